@@ -1,0 +1,62 @@
+"""Make the quantization contract of a finished .tflite file hold.
+
+>>> from tflite_align import align
+>>> result = align(data)                        # doctest: +SKIP
+>>> result.report.exit_status, result.data      # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .checker import Finding
+    from .errors import AlignError, FormatError, RuleError, UnsupportedError, UsageError
+    from .pipeline import AlignOptions, AlignResult, align, check
+    from .report import Report
+    from .rules import Target, load_target, target_names
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlignError",
+    "AlignOptions",
+    "AlignResult",
+    "Finding",
+    "FormatError",
+    "Report",
+    "RuleError",
+    "Target",
+    "UnsupportedError",
+    "UsageError",
+    "__version__",
+    "align",
+    "check",
+    "load_target",
+    "target_names",
+]
+
+# Where each name is: imported when it is asked for, so that `--help` needs no numpy.
+_ROOMS = {
+    "Finding": "checker",
+    "AlignError": "errors",
+    "FormatError": "errors",
+    "RuleError": "errors",
+    "UnsupportedError": "errors",
+    "UsageError": "errors",
+    "AlignOptions": "pipeline",
+    "AlignResult": "pipeline",
+    "align": "pipeline",
+    "check": "pipeline",
+    "Report": "report",
+    "Target": "rules",
+    "load_target": "rules",
+    "target_names": "rules",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)

@@ -1,0 +1,77 @@
+"""Names of tensor types and builtin operators.
+
+The names come from the `tflite` package, which is older than the newest schema: values it does
+not know are carried under their number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tflite.BuiltinOperator import BuiltinOperator
+from tflite.TensorType import TensorType
+
+__all__ = ["BITS", "constant_size", "operator_code", "operator_name", "type_code", "type_name"]
+
+# Bits an element takes in a constant's bytes; types not listed have no fixed width.
+BITS = {
+    "bfloat16": 16,
+    "bool": 8,
+    "complex128": 128,
+    "complex64": 64,
+    "float16": 16,
+    "float32": 32,
+    "float64": 64,
+    "int16": 16,
+    "int32": 32,
+    "int4": 4,
+    "int64": 64,
+    "int8": 8,
+    "uint16": 16,
+    "uint32": 32,
+    "uint64": 64,
+    "uint8": 8,
+}
+
+
+def _members(enum: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+
+
+_TYPE_NAMES = {code: name.lower() for code, name in _members(TensorType).items()}
+_TYPE_CODES = {name: code for code, name in _TYPE_NAMES.items()}
+_OPERATOR_NAMES = _members(BuiltinOperator)
+_OPERATOR_CODES = {name: code for code, name in _OPERATOR_NAMES.items()}
+
+
+def type_name(code: int) -> str:
+    """The name of a type: 9 is "int8"; a value the enum does not know is carried as "type#57"."""
+    return _TYPE_NAMES.get(code) or f"type#{code}"
+
+
+def type_code(name: str) -> int:
+    """The inverse of `type_name`; raises KeyError for a name that is no type."""
+    if name.startswith("type#"):
+        return int(name.removeprefix("type#"))
+    return _TYPE_CODES[name]
+
+
+def operator_name(code: int) -> str:
+    """The name of an operator: 3 is "CONV_2D"; an unknown value is carried as "BUILTIN#250"."""
+    return _OPERATOR_NAMES.get(code) or f"BUILTIN#{code}"
+
+
+def operator_code(name: str) -> int:
+    """The inverse of `operator_name`; raises KeyError for a name that is no operator."""
+    if name.startswith("BUILTIN#"):
+        return int(name.removeprefix("BUILTIN#"))
+    return _OPERATOR_CODES[name]
+
+
+def constant_size(shape: Sequence[int], kind: str) -> int | None:
+    """Bytes of a constant of this shape and type, packed; None where they do not determine it."""
+    bits = BITS.get(kind)
+    if bits is None or min(shape, default=1) < 1:
+        return None
+    return (math.prod(shape) * bits + 7) // 8

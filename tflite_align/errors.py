@@ -1,0 +1,41 @@
+"""Every error a user can meet. One line each, carrying the place and what to do as data."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlignError",
+    "FormatError",
+    "RuleError",
+    "UnsupportedError",
+    "UsageError",
+]
+
+
+class AlignError(Exception):
+    """Base of all errors raised on purpose; the command line prints it as one line, exit status 2."""
+
+
+class FormatError(AlignError):
+    """The bytes are not a TFLite model that can be read safely."""
+
+    def __init__(self, message: str, *, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+    def __str__(self) -> str:
+        if self.offset is None:
+            return self.message
+        return f"byte {self.offset}: {self.message}"
+
+
+class UnsupportedError(AlignError):
+    """The model is readable but holds something that cannot be rewritten without risk."""
+
+
+class RuleError(AlignError):
+    """A file under schema/ (or a user's target file) is malformed; names the file and the key."""
+
+
+class UsageError(AlignError):
+    """The caller asked for something that does not exist or contradicts itself."""

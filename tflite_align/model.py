@@ -1,0 +1,304 @@
+"""The model as frozen records, and the edits that may be made to it.
+
+Nothing here reads or writes bytes. `pos` fields are byte offsets of FlatBuffers tables in the
+original file; they let the writer and the reports point at a place without parsing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = [
+    "AddOperator",
+    "AddTensor",
+    "Buffer",
+    "Edit",
+    "Metadata",
+    "Model",
+    "Operator",
+    "OperatorCode",
+    "QuantParams",
+    "SetData",
+    "SetGraphIO",
+    "SetOperand",
+    "SetOption",
+    "SetQuant",
+    "Signature",
+    "Slot",
+    "SlotKind",
+    "Subgraph",
+    "Tensor",
+]
+
+SlotKind = Literal["inputs", "outputs", "intermediates"]
+
+_KIND_ORDER = {"inputs": 0, "intermediates": 1, "outputs": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantParams:
+    """Affine parameters: real value = scale[c] * (integer - zero_point[c]).
+
+    Every scale is a float32 value held exactly in a Python float. `scale` has one entry, or one
+    for each index along `quantized_dimension`. `minimum` and `maximum` are the optional
+    calibration ranges stored beside them (real values; empty when absent).
+    `details` is True when the file carries a quantization scheme beyond affine (custom,
+    blockwise, multi-axis): such a tensor is carried, never interpreted.
+    """
+
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    quantized_dimension: int = 0
+    minimum: tuple[float, ...] = ()
+    maximum: tuple[float, ...] = ()
+    details: bool = False
+    pos: int = field(default=0, compare=False)
+
+    @property
+    def per_tensor(self) -> bool:
+        return len(self.scale) == 1 and len(self.zero_point) <= 1
+
+    @property
+    def label(self) -> tuple[float, int]:
+        """(scale, zero_point) of per-tensor parameters; a missing zero_point reads as 0."""
+        return self.scale[0], (self.zero_point[0] if self.zero_point else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buffer:
+    """A constant's bytes, wherever they lie: inline, at `Buffer.offset`, or outside the file."""
+
+    index: int
+    data: memoryview | None  # None: no data, or data in an external file
+    pos: int
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    index: int
+    name: str
+    type: str  # "int8", "float32", ...; an unknown enum value is carried as "type#57"
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]  # empty when absent
+    buffer: int
+    quant: QuantParams | None
+    is_variable: bool = False
+    external_buffer: int = 0
+    sparse: bool = False
+    pos: int = field(default=0, compare=False)
+
+    @property
+    def elements(self) -> int:
+        count = 1
+        for size in self.shape:
+            count *= max(size, 1)
+        return count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorCode:
+    index: int
+    name: str  # "CONV_2D"; custom operators are "CUSTOM"; an unknown code is "BUILTIN#250"
+    custom_code: str | None
+    version: int
+    pos: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """`inputs`, `outputs`, `intermediates` are tensor indices; -1 marks an absent optional operand.
+
+    `options` holds the option fields the reader knows by name (integers, booleans, strings;
+    enum values as integers), with defaults filled in for the known option tables only.
+    """
+
+    index: int
+    name: str
+    version: int
+    custom_code: str | None
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    intermediates: tuple[int, ...] = ()
+    options: Mapping[str, int | str] = field(default_factory=dict)
+    pos: int = field(default=0, compare=False)
+
+    def operands(self, kind: SlotKind) -> tuple[int, ...]:
+        if kind == "inputs":
+            return self.inputs
+        return self.outputs if kind == "outputs" else self.intermediates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subgraph:
+    index: int
+    name: str
+    tensors: tuple[Tensor, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    operators: tuple[Operator, ...]
+    pos: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    key: str
+    subgraph: int
+    inputs: tuple[tuple[str, int], ...]  # (name, tensor index)
+    outputs: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    name: str
+    buffer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    version: int
+    description: str
+    operator_codes: tuple[OperatorCode, ...]
+    subgraphs: tuple[Subgraph, ...]
+    buffers: tuple[Buffer, ...]
+    signatures: tuple[Signature, ...]
+    metadata: tuple[Metadata, ...]
+    size: int  # bytes of the whole file
+    pos: int = 0
+
+    def constant(self, subgraph: int, tensor: int) -> memoryview | None:
+        """The tensor's constant bytes, or None when it is no constant or lies in another file."""
+        record = self.subgraphs[subgraph].tensors[tensor]
+        if record.is_variable or record.external_buffer or record.buffer >= len(self.buffers):
+            return None
+        data = self.buffers[record.buffer].data
+        return data if data is not None and len(data) > 0 else None
+
+    def is_constant(self, subgraph: int, tensor: int) -> bool:
+        record = self.subgraphs[subgraph].tensors[tensor]
+        if record.external_buffer:
+            return True
+        if record.buffer < len(self.buffers) and self.buffers[record.buffer].external:
+            return True
+        return self.constant(subgraph, tensor) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An operand position. `operator` -1 is the subgraph's own boundary (its inputs / outputs)."""
+
+    subgraph: int
+    operator: int
+    kind: SlotKind
+    index: int
+
+    @property
+    def sort_key(self) -> tuple[int, int, int, int]:
+        return (self.subgraph, self.operator, _KIND_ORDER[self.kind], self.index)
+
+    def tensor(self, model: Model) -> int:
+        """Index of the tensor in this slot; -1 when the optional operand is absent."""
+        graph = model.subgraphs[self.subgraph]
+        if self.operator < 0:
+            indices: Sequence[int] = graph.inputs if self.kind == "inputs" else graph.outputs
+        else:
+            indices = graph.operators[self.operator].operands(self.kind)
+        return indices[self.index] if self.index < len(indices) else -1
+
+    def address(self, model: Model) -> str:
+        """`subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as every report writes it."""
+        if self.operator < 0:
+            return f"subgraph[{self.subgraph}]/{self.kind}[{self.index}]"
+        name = model.subgraphs[self.subgraph].operators[self.operator].name
+        return (
+            f"subgraph[{self.subgraph}]/operator[{self.operator}] {name}/{self.kind}[{self.index}]"
+        )
+
+
+# --- edits -------------------------------------------------------------------------------------
+# Tensor and operator indices are always those of the original model; added tensors are numbered
+# on from the subgraph's last one in the order of their AddTensor edits.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetQuant:
+    """Give a tensor these parameters. minimum/maximum, where the file has them, are rewritten
+    from quant.minimum/quant.maximum (same length) so that they do not go stale.
+    """
+
+    subgraph: int
+    tensor: int
+    quant: QuantParams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetData:
+    """Give a constant new bytes, and a new type when `type` is set (int32 bias to int64)."""
+
+    subgraph: int
+    tensor: int
+    data: bytes
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTensor:
+    """A new tensor shaped as tensor `like` of the same subgraph; constant when `data` is given."""
+
+    subgraph: int
+    index: int
+    like: int
+    name: str
+    type: str
+    quant: QuantParams | None
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOperator:
+    """A new operator placed just before old operator `before` (len(operators) means at the end).
+    Several at one place keep the order of the edits.
+    """
+
+    subgraph: int
+    before: int
+    name: str
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOperand:
+    """Let an operator's operand position name another tensor (old or added)."""
+
+    subgraph: int
+    operator: int
+    kind: SlotKind
+    index: int
+    tensor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOption:
+    """Set a scalar option field of an operator by its schema name (fused activation, bias type)."""
+
+    subgraph: int
+    operator: int
+    field: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetGraphIO:
+    """Let a subgraph's input or output position name another tensor."""
+
+    subgraph: int
+    kind: Literal["inputs", "outputs"]
+    index: int
+    tensor: int
+
+
+Edit = SetQuant | SetData | AddTensor | AddOperator | SetOperand | SetOption | SetGraphIO

@@ -1,0 +1,225 @@
+"""The only arithmetic: float32 scales, representable ranges, requantization, multiplier ratios.
+
+Units: *real* values are what a tensor stands for; a *step* (LSB) is one integer, `scale` real
+units wide. Scales are float32 values held exactly in Python floats; ranges are float64.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "DTYPES",
+    "Label",
+    "Range",
+    "close_scale",
+    "covering_label",
+    "covers",
+    "hull",
+    "int4_pack",
+    "int4_unpack",
+    "intersect",
+    "is_power_of_two",
+    "label_range",
+    "product_scale",
+    "requantize",
+    "requantize_bias",
+    "to_float32",
+    "type_limits",
+]
+
+DTYPES: dict[str, np.dtype[np.generic]] = {
+    "int8": np.dtype("<i1"),
+    "uint8": np.dtype("<u1"),
+    "int16": np.dtype("<i2"),
+    "int32": np.dtype("<i4"),
+    "int64": np.dtype("<i8"),
+}
+
+_LIMITS = {
+    "int4": (-8, 7),
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-32768, 32767),
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+}
+
+# Two scales this close (relative) differ by how they were computed or written, not by what they
+# mean: float32 products differ by 2e-7, a text with six decimals by 5e-6 at 1/256. Over the 255
+# steps of an 8-bit tensor it moves the range's end by 0.003 steps.
+_FLOAT_NOISE = 1e-5
+
+
+class Label(NamedTuple):
+    """One per-tensor (scale, zero_point) pair."""
+
+    scale: float
+    zero_point: int
+
+
+class Range(NamedTuple):
+    """A closed interval of real values."""
+
+    low: float
+    high: float
+
+
+def to_float32(value: float) -> float:
+    """The nearest float32, held in a Python float."""
+    return float(np.float32(value))
+
+
+def type_limits(type_name: str) -> tuple[int, int] | None:
+    """Smallest and largest integer of a quantized type; None for any other type."""
+    return _LIMITS.get(type_name)
+
+
+def label_range(label: Label, type_name: str) -> Range:
+    """Real values that a tensor of this type and label can hold."""
+    low, high = _LIMITS[type_name]
+    return Range(label.scale * (low - label.zero_point), label.scale * (high - label.zero_point))
+
+
+def hull(first: Range, second: Range) -> Range:
+    return Range(min(first.low, second.low), max(first.high, second.high))
+
+
+def intersect(first: Range, second: Range) -> Range:
+    """The overlap; where there is none, the point of `second` nearest to `first`."""
+    low, high = max(first.low, second.low), min(first.high, second.high)
+    if low <= high:
+        return Range(low, high)
+    point = second.low if first.high < second.low else second.high
+    return Range(point, point)
+
+
+def covers(outer: Range, inner: Range, slack: float = 0.0) -> bool:
+    """Whether `outer` contains both edges of `inner`, up to `slack` real units a side."""
+    return outer.low <= inner.low + slack and outer.high >= inner.high - slack
+
+
+def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) -> Label:
+    """The finest label whose range contains both edges of `wanted` and zero.
+
+    The scale is widened until an integer zero point fits, so neither edge is clipped.
+    Symmetric (always so for int16): zero point 0, the larger magnitude over the type's maximum.
+    An empty range gives the smallest normal float32 scale.
+    """
+    low, high = _LIMITS[type_name]
+    smallest = float(np.finfo(np.float32).tiny)
+    bottom, top = min(wanted.low, 0.0), max(wanted.high, 0.0)
+    if symmetric or type_name == "int16":
+        return Label(_scale_up(max(-bottom, top, smallest * high) / high), 0)
+    if top - bottom <= smallest * (high - low):
+        return Label(smallest, low)
+    ideal = low - bottom * (high - low) / (top - bottom)
+    candidates = {
+        min(max(math.floor(ideal), low), high),
+        min(max(math.ceil(ideal), low), high),
+    }
+    return min(_fit(bottom, top, zero_point, low, high) for zero_point in sorted(candidates))
+
+
+def _fit(bottom: float, top: float, zero_point: int, low: int, high: int) -> Label:
+    """The least scale at which this zero point covers [bottom, top]; infinite if none does."""
+    needs = [0.0]
+    for edge, steps in ((-bottom, zero_point - low), (top, high - zero_point)):
+        if edge > 0:
+            needs.append(edge / steps if steps else math.inf)
+    scale = max(needs)
+    return Label(_scale_up(scale) if math.isfinite(scale) else math.inf, zero_point)
+
+
+def _scale_up(scale: float) -> float:
+    """The least float32 not below `scale`."""
+    nearest = np.float32(scale)
+    if float(nearest) < scale:
+        nearest = np.nextafter(nearest, np.float32(np.inf))
+    return float(nearest)
+
+
+def close_scale(first: float, second: float, tolerance: float = _FLOAT_NOISE) -> bool:
+    """Whether two scales are equal up to float noise (relative)."""
+    return abs(first - second) <= tolerance * max(abs(first), abs(second))
+
+
+def is_power_of_two(scale: float) -> bool:
+    return scale > 0 and math.isfinite(scale) and math.frexp(scale)[0] == 0.5
+
+
+def product_scale(first: float, seconds: tuple[float, ...], factor: float = 1.0) -> list[float]:
+    """Scales of a bias: input scale x each weight scale x factor, rounded once to float32."""
+    return [to_float32(first * second * factor) for second in seconds]
+
+
+def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Half away from zero, as TFLite's kernels round."""
+    return np.trunc(values + np.copysign(0.5, values))
+
+
+def requantize(
+    data: bytes | memoryview, type_name: str, old: Label, new: Label, new_type: str | None = None
+) -> bytes:
+    """A constant's integers re-expressed in another label (and type): real values as near as
+    they can be, saturated at the type's limits. Per-tensor parameters only.
+    """
+    target = new_type or type_name
+    packed = type_name == "int4"
+    integers = int4_unpack(data) if packed else np.frombuffer(data, dtype=DTYPES[type_name])
+    real = (integers.astype(np.float64) - old.zero_point) * old.scale
+    low, high = _LIMITS[target]
+    steps = np.clip(_round(real / new.scale) + new.zero_point, low, high)
+    if target == "int4":
+        return int4_pack(steps.astype(np.int8))
+    return steps.astype(DTYPES[target]).tobytes()
+
+
+def requantize_bias(
+    data: bytes | memoryview,
+    type_name: str,
+    old: list[float],
+    new: list[float],
+    new_type: str,
+    *,
+    zero_points: tuple[int, ...] = (),
+) -> tuple[bytes, bool, float]:
+    """Bias integers from their declared parameters to new scales (one each, or one a channel).
+
+    Returns the new bytes, whether any value left the new type's range (it is then saturated),
+    and the largest rounding error in real units.
+    """
+    integers = np.frombuffer(data, dtype=DTYPES[type_name]).astype(np.float64)
+    if zero_points:
+        integers = integers - np.asarray(zero_points, dtype=np.float64)
+    old_scales = np.asarray(old, dtype=np.float64)
+    new_scales = np.asarray(new, dtype=np.float64)
+    real = integers * old_scales
+    steps = _round(real / new_scales)
+    low, high = _LIMITS[new_type]
+    overflow = bool(np.any((steps < low) | (steps > high)))
+    # float64 cannot hold 2^63 - 1: clip a little inside so that the cast cannot wrap.
+    limit = float(high) if new_type != "int64" else float(2**62)
+    steps = np.clip(steps, -limit - 1 if new_type != "int64" else -limit, limit)
+    error = float(np.max(np.abs(steps * new_scales - real), initial=0.0))
+    return steps.astype(DTYPES[new_type]).tobytes(), overflow, error
+
+
+def int4_unpack(data: bytes | memoryview) -> NDArray[np.int8]:
+    """Two signed values a byte, the first in the low nibble (an odd count is padded)."""
+    packed = np.frombuffer(data, dtype=np.uint8)
+    values = np.empty(packed.size * 2, dtype=np.int8)
+    values[0::2] = (packed << 4).astype(np.int8) >> 4
+    values[1::2] = packed.astype(np.int8) >> 4
+    return values
+
+
+def int4_pack(values: NDArray[np.int8]) -> bytes:
+    low = values[0::2].astype(np.uint8) & 0x0F
+    high = (values[1::2].astype(np.uint8) & 0x0F) << 4
+    result: bytes = (low | high).astype(np.uint8).tobytes()
+    return result

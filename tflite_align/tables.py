@@ -1,0 +1,214 @@
+"""Reading FlatBuffers tables with every offset checked before it is followed.
+
+A `View` is laid over the bytes of one file. Anything that does not hold raises FormatError with
+the byte offset. A vtable is understood once: its plan reads a whole table with one
+`Struct.unpack_from`, which is what keeps files of many operators quick to read.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from tflite_align.errors import FormatError
+from tflite_align.layout import TableLayout
+
+__all__ = ["Bytes", "Plan", "View"]
+
+Bytes = bytes | bytearray | memoryview | mmap.mmap
+
+_I32 = struct.Struct("<i")
+_U32 = struct.Struct("<I")
+_VTABLE_HEAD = struct.Struct("<HH")
+_SMALL = 16
+_WIDTHS = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
+_VECTORS = {
+    (code, count): struct.Struct(f"<{count}{code}") for code in _WIDTHS for count in range(_SMALL)
+}
+_DTYPES = {code: np.dtype(f"<{code}" if width > 1 else code) for code, width in _WIDTHS.items()}
+
+# Tables may share vectors, so a small file can claim much more content than it has bytes. Real
+# files share little; what is beyond this many times the file's size is an attack or an accident.
+_SHARING = 4
+_SHARING_FLOOR = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How tables with one certain vtable are read.
+
+    `at[id]` is the field's byte offset within the table, 0 when absent. `extra` lists
+    (id, offset) of fields that are present and not in the layout. `size` is the table's bytes.
+    """
+
+    layout: TableLayout
+    at: tuple[int, ...]
+    extra: tuple[tuple[int, int], ...]
+    size: int
+    reader: struct.Struct
+    defaults: tuple[Any, ...]
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    options: tuple[tuple[str, int], ...]  # (name, id) of integer and boolean fields
+    strings: tuple[tuple[str, int], ...]
+
+
+class View:
+    """A bounds-checked look at one buffer. Positions are byte offsets from its beginning."""
+
+    __slots__ = ("_budget", "_plans", "buf", "size")
+
+    def __init__(self, data: Bytes) -> None:
+        self.buf = memoryview(data).cast("B").toreadonly()
+        self.size = len(self.buf)
+        self._plans: dict[str, dict[int, Plan]] = {}
+        self._budget = _SHARING * self.size + _SHARING_FLOOR
+
+    def spend(self, amount: int, pos: int) -> None:
+        """Count `amount` bytes of content read; raise when the sum is beyond reason."""
+        self._budget -= amount
+        if self._budget < 0:
+            msg = "the file claims many times more content than it has bytes"
+            raise FormatError(msg, offset=pos)
+
+    def root(self) -> int:
+        """Position of the root table."""
+        pos = int(_U32.unpack_from(self.buf, 0)[0])
+        if not 4 <= pos <= self.size - 4:
+            msg = f"root table at {pos} lies outside the file of {self.size} bytes"
+            raise FormatError(msg, offset=0)
+        return pos
+
+    def table(self, layout: TableLayout, pos: int) -> tuple[Plan, tuple[Any, ...]]:
+        """The plan of the table at `pos` and its raw field values by id, defaults filled in.
+
+        A reference's raw value is its relative offset; follow it with `target`.
+        """
+        vtable = pos - _I32.unpack_from(self.buf, pos)[0]
+        plans = self._plans.get(layout.name)
+        if plans is None:
+            plans = self._plans[layout.name] = {}
+        plan = plans.get(vtable)
+        if plan is None:
+            plan = plans[vtable] = self._plan(layout, pos, vtable)
+        if pos + plan.size > self.size:
+            msg = f"{layout.name} table of {plan.size} bytes runs past the end of the file"
+            raise FormatError(msg, offset=pos)
+        return plan, plan.pick(plan.reader.unpack_from(self.buf, pos) + plan.defaults)
+
+    def target(self, plan: Plan, pos: int, values: tuple[Any, ...], number: int) -> int:
+        """Position that reference field `number` of the table at `pos` leads to; 0 when absent."""
+        at = plan.at[number]
+        if at == 0:
+            return 0
+        relative: int = values[number]
+        found = pos + at + relative
+        if relative == 0 or found > self.size - 4:
+            name = f"{plan.layout.name}.{plan.layout.fields[number].name}"
+            msg = f"{name} points outside the file or at itself"
+            raise FormatError(msg, offset=pos + at)
+        return found
+
+    def vector(self, pos: int, width: int) -> tuple[int, int]:
+        """(position of the first element, element count) of the vector at `pos`."""
+        count = int(_U32.unpack_from(self.buf, pos)[0])
+        if pos + 4 + count * width > self.size:
+            msg = f"vector of {count} elements runs past the end of the file"
+            raise FormatError(msg, offset=pos)
+        return pos + 4, count
+
+    def scalars(self, pos: int, code: str) -> tuple[Any, ...]:
+        """The elements of a scalar vector; `pos` 0 (an absent field) reads as empty."""
+        if pos == 0:
+            return ()
+        count = int(_U32.unpack_from(self.buf, pos)[0])
+        size = count * _WIDTHS[code]
+        if pos + 4 + size > self.size:
+            msg = f"vector of {count} elements runs past the end of the file"
+            raise FormatError(msg, offset=pos)
+        self._budget -= size
+        if self._budget < 0:
+            self.spend(0, pos)
+        if count < _SMALL:
+            return _VECTORS[code, count].unpack_from(self.buf, pos + 4)
+        return tuple(np.frombuffer(self.buf, _DTYPES[code], count, pos + 4).tolist())
+
+    def references(self, pos: int) -> list[int]:
+        """Positions that a vector of references leads to; `pos` 0 reads as empty."""
+        if pos == 0:
+            return []
+        start, count = self.vector(pos, 4)
+        self.spend(count * 4, pos)
+        relative = np.frombuffer(self.buf, "<u4", count, start).astype(np.int64)
+        found = relative + np.arange(start, start + 4 * count, 4, dtype=np.int64)
+        bad = np.flatnonzero((relative == 0) | (found > self.size - 4))
+        if bad.size:
+            msg = f"element {bad[0]} of a vector points outside the file or at itself"
+            raise FormatError(msg, offset=start + 4 * int(bad[0]))
+        positions: list[int] = found.tolist()
+        return positions
+
+    def blob(self, pos: int) -> memoryview:
+        """The bytes of a byte vector, not copied; `pos` 0 reads as empty."""
+        if pos == 0:
+            return self.buf[:0]
+        start, count = self.vector(pos, 1)
+        return self.buf[start : start + count]
+
+    def string(self, pos: int) -> str:
+        """A string; bytes that are not UTF-8 are shown escaped. `pos` 0 reads as empty."""
+        if pos == 0:
+            return ""
+        start, count = self.vector(pos, 1)
+        self.spend(count, pos)
+        return str(self.buf[start : start + count], "utf-8", "backslashreplace")
+
+    def _plan(self, layout: TableLayout, pos: int, vtable: int) -> Plan:
+        entries, table_size = self._vtable(layout, pos, vtable)
+        known = entries[: len(layout.fields)]
+        present = [(offset, number) for number, offset in enumerate(known) if offset]
+        present.sort()
+        parts = ["<i"]
+        end = 4
+        for offset, number in present:
+            entry = layout.fields[number]
+            if offset < end or offset + entry.width > table_size:
+                msg = f"vtable places {layout.name}.{entry.name} over another field or outside"
+                raise FormatError(msg, offset=vtable + 4 + 2 * number)
+            parts.append(f"{offset - end}x{entry.code}")
+            end = offset + entry.width
+        order = {number: index for index, (_, number) in enumerate(present, start=1)}
+        first_default = len(present) + 1
+        total = len(layout.fields)
+        # Two more picks keep the result a tuple for a layout of one field or none.
+        picks = [order.get(number, first_default + number) for number in range(total)]
+        at = tuple(known) + (0,) * (total - len(known))
+        extra = [(number, offset) for number, offset in enumerate(entries) if offset]
+        fields = layout.fields
+        return Plan(
+            layout=layout,
+            at=at,
+            extra=tuple(entry for entry in extra if entry[0] >= total),
+            size=table_size,
+            reader=struct.Struct("".join(parts)),
+            defaults=tuple(bool(f.default) if f.code == "?" else f.default for f in fields),
+            pick=itemgetter(*picks, 0, 0),
+            options=tuple((f.name, f.id) for f in fields if f.kind == "scalar" and f.is_option),
+            strings=tuple((f.name, f.id) for f in fields if f.kind == "string"),
+        )
+
+    def _vtable(self, layout: TableLayout, pos: int, vtable: int) -> tuple[tuple[int, ...], int]:
+        """The entries of a vtable and the byte size of its tables."""
+        if not 0 <= vtable <= self.size - 4:
+            msg = f"vtable of a {layout.name} table lies outside the file"
+            raise FormatError(msg, offset=pos)
+        size, table_size = _VTABLE_HEAD.unpack_from(self.buf, vtable)
+        if size < 4 or size % 2 or vtable + size > self.size or table_size < 4:
+            msg = f"vtable of a {layout.name} table is malformed"
+            raise FormatError(msg, offset=vtable)
+        return struct.unpack_from(f"<{(size - 4) // 2}H", self.buf, vtable + 4), table_size

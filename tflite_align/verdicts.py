@@ -1,0 +1,112 @@
+"""What the judges say: records shared by the verify room and the reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = [
+    "Acceptance",
+    "FidelityScore",
+    "JudgeVerdict",
+    "OutputScore",
+    "Proof",
+    "Status",
+    "StepCheck",
+    "StepDeviation",
+    "Word",
+]
+
+Word = Literal["proven", "failed", "inconclusive", "skipped", "unchanged"]
+
+Status = Literal["accepted", "refused", "crashed", "timeout", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """What one runtime or compiler did with one file."""
+
+    status: Status
+    reason: str = ""  # the tool's own words, or why it was skipped
+    operator: int | None = None  # the operator it names, where it names one
+    facts: tuple[tuple[str, str], ...] = ()  # e.g. ("arena bytes", "10240")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeVerdict:
+    """One judge on the original and on the aligned file, and what that means for us."""
+
+    judge: str  # "litert", "xnnpack", "tflm", "ethos-u55", ...
+    before: Acceptance
+    after: Acceptance
+    word: Word
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FidelityScore:
+    """One kernel set run on the aligned file, against the aligned file's declared reading."""
+
+    judge: str
+    sqnr_db: float | None  # run(aligned) against the float twin, dB
+    original_db: float | None  # run(original) against the float twin; None when it does not run
+    gap_db: float | None  # declared(aligned) - run(aligned), dB; positive: the kernels are worse
+    gap_low_db: float | None  # lower bootstrap bound of that gap, dB
+    word: Word
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputScore:
+    """One compared tensor. All SQNRs in dB against the float twin, noise added up over the inputs.
+
+    It is graph output `index`; or, with index -1, the last real-valued tensor before an operator
+    behind which numbers jump (ARG_MAX, NMS) or cannot be computed here (a custom operator).
+    """
+
+    name: str
+    subgraph: int
+    index: int
+    tensor: int  # index of the tensor in the original file
+    declared_original_db: float | None
+    declared_aligned_db: float | None
+    runs: tuple[FidelityScore, ...]
+    word: Word
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDeviation:
+    """An operator whose output is off from a float recompute of its own actual inputs."""
+
+    address: str  # "subgraph[0]/operator[12] CONCATENATION", in the aligned file
+    subgraph: int
+    operator: int
+    lsb: float  # 99.9th percentile of the deviation, in steps of the output
+    tolerance_lsb: float
+    original_lsb: float | None  # the same operator in the original; None: new, or not judged there
+    ours: bool  # it was within tolerance in the original, or we edited it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCheck:
+    """The aligned file operator by operator, on LiteRT's builtin kernels."""
+
+    checked: int  # operators compared
+    beyond: tuple[StepDeviation, ...]
+    not_judged: tuple[str, ...]  # addresses of operators that cannot be recomputed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The proof of one alignment: alignment loss, kernel fidelity, and the judges' acceptance."""
+
+    word: Word
+    why: str
+    judges: tuple[JudgeVerdict, ...] = ()
+    outputs: tuple[OutputScore, ...] = ()
+    samples: int = 0
+    inputs: str = ""  # "random, seed 0" or "calibration, 40 samples"
+    steps: StepCheck | None = None  # operator by operator; None when it was not needed
+    notes: tuple[str, ...] = ()  # what was left out of the numbers, and why
+    seconds: float = field(default=0.0, compare=False)
