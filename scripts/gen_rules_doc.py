@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""Renders docs/rules.md from schema/operators.toml and schema/targets/*.toml.
+
+scripts/gen_rules_doc.py            write docs/rules.md
+scripts/gen_rules_doc.py --check    write nothing; exit status 1 when it is not up to date
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
+
+from tflite_align.numerics import Label  # noqa: E402 - needs the path
+from tflite_align.rules import (  # noqa: E402
+    BiasRule,
+    FixedRule,
+    OperatorRow,
+    PowerRule,
+    Rule,
+    SameRule,
+    SlotPattern,
+    Target,
+    WeightRule,
+    WindowRule,
+    ZeroPointRule,
+    load_operators,
+    load_target,
+    target_names,
+)
+from tflite_align.rules.operators import CATEGORIES  # noqa: E402
+
+DOCUMENT = ROOT / "docs" / "rules.md"
+
+HEAD = """\
+# Quantization rules of TFLite's builtin operators
+
+Made by `scripts/gen_rules_doc.py` from `schema/operators.toml` and `schema/targets/`; do not edit.
+
+A rule names operand positions of an operator (*slots*) and the types for which it holds. Each
+target says how grave a broken rule is there: **error** (refused, or silently wrong), warning
+(right there, but outside the specification or in danger elsewhere), off (right there). An operator
+without a row here is rigid: its slots never see other parameters than they saw before.
+
+Sources name a repository and a place in it: litert (google-ai-edge/LiteRT), tflm
+(tensorflow/tflite-micro), xnnpack (google/XNNPACK), vela (ethos-u-vela), aeq
+(ai-edge-quantizer), edgetpu (google-coral/edgetpu).
+"""
+
+
+def slots(patterns: Sequence[SlotPattern], joint: str = ", ") -> str:
+    return joint.join(f"`{pattern}`" for pattern in patterns)
+
+
+def number(value: float) -> str:
+    """As people write it: 1/256, 2^-10, 0.5."""
+    if value > 0 and value.hex().startswith("0x1.0000000000000p"):
+        exponent = int(value.hex().split("p")[1])
+        if -8 <= exponent < 0:
+            return f"1/{2**-exponent}"
+        return f"{2**exponent}" if 0 <= exponent <= 10 else f"2^{exponent}"
+    return f"{value:.9g}"
+
+
+def label(value: Label) -> str:
+    return f"({number(value.scale)}, {value.zero_point})"
+
+
+def words(rule: Rule) -> str:
+    """The constraint as a sentence."""
+    match rule:
+        case SameRule(slots=tied):
+            text = f"{slots(tied)} share scale and zero point"
+        case FixedRule():
+            text = f"`{rule.slot}` has {fixed_labels(rule)}"
+        case ZeroPointRule(slots=held):
+            text = f"{slots(held)} {'has' if single(held) else 'have'} zero point 0"
+        case PowerRule(slots=held):
+            text = f"{slots(held)}: the scale is a power of two"
+        case WeightRule():
+            text = weight_words(rule)
+        case BiasRule():
+            text = bias_words(rule)
+        case WindowRule():
+            text = window_words(rule)
+        case _:
+            raise AssertionError(rule)
+    return text + conditions(rule)
+
+
+def single(patterns: Sequence[SlotPattern]) -> bool:
+    return len(patterns) == 1 and patterns[0].stop is not None
+
+
+def fixed_labels(rule: FixedRule) -> str:
+    return "; ".join(
+        f"{kind} {' or '.join(label(one) for one in labels)}"
+        for kind, labels in rule.labels.items()
+    )
+
+
+def weight_words(rule: WeightRule) -> str:
+    if rule.minimum is not None:
+        return f"`{rule.slot}`: no weight below {rule.minimum}"
+    parts = ["zero point 0"] if rule.symmetric else []
+    along = f"one a channel along axis {rule.axis}"
+    parts.append("one scale" if rule.axis is None else f"one scale, or {along}")
+    return f"`{rule.slot}`: {', '.join(parts)}"
+
+
+def bias_words(rule: BiasRule) -> str:
+    factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
+    kinds = "; ".join(f"{a}: {' or '.join(b)}" for a, b in rule.bias_types.items())
+    option = f" (or as `{rule.type_option}` says)" if rule.type_option else ""
+    scale = f"scale {factor}{slots(rule.factors, ' x ')}"
+    return f"`{rule.slot}`: {scale}, zero point 0; type for {kinds}{option}"
+
+
+def window_words(rule: WindowRule) -> str:
+    factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
+    joint = " x " if rule.form == "product" else ", "
+    over = slots(rule.numerator, joint)
+    if rule.form == "maximum":
+        over = f"max({over})"
+    ratio = f"{factor}{over} / {slots(rule.denominator)}" if rule.denominator else factor + over
+    low = f"{number(rule.low)} <= " if rule.low > 0 else ""
+    return f"scales: {low}{ratio} < {number(rule.high)}"
+
+
+def conditions(rule: Rule) -> str:
+    text = ""
+    if rule.when is not None:
+        text += f", where `{rule.when}` is present"
+    if rule.unless is not None:
+        text += f", where `{rule.unless}` is absent"
+    if rule.beside:
+        text += f", where {slots(rule.beside, ' and ')} {'is' if single(rule.beside) else 'are'}"
+        text += f" {' or '.join(kinds(rule.types))}"
+    return text
+
+
+def kinds(types: frozenset[str]) -> list[str]:
+    order = ("int8", "uint8", "int16", "int4")
+    return sorted(types, key=lambda kind: order.index(kind) if kind in order else len(order))
+
+
+def grades(rule: Rule, target: Target) -> str:
+    """A target's severity; by type where the types differ."""
+    found = {kind: target.level(rule.id, kind).severity for kind in kinds(rule.types)}
+    bold = {kind: f"**{word}**" if word == "error" else word for kind, word in found.items()}
+    if len(set(bold.values())) == 1:
+        return next(iter(bold.values()))
+    pairs = itertools.groupby(
+        sorted(bold, key=lambda kind: bold[kind]), key=lambda kind: bold[kind]
+    )
+    return ", ".join(f"{'/'.join(members)} {word}" for word, members in pairs)
+
+
+def table(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[str]:
+    yield f"| rule | constraint | types | {' | '.join(t.name for t in targets)} |"
+    yield "|" + "---|" * (3 + len(targets))
+    for row in rows:
+        for rule in row.rules:
+            graded = " | ".join(grades(rule, target) for target in targets)
+            text = words(rule) + (f". {rule.note}" if rule.note else "")
+            yield f"| `{rule.id}` | {text} | {' '.join(kinds(rule.types))} | {graded} |"
+
+
+def special(row: OperatorRow) -> Iterator[str]:
+    """What a row says beside its rules."""
+    if row.resource in ("read", "write"):
+        yield "tied to every reader and writer of the same variable"
+    for call in row.calls:
+        ends = [f"{end}" for end in (call.inputs, call.outputs) if end is not None]
+        tied = f": `{'`, `'.join(ends)}` are its inputs and outputs" if ends else ""
+        yield f"runs the subgraph `{call.option}`{tied}"
+    if row.carried:
+        yield "each value is carried from round to round in one pair of parameters"
+    if row.rigid:
+        yield f"kept as they are: {slots(row.rigid)}"
+    if row.flow is not None:
+        ways = f"{slots(row.flow.inputs)} to {slots(row.flow.outputs)}"
+        yield f"values pass from {ways} ({row.flow.kind})"
+    if row.range is not None:
+        yield f"results lie in [{number(row.range.low)}, {number(row.range.high)}]"
+
+
+def operator_entry(row: OperatorRow) -> Iterator[str]:
+    text = "; ".join(special(row)) or ("see the table" if row.rules else "any parameters")
+    yield f"- **{row.name}**: {' '.join((text + '.', *row.notes))}"
+    cited = [*row.sources, *(s for rule in row.rules for s in rule.sources)]
+    yield f"  <br>Sources: {', '.join(f'`{source}`' for source in dict.fromkeys(cited))}"
+
+
+def render() -> str:
+    """The whole document."""
+    rows = list(load_operators().values())
+    targets = [load_target(name) for name in target_names()]
+    lines = [HEAD, "## Targets", ""]
+    lines += [f"- `{target.name}`: {target.title}" for target in targets]
+    for category in CATEGORIES:
+        members = [row for row in rows if row.category == category]
+        lines += ["", f"## {category[0].upper()}{category[1:]}", ""]
+        if any(row.rules for row in members):
+            lines += [*table(members, targets), ""]
+        for row in members:
+            lines += operator_entry(row)
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Render docs/rules.md from the rule tables.")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    given = parser.parse_args(arguments)
+    text = render()
+    if DOCUMENT.exists() and DOCUMENT.read_text(encoding="utf-8") == text:
+        return 0
+    if given.check:
+        print(f"{DOCUMENT.relative_to(ROOT)} is not up to date")
+        return 1
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(text, encoding="utf-8")
+    print(f"{DOCUMENT.relative_to(ROOT)} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

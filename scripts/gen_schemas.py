@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Writes the JSON Schemas: of the rule tables, from the readers that enforce them, and of the
+report, from its records.
+
+scripts/gen_schemas.py            write schema/{operators,targets,report}.schema.json
+scripts/gen_schemas.py --check    write nothing; exit status 1 when a file is not up to date
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
+
+from tflite_align.report.schema import report_schema  # noqa: E402 - needs the path
+from tflite_align.rules import operators_schema, targets_schema  # noqa: E402 - needs the path
+
+
+def schemas() -> dict[Path, str]:
+    """Text of each schema file."""
+    made = {
+        "operators": operators_schema(),
+        "targets": targets_schema(),
+        "report": report_schema(),
+    }
+    return {
+        ROOT / "schema" / f"{name}.schema.json": json.dumps(schema, indent=2) + "\n"
+        for name, schema in made.items()
+    }
+
+
+def stale(files: dict[Path, str]) -> list[Path]:
+    """Files whose text is missing or differs."""
+    return [
+        path
+        for path, text in files.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Write the JSON Schemas.")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    given = parser.parse_args(arguments)
+    files = schemas()
+    old = stale(files)
+    for path in old:
+        print(f"{path.relative_to(ROOT)} {'is not up to date' if given.check else 'written'}")
+        if not given.check:
+            path.write_text(files[path], encoding="utf-8")
+    return 1 if given.check and old else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""What a conformance case needs to know of an operator: its operands and its real-valued meaning.
+
+A maker takes the activation type and returns a `Form`. Everything else (labels, integers, the
+file, what counts as broken) comes from the operator's row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Reference = Callable[..., Sequence[Array] | Array]
+
+ALL = ("int8", "uint8", "int16")
+BYTES = ("int8", "uint8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operand:
+    """One operand.
+
+    data: an activation the caller feeds; constant: the same, stored in the file; weight: a
+    symmetric constant with one scale a channel along `axis` (or one, if None); bias: an integer
+    constant whose scale the row's rule gives; plain: integers without parameters; state: a
+    variable that starts at zero; absent: an optional operand left out.
+    `span` is the range of real values it is to hold.
+    """
+
+    role: Literal["data", "constant", "weight", "bias", "plain", "state", "absent"]
+    shape: tuple[int, ...] = ()
+    span: tuple[float, float] = (-4.0, 4.0)
+    axis: int | None = None
+    type: str = ""  # of the tensor; empty: the activation type
+    values: Array | None = None  # of a plain operand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """An output tensor. `type` empty: the activation type, with parameters; else a plain one."""
+
+    shape: tuple[int, ...]
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """An operator's operands and meaning. `reference` takes the real (or plain) values of all
+    operands that are present, in order, and returns those of the outputs; NaN where either
+    answer of a comparison will do. `tolerance` is in steps of the output, beyond the rounding of the last one.
+    """
+
+    inputs: tuple[Operand, ...]
+    outputs: tuple[Output, ...]
+    reference: Reference
+    options: tuple[str, Mapping[str, Any]] | None = None
+    tolerance: float = 0.0
+    version: int = 1  # the least that kernels are registered for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    name: str
+    types: tuple[str, ...]
+    make: Callable[[str], Form]
+
+
+MAKERS: dict[str, Maker] = {}
+
+
+def maker(*names: str, types: tuple[str, ...] = ALL) -> Callable[..., Callable[..., Form]]:
+    """Register a function of the activation type (and, for several names, of the name)."""
+
+    def register(make: Callable[..., Form]) -> Callable[..., Form]:
+        for name in names:
+            made = make if len(names) == 1 else _named(make, name)
+            MAKERS[name] = Maker(name=name, types=types, make=made)
+        return make
+
+    return register
+
+
+def _named(make: Callable[..., Form], name: str) -> Callable[[str], Form]:
+    return lambda type_name: make(type_name, name)
+
+
+def data(*shape: int, span: tuple[float, float] = (-4.0, 4.0)) -> Operand:
+    return Operand(role="data", shape=shape, span=span)
+
+
+def constant(*shape: int, span: tuple[float, float] = (-4.0, 4.0)) -> Operand:
+    return Operand(role="constant", shape=shape, span=span)
+
+
+def plain(values: Any, type_name: str = "int32") -> Operand:
+    array = np.asarray(values, dtype=type_name)
+    return Operand(role="plain", shape=array.shape, type=type_name, values=array)
+
+
+def weight(*shape: int, axis: int | None = None, type_name: str = "int8") -> Operand:
+    return Operand(role="weight", shape=shape, span=(-1.0, 1.0), axis=axis, type=type_name)
+
+
+def bias(count: int, type_name: str) -> Operand:
+    return Operand(role="bias", shape=(count,), span=(-1.0, 1.0), type=type_name)
+
+
+def output(*shape: int, type_name: str = "") -> Output:
+    return Output(shape=shape, type=type_name)

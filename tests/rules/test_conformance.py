@@ -1,0 +1,199 @@
+"""Every row against the kernels: the satisfied form computes what the operator means, and a
+broken rule shows what each target file says of it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tflite_align
+from tests.rules.batch import Outcome, run_batch
+from tests.rules.boundary import BoundaryCase, boundary_cases, boundary_violated
+from tests.rules.cases import Case, case_types, satisfied
+from tests.rules.mutations import rule_type, violated
+from tflite_align.rules import (
+    BiasRule,
+    FixedRule,
+    Rule,
+    SameRule,
+    WeightRule,
+    WindowRule,
+    ZeroPointRule,
+    load_operators,
+    load_target,
+)
+
+ROWS = load_operators()
+CASES: list[Case | BoundaryCase] = [
+    *(satisfied(row, kind) for row in ROWS.values() for kind in case_types(row.name)),
+    *boundary_cases(),
+]
+SATISFIED = {case.name: case for case in CASES}
+
+# Types for which LiteRT has no kernel; another runtime has.
+NO_LITERT_KERNEL = {
+    "ADD_N-int8": "AddN",
+    "CUMSUM-int8": "cumsum.cc",
+    "SQUARED_DIFFERENCE-int16": "SquaredDifference",
+    "ZEROS_LIKE-int8": "ZerosLike",
+}
+
+# (target, rule, type) graded otherwise than the runtime at hand behaves, and why.
+GRADED_OTHERWISE = {
+    ("litert", "bias/TRANSPOSE_CONV/wide", "int16"): "bias/TRANSPOSE_CONV says it there",
+    ("xnnpack", "bias/TRANSPOSE_CONV/wide", "int16"): "bias/TRANSPOSE_CONV says it there",
+    ("tflm", "bias/TRANSPOSE_CONV", "int16"): "bias/TRANSPOSE_CONV/wide says it there",
+    ("tflm", "zero/ADD", "int16"): "CMSIS-NN refuses; the reference kernels run here",
+    ("tflm", "zero/FULLY_CONNECTED", "int16"): "CMSIS-NN refuses; the reference kernels run here",
+}
+
+# No integer kernel, no meaning in real values (CAST), or an inside that is its own.
+WITHOUT_CASE = {
+    "ASSIGN_VARIABLE": "with READ_VARIABLE",
+    "BIDIRECTIONAL_SEQUENCE_LSTM": "recurrent",
+    "CALL": "no kernel",
+    "CALL_ONCE": "no operands",
+    "CAST": "works on raw integers",
+    "CONV_3D": "no kernel",
+    "CONV_3D_TRANSPOSE": "no kernel",
+    "LOCAL_RESPONSE_NORMALIZATION": "no kernel",
+    "LSTM": "recurrent",
+    "NON_MAX_SUPPRESSION_V4": "no kernel",
+    "NON_MAX_SUPPRESSION_V5": "no kernel",
+    "SIGN": "no kernel",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "recurrent",
+    "UNIDIRECTIONAL_SEQUENCE_RNN": "recurrent",
+    "VAR_HANDLE": "with READ_VARIABLE",
+}
+
+
+def _broken() -> Iterator[tuple[Rule, Case]]:
+    for row in ROWS.values():
+        for kind in case_types(row.name):
+            for rule in row.rules:
+                for case in violated(row, rule, kind):
+                    yield rule, case
+
+
+BROKEN = list(_broken())
+
+
+@pytest.fixture(scope="module")
+def litert(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    return run_batch(SATISFIED.values(), "litert", tmp_path_factory.mktemp("satisfied"))
+
+
+def test_every_row_has_a_case_or_a_reason() -> None:
+    operators = {case.operator for case in SATISFIED.values()}
+    assert set(ROWS) == operators | set(WITHOUT_CASE)
+    assert not operators & set(WITHOUT_CASE)
+
+
+@pytest.mark.parametrize("name", SATISFIED)
+def test_satisfied_form_computes_the_reference(name: str, litert: dict[str, Outcome]) -> None:
+    outcome = litert[name]
+    if name in NO_LITERT_KERNEL:
+        assert NO_LITERT_KERNEL[name] in outcome.error
+        return
+    assert not outcome.error
+    assert SATISFIED[name].faults(outcome.outputs) == []
+
+
+def _runtime_missing(runtime: str) -> str:
+    if runtime == "tflm" and importlib.util.find_spec("tflite_micro") is None:
+        return "tflite-micro is not installed"
+    return ""
+
+
+@pytest.mark.parametrize("name", ["litert", "xnnpack", "tflm"])
+def test_target_grades_a_broken_rule_as_its_runtime_behaves(name: str, tmp_path: Path) -> None:
+    """error: refused, ended or wrong at some slot; else every broken form is computed rightly."""
+    if missing := _runtime_missing(name):
+        pytest.skip(missing)
+    cases = [*SATISFIED.values(), *(case for _, case in BROKEN)]
+    outcomes = run_batch(cases, name, tmp_path)
+    runs = {c.name for c in SATISFIED.values() if _right(c, outcomes[c.name])}
+    right: dict[tuple[str, str], bool] = {}
+    for rule, case in BROKEN:
+        if f"{case.operator}-{case.type}" in runs:
+            key = (rule.id, rule_type(case, rule))
+            right[key] = right.get(key, True) and _right(case, outcomes[case.name])
+    target = load_target(name)
+    otherwise = {
+        (name, *key)
+        for key, held in right.items()
+        if (target.level(*key).severity != "error") is not held
+    }
+    assert otherwise == {key for key in GRADED_OTHERWISE if key[0] == name}
+
+
+def _right(case: Case | BoundaryCase, outcome: Outcome) -> bool:
+    return not outcome.error and not case.faults(outcome.outputs)
+
+
+def test_boundaries_that_disagree_are_wrong_in_litert(tmp_path: Path) -> None:
+    cases = list(boundary_violated())
+    outcomes = run_batch(cases, "litert", tmp_path)
+    assert [c.name for c in cases if _right(c, outcomes[c.name])] == []
+
+
+# What a repair can be expected of: the rest needs other weights or another quantization.
+REPAIRABLE = (SameRule, FixedRule, ZeroPointRule, BiasRule, WeightRule, WindowRule)
+
+# Where a rounded input may give quite another output, a requantized form has no one answer.
+DISCRETE = {
+    "FLOOR_DIV": "a quotient may fall to the next integer",
+    "FLOOR_MOD": "a remainder may jump from one end to the other",
+    "UNIQUE": "two values may become one",
+    "WHERE": "which values count as true depends on the parameters, so they are kept",
+}
+# Rounding of an inserted QUANTIZE, in steps of the output.
+SLACK = 1.5
+# Weights that are re-expressed are rounded to 8 bits again: as a share of the output's range.
+WEIGHT_SHARE = 0.02
+
+
+def _off_zero_at_the_border(case: Case) -> bool:
+    """An int16 graph input or output away from zero: QUANTIZE cannot reach it from int16."""
+    return any(
+        any(quant.zero_point)
+        for key, quant in case.quants.items()
+        if case.slot_type(key) == "int16" and (key[0] == "outputs" or key[1] in case.fed_indices())
+    )
+
+
+REPAIRED = [
+    case
+    for rule, case in BROKEN
+    if isinstance(rule, REPAIRABLE)
+    and case.operator not in DISCRETE
+    and f"{case.operator}-{case.type}" not in NO_LITERT_KERNEL
+    and not _off_zero_at_the_border(case)
+]
+
+
+@pytest.fixture(scope="module")
+def aligned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    if not hasattr(tflite_align, "align"):
+        pytest.skip("there is no align() yet")
+    unverified = tflite_align.AlignOptions(verify=False)
+    models = {case.name: tflite_align.align(case.model(), unverified).data for case in REPAIRED}
+    return run_batch(REPAIRED, "litert", tmp_path_factory.mktemp("aligned"), models)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in REPAIRED])
+def test_aligned_form_computes_the_reference(case: Case, aligned: dict[str, Outcome]) -> None:
+    """A broken form, aligned, means in LiteRT what its declared parameters said."""
+    outcome = aligned[case.name]
+    assert not outcome.error
+    assert case.faults(outcome.outputs, slack=_slack(case)) == []
+
+
+def _slack(case: Case) -> float:
+    if "-weight." not in case.name or case.type != "int16":
+        return SLACK
+    return WEIGHT_SHARE * 2**16

@@ -1,0 +1,311 @@
+"""The shipped rule tables: they load, they are complete, and nothing made from them has drifted."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import tomllib
+from pathlib import Path
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+import gen_rules_doc
+import gen_schemas
+from tflite_align.errors import RuleError, UsageError
+from tflite_align.rules import (
+    BiasRule,
+    FixedRule,
+    Rule,
+    Target,
+    WeightRule,
+    load_operators,
+    load_target,
+    operators_schema,
+    parse_operators,
+    parse_target,
+    target_names,
+    targets_schema,
+)
+from tflite_align.rules.operators import CATEGORIES
+
+SCHEMA = Path(__file__).resolve().parents[2] / "schema"
+ROWS = load_operators()
+RULES = [rule for row in ROWS.values() for rule in row.rules]
+TARGETS = {name: load_target(name) for name in target_names()}
+
+# Raised for any quantized tensor, and for what variables and calls tie, without a rule entry.
+GENERAL = ("params/axis", "params/length", "params/missing", "params/scale", "params/zero_point")
+TIED = [f"resource/{row.name}" for row in ROWS.values() if row.resource] + [
+    f"boundary/{row.name}" for row in ROWS.values() if row.calls
+]
+REPOSITORIES = {"aeq", "edgetpu", "litert", "measured", "tflm", "vela", "xnnpack"}
+
+
+def grades() -> list[tuple[str, str]]:
+    """Every (rule id, type) that a target can be asked about."""
+    own = [(rule.id, kind) for rule in RULES for kind in sorted(rule.types)]
+    free = [(i, kind) for i in (*GENERAL, *TIED) for kind in ("int8", "uint8", "int16", "int32")]
+    return own + free
+
+
+def test_the_tables_are_valid_by_their_schemas() -> None:
+    operators = tomllib.loads((SCHEMA / "operators.toml").read_text(encoding="utf-8"))
+    jsonschema.validate(operators, operators_schema())
+    for path in sorted((SCHEMA / "targets").glob("*.toml")):
+        target = tomllib.loads(path.read_text(encoding="utf-8"))
+        jsonschema.validate(target, targets_schema())
+
+
+@pytest.mark.parametrize("schema", [operators_schema(), targets_schema()], ids=["rows", "targets"])
+def test_the_schemas_are_schemas(schema: dict[str, object]) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_the_shipped_schemas_are_up_to_date() -> None:
+    assert gen_schemas.main(["--check"]) == 0
+    shipped = json.loads((SCHEMA / "operators.schema.json").read_text(encoding="utf-8"))
+    assert shipped == operators_schema()
+
+
+def test_the_rules_document_is_up_to_date() -> None:
+    assert gen_rules_doc.main(["--check"]) == 0
+
+
+def test_a_stale_schema_is_noticed(tmp_path: Path) -> None:
+    current, old = tmp_path / "a.json", tmp_path / "b.json"
+    current.write_text("same", encoding="utf-8")
+    old.write_text("old", encoding="utf-8")
+    missing = tmp_path / "c.json"
+    assert gen_schemas.stale({current: "same", old: "new", missing: ""}) == [old, missing]
+
+
+def test_the_document_has_every_rule_and_operator() -> None:
+    text = gen_rules_doc.render()
+    assert [rule.id for rule in RULES if f"| `{rule.id}` |" not in text] == []
+    assert [name for name in ROWS if f"- **{name}**" not in text] == []
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_says_where_it_comes_from(name: str) -> None:
+    row = ROWS[name]
+    cited = [*row.sources, *(source for rule in row.rules for source in rule.sources)]
+    assert row.sources
+    assert all(rule.sources for rule in row.rules)
+    assert {source.split(":")[0] for source in cited} <= REPOSITORIES
+    assert row.category in CATEGORIES
+
+
+def test_rows_stand_in_the_order_of_the_categories() -> None:
+    order = [CATEGORIES.index(row.category) for row in ROWS.values()]
+    assert order == sorted(order)
+
+
+def test_rule_ids_are_unique() -> None:
+    ids = [rule.id for rule in RULES]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_grades_every_rule_of_every_type(name: str) -> None:
+    for rule, kind in grades():
+        level = TARGETS[name].level(rule, kind)
+        assert level.behaviour, (rule, kind)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_level_of_a_target_decides_something(name: str) -> None:
+    """A level that no rule reaches is a rule that was renamed, or an exception no longer needed."""
+    target = TARGETS[name]
+    reached = {id(target.level(rule, kind)) for rule, kind in grades()}
+    idle = [level.rules for level in target.levels if id(level) not in reached]
+    assert idle == []
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_pattern_of_a_target_names_a_rule(name: str) -> None:
+    known = {rule for rule, _ in grades()}
+    patterns = [pattern for level in TARGETS[name].levels for pattern in level.rules]
+    assert [p for p in patterns if not fnmatch.filter(known, p)] == []
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_target_turns_int16_into_uint8(name: str) -> None:
+    assert "uint8" not in TARGETS[name].quantize["int16"]
+
+
+def test_tflm_separates_no_uint8_tensors() -> None:
+    assert TARGETS["tflm"].quantize["uint8"] == ("int8",)
+
+
+def severity(target: Target, rule: str, kind: str) -> str:
+    return target.level(rule, kind).severity
+
+
+def test_the_lowest_weight_is_never_an_error() -> None:
+    lowest = [r for r in RULES if isinstance(r, WeightRule) and r.minimum is not None]
+    assert lowest
+    assert {severity(t, r.id, "int8") for t in TARGETS.values() for r in lowest} == {
+        "off",
+        "warning",
+    }
+
+
+def test_a_softmax_in_int16_has_the_form_of_mixed_types() -> None:
+    (rule,) = (r for r in ROWS["SOFTMAX"].rules if isinstance(r, FixedRule))
+    first, *others = rule.labels["int16"]
+    assert first == (1 / 32768, 0)
+    assert (1 / 65536, -32768) in others
+
+
+def test_the_first_legal_bias_type_is_the_one_to_write() -> None:
+    (rule,) = (r for r in ROWS["FULLY_CONNECTED"].rules if isinstance(r, BiasRule))
+    assert rule.bias_types["int16"] == ("int64", "int32")
+
+
+def test_uint8_concatenation_is_a_warning_of_the_specification_alone() -> None:
+    graded = {name: severity(t, "same/CONCATENATION", "uint8") for name, t in TARGETS.items()}
+    assert graded["tflite"] == "warning"
+    assert graded["litert"] == graded["xnnpack"] == "off"
+
+
+# --- malformed tables ---------------------------------------------------------------------------
+
+ROW = 'format = 1\n[operator.ADD]\nsources = ["litert:add.cc"]\n'
+
+BAD_ROWS = {
+    "an unknown key": (
+        ROW + "famly = 'concat'",
+        "operators.toml: operator.ADD: unknown key 'famly'; did you mean 'family'?",
+    ),
+    "an unknown key like no other": (
+        "format = 1\nzzz = 2\n[operator]",
+        "operators.toml: unknown key 'zzz'; known: format, operator",
+    ),
+    "no sources": (
+        "format = 1\n[operator.ADD]\n",
+        "operators.toml: operator.ADD: key 'sources' is missing",
+    ),
+    "a slot that is none": (
+        ROW + "rigid = ['input[0]']",
+        (
+            "operators.toml: operator.ADD.rigid[0]: 'input[0]' is no slot;"
+            " write inputs[0], inputs[*], inputs[1:], outputs[0]"
+        ),
+    ),
+    "a number that is none": (
+        ROW + "range = ['1/0', 1]",
+        "operators.toml: operator.ADD.range[0]: '1/0' is no number, fraction or power",
+    ),
+    "a list that is none": (
+        ROW + "rigid = 'inputs[0]'",
+        "operators.toml: operator.ADD.rigid: expected a list, found 'inputs[0]'",
+    ),
+    "a family that is none": (
+        ROW + "family = 'concats'",
+        (
+            "operators.toml: operator.ADD.family: 'concats' is none of"
+            " concat, elementwise, pooling, resize, other"
+        ),
+    ),
+    "a label without a zero point": (
+        ROW + "fixed = [{ slot = 'outputs[0]', labels = { int8 = [[1]] } }]",
+        (
+            "operators.toml: operator.ADD.fixed[0].labels.int8[0]: expected [scale, zero_point],"
+            " found [1]"
+        ),
+    ),
+    "a label of no quantized type": (
+        ROW + "fixed = [{ slot = 'outputs[0]', labels = { float32 = [[1, 0]] } }]",
+        "operators.toml: operator.ADD.fixed[0].labels: 'float32' is no quantized type",
+    ),
+    "two rules of one name": (
+        ROW + "zero = [" + "{ slots = ['inputs[0]'], types = ['int16'] }, " * 2 + "]",
+        "operators.toml: operator.ADD: two constraints have one id; give each a `part`",
+    ),
+    "a boolean for an integer": (
+        ROW + "weight = [{ slot = 'inputs[1]', types = ['int8'], axis = true }]",
+        "operators.toml: operator.ADD.weight[0].axis: expected an integer, found True",
+    ),
+    "another format": (
+        "format = 2\n[operator]",
+        "operators.toml: format 2 is unknown; this version reads 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_a_malformed_row_is_refused_by_name(name: str) -> None:
+    document, sentence = BAD_ROWS[name]
+    with pytest.raises(RuleError) as refusal:
+        parse_operators(document)
+    assert str(refusal.value) == sentence
+
+
+def test_what_is_no_toml_is_refused_with_its_place() -> None:
+    with pytest.raises(RuleError, match=r"^operators\.toml: .*line 1"):
+        parse_operators("format = = 1")
+
+
+TARGET = """\
+format = 1
+name = "here"
+title = "Here"
+judges = []
+sources = ["litert:add.cc"]
+[quantize]
+int8 = ["int8"]
+"""
+LEVEL = '[[level]]\nrules = ["*"]\nseverity = "error"\nbehaviour = "wrong"\n'
+
+BAD_TARGETS = {
+    "an unknown key": (
+        TARGET + LEVEL + 'sevrity = "off"',
+        "here.toml.level[0]: unknown key 'sevrity'; did you mean 'severity'?",
+    ),
+    "no behaviour": (
+        TARGET + '[[level]]\nrules = ["*"]\nseverity = "error"\n',
+        "here.toml.level[0]: key 'behaviour' is missing",
+    ),
+    "a severity that is none": (
+        TARGET + '[[level]]\nrules = ["*"]\nseverity = "fatal"\nbehaviour = ""\n',
+        "here.toml.level[0].severity: 'fatal' is none of error, warning, off",
+    ),
+    "a QUANTIZE from float": (
+        TARGET + 'float32 = ["int8"]\n' + LEVEL,
+        "here.toml.quantize: 'float32' is no quantized type",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TARGETS)
+def test_a_malformed_target_is_refused_by_name(name: str) -> None:
+    document, sentence = BAD_TARGETS[name]
+    with pytest.raises(RuleError) as refusal:
+        parse_target(document, "here.toml")
+    assert str(refusal.value) == sentence
+
+
+def test_a_target_that_forgets_a_rule_says_so() -> None:
+    target = parse_target(TARGET + LEVEL.replace('"*"', '"same/*"'), "here.toml")
+    with pytest.raises(RuleError, match=r"^target here: no level covers rule zero/ADD$"):
+        target.level("zero/ADD", "int8")
+
+
+def test_later_levels_are_exceptions_to_earlier_ones() -> None:
+    exception = LEVEL.replace('"*"', '"same/ADD"').replace("error", "off")
+    target = parse_target(TARGET + LEVEL + exception + 'types = ["uint8"]', "here.toml")
+    assert severity(target, "same/ADD", "uint8") == "off"
+    assert severity(target, "same/ADD", "int8") == "error"
+    rule = Rule(id="same/ADD", types=frozenset({"uint8", "int8"}))
+    assert not target.requires(rule, "uint8")
+    assert target.requires(rule, "int8")
+    assert not target.requires(rule, "int16")
+
+
+def test_an_unknown_target_lists_the_known_ones() -> None:
+    with pytest.raises(UsageError) as refusal:
+        load_target("tflight")
+    known = "ethos-u55, ethos-u85, litert, tflite, tflm, xnnpack"
+    assert str(refusal.value).startswith("there is no target 'tflight'")
+    assert all(name in str(refusal.value) for name in known.split(", "))

@@ -1,0 +1,187 @@
+"""Strict parsing of single TOML values, each with the JSON Schema that says the same.
+
+A `Field` is one key: how to parse it, its schema, whether it must be there. A table is a dict of
+them; `parse_table` refuses unknown keys and names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ..errors import RuleError
+from ..numerics import Label, to_float32, type_limits
+from .records import SlotPattern
+
+__all__ = [
+    "Field",
+    "Parser",
+    "Table",
+    "choice",
+    "integer",
+    "label",
+    "list_of",
+    "map_of",
+    "number",
+    "parse_slot",
+    "parse_table",
+    "schema_of",
+    "slot",
+    "text",
+    "truth",
+]
+
+_SLOT = re.compile(r"(inputs|outputs|intermediates)\[(\*|\d+:?)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """Turns a TOML value into ours; raises RuleError naming the place."""
+
+    parse: Callable[[Any, str], Any]
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    parser: Parser
+    required: bool = False
+
+
+Table = Mapping[str, Field]
+
+
+def _expect(value: object, wanted: type | tuple[type, ...], where: str, name: str) -> None:
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        raise RuleError(f"{where}: expected {name}, found {value!r}")
+
+
+def _text(value: Any, where: str) -> str:
+    _expect(value, str, where, "a string")
+    return str(value)
+
+
+def _integer(value: Any, where: str) -> int:
+    _expect(value, int, where, "an integer")
+    return int(value)
+
+
+def _truth(value: Any, where: str) -> bool:
+    _expect(value, bool, where, "true or false")
+    return bool(value)
+
+
+def _number(value: Any, where: str) -> float:
+    """A number, or an exact expression: "1/256", "2^-10", "127*65536", "inf"."""
+    if isinstance(value, str):
+        try:
+            return _expression(value)
+        except (ValueError, ZeroDivisionError):
+            raise RuleError(f"{where}: {value!r} is no number, fraction or power") from None
+    _expect(value, (int, float), where, "a number")
+    return float(value)
+
+
+def _expression(expression: str) -> float:
+    if expression in ("inf", "-inf"):
+        return math.inf if expression == "inf" else -math.inf
+    match = re.fullmatch(r"(-?\d+)\^(-?\d+)", expression)
+    if match:
+        return float(Fraction(int(match[1])) ** int(match[2]))
+    return float(Fraction(expression))
+
+
+def parse_slot(value: Any, where: str) -> SlotPattern:
+    _expect(value, str, where, "a slot")
+    match = _SLOT.fullmatch(value)
+    if not match:
+        raise RuleError(
+            f"{where}: {value!r} is no slot; write inputs[0], inputs[*], inputs[1:], outputs[0]"
+        )
+    kind, place = match[1], match[2]
+    if place == "*":
+        return SlotPattern(kind, 0, None)  # type: ignore[arg-type]
+    start = int(place.rstrip(":"))
+    return SlotPattern(kind, start, None if place.endswith(":") else start + 1)  # type: ignore[arg-type]
+
+
+def _label(value: Any, where: str) -> Label:
+    if not isinstance(value, list) or len(value) != 2:
+        raise RuleError(f"{where}: expected [scale, zero_point], found {value!r}")
+    return Label(
+        to_float32(_number(value[0], f"{where}[0]")),
+        _integer(value[1], f"{where}[1]"),
+    )
+
+
+text = Parser(_text, {"type": "string"})
+integer = Parser(_integer, {"type": "integer"})
+truth = Parser(_truth, {"type": "boolean"})
+number = Parser(_number, {"type": ["number", "string"]})
+slot = Parser(parse_slot, {"type": "string", "pattern": f"^{_SLOT.pattern}$"})
+label = Parser(
+    _label,
+    {
+        "type": "array",
+        "prefixItems": [{"type": ["number", "string"]}, {"type": "integer"}],
+        "minItems": 2,
+        "maxItems": 2,
+    },
+)
+
+
+def choice(*words: str) -> Parser:
+    def parse(value: Any, where: str) -> str:
+        if value not in words:
+            raise RuleError(f"{where}: {value!r} is none of {', '.join(words)}")
+        return str(value)
+
+    return Parser(parse, {"enum": list(words)})
+
+
+def list_of(item: Parser) -> Parser:
+    def parse(value: Any, where: str) -> tuple[Any, ...]:
+        _expect(value, list, where, "a list")
+        return tuple(item.parse(entry, f"{where}[{i}]") for i, entry in enumerate(value))
+
+    return Parser(parse, {"type": "array", "items": item.schema})
+
+
+def map_of(item: Parser, *, keys_are_types: bool = True) -> Parser:
+    def parse(value: Any, where: str) -> dict[str, Any]:
+        _expect(value, dict, where, "a table")
+        for key in value:
+            if keys_are_types and type_limits(key) is None:
+                raise RuleError(f"{where}: {key!r} is no quantized type")
+        return {key: item.parse(entry, f"{where}.{key}") for key, entry in value.items()}
+
+    return Parser(parse, {"type": "object", "additionalProperties": item.schema})
+
+
+def parse_table(value: Any, table: Table, where: str) -> dict[str, Any]:
+    """All given keys parsed; a missing required or an unknown key is a RuleError."""
+    _expect(value, dict, where, "a table")
+    for key in value:
+        if key not in table:
+            near = difflib.get_close_matches(key, table, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(table)}"
+            raise RuleError(f"{where}: unknown key {key!r}{hint}")
+    for key, entry in table.items():
+        if entry.required and key not in value:
+            raise RuleError(f"{where}: key {key!r} is missing")
+    return {key: table[key].parser.parse(given, f"{where}.{key}") for key, given in value.items()}
+
+
+def schema_of(table: Table) -> dict[str, Any]:
+    """The JSON Schema of one table."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [key for key, entry in table.items() if entry.required],
+        "properties": {key: dict(entry.parser.schema) for key, entry in table.items()},
+    }

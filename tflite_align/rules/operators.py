@@ -1,0 +1,223 @@
+"""schema/operators.toml -> operator rows. The only reader of that table."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from tflite_align.errors import RuleError
+from tflite_align.numerics import Range
+from tflite_align.rules import fields as f
+from tflite_align.rules.records import (
+    BiasRule,
+    CallRow,
+    FixedRule,
+    Flow,
+    OperatorRow,
+    PowerRule,
+    Rule,
+    SameRule,
+    WeightRule,
+    WindowRule,
+    ZeroPointRule,
+)
+from tflite_align.rules.store import read_data
+
+__all__ = ["CATEGORIES", "load_operators", "operators_schema", "parse_operators"]
+
+# The sections of the rule tables, in their order.
+CATEGORIES = (
+    "data movement",
+    "pooling and resizing",
+    "same-scale elementwise",
+    "variables",
+    "control flow",
+    "fixed output",
+    "weights and bias",
+    "recurrent",
+    "arithmetic",
+    "raw integers",
+    "comparison",
+    "index output",
+    "no integer kernel",
+)
+
+_COMMON: f.Table = {
+    "part": f.Field(f.text),
+    "sources": f.Field(f.list_of(f.text)),
+    "note": f.Field(f.text),
+    "when": f.Field(f.slot),
+    "unless": f.Field(f.slot),
+    "beside": f.Field(f.list_of(f.slot)),
+}
+_TYPES = {"types": f.Field(f.list_of(f.text), required=True)}
+_SLOTS = {"slots": f.Field(f.list_of(f.slot), required=True)}
+_SLOT = {"slot": f.Field(f.slot, required=True)}
+
+_KINDS: Mapping[str, tuple[type[Rule], f.Table]] = {
+    "same": (SameRule, {**_COMMON, **_TYPES, **_SLOTS}),
+    "fixed": (
+        FixedRule,
+        {
+            **_COMMON,
+            **_SLOT,
+            "labels": f.Field(f.map_of(f.list_of(f.label)), required=True),
+        },
+    ),
+    "zero": (ZeroPointRule, {**_COMMON, **_TYPES, **_SLOTS}),
+    "weight": (
+        WeightRule,
+        {
+            **_COMMON,
+            **_TYPES,
+            **_SLOT,
+            "axis": f.Field(f.integer),
+            "symmetric": f.Field(f.truth),
+            "minimum": f.Field(f.integer),
+        },
+    ),
+    "bias": (
+        BiasRule,
+        {
+            **_COMMON,
+            **_SLOT,
+            "factors": f.Field(f.list_of(f.slot), required=True),
+            "multiplier": f.Field(f.number),
+            "bias_types": f.Field(f.map_of(f.list_of(f.text)), required=True),
+            "type_option": f.Field(f.text),
+        },
+    ),
+    "window": (
+        WindowRule,
+        {
+            **_COMMON,
+            **_TYPES,
+            "form": f.Field(f.choice("product", "maximum", "each")),
+            "numerator": f.Field(f.list_of(f.slot), required=True),
+            "denominator": f.Field(f.list_of(f.slot), required=True),
+            "multiplier": f.Field(f.number),
+            "low": f.Field(f.number),
+            "high": f.Field(f.number),
+        },
+    ),
+    "power": (PowerRule, {**_COMMON, **_TYPES, **_SLOTS}),
+}
+
+_FLOW: f.Table = {
+    "kind": f.Field(f.choice("copy", "average"), required=True),
+    "inputs": f.Field(f.list_of(f.slot), required=True),
+    "outputs": f.Field(f.list_of(f.slot), required=True),
+}
+_CALL: f.Table = {
+    "option": f.Field(f.text, required=True),
+    "inputs": f.Field(f.slot),
+    "outputs": f.Field(f.slot),
+}
+
+
+def _nested(table: f.Table) -> f.Parser:
+    def parse(value: Any, where: str) -> dict[str, Any]:
+        return f.parse_table(value, table, where)
+
+    return f.Parser(parse, f.schema_of(table))
+
+
+_ROW: f.Table = {
+    "category": f.Field(f.choice(*CATEGORIES)),
+    "family": f.Field(f.choice("concat", "elementwise", "pooling", "resize", "other")),
+    "flow": f.Field(_nested(_FLOW)),
+    "range": f.Field(f.list_of(f.number)),
+    "rigid": f.Field(f.list_of(f.slot)),
+    "ignored": f.Field(f.list_of(f.slot)),
+    "resource": f.Field(f.choice("read", "write", "handle")),
+    "calls": f.Field(f.list_of(_nested(_CALL))),
+    "carried": f.Field(f.truth),
+    "sources": f.Field(f.list_of(f.text), required=True),
+    "notes": f.Field(f.list_of(f.text)),
+    **{kind: f.Field(f.list_of(_nested(table))) for kind, (_, table) in _KINDS.items()},
+}
+
+# What a kind holds for when the row leaves it out, and where `types` comes from another key.
+_DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
+    WeightRule: {"axis": None, "symmetric": True, "minimum": None},
+    BiasRule: {"multiplier": 1.0, "type_option": None},
+    WindowRule: {"form": "product", "multiplier": 1.0, "low": 0.0, "high": float("inf")},
+}
+_TYPES_FROM: Mapping[type[Rule], str] = {FixedRule: "labels", BiasRule: "bias_types"}
+
+
+def _rule(kind: str, given: dict[str, Any], operator: str, row_sources: tuple[str, ...]) -> Rule:
+    record, _ = _KINDS[kind]
+    values = {**_DEFAULTS.get(record, {}), **given}
+    part = values.pop("part", None)
+    values.setdefault("sources", row_sources)
+    values["types"] = frozenset(values.get("types") or values[_TYPES_FROM[record]])
+    return record(id=f"{kind}/{operator}" + (f"/{part}" if part else ""), **values)
+
+
+def _row(name: str, given: dict[str, Any], where: str) -> OperatorRow:
+    rules: list[Rule] = []
+    sources = given["sources"]
+    for kind in _KINDS:
+        rules += [_rule(kind, entry, name, sources) for entry in given.pop(kind, ())]
+    ids = [rule.id for rule in rules]
+    if len(set(ids)) != len(ids):
+        raise RuleError(f"{where}: two constraints have one id; give each a `part`")
+    if "flow" in given:
+        given["flow"] = Flow(**given["flow"])
+    if "range" in given:
+        given["range"] = Range(*given["range"])
+    given["calls"] = tuple(
+        CallRow(option=c["option"], inputs=c.get("inputs"), outputs=c.get("outputs"))
+        for c in given.get("calls", ())
+    )
+    return OperatorRow(name=name, rules=tuple(rules), **given)
+
+
+def parse_operators(document: str, where: str = "operators.toml") -> dict[str, OperatorRow]:
+    """Rows by operator name. Raises RuleError with file and key for anything unexpected."""
+    try:
+        raw = tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{where}: {error}") from None
+    outer: f.Table = {
+        "format": f.Field(f.integer, required=True),
+        "operator": f.Field(_any_table, required=True),
+    }
+    top = f.parse_table(raw, outer, where)
+    if top["format"] != 1:
+        raise RuleError(f"{where}: format {top['format']} is unknown; this version reads 1")
+    rows = {}
+    for name, entry in top["operator"].items():
+        place = f"{where}: operator.{name}"
+        rows[name] = _row(name, f.parse_table(entry, _ROW, place), place)
+    return rows
+
+
+def _parse_any(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RuleError(f"{where}: expected a table, found {value!r}")
+    return value
+
+
+_any_table = f.Parser(_parse_any, {"type": "object", "additionalProperties": f.schema_of(_ROW)})
+
+
+@cache
+def load_operators() -> Mapping[str, OperatorRow]:
+    """The shipped table."""
+    return parse_operators(read_data("operators.toml"))
+
+
+def operators_schema() -> dict[str, Any]:
+    """JSON Schema of schema/operators.toml, made from the same field tables."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align operator rules",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["format", "operator"],
+        "properties": {"format": {"const": 1}, "operator": _any_table.schema},
+    }

@@ -1,0 +1,175 @@
+"""Constraint kinds and operator rows: what a row of schema/operators.toml becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tflite_align.model import SlotKind
+from tflite_align.numerics import Label, Range
+
+__all__ = [
+    "BiasRule",
+    "CallRow",
+    "FixedRule",
+    "Flow",
+    "OperatorRow",
+    "PowerRule",
+    "Rule",
+    "SameRule",
+    "SlotPattern",
+    "WeightRule",
+    "WindowRule",
+    "ZeroPointRule",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPattern:
+    """`inputs[0]`, `inputs[*]`, `inputs[1:]`, `outputs[0]`, `intermediates[4]`."""
+
+    kind: SlotKind
+    start: int
+    stop: int | None  # exclusive; None: to the last
+
+    def select(self, count: int) -> range:
+        return range(self.start, count if self.stop is None else min(self.stop, count))
+
+    def __str__(self) -> str:
+        if self.stop is None:
+            return f"{self.kind}[*]" if self.start == 0 else f"{self.kind}[{self.start}:]"
+        return f"{self.kind}[{self.start}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What every kind has. `id` is stable: kind/OPERATOR, with /part where there are several.
+
+    `when` and `unless` name an optional operand: the rule holds only where it is present, or
+    only where it is absent (an index of -1, or fewer operands than that). `beside` names operands
+    whose types must all be among `types` as well: int16 to int16, int8 weights beside int8
+    activations but not beside float ones.
+    """
+
+    id: str
+    types: frozenset[str]  # activation types it holds for
+    sources: tuple[str, ...] = ()
+    note: str = ""
+    when: SlotPattern | None = None
+    unless: SlotPattern | None = None
+    beside: tuple[SlotPattern, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SameRule(Rule):
+    """All these slots share (scale, zero_point): the kernel handles raw integers."""
+
+    slots: tuple[SlotPattern, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedRule(Rule):
+    """The kernel writes these parameters whatever the file declares. Per type the legal labels;
+    the first is the one to write.
+    """
+
+    slot: SlotPattern
+    labels: Mapping[str, tuple[Label, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroPointRule(Rule):
+    """These slots have a zero point of 0."""
+
+    slots: tuple[SlotPattern, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightRule(Rule):
+    """Constant weights: zero point 0, no integer below `minimum`, per-axis only along `axis`
+    (None: per-tensor only). `types` are the types of the weights.
+    """
+
+    slot: SlotPattern
+    axis: int | None
+    symmetric: bool
+    minimum: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasRule(Rule):
+    """scale[c] = factor x product of the factors' scales, zero point 0.
+
+    `bias_types` maps the activation type (of the first factor) to the legal bias types, the
+    first of which a repair writes. `type_option` names the operator's option that, set to a
+    type other than float32 (0), makes that bias type legal.
+    """
+
+    slot: SlotPattern
+    factors: tuple[SlotPattern, ...]
+    multiplier: float
+    bias_types: Mapping[str, tuple[str, ...]]
+    type_option: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRule(Rule):
+    """low <= ratio < high, the ratio being factor x product (or maximum) of the numerator's
+    scales over the product of the denominator's.
+    """
+
+    form: Literal["product", "maximum", "each"]
+    numerator: tuple[SlotPattern, ...]
+    denominator: tuple[SlotPattern, ...]
+    multiplier: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerRule(Rule):
+    """The slot's scale is a power of two."""
+
+    slots: tuple[SlotPattern, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """How real values pass from inputs to outputs.
+
+    copy: each output is one of the inputs' elements or their maximum or minimum: commutes with
+    clipping. average: outputs lie within the inputs' range, but clipping first changes them.
+    """
+
+    kind: Literal["copy", "average"]
+    inputs: tuple[SlotPattern, ...]
+    outputs: tuple[SlotPattern, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRow:
+    """A subgraph named by option `option`: these operands are its inputs and outputs."""
+
+    option: str
+    inputs: SlotPattern | None
+    outputs: SlotPattern | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorRow:
+    """One builtin operator. An operator without a row is rigid in every slot."""
+
+    name: str
+    category: str = "other"  # the section of the rule tables it is shown in
+    rules: tuple[Rule, ...] = ()
+    family: Literal["concat", "elementwise", "pooling", "resize", "other"] = "other"
+    flow: Flow | None = None
+    range: Range | None = None  # real values the operator can produce, whatever its inputs
+    rigid: tuple[SlotPattern, ...] = ()  # slots whose parameters must never change
+    ignored: tuple[SlotPattern, ...] = ()  # slots whose parameters mean nothing (indices, masks)
+    resource: Literal["read", "write", "handle"] | None = None
+    calls: tuple[CallRow, ...] = ()
+    carried: bool = False  # inputs[i], outputs[i] are one loop-carried value
+    sources: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,125 @@
+"""schema/targets/*.toml -> Target: how grave each broken rule is there, and what happens."""
+
+from __future__ import annotations
+
+import fnmatch
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from ..errors import RuleError, UsageError
+from . import fields as f
+from .records import Rule
+from .store import data_files, read_data
+
+__all__ = [
+    "Level",
+    "Severity",
+    "Target",
+    "load_target",
+    "parse_target",
+    "target_names",
+    "targets_schema",
+]
+
+Severity = Literal["error", "warning", "off"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """How grave a broken rule is for a target, and what the runtime does then, in words."""
+
+    rules: tuple[str, ...]  # glob patterns of rule ids
+    types: tuple[str, ...]  # empty: all
+    severity: Severity
+    behaviour: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    name: str
+    title: str
+    levels: tuple[Level, ...]
+    quantize: Mapping[str, tuple[str, ...]]  # type -> types QUANTIZE can turn it into
+    judges: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    def level(self, rule_id: str, type_name: str) -> Level:
+        """The last level whose pattern and types match: later entries are exceptions."""
+        for entry in reversed(self.levels):
+            if entry.types and type_name not in entry.types:
+                continue
+            if any(fnmatch.fnmatchcase(rule_id, pattern) for pattern in entry.rules):
+                return entry
+        raise RuleError(f"target {self.name}: no level covers rule {rule_id}")
+
+    def requires(self, rule: Rule, type_name: str) -> bool:
+        return type_name in rule.types and self.level(rule.id, type_name).severity != "off"
+
+
+_LEVEL: f.Table = {
+    "rules": f.Field(f.list_of(f.text), required=True),
+    "types": f.Field(f.list_of(f.text)),
+    "severity": f.Field(f.choice("error", "warning", "off"), required=True),
+    "behaviour": f.Field(f.text, required=True),
+    "sources": f.Field(f.list_of(f.text)),
+}
+_LEVEL_PARSER = f.Parser(
+    lambda value, where: f.parse_table(value, _LEVEL, where), f.schema_of(_LEVEL)
+)
+_TARGET: f.Table = {
+    "format": f.Field(f.integer, required=True),
+    "name": f.Field(f.text, required=True),
+    "title": f.Field(f.text, required=True),
+    "judges": f.Field(f.list_of(f.text), required=True),
+    "sources": f.Field(f.list_of(f.text), required=True),
+    "quantize": f.Field(f.map_of(f.list_of(f.text)), required=True),
+    "level": f.Field(f.list_of(_LEVEL_PARSER), required=True),
+}
+
+
+def parse_target(document: str, where: str) -> Target:
+    """A target from its TOML text; RuleError with file and key for anything unexpected."""
+    try:
+        raw = tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{where}: {error}") from None
+    given = f.parse_table(raw, _TARGET, where)
+    if given.pop("format") != 1:
+        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    levels = tuple(
+        Level(
+            rules=entry["rules"],
+            types=entry.get("types", ()),
+            severity=entry["severity"],
+            behaviour=entry["behaviour"],
+            sources=entry.get("sources", ()),
+        )
+        for entry in given.pop("level")
+    )
+    return Target(levels=levels, **given)
+
+
+def target_names() -> list[str]:
+    return sorted(name.removesuffix(".toml") for name in data_files("targets", ".toml"))
+
+
+@cache
+def load_target(name: str) -> Target:
+    """The shipped target of that name; UsageError lists the known ones."""
+    known = target_names()
+    if name not in known:
+        raise UsageError(f"there is no target {name!r}; known: {', '.join(known)}")
+    return parse_target(read_data(f"targets/{name}.toml"), f"targets/{name}.toml")
+
+
+def targets_schema() -> dict[str, Any]:
+    """JSON Schema of a target file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align target",
+        **f.schema_of(_TARGET),
+    }
