@@ -1,0 +1,70 @@
+"""Rules x model -> constraints on slots, and what the solver has to know of each slot.
+
+In: a model, the operator rows, the targets. Out: a `Bound`. Nothing is judged here; an operator
+without a row binds to nothing and its slots are rigid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from ..model import Model
+from ..rules import OperatorRow, Target, ZeroPointRule
+from ..wellformed import wellformed
+from .boundaries import bind_boundaries, bind_variables
+from .collector import CUT, Bound, Collector
+from .operators import all_slots, bind_operator
+
+__all__ = ["CUT", "Bound", "bind"]
+
+
+def bind(
+    model: Model,
+    rows: Mapping[str, OperatorRow],
+    targets: Sequence[Target],
+    *,
+    free_io: bool = False,
+) -> Bound:
+    """Bind every row to every operator of every subgraph."""
+    found = Collector(model, targets)
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            row = rows.get(operator.name)
+            if row is None:
+                found.rigid.update(all_slots(graph.index, operator))
+            else:
+                bind_operator(found, graph.index, operator, row)
+    bind_variables(found, rows)
+    bind_boundaries(found, rows, free_io=free_io)
+    found.constraints += wellformed(model, found.levels)
+    return Bound(
+        model=model,
+        constraints=tuple(found.constraints),
+        rigid=frozenset(found.rigid),
+        flows=tuple(found.flows),
+        ranges=found.ranges,
+        families=found.families,
+        cuts=_cuts(rows, targets),
+        variables=tuple(found.variables),
+    )
+
+
+def _cuts(
+    rows: Mapping[str, OperatorRow], targets: Sequence[Target]
+) -> dict[str, Literal["any", "zero"]]:
+    """What the cutting operator's own row and the targets' tables say of it."""
+    row = rows.get(CUT)
+    zero = {
+        type_name
+        for rule in (row.rules if row is not None else ())
+        if isinstance(rule, ZeroPointRule)
+        for type_name in rule.types
+        if any(target.requires(rule, type_name) for target in targets)
+    }
+    able = [
+        {source for source, results in target.quantize.items() if source in results}
+        for target in targets
+    ]
+    types = set.intersection(*able) if able else set()
+    return {name: "zero" if name in zero else "any" for name in sorted(types)}

@@ -1,0 +1,255 @@
+"""One operator's row bound to one operator: a constraint for each rule that concerns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..constraints import (
+    BiasOf,
+    BoundFlow,
+    Fixed,
+    Power,
+    Same,
+    Weight,
+    WellFormed,
+    Window,
+    ZeroPoint,
+)
+from ..model import Operator, Slot, SlotKind, Tensor
+from ..numerics import Label, Range
+from ..rules import (
+    BiasRule,
+    FixedRule,
+    OperatorRow,
+    PowerRule,
+    Rule,
+    SameRule,
+    SlotPattern,
+    WeightRule,
+    WindowRule,
+    ZeroPointRule,
+)
+from ..wiring import quantized
+from .collector import Collector, per_tensor
+
+__all__ = ["all_slots", "bind_operator"]
+
+_KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
+
+# Real values a fused activation lets through, by ActivationFunctionType of the TFLite schema.
+_FUSED_RANGES = {
+    1: Range(0.0, float("inf")),
+    2: Range(-1.0, 1.0),
+    3: Range(0.0, 6.0),
+    4: Range(-1.0, 1.0),
+}
+
+
+def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
+    for kind in _KINDS:
+        for index, tensor in enumerate(operator.operands(kind)):
+            if tensor >= 0:
+                yield Slot(subgraph, operator.index, kind, index)
+
+
+def _select(subgraph: int, operator: Operator, patterns: Iterable[SlotPattern]) -> list[Slot]:
+    """Slots that the patterns name and that hold a tensor, each once, in order."""
+    chosen: dict[Slot, None] = {}
+    for pattern in patterns:
+        operands = operator.operands(pattern.kind)
+        for index in pattern.select(len(operands)):
+            if index < len(operands) and operands[index] >= 0:
+                chosen[Slot(subgraph, operator.index, pattern.kind, index)] = None
+    return list(chosen)
+
+
+def bind_operator(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
+    found.families[subgraph, operator.index] = row.family
+    found.rigid.update(_select(subgraph, operator, row.rigid))
+    for rule in row.rules:
+        if _concerned(found, subgraph, operator, rule):
+            _bind_rule(found, subgraph, operator, rule)
+    if row.flow is not None:
+        inputs = _select(subgraph, operator, row.flow.inputs)
+        outputs = _select(subgraph, operator, row.flow.outputs)
+        found.flows.append(
+            BoundFlow(
+                kind=row.flow.kind, inputs=tuple(inputs), outputs=tuple(outputs), source=row.flow
+            )
+        )
+    reach = row.range or Range(float("-inf"), float("inf"))
+    fused = _FUSED_RANGES.get(int(operator.options.get("fused_activation_function", 0) or 0))
+    if fused is not None:
+        reach = Range(max(reach.low, fused.low), min(reach.high, fused.high))
+    for index in range(len(operator.outputs)):
+        found.ranges[Slot(subgraph, operator.index, "outputs", index)] = reach
+
+
+def _concerned(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
+    """Whether the operands that a rule depends on are there, absent, and of its types."""
+    if rule.when is not None and not _select(subgraph, operator, (rule.when,)):
+        return False
+    if rule.unless is not None and _select(subgraph, operator, (rule.unless,)):
+        return False
+    beside = (found.tensor(slot) for slot in _select(subgraph, operator, rule.beside))
+    return all(tensor is not None and tensor.type in rule.types for tensor in beside)
+
+
+def _bind_rule(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> None:
+    match rule:
+        case SameRule():
+            _bind_same(found, rule, _select(subgraph, operator, rule.slots))
+        case FixedRule():
+            for slot in _select(subgraph, operator, (rule.slot,)):
+                _add_fixed(found, rule, slot)
+        case ZeroPointRule():
+            for slot in _select(subgraph, operator, rule.slots):
+                _add_simple(found, rule, slot, ZeroPoint)
+        case PowerRule():
+            for slot in _select(subgraph, operator, rule.slots):
+                _add_simple(found, rule, slot, Power)
+        case WeightRule():
+            for slot in _select(subgraph, operator, (rule.slot,)):
+                _add_weight(found, rule, slot)
+        case BiasRule():
+            for slot in _select(subgraph, operator, (rule.slot,)):
+                _add_bias(found, operator, rule, slot)
+        case WindowRule():
+            _add_window(found, subgraph, operator, rule)
+
+
+def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
+    """Tie the slots that hold affine tensors of one type; anything else is held rigid."""
+    held = [(slot, found.tensor(slot)) for slot in slots]
+    affine = [(s, t) for s, t in held if t is not None and quantized(t)]
+    types = {tensor.type for _, tensor in affine}
+    if len(affine) < 2 or len(types) != 1 or not all(per_tensor(t) for _, t in affine):
+        found.rigid.update(slot for slot, _ in affine)
+        return
+    type_name = types.pop()
+    levels = found.levels(rule.id, type_name)
+    if type_name not in rule.types or not levels:
+        return
+    for slot, tensor in held:
+        if tensor is not None and tensor.type == type_name and not quantized(tensor):
+            _add_missing(found, slot, tensor)
+    tied = tuple(slot for slot, _ in affine)
+    outputs = [slot for slot in tied if slot.kind == "outputs"]
+    found.constraints.append(
+        Same(
+            rule=rule.id,
+            type=type_name,
+            levels=levels,
+            slots=tied,
+            reference=outputs[0] if outputs else tied[0],
+        )
+    )
+
+
+def _add_missing(found: Collector, slot: Slot, tensor: Tensor) -> None:
+    """An integer operand without a scale beside others that have one."""
+    levels = found.levels("params/missing", tensor.type)
+    if levels:
+        found.constraints.append(
+            WellFormed(
+                rule="params/missing",
+                type=tensor.type,
+                levels=levels,
+                slot=slot,
+                expected="a scale and a zero_point",
+                actual="none",
+            )
+        )
+
+
+def _add_fixed(found: Collector, rule: FixedRule, slot: Slot) -> None:
+    tensor = found.tensor(slot)
+    if tensor is None or not quantized(tensor) or tensor.type not in rule.types:
+        return
+    levels = found.levels(rule.id, tensor.type)
+    if not levels:
+        return
+    labels: tuple[Label, ...] = rule.labels[tensor.type]
+    found.constraints.append(
+        Fixed(rule=rule.id, type=tensor.type, levels=levels, slot=slot, labels=labels)
+    )
+
+
+def _add_simple(found: Collector, rule: Rule, slot: Slot, kind: type[ZeroPoint | Power]) -> None:
+    tensor = found.tensor(slot)
+    if tensor is None or not quantized(tensor) or tensor.type not in rule.types:
+        return
+    levels = found.levels(rule.id, tensor.type)
+    if levels:
+        found.constraints.append(kind(rule=rule.id, type=tensor.type, levels=levels, slot=slot))
+
+
+def _add_weight(found: Collector, rule: WeightRule, slot: Slot) -> None:
+    tensor = found.tensor(slot)
+    if tensor is None or not quantized(tensor) or tensor.type not in rule.types:
+        return
+    levels = found.levels(rule.id, tensor.type)
+    if levels and found.model.is_constant(slot.subgraph, tensor.index):
+        found.constraints.append(
+            Weight(
+                rule=rule.id,
+                type=tensor.type,
+                levels=levels,
+                slot=slot,
+                axis=rule.axis,
+                symmetric=rule.symmetric,
+                minimum=rule.minimum,
+            )
+        )
+
+
+def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) -> None:
+    factors = _select(slot.subgraph, operator, rule.factors)
+    tensors = [found.tensor(factor) for factor in factors]
+    bias = found.tensor(slot)
+    if bias is None or len(factors) != len(rule.factors):
+        return
+    for factor, tensor in zip(factors, tensors, strict=True):
+        if tensor is not None and tensor.type in rule.bias_types and not quantized(tensor):
+            _add_missing(found, factor, tensor)
+    if not all(tensor is not None and quantized(tensor) for tensor in tensors):
+        return
+    activation = tensors[0].type if tensors[0] is not None else ""
+    levels = found.levels(rule.id, activation)
+    if activation not in rule.bias_types or not levels or bias.type not in ("int32", "int64"):
+        return
+    legal = rule.bias_types[activation]
+    declared = operator.options.get(rule.type_option, 0) if rule.type_option else 0
+    found.constraints.append(
+        BiasOf(
+            rule=rule.id,
+            type=activation,
+            levels=levels,
+            slot=slot,
+            factors=tuple(factors),
+            multiplier=rule.multiplier,
+            legal_types=(*legal, bias.type) if declared else legal,
+        )
+    )
+
+
+def _add_window(found: Collector, subgraph: int, operator: Operator, rule: WindowRule) -> None:
+    numerator = _select(subgraph, operator, rule.numerator)
+    denominator = _select(subgraph, operator, rule.denominator)
+    tensors = [found.tensor(slot) for slot in (*numerator, *denominator)]
+    if not numerator or not all(t is not None and quantized(t) for t in tensors):
+        return
+    type_name = next(t.type for t in reversed(tensors) if t is not None)
+    levels = found.levels(rule.id, type_name)
+    if type_name in rule.types and levels:
+        found.constraints.append(
+            Window(
+                rule=rule.id,
+                type=type_name,
+                levels=levels,
+                form=rule.form,
+                numerator=tuple(numerator),
+                denominator=tuple(denominator),
+                window=rule,
+            )
+        )

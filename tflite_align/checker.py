@@ -1,0 +1,321 @@
+"""Constraints + the parameters a model has now -> findings, sorted, all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from .binder import CUT, Bound
+from .constraints import (
+    BiasOf,
+    Constraint,
+    Fixed,
+    Power,
+    Same,
+    Weight,
+    WellFormed,
+    Window,
+    ZeroPoint,
+)
+from .model import Model, QuantParams, Slot
+from .numerics import (
+    DTYPES,
+    Label,
+    close_scale,
+    int4_unpack,
+    is_power_of_two,
+    product_scale,
+)
+from .wiring import links, slot_tensor
+
+__all__ = ["Finding", "check_bound", "expected_bias_scales", "window_ratios"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One broken constraint at one slot. `expected` and `actual` are for people; `message` is
+    the whole sentence that every report prints.
+    """
+
+    rule: str
+    slot: Slot
+    address: str
+    tensor: int
+    tensor_name: str
+    severity: Literal["error", "warning"]
+    expected: str
+    actual: str
+    behaviour: str
+    message: str
+    fixable: bool
+    targets: tuple[str, ...]
+
+    @property
+    def sort_key(self) -> tuple[tuple[int, int, int, int], str]:
+        return (self.slot.sort_key, self.rule)
+
+
+# Slot, what was expected, what was found, the sentence, whether a repair is known.
+_Fault = tuple[Slot, str, str, str, bool]
+
+
+def check_bound(bound: Bound) -> list[Finding]:
+    """Every finding of a bound model, sorted by slot and rule."""
+    findings = []
+    for constraint in bound.constraints:
+        faults = _faults(bound.model, constraint)
+        findings += [_finding(bound.model, constraint, fault) for fault in faults]
+    return sorted(findings, key=lambda finding: finding.sort_key)
+
+
+def _finding(model: Model, constraint: Constraint, fault: _Fault) -> Finding:
+    slot, expected, actual, sentence, fixable = fault
+    tensor = slot_tensor(model, slot)
+    address = slot.address(model)
+    graded = sorted(constraint.levels, key=lambda pair: pair[1].severity != "error")
+    return Finding(
+        rule=constraint.rule,
+        slot=slot,
+        address=address,
+        tensor=-1 if tensor is None else tensor.index,
+        tensor_name="" if tensor is None else tensor.name,
+        severity=constraint.severity,
+        expected=expected,
+        actual=actual,
+        behaviour=graded[0][1].behaviour,
+        message=f"{address}: {sentence} (rule {constraint.rule})",
+        fixable=fixable,
+        targets=tuple(name for name, _ in constraint.levels),
+    )
+
+
+def _faults(model: Model, constraint: Constraint) -> Iterator[_Fault]:
+    match constraint:
+        case Same():
+            yield from _same(model, constraint)
+        case Fixed():
+            yield from _fixed(model, constraint)
+        case ZeroPoint():
+            yield from _zero_point(model, constraint)
+        case Weight():
+            yield from _weight(model, constraint)
+        case BiasOf():
+            yield from _bias(model, constraint)
+        case Window():
+            yield from _window(model, constraint)
+        case Power():
+            yield from _power(model, constraint)
+        case WellFormed():
+            wrong = f"found {constraint.actual}, expected {constraint.expected}"
+            yield (
+                constraint.slot,
+                constraint.expected,
+                constraint.actual,
+                wrong,
+                constraint.fixable,
+            )
+
+
+def _quant(model: Model, slot: Slot) -> QuantParams:
+    tensor = slot_tensor(model, slot)
+    assert tensor is not None
+    assert tensor.quant is not None
+    return tensor.quant
+
+
+def _same(model: Model, constraint: Same) -> Iterator[_Fault]:
+    wanted = _quant(model, constraint.reference).label
+    name = _relative(constraint.reference, constraint.slots[0], model)
+    for slot in constraint.slots:
+        found = _quant(model, slot).label
+        if found == wanted:
+            continue
+        if found[0] != wanted[0]:
+            sentence = f"scale {found[0]:.9g} differs from {name}'s {wanted[0]:.9g}"
+        else:
+            sentence = f"zero_point {found[1]} differs from {name}'s {wanted[1]}"
+        yield slot, _show(wanted), _show(found), sentence, True
+
+
+def _relative(slot: Slot, near: Slot, model: Model) -> str:
+    """A slot's name as seen from the same operator, or its whole address from elsewhere."""
+    if (slot.subgraph, slot.operator) == (near.subgraph, near.operator):
+        return f"{slot.kind}[{slot.index}]"
+    return slot.address(model)
+
+
+def _show(label: Label | tuple[float, int]) -> str:
+    return f"scale {label[0]:.9g}, zero_point {label[1]}"
+
+
+def _fixed(model: Model, constraint: Fixed) -> Iterator[_Fault]:
+    quant = _quant(model, constraint.slot)
+    if quant.per_tensor and any(quant.label == legal for legal in constraint.labels):
+        return
+    wanted = _show(constraint.labels[0])
+    found = _show(quant.label) if quant.per_tensor else f"{len(quant.scale)} scales"
+    sentence = f"{found} declared, but the kernel always writes {wanted}"
+    yield constraint.slot, wanted, found, sentence, quant.per_tensor
+
+
+def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[_Fault]:
+    found = [z for z in _quant(model, constraint.slot).zero_point if z != 0]
+    if found:
+        slot = constraint.slot
+        sentence = f"zero_point {found[0]} where the {constraint.type} kernel takes it as 0"
+        # Only a cut could bring another zero point here, and this operator is one.
+        graph = model.subgraphs[slot.subgraph]
+        fixable = slot.operator >= 0 and graph.operators[slot.operator].name != CUT
+        yield slot, "zero_point 0", f"zero_point {found[0]}", sentence, fixable
+
+
+def _power(model: Model, constraint: Power) -> Iterator[_Fault]:
+    for scale in _quant(model, constraint.slot).scale:
+        if not is_power_of_two(scale):
+            sentence = f"scale {scale:.9g} is no power of two"
+            yield (
+                constraint.slot,
+                "a power of two",
+                f"{scale:.9g}",
+                sentence,
+                _own(model, constraint),
+            )
+            return
+
+
+def _own(model: Model, constraint: Power) -> bool:
+    """Whether the slot is the only one at its tensor: a state that nobody else reads or writes."""
+    wiring = links(model, constraint.slot.subgraph)
+    index = constraint.slot.tensor(model)
+    return index not in wiring.producer and len(wiring.readers.get(index, ())) == 1
+
+
+def _weight(model: Model, constraint: Weight) -> Iterator[_Fault]:
+    quant = _quant(model, constraint.slot)
+    slot = constraint.slot
+    if constraint.symmetric and any(quant.zero_point):
+        found = next(z for z in quant.zero_point if z)
+        sentence = f"weight zero_point {found}, expected 0"
+        yield slot, "zero_point 0", f"zero_point {found}", sentence, True
+    if len(quant.scale) > 1:
+        axis = quant.quantized_dimension
+        if constraint.axis is None:
+            sentence = f"{len(quant.scale)} scales where the kernel takes one a tensor"
+            yield slot, "1 scale", f"{len(quant.scale)} scales", sentence, True
+        elif axis != constraint.axis:
+            sentence = f"quantized_dimension {axis}, expected {constraint.axis}"
+            yield slot, f"axis {constraint.axis}", f"axis {axis}", sentence, True
+    if constraint.minimum is not None:
+        yield from _weight_values(model, constraint)
+
+
+def _weight_values(model: Model, constraint: Weight) -> Iterator[_Fault]:
+    slot = constraint.slot
+    data = model.constant(slot.subgraph, slot.tensor(model))
+    if data is None or constraint.minimum is None:
+        return
+    values = (
+        int4_unpack(data)
+        if constraint.type == "int4"
+        else np.frombuffer(data, dtype=DTYPES[constraint.type])
+    )
+    lowest = int(values.min(initial=constraint.minimum))
+    if lowest < constraint.minimum:
+        sentence = f"weight {lowest} below {constraint.minimum}"
+        yield slot, f"weights >= {constraint.minimum}", str(lowest), sentence, False
+
+
+def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
+    """Multiplier x the factors' scales, one a channel where the weights are per-axis."""
+    quants = [_quant(model, slot) for slot in constraint.factors]
+    first = quants[0].scale[0]
+    for middle in quants[1:-1]:
+        first *= middle.scale[0]
+    last = quants[-1].scale if len(quants) > 1 else (1.0,)
+    return product_scale(first, last, constraint.multiplier)
+
+
+def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
+    bias = slot_tensor(model, constraint.slot)
+    if bias is None:
+        return
+    known = model.constant(constraint.slot.subgraph, bias.index) is not None
+    if bias.type not in constraint.legal_types:
+        wanted = constraint.legal_types[0]
+        sentence = f"{bias.type} bias where {constraint.type} activations need {wanted}"
+        yield constraint.slot, wanted, bias.type, sentence, known
+    if bias.quant is None or not bias.quant.scale:
+        return
+    if any(bias.quant.zero_point):
+        found = next(z for z in bias.quant.zero_point if z)
+        sentence = f"bias zero_point {found}, expected 0"
+        yield constraint.slot, "zero_point 0", f"zero_point {found}", sentence, known
+    yield from _bias_scale(model, constraint, list(bias.quant.scale), fixable=known)
+
+
+def _bias_scale(
+    model: Model, constraint: BiasOf, found: list[float], *, fixable: bool
+) -> Iterator[_Fault]:
+    wanted = expected_bias_scales(model, constraint)
+    count = max(len(wanted), len(found))
+    if min(len(wanted), len(found)) not in (1, count):
+        sentence = f"{len(found)} bias scales for {len(wanted)} weight scales"
+        yield (
+            constraint.slot,
+            f"{len(wanted)} scales",
+            f"{len(found)} scales",
+            sentence,
+            False,
+        )
+        return
+    pairs = zip(_stretch(wanted, count), _stretch(found, count), strict=True)
+    for channel, (right, given) in enumerate(pairs):
+        if not close_scale(right, given):
+            place = f" in channel {channel}" if count > 1 else ""
+            sentence = (
+                f"bias scale {given:.9g}{place} differs from"
+                f" input scale x weight scale = {right:.9g}"
+            )
+            yield constraint.slot, f"{right:.9g}", f"{given:.9g}", sentence, fixable
+            return
+
+
+def _stretch(values: list[float], count: int) -> list[float]:
+    return values * count if len(values) == 1 else values
+
+
+def window_ratios(
+    constraint: Window, numerator: list[tuple[float, ...]], denominator: list[tuple[float, ...]]
+) -> tuple[float, float]:
+    """(least, largest) ratio of a window, given each slot's scales."""
+    low = high = constraint.window.multiplier
+    if constraint.form == "product":
+        for scales in numerator:
+            low, high = low * min(scales), high * max(scales)
+    elif constraint.form == "maximum":
+        low = high = low * max(max(scales) for scales in numerator)
+    else:
+        low *= min(min(scales) for scales in numerator)
+        high *= max(max(scales) for scales in numerator)
+    for scales in denominator:
+        low, high = low / max(scales), high / min(scales)
+    return low, high
+
+
+def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
+    numerator = [_quant(model, slot).scale for slot in constraint.numerator]
+    denominator = [_quant(model, slot).scale for slot in constraint.denominator]
+    if min(min(scales) for scales in (*numerator, *denominator)) <= 0:
+        return  # params/scale says so
+    low, high = window_ratios(constraint, numerator, denominator)
+    window = constraint.window
+    if low >= window.low and high < window.high:
+        return
+    worst = high if high >= window.high else low
+    span = f"{window.low:g} <= ratio < {window.high:g}"
+    slot = constraint.denominator[0] if constraint.denominator else constraint.numerator[0]
+    sentence = f"scale ratio {worst:.6g} is outside {span}"
+    yield slot, span, f"{worst:.6g}", sentence, high >= window.high

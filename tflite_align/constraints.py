@@ -1,0 +1,112 @@
+"""Constraints on slots: a rule bound to a place in a model. What checker and solver both read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .model import Slot
+from .numerics import Label
+from .rules import Flow, Level, WindowRule
+
+__all__ = [
+    "BiasOf",
+    "BoundFlow",
+    "Constraint",
+    "Fixed",
+    "Power",
+    "Same",
+    "Weight",
+    "WellFormed",
+    "Window",
+    "ZeroPoint",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """`levels` grades it for each target that requires it: (target name, level)."""
+
+    rule: str
+    type: str
+    levels: tuple[tuple[str, Level], ...]
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        return "error" if any(lv.severity == "error" for _, lv in self.levels) else "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Same(Constraint):
+    """All slots share (scale, zero_point). `reference` is the one the others are measured by."""
+
+    slots: tuple[Slot, ...]
+    reference: Slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed(Constraint):
+    """The slot has one of these labels; a repair writes the first."""
+
+    slot: Slot
+    labels: tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroPoint(Constraint):
+    """The slot's zero point is 0."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight(Constraint):
+    slot: Slot
+    axis: int | None
+    symmetric: bool
+    minimum: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasOf(Constraint):
+    """scale = multiplier x scales of the factors (the last may be per-axis), zero point 0, and
+    one of the legal types, the first of which a repair writes.
+    """
+
+    slot: Slot
+    factors: tuple[Slot, ...]
+    multiplier: float
+    legal_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window(Constraint):
+    form: Literal["product", "maximum", "each"]
+    numerator: tuple[Slot, ...]
+    denominator: tuple[Slot, ...]
+    window: WindowRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power(Constraint):
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WellFormed(Constraint):
+    """A tensor's parameters can be read at all: `rule` names the part that cannot."""
+
+    slot: Slot
+    expected: str
+    actual: str
+    fixable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundFlow:
+    """Real values pass from these slots to those."""
+
+    kind: Literal["copy", "average"]
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+    source: Flow

@@ -1,0 +1,57 @@
+"""What the planner hands on: edits for the writer, changes for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..model import AddOperator, Edit
+
+__all__ = ["Change", "Plan"]
+
+ChangeKind = Literal["moved", "snapped", "cut", "constant", "bias", "parameters"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing done to one tensor, in words. `readers`: the slots it was done for."""
+
+    kind: ChangeKind
+    subgraph: int
+    tensor: int
+    name: str
+    before: str
+    after: str
+    why: str
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`edited`: (subgraph, operator) of every operator an operand of which was re-expressed or
+    re-wired, by its index in the original.
+    """
+
+    edits: tuple[Edit, ...]
+    changes: tuple[Change, ...]
+    edited: frozenset[tuple[int, int]]
+
+    @property
+    def edited_after(self) -> frozenset[tuple[int, int]]:
+        """The same operators, and the inserted ones, by their index in the aligned file."""
+        added: dict[int, list[int]] = {}
+        for edit in self.edits:
+            if isinstance(edit, AddOperator):
+                added.setdefault(edit.subgraph, []).append(edit.before)
+        found = {
+            (subgraph, index + sum(before <= index for before in added.get(subgraph, ())))
+            for subgraph, index in self.edited
+            if index >= 0
+        }
+        for subgraph, places in added.items():
+            found.update((subgraph, place + rank) for rank, place in enumerate(sorted(places)))
+        return frozenset(found)
+
+    @property
+    def cuts(self) -> int:
+        return sum(change.kind == "cut" for change in self.changes)

@@ -1,0 +1,251 @@
+"""Bound constraints -> components of nodes and values that have to be decided together.
+
+A node is a set of slots that share a label: the slots tied by constraints, or a single slot. All
+free readers of one tensor make one node: they compute their own multipliers and never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..binder import Bound
+from ..constraints import Fixed, Same, ZeroPoint
+from ..model import Slot
+from ..numerics import Label
+from .flow import Key, Values
+from .records import Node, Options, Problem, Value
+
+__all__ = ["build_problems"]
+
+
+class _Sets:
+    """Disjoint sets of slots."""
+
+    def __init__(self) -> None:
+        self.parent: dict[Slot, Slot] = {}
+
+    def find(self, slot: Slot) -> Slot:
+        root = slot
+        while (up := self.parent.get(root, root)) != root:
+            root = up
+        while slot != root:
+            self.parent[slot], slot = root, self.parent.get(slot, slot)
+        return root
+
+    def union(self, first: Slot, second: Slot) -> None:
+        a, b = self.find(first), self.find(second)
+        if a != b:
+            low, high = sorted((a, b), key=lambda s: s.sort_key)
+            self.parent[high] = low
+
+
+class _Builder:
+    def __init__(self, bound: Bound, values: Values, options: Options) -> None:
+        self.bound = bound
+        self.model = bound.model
+        self.flow = values
+        self.options = options
+        self.sets = _Sets()
+        self.tied: dict[Slot, set[str]] = {}
+        self.nodes: list[Node] = []
+        self.node_of: dict[Slot, int] = {}
+        self.values: list[Value] = []
+
+    def label(self, slot: Slot) -> Label | None:
+        return self.flow.labels.get((slot.subgraph, slot.tensor(self.model)))
+
+    def tie(self) -> None:
+        for constraint in self.bound.constraints:
+            if isinstance(constraint, Same):
+                if any(self.label(slot) is None for slot in constraint.slots):
+                    continue
+                for slot in constraint.slots:
+                    self.tied.setdefault(slot, set()).add(constraint.rule)
+                    self.sets.union(constraint.slots[0], slot)
+        self._tie_policies()
+        if self.options.overlap == "force":
+            self._force()
+
+    def _tie_policies(self) -> None:
+        """A policy for a family that computes freely ties the inputs of its operators."""
+        for (subgraph, index), family in self.bound.families.items():
+            if self.options.policies.get(family, "auto") in ("auto", "none"):
+                continue
+            operator = self.model.subgraphs[subgraph].operators[index]
+            slots = [Slot(subgraph, index, "inputs", i) for i in range(len(operator.inputs))]
+            slots = [slot for slot in slots if self._activation(slot)]
+            if len(slots) < 2 or any(slot in self.tied for slot in slots):
+                continue
+            for slot in slots:
+                self.tied.setdefault(slot, set()).add(f"policy/{family}")
+                self.sets.union(slots[0], slot)
+
+    def _activation(self, slot: Slot) -> bool:
+        key = (slot.subgraph, slot.tensor(self.model))
+        return key in self.flow.labels and slot not in self.bound.rigid
+
+    def _force(self) -> None:
+        """--overlap force: a shared tensor drags all its readers along."""
+        for subgraph, wiring in self.flow.wiring.items():
+            for tensor, readers in wiring.readers.items():
+                producer = wiring.producer.get(tensor)
+                if (subgraph, tensor) not in self.flow.labels or producer is None:
+                    continue
+                slots = [producer, *readers]
+                if any(slot in self.tied for slot in slots):
+                    free = [s for s in slots if s not in self.bound.rigid]
+                    for slot in free:
+                        self.sets.union(free[0], slot)
+                        self.tied.setdefault(slot, set()).add("overlap/force")
+
+    def _node(self, slot: Slot) -> int:
+        root = self.sets.find(slot) if slot in self.tied else slot
+        if root not in self.node_of:
+            self.node_of[root] = len(self.nodes)
+            self.nodes.append(Node(slots=[]))
+        number = self.node_of[root]
+        node = self.nodes[number]
+        if slot not in node.slots:
+            node.slots.append(slot)
+            node.rules |= self.tied.get(slot, set())
+            if slot in self.tied and not node.family:
+                node.family = self.bound.families.get((slot.subgraph, slot.operator), "")
+        if slot in self.bound.rigid and node.held is None:
+            node.held = self.label(slot)
+            node.rules.add("rigid")
+        return number
+
+    def connect(self) -> None:
+        """One value a tensor; its free readers share a node."""
+        for subgraph, wiring in self.flow.wiring.items():
+            for tensor in self.model.subgraphs[subgraph].tensors:
+                key = (subgraph, tensor.index)
+                if key in self.flow.labels:
+                    self._value(key, wiring.producer.get(tensor.index), tensor.elements)
+
+    def _value(self, key: Key, producer: Slot | None, elements: int) -> None:
+        readers = self.flow.wiring[key[0]].readers.get(key[1], [])
+        if producer is None:
+            readers = [slot for slot in readers if slot in self.tied]
+            if not readers or self.model.constant(*key) is None:
+                return
+        grouped: dict[int, list[Slot]] = {}
+        free: list[Slot] = []
+        for slot in readers:
+            if slot in self.tied or slot in self.bound.rigid:
+                grouped.setdefault(self._node(slot), []).append(slot)
+            else:
+                free.append(slot)
+        source = None
+        if producer is not None:
+            source = self._node(producer)
+            node = self.nodes[source]
+            node.free = node.free or (producer not in self.tied and node.held is None)
+        if free:
+            grouped[len(self.nodes)] = free
+            self.nodes.append(Node(slots=free, free=True))
+        self.values.append(
+            Value(
+                key=key,
+                source=source,
+                readers=tuple((number, tuple(slots)) for number, slots in grouped.items()),
+                elements=elements,
+                shared=len(readers) > 1,
+            )
+        )
+
+    def suggest(self, labels: Mapping[Slot, Label]) -> None:
+        """Offer labels to the nodes of slots that could not keep their own."""
+        for number, node in enumerate(self.nodes):
+            node.extra = tuple(labels[slot] for slot in self.nodes[number].slots if slot in labels)
+
+    def restrict(self) -> None:
+        where = {slot: number for number, node in enumerate(self.nodes) for slot in node.slots}
+        for constraint in self.bound.constraints:
+            if not isinstance(constraint, (Fixed, ZeroPoint)):
+                continue
+            number = where.get(constraint.slot)
+            if number is None:
+                continue
+            node = self.nodes[number]
+            node.rules.add(constraint.rule)
+            if isinstance(constraint, Fixed):
+                node.legal = constraint.labels
+            else:
+                node.zero = True
+
+
+def build_problems(
+    bound: Bound,
+    values: Values,
+    options: Options,
+    broken: Iterable[Slot],
+    suggested: Mapping[Slot, Label],
+) -> list[Problem]:
+    """The components that hold a broken slot, in the order of their first slot."""
+    builder = _Builder(bound, values, options)
+    builder.tie()
+    builder.connect()
+    builder.restrict()
+    builder.suggest(suggested)
+    roots = _components(len(builder.nodes), builder.values)
+    faulty = set(broken)
+    hit = {
+        roots[number]
+        for number, node in enumerate(builder.nodes)
+        if not faulty.isdisjoint(node.slots) or _disagrees(builder, node)
+    }
+    members: dict[int, list[int]] = {root: [] for root in sorted(hit)}
+    for number, root in enumerate(roots):
+        if root in hit:
+            members[root].append(number)
+    inside: dict[int, list[Value]] = {root: [] for root in members}
+    for value in builder.values:
+        root = roots[value.readers[0][0] if value.readers else value.source or 0]
+        if root in hit:
+            inside[root].append(value)
+    return [_problem(builder, members[root], inside[root]) for root in members if inside[root]]
+
+
+def _disagrees(builder: _Builder, node: Node) -> bool:
+    """Whether a policy asks for more than the rules do, and does not have it."""
+    if not any(rule.startswith("policy/") for rule in node.rules):
+        return False
+    return len({builder.label(slot) for slot in node.slots}) > 1
+
+
+def _components(count: int, values: list[Value]) -> list[int]:
+    """Component number of each node: the lowest node reachable through values."""
+    parent = list(range(count))
+
+    def find(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for value in values:
+        joined = [number for number, _ in value.readers]
+        if value.source is not None:
+            joined.append(value.source)
+        for other in joined[1:]:
+            low, high = sorted((find(joined[0]), find(other)))
+            parent[high] = low
+    return [find(node) for node in range(count)]
+
+
+def _problem(builder: _Builder, members: list[int], inside: list[Value]) -> Problem:
+    """One component with its nodes numbered from 0."""
+    renumber: Mapping[int, int] = {number: i for i, number in enumerate(members)}
+    values = [
+        replace(
+            value,
+            source=None if value.source is None else renumber[value.source],
+            readers=tuple((renumber[number], slots) for number, slots in value.readers),
+        )
+        for value in inside
+    ]
+    first = values[0].key
+    type_name = builder.model.subgraphs[first[0]].tensors[first[1]].type
+    return Problem(type=type_name, nodes=[builder.nodes[n] for n in members], values=values)

@@ -1,0 +1,135 @@
+"""What goes into the solver and what comes out. No operator names in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..model import Slot
+from ..numerics import Label, Range
+from .flow import Key
+
+__all__ = [
+    "Component",
+    "Conflict",
+    "Cut",
+    "Node",
+    "Options",
+    "Policy",
+    "Problem",
+    "Solution",
+    "Value",
+    "Weights",
+]
+
+Policy = Literal["none", "input", "output", "large", "auto"]
+Overlap = Literal["forbid", "force", "auto"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What the solver trades off. One inserted QUANTIZE costs `cut`, plus `move` times the share
+    of the component's largest tensor that it moves; one bit of precision lost at one reader
+    costs `bit`; representable range clipped away costs `clip` for all of it, and un-doing a
+    clamp that only a range states costs `clamp`.
+    """
+
+    cut: float = 1.0
+    move: float = 0.1
+    bit: float = 4.0
+    clip: float = 400.0
+    clamp: float = 100.0
+    finer: float = 0.02  # a tie-break: among answers of equal cost the finer steps win
+    change: float = 0.001  # a tie-break: then the one that changes fewer tensors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    policies: Mapping[str, Policy] = field(default_factory=dict)  # by family
+    overlap: Overlap = "auto"
+    weights: Weights = field(default_factory=Weights)
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """Slots that take one label. `domain` lists the labels it may take."""
+
+    slots: list[Slot]
+    rules: set[str] = field(default_factory=set)
+    held: Label | None = None  # rigid: the label it sees today
+    legal: tuple[Label, ...] = ()  # fixed: the labels its kernel can write
+    family: str = ""  # of the operator that ties it, where a policy can speak for it
+    free: bool = False  # computes its own multipliers
+    zero: bool = False  # zero point must be 0
+    extra: tuple[Label, ...] = ()  # labels that a multiplier window suggests
+    domain: tuple[Label, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """One tensor: the node that writes it (None: a constant) and the nodes that read it."""
+
+    key: Key
+    source: int | None
+    readers: tuple[tuple[int, tuple[Slot, ...]], ...]  # (node, the slots of this tensor in it)
+    elements: int
+    shared: bool  # more than one reader
+
+
+@dataclass(slots=True, kw_only=True)
+class Problem:
+    """One component: nodes joined by values, all of one integer type."""
+
+    type: str
+    nodes: list[Node]
+    values: list[Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A label other than its tensor's own that some readers of the tensor see."""
+
+    key: Key
+    label: Label
+    slots: tuple[Slot, ...]
+    because: tuple[str, ...]  # rules of the node behind the cut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Requirements that no assignment meets together, with the rules behind them."""
+
+    slots: tuple[Slot, ...]
+    rules: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """What was decided for one component, and how well."""
+
+    index: int
+    type: str
+    tensors: tuple[Key, ...]
+    rules: tuple[str, ...]
+    cost: float
+    bound: float
+    optimal: bool
+    cuts: int
+    candidates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """`source`: the label each decided tensor is written at. `seen`: the label each reader slot
+    of a decided tensor sees; a slot that is missing sees what it saw before.
+    """
+
+    source: Mapping[Key, Label]
+    seen: Mapping[Slot, Label]
+    cuts: tuple[Cut, ...]
+    components: tuple[Component, ...]
+    conflicts: tuple[Conflict, ...]
+    why: Mapping[Key, str]
+    needs: Mapping[Key, Range] = field(default_factory=dict)

@@ -1,0 +1,91 @@
+"""Parameters that can be read at all: checks that need no operator rule.
+
+Sources: LiteRT's model parser (interpreter_builder.cc ParseQuantization) for axis and lengths;
+the quantization specification for scale and zero point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from .constraints import WellFormed
+from .model import Model, QuantParams, Slot, Tensor
+from .numerics import type_limits
+from .rules import Level
+from .wiring import links
+
+__all__ = ["wellformed"]
+
+_Levels = Callable[[str, str], tuple[tuple[str, Level], ...]]
+
+# (rule, expected, actual, whether a repair is known)
+_Fault = tuple[str, str, str, bool]
+
+
+def wellformed(model: Model, levels: _Levels) -> list[WellFormed]:
+    """A violated constraint for each fault of each used tensor's parameters.
+
+    Integer tensors that carry no scale stand for raw integers and are left alone.
+    """
+    found = []
+    for graph in model.subgraphs:
+        wiring = links(model, graph.index)
+        for tensor in graph.tensors:
+            if tensor.quant is None or not tensor.quant.scale or tensor.quant.details:
+                continue
+            slot = _first_slot(wiring.producer.get(tensor.index), wiring.readers, tensor.index)
+            if slot is None:
+                continue
+            for rule, expected, actual, fixable in _faults(tensor, tensor.quant):
+                graded = levels(rule, tensor.type)
+                if graded:
+                    found.append(
+                        WellFormed(
+                            rule=rule,
+                            type=tensor.type,
+                            levels=graded,
+                            slot=slot,
+                            expected=expected,
+                            actual=actual,
+                            fixable=fixable,
+                        )
+                    )
+    return found
+
+
+def _first_slot(producer: Slot | None, readers: dict[int, list[Slot]], tensor: int) -> Slot | None:
+    if producer is not None:
+        return producer
+    return readers[tensor][0] if tensor in readers else None
+
+
+def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
+    if tensor.type == "float32":
+        return
+    bad = [s for s in quant.scale if not math.isfinite(s) or s <= 0]
+    if bad and type_limits(tensor.type) is not None:
+        yield "params/scale", "positive finite scales", f"{bad[0]!r}", False
+    limits = type_limits(tensor.type)
+    if limits is not None:
+        outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]
+        if outside:
+            wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
+            yield "params/zero_point", wanted, str(outside[0]), False
+    yield from _shape_faults(tensor, quant)
+
+
+def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
+    rank = len(tensor.shape)
+    axis = quant.quantized_dimension
+    count = len(quant.scale)
+    if rank and not 0 <= axis < rank:
+        # One scale, or one axis of that length, says where the parameters belong.
+        certain = count == 1 or tensor.shape.count(count) == 1
+        wanted = f"a quantized_dimension in 0..{rank - 1} for shape {list(tensor.shape)}"
+        yield "params/axis", wanted, str(axis), certain
+    elif rank and count > 1 and tensor.shape[axis] not in (count, -1):
+        wanted = f"1 or {tensor.shape[axis]} scales (axis {axis} of {list(tensor.shape)})"
+        yield "params/length", wanted, str(count), count in tensor.shape
+    if quant.zero_point and len(quant.zero_point) not in (1, count):
+        yield "params/length", f"1 or {count} zero points", str(len(quant.zero_point)), False

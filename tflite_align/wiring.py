@@ -1,0 +1,143 @@
+"""Questions about a model's wiring: who writes, who reads, which variable, which call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .model import Model, Operator, Slot, Tensor
+from .rules import CallRow, OperatorRow
+
+__all__ = [
+    "Call",
+    "Links",
+    "called_subgraphs",
+    "links",
+    "quantized",
+    "resource_names",
+    "slot_tensor",
+]
+
+_QUANTIZED = frozenset({"int8", "uint8", "int16", "int4"})
+
+
+def quantized(tensor: Tensor) -> bool:
+    """Whether a tensor's integers stand for real values by an affine scale."""
+    return tensor.type in _QUANTIZED and tensor.quant is not None and bool(tensor.quant.scale)
+
+
+def slot_tensor(model: Model, slot: Slot) -> Tensor | None:
+    index = slot.tensor(model)
+    return model.subgraphs[slot.subgraph].tensors[index] if index >= 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Producer and readers of each tensor of one subgraph; slots with operator -1 are its
+    boundary. A constant has no producer.
+    """
+
+    producer: dict[int, Slot] = field(default_factory=dict)
+    readers: dict[int, list[Slot]] = field(default_factory=dict)
+
+
+def links(model: Model, subgraph: int) -> Links:
+    graph = model.subgraphs[subgraph]
+    result = Links()
+    for index, tensor in enumerate(graph.inputs):
+        result.producer[tensor] = Slot(subgraph, -1, "inputs", index)
+    for operator in graph.operators:
+        for index, tensor in enumerate(operator.inputs):
+            if tensor >= 0:
+                slot = Slot(subgraph, operator.index, "inputs", index)
+                result.readers.setdefault(tensor, []).append(slot)
+        for index, tensor in enumerate(operator.outputs):
+            if tensor >= 0:
+                result.producer[tensor] = Slot(subgraph, operator.index, "outputs", index)
+        for index, tensor in enumerate(operator.intermediates):
+            if tensor >= 0:
+                slot = Slot(subgraph, operator.index, "intermediates", index)
+                result.producer.setdefault(tensor, slot)
+    for index, tensor in enumerate(graph.outputs):
+        result.readers.setdefault(tensor, []).append(Slot(subgraph, -1, "outputs", index))
+    return result
+
+
+def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, str | None]:
+    """For each slot that reads or writes a variable's value: the variable's name, or None where
+    the handle comes from somewhere that cannot be followed.
+    """
+    result: dict[Slot, str | None] = {}
+    for graph in model.subgraphs:
+        handles: dict[int, str] = {}
+        for operator in graph.operators:
+            row = rows.get(operator.name)
+            if row is None or row.resource is None:
+                continue
+            if row.resource == "handle":
+                handles.update(dict.fromkeys(operator.outputs, _variable_name(operator)))
+            elif row.resource == "read":
+                slot = Slot(graph.index, operator.index, "outputs", 0)
+                result[slot] = handles.get(operator.inputs[0]) if operator.inputs else None
+            else:
+                slot = Slot(graph.index, operator.index, "inputs", 1)
+                result[slot] = handles.get(operator.inputs[0]) if operator.inputs else None
+    return result
+
+
+def _variable_name(operator: Operator) -> str:
+    options = operator.options
+    return f"{options.get('container', '')}\0{options.get('shared_name', '')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One operator calling one subgraph; `pairs` are (operator slot, boundary slot), and
+    (operator slot, operator slot) for loop-carried values.
+    """
+
+    operator_name: str
+    subgraph: int
+    pairs: tuple[tuple[Slot, Slot], ...]
+
+
+def called_subgraphs(model: Model, rows: Mapping[str, OperatorRow]) -> list[Call]:
+    """All calls that the rows describe, in the order of the file."""
+    found = []
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            row = rows.get(operator.name)
+            for entry in row.calls if row is not None else ():
+                callee = operator.options.get(entry.option)
+                if isinstance(callee, int) and 0 <= callee < len(model.subgraphs):
+                    pairs = [*_boundary_pairs(graph.index, operator, entry, callee)]
+                    if row is not None and row.carried:
+                        pairs += _carried_pairs(graph.index, operator)
+                    found.append(
+                        Call(operator_name=operator.name, subgraph=callee, pairs=tuple(pairs))
+                    )
+    return found
+
+
+def _boundary_pairs(
+    subgraph: int, operator: Operator, entry: CallRow, callee: int
+) -> Iterator[tuple[Slot, Slot]]:
+    if entry.inputs is not None:
+        for position, index in enumerate(entry.inputs.select(len(operator.inputs))):
+            here = Slot(subgraph, operator.index, "inputs", index)
+            yield here, Slot(callee, -1, "inputs", position)
+    if entry.outputs is not None:
+        for position, index in enumerate(entry.outputs.select(len(operator.outputs))):
+            here = Slot(subgraph, operator.index, "outputs", index)
+            yield here, Slot(callee, -1, "outputs", position)
+
+
+def _carried_pairs(subgraph: int, operator: Operator) -> list[tuple[Slot, Slot]]:
+    count = min(len(operator.inputs), len(operator.outputs))
+    return [
+        (
+            Slot(subgraph, operator.index, "inputs", i),
+            Slot(subgraph, operator.index, "outputs", i),
+        )
+        for i in range(count)
+    ]
