@@ -1,0 +1,335 @@
+"""What the writer refuses, and metadata that counts tensors."""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import struct
+from typing import Any
+
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.oracle import buffer, chain, entry, load, pack
+from tests.oracle_edits import expected, meaning
+from tflite_align.errors import UnsupportedError, UsageError
+from tflite_align.layout import table_layout
+from tflite_align.model import (
+    AddOperator,
+    AddTensor,
+    Edit,
+    QuantParams,
+    SetData,
+    SetGraphIO,
+    SetOperand,
+    SetOption,
+    SetQuant,
+)
+from tflite_align.reader import read
+from tflite_align.tables import View
+from tflite_align.writer import unknown_metadata, write
+from tflite_align.writer.grow import grow
+from tflite_align.writer.nodes import make_table
+
+QUANT = QuantParams(scale=(0.25,), zero_point=(1,))
+ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QUANT)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (SetQuant(subgraph=1, tensor=0, quant=QUANT), "subgraph 1 does not exist"),
+        (SetQuant(subgraph=0, tensor=5, quant=QUANT), r"subgraph\[0\] has no tensor 5"),
+        (SetData(subgraph=0, tensor=-1, data=b""), r"subgraph\[0\] has no tensor -1"),
+        (
+            SetData(subgraph=0, tensor=2, data=bytes(5)),
+            r"subgraph\[0\]/tensor\[2\]: 5 bytes of data where shape and type need 4",
+        ),
+        (SetData(subgraph=0, tensor=2, data=b"", type="int9"), "'int9' is no tensor type"),
+        (
+            SetOperand(subgraph=0, operator=3, kind="inputs", index=0, tensor=0),
+            r"subgraph\[0\] has no operator 3",
+        ),
+        (
+            SetOperand(subgraph=0, operator=1, kind="inputs", index=2, tensor=0),
+            r"subgraph\[0\]/operator\[1\] ADD has no inputs\[2\]",
+        ),
+        (
+            SetOperand(subgraph=0, operator=1, kind="inputs", index=0, tensor=5),
+            r"subgraph\[0\] has no tensor 5",
+        ),
+        (
+            SetGraphIO(subgraph=0, kind="inputs", index=1, tensor=0),
+            r"subgraph\[0\] has no inputs\[1\]",
+        ),
+        (
+            AddTensor(subgraph=0, index=7, like=0, name="", type="int8", quant=None),
+            r"subgraph\[0\]: the next tensor is 5, not 7",
+        ),
+        (
+            AddOperator(subgraph=0, before=4, name="ABS", version=1, inputs=(), outputs=()),
+            r"subgraph\[0\]: there is no place before operator 4",
+        ),
+        (
+            AddOperator(subgraph=0, before=0, name="ABC", version=1, inputs=(), outputs=()),
+            "'ABC' is no builtin operator",
+        ),
+        (
+            SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1000),
+            "fused_activation_function cannot be set to 1000",
+        ),
+        (
+            SetQuant(subgraph=0, tensor=0, quant=QuantParams(scale=(1.0,), zero_point=(1 << 70,))),
+            "cannot be stored",
+        ),
+    ],
+)
+def test_edits_that_name_what_is_not_there(edit: Edit, message: str) -> None:
+    data = pack(chain())
+    with pytest.raises(UsageError, match=message):
+        write(data, read(data), [edit])
+
+
+def test_a_model_of_other_bytes() -> None:
+    data = pack(chain())
+    with pytest.raises(UsageError, match="the model was read from"):
+        write(data + bytes(16), read(data), [])
+
+
+def _blockwise(model: Any) -> None:
+    parameters = schema.QuantizationParametersT()
+    parameters.detailsType = schema.QuantizationDetails.BlockwiseQuantization
+    parameters.details = schema.BlockwiseQuantizationT()
+    model.subgraphs[0].tensors[1].quantization = parameters
+
+
+def _external(model: Any) -> None:
+    model.subgraphs[0].tensors[1].externalBuffer = 7
+
+
+def test_what_cannot_be_rewritten() -> None:
+    custom = AddOperator(subgraph=0, before=0, name="CUSTOM", version=1, inputs=(), outputs=())
+    for change, edit, message in (
+        (_blockwise, SetQuant(subgraph=0, tensor=1, quant=QUANT), "a scheme beyond affine"),
+        (_external, SetData(subgraph=0, tensor=1, data=b""), "outside the file cannot be set"),
+        (lambda _: None, custom, "a custom operator cannot be added"),
+    ):
+        made = chain()
+        change(made)
+        data = pack(made)
+        with pytest.raises(UnsupportedError, match=message):
+            write(data, read(data), [edit])
+
+
+def test_a_field_newer_than_the_code_is_never_lost() -> None:
+    data = bytearray(pack(chain()))
+    root = View(bytes(data)).root()
+    # A Model table of its own at the end, with a field 12: what a future schema might write.
+    plan, _ = View(bytes(data)).table(table_layout("Model"), root)
+    at = len(data)
+    vtable_size = 4 + 2 * 13
+    table = at + vtable_size + 2
+    fields = [plan.at[i] for i in range(10)] + [0, 0, plan.size]
+    data += struct.pack("<15H", vtable_size, plan.size + 4, *fields) + bytes(2)
+    body = bytearray(plan.size + 4)
+    struct.pack_into("<i", body, 0, table - at)
+    # References point forward only: the new table can hold none but its scalars.
+    version = plan.at[0]
+    struct.pack_into("<I", body, version, 3)
+    for i in range(1, 10):
+        struct.pack_into("<H", data, at + 4 + 2 * i, 0)
+    data += body
+    struct.pack_into("<I", data, 0, table)
+    known = read(pack(chain()))
+    model = type(known)(
+        **{name: getattr(known, name) for name in known.__slots__ if name not in {"size", "pos"}},
+        size=len(data),
+        pos=table,
+    )
+    with pytest.raises(UnsupportedError, match=r"the Model table at byte .* has a field 12 that"):
+        write(bytes(data), model, [SetData(subgraph=0, tensor=2, data=bytes(8), type="int16")])
+
+
+def test_beyond_two_gigabytes() -> None:
+    with pytest.raises(UnsupportedError, match="more than the 2 GiB of a FlatBuffer"):
+        grow(make_table("Model", {"version": 3}), 2**31 - 64)
+
+
+def test_a_zip64_is_refused_when_it_would_have_to_move() -> None:
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1)
+    data = pack(chain()) + locator + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0, 0, 0, 0, 0)
+    with pytest.raises(UnsupportedError, match="zip64"):
+        write(data, read(data), [ADDED])
+    in_place = SetQuant(subgraph=0, tensor=1, quant=QUANT)
+    assert write(data, read(data), [in_place]).prefix == 0
+
+
+# --- signatures --------------------------------------------------------------------------------
+
+
+def _twice(entries: int) -> bytes:
+    """The chain with z as both of its outputs, named by so many signature entries."""
+    made = chain()
+    made.subgraphs[0].outputs = [4, 4]
+    made.signatureDefs[0].outputs = [entry(name, 4) for name in ("a", "b", "c")[:entries]]
+    return pack(made)
+
+
+def test_entries_of_one_tensor_follow_in_their_order() -> None:
+    data = _twice(2)
+    edit = SetGraphIO(subgraph=0, kind="outputs", index=1, tensor=3)
+    out = write(data, read(data), [edit]).join()
+    assert read(out).signatures[0].outputs == (("a", 4), ("b", 3))
+
+
+def test_entries_that_cannot_be_told_apart() -> None:
+    data = _twice(3)
+    edit = SetGraphIO(subgraph=0, kind="outputs", index=1, tensor=3)
+    with pytest.raises(UnsupportedError, match="signature 'serve': tensor 4 stands in several"):
+        write(data, read(data), [edit])
+
+
+def test_an_entry_without_an_index_is_made_anew() -> None:
+    data = pack(chain())  # x is tensor 0, which FlatBuffers leaves out
+    edit = SetGraphIO(subgraph=0, kind="inputs", index=0, tensor=3)
+    written = write(data, read(data), [edit])
+    assert written.prefix > 0
+    assert read(written.join()).signatures[0].inputs == (("x", 3),)
+
+
+def test_a_mapped_file_is_written_from() -> None:
+    data = pack(chain())
+    with mmap.mmap(-1, len(data)) as mapped:
+        mapped[:] = data
+        model = read(mapped)
+        written = write(mapped, model, [ADDED])
+        assert written.join() == write(data, read(data), [ADDED]).join()
+        del model, written
+        gc.collect()
+
+
+# --- metadata ----------------------------------------------------------------------------------
+
+
+def _with_metadata(name: str, content: bytes) -> bytes:
+    made = chain()
+    made.buffers.append(buffer(content))
+    record = schema.MetadataT()
+    record.name, record.buffer = name, 3
+    made.metadata.append(record)
+    return pack(made)
+
+
+def test_unknown_metadata_forbids_growth_only() -> None:
+    data = _with_metadata("model_control_dependencies", b"1234")
+    model = read(data)
+    assert unknown_metadata(model) == ("model_control_dependencies",)
+    with pytest.raises(UnsupportedError, match="metadata 'model_control_dependencies', which may"):
+        write(data, model, [ADDED])
+    edit = SetQuant(subgraph=0, tensor=1, quant=QUANT)
+    assert meaning(write(data, model, [edit]).join()) == expected(data, [edit])
+
+
+def _plan(*offsets: int) -> bytes:
+    return struct.pack(f"<3i{len(offsets)}i", 1, 0, len(offsets), *offsets)
+
+
+def _plan_after(data: bytes, edits: list[Edit]) -> tuple[int, ...]:
+    made = load(write(data, read(data), edits).join())
+    content = bytes(bytearray(made.buffers[made.metadata[1].buffer].data))
+    return struct.unpack(f"<{len(content) // 4}i", content)
+
+
+def test_an_offline_memory_plan_is_kept_in_step() -> None:
+    data = _with_metadata("OfflineMemoryAllocation", _plan(0, 16, -1, 32, 48))
+    assert _plan_after(data, [ADDED]) == (1, 0, 6, 0, 16, -1, 32, 48, -1)
+    operator = AddOperator(
+        subgraph=0, before=2, name="QUANTIZE", version=1, inputs=(3,), outputs=(5,)
+    )
+    assert _plan_after(data, [ADDED, operator]) == (1, 0, 6, 0, 16, -1, -1, 48, -1)
+    moved = SetOperand(subgraph=0, operator=2, kind="inputs", index=0, tensor=1)
+    assert _plan_after(data, [moved]) == (1, 0, 5, 0, -1, -1, -1, 48)
+    rescaled = SetQuant(subgraph=0, tensor=1, quant=QUANT)
+    assert _plan_after(data, [rescaled]) == (1, 0, 5, 0, 16, -1, 32, 48)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"123", "3 bytes are no plan"),
+        (_plan(0, 1), "it holds 2 offsets for 5 tensors"),
+        (struct.pack("<4i", 1, 0, 5, 0), "it announces 5 offsets and holds 1"),
+    ],
+)
+def test_a_memory_plan_that_makes_no_sense(content: bytes, message: str) -> None:
+    data = _with_metadata("OfflineMemoryAllocation", content)
+    with pytest.raises(UnsupportedError, match=message):
+        write(data, read(data), [ADDED])
+
+
+# --- any list of edits -------------------------------------------------------------------------
+
+_tensors = st.integers(0, 4)
+_scales = st.floats(2.0**-20, 2.0**20, width=32)
+_quants = st.builds(
+    lambda scale, point: QuantParams(scale=(scale,), zero_point=(point,)),
+    _scales,
+    st.integers(-128, 127),
+)
+_edits = st.one_of(
+    st.builds(SetQuant, subgraph=st.just(0), tensor=_tensors, quant=_quants),
+    st.builds(
+        SetData, subgraph=st.just(0), tensor=st.just(2), data=st.binary(min_size=4, max_size=4)
+    ),
+    st.builds(
+        SetOption,
+        subgraph=st.just(0),
+        operator=st.just(1),
+        field=st.just("fused_activation_function"),
+        value=st.integers(0, 5),
+    ),
+    st.builds(
+        SetOperand,
+        subgraph=st.just(0),
+        operator=st.just(1),
+        kind=st.just("inputs"),
+        index=st.integers(0, 1),
+        tensor=st.integers(0, 2),
+    ),
+    st.builds(
+        AddOperator,
+        subgraph=st.just(0),
+        before=st.integers(0, 3),
+        name=st.sampled_from(["QUANTIZE", "GELU", "RESHAPE"]),
+        version=st.integers(1, 2),
+        inputs=st.just((0,)),
+        outputs=st.just(()),
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(edits=st.lists(_edits, max_size=8), added=st.integers(0, 2), share=st.booleans())
+def test_any_list_of_edits_means_what_it_says(
+    edits: list[Edit],
+    added: int,
+    share: bool,  # noqa: FBT001 - drawn
+) -> None:
+    made = chain()
+    if share:
+        made.subgraphs[0].tensors[1].buffer = 1
+        made.subgraphs[0].operators[0].outputs = []
+    data = pack(made)
+    new = [
+        AddTensor(subgraph=0, index=5 + i, like=i, name=f"new{i}", type="int16", quant=None)
+        for i in range(added)
+    ]
+    written = write(data, read(data), [*new, *edits])
+    out = written.join()
+    assert meaning(out) == expected(data, [*new, *edits])
+    body = bytearray(out[written.prefix :])
+    for start, length in written.patches:
+        body[start : start + length] = data[start : start + length]
+    assert body == data

@@ -1,0 +1,102 @@
+"""New pieces of a FlatBuffer, before they have a position.
+
+A node is referred to by one parent only, so the new pieces form a tree that hangs from the new
+root; its leaves refer to old tables, vectors and strings, which stay where they are.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tflite_align.errors import UsageError
+from tflite_align.layout import Field, TableLayout, table_layout
+
+__all__ = [
+    "Moved",
+    "Node",
+    "Old",
+    "Refs",
+    "Scalars",
+    "Table",
+    "Text",
+    "Value",
+    "make_table",
+    "pack_scalar",
+    "scalars",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A reference to what lies at `pos` in the old bytes."""
+
+    pos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A scalar that holds a byte offset from the beginning of the old file."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalars:
+    """A vector of `count` scalars, `data` its packed elements, aligned to `align` bytes."""
+
+    data: bytes
+    count: int
+    align: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """A string, without its closing zero."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refs:
+    """A vector of references."""
+
+    items: Sequence[Old | Node]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table; `fields` by id, in any order. Fields not listed are absent."""
+
+    layout: TableLayout
+    fields: Mapping[int, Value]
+
+
+Node = Table | Scalars | Text | Refs
+Value = int | float | Old | Moved | Node
+
+
+def scalars(code: str, values: Sequence[float], align: int = 0) -> Scalars:
+    """A vector of scalars with struct code `code`; raises UsageError where one does not fit."""
+    try:
+        data = struct.pack(f"<{len(values)}{code}", *values)
+    except (struct.error, OverflowError) as error:
+        msg = f"a value of {list(values)[:8]} cannot be stored: {error}"
+        raise UsageError(msg) from None
+    return Scalars(data=data, count=len(values), align=align or struct.calcsize(code))
+
+
+def pack_scalar(entry: Field, value: float) -> bytes:
+    """The bytes of one inline scalar; raises UsageError where the value does not fit."""
+    try:
+        return struct.pack("<" + entry.code, value)
+    except (struct.error, OverflowError) as error:
+        msg = f"{entry.name} cannot be set to {value}: {error}"
+        raise UsageError(msg) from None
+
+
+def make_table(name: str, fields: Mapping[str, Value]) -> Table:
+    """A new table from values by field name."""
+    layout = table_layout(name)
+    return Table(layout, {layout.by_name[key].id: value for key, value in fields.items()})
