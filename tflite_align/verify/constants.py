@@ -1,0 +1,82 @@
+"""Constants of a twin: the real values that a quantized constant declares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UnsupportedError
+from .graph import Params, params, tensor_name
+from .schema import type_name
+
+__all__ = ["can_stay_integer", "real_values"]
+
+_DTYPES = {
+    "int8": np.int8,
+    "uint8": np.uint8,
+    "int16": np.int16,
+    "int32": np.int32,
+    "int64": np.int64,
+}
+# Below this a float constant costs nothing, and operators that want a constant there have one.
+_SMALL = 4096
+
+
+def can_stay_integer(model: Any, tensor: Any) -> bool:
+    """Whether LiteRT's DEQUANTIZE reads this constant, and keeping it small is worth it."""
+    found = params(tensor)
+    kind = type_name(tensor.type)
+    if found is None or len(model.buffers[tensor.buffer].data) < _SMALL:
+        return False
+    if kind == "int16":
+        return found.per_tensor and found.label[1] == 0
+    return kind in ("int8", "uint8")
+
+
+def real_values(
+    model: Any, tensor: Any, fallback: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
+    """Integers and *declared* parameters -> real values, in the tensor's shape.
+
+    `fallback`: the scales of a bias that declares none (input scale x weight scales).
+    """
+    if tensor.sparsity is not None:
+        raise UnsupportedError(f"{tensor_name(tensor)}: sparse constant")
+    shape = [] if tensor.shape is None else [int(size) for size in tensor.shape]
+    integers = _integers(model.buffers[tensor.buffer].data, type_name(tensor.type), shape, tensor)
+    found = params(tensor)
+    if found is None:
+        if fallback is None:
+            raise UnsupportedError(f"{tensor_name(tensor)}: integers without parameters")
+        found = Params(scale=fallback, zero_point=np.zeros(len(fallback), np.int64), axis=0)
+    if found.per_tensor:
+        scale, zero = found.label
+        return np.asarray((integers.astype(np.float64) - zero) * scale, np.float32)
+    axis = 0 if integers.ndim == 1 else found.axis
+    if axis >= integers.ndim or integers.shape[axis] != len(found.scale):
+        raise UnsupportedError(
+            f"{tensor_name(tensor)}: {len(found.scale)} scales for shape {shape}, axis {axis}"
+        )
+    along = [1] * integers.ndim
+    along[axis] = -1
+    zeros = found.zero_point.reshape(along)
+    real = (integers.astype(np.float64) - zeros) * found.scale.astype(np.float64).reshape(along)
+    return np.asarray(real, np.float32)
+
+
+def _integers(data: Any, kind: str, shape: list[int], tensor: Any) -> npt.NDArray[Any]:
+    raw = np.asarray(data, np.uint8).tobytes()
+    count = int(np.prod(shape)) if shape else 1
+    if kind == "int4":
+        packed = np.frombuffer(raw, np.int8)
+        both = np.stack([(packed << 4).astype(np.int8) >> 4, packed >> 4], axis=-1)
+        flat: npt.NDArray[Any] = both.reshape(-1)[:count]
+    elif kind in _DTYPES:
+        flat = np.frombuffer(raw, np.dtype(_DTYPES[kind]).newbyteorder("<"))
+    else:
+        raise UnsupportedError(f"{tensor_name(tensor)}: {kind} constant")
+    if flat.size != count:
+        raise UnsupportedError(f"{tensor_name(tensor)}: {flat.size} values for the shape {shape}")
+    return flat.reshape(shape)

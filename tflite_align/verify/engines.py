@@ -1,0 +1,184 @@
+"""Interpreters behind one face. Imported in worker processes only.
+
+Values go in as the input's own type and come out of `output` as real values (dequantized by the
+output's declared per-tensor parameters where it has any).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Engine", "InputSpec", "open_engine"]
+
+Array = npt.NDArray[Any]
+
+_RESOLVERS = {
+    "litert": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "litert-ref": "BUILTIN_REF",
+    "xnnpack": "AUTO",
+}
+_LARGEST_ARENA = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """What a graph input takes. `scale` is None when it is not quantized per tensor."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float | None
+    zero_point: int
+
+    def quantize(self, real: Array) -> Array:
+        """Real values as this input's type; saturates, rounds half to even."""
+        if self.scale is None or self.dtype.kind == "f":
+            return real.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        steps = np.rint(real / self.scale) + self.zero_point
+        clipped: Array = np.clip(steps, limits.min, limits.max)
+        return clipped.astype(self.dtype)
+
+
+class Engine:
+    """One loaded model."""
+
+    inputs: list[InputSpec]
+    output_count: int
+
+    def feed(self, index: int, value: Array) -> None:
+        raise NotImplementedError
+
+    def invoke(self) -> None:
+        raise NotImplementedError
+
+    def output(self, index: int) -> Array:
+        """Real values of graph output `index` after the last invoke."""
+        raise NotImplementedError
+
+    def tensor(self, index: int) -> Array:
+        """Raw content of tensor `index` of subgraph 0 (needs `keep`)."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, str]:
+        return {}
+
+
+def open_engine(model: str, kernels: str, *, threads: int, keep: bool = False) -> Engine:
+    """Load a file and allocate its tensors. Raises RuntimeError or ValueError when refused."""
+    if kernels == "tflm":
+        return _Tflm(model)
+    return _LiteRT(model, kernels, threads=threads, keep=keep)
+
+
+def _spec(detail: dict[str, Any]) -> InputSpec:
+    scale, zero_point = _parameters(detail)
+    shape = tuple(int(size) for size in detail["shape"])
+    return InputSpec(
+        shape=shape, dtype=np.dtype(detail["dtype"]), scale=scale, zero_point=zero_point
+    )
+
+
+def _parameters(detail: dict[str, Any]) -> tuple[float | None, int]:
+    quant = detail["quantization_parameters"]
+    scales, zero_points = np.atleast_1d(quant["scales"]), np.atleast_1d(quant["zero_points"])
+    if len(scales) != 1 or float(scales[0]) == 0.0:
+        return None, 0
+    return float(scales[0]), int(zero_points[0]) if len(zero_points) else 0
+
+
+def _dequantized(raw: Array, detail: dict[str, Any]) -> Array:
+    scale, zero_point = _parameters(detail)
+    if scale is None or raw.dtype.kind not in "iu":
+        return raw
+    return (raw.astype(np.float64) - zero_point) * scale
+
+
+class _LiteRT(Engine):
+    def __init__(self, model: str, kernels: str, *, threads: int, keep: bool) -> None:
+        module = _interpreter_module()
+        resolver = getattr(module.OpResolverType, _RESOLVERS[kernels])
+        self._interpreter = module.Interpreter(
+            model_path=model,
+            num_threads=threads,
+            experimental_op_resolver_type=resolver,
+            experimental_preserve_all_tensors=keep,
+        )
+        self._interpreter.allocate_tensors()
+        self._input_details = self._interpreter.get_input_details()
+        self._output_details = self._interpreter.get_output_details()
+        self.inputs = [_spec(detail) for detail in self._input_details]
+        self.output_count = len(self._output_details)
+
+    def feed(self, index: int, value: Array) -> None:
+        self._interpreter.set_tensor(self._input_details[index]["index"], value)
+
+    def invoke(self) -> None:
+        self._interpreter.invoke()
+
+    def output(self, index: int) -> Array:
+        detail = self._output_details[index]
+        return _dequantized(self._interpreter.get_tensor(detail["index"]), detail)
+
+    def tensor(self, index: int) -> Array:
+        values: Array = self._interpreter.get_tensor(index)
+        return values
+
+
+def _interpreter_module() -> Any:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError:
+        import tensorflow as tf
+
+        return _TensorFlow(tf)
+    return interpreter
+
+
+class _TensorFlow:
+    """tf.lite under the names of ai_edge_litert.interpreter."""
+
+    def __init__(self, tf: Any) -> None:
+        self.Interpreter = tf.lite.Interpreter
+        self.OpResolverType = tf.lite.experimental.OpResolverType
+
+
+class _Tflm(Engine):
+    def __init__(self, model: str) -> None:
+        from tflite_micro.python.tflite_micro import runtime
+
+        data = Path(model).read_bytes()
+        arena = min(max(10 * len(data), 16 << 20), _LARGEST_ARENA)
+        self._interpreter = runtime.Interpreter.from_bytes(data, arena_size=arena)
+        self.inputs = [_spec(d) for d in _details(self._interpreter.get_input_details)]
+        self._output_details = _details(self._interpreter.get_output_details)
+        self.output_count = len(self._output_details)
+
+    def feed(self, index: int, value: Array) -> None:
+        self._interpreter.set_input(np.ascontiguousarray(value), index)
+
+    def invoke(self) -> None:
+        if self._interpreter.invoke() != 0:
+            raise RuntimeError("TFLM failed to invoke")
+
+    def output(self, index: int) -> Array:
+        return _dequantized(self._interpreter.get_output(index), self._output_details[index])
+
+    def facts(self) -> dict[str, str]:
+        """The arena size is printed to stderr only; the parent reads it from there."""
+        self._interpreter.print_allocations()
+        return {}
+
+
+def _details(read: Any) -> list[dict[str, Any]]:
+    """TFLM has no count of its inputs and outputs: ask until it refuses."""
+    details: list[dict[str, Any]] = []
+    while True:
+        try:
+            details.append(read(len(details)))
+        except (IndexError, ValueError, RuntimeError):
+            return details

@@ -1,0 +1,189 @@
+"""Where a model's numbers can be compared: the graph outputs, and the last tensors that tell.
+
+ARG_MAX, comparisons, NMS and the like turn a rounding error into a jump, and a custom operator
+without a kernel cannot be run at all: the real tensors that feed the part behind them are judged.
+A closing LOGISTIC or SOFTMAX hides nearly everything where it saturates (a wake word model answers
+0 to all that is not its word): its input is judged as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .graph import LIMITS, is_constant, operator_name, params, real_tensors, tensor_name
+from .schema import type_name
+
+__all__ = ["Frontier", "Probe", "cut_copy", "frontier"]
+
+_JUMPS = frozenset(
+    [
+        "ARG_MAX",
+        "ARG_MIN",
+        "TOPK_V2",
+        "EQUAL",
+        "NOT_EQUAL",
+        "GREATER",
+        "GREATER_EQUAL",
+        "LESS",
+        "LESS_EQUAL",
+        "WHERE",
+        "UNIQUE",
+        "NON_MAX_SUPPRESSION_V4",
+        "NON_MAX_SUPPRESSION_V5",
+        "FLOOR",
+        "CEIL",
+        "ROUND",
+        "FLOOR_DIV",
+        "FLOOR_MOD",
+        "SIGN",
+        "CUSTOM:TFLite_Detection_PostProcess",
+    ]
+)
+_SATURATING = frozenset({"LOGISTIC", "SOFTMAX", "TANH", "LOG_SOFTMAX"})
+_PASSING = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
+_RUNNABLE_CUSTOM = frozenset(["CUSTOM:TFLite_Detection_PostProcess"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One tensor of subgraph 0 to compare."""
+
+    tensor: int
+    name: str
+    output: int | None  # position among the graph outputs, where it is one
+    behind_jump: bool  # compared only for what it is worth
+    saturates: bool  # what feeds its saturating operator is a probe too, and tells more
+    feeds: bool  # it is such an input
+    limits: tuple[float, float] | None  # what the tensor can hold, real values; None: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontier:
+    """Everything to compare in one file, in an order that two versions of a model share."""
+
+    probes: tuple[Probe, ...]
+    dropped: frozenset[int]  # operators that no interpreter here can run, or that need those
+    notes: tuple[str, ...]
+
+
+def frontier(model: Any) -> Frontier:
+    """Probes of subgraph 0, outputs in order, each followed back to what can be compared."""
+    graph = model.subgraphs[0]
+    real = real_tensors(model, graph)
+    behind, dropped = _spread(model, graph, real)
+    walk = _Walk(model, graph, real, behind, dropped)
+    for position, tensor in enumerate(graph.outputs):
+        walk.output(position, tensor)
+    notes = {
+        f"operator[{i}] {operator_name(model, graph.operators[i])} has no kernel here"
+        for i in dropped
+        if _unrunnable(operator_name(model, graph.operators[i]))
+    }
+    return Frontier(
+        probes=tuple(walk.probes), dropped=frozenset(dropped), notes=tuple(sorted(notes))
+    )
+
+
+def _unrunnable(name: str) -> bool:
+    return name.startswith(("CUSTOM:", "BUILTIN#")) and name not in _RUNNABLE_CUSTOM
+
+
+def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]:
+    """Tensors that depend on a jump, and operators that cannot run."""
+    behind: set[int] = set()
+    missing: set[int] = set()
+    dropped: set[int] = set()
+    for index, operator in enumerate(graph.operators):
+        name = operator_name(model, operator)
+        live = {t for t in operator.inputs if t >= 0 and not is_constant(model, graph.tensors[t])}
+        if _unrunnable(name) or live & missing:
+            dropped.add(index)
+            missing.update(operator.outputs)
+        rounds = name == "CAST" and not set(operator.outputs) & real
+        if live & behind or ((name in _JUMPS or rounds) and live & real):
+            behind.update(operator.outputs)
+    return behind | missing, dropped
+
+
+class _Walk:
+    """Walks back from each output; keeps the order of first visits and drops repeats."""
+
+    def __init__(
+        self, model: Any, graph: Any, real: set[int], behind: set[int], dropped: set[int]
+    ) -> None:
+        self.model, self.graph, self.real, self.behind = model, graph, real, behind
+        self.missing = {t for i in dropped for t in graph.operators[i].outputs}
+        self.writer = {t: op for op in graph.operators for t in op.outputs}
+        self.probes: list[Probe] = []
+        self.seen: set[int] = set()
+
+    def output(self, position: int, tensor: int) -> None:
+        if tensor in self.real and tensor not in self.missing:
+            self._probe(tensor, position, behind=tensor in self.behind)
+        if tensor in self.behind:
+            self._back(tensor)
+
+    def _back(self, tensor: int) -> None:
+        waiting = [tensor]
+        while waiting:
+            current = waiting.pop()
+            if current in self.seen:
+                continue
+            if current in self.behind:
+                self.seen.add(current)
+                waiting.extend(reversed([t for t in self.writer[current].inputs if t >= 0]))
+            elif current in self.real and current in self.writer:
+                self._probe(current, None, behind=False)
+
+    def _probe(self, tensor: int, output: int | None, *, behind: bool, feeds: bool = False) -> None:
+        if not behind and tensor in self.seen:
+            return
+        source = None if behind else self._saturated(tensor)
+        self.probes.append(
+            Probe(
+                tensor=tensor,
+                name=tensor_name(self.graph.tensors[tensor]),
+                output=output,
+                behind_jump=behind,
+                saturates=source is not None,
+                feeds=feeds,
+                limits=_limits(self.graph.tensors[tensor]),
+            )
+        )
+        if not behind:
+            self.seen.add(tensor)
+        if source is not None:
+            self._probe(source, None, behind=False, feeds=True)
+
+    def _saturated(self, tensor: int) -> int | None:
+        """The input of the saturating operator that closes the way to this tensor, if one does."""
+        while tensor in self.writer:
+            operator = self.writer[tensor]
+            name = operator_name(self.model, operator)
+            source = operator.inputs[0] if operator.inputs else -1
+            if name in _SATURATING:
+                return source if source in self.real and source in self.writer else None
+            if name not in _PASSING:
+                return None
+            tensor = source
+        return None
+
+
+def _limits(tensor: Any) -> tuple[float, float] | None:
+    found, kind = params(tensor), type_name(tensor.type)
+    if found is None or not found.per_tensor or kind not in LIMITS:
+        return None
+    scale, zero_point = found.label
+    lowest, highest = LIMITS[kind]
+    return (lowest - zero_point) * scale, (highest - zero_point) * scale
+
+
+def cut_copy(model: Any, found: Frontier) -> Any:
+    """Change `model` (a fresh parse) in place so that its outputs are the probes."""
+    graph = model.subgraphs[0]
+    graph.outputs = [probe.tensor for probe in found.probes]
+    graph.operators = [op for i, op in enumerate(graph.operators) if i not in found.dropped]
+    for definition in model.signatureDefs or []:
+        definition.outputs = [] if definition.subgraphIndex == 0 else definition.outputs
+    return model

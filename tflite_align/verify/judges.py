@@ -1,0 +1,69 @@
+"""The table of judges: one file and one entry a judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import UsageError
+from ..verdicts import Acceptance
+from . import litert, tflm, vela
+
+__all__ = ["JUDGES", "Judge", "available", "judge_file"]
+
+JUDGE_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """One outside judge. `runs`: its kernels also compute numbers that can be compared."""
+
+    name: str
+    what: str
+    available: Callable[[], str | None]
+    judge: Callable[[bytes | memoryview, str, float], Acceptance]
+    runs: bool
+
+
+def _entry(name: str, what: str, room: object, *, runs: bool) -> Judge:
+    return Judge(
+        name=name,
+        what=what,
+        available=room.available,  # type: ignore[attr-defined]
+        judge=room.judge,  # type: ignore[attr-defined]
+        runs=runs,
+    )
+
+
+JUDGES: dict[str, Judge] = {
+    entry.name: entry
+    for entry in (
+        _entry("litert", "LiteRT, builtin kernels without a delegate", litert, runs=True),
+        _entry("litert-ref", "LiteRT, reference kernels", litert, runs=True),
+        _entry("xnnpack", "LiteRT as installed: the XNNPACK delegate", litert, runs=True),
+        _entry("tflm", "LiteRT for Microcontrollers", tflm, runs=True),
+        _entry("ethos-u55", "Vela for Ethos-U55", vela, runs=False),
+        _entry("ethos-u65", "Vela for Ethos-U65", vela, runs=False),
+        _entry("ethos-u85", "Vela for Ethos-U85", vela, runs=False),
+    )
+}
+
+
+def available(judge: str) -> str | None:
+    """None when the judge can be asked here, else the reason it is skipped."""
+    return _known(judge).available()
+
+
+def judge_file(data: bytes | memoryview, judge: str) -> Acceptance:
+    """Ask one judge about one file. Raises UsageError for a judge that does not exist."""
+    entry = _known(judge)
+    missing = entry.available()
+    if missing is not None:
+        return Acceptance(status="skipped", reason=missing)
+    return entry.judge(data, entry.name, JUDGE_SECONDS)
+
+
+def _known(judge: str) -> Judge:
+    if judge not in JUDGES:
+        raise UsageError(f"no judge named {judge!r}; there are {', '.join(JUDGES)}")
+    return JUDGES[judge]

@@ -1,0 +1,122 @@
+"""SQNRs, their uncertainty, and what they mean for one output.
+
+Signal and noise powers are added up over the elements of a sample, and over the samples; SQNRs
+are in dB against the float twin of the original.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..verdicts import Word
+
+__all__ = ["CEILING_DB", "REFERENCE_DB", "Fidelity", "Powers", "fidelity", "loss", "powers", "sqnr"]
+
+Array = npt.NDArray[Any]
+
+# Beyond this, what differs is the float kernels themselves (float32 sums), not the model.
+CEILING_DB = 100.0
+# Below this a reference says too little: noise in it can hide anything.
+REFERENCE_DB = 10.0
+# A requantization more or less, and the float kernels' own noise.
+LOSS_DB = 1.0
+LOGITS_LOSS_DB = 3.0
+# An untouched ResNet runs 3 dB off its own declared reading: integer kernels round differently.
+GAP_DB = 3.0
+_RESAMPLES = 1000
+_BOUND = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Powers:
+    """Per independent unit (a sample, or a whole sequence): signal and noise power."""
+
+    signal: npt.NDArray[np.float64]
+    noise: npt.NDArray[np.float64]
+
+
+def powers(reference: Array, values: Array, units: tuple[tuple[int, int], ...]) -> Powers | None:
+    """Powers of `values` against `reference`, both [samples, elements]; None if not comparable.
+
+    `units`: ranges of samples that depend on one another.
+    """
+    if reference.shape != values.shape or reference.size == 0:
+        return None
+    wide = reference.astype(np.float64)
+    signal = np.square(wide).sum(axis=1)
+    noise = np.square(values.astype(np.float64) - wide).sum(axis=1)
+    if not (np.isfinite(signal).all() and np.isfinite(noise).all()):
+        return None
+    edges = [first for first, _ in units]
+    return Powers(signal=np.add.reduceat(signal, edges), noise=np.add.reduceat(noise, edges))
+
+
+def sqnr(found: Powers) -> float | None:
+    """dB, at most CEILING_DB; None when the reference is silent."""
+    signal, noise = float(found.signal.sum()), float(found.noise.sum())
+    if signal <= 0.0:
+        return None
+    return float(min(10.0 * np.log10(signal / max(noise, signal * 1e-30)), CEILING_DB))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fidelity:
+    """Gap of a run below its declared reading (dB) and the gap's lower bootstrap bound."""
+
+    gap_db: float
+    low_db: float
+
+    @property
+    def beyond(self) -> bool:
+        return self.low_db > GAP_DB
+
+
+def fidelity(declared: Powers, run: Powers, seed: int) -> Fidelity | None:
+    """How far `run` is below `declared`, resampled over the units; deterministic in `seed`."""
+    signal = float(declared.signal.sum())
+    if signal <= 0.0:
+        return None
+    floor = signal * 10.0 ** (-CEILING_DB / 10.0)
+    generator = np.random.default_rng(seed)
+    units = len(declared.noise)
+    drawn = generator.integers(0, units, (_RESAMPLES, units))
+    gaps = _gap(run.noise[drawn].sum(axis=1), declared.noise[drawn].sum(axis=1), floor)
+    whole = _gap(run.noise.sum(keepdims=True), declared.noise.sum(keepdims=True), floor)
+    return Fidelity(gap_db=float(whole[0]), low_db=float(np.quantile(gaps, _BOUND)))
+
+
+def _gap(run: Array, declared: Array, floor: float) -> Array:
+    ratio = np.maximum(run, floor) / np.maximum(declared, floor)
+    return np.asarray(10.0 * np.log10(ratio))
+
+
+def loss(
+    original: Powers | None, aligned: Powers | None, seed: int, *, logits: bool = False
+) -> tuple[Word, str]:
+    """Statement (a): the aligned file still declares what the original declared.
+
+    The same bootstrap as for kernels: where a few rare samples carry all the noise, two readings
+    of equal quality lie several dB apart by chance. `logits`: the values feed a function that
+    compresses them, and rounding that happens to add up there is worth less.
+    """
+    before = sqnr(original) if original else None
+    now = sqnr(aligned) if aligned else None
+    lost = fidelity(original, aligned, seed) if original and aligned else None
+    if before is None or now is None or lost is None:
+        return "inconclusive", "the float twin is silent here, or not finite"
+    if before < REFERENCE_DB:
+        return (
+            "inconclusive",
+            f"the original's own declared reading is at {before:.1f} dB, too low to judge by",
+        )
+    allowed = LOGITS_LOSS_DB if logits else LOSS_DB
+    if now >= before - allowed:
+        return "proven", ""
+    said = f"alignment loses {lost.gap_db:.1f} dB: {before:.1f} dB declared before, {now:.1f} now"
+    if lost.low_db > allowed:
+        return "failed", said
+    return "inconclusive", f"{said}, which these inputs cannot tell from chance"

@@ -1,0 +1,127 @@
+"""Native code runs in a process of its own: a crash or a hang there is an answer, not an end.
+
+`call_worker` hands a request to `tflite_align.verify.worker`; `run_tool` runs a command line tool.
+Both report how the process ended as an `Ended`, never as an exception.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..verdicts import Acceptance
+
+__all__ = ["Ended", "acceptance", "call_worker", "run_tool", "useful_line", "workspace"]
+
+_HERE = Path(__file__).resolve().parent
+# The worker needs two modules, not the program: stand-ins keep the packages' own __init__ (and
+# whatever it imports) out of every child process.
+_BOOT = """
+import sys, types
+for name, folder in zip(("tflite_align", "tflite_align.verify"), sys.argv[3:]):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [folder]
+from tflite_align.verify.worker import main
+sys.exit(main(sys.argv[1:3]))
+"""
+_WINDOWS_FAULT = 0xC0000000  # NTSTATUS errors, which is how a crash looks on Windows
+_NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a child process ended. `code` is None when it ran into the time limit."""
+
+    code: int | None
+    errors: str  # what it wrote to stderr (and stdout, for tools)
+    answer: Mapping[str, Any]  # a worker's response; empty when it wrote none
+    seconds_allowed: float
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A temporary directory that is gone afterwards, whatever happened in it."""
+    with TemporaryDirectory(prefix="tflite_align-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def call_worker(request: Mapping[str, Any], folder: Path, *, seconds: float) -> Ended:
+    """Let a worker process do `request`; its response file is the answer. `folder` must exist."""
+    asked, answered = folder / "request.json", folder / "response.json"
+    asked.write_text(json.dumps(request), encoding="utf-8")
+    places = [str(asked), str(answered), str(_HERE.parent), str(_HERE)]
+    command = [sys.executable, "-P", "-c", _BOOT, *places]
+    ended = run_tool(command, folder, seconds=seconds)
+    answer: Mapping[str, Any] = {}
+    if answered.is_file():
+        try:
+            answer = json.loads(answered.read_text(encoding="utf-8"))
+        except ValueError:  # killed while it wrote
+            answer = {}
+    return Ended(code=ended.code, errors=ended.errors, answer=answer, seconds_allowed=seconds)
+
+
+def run_tool(command: Sequence[str], folder: Path, *, seconds: float) -> Ended:
+    """Run a command with `folder` as its working directory; both its streams end in `errors`."""
+    log = folder / "log.txt"
+    code: int | None
+    with log.open("wb") as stream:
+        try:
+            code = subprocess.run(
+                list(command),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                timeout=seconds,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = None
+    errors = log.read_text(encoding="utf-8", errors="replace")
+    return Ended(code=code, errors=errors, answer={}, seconds_allowed=seconds)
+
+
+def useful_line(text: str) -> str:
+    """The last line of a tool's output that says something, or ""."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if not line.startswith(_NOISE):
+            return line.strip()
+    return ""
+
+
+def acceptance(ended: Ended) -> Acceptance:
+    """What a worker's end means: its own answer, or the way in which it went down."""
+    if ended.code is None:
+        return Acceptance(status="timeout", reason=f"no answer in {ended.seconds_allowed:g} s")
+    if ended.code < 0 or ended.code >= _WINDOWS_FAULT:
+        words = useful_line(ended.errors)
+        name = _signal_name(ended.code)
+        return Acceptance(status="crashed", reason=f"{name}: {words}" if words else name)
+    if "status" not in ended.answer:
+        words = useful_line(ended.errors) or f"exit status {ended.code}"
+        return Acceptance(status="skipped", reason=f"the judge could not be asked: {words}")
+    return Acceptance(
+        status=ended.answer["status"],
+        reason=ended.answer.get("reason", ""),
+        operator=ended.answer.get("operator"),
+        facts=tuple((key, str(value)) for key, value in ended.answer.get("facts", {}).items()),
+    )
+
+
+def _signal_name(code: int) -> str:
+    if code >= 0:
+        return f"exception {code:#010x}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

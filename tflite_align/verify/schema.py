@@ -1,0 +1,123 @@
+"""The one door to the generated object API of the TFLite schema.
+
+Twins and instrumented copies are built with it; they live only inside a proof. It never writes an
+aligned model. The generated module is loaded by its path, so that neither LiteRT nor TensorFlow
+is imported into this process.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsupportedError
+
+__all__ = ["builtin_name", "pack", "parse", "schema", "type_name"]
+
+_PLACES = (
+    ("ai_edge_litert", "schema_py_generated.py"),
+    ("tensorflow", "lite/python/schema_py_generated.py"),
+)
+_IDENTIFIER = b"TFL3"
+_LARGEST_FLATBUFFER = 2**31 - 1
+
+
+def _module_file() -> Path | None:
+    for package, relative in _PLACES:
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            path = Path(folder, relative)
+            if path.is_file():
+                return path
+    return None
+
+
+@cache
+def schema() -> ModuleType:
+    """The generated schema module. Raises UnsupportedError when no installed package ships it."""
+    path = _module_file()
+    if path is None:
+        raise UnsupportedError("no schema: neither ai-edge-litert nor tensorflow is installed")
+    spec = importlib.util.spec_from_file_location("tflite_align_schema_py_generated", path)
+    if spec is None or spec.loader is None:
+        raise UnsupportedError(f"the schema module {path.name} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def _names(enumeration: str) -> dict[int, str]:
+    values = vars(getattr(schema(), enumeration))
+    return {value: key for key, value in values.items() if isinstance(value, int)}
+
+
+def builtin_name(code: int) -> str:
+    """`CONV_2D`, or `BUILTIN#250` for a code the installed schema does not know."""
+    return _names("BuiltinOperator").get(code, f"BUILTIN#{code}")
+
+
+def type_name(code: int) -> str:
+    """`int8`, `float32`, ...; `type#57` for a value the installed schema does not know."""
+    return _names("TensorType").get(code, f"type#{code}").lower()
+
+
+def parse(data: bytes | memoryview) -> Any:
+    """A fresh, mutable ModelT whose lists are Python lists and whose constants are all inline.
+
+    Raises UnsupportedError when the bytes cannot be unpacked, or a constant lies in another file.
+    """
+    try:
+        model = schema().ModelT.InitFromPackedBuf(data, 0)
+        _normalize(model, data)
+    except UnsupportedError:
+        raise
+    except Exception as error:  # the generated accessors raise whatever the bad bytes provoke
+        raise UnsupportedError(f"the object API cannot unpack the model: {error}") from error
+    return model
+
+
+def _normalize(model: Any, data: bytes | memoryview) -> None:
+    model.operatorCodes = list(model.operatorCodes or [])
+    model.buffers = list(model.buffers or [])
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            end = buffer.offset + buffer.size
+            buffer.data = np.frombuffer(data, np.uint8, buffer.size, buffer.offset)
+            if end > len(data):
+                raise UnsupportedError("a constant lies beyond the end of the file")
+        buffer.offset = buffer.size = 0
+    for graph in model.subgraphs:
+        graph.tensors = list(graph.tensors or [])
+        graph.operators = list(graph.operators or [])
+        graph.inputs, graph.outputs = _integers(graph.inputs), _integers(graph.outputs)
+        for operator in graph.operators:
+            operator.inputs = _integers(operator.inputs)
+            operator.outputs = _integers(operator.outputs)
+            operator.intermediates = _integers(operator.intermediates)
+        for tensor in graph.tensors:
+            if getattr(tensor, "externalBuffer", 0):
+                raise UnsupportedError("a constant lies in another file")
+
+
+def _integers(values: Any) -> list[int]:
+    return [] if values is None else [int(value) for value in values]
+
+
+def pack(model: Any) -> bytes:
+    """The bytes of a ModelT. Raises UnsupportedError when they would not fit a flatbuffer."""
+    import flatbuffers
+
+    constants = sum(0 if b.data is None else len(b.data) for b in model.buffers)
+    if constants > _LARGEST_FLATBUFFER - (1 << 24):
+        raise UnsupportedError("the copy would be larger than a flatbuffer can be")
+    builder = flatbuffers.Builder(constants + (1 << 20))
+    builder.Finish(model.Pack(builder), _IDENTIFIER)
+    return bytes(builder.Output())

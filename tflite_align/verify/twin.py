@@ -1,0 +1,300 @@
+"""The float twin of a model, and its declared reading.
+
+The twin is the same graph with constants dequantized by their declared parameters and every
+quantized activation float32; operator order is kept, operators are only added. The declared
+reading is the twin with a QUANTIZE / DEQUANTIZE pair at each quantized activation, so it is what
+the file *says*, free of any integer kernel. Both are run by float kernels and are never written
+out as a result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from .constants import can_stay_integer, real_values
+from .frontier import Frontier, cut_copy
+from .graph import (
+    BIAS_SLOT,
+    LIMITS,
+    is_constant,
+    operator_name,
+    params,
+    quantized_tensors,
+    tensor_name,
+)
+from .schema import pack, parse, schema, type_name
+
+__all__ = ["FloatGraph", "declared", "float_graph", "opcode", "stated_clamp", "twin"]
+
+# Operators with an accumulator, behind which exporters fold a ReLU into the output range.
+_COMPUTES = frozenset(
+    [
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "FULLY_CONNECTED",
+        "TRANSPOSE_CONV",
+        "ADD",
+        "SUB",
+        "MUL",
+        "DIV",
+        "BATCH_MATMUL",
+        "MEAN",
+        "SUM",
+        "SQUARED_DIFFERENCE",
+    ]
+)
+# Their float kernels want constants where the integer ones have them.
+_WANTS_CONSTANTS = ("LSTM", "SVDF", "RNN", "EMBEDDING", "HASHTABLE", "CUSTOM:")
+_VERSIONS = {"QUANTIZE": 2, "DEQUANTIZE": 5, "CAST": 1, "RELU": 1, "RELU6": 1}
+
+
+def twin(data: bytes | memoryview, found: Frontier) -> bytes:
+    """The float twin, with the probes of `found` as its outputs.
+
+    A ReLU that only the output range states is stated. Raises UnsupportedError when some part has
+    no float form.
+    """
+    model = cut_copy(parse(data), found)
+    for graph in model.subgraphs:
+        floats = float_graph(model, graph)
+        for operator in floats.take_operators():
+            floats.add(operator)
+            clamp = stated_clamp(model, operator, floats.declared)
+            if clamp is not None:
+                raw = floats.rename_output(operator, operator.outputs[0])
+                floats.insert(clamp, [raw[1]], [raw[0]])
+    return pack(model)
+
+
+def declared(data: bytes | memoryview, found: Frontier) -> bytes:
+    """The declared reading, with the probes of `found` as its outputs."""
+    model = cut_copy(parse(data), found)
+    for graph in model.subgraphs:
+        floats = float_graph(model, graph)
+        operators = floats.take_operators()
+        _pairs_at_inputs(floats, operators)
+        for operator in operators:
+            floats.add(operator)
+            for tensor in dict.fromkeys(operator.outputs):
+                if tensor in floats.declared:
+                    old, new = floats.rename_output(operator, tensor)
+                    floats.pair(new, old)
+    return pack(model)
+
+
+def _pairs_at_inputs(floats: FloatGraph, operators: list[Any]) -> None:
+    graph = floats.graph
+    for tensor in dict.fromkeys(graph.inputs):
+        if tensor not in floats.declared:
+            continue
+        snapped = floats.like(tensor, "input")
+        floats.pair(tensor, snapped)
+        for operator in operators:
+            operator.inputs = [snapped if t == tensor else t for t in operator.inputs]
+
+
+def opcode(model: Any, name: str) -> int:
+    """Index of a builtin's operator code, added when the model has none of that version."""
+    code, version = getattr(schema().BuiltinOperator, name), _VERSIONS[name]
+    for index, entry in enumerate(model.operatorCodes):
+        mine = max(entry.builtinCode, entry.deprecatedBuiltinCode) == code
+        if mine and entry.version == version:
+            return index
+    entry = schema().OperatorCodeT()
+    entry.builtinCode, entry.deprecatedBuiltinCode = code, min(code, 127)
+    entry.version = version
+    model.operatorCodes.append(entry)
+    return len(model.operatorCodes) - 1
+
+
+@dataclass(slots=True, kw_only=True)
+class FloatGraph:
+    """A subgraph under conversion. `declared`: the quantized activations, as the file has them."""
+
+    model: Any
+    graph: Any
+    declared: dict[int, tuple[int, Any]]  # tensor -> (type, quantization)
+    prologue: list[Any] = field(default_factory=list)
+
+    def label(self, tensor: int) -> tuple[str, float, int]:
+        """(type, scale, zero_point) that the file declares for a quantized activation."""
+        kind, quant = self.declared[tensor]
+        found = params(_with(quant))
+        if found is None or not found.per_tensor:
+            name = tensor_name(self.graph.tensors[tensor])
+            raise UnsupportedError(f"{name}: an activation with several scales")
+        return type_name(kind), *found.label
+
+    def take_operators(self) -> list[Any]:
+        """The operators so far; the graph is left with what dequantizes its constants."""
+        operators, self.graph.operators = self.graph.operators, list(self.prologue)
+        return list(operators)
+
+    def add(self, operator: Any) -> None:
+        self.graph.operators.append(operator)
+
+    def insert(self, name: str, inputs: list[int], outputs: list[int]) -> None:
+        self.graph.operators.append(_operator(self.model, name, inputs, outputs))
+
+    def like(self, tensor: int, suffix: str) -> int:
+        """A new float tensor in the shape of another."""
+        return _copy_tensor(self.graph, tensor, suffix)
+
+    def rename_output(self, operator: Any, tensor: int) -> tuple[int, int]:
+        """Let the operator write a new tensor instead: (old, new)."""
+        new = self.like(tensor, "raw")
+        operator.outputs = [new if t == tensor else t for t in operator.outputs]
+        return tensor, new
+
+    def pair(self, source: int, target: int) -> None:
+        """Source -> QUANTIZE -> DEQUANTIZE -> target, by what `source` or `target` declares."""
+        declarer = target if target in self.declared else source
+        kind, _, zero_point = self.label(declarer)
+        if kind not in ("int8", "uint8", "int16") or (kind == "int16" and zero_point != 0):
+            self.insert("CAST", [source], [target])  # no float kernel quantizes to that
+            return
+        middle = self.like(source, "integer")
+        tensor = self.graph.tensors[middle]
+        tensor.type, tensor.quantization = self.declared[declarer]
+        self.insert("QUANTIZE", [source], [middle])
+        self.insert("DEQUANTIZE", [middle], [target])
+
+
+def _with(quant: Any) -> Any:
+    tensor = schema().TensorT()
+    tensor.quantization = quant
+    return tensor
+
+
+def float_graph(model: Any, graph: Any) -> FloatGraph:
+    """Turn one subgraph of a fresh parse into floats, in place; operators keep their order."""
+    floats = FloatGraph(model=model, graph=graph, declared={})
+    quantized = quantized_tensors(model, graph)
+    fallback = _bias_fallbacks(model, graph)
+    inside = _constants_for_float_kernels(model, graph)
+    for index in sorted(quantized):
+        tensor = graph.tensors[index]
+        if is_constant(model, tensor):
+            _float_constant(floats, index, fallback.get(index), inside=index in inside)
+            continue
+        if params(tensor) is None:
+            raise UnsupportedError(f"{tensor_name(tensor)}: integers without parameters")
+        floats.declared[index] = (tensor.type, tensor.quantization)
+        _make_float(tensor)
+    for operator in graph.operators:
+        _float_operator(model, graph, operator)
+    return floats
+
+
+def _make_float(tensor: Any) -> None:
+    tensor.type, tensor.quantization = schema().TensorType.FLOAT32, None
+
+
+def _float_operator(model: Any, graph: Any, operator: Any) -> None:
+    name = operator_name(model, operator)
+    operator.intermediates = []
+    options: Any = operator.builtinOptions
+    if name == "FULLY_CONNECTED" and options is not None and options.weightsFormat != 0:
+        raise UnsupportedError("FULLY_CONNECTED: shuffled weights have no float form")
+    if name in ("QUANTIZE", "DEQUANTIZE"):
+        source, target = operator.inputs[0], operator.outputs[0]
+        kinds = {type_name(graph.tensors[t].type) for t in (source, target)}
+        if kinds == {"float32"}:
+            replacement = _operator(model, "CAST", [source], [target])
+            operator.opcodeIndex = replacement.opcodeIndex
+            operator.builtinOptions = replacement.builtinOptions
+            operator.builtinOptionsType = replacement.builtinOptionsType
+
+
+def _operator(model: Any, name: str, inputs: list[int], outputs: list[int]) -> Any:
+    operator = schema().OperatorT()
+    operator.opcodeIndex = opcode(model, name)
+    operator.inputs, operator.outputs, operator.intermediates = inputs, outputs, []
+    if name == "CAST":
+        options = schema().CastOptionsT()
+        options.inDataType = options.outDataType = schema().TensorType.FLOAT32
+        operator.builtinOptions = options
+        operator.builtinOptionsType = schema().BuiltinOptions.CastOptions
+    return operator
+
+
+def _copy_tensor(graph: Any, index: int, suffix: str) -> int:
+    old, new = graph.tensors[index], schema().TensorT()
+    new.shape, new.shapeSignature, new.hasRank = old.shape, old.shapeSignature, old.hasRank
+    new.name = (old.name or b"") + b"/" + suffix.encode()
+    new.type, new.buffer = schema().TensorType.FLOAT32, 0
+    graph.tensors.append(new)
+    return len(graph.tensors) - 1
+
+
+# --- constants -----------------------------------------------------------------------------------
+
+
+def _float_constant(floats: FloatGraph, index: int, fallback: Any, *, inside: bool) -> None:
+    """Dequantize one constant: by a DEQUANTIZE operator where that saves memory, else here."""
+    model, graph = floats.model, floats.graph
+    tensor = graph.tensors[index]
+    if not inside and can_stay_integer(model, tensor):
+        if tensor.sparsity is not None:
+            raise UnsupportedError(f"{tensor_name(tensor)}: sparse constant")
+        integer = floats.like(index, "integer")
+        stored = graph.tensors[integer]
+        stored.type, stored.buffer = tensor.type, tensor.buffer
+        stored.quantization, tensor.buffer = tensor.quantization, 0
+        _make_float(tensor)
+        floats.prologue.append(_operator(model, "DEQUANTIZE", [integer], [index]))
+        return
+    values = real_values(model, tensor, fallback)
+    buffer = schema().BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    buffer.offset = buffer.size = 0
+    model.buffers.append(buffer)
+    tensor.buffer = len(model.buffers) - 1
+    _make_float(tensor)
+
+
+def _bias_fallbacks(model: Any, graph: Any) -> dict[int, Any]:
+    """Scales of biases that declare none: the kernel then means input scale x weight scales."""
+    found: dict[int, Any] = {}
+    for operator in graph.operators:
+        slots = BIAS_SLOT.get(operator_name(model, operator))
+        if slots is None or len(operator.inputs) <= slots[0] or operator.inputs[slots[0]] < 0:
+            continue
+        bias, value, weights = (graph.tensors[operator.inputs[s]] for s in slots)
+        scales = [p.scale for p in (params(value), params(weights)) if p is not None]
+        if params(bias) is None and len(scales) == 2:
+            found[operator.inputs[slots[0]]] = scales[0] * scales[1]
+    return found
+
+
+def _constants_for_float_kernels(model: Any, graph: Any) -> set[int]:
+    return {
+        tensor
+        for operator in graph.operators
+        if any(word in operator_name(model, operator) for word in _WANTS_CONSTANTS)
+        for tensor in operator.inputs
+    }
+
+
+# --- clamps --------------------------------------------------------------------------------------
+
+
+def stated_clamp(model: Any, operator: Any, quantized: dict[int, tuple[int, Any]]) -> str | None:
+    """RELU or RELU6 when only the output's range states it, else None."""
+    if operator_name(model, operator) not in _COMPUTES or len(operator.outputs) != 1:
+        return None
+    if getattr(operator.builtinOptions, "fusedActivationFunction", 0):
+        return None
+    kind, quant = quantized.get(operator.outputs[0], (None, None))
+    if kind is None or type_name(kind) not in ("int8", "uint8"):
+        return None
+    found = params(_with(quant))
+    lowest, highest = LIMITS[type_name(kind)]
+    if found is None or not found.per_tensor or found.label[1] != lowest:
+        return None
+    top = (highest - lowest) * found.label[0]
+    return "RELU6" if abs(top - 6.0) <= 6.0 * 1e-5 else "RELU"

@@ -1,0 +1,71 @@
+"""Judge: Arm's Vela compiler for Ethos-U, through its command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+
+from ..errors import AlignError
+from ..verdicts import Acceptance
+from .process import acceptance, run_tool, workspace
+from .schema import parse
+
+__all__ = ["available", "judge"]
+
+ACCELERATORS = {
+    "ethos-u55": "ethos-u55-128",
+    "ethos-u65": "ethos-u65-256",
+    "ethos-u85": "ethos-u85-256",
+}
+# What `vela` itself runs, without needing its script on the PATH.
+_RUN = "import sys; from ethosu.vela.vela import main; sys.exit(main())"
+_SUMMARY = re.compile(r"^(Total \w[\w -]*? used|[CN]PU operators)\s*=?\s+(.*)$", re.MULTILINE)
+_PLACE = re.compile(r"Error: (\w+) '([^']*)'")
+
+
+def available() -> str | None:
+    """None when ethos-u-vela is installed, else why the judge is skipped."""
+    return None if importlib.util.find_spec("ethosu") else "ethos-u-vela is not installed"
+
+
+def judge(data: bytes | memoryview, kernels: str, seconds: float) -> Acceptance:
+    """Compile for one accelerator; accepted means exit status 0 and a compiled file."""
+    with workspace() as folder:
+        (folder / "model.tflite").write_bytes(data)
+        command = [sys.executable, "-P", "-c", _RUN, "model.tflite", "--output-dir", "compiled"]
+        command += ["--accelerator-config", ACCELERATORS[kernels]]
+        ended = run_tool(command, folder, seconds=seconds)
+        written = any((folder / "compiled").glob("*_vela.tflite"))
+    if ended.code == 0 and written:
+        facts = tuple((key.strip(), value.strip()) for key, value in _SUMMARY.findall(ended.errors))
+        return Acceptance(status="accepted", facts=facts)
+    if ended.code is None or ended.code < 0:
+        return acceptance(ended)
+    reason = _reason(ended.errors)
+    return Acceptance(status="refused", reason=reason, operator=_operator(reason, data))
+
+
+def _reason(text: str) -> str:
+    """From Vela's last "Error" line to the end, on one line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    starts = [i for i, line in enumerate(lines) if "Error" in line]
+    return " ".join(lines[starts[-1] :]) if starts else (lines[-1] if lines else "no output file")
+
+
+def _operator(reason: str, data: bytes | memoryview) -> int | None:
+    """The operator that writes the tensor which the error names, if that is clear."""
+    place = _PLACE.search(reason)
+    if place is None:
+        return None
+    try:
+        graph = parse(data).subgraphs[0]
+    except AlignError:
+        return None
+    name = place.group(2).encode()
+    writers = [
+        index
+        for index, operator in enumerate(graph.operators)
+        if any(graph.tensors[t].name == name for t in operator.outputs)
+    ]
+    return writers[0] if len(writers) == 1 else None

@@ -1,0 +1,69 @@
+"""From what was observed to a word: proven, failed, inconclusive, skipped or unchanged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..verdicts import Acceptance, JudgeVerdict, OutputScore, Proof, Word
+
+__all__ = ["judge_word", "overall"]
+
+_INFORMATIONAL = ("xnnpack",)  # fails us only where it accepted the original
+_NUMBERS = re.compile(r"[-+]?\d[\d.e+-]*")
+
+
+def judge_word(
+    judge: str, before: Acceptance, after: Acceptance, edited: frozenset[tuple[int, int]]
+) -> JudgeVerdict:
+    """A judge fails us only where it accepted the original, or names an operator we edited."""
+    word, why = _judge_word(judge, before, after, edited)
+    return JudgeVerdict(judge=judge, before=before, after=after, word=word, why=why)
+
+
+def _judge_word(
+    judge: str, before: Acceptance, after: Acceptance, edited: frozenset[tuple[int, int]]
+) -> tuple[Word, str]:
+    if after.status == "skipped":
+        return "skipped", after.reason
+    if after.status == "accepted":
+        return "proven", "" if before.status == "accepted" else "accepts it now"
+    said = f"{after.status}: {after.reason}" if after.reason else after.status
+    if before.status == "accepted":
+        if after.status == "timeout":
+            return "inconclusive", f"took the original, but {said}"
+        return "failed", f"took the original, but not the aligned file: {said}"
+    if (0, after.operator) in edited and judge not in _INFORMATIONAL:
+        return "failed", f"names an operator that was edited: {said}"
+    if before.status == after.status and _same(before.reason, after.reason):
+        return "unchanged", f"does not take the original either: {said}"
+    return "inconclusive", f"does not take the original either, for another reason: {said}"
+
+
+def _same(before: str, after: str) -> bool:
+    """Operator numbers and addresses move when operators are added."""
+    return _NUMBERS.sub("#", before) == _NUMBERS.sub("#", after)
+
+
+def overall(judges: Sequence[JudgeVerdict], outputs: Sequence[OutputScore], why: str) -> Proof:
+    """The word of the whole proof. `why`: what is to be said when no output tells."""
+    word, reason = _overall(judges, outputs, why)
+    return Proof(word=word, why=reason, judges=tuple(judges), outputs=tuple(outputs))
+
+
+def _overall(
+    judges: Sequence[JudgeVerdict], outputs: Sequence[OutputScore], why: str
+) -> tuple[Word, str]:
+    for verdict in judges:
+        if verdict.word == "failed":
+            return "failed", f"{verdict.judge} {verdict.why}"
+    for score in outputs:
+        if score.word == "failed":
+            return "failed", f"{score.name}: {score.why}"
+    counted = [score for score in outputs if score.word != "skipped"]
+    for score in counted:
+        if score.word != "proven":
+            return "inconclusive", f"{score.name}: {score.why}"
+    if counted:
+        return "proven", ""
+    return "skipped", why or "nothing could be judged"

@@ -1,0 +1,187 @@
+"""The child process of the judges: loads an interpreter, does one request, writes one answer.
+
+Started by `process.call_worker` with the paths of a request and a response file, and with nothing
+else of the package imported. A request has a `task`:
+
+accept    load `model` with `kernels`, allocate, invoke once on zeros
+run       accept `accept`, then feed `model` the samples and keep its outputs; with `part`, also
+          where `accept` is refused: `model` is then the part of it that can be run
+stepwise  run `model` keeping all tensors, and `recompute` on what each operator really received
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .engines import Engine, open_engine
+
+__all__ = ["main"]
+
+Array = npt.NDArray[Any]
+
+_KEPT_ELEMENTS = 65536  # of one output and one sample: enough for an SQNR, small enough to hold
+_OPERATOR = re.compile(r"Node number (\d+) \((?!TfLite)|Node \w+ \(number (\d+)f?\)|node #(\d+)")
+
+
+def main(arguments: list[str]) -> int:
+    """Do the request in file `arguments[0]`, leave the answer in file `arguments[1]`."""
+    request = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    tasks = {"accept": _accept, "run": _run, "stepwise": _stepwise}
+    answer: dict[str, Any] = {}
+
+    def save() -> None:
+        Path(arguments[1]).write_text(json.dumps(answer), encoding="utf-8")
+
+    try:
+        tasks[request["task"]](request, answer, save)
+    except (RuntimeError, ValueError, MemoryError, OSError) as error:
+        answer |= _refusal(error, request, "run_" if "status" in answer else "")
+    save()
+    return 0
+
+
+def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str, Any]:
+    reason = " ".join(f"{error} {_native_words(request)}".split())
+    answer: dict[str, Any] = {f"{stage}status": "refused", f"{stage}reason": reason}
+    found = _OPERATOR.search(reason)
+    if found:
+        answer[f"{stage}operator"] = int(next(filter(None, found.groups())))
+    return answer
+
+
+def _native_words(request: dict[str, Any]) -> str:
+    """TFLM says why on stderr only; LiteRT puts it into the exception."""
+    if request.get("kernels") != "tflm":
+        return ""
+    sys.stderr.flush()
+    log = Path("log.txt")
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    noise = ("[Recording", "Input index", "Output index")
+    return " ".join(line for line in lines if not line.startswith(noise))[-500:]
+
+
+def _accept(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    engine = open_engine(request["model"], request["kernels"], threads=request["threads"])
+    for index, spec in enumerate(engine.inputs):
+        engine.feed(index, np.zeros(spec.shape, spec.dtype))
+    engine.invoke()
+    answer |= {"status": "accepted", "facts": engine.facts()}
+    save()
+
+
+# --- run ---------------------------------------------------------------------------------------
+
+
+def _run(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    try:
+        _accept({**request, "model": request["accept"]}, answer, save)
+    except (RuntimeError, ValueError) as error:
+        if not request["part"]:
+            raise
+        answer |= _refusal(error, request, "")
+    samples = [_Samples(record) for record in request["inputs"]]
+    kept: list[list[Array]] = []
+    for first, last in request["sequences"]:
+        engine = None if request["stateful"] else _LAST.get(request["model"])
+        engine = engine or open_engine(
+            request["model"], request["kernels"], threads=request["threads"]
+        )
+        _LAST[request["model"]] = engine
+        for sample in range(first, last):
+            for index, spec in enumerate(engine.inputs):
+                engine.feed(index, samples[index].value(sample, spec))
+            engine.invoke()
+            kept.append([_kept(engine.output(i)) for i in range(engine.output_count)])
+    count = len(kept[0]) if kept else 0
+    for output in range(count):
+        if len({row[output].size for row in kept}) == 1:
+            rows = np.stack([row[output] for row in kept])
+        else:
+            rows = np.zeros((0, 0), np.float32)  # its size depends on the values
+        np.save(Path(request["outputs"], f"{output}.npy"), rows)
+    answer |= {"run_status": "accepted", "count": count}
+
+
+_LAST: dict[str, Engine] = {}  # a stateless model keeps one interpreter for all its samples
+
+
+def _kept(values: Array) -> Array:
+    """Real values of a fixed subset of the elements: the same one for every form of a model."""
+    flat = values.reshape(-1)
+    if flat.size > _KEPT_ELEMENTS:
+        chosen = np.random.default_rng(flat.size).integers(0, flat.size, _KEPT_ELEMENTS)
+        flat = flat[np.sort(chosen)]
+    return np.asarray(flat, np.float32)
+
+
+class _Samples:
+    """The samples of one graph input on the original's grid, fed in whatever the form wants."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.array: Array = np.load(record["file"], mmap_mode="r")
+        self.scale: float | None = record["scale"]
+        self.zero_point: int = record["zero_point"]
+
+    def value(self, sample: int, spec: Any) -> Array:
+        stored = np.asarray(self.array[sample])
+        if stored.shape != tuple(spec.shape) and stored.size == int(np.prod(spec.shape)):
+            stored = stored.reshape(spec.shape)
+        if self.scale is None and stored.dtype == spec.dtype:
+            return stored
+        real: Array = stored.astype(np.float64)
+        if self.scale is not None:
+            if (spec.scale, spec.zero_point) == (self.scale, self.zero_point):
+                return stored.astype(spec.dtype)
+            real = (real - self.zero_point) * self.scale
+        return spec.quantize(real)  # type: ignore[no-any-return]
+
+
+# --- operator by operator ------------------------------------------------------------------------
+
+
+def _stepwise(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    """Largest deviation of each checked output, in LSB, over the samples (99.9th percentile)."""
+    samples = [_Samples(record) for record in request["inputs"]]
+    real = open_engine(request["model"], request["kernels"], threads=request["threads"], keep=True)
+    again = open_engine(request["recompute"], "litert", threads=request["threads"])
+    worst = [0.0] * len(request["checks"])
+    for first, last in request["sequences"]:
+        for sample in range(first, last):
+            for index, spec in enumerate(real.inputs):
+                real.feed(index, samples[index].value(sample, spec))
+            real.invoke()
+            for index, source in enumerate(request["sources"]):
+                again.feed(index, _real_values(real.tensor(source["tensor"]), source))
+            again.invoke()
+            for number, check in enumerate(request["checks"]):
+                actual = _real_values(real.tensor(check["tensor"]), check)
+                expected = again.output(check["output"])
+                worst[number] = max(worst[number], _deviation(actual, expected, check))
+    answer |= {"status": "accepted", "worst": worst}
+    save()
+
+
+def _real_values(raw: Array, record: dict[str, Any]) -> Array:
+    if record["scale"] is None:
+        return raw
+    real = (raw.astype(np.float64) - record["zero_point"]) * record["scale"]
+    return np.asarray(real, np.float32)
+
+
+def _deviation(actual: Array, expected: Array, check: dict[str, Any]) -> float:
+    """|actual - expected| in LSB of the output, `expected` clipped to what the type can hold."""
+    if actual.size != expected.size:
+        return float("inf")
+    low = (check["lowest"] - check["zero_point"]) * check["scale"]
+    high = (check["highest"] - check["zero_point"]) * check["scale"]
+    clipped = np.clip(expected.reshape(-1).astype(np.float64), low, high)
+    off = np.abs(actual.reshape(-1) - clipped) / check["scale"]
+    off = off[np.isfinite(off)]
+    return float(np.quantile(off, 0.999)) if off.size else 0.0
