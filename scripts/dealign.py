@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Break the quantization contract of a well-made .tflite file on purpose.
+
+`dealign` gives quantized activations parameters of their own, as a converter does that calibrates
+each tensor alone, and re-expresses the biases that hang on them. Read by its declared parameters
+the result stands for the same real function as the original; what a runtime makes of it is what
+tflite_align is there to repair. For tests and fixtures only: nothing here is part of the product.
+
+Only numbers are overwritten, where they stand: the file keeps its length, its order, and whatever
+is appended to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import math
+import pathlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+try:
+    from ai_edge_litert import schema_py_generated as schema
+except ImportError:  # a machine that has TensorFlow alone: the same generated file is in there
+    from tensorflow.lite.python import schema_py_generated as schema
+
+INTEGERS: dict[int, np.dtype[Any]] = {
+    schema.TensorType.INT8: np.dtype("<i1"),
+    schema.TensorType.UINT8: np.dtype("<u1"),
+    schema.TensorType.INT16: np.dtype("<i2"),
+    schema.TensorType.INT32: np.dtype("<i4"),
+    schema.TensorType.INT64: np.dtype("<i8"),
+}
+ACTIVATIONS = {schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16}
+BIASES = {schema.TensorType.INT32, schema.TensorType.INT64}
+
+# Operator name -> positions of input, weights and bias.
+BIASED = {
+    "CONV_2D": (0, 1, 2),
+    "DEPTHWISE_CONV_2D": (0, 1, 2),
+    "FULLY_CONNECTED": (0, 1, 2),
+    "TRANSPOSE_CONV": (2, 1, 3),
+}
+
+# Their kernels write one legal (scale, zero_point); `fixed=True` breaks these too.
+FIXED_OUTPUT = {"SOFTMAX", "LOG_SOFTMAX", "LOGISTIC", "TANH", "L2_NORMALIZATION"}
+
+# Operators that read raw integers, or hide parameters that follow from their operands': no
+# re-labelling of their operands leaves the declared function as it was.
+RIGID = {
+    "BIDIRECTIONAL_SEQUENCE_LSTM",
+    "BIDIRECTIONAL_SEQUENCE_RNN",
+    "BITCAST",
+    "CAST",
+    "CONV_3D",
+    "CONV_3D_TRANSPOSE",
+    "CUSTOM",
+    "EMBEDDING_LOOKUP_SPARSE",
+    "HASHTABLE_LOOKUP",
+    "LSTM",
+    "RNN",
+    "STABLEHLO_COMPOSITE",
+    "SVDF",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN",
+}
+
+_OPERATOR_NAMES = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+_LARGEST_PLACEHOLDER = 127  # `deprecated_builtin_code` says 127 where the code needs 32 bits
+
+
+def dealign(
+    data: bytes, seed: int = 0, *, io: bool = False, fixed: bool = False, widest: float = 2.5
+) -> bytes:
+    """Give each quantized activation a scale of its own, wider by a random factor in 1..`widest`.
+
+    The original range stays covered, and a range that starts or ends exactly at zero still does:
+    there the range's edge may be a folded ReLU, which is part of the function. int16 stays
+    symmetric. Constants, variables and operands of rigid operators keep their parameters; graph
+    inputs and outputs too unless `io`, outputs of fixed-output operators unless `fixed`.
+    A bias keeps its real values: integers times scale, up to rounding to the new scale.
+    Deterministic in (data, seed, flags). Raises ValueError for files with buffers outside the
+    flatbuffer, which the in-place edit does not reach.
+    """
+    if not widest > 1:
+        msg = f"widest must be above 1, not {widest}"
+        raise ValueError(msg)
+    buffer = bytearray(data)
+    model = schema.Model.GetRootAs(buffer, 0)
+    names = _operator_names(model)
+    buffer_users = _buffer_users(model)
+    random = np.random.default_rng(seed)
+    for index in range(model.SubgraphsLength()):
+        graph = _Graph(model, index, names, buffer_users)
+        labels = {
+            tensor: _wider(graph, tensor, random, widest)
+            for tensor in graph.free(io=io, fixed=fixed)
+        }
+        graph.relabel({t: label for t, label in labels.items() if label is not None})
+    return bytes(buffer)
+
+
+@dataclass(frozen=True)
+class _Operator:
+    name: str
+    inputs: list[int]
+    outputs: list[int]
+
+
+@dataclass
+class _Graph:
+    """One subgraph: accessors into the bytes, which they share and may write."""
+
+    model: Any
+    index: int
+    names: list[str]
+    buffer_users: collections.Counter[int]
+    graph: Any = field(init=False)
+    operators: list[_Operator] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.graph = self.model.Subgraphs(self.index)
+        self.operators = [
+            _Operator(self.names[op.OpcodeIndex()], _list(op, "Inputs"), _list(op, "Outputs"))
+            for op in map(self.graph.Operators, range(self.graph.OperatorsLength()))
+        ]
+
+    def params(self, tensor: int) -> tuple[Any, Any] | None:
+        """The writable scale and zero_point vectors of a tensor, None when it has no pair."""
+        quant = self.graph.Tensors(tensor).Quantization()
+        if quant is None or quant.ScaleLength() == 0:
+            return None
+        if quant.ZeroPointLength() != quant.ScaleLength():
+            return None
+        return quant.ScaleAsNumpy(), quant.ZeroPointAsNumpy()
+
+    def pair(self, tensor: int) -> tuple[Any, Any]:
+        """As `params`, of a tensor known to have them."""
+        params = self.params(tensor)
+        assert params is not None
+        return params
+
+    def constant(self, tensor: int) -> Any | None:
+        """The writable elements of a constant, None when the tensor is computed."""
+        record = self.graph.Tensors(tensor)
+        stored = self.model.Buffers(record.Buffer())
+        if stored.Offset() > 1 or getattr(record, "ExternalBuffer", int)():
+            msg = f"subgraph[{self.index}]/tensor[{tensor}]: its data lies outside the flatbuffer"
+            raise ValueError(msg)
+        if stored.DataLength() == 0 or record.Type() not in INTEGERS:
+            return None if stored.DataLength() == 0 else stored.DataAsNumpy()
+        return stored.DataAsNumpy().view(INTEGERS[record.Type()])
+
+    def free(self, *, io: bool, fixed: bool) -> list[int]:
+        """The activations that get parameters of their own, in index order."""
+        kept = set() if io else {*_list(self.graph, "Inputs"), *_list(self.graph, "Outputs")}
+        for operator in self.operators:
+            if operator.name in RIGID or operator.name.startswith("STABLEHLO"):
+                kept |= {*operator.inputs, *operator.outputs}
+            if operator.name in FIXED_OUTPUT and not fixed:
+                kept |= set(operator.outputs)
+            if operator.name in BIASED and not self._bias_can_follow(operator):
+                kept |= set(operator.inputs)
+        return [t for t in self._own_activations() if t not in kept]
+
+    def _own_activations(self) -> list[int]:
+        users = collections.Counter(
+            int(vector.ctypes.data)
+            for tensor in range(self.graph.TensorsLength())
+            for vector in self.params(tensor) or ()
+        )
+        found = []
+        for tensor in range(self.graph.TensorsLength()):
+            record, params = self.graph.Tensors(tensor), self.params(tensor)
+            if record.Type() not in ACTIVATIONS or record.IsVariable() or params is None:
+                continue
+            shared = any(users[int(vector.ctypes.data)] > 1 for vector in params)
+            if len(params[0]) == 1 and not shared and self.constant(tensor) is None:
+                found.append(tensor)
+        return found
+
+    def _biased_operands(self, operator: _Operator) -> tuple[int, int, int]:
+        """Tensors of input, weights and bias; -1 for a bias that is not there."""
+        source, weights, bias = BIASED[operator.name]
+        operands = operator.inputs
+        return operands[source], operands[weights], operands[bias] if bias < len(operands) else -1
+
+    def _bias_can_follow(self, operator: _Operator) -> bool:
+        """Whether the bias is absent, or a constant that no one else reads as something else."""
+        source, weights, bias = self._biased_operands(operator)
+        if bias < 0:
+            return True
+        if self.params(source) is None or self.params(weights) is None:
+            return False
+        data = self.constant(bias)
+        if data is None or self.graph.Tensors(bias).Type() not in BIASES:
+            return False
+        if sum(bias in other.inputs for other in self.operators) > 1:
+            return False
+        shared = self.buffer_users[self.graph.Tensors(bias).Buffer()] > 1
+        return not shared or not data.any()
+
+    def relabel(self, labels: dict[int, tuple[float, int]]) -> None:
+        """Write the labels, and then every bias in the scale that follows from them."""
+        before = {t: self.pair(t)[0].astype(np.float64) for t in self._scaled()}
+        for tensor, (scale, zero_point) in labels.items():
+            scales, zero_points = self.pair(tensor)
+            scales[0], zero_points[0] = scale, zero_point
+        for operator in self.operators:
+            if operator.name in BIASED:
+                self._reexpress_bias(operator, labels, before)
+
+    def _scaled(self) -> list[int]:
+        return [t for t in range(self.graph.TensorsLength()) if self.params(t) is not None]
+
+    def _reexpress_bias(
+        self,
+        operator: _Operator,
+        labels: dict[int, tuple[float, int]],
+        before: dict[int, Any],
+    ) -> None:
+        source, weights, at = self._biased_operands(operator)
+        if at < 0 or not ({source, weights} & set(labels)):
+            return
+        data, params = self.constant(at), self.params(at)
+        assert data is not None  # a bias that is computed keeps its input where it is
+        # A bias without parameters of its own is read as input x weights, before and after.
+        old = before[source] * before[weights] if params is None else before[at]
+        new = self.pair(source)[0].astype(np.float64) * self.pair(weights)[0]
+        if params is not None and len(params[0]) != len(new):
+            new = np.broadcast_to(new, params[0].shape) if len(new) == 1 else new[:1]
+        new = new.astype(np.float32)
+        if params is not None:
+            params[0][:] = new
+        data[:] = np.rint(data * (old / new.astype(np.float64))).astype(data.dtype)
+
+
+def _wider(
+    graph: _Graph, tensor: int, random: np.random.Generator, widest: float
+) -> tuple[float, int] | None:
+    """A label whose range covers the tensor's present one; None when there is none."""
+    scales, zero_points = graph.pair(tensor)
+    kind = INTEGERS[graph.graph.Tensors(tensor).Type()]
+    least, most = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+    scale, zero_point = float(scales[0]), int(zero_points[0])
+    factor = float(random.uniform(1.0 + (widest - 1.0) / 8, widest))
+    where = float(random.uniform())
+    if not (scale > 0 and least <= zero_point <= most):
+        return None
+    wide = float(np.float32(scale * factor))
+    if kind == INTEGERS[schema.TensorType.INT16]:
+        return wide, zero_point
+    if zero_point in (least, most):
+        return wide, zero_point
+    lowest = math.ceil(least + (zero_point - least) * scale / wide)
+    highest = math.floor(most - (most - zero_point) * scale / wide)
+    if lowest > highest:
+        return None
+    return wide, lowest + round(where * (highest - lowest))
+
+
+def _operator_names(model: Any) -> list[str]:
+    names = []
+    for code in map(model.OperatorCodes, range(model.OperatorCodesLength())):
+        old, new = code.DeprecatedBuiltinCode(), code.BuiltinCode()
+        value = max(old, new) if old < _LARGEST_PLACEHOLDER else new
+        names.append(_OPERATOR_NAMES.get(value, f"STABLEHLO_OR_NEWER#{value}"))
+    return names
+
+
+def _buffer_users(model: Any) -> collections.Counter[int]:
+    return collections.Counter(
+        graph.Tensors(tensor).Buffer()
+        for graph in map(model.Subgraphs, range(model.SubgraphsLength()))
+        for tensor in range(graph.TensorsLength())
+    )
+
+
+def _list(table: Any, what: str) -> list[int]:
+    count = getattr(table, f"{what}Length")()
+    return [int(getattr(table, what)(i)) for i in range(count)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("source", type=pathlib.Path)
+    parser.add_argument("target", type=pathlib.Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--io", action="store_true", help="graph inputs and outputs too")
+    parser.add_argument("--fixed", action="store_true", help="outputs of SOFTMAX and its like too")
+    given = parser.parse_args()
+    data = dealign(given.source.read_bytes(), given.seed, io=given.io, fixed=given.fixed)
+    given.target.write_bytes(data)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,130 @@
+"""What all tests share: models made by the real converter, and the corpus of real models.
+
+Fixtures
+    fixtures_dir     folder of the files that scripts/make_fixtures.py makes, made once
+    fixture_model    one of those files; a test that asks for it runs once for each of them
+    sample           bytes of the shipped de-aligned sample
+    sample_origin    bytes of the well-made model it comes from
+    corpus_dir       folder of real models
+    corpus_model     one .tflite file of it; a test that asks for it runs once for each of them,
+                     or for those of some folders: @pytest.mark.corpus("coral", "violators")
+
+Environment
+    TFLITE_ALIGN_CORPUS      the corpus; default ../shared/corpus beside the checkout
+    TFLITE_ALIGN_TF_PYTHON   a Python that has TensorFlow; default the one running the tests
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import filelock
+import pytest
+
+import make_fixtures
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SCRIPTS = CHECKOUT / "scripts"
+DATA = CHECKOUT / "tests" / "data"
+
+CORPUS = Path(os.environ.get("TFLITE_ALIGN_CORPUS", CHECKOUT.parent / "shared" / "corpus"))
+NO_CORPUS = "no corpus of real models: set TFLITE_ALIGN_CORPUS to its folder"
+
+TF_PYTHON = os.environ.get("TFLITE_ALIGN_TF_PYTHON", sys.executable)
+NO_TENSORFLOW = "TensorFlow is not installed: no converter to make the fixtures with"
+# Asked of the package's record, not by importing it: that takes seconds.
+TF_VERSION = """
+from importlib import metadata
+for name in ("tensorflow-cpu", "tensorflow", "tensorflow-macos"):
+    try:
+        print(name, metadata.version(name), metadata.version("keras"))
+        break
+    except metadata.PackageNotFoundError:
+        pass
+"""
+MAKING_TAKES_AT_MOST = 900  # seconds
+
+
+@pytest.fixture(scope="session")
+def fixtures_dir(request: pytest.FixtureRequest) -> Path:
+    """The files of scripts/make_fixtures.py, kept in pytest's cache until what makes them changes."""
+    made_by = _fixtures_key()
+    if made_by is None:
+        pytest.skip(NO_TENSORFLOW)
+    cache = request.config.cache
+    assert cache is not None
+    folder = cache.mkdir(f"fixtures-{made_by}")
+    with filelock.FileLock(folder.with_suffix(".lock")):
+        if not (folder / "INDEX.json").is_file():
+            _make_fixtures(folder)
+    return folder
+
+
+def _fixtures_key() -> str | None:
+    """Digest of the converter's version and the scripts; None without TensorFlow."""
+    asked = subprocess.run(
+        [TF_PYTHON, "-c", TF_VERSION], capture_output=True, text=True, check=False
+    )
+    if not asked.stdout.strip():
+        return None
+    digest = hashlib.sha256(asked.stdout.encode())
+    for name in ("make_fixtures.py", "fixture_nets.py", "dealign.py"):
+        digest.update((SCRIPTS / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _make_fixtures(folder: Path) -> None:
+    command = [TF_PYTHON, str(SCRIPTS / "make_fixtures.py"), "--out", str(folder)]
+    run = subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=MAKING_TAKES_AT_MOST,
+    )
+    assert run.returncode == 0, f"make_fixtures.py failed\n{run.stderr[-4000:]}"
+
+
+@pytest.fixture
+def fixture_model(request: pytest.FixtureRequest, fixtures_dir: Path) -> Path:
+    return fixtures_dir / request.param
+
+
+@pytest.fixture(scope="session")
+def sample() -> bytes:
+    return (DATA / "sample_dealigned.tflite").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def sample_origin() -> bytes:
+    return (DATA / "sample_origin.tflite").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def corpus_dir() -> Path:
+    if not CORPUS.is_dir():
+        pytest.skip(NO_CORPUS)
+    return CORPUS
+
+
+def corpus_models(*folders: str) -> list[Path]:
+    """The corpus's .tflite files, sorted; those of the named folders when any is named."""
+    found = [path for folder in folders or ("*",) for path in CORPUS.glob(f"{folder}/*.tflite")]
+    return sorted(found)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "fixture_model" in metafunc.fixturenames:
+        names = [name for net in make_fixtures.NETS for name in make_fixtures.file_names(net)]
+        metafunc.parametrize("fixture_model", names, indirect=True)
+    if "corpus_model" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("corpus")
+        models = corpus_models(*(marker.args if marker else ()))
+        ids = [path.relative_to(CORPUS).as_posix() for path in models]
+        absent = pytest.param(None, marks=pytest.mark.skip(reason=NO_CORPUS), id="absent")
+        metafunc.parametrize("corpus_model", models or [absent], ids=ids or None)

@@ -1,0 +1,111 @@
+"""align over real models: nothing changes that was not meant to, and the gates open."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dealign
+from tflite_align import AlignOptions, align, check
+from tflite_align.binder import bind
+from tflite_align.planner import plan
+from tflite_align.reader import read
+from tflite_align.rules import load_operators, load_target
+from tflite_align.solver import Options, solve
+from tflite_align.verify import judge_file
+from tflite_align.writer import write
+
+PLAIN = AlignOptions(verify=False)
+GATES = ("litert-ref", "litert", "xnnpack", "tflm", "ethos-u55")
+
+# Models whose findings are real, and said to be so where they come from.
+REAL_VIOLATORS = {
+    "coral/deeplabv3_mnv2_dm05_pascal_quant_2019.tflite",
+    "coral/deeplabv3_mnv2_dm05_pascal_quant_2019_edgetpu.tflite",
+    "tflm/person_detect.tflite",
+}
+
+
+def relative(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def test_no_findings_or_only_declared_edits(corpus_model: Path) -> None:
+    data = corpus_model.read_bytes()
+    result = align(data, PLAIN)
+    assert [f.message for f in result.report.remaining if f.fixable] == []
+    if not result.report.changes:
+        assert result.data == data
+        return
+    model = read(data)
+    bound = bind(model, load_operators(), [load_target("tflite")])
+    findings = result.report.findings
+    solution = solve(bound, [f.slot for f in findings if f.fixable], Options())
+    drawn, _ = plan(bound, solution, [f for f in findings if f.fixable])
+    written = write(data, model, drawn.edits)
+    assert written.join() == result.data
+    old = np.frombuffer(data, dtype=np.uint8)
+    new = np.frombuffer(result.data, dtype=np.uint8)[written.prefix :]
+    declared = np.zeros(len(old), dtype=bool)
+    for offset, length in written.patches:
+        declared[offset : offset + length] = True
+    assert len(new) == len(old)
+    assert not np.any((old != new) & ~declared)
+
+
+def test_align_twice_is_align_once(corpus_model: Path) -> None:
+    once = align(corpus_model.read_bytes(), PLAIN).data
+    assert align(once, PLAIN).data == once
+
+
+@pytest.mark.corpus("coral", "litert", "microwakeword", "mlperf_tiny", "tflite_support", "tflm")
+def test_no_false_alarms(corpus_model: Path) -> None:
+    errors = [f.message for f in check(corpus_model.read_bytes()).findings if f.severity == "error"]
+    assert bool(errors) == (relative(corpus_model) in REAL_VIOLATORS), errors
+
+
+@pytest.mark.backends
+@pytest.mark.corpus("dealigned")
+def test_gates_accept_what_they_accept_of_the_origin(corpus_model: Path, corpus_dir: Path) -> None:
+    entries = json.loads((corpus_dir / "MANIFEST.json").read_text())
+    origin = next(e["origin"] for e in entries if e["path"] == relative(corpus_model))
+    result = align(corpus_model.read_bytes(), PLAIN)
+    assert result.report.remaining == ()
+    _assert_gates((corpus_dir / origin).read_bytes(), result.data)
+
+
+@pytest.mark.backends
+@pytest.mark.corpus("mlperf_tiny", "microwakeword", "tflm", "tflite_support")
+def test_gates_after_dealigning_with_another_seed(corpus_model: Path) -> None:
+    data = corpus_model.read_bytes()
+    try:
+        broken = dealign.dealign(data, 7)
+    except ValueError as refusal:
+        pytest.skip(f"nothing to de-align: {refusal}")
+    result = align(broken, PLAIN)
+    _assert_gates(data, result.data)
+
+
+def _assert_gates(origin: bytes, aligned: bytes) -> None:
+    for gate in GATES:
+        asked = judge_file(origin, gate)
+        if asked.status == "accepted":
+            assert judge_file(aligned, gate).status == "accepted", gate
+
+
+@pytest.mark.corpus("coral", "tflite_support")
+def test_appended_files_still_open(corpus_model: Path) -> None:
+    data = corpus_model.read_bytes()
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        pytest.skip("no associated files are appended to this model")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        before = {name: archive.read(name) for name in archive.namelist()}
+    broken = dealign.dealign(data, 3, fixed=True)
+    aligned = align(broken, PLAIN).data
+    with zipfile.ZipFile(io.BytesIO(aligned)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == before

@@ -1,0 +1,100 @@
+"""Laws of align, on random graphs of copies, joins and arithmetic."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.graphs import POOL, SHAPE, Graph
+from tflite_align import AlignOptions, align, check, pipeline
+from tflite_align.reader import read
+from tflite_align.rules import OperatorRow, load_operators
+
+PLAIN = AlignOptions(verify=False)
+SCALES = st.sampled_from([0.02, 0.05, 0.07, 0.1, 0.25])
+ZERO_POINTS = st.sampled_from([-128, -20, 0, 17])
+KINDS = st.sampled_from(["conv", "relu_conv", "pool", "maximum", "add", "logistic", "reshape"])
+
+
+@st.composite
+def models(draw: st.DrawFn) -> bytes:
+    """A random net: each step reads earlier activations and declares parameters of its own."""
+    graph = Graph(seed=draw(st.integers(0, 99)))
+    known = [graph.activation("x", draw(SCALES), draw(ZERO_POINTS))]
+    for step in range(draw(st.integers(1, 8))):
+        kind = draw(KINDS)
+        name = f"t{step}"
+        first, second = (draw(st.sampled_from(known)) for _ in range(2))
+        scale, zero_point = draw(SCALES), draw(ZERO_POINTS)
+        if kind in {"conv", "relu_conv"}:
+            graph.conv(first, name, scale, zero_point, fused=int(kind == "relu_conv"))
+        else:
+            graph.activation(name, scale, zero_point)
+            _operator(graph, kind, first, second, name)
+        known.append(name)
+    outputs = draw(st.lists(st.sampled_from(known[1:]), min_size=1, max_size=3, unique=True))
+    return graph.bytes(["x"], outputs)
+
+
+def _operator(graph: Graph, kind: str, first: str, second: str, name: str) -> None:
+    if kind == "pool":
+        graph.add("MAX_POOL_2D", [first], [name], POOL)
+    elif kind == "maximum":
+        graph.add("MAXIMUM", [first, second], [name])
+    elif kind == "add":
+        graph.add("ADD", [first, second], [name], ("AddOptions", {}))
+    elif kind == "logistic":
+        graph.add("LOGISTIC", [first], [name])
+    else:
+        graph.constant("shape", SHAPE, "int32")
+        graph.add("RESHAPE", [first, "shape"], [name])
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(models())
+def test_no_findings_after_align_and_twice_is_once(data: bytes) -> None:
+    once = align(data, PLAIN)
+    assert once.report.conflicts == ()
+    assert once.report.remaining == ()
+    assert check(once.data).findings == ()
+    assert align(once.data, PLAIN).data == once.data
+
+
+@settings(max_examples=40, deadline=None)
+@given(models())
+def test_graph_inputs_and_outputs_are_what_they_were(data: bytes) -> None:
+    before, after = read(data).subgraphs[0], read(align(data, PLAIN).data).subgraphs[0]
+    assert (before.inputs, before.outputs) == (after.inputs, after.outputs)
+    for index in (*before.inputs, *before.outputs):
+        assert replace(after.tensors[index], pos=0) == replace(before.tensors[index], pos=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(models(), st.sampled_from(["input", "output", "large", "none"]))
+def test_every_policy_leaves_no_findings(data: bytes, policy: str) -> None:
+    policies = dict.fromkeys(("concat", "elementwise", "pooling", "resize"), policy)
+    for overlap in ("auto", "forbid"):
+        options = AlignOptions(verify=False, policies=policies, overlap=overlap)  # type: ignore[arg-type]
+        assert align(data, options).report.remaining == ()
+
+
+@settings(max_examples=25, deadline=None)
+@given(models(), st.randoms(use_true_random=False))
+def test_the_order_of_rules_does_not_matter(data: bytes, order: random.Random) -> None:
+    expected = align(data, PLAIN).data
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "load_operators", lambda: _shuffled(order))
+        assert align(data, PLAIN).data == expected
+
+
+def _shuffled(order: random.Random) -> Mapping[str, OperatorRow]:
+    rows = list(load_operators().values())
+    order.shuffle(rows)
+    return {
+        row.name: replace(row, rules=tuple(order.sample(row.rules, len(row.rules)))) for row in rows
+    }

@@ -1,0 +1,254 @@
+"""The house rules that no linter holds: import order, sizes, doors, skips with reasons.
+
+Every table of exceptions is strict: an entry that is no longer needed fails its test.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PACKAGE = CHECKOUT / "tflite_align"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+OWN_SOURCES = [
+    *MODULES,
+    *sorted((CHECKOUT / "scripts").rglob("*.py")),
+    *sorted((CHECKOUT / "tests").rglob("*.py")),
+    CHECKOUT / "scripts" / "check",
+]
+
+FILE_LINES = 400
+FUNCTION_LINES = 60
+
+# The order of import, left to right: a room imports rooms of earlier tiers only.
+TIERS = (
+    ("errors", "files", "resources"),
+    ("enums", "layout", "model", "numerics", "tables", "verdicts"),
+    ("reader", "rules", "structure", "writer"),
+    ("constraints", "wiring"),
+    ("wellformed",),
+    ("binder",),
+    ("checker", "planner", "solver"),
+    ("report", "verify"),
+    ("pipeline",),
+    ("__init__",),
+    ("cli",),
+    ("__main__",),
+)
+TIER = {room: tier for tier, rooms in enumerate(TIERS) for room in rooms}
+
+# (importer, imported) inside one tier -> why.
+NEIGHBOURS = {
+    ("planner", "checker"): "an edit says which Finding it repairs",
+    ("planner", "solver"): "a plan is made from the solver's Solution",
+    ("reader", "structure"): "the reader's last step: what it hands on is sound",
+    ("solver", "checker"): "a solution is limited by the very conditions the checker evaluates",
+    ("tables", "layout"): "a field is found by its number in the table's layout",
+}
+
+# Module -> why it may open files. Everything else is bytes in, bytes out.
+FILE_DOORS = {
+    "cli": "the only door to the disk for models and reports",
+    "files": "the atomic replacement behind that door",
+    "resources": "finds schema/",
+    "rules/store": "reads schema/",
+}
+VERIFY = "verify/"  # temporary files for judges that take paths only
+
+# Outside library -> the rooms that may import it. `verify` does so inside functions.
+LIBRARY_DOORS = {
+    "ai_edge_litert": {"verify"},
+    "ethosu": {"verify"},
+    "highspy": {"solver"},
+    "tensorflow": {"verify"},
+    "tflite_micro": {"verify"},
+}
+LAZY = {"ai_edge_litert", "ethosu", "highspy", "tensorflow", "tflite_micro"}
+
+# What opens, moves or removes files, by the last name of the call.
+OPENERS = {
+    "NamedTemporaryFile", "TemporaryDirectory", "fromfile", "memmap", "mkdir", "mkdtemp",
+    "mkstemp", "mmap", "open", "read_bytes", "read_text", "rename", "rmtree", "tofile", "touch",
+    "unlink", "write_bytes", "write_text",
+}  # fmt: skip
+# The generated object API re-packs a model and loses what it does not know: never for OUT.
+OBJECT_API = {"InitFromObj", "InitFromPackedBuf", "ModelT", "Pack", "schema_py_generated"}
+
+# Put together here so that this file does not hold them itself.
+MACHINE_PATHS = tuple(f"/{name}/" for name in ("work", "root"))
+
+
+def _name(path: Path) -> str:
+    """`checker`, `verify/litert`; a package's own file is the package's name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return "/".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def _room(path: Path) -> str:
+    return _name(path).split("/")[0]
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Dotted names imported anywhere in a module, relative ones made absolute, with their node."""
+    package = path.relative_to(CHECKOUT).with_suffix("").parts[:-1]
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            if base == PACKAGE.name:
+                yield from ((f"{base}.{alias.name}", node) for alias in node.names)
+            else:
+                yield base, node
+
+
+def _rooms_imported(path: Path) -> set[str]:
+    """Rooms of this package that a module imports; a public name of it counts as __init__."""
+    rooms = set()
+    for dotted, _ in _imports(path):
+        head, *rest = dotted.split(".")
+        if head == PACKAGE.name:
+            rooms.add(rest[0] if rest and rest[0] in TIER else "__init__")
+    return rooms - {_room(path)}
+
+
+def _calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            function = node.func
+            if isinstance(function, ast.Attribute):
+                yield function.attr, node
+            elif isinstance(function, ast.Name):
+                yield function.id, node
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_every_module_has_a_tier(path: Path) -> None:
+    assert _room(path) in TIER, "add the room to TIERS, where the design puts it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_left_never_imports_right(path: Path) -> None:
+    room = _room(path)
+    for other in sorted(_rooms_imported(path)):
+        if TIER[other] == TIER[room]:
+            assert (room, other) in NEIGHBOURS, f"{room} imports its neighbour {other}"
+        assert TIER[other] <= TIER[room], f"{room} imports {other}, which comes after it"
+
+
+def test_neighbours_are_needed() -> None:
+    used = {(_room(path), other) for path in MODULES for other in _rooms_imported(path)}
+    assert sorted(set(NEIGHBOURS) - used) == []
+
+
+@pytest.mark.parametrize("path", OWN_SOURCES, ids=lambda p: p.relative_to(CHECKOUT).as_posix())
+def test_sizes(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= FILE_LINES, f"{lines} lines: split it by what it does"
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    long = [
+        f"{node.name} at line {node.lineno}: {node.end_lineno - node.lineno + 1} lines"
+        for node in ast.walk(_tree(path))
+        if isinstance(node, functions) and node.end_lineno - node.lineno >= FUNCTION_LINES
+    ]
+    assert long == []
+
+
+def _opens(path: Path) -> list[str]:
+    return [f"line {call.lineno}: {name}" for name, call in _calls(_tree(path)) if name in OPENERS]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_who_may_open_files(path: Path) -> None:
+    if _name(path) not in FILE_DOORS and not _name(path).startswith(VERIFY):
+        assert _opens(path) == []
+
+
+def test_file_doors_are_needed() -> None:
+    present = {_name(path): path for path in MODULES if _name(path) in FILE_DOORS}
+    # resources asks whether a folder is there and opens nothing: it is the door's address.
+    shut = [name for name, path in present.items() if name != "resources" and not _opens(path)]
+    assert shut == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_who_may_import_which_library(path: Path) -> None:
+    tree = _tree(path)
+    for dotted, node in _imports(path):
+        library = dotted.split(".")[0]
+        assert _room(path) in LIBRARY_DOORS.get(library, {_room(path)}), f"imports {library}"
+        if library in LAZY:
+            assert node not in tree.body, f"line {node.lineno}: import {library} when it is used"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_no_one_writes_with_the_object_api(path: Path) -> None:
+    if _room(path) == "verify":
+        return  # twins are built with it, OUT never
+    names = {
+        name
+        for node in ast.walk(_tree(path))
+        for name in (
+            getattr(node, "attr", None),
+            getattr(node, "id", None),
+            *(alias.name for alias in getattr(node, "names", ()) if isinstance(alias, ast.alias)),
+        )
+    }
+    assert sorted(names & OBJECT_API) == []
+
+
+def _tracked() -> list[Path]:
+    """Files git has or would take; every file when this is no checkout (an sdist)."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        run = subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return [path for path in CHECKOUT.rglob("*") if path.is_file()]
+    paths = (CHECKOUT / name for name in run.stdout.decode().split("\0") if name)
+    return [path for path in paths if path.is_file()]
+
+
+def test_no_machine_paths() -> None:
+    found = []
+    for path in _tracked():
+        data = path.read_bytes()
+        if b"\0" in data:
+            continue  # not text
+        lines = data.decode("utf-8", errors="replace").splitlines()
+        found += [
+            f"{path.relative_to(CHECKOUT)}:{number}"
+            for number, line in enumerate(lines, 1)
+            if any(machine in line for machine in MACHINE_PATHS)
+        ]
+    assert found == []
+
+
+def _says_why(name: str, call: ast.Call) -> bool:
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+    positional = call.args[0] if name == "skip" and call.args else None
+    reason = keywords.get("reason", positional)
+    return reason is not None and getattr(reason, "value", "says") != ""
+
+
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "tests").rglob("*.py")), ids=lambda p: p.stem)
+def test_every_skip_says_why(path: Path) -> None:
+    tree = _tree(path)
+    skips = {"skip", "skipif", "xfail", "importorskip", "skipTest"}
+    silent = [f"line {c.lineno}" for n, c in _calls(tree) if n in skips and not _says_why(n, c)]
+    called = {id(call.func) for _, call in _calls(tree)}
+    silent += [
+        f"line {node.lineno}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in skips and id(node) not in called
+    ]
+    assert silent == []

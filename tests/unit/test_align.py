@@ -1,0 +1,215 @@
+"""What align does to small graphs, seen through the reader; the design's section 5."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.graphs import POOL, Graph, concat_example
+from tflite_align import AlignOptions, align, check
+from tflite_align.model import Model, Tensor
+from tflite_align.reader import read
+
+PLAIN = AlignOptions(verify=False)
+
+
+def tensor(model: Model, name: str) -> Tensor:
+    return next(t for t in model.subgraphs[0].tensors if t.name == name)
+
+
+def names(model: Model) -> list[str]:
+    return [operator.name for operator in model.subgraphs[0].operators]
+
+
+def f32(value: float) -> float:
+    return float(np.float32(value))
+
+
+def pool_graph(before: tuple[float, int], after: tuple[float, int], *, fused: int = 0) -> Graph:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", *before, fused=fused)
+    graph.activation("p", *after)
+    graph.add("MAX_POOL_2D", ["c"], ["p"], POOL)
+    graph.conv("p", "y", 0.3)
+    return graph
+
+
+def test_a_model_without_findings_comes_back_as_it_is() -> None:
+    data = pool_graph((0.1, 0), (0.1, 0)).bytes(["x"], ["y"])
+    result = align(data, PLAIN)
+    assert result.data == data
+    assert result.report.outcome == "nothing to align"
+
+
+def test_a_wider_copy_takes_its_inputs_parameters() -> None:
+    """Nothing wider can arrive, so the finer label loses nothing."""
+    data = pool_graph((0.1, 0), (0.2, 0)).bytes(["x"], ["y"])
+    model = read(align(data, PLAIN).data)
+    assert tensor(model, "p").quant == tensor(model, "c").quant
+    assert tensor(model, "c").quant.label == (f32(0.1), 0)  # type: ignore[union-attr]
+
+
+def test_a_narrower_copy_narrows_its_producer() -> None:
+    """The copy clips anyway: its producer may as well write the narrow range."""
+    data = pool_graph((0.2, 0), (0.1, 0)).bytes(["x"], ["y"])
+    result = align(data, PLAIN)
+    model = read(result.data)
+    assert result.report.cuts == 0
+    assert tensor(model, "c").quant.label == (f32(0.1), 0)  # type: ignore[union-attr]
+
+
+def test_a_range_that_starts_at_zero_is_never_widened() -> None:
+    """C's range states a folded ReLU: the other operand must not undo it."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.05, -128)
+    graph.conv("x", "d", 0.1, 0)
+    graph.activation("cat", 0.1, 0, (1, 4, 4, 6))
+    graph.add("CONCATENATION", ["c", "d"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    graph.activation("y", 0.2, 0, (1, 4, 4, 6))
+    graph.add("HARD_SWISH", ["cat"], ["y"])
+    result = align(graph.bytes(["x"], ["y"]), PLAIN)
+    model = read(result.data)
+    assert result.report.cuts == 1
+    assert tensor(model, "c").quant.label == (f32(0.05), -128)  # type: ignore[union-attr]
+
+
+def test_a_stated_relu_may_be_widened() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.05, -128, fused=1)
+    graph.conv("x", "d", 0.1, 0)
+    graph.activation("cat", 0.1, 0, (1, 4, 4, 6))
+    graph.add("CONCATENATION", ["c", "d"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    graph.activation("y", 0.2, 0, (1, 4, 4, 6))
+    graph.add("HARD_SWISH", ["cat"], ["y"])
+    assert align(graph.bytes(["x"], ["y"]), PLAIN).report.cuts == 0
+
+
+def test_graph_outputs_stay_the_very_tensors_they_were() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.02, 5)
+    graph.add("LOGISTIC", ["x"], ["y"])
+    data = graph.bytes(["x"], ["y"])
+    before, result = read(data), align(data, PLAIN)
+    model = read(result.data)
+    assert result.report.cuts == 1
+    assert names(model) == ["LOGISTIC", "QUANTIZE"]
+    assert model.subgraphs[0].outputs == before.subgraphs[0].outputs
+    assert tensor(model, "y").quant == tensor(before, "y").quant
+    written = model.subgraphs[0].tensors[model.subgraphs[0].operators[0].outputs[0]]
+    assert written.quant.label == (1 / 256, -128)  # type: ignore[union-attr]
+
+
+def test_free_io_lets_the_output_take_the_legal_parameters() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.02, 5)
+    graph.add("LOGISTIC", ["x"], ["y"])
+    options = AlignOptions(verify=False, io="free")
+    model = read(align(graph.bytes(["x"], ["y"]), options).data)
+    assert names(model) == ["LOGISTIC"]
+    assert tensor(model, "y").quant.label == (1 / 256, -128)  # type: ignore[union-attr]
+
+
+def test_float_noise_is_snapped_without_an_operator() -> None:
+    noisy = float(np.nextafter(np.float32(0.1), np.float32(1)))
+    data = pool_graph((0.1, 0), (noisy, 0)).bytes(["x"], ["y"])
+    result = align(data, PLAIN)
+    assert result.report.cuts == 0
+    assert [change.kind for change in result.report.changes if change.kind != "bias"] == ["snapped"]
+
+
+def test_one_quantize_serves_the_readers_that_agree() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05, -128)
+    for name in ("p", "q"):
+        graph.activation(name, 0.02)
+        graph.add("MAX_POOL_2D", ["x"], [name], POOL)
+    result = align(graph.bytes(["x"], ["p", "q"]), PLAIN)
+    assert result.report.cuts == 1
+    assert names(read(result.data)) == ["QUANTIZE", "MAX_POOL_2D", "MAX_POOL_2D"]
+
+
+def test_a_tied_constant_is_re_expressed_without_an_operator() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.constant("k", np.full((1, 4, 4, 3), 40), "int8", 0.02)
+    graph.activation("y", 0.05)
+    graph.add("MAXIMUM", ["x", "k"], ["y"])
+    result = align(graph.bytes(["x"], ["y"]), PLAIN)
+    model = read(result.data)
+    assert result.report.cuts == 0
+    operator = model.subgraphs[0].operators[0]
+    held = model.constant(0, operator.inputs[1])
+    assert held is not None
+    assert set(np.frombuffer(held, dtype=np.int8).tolist()) == {16}  # 40 * 0.02 / 0.05
+
+
+def test_a_bias_keeps_its_declared_real_values() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "y", 0.3)
+    spec = graph.tensors["y.b"]
+    assert spec.data is not None
+    wrong = graph.constant("y.b", spec.data, "int32", 0.002)
+    data = graph.bytes(["x"], ["y"])
+    result = align(data, PLAIN)
+    bias = tensor(read(result.data), wrong)
+    held = read(result.data).constant(0, bias.index)
+    assert held is not None
+    assert bias.quant.scale == (f32(f32(0.05) * f32(0.02)),)  # type: ignore[union-attr]
+    real = np.frombuffer(held, dtype="<i4") * bias.quant.scale[0]  # type: ignore[union-attr]
+    np.testing.assert_allclose(real, spec.data * f32(0.002), atol=bias.quant.scale[0] / 2)  # type: ignore[union-attr]
+
+
+def test_an_int32_bias_of_16x8_becomes_int64() -> None:
+    graph = Graph("int16")
+    graph.activation("x", 0.001)
+    graph.conv("x", "y", 0.003)
+    spec = graph.tensors["y.b"]
+    assert spec.quant is not None
+    graph.constant("y.b", spec.data, "int32", spec.quant.scale[0])
+    result = align(graph.bytes(["x"], ["y"]), PLAIN)
+    assert tensor(read(result.data), "y.b").type == "int64"
+    assert result.report.remaining == ()
+
+
+def test_an_operator_without_a_row_never_sees_other_parameters() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.04)
+    graph.conv("x", "d", 0.1)
+    graph.activation("z", 0.04)
+    graph.add("STABLEHLO_TANH", ["c"], ["z"])
+    graph.activation("cat", 0.1, 0, (1, 4, 4, 6))
+    graph.add("CONCATENATION", ["c", "d"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    graph.activation("y", 0.2, 0, (1, 4, 4, 6))
+    graph.add("HARD_SWISH", ["cat"], ["y"])
+    result = align(graph.bytes(["x"], ["y", "z"]), PLAIN)
+    assert result.report.cuts == 1
+    assert tensor(read(result.data), "c").quant.label == (f32(0.04), 0)  # type: ignore[union-attr]
+
+
+def test_check_names_the_place_in_one_sentence() -> None:
+    report = check(concat_example(0.1, 0.04, 0.1))
+    assert [finding.message for finding in report.findings] == [
+        (
+            "subgraph[0]/operator[2] CONCATENATION/inputs[1]: scale 0.0399999991 differs from"
+            " outputs[0]'s 0.100000001 (rule same/CONCATENATION)"
+        )
+    ]
+    assert report.exit_status == 1
+
+
+def test_only_errors_leaves_warnings_alone() -> None:
+    graph = Graph("uint8")
+    graph.activation("x", 0.05, 128)
+    graph.activation("z", 0.02, 128)
+    graph.activation("cat", 0.05, 128, (1, 4, 4, 6))
+    graph.add("CONCATENATION", ["x", "z"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    data = graph.bytes(["x", "z"], ["cat"])
+    assert {finding.severity for finding in check(data).findings} == {"warning"}
+    assert align(data, AlignOptions(verify=False, only="errors")).data == data
+    assert align(data, PLAIN).report.cuts == 1

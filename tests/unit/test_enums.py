@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from tflite_align.enums import operator_code, operator_name, type_code, type_name
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [(0, "float32"), (9, "int8"), (13, "resource"), (17, "int4"), (57, "type#57")]
+)
+def test_types(code: int, name: str) -> None:
+    assert type_name(code) == name
+    assert type_code(name) == code
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [(3, "CONV_2D"), (114, "QUANTIZE"), (32, "CUSTOM"), (250, "BUILTIN#250")]
+)
+def test_operators(code: int, name: str) -> None:
+    assert operator_name(code) == name
+    assert operator_code(name) == code
+
+
+def test_unknown_names_raise() -> None:
+    with pytest.raises(KeyError):
+        type_code("int9")
+    with pytest.raises(KeyError):
+        operator_code("CONV_9D")

@@ -1,0 +1,199 @@
+"""Files are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tflite_align.files import (
+    check_destination,
+    read_arrays,
+    read_model_file,
+    replace_file,
+    replace_files,
+)
+
+POSIX = pytest.mark.skipif(os.name == "nt", reason="permission bits and links are POSIX's")
+
+
+def failing(error: BaseException) -> Iterator[bytes]:
+    yield b"half"
+    raise error
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_new_file(tmp_path: Path) -> None:
+    replace_file(tmp_path / "out", [b"ab", memoryview(b"cd")])
+    assert (tmp_path / "out").read_bytes() == b"abcd"
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    with pytest.raises(type(error)):
+        replace_file(out, failing(error))
+    assert out.read_bytes() == b"old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_failure_creates_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as raised:
+        replace_file(tmp_path / "out", failing(OSError(28, "No space left on device")))
+    assert raised.value.filename == str(tmp_path / "out")
+    assert names(tmp_path) == []
+
+
+def test_several_files_are_all_replaced_or_none(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_bytes(b"old")
+    with pytest.raises(ValueError, match="broken"):
+        replace_files([(first, [b"new"]), (second, failing(ValueError("broken")))])
+    assert first.read_bytes() == b"old"
+    assert names(tmp_path) == ["first"]
+
+
+@POSIX
+def test_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "real").write_bytes(b"old")
+    link = tmp_path / "link"
+    link.symlink_to(folder / "real")
+    replace_file(link, [b"new"])
+    assert link.is_symlink()
+    assert (folder / "real").read_bytes() == b"new"
+    assert names(folder) == ["real"]
+
+
+@POSIX
+def test_link_to_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    replace_file(tmp_path / "link", [b"new"])
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+@POSIX
+def test_permission_bits_are_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    out.chmod(0o640)
+    replace_file(out, [b"new"])
+    assert stat.S_IMODE(out.stat().st_mode) == 0o640
+
+
+@POSIX
+def test_new_file_honours_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        replace_file(tmp_path / "out", [b"new"])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o640
+
+
+@POSIX
+def test_mapped_input_may_be_its_own_output(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(b"0123456789")
+    data = memoryview(read_model_file(path))
+    replace_file(path, [b"new ", data[5:], data[:5]])
+    assert path.read_bytes() == b"new 5678901234"
+    assert bytes(data) == b"0123456789"
+
+
+@POSIX
+def test_device_is_written_to_not_replaced(tmp_path: Path) -> None:
+    replace_file(os.devnull, [b"gone"])
+    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
+
+
+@POSIX
+def test_terminated_while_writing(tmp_path: Path) -> None:
+    """The command line turns SIGTERM into an exception: no half file stays."""
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    script = f"""
+import os, signal
+from tflite_align.cli import _terminable
+from tflite_align.files import replace_file
+
+def chunks():
+    yield b"half"
+    os.kill(os.getpid(), signal.SIGTERM)
+    yield b"more"
+
+with _terminable():
+    replace_file({str(out)!r}, chunks())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert run.returncode != -signal.SIGTERM
+    assert "_Terminated" in run.stderr
+    assert out.read_bytes() == b"old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_destinations_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="is a directory, not a file to write"):
+        check_destination(tmp_path)
+    with pytest.raises(FileNotFoundError, match="the folder to write it in does not exist"):
+        check_destination(tmp_path / "no" / "out")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="the folder to write it in does not exist"):
+        check_destination(tmp_path / "file" / "out")
+
+
+def test_reading_models(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "model").write_bytes(b"content")
+    assert read_model_file(tmp_path / "empty") == b""
+    assert bytes(memoryview(read_model_file(tmp_path / "model"))) == b"content"
+    with pytest.raises(IsADirectoryError, match="is a directory, not a model file"):
+        read_model_file(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read_model_file(tmp_path / "missing")
+
+
+def test_reading_arrays(tmp_path: Path) -> None:
+    one, two = np.zeros((3, 2), np.float32), np.ones((3, 4), np.int8)
+    np.savez(tmp_path / "named.npz", image=one, mask=two)
+    np.savez(tmp_path / "placed.npz", one, two)
+    np.save(tmp_path / "single.npy", one)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    np.save(folder / "image.npy", one)
+    np.save(folder / "1.npy", two)
+    assert sorted(read_arrays(tmp_path / "named.npz")) == ["image", "mask"]
+    assert sorted(read_arrays(tmp_path / "placed.npz")) == [0, 1]
+    assert read_arrays(tmp_path / "single.npy")[0].shape == (3, 2)
+    assert {str(key): array.shape for key, array in read_arrays(folder).items()} == {
+        "1": (3, 4),
+        "image": (3, 2),
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG", b"PK\x03\x04 and no more", b"\x93NUMPY"])
+def test_arrays_that_are_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
+        read_arrays(tmp_path / "data.npz")
+
+
+def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
+        read_arrays(tmp_path / "data.npy")

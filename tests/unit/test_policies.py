@@ -1,0 +1,99 @@
+"""PPQ's policies and overlap, on PPQ's own example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.graphs import concat_example, ppq_example
+from tflite_align import AlignOptions, align
+from tflite_align.model import Model
+from tflite_align.numerics import Label, Range, covering_label, label_range
+from tflite_align.reader import read
+
+
+def aligned(data: bytes, **options: Any) -> tuple[Model, int]:
+    result = align(data, AlignOptions(verify=False, **options))
+    assert result.report.remaining == ()
+    return read(result.data), result.report.cuts
+
+
+def label(model: Model, name: str) -> Label:
+    tensor = next(t for t in model.subgraphs[0].tensors if t.name == name)
+    assert tensor.quant is not None
+    return Label(*tensor.quant.label)
+
+
+def operand(model: Model, operator: str, index: int, nth: int = 0) -> Label:
+    graph = model.subgraphs[0]
+    found = [entry for entry in graph.operators if entry.name == operator][nth]
+    quant = graph.tensors[found.inputs[index]].quant
+    assert quant is not None
+    return Label(*quant.label)
+
+
+def f32(value: float) -> float:
+    return float(np.float32(value))
+
+
+def test_elementwise_operands_are_free_by_default() -> None:
+    data = ppq_example()
+    assert align(data, AlignOptions(verify=False)).data == data
+
+
+def test_forbid_leaves_the_shared_producer_and_aligns_the_operand_alone() -> None:
+    model, cuts = aligned(ppq_example(), policies={"elementwise": "large"}, overlap="forbid")
+    assert cuts == 1
+    assert label(model, "c2") == (f32(0.04), -5)
+    assert operand(model, "ADD", 0) == operand(model, "ADD", 1)
+    assert operand(model, "CONV_2D", 0, nth=2) == (f32(0.04), -5)
+
+
+def test_force_brings_producer_and_all_its_readers_to_one_scale() -> None:
+    model, cuts = aligned(ppq_example(), policies={"elementwise": "large"}, overlap="force")
+    assert cuts == 0
+    assert operand(model, "ADD", 0) == operand(model, "ADD", 1)
+    assert operand(model, "CONV_2D", 0, nth=2) == label(model, "c2") == operand(model, "ADD", 1)
+    assert label(model, "c2") != (f32(0.04), -5)
+
+
+def test_force_re_expresses_the_bias_of_the_dragged_reader() -> None:
+    model, _ = aligned(ppq_example(), policies={"elementwise": "large"}, overlap="force")
+    graph = model.subgraphs[0]
+    conv3 = next(op for op in graph.operators if graph.tensors[op.outputs[0]].name == "c3")
+    source, weights, bias = (graph.tensors[i] for i in conv3.inputs)
+    assert source.quant is not None
+    assert weights.quant is not None
+    assert bias.quant is not None
+    assert bias.quant.scale == (f32(source.quant.scale[0] * weights.quant.scale[0]),)
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("input", Label(f32(0.1), 0)),
+        ("output", Label(f32(0.07), 0)),
+    ],
+)
+def test_policies_of_concatenation_name_their_anchor(policy: str, expected: Label) -> None:
+    data = concat_example(0.1, 0.04, 0.07)
+    model, _ = aligned(data, policies={"concat": policy})
+    assert operand(model, "CONCATENATION", 0) == operand(model, "CONCATENATION", 1) == expected
+
+
+def test_large_is_the_hull_of_all_members() -> None:
+    model, _ = aligned(concat_example(0.1, 0.04, 0.07), policies={"concat": "large"})
+    widest = label_range(Label(f32(0.1), 0), "int8")
+    held = label_range(operand(model, "CONCATENATION", 1), "int8")
+    assert held.low <= widest.low
+    assert held.high >= widest.high
+    assert operand(model, "CONCATENATION", 1) == covering_label(Range(*widest), "int8")
+
+
+def test_none_moves_no_producer_and_cuts() -> None:
+    model, cuts = aligned(concat_example(0.1, 0.04, 0.07), policies={"concat": "none"})
+    assert label(model, "c1") == (f32(0.1), 0)
+    assert label(model, "c2") == (f32(0.04), 0)
+    assert cuts == 2

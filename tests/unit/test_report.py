@@ -1,0 +1,270 @@
+"""Reports: one record, several forms; the forms of a fixed record are golden."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tflite_align import UsageError, check
+from tflite_align.checker import Finding
+from tflite_align.model import Slot
+from tflite_align.planner import Change
+from tflite_align.report import Report, Size
+from tflite_align.report.formats import FORMATS, renderer
+from tflite_align.report.json import render_json, to_dict
+from tflite_align.report.plain import printable, shorten
+from tflite_align.report.schema import report_schema
+from tflite_align.report.sections import closing
+from tflite_align.report.text import render_text
+from tflite_align.solver import Component, Conflict
+from tflite_align.verdicts import (
+    Acceptance,
+    FidelityScore,
+    JudgeVerdict,
+    OutputScore,
+    Proof,
+    StepCheck,
+    StepDeviation,
+)
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+GOLDEN = CHECKOUT / "tests" / "golden"
+SCHEMA = CHECKOUT / "schema" / "report.schema.json"
+
+SLOT = Slot(0, 6, "inputs", 1)
+ADDRESS = "subgraph[0]/operator[6] CONCATENATION/inputs[1]"
+FINDING = Finding(
+    rule="same/CONCATENATION",
+    slot=SLOT,
+    address=ADDRESS,
+    tensor=16,
+    tensor_name="branch",
+    severity="error",
+    expected="scale 0.047, zero_point 0",
+    actual="scale 0.0235, zero_point 0",
+    behaviour="the runtime computes wrong values",
+    message=f"{ADDRESS}: scale 0.0235 differs from outputs[0]'s 0.047 (rule same/CONCATENATION)",
+    fixable=True,
+    targets=("tflite",),
+)
+WARNING = dataclasses.replace(
+    FINDING,
+    rule="weight/CONV_2D/minimum",
+    severity="warning",
+    behaviour="computes it exactly",
+    message="subgraph[0]/operator[1] CONV_2D/inputs[1]: weight -128 below -127"
+    " (rule weight/CONV_2D/minimum)",
+    fixable=False,
+)
+
+
+def change(kind: str, tensor: int, name: str, *readers: str) -> Change:
+    return Change(
+        kind=kind,  # type: ignore[arg-type]
+        subgraph=0,
+        tensor=tensor,
+        name=name,
+        before="(0.0235, 0)",
+        after="(0.047, 0)",
+        why="takes the parameters of 'concat'",
+        readers=readers,
+    )
+
+
+PROOF = Proof(
+    word="inconclusive",
+    why="tflm: skipped: no wheel",
+    judges=(
+        JudgeVerdict(
+            judge="litert",
+            before=Acceptance(status="refused", reason="scales differ", operator=6),
+            after=Acceptance(status="accepted", facts=(("arena bytes", "4352"),)),
+            word="proven",
+            why="accepts it now",
+        ),
+    ),
+    outputs=(
+        OutputScore(
+            name="logits",
+            subgraph=0,
+            index=0,
+            tensor=21,
+            declared_original_db=33.98198,
+            declared_aligned_db=float("inf"),
+            runs=(
+                FidelityScore(
+                    judge="litert",
+                    sqnr_db=34.5516,
+                    original_db=None,
+                    gap_db=-0.0382,
+                    gap_low_db=-0.2886,
+                    word="proven",
+                ),
+            ),
+            word="proven",
+        ),
+    ),
+    samples=64,
+    inputs="random, seed 0",
+    steps=StepCheck(
+        checked=9,
+        beyond=(
+            StepDeviation(
+                address="subgraph[0]/operator[7] CONV_2D",
+                subgraph=0,
+                operator=7,
+                lsb=3.25,
+                tolerance_lsb=2.0,
+                original_lsb=None,
+                ours=True,
+            ),
+        ),
+        not_judged=(),
+    ),
+    notes=("ARG_MAX is judged at its input",),
+    seconds=1.5,
+)
+REPORT = Report(
+    command="align",
+    outcome="aligned",
+    targets=("tflite",),
+    size=Size(bytes=7672, subgraphs=1, operators=10, tensors=22),
+    findings=(FINDING, WARNING),
+    remaining=(WARNING,),
+    changes=(
+        change("moved", 16, "branch\x1b[31m", "subgraph[0]/operator[4] QUANTIZE/outputs[0]"),
+        change("snapped", 17, "pool [bold]"),
+        change("cut", 18, "shared", ADDRESS, "subgraph[0]/operator[8] PAD/inputs[0]"),
+        change("bias", 4, "bias", "subgraph[0]/operator[7] CONV_2D/inputs[2]"),
+        change("constant", 5, "constant", "subgraph[0]/operator[8] ADD/inputs[1]"),
+    ),
+    components=(
+        Component(
+            index=0,
+            type="int8",
+            tensors=((0, 16), (0, 17)),
+            rules=("same/CONCATENATION",),
+            cost=0.585,
+            bound=float("-inf"),
+            optimal=False,
+            cuts=1,
+            candidates=6,
+        ),
+    ),
+    conflicts=(Conflict(slots=(SLOT,), rules=("fixed/SOFTMAX",), message="no label fits both"),),
+    conflict_addresses=(ADDRESS,),
+    proof=PROOF,
+    grown_bytes=64,
+    warnings=("an offset is dropped",),
+    name="model.tflite",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("report.txt", render_text(REPORT)),
+        ("report_short.txt", render_text(REPORT, rows=1)),
+        ("report.json", render_json(REPORT)),
+    ],
+)
+def test_golden(name: str, text: str) -> None:
+    assert text == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", [render_json(REPORT), render_json([REPORT, REPORT])])
+def test_json_follows_the_schema(document: str) -> None:
+    jsonschema.Draft202012Validator(report_schema()).validate(json.loads(document))
+
+
+def test_schema_is_strict_and_valid() -> None:
+    schema = report_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for change_of in ({"format": 2}, {"exit_status": 2}, {"outcome": "won"}, {"unknown": 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**to_dict(REPORT), **change_of}, schema)
+    for field in ("format", "findings", "exit_status", "tool"):
+        without = {key: value for key, value in to_dict(REPORT).items() if key != field}
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(without, schema)
+
+
+def test_schema_file_is_what_the_records_say() -> None:
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == report_schema()
+    script = CHECKOUT / "scripts" / "gen_schemas.py"
+    run = subprocess.run(
+        [sys.executable, str(script), "--check"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_json_knows_no_time() -> None:
+    later = dataclasses.replace(REPORT, proof=dataclasses.replace(PROOF, seconds=99.0))
+    assert render_json(later) == render_json(REPORT)
+
+
+def test_check_of_the_sample(sample: bytes) -> None:
+    report = check(sample, name="sample.tflite")
+    document = json.loads(render_json(report))
+    jsonschema.validate(document, report_schema())
+    assert document["exit_status"] == 1
+    assert document["findings"] == document["remaining"]
+    assert [f["message"] for f in document["findings"]] == [f.message for f in report.findings]
+
+
+def test_names_cannot_steer_a_terminal() -> None:
+    text = render_text(REPORT)
+    assert "\x1b" not in text
+    assert r"branch\x1b[31m" in text
+    assert printable("a\u202eb\r\n\U0001f600") == "a\\u202eb\\r\\n\U0001f600"
+
+
+def test_long_names_lose_their_middle() -> None:
+    assert shorten("a " + "b" * 30 + "c" * 30, 11) == "a bbbb...cccc"
+    assert shorten("short") == "short"
+
+
+def test_forms() -> None:
+    assert list(FORMATS)[:2] == [".json", ".txt"]
+    assert renderer("REPORT.JSON") is renderer("-")
+    with pytest.raises(UsageError, match=r"^no report has a name without an ending; there are "):
+        renderer("report")
+
+
+DONE = "2 tensors moved, 1 QUANTIZE inserted, 1 bias re-expressed, 1 constant re-expressed"
+UNPROVEN = "unproven: inconclusive: tflm: skipped: no wheel"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({}, f"aligned: {DONE}, {UNPROVEN}"),
+        ({"out": "o.tflite"}, f"aligned: {DONE}, {UNPROVEN} -> o.tflite"),
+        ({"dry_run": True}, f"would align: {DONE}, not judged (dry run: nothing written)"),
+    ],
+)
+def test_closing(options: dict[str, object], line: str) -> None:
+    assert closing(REPORT, **options) == line  # type: ignore[arg-type]
+
+
+def test_closing_of_failures_and_of_nothing() -> None:
+    failed = dataclasses.replace(REPORT, reasons=("1 error finding",))
+    assert (
+        closing(failed, out="o.tflite", written=False)
+        == "not aligned: 1 error finding; o.tflite is not written"
+    )
+    assert closing(failed, out="o.tflite") == "not aligned: 1 error finding -> o.tflite"
+    nothing = dataclasses.replace(
+        REPORT, outcome="nothing to align", findings=(), remaining=(), changes=()
+    )
+    assert closing(nothing, out="o.tflite") == "nothing to align -> o.tflite"

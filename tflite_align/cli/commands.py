@@ -1,0 +1,109 @@
+"""The commands and which of them an argument list means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import __version__
+from .options import align_options, check_options
+
+__all__ = ["commands"]
+
+_HELP = ["-h", "--help"]
+_SETTINGS = {"help_option_names": _HELP, "max_content_width": 100}
+_USES = ("IN OUT [OPTIONS]", "check IN... [OPTIONS]", "targets", "rules [OPTIONS]")
+
+
+class _Commands(click.Group):
+    """`IN OUT` without a command's name is `align IN OUT`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._with_command(args))
+
+    def _with_command(self, args: list[str]) -> list[str]:
+        own = {name for param in self.params for name in param.opts}
+        if args and args[0] in own.union(_HELP):
+            return args
+        place = self._first_positional(args)
+        if place is not None and args[place] in self.commands:
+            return [args[place], *args[:place], *args[place + 1 :]]
+        return ["align", *args]
+
+    def _first_positional(self, args: list[str]) -> int | None:
+        """Options may stand before the command; those that take a value take the next argument."""
+        takers = {
+            name
+            for command in self.commands.values()
+            for param in command.params
+            if isinstance(param, click.Option) and not param.is_flag
+            for name in param.opts
+        }
+        place = 0
+        while place < len(args):
+            if args[place] == "--":
+                return None
+            if args[place] == "-" or not args[place].startswith("-"):
+                return place
+            place += 2 if args[place] in takers else 1
+        return None
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for use, head in zip(_USES, ("Usage: ", *[" " * 7] * 3), strict=True):
+            formatter.write(f"{head}{ctx.command_path} {use}\n")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The main job's options too: most people never name a command."""
+        self.commands["align"].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(cls=_Commands, context_settings=_SETTINGS)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def commands() -> None:
+    """Make the quantization contract of a finished .tflite file hold, and prove it.
+
+    Writes OUT only when nothing disproves it. IN and OUT may be the same file; - is stdin, stdout.
+    """
+
+
+@commands.command()
+@click.argument("source", metavar="IN")
+@click.argument("out", metavar="OUT")
+@align_options
+def align(source: str, out: str, **values: Any) -> int:
+    """Align the model IN and write it to OUT."""
+    from .align import run_align  # noqa: PLC0415 - its rooms need numpy
+
+    return run_align(source, out, values)
+
+
+@commands.command()
+@click.argument("sources", metavar="IN...", nargs=-1, required=True)
+@check_options
+def check(sources: tuple[str, ...], **values: Any) -> int:
+    """Report every finding; change nothing. IN: files, folders, patterns."""
+    from .check import run_check  # noqa: PLC0415
+
+    return run_check(sources, values)
+
+
+@commands.command()
+def targets() -> None:
+    """List the targets."""
+    from .listings import show_targets  # noqa: PLC0415
+
+    show_targets()
+
+
+@commands.command()
+@click.option(
+    "--target", metavar="NAME", multiple=True, help="As this target grades them; repeatable."
+)
+@click.option("--op", metavar="NAME", multiple=True, help="Of this operator only; repeatable.")
+def rules(target: tuple[str, ...], op: tuple[str, ...]) -> None:
+    """Print the table of rules with their sources."""
+    from .listings import show_rules  # noqa: PLC0415
+
+    show_rules(target, op)

@@ -1,0 +1,164 @@
+"""The options, and what they say as AlignOptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..pipeline import AlignOptions
+
+__all__ = ["Given", "align_options", "check_options", "given"]
+
+FAMILIES = ("concat", "elementwise", "pooling", "resize")
+_POLICIES = ("none", "input", "output", "large", "auto")
+
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What was asked for beside AlignOptions: files and how much is said."""
+
+    reports: tuple[str, ...]
+    quiet: bool
+    verbose: bool
+    calibration: str | None = None
+    dry_run: bool = False
+    keep_going: bool = False
+
+    @property
+    def rows(self) -> int | None:
+        """Rows a table of the summary may have; None: all."""
+        return None if self.verbose else 20
+
+
+def _choice(*names: str, values: tuple[str, ...], default: str, text: str) -> _Decorator:
+    return click.option(
+        *names, type=click.Choice(values), default=default, show_default=True, help=text
+    )
+
+
+def _many(name: str, metavar: str, text: str) -> _Decorator:
+    return click.option(name, multiple=True, metavar=metavar, help=text)
+
+
+_TARGET = _many("--target", "NAME", "Whose rules must hold; repeatable.  [default: tflite]")
+_IO = _choice(
+    "--io", values=("keep", "free"), default="keep", text="May graph inputs and outputs move?"
+)
+_REPORT = _many(
+    "--report", "FILE", "Write a report: .json or .txt; - is JSON on stdout; repeatable."
+)
+_REQUIRE = _many(
+    "--require", "NAME", "A judge, or `numbers`: its silence is a failure; repeatable."
+)
+_FAIL_ON = _choice(
+    "--fail-on",
+    values=("error", "warning"),
+    default="error",
+    text="What makes the exit status 1.",
+)
+_QUIET = click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong.")
+_VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
+
+_CHECK = (
+    _TARGET,
+    _IO,
+    _REPORT,
+    _many("--judge", "NAME", "Ask this judge whether it takes the file; repeatable."),
+    _REQUIRE,
+    _FAIL_ON,
+    _QUIET,
+    _VERBOSE,
+)
+_ALIGN = (
+    _TARGET,
+    *(
+        _choice(
+            f"--{family}",
+            values=_POLICIES,
+            default="auto",
+            text=f"Whose parameters a group of the {family} family takes.",
+        )
+        for family in FAMILIES
+    ),
+    _choice(
+        "--overlap",
+        values=("forbid", "force", "auto"),
+        default="auto",
+        text="May a tensor that others share move?",
+    ),
+    _IO,
+    _choice("--only", values=("all", "errors"), default="all", text="Which findings to repair."),
+    _REPORT,
+    click.option(
+        "--calibration",
+        metavar="FILE",
+        help="Real inputs: .npz, or a folder of .npy (by name or position), or .npy (one input).",
+    ),
+    click.option(
+        "--samples",
+        type=click.IntRange(1),
+        default=64,
+        show_default=True,
+        help="Inputs to judge the numbers with.",
+    ),
+    click.option(
+        "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random inputs."
+    ),
+    click.option("--dry-run", is_flag=True, help="Plan and report; write nothing, ask no judge."),
+    click.option("--no-verify", is_flag=True, help="Skip the judges."),
+    _REQUIRE,
+    _FAIL_ON,
+    click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
+    _QUIET,
+    _VERBOSE,
+)
+
+
+def _all_of(options: tuple[_Decorator, ...]) -> _Decorator:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+align_options = _all_of(_ALIGN)
+check_options = _all_of(_CHECK)
+
+
+def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
+    """The parsed values of either command, as the pipeline's options and ours."""
+    from ..pipeline import AlignOptions  # noqa: PLC0415 - numpy is not needed for --help
+
+    policies = {
+        family: values[family] for family in FAMILIES if values.get(family, "auto") != "auto"
+    }
+    judged = not values.get("no_verify") and not values.get("dry_run")
+    options = AlignOptions(
+        targets=tuple(dict.fromkeys(values["target"])) or ("tflite",),
+        policies=policies,
+        overlap=values.get("overlap", "auto"),
+        io=values["io"],
+        only=values.get("only", "all"),
+        fail_on=values["fail_on"],
+        verify=judged,
+        # A dry run asks no judge, so none can be missing.
+        require=() if values.get("dry_run") else tuple(dict.fromkeys(values["require"])),
+        samples=values.get("samples", 64),
+        seed=values.get("seed", 0),
+    )
+    return options, Given(
+        reports=values["report"],
+        quiet=values["quiet"],
+        verbose=values["verbose"],
+        calibration=values.get("calibration"),
+        dry_run=values.get("dry_run", False),
+        keep_going=values.get("keep_going", False),
+    )

@@ -1,0 +1,182 @@
+"""The door to the disk: models read, files replaced whole or not at all.
+
+Every function raises OSError with the name that was given in `filename`.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["check_destination", "read_arrays", "read_model_file", "replace_file", "replace_files"]
+
+Chunks = Iterable[bytes | memoryview]
+
+# Windows does not replace a file that is mapped, and has no exclusive modes to set.
+_WINDOWS = os.name == "nt"
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+@contextmanager
+def _named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An OSError names the path the user gave, not a temporary file or a link's end."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or errno.EIO
+        raise OSError(number, error.strerror or os.strerror(number), os.fspath(path)) from error
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def read_model_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
+    """The file's bytes, mapped where the system can replace a mapped file; b"" when empty."""
+    with _named(path):
+        if Path(path).is_dir():
+            raise OSError(errno.EISDIR, "is a directory, not a model file")
+        with Path(path).open("rb") as stream:
+            found = os.fstat(stream.fileno())
+            if _WINDOWS or not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+                return stream.read()
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def read_arrays(path: str | os.PathLike[str]) -> dict[str | int, np.ndarray[Any, Any]]:
+    """Calibration data by input name or position.
+
+    A .npz file or a folder of .npy files holds one array an input, under its name or position
+    (`arr_0` is position 0); a .npy file is the only input's. Anything else is an OSError too.
+    """
+    place = Path(path)
+    with _named(path):
+        if place.is_dir():
+            files = sorted(place.glob("*.npy"))
+            if not files:
+                raise OSError(errno.EINVAL, "there is no .npy file in the folder")
+            return {_key(file.stem): _load(file, f"{file.name}: ") for file in files}
+        loaded = _load(place, "")
+    if isinstance(loaded, Mapping):
+        return {_key(name): array for name, array in loaded.items()}
+    return {0: loaded}
+
+
+def _key(name: str) -> str | int:
+    number = name.removeprefix("arr_")
+    return int(number) if number.isascii() and number.isdigit() else name
+
+
+def _load(path: Path, called: str) -> Any:
+    """An array (.npy), or a dict of arrays (.npz)."""
+    import zipfile  # noqa: PLC0415 - as numpy: only calibration needs them
+    import zlib  # noqa: PLC0415
+
+    import numpy as np  # noqa: PLC0415
+
+    wrong = OSError(errno.EINVAL, f"{called}no .npy or .npz file of numbers")
+    with path.open("rb") as stream:
+        if stream.read(4) not in (b"\x93NUM", b"PK\x03\x04", b"PK\x05\x06"):
+            raise wrong
+        stream.seek(0)
+        try:
+            loaded = np.load(stream, allow_pickle=False)
+            if not isinstance(loaded, np.ndarray):
+                return {name: loaded[name] for name in loaded.files}
+        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError):
+            raise wrong from None
+    return loaded
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """Bytes on disk beside their destination; `temporary` None: they go straight into it."""
+
+    given: str | os.PathLike[str]
+    target: Path
+    temporary: Path | None
+    chunks: Chunks = ()
+
+
+def _end(path: str | os.PathLike[str]) -> Path:
+    """The file itself, where the name is a link to it; a pipe behind /dev/stdout has no other."""
+    given = Path(path)
+    return given if given.exists() and not given.is_file() else Path(os.path.realpath(given))
+
+
+def check_destination(path: str | os.PathLike[str]) -> None:
+    """Raise OSError for what would certainly fail later: asked before the work, not after."""
+    with _named(path):
+        target = _end(path)
+        if target.is_dir():
+            raise OSError(errno.EISDIR, "is a directory, not a file to write")
+        if not target.parent.is_dir():
+            raise OSError(errno.ENOENT, "the folder to write it in does not exist")
+        if not os.access(target if target.exists() else target.parent, os.W_OK):
+            raise OSError(errno.EACCES, "no permission to write it")
+
+
+def replace_file(path: str | os.PathLike[str], chunks: Chunks) -> None:
+    """Give a file this content, whole or not at all.
+
+    The content is written beside the destination and moved into place; a link keeps pointing at
+    the file that is replaced, and that file keeps its permission bits. On any failure, a signal
+    that raises among them, the old file is as it was and nothing else is left.
+    """
+    replace_files([(path, chunks)])
+
+
+def replace_files(contents: Iterable[tuple[str | os.PathLike[str], Chunks]]) -> None:
+    """As replace_file for several files: none is moved into place before all are written."""
+    staged: list[_Staged] = []
+    try:
+        for path, chunks in contents:
+            check_destination(path)
+            with _named(path):
+                _stage(path, chunks, staged)
+        for one in staged:
+            with _named(one.given):
+                _commit(one)
+    finally:
+        for one in staged:
+            if one.temporary is not None:
+                one.temporary.unlink(missing_ok=True)
+
+
+def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged]) -> None:
+    """Appends to `staged` before anything is created, so that the caller can always clean up."""
+    target = _end(given)
+    mode = target.stat().st_mode if target.exists() else None
+    if mode is not None and not stat.S_ISREG(mode):
+        # A device or a pipe is written to; replacing it would turn it into a file.
+        staged.append(_Staged(given, target, None, chunks))
+        return
+    temporary = target.parent / f".tflite_align-{secrets.token_hex(8)}.tmp"
+    staged.append(_Staged(given, target, temporary))
+    with os.fdopen(os.open(temporary, _CREATE, 0o666), "wb") as stream:
+        stream.writelines(chunks)
+        stream.flush()
+        os.fsync(stream.fileno())
+    if mode is not None and not _WINDOWS:
+        temporary.chmod(stat.S_IMODE(mode) & 0o777)
+
+
+def _commit(one: _Staged) -> None:
+    if one.temporary is not None:
+        one.temporary.replace(one.target)
+        return
+    with one.target.open("wb") as stream:
+        stream.writelines(one.chunks)

@@ -1,0 +1,265 @@
+"""align() and check(): the stages in order. Bytes in, bytes and a report out; no files.
+
+Each stage ensures what the next requires: reader (every offset checked) -> binder -> checker ->
+solver -> planner -> writer -> reader and checker again on what was written -> judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from .binder import Bound, bind
+from .checker import Finding, check_bound
+from .constraints import Constraint
+from .model import Model
+from .planner import Plan, plan
+from .reader import read
+from .report import Outcome, Report, Size
+from .rules import Target, load_operators, load_target
+from .solver import Conflict, Options, Policy, solve
+from .tables import Bytes as Data
+from .verdicts import Proof
+from .verify import prove
+from .writer import write
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["AlignOptions", "AlignResult", "align", "check"]
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignOptions:
+    """What the command line can say, as values.
+
+    `policies`: PPQ's strategy for each family (concat, elementwise, pooling, resize).
+    `only`: "errors" leaves findings that are warnings alone. `io`: whether graph inputs and
+    outputs may take other parameters. `require`: judges, or "numbers", without whose word the
+    result counts as failed. `samples`: inputs to judge numbers by (at least 64 for a verdict).
+    """
+
+    targets: tuple[str, ...] = ("tflite",)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    overlap: Literal["forbid", "force", "auto"] = "auto"
+    io: Literal["keep", "free"] = "keep"
+    only: Literal["all", "errors"] = "all"
+    fail_on: Literal["error", "warning"] = "error"
+    verify: bool = True
+    require: tuple[str, ...] = ()
+    samples: int = 64
+    seed: int = 0
+    calibration: Mapping[str | int, np.ndarray] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlignResult:
+    """The aligned model and the report. `chunks` are views of the original and of what changed;
+    `data` joins them on first use.
+    """
+
+    chunks: tuple[bytes | memoryview, ...]
+    report: Report
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A model with its constraints and what is broken."""
+
+    model: Model
+    bound: Bound
+    findings: tuple[Finding, ...]
+
+
+def _judge(data: Data, options: AlignOptions, targets: Sequence[Target]) -> _Judged:
+    model = read(data)
+    bound = bind(model, load_operators(), targets, free_io=options.io == "free")
+    return _Judged(model, bound, tuple(check_bound(bound)))
+
+
+def _size(model: Model) -> Size:
+    return Size(
+        bytes=model.size,
+        subgraphs=len(model.subgraphs),
+        operators=sum(len(graph.operators) for graph in model.subgraphs),
+        tensors=sum(len(graph.tensors) for graph in model.subgraphs),
+    )
+
+
+def check(data: Data, options: AlignOptions | None = None, *, name: str = "") -> Report:
+    """Every finding of the model for the options' targets. Changes and runs nothing.
+
+    Raises FormatError for bytes that are no readable model, UsageError for an unknown target.
+    """
+    options = options or AlignOptions()
+    targets = [load_target(target) for target in options.targets]
+    judged = _judge(data, options, targets)
+    return Report(
+        command="check",
+        outcome="checked",
+        targets=options.targets,
+        size=_size(judged.model),
+        findings=judged.findings,
+        remaining=judged.findings,
+        reasons=tuple(_remaining_reasons(judged.findings, options)),
+        name=name,
+    )
+
+
+def align(
+    data: Data,
+    options: AlignOptions | None = None,
+    *,
+    name: str = "",
+    progress: Progress | None = None,
+) -> AlignResult:
+    """Make the quantization contract of a model hold, and prove it.
+
+    A model without findings comes back as it is. The result is meant to be used only when
+    `report.exit_status` is 0. Raises AlignError (FormatError, UnsupportedError, UsageError)
+    where the job cannot be done at all.
+    """
+    return _Run(data, options or AlignOptions(), name, progress).align()
+
+
+class _Run:
+    """One alignment: what went in, and what was found in it."""
+
+    def __init__(
+        self, data: Data, options: AlignOptions, name: str, progress: Progress | None
+    ) -> None:
+        self.data = data
+        self.options = options
+        self.name = name
+        self.progress = progress
+        self.targets = [load_target(target) for target in options.targets]
+        self.before = _judge(data, options, self.targets)
+
+    def align(self) -> AlignResult:
+        wanted = [f for f in self.before.findings if f.fixable and self._selected(f)]
+        if not wanted and not self.options.policies:
+            return self._untouched(())
+        bound = self._enforced()
+        settings = Options(policies=self.options.policies, overlap=self.options.overlap)
+        solution = solve(bound, [finding.slot for finding in wanted], settings)
+        drawn, failed = plan(bound, solution, wanted)
+        conflicts = (*solution.conflicts, *failed)
+        if not drawn.edits:
+            return self._untouched(conflicts)
+        written = write(self.data, self.before.model, drawn.edits)
+        aligned = written.join()
+        after = _judge(aligned, self.options, self.targets)
+        proof = self._prove(aligned, drawn)
+        report = replace(
+            self._report("aligned", after.findings, proof, conflicts),
+            changes=drawn.changes,
+            components=solution.components,
+            grown_bytes=written.prefix,
+        )
+        return AlignResult(written.chunks, report)
+
+    def _selected(self, finding: Finding) -> bool:
+        return self.options.only == "all" or finding.severity == "error"
+
+    def _enforced(self) -> Bound:
+        """The constraints to satisfy: all, or under --only errors not the broken warnings."""
+        bound = self.before.bound
+        if self.options.only == "all":
+            return bound
+        broken = {(f.rule, f.slot) for f in self.before.findings if f.severity != "error"}
+
+        def holds(constraint: Constraint) -> bool:
+            slots = getattr(constraint, "slots", None) or (getattr(constraint, "slot", None),)
+            return constraint.severity == "error" or not any(
+                (constraint.rule, slot) in broken for slot in slots
+            )
+
+        return replace(bound, constraints=tuple(c for c in bound.constraints if holds(c)))
+
+    def _untouched(self, conflicts: Sequence[Conflict]) -> AlignResult:
+        """The very bytes that came in, with what was found in them."""
+        view = memoryview(self.data)
+        proof = self._prove(view, None)
+        outcome: Outcome = "not aligned" if conflicts else "nothing to align"
+        report = self._report(outcome, self.before.findings, proof, conflicts)
+        return AlignResult((view,), report)
+
+    def _prove(self, aligned: bytes | memoryview, drawn: Plan | None) -> Proof | None:
+        if not self.options.verify:
+            return None
+        return prove(
+            memoryview(self.data),
+            aligned,
+            calibration=self.options.calibration,
+            samples=self.options.samples,
+            seed=self.options.seed,
+            judges=self._judges(),
+            edited=drawn.edited_after if drawn is not None else None,
+            changed=drawn is not None,
+            progress=self.progress,
+        )
+
+    def _judges(self) -> tuple[str, ...]:
+        named = [judge for target in self.targets for judge in target.judges]
+        named += [judge for judge in self.options.require if judge != "numbers"]
+        return tuple(dict.fromkeys(named))
+
+    def _report(
+        self,
+        outcome: Outcome,
+        remaining: Sequence[Finding],
+        proof: Proof | None,
+        conflicts: Sequence[Conflict],
+    ) -> Report:
+        model = self.before.model
+        return Report(
+            command="align",
+            outcome=outcome,
+            targets=self.options.targets,
+            size=_size(model),
+            findings=self.before.findings,
+            remaining=tuple(remaining),
+            conflicts=tuple(conflicts),
+            conflict_addresses=tuple(entry.slots[0].address(model) for entry in conflicts),
+            proof=proof,
+            reasons=(
+                *_remaining_reasons(remaining, self.options),
+                *_proof_reasons(proof, self.options),
+            ),
+            name=self.name,
+        )
+
+
+def _remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> list[str]:
+    errors = sum(finding.severity == "error" for finding in findings)
+    warnings = len(findings) - errors
+    reasons = []
+    if errors:
+        reasons.append(f"{errors} error finding{'s' if errors > 1 else ''}")
+    if warnings and options.fail_on == "warning":
+        reasons.append(f"{warnings} warning finding{'s' if warnings > 1 else ''}")
+    return reasons
+
+
+def _proof_reasons(proof: Proof | None, options: AlignOptions) -> list[str]:
+    """Why the proof, or the lack of one, fails the run."""
+    if proof is None:
+        return [f"{name} is required, but nothing was judged" for name in options.require]
+    reasons = [f"not proven: {proof.why}"] if proof.word == "failed" else []
+    judged = {verdict.judge: verdict for verdict in proof.judges}
+    for name in options.require:
+        if name == "numbers":
+            if proof.word not in ("proven", "unchanged"):
+                reasons.append(f"numbers are required, but {proof.word}: {proof.why}")
+        elif name not in judged or judged[name].after.status != "accepted":
+            found = judged[name].after if name in judged else None
+            told = f"{found.status}: {found.reason}" if found else "it was not asked"
+            reasons.append(f"{name} is required, but {told}")
+    return reasons

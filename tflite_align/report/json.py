@@ -1,0 +1,78 @@
+"""The report as JSON, in the form of schema/report.schema.json."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from .record import FORMAT, Report
+
+__all__ = ["render_json", "to_dict", "tool_version"]
+
+_DECIMALS = 3  # of a figure in dB or steps; kernels differ below that from machine to machine
+
+
+def tool_version() -> str:
+    # The package is there before any of its rooms: asking for it is no import to the right.
+    return str(getattr(sys.modules[__name__.partition(".")[0]], "__version__", "unknown"))
+
+
+def to_dict(report: Report) -> dict[str, Any]:
+    """The report as JSON values: same report in, same values out; no times, no dates.
+
+    A record's fields keep their order. A field that does not count when records are compared is
+    left out. Numbers that JSON lacks are the strings "inf", "-inf" and "nan".
+    """
+    return {
+        "format": FORMAT,
+        "tool": {"name": "tflite_align", "version": tool_version()},
+        **_record(report),
+        "cuts": report.cuts,
+        "exit_status": report.exit_status,
+    }
+
+
+def render_json(report: Report | Sequence[Report]) -> str:
+    """One report as an object; several as `{"format", "tool", "reports"}`, each report whole."""
+    if isinstance(report, Report):
+        document = to_dict(report)
+    else:
+        document = {
+            "format": FORMAT,
+            "tool": {"name": "tflite_align", "version": tool_version()},
+            "reports": [to_dict(one) for one in report],
+        }
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _record(record: Any) -> dict[str, Any]:
+    return {
+        field.name: _value(field.name, getattr(record, field.name))
+        for field in fields(record)
+        if field.compare
+    }
+
+
+def _value(name: str, value: Any) -> Any:
+    if is_dataclass(value):
+        return _record(value)
+    if isinstance(value, float):
+        return _number(name, value)
+    if isinstance(value, (frozenset, set)):
+        return sorted(_value(name, entry) for entry in value)
+    if isinstance(value, Mapping):
+        return {str(key): _value(name, value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, (tuple, list)):
+        return [_value(name, entry) for entry in value]
+    return value
+
+
+def _number(name: str, value: float) -> float | str:
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    measured = name.endswith(("_db", "lsb"))
+    return round(float(value), _DECIMALS) if measured else float(value)

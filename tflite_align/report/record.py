@@ -1,0 +1,62 @@
+"""The report: everything that was found, decided and proven, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..checker import Finding
+from ..planner import Change
+from ..solver import Component, Conflict
+from ..verdicts import Proof
+
+__all__ = ["FORMAT", "Outcome", "Report", "Size"]
+
+# Version of the report's form; raised when a reader of the old form would misread the new.
+FORMAT = 1
+
+Outcome = Literal["checked", "nothing to align", "aligned", "not aligned"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What the file holds, in numbers."""
+
+    bytes: int
+    subgraphs: int
+    operators: int
+    tensors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The result of `align` or `check` on one model.
+
+    `findings` are those of the file that came in, `remaining` those of the file that goes out
+    (for `check` both are the same). `reasons` say in sentences why `exit_status` is not 0.
+    """
+
+    command: Literal["align", "check"]
+    outcome: Outcome
+    targets: tuple[str, ...]
+    size: Size
+    findings: tuple[Finding, ...]
+    remaining: tuple[Finding, ...]
+    changes: tuple[Change, ...] = ()
+    components: tuple[Component, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    conflict_addresses: tuple[str, ...] = ()
+    proof: Proof | None = None
+    grown_bytes: int = 0
+    warnings: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    name: str = ""
+
+    @property
+    def exit_status(self) -> int:
+        return 1 if self.reasons else 0
+
+    @property
+    def cuts(self) -> int:
+        """QUANTIZE operators inserted."""
+        return sum(change.kind == "cut" for change in self.changes)

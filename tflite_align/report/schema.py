@@ -1,0 +1,105 @@
+"""The JSON Schema of the JSON report, made from the records themselves."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from dataclasses import fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from .record import FORMAT, Report
+
+__all__ = ["report_schema"]
+
+_FLOAT = {"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf", "nan"]}]}
+_SCALARS: dict[type, dict[str, Any]] = {
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: _FLOAT,
+    types.NoneType: {"type": "null"},
+}
+_TOOL = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "version"],
+    "properties": {"name": {"const": "tflite_align"}, "version": {"type": "string"}},
+}
+_HEAD = {"format": {"const": FORMAT}, "tool": _TOOL}
+
+
+def report_schema() -> dict[str, Any]:
+    """Schema of what render_json writes: one report, or several in `reports`."""
+    defs: dict[str, Any] = {}
+    _of(Report, defs)
+    report = defs["Report"]
+    report["properties"] = {
+        **_HEAD,
+        **report["properties"],
+        "cuts": {"type": "integer", "minimum": 0, "description": "QUANTIZE operators inserted."},
+        "exit_status": {"enum": [0, 1]},
+    }
+    report["required"] = list(report["properties"])
+    several = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["format", "tool", "reports"],
+        "properties": {
+            **_HEAD,
+            "reports": {"type": "array", "items": {"$ref": "#/$defs/Report"}},
+        },
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align report",
+        "anyOf": [{"$ref": "#/$defs/Report"}, several],
+        "$defs": dict(sorted(defs.items())),
+    }
+
+
+def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
+    """Schema of one annotation; records go to `defs` and are referred to."""
+    if hint in _SCALARS:
+        return dict(_SCALARS[hint])
+    if is_dataclass(hint):
+        return _record(hint, defs)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin in (Union, types.UnionType):
+        return {"anyOf": [_of(one, defs) for one in arguments]}
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return {"type": "array", "items": _of(arguments[0], defs)}
+    if origin is tuple:
+        return {
+            "type": "array",
+            "prefixItems": [_of(one, defs) for one in arguments],
+            "minItems": len(arguments),
+            "maxItems": len(arguments),
+        }
+    raise TypeError(f"a report cannot hold {hint!r}: teach report/schema.py and report/json.py")
+
+
+def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
+    name = record.__name__
+    if name not in defs:
+        defs[name] = {}  # a place, before a record that names itself is met again
+        hints = get_type_hints(record)
+        kept = [field for field in fields(record) if field.compare]
+        properties = {field.name: _of(hints[field.name], defs) for field in kept}
+        defs[name] = {
+            "description": _first_paragraph(record),
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(properties),
+            "properties": properties,
+        }
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _first_paragraph(record: Any) -> str:
+    """A record's contract, without the signature that dataclasses write where there is none."""
+    text = inspect.getdoc(record) or ""
+    if text.startswith(f"{record.__name__}("):
+        return ""
+    return " ".join(text.partition("\n\n")[0].split())

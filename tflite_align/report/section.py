@@ -1,0 +1,20 @@
+"""A piece of a report without a form: a table, lines, or both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Row", "Section"]
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """`lines` stand below the table; `hidden` counts rows that were left out."""
+
+    title: str
+    head: Row = ()
+    rows: tuple[Row, ...] = ()
+    hidden: int = 0
+    lines: Row = ()

@@ -1,0 +1,194 @@
+"""What a person is told, as tables and lines without a form: text and terminal render them.
+
+Everything in a section is fit to be shown: names from the model are escaped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..checker import Finding
+from ..planner import Change
+from .plain import plural, printable, shorten
+from .proof import proof_sections, proof_word
+from .record import Report
+from .section import Row, Section
+
+__all__ = ["closing", "counts", "sections"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """How much is shown: `rows` a table, None for everything with names in full."""
+
+    rows: int | None
+
+    def table(self, title: str, head: Row, rows: Iterable[Row], lines: Row = ()) -> Section:
+        every = list(rows)
+        shown = every if self.rows is None else every[: self.rows]
+        return Section(
+            title=title,
+            head=head,
+            rows=tuple(tuple(self.cell(cell) for cell in row) for row in shown),
+            hidden=len(every) - len(shown),
+            lines=tuple(self.cell(line) for line in lines),
+        )
+
+    def cell(self, text: str) -> str:
+        text = printable(text)
+        return text if self.rows is None else shorten(text)
+
+
+def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
+    """The whole report in the order it is read; `rows` limits each table and shortens names."""
+    view = _View(rows=rows)
+    found = [_head(report)]
+    if report.command == "check":
+        found.append(_findings(view, "Findings", report.findings))
+    else:
+        if rows is None:
+            found.append(_findings(view, "Findings before", report.findings))
+        found += _changes(report, view)
+        found.append(_conflicts(report, view))
+        found.append(_findings(view, "Findings left", report.remaining))
+    for told in proof_sections(report, full=rows is None):
+        found.append(view.table(told.title, told.head, told.rows, told.lines))
+    found.append(Section(title="", lines=tuple(view.cell(line) for line in _remarks(report))))
+    return tuple(section for section in found if section.rows or section.lines)
+
+
+# --- what was found ----------------------------------------------------------------------------
+
+
+def counts(findings: Sequence[Finding]) -> str:
+    """`2 errors, 1 warning`; `no findings`."""
+    severities = Counter(finding.severity for finding in findings)
+    named = [plural(severities[s], s) for s in ("error", "warning") if severities[s]]
+    return ", ".join(named) or "no findings"
+
+
+def _head(report: Report) -> Section:
+    size = report.size
+    held = [plural(size.bytes, "byte"), plural(size.operators, "operator")]
+    held += [plural(size.tensors, "tensor")]
+    if size.subgraphs > 1:
+        held.append(plural(size.subgraphs, "subgraph"))
+    name = report.name or "model"
+    targets = f"target{'s' if len(report.targets) > 1 else ''} {', '.join(report.targets)}"
+    rules = Counter(finding.rule for finding in report.findings)
+    told = ", ".join(f"{rule} ({count})" for rule, count in sorted(rules.items()))
+    found = counts(report.findings) + (f": {told}" if told else "")
+    lines = (f"{name}: {', '.join(held)}; {targets}", f"found: {found}")
+    # A file's name is never shortened: people copy it.
+    return Section(title="", lines=tuple(printable(line) for line in lines))
+
+
+def _findings(view: _View, title: str, findings: Sequence[Finding]) -> Section:
+    ordered = sorted(findings, key=lambda finding: finding.severity != "error")
+    rows = [
+        (
+            finding.severity,
+            finding.message if finding.fixable else f"{finding.message} [no repair]",
+            finding.behaviour,
+        )
+        for finding in ordered
+    ]
+    return view.table(title, ("severity", "finding", "what happens"), rows)
+
+
+# --- what was done -----------------------------------------------------------------------------
+
+# Kinds of changes -> the title and what the column of slots is called; none where it says nothing.
+_TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("moved", "snapped", "parameters"), "Aligned", ""),
+    (("cut",), "Cut: a QUANTIZE inserted", "for"),
+    (("bias",), "Biases re-expressed", "of"),
+    (("constant",), "Constants re-expressed", "for"),
+)
+
+
+def _changes(report: Report, view: _View) -> list[Section]:
+    found = []
+    for kinds, title, place in _TABLES:
+        changes = [change for change in report.changes if change.kind in kinds]
+        head = ("tensor", "before", "after", *([place] if place else []), "why")
+        rows = [_change_row(report, view, change, slots=bool(place)) for change in changes]
+        found.append(view.table(f"{title} ({len(changes)})", head, rows))
+    return found
+
+
+def _change_row(report: Report, view: _View, change: Change, *, slots: bool) -> Row:
+    graph = f"subgraph[{change.subgraph}]/" if report.size.subgraphs > 1 else ""
+    shown = change.readers if view.rows is None else change.readers[:3]
+    more = len(change.readers) - len(shown)
+    readers = ", ".join(shown) + (f" and {more} more" if more else "")
+    why = f"{change.why} (float noise)" if change.kind == "snapped" else change.why
+    cells = (f"{graph}{change.tensor} {change.name}", change.before, change.after)
+    return (*cells, readers, why) if slots else (*cells, why)
+
+
+def _conflicts(report: Report, view: _View) -> Section:
+    addresses = report.conflict_addresses or ("",) * len(report.conflicts)
+    rows = [
+        (address, conflict.message, ", ".join(conflict.rules))
+        for address, conflict in zip(addresses, report.conflicts, strict=True)
+    ]
+    return view.table("Could not be aligned", ("slot", "why", "rules"), rows)
+
+
+def _remarks(report: Report) -> list[str]:
+    lines = []
+    wrong = sorted({f.rule for f in report.findings if f.fixable and "wrong" in f.behaviour})
+    if report.outcome == "aligned" and wrong:
+        lines.append(
+            f"note: a runtime that takes the original computes wrong values there"
+            f" ({', '.join(wrong)}): the aligned model gives different, right integers"
+        )
+    lines += [f"warning: {warning}" for warning in report.warnings]
+    lines += [f"exit status 1: {reason}" for reason in report.reasons]
+    return lines
+
+
+# --- the last line -----------------------------------------------------------------------------
+
+_DONE = (
+    (("moved", "snapped"), "tensor", "moved"),
+    (("cut",), "QUANTIZE", "inserted"),
+    (("bias",), "bias", "re-expressed"),
+    (("constant",), "constant", "re-expressed"),
+    (("parameters",), "tensor", "corrected"),
+)
+
+
+def _done(report: Report) -> list[str]:
+    kinds: Counter[str] = Counter(change.kind for change in report.changes)
+    done = []
+    for names, noun, verb in _DONE:
+        count = sum(kinds[name] for name in names)
+        if count:
+            ending = {"bias": "biases", "QUANTIZE": "QUANTIZE"}.get(noun, f"{noun}s")
+            done.append(f"{count:,} {noun if count == 1 else ending} {verb}")
+    return done
+
+
+def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bool = True) -> str:
+    """The one line that says how it ended. `out`: the destination's name, where there is one."""
+    if report.command == "check":
+        return printable(f"{report.name or 'model'}: {counts(report.remaining)}")
+    word = "not judged" if dry_run else proof_word(report.proof)
+    if report.outcome == "nothing to align" and not report.reasons:
+        left = f"; {counts(report.remaining)} left" if report.remaining else ""
+        told = f"nothing to align{left}"
+    elif report.outcome == "aligned" and not report.reasons:
+        told = f"{'would align' if dry_run else 'aligned'}: {', '.join([*_done(report), word])}"
+    else:
+        begun = "would not be aligned" if dry_run else "not aligned"
+        told = f"{begun}: {'; '.join(report.reasons) or word}"
+    told = shorten(printable(told), 100)
+    if dry_run:
+        return f"{told} (dry run: nothing written)"
+    if not out:
+        return told
+    return f"{told} -> {printable(out)}" if written else f"{told}; {printable(out)} is not written"

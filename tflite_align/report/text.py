@@ -1,0 +1,49 @@
+"""The report as plain text: aligned columns, no colours, no box characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .record import Report
+from .section import Row, Section
+from .sections import closing, sections
+
+__all__ = ["more_rows", "render_text", "text_table"]
+
+
+def render_text(
+    report: Report | Sequence[Report], *, rows: int | None = None, last: str | None = None
+) -> str:
+    """Everything in the report; `rows` limits each table and shortens long names.
+
+    `last` takes the place of the closing line, for who knows what became of the file.
+    """
+    if not isinstance(report, Report):
+        return "\n".join(render_text(one, rows=rows) for one in report)
+    blocks = ["\n".join(_section(section)) for section in sections(report, rows=rows)]
+    return "\n\n".join([*blocks, closing(report) if last is None else last]) + "\n"
+
+
+def more_rows(hidden: int) -> str:
+    return f"... and {hidden:,} more (-v shows them)"
+
+
+def text_table(head: Row, rows: Sequence[Row]) -> list[str]:
+    """Columns as wide as their widest cell, two spaces between them; empty columns left out."""
+    kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    table = [tuple(row[column] for column in kept) for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(kept))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+
+
+def _section(section: Section) -> list[str]:
+    lines = [section.title] if section.title else []
+    if section.rows:
+        lines += [f"  {line}" for line in text_table(section.head, section.rows)]
+    if section.hidden:
+        lines.append(f"  {more_rows(section.hidden)}")
+    indent = "  " if section.title else ""
+    return lines + [f"{indent}{line}" for line in section.lines]
