@@ -29,7 +29,7 @@ from .numerics import (
     is_power_of_two,
     product_scale,
 )
-from .wiring import links, slot_tensor
+from .wiring import own_state, slot_tensor
 
 __all__ = ["Finding", "check_bound", "expected_bias_scales", "window_ratios"]
 
@@ -181,16 +181,9 @@ def _power(model: Model, constraint: Power) -> Iterator[_Fault]:
                 "a power of two",
                 f"{scale:.9g}",
                 sentence,
-                _own(model, constraint),
+                own_state(model, constraint.slot),
             )
             return
-
-
-def _own(model: Model, constraint: Power) -> bool:
-    """Whether the slot is the only one at its tensor: a state that nobody else reads or writes."""
-    wiring = links(model, constraint.slot.subgraph)
-    index = constraint.slot.tensor(model)
-    return index not in wiring.producer and len(wiring.readers.get(index, ())) == 1
 
 
 def _weight(model: Model, constraint: Weight) -> Iterator[_Fault]:

@@ -13,6 +13,7 @@ __all__ = [
     "Links",
     "called_subgraphs",
     "links",
+    "own_state",
     "quantized",
     "resource_names",
     "slot_tensor",
@@ -61,6 +62,15 @@ def links(model: Model, subgraph: int) -> Links:
     for index, tensor in enumerate(graph.outputs):
         result.readers.setdefault(tensor, []).append(Slot(subgraph, -1, "outputs", index))
     return result
+
+
+def own_state(model: Model, slot: Slot) -> bool:
+    """Whether the slot holds a state tensor that no other operand reads or writes."""
+    tensor = slot_tensor(model, slot)
+    if tensor is None or not tensor.is_variable:
+        return False
+    wiring = links(model, slot.subgraph)
+    return tensor.index not in wiring.producer and len(wiring.readers.get(tensor.index, ())) == 1
 
 
 def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, str | None]:

@@ -11,6 +11,7 @@ from ..checker import Finding
 from ..model import SetQuant, Slot
 from ..numerics import Label
 from ..solver import Conflict, Solution
+from ..wiring import own_state
 from .activations import plan_activations
 from .biases import plan_biases
 from .draft import Draft, relabelled, show
@@ -41,7 +42,7 @@ def plan(
     broken = frozenset(f.slot for f in findings if f.rule.startswith("bias/"))
     conflicts = plan_biases(draft, bound, moved, broken)
     _plan_axes(draft, findings)
-    _plan_powers(draft, findings)
+    _plan_states(draft, findings)
     return (
         Plan(
             edits=tuple(draft.edits),
@@ -52,24 +53,33 @@ def plan(
     )
 
 
-def _plan_powers(draft: Draft, findings: list[Finding]) -> None:
-    """A state whose scale has to be a power of two: the next one up, which clips nothing."""
+def _plan_states(draft: Draft, findings: list[Finding]) -> None:
+    """Parameters of a state that is one operator's own: nobody else sees them change.
+
+    A scale that has to be a power of two becomes the next one up, which clips nothing; a zero
+    point that the kernel takes as 0 becomes 0.
+    """
+    new: dict[tuple[int, int], tuple[Label, Finding]] = {}
     for finding in findings:
         key = (finding.slot.subgraph, finding.tensor)
-        tensor = draft.tensor(*key)
-        if not finding.rule.startswith("power/") or not finding.fixable or tensor.quant is None:
+        kind = finding.rule.partition("/")[0]
+        if kind not in {"power", "zero"} or not own_state(draft.model, finding.slot):
             continue
-        scale, zero_point = tensor.quant.label
-        new = Label(2.0 ** math.ceil(math.log2(scale)), zero_point)
-        draft.set_quant(*key, relabelled(tensor, new))
-        draft.note(
-            "parameters",
-            key,
-            show((scale, zero_point)),
-            show(new),
-            why=finding.behaviour,
-            readers=(finding.slot,),
-        )
+        quant = draft.tensor(*key).quant
+        if quant is None:
+            continue
+        label = new[key][0] if key in new else Label(*quant.label)
+        if kind == "power":
+            label = Label(2.0 ** math.ceil(math.log2(label.scale)), label.zero_point)
+        else:
+            label = Label(label.scale, 0)
+        new[key] = (label, finding)
+    for key, (label, finding) in new.items():
+        tensor = draft.tensor(*key)
+        before = show(tensor.quant.label) if tensor.quant is not None else ""
+        draft.set_quant(*key, relabelled(tensor, label))
+        slots = (finding.slot,)
+        draft.note("parameters", key, before, show(label), why=finding.behaviour, readers=slots)
 
 
 def _plan_axes(draft: Draft, findings: list[Finding]) -> None:
