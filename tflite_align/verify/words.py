@@ -35,14 +35,15 @@ def _judge_word(
         return "failed", f"took the original, but not the aligned file: {said}"
     if (0, after.operator) in edited and judge not in _INFORMATIONAL:
         return "failed", f"names an operator that was edited: {said}"
-    if before.status == after.status and _same(before.reason, after.reason):
+    if before.status == after.status and _same(before, after):
         return "unchanged", f"does not take the original either: {said}"
     return "inconclusive", f"does not take the original either, for another reason: {said}"
 
 
-def _same(before: str, after: str) -> bool:
-    """Operator numbers and addresses move when operators are added."""
-    return _NUMBERS.sub("#", before) == _NUMBERS.sub("#", after)
+def _same(before: Acceptance, after: Acceptance) -> bool:
+    """Operator numbers and addresses move; damaged memory goes down another way each time."""
+    crashed = before.status == "crashed"
+    return crashed or _NUMBERS.sub("#", before.reason) == _NUMBERS.sub("#", after.reason)
 
 
 def overall(judges: Sequence[JudgeVerdict], outputs: Sequence[OutputScore], why: str) -> Proof:

@@ -1,0 +1,167 @@
+"""LiteRT as a judge, and whole proofs on small models made here."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.graphs import Graph, concat_example
+from tests.running import rescaled
+from tflite_align.verdicts import Proof
+from tflite_align.verify import judge_file, prove
+from tflite_align.verify import judges as judges_module
+from tflite_align.verify.schema import pack, parse
+
+
+def chain() -> bytes:
+    """Three convolutions in a row, each with a little headroom."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c1", 0.3)
+    graph.conv("c1", "c2", 1.5)
+    graph.conv("c2", "y", 8.0)
+    return graph.bytes(["x"], ["y"])
+
+
+def test_a_sound_model_is_accepted() -> None:
+    for judge in ("litert", "litert-ref", "xnnpack"):
+        assert judge_file(chain(), judge).status == "accepted"
+
+
+def test_a_refusal_names_the_operator() -> None:
+    found = judge_file(concat_example(), "litert")
+    assert (found.status, found.operator) == ("refused", 2)
+    assert "output->params.scale" in found.reason
+
+
+def test_no_model_is_a_refusal() -> None:
+    assert judge_file(b"TFL3 nonsense" * 20, "litert").status == "refused"
+
+
+def test_a_hang_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judges_module, "JUDGE_SECONDS", 0.01)
+    found = judge_file(chain(), "litert")
+    assert (found.status, found.reason) == ("timeout", "no answer in 0.01 s")
+
+
+def test_a_broken_worker_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tflite_align.verify.process._BOOT", "raise ImportError('no such thing')")
+    found = judge_file(chain(), "litert")
+    assert found.status == "skipped"
+    assert found.reason == "the judge could not be asked: ImportError: no such thing"
+
+
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    prove(chain(), rescaled(chain(), 1, 1.05), samples=4)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- proofs ------------------------------------------------------------------------------------
+
+
+def rebiased(data: bytes, name: bytes, source: bytes) -> bytes:
+    """The bias of convolution `name` re-expressed in the scale its input `source` has now."""
+    model = parse(data)
+    tensors = {tensor.name: tensor for tensor in model.subgraphs[0].tensors}
+    bias, weights = tensors[name + b".b"], tensors[name + b".w"]
+    old = float(bias.quantization.scale[0])
+    new = float(tensors[source].quantization.scale[0]) * float(weights.quantization.scale[0])
+    integers = np.asarray(model.buffers[bias.buffer].data, np.uint8).view("<i4")
+    model.buffers[bias.buffer].data = np.rint(integers * old / new).astype("<i4").view(np.uint8)
+    bias.quantization.scale = np.array([new], np.float32)
+    return pack(model)
+
+
+def test_a_sound_change_is_proven() -> None:
+    stages: list[tuple[str, float]] = []
+    proof = prove(
+        chain(),
+        rebiased(rescaled(chain(), 1, 1.1), b"y", b"c2"),
+        progress=lambda stage, fraction: stages.append((stage, fraction)),
+    )
+    assert (proof.word, proof.why) == ("proven", "")
+    assert (proof.samples, proof.inputs) == (64, "random, seed 0")
+    assert [verdict.word for verdict in proof.judges] == ["proven", "proven"]
+    (score,) = proof.outputs
+    assert score.name == "y"
+    assert [run.judge for run in score.runs] == ["litert", "xnnpack"]
+    assert proof.steps is not None
+    assert (proof.steps.checked, proof.steps.beyond) == (3, ())
+    assert stages[0] == ("build the float twin", 0.0)
+    assert stages[-1] == ("done", 1.0)
+
+
+def test_a_bias_left_behind_fails_and_is_named() -> None:
+    proof = prove(chain(), rescaled(chain(), 1, 4.0))
+    assert proof.word == "failed"
+    assert proof.steps is not None
+    assert [d.address for d in proof.steps.beyond] == ["subgraph[0]/operator[2] CONV_2D"]
+    assert proof.steps.beyond[0].ours
+
+
+def test_a_range_cut_in_half_loses_declared_signal() -> None:
+    proof = prove(chain(), rebiased(rescaled(chain(), 1, 0.25), b"y", b"c2"))
+    assert proof.word == "failed"
+    assert proof.why.startswith("y: alignment loses")
+
+
+def test_an_undone_relu_fails() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c1", 0.1, -128)
+    graph.conv("c1", "y", 2.0)
+    original = graph.bytes(["x"], ["y"])
+    model = parse(original)
+    tensors = {tensor.name: tensor for tensor in model.subgraphs[0].tensors}
+    quant = tensors[b"c1"].quantization
+    quant.scale, quant.zeroPoint = np.array([0.2], np.float32), np.array([0])
+    proof = prove(original, rebiased(pack(model), b"y", b"c1"))
+    assert proof.word == "failed"
+
+
+def test_the_same_seed_gives_the_same_proof() -> None:
+    aligned = rebiased(rescaled(chain(), 1, 1.1), b"y", b"c2")
+    first, again = (prove(chain(), aligned, samples=16, seed=7) for _ in range(2))
+    assert replace(first, seconds=0.0) == replace(again, seconds=0.0)
+
+
+def test_calibration_serves_instead_of_random_inputs() -> None:
+    aligned = rebiased(rescaled(chain(), 1, 1.1), b"y", b"c2")
+    real = np.random.default_rng(0).normal(0, 2, (40, 1, 4, 4, 3)).astype(np.float32)
+    proof = prove(chain(), aligned, calibration={"x": real})
+    assert (proof.word, proof.inputs) == ("proven", "calibration, 40 samples")
+
+
+def test_a_float_model_is_its_own_twin() -> None:
+    graph = Graph()
+    graph.constant("k", np.ones((1, 4, 4, 3)), "float32")
+    graph.activation("x", 1.0)
+    graph.activation("y", 1.0)
+    graph.add("ADD", ["x", "k"], ["y"], ("AddOptions", {}))
+    model = parse(graph.bytes(["x"], ["y"]))
+    for tensor in model.subgraphs[0].tensors:
+        tensor.type, tensor.quantization = 0, None
+    proof = prove(pack(model), pack(model))
+    assert proof.word == "proven"
+    assert proof.outputs[0].declared_aligned_db == 100.0
+    assert [run.sqnr_db for run in proof.outputs[0].runs] == [100.0, 100.0]
+
+
+def test_what_nobody_runs_is_refused_as_before() -> None:
+    proof = prove(concat_example(), rescaled(concat_example(), 0, 1.01))
+    assert [verdict.word for verdict in proof.judges] == ["unchanged", "unchanged"]
+    assert proof.word == "inconclusive"
+    assert proof.why == ("y: nothing lost in the declared reading, but no kernel set runs the file")
+
+
+def test_numbers_of_nonsense_are_skipped_and_the_judge_fails() -> None:
+    proof = prove(chain(), b"TFL3 nonsense" * 20)
+    assert isinstance(proof, Proof)
+    assert proof.word == "failed"
+    assert proof.why.startswith("litert took the original, but not the aligned file: refused: ")
+    assert proof.outputs == ()

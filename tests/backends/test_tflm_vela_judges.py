@@ -1,0 +1,100 @@
+"""LiteRT for Microcontrollers and Vela as judges."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.graphs import Graph, concat_example
+from tests.running import rescaled
+from tflite_align.verify import available, judge_file, prove
+
+VELA = ("ethos-u55", "ethos-u65", "ethos-u85")
+
+pytestmark = pytest.mark.backends
+
+
+def need(judge: str) -> None:
+    missing = available(judge)
+    if missing is not None:
+        pytest.skip(missing)
+
+
+def plain() -> bytes:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c1", 0.3)
+    graph.conv("c1", "y", 1.5)
+    return graph.bytes(["x"], ["y"])
+
+
+def reshaped() -> bytes:
+    """A RESHAPE whose scales disagree: Vela refuses, TFLM copies."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c1", 0.3)
+    graph.constant("shape", [1, 1, 16, 3], "int32")
+    graph.activation("r", 0.4, shape=(1, 1, 16, 3))
+    graph.add("RESHAPE", ["c1", "shape"], ["r"], ("ReshapeOptions", {}))
+    return graph.bytes(["x"], ["r"])
+
+
+def test_tflm_accepts_and_tells_its_arena() -> None:
+    need("tflm")
+    found = judge_file(plain(), "tflm")
+    assert found.status == "accepted"
+    ((name, size),) = found.facts
+    assert name == "arena bytes"
+    assert 0 < int(size) < 100_000
+
+
+def test_tflm_refuses_with_its_own_words() -> None:
+    need("tflm")
+    found = judge_file(concat_example(), "tflm")
+    assert (found.status, found.operator) == ("refused", 2)
+    assert found.reason.endswith("Node CONCATENATION (number 2) failed to prepare with status 1")
+
+
+def test_tflm_computes_numbers_too() -> None:
+    need("tflm")
+    proof = prove(plain(), rescaled(plain(), 1, 1.1), judges=["tflm"])
+    assert proof.word == "proven"
+    assert [run.judge for run in proof.outputs[0].runs] == ["tflm"]
+    assert dict(proof.judges[0].after.facts).keys() == {"arena bytes"}
+
+
+@pytest.mark.parametrize("judge", VELA)
+def test_vela_compiles_a_sound_model(judge: str) -> None:
+    need(judge)
+    found = judge_file(plain(), judge)
+    assert found.status == "accepted"
+    assert dict(found.facts)["CPU operators"] == "0 (0.0%)"
+
+
+@pytest.mark.parametrize("judge", VELA)
+def test_vela_refuses_with_its_own_words(judge: str) -> None:
+    need(judge)
+    found = judge_file(reshaped(), judge)
+    assert (found.status, found.operator) == ("refused", 1)
+    assert "Input and output quantisation must match" in found.reason
+
+
+def test_a_compiler_that_refused_before_for_the_same_reason_is_unchanged() -> None:
+    need("ethos-u55")
+    proof = prove(reshaped(), rescaled(reshaped(), 0, 1.1), judges=["ethos-u55"])
+    assert [verdict.word for verdict in proof.judges] == ["unchanged"]
+
+
+def test_a_judge_that_is_asked_of_an_unchanged_file_answers() -> None:
+    need("ethos-u85")
+    proof = prove(plain(), plain(), changed=False, judges=["ethos-u85"])
+    assert proof.word == "unchanged"
+    assert [(verdict.judge, verdict.word) for verdict in proof.judges] == [("ethos-u85", "proven")]
+
+
+def test_what_is_not_installed_is_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    for judge in ("litert", "tflm", *VELA):
+        found = judge_file(b"", judge)
+        assert found.status == "skipped"
+        assert found.reason == available(judge)
+        assert "installed" in found.reason
