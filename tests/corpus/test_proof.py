@@ -90,7 +90,8 @@ def test_a_crash_is_an_answer(corpus_dir: Path, name: str) -> None:
     assert found.status == "crashed"
     assert found.reason.startswith("SIG")
     proof = prove(data, data, judges=["litert"])
-    assert [verdict.word for verdict in proof.judges] == ["unchanged"]
+    # It writes past its memory: now and then a run of it survives.
+    assert [verdict.word for verdict in proof.judges] in (["unchanged"], ["proven"])
     assert proof.word in ("skipped", "inconclusive")
 
 
