@@ -15,6 +15,7 @@ from tflite_align.model import (
     AddTensor,
     Edit,
     QuantParams,
+    RemoveOperator,
     SetData,
     SetGraphIO,
     SetOperand,
@@ -42,12 +43,15 @@ def expected(data: bytes, edits: Sequence[Edit]) -> Any:
     result = _without_indices(found, contents)
     before = [list(graph["operators"] or []) for graph in result["subgraphs"]]
     added: dict[tuple[int, int], list[Any]] = {}
+    removed = {(e.subgraph, e.operator) for e in edits if isinstance(e, RemoveOperator)}
     for edit in edits:
         graph = result["subgraphs"][edit.subgraph]
         if isinstance(edit, AddTensor):
             graph["tensors"].append(_new_tensor(graph["tensors"][edit.like], edit))
         elif isinstance(edit, AddOperator):
             added.setdefault((edit.subgraph, edit.before), []).append(_new_operator(edit))
+        elif isinstance(edit, RemoveOperator):
+            continue
         elif isinstance(edit, SetGraphIO):
             old, graph[edit.kind][edit.index] = graph[edit.kind][edit.index], edit.tensor
             for signature in result["signatureDefs"] or []:
@@ -61,7 +65,8 @@ def expected(data: bytes, edits: Sequence[Edit]) -> Any:
     for index, graph in enumerate(result["subgraphs"]):
         operators: list[Any] = []
         for place, old in enumerate(before[index]):
-            operators += [*added.get((index, place), []), old]
+            operators += added.get((index, place), [])
+            operators += [] if (index, place) in removed else [old]
         graph["operators"] = operators + added.get((index, len(before[index])), [])
     return result
 

@@ -20,6 +20,7 @@ __all__ = [
     "Operator",
     "OperatorCode",
     "QuantParams",
+    "RemoveOperator",
     "SetData",
     "SetGraphIO",
     "SetOperand",
@@ -271,6 +272,16 @@ class AddOperator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveOperator:
+    """Leave an old operator out. Its tensors stay; whoever read its outputs has to be re-wired.
+    Places of other edits still count it: all operator indices are those of the original.
+    """
+
+    subgraph: int
+    operator: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetOperand:
     """Let an operator's operand position name another tensor (old or added)."""
 
@@ -301,4 +312,13 @@ class SetGraphIO:
     tensor: int
 
 
-Edit = SetQuant | SetData | AddTensor | AddOperator | SetOperand | SetOption | SetGraphIO
+Edit = (
+    SetQuant
+    | SetData
+    | AddTensor
+    | AddOperator
+    | RemoveOperator
+    | SetOperand
+    | SetOption
+    | SetGraphIO
+)

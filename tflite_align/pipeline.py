@@ -18,7 +18,7 @@ from .planner import Plan, plan
 from .reader import read
 from .report import Outcome, Report, Size
 from .rules import Target, load_operators, load_target
-from .solver import Conflict, Options, Policy, solve
+from .solver import PREFERENCES, Conflict, Options, Policy, compare, solve
 from .tables import Bytes as Data
 from .verdicts import Proof
 from .verify import prove
@@ -37,6 +37,7 @@ class AlignOptions:
     """What the command line can say, as values.
 
     `policies`: PPQ's strategy for each family (concat, elementwise, pooling, resize).
+    `prefer`: what a QUANTIZE is worth in precision. `compare`: price PPQ's strategies too.
     `only`: "errors" leaves findings that are warnings alone. `io`: whether graph inputs and
     outputs may take other parameters. `require`: judges, or "numbers", without whose word the
     result counts as failed. `samples`: inputs to judge numbers by (at least 64 for a verdict).
@@ -45,6 +46,8 @@ class AlignOptions:
     targets: tuple[str, ...] = ("tflite",)
     policies: Mapping[str, Policy] = field(default_factory=dict)
     overlap: Literal["forbid", "force", "auto"] = "auto"
+    prefer: Literal["precision", "balanced", "speed"] = "balanced"
+    compare: bool = False
     io: Literal["keep", "free"] = "keep"
     only: Literal["all", "errors"] = "all"
     fail_on: Literal["error", "warning"] = "error"
@@ -147,8 +150,13 @@ class _Run:
         if not wanted and not self.options.policies:
             return self._untouched(())
         bound = self._enforced()
-        settings = Options(policies=self.options.policies, overlap=self.options.overlap)
-        solution = solve(bound, [finding.slot for finding in wanted], settings)
+        settings = Options(
+            policies=self.options.policies,
+            overlap=self.options.overlap,
+            weights=PREFERENCES[self.options.prefer],
+        )
+        broken = [finding.slot for finding in wanted]
+        solution = solve(bound, broken, settings)
         drawn, failed = plan(bound, solution, wanted)
         conflicts = (*solution.conflicts, *failed)
         if not drawn.edits:
@@ -161,6 +169,7 @@ class _Run:
             self._report("aligned", after.findings, proof, conflicts),
             changes=drawn.changes,
             components=solution.components,
+            strategies=tuple(compare(bound, broken, settings)) if self.options.compare else (),
             grown_bytes=written.prefix,
         )
         return AlignResult(written.chunks, report)

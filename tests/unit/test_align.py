@@ -58,17 +58,34 @@ def test_a_narrower_copy_narrows_its_producer() -> None:
     assert tensor(model, "c").quant.label == (f32(0.1), 0)  # type: ignore[union-attr]
 
 
-def test_a_range_that_starts_at_zero_is_never_widened() -> None:
-    """C's range states a folded ReLU: the other operand must not undo it."""
+def clamped_join(operator: str) -> Graph:
+    """A folded ReLU (the range of `c` starts at zero, nothing states it) joined with `d`."""
     graph = Graph()
     graph.activation("x", 0.05)
-    graph.conv("x", "c", 0.05, -128)
+    if operator == "CONV_2D":
+        graph.conv("x", "c", 0.05, -128)
+    else:
+        graph.activation("c", 0.05, -128)
+        graph.add(operator, ["x"], ["c"], ("LeakyReluOptions", {"alpha": 0.5}))
     graph.conv("x", "d", 0.1, 0)
     graph.activation("cat", 0.1, 0, (1, 4, 4, 6))
     graph.add("CONCATENATION", ["c", "d"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
     graph.activation("y", 0.2, 0, (1, 4, 4, 6))
     graph.add("HARD_SWISH", ["cat"], ["y"])
-    result = align(graph.bytes(["x"], ["y"]), PLAIN)
+    return graph
+
+
+def test_a_clamp_that_only_the_range_states_is_stated_before_it_is_widened() -> None:
+    result = align(clamped_join("CONV_2D").bytes(["x"], ["y"]), PLAIN)
+    model = read(result.data)
+    assert result.report.cuts == 0
+    assert tensor(model, "c").quant.label == (f32(0.1), 0)  # type: ignore[union-attr]
+    assert model.subgraphs[0].operators[0].options["fused_activation_function"] == 1
+    assert [c.after for c in result.report.changes if c.kind == "activation"] == ["RELU"]
+
+
+def test_a_clamp_that_the_operator_cannot_state_is_never_widened() -> None:
+    result = align(clamped_join("LEAKY_RELU").bytes(["x"], ["y"]), PLAIN)
     model = read(result.data)
     assert result.report.cuts == 1
     assert tensor(model, "c").quant.label == (f32(0.05), -128)  # type: ignore[union-attr]

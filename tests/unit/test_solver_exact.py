@@ -1,61 +1,93 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tflite_align.solver import exact
-from tflite_align.solver.exact import Table, minimise
+from tflite_align.solver.exact import minimise
+from tflite_align.solver.integer import solve_integer
+from tflite_align.solver.tables import Sharing, Table, total_cost
+
+Problem = tuple[list[int], list[Table], list[Sharing]]
 
 
 @st.composite
-def problems(draw: st.DrawFn) -> tuple[list[int], list[Table]]:
+def problems(draw: st.DrawFn) -> Problem:
     sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=6))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     tables = []
     for _ in range(draw(st.integers(0, 8))):
-        count = draw(st.integers(1, min(3, len(sizes))))
+        count = draw(st.integers(1, min(2, len(sizes))))
         scope = tuple(draw(st.permutations(range(len(sizes))))[:count])
         costs = rng.integers(0, 9, [sizes[v] for v in scope]).astype(float)
         tables.append(Table(scope, costs))
-    return sizes, tables
+    sharings = []
+    for _ in range(draw(st.integers(0, 2)) if len(sizes) > 1 else 0):
+        members = draw(st.permutations(range(len(sizes))))[: draw(st.integers(2, len(sizes)))]
+        labels = {v: tuple(rng.permutation(5)[: sizes[v]].tolist()) for v in members}
+        cost = float(draw(st.integers(1, 5)))
+        sharings.append(
+            Sharing(source=members[0], readers=tuple(members[1:]), labels=labels, cost=cost)
+        )
+    return sizes, tables, sharings
 
 
-def brute_force(sizes: list[int], tables: list[Table]) -> float:
-    return min(
-        sum(float(t.costs[tuple(choice[v] for v in t.scope)]) for t in tables)
-        for choice in itertools.product(*(range(size) for size in sizes))
-    )
+def brute_force(problem: Problem) -> float:
+    sizes, tables, sharings = problem
+    choices = itertools.product(*(range(size) for size in sizes))
+    return min(total_cost(choice, tables, sharings) for choice in choices)
 
 
 @given(problems())
-def test_cost_equals_brute_force(problem: tuple[list[int], list[Table]]) -> None:
-    sizes, tables = problem
-    choice, cost, optimal = minimise(sizes, tables)
-    assert optimal
-    assert cost == brute_force(sizes, tables)
-    assert all(0 <= pick < size for pick, size in zip(choice, sizes, strict=True))
+def test_cost_equals_brute_force(problem: Problem) -> None:
+    answer = minimise(*problem)
+    assert answer.optimal
+    assert answer.cost == answer.bound == brute_force(problem)
+    assert all(0 <= c < size for c, size in zip(answer.choice, problem[0], strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems())
+def test_the_integer_program_agrees(problem: Problem) -> None:
+    found = solve_integer(*problem)
+    assert found is not None
+    choice, bound = found
+    least = brute_force(problem)
+    assert total_cost(choice, problem[1], problem[2]) == pytest.approx(least)
+    assert bound == pytest.approx(least)
 
 
 @given(problems())
-def test_the_order_of_tables_does_not_matter(problem: tuple[list[int], list[Table]]) -> None:
-    sizes, tables = problem
-    assert minimise(sizes, tables)[1] == minimise(sizes, tables[::-1])[1]
+def test_the_order_of_tables_does_not_matter(problem: Problem) -> None:
+    sizes, tables, sharings = problem
+    assert minimise(sizes, tables[::-1], sharings[::-1]).cost == minimise(*problem).cost
 
 
-@settings(max_examples=50)
-@given(problems())
-def test_too_wide_a_problem_is_answered_and_admitted(
-    problem: tuple[list[int], list[Table]],
-) -> None:
-    sizes, tables = problem
-    limit = exact._TABLE_LIMIT
-    exact._TABLE_LIMIT = 1
-    try:
-        _, cost, optimal = minimise(sizes, tables)
-    finally:
-        exact._TABLE_LIMIT = limit
-    least = brute_force(sizes, tables)
-    assert cost == least if optimal else cost >= least
+@settings(max_examples=50, deadline=None)
+@given(problem=problems(), integer=st.booleans())
+def test_too_wide_a_problem_is_answered_and_admitted(problem: Problem, *, integer: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "_TABLE_LIMIT", 1)
+        if not integer:
+            patch.setattr(exact, "solve_integer", lambda *_: None)
+        answer = minimise(*problem)
+    least = brute_force(problem)
+    assert answer.cost == total_cost(answer.choice, problem[1], problem[2])
+    assert answer.cost >= least - 1e-6
+    assert answer.bound <= least + 1e-6
+    assert not answer.optimal or answer.cost == pytest.approx(least)
+
+
+def test_readers_that_agree_share_one_operator() -> None:
+    """Three readers want choice 1, the source cannot leave choice 0: one operator, not three."""
+    want = [Table((v,), np.array([9.0, 0.0])) for v in (1, 2, 3)]
+    labels = dict.fromkeys(range(4), (0, 1))
+    sharing = Sharing(source=0, readers=(1, 2, 3), labels=labels, cost=2.0)
+    answer = minimise([1, 2, 2, 2], want, [replace(sharing, labels={**labels, 0: (0,)})])
+    assert answer.choice == (0, 1, 1, 1)
+    assert answer.cost == 2.0

@@ -13,10 +13,10 @@ from ..model import Model
 from ..rules import OperatorRow, Target, ZeroPointRule
 from ..wellformed import wellformed
 from .boundaries import bind_boundaries, bind_variables
-from .collector import CUT, Bound, Collector
+from .collector import CUT, FUSED, Bound, Collector
 from .operators import all_slots, bind_operator
 
-__all__ = ["CUT", "Bound", "bind"]
+__all__ = ["CUT", "FUSED", "Bound", "bind"]
 
 
 def bind(
@@ -47,6 +47,7 @@ def bind(
         families=found.families,
         cuts=_cuts(rows, targets),
         variables=tuple(found.variables),
+        silent=frozenset(found.silent),
     )
 
 

@@ -12,10 +12,12 @@ from ..numerics import Range
 from ..rules import Level, Target
 from ..wiring import slot_tensor
 
-__all__ = ["CUT", "Bound", "Collector", "per_tensor"]
+__all__ = ["CUT", "FUSED", "Bound", "Collector", "per_tensor"]
 
 # The operator that separates a reader from a tensor.
 CUT = "QUANTIZE"
+# The option field that states a clamp.
+FUSED = "fused_activation_function"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,8 @@ class Bound:
     pass through operators. `ranges`: real values an output slot's operator can produce at all.
     `families`: the family of each operator that has a row, by (subgraph, operator).
     `cuts`: the types within which a QUANTIZE can requantize on every target; "zero" where it
-    takes zero points of 0 only. `variables`: of each variable, the slots that write its value
+    takes zero points of 0 only. `silent`: outputs whose operator could state a fused activation
+    and states none. `variables`: of each variable, the slots that write its value
     (inputs) and those it is read into (outputs).
     """
 
@@ -37,6 +40,7 @@ class Bound:
     ranges: Mapping[Slot, Range]
     families: Mapping[tuple[int, int], str]
     cuts: Mapping[str, Literal["any", "zero"]]
+    silent: frozenset[Slot]
     variables: tuple[tuple[Slot, ...], ...]
 
 
@@ -52,10 +56,16 @@ class Collector:
     ranges: dict[Slot, Range] = field(default_factory=dict)
     families: dict[tuple[int, int], str] = field(default_factory=dict)
     variables: list[tuple[Slot, ...]] = field(default_factory=list)
+    silent: set[Slot] = field(default_factory=set)
+    graded: dict[tuple[str, str], tuple[tuple[str, Level], ...]] = field(default_factory=dict)
 
     def levels(self, rule_id: str, type_name: str) -> tuple[tuple[str, Level], ...]:
-        graded = ((t.name, t.level(rule_id, type_name)) for t in self.targets)
-        return tuple((name, level) for name, level in graded if level.severity != "off")
+        if (rule_id, type_name) not in self.graded:
+            graded = ((t.name, t.level(rule_id, type_name)) for t in self.targets)
+            self.graded[rule_id, type_name] = tuple(
+                (name, level) for name, level in graded if level.severity != "off"
+            )
+        return self.graded[rule_id, type_name]
 
     def tensor(self, slot: Slot) -> Tensor | None:
         return slot_tensor(self.model, slot)

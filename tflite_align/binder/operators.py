@@ -30,7 +30,7 @@ from ..rules import (
     ZeroPointRule,
 )
 from ..wiring import quantized
-from .collector import Collector, per_tensor
+from .collector import FUSED, Collector, per_tensor
 
 __all__ = ["all_slots", "bind_operator"]
 
@@ -78,7 +78,10 @@ def bind_operator(found: Collector, subgraph: int, operator: Operator, row: Oper
             )
         )
     reach = row.range or Range(float("-inf"), float("inf"))
-    fused = _FUSED_RANGES.get(int(operator.options.get("fused_activation_function", 0) or 0))
+    activation = operator.options.get(FUSED)
+    fused = _FUSED_RANGES.get(int(activation or 0))
+    if row.fuses and activation == 0 and operator.outputs:
+        found.silent.add(Slot(subgraph, operator.index, "outputs", 0))
     if fused is not None:
         reach = Range(max(reach.low, fused.low), min(reach.high, fused.high))
     for index in range(len(operator.outputs)):

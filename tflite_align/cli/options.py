@@ -92,6 +92,12 @@ _ALIGN = (
         default="auto",
         text="May a tensor that others share move?",
     ),
+    _choice(
+        "--prefer",
+        values=("precision", "balanced", "speed"),
+        default="balanced",
+        text="How many QUANTIZE a bit of precision is worth: 16, 4 or 1.",
+    ),
     _IO,
     _choice("--only", values=("all", "errors"), default="all", text="Which findings to repair."),
     _REPORT,
@@ -145,6 +151,9 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         targets=tuple(dict.fromkeys(values["target"])) or ("tflite",),
         policies=policies,
         overlap=values.get("overlap", "auto"),
+        prefer=values.get("prefer", "balanced"),
+        # Priced only where somebody will read it.
+        compare=bool(values["report"]) or values["verbose"],
         io=values["io"],
         only=values.get("only", "all"),
         fail_on=values["fail_on"],

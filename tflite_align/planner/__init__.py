@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..binder import Bound
+from ..binder import FUSED, Bound
 from ..checker import Finding
-from ..model import SetQuant, Slot
+from ..model import SetOption, SetQuant, Slot
 from ..numerics import Label
 from ..solver import Conflict, Solution
 from ..wiring import own_state
@@ -33,6 +33,7 @@ def plan(
     draft = Draft(bound.model)
     findings = list(findings)
     plan_activations(draft, solution, bound.rigid)
+    _plan_clamps(draft, solution)
     moved: dict[Slot, tuple[float, ...]] = {}
     for slot, label in solution.seen.items():
         tensor = draft.tensor(slot.subgraph, slot.tensor(bound.model))
@@ -51,6 +52,19 @@ def plan(
         ),
         conflicts,
     )
+
+
+def _plan_clamps(draft: Draft, solution: Solution) -> None:
+    """A clamp that a range stated and no longer does becomes a fused activation."""
+    for slot, activation in solution.activations.items():
+        draft.edits.append(
+            SetOption(subgraph=slot.subgraph, operator=slot.operator, field=FUSED, value=activation)
+        )
+        draft.touched.add((slot.subgraph, slot.operator))
+        name = {1: "RELU", 3: "RELU6"}[activation]
+        key = (slot.subgraph, slot.tensor(draft.model))
+        why = "the clamp that its range stated, now that the range is wider"
+        draft.note("activation", key, "stated by the range", name, why=why, readers=(slot,))
 
 
 def _plan_states(draft: Draft, findings: list[Finding]) -> None:

@@ -9,7 +9,7 @@ from ..model import AddOperator, Edit
 
 __all__ = ["Change", "Plan"]
 
-ChangeKind = Literal["moved", "snapped", "cut", "constant", "bias", "parameters"]
+ChangeKind = Literal["moved", "snapped", "cut", "constant", "bias", "parameters", "activation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ..checker import Finding
 from ..planner import Change
-from ..solver import Component, Conflict
+from ..solver import Component, Conflict, Strategy
 from ..verdicts import Proof
 
 __all__ = ["FORMAT", "Outcome", "Report", "Size"]
@@ -44,6 +44,7 @@ class Report:
     remaining: tuple[Finding, ...]
     changes: tuple[Change, ...] = ()
     components: tuple[Component, ...] = ()
+    strategies: tuple[Strategy, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     conflict_addresses: tuple[str, ...] = ()
     proof: Proof | None = None

@@ -52,6 +52,7 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
             found.append(_findings(view, "Findings before", report.findings))
         found += _changes(report, view)
         found.append(_conflicts(report, view))
+        found.append(_strategies(report, view))
         found.append(_findings(view, "Findings left", report.remaining))
     for told in proof_sections(report, full=rows is None):
         found.append(view.table(told.title, told.head, told.rows, told.lines))
@@ -102,7 +103,7 @@ def _findings(view: _View, title: str, findings: Sequence[Finding]) -> Section:
 
 # Kinds of changes -> the title and what the column of slots is called; none where it says nothing.
 _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (("moved", "snapped", "parameters"), "Aligned", ""),
+    (("moved", "snapped", "parameters", "activation"), "Aligned", ""),
     (("cut",), "Cut: a QUANTIZE inserted", "for"),
     (("bias",), "Biases re-expressed", "of"),
     (("constant",), "Constants re-expressed", "for"),
@@ -127,6 +128,22 @@ def _change_row(report: Report, view: _View, change: Change, *, slots: bool) -> 
     why = f"{change.why} (float noise)" if change.kind == "snapped" else change.why
     cells = (f"{graph}{change.tensor} {change.name}", change.before, change.after)
     return (*cells, readers, why) if slots else (*cells, why)
+
+
+def _strategies(report: Report, view: _View) -> Section:
+    """What PPQ's strategies would have come to on the same model."""
+    rows = [
+        (
+            entry.name,
+            str(entry.cuts),
+            f"{entry.elements_moved:,}",
+            f"{entry.bits_lost:.2f}",
+            f"{entry.cost:.2f}" if entry.holds else "leaves a rule broken",
+        )
+        for entry in report.strategies
+    ]
+    head = ("strategy", "QUANTIZE", "elements moved", "bits lost", "cost")
+    return view.table("Strategies", head, rows)
 
 
 def _conflicts(report: Report, view: _View) -> Section:

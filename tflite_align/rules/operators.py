@@ -134,6 +134,7 @@ _ROW: f.Table = {
     "resource": f.Field(f.choice("read", "write", "handle")),
     "calls": f.Field(f.list_of(_nested(_CALL))),
     "carried": f.Field(f.truth),
+    "fuses": f.Field(f.truth),
     "sources": f.Field(f.list_of(f.text), required=True),
     "notes": f.Field(f.list_of(f.text)),
     **{kind: f.Field(f.list_of(_nested(table))) for kind, (_, table) in _KINDS.items()},

@@ -170,6 +170,7 @@ class OperatorRow:
     ignored: tuple[SlotPattern, ...] = ()  # slots whose parameters mean nothing (indices, masks)
     resource: Literal["read", "write", "handle"] | None = None
     calls: tuple[CallRow, ...] = ()
+    fuses: bool = False  # its integer kernels clamp to a fused activation
     carried: bool = False  # inputs[i], outputs[i] are one loop-carried value
     sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())

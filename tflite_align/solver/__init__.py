@@ -5,18 +5,20 @@ Each component that holds a broken slot is solved on its own; every other is lef
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..binder import Bound
 from ..model import Slot
-from ..numerics import Label
-from .costs import FORBIDDEN, Limit, cost_tables
-from .exact import minimise
+from ..numerics import Label, label_range
+from .compare import compare
+from .conflicts import forced_conflict, minimal_conflict
+from .costs import FORBIDDEN, Limit
 from .flow import Key, Values, value_flow
-from .labels import assign_domains, noise_free
 from .limits import make_limit, window_labels
-from .problem import build_problems
+from .pose import pose
+from .problem import build_problems, contradictory
 from .records import (
+    PREFERENCES,
     Component,
     Conflict,
     Cut,
@@ -24,11 +26,13 @@ from .records import (
     Policy,
     Problem,
     Solution,
+    Strategy,
     Value,
     Weights,
 )
 
 __all__ = [
+    "PREFERENCES",
     "Component",
     "Conflict",
     "Cut",
@@ -36,7 +40,9 @@ __all__ = [
     "Options",
     "Policy",
     "Solution",
+    "Strategy",
     "Weights",
+    "compare",
     "solve",
 ]
 
@@ -59,7 +65,22 @@ def solve(bound: Bound, broken: Iterable[Slot], options: Options) -> Solution:
         conflicts=tuple(answer.conflicts),
         why=answer.why,
         needs=values.tell,
+        activations=_activations(bound, values, answer.source),
     )
+
+
+def _activations(bound: Bound, values: Values, source: Mapping[Key, Label]) -> dict[Slot, int]:
+    """Clamps that decided labels no longer state, and their operators therefore have to."""
+    found = {}
+    for slot in sorted(bound.silent, key=lambda s: s.sort_key):
+        key = (slot.subgraph, slot.tensor(bound.model))
+        clamp = values.clamps.get(key)
+        if clamp is None or clamp.activation is None or key not in source:
+            continue
+        type_name = bound.model.subgraphs[key[0]].tensors[key[1]].type
+        if clamp.undone_by(label_range(source[key], type_name), source[key].scale):
+            found[slot] = clamp.activation
+    return found
 
 
 class _Answer:
@@ -73,49 +94,41 @@ class _Answer:
         self.components: list[Component] = []
         self.conflicts: list[Conflict] = []
         self.why: dict[Key, str] = {}
+        self.anchors: dict[Label, Key] = {}  # of the component at hand, the first that declares it
 
     def decide(self, number: int, problem: Problem, limit: Limit) -> None:
-        stands = noise_free(problem, self.values)
-        self.conflicts += assign_domains(problem, self.values, self.options, stands)
-        tables, stated = cost_tables(
-            problem, self.values, self.options, limit, self.bound.cuts.get(problem.type, "")
-        )
-        sizes = [len(node.domain) for node in problem.nodes]
-        choice, cost, exact = minimise(sizes, tables)
-        chosen = [node.domain[pick] for node, pick in zip(problem.nodes, choice, strict=True)]
-        rules = sorted({rule for node in problem.nodes for rule in node.rules if "/" in rule})
-        if cost >= FORBIDDEN:
-            self.conflicts.append(
-                Conflict(
-                    slots=tuple(problem.nodes[0].slots),
-                    rules=tuple(rules),
-                    message=(
-                        "no assignment satisfies these rules with parameters that the kernels"
-                        " and QUANTIZE can take; left as it was"
-                    ),
-                )
-            )
+        posed = pose(self.bound, self.values, self.options, limit, problem)
+        answer = posed.solve()
+        if answer.cost >= FORBIDDEN or any(contradictory(node) for node in problem.nodes):
+            told = minimal_conflict(self.bound, self.values, self.options, problem)
+            self.conflicts.append(told)
             return
+        self.conflicts += posed.conflicts
+        chosen, stands = posed.labels(answer), posed.stands
+        rules = sorted({rule for node in problem.nodes for rule in node.rules if "/" in rule})
         before = len(self.cuts)
+        self.anchors = {self.values.labels[v.key]: v.key for v in reversed(problem.values)}
         for value in problem.values:
             self._record(problem, value, chosen, stands)
-        optimal = exact and stated
         self.components.append(
             Component(
                 index=number,
                 type=problem.type,
                 tensors=tuple(value.key for value in problem.values),
                 rules=tuple(rules),
-                cost=cost,
-                bound=cost if optimal else 0.0,
-                optimal=optimal,
+                cost=answer.cost,
+                bound=answer.bound,
+                optimal=answer.optimal,
                 cuts=len(self.cuts) - before,
                 candidates=len({label for node in problem.nodes for label in node.domain}),
             )
         )
+        if self.options.overlap == "force" and len(self.cuts) > before:
+            forced = forced_conflict(self.bound, self.values, self.options, problem)
+            self.conflicts += [forced] if forced is not None else []
 
     def _record(
-        self, problem: Problem, value: Value, chosen: list[Label], stands: dict[Label, Label]
+        self, problem: Problem, value: Value, chosen: list[Label], stands: Mapping[Label, Label]
     ) -> None:
         own = self.values.labels[value.key]
         written = own if value.source is None else chosen[value.source]
@@ -144,7 +157,7 @@ class _Answer:
             )
 
     def _reason(
-        self, problem: Problem, value: Value, written: Label, stands: dict[Label, Label]
+        self, problem: Problem, value: Value, written: Label, stands: Mapping[Label, Label]
     ) -> str:
         """Where the label of a tensor comes from, in words."""
         own = self.values.labels[value.key]
@@ -154,9 +167,9 @@ class _Answer:
             return "float noise snapped to the group's bits"
         if value.source is not None and written in problem.nodes[value.source].legal:
             return "fixed: the kernel writes these parameters"
-        anchors = [other for other in problem.values if self.values.labels[other.key] == written]
-        if anchors:
-            subgraph, tensor = anchors[0].key
+        anchor = self.anchors.get(written)
+        if anchor is not None:
+            subgraph, tensor = anchor
             name = self.bound.model.subgraphs[subgraph].tensors[tensor].name
             return f"takes the parameters of {name!r}"
         return "takes the finest parameters that cover what its group needs"

@@ -10,14 +10,15 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..model import Slot
-from ..numerics import Label, Range, label_range
-from .exact import Floats, Table
+from ..numerics import Label, label_range
 from .flow import Values
 from .records import Node, Options, Problem, Value, Weights
+from .tables import Floats, Sharing, Table
 
-__all__ = ["FORBIDDEN", "Limit", "cost_tables"]
+__all__ = ["FORBIDDEN", "Limit", "cost_tables", "lost_bits"]
 
 # Larger than any sum of honest costs, small enough to keep float64 exact to 1e-6.
 FORBIDDEN = 1e7
@@ -25,7 +26,7 @@ FORBIDDEN = 1e7
 # Whether a slot can take a label at all: multiplier windows, the range of a bias.
 Limit = Callable[[Slot, Label], bool]
 
-_JOINT_LIMIT = 200_000
+_FORCE = 1000.0  # --overlap force: a cut only where nothing else is possible
 
 
 class _Costs:
@@ -35,104 +36,150 @@ class _Costs:
         self.values = values
         self.weights: Weights = options.weights
         self.largest = max((value.elements for value in problem.values), default=1)
-        self.ranges: dict[Label, Range] = {}
-        self.force = options.overlap == "force"
-        self.cut_scale = 1000.0 if self.force else 1.0
-
-    def range(self, label: Label) -> Range:
-        if label not in self.ranges:
-            self.ranges[label] = label_range(label, self.problem.type)
-        return self.ranges[label]
+        self.grids: dict[tuple[Label, ...], Floats] = {}
+        self.cut_scale = _FORCE if options.overlap == "force" else 1.0
 
     def cut(self, value: Value) -> float:
         weights = self.weights
         return self.cut_scale * (weights.cut + weights.move * value.elements / self.largest)
 
     def read(
-        self, value: Value, reader: tuple[Node, tuple[Slot, ...]], a: Label, b: Label
-    ) -> float:
-        """Lost at one reader that sees label `b` of a tensor written at `a`."""
-        if b != a and not self._possible(a, b):
-            return FORBIDDEN
-        seen = self.range(a)
-        if b != a:
-            other = self.range(b)
-            seen = Range(max(seen.low, other.low), min(seen.high, other.high))
+        self, value: Value, reader: tuple[Node, tuple[Slot, ...]], written: tuple[Label, ...]
+    ) -> Floats:
+        """Lost at one reader, for each label its tensor is written at (rows) and each it sees."""
         node, slots = reader
-        total = self._clip(value, slots, seen, max(a.scale, b.scale))
-        total += self._clamp(value, seen, max(a.scale, b.scale))
-        noise = a.scale**2 + (b.scale**2 if b != a else 0.0)
-        saw = self.values.noise[value.key]
+        a, b = self.grid(written)[:, :, None], self.grid(node.domain)[:, None, :]
+        same = _same(written, node.domain)
+        low, high = np.maximum(a[1], b[1]), np.minimum(a[2], b[2])
+        step = np.maximum(a[0], b[0])
+        total = self._clip(value, slots, low, high, step)
+        total = total + self._clamp(value, low, high, step)
+        bits = self.bits(value, written, node)
+        total = total + self.weights.bit * np.maximum(0.0, bits)
         if node.free:
-            bits = 0.5 * math.log2(noise / saw)
-            return total + self.weights.bit * max(0.0, bits) + self.weights.finer * max(-8.0, bits)
-        return total + self.weights.bit * max(0.0, 0.5 * math.log2(noise / (saw + b.scale**2)))
+            total = total + self.weights.finer * np.maximum(-8.0, bits)
+        if self.cuts != "any":
+            zero = (a[3] == 0) & (b[3] == 0) & (self.cuts == "zero")
+            total = np.where(same | zero, total, FORBIDDEN)
+        return total
 
-    def _possible(self, a: Label, b: Label) -> bool:
-        return self.cuts == "any" or (self.cuts == "zero" and not (a.zero_point or b.zero_point))
+    def bits(self, value: Value, written: tuple[Label, ...], node: Node) -> Floats:
+        """Half the log2 of the noise power seen over that seen before; negative: finer now.
 
-    def _clip(self, value: Value, slots: tuple[Slot, ...], seen: Range, step: float) -> float:
-        worst = 0.0
+        A tied reader's own label is no loss here: its readers count that.
+        """
+        a, b = self.grid(written)[:, :, None], self.grid(node.domain)[:, None, :]
+        noise = a[0] ** 2 + np.where(_same(written, node.domain), 0.0, b[0] ** 2)
+        saw = self.values.noise[value.key]
+        bits: Floats = 0.5 * np.log2(noise / (saw if node.free else saw + b[0] ** 2))
+        return bits
+
+    def grid(self, labels: tuple[Label, ...]) -> Floats:
+        """Rows: scale, low, high, zero point of each label."""
+        if labels not in self.grids:
+            ranges = [label_range(label, self.problem.type) for label in labels]
+            self.grids[labels] = np.array(
+                [
+                    [label.scale for label in labels],
+                    [held.low for held in ranges],
+                    [held.high for held in ranges],
+                    [float(label.zero_point) for label in labels],
+                ]
+            )
+        return self.grids[labels]
+
+    def _clip(
+        self, value: Value, slots: tuple[Slot, ...], low: Floats, high: Floats, step: Floats
+    ) -> Floats:
+        """Representable range that has to get through, and does not."""
+        worst: Floats = np.zeros_like(low)
         for slot in slots:
             need = self.values.need(slot, value.key)
-            missing = max(0.0, seen.low - need.low - step) + max(0.0, need.high - seen.high - step)
-            if missing > 0:
-                worst = max(worst, missing / max(need.high - need.low, step))
+            missing = np.maximum(0.0, low - need.low - step)
+            missing = missing + np.maximum(0.0, need.high - high - step)
+            worst = np.maximum(worst, missing / np.maximum(need.high - need.low, step))
         return self.weights.clip * worst
 
-    def _clamp(self, value: Value, seen: Range, step: float) -> float:
-        """A range that ends at zero (or at 6) where the operator could go on is a clamp."""
-        declared = self.range(self.values.labels[value.key])
-        reach = self.values.reach[value.key]
-        broken = (declared.low == 0 and reach.low < 0 and seen.low < 0) or (
-            declared.high == 0 and reach.high > 0 and seen.high > 0
-        )
-        relu6 = declared.low == 0 and abs(declared.high - 6) <= 6e-3 and reach.high > 7
-        if relu6 and seen.high > declared.high + step:
-            broken = True
-        return self.weights.clamp if broken else 0.0
+    def _clamp(self, value: Value, low: Floats, high: Floats, step: Floats) -> Floats:
+        """Un-doing a clamp that only the range states; little where the operator can state it."""
+        clamp = self.values.clamps.get(value.key)
+        if clamp is None:
+            return np.zeros_like(low)
+        broken = np.zeros(low.shape, dtype=bool)
+        if clamp.low:
+            broken |= low < 0
+        if clamp.high:
+            broken |= high > 0
+        if clamp.six:
+            broken |= high > clamp.ceiling + step
+        stated = value.key in self.values.silent and clamp.activation is not None
+        return (self.weights.state if stated else self.weights.clamp) * broken
 
     def constant(self, value: Value, slots: tuple[Slot, ...], b: Label) -> float:
         """Re-expressing a constant costs no operator, only precision."""
         own = self.values.labels[value.key]
         if b == own:
             return 0.0
-        total = self._clip(value, slots, self.range(b), 0.5 * b.scale)
-        return total + self.weights.change + max(0.0, 0.5 * math.log2((b.scale / own.scale) ** 2))
+        _, low, high, _ = self.grid((b,))
+        clipped = float(self._clip(value, slots, low, high, np.array([0.5 * b.scale]))[0])
+        return clipped + self.weights.change + max(0.0, math.log2(b.scale / own.scale))
+
+
+def _same(written: tuple[Label, ...], seen: tuple[Label, ...]) -> NDArray[np.bool_]:
+    return np.array([[one == other for other in seen] for one in written])
 
 
 def cost_tables(
     problem: Problem, values: Values, options: Options, limit: Limit, cuts: str
-) -> tuple[list[Table], bool]:
-    """All cost tables for one component.
+) -> tuple[list[Table], list[Sharing]]:
+    """One component as cost tables of one or two variables, and the operators readers share.
 
     `cuts`: "any" where a QUANTIZE takes any labels, "zero" where only zero points of 0, "" where
-    there is none. Also returned: whether they state the problem exactly (they do unless one tensor has
-    so many readers that sharing a QUANTIZE among them is counted pair by pair).
+    there is none.
     """
     costs = _Costs(problem, values, options, cuts)
-    tables: list[Table] = []
-    exact = True
-    for number, node in enumerate(problem.nodes):
-        if len(node.domain) > 1:
-            row = [
-                0.0 if all(limit(s, label) for s in node.slots) else FORBIDDEN
-                for label in node.domain
-            ]
-            tables.append(Table((number,), np.array(row)))
+    tables = [
+        Table((number,), np.array(_allowed(node, limit)))
+        for number, node in enumerate(problem.nodes)
+        if len(node.domain) > 1
+    ]
+    sharings: list[Sharing] = []
     for value in problem.values:
         if value.source is None:
             tables += [_constant_table(costs, value, n, slots) for n, slots in value.readers]
             continue
-        tables.append(_change_table(costs, value))
-        size = math.prod(len(problem.nodes[n].domain) for n, _ in value.readers)
-        size *= len(problem.nodes[value.source].domain)
-        if size <= _JOINT_LIMIT and len(value.readers) < 12:
-            tables.append(_value_table(costs, value, value.readers))
-        else:
-            exact = False
-            tables += [_value_table(costs, value, (reader,)) for reader in value.readers]
-    return tables, exact
+        tables.append(_change_table(costs, value, value.source))
+        written = problem.nodes[value.source].domain
+        for number, slots in value.readers:
+            block = costs.read(value, (problem.nodes[number], slots), written)
+            if number == value.source:
+                tables.append(Table((number,), np.diagonal(block).copy()))
+            else:
+                tables.append(Table((value.source, number), block))
+        if any(number != value.source for number, _ in value.readers):
+            sharings.append(_sharing(costs, value, value.source))
+    return tables, sharings
+
+
+def lost_bits(problem: Problem, values: Values, options: Options, cuts: str) -> float:
+    """Bits lost at all free readers of a problem whose every domain is a single label."""
+    costs = _Costs(problem, values, options, cuts)
+    total = 0.0
+    for value in problem.values:
+        if value.source is None:
+            continue
+        written = problem.nodes[value.source].domain
+        for number, _ in value.readers:
+            if problem.nodes[number].free:
+                total += max(0.0, float(costs.bits(value, written, problem.nodes[number]).max()))
+    return total
+
+
+def _allowed(node: Node, limit: Limit) -> list[float]:
+    return [
+        0.0 if all(limit(slot, label) for slot in node.slots) else FORBIDDEN
+        for label in node.domain
+    ]
 
 
 def _constant_table(costs: _Costs, value: Value, number: int, slots: tuple[Slot, ...]) -> Table:
@@ -140,67 +187,20 @@ def _constant_table(costs: _Costs, value: Value, number: int, slots: tuple[Slot,
     return Table((number,), np.array([costs.constant(value, slots, b) for b in domain]))
 
 
-def _change_table(costs: _Costs, value: Value) -> Table:
-    assert value.source is not None
+def _change_table(costs: _Costs, value: Value, source: int) -> Table:
     own = costs.values.labels[value.key]
-    domain = costs.problem.nodes[value.source].domain
+    domain = costs.problem.nodes[source].domain
     row = [0.0 if label == own else costs.weights.change for label in domain]
-    return Table((value.source,), np.array(row))
+    return Table((source,), np.array(row))
 
 
-def _value_table(
-    costs: _Costs, value: Value, readers: tuple[tuple[int, tuple[Slot, ...]], ...]
-) -> Table:
-    """Joint cost of the label a tensor is written at and those its readers see: each reader's
-    loss, and one QUANTIZE for each further label, shared by the readers that agree.
-    """
-    nodes = costs.problem.nodes
-    assert value.source is not None
-    scope = list(dict.fromkeys([value.source, *(number for number, _ in readers)]))
-    domains = [nodes[number].domain for number in scope]
-    place = {number: axis for axis, number in enumerate(scope)}
-    source = place[value.source]
-    total: Floats = np.zeros([len(domain) for domain in domains])
-    for number, slots in readers:
-        axis = place[number]
-        block = np.array(
-            [
-                [costs.read(value, (nodes[number], slots), a, b) for b in nodes[number].domain]
-                for a in nodes[value.source].domain
-            ]
-        )
-        if axis == source:
-            total += _spread(np.diagonal(block), (source,), total.ndim)
-        else:
-            total += _spread(block, (source, axis), total.ndim)
-    return Table(tuple(scope), total + costs.cut(value) * _further(domains, source))
-
-
-def _spread(block: Floats, axes: tuple[int, ...], rank: int) -> Floats:
-    """A table over some axes, broadcast over all of them."""
-    if len(axes) == 2 and axes[0] > axes[1]:
-        block, axes = block.T, (axes[1], axes[0])
-    shape = [1] * rank
-    for axis, size in zip(axes, block.shape, strict=True):
-        shape[axis] = size
-    return block.reshape(shape)
-
-
-def _further(domains: list[tuple[Label, ...]], source: int) -> Floats:
-    """How many labels other than the source's the readers see, for every joint choice."""
+def _sharing(costs: _Costs, value: Value, source: int) -> Sharing:
+    readers = tuple(number for number, _ in value.readers)
     numbers: dict[Label, int] = {}
-    for domain in domains:
-        for label in domain:
-            numbers.setdefault(label, len(numbers))
-    axes = [
-        _spread(np.array([numbers[label] for label in domain], dtype=float), (axis,), len(domains))
-        for axis, domain in enumerate(domains)
-    ]
-    count: Floats = np.zeros([len(domain) for domain in domains])
-    others = [axis for axis in range(len(domains)) if axis != source]
-    for position, axis in enumerate(others):
-        new = axes[axis] != axes[source]
-        for earlier in others[:position]:
-            new = new & (axes[axis] != axes[earlier])
-        count = count + new
-    return count
+    labels = {
+        number: tuple(
+            numbers.setdefault(label, len(numbers)) for label in costs.problem.nodes[number].domain
+        )
+        for number in dict.fromkeys((source, *readers))
+    }
+    return Sharing(source=source, readers=readers, labels=labels, cost=costs.cut(value))

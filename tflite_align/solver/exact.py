@@ -1,54 +1,73 @@
 """Minimum of a sum of small cost tables, by eliminating one variable after the other.
 
 Knows variables and tables only. Exact while the joint tables stay within `_TABLE_LIMIT` entries;
-past that, coordinate descent from given starts, and the caller is told.
+past that an integer program, and past that coordinate descent, and the caller is told.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Table", "minimise"]
+from .integer import solve_integer
+from .tables import Answer, Floats, Sharing, Table, expanded, total_cost
+
+__all__ = ["minimise"]
 
 _TABLE_LIMIT = 2_000_000
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Costs over the joint choices of `scope`; axis i is variable scope[i], each there once."""
-
-    scope: tuple[int, ...]
-    costs: Floats
+_TOLERANCE = 1e-6  # costs are sums of a few thousand terms of about 1
 
 
-def minimise(sizes: Sequence[int], tables: Sequence[Table]) -> tuple[list[int], float, bool]:
-    """(a choice for each variable, its cost, whether that cost is the least possible).
+def minimise(
+    sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing] = ()
+) -> Answer:
+    """The least sum of all tables and sharings; tables are over one or two variables.
 
     Deterministic: ties go to the lowest choice, the order of elimination to the fewest joint
     entries and then the lowest variable.
     """
     try:
-        choice = _eliminate(sizes, list(tables))
-        exact = True
+        choice = _eliminate(sizes, [*tables, *_expanded(sharings)])
     except _TooWideError:
-        choice = _descend(sizes, tables)
-        exact = False
-    return choice, _total(choice, tables), exact
+        return _residue(sizes, tables, sharings)
+    cost = total_cost(choice, tables, sharings)
+    return Answer(choice=tuple(choice), cost=cost, bound=cost, optimal=True)
+
+
+def _expanded(sharings: Sequence[Sharing]) -> list[Table]:
+    for sharing in sharings:
+        around = {sharing.source, *sharing.readers}
+        if math.prod(len(sharing.labels[v]) for v in around) > _TABLE_LIMIT:
+            raise _TooWideError
+    return [expanded(sharing) for sharing in sharings]
+
+
+def _residue(sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]) -> Answer:
+    """Too entangled for elimination: an integer program, and descent where that fails."""
+    found = solve_integer(sizes, tables, sharings)
+    pairs = [
+        expanded(
+            Sharing(
+                source=sharing.source,
+                readers=(reader,),
+                labels=sharing.labels,
+                cost=sharing.cost,
+            )
+        )
+        for sharing in sharings
+        for reader in sharing.readers
+    ]
+    choice, bound = (found[0], found[1]) if found else (_descend(sizes, [*tables, *pairs]), 0.0)
+    cost = total_cost(choice, tables, sharings)
+    return Answer(choice=tuple(choice), cost=cost, bound=bound, optimal=cost <= bound + _TOLERANCE)
 
 
 class _TooWideError(Exception):
     """The joint table of a variable's neighbours would not fit."""
-
-
-def _total(choice: Sequence[int], tables: Sequence[Table]) -> float:
-    return float(sum(t.costs[tuple(choice[v] for v in t.scope)] for t in tables))
 
 
 def _joint(tables: Sequence[Table], sizes: Sequence[int]) -> Table:
@@ -119,7 +138,7 @@ def _descend(sizes: Sequence[int], tables: Sequence[Table]) -> list[int]:
         for _ in range(len(sizes) + 2):
             if not _sweep(choice, sizes, of):
                 break
-        cost = _total(choice, tables)
+        cost = total_cost(choice, tables, ())
         if cost < best_cost:
             best, best_cost = choice, cost
     return best

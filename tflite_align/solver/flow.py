@@ -17,6 +17,7 @@ from ..constraints import BoundFlow
 from ..model import Model, Slot
 from ..numerics import DTYPES, Label, Range, covers, hull, intersect, label_range
 from ..wiring import Links, links, quantized
+from .clamps import Clamp, clamp_of
 
 __all__ = ["Key", "Values", "constant_range", "value_flow"]
 
@@ -32,7 +33,8 @@ _ROUNDS = 8
 class Values:
     """Of every per-tensor quantized activation: its declared label, what can arrive in it, what
     its operator could write if its range did not clip (`reach`), what its readers can tell
-    apart, and the declared noise accumulated along copies.
+    apart, and the declared noise accumulated along copies. `silent`: values whose operator could
+    state the clamp that so far only their range states (`clamps`).
     """
 
     labels: Mapping[Key, Label]
@@ -42,6 +44,8 @@ class Values:
     noise: Mapping[Key, float]
     wiring: Mapping[int, Links]
     slot_tell: Mapping[Slot, Range]
+    silent: frozenset[Key]
+    clamps: Mapping[Key, Clamp]
 
     def need(self, slot: Slot, key: Key) -> Range:
         """Real values that have to get through this slot unclipped."""
@@ -77,6 +81,8 @@ def value_flow(bound: Bound) -> Values:
         noise=flow.noise,
         wiring=flow.wiring,
         slot_tell=flow.slot_tell,
+        silent=frozenset((s.subgraph, s.tensor(bound.model)) for s in bound.silent),
+        clamps=flow.clamps(),
     )
 
 
@@ -212,6 +218,15 @@ class _Pass:
         for entry in told[1:]:
             total = hull(total, entry)
         self.tell[key] = total
+
+    def clamps(self) -> dict[Key, Clamp]:
+        found = {}
+        for key, label in self.labels.items():
+            type_name = self.model.subgraphs[key[0]].tensors[key[1]].type
+            clamp = clamp_of(label, type_name, self.reach[key])
+            if clamp is not None:
+                found[key] = clamp
+        return found
 
     def finish(self) -> None:
         for subgraph, wiring in self.wiring.items():

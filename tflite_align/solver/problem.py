@@ -6,17 +6,17 @@ free readers of one tensor make one node: they compute their own multipliers and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..binder import Bound
 from ..constraints import Fixed, Same, ZeroPoint
 from ..model import Slot
-from ..numerics import Label
+from ..numerics import Label, close_scale
 from .flow import Key, Values
-from .records import Node, Options, Problem, Value
+from .records import Demand, Node, Options, Problem, Value
 
-__all__ = ["build_problems"]
+__all__ = ["build_problems", "contradictory"]
 
 
 class _Sets:
@@ -65,7 +65,12 @@ class _Builder:
                     self.sets.union(constraint.slots[0], slot)
         self._tie_policies()
         if self.options.overlap == "force":
-            self._force()
+            ties = (dict(self.sets.parent), {slot: set(rules) for slot, rules in self.tied.items()})
+            self._force(frozenset())
+            if impossible := self._impossible():
+                # Where force asks for what cannot be, what is possible has to be cut apart.
+                self.sets.parent, self.tied = ties
+                self._force(impossible)
 
     def _tie_policies(self) -> None:
         """A policy for a family that computes freely ties the inputs of its operators."""
@@ -85,15 +90,35 @@ class _Builder:
         key = (slot.subgraph, slot.tensor(self.model))
         return key in self.flow.labels and slot not in self.bound.rigid
 
-    def _force(self) -> None:
-        """--overlap force: a shared tensor drags all its readers along."""
+    def _demands(self) -> dict[Slot, Demand]:
+        """The labels that a slot must have whatever the others do."""
+        fixed = [entry for entry in self.bound.constraints if isinstance(entry, Fixed)]
+        demands: dict[Slot, Demand] = {entry.slot: entry.labels for entry in fixed}
+        for slot in self.bound.rigid:
+            label = self.label(slot)
+            if label is not None:
+                demands[slot] = (label,)
+        return demands
+
+    def _impossible(self) -> frozenset[Slot]:
+        """Slots of sets whose members must have labels that differ."""
+        demands = self._demands()
+        by_root: dict[Slot, list[Demand]] = {}
+        for slot in self.tied:
+            if slot in demands:
+                by_root.setdefault(self.sets.find(slot), []).append(demands[slot])
+        roots = {root for root, asked in by_root.items() if _exclusive(asked)}
+        return frozenset(slot for slot in self.tied if self.sets.find(slot) in roots)
+
+    def _force(self, apart: frozenset[Slot]) -> None:
+        """--overlap force: a shared tensor drags all its readers along, those `apart` excepted."""
         for subgraph, wiring in self.flow.wiring.items():
             for tensor, readers in wiring.readers.items():
                 producer = wiring.producer.get(tensor)
                 if (subgraph, tensor) not in self.flow.labels or producer is None:
                     continue
                 slots = [producer, *readers]
-                if any(slot in self.tied for slot in slots):
+                if any(slot in self.tied for slot in slots) and apart.isdisjoint(slots):
                     free = [s for s in slots if s not in self.bound.rigid]
                     for slot in free:
                         self.sets.union(free[0], slot)
@@ -111,8 +136,10 @@ class _Builder:
             node.rules |= self.tied.get(slot, set())
             if slot in self.tied and not node.family:
                 node.family = self.bound.families.get((slot.subgraph, slot.operator), "")
-        if slot in self.bound.rigid and node.held is None:
-            node.held = self.label(slot)
+        label = self.label(slot)
+        if slot in self.bound.rigid and label is not None:
+            node.held = node.held or label
+            node.demands.append((label,))
             node.rules.add("rigid")
         return number
 
@@ -171,7 +198,10 @@ class _Builder:
             node = self.nodes[number]
             node.rules.add(constraint.rule)
             if isinstance(constraint, Fixed):
-                node.legal = constraint.labels
+                both = tuple(label for label in node.legal if label in constraint.labels)
+                node.legal = both or constraint.labels
+                if constraint.slot not in self.bound.rigid:
+                    node.demands.append(constraint.labels)
             else:
                 node.zero = True
 
@@ -206,6 +236,26 @@ def build_problems(
         if root in hit:
             inside[root].append(value)
     return [_problem(builder, members[root], inside[root]) for root in members if inside[root]]
+
+
+def contradictory(node: Node) -> bool:
+    """Whether no label is one that every member of the node must have."""
+    return _exclusive(node.demands)
+
+
+def _exclusive(demands: Sequence[Demand]) -> bool:
+    """Whether no label, up to float noise, is in all the demands."""
+
+    def among(label: Label, others: Demand) -> bool:
+        return any(
+            label.zero_point == other.zero_point and close_scale(label.scale, other.scale)
+            for other in others
+        )
+
+    first = demands[0] if demands else ()
+    return bool(first) and not any(
+        all(among(label, others) for others in demands[1:]) for label in first
+    )
 
 
 def _disagrees(builder: _Builder, node: Node) -> bool:

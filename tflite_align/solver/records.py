@@ -11,20 +11,24 @@ from ..numerics import Label, Range
 from .flow import Key
 
 __all__ = [
+    "PREFERENCES",
     "Component",
     "Conflict",
     "Cut",
+    "Demand",
     "Node",
     "Options",
     "Policy",
     "Problem",
     "Solution",
+    "Strategy",
     "Value",
     "Weights",
 ]
 
 Policy = Literal["none", "input", "output", "large", "auto"]
 Overlap = Literal["forbid", "force", "auto"]
+Demand = tuple[Label, ...]  # one of these labels, whatever the other members of a node have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,7 @@ class Weights:
     """What the solver trades off. One inserted QUANTIZE costs `cut`, plus `move` times the share
     of the component's largest tensor that it moves; one bit of precision lost at one reader
     costs `bit`; representable range clipped away costs `clip` for all of it, and un-doing a
-    clamp that only a range states costs `clamp`.
+    clamp that only a range states costs `clamp`, or `state` where the operator can state it.
     """
 
     cut: float = 1.0
@@ -40,8 +44,33 @@ class Weights:
     bit: float = 4.0
     clip: float = 400.0
     clamp: float = 100.0
+    state: float = 0.05  # stating such a clamp as the operator's fused activation instead
     finer: float = 0.02  # a tie-break: among answers of equal cost the finer steps win
     change: float = 0.001  # a tie-break: then the one that changes fewer tensors
+
+
+# What --prefer trades: how many QUANTIZE operators one bit at one reader is worth.
+PREFERENCES: Mapping[str, Weights] = {
+    "precision": Weights(bit=16.0),
+    "balanced": Weights(),
+    "speed": Weights(bit=1.0),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """What one way of choosing labels comes to, over all components it decides.
+
+    `bits_lost`: summed over readers, half the log2 of the noise power each now sees over what it
+    saw. `cost`: in the solver's units; comparable only where `holds`.
+    """
+
+    name: str
+    cuts: int
+    elements_moved: int
+    bits_lost: float
+    cost: float
+    holds: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +88,7 @@ class Node:
     rules: set[str] = field(default_factory=set)
     held: Label | None = None  # rigid: the label it sees today
     legal: tuple[Label, ...] = ()  # fixed: the labels its kernel can write
+    demands: list[Demand] = field(default_factory=list)  # of each rigid and each fixed slot
     family: str = ""  # of the operator that ties it, where a policy can speak for it
     free: bool = False  # computes its own multipliers
     zero: bool = False  # zero point must be 0
@@ -123,7 +153,8 @@ class Component:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
     """`source`: the label each decided tensor is written at. `seen`: the label each reader slot
-    of a decided tensor sees; a slot that is missing sees what it saw before.
+    of a decided tensor sees; a slot that is missing sees what it saw before. `activations`: fused
+    activations (ActivationFunctionType) that output slots have to state from now on.
     """
 
     source: Mapping[Key, Label]
@@ -133,3 +164,4 @@ class Solution:
     conflicts: tuple[Conflict, ...]
     why: Mapping[Key, str]
     needs: Mapping[Key, Range] = field(default_factory=dict)
+    activations: Mapping[Slot, int] = field(default_factory=dict)

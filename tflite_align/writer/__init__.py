@@ -110,10 +110,10 @@ class _Assembly:
         if not grown and not intake.operators and not intake.altered:
             return
         unknown = unknown_metadata(model)
-        if unknown and (grown or intake.operators):
+        if unknown and (grown or intake.operators or intake.removed):
             msg = (
                 f"the model carries metadata {unknown[0]!r}, which may count tensors or operators: "
-                f"none can be added"
+                f"none can be added or removed"
             )
             raise UnsupportedError(msg)
         for index, entry in enumerate(model.metadata):
@@ -156,6 +156,9 @@ class _Assembly:
         changed = bool(inserted)
         for operator in graph.operators:
             operators += inserted.get(operator.index, [])
+            if (index, operator.index) in self.intake.removed:
+                changed = True
+                continue
             table = self.draft.settle(("operator", index, operator.index))
             if table is not None:
                 changed = True

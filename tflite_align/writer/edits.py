@@ -19,6 +19,7 @@ from tflite_align.model import (
     Model,
     Operator,
     QuantParams,
+    RemoveOperator,
     SetData,
     SetGraphIO,
     SetOperand,
@@ -48,6 +49,7 @@ class Intake:
         self.model: Model = draft.model
         self.tensors: dict[int, list[Table]] = defaultdict(list)
         self.operators: dict[int, dict[int, list[Table]]] = defaultdict(lambda: defaultdict(list))
+        self.removed: set[tuple[int, int]] = set()
         self.codes: list[Table] = []
         self.buffers: list[Table] = []
         self.altered: set[tuple[int, int]] = set()
@@ -68,6 +70,8 @@ class Intake:
                 self._set_data(edit)
             elif isinstance(edit, AddOperator):
                 self._add_operator(edit)
+            elif isinstance(edit, RemoveOperator):
+                self._remove_operator(edit)
             elif isinstance(edit, SetOperand):
                 self._set_operand(edit)
             elif isinstance(edit, SetOption):
@@ -255,6 +259,12 @@ class Intake:
         if not 0 <= edit.before <= len(self._graph(edit.subgraph).operators):
             msg = f"subgraph[{edit.subgraph}]: there is no place before operator {edit.before}"
             raise UsageError(msg)
+
+    def _remove_operator(self, edit: RemoveOperator) -> None:
+        operator = self._operator(edit.subgraph, edit.operator)
+        self.removed.add((edit.subgraph, edit.operator))
+        tensors = {*operator.inputs, *operator.outputs} - {-1}
+        self.altered.update((edit.subgraph, tensor) for tensor in tensors)
 
     def _code(self, name: str, version: int) -> int:
         """Index of the operator code with exactly this name and version, old or new."""

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Figures beside one another, measured in one run.
+
+scripts/bench.py optimum [MODEL...]     QUANTIZE operators, bits and SQNR: ours, PPQ's strategies and
+                                        a QUANTIZE at every mismatched port, on de-aligned models
+scripts/bench.py speed [MODEL...]       align without judges against the generated object API's
+                                        load and pack of the same file, as a ratio
+
+Without models: the fixtures' folder given by --fixtures, or the shipped sample.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]  # runs from a bare checkout, installed or not
+
+import dealign  # noqa: E402 - needs the path
+from tflite_align import AlignError, AlignOptions, align  # noqa: E402 - needs the path
+from tflite_align.report import Report  # noqa: E402 - needs the path
+
+RUNS = 5
+
+
+def ports(report: Report) -> int:
+    """What the crude repair costs: a QUANTIZE at every port that disagrees."""
+    return sum(f.rule.split("/")[0] in {"same", "fixed", "boundary"} for f in report.findings)
+
+
+def loss_db(report: Report) -> float | None:
+    """Worst output: declared(aligned) - declared(broken), dB; None where it was not judged."""
+    scores = [
+        o.declared_aligned_db - o.declared_original_db
+        for o in (report.proof.outputs if report.proof else ())
+        if o.index >= 0 and o.declared_aligned_db is not None and o.declared_original_db is not None
+    ]
+    return min(scores) if scores else None
+
+
+def optimum(path: Path, seed: int, *, numbers: bool) -> dict[str, Any] | None:
+    """One row of the table; None where there is nothing to align."""
+    try:
+        broken = dealign.dealign(path.read_bytes(), seed)
+        report = align(broken, AlignOptions(verify=numbers, compare=True)).report
+    except (AlignError, ValueError) as error:
+        return {"model": path.name, "error": str(error)}
+    if not report.changes:
+        return None
+    return {
+        "model": path.name,
+        "crude QUANTIZE": ports(report),
+        "optimal": all(component.optimal for component in report.components),
+        "left": len([f for f in report.remaining if f.severity == "error"]),
+        "SQNR against declared, dB": loss_db(report),
+        "strategies": {
+            s.name: {"QUANTIZE": s.cuts, "bits": round(s.bits_lost, 3), "cost": round(s.cost, 3)}
+            for s in report.strategies
+            if s.holds
+        },
+    }
+
+
+def median_time(work: Callable[[], object]) -> float:
+    """Median seconds of a few runs, after one that warms the caches."""
+    work()
+    taken = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def speed(path: Path, seed: int) -> dict[str, Any]:
+    """Time of align as a ratio to the peer's load and pack of the same file."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as fb
+
+    try:
+        data = dealign.dealign(path.read_bytes(), seed)
+    except ValueError:
+        data = path.read_bytes()
+
+    def peer() -> None:
+        builder = flatbuffers.Builder(len(data))
+        model = fb.ModelT.InitFromObj(fb.Model.GetRootAs(data))
+        builder.Finish(model.Pack(builder), b"TFL3")
+
+    ours = median_time(lambda: align(data, AlignOptions(verify=False)))
+    theirs = median_time(peer)
+    return {
+        "model": path.name,
+        "bytes": len(data),
+        "align, ms": round(ours * 1e3, 1),
+        "object API load + pack, ms": round(theirs * 1e3, 1),
+        "ratio": round(ours / theirs, 2),
+    }
+
+
+def show(rows: Iterable[dict[str, Any]]) -> None:
+    for row in rows:
+        flat = {k: v for k, v in row.items() if k != "strategies"}
+        for name, found in row.get("strategies", {}).items():
+            flat[name] = f"{found['QUANTIZE']} ({found['cost']})"
+        print(json.dumps(flat))
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Totals of the optimum table."""
+    good = [row for row in rows if "strategies" in row]
+    losses = [
+        row["SQNR against declared, dB"]
+        for row in good
+        if row["SQNR against declared, dB"] is not None
+    ]
+    ours = sum(row["strategies"]["as aligned"]["QUANTIZE"] for row in good)
+    return {
+        "models": len(good),
+        "QUANTIZE, ours": ours,
+        "QUANTIZE, crude": sum(row["crude QUANTIZE"] for row in good),
+        "all optimal": all(row["optimal"] for row in good),
+        "median SQNR against declared, dB": round(statistics.median(losses), 2) if losses else None,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", choices=("optimum", "speed"))
+    parser.add_argument("models", nargs="*", type=Path)
+    parser.add_argument("--fixtures", type=Path, help="a folder of .tflite files")
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--numbers", action="store_true", help="judge the numbers too (slow)")
+    parser.add_argument("--json", type=Path, help="write the rows there")
+    given = parser.parse_intermixed_args()
+    models = given.models or sorted(given.fixtures.glob("*.tflite") if given.fixtures else ())
+    models = models or [ROOT / "tests" / "data" / "sample_origin.tflite"]
+    if given.table == "optimum":
+        found = (optimum(path, given.seed, numbers=given.numbers) for path in models)
+        rows = [row for row in found if row is not None]
+        show(rows)
+        print(json.dumps(summary(rows)))
+    else:
+        rows = [speed(path, given.seed) for path in models]
+        show(rows)
+    if given.json:
+        given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

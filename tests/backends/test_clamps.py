@@ -1,0 +1,55 @@
+"""A ReLU folded into the output range, as onnxruntime's quantizer writes it, survives alignment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.graphs import POOL, SHAPE, Graph
+from tests.rules.batch import run_batch
+from tests.rules.operands import Array
+from tflite_align import AlignOptions, align
+
+STEP = 0.05
+
+
+class Fed:
+    """A model and one input that drives the convolution well below zero and past its top."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name = name
+        self.data = data
+
+    def model(self) -> bytes:
+        return self.data
+
+    def fed(self) -> list[Array]:
+        return [np.random.default_rng(2).integers(-128, 128, SHAPE).astype(np.int8)]
+
+
+def folded(outputs: list[str], *, pooled: bool) -> bytes:
+    graph = Graph(seed=4)
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", STEP, -128)
+    if pooled:
+        graph.activation("p", 0.1, 0)
+        graph.add("MAX_POOL_2D", ["c"], ["p"], POOL)
+    return graph.bytes(["x"], outputs)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("runtime", ["litert", "xnnpack"])
+def test_saturated_values_are_what_they_were(runtime: str, tmp_path: Path) -> None:
+    """The pool's declared range reaches below zero; the convolution's does not: zero it stays."""
+    before = Fed("before", folded(["c"], pooled=False))
+    result = align(folded(["p"], pooled=True), AlignOptions(verify=False))
+    assert [c.kind for c in result.report.changes if c.kind in ("cut", "activation")]
+    after = Fed("after", result.data)
+    outcomes = run_batch([before, after], runtime, tmp_path)
+    clamped = (outcomes["before"].outputs[0].astype(float) + 128) * STEP
+    aligned = outcomes["after"].outputs[0].astype(float) * 0.1
+    assert np.mean(clamped == 0) > 0.2
+    assert np.mean(clamped >= STEP * 254) > 0.05
+    np.testing.assert_allclose(aligned, clamped, atol=0.1 / 2 + STEP / 2 + 1e-6)

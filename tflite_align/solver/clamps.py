@@ -1,0 +1,59 @@
+"""Clamps that only a range states: exporters fold a ReLU into the output range.
+
+A range that starts exactly at zero where the operator could go on below is a ReLU; one that also
+ends at 6 a ReLU6. Widening it would un-do the clamp, unless the operator states it instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..numerics import Label, Range, label_range
+
+__all__ = ["Clamp", "clamp_of"]
+
+# How near to 6 a range ends that states a RELU6: a quarter of a step of an 8-bit range to 6.
+_SIX = 6e-3
+
+# ActivationFunctionType of the TFLite schema.
+_RELU, _RELU6 = 1, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clamp:
+    """What a tensor's declared range states. `activation` would state the same, exactly:
+    zero is an integer of every label; None where no fused activation does.
+    """
+
+    low: bool
+    high: bool
+    six: bool
+    ceiling: float
+
+    @property
+    def activation(self) -> int | None:
+        if not self.low or self.high:
+            return None
+        return _RELU6 if self.six else _RELU
+
+    def undone_by(self, held: Range, step: float) -> bool:
+        """Whether values in `held` reach past the clamp."""
+        return (
+            (self.low and held.low < 0)
+            or (self.high and held.high > 0)
+            or (self.six and held.high > self.ceiling + step)
+        )
+
+
+def clamp_of(label: Label, type_name: str, reach: Range) -> Clamp | None:
+    """The clamp that the label states; None for one that clips nothing its operator writes.
+
+    `reach`: real values the operator could write if its range did not clip.
+    """
+    declared = label_range(label, type_name)
+    low = declared.low == 0 and reach.low < 0
+    high = declared.high == 0 and reach.high > 0
+    six = declared.low == 0 and abs(declared.high - 6) <= _SIX and reach.high > 6 + _SIX
+    if not (low or high or six):
+        return None
+    return Clamp(low=low, high=high, six=six, ceiling=declared.high)

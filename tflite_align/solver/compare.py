@@ -1,0 +1,98 @@
+"""PPQ's strategies beside ours, on the same model and in the same units.
+
+PPQ decides operator by operator and in graph order; here each of its strategies is solved under
+our own rules, so that what is compared is the strategy and not the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..binder import Bound
+from ..model import Slot
+from ..numerics import Label
+from .costs import FORBIDDEN, cost_tables, lost_bits
+from .flow import value_flow
+from .limits import make_limit, window_labels
+from .pose import pose
+from .problem import build_problems
+from .records import Options, Overlap, Policy, Problem, Strategy
+
+__all__ = ["compare"]
+
+_FAMILIES = ("concat", "pooling", "resize")
+_POLICIES: tuple[Policy, ...] = ("large", "input", "output")
+
+
+def compare(bound: Bound, broken: Iterable[Slot], options: Options) -> list[Strategy]:
+    """The options' own answer first, then PPQ's three strategies, with overlap forbidden and
+    forced. `holds` is False where a strategy leaves a rule broken: its cost is then no price.
+    """
+    table = _Comparison(bound, list(broken))
+    found = [table.strategy(options, "as aligned")]
+    overlaps: tuple[Overlap, ...] = ("forbid", "force")
+    for overlap in overlaps:
+        for policy in _POLICIES:
+            policies = dict.fromkeys(_FAMILIES, policy)
+            asked = replace(options, policies=policies, overlap=overlap)
+            found.append(table.strategy(asked, f"ppq {policy}, {overlap}"))
+    return found
+
+
+class _Comparison:
+    def __init__(self, bound: Bound, broken: list[Slot]) -> None:
+        self.bound = bound
+        self.broken = broken
+        self.values = value_flow(bound)
+        self.limit = make_limit(bound)
+        self.suggested = window_labels(bound)
+
+    def strategy(self, options: Options, name: str) -> Strategy:
+        """What these options come to on every component they decide."""
+        total = Strategy(name=name, cuts=0, elements_moved=0, bits_lost=0.0, cost=0.0, holds=True)
+        problems = build_problems(self.bound, self.values, options, self.broken, self.suggested)
+        for problem in problems:
+            posed = pose(self.bound, self.values, options, self.limit, problem)
+            price = self._price(options, problem, posed.labels(posed.solve()))
+            total = replace(
+                total,
+                cuts=total.cuts + price.cuts,
+                elements_moved=total.elements_moved + price.elements_moved,
+                bits_lost=total.bits_lost + price.bits_lost,
+                cost=total.cost + price.cost,
+                holds=total.holds and price.holds and not posed.conflicts,
+            )
+        return total
+
+    def _price(self, options: Options, problem: Problem, chosen: Sequence[Label]) -> Strategy:
+        """One component's answer, priced by the weights alone: without what an option adds."""
+        nodes = [
+            replace(node, domain=(label,))
+            for node, label in zip(problem.nodes, chosen, strict=True)
+        ]
+        fixed = replace(problem, nodes=nodes)
+        plain = replace(options, overlap="auto", policies={})
+        able = self.bound.cuts.get(problem.type, "")
+        tables, sharings = cost_tables(fixed, self.values, plain, self.limit, able)
+        cost = sum(float(np.sum(table.costs)) for table in tables)
+        cuts = moved = 0
+        for value in fixed.values:
+            if value.source is not None:
+                further = {chosen[n] for n, _ in value.readers} - {chosen[value.source]}
+                cuts += len(further)
+                moved += len(further) * value.elements
+        for sharing in sharings:
+            own = sharing.labels[sharing.source][0]
+            cost += sharing.cost * len({sharing.labels[v][0] for v in sharing.readers} - {own})
+        return Strategy(
+            name="",
+            cuts=cuts,
+            elements_moved=moved,
+            bits_lost=lost_bits(fixed, self.values, plain, able),
+            cost=cost,
+            holds=cost < FORBIDDEN
+            and all(not node.zero or not node.domain[0].zero_point for node in nodes),
+        )

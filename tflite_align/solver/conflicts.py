@@ -1,0 +1,172 @@
+"""Which few requirements exclude each other, where no assignment meets them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ..binder import Bound
+from ..constraints import BiasOf, Constraint, Fixed, Same, Window, ZeroPoint
+from ..model import Model, Slot
+from ..numerics import Label
+from .costs import FORBIDDEN
+from .flow import Values
+from .limits import make_limit, window_labels
+from .pose import Posed, pose
+from .problem import build_problems, contradictory
+from .records import Conflict, Options, Problem, Weights
+
+__all__ = ["addresses", "forced_conflict", "minimal_conflict", "unsolvable"]
+
+# A requirement that can be dropped: a bound rule, or a slot that must keep its parameters.
+_Item = Constraint | Slot
+_Fails = Callable[[Posed], bool]
+
+_FEW = 6  # slots of one rule that a sentence names
+_CUT = 1e4  # far above what any constant can lose, in bits
+_ONLY_CUTS = Weights(cut=_CUT, move=0, bit=0, clip=0, clamp=0, state=0, finer=0, change=0)
+
+
+def unsolvable(posed: Posed) -> bool:
+    """Whether no assignment satisfies the component's requirements."""
+    nodes = posed.problem.nodes
+    return any(contradictory(node) for node in nodes) or posed.solve().cost >= FORBIDDEN
+
+
+def minimal_conflict(bound: Bound, values: Values, options: Options, problem: Problem) -> Conflict:
+    """Why an unsolvable component is so: requirements of which none can be left out."""
+    if any(contradictory(node) for node in problem.nodes):
+        reason = "these ask for different parameters where they must agree; left as it was"
+    else:
+        reason = (
+            "no assignment satisfies these with parameters that the kernels"
+            " and QUANTIZE can take; left as it was"
+        )
+        if problem.type not in bound.cuts:
+            reason += f" (not every target has a QUANTIZE within {problem.type})"
+    kept = _minimal(bound, values, options, problem, unsolvable)
+    return _conflict(bound, values, kept, reason, problem)
+
+
+def forced_conflict(
+    bound: Bound, values: Values, options: Options, problem: Problem
+) -> Conflict | None:
+    """Why a component cannot do without a QUANTIZE; None where it can, at some loss."""
+    free = replace(options, overlap="auto", weights=_ONLY_CUTS)
+
+    def fails(posed: Posed) -> bool:
+        return posed.solve().cost >= _CUT
+
+    kept = _minimal(bound, values, free, problem, fails)
+    if not kept:
+        return None
+    reason = "overlap force: these exclude one another, so a QUANTIZE separates them"
+    return _conflict(bound, values, kept, reason, problem)
+
+
+def _minimal(
+    bound: Bound, values: Values, options: Options, problem: Problem, fails: _Fails
+) -> list[_Item]:
+    """Drop one requirement after the other; those that have to stay. Empty: nothing fails."""
+    inside = frozenset(slot for node in problem.nodes for slot in node.slots)
+    small = replace(values, labels={one.key: values.labels[one.key] for one in problem.values})
+    held = sorted(inside & bound.rigid, key=lambda slot: slot.sort_key)
+    tied = [entry for entry in bound.constraints if not inside.isdisjoint(_slots(entry))]
+    items: list[_Item] = [*tied, *held]
+
+    def broken(kept: Sequence[_Item]) -> bool:
+        part = replace(
+            bound,
+            constraints=tuple(item for item in kept if isinstance(item, Constraint)),
+            rigid=frozenset(item for item in kept if isinstance(item, Slot)),
+        )
+        limit = make_limit(part)
+        problems = build_problems(part, small, options, inside, window_labels(part))
+        return any(fails(pose(part, small, options, limit, one)) for one in problems)
+
+    return _shrunk(items, broken) if broken(items) else []
+
+
+def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> list[_Item]:
+    """A broken list from which nothing can be dropped; halves first, since most can go."""
+    kept, size = items, max(1, len(items) // 2)
+    while True:
+        place = 0
+        while place < len(kept):
+            rest = kept[:place] + kept[place + size :]
+            if broken(rest):
+                kept = rest
+            else:
+                place += size
+        if size == 1:
+            return kept
+        size //= 2
+
+
+def _slots(entry: Constraint) -> tuple[Slot, ...]:
+    """The slots whose labels a constraint speaks of; none for those that do not bind labels."""
+    match entry:
+        case Same():
+            return entry.slots
+        case Fixed() | ZeroPoint():
+            return (entry.slot,)
+        case BiasOf():
+            return entry.factors[:1]
+        case Window():
+            return (*entry.numerator, *entry.denominator)
+    return ()
+
+
+def _conflict(
+    bound: Bound, values: Values, kept: list[_Item], reason: str, problem: Problem
+) -> Conflict:
+    inside = {slot for node in problem.nodes for slot in node.slots}
+    slots: dict[Slot, None] = {}
+    for item in kept:
+        named = (item,) if isinstance(item, Slot) else _slots(item)
+        slots.update(dict.fromkeys(slot for slot in named if slot in inside))
+    rules = {"rigid" if isinstance(item, Slot) else item.rule for item in kept}
+    told = "; ".join(_told(bound, values, item) for item in kept)
+    return Conflict(
+        slots=tuple(sorted(slots, key=lambda s: s.sort_key)) or tuple(problem.nodes[0].slots),
+        rules=tuple(sorted(rules)),
+        message=f"{reason}: {told}" if told else reason,
+    )
+
+
+def _told(bound: Bound, values: Values, item: _Item) -> str:
+    """One requirement in words, with its places."""
+    model = bound.model
+    if isinstance(item, Slot):
+        label = values.labels[item.subgraph, item.tensor(model)]
+        return f"{item.address(model)} keeps {_show(label)}"
+    slots = _slots(item)
+    first = slots[0].address(model)
+    match item:
+        case Same():
+            return f"{item.rule} ties {addresses(model, slots)}"
+        case Fixed():
+            wanted = " or ".join(_show(label) for label in item.labels)
+            return f"{item.rule} writes {wanted} at {first}"
+        case ZeroPoint():
+            return f"{item.rule} needs zero_point 0 at {first}"
+        case BiasOf():
+            return f"{item.rule} limits how fine {first} can be"
+    return f"{item.rule} limits the scale at {first}"
+
+
+def addresses(model: Model, slots: Sequence[Slot]) -> str:
+    """The slots' addresses, an operator's own said once; past a few only how many more."""
+    told: list[str] = []
+    before: tuple[int, int] | None = None
+    for slot in slots[:_FEW]:
+        here = (slot.subgraph, slot.operator)
+        whole = slot.address(model)
+        told.append(whole.rpartition("/")[2] if here == before else whole)
+        before = here
+    more = [f"{len(slots) - _FEW} more"] if len(slots) > _FEW else []
+    return ", ".join(told + more)
+
+
+def _show(label: Label) -> str:
+    return f"({label.scale:.7g}, {label.zero_point})"

@@ -1,0 +1,333 @@
+"""Why one tensor gets its parameters: its component solved again, and asked what else would cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from ..binder import Bound
+from ..constraints import BiasOf, Weight, ZeroPoint
+from ..model import Slot
+from ..numerics import Label, close_scale, label_range
+from .chain import Reached, Ties
+from .conflicts import addresses, minimal_conflict
+from .costs import FORBIDDEN, cost_tables
+from .explanation import Alternative, Anchor, AnchorKind, CutStory, Explanation, Link, Tie
+from .flow import Key, Values, value_flow
+from .limits import make_limit, window_labels
+from .pose import Posed, pose
+from .problem import build_problems, contradictory
+from .records import Options, Problem, Value, Weights
+from .tables import Answer, Table, total_cost
+
+__all__ = ["explain"]
+
+_MOST = 5  # alternatives that are listed
+_NOTHING = Weights(cut=0, move=0, bit=0, clip=0, clamp=0, state=0, finer=0, change=0)
+
+
+def explain(
+    bound: Bound, broken: Iterable[Slot], options: Options, key: Key, slot: Slot | None = None
+) -> Explanation:
+    """Why the tensor `key` is written with the label it gets, when these slots are broken.
+
+    `slot` is a slot that holds the tensor, where one was asked about. Never raises for a
+    tensor that the solver leaves alone: the status says so.
+    """
+    values = value_flow(bound)
+    tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
+    found = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
+    if slot is not None:
+        found = replace(found, slot=slot.address(bound.model))
+    if key not in values.labels:
+        return replace(found, remark=_outside(bound, key))
+    windows = window_labels(bound)
+    faulty = _holding(build_problems(bound, values, options, broken, windows), key)
+    links = values.wiring[key[0]]
+    own = [*links.readers.get(key[1], ())]
+    own += [links.producer[key[1]]] if key[1] in links.producer else []
+    problem = faulty or _holding(build_problems(bound, values, options, own, windows), key)
+    found = _needs(found, bound, values)
+    if problem is None:
+        return replace(found, remark="nothing ties it to other tensors")
+    posed = pose(bound, values, options, make_limit(bound), problem)
+    return _Story(bound, values, options, posed, key).told(found, slot, clean=faulty is None)
+
+
+def _holding(problems: Iterable[Problem], key: Key) -> Problem | None:
+    holding = (one for one in problems if any(value.key == key for value in one.values))
+    return next(holding, None)
+
+
+def _outside(bound: Bound, key: Key) -> str:
+    """Why a tensor has no label that could be chosen."""
+    tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
+    for constraint in bound.constraints:
+        if not isinstance(constraint, (BiasOf, Weight)):
+            continue
+        if (constraint.slot.subgraph, constraint.slot.tensor(bound.model)) != key:
+            continue
+        place = f"(rule {constraint.rule} at {constraint.slot.address(bound.model)})"
+        if isinstance(constraint, BiasOf):
+            return f"it is a bias: its scale follows from its operator's other operands {place}"
+        return f"it holds weights, which keep their scales {place}"
+    if tensor.quant is None or not tensor.quant.scale:
+        return "it has no quantization parameters"
+    if len(tensor.quant.scale) > 1:
+        return "it has a scale for each channel, which no rule ties to other tensors"
+    return "its parameters are none that the solver chooses"
+
+
+def _needs(found: Explanation, bound: Bound, values: Values) -> Explanation:
+    """What is known of the tensor before anything is solved."""
+    key, label = found.key, values.labels[found.key]
+    producer = values.wiring[key[0]].producer.get(key[1])
+    return replace(
+        found,
+        written_by=producer.address(bound.model) if producer is not None else "",
+        declared=label,
+        label=label,
+        holds=label_range(label, found.type),
+        arrives=values.arrive[key],
+        reach=values.reach[key],
+        told=values.tell[key],
+        noise=math.sqrt(values.noise[key]),
+    )
+
+
+class _Story:
+    """One component's answer, asked about one of its tensors."""
+
+    def __init__(
+        self, bound: Bound, values: Values, options: Options, posed: Posed, key: Key
+    ) -> None:
+        self.bound = bound
+        self.values = values
+        self.options = options
+        self.posed = posed
+        self.nodes = posed.problem.nodes
+        self.value = next(value for value in posed.problem.values if value.key == key)
+        self.own = values.labels[key]
+
+    def told(self, found: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
+        problem = self.posed.problem
+        found = replace(
+            found,
+            tensors=len(problem.values),
+            rules=tuple(sorted({r for node in self.nodes for r in node.rules if "/" in r})),
+            quantize=self.options.weights.cut * (1000 if self.options.overlap == "force" else 1),
+            bit=self.options.weights.bit,
+        )
+        if clean:
+            return self._untouched(found)
+        answer = self.posed.solve()
+        if answer.cost >= FORBIDDEN or any(contradictory(node) for node in self.nodes):
+            conflict = minimal_conflict(self.bound, self.values, self.options, problem)
+            return replace(self._untouched(found), status="conflict", conflict=conflict)
+        chosen = self.posed.labels(answer)
+        written = self.own if self.value.source is None else chosen[self.value.source]
+        sees = {s: chosen[number] for number, slots in self.value.readers for s in slots}
+        ties = Ties(self.bound, problem, chosen)
+        anchor, steps = self._anchor(ties.reached(self.value.key), ties, written)
+        others = self._alternatives(written)
+        return replace(
+            found,
+            status="solved",
+            label=written,
+            holds=label_range(written, found.type),
+            snapped=written != self.own and _near(written, self.own),
+            ties=self._ties(ties),
+            anchor=anchor,
+            chain=steps,
+            cuts=self._cuts(answer, chosen, written),
+            alternatives=others[:_MOST],
+            more=max(0, len(others) - _MOST),
+            cost=answer.cost,
+            bound=answer.bound,
+            optimal=answer.optimal,
+            sees=None if slot is None else sees.get(slot, written),
+        )
+
+    def _untouched(self, found: Explanation) -> Explanation:
+        """A component in which nothing is broken, or that cannot be solved, stays as it is."""
+        declared = [self.own for _ in self.nodes]  # as though nothing were cut: what ties it
+        ties = Ties(self.bound, self.posed.problem, declared)
+        return replace(found, status="clean", ties=self._ties(ties))
+
+    def _ties(self, ties: Ties) -> tuple[Tie, ...]:
+        model = self.bound.model
+        found = [
+            Tie(rule=rule, slots=addresses(model, slots)) for rule, slots in ties.of(self.value.key)
+        ]
+        zeros = {c.slot: c for c in self.bound.constraints if isinstance(c, ZeroPoint)}
+        for slot in ties.attached[self.value.key]:
+            found += [
+                Tie(rule=single.rule, slots=slot.address(model))
+                for single in (ties.fixed.get(slot), zeros.get(slot))
+                if single is not None
+            ]
+            if slot in self.bound.rigid:
+                found.append(Tie(rule="rigid", slots=slot.address(model)))
+        return tuple(found)
+
+    # --- the anchor --------------------------------------------------------------------------
+
+    def _anchor(
+        self, reached: list[Reached], ties: Ties, written: Label
+    ) -> tuple[Anchor, tuple[Link, ...]]:
+        """Whose label it is, and the way there; slots without a choice before all others."""
+        for one in reached:
+            for slot in ties.attached[one.key]:
+                anchor = self._without_choice(slot, ties, one.key, written)
+                if anchor is not None:
+                    return anchor, self._links(one)
+        source = None if self.value.source is None else self.nodes[self.value.source]
+        if source is not None and source.domain == (written,):
+            policy = self.options.policies.get(source.family, "auto")
+            if policy not in ("auto", "none"):
+                return Anchor(kind="policy", rule=f"{source.family} {policy}"), ()
+        for one in reached:
+            if self.values.labels[one.key] == written:
+                kind: AnchorKind = "own" if one.key == self.value.key else "declared"
+                return self._named(kind, one.key), self._links(one)
+        for value in self.posed.problem.values:
+            if self.values.labels[value.key] == written:
+                return self._named("declared", value.key), ()
+        if source is not None and written in source.extra:
+            return Anchor(kind="window"), ()
+        return Anchor(kind="cover"), ()
+
+    def _without_choice(self, slot: Slot, ties: Ties, key: Key, written: Label) -> Anchor | None:
+        model = self.bound.model
+        if slot in self.bound.rigid and _near(self.values.labels[key], written):
+            anchor = self._named("kept", key)
+            return replace(anchor, address=slot.address(model), reason=self._rigid(slot))
+        fixed = ties.fixed.get(slot)
+        if fixed is not None and written in fixed.labels:
+            return replace(self._named("fixed", key), address=slot.address(model), rule=fixed.rule)
+        return None
+
+    def _rigid(self, slot: Slot) -> str:
+        if slot.operator < 0:
+            graph = "graph" if slot.subgraph == 0 else f"subgraph[{slot.subgraph}]"
+            return f"{graph} {slot.kind[:-1]}"
+        if (slot.subgraph, slot.operator) not in self.bound.families:
+            return "operator without a row"
+        return "operand that its operator's row holds"
+
+    def _named(self, kind: AnchorKind, key: Key) -> Anchor:
+        name = self.bound.model.subgraphs[key[0]].tensors[key[1]].name
+        return Anchor(kind=kind, key=key, name=name)
+
+    def _links(self, reached: Reached) -> tuple[Link, ...]:
+        model = self.bound.model
+        return tuple(
+            Link(
+                rule=step.rule,
+                here=step.here.address(model),
+                there=step.there.address(model),
+                key=step.key,
+                name=model.subgraphs[step.key[0]].tensors[step.key[1]].name,
+            )
+            for step in reached.steps
+        )
+
+    # --- what it costs, and what else would --------------------------------------------------
+
+    def _cuts(self, answer: Answer, chosen: list[Label], written: Label) -> tuple[CutStory, ...]:
+        source = self.value.source
+        if source is None:
+            return ()
+        behind: dict[Label, list[tuple[int, tuple[Slot, ...]]]] = {}
+        for number, slots in self.value.readers:
+            if chosen[number] != written:
+                behind.setdefault(chosen[number], []).append((number, slots))
+        return tuple(
+            self._cut(answer, source, label, tuple(readers)) for label, readers in behind.items()
+        )
+
+    def _cut(
+        self,
+        answer: Answer,
+        source: int,
+        label: Label,
+        readers: tuple[tuple[int, tuple[Slot, ...]], ...],
+    ) -> CutStory:
+        weights = self.options.weights
+        value = replace(self.value, readers=readers)
+        slots = sorted((s for _, own in readers for s in own), key=lambda s: s.sort_key)
+        rules = set(self.nodes[source].rules)
+        for number, _ in readers:
+            rules |= self.nodes[number].rules
+        shared = [self._joined(source, number) for number, _ in readers]
+        lost = self._lost(answer, value, replace(_NOTHING, bit=weights.bit))
+        return CutStory(
+            label=label,
+            readers=addresses(self.bound.model, slots),
+            because=tuple(sorted(rules)),
+            operator=self._operator(replace(_NOTHING, cut=weights.cut)),
+            moved=self._operator(replace(_NOTHING, move=weights.move)),
+            precision=lost,
+            bits=lost / weights.bit if weights.bit else 0.0,
+            clipped=self._lost(answer, value, replace(_NOTHING, clip=weights.clip)),
+            unclamped=self._lost(
+                answer, value, replace(_NOTHING, clamp=weights.clamp, state=weights.state)
+            ),
+            without=_possible(self.posed.solve(*shared)),
+        )
+
+    def _operator(self, weights: Weights) -> float:
+        """That part of the cost of one QUANTIZE behind the tensor."""
+        problem = self.posed.problem
+        options = replace(self.options, weights=weights)
+        _, sharings = cost_tables(problem, self.values, options, _anything, "any")
+        holders = [
+            value.key
+            for value in problem.values
+            if value.source is not None
+            and any(number != value.source for number, _ in value.readers)
+        ]
+        costs = {key: one.cost for key, one in zip(holders, sharings, strict=True)}
+        return costs[self.value.key]
+
+    def _lost(self, answer: Answer, value: Value, weights: Weights) -> float:
+        """That part of what the readers of `value` lose."""
+        problem = replace(self.posed.problem, values=[value])
+        options = replace(self.options, weights=weights)
+        tables, _ = cost_tables(problem, self.values, options, _anything, "any")
+        return total_cost(answer.choice, tables, ())
+
+    def _joined(self, source: int, reader: int) -> Table:
+        """Reader and writer with one label."""
+        first, second = self.nodes[source].domain, self.nodes[reader].domain
+        costs = [[0.0 if a == b else FORBIDDEN for b in second] for a in first]
+        return Table((source, reader), np.array(costs))
+
+    def _alternatives(self, written: Label) -> tuple[Alternative, ...]:
+        """Every other label of the writing node, the cheapest first, the impossible last."""
+        source = self.value.source
+        if source is None:
+            return ()
+        domain = self.nodes[source].domain
+        found = []
+        for label in domain:
+            if label != written:
+                only = [0.0 if entry == label else FORBIDDEN for entry in domain]
+                cost = _possible(self.posed.solve(Table((source,), np.array(only))))
+                found.append(Alternative(label=label, cost=cost))
+        return tuple(sorted(found, key=lambda one: (one.cost is None, one.cost or 0.0)))
+
+
+def _possible(answer: Answer) -> float | None:
+    return answer.cost if answer.cost < FORBIDDEN else None
+
+
+def _anything(_slot: Slot, _label: Label) -> bool:
+    return True
+
+
+def _near(first: Label, second: Label) -> bool:
+    return first.zero_point == second.zero_point and close_scale(first.scale, second.scale)

@@ -1,0 +1,117 @@
+"""Why a tensor gets its parameters, as records: what explain() answers and reports render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..numerics import Label, Range
+from .flow import Key
+from .records import Conflict
+
+__all__ = ["Alternative", "Anchor", "AnchorKind", "CutStory", "Explanation", "Link", "Tie"]
+
+AnchorKind = Literal["own", "kept", "fixed", "policy", "declared", "window", "cover"]
+Status = Literal["solved", "clean", "conflict", "outside"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tie:
+    """A rule and the slots it ties, as one text of addresses."""
+
+    rule: str
+    slots: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One step from a tensor to the next that shares its label."""
+
+    rule: str
+    here: str  # addresses
+    there: str
+    key: Key
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """What the label was taken from.
+
+    own: the tensor's declared one. kept: a slot that must go on seeing it. fixed: a kernel
+    writes it. policy: a strategy names it. declared: another member declares it. window: the
+    least widening that a multiplier window allows. cover: the finest that covers what is needed.
+    """
+
+    kind: AnchorKind
+    key: Key | None = None
+    name: str = ""
+    address: str = ""
+    rule: str = ""
+    reason: str = ""  # kept: why the slot is rigid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutStory:
+    """A QUANTIZE behind the tensor. `operator`, `moved`, `precision`, `clipped`, `unclamped` are
+    parts of its cost in the solver's units; `bits` are lost at the readers behind it.
+    `without` is the component's cost if these readers saw the tensor as it is written; None
+    where that is impossible.
+    """
+
+    label: Label
+    readers: str
+    because: tuple[str, ...]
+    operator: float
+    moved: float
+    precision: float
+    bits: float
+    clipped: float
+    unclamped: float
+    without: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """Another label for the tensor, and the least cost of the component with it; None: none."""
+
+    label: Label
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Ranges are in real values; `noise` is the root of the noise power accumulated along
+    copies, as a step in real units; costs are in the solver's units.
+    """
+
+    key: Key
+    name: str
+    type: str
+    status: Status
+    remark: str = ""  # outside: why the solver does not speak of this tensor
+    written_by: str = ""  # address; empty for a constant
+    declared: Label | None = None
+    label: Label | None = None
+    holds: Range | None = None  # at `label`
+    arrives: Range | None = None
+    reach: Range | None = None
+    told: Range | None = None
+    noise: float = 0.0
+    snapped: bool = False  # the label differs from the declared one by float noise alone
+    ties: tuple[Tie, ...] = ()
+    anchor: Anchor | None = None
+    chain: tuple[Link, ...] = ()
+    cuts: tuple[CutStory, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    more: int = 0  # alternatives that are not listed
+    tensors: int = 0  # of the component
+    rules: tuple[str, ...] = ()
+    cost: float = 0.0
+    bound: float = 0.0
+    optimal: bool = True
+    quantize: float = 1.0  # what one QUANTIZE costs, elements moved aside
+    bit: float = 4.0  # what one bit lost at one reader costs
+    slot: str = ""  # the slot that was asked for, if one was
+    sees: Label | None = None
+    conflict: Conflict | None = None

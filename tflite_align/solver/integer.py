@@ -1,0 +1,164 @@
+"""The residue that elimination cannot hold: an integer program for HiGHS.
+
+Deterministic: one thread, a fixed seed, ended by the number of branch-and-bound nodes and never
+by the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .tables import Sharing, Table
+
+__all__ = ["solve_integer"]
+
+_NODES = 2000  # branch-and-bound nodes; most components need none
+_ENTRIES = 400_000  # pair variables; a larger program is left to descent
+
+
+class _Program:
+    """Columns and rows, collected for HiGHS."""
+
+    def __init__(self) -> None:
+        self.cost: list[float] = []
+        self.integer: list[bool] = []
+        self.starts = [0]
+        self.index: list[int] = []
+        self.value: list[float] = []
+        self.lower: list[float] = []
+        self.upper: list[float] = []
+
+    def column(self, cost: float, *, integer: bool = False) -> int:
+        self.cost.append(cost)
+        self.integer.append(integer)
+        return len(self.cost) - 1
+
+    def row(self, terms: Sequence[tuple[int, float]], lower: float, upper: float) -> None:
+        for column, value in terms:
+            self.index.append(column)
+            self.value.append(value)
+        self.starts.append(len(self.index))
+        self.lower.append(lower)
+        self.upper.append(upper)
+
+
+def solve_integer(
+    sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]
+) -> tuple[list[int], float] | None:
+    """(choice, lower bound) of the sum of tables of one or two variables and sharings.
+
+    None where the program would be too large or HiGHS has no solution within its nodes.
+    """
+    pairs = _pairs(tables)
+    entries = sum(sizes[a] * sizes[b] for a, b in pairs)
+    if entries > _ENTRIES:
+        return None
+    program = _Program()
+    columns = [[program.column(0.0, integer=True) for _ in range(size)] for size in sizes]
+    for own in columns:
+        program.row([(column, 1.0) for column in own], 1.0, 1.0)
+    for table in tables:
+        if len(table.scope) == 1:
+            for column, cost in zip(columns[table.scope[0]], table.costs, strict=True):
+                program.cost[column] += float(cost)
+    for (first, second), costs in pairs.items():
+        _add_pair(program, columns[first], columns[second], costs)
+    for sharing in sharings:
+        _add_sharing(program, columns, sharing)
+    return _run(program, columns)
+
+
+def _pairs(tables: Sequence[Table]) -> dict[tuple[int, int], Any]:
+    found: dict[tuple[int, int], Any] = {}
+    for table in tables:
+        if len(table.scope) == 2:
+            first, second = table.scope
+            costs = table.costs if first < second else table.costs.T
+            key = (min(first, second), max(first, second))
+            found[key] = found[key] + costs if key in found else costs
+    return found
+
+
+def _add_pair(program: _Program, first: list[int], second: list[int], costs: Any) -> None:
+    """Pair variables whose sums along each side are the choices of that side."""
+    grid = [
+        [program.column(float(costs[i, j])) for j in range(len(second))] for i in range(len(first))
+    ]
+    for i, column in enumerate(first):
+        program.row([*((cell, 1.0) for cell in grid[i]), (column, -1.0)], 0.0, 0.0)
+    for j, column in enumerate(second):
+        program.row([*((row[j], 1.0) for row in grid), (column, -1.0)], 0.0, 0.0)
+
+
+def _add_sharing(program: _Program, columns: list[list[int]], sharing: Sharing) -> None:
+    """For each label a variable that is 1 where a reader sees it and the source does not."""
+    written = dict(zip(sharing.labels[sharing.source], columns[sharing.source], strict=True))
+    used: dict[int, int] = {}
+    for reader in sharing.readers:
+        for label, column in zip(sharing.labels[reader], columns[reader], strict=True):
+            if label not in used:
+                used[label] = program.column(sharing.cost)
+            terms = [(used[label], 1.0), (column, -1.0)]
+            if label in written and written[label] != column:
+                terms.append((written[label], 1.0))
+            elif label in written:
+                continue  # the source reads itself: no operator between
+            program.row(terms, 0.0, np.inf)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """HiGHS greets on the process's standard output when it is made, which no option stops."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    unread, sink = os.pipe()  # two lines of greeting fit in any pipe
+    try:
+        os.dup2(sink, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        for descriptor in (kept, unread, sink):
+            os.close(descriptor)
+
+
+def _run(program: _Program, columns: list[list[int]]) -> tuple[list[int], float] | None:
+    import highspy  # noqa: PLC0415 - most models need no integer program
+
+    count, rows = len(program.cost), len(program.lower)
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = count, rows
+    lp.col_cost_ = np.array(program.cost)
+    lp.col_lower_, lp.col_upper_ = np.zeros(count), np.ones(count)
+    lp.row_lower_, lp.row_upper_ = np.array(program.lower), np.array(program.upper)
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_ = np.array(program.starts, dtype=np.int32)
+    lp.a_matrix_.index_ = np.array(program.index, dtype=np.int32)
+    lp.a_matrix_.value_ = np.array(program.value)
+    kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+    lp.integrality_ = [kinds[flag] for flag in program.integer]
+    with _quiet():
+        solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    settings: dict[str, Any] = {
+        "output_flag": False,
+        "threads": 1,
+        "random_seed": 0,
+        "mip_max_nodes": _NODES,
+        "mip_rel_gap": 0.0,
+        "mip_abs_gap": 1e-7,
+    }
+    for name, value in settings.items():
+        solver.setOptionValue(name, value)
+    solver.passModel(lp)
+    solver.run()
+    info = solver.getInfo()
+    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        return None
+    values = np.array(solver.getSolution().col_value)
+    choice = [int(np.argmax(values[own])) for own in columns]
+    return choice, float(info.mip_dual_bound)
