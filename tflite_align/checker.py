@@ -240,6 +240,9 @@ def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
         wanted = constraint.legal_types[0]
         sentence = f"{bias.type} bias where {constraint.type} activations need {wanted}"
         yield constraint.slot, wanted, bias.type, sentence, known
+    elif constraint.stated not in {"", bias.type}:
+        sentence = f"{constraint.option} states {constraint.stated}, but the bias is {bias.type}"
+        yield constraint.slot, constraint.stated, bias.type, sentence, known
     if bias.quant is None or not bias.quant.scale:
         return
     if any(bias.quant.zero_point):

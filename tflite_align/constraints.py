@@ -77,6 +77,8 @@ class BiasOf(Constraint):
     factors: tuple[Slot, ...]
     multiplier: float
     legal_types: tuple[str, ...]
+    option: str = ""  # the operator's option that states the bias's type
+    stated: str = ""  # the type it states; empty where it states none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,21 +13,23 @@ from typing import TYPE_CHECKING, Literal
 from .binder import Bound, bind
 from .checker import Finding, check_bound
 from .constraints import Constraint
-from .model import Model
-from .planner import Plan, plan
+from .errors import AlignError
+from .model import Model, Slot
+from .numerics import Range
+from .planner import Plan, fold_quantizes, plan
 from .reader import read
 from .report import Outcome, Report, Size
 from .rules import Target, load_operators, load_target
-from .solver import PREFERENCES, Conflict, Options, Policy, compare, solve
+from .solver import PREFERENCES, Component, Conflict, Options, Policy, Solution, compare, solve
 from .tables import Bytes as Data
-from .verdicts import Proof
-from .verify import prove
+from .verdicts import OutputLevel, Proof
+from .verify import check_calibration, declared_levels, observe, prove
 from .writer import write
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["AlignOptions", "AlignResult", "align", "check"]
+__all__ = ["AlignOptions", "AlignResult", "Question", "align", "check", "question"]
 
 Progress = Callable[[str, float], None]
 
@@ -38,9 +40,12 @@ class AlignOptions:
 
     `policies`: PPQ's strategy for each family (concat, elementwise, pooling, resize).
     `prefer`: what a QUANTIZE is worth in precision. `compare`: price PPQ's strategies too.
-    `only`: "errors" leaves findings that are warnings alone. `io`: whether graph inputs and
+    `only`: "errors" leaves findings that are warnings alone. `optimize`: fold QUANTIZE operators
+    of components without findings too. `io`: whether graph inputs and
     outputs may take other parameters. `require`: judges, or "numbers", without whose word the
     result counts as failed. `samples`: inputs to judge numbers by (at least 64 for a verdict).
+    `calibration`: real inputs, [samples, *shape] by name or position (real values, or integers of
+    the input's own type); what values they lead to tightens what is needed, and they are judged by.
     """
 
     targets: tuple[str, ...] = ("tflite",)
@@ -50,6 +55,7 @@ class AlignOptions:
     compare: bool = False
     io: Literal["keep", "free"] = "keep"
     only: Literal["all", "errors"] = "all"
+    optimize: bool = False
     fail_on: Literal["error", "warning"] = "error"
     verify: bool = True
     require: tuple[str, ...] = ()
@@ -72,6 +78,15 @@ class AlignResult:
         return b"".join(self.chunks)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """One way to align: what was decided, and the edits it comes to."""
+
+    solution: Solution
+    drawn: Plan
+    conflicts: tuple[Conflict, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
     """A model with its constraints and what is broken."""
@@ -82,9 +97,12 @@ class _Judged:
 
 
 def _judge(data: Data, options: AlignOptions, targets: Sequence[Target]) -> _Judged:
-    model = read(data)
-    bound = bind(model, load_operators(), targets, free_io=options.io == "free")
-    return _Judged(model, bound, tuple(check_bound(bound)))
+    bound = _bind(read(data), options, targets)
+    return _Judged(bound.model, bound, tuple(check_bound(bound)))
+
+
+def _bind(model: Model, options: AlignOptions, targets: Sequence[Target]) -> Bound:
+    return bind(model, load_operators(), targets, free_io=options.io == "free")
 
 
 def _size(model: Model) -> Size:
@@ -132,6 +150,25 @@ def align(
     return _Run(data, options or AlignOptions(), name, progress).align()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the solver is asked: constraints to satisfy, findings to repair (`wanted`), and how."""
+
+    bound: Bound
+    findings: tuple[Finding, ...]
+    wanted: tuple[Finding, ...]
+    settings: Options
+
+    @property
+    def broken(self) -> list[Slot]:
+        return [finding.slot for finding in self.wanted]
+
+
+def question(data: Data, options: AlignOptions) -> Question:
+    """What align() would ask the solver about this model; raises what check() raises."""
+    return _Run(data, options, "", None).question()
+
+
 class _Run:
     """One alignment: what went in, and what was found in it."""
 
@@ -144,35 +181,107 @@ class _Run:
         self.progress = progress
         self.targets = [load_target(target) for target in options.targets]
         self.before = _judge(data, options, self.targets)
+        if options.calibration is not None:
+            check_calibration(self.before.model, options.calibration)
 
     def align(self) -> AlignResult:
-        wanted = [f for f in self.before.findings if f.fixable and self._selected(f)]
-        if not wanted and not self.options.policies:
+        asked = self.question()
+        if not (asked.wanted or self.options.policies or self.options.optimize):
             return self._untouched(())
-        bound = self._enforced()
+        settings, unseen = self._observed(asked)
+        made = self._made(asked, settings)
+        if not made.drawn.edits:
+            return self._untouched(made.conflicts, made.solution.components)
+        written = write(self.data, self.before.model, made.drawn.edits)
+        aligned = written.join()
+        after = _judge(aligned, self.options, self.targets)
+        proof = self._prove(aligned, made.drawn)
+        priced = compare(asked.bound, asked.broken, settings) if self.options.compare else ()
+        without = self._levels_without(asked, aligned, proof) if settings.observed else ()
+        report = replace(
+            self._report("aligned", after.findings, proof, made.conflicts),
+            changes=made.drawn.changes,
+            components=made.solution.components,
+            strategies=tuple(priced),
+            grown_bytes=written.prefix,
+            without_calibration=without,
+            warnings=unseen,
+        )
+        return AlignResult(written.chunks, report)
+
+    def _made(self, asked: Question, settings: Options) -> _Made:
+        solution = solve(asked.bound, asked.broken, settings)
+        drawn, failed = plan(asked.bound, solution, asked.wanted)
+        return _Made(
+            solution=solution,
+            drawn=self._folded(drawn, solution),
+            conflicts=(*solution.conflicts, *failed),
+        )
+
+    def _observed(self, asked: Question) -> tuple[Options, tuple[str, ...]]:
+        """The settings with what calibration shows of the values; else warnings that say why."""
+        if self.options.calibration is None or not asked.wanted:
+            return asked.settings, ()
+        found = observe(memoryview(self.data), self.options.calibration, progress=self.progress)
+        if not found.ranges:
+            return asked.settings, (f"calibration tightens no ranges: {found.why}",)
+        observed = {key: Range(*held) for key, held in found.ranges.items()}
+        return replace(asked.settings, observed=observed), ()
+
+    def _levels_without(
+        self, asked: Question, aligned: bytes, proof: Proof | None
+    ) -> tuple[OutputLevel, ...]:
+        """What the outputs would be like, had nothing been observed; nothing without a proof."""
+        if proof is None or self.options.calibration is None:
+            return ()
+        made = self._made(asked, asked.settings)
+        try:
+            plain = write(self.data, self.before.model, made.drawn.edits).join()
+        except AlignError:
+            return ()  # more QUANTIZE than the file's metadata leaves room for, perhaps
+        if plain == aligned:
+            return tuple(
+                OutputLevel(
+                    name=score.name,
+                    index=score.index,
+                    declared_aligned_db=score.declared_aligned_db,
+                )
+                for score in proof.outputs
+            )
+        return declared_levels(
+            memoryview(self.data),
+            plain,
+            calibration=self.options.calibration,
+            samples=self.options.samples,
+            seed=self.options.seed,
+        )
+
+    def question(self) -> Question:
+        """What the options make of the model's findings."""
         settings = Options(
             policies=self.options.policies,
             overlap=self.options.overlap,
             weights=PREFERENCES[self.options.prefer],
         )
-        broken = [finding.slot for finding in wanted]
-        solution = solve(bound, broken, settings)
-        drawn, failed = plan(bound, solution, wanted)
-        conflicts = (*solution.conflicts, *failed)
-        if not drawn.edits:
-            return self._untouched(conflicts)
-        written = write(self.data, self.before.model, drawn.edits)
-        aligned = written.join()
-        after = _judge(aligned, self.options, self.targets)
-        proof = self._prove(aligned, drawn)
-        report = replace(
-            self._report("aligned", after.findings, proof, conflicts),
-            changes=drawn.changes,
-            components=solution.components,
-            strategies=tuple(compare(bound, broken, settings)) if self.options.compare else (),
-            grown_bytes=written.prefix,
+        return Question(
+            bound=self._enforced(),
+            findings=self.before.findings,
+            wanted=tuple(f for f in self.before.findings if f.fixable and self._selected(f)),
+            settings=settings,
         )
-        return AlignResult(written.chunks, report)
+
+    def _folded(self, drawn: Plan, solution: Solution) -> Plan:
+        """Without the QUANTIZE operators that are needless after the plan."""
+        # Where the user has producers keep their parameters, folding would move them after all.
+        kept = "none" in self.options.policies.values() or self.options.overlap == "forbid"
+        return fold_quantizes(
+            drawn,
+            self.before.model,
+            lambda model: _bind(model, self.options, self.targets),
+            solution.source,
+            everywhere=self.options.optimize,
+            fold=not kept,
+        )
 
     def _selected(self, finding: Finding) -> bool:
         return self.options.only == "all" or finding.severity == "error"
@@ -192,13 +301,15 @@ class _Run:
 
         return replace(bound, constraints=tuple(c for c in bound.constraints if holds(c)))
 
-    def _untouched(self, conflicts: Sequence[Conflict]) -> AlignResult:
+    def _untouched(
+        self, conflicts: Sequence[Conflict], components: Sequence[Component] = ()
+    ) -> AlignResult:
         """The very bytes that came in, with what was found in them."""
         view = memoryview(self.data)
         proof = self._prove(view, None)
         outcome: Outcome = "not aligned" if conflicts else "nothing to align"
         report = self._report(outcome, self.before.findings, proof, conflicts)
-        return AlignResult((view,), report)
+        return AlignResult((view,), replace(report, components=tuple(components)))
 
     def _prove(self, aligned: bytes | memoryview, drawn: Plan | None) -> Proof | None:
         if not self.options.verify:

@@ -9,6 +9,7 @@ __all__ = [
     "Acceptance",
     "FidelityScore",
     "JudgeVerdict",
+    "OutputLevel",
     "OutputScore",
     "Proof",
     "Status",
@@ -73,6 +74,15 @@ class OutputScore:
     runs: tuple[FidelityScore, ...]
     word: Word
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputLevel:
+    """A compared tensor, and how near the declared reading of one way to align comes to it."""
+
+    name: str
+    index: int  # as in OutputScore
+    declared_aligned_db: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

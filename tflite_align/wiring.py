@@ -77,22 +77,41 @@ def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, 
     """For each slot that reads or writes a variable's value: the variable's name, or None where
     the handle comes from somewhere that cannot be followed.
     """
+    handles = _handles(model, rows)
     result: dict[Slot, str | None] = {}
     for graph in model.subgraphs:
-        handles: dict[int, str] = {}
         for operator in graph.operators:
             row = rows.get(operator.name)
-            if row is None or row.resource is None:
+            if row is None or row.resource not in {"read", "write"} or not operator.inputs:
                 continue
-            if row.resource == "handle":
-                handles.update(dict.fromkeys(operator.outputs, _variable_name(operator)))
-            elif row.resource == "read":
-                slot = Slot(graph.index, operator.index, "outputs", 0)
-                result[slot] = handles.get(operator.inputs[0]) if operator.inputs else None
-            else:
+            slot = Slot(graph.index, operator.index, "outputs", 0)
+            if row.resource == "write":
                 slot = Slot(graph.index, operator.index, "inputs", 1)
-                result[slot] = handles.get(operator.inputs[0]) if operator.inputs else None
+            result[slot] = handles.get((graph.index, operator.inputs[0]))
     return result
+
+
+def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[tuple[int, int], str | None]:
+    """(subgraph, tensor) of each variable handle, followed into the subgraphs it is passed to;
+    None where callers pass different ones.
+    """
+    handles: dict[tuple[int, int], str | None] = {}
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            row = rows.get(operator.name)
+            if row is not None and row.resource == "handle":
+                name = _variable_name(operator)
+                handles.update({(graph.index, tensor): name for tensor in operator.outputs})
+    pairs = [pair for call in called_subgraphs(model, rows) for pair in call.pairs]
+    passed = [(a, b) for a, b in pairs if b.operator < 0 and b.kind == "inputs"]
+    for _ in model.subgraphs:
+        for here, there in passed:
+            given = (here.subgraph, here.tensor(model))
+            taken = (there.subgraph, there.tensor(model))
+            if given in handles:
+                same = handles.get(taken, handles[given]) == handles[given]
+                handles[taken] = handles[given] if same else None
+    return handles
 
 
 def _variable_name(operator: Operator) -> str:

@@ -12,8 +12,9 @@ import pytest
 
 import dealign
 from tflite_align import AlignOptions, align, check
-from tflite_align.binder import bind
-from tflite_align.planner import plan
+from tflite_align.binder import Bound, bind
+from tflite_align.model import Model
+from tflite_align.planner import fold_quantizes, plan
 from tflite_align.reader import read
 from tflite_align.rules import load_operators, load_target
 from tflite_align.solver import Options, solve
@@ -35,6 +36,10 @@ def relative(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
+def bound_to_tflite(model: Model) -> Bound:
+    return bind(model, load_operators(), [load_target("tflite")])
+
+
 def test_no_findings_or_only_declared_edits(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     result = align(data, PLAIN)
@@ -43,10 +48,11 @@ def test_no_findings_or_only_declared_edits(corpus_model: Path) -> None:
         assert result.data == data
         return
     model = read(data)
-    bound = bind(model, load_operators(), [load_target("tflite")])
+    bound = bound_to_tflite(model)
     findings = result.report.findings
     solution = solve(bound, [f.slot for f in findings if f.fixable], Options())
     drawn, _ = plan(bound, solution, [f for f in findings if f.fixable])
+    drawn = fold_quantizes(drawn, model, bound_to_tflite, solution.source)
     written = write(data, model, drawn.edits)
     assert written.join() == result.data
     old = np.frombuffer(data, dtype=np.uint8)

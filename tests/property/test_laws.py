@@ -22,12 +22,12 @@ KINDS = st.sampled_from(["conv", "relu_conv", "pool", "maximum", "add", "logisti
 
 
 @st.composite
-def models(draw: st.DrawFn) -> bytes:
+def models(draw: st.DrawFn, kinds: st.SearchStrategy[str] = KINDS) -> bytes:
     """A random net: each step reads earlier activations and declares parameters of its own."""
     graph = Graph(seed=draw(st.integers(0, 99)))
     known = [graph.activation("x", draw(SCALES), draw(ZERO_POINTS))]
     for step in range(draw(st.integers(1, 8))):
-        kind = draw(KINDS)
+        kind = draw(kinds)
         name = f"t{step}"
         first, second = (draw(st.sampled_from(known)) for _ in range(2))
         scale, zero_point = draw(SCALES), draw(ZERO_POINTS)
@@ -48,8 +48,8 @@ def _operator(graph: Graph, kind: str, first: str, second: str, name: str) -> No
         graph.add("MAXIMUM", [first, second], [name])
     elif kind == "add":
         graph.add("ADD", [first, second], [name], ("AddOptions", {}))
-    elif kind == "logistic":
-        graph.add("LOGISTIC", [first], [name])
+    elif kind in {"logistic", "quantize"}:
+        graph.add(kind.upper(), [first], [name])
     else:
         graph.constant("shape", SHAPE, "int32")
         graph.add("RESHAPE", [first, "shape"], [name])

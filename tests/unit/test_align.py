@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tests.graphs import POOL, Graph, concat_example
@@ -230,3 +232,50 @@ def test_only_errors_leaves_warnings_alone() -> None:
     assert {finding.severity for finding in check(data).findings} == {"warning"}
     assert align(data, AlignOptions(verify=False, only="errors")).data == data
     assert align(data, PLAIN).report.cuts == 1
+
+
+def stated_bias(code: int, bias_type: str) -> bytes:
+    """An int16 convolution that states one bias type and carries a bias of another."""
+    graph = Graph("int16")
+    graph.activation("x", 0.001)
+    graph.conv("x", "y", 0.003)
+    spec = graph.tensors["y.b"]
+    assert spec.quant is not None
+    graph.constant("y.b", spec.data, bias_type, spec.quant.scale[0])
+    operator = graph.operators[0]
+    assert operator.options is not None
+    graph.operators[0] = replace(
+        operator, options=(operator.options[0], {**operator.options[1], "quantizedBiasType": code})
+    )
+    return graph.bytes(["x"], ["y"])
+
+
+def test_a_stated_bias_type_is_made_to_agree() -> None:
+    for code, given in ((2, "int64"), (4, "int32")):
+        data = stated_bias(code, given)
+        assert [f.rule for f in check(data).findings] == ["bias/CONV_2D"]
+        result = align(data, PLAIN)
+        model = read(result.data)
+        stated = {2: "int32", 4: "int64"}
+        option = model.subgraphs[0].operators[0].options["quantized_bias_type"]
+        assert stated[int(option)] == tensor(model, "y.b").type
+        assert result.report.remaining == ()
+
+
+def test_a_bias_that_one_of_two_readers_needs_as_it_is_is_copied_for_the_other() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("w", 0.1)
+    graph.conv("w", "yb", 0.3)
+    graph.conv("x", "ya", 0.3)
+    shared = replace(
+        graph.operators[1], inputs=[*graph.operators[1].inputs[:2], graph.operators[0].inputs[2]]
+    )
+    graph.operators[:] = [shared, graph.operators[0]]
+    data = graph.bytes(["x", "w"], ["ya", "yb"])
+    result = align(data, PLAIN)
+    assert result.report.remaining == ()
+    before, after = read(data), read(result.data)
+    kept = after.subgraphs[0].operators[1].inputs[2]
+    assert after.constant(0, kept) == before.constant(0, kept)
+    assert align(result.data, PLAIN).data == result.data

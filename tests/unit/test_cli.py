@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tflite_align
+from tests.calibrated import quiet_inputs, wide_member
 from tflite_align import cli
 from tflite_align.report.schema import report_schema
 
@@ -116,7 +117,37 @@ def test_calibration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shape = graph.tensors[graph.inputs[0]].shape
     np.save("real.npy", np.random.default_rng(0).random((70, *shape[1:]), np.float32))
     assert cli.main(["in.tflite", "out.tflite", "--calibration", "real.npy"]) == 0
-    assert "(64 inputs: calibration, 64 samples)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "(64 inputs: calibration, 64 samples)" in said
+    assert "Calibration: declared SQNR in dB\n  output " in said
+
+
+def test_calibration_by_name_by_position_and_in_a_folder(folder: Path) -> None:
+    real = quiet_inputs(16)
+    (folder / "wide.tflite").write_bytes(wide_member())
+    (folder / "arrays").mkdir()
+    np.save(folder / "arrays" / "x.npy", real)
+    np.savez(folder / "name.npz", x=real, labels=np.zeros(16))
+    np.savez(folder / "position.npz", real)
+    assert cli.main(["wide.tflite", "plain.tflite", FAST, "-q"]) == 0
+    told = set()
+    for given in ("name.npz", "position.npz", "arrays"):
+        command = ["wide.tflite", "out.tflite", "--calibration", given, FAST, "-q"]
+        assert cli.main(command) == 0
+        told.add((folder / "out.tflite").read_bytes())
+    assert len(told) == 1
+    assert (folder / "plain.tflite").read_bytes() not in told
+
+
+def test_calibration_that_does_not_fit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "wide.tflite").write_bytes(wide_member())
+    np.save(folder / "real.npy", np.zeros((3, 5)))
+    assert cli.main(["wide.tflite", "out.tflite", "--calibration", "real.npy"]) == 2
+    assert capsys.readouterr().err == (
+        "tflite_align: calibration: input 0 ('x'): found shape (3, 5),"
+        " expected shape (samples, 1, 4, 4, 3)\n"
+    )
+    assert not (folder / "out.tflite").exists()
 
 
 # --- reports -----------------------------------------------------------------------------------

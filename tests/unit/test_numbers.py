@@ -184,11 +184,21 @@ def test_calibration_is_found_by_position_and_by_name_and_quantized() -> None:
         assert set(samples.arrays[0].ravel().tolist()) == {2}
 
 
+NOTHING = "found nothing under its name or position (there is 'z')"
+EXPECTED = "expected shape (samples, 1, 4, 4, 3)"
+
+
 @pytest.mark.parametrize(
     ("calibration", "message"),
     [
-        ({"z": np.zeros((1, 4, 4, 3))}, "calibration: nothing for input 0 ('x')"),
-        ({0: np.zeros((2, 5))}, "calibration: shape (2, 5) does not fit input 'x' (1, 4, 4, 3)"),
+        (
+            {"z": np.zeros((1, 4, 4, 3))},
+            f"calibration: input 0 ('x'): {NOTHING}, {EXPECTED}",
+        ),
+        (
+            {0: np.zeros((2, 5))},
+            f"calibration: input 0 ('x'): found shape (2, 5), {EXPECTED}",
+        ),
     ],
 )
 def test_calibration_that_does_not_fit(calibration: dict[str | int, object], message: str) -> None:

@@ -21,6 +21,7 @@ from tflite_align.model import (
     AddTensor,
     Edit,
     QuantParams,
+    RemoveOperator,
     SetData,
     SetGraphIO,
     SetOperand,
@@ -52,6 +53,7 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QU
             SetOperand(subgraph=0, operator=3, kind="inputs", index=0, tensor=0),
             r"subgraph\[0\] has no operator 3",
         ),
+        (RemoveOperator(subgraph=0, operator=3), r"subgraph\[0\] has no operator 3"),
         (
             SetOperand(subgraph=0, operator=1, kind="inputs", index=2, tensor=0),
             r"subgraph\[0\]/operator\[1\] ADD has no inputs\[2\]",
@@ -228,6 +230,8 @@ def test_unknown_metadata_forbids_growth_only() -> None:
     assert unknown_metadata(model) == ("model_control_dependencies",)
     with pytest.raises(UnsupportedError, match="metadata 'model_control_dependencies', which may"):
         write(data, model, [ADDED])
+    with pytest.raises(UnsupportedError, match="none can be added or removed"):
+        write(data, model, [RemoveOperator(subgraph=0, operator=1)])
     edit = SetQuant(subgraph=0, tensor=1, quant=QUANT)
     assert meaning(write(data, model, [edit]).join()) == expected(data, [edit])
 
@@ -251,6 +255,8 @@ def test_an_offline_memory_plan_is_kept_in_step() -> None:
     assert _plan_after(data, [ADDED, operator]) == (1, 0, 6, 0, 16, -1, -1, 48, -1)
     moved = SetOperand(subgraph=0, operator=2, kind="inputs", index=0, tensor=1)
     assert _plan_after(data, [moved]) == (1, 0, 5, 0, -1, -1, -1, 48)
+    removed = RemoveOperator(subgraph=0, operator=2)
+    assert _plan_after(data, [removed]) == (1, 0, 5, 0, 16, -1, -1, -1)
     rescaled = SetQuant(subgraph=0, tensor=1, quant=QUANT)
     assert _plan_after(data, [rescaled]) == (1, 0, 5, 0, 16, -1, 32, 48)
 
@@ -298,6 +304,7 @@ _edits = st.one_of(
         index=st.integers(0, 1),
         tensor=st.integers(0, 2),
     ),
+    st.builds(RemoveOperator, subgraph=st.just(0), operator=st.integers(0, 2)),
     st.builds(
         AddOperator,
         subgraph=st.just(0),

@@ -17,13 +17,15 @@ def bind_variables(found: Collector, rows: Mapping[str, OperatorRow]) -> None:
     """Every reader and writer of one variable is tied, across subgraphs."""
     names = resource_names(found.model, rows)
     by_resource: dict[str, list[Slot]] = {}
+    # A handle that cannot be followed may be any variable's: then none of them may move.
+    lost = None in names.values()
     for slot, name in names.items():
         tensor = found.tensor(slot)
         if tensor is None or not quantized(tensor):
             continue
-        if name is None or not per_tensor(tensor):
+        if lost or not per_tensor(tensor):
             found.rigid.add(slot)
-        else:
+        if name is not None and per_tensor(tensor):
             by_resource.setdefault(name, []).append(slot)
     for slots in by_resource.values():
         found.variables.append(tuple(slots))

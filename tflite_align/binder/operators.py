@@ -15,6 +15,7 @@ from ..constraints import (
     Window,
     ZeroPoint,
 )
+from ..enums import type_name
 from ..model import Operator, Slot, SlotKind, Tensor
 from ..numerics import Label, Range
 from ..rules import (
@@ -222,7 +223,9 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
     if activation not in rule.bias_types or not levels or bias.type not in ("int32", "int64"):
         return
     legal = rule.bias_types[activation]
-    declared = operator.options.get(rule.type_option, 0) if rule.type_option else 0
+    code = operator.options.get(rule.type_option, 0) if rule.type_option else 0
+    stated = type_name(int(code)) if code else ""
+    also = (stated,) if stated in {"int32", "int64"} and stated not in legal else ()
     found.constraints.append(
         BiasOf(
             rule=rule.id,
@@ -231,7 +234,9 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
             slot=slot,
             factors=tuple(factors),
             multiplier=rule.multiplier,
-            legal_types=(*legal, bias.type) if declared else legal,
+            legal_types=(*legal, *also),
+            option=rule.type_option or "",
+            stated=stated,
         )
     )
 

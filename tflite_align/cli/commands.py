@@ -7,13 +7,19 @@ from typing import Any
 import click
 
 from .. import __version__
-from .options import align_options, check_options
+from .options import align_options, check_options, explain_options
 
 __all__ = ["commands"]
 
 _HELP = ["-h", "--help"]
 _SETTINGS = {"help_option_names": _HELP, "max_content_width": 100}
-_USES = ("IN OUT [OPTIONS]", "check IN... [OPTIONS]", "targets", "rules [OPTIONS]")
+_USES = (
+    "IN OUT [OPTIONS]",
+    "check IN... [OPTIONS]",
+    "explain IN [SLOT|TENSOR] [OPTIONS]",
+    "targets",
+    "rules [OPTIONS]",
+)
 
 
 class _Commands(click.Group):
@@ -50,7 +56,7 @@ class _Commands(click.Group):
         return None
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for use, head in zip(_USES, ("Usage: ", *[" " * 7] * 3), strict=True):
+        for use, head in zip(_USES, ("Usage: ", *[" " * 7] * 4), strict=True):
             formatter.write(f"{head}{ctx.command_path} {use}\n")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -87,6 +93,21 @@ def check(sources: tuple[str, ...], **values: Any) -> int:
     from .check import run_check  # noqa: PLC0415
 
     return run_check(sources, values)
+
+
+@commands.command()
+@click.argument("source", metavar="IN")
+@click.argument("place", metavar="[SLOT|TENSOR]", required=False)
+@explain_options
+def explain(source: str, place: str | None, **values: Any) -> int:
+    """Say why a tensor gets its parameters; without one, what becomes of every component.
+
+    SLOT is an address as reports print it (the operator's name may be left out); TENSOR a name,
+    an index of the main subgraph, or subgraph[1]/tensor[12].
+    """
+    from .explain import run_explain  # noqa: PLC0415
+
+    return run_explain(source, place, values)
 
 
 @commands.command()

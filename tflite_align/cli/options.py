@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from ..pipeline import AlignOptions
 
-__all__ = ["Given", "align_options", "check_options", "given"]
+__all__ = ["Given", "align_options", "check_options", "explain_options", "given", "settings"]
 
 FAMILIES = ("concat", "elementwise", "pooling", "resize")
 _POLICIES = ("none", "input", "output", "large", "auto")
@@ -75,8 +75,7 @@ _CHECK = (
     _QUIET,
     _VERBOSE,
 )
-_ALIGN = (
-    _TARGET,
+_DECIDE = (
     *(
         _choice(
             f"--{family}",
@@ -99,7 +98,22 @@ _ALIGN = (
         text="How many QUANTIZE a bit of precision is worth: 16, 4 or 1.",
     ),
     _IO,
+)
+_EXPLAIN: tuple[_Decorator, ...] = (
+    _TARGET,
+    *_DECIDE,
+    click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
+    _VERBOSE,
+)
+_ALIGN: tuple[_Decorator, ...] = (
+    _TARGET,
+    *_DECIDE,
     _choice("--only", values=("all", "errors"), default="all", text="Which findings to repair."),
+    click.option(
+        "--optimize",
+        is_flag=True,
+        help="Also fold QUANTIZE operators where nothing needs repair.",
+    ),
     _REPORT,
     click.option(
         "--calibration",
@@ -137,25 +151,45 @@ def _all_of(options: tuple[_Decorator, ...]) -> _Decorator:
 
 align_options = _all_of(_ALIGN)
 check_options = _all_of(_CHECK)
+explain_options = _all_of(_EXPLAIN)
+
+
+def settings(values: dict[str, Any]) -> AlignOptions:
+    """What a command that decides and writes nothing was asked for."""
+    from ..pipeline import AlignOptions  # noqa: PLC0415 - numpy is not needed for --help
+
+    return AlignOptions(
+        targets=_targets(values),
+        policies=_policies(values),
+        overlap=values["overlap"],
+        prefer=values["prefer"],
+        io=values["io"],
+    )
+
+
+def _targets(values: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values["target"])) or ("tflite",)
+
+
+def _policies(values: dict[str, Any]) -> dict[str, Any]:
+    return {family: values[family] for family in FAMILIES if values.get(family, "auto") != "auto"}
 
 
 def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
     """The parsed values of either command, as the pipeline's options and ours."""
     from ..pipeline import AlignOptions  # noqa: PLC0415 - numpy is not needed for --help
 
-    policies = {
-        family: values[family] for family in FAMILIES if values.get(family, "auto") != "auto"
-    }
     judged = not values.get("no_verify") and not values.get("dry_run")
     options = AlignOptions(
-        targets=tuple(dict.fromkeys(values["target"])) or ("tflite",),
-        policies=policies,
+        targets=_targets(values),
+        policies=_policies(values),
         overlap=values.get("overlap", "auto"),
         prefer=values.get("prefer", "balanced"),
         # Priced only where somebody will read it.
         compare=bool(values["report"]) or values["verbose"],
         io=values["io"],
         only=values.get("only", "all"),
+        optimize=values.get("optimize", False),
         fail_on=values["fail_on"],
         verify=judged,
         # A dry run asks no judge, so none can be missing.

@@ -15,10 +15,11 @@ from ..wiring import own_state
 from .activations import plan_activations
 from .biases import plan_biases
 from .draft import Draft, relabelled, show
+from .quantizes import fold_quantizes
 from .records import Change, Plan
 from .weights import plan_weights
 
-__all__ = ["Change", "Plan", "plan"]
+__all__ = ["Change", "Plan", "fold_quantizes", "plan"]
 
 _AXIS_RULES = ("params/axis", "params/length")
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from ..binder import Bound
 from ..constraints import BiasOf
-from ..model import QuantParams, SetData, Slot, Tensor
+from ..enums import type_code
+from ..model import QuantParams, SetData, SetOption, Slot, Tensor
 from ..numerics import close_scale, product_scale, requantize_bias
 from ..solver import Conflict
 from ..wiring import slot_tensor
@@ -95,13 +96,15 @@ class _Bias:
     def serve(self, asked: dict[_Wanted, list[BiasOf]]) -> list[Conflict]:
         """The first wish is met in place unless another reader needs the tensor as it is."""
         readers = self.draft.links(self.key[0]).readers.get(self.key[1], [])
-        taken = sum(len(constraints) for constraints in asked.values()) < len(readers)
+        held = [w for w, those in asked.items() if self._holds(w, self._declared(those[0]))]
+        served = sum(len(constraints) for constraints in asked.values())
+        taken = bool(held) or served < len(readers)
         conflicts = []
         for wanted, constraints in asked.items():
             slots = tuple(constraint.slot for constraint in constraints)
             declared = self._declared(constraints[0])
-            if self._holds(wanted, declared):
-                taken = True
+            self._state(wanted, constraints)
+            if wanted in held:
                 continue
             if self.data is None or _mismatched(declared, wanted.scales, self.tensor):
                 message = "bias: its integers cannot be re-expressed"
@@ -124,6 +127,23 @@ class _Bias:
             taken = True
             self._note(declared, wanted, error, slots)
         return conflicts
+
+    def _state(self, wanted: _Wanted, constraints: list[BiasOf]) -> None:
+        """Where the operator states its bias's type, let it state the right one."""
+        for constraint in constraints:
+            if constraint.option and constraint.stated not in {"", wanted.type}:
+                edit = SetOption(
+                    subgraph=constraint.slot.subgraph,
+                    operator=constraint.slot.operator,
+                    field=constraint.option,
+                    value=type_code(wanted.type),
+                )
+                self.draft.edits.append(edit)
+                self.draft.touched.add((edit.subgraph, edit.operator))
+                before, after = f"stated as {constraint.stated}", f"stated as {wanted.type}"
+                why = "the operator states the type that its bias has"
+                slots = (constraint.slot,)
+                self.draft.note("parameters", self.key, before, after, why=why, readers=slots)
 
     def _declared(self, constraint: BiasOf) -> tuple[float, ...]:
         """Its scales; without parameters it is taken to be in the declared product's."""

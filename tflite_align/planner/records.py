@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..model import AddOperator, Edit
+from ..model import AddOperator, Edit, RemoveOperator
 
 __all__ = ["Change", "Plan"]
 
-ChangeKind = Literal["moved", "snapped", "cut", "constant", "bias", "parameters", "activation"]
+ChangeKind = Literal[
+    "moved",
+    "snapped",
+    "cut",
+    "removed",
+    "composed",
+    "constant",
+    "bias",
+    "parameters",
+    "activation",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +50,31 @@ class Plan:
     def edited_after(self) -> frozenset[tuple[int, int]]:
         """The same operators, and the inserted ones, by their index in the aligned file."""
         added: dict[int, list[int]] = {}
+        removed: dict[int, list[int]] = {}
         for edit in self.edits:
             if isinstance(edit, AddOperator):
                 added.setdefault(edit.subgraph, []).append(edit.before)
+            elif isinstance(edit, RemoveOperator):
+                removed.setdefault(edit.subgraph, []).append(edit.operator)
+
+        def gone(subgraph: int, place: int) -> int:
+            return sum(operator < place for operator in removed.get(subgraph, ()))
+
         found = {
-            (subgraph, index + sum(before <= index for before in added.get(subgraph, ())))
+            (
+                subgraph,
+                index
+                + sum(before <= index for before in added.get(subgraph, ()))
+                - gone(subgraph, index),
+            )
             for subgraph, index in self.edited
-            if index >= 0
+            if index >= 0 and index not in removed.get(subgraph, ())
         }
         for subgraph, places in added.items():
-            found.update((subgraph, place + rank) for rank, place in enumerate(sorted(places)))
+            found.update(
+                (subgraph, place + rank - gone(subgraph, place))
+                for rank, place in enumerate(sorted(places))
+            )
         return frozenset(found)
 
     @property

@@ -19,6 +19,10 @@ from .draft import Draft
 __all__ = ["plan_weights"]
 
 
+# Largest magnitude of a symmetric weight.
+_LIMITS = {"int8": 127, "uint8": 127, "int16": 32767}
+
+
 @dataclass(frozen=True, slots=True)
 class _New:
     quant: QuantParams
@@ -101,10 +105,11 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     top = np.atleast_1d(np.max(np.abs(real), axis=others))
     # A channel of zeros keeps a scale of its own: any will do, but it must be positive.
     top = np.where(top > 0, top, float(np.max(top)) or 1.0)
-    scales = tuple(to_float32(value / 127) for value in top)
+    most = _LIMITS[tensor.type]
+    scales = tuple(to_float32(value / most) for value in top)
     new_axis = axis if axis is not None else 0
     steps = real / _along(scales, tensor.shape, new_axis)
-    rounded = np.clip(np.trunc(steps + np.copysign(0.5, steps)), -127, 127)
+    rounded = np.clip(np.trunc(steps + np.copysign(0.5, steps)), -most, most)
     error = float(np.max(np.abs(rounded * _along(scales, tensor.shape, new_axis) - real)))
     return _New(
         replace(

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from ..numerics import Label, Range
 from .record import FORMAT, Report
 
-__all__ = ["render_json", "to_dict", "tool_version"]
+__all__ = ["render_document", "render_json", "to_dict", "tool_version"]
 
 _DECIMALS = 3  # of a figure in dB or steps; kernels differ below that from machine to machine
 
@@ -46,6 +47,21 @@ def render_json(report: Report | Sequence[Report]) -> str:
             "tool": {"name": "tflite_align", "version": tool_version()},
             "reports": [to_dict(one) for one in report],
         }
+    return _dump(document)
+
+
+def render_document(name: str, record: Any) -> str:
+    """Any record as JSON in the same manner: `{"format", "tool", name: record}`."""
+    return _dump(
+        {
+            "format": FORMAT,
+            "tool": {"name": "tflite_align", "version": tool_version()},
+            name: _record(record),
+        }
+    )
+
+
+def _dump(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
@@ -66,6 +82,8 @@ def _value(name: str, value: Any) -> Any:
         return sorted(_value(name, entry) for entry in value)
     if isinstance(value, Mapping):
         return {str(key): _value(name, value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, (Label, Range)):
+        return {key: _value(key, entry) for key, entry in value._asdict().items()}
     if isinstance(value, (tuple, list)):
         return [_value(name, entry) for entry in value]
     return value

@@ -49,7 +49,13 @@ def proof_sections(report: Report, *, full: bool) -> list[Section]:
             for v in proof.judges
         ),
     )
-    return [_numbers(proof), judges, _steps(proof), Section(title="", lines=_word(proof))]
+    return [
+        _numbers(proof),
+        _calibration(report, proof),
+        judges,
+        _steps(proof),
+        Section(title="", lines=_word(proof)),
+    ]
 
 
 def _acceptance(found: Acceptance, *, full: bool) -> str:
@@ -86,6 +92,19 @@ def _score(score: OutputScore) -> Iterator[Row]:
     for run in score.runs:
         ran, runs = _db(run.original_db, "did not run"), _db(run.sqnr_db, "does not run")
         yield "", "", "", run.judge, ran, runs, run.word, run.why
+
+
+def _calibration(report: Report, proof: Proof) -> Section:
+    """What the observed ranges bought: the same outputs of the plan that would be made without."""
+    head = ("output", "without", "with")
+    scores = {(score.index, score.name): score for score in proof.outputs}
+    rows = []
+    for level in report.without_calibration:
+        score = scores.get((level.index, level.name))
+        place = f"output {level.index} " if level.index >= 0 else ""
+        now = _db(score.declared_aligned_db) if score is not None else "-"
+        rows.append((f"{place}{level.name}", _db(level.declared_aligned_db), now))
+    return Section(title="Calibration: declared SQNR in dB", head=head, rows=tuple(rows))
 
 
 def _steps(proof: Proof) -> Section:

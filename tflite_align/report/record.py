@@ -8,7 +8,7 @@ from typing import Literal
 from ..checker import Finding
 from ..planner import Change
 from ..solver import Component, Conflict, Strategy
-from ..verdicts import Proof
+from ..verdicts import OutputLevel, Proof
 
 __all__ = ["FORMAT", "Outcome", "Report", "Size"]
 
@@ -33,7 +33,8 @@ class Report:
     """The result of `align` or `check` on one model.
 
     `findings` are those of the file that came in, `remaining` those of the file that goes out
-    (for `check` both are the same). `reasons` say in sentences why `exit_status` is not 0.
+    (for `check` both are the same). `without_calibration`: the proof's outputs, had the ranges not
+    been tightened by what calibration inputs showed; empty where they were not. `reasons` say in sentences why `exit_status` is not 0.
     """
 
     command: Literal["align", "check"]
@@ -48,6 +49,7 @@ class Report:
     conflicts: tuple[Conflict, ...] = ()
     conflict_addresses: tuple[str, ...] = ()
     proof: Proof | None = None
+    without_calibration: tuple[OutputLevel, ...] = ()
     grown_bytes: int = 0
     warnings: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()

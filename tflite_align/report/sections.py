@@ -52,6 +52,7 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
             found.append(_findings(view, "Findings before", report.findings))
         found += _changes(report, view)
         found.append(_conflicts(report, view))
+        found.append(_components(report, view))
         found.append(_strategies(report, view))
         found.append(_findings(view, "Findings left", report.remaining))
     for told in proof_sections(report, full=rows is None):
@@ -105,6 +106,8 @@ def _findings(view: _View, title: str, findings: Sequence[Finding]) -> Section:
 _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("moved", "snapped", "parameters", "activation"), "Aligned", ""),
     (("cut",), "Cut: a QUANTIZE inserted", "for"),
+    (("removed",), "QUANTIZE removed", "wired directly"),
+    (("composed",), "QUANTIZE passed by", "wired directly"),
     (("bias",), "Biases re-expressed", "of"),
     (("constant",), "Constants re-expressed", "for"),
 )
@@ -128,6 +131,25 @@ def _change_row(report: Report, view: _View, change: Change, *, slots: bool) -> 
     why = f"{change.why} (float noise)" if change.kind == "snapped" else change.why
     cells = (f"{graph}{change.tensor} {change.name}", change.before, change.after)
     return (*cells, readers, why) if slots else (*cells, why)
+
+
+def _components(report: Report, view: _View) -> Section:
+    """How well each component was solved; in short only those that are not proven the least."""
+    rows = [
+        (
+            str(entry.index),
+            f"{len(entry.tensors):,} {entry.type}",
+            f"{entry.cost:.4g}",
+            "the least" if entry.optimal else f"none below {entry.bound:.4g}",
+            str(entry.cuts),
+            str(entry.candidates),
+            ", ".join(entry.rules),
+        )
+        for entry in report.components
+        if view.rows is None or not entry.optimal
+    ]
+    head = ("component", "tensors", "cost", "proven", "QUANTIZE", "candidates", "rules")
+    return view.table("Components", head, rows)
 
 
 def _strategies(report: Report, view: _View) -> Section:
@@ -173,6 +195,8 @@ def _remarks(report: Report) -> list[str]:
 _DONE = (
     (("moved", "snapped"), "tensor", "moved"),
     (("cut",), "QUANTIZE", "inserted"),
+    (("removed",), "QUANTIZE", "removed"),
+    (("composed",), "QUANTIZE", "passed by"),
     (("bias",), "bias", "re-expressed"),
     (("constant",), "constant", "re-expressed"),
     (("parameters",), "tensor", "corrected"),

@@ -13,6 +13,8 @@ from ..numerics import Label, label_range
 from .compare import compare
 from .conflicts import forced_conflict, minimal_conflict
 from .costs import FORBIDDEN, Limit
+from .explain import explain
+from .explanation import Anchor, CutStory, Explanation
 from .flow import Key, Values, value_flow
 from .limits import make_limit, window_labels
 from .pose import pose
@@ -33,9 +35,12 @@ from .records import (
 
 __all__ = [
     "PREFERENCES",
+    "Anchor",
     "Component",
     "Conflict",
     "Cut",
+    "CutStory",
+    "Explanation",
     "Key",
     "Options",
     "Policy",
@@ -43,6 +48,7 @@ __all__ = [
     "Strategy",
     "Weights",
     "compare",
+    "explain",
     "solve",
 ]
 
@@ -51,7 +57,7 @@ def solve(bound: Bound, broken: Iterable[Slot], options: Options) -> Solution:
     """Decide every component that holds one of the broken slots. Never raises for a conflict:
     conflicts are part of the answer.
     """
-    values = value_flow(bound)
+    values = value_flow(bound, options.observed)
     problems = build_problems(bound, values, options, broken, window_labels(bound))
     answer = _Answer(bound, values, options)
     limit = make_limit(bound)

@@ -31,7 +31,7 @@ def compare(bound: Bound, broken: Iterable[Slot], options: Options) -> list[Stra
     """The options' own answer first, then PPQ's three strategies, with overlap forbidden and
     forced. `holds` is False where a strategy leaves a rule broken: its cost is then no price.
     """
-    table = _Comparison(bound, list(broken))
+    table = _Comparison(bound, list(broken), options)
     found = [table.strategy(options, "as aligned")]
     overlaps: tuple[Overlap, ...] = ("forbid", "force")
     for overlap in overlaps:
@@ -43,10 +43,10 @@ def compare(bound: Bound, broken: Iterable[Slot], options: Options) -> list[Stra
 
 
 class _Comparison:
-    def __init__(self, bound: Bound, broken: list[Slot]) -> None:
+    def __init__(self, bound: Bound, broken: list[Slot], options: Options) -> None:
         self.bound = bound
         self.broken = broken
-        self.values = value_flow(bound)
+        self.values = value_flow(bound, options.observed)
         self.limit = make_limit(bound)
         self.suggested = window_labels(bound)
 

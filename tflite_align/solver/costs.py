@@ -23,9 +23,13 @@ __all__ = ["FORBIDDEN", "Limit", "cost_tables", "lost_bits"]
 # Larger than any sum of honest costs, small enough to keep float64 exact to 1e-6.
 FORBIDDEN = 1e7
 
+# A node and the slots of one tensor in it.
+Reader = tuple[Node, tuple[Slot, ...]]
+
 # Whether a slot can take a label at all: multiplier windows, the range of a bias.
 Limit = Callable[[Slot, Label], bool]
 
+_OBSERVED = 2.5  # times all of a range: what clipping any value costs that was really seen
 _FORCE = 1000.0  # --overlap force: a cut only where nothing else is possible
 
 
@@ -43,36 +47,42 @@ class _Costs:
         weights = self.weights
         return self.cut_scale * (weights.cut + weights.move * value.elements / self.largest)
 
-    def read(
-        self, value: Value, reader: tuple[Node, tuple[Slot, ...]], written: tuple[Label, ...]
-    ) -> Floats:
-        """Lost at one reader, for each label its tensor is written at (rows) and each it sees."""
+    def read(self, value: Value, reader: Reader, written: tuple[Label, ...]) -> Floats:
+        """Lost at the slots of one reader, for each label its tensor is written at (rows) and
+        each they see. Counted slot by slot, so that it does not matter who is tied to whom;
+        a bit of a tensor's precision counts once, shared by the readers that compute.
+        """
         node, slots = reader
         a, b = self.grid(written)[:, :, None], self.grid(node.domain)[:, None, :]
         same = _same(written, node.domain)
         low, high = np.maximum(a[1], b[1]), np.minimum(a[2], b[2])
         step = np.maximum(a[0], b[0])
         total = self._clip(value, slots, low, high, step)
-        total = total + self._clamp(value, low, high, step)
-        bits = self.bits(value, written, node)
-        total = total + self.weights.bit * np.maximum(0.0, bits)
-        if node.free:
-            total = total + self.weights.finer * np.maximum(-8.0, bits)
+        total = total + len(slots) * self._clamp(value, low, high, step)
+        noise = a[0] ** 2 + np.where(same, 0.0, b[0] ** 2)
+        saw = self.values.noise[value.key]
+        computing = _computing(reader) / self._all_computing(value)
+        bits = 0.5 * np.log2(noise / saw)
+        total = total + computing * self.weights.bit * np.maximum(0.0, bits)
+        total = total + computing * self.weights.finer * np.maximum(-8.0, bits)
+        # A tied reader's own label is no loss at it: its readers count that.
+        bits = 0.5 * np.log2(noise / (saw + b[0] ** 2))
+        total = total + (len(slots) - _computing(reader)) * self.weights.bit * np.maximum(0.0, bits)
         if self.cuts != "any":
             zero = (a[3] == 0) & (b[3] == 0) & (self.cuts == "zero")
             total = np.where(same | zero, total, FORBIDDEN)
         return total
 
-    def bits(self, value: Value, written: tuple[Label, ...], node: Node) -> Floats:
-        """Half the log2 of the noise power seen over that seen before; negative: finer now.
+    def _all_computing(self, value: Value) -> int:
+        """How many readers of the tensor compute: its precision counts once, shared by them."""
+        nodes = self.problem.nodes
+        return sum(_computing((nodes[number], slots)) for number, slots in value.readers) or 1
 
-        A tied reader's own label is no loss here: its readers count that.
-        """
-        a, b = self.grid(written)[:, :, None], self.grid(node.domain)[:, None, :]
-        noise = a[0] ** 2 + np.where(_same(written, node.domain), 0.0, b[0] ** 2)
-        saw = self.values.noise[value.key]
-        bits: Floats = 0.5 * np.log2(noise / (saw if node.free else saw + b[0] ** 2))
-        return bits
+    def lost(self, value: Value, reader: Reader, written: Label, seen: Label) -> float:
+        """Bits lost at the slots of a reader that compute, as a share of the tensor's."""
+        noise = written.scale**2 + (seen.scale**2 if seen != written else 0.0)
+        bits = 0.5 * math.log2(noise / self.values.noise[value.key])
+        return _computing(reader) / self._all_computing(value) * max(0.0, bits)
 
     def grid(self, labels: tuple[Label, ...]) -> Floats:
         """Rows: scale, low, high, zero point of each label."""
@@ -91,14 +101,21 @@ class _Costs:
     def _clip(
         self, value: Value, slots: tuple[Slot, ...], low: Floats, high: Floats, step: Floats
     ) -> Floats:
-        """Representable range that has to get through, and does not."""
-        worst: Floats = np.zeros_like(low)
+        """Representable range that has to get through, and does not.
+
+        A range that is only declared may lose a step at its end. Values that were observed are
+        there: past half a step, which rounding moves them anyway, they would be clipped.
+        """
+        seen = value.key in self.values.observed
+        step = 0.5 * step if seen else step
+        total: Floats = np.zeros_like(low)
         for slot in slots:
             need = self.values.need(slot, value.key)
             missing = np.maximum(0.0, low - need.low - step)
             missing = missing + np.maximum(0.0, need.high - high - step)
-            worst = np.maximum(worst, missing / np.maximum(need.high - need.low, step))
-        return self.weights.clip * worst
+            total = total + missing / np.maximum(need.high - need.low, step)
+            total = total + (_OBSERVED if seen else 0.0) * (missing > 0)
+        return self.weights.clip * total
 
     def _clamp(self, value: Value, low: Floats, high: Floats, step: Floats) -> Floats:
         """Un-doing a clamp that only the range states; little where the operator can state it."""
@@ -123,6 +140,12 @@ class _Costs:
         _, low, high, _ = self.grid((b,))
         clipped = float(self._clip(value, slots, low, high, np.array([0.5 * b.scale]))[0])
         return clipped + self.weights.change + max(0.0, math.log2(b.scale / own.scale))
+
+
+def _computing(reader: Reader) -> int:
+    """How many of the slots compute their own multipliers, so that noise they see stays."""
+    node, slots = reader
+    return len(slots) if node.free else len(node.loose.intersection(slots))
 
 
 def _same(written: tuple[Label, ...], seen: tuple[Label, ...]) -> NDArray[np.bool_]:
@@ -162,16 +185,15 @@ def cost_tables(
 
 
 def lost_bits(problem: Problem, values: Values, options: Options, cuts: str) -> float:
-    """Bits lost at all free readers of a problem whose every domain is a single label."""
+    """Bits lost at all computing readers of a problem whose every domain is a single label."""
     costs = _Costs(problem, values, options, cuts)
     total = 0.0
     for value in problem.values:
-        if value.source is None:
-            continue
-        written = problem.nodes[value.source].domain
-        for number, _ in value.readers:
-            if problem.nodes[number].free:
-                total += max(0.0, float(costs.bits(value, written, problem.nodes[number]).max()))
+        if value.source is not None:
+            (written,) = problem.nodes[value.source].domain
+            for number, slots in value.readers:
+                node = problem.nodes[number]
+                total += costs.lost(value, (node, slots), written, node.domain[0])
     return total
 
 

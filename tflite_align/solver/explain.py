@@ -37,7 +37,7 @@ def explain(
     `slot` is a slot that holds the tensor, where one was asked about. Never raises for a
     tensor that the solver leaves alone: the status says so.
     """
-    values = value_flow(bound)
+    values = value_flow(bound, options.observed)
     tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
     found = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
     if slot is not None:
@@ -94,6 +94,7 @@ def _needs(found: Explanation, bound: Bound, values: Values) -> Explanation:
         arrives=values.arrive[key],
         reach=values.reach[key],
         told=values.tell[key],
+        clamps=key in values.clamps,
         noise=math.sqrt(values.noise[key]),
     )
 
@@ -138,6 +139,7 @@ class _Story:
             status="solved",
             label=written,
             holds=label_range(written, found.type),
+            activation=self._activation(written),
             snapped=written != self.own and _near(written, self.own),
             ties=self._ties(ties),
             anchor=anchor,
@@ -156,6 +158,15 @@ class _Story:
         declared = [self.own for _ in self.nodes]  # as though nothing were cut: what ties it
         ties = Ties(self.bound, self.posed.problem, declared)
         return replace(found, status="clean", ties=self._ties(ties))
+
+    def _activation(self, written: Label) -> int:
+        """What the operator has to state once the range no longer does; 0: nothing."""
+        key = self.value.key
+        clamp = self.values.clamps.get(key)
+        if clamp is None or key not in self.values.silent:
+            return 0
+        undone = clamp.undone_by(label_range(written, self.posed.problem.type), written.scale)
+        return (clamp.activation or 0) if undone else 0
 
     def _ties(self, ties: Ties) -> tuple[Tie, ...]:
         model = self.bound.model
@@ -184,11 +195,6 @@ class _Story:
                 anchor = self._without_choice(slot, ties, one.key, written)
                 if anchor is not None:
                     return anchor, self._links(one)
-        source = None if self.value.source is None else self.nodes[self.value.source]
-        if source is not None and source.domain == (written,):
-            policy = self.options.policies.get(source.family, "auto")
-            if policy not in ("auto", "none"):
-                return Anchor(kind="policy", rule=f"{source.family} {policy}"), ()
         for one in reached:
             if self.values.labels[one.key] == written:
                 kind: AnchorKind = "own" if one.key == self.value.key else "declared"
@@ -196,9 +202,18 @@ class _Story:
         for value in self.posed.problem.values:
             if self.values.labels[value.key] == written:
                 return self._named("declared", value.key), ()
-        if source is not None and written in source.extra:
+        source = self.value.source
+        if source is not None and written in self.nodes[source].extra:
             return Anchor(kind="window"), ()
         return Anchor(kind="cover"), ()
+
+    def _policy(self, slot: Slot) -> str:
+        """`concat large`, where a policy and nothing else names the label of the slot's node."""
+        node = next((node for node in self.nodes if slot in node.slots), None)
+        if node is None or node.held is not None or node.legal or node.free:
+            return ""
+        policy = self.options.policies.get(node.family, "auto")
+        return "" if policy in ("auto", "none") else f"{node.family} {policy}"
 
     def _without_choice(self, slot: Slot, ties: Ties, key: Key, written: Label) -> Anchor | None:
         model = self.bound.model
@@ -208,6 +223,9 @@ class _Story:
         fixed = ties.fixed.get(slot)
         if fixed is not None and written in fixed.labels:
             return replace(self._named("fixed", key), address=slot.address(model), rule=fixed.rule)
+        policy = self._policy(slot)
+        if policy:
+            return replace(self._named("policy", key), address=slot.address(model), rule=policy)
         return None
 
     def _rigid(self, slot: Slot) -> str:

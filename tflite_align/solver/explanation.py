@@ -98,6 +98,8 @@ class Explanation:
     reach: Range | None = None
     told: Range | None = None
     noise: float = 0.0
+    clamps: bool = False  # its declared range states a clamp that its operator does not
+    activation: int = 0  # the fused activation (ActivationFunctionType) that states it instead
     snapped: bool = False  # the label differs from the declared one by float noise alone
     ties: tuple[Tie, ...] = ()
     anchor: Anchor | None = None

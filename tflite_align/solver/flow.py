@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -25,6 +26,8 @@ Key = tuple[int, int]  # (subgraph, tensor)
 
 _ANYTHING = Range(float("-inf"), float("inf"))
 
+_AT_ZERO = 1e-6  # steps from zero at which an observed edge counts as zero
+
 # Forward passes after which a variable that still grows counts as holding anything.
 _ROUNDS = 8
 
@@ -34,7 +37,8 @@ class Values:
     """Of every per-tensor quantized activation: its declared label, what can arrive in it, what
     its operator could write if its range did not clip (`reach`), what its readers can tell
     apart, and the declared noise accumulated along copies. `silent`: values whose operator could
-    state the clamp that so far only their range states (`clamps`).
+    state the clamp that so far only their range states (`clamps`). `observed`: what values were
+    seen to be, where somebody looked; what arrives is then no more than that.
     """
 
     labels: Mapping[Key, Label]
@@ -46,6 +50,7 @@ class Values:
     slot_tell: Mapping[Slot, Range]
     silent: frozenset[Key]
     clamps: Mapping[Key, Clamp]
+    observed: Mapping[Key, Range]
 
     def need(self, slot: Slot, key: Key) -> Range:
         """Real values that have to get through this slot unclipped."""
@@ -65,8 +70,15 @@ def constant_range(model: Model, key: Key, label: Label) -> Range | None:
     return Range((low - label.zero_point) * label.scale, (high - label.zero_point) * label.scale)
 
 
-def value_flow(bound: Bound) -> Values:
-    """Both passes over every subgraph, in the order of its operators."""
+_UNSEEN: Mapping[Key, Range] = MappingProxyType({})
+
+
+def value_flow(bound: Bound, observed: Mapping[Key, Range] = _UNSEEN) -> Values:
+    """Both passes over every subgraph, in the order of its operators.
+
+    `observed` narrows what arrives and nothing else: what an operator could write, and with that
+    whether its range clamps, does not depend on the inputs that somebody had at hand.
+    """
     flow = _Pass(bound)
     flow.settle_variables()
     for graph in bound.model.subgraphs:
@@ -75,7 +87,7 @@ def value_flow(bound: Bound) -> Values:
     flow.finish()
     return Values(
         labels=flow.labels,
-        arrive=flow.arrive,
+        arrive={key: flow.seen(key, observed.get(key)) for key in flow.labels},
         reach=flow.reach,
         tell=flow.tell,
         noise=flow.noise,
@@ -83,6 +95,7 @@ def value_flow(bound: Bound) -> Values:
         slot_tell=flow.slot_tell,
         silent=frozenset((s.subgraph, s.tensor(bound.model)) for s in bound.silent),
         clamps=flow.clamps(),
+        observed={key: seen for key, seen in observed.items() if key in flow.labels},
     )
 
 
@@ -218,6 +231,26 @@ class _Pass:
         for entry in told[1:]:
             total = hull(total, entry)
         self.tell[key] = total
+
+    def seen(self, key: Key, observed: Range | None) -> Range:
+        """What arrives, no more than was observed; zero is always among it.
+
+        Never narrower than a step of the declared label: a value that stayed below that (a dead
+        channel is always 0) gives no scale to go by.
+        """
+        arrived = self.arrive[key]
+        if observed is None:
+            return arrived
+        step = self.labels[key].scale
+        # Float sums miss zero by a little; that is no value below zero.
+        low = observed.low if observed.low < -_AT_ZERO * step else 0.0
+        high = observed.high if observed.high > _AT_ZERO * step else 0.0
+        # The twin does not clip: what it has beyond the declared ranges arrives as their edge.
+        low, high = (min(max(edge, arrived.low), arrived.high) for edge in (low, high))
+        if high - low < step:
+            high = min(low + step, arrived.high)
+            low = max(high - step, arrived.low)
+        return Range(low, high)
 
     def clamps(self) -> dict[Key, Clamp]:
         found = {}

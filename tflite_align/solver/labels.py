@@ -139,7 +139,7 @@ class _Domains:
         labels += node.extra
         labels += [self.stands[self.values.labels[value.key]] for value in touching]
         if not node.free and len(set(labels)) > 1:
-            labels.append(self._cover(self.needs[number], number))
+            labels += self._needed(self.needs[number], labels, number)
             labels.append(self._cover(self._declared(touching), number))
         return _unique(labels)
 
@@ -154,7 +154,17 @@ class _Domains:
         total = Range(0.0, 0.0)
         for wanted in self.needs:
             total = hull(total, wanted)
-        return [self._cover(total), self._cover(self._declared(self.problem.values))]
+        own = [self.values.labels[value.key] for value in self.problem.values]
+        every = self._cover(self._declared(self.problem.values))
+        return [*self._needed(total, own, None), every]
+
+    def _needed(self, wanted: Range, members: list[Label], number: int | None) -> list[Label]:
+        """The cover of what is needed; none where that is less than a step of any member, since
+        next to nothing gets through there and the finest member will do.
+        """
+        if wanted.high - wanted.low < min(label.scale for label in members):
+            return []
+        return [self._cover(wanted, number)]
 
     def _around(self) -> list[set[int]]:
         """The nodes that share a tensor with each node."""

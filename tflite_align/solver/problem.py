@@ -133,7 +133,10 @@ class _Builder:
         node = self.nodes[number]
         if slot not in node.slots:
             node.slots.append(slot)
-            node.rules |= self.tied.get(slot, set())
+            rules = self.tied.get(slot, set())
+            node.rules |= rules
+            if rules and all(rule.startswith(("policy/", "overlap/")) for rule in rules):
+                node.loose.add(slot)
             if slot in self.tied and not node.family:
                 node.family = self.bound.families.get((slot.subgraph, slot.operator), "")
         label = self.label(slot)
@@ -153,6 +156,13 @@ class _Builder:
 
     def _value(self, key: Key, producer: Slot | None, elements: int) -> None:
         readers = self.flow.wiring[key[0]].readers.get(key[1], [])
+        if producer is None and self.model.subgraphs[key[0]].tensors[key[1]].is_variable:
+            # A state: nothing writes it but the operator itself, at the parameters it has.
+            for slot in readers:
+                if slot in self.tied:
+                    node = self.nodes[self._node(slot)]
+                    node.held = node.held or self.label(slot)
+            return
         if producer is None:
             readers = [slot for slot in readers if slot in self.tied]
             if not readers or self.model.constant(*key) is None:

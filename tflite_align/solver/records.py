@@ -75,9 +75,12 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
+    """`observed`: the least and greatest real value that calibration inputs put into a tensor."""
+
     policies: Mapping[str, Policy] = field(default_factory=dict)  # by family
     overlap: Overlap = "auto"
     weights: Weights = field(default_factory=Weights)
+    observed: Mapping[Key, Range] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,6 +94,7 @@ class Node:
     demands: list[Demand] = field(default_factory=list)  # of each rigid and each fixed slot
     family: str = ""  # of the operator that ties it, where a policy can speak for it
     free: bool = False  # computes its own multipliers
+    loose: set[Slot] = field(default_factory=set)  # tied by a policy alone: they compute freely
     zero: bool = False  # zero point must be 0
     extra: tuple[Label, ...] = ()  # labels that a multiplier window suggests
     domain: tuple[Label, ...] = ()

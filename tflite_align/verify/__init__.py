@@ -3,7 +3,20 @@
 Every native runtime and compiler runs in a process of its own and is imported only there.
 """
 
+from .calibration import check_calibration
 from .judges import JUDGES, available, judge_file
+from .levels import declared_levels
+from .observe import Observed, observe
 from .prove import DEFAULT_JUDGES, prove
 
-__all__ = ["DEFAULT_JUDGES", "JUDGES", "available", "judge_file", "prove"]
+__all__ = [
+    "DEFAULT_JUDGES",
+    "JUDGES",
+    "Observed",
+    "available",
+    "check_calibration",
+    "declared_levels",
+    "judge_file",
+    "observe",
+    "prove",
+]

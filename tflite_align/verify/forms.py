@@ -16,14 +16,14 @@ from ..verdicts import Acceptance
 from .process import Ended, acceptance, call_worker
 from .samples import Samples
 
-__all__ = ["FLOAT_KERNELS", "Form", "Ran", "run_forms", "sample_records"]
+__all__ = ["FLOAT_KERNELS", "RUN_SECONDS", "THREADS", "Form", "Ran", "run_forms", "sample_records"]
 
 # XNNPACK's float kernels are several times faster; the builtin ones serve where it refuses.
 FLOAT_KERNELS = ("xnnpack", "litert")
 RUN_SECONDS = 1800.0
 _WORKERS = 2
 # Two processes with two threads each get in each other's way on two cores: 1.5 times slower.
-_THREADS = max(1, min(4, (os.cpu_count() or 2) // _WORKERS))
+THREADS = max(1, min(4, (os.cpu_count() or 2) // _WORKERS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def _run(form: Form, samples: Samples, records: list[dict[str, Any]], folder: Pa
             "accept": str(true) if form.accept is not None else str(model),
             "part": form.part,
             "kernels": kernels,
-            "threads": _THREADS,
+            "threads": THREADS,
             "inputs": records,
             "sequences": samples.sequences,
             "stateful": samples.stateful,

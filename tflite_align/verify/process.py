@@ -7,6 +7,7 @@ Both report how the process ended as an `Ended`, never as an exception.
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -19,8 +20,17 @@ from typing import Any
 
 from ..verdicts import Acceptance
 
-__all__ = ["Ended", "acceptance", "call_worker", "run_tool", "useful_line", "workspace"]
+__all__ = [
+    "Ended",
+    "acceptance",
+    "answer_so_far",
+    "call_worker",
+    "run_tool",
+    "useful_line",
+    "workspace",
+]
 
+_ANSWER = "response.json"
 _HERE = Path(__file__).resolve().parent
 # The worker needs two modules, not the program: stand-ins keep the packages' own __init__ (and
 # whatever it imports) out of every child process.
@@ -33,6 +43,8 @@ from tflite_align.verify.worker import main
 sys.exit(main(sys.argv[1:3]))
 """
 _WINDOWS_FAULT = 0xC0000000  # NTSTATUS errors, which is how a crash looks on Windows
+_GARBAGE = re.compile(r"(params\.scale) \(-?\d+ != -?\d+\)")
+_GLUED = re.compile(r"([^\s])Node number")
 _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 
 
@@ -55,18 +67,22 @@ def workspace() -> Iterator[Path]:
 
 def call_worker(request: Mapping[str, Any], folder: Path, *, seconds: float) -> Ended:
     """Let a worker process do `request`; its response file is the answer. `folder` must exist."""
-    asked, answered = folder / "request.json", folder / "response.json"
+    asked, answered = folder / "request.json", folder / _ANSWER
     asked.write_text(json.dumps(request), encoding="utf-8")
     places = [str(asked), str(answered), str(_HERE.parent), str(_HERE)]
     command = [sys.executable, "-P", "-c", _BOOT, *places]
     ended = run_tool(command, folder, seconds=seconds)
-    answer: Mapping[str, Any] = {}
-    if answered.is_file():
-        try:
-            answer = json.loads(answered.read_text(encoding="utf-8"))
-        except ValueError:  # killed while it wrote
-            answer = {}
+    answer = answer_so_far(folder)
     return Ended(code=ended.code, errors=ended.errors, answer=answer, seconds_allowed=seconds)
+
+
+def answer_so_far(folder: Path) -> Mapping[str, Any]:
+    """What the worker of `folder` has answered by now; empty when that is nothing readable."""
+    try:
+        answer: Mapping[str, Any] = json.loads((folder / _ANSWER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not there yet; killed, or met, while it wrote
+        return {}
+    return answer
 
 
 def run_tool(command: Sequence[str], folder: Path, *, seconds: float) -> Ended:
@@ -99,6 +115,15 @@ def useful_line(text: str) -> str:
     return ""
 
 
+def steady(reason: str) -> str:
+    """The tool's words without the numbers that differ from run to run.
+
+    LiteRT prints scales as integers when it compares them: whatever lay in a register.
+    """
+    spaced = _GLUED.sub(r"\1 Node number", reason)
+    return _GARBAGE.sub(r"\1", spaced)
+
+
 def acceptance(ended: Ended) -> Acceptance:
     """What a worker's end means: its own answer, or the way in which it went down."""
     if ended.code is None:
@@ -112,7 +137,7 @@ def acceptance(ended: Ended) -> Acceptance:
         return Acceptance(status="skipped", reason=f"the judge could not be asked: {words}")
     return Acceptance(
         status=ended.answer["status"],
-        reason=ended.answer.get("reason", ""),
+        reason=steady(ended.answer.get("reason", "")),
         operator=ended.answer.get("operator"),
         facts=tuple((key, str(value)) for key, value in ended.answer.get("facts", {}).items()),
     )

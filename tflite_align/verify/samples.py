@@ -6,14 +6,14 @@ declared readings and runs get the very same real values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import UnsupportedError, UsageError
+from ..errors import UnsupportedError
+from .calibration import Calibration, Wanted, matched
 from .graph import LIMITS, Params, is_constant, is_stateful, operator_name, params, tensor_name
 from .schema import type_name
 
@@ -59,7 +59,7 @@ class Samples:
 def make_samples(
     model: Any,
     *,
-    calibration: Mapping[str | int, Array] | None = None,
+    calibration: Calibration | None = None,
     count: int,
     seed: int,
     spread: float = 1.0,
@@ -251,47 +251,30 @@ def _grid(one: GraphInput, real: Array) -> Array:
 
 
 def _calibrated(
-    model: Any,
-    inputs: tuple[GraphInput, ...],
-    calibration: Mapping[str | int, Array],
-    most: int | None,
+    model: Any, inputs: tuple[GraphInput, ...], calibration: Calibration, most: int | None
 ) -> tuple[Array, ...]:
-    arrays = [_found(model, number, one, calibration) for number, one in enumerate(inputs)]
-    counts = sorted({len(array) for array in arrays})
-    if len(counts) != 1 or counts[0] == 0:
-        raise UsageError(f"calibration: the inputs have different numbers of samples: {counts}")
-    if most is not None and counts[0] > most:
-        chosen = np.linspace(0, counts[0] - 1, most).round().astype(int)
-        arrays = [array[chosen] for array in arrays]
+    arrays = matched(
+        [
+            Wanted(name=one.name, shape=one.shape, aliases=_aliases(model, number))
+            for number, one in enumerate(inputs)
+        ],
+        calibration,
+    )
+    count = len(arrays[0])
+    if most is not None and count > most:
+        chosen = np.linspace(0, count - 1, most).round().astype(int)
+        arrays = tuple(array[chosen] for array in arrays)
     return tuple(
         array if array.dtype == np.dtype(one.kind) and one.label else _grid(one, array)
         for one, array in zip(inputs, arrays, strict=True)
     )
 
 
-def _found(
-    model: Any, number: int, one: GraphInput, calibration: Mapping[str | int, Array]
-) -> Array:
-    """The array for one input, [samples, *shape]; found by name, signature name or position."""
-    names: list[str | int] = [one.name, number, str(number)]
-    for definition in model.signatureDefs or []:
-        for entry in definition.inputs or []:
-            mine = entry.tensorIndex == model.subgraphs[0].inputs[number]
-            if definition.subgraphIndex == 0 and mine:
-                names.append((entry.name or b"").decode(errors="replace"))
-    for name in names:
-        if name in calibration:
-            return _shaped(one, np.asarray(calibration[name]))
-    raise UsageError(f"calibration: nothing for input {number} ({one.name!r})")
-
-
-def _shaped(one: GraphInput, array: Array) -> Array:
-    shape = tuple(max(size, 1) for size in one.shape)
-    size = int(np.prod(shape))
-    fits = array.shape[-len(shape) :] == shape if shape else True
-    tail = array.shape[1:] == shape[1:] and bool(shape) and shape[0] == 1
-    if array.size == 0 or array.size % size or not (fits or tail):
-        raise UsageError(
-            f"calibration: shape {array.shape} does not fit input {one.name!r} {shape}"
-        )
-    return array.reshape(-1, *shape)
+def _aliases(model: Any, number: int) -> tuple[str, ...]:
+    """The input's names in the signatures of subgraph 0."""
+    return tuple(
+        (entry.name or b"").decode(errors="replace")
+        for definition in model.signatureDefs or []
+        for entry in definition.inputs or []
+        if definition.subgraphIndex == 0 and entry.tensorIndex == model.subgraphs[0].inputs[number]
+    )

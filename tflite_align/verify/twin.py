@@ -28,7 +28,7 @@ from .graph import (
 )
 from .schema import pack, parse, schema, type_name
 
-__all__ = ["FloatGraph", "declared", "float_graph", "opcode", "stated_clamp", "twin"]
+__all__ = ["FloatGraph", "declared", "float_graph", "opcode", "open_twin", "stated_clamp", "twin"]
 
 # Operators with an accumulator, behind which exporters fold a ReLU into the output range.
 _COMPUTES = frozenset(
@@ -59,15 +59,35 @@ def twin(data: bytes | memoryview, found: Frontier) -> bytes:
     no float form.
     """
     model = cut_copy(parse(data), found)
+    _as_floats(model)
+    return pack(model)
+
+
+def open_twin(data: bytes | memoryview, found: Frontier) -> tuple[bytes, tuple[int, ...]]:
+    """The float twin with every quantized activation that its operators write as an output, and
+    which tensors of subgraph 0 these are.
+    """
+    model = cut_copy(parse(data), found)
+    graph = model.subgraphs[0]
+    written = dict.fromkeys(t for operator in graph.operators for t in operator.outputs)
+    known = _as_floats(model)
+    graph.outputs = [tensor for tensor in written if tensor in known]
+    return pack(model), tuple(graph.outputs)
+
+
+def _as_floats(model: Any) -> set[int]:
+    """Turns a fresh parse into floats, in place; the quantized activations of subgraph 0."""
+    known: list[set[int]] = []
     for graph in model.subgraphs:
         floats = float_graph(model, graph)
+        known.append(set(floats.declared))
         for operator in floats.take_operators():
             floats.add(operator)
             clamp = stated_clamp(model, operator, floats.declared)
             if clamp is not None:
                 raw = floats.rename_output(operator, operator.outputs[0])
                 floats.insert(clamp, [raw[1]], [raw[0]])
-    return pack(model)
+    return known[0]
 
 
 def declared(data: bytes | memoryview, found: Frontier) -> bytes:

@@ -33,10 +33,10 @@ def _judge_word(
         if after.status == "timeout":
             return "inconclusive", f"took the original, but {said}"
         return "failed", f"took the original, but not the aligned file: {said}"
-    if (0, after.operator) in edited and judge not in _INFORMATIONAL:
-        return "failed", f"names an operator that was edited: {said}"
     if before.status == after.status and _same(before, after):
         return "unchanged", f"does not take the original either: {said}"
+    if (0, after.operator) in edited and judge not in _INFORMATIONAL:
+        return "failed", f"names an operator that was edited: {said}"
     return "inconclusive", f"does not take the original either, for another reason: {said}"
 
 

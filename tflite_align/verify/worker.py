@@ -6,6 +6,7 @@ else of the package imported. A request has a `task`:
 accept    load `model` with `kernels`, allocate, invoke once on zeros
 run       accept `accept`, then feed `model` the samples and keep its outputs; with `part`, also
           where `accept` is refused: `model` is then the part of it that can be run
+observe   run `model` on all samples; the least and greatest value of each output, nothing else
 stepwise  run `model` keeping all tensors, and `recompute` on what each operator really received
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,14 @@ __all__ = ["main"]
 Array = npt.NDArray[Any]
 
 _KEPT_ELEMENTS = 65536  # of one output and one sample: enough for an SQNR, small enough to hold
+_TELL_SECONDS = 0.5  # between two words about progress
 _OPERATOR = re.compile(r"Node number (\d+) \((?!TfLite)|Node \w+ \(number (\d+)f?\)|node #(\d+)")
 
 
 def main(arguments: list[str]) -> int:
     """Do the request in file `arguments[0]`, leave the answer in file `arguments[1]`."""
     request = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
-    tasks = {"accept": _accept, "run": _run, "stepwise": _stepwise}
+    tasks = {"accept": _accept, "run": _run, "observe": _observe, "stepwise": _stepwise}
     answer: dict[str, Any] = {}
 
     def save() -> None:
@@ -141,6 +144,33 @@ class _Samples:
                 return stored.astype(spec.dtype)
             real = (real - self.zero_point) * self.scale
         return spec.quantize(real)  # type: ignore[no-any-return]
+
+
+# --- observe -----------------------------------------------------------------------------------
+
+
+def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    """`low`, `high`: of each output over the samples; `done` of them so far is told meanwhile."""
+    samples = [_Samples(record) for record in request["inputs"]]
+    engine = open_engine(request["model"], request["kernels"], threads=request["threads"])
+    low = np.full(engine.output_count, np.inf)
+    high = -low
+    told = time.monotonic()
+    for sample in range(request["count"]):
+        for index, spec in enumerate(engine.inputs):
+            engine.feed(index, samples[index].value(sample, spec))
+        engine.invoke()
+        for index in range(engine.output_count):
+            values = engine.output(index)
+            if values.size:  # what is not a number stays one, and is found by the caller
+                low[index] = np.minimum(low[index], values.min())
+                high[index] = np.maximum(high[index], values.max())
+        if time.monotonic() - told > _TELL_SECONDS:
+            told = time.monotonic()
+            answer["done"] = sample + 1
+            save()
+    answer |= {"status": "accepted", "low": low.tolist(), "high": high.tolist()}
+    save()
 
 
 # --- operator by operator ------------------------------------------------------------------------

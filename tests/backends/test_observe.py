@@ -1,0 +1,135 @@
+"""Value ranges in the float twin, against an interpreter that is asked tensor by tensor."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from tests.calibrated import wide_member
+from tests.graphs import Graph
+from tflite_align import AlignOptions, align
+from tflite_align.numerics import Label, Range, covers, intersect, label_range
+from tflite_align.reader import read
+from tflite_align.verify import observe
+from tflite_align.verify.frontier import frontier
+from tflite_align.verify.graph import quantized_tensors
+from tflite_align.verify.observe import Observed
+from tflite_align.verify.schema import parse
+from tflite_align.verify.twin import twin
+
+pytestmark = pytest.mark.backends
+Array = np.ndarray[Any, Any]
+
+
+def calibration(data: bytes, count: int) -> dict[str | int, Array]:
+    """Random values on the grid of each input, so that quantizing them moves nothing."""
+    generator, model = np.random.default_rng(3), parse(data)
+    found: dict[str | int, Array] = {}
+    for number, index in enumerate(model.subgraphs[0].inputs):
+        tensor = model.subgraphs[0].tensors[index]
+        steps = generator.integers(-60, 60, (count, *tensor.shape))
+        scale = tensor.quantization.scale[0] if tensor.quantization is not None else 0.01
+        found[number] = (steps * float(scale)).astype(np.float32)
+    return found
+
+
+def directly(data: bytes, given: dict[str | int, Array]) -> dict[tuple[int, int], Any]:
+    """Least and greatest value of every tensor of the twin that LiteRT's builtin kernels keep."""
+    model = parse(data)
+    interpreter = Interpreter(
+        model_content=twin(data, frontier(model)),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
+    interpreter.allocate_tensors()
+    graph = model.subgraphs[0]
+    written = [*graph.inputs, *(t for operator in graph.operators for t in operator.outputs)]
+    kept = [t for t in written if t in quantized_tensors(model, graph)]
+    rows: dict[int, list[Array]] = {tensor: [] for tensor in kept}
+    for sample in range(len(given[0])):
+        for number, detail in enumerate(interpreter.get_input_details()):
+            value = given[number][sample].reshape(detail["shape"]).astype(np.float32)
+            interpreter.set_tensor(detail["index"], value)
+        interpreter.invoke()
+        for tensor, values in rows.items():
+            values.append(interpreter.get_tensor(tensor).copy())
+    return {(0, t): (float(np.min(found)), float(np.max(found))) for t, found in rows.items()}
+
+
+def same(found: Observed, expected: dict[tuple[int, int], Any]) -> None:
+    assert found.why == ""
+    assert set(found.ranges) == set(expected)
+    for key, (low, high) in expected.items():
+        width = max(high - low, 1e-6)
+        assert found.ranges[key] == pytest.approx((low, high), abs=1e-4 * width)
+
+
+def test_ranges_of_the_sample_are_what_an_interpreter_computes(sample: bytes) -> None:
+    given = calibration(sample, 20)
+    found = observe(sample, given)
+    assert found.samples == 20
+    assert len(found.ranges) > 5
+    same(found, directly(sample, given))
+
+
+def test_ranges_of_a_converters_model(fixtures_dir: Path) -> None:
+    data = (fixtures_dir / "residual_int8.tflite").read_bytes()
+    given = calibration(data, 6)
+    same(observe(data, given), directly(data, given))
+
+
+def test_a_folded_relu_is_part_of_the_function() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "y", 0.5, -128)
+    data = graph.bytes(["x"], ["y"])
+    written = read(data).subgraphs[0].outputs[0]
+    assert observe(data, calibration(data, 8)).ranges[(0, written)][0] == 0.0
+
+
+def test_progress_is_told() -> None:
+    told: list[tuple[str, float]] = []
+    data = wide_member()
+    observe(data, calibration(data, 4), progress=lambda stage, done: told.append((stage, done)))
+    assert {stage for stage, _ in told} == {"observe calibration"}
+    assert [done for _, done in told] == sorted(done for _, done in told)
+    assert (told[0][1], told[-1][1]) == (0.0, 1.0)
+
+
+def test_without_a_twin_nothing_is_observed_and_it_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "y", 0.5)
+    data = graph.bytes(["x"], ["y"])
+    given = calibration(data, 2)
+    module = import_module("tflite_align.verify.observe")  # the room's `observe` is the function
+    monkeypatch.setattr(module, "available", lambda _: "no runtime is installed")
+    assert observe(data, given) == Observed(why="no runtime is installed")
+    monkeypatch.setattr(module, "LARGEST_MODEL", 10)
+    assert observe(data, given).why == f"no float twin: size: {len(data)} bytes is above 10"
+
+
+def test_real_values_get_through_the_aligned_model() -> None:
+    """With a calibration of its own, the aligned file holds every value that was observed."""
+    data = wide_member()
+    for seed in range(4):
+        generator = np.random.default_rng(seed)
+        spread = generator.uniform(0.1, 2.0)
+        given = {"x": generator.normal(0, spread, (30, 4, 4, 3)).astype(np.float32)}
+        result = align(data, AlignOptions(calibration=given, verify=False))
+        before, after = read(data).subgraphs[0], read(result.data).subgraphs[0]
+        for (_, index), seen in observe(data, given).ranges.items():
+            first, last = before.tensors[index].quant, after.tensors[index].quant
+            assert first is not None
+            assert last is not None
+            declared = label_range(Label(*first.label), "int8")
+            held = label_range(Label(*last.label), "int8")
+            needed = intersect(declared, Range(*seen))
+            assert covers(held, needed, slack=0.5 * last.label[0] * (1 + 1e-5))

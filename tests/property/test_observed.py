@@ -1,0 +1,78 @@
+"""Ranges that calibration showed: they make labels finer, and no value that was seen is clipped."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.property.test_laws import models
+from tflite_align.binder import Bound, bind
+from tflite_align.checker import check_bound
+from tflite_align.model import Slot
+from tflite_align.numerics import Range, covers, intersect, label_range
+from tflite_align.reader import read
+from tflite_align.rules import load_operators, load_target
+from tflite_align.solver import Key, Options, solve
+from tflite_align.solver.flow import Values, value_flow
+
+SLOW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def bound_of(data: bytes) -> Bound:
+    return bind(read(data), load_operators(), [load_target("tflite")])
+
+
+def drawn_ranges(data: st.DataObject, values: Values) -> dict[Key, Range]:
+    """Of a random choice of tensors, random parts of what they declare; zero need not be there."""
+    found = {}
+    for key, label in values.labels.items():
+        if data.draw(st.booleans()):
+            held = label_range(label, "int8")
+            edges = st.floats(held.low, held.high)
+            found[key] = Range(*sorted((data.draw(edges), data.draw(edges))))
+    return found
+
+
+@SLOW
+@given(models(), st.data())
+def test_no_observed_value_is_clipped(model: bytes, data: st.DataObject) -> None:
+    bound = bound_of(model)
+    plain = value_flow(bound)
+    observed = drawn_ranges(data, plain)
+    broken = [finding.slot for finding in check_bound(bound) if finding.fixable]
+    solution = solve(bound, broken, Options(observed=observed))
+    assert solution.conflicts == ()
+    for slot, seen in solution.seen.items():
+        key = (slot.subgraph, slot.tensor(bound.model))
+        if key not in observed or key not in solution.source or writer(plain, key) in bound.ranges:
+            continue
+        written = solution.source[key]
+        through = intersect(label_range(written, "int8"), label_range(seen, "int8"))
+        # Half a step is what rounding moves a value by anyhow.
+        slack = 0.5 * max(written.scale, seen.scale) * (1 + 1e-5)
+        needed, held = plain.need(slot, key), observed[key]
+        if max(needed.low, held.low) <= min(needed.high, held.high):
+            assert covers(through, intersect(needed, held), slack=slack)
+
+
+def writer(values: Values, key: Key) -> Slot | None:
+    return values.wiring[key[0]].producer.get(key[1])
+
+
+@SLOW
+@given(models(), st.data())
+def test_less_arrives_and_nothing_else_changes(model: bytes, data: st.DataObject) -> None:
+    """What readers can tell, the noise that was declared and clamps are the model's own."""
+    bound = bound_of(model)
+    plain = value_flow(bound)
+    observed = drawn_ranges(data, plain)
+    seen = value_flow(bound, observed)
+    for key, arrived in seen.arrive.items():
+        assert covers(plain.arrive[key], arrived)
+        assert arrived == plain.arrive[key] or key in observed
+        first, second = plain.arrive[key], observed.get(key, arrived)
+        if max(first.low, second.low) <= min(first.high, second.high):
+            # A millionth of a step counts as zero.
+            assert covers(arrived, intersect(first, second), slack=1e-6 * plain.labels[key].scale)
+    assert (seen.tell, seen.slot_tell, seen.noise) == (plain.tell, plain.slot_tell, plain.noise)
+    assert (seen.reach, seen.clamps) == (plain.reach, plain.clamps)

@@ -1,0 +1,112 @@
+"""Laws of needless QUANTIZE operators, on random graphs that are full of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.property.test_laws import models
+from tflite_align import AlignOptions, align, check
+from tflite_align.binder import bind
+from tflite_align.checker import check_bound
+from tflite_align.model import Model, Subgraph
+from tflite_align.planner import fold_quantizes, plan
+from tflite_align.planner.after import applied
+from tflite_align.reader import read
+from tflite_align.rules import load_operators, load_target
+from tflite_align.solver import Options, solve
+from tflite_align.writer import write
+
+PLAIN = AlignOptions(verify=False)
+OPTIMIZE = AlignOptions(verify=False, optimize=True)
+KINDS = st.sampled_from(["quantize"] * 4 + ["conv", "relu_conv", "pool", "maximum", "logistic"])
+OPTIONS = st.sampled_from(
+    [
+        OPTIMIZE,
+        replace(OPTIMIZE, overlap="forbid"),
+        replace(OPTIMIZE, overlap="force"),
+        replace(OPTIMIZE, policies={"pooling": "none", "elementwise": "input"}),
+        replace(OPTIMIZE, io="free"),
+    ]
+)
+
+
+def quantizes(data: bytes) -> int:
+    graphs = read(data).subgraphs
+    return sum(op.name == "QUANTIZE" for graph in graphs for op in graph.operators)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(models(kinds=KINDS), OPTIONS)
+def test_twice_is_once_and_no_findings(data: bytes, options: AlignOptions) -> None:
+    once = align(data, options)
+    assert once.report.remaining == ()
+    assert align(once.data, options).data == once.data
+    plain = align(data, replace(options, optimize=False))
+    assert quantizes(once.data) <= quantizes(plain.data)
+    assert plain.report.remaining == ()
+    assert align(plain.data, replace(options, optimize=False)).data == plain.data
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(models(kinds=KINDS))
+def test_boundaries_and_old_tensors_keep_their_places(data: bytes) -> None:
+    before, after = read(data).subgraphs[0], read(align(data, OPTIMIZE).data).subgraphs[0]
+    assert (before.inputs, before.outputs) == (after.inputs, after.outputs)
+    assert [t.name for t in after.tensors[: len(before.tensors)]] == [
+        t.name for t in before.tensors
+    ]
+    for index in (*before.inputs, *before.outputs):
+        assert after.tensors[index] == before.tensors[index]
+    written = {t for op in after.operators for t in op.outputs}
+    assert {*before.outputs} <= written
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(models(kinds=KINDS))
+def test_the_plan_says_what_will_be_read(data: bytes) -> None:
+    """Records after the edits are the records of the file that is written."""
+    model = read(data)
+
+    def rebind(changed: Model) -> object:
+        return bind(changed, load_operators(), [load_target("tflite")])
+
+    bound = bind(model, load_operators(), [load_target("tflite")])
+    findings = check_bound(bound)
+    solution = solve(bound, [finding.slot for finding in findings], Options())
+    drawn, _ = plan(bound, solution, findings)
+    drawn = fold_quantizes(drawn, model, rebind, solution.source, everywhere=True)  # type: ignore[arg-type]
+    foreseen = applied(model, drawn.edits).model
+    found = read(write(data, model, drawn.edits).join())
+    assert list(_shown(foreseen)) == list(_shown(found))
+
+
+def _shown(model: Model) -> Iterator[tuple[Subgraph, list[bytes | None]]]:
+    """Subgraphs with the constants' bytes in place of the numbers of their buffers."""
+    for graph in model.subgraphs:
+        constants = [model.constant(graph.index, tensor.index) for tensor in graph.tensors]
+        tensors = tuple(replace(tensor, buffer=0) for tensor in graph.tensors)
+        yield (
+            replace(graph, tensors=tensors),
+            [None if data is None else bytes(data) for data in constants],
+        )
+
+
+@pytest.mark.parametrize("options", [PLAIN, OPTIMIZE], ids=["default", "optimize"])
+def test_never_more_than_one_at_every_port(fixture_model: Path, options: AlignOptions) -> None:
+    """The crude repair: a QUANTIZE at each port that disagrees."""
+    data = fixture_model.read_bytes()
+    ports = {
+        finding.slot
+        for finding in check(data).findings
+        if finding.rule.startswith(("same/", "fixed/"))
+    }
+    result = align(data, options)
+    assert result.report.remaining == ()
+    assert quantizes(result.data) <= quantizes(data) + len(ports)
+    assert align(result.data, options).data == result.data

@@ -1,0 +1,389 @@
+"""Needless QUANTIZE operators: what is removed, passed by, folded, and what stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.graphs import POOL, Graph
+from tflite_align import AlignOptions, AlignResult, align, cli
+from tflite_align.binder import Bound, bind
+from tflite_align.checker import check_bound
+from tflite_align.model import AddOperator, Model, RemoveOperator, SetGraphIO
+from tflite_align.numerics import Label
+from tflite_align.planner import Plan, fold_quantizes, plan
+from tflite_align.planner.after import applied
+from tflite_align.reader import read
+from tflite_align.report.text import render_text
+from tflite_align.rules import load_operators, load_target
+from tflite_align.solver import Options, solve
+
+PLAIN = AlignOptions(verify=False)
+OPTIMIZE = AlignOptions(verify=False, optimize=True)
+WIDE = (1, 4, 4, 6)
+
+
+def names(result: AlignResult) -> list[str]:
+    return [operator.name for operator in read(result.data).subgraphs[0].operators]
+
+
+def reads(result: AlignResult, operator: int) -> list[str]:
+    """Names of the tensors that an operator of the result reads."""
+    graph = read(result.data).subgraphs[0]
+    return [graph.tensors[index].name for index in graph.operators[operator].inputs]
+
+
+def kinds(result: AlignResult) -> list[str]:
+    return [change.kind for change in result.report.changes]
+
+
+def quantize(graph: Graph, source: str, name: str, scale: float, zero_point: int = 0) -> str:
+    graph.activation(name, scale, zero_point, graph.tensors[source].shape)
+    return graph.add("QUANTIZE", [source], [name])
+
+
+def started(scale: float = 0.05) -> Graph:
+    graph = Graph()
+    graph.activation("x", scale)
+    return graph
+
+
+# --- identities --------------------------------------------------------------------------------
+
+
+def converters_pattern() -> Graph:
+    """TANH and a convolution through a QUANTIZE each into a CONCATENATION that wants one label."""
+    graph = started()
+    graph.activation("t", 1 / 128)
+    graph.add("TANH", ["x"], ["t"])
+    graph.conv("x", "c", 0.1)
+    quantize(graph, "t", "qt", 0.011)
+    quantize(graph, "c", "qc", 0.005)
+    graph.activation("cat", 0.013, 0, WIDE)
+    graph.add("CONCATENATION", ["qt", "qc"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    graph.activation("y", 0.2, 0, WIDE)
+    graph.add("HARD_SWISH", ["cat"], ["y"])
+    return graph
+
+
+def test_one_of_the_converters_two_becomes_an_identity() -> None:
+    """The finest label that covers both is what TANH writes: its QUANTIZE has nothing to do. The
+    convolution's component has no finding: its QUANTIZE goes with `optimize` only.
+    """
+    data = converters_pattern().bytes(["x"], ["y"])
+    result = align(data, PLAIN)
+    assert names(result) == ["TANH", "CONV_2D", "QUANTIZE", "CONCATENATION", "HARD_SWISH"]
+    assert reads(result, 3) == ["t", "qc"]
+    assert (result.report.cuts, kinds(result).count("removed")) == (0, 1)
+    assert result.report.remaining == ()
+    assert align(result.data, PLAIN).data == result.data
+    assert names(align(data, OPTIMIZE)) == ["TANH", "CONV_2D", "CONCATENATION", "HARD_SWISH"]
+
+
+def test_a_report_counts_what_was_removed() -> None:
+    result = align(converters_pattern().bytes(["x"], ["y"]), PLAIN)
+    text = render_text(result.report)
+    (change,) = [c for c in result.report.changes if c.kind == "removed"]
+    assert (change.name, change.before, change.after) == ("qt", "(0.0078125, 0)", "(0.0078125, 0)")
+    assert change.readers == ("subgraph[0]/operator[4] CONCATENATION/inputs[0]",)
+    assert "QUANTIZE removed (1)" in text
+    assert "the parameters on both sides are the same" in text
+    assert "1 QUANTIZE removed" in text.splitlines()[-1]
+
+
+def identity(outputs: list[str], *, second: Label | None = None, other: bool = False) -> bytes:
+    """X -> conv c -> QUANTIZE q with the same parameters -> two convolutions."""
+    graph = started()
+    graph.conv("x", "c", 0.1)
+    quantize(graph, "c", "q", *(second or (0.1, 0)))
+    graph.conv("q", "y", 0.3)
+    graph.conv("q", "z", 0.4)
+    if other:
+        graph.conv("c", "w", 0.2)
+        outputs = [*outputs, "w"]
+    return graph.bytes(["x"], outputs)
+
+
+def test_every_reader_of_an_identity_is_wired_to_its_source() -> None:
+    result = align(identity(["y", "z"], other=True), OPTIMIZE)
+    assert names(result) == ["CONV_2D"] * 4
+    assert [reads(result, n)[0] for n in range(4)] == ["x", "c", "c", "c"]
+
+
+def test_a_component_without_findings_is_not_touched() -> None:
+    data = identity(["y", "z"])
+    assert align(data, PLAIN).data == data
+
+
+@pytest.mark.parametrize("outputs", [["y", "q"], ["q"]])
+def test_the_quantize_of_a_graph_output_stays(outputs: list[str]) -> None:
+    data = identity(outputs)
+    assert align(data, OPTIMIZE).data == data
+    assert align(data, replace(OPTIMIZE, io="free")).data == data
+
+
+def test_float_noise_is_no_difference_to_who_computes_multipliers() -> None:
+    result = align(identity(["y", "z"], second=Label(0.1000003, 0), other=True), OPTIMIZE)
+    assert [reads(result, n)[0] for n in range(4)] == ["x", "c", "c", "c"]
+    assert result.report.remaining == ()
+
+
+def test_float_noise_stays_where_bits_are_compared() -> None:
+    graph = started()
+    graph.activation("s", 1 / 256, -128)
+    graph.add("LOGISTIC", ["x"], ["s"])
+    quantize(graph, "s", "q", 0.0039062508, -128)
+    graph.activation("p", 0.0039062508, -128)
+    graph.add("MAX_POOL_2D", ["q"], ["p"], POOL)
+    data = graph.bytes(["x"], ["p"])
+    assert align(data, OPTIMIZE).data == data
+
+
+def test_another_type_is_no_identity() -> None:
+    graph = started()
+    graph.conv("x", "c", 0.1)
+    quantize(graph, "c", "q", 0.1)
+    graph.tensors["q"] = replace(graph.tensors["q"], type="uint8")
+    graph.activation("y", 0.1)
+    graph.tensors["y"] = replace(graph.tensors["y"], type="uint8")
+    graph.add("RELU", ["q"], ["y"])
+    data = graph.bytes(["x"], ["y"])
+    assert align(data, OPTIMIZE).data == data
+
+
+def test_metadata_that_may_count_operators_forbids_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "tflite_align.planner.quantizes.unknown_metadata", lambda _: ("model_control_dependencies",)
+    )
+    data = identity(["y", "z"])
+    assert align(data, OPTIMIZE).data == data
+
+
+def test_the_flag(tmp_path: Path) -> None:
+    model, out = tmp_path / "in.tflite", tmp_path / "out.tflite"
+    model.write_bytes(identity(["y", "z"]))
+    assert cli.main([str(model), str(out), "--no-verify", "--quiet"]) == 0
+    assert out.read_bytes() == model.read_bytes()
+    assert cli.main([str(model), str(out), "--no-verify", "--quiet", "--optimize"]) == 0
+    assert out.read_bytes() == align(model.read_bytes(), OPTIMIZE).data != model.read_bytes()
+
+
+# --- two in a row ------------------------------------------------------------------------------
+
+
+def row(between: float, *, shared: bool = False, output: bool = False) -> bytes:
+    """LOGISTIC -> QUANTIZE b -> QUANTIZE c -> convolution; b read by others where `shared`."""
+    graph = started()
+    graph.activation("s", 1 / 256, -128)
+    graph.add("LOGISTIC", ["x"], ["s"])
+    quantize(graph, "s", "b", between)
+    quantize(graph, "b", "c", 0.01, -128)
+    graph.conv("c", "y", 0.3)
+    outputs = ["y", "b"] if output else ["y"]
+    if shared:
+        graph.conv("b", "z", 0.3)
+        outputs.append("z")
+    return graph.bytes(["x"], outputs)
+
+
+def test_two_in_a_row_become_one() -> None:
+    result = align(row(0.008), OPTIMIZE)
+    assert names(result) == ["LOGISTIC", "QUANTIZE", "CONV_2D"]
+    assert reads(result, 1) == ["s"]
+    assert kinds(result) == ["removed"]
+
+
+def test_clipping_between_them_is_meaning() -> None:
+    data = row(0.004)
+    assert align(data, OPTIMIZE).data == data
+
+
+@pytest.mark.parametrize("options", [{"shared": True}, {"output": True}])
+def test_one_that_others_read_is_passed_by(options: dict[str, bool]) -> None:
+    result = align(row(0.008, **options), OPTIMIZE)
+    assert names(result)[:3] == ["LOGISTIC", "QUANTIZE", "QUANTIZE"]
+    assert [reads(result, 1), reads(result, 2)] == [["s"], ["s"]]
+    assert kinds(result) == ["composed"]
+    assert "QUANTIZE passed by (1)" in render_text(result.report)
+    assert align(result.data, OPTIMIZE).data == result.data
+
+
+def test_one_inserted_behind_another_reads_past_it() -> None:
+    """Policy `none` keeps what the first one writes; the second takes its place."""
+    graph = started()
+    graph.activation("s", 1 / 256, -128)
+    graph.add("LOGISTIC", ["x"], ["s"])
+    quantize(graph, "s", "b", 0.008)
+    graph.activation("p", 0.01, -128)
+    graph.add("MAX_POOL_2D", ["b"], ["p"], POOL)
+    data = graph.bytes(["x"], ["p"])
+    policies: dict[str, str] = {"pooling": "none"}
+    result = align(data, AlignOptions(verify=False, policies=policies))  # type: ignore[arg-type]
+    assert names(result) == ["LOGISTIC", "QUANTIZE", "MAX_POOL_2D"]
+    assert reads(result, 1) == ["s"]
+    assert kinds(result) == ["cut", "removed"]
+    assert result.report.remaining == ()
+
+
+# --- folded into the producer ------------------------------------------------------------------
+
+
+def folded(
+    first: Label,
+    second: Label,
+    *,
+    other: bool = False,
+    fused: int = 0,
+    outputs: int = 1,
+    pooled: bool = False,
+) -> bytes:
+    """X -> conv c -> QUANTIZE q -> pool p -> conv y; or up to p alone."""
+    graph = started()
+    graph.conv("x", "c", *first, fused=fused)
+    quantize(graph, "c", "q", *second)
+    graph.activation("p", *second)
+    graph.add("MAX_POOL_2D", ["q"], ["p"], POOL)
+    if pooled:
+        return graph.bytes(["x"], ["p"])
+    graph.conv("p", "y", 0.3)
+    if other:
+        graph.conv("c", "z", 0.3)
+    return graph.bytes(["x"], ["y", "z"] if other else ["y", "q"][:outputs])
+
+
+@pytest.mark.parametrize("second", [Label(0.2, 5), Label(0.04, -3), Label(0.1, 0)])
+def test_a_free_producer_writes_what_is_wanted(second: Label) -> None:
+    result = align(folded(Label(0.1, 0), second), OPTIMIZE)
+    assert names(result) == ["CONV_2D", "MAX_POOL_2D", "CONV_2D"]
+    assert reads(result, 1) == ["c" if second == (0.1, 0) else "q"]
+    assert kinds(result) == ["removed"]
+    assert result.report.remaining == ()
+    assert align(result.data, OPTIMIZE).data == result.data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        folded(Label(0.1, 0), Label(0.2, 0), other=True),
+        folded(Label(0.1, 0), Label(0.2, 0), outputs=2),
+        folded(Label(0.1, -128), Label(0.2, 0)),
+    ],
+    ids=["another reader", "a graph output", "a clamp that only the range states"],
+)
+def test_the_producer_goes_on_as_it_did(data: bytes) -> None:
+    assert align(data, OPTIMIZE).data == data
+
+
+def test_a_multiplier_past_its_window_is_not_asked_for() -> None:
+    data = folded(Label(0.1, 0), Label(1e-6, 0), pooled=True)
+    options = replace(OPTIMIZE, targets=("xnnpack",))
+    assert align(data, options).data == data
+    wider = folded(Label(0.1, 0), Label(1e-5, 0), pooled=True)
+    assert names(align(wider, options)) == ["CONV_2D", "MAX_POOL_2D"]
+
+
+def test_a_stated_clamp_is_no_obstacle() -> None:
+    result = align(folded(Label(0.1, -128), Label(0.2, 0), fused=1), OPTIMIZE)
+    assert names(result) == ["CONV_2D", "MAX_POOL_2D", "CONV_2D"]
+
+
+def test_a_clamp_on_both_sides_is_kept_by_the_second() -> None:
+    result = align(folded(Label(0.1, -128), Label(0.2, -128)), OPTIMIZE)
+    assert names(result) == ["CONV_2D", "MAX_POOL_2D", "CONV_2D"]
+
+
+def test_a_producer_with_fixed_parameters_keeps_them() -> None:
+    graph = started()
+    graph.activation("s", 1 / 256, -128)
+    graph.add("LOGISTIC", ["x"], ["s"])
+    quantize(graph, "s", "q", 0.01)
+    graph.conv("q", "y", 0.3)
+    data = graph.bytes(["x"], ["y"])
+    assert align(data, OPTIMIZE).data == data
+
+
+def test_producers_that_must_stay_are_not_folded_into() -> None:
+    data = folded(Label(0.1, 0), Label(0.2, 0))
+    assert align(data, replace(OPTIMIZE, overlap="forbid")).data == data
+    policies: dict[str, str] = {"concat": "none"}
+    assert align(data, replace(OPTIMIZE, policies=policies)).data == data  # type: ignore[arg-type]
+
+
+# --- plans -------------------------------------------------------------------------------------
+
+
+def rebind(model: Model) -> Bound:
+    return bind(model, load_operators(), [load_target("tflite")])
+
+
+def forbidden() -> tuple[Model, Plan, list[tuple[int, int]]]:
+    """A plan in which --overlap forbid cuts two pools off a convolution with one QUANTIZE."""
+    graph = started()
+    graph.conv("x", "c", 0.1)
+    for name in ("p", "q"):
+        graph.activation(name, 0.05)
+        graph.add("MAX_POOL_2D", ["c"], [name], POOL)
+    graph.activation("s", 0.02, 5)
+    graph.add("LOGISTIC", ["x"], ["s"])
+    model = read(graph.bytes(["x"], ["p", "q", "s"]))
+    bound = rebind(model)
+    findings = check_bound(bound)
+    solution = solve(bound, [f.slot for f in findings], Options(overlap="forbid"))
+    drawn, conflicts = plan(bound, solution, findings)
+    assert (drawn.cuts, conflicts) == (2, [])
+    return model, drawn, list(solution.source)
+
+
+def test_an_inserted_one_that_is_needless_is_not_inserted() -> None:
+    model, drawn, decided = forbidden()
+    tidied = fold_quantizes(drawn, model, rebind, decided)
+    after = applied(model, tidied.edits).model.subgraphs[0]
+    assert [op.name for op in after.operators] == [
+        "CONV_2D", "MAX_POOL_2D", "MAX_POOL_2D", "LOGISTIC", "QUANTIZE",
+    ]  # fmt: skip
+    assert (tidied.cuts, [c.kind for c in tidied.changes]) == (1, ["moved", "cut", "moved"])
+    assert check_bound(rebind(applied(model, tidied.edits).model)) == []
+    assert not any(isinstance(edit, RemoveOperator | SetGraphIO) for edit in tidied.edits)
+    assert fold_quantizes(tidied, model, rebind, decided) == tidied
+    assert fold_quantizes(drawn, model, rebind, decided, fold=False) == drawn
+
+
+def test_a_step_that_breaks_a_rule_is_not_taken() -> None:
+    """The checker has the last word, whatever the conditions overlook."""
+    model = read(folded(Label(0.1, 0), Label(0.2, 0)))
+    whole = len(model.subgraphs[0].operators)
+
+    def broken(changed: Model) -> Bound:
+        return rebind(
+            changed if len(changed.subgraphs[0].operators) == whole else _damaged(changed)
+        )
+
+    empty = Plan(edits=(), changes=(), edited=frozenset())
+    assert fold_quantizes(empty, model, broken, (), everywhere=True) == empty
+    assert fold_quantizes(empty, model, rebind, (), everywhere=True) != empty
+
+
+def _damaged(model: Model) -> Model:
+    """The model with another zero point behind its second operator, a pool."""
+    graph = model.subgraphs[0]
+    index = graph.operators[1].outputs[0]
+    tensor = graph.tensors[index]
+    assert tensor.quant is not None
+    wrong = replace(tensor, quant=replace(tensor.quant, zero_point=(9,)))
+    tensors = tuple(wrong if t.index == index else t for t in graph.tensors)
+    return replace(model, subgraphs=(replace(graph, tensors=tensors),))
+
+
+def test_operators_are_counted_where_they_end_up() -> None:
+    edits = (
+        RemoveOperator(subgraph=0, operator=1),
+        AddOperator(subgraph=0, before=1, name="QUANTIZE", version=1, inputs=(0,), outputs=(9,)),
+        AddOperator(subgraph=0, before=3, name="QUANTIZE", version=1, inputs=(0,), outputs=(8,)),
+    )
+    drawn = Plan(edits=edits, changes=(), edited=frozenset({(0, 0), (0, 1), (0, 2), (0, 3)}))
+    # 0, added, [1 removed], 2, added, 3
+    assert drawn.edited_after == {(0, 0), (0, 1), (0, 2), (0, 3), (0, 4)}
+    drawn = replace(drawn, edited=frozenset({(0, 1), (0, 3)}))
+    assert drawn.edited_after == {(0, 1), (0, 3), (0, 4)}

@@ -1,0 +1,90 @@
+"""Repairs and bindings that a small model shows best through the records themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tests.graphs import Graph
+from tflite_align.model import Model, Slot
+from tflite_align.planner.weights import _re_expressed
+from tflite_align.reader import read
+from tflite_align.rules import CallRow, OperatorRow, SlotPattern, load_operators
+from tflite_align.verdicts import Acceptance
+from tflite_align.verify.process import steady
+from tflite_align.verify.words import judge_word
+from tflite_align.wiring import resource_names
+
+
+def test_int16_weights_keep_their_sixteen_bits() -> None:
+    graph = Graph()
+    graph.constant("w", np.array([[30000, -20000], [5, 7]]), "int16", 0.001)
+    graph.activation("x", 0.05)
+    graph.conv("x", "y", 0.1)
+    model = read(graph.bytes(["x"], ["y"]))
+    tensor = next(t for t in model.subgraphs[0].tensors if t.name == "w")
+    assert tensor.quant is not None
+    data = model.constant(0, tensor.index)
+    assert data is not None
+    shifted = replace(tensor.quant, zero_point=(100,))
+    new = _re_expressed(tensor, shifted, data, None)
+    assert new.data is not None
+    assert int(np.max(np.abs(np.frombuffer(new.data, dtype="<i2")))) == 32767
+    assert new.error <= 0.001
+
+
+def test_narrowing_never_flows_through_an_operator_that_also_gives_positions() -> None:
+    for name in ("TOPK_V2", "UNIQUE"):
+        flow = load_operators()[name].flow
+        assert flow is not None
+        assert flow.kind == "average"
+
+
+def _handed_down() -> tuple[Model, dict[str, OperatorRow]]:
+    """A handle made in the main graph and passed into the subgraph that writes through it."""
+    graph = Graph()
+    graph.activation("h", 0.05)
+    graph.activation("v", 0.05)
+    graph.add("RELU", ["v"], ["h"])
+    graph.activation("o", 0.05)
+    graph.add("RELU6", ["h"], ["o"])
+    main = read(graph.bytes(["v"], ["o"]))
+    callee = replace(main.subgraphs[0], index=1, inputs=(0,), outputs=(), operators=())
+    caller, call = main.subgraphs[0].operators
+    call = replace(call, options={"then": 1})
+    write = replace(call, inputs=(0, 1), outputs=(), options={})
+    model = replace(
+        main,
+        subgraphs=(
+            replace(main.subgraphs[0], operators=(caller, call)),
+            replace(callee, operators=(replace(write, index=0, name="ASSIGN_VARIABLE"),)),
+        ),
+    )
+    everything = SlotPattern("inputs", 0, None)
+    rows = {
+        "RELU": OperatorRow(name="RELU", resource="handle"),
+        "RELU6": OperatorRow(
+            name="RELU6", calls=(CallRow(option="then", inputs=everything, outputs=None),)
+        ),
+        "ASSIGN_VARIABLE": OperatorRow(name="ASSIGN_VARIABLE", resource="write"),
+    }
+    return model, rows
+
+
+def test_a_handle_is_followed_into_the_subgraph_it_is_passed_to() -> None:
+    model, rows = _handed_down()
+    names = resource_names(model, rows)
+    assert names == {Slot(1, 0, "inputs", 1): "\0"}
+
+
+def test_the_same_refusal_before_and_after_is_not_ours() -> None:
+    refused = Acceptance(status="refused", reason="no kernel", operator=3)
+    verdict = judge_word("tflm", refused, refused, frozenset({(0, 3)}))
+    assert verdict.word == "unchanged"
+
+
+def test_a_refusals_words_are_the_same_each_time() -> None:
+    told = "t->params.scale != output->params.scale (-46 != 136)Node number 10 (CONCATENATION)"
+    expected = "t->params.scale != output->params.scale Node number 10 (CONCATENATION)"
+    assert steady(told) == expected

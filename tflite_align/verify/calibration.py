@@ -1,0 +1,97 @@
+"""The user's calibration data, matched with the graph inputs before anything is run on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError
+from ..model import Model
+
+__all__ = ["Calibration", "Wanted", "check_calibration", "matched"]
+
+Array = npt.NDArray[Any]
+Calibration = Mapping[str | int, Array]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One graph input; `aliases` are its names in signatures. Unknown sizes of `shape` are 1."""
+
+    name: str
+    shape: tuple[int, ...]
+    aliases: tuple[str, ...] = ()
+
+
+def check_calibration(model: Model, calibration: Calibration) -> None:
+    """Raises the UsageError of `matched` for data that does not fit subgraph 0's inputs."""
+    if not model.subgraphs:
+        return
+    graph = model.subgraphs[0]
+    wanted = []
+    for index in graph.inputs:
+        aliases = [
+            name
+            for signature in model.signatures
+            if signature.subgraph == 0
+            for name, tensor in signature.inputs
+            if tensor == index
+        ]
+        tensor = graph.tensors[index]
+        wanted.append(Wanted(name=tensor.name, shape=tensor.shape, aliases=tuple(aliases)))
+    matched(wanted, calibration)
+
+
+def matched(inputs: Sequence[Wanted], calibration: Calibration) -> tuple[Array, ...]:
+    """An array for each input, [samples, *shape], found by its name, an alias or its position.
+
+    Raises UsageError in one line that names the input, what was found and what is expected.
+    Arrays that belong to no input are left alone: data sets come with their answers.
+    """
+    if not inputs:
+        raise UsageError("calibration: the model has no inputs to feed")
+    arrays: list[Array] = []
+    for number, one in enumerate(inputs):
+        array = _shaped(number, one, _found(number, one, calibration))
+        if arrays and len(array) != len(arrays[0]):
+            raise _unfit(number, one, f"{len(array)} samples", f"{len(arrays[0])} as for input 0")
+        arrays.append(array)
+    return tuple(arrays)
+
+
+def _found(number: int, one: Wanted, calibration: Calibration) -> Array:
+    names: tuple[str | int, ...] = (one.name, number, str(number), *one.aliases)
+    for name in names:
+        if name in calibration:
+            return np.asarray(calibration[name])
+    there = ", ".join(repr(name) for name in calibration) or "no array at all"
+    found = f"nothing under its name or position (there is {there})"
+    raise _unfit(number, one, found, _expected(one))
+
+
+def _shaped(number: int, one: Wanted, array: Array) -> Array:
+    shape = tuple(max(size, 1) for size in one.shape)
+    fits = array.shape[-len(shape) :] == shape if shape else True
+    tail = array.shape[1:] == shape[1:] and bool(shape) and shape[0] == 1
+    if array.size == 0 or not (fits or tail):
+        raise _unfit(number, one, f"shape {array.shape}", _expected(one))
+    if array.dtype.kind not in "biuf":
+        raise _unfit(number, one, f"values of type {array.dtype}", "real numbers")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise _unfit(number, one, "values that are not finite", "real numbers")
+    return array.reshape(-1, *shape)
+
+
+def _expected(one: Wanted) -> str:
+    sizes = ", ".join(str(max(size, 1)) for size in one.shape)
+    return f"shape (samples, {sizes})" if sizes else "shape (samples,)"
+
+
+def _unfit(number: int, one: Wanted, found: str, expected: str) -> UsageError:
+    return UsageError(
+        f"calibration: input {number} ({one.name!r}): found {found}, expected {expected}"
+    )

@@ -1,0 +1,53 @@
+"""How near the declared reading of one aligned file comes to the original's twin; no proof."""
+
+from __future__ import annotations
+
+from ..errors import UnsupportedError
+from ..verdicts import OutputLevel
+from .calibration import Calibration
+from .forms import FLOAT_KERNELS, Form, run_forms, sample_records
+from .frontier import frontier
+from .numbers import sqnr
+from .outputs import Evidence
+from .process import workspace
+from .samples import make_samples
+from .schema import parse
+from .twin import declared, twin
+
+__all__ = ["declared_levels"]
+
+Data = bytes | memoryview
+
+
+def declared_levels(
+    original: Data, aligned: Data, *, calibration: Calibration, samples: int, seed: int
+) -> tuple[OutputLevel, ...]:
+    """SQNR in dB of `aligned`'s declared reading at each output that `prove` compares, on the very
+    inputs that it takes from the calibration. Empty where that cannot be computed.
+    """
+    try:
+        model = parse(original)
+        first, second = frontier(model), frontier(parse(aligned))
+        if len(first.probes) != len(second.probes):
+            return ()
+        forms = (
+            Form(name="twin", data=twin(original, first), kernels=FLOAT_KERNELS),
+            Form(name="declared:after", data=declared(aligned, second), kernels=FLOAT_KERNELS),
+        )
+        inputs = make_samples(model, calibration=calibration, count=samples, seed=seed)
+    except UnsupportedError:
+        return ()
+    with workspace() as folder:
+        ran = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
+    evidence = Evidence(before=first, after=second, samples=inputs, ran=ran, kernels=(), seed=seed)
+    levels = []
+    for number, probe in enumerate(first.probes):
+        found = evidence.powers("declared:after", number)
+        levels.append(
+            OutputLevel(
+                name=probe.name,
+                index=-1 if probe.output is None else probe.output,
+                declared_aligned_db=sqnr(found) if found else None,
+            )
+        )
+    return tuple(levels)

@@ -1,0 +1,133 @@
+"""What calibration inputs really put into each activation: its value range in the float twin."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnsupportedError
+from .calibration import Calibration
+from .forms import FLOAT_KERNELS, RUN_SECONDS, THREADS, sample_records
+from .frontier import frontier
+from .judges import available
+from .process import Ended, acceptance, answer_so_far, call_worker, workspace
+from .prove import LARGEST_MODEL
+from .samples import Samples, make_samples
+from .schema import parse
+from .twin import open_twin
+
+__all__ = ["Observed", "observe"]
+
+_POLL_SECONDS = 0.2
+
+Data = bytes | memoryview
+Progress = Callable[[str, float], None]
+Ranges = Mapping[tuple[int, int], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """`ranges`: (subgraph, tensor) -> least and greatest real value over `samples` inputs.
+
+    `why` says why there is none. A tensor that is missing was not computed, or not finite.
+    """
+
+    ranges: Ranges = field(default_factory=dict)
+    why: str = ""
+    samples: int = 0
+
+
+def observe(data: Data, calibration: Calibration, *, progress: Progress | None = None) -> Observed:
+    """Least and greatest value of each quantized activation of subgraph 0 in the float twin, over
+    all calibration inputs ([samples, *shape] by input name or position), run in their order.
+
+    A model with variables runs through all of them without a reset, as one sequence. `progress`
+    hears (stage, fraction done). Raises UsageError for calibration that does not fit the model;
+    whatever else goes wrong is the record's `why`.
+    """
+    report = progress or (lambda _stage, _fraction: None)
+    report("observe calibration", 0.0)
+    try:
+        samples = _samples(data, calibration)
+        twin, tensors = open_twin(data, frontier(parse(data)))
+    except UnsupportedError as error:
+        return Observed(why=f"no float twin: {error}")
+    missing = available("litert")
+    if missing is not None:
+        return Observed(why=missing)
+    ranges = _of_inputs(data, samples)
+    if tensors:
+        ended = _run(twin, samples, lambda done: report("observe calibration", done))
+        found = acceptance(ended)
+        if found.status != "accepted":
+            return Observed(why=f"the float twin does not run: {found.status}: {found.reason}")
+        ranges |= _finite(tensors, ended.answer)
+    report("observe calibration", 1.0)
+    return Observed(ranges=ranges, samples=samples.count)
+
+
+def _samples(data: Data, calibration: Calibration) -> Samples:
+    if len(data) > LARGEST_MODEL:
+        raise UnsupportedError(f"size: {len(data)} bytes is above {LARGEST_MODEL}")
+    return make_samples(parse(data), calibration=calibration, count=sys.maxsize, seed=0)
+
+
+def _of_inputs(data: Data, samples: Samples) -> dict[tuple[int, int], tuple[float, float]]:
+    """Quantized graph inputs: what they are fed, on their own grid."""
+    ranges = {}
+    places = parse(data).subgraphs[0].inputs
+    for tensor, one, array in zip(places, samples.inputs, samples.arrays, strict=True):
+        if one.label is not None:
+            scale, zero_point = one.label
+            low, high = int(array.min()) - zero_point, int(array.max()) - zero_point
+            ranges[(0, tensor)] = (low * scale, high * scale)
+    return ranges
+
+
+def _finite(
+    tensors: tuple[int, ...], answer: Mapping[str, Any]
+) -> dict[tuple[int, int], tuple[float, float]]:
+    """An output that stayed empty, or overflowed, tells nothing."""
+    rows = zip(tensors, answer["low"], answer["high"], strict=True)
+    return {
+        (0, tensor): (float(low), float(high))
+        for tensor, low, high in rows
+        if math.isfinite(low) and math.isfinite(high)
+    }
+
+
+def _run(twin: bytes, samples: Samples, report: Callable[[float], None]) -> Ended:
+    """The worker's end, with the first of the float kernels that take the twin."""
+    with workspace() as folder:
+        model = folder / "model.tflite"
+        model.write_bytes(twin)
+        request = {
+            "task": "observe",
+            "model": str(model),
+            "threads": THREADS,
+            "inputs": sample_records(samples, folder),
+            "count": samples.count,
+        }
+        for kernels in FLOAT_KERNELS:
+            place = folder / kernels
+            place.mkdir()
+            ended = _watched({**request, "kernels": kernels}, place, samples.count, report)
+            if acceptance(ended).status == "accepted":
+                break
+    return ended
+
+
+def _watched(
+    request: Mapping[str, Any], folder: Path, count: int, report: Callable[[float], None]
+) -> Ended:
+    """As call_worker, and `report` hears the fraction done, in this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(call_worker, request, folder, seconds=RUN_SECONDS)
+        while wait([future], timeout=_POLL_SECONDS).not_done:
+            report(answer_so_far(folder).get("done", 0) / count)
+        return future.result()
