@@ -17,7 +17,7 @@ from tflite_align.numerics import Label, Range, covers, intersect, label_range
 from tflite_align.reader import read
 from tflite_align.verify import observe
 from tflite_align.verify.frontier import frontier
-from tflite_align.verify.graph import quantized_tensors
+from tflite_align.verify.graph import params, quantized_tensors
 from tflite_align.verify.observe import Observed
 from tflite_align.verify.schema import parse
 from tflite_align.verify.twin import twin
@@ -32,9 +32,10 @@ def calibration(data: bytes, count: int) -> dict[str | int, Array]:
     found: dict[str | int, Array] = {}
     for number, index in enumerate(model.subgraphs[0].inputs):
         tensor = model.subgraphs[0].tensors[index]
-        steps = generator.integers(-60, 60, (count, *tensor.shape))
-        scale = tensor.quantization.scale[0] if tensor.quantization is not None else 0.01
-        found[number] = (steps * float(scale)).astype(np.float32)
+        label = params(tensor)
+        scale, zero_point = label.label if label is not None else (0.01, 0)
+        integers = generator.integers(-100, 100, (count, *tensor.shape))
+        found[number] = ((integers - zero_point) * scale).astype(np.float32)
     return found
 
 
@@ -81,6 +82,17 @@ def test_ranges_of_a_converters_model(fixtures_dir: Path) -> None:
     data = (fixtures_dir / "residual_int8.tflite").read_bytes()
     given = calibration(data, 6)
     same(observe(data, given), directly(data, given))
+
+
+@pytest.mark.parametrize("name", ["hey_jarvis_v1", "okay_nabu"])
+def test_a_streaming_model_runs_through_all_inputs_without_a_reset(
+    name: str, corpus_dir: Path
+) -> None:
+    data = (corpus_dir / "microwakeword" / f"{name}.tflite").read_bytes()
+    given = calibration(data, 40)
+    same(observe(data, given), directly(data, given))
+    backwards: dict[str | int, Array] = {0: given[0][::-1]}
+    assert observe(data, backwards).ranges != observe(data, given).ranges
 
 
 def test_a_folded_relu_is_part_of_the_function() -> None:
