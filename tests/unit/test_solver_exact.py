@@ -91,3 +91,22 @@ def test_readers_that_agree_share_one_operator() -> None:
     answer = minimise([1, 2, 2, 2], want, [replace(sharing, labels={**labels, 0: (0,)})])
     assert answer.choice == (0, 1, 1, 1)
     assert answer.cost == 2.0
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_twelve_groups_of_six_labels(seed: int) -> None:
+    """Too many choices to try them all: elimination and the integer program have to agree."""
+    rng = np.random.default_rng(seed)
+    sizes = [6] * 12
+    tables = [Table((v,), rng.integers(0, 9, 6).astype(float)) for v in range(12)]
+    for _ in range(16):
+        first, second = rng.choice(12, 2, replace=False).tolist()
+        tables.append(Table((first, second), rng.integers(0, 9, (6, 6)).astype(float)))
+    labels = {v: tuple(range(6)) for v in range(12)}
+    sharings = [Sharing(source=0, readers=(1, 2, 3), labels=labels, cost=2.0)]
+    answer = minimise(sizes, tables, sharings)
+    found = solve_integer(sizes, tables, sharings)
+    assert answer.optimal
+    assert found is not None
+    assert total_cost(found[0], tables, sharings) == pytest.approx(answer.cost)
