@@ -70,7 +70,6 @@ def solve(bound: Bound, broken: Iterable[Slot], options: Options) -> Solution:
         components=tuple(answer.components),
         conflicts=tuple(answer.conflicts),
         why=answer.why,
-        needs=values.tell,
         activations=_activations(bound, values, answer.source),
     )
 

@@ -167,5 +167,4 @@ class Solution:
     components: tuple[Component, ...]
     conflicts: tuple[Conflict, ...]
     why: Mapping[Key, str]
-    needs: Mapping[Key, Range] = field(default_factory=dict)
     activations: Mapping[Slot, int] = field(default_factory=dict)
