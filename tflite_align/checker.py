@@ -181,7 +181,7 @@ def _power(model: Model, constraint: Power) -> Iterator[_Fault]:
                 "a power of two",
                 f"{scale:.9g}",
                 sentence,
-                own_state(model, constraint.slot),
+                own_state(model, constraint.slot) and 0 < scale < np.inf,
             )
             return
 
@@ -304,7 +304,7 @@ def window_ratios(
 def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
     numerator = [_quant(model, slot).scale for slot in constraint.numerator]
     denominator = [_quant(model, slot).scale for slot in constraint.denominator]
-    if min(min(scales) for scales in (*numerator, *denominator)) <= 0:
+    if not all(0 < scale < np.inf for scales in (*numerator, *denominator) for scale in scales):
         return  # params/scale says so
     low, high = window_ratios(constraint, numerator, denominator)
     window = constraint.window

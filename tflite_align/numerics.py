@@ -30,6 +30,7 @@ __all__ = [
     "requantize_bias",
     "to_float32",
     "type_limits",
+    "usable_label",
 ]
 
 DTYPES: dict[str, np.dtype[np.generic]] = {
@@ -70,8 +71,9 @@ class Range(NamedTuple):
 
 
 def to_float32(value: float) -> float:
-    """The nearest float32, held in a Python float."""
-    return float(np.float32(value))
+    """The nearest float32, held in a Python float; infinite beyond them."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
 
 
 def type_limits(type_name: str) -> tuple[int, int] | None:
@@ -83,6 +85,16 @@ def label_range(label: Label, type_name: str) -> Range:
     """Real values that a tensor of this type and label can hold."""
     low, high = _LIMITS[type_name]
     return Range(label.scale * (low - label.zero_point), label.scale * (high - label.zero_point))
+
+
+def usable_label(label: Label, type_name: str) -> bool:
+    """Whether the scale is positive and finite and the values it stands for are float32 values,
+    with room for the hull of two such ranges.
+    """
+    if not 0 < label.scale < math.inf:
+        return False
+    held = label_range(label, type_name)
+    return max(-held.low, held.high) < float(np.finfo(np.float32).max) / 4
 
 
 def hull(first: Range, second: Range) -> Range:
@@ -118,10 +130,9 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
     if top - bottom <= smallest * (high - low):
         return Label(smallest, low)
     ideal = low - bottom * (high - low) / (top - bottom)
-    candidates = {
-        min(max(math.floor(ideal), low), high),
-        min(max(math.ceil(ideal), low), high),
-    }
+    # An edge next to nothing beside the other rounds away, but needs a step all the same.
+    near = (math.floor(ideal), math.floor(ideal) + 1, math.ceil(ideal) - 1)
+    candidates = {min(max(zero_point, low), high) for zero_point in near}
     return min(_fit(bottom, top, zero_point, low, high) for zero_point in sorted(candidates))
 
 
@@ -191,8 +202,11 @@ def requantize_bias(
     """Bias integers from their declared parameters to new scales (one each, or one a channel).
 
     Returns the new bytes, whether any value left the new type's range (it is then saturated),
-    and the largest rounding error in real units.
+    and the largest rounding error in real units. A scale that is none (not positive, not finite)
+    counts as leaving the range: nothing can be said in it.
     """
+    if not all(0 < scale < math.inf for scale in (*old, *new)):
+        return bytes(data), True, math.inf
     integers = np.frombuffer(data, dtype=DTYPES[type_name]).astype(np.float64)
     if zero_points:
         integers = integers - np.asarray(zero_points, dtype=np.float64)

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator
 
 from .constraints import WellFormed
 from .model import Model, QuantParams, Slot, Tensor
-from .numerics import type_limits
+from .numerics import Label, type_limits, usable_label
 from .rules import Level
 from .wiring import links
 
 __all__ = ["wellformed"]
 
 _Levels = Callable[[str, str], tuple[tuple[str, Level], ...]]
+
+# Types whose whole range is meant to be used; a bias's is not.
+_ACTIVATIONS = ("int8", "uint8", "int16")
 
 # (rule, expected, actual, whether a repair is known)
 _Fault = tuple[str, str, str, bool]
@@ -66,6 +69,9 @@ def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
     bad = [s for s in quant.scale if not math.isfinite(s) or s <= 0]
     if bad and type_limits(tensor.type) is not None:
         yield "params/scale", "positive finite scales", f"{bad[0]!r}", False
+    elif tensor.type in _ACTIVATIONS and not usable_label(Label(max(quant.scale), 0), tensor.type):
+        wanted = "a scale whose integers stand for float32 values"
+        yield "params/scale", wanted, f"{max(quant.scale)!r}", False
     limits = type_limits(tensor.type)
     if limits is not None:
         outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]

@@ -18,6 +18,8 @@ from tflite_align.numerics import (
     label_range,
     requantize,
     requantize_bias,
+    to_float32,
+    usable_label,
 )
 
 TYPES = st.sampled_from(["int8", "uint8", "int16"])
@@ -116,3 +118,30 @@ def test_float_noise_and_powers() -> None:
     assert is_power_of_two(1 / 4096)
     assert not is_power_of_two(0.3)
     assert not is_power_of_two(0.0)
+
+
+def test_an_edge_next_to_nothing_still_gets_a_step() -> None:
+    """Beside -1e-30 the ideal zero point rounds to the type's minimum, where no scale would do."""
+    label = covering_label(Range(-1e-30, 1.0), "int8")
+    assert label.zero_point == -127
+    assert covers(label_range(label, "int8"), Range(-1e-30, 1.0))
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.5, float("nan"), float("inf")])
+def test_a_bias_cannot_be_re_expressed_in_what_is_no_scale(scale: float) -> None:
+    data = np.array([100, -7], dtype=np.int32).tobytes()
+    for old, new in (([0.1, 0.1], [0.1, scale]), ([0.1, scale], [0.1, 0.1])):
+        kept, overflow, error = requantize_bias(data, "int32", old, new, "int32")
+        assert (kept, overflow, error) == (data, True, float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("scale", "usable"),
+    [(0.1, True), (1e-45, True), (1e35, True), (1e38, False), (0.0, False), (-1.0, False)],
+)
+def test_a_label_stands_for_float32_values(scale: float, usable: bool) -> None:  # noqa: FBT001
+    assert usable_label(Label(scale, 0), "int8") is usable
+
+
+def test_beyond_float32_is_infinite() -> None:
+    assert to_float32(1e39) == float("inf")

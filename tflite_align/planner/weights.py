@@ -80,6 +80,8 @@ def _renewed(draft: Draft, key: tuple[int, int], constraint: Weight) -> _New | N
     data = draft.model.constant(*key)
     if tensor.quant is None or data is None or tensor.type not in DTYPES:
         return None
+    if not all(0 < scale < np.inf for scale in tensor.quant.scale):
+        return None  # params/scale says so: nobody knows the real values
     quant, axis = tensor.quant, constraint.axis
     count, shape = len(quant.scale), tensor.shape
     declared = quant.quantized_dimension

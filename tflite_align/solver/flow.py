@@ -16,7 +16,16 @@ import numpy as np
 from ..binder import Bound
 from ..constraints import BoundFlow
 from ..model import Model, Slot
-from ..numerics import DTYPES, Label, Range, covers, hull, intersect, label_range
+from ..numerics import (
+    DTYPES,
+    Label,
+    Range,
+    covers,
+    hull,
+    intersect,
+    label_range,
+    usable_label,
+)
 from ..wiring import Links, links, quantized
 from .clamps import Clamp, clamp_of
 
@@ -133,7 +142,7 @@ class _Pass:
                 if not tensor.quant.per_tensor or tensor.quant.details:
                     continue
                 label = Label(*tensor.quant.label)
-                if not 0 < label.scale < float("inf"):
+                if not usable_label(label, tensor.type):
                     continue
                 key = (graph.index, tensor.index)
                 declared = label_range(label, tensor.type)

@@ -8,7 +8,7 @@ from ..binder import Bound
 from ..checker import window_ratios
 from ..constraints import BiasOf, Window
 from ..model import Model, Slot
-from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits
+from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
 from ..wiring import slot_tensor
 from .costs import Limit
 
@@ -64,8 +64,9 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
         if high >= constraint.window.high:
             scale, zero_point = tensor.quant.label
             # A thousandth past the edge, so that float32 rounding cannot fall back over it.
-            wider = to_float32(scale * high / constraint.window.high * 1.001)
-            found[slot] = Label(wider, zero_point)
+            wider = scale * high / constraint.window.high * 1.001
+            if usable_label(Label(wider, zero_point), tensor.type):
+                found[slot] = Label(to_float32(wider), zero_point)
     return found
 
 

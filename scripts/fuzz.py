@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Coverage-guided fuzzing of reader, checker, solver, planner and writer, with atheris.
+
+    scripts/fuzz.py CORPUS_DIR [libFuzzer options: -max_total_time=3600 -jobs=2 ...]
+
+CORPUS_DIR holds what to begin with (model files) and receives what reaches new code. Any exception
+that is not one of ours, any warning, and any run above ten seconds ends the search and leaves the
+input beside it (crash-*, timeout-*).
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import atheris
+
+with atheris.instrument_imports(include=["tflite_align"]):
+    from tflite_align import AlignError, AlignOptions, align, check
+    from tflite_align.reader import read
+
+_PLAIN = AlignOptions(verify=False, targets=("tflite", "tflm", "ethos-u55"))
+
+
+def one(data: bytes) -> None:
+    """What comes in is a file; what goes out is whole and holds, or is one of our errors."""
+    try:
+        result = align(data, _PLAIN)
+    except AlignError:
+        return
+    if result.report.outcome != "aligned":
+        assert result.data == data
+        return
+    read(result.data)
+    found = check(result.data, AlignOptions(targets=_PLAIN.targets)).findings
+    assert found == result.report.remaining
+
+
+def main() -> None:
+    warnings.simplefilter("error")
+    options = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", *sys.argv[1:]]
+    atheris.Setup([sys.argv[0], *options], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Any bytes give a result or one of our errors: never another exception, a hang, a partial file.
+
+A few hundred damaged files in the normal run, 20,000 under `-m fuzz`; TFLITE_ALIGN_FUZZ sets the
+number, and TFLITE_ALIGN_FUZZ_SEED where to begin.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.mutate import damaged
+from tflite_align import AlignError, AlignOptions, align, check, cli
+
+PLAIN = AlignOptions(verify=False)
+FIRST = int(os.environ.get("TFLITE_ALIGN_FUZZ_SEED", "0"))
+MANY = int(os.environ.get("TFLITE_ALIGN_FUZZ", "20000"))
+MOST_SECONDS = 10.0
+
+
+@pytest.fixture
+def models(sample: bytes, sample_origin: bytes, fixtures_dir: Path) -> list[bytes]:
+    """What is damaged: small files first, each with something of its own."""
+    made = sorted(fixtures_dir.glob("*.tflite"), key=lambda path: (path.stat().st_size, path.name))
+    return [sample, sample_origin, *(path.read_bytes() for path in made[:24])]
+
+
+def _survive(data: bytes) -> str:
+    """Align in this process; what came of it. What is handed out must hold what it promises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            result = align(data, PLAIN)
+        except AlignError:
+            return "refused"
+    report = result.report
+    if report.outcome == "aligned":
+        assert check(result.data).findings == report.remaining
+        assert len(result.data) < 4 * len(data) + 65536
+    else:
+        assert result.data == data
+    return f"exit {report.exit_status}"
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_damaged_files_end_in_a_result_or_an_error(models: list[bytes], block: int) -> None:
+    ends: Counter[str] = Counter()
+    for seed in range(block * 100, block * 100 + 100):
+        ends[_survive(damaged(models[seed % len(models)], seed))] += 1
+    assert set(ends) <= {"refused", "exit 0", "exit 1"}
+    assert ends["refused"] > 10, "the damage must be seen"
+    assert ends["exit 0"] > 10, "and not all of it fatal"
+
+
+def _run(folder: Path, data: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, float]:
+    """The command line on one file, in place of its own old output; exit status and seconds."""
+    (folder / "in.tflite").write_bytes(data)
+    (folder / "out.tflite").write_bytes(b"old")
+    start = time.monotonic()
+    status = cli.main(["in.tflite", "out.tflite", "--no-verify", "--report", "r.json"])
+    seconds = time.monotonic() - start
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err
+    assert "internal error" not in said.err
+    written = (folder / "out.tflite").read_bytes()
+    assert status in (0, 1, 2)
+    assert (written == b"old") == (status != 0)
+    if status == 2:
+        assert said.err.startswith("tflite_align: in.tflite: ")
+        assert said.err.count("\n") == 1
+    left = {path.name for path in folder.iterdir()}
+    assert left <= {"in.tflite", "out.tflite", "r.json"}
+    (folder / "r.json").unlink(missing_ok=True)
+    return status, seconds
+
+
+def test_the_command_line_on_damaged_files(
+    models: list[bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = {
+        _run(tmp_path, damaged(models[n % len(models)], 10_000 + n), capsys)[0] for n in range(120)
+    }
+    assert seen == {0, 1, 2}
+
+
+@pytest.mark.fuzz
+def test_many_damaged_files(
+    models: list[bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit status 0, 1 or 2, no traceback, none over ten seconds, no file left behind."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    ends: Counter[int] = Counter()
+    slowest = 0.0
+    for seed in range(FIRST, FIRST + MANY):
+        status, seconds = _run(tmp_path, damaged(models[seed % len(models)], seed), capsys)
+        ends[status] += 1
+        slowest = max(slowest, seconds)
+        assert seconds < MOST_SECONDS, f"seed {seed}: {seconds:.1f} s"
+    with capsys.disabled():
+        sys.stdout.write(f"{MANY} files: {dict(sorted(ends.items()))}, slowest {slowest:.2f} s\n")
