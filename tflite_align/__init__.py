@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checker import Finding
     from .errors import AlignError, FormatError, RuleError, UnsupportedError, UsageError
-    from .pipeline import AlignOptions, AlignResult, align, check
+    from .options import AlignOptions
+    from .pipeline import AlignResult, align, check
     from .report import Report
     from .rules import Target, load_target, target_names
 
@@ -45,7 +46,7 @@ _ROOMS = {
     "RuleError": "errors",
     "UnsupportedError": "errors",
     "UsageError": "errors",
-    "AlignOptions": "pipeline",
+    "AlignOptions": "options",
     "AlignResult": "pipeline",
     "align": "pipeline",
     "check": "pipeline",

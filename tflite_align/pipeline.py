@@ -6,62 +6,30 @@ solver -> planner -> writer -> reader and checker again on what was written -> j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from .binder import Bound, bind
 from .checker import Finding, check_bound
 from .constraints import Constraint
+from .convert import Asked, convert
 from .errors import AlignError
 from .model import Model, Slot
 from .numerics import Range
+from .options import AlignOptions
 from .planner import Plan, fold_quantizes, plan
 from .reader import read
 from .report import Outcome, Report, Size
 from .rules import Target, load_operators, load_target
-from .solver import PREFERENCES, Component, Conflict, Options, Policy, Solution, compare, solve
+from .solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
 from .tables import Bytes as Data
 from .verdicts import OutputLevel, Proof
 from .verify import check_calibration, declared_levels, observe, prove
 from .writer import write
 
-if TYPE_CHECKING:
-    import numpy as np
-
 __all__ = ["AlignOptions", "AlignResult", "Question", "align", "check", "question"]
 
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlignOptions:
-    """What the command line can say, as values.
-
-    `policies`: PPQ's strategy for each family (concat, elementwise, pooling, resize).
-    `prefer`: what a QUANTIZE is worth in precision. `compare`: price PPQ's strategies too.
-    `only`: "errors" leaves findings that are warnings alone. `optimize`: fold QUANTIZE operators
-    of components without findings too. `io`: whether graph inputs and
-    outputs may take other parameters. `require`: judges, or "numbers", without whose word the
-    result counts as failed. `samples`: inputs to judge numbers by (at least 64 for a verdict).
-    `calibration`: real inputs, [samples, *shape] by name or position (real values, or integers of
-    the input's own type); what values they lead to tightens what is needed, and they are judged by.
-    """
-
-    targets: tuple[str, ...] = ("tflite",)
-    policies: Mapping[str, Policy] = field(default_factory=dict)
-    overlap: Literal["forbid", "force", "auto"] = "auto"
-    prefer: Literal["precision", "balanced", "speed"] = "balanced"
-    compare: bool = False
-    io: Literal["keep", "free"] = "keep"
-    only: Literal["all", "errors"] = "all"
-    optimize: bool = False
-    fail_on: Literal["error", "warning"] = "error"
-    verify: bool = True
-    require: tuple[str, ...] = ()
-    samples: int = 64
-    seed: int = 0
-    calibration: Mapping[str | int, np.ndarray] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,16 +143,24 @@ class _Run:
     def __init__(
         self, data: Data, options: AlignOptions, name: str, progress: Progress | None
     ) -> None:
-        self.data = data
+        self.given = data
         self.options = options
         self.name = name
         self.progress = progress
         self.targets = [load_target(target) for target in options.targets]
         self.before = _judge(data, options, self.targets)
+        self.findings = self.before.findings
+        asked = Asked(inputs=options.input_type, outputs=options.output_type)
+        self.converted = convert(data, self.before.model, asked, load_operators(), self.targets)
+        self.data = self.converted.data
+        if self.converted.changes:
+            self.before = _judge(self.data, options, self.targets)
         if options.calibration is not None:
             check_calibration(self.before.model, options.calibration)
 
     def align(self) -> AlignResult:
+        if self.converted.refused:
+            return self._refused()
         asked = self.question()
         if not (asked.wanted or self.options.policies or self.options.optimize):
             return self._untouched(())
@@ -200,10 +176,10 @@ class _Run:
         without = self._levels_without(asked, aligned, proof) if settings.observed else ()
         report = replace(
             self._report("aligned", after.findings, proof, made.conflicts),
-            changes=made.drawn.changes,
+            changes=(*self.converted.changes, *made.drawn.changes),
             components=made.solution.components,
             strategies=tuple(priced),
-            grown_bytes=written.prefix,
+            grown_bytes=self.converted.grown_bytes + written.prefix,
             without_calibration=without,
             warnings=unseen,
         )
@@ -249,7 +225,7 @@ class _Run:
                 for score in proof.outputs
             )
         return declared_levels(
-            memoryview(self.data),
+            memoryview(self.given),
             plain,
             calibration=self.options.calibration,
             samples=self.options.samples,
@@ -304,25 +280,38 @@ class _Run:
     def _untouched(
         self, conflicts: Sequence[Conflict], components: Sequence[Component] = ()
     ) -> AlignResult:
-        """The very bytes that came in, with what was found in them."""
+        """The very bytes that came in, or were converted, with what was found in them."""
         view = memoryview(self.data)
         proof = self._prove(view, None)
-        outcome: Outcome = "not aligned" if conflicts else "nothing to align"
-        report = self._report(outcome, self.before.findings, proof, conflicts)
-        return AlignResult((view,), replace(report, components=tuple(components)))
+        outcome: Outcome = "aligned" if self.converted.changes else "nothing to align"
+        if conflicts:
+            outcome = "not aligned"
+        report = replace(
+            self._report(outcome, self.before.findings, proof, conflicts),
+            components=tuple(components),
+            changes=self.converted.changes,
+            grown_bytes=self.converted.grown_bytes,
+        )
+        return AlignResult((view,), report)
+
+    def _refused(self) -> AlignResult:
+        """The bytes that came in: the file cannot become what it was asked to become."""
+        report = self._report("not aligned", self.findings, None, ())
+        reasons = (*self.converted.refused, *report.reasons)
+        return AlignResult((memoryview(self.given),), replace(report, reasons=reasons))
 
     def _prove(self, aligned: bytes | memoryview, drawn: Plan | None) -> Proof | None:
         if not self.options.verify:
             return None
         return prove(
-            memoryview(self.data),
+            memoryview(self.given),
             aligned,
             calibration=self.options.calibration,
             samples=self.options.samples,
             seed=self.options.seed,
             judges=self._judges(),
-            edited=drawn.edited_after if drawn is not None else None,
-            changed=drawn is not None,
+            edited=self.converted.edited_after(drawn),
+            changed=drawn is not None or bool(self.converted.changes),
             progress=self.progress,
         )
 
@@ -344,7 +333,7 @@ class _Run:
             outcome=outcome,
             targets=self.options.targets,
             size=_size(model),
-            findings=self.before.findings,
+            findings=self.findings,
             remaining=tuple(remaining),
             conflicts=tuple(conflicts),
             conflict_addresses=tuple(entry.slots[0].address(model) for entry in conflicts),

@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ PLAIN = AlignOptions(verify=False)
 FIRST = int(os.environ.get("TFLITE_ALIGN_FUZZ_SEED", "0"))
 MANY = int(os.environ.get("TFLITE_ALIGN_FUZZ", "20000"))
 MOST_SECONDS = 10.0
+ENDS = {"refused", "exit 0", "exit 1"}
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture
@@ -31,17 +34,17 @@ def models(sample: bytes, sample_origin: bytes, fixtures_dir: Path) -> list[byte
     return [sample, sample_origin, *(path.read_bytes() for path in made[:24])]
 
 
-def _survive(data: bytes) -> str:
+def _survive(data: bytes, options: AlignOptions = PLAIN) -> str:
     """Align in this process; what came of it. What is handed out must hold what it promises."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            result = align(data, PLAIN)
+            result = align(data, options)
         except AlignError:
             return "refused"
     report = result.report
     if report.outcome == "aligned":
-        assert check(result.data).findings == report.remaining
+        assert check(result.data, options).findings == report.remaining
         assert len(result.data) < 4 * len(data) + 65536
     else:
         assert result.data == data
@@ -53,7 +56,7 @@ def test_damaged_files_end_in_a_result_or_an_error(models: list[bytes], block: i
     ends: Counter[str] = Counter()
     for seed in range(block * 100, block * 100 + 100):
         ends[_survive(damaged(models[seed % len(models)], seed))] += 1
-    assert set(ends) <= {"refused", "exit 0", "exit 1"}
+    assert set(ends) <= ENDS
     assert ends["refused"] > 10, "the damage must be seen"
     assert ends["exit 0"] > 10, "and not all of it fatal"
 
@@ -112,3 +115,10 @@ def test_many_damaged_files(
         assert seconds < MOST_SECONDS, f"seed {seed}: {seconds:.1f} s"
     with capsys.disabled():
         sys.stdout.write(f"{MANY} files: {dict(sorted(ends.items()))}, slowest {slowest:.2f} s\n")
+
+
+@pytest.mark.parametrize("path", sorted((DATA / "fuzz").iterdir()), ids=lambda path: path.name)
+def test_what_once_went_wrong(path: Path) -> None:
+    """Files that a search has found; their names say what was wrong."""
+    for targets in (("tflite",), ("tflite", "tflm", "ethos-u55")):
+        assert _survive(path.read_bytes(), replace(PLAIN, targets=targets)) in ENDS

@@ -65,6 +65,15 @@ _FAIL_ON = _choice(
 _QUIET = click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong.")
 _VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
 
+
+def _border(side: str) -> _Decorator:
+    return click.option(
+        f"--{side}-type",
+        type=click.Choice(("int8", "uint8", "int16", "float32")),
+        help=f"Type the real-valued graph {side}s are to have.  [default: as they are]",
+    )
+
+
 _CHECK = (
     _TARGET,
     _IO,
@@ -114,6 +123,8 @@ _ALIGN: tuple[_Decorator, ...] = (
         is_flag=True,
         help="Also fold QUANTIZE operators where nothing needs repair.",
     ),
+    _border("input"),
+    _border("output"),
     _REPORT,
     click.option(
         "--calibration",
@@ -188,6 +199,8 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         # Priced only where somebody will read it.
         compare=bool(values["report"]) or values["verbose"],
         io=values["io"],
+        input_type=values.get("input_type"),
+        output_type=values.get("output_type"),
         only=values.get("only", "all"),
         optimize=values.get("optimize", False),
         fail_on=values["fail_on"],

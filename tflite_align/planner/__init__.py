@@ -19,7 +19,7 @@ from .quantizes import fold_quantizes
 from .records import Change, Plan
 from .weights import plan_weights
 
-__all__ = ["Change", "Plan", "fold_quantizes", "plan"]
+__all__ = ["Change", "Draft", "Plan", "fold_quantizes", "plan", "show"]
 
 _AXIS_RULES = ("params/axis", "params/length")
 

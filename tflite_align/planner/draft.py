@@ -22,8 +22,12 @@ from .records import Change, ChangeKind
 
 __all__ = ["Draft", "relabelled", "show"]
 
-# Version of QUANTIZE by output type (op_version.cc of LiteRT): int16 outputs came with 2.
-_QUANTIZE_VERSION = {"int16": 2}
+# Versions by integer type (op_version.cc of LiteRT); 1 for those not listed. QUANTIZE: of its
+# output, where int16 came with 2; DEQUANTIZE: of its input.
+_VERSIONS = {
+    "QUANTIZE": {"int16": 2},
+    "DEQUANTIZE": {"int8": 2, "int16": 3},
+}
 
 
 def show(label: Label | tuple[float, int]) -> str:
@@ -117,12 +121,20 @@ class Draft:
     def add_quantize(
         self, subgraph: int, source: int, target: int, type_name: str, before: int
     ) -> None:
+        """A QUANTIZE to integers of this type."""
+        self.add_step(subgraph, source, target, ("QUANTIZE", type_name), before)
+
+    def add_step(
+        self, subgraph: int, source: int, target: int, step: tuple[str, str], before: int
+    ) -> None:
+        """A QUANTIZE to, or a DEQUANTIZE from, integers of a type: `step` is the two names."""
+        name, type_name = step
         self.edits.append(
             AddOperator(
                 subgraph=subgraph,
                 before=before,
-                name="QUANTIZE",
-                version=_QUANTIZE_VERSION.get(type_name, 1),
+                name=name,
+                version=_VERSIONS[name].get(type_name, 1),
                 inputs=(source,),
                 outputs=(target,),
             )

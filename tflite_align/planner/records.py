@@ -19,6 +19,7 @@ ChangeKind = Literal[
     "bias",
     "parameters",
     "activation",
+    "converted",
 ]
 
 

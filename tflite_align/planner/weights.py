@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..binder import Bound
 from ..checker import Finding
 from ..constraints import Weight
+from ..enums import constant_size
 from ..model import QuantParams, SetData, Slot, Tensor
 from ..numerics import DTYPES, to_float32
 from ..wiring import slot_tensor
@@ -82,6 +83,8 @@ def _renewed(draft: Draft, key: tuple[int, int], constraint: Weight) -> _New | N
         return None
     if not all(0 < scale < np.inf for scale in tensor.quant.scale):
         return None  # params/scale says so: nobody knows the real values
+    if len(data) != constant_size(tensor.shape, tensor.type):
+        return None  # a shape of which the bytes are not the content (a dimension of 0)
     quant, axis = tensor.quant, constraint.axis
     count, shape = len(quant.scale), tensor.shape
     declared = quant.quantized_dimension

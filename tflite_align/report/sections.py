@@ -104,6 +104,7 @@ def _findings(view: _View, title: str, findings: Sequence[Finding]) -> Section:
 
 # Kinds of changes -> the title and what the column of slots is called; none where it says nothing.
 _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("converted",), "Converted", "at"),
     (("moved", "snapped", "parameters", "activation"), "Aligned", ""),
     (("cut",), "Cut: a QUANTIZE inserted", "for"),
     (("removed",), "QUANTIZE removed", "wired directly"),
@@ -193,6 +194,7 @@ def _remarks(report: Report) -> list[str]:
 # --- the last line -----------------------------------------------------------------------------
 
 _DONE = (
+    (("converted",), "tensor", "converted"),
     (("moved", "snapped"), "tensor", "moved"),
     (("cut",), "QUANTIZE", "inserted"),
     (("removed",), "QUANTIZE", "removed"),

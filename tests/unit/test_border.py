@@ -1,0 +1,181 @@
+"""--input-type and --output-type: the border of a finished file in another type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.graphs import SHAPE, Graph
+from tests.oracle import load
+from tests.rules.build import TensorSpec
+from tflite_align import AlignOptions, AlignResult, align
+from tflite_align.reader import read
+
+FAST = AlignOptions(verify=False)
+
+
+def converted(data: bytes, inputs: Any = None, outputs: Any = None, **more: Any) -> AlignResult:
+    return align(data, AlignOptions(input_type=inputs, output_type=outputs, **more))
+
+
+def border(data: bytes) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+    """(type, label) of the graph's inputs, and of its outputs."""
+    graph = read(data).subgraphs[0]
+
+    def told(index: int) -> tuple[str, Any]:
+        tensor = graph.tensors[index]
+        return tensor.type, tensor.quant.label if tensor.quant else None
+
+    return [told(i) for i in graph.inputs], [told(i) for i in graph.outputs]
+
+
+def operators(data: bytes) -> list[str]:
+    return [operator.name for operator in read(data).subgraphs[0].operators]
+
+
+def net() -> Graph:
+    graph = Graph()
+    graph.activation("x", 0.05, 3)
+    graph.conv("x", "y", 0.1, -7)
+    return graph
+
+
+PLAIN = net().bytes(["x"], ["y"])
+
+
+def test_a_float_border_gets_a_quantize_and_a_dequantize() -> None:
+    found = converted(PLAIN, "float32", "float32", verify=False)
+    assert border(found.data) == ([("float32", None)], [("float32", None)])
+    assert operators(found.data) == ["QUANTIZE", "CONV_2D", "DEQUANTIZE"]
+    assert [change.kind for change in found.report.changes] == ["converted", "converted"]
+    versions = [operator.version for operator in read(found.data).subgraphs[0].operators]
+    assert versions == [1, 1, 2]
+
+
+def test_between_8_bit_types_the_integers_shift() -> None:
+    found = converted(PLAIN, "uint8", "uint8", verify=False).data
+    scale_in, scale_out = border(PLAIN)[0][0][1][0], border(PLAIN)[1][0][1][0]
+    assert border(found) == (
+        [("uint8", (scale_in, 131))],
+        [("uint8", (scale_out, 121))],
+    )
+    assert operators(found) == ["QUANTIZE", "CONV_2D", "QUANTIZE"]
+
+
+@pytest.mark.parametrize("kind", ["float32", "uint8"])
+def test_there_and_back_is_the_graph_that_was(kind: str) -> None:
+    there = converted(PLAIN, kind, kind, verify=False).data
+    back = converted(there, "int8", "int8", verify=False).data
+    assert border(back) == border(PLAIN)
+    assert operators(back) == ["CONV_2D"]
+
+
+def test_from_float_to_uint8_the_quantize_stays_and_reads_uint8() -> None:
+    there = converted(PLAIN, "float32", "float32", verify=False).data
+    found = converted(there, "uint8", "uint8", verify=False).data
+    assert [kind for kind, _ in (*border(found)[0], *border(found)[1])] == ["uint8", "uint8"]
+    assert operators(found) == ["QUANTIZE", "CONV_2D", "QUANTIZE"]
+
+
+def test_what_is_so_already_is_byte_identical() -> None:
+    assert converted(PLAIN, "int8", "int8", verify=False).data == PLAIN
+
+
+def test_signatures_follow(sample_origin: bytes) -> None:
+    found = converted(sample_origin, "float32", "uint8", verify=False).data
+    model = load(found)
+    graph = model.subgraphs[0]
+    (signature,) = model.signatureDefs
+    assert [entry.tensorIndex for entry in signature.inputs] == list(graph.inputs)
+    assert [entry.tensorIndex for entry in signature.outputs] == list(graph.outputs)
+
+
+def test_a_misaligned_file_is_converted_and_aligned(sample: bytes) -> None:
+    found = converted(sample, "float32", "float32", samples=64)
+    assert found.report.outcome == "aligned"
+    assert found.report.remaining == ()
+    assert found.report.findings != ()
+    assert found.report.proof is not None
+    assert found.report.proof.word == "proven"
+    assert found.report.exit_status == 0
+
+
+def test_an_int16_border_covers_what_is_behind_it(sample_origin: bytes) -> None:
+    found = converted(sample_origin, "int16", "int16", samples=64)
+    assert found.report.proof is not None
+    assert found.report.proof.word == "proven"
+    (score, *_) = found.report.proof.outputs
+    assert score.declared_aligned_db is not None
+    assert score.declared_original_db is not None
+    assert abs(score.declared_aligned_db - score.declared_original_db) < 0.1
+
+
+def test_no_quantize_leads_from_int16_to_8_bits_without_loss() -> None:
+    graph = Graph("int16")
+    graph.activation("x", 0.001)
+    graph.conv("x", "y", 0.002)
+    data = graph.bytes(["x"], ["y"])
+    found = converted(data, "int8", verify=False)
+    assert found.data == data
+    assert found.report.outcome == "not aligned"
+    assert found.report.reasons == (
+        "subgraph[0]/inputs[0] 'x' cannot become int8: it is int16, and no QUANTIZE leads there",
+    )
+
+
+def test_a_float_input_that_is_not_quantized_cannot_become_integers() -> None:
+    graph = net()
+    graph.tensors["f"] = TensorSpec(name="f", type="float32", shape=SHAPE)
+    graph.tensors["g"] = TensorSpec(name="g", type="float32", shape=SHAPE)
+    graph.add("RELU", ["f"], ["g"])
+    graph.add("QUANTIZE", ["f"], ["x"])
+    graph.operators = [graph.operators[2], graph.operators[0], graph.operators[1]]
+    data = graph.bytes(["f"], ["y", "g"])
+    found = converted(data, "int8", verify=False)
+    assert found.data == data
+    why = "subgraph[0]/operator[2] RELU/inputs[0] reads it, and is no QUANTIZE"
+    assert found.report.reasons == (f"subgraph[0]/inputs[0] 'f' cannot become int8: {why}",)
+    only = converted(data, None, "int8", verify=False)
+    assert "outputs[1] 'g' cannot become int8: no DEQUANTIZE" in only.report.reasons[0]
+
+
+def test_one_tensor_at_several_outputs_is_converted_once() -> None:
+    graph = net()
+    found = converted(graph.bytes(["x"], ["y", "y"]), None, "float32", verify=False).data
+    assert operators(found) == ["CONV_2D", "DEQUANTIZE"]
+    first, second = read(found).subgraphs[0].outputs
+    assert first == second
+
+
+def test_a_tensor_that_others_read_too_keeps_its_dequantize() -> None:
+    graph = net()
+    for name in ("f", "g"):
+        graph.tensors[name] = TensorSpec(name=name, type="float32", shape=SHAPE)
+    graph.add("DEQUANTIZE", ["y"], ["f"])
+    graph.add("RELU", ["f"], ["g"])
+    data = graph.bytes(["x"], ["f"])
+    found = converted(data, None, "int8", verify=False).data
+    assert operators(found) == ["CONV_2D", "DEQUANTIZE", "RELU"]
+    assert border(found)[1][0][0] == "int8"
+
+
+def test_a_target_without_the_quantize_refuses() -> None:
+    graph = Graph("uint8")
+    graph.activation("x", 0.05, 128)
+    graph.activation("y", 0.05, 128)
+    graph.add("RELU", ["x"], ["y"])
+    data = graph.bytes(["x"], ["y"])
+    assert converted(data, "int16", verify=False).report.exit_status == 1
+
+
+@pytest.mark.parametrize("kind", ["float32", "uint8", "int8"])
+def test_converters_models(fixture_model: Any, kind: str) -> None:
+    """Every fixture: all of its border becomes the type, or none of it and it is said why."""
+    data = fixture_model.read_bytes()
+    found = converted(data, kind, kind, verify=False)
+    if found.report.reasons:
+        assert found.data == data
+        return
+    assert {told for side in border(found.data) for told, _ in side} <= {kind, "int32", "int64"}
+    assert converted(found.data, kind, kind, verify=False).data == found.data

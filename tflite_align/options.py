@@ -1,0 +1,49 @@
+"""What an alignment can be told: the command line's options, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from .solver import Policy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["AlignOptions", "IOType"]
+
+IOType = Literal["int8", "uint8", "int16", "float32"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignOptions:
+    """What the command line can say, as values.
+
+    `policies`: PPQ's strategy for each family (concat, elementwise, pooling, resize).
+    `prefer`: what a QUANTIZE is worth in precision. `compare`: price PPQ's strategies too.
+    `only`: "errors" leaves findings that are warnings alone. `optimize`: fold QUANTIZE operators
+    of components without findings too. `io`: whether graph inputs and
+    outputs may take other parameters. `require`: judges, or "numbers", without whose word the
+    result counts as failed. `samples`: inputs to judge numbers by (at least 64 for a verdict).
+    `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
+    `calibration`: real inputs, [samples, *shape] by name or position (real values, or integers of
+    the input's own type); what values they lead to tightens what is needed, and they are judged by.
+    """
+
+    targets: tuple[str, ...] = ("tflite",)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    overlap: Literal["forbid", "force", "auto"] = "auto"
+    prefer: Literal["precision", "balanced", "speed"] = "balanced"
+    compare: bool = False
+    io: Literal["keep", "free"] = "keep"
+    input_type: IOType | None = None
+    output_type: IOType | None = None
+    only: Literal["all", "errors"] = "all"
+    optimize: bool = False
+    fail_on: Literal["error", "warning"] = "error"
+    verify: bool = True
+    require: tuple[str, ...] = ()
+    samples: int = 64
+    seed: int = 0
+    calibration: Mapping[str | int, np.ndarray] | None = None
