@@ -37,6 +37,7 @@ TIERS = (
     ("convert",),
     ("options", "report", "verify"),
     ("pipeline",),
+    ("tf",),
     ("__init__",),
     ("cli",),
     ("__main__",),

@@ -1,8 +1,6 @@
 """Make the quantization contract of a finished .tflite file hold.
 
->>> from tflite_align import align
->>> result = align(data)                        # doctest: +SKIP
->>> result.report.exit_status, result.data      # doctest: +SKIP
+`align(data)` makes it hold, `check(data)` says what is broken; bytes in, bytes and a report out.
 """
 
 from __future__ import annotations
@@ -12,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .checker import Finding
-    from .errors import AlignError, FormatError, RuleError, UnsupportedError, UsageError
+    from .errors import (
+        AlignError,
+        FormatError,
+        NotAlignedError,
+        RuleError,
+        UnsupportedError,
+        UsageError,
+    )
     from .options import AlignOptions
     from .pipeline import AlignResult, align, check
     from .report import Report
@@ -26,6 +31,7 @@ __all__ = [
     "AlignResult",
     "Finding",
     "FormatError",
+    "NotAlignedError",
     "Report",
     "RuleError",
     "Target",
@@ -43,6 +49,7 @@ _ROOMS = {
     "Finding": "checker",
     "AlignError": "errors",
     "FormatError": "errors",
+    "NotAlignedError": "errors",
     "RuleError": "errors",
     "UnsupportedError": "errors",
     "UsageError": "errors",

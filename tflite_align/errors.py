@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "AlignError",
     "FormatError",
+    "NotAlignedError",
     "RuleError",
     "UnsupportedError",
     "UsageError",
@@ -39,3 +40,15 @@ class RuleError(AlignError):
 
 class UsageError(AlignError):
     """The caller asked for something that does not exist or contradicts itself."""
+
+
+class NotAlignedError(AlignError):
+    """An alignment whose result must not be used: `reasons` say why, a sentence each."""
+
+    def __init__(self, name: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(name, reasons)
+        self.name = name
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        return f"{self.name or 'model'}: not aligned: {'; '.join(self.reasons)}"

@@ -13,7 +13,7 @@ from .binder import Bound, bind
 from .checker import Finding, check_bound
 from .constraints import Constraint
 from .convert import Asked, convert
-from .errors import AlignError
+from .errors import AlignError, NotAlignedError
 from .model import Model, Slot
 from .numerics import Range
 from .options import AlignOptions
@@ -44,6 +44,12 @@ class AlignResult:
     @property
     def data(self) -> bytes:
         return b"".join(self.chunks)
+
+    def raise_for_status(self) -> AlignResult:
+        """Itself, or NotAlignedError where the command line would write nothing (status 1)."""
+        if self.report.exit_status:
+            raise NotAlignedError(self.report.name, self.report.reasons)
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..checker import Finding
 from ..planner import Change
@@ -63,3 +63,9 @@ class Report:
     def cuts(self) -> int:
         """QUANTIZE operators inserted."""
         return sum(change.kind == "cut" for change in self.changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values, in the form of schema/report.schema.json."""
+        from .json import to_dict  # noqa: PLC0415 - the renderer needs this record
+
+        return to_dict(self)
