@@ -16,24 +16,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
-from tflite_align.numerics import Label  # noqa: E402 - needs the path
-from tflite_align.rules import (  # noqa: E402
-    BiasRule,
-    FixedRule,
+from tflite_align.rules import (  # noqa: E402 - needs the path
     OperatorRow,
-    PowerRule,
     Rule,
-    SameRule,
-    SlotPattern,
     Target,
-    WeightRule,
-    WindowRule,
-    ZeroPointRule,
     load_operators,
     load_target,
     target_names,
 )
 from tflite_align.rules.operators import CATEGORIES  # noqa: E402
+from tflite_align.rules.words import kinds, number, rule_words, slots  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "rules.md"
 
@@ -51,102 +43,6 @@ Sources name a repository and a place in it: litert (google-ai-edge/LiteRT), tfl
 (tensorflow/tflite-micro), xnnpack (google/XNNPACK), vela (ethos-u-vela), aeq
 (ai-edge-quantizer), edgetpu (google-coral/edgetpu).
 """
-
-
-def slots(patterns: Sequence[SlotPattern], joint: str = ", ") -> str:
-    return joint.join(f"`{pattern}`" for pattern in patterns)
-
-
-def number(value: float) -> str:
-    """As people write it: 1/256, 2^-10, 0.5."""
-    if value > 0 and value.hex().startswith("0x1.0000000000000p"):
-        exponent = int(value.hex().split("p")[1])
-        if -8 <= exponent < 0:
-            return f"1/{2**-exponent}"
-        return f"{2**exponent}" if 0 <= exponent <= 10 else f"2^{exponent}"
-    return f"{value:.9g}"
-
-
-def label(value: Label) -> str:
-    return f"({number(value.scale)}, {value.zero_point})"
-
-
-def words(rule: Rule) -> str:
-    """The constraint as a sentence."""
-    match rule:
-        case SameRule(slots=tied):
-            text = f"{slots(tied)} share scale and zero point"
-        case FixedRule():
-            text = f"`{rule.slot}` has {fixed_labels(rule)}"
-        case ZeroPointRule(slots=held):
-            text = f"{slots(held)} {'has' if single(held) else 'have'} zero point 0"
-        case PowerRule(slots=held):
-            text = f"{slots(held)}: the scale is a power of two"
-        case WeightRule():
-            text = weight_words(rule)
-        case BiasRule():
-            text = bias_words(rule)
-        case WindowRule():
-            text = window_words(rule)
-        case _:
-            raise AssertionError(rule)
-    return text + conditions(rule)
-
-
-def single(patterns: Sequence[SlotPattern]) -> bool:
-    return len(patterns) == 1 and patterns[0].stop is not None
-
-
-def fixed_labels(rule: FixedRule) -> str:
-    return "; ".join(
-        f"{kind} {' or '.join(label(one) for one in labels)}"
-        for kind, labels in rule.labels.items()
-    )
-
-
-def weight_words(rule: WeightRule) -> str:
-    if rule.minimum is not None:
-        return f"`{rule.slot}`: no weight below {rule.minimum}"
-    parts = ["zero point 0"] if rule.symmetric else []
-    along = f"one a channel along axis {rule.axis}"
-    parts.append("one scale" if rule.axis is None else f"one scale, or {along}")
-    return f"`{rule.slot}`: {', '.join(parts)}"
-
-
-def bias_words(rule: BiasRule) -> str:
-    factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
-    kinds = "; ".join(f"{a}: {' or '.join(b)}" for a, b in rule.bias_types.items())
-    option = f" (or as `{rule.type_option}` says)" if rule.type_option else ""
-    scale = f"scale {factor}{slots(rule.factors, ' x ')}"
-    return f"`{rule.slot}`: {scale}, zero point 0; type for {kinds}{option}"
-
-
-def window_words(rule: WindowRule) -> str:
-    factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
-    joint = " x " if rule.form == "product" else ", "
-    over = slots(rule.numerator, joint)
-    if rule.form == "maximum":
-        over = f"max({over})"
-    ratio = f"{factor}{over} / {slots(rule.denominator)}" if rule.denominator else factor + over
-    low = f"{number(rule.low)} <= " if rule.low > 0 else ""
-    return f"scales: {low}{ratio} < {number(rule.high)}"
-
-
-def conditions(rule: Rule) -> str:
-    text = ""
-    if rule.when is not None:
-        text += f", where `{rule.when}` is present"
-    if rule.unless is not None:
-        text += f", where `{rule.unless}` is absent"
-    if rule.beside:
-        text += f", where {slots(rule.beside, ' and ')} {'is' if single(rule.beside) else 'are'}"
-        text += f" {' or '.join(kinds(rule.types))}"
-    return text
-
-
-def kinds(types: frozenset[str]) -> list[str]:
-    order = ("int8", "uint8", "int16", "int4")
-    return sorted(types, key=lambda kind: order.index(kind) if kind in order else len(order))
 
 
 def grades(rule: Rule, target: Target) -> str:
@@ -167,7 +63,7 @@ def table(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[st
     for row in rows:
         for rule in row.rules:
             graded = " | ".join(grades(rule, target) for target in targets)
-            text = words(rule) + (f". {rule.note}" if rule.note else "")
+            text = rule_words(rule) + (f". {rule.note}" if rule.note else "")
             yield f"| `{rule.id}` | {text} | {' '.join(kinds(rule.types))} | {graded} |"
 
 

@@ -20,7 +20,7 @@ from .constraints import (
     Window,
     ZeroPoint,
 )
-from .model import Model, QuantParams, Slot
+from .model import Model, QuantParams, Slot, Tensor
 from .numerics import (
     DTYPES,
     Label,
@@ -37,7 +37,9 @@ __all__ = ["Finding", "check_bound", "expected_bias_scales", "window_ratios"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One broken constraint at one slot. `expected` and `actual` are for people; `message` is
-    the whole sentence that every report prints.
+    the whole sentence that every report prints. `offset`: the byte of the file where the
+    FlatBuffers table stands that is wrong (the tensor's parameters, else the tensor, else the
+    operator); -1 where there is none.
     """
 
     rule: str
@@ -52,6 +54,7 @@ class Finding:
     message: str
     fixable: bool
     targets: tuple[str, ...]
+    offset: int = -1
 
     @property
     def sort_key(self) -> tuple[tuple[int, int, int, int], str]:
@@ -89,7 +92,16 @@ def _finding(model: Model, constraint: Constraint, fault: _Fault) -> Finding:
         message=f"{address}: {sentence} (rule {constraint.rule})",
         fixable=fixable,
         targets=tuple(name for name, _ in constraint.levels),
+        offset=_offset(model, slot, tensor),
     )
+
+
+def _offset(model: Model, slot: Slot, tensor: Tensor | None) -> int:
+    if tensor is not None:
+        return tensor.quant.pos if tensor.quant is not None else tensor.pos
+    if slot.operator >= 0:
+        return model.subgraphs[slot.subgraph].operators[slot.operator].pos
+    return -1
 
 
 def _faults(model: Model, constraint: Constraint) -> Iterator[_Fault]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from .baseline import Accepted
 from .solver import Policy
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class AlignOptions:
     outputs may take other parameters. `require`: judges, or "numbers", without whose word the
     result counts as failed. `samples`: inputs to judge numbers by (at least 64 for a verdict).
     `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
+    `judges`: whom check() asks beside those required; align() asks its targets' own. `accepted`:
+    findings that are let pass (a baseline's entries for this model).
     `calibration`: real inputs, [samples, *shape] by name or position (real values, or integers of
     the input's own type); what values they lead to tightens what is needed, and they are judged by.
     """
@@ -47,3 +50,5 @@ class AlignOptions:
     samples: int = 64
     seed: int = 0
     calibration: Mapping[str | int, np.ndarray] | None = None
+    judges: tuple[str, ...] = ()
+    accepted: tuple[Accepted, ...] = ()

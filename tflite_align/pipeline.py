@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from .baseline import Accepted, accepted_in
 from .binder import Bound, bind
 from .checker import Finding, check_bound
 from .constraints import Constraint
@@ -69,6 +70,11 @@ class _Judged:
     bound: Bound
     findings: tuple[Finding, ...]
 
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Ids of the rules that say something of this model, sorted."""
+        return tuple(sorted({constraint.rule for constraint in self.bound.constraints}))
+
 
 def _judge(data: Data, options: AlignOptions, targets: Sequence[Target]) -> _Judged:
     bound = _bind(read(data), options, targets)
@@ -96,6 +102,8 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
     options = options or AlignOptions()
     targets = [load_target(target) for target in options.targets]
     judged = _judge(data, options, targets)
+    passed, stale = accepted_in(judged.findings, options.accepted)
+    proof = _asked(data, options)
     return Report(
         command="check",
         outcome="checked",
@@ -103,9 +111,54 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
         size=_size(judged.model),
         findings=judged.findings,
         remaining=judged.findings,
-        reasons=tuple(_remaining_reasons(judged.findings, options)),
+        accepted=passed,
+        rules=judged.rules,
+        proof=proof,
+        warnings=_stale_warnings(stale),
+        reasons=(
+            *_remaining_reasons(_without(judged.findings, passed), options),
+            *_judge_reasons(proof, options),
+        ),
         name=name,
     )
+
+
+def _asked(data: Data, options: AlignOptions) -> Proof | None:
+    """What the judges that were asked for say of the file as it is; nobody is asked unasked."""
+    asked = dict.fromkeys((*options.judges, *options.require))
+    named = tuple(judge for judge in asked if judge != "numbers")
+    if not asked:
+        return None
+    return prove(memoryview(data), memoryview(data), judges=named, changed=False)
+
+
+def _judge_reasons(proof: Proof | None, options: AlignOptions) -> list[str]:
+    """Why the judges fail a check."""
+    reasons = []
+    for verdict in proof.judges if proof is not None else ():
+        said = verdict.after
+        told = f"{said.status}: {said.reason}" if said.reason else said.status
+        if verdict.judge in options.require and said.status != "accepted":
+            reasons.append(f"{verdict.judge} is required, but {told}")
+        elif said.status not in ("accepted", "skipped"):
+            reasons.append(f"{verdict.judge} says no: {told}")
+    if "numbers" in options.require:
+        reasons.append("numbers are required, but check does not run the model: align does")
+    return reasons
+
+
+def _without(findings: Sequence[Finding], passed: Sequence[Finding]) -> tuple[Finding, ...]:
+    known = set(map(id, passed))
+    return tuple(finding for finding in findings if id(finding) not in known)
+
+
+def _stale_warnings(stale: Sequence[Accepted]) -> tuple[str, ...]:
+    """Entries of the baseline that can go."""
+    if not stale:
+        return ()
+    first = f"{stale[0].slot} {stale[0].rule}"
+    more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
+    return (f"the baseline lists what no longer occurs: {first}{more}",)
 
 
 def align(
@@ -187,7 +240,7 @@ class _Run:
             strategies=tuple(priced),
             grown_bytes=self.converted.grown_bytes + written.prefix,
             without_calibration=without,
-            warnings=unseen,
+            warnings=(*unseen, *base.warnings),
         )
         return AlignResult(written.chunks, report)
 
@@ -334,6 +387,7 @@ class _Run:
         conflicts: Sequence[Conflict],
     ) -> Report:
         model = self.before.model
+        passed, stale = accepted_in(remaining, self.options.accepted)
         return Report(
             command="align",
             outcome=outcome,
@@ -341,13 +395,16 @@ class _Run:
             size=_size(model),
             findings=self.findings,
             remaining=tuple(remaining),
+            accepted=passed,
+            rules=self.before.rules,
             conflicts=tuple(conflicts),
             conflict_addresses=tuple(entry.slots[0].address(model) for entry in conflicts),
             proof=proof,
             reasons=(
-                *_remaining_reasons(remaining, self.options),
+                *_remaining_reasons(_without(remaining, passed), self.options),
                 *_proof_reasons(proof, self.options),
             ),
+            warnings=_stale_warnings(stale) if not remaining else (),
             name=self.name,
         )
 

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from ..errors import UsageError
 from ..report.text import text_table
 from ..rules import (
-    BiasRule,
-    FixedRule,
     OperatorRow,
-    PowerRule,
     Rule,
-    SameRule,
-    SlotPattern,
     Target,
-    WeightRule,
-    WindowRule,
-    ZeroPointRule,
     load_operators,
     load_target,
     target_names,
 )
+from ..rules.words import rule_words, slots
 from .failure import reader_may_leave
 
 __all__ = ["show_rules", "show_targets"]
@@ -71,7 +64,7 @@ def _operator(row: OperatorRow, targets: Sequence[Target]) -> list[str]:
     if not row.rules:
         lines.append("  any parameters will do")
     if row.rigid:
-        lines.append(f"  never changed: {_slots(row.rigid)}")
+        lines.append(f"  never changed: {_plain(slots(row.rigid))}")
     lines += [f"  note: {note}" for note in row.notes]
     lines += [f"  source: {source}" for source in row.sources]
     return lines
@@ -89,49 +82,9 @@ def _levels(rule: Rule, target: Target) -> list[str]:
     ]
 
 
-def _slots(slots: Iterable[SlotPattern]) -> str:
-    return ", ".join(str(slot) for slot in slots)
-
-
 def _asks(rule: Rule) -> str:
-    """The constraint in words."""
-    told = _constraint(rule)
-    if rule.when is not None:
-        told += f", where {rule.when} is present"
-    return told + (f", where {rule.unless} is absent" if rule.unless is not None else "")
+    return _plain(rule_words(rule))
 
 
-def _constraint(rule: Rule) -> str:
-    match rule:
-        case SameRule():
-            return f"{_slots(rule.slots)} share scale and zero_point"
-        case FixedRule():
-            labels = "; ".join(
-                f"{name} " + " or ".join(f"({one.scale:.9g}, {one.zero_point})" for one in legal)
-                for name, legal in sorted(rule.labels.items())
-            )
-            return f"{rule.slot} is what the kernel writes: {labels}"
-        case ZeroPointRule():
-            return f"{_slots(rule.slots)} have zero_point 0"
-        case WeightRule():
-            return _weight(rule)
-        case BiasRule():
-            times = f"{rule.multiplier:g} x " if rule.multiplier != 1.0 else ""
-            scales = " x ".join(f"{slot}'s" for slot in rule.factors)
-            return f"{rule.slot} has zero_point 0 and the scale {times}{scales}"
-        case WindowRule():
-            times = f"{rule.multiplier:g} x " if rule.multiplier != 1.0 else ""
-            over = f" / {_slots(rule.denominator)}" if rule.denominator else ""
-            ratio = f"{times}{rule.form} of {_slots(rule.numerator)}{over}"
-            return f"{rule.low:g} <= {ratio} < {rule.high:g} (scales)"
-        case PowerRule():
-            return f"{_slots(rule.slots)} have a scale that is a power of two"
-    raise TypeError(f"no words for a {type(rule).__name__}")
-
-
-def _weight(rule: WeightRule) -> str:
-    asks = ["zero_point 0"] if rule.symmetric else []
-    asks.append("one scale" if rule.axis is None else f"scales along axis {rule.axis} or one")
-    if rule.minimum is not None:
-        asks.append(f"no integer below {rule.minimum}")
-    return f"{rule.slot} has {', '.join(asks)}"
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")

@@ -1,5 +1,5 @@
 """Reports: the record, and pure functions that render it."""
 
-from .record import FORMAT, Outcome, Report, Size
+from .record import FORMAT, Outcome, Report, Size, Unread
 
-__all__ = ["FORMAT", "Outcome", "Report", "Size"]
+__all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread"]

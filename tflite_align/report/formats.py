@@ -6,22 +6,52 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 
 from ..errors import UsageError
+from .github import render_github
 from .json import render_json
-from .record import Report
+from .record import Report, Unread
 from .text import render_text
 
-__all__ = ["FORMATS", "renderer"]
+__all__ = ["FORMATS", "OUTPUTS", "Renderer", "renderer"]
 
-Renderer = Callable[[Sequence[Report]], str]
+Renderer = Callable[[Sequence[Report], Sequence[Unread]], str]
 
 
-def _json(reports: Sequence[Report]) -> str:
-    """One model's report stands alone; several come as a list."""
-    return render_json(reports[0] if len(reports) == 1 else reports)
+def _json(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    """One model's report stands alone; several come as a list, with what could not be read."""
+    alone = len(reports) == 1 and not unread
+    return render_json(reports[0]) if alone else render_json(reports, unread)
+
+
+def _text(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    return render_text(reports, unread=unread)
+
+
+def _sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    from .sarif import render_sarif  # noqa: PLC0415 - not needed for the other forms
+
+    return render_sarif(reports, unread)
+
+
+def _junit(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    from .junit import render_junit  # noqa: PLC0415 - its library is not needed for the others
+
+    return render_junit(reports, unread)
 
 
 # The file's ending -> what writes it.
-FORMATS: Mapping[str, Renderer] = {".json": _json, ".txt": render_text}
+FORMATS: Mapping[str, Renderer] = {
+    ".json": _json,
+    ".sarif": _sarif,
+    ".txt": _text,
+    ".xml": _junit,
+}
+# The name of a form on stdout -> what writes it; "text" is for people and is shown as it comes.
+OUTPUTS: Mapping[str, Renderer] = {
+    "github": render_github,
+    "json": _json,
+    "junit": _junit,
+    "sarif": _sarif,
+}
 
 
 def renderer(name: str) -> Renderer:

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ..numerics import Label, Range
-from .record import FORMAT, Report
+from .record import FORMAT, Report, Unread
 
 __all__ = ["render_document", "render_json", "to_dict", "tool_version"]
 
@@ -37,8 +37,8 @@ def to_dict(report: Report) -> dict[str, Any]:
     }
 
 
-def render_json(report: Report | Sequence[Report]) -> str:
-    """One report as an object; several as `{"format", "tool", "reports"}`, each report whole."""
+def render_json(report: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    """One report as an object; several as `{"format", "tool", "reports", "unread"}`, each whole."""
     if isinstance(report, Report):
         document = to_dict(report)
     else:
@@ -46,6 +46,7 @@ def render_json(report: Report | Sequence[Report]) -> str:
             "format": FORMAT,
             "tool": {"name": "tflite_align", "version": tool_version()},
             "reports": [to_dict(one) for one in report],
+            "unread": [_record(one) for one in unread],
         }
     return _dump(document)
 

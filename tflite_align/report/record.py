@@ -10,7 +10,7 @@ from ..planner import Change
 from ..solver import Component, Conflict, Strategy
 from ..verdicts import OutputLevel, Proof
 
-__all__ = ["FORMAT", "Outcome", "Report", "Size"]
+__all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread"]
 
 # Version of the report's form; raised when a reader of the old form would misread the new.
 FORMAT = 1
@@ -29,11 +29,20 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A file there is no report of, and why: one line, with the byte offset where there is one."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The result of `align` or `check` on one model.
 
     `findings` are those of the file that came in, `remaining` those of the file that goes out
-    (for `check` both are the same). `without_calibration`: the proof's outputs, had the ranges not
+    (for `check` both are the same), `accepted` those of them that a baseline lets pass.
+    `rules`: every rule that was looked at. `without_calibration`: the proof's outputs, had the ranges not
     been tightened by what calibration inputs showed; empty where they were not. `reasons` say in sentences why `exit_status` is not 0.
     """
 
@@ -43,6 +52,8 @@ class Report:
     size: Size
     findings: tuple[Finding, ...]
     remaining: tuple[Finding, ...]
+    accepted: tuple[Finding, ...] = ()
+    rules: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     components: tuple[Component, ...] = ()
     strategies: tuple[Strategy, ...] = ()
@@ -58,6 +69,12 @@ class Report:
     @property
     def exit_status(self) -> int:
         return 1 if self.reasons else 0
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """Findings that remain and that no baseline lets pass."""
+        known = set(map(id, self.accepted))
+        return tuple(finding for finding in self.remaining if id(finding) not in known)
 
     @property
     def cuts(self) -> int:

@@ -7,7 +7,7 @@ import types
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from .record import FORMAT, Report
+from .record import FORMAT, Report, Unread
 
 __all__ = ["report_schema"]
 
@@ -43,10 +43,11 @@ def report_schema() -> dict[str, Any]:
     several = {
         "type": "object",
         "additionalProperties": False,
-        "required": ["format", "tool", "reports"],
+        "required": ["format", "tool", "reports", "unread"],
         "properties": {
             **_HEAD,
             "reports": {"type": "array", "items": {"$ref": "#/$defs/Report"}},
+            "unread": {"type": "array", "items": _of(Unread, defs)},
         },
     }
     return {

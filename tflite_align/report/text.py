@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .record import Report
+from .plain import printable
+from .record import Report, Unread
 from .section import Row, Section
 from .sections import closing, sections
 
@@ -12,14 +13,20 @@ __all__ = ["more_rows", "render_text", "text_table"]
 
 
 def render_text(
-    report: Report | Sequence[Report], *, rows: int | None = None, last: str | None = None
+    report: Report | Sequence[Report],
+    *,
+    rows: int | None = None,
+    last: str | None = None,
+    unread: Sequence[Unread] = (),
 ) -> str:
     """Everything in the report; `rows` limits each table and shortens long names.
 
     `last` takes the place of the closing line, for who knows what became of the file.
     """
     if not isinstance(report, Report):
-        return "\n".join(render_text(one, rows=rows) for one in report)
+        told = [render_text(one, rows=rows) for one in report]
+        told += [printable(f"{one.name}: {one.message}") + "\n" for one in unread]
+        return "\n".join(told)
     blocks = ["\n".join(_section(section)) for section in sections(report, rows=rows)]
     return "\n\n".join([*blocks, closing(report) if last is None else last]) + "\n"
 

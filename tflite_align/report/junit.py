@@ -1,0 +1,77 @@
+"""The report as JUnit XML: a suite for each file, a test case for each rule and each judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from ..checker import Finding
+from ..verdicts import JudgeVerdict
+from .plain import printable
+from .record import Report, Unread
+
+__all__ = ["render_junit"]
+
+_MOST = 50  # findings told in one case
+
+
+def render_junit(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    """Every rule that was looked at is a case, and fails where findings of it are left open.
+
+    Warnings fail a case too: whether they fail the build is for the exit status. What a baseline
+    lets pass is skipped, as is a judge that is not installed. An unreadable file is an error.
+    """
+    document = JUnitXml("tflite_align")
+    for report in reports:
+        document.add_testsuite(_suite(report))
+    for one in unread:
+        suite, case = TestSuite(_name(one.name)), TestCase("read", _name(one.name))
+        case.result = [Error(printable(one.message), "unreadable")]
+        suite.add_testcase(case)
+        document.add_testsuite(suite)
+    document.update_statistics()
+    text: str = document.tostring().decode("utf-8")
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _name(name: str) -> str:
+    return printable(name or "model")
+
+
+def _suite(report: Report) -> TestSuite:
+    suite = TestSuite(_name(report.name))
+    found: dict[str, list[Finding]] = {rule: [] for rule in report.rules}
+    for finding in report.remaining:
+        found.setdefault(finding.rule, []).append(finding)
+    for rule in sorted(found):
+        suite.add_testcase(_case(report, rule, found[rule]))
+    for verdict in report.proof.judges if report.proof is not None else ():
+        suite.add_testcase(_judge(report, verdict))
+    return suite
+
+
+def _case(report: Report, rule: str, findings: Sequence[Finding]) -> TestCase:
+    case = TestCase(rule, _name(report.name))
+    passed = set(map(id, report.accepted))
+    still = [finding for finding in findings if id(finding) not in passed]
+    if still:
+        worst = "error" if any(f.severity == "error" for f in still) else "warning"
+        failure = Failure(printable(still[0].message), worst)
+        lines = [f"{f.severity}: {f.message}: {f.behaviour}" for f in still[:_MOST]]
+        lines += [f"and {len(still) - _MOST} more"] if len(still) > _MOST else []
+        failure.text = "\n".join(map(printable, lines))
+        case.result = [failure]
+    elif findings:
+        case.result = [Skipped(f"{len(findings)} accepted by the baseline")]
+    return case
+
+
+def _judge(report: Report, verdict: JudgeVerdict) -> TestCase:
+    case, said = TestCase(f"judge/{verdict.judge}", _name(report.name)), verdict.after
+    told = printable(f"{said.status}: {said.reason}" if said.reason else said.status)
+    if said.status == "skipped":
+        case.result = [Skipped(told)]
+    elif said.status != "accepted":
+        case.result = [Failure(told, said.status)]
+    return case
