@@ -32,7 +32,7 @@ TIERS = (
     ("reader", "rules", "structure", "writer"),
     ("constraints", "wiring"),
     ("support", "wellformed"),
-    ("binder",),
+    ("binder", "mapping"),
     ("checker", "planner", "solver"),
     ("convert",),
     ("options", "report", "verify"),

@@ -198,6 +198,11 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
         limit("{ axes = { option = 'axis', of = 'outputs[0]', innermost = 1 } }"),
         None,
     ),
+    "axes_include": (
+        "MEAN",
+        limit("{ axes_include = { slot = 'inputs[1]', of = 'inputs[0]', axis = -1 } }"),
+        ("axis -1", "axes [-3, -2]"),
+    ),
     "growth": (
         "PAD",
         limit("{ growth = { from = 'inputs[0]', to = 'outputs[0]', at_most = 1.4 } }"),
@@ -207,6 +212,17 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
         "PAD",
         limit("{ same_shape = ['inputs[0]', 'outputs[0]'] }"),
         ("equal shapes", "[1, 4, 4, 6] and [1, 6, 6, 6]"),
+    ),
+    "some_constant": ("PAD", limit("{ some_constant = true }"), None),
+    "constants_zero": (
+        "PAD",
+        limit("{ constants_zero = true }"),
+        ("zeros alone", "other values"),
+    ),
+    "constant_large_dimensions": (
+        "PAD",
+        limit("{ constant_large_dimensions = 1 }"),
+        ("sizes above 1 in the innermost dimension alone", "[4, 2]"),
     ),
     "any_type": ("PAD", limit("{ any_type = ['int8'] }"), None),
     "types": ("PAD", limit("{ types = ['int32'] }", "inputs[1]"), None),
@@ -244,6 +260,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
         limit("{ elements_at_most = 95 }", "inputs[0]"),
         ("95 elements or fewer", "96"),
     ),
+    "innermost_at_most": ("PAD", limit("{ innermost_at_most = 6 }", "inputs[0]"), None),
     "innermost_multiple_of": (
         "PAD",
         limit("{ innermost_multiple_of = 4 }", "inputs[0]"),

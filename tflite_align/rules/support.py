@@ -77,6 +77,11 @@ _AXES: f.Table = {
     "of": f.Field(f.slot, required=True),
     "innermost": f.Field(f.integer, required=True),
 }
+_AXIS: f.Table = {
+    "slot": f.Field(f.slot, required=True),
+    "of": f.Field(f.slot, required=True),
+    "axis": f.Field(f.integer, required=True),  # counted from the end: -1 is the innermost
+}
 _GROWTH: f.Table = {
     "from": f.Field(f.slot, required=True),
     "to": f.Field(f.slot, required=True),
@@ -95,17 +100,23 @@ LIMITS: f.Table = {
     "options_at_most": f.Field(_dictionary(f.integer)),
     "options_equal": f.Field(f.list_of(f.list_of(f.text))),  # options that have one value
     "axes": f.Field(_nested(_AXES)),  # axes named by an option or operand are innermost ones
+    "axes_include": f.Field(_nested(_AXIS)),  # a constant operand names this axis
     "growth": f.Field(_nested(_GROWTH)),  # size of each dimension of `to` over that of `from`
     "same_shape": f.Field(f.list_of(f.slot)),
+    "some_constant": f.Field(_YES),  # some input is a constant
+    "constants_zero": f.Field(_YES),  # inputs that are constants stand for 0 everywhere
     "any_type": f.Field(f.list_of(f.text)),  # some operand is of one of these types
     "types": f.Field(f.list_of(f.text)),
     "constant": f.Field(f.truth),
     "absent": f.Field(_YES),
     "static": f.Field(_YES),  # no dimension of unknown size
     "ranks": f.Field(f.list_of(f.integer)),
-    "large_dimensions": f.Field(f.integer),  # only so many innermost dimensions exceed 1
+    # Only so many innermost dimensions exceed 1, except in constants.
+    "large_dimensions": f.Field(f.integer),
+    "constant_large_dimensions": f.Field(f.integer),  # the same, of constants
     "elements_at_least": f.Field(f.integer),
     "elements_at_most": f.Field(f.integer),
+    "innermost_at_most": f.Field(f.integer),
     "innermost_multiple_of": f.Field(f.integer),
     "values": f.Field(f.list_of(f.integer)),  # integers of a constant are among these
     "zero": f.Field(_YES),  # a constant stands for 0 everywhere

@@ -19,6 +19,7 @@ from ..rules import SlotPattern, SupportRow
 
 __all__ = ["OPERATOR_TESTS", "TENSOR_TESTS", "Breach", "Place", "breaches"]
 
+_INPUTS = SlotPattern("inputs", 0, None)
 _KINDS: tuple[SlotKind, ...] = ("inputs", "outputs")
 
 
@@ -180,18 +181,34 @@ def _axes(place: Place, value: Mapping[str, Any]) -> _Words:
     measured = place.tensors(value["of"])
     if not measured:
         return None
-    if "option" in value:
-        axes = [place.option(value["option"])]
-    else:
-        named = place.tensors(value["slot"])
-        integers = place.integers(named[0]) if named else None
-        if integers is None:
-            return "constant axes", "axes that are computed"
-        axes = [int(axis) for axis in integers.flat]
     rank = len(measured[0].shape)
-    outer = [axis for axis in axes if (axis if axis < 0 else axis - rank) < -value["innermost"]]
+    if "option" in value:
+        axis = place.option(value["option"])
+        axes: list[int] | None = [axis if axis < 0 else axis - rank]
+    else:
+        axes = _named_axes(place, value["slot"], rank)
+    if axes is None:
+        return "constant axes", "axes that are computed"
+    outer = [axis for axis in axes if axis < -value["innermost"]]
     expected = f"an axis among the {value['innermost']} innermost dimensions"
-    return (expected, f"axis {outer[0]} of {rank}") if outer else None
+    return (expected, f"axis {outer[0] + rank} of {rank}") if outer else None
+
+
+def _named_axes(place: Place, slot: SlotPattern, rank: int) -> list[int] | None:
+    """Axes in a constant operand, counted from the end; None where they are computed."""
+    named = place.tensors(slot)
+    integers = place.integers(named[0]) if named else None
+    if integers is None:
+        return None
+    return [int(axis) if axis < 0 else int(axis) - rank for axis in integers.flat]
+
+
+def _axes_include(place: Place, value: Mapping[str, Any]) -> _Words:
+    measured = place.tensors(value["of"])
+    rank = len(measured[0].shape) if measured else 0
+    axes = _named_axes(place, value["slot"], rank)
+    told = "axes that are computed" if axes is None else f"axes {axes}"
+    return None if axes is not None and value["axis"] in axes else (f"axis {value['axis']}", told)
 
 
 def _growth(place: Place, value: Mapping[str, Any]) -> _Words:
@@ -224,6 +241,17 @@ def _any_type(place: Place, value: Sequence[str]) -> _Words:
     return f"some tensor of {_listed(value)}", "none"
 
 
+def _some_constant(place: Place, _: object) -> _Words:
+    kept = any(place.constant(tensor) for tensor in place.tensors(_INPUTS))
+    return None if kept else ("a constant input", "none")
+
+
+def _constants_zero(place: Place, _: object) -> _Words:
+    constants = [tensor for tensor in place.tensors(_INPUTS) if place.constant(tensor)]
+    words = (_zero(place, tensor, True) for tensor in constants)
+    return next((found for found in words if found is not None), None)
+
+
 # --- of a tensor -------------------------------------------------------------------------------
 
 
@@ -252,7 +280,15 @@ def _ranks(_: Place, tensor: Tensor, value: Sequence[int]) -> _Words:
     return None if rank in value else (f"{_listed(value)} dimensions", f"{list(tensor.shape)}")
 
 
-def _large_dimensions(_: Place, tensor: Tensor, value: int) -> _Words:
+def _large_dimensions(place: Place, tensor: Tensor, value: int) -> _Words:
+    return None if place.constant(tensor) else _innermost_alone(tensor, value)
+
+
+def _constant_large_dimensions(place: Place, tensor: Tensor, value: int) -> _Words:
+    return _innermost_alone(tensor, value) if place.constant(tensor) else None
+
+
+def _innermost_alone(tensor: Tensor, value: int) -> _Words:
     outer = tensor.shape[: len(tensor.shape) - value] if len(tensor.shape) > value else ()
     if all(size <= 1 for size in outer):
         return None
@@ -268,6 +304,11 @@ def _elements_at_most(_: Place, tensor: Tensor, value: int) -> _Words:
     return (
         None if tensor.elements <= value else (f"{value} elements or fewer", f"{tensor.elements}")
     )
+
+
+def _innermost_at_most(_: Place, tensor: Tensor, value: int) -> _Words:
+    size = tensor.shape[-1] if tensor.shape else 1
+    return None if size <= value else (f"an innermost size up to {value}", f"{size}")
 
 
 def _innermost_multiple_of(_: Place, tensor: Tensor, value: int) -> _Words:
@@ -316,8 +357,11 @@ OPERATOR_TESTS: Mapping[str, Callable[[Place, Any], _Words]] = {
     "options_at_most": _options_at_most,
     "options_equal": _options_equal,
     "axes": _axes,
+    "axes_include": _axes_include,
     "growth": _growth,
     "same_shape": _same_shape,
+    "some_constant": _some_constant,
+    "constants_zero": _constants_zero,
     "any_type": _any_type,
 }
 TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {
@@ -327,8 +371,10 @@ TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {
     "static": _static,
     "ranks": _ranks,
     "large_dimensions": _large_dimensions,
+    "constant_large_dimensions": _constant_large_dimensions,
     "elements_at_least": _elements_at_least,
     "elements_at_most": _elements_at_most,
+    "innermost_at_most": _innermost_at_most,
     "innermost_multiple_of": _innermost_multiple_of,
     "values": _values,
     "zero": _zero,
