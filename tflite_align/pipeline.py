@@ -14,6 +14,7 @@ from .checker import Finding, check_bound
 from .constraints import Constraint
 from .convert import Asked, convert
 from .errors import AlignError, NotAlignedError
+from .mapping import predictions
 from .model import Model, Slot
 from .numerics import Range
 from .options import AlignOptions
@@ -103,6 +104,7 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
         size=_size(judged.model),
         findings=judged.findings,
         remaining=judged.findings,
+        mappings=predictions(judged.model, targets),
         reasons=tuple(_remaining_reasons(judged.findings, options)),
         name=name,
     )
@@ -182,6 +184,7 @@ class _Run:
         without = self._levels_without(asked, aligned, proof) if settings.observed else ()
         report = replace(
             self._report("aligned", after.findings, proof, made.conflicts),
+            mappings=predictions(after.model, self.targets),
             changes=(*self.converted.changes, *made.drawn.changes),
             components=made.solution.components,
             strategies=tuple(priced),
@@ -341,6 +344,7 @@ class _Run:
             size=_size(model),
             findings=self.findings,
             remaining=tuple(remaining),
+            mappings=predictions(model, self.targets),
             conflicts=tuple(conflicts),
             conflict_addresses=tuple(entry.slots[0].address(model) for entry in conflicts),
             proof=proof,

@@ -172,6 +172,11 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "version": ("PAD", limit("{ version_at_most = 0 }"), ("version 0 or less", "version 1")),
     "inputs_at_least": ("PAD", limit("{ inputs_at_least = 3 }"), ("3 inputs or more", "2")),
     "inputs_at_most": ("PAD", limit("{ inputs_at_most = 1 }"), ("1 inputs or fewer", "2")),
+    "outputs_at_least": (
+        "PAD",
+        limit("{ outputs_at_least = 2 }"),
+        ("2 outputs or more", "1"),
+    ),
     "outputs_at_most": ("PAD", limit("{ outputs_at_most = 1 }"), None),
     "options": (
         "CONCATENATION",

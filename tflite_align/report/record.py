@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..checker import Finding
+from ..mapping import TargetMapping
 from ..planner import Change
 from ..solver import Component, Conflict, Strategy
 from ..verdicts import OutputLevel, Proof
@@ -33,7 +34,8 @@ class Report:
     """The result of `align` or `check` on one model.
 
     `findings` are those of the file that came in, `remaining` those of the file that goes out
-    (for `check` both are the same). `without_calibration`: the proof's outputs, had the ranges not
+    (for `check` both are the same). `mappings`: for each target whose compiler splits the graph, what
+    it is predicted to map of the file that goes out. `without_calibration`: the proof's outputs, had the ranges not
     been tightened by what calibration inputs showed; empty where they were not. `reasons` say in sentences why `exit_status` is not 0.
     """
 
@@ -43,6 +45,7 @@ class Report:
     size: Size
     findings: tuple[Finding, ...]
     remaining: tuple[Finding, ...]
+    mappings: tuple[TargetMapping, ...] = ()
     changes: tuple[Change, ...] = ()
     components: tuple[Component, ...] = ()
     strategies: tuple[Strategy, ...] = ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..checker import Finding
 from ..planner import Change
+from .mapping import mapping_section
 from .plain import plural, printable, shorten
 from .proof import proof_sections, proof_word
 from .record import Report
@@ -55,6 +56,9 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
         found.append(_components(report, view))
         found.append(_strategies(report, view))
         found.append(_findings(view, "Findings left", report.remaining))
+    for mapping in report.mappings:
+        told = mapping_section(mapping)
+        found.append(view.table(told.title, told.head, told.rows, told.lines))
     for told in proof_sections(report, full=rows is None):
         found.append(view.table(told.title, told.head, told.rows, told.lines))
     found.append(Section(title="", lines=tuple(view.cell(line) for line in _remarks(report))))

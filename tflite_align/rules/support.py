@@ -95,6 +95,7 @@ LIMITS: f.Table = {
     "version_at_most": f.Field(f.integer),
     "inputs_at_least": f.Field(f.integer),  # operands that are present
     "inputs_at_most": f.Field(f.integer),
+    "outputs_at_least": f.Field(f.integer),
     "outputs_at_most": f.Field(f.integer),
     "options": f.Field(_dictionary(f.list_of(f.integer))),  # option -> legal values
     "options_at_most": f.Field(_dictionary(f.integer)),

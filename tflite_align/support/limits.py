@@ -118,8 +118,10 @@ def _listed(words: Sequence[object]) -> str:
 
 
 def _operator(place: Place, value: Sequence[str]) -> _Words:
-    name = place.operator.name if place.operator is not None else ""
-    return None if name in value else ("a listed operator", name)
+    operator = place.operator
+    if operator is None or operator.name in value:
+        return None
+    return "a listed operator", " ".join(filter(None, (operator.name, operator.custom_code)))
 
 
 def _custom_code(place: Place, value: Sequence[str]) -> _Words:
@@ -145,6 +147,11 @@ def _inputs_at_least(place: Place, value: int) -> _Words:
 def _inputs_at_most(place: Place, value: int) -> _Words:
     count = _present(place, "inputs")
     return None if count <= value else (f"{value} inputs or fewer", f"{count}")
+
+
+def _outputs_at_least(place: Place, value: int) -> _Words:
+    count = _present(place, "outputs")
+    return None if count >= value else (f"{value} outputs or more", f"{count}")
 
 
 def _outputs_at_most(place: Place, value: int) -> _Words:
@@ -352,6 +359,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Place, Any], _Words]] = {
     "version_at_most": _version_at_most,
     "inputs_at_least": _inputs_at_least,
     "inputs_at_most": _inputs_at_most,
+    "outputs_at_least": _outputs_at_least,
     "outputs_at_most": _outputs_at_most,
     "options": _options,
     "options_at_most": _options_at_most,
