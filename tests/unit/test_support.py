@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -329,8 +328,3 @@ def test_a_malformed_row_is_refused_by_name(name: str) -> None:
     with pytest.raises(RuleError) as refusal:
         target(row)
     assert str(refusal.value) == sentence
-
-
-def test_shipped_rows_name_their_sources() -> None:
-    shipped: list[Any] = [row for name in ("tflite", "tflm") for row in load_target(name).support]
-    assert all(row.sources for row in shipped)

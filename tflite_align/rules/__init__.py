@@ -15,7 +15,7 @@ from .records import (
     WindowRule,
     ZeroPointRule,
 )
-from .support import WHOLE_MODEL, SupportRow
+from .support import WHOLE_MODEL, SupportRow, tell_limits
 from .targets import (
     Level,
     Severity,
@@ -51,4 +51,5 @@ __all__ = [
     "parse_target",
     "target_names",
     "targets_schema",
+    "tell_limits",
 ]

@@ -15,7 +15,7 @@ from ..errors import RuleError
 from . import fields as f
 from .records import SlotPattern
 
-__all__ = ["LIMITS", "SUPPORT", "WHOLE_MODEL", "SupportRow", "parse_support"]
+__all__ = ["LIMITS", "SUPPORT", "WHOLE_MODEL", "SupportRow", "parse_support", "tell_limits"]
 
 WHOLE_MODEL = "MODEL"
 
@@ -149,3 +149,19 @@ def parse_support(given: dict[str, Any], where: str) -> SupportRow:
     if WHOLE_MODEL in given["operators"] and len(given["operators"]) > 1:
         raise RuleError(f"{where}: {WHOLE_MODEL} stands alone among operators")
     return SupportRow(**given)
+
+
+def tell_limits(limits: Mapping[str, Any]) -> str:
+    """Limits in words, in the row's order: `types int8, uint8; large dimensions 3`."""
+    return "; ".join(
+        key.replace("_", " ") + ("" if value is True else f" {_told(value)}")
+        for key, value in limits.items()
+    )
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_told(entry)}" for key, entry in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(_told(entry) for entry in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -64,7 +64,7 @@ def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
     if ended.code == 0 and written:
         facts = parse_log(ended.errors, table)
         return Acceptance(status="accepted", operator=_first(data, facts), facts=facts)
-    failed = _FAILED.findall(ended.errors)
+    failed = [line.strip() for line in _FAILED.findall(ended.errors)]
     reason = " ".join(dict.fromkeys(failed)) or useful_line(ended.errors) or "no output file"
     return Acceptance(status="refused", reason=reason)
 
