@@ -14,6 +14,7 @@ import gen_rules_doc
 import gen_schemas
 from tflite_align.enums import operator_name
 from tflite_align.errors import RuleError, UsageError
+from tflite_align.layout import OPTIONS, table_layout
 from tflite_align.rules import (
     WHOLE_MODEL,
     BiasRule,
@@ -145,6 +146,17 @@ def test_support_rows_name_operators_that_exist(name: str) -> None:
         named = [*row.operators, *row.unless, *row.limits.get("operator", ())]
         for pattern in named:
             assert pattern == WHOLE_MODEL or fnmatch.filter(BUILTIN, pattern), pattern
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_support_rows_name_options_that_exist(name: str) -> None:
+    fields = {field for table in OPTIONS.values() for field in table_layout(table).by_name}
+    for row in TARGETS[name].support:
+        for limits in (row.limits, row.when):
+            named = [*limits.get("options", ()), *limits.get("options_at_most", ())]
+            named += [option for pair in limits.get("options_equal", ()) for option in pair]
+            named += [limits["axes"]["option"]] if "option" in limits.get("axes", {}) else []
+            assert set(named) <= fields, row.operators
 
 
 @pytest.mark.parametrize("name", TARGETS)

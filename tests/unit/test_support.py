@@ -264,6 +264,11 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
         limit("{ elements_at_most = 95 }", "inputs[0]"),
         ("95 elements or fewer", "96"),
     ),
+    "positions_at_most": (
+        "PAD",
+        limit("{ positions_at_most = 15 }", "inputs[0]"),
+        ("15 positions or fewer", "16"),
+    ),
     "innermost_at_most": ("PAD", limit("{ innermost_at_most = 6 }", "inputs[0]"), None),
     "innermost_multiple_of": (
         "PAD",

@@ -117,6 +117,7 @@ LIMITS: f.Table = {
     "constant_large_dimensions": f.Field(f.integer),  # the same, of constants
     "elements_at_least": f.Field(f.integer),
     "elements_at_most": f.Field(f.integer),
+    "positions_at_most": f.Field(f.integer),  # elements over the innermost size
     "innermost_at_most": f.Field(f.integer),
     "innermost_multiple_of": f.Field(f.integer),
     "values": f.Field(f.list_of(f.integer)),  # integers of a constant are among these

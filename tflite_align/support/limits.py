@@ -313,6 +313,11 @@ def _elements_at_most(_: Place, tensor: Tensor, value: int) -> _Words:
     )
 
 
+def _positions_at_most(_: Place, tensor: Tensor, value: int) -> _Words:
+    count = tensor.elements // max(tensor.shape[-1] if tensor.shape else 1, 1)
+    return None if count <= value else (f"{value} positions or fewer", f"{count}")
+
+
 def _innermost_at_most(_: Place, tensor: Tensor, value: int) -> _Words:
     size = tensor.shape[-1] if tensor.shape else 1
     return None if size <= value else (f"an innermost size up to {value}", f"{size}")
@@ -382,6 +387,7 @@ TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {
     "constant_large_dimensions": _constant_large_dimensions,
     "elements_at_least": _elements_at_least,
     "elements_at_most": _elements_at_most,
+    "positions_at_most": _positions_at_most,
     "innermost_at_most": _innermost_at_most,
     "innermost_multiple_of": _innermost_multiple_of,
     "values": _values,
