@@ -173,6 +173,17 @@ def test_a_float_model_is_an_error() -> None:
     assert report.exit_status == 1
 
 
+def test_a_model_of_quantized_weights_alone_is_an_error() -> None:
+    """Dynamic range: int8 weights, float activations. The compiler calls it not quantized."""
+    graph = Graph("float32")
+    graph.activation("x", 1.0, shape=(1, 3))
+    graph.constant("w", [[1, 2, 3]], "int8", 0.02)
+    graph.activation("y", 1.0, shape=(1, 1))
+    graph.add("FULLY_CONNECTED", ["x", "w"], ["y"], ("FullyConnectedOptions", {}))
+    report = check(graph.bytes(["x"], ["y"]), AlignOptions(targets=("edgetpu",)))
+    assert "support/MODEL/quantized" in {f.rule for f in report.findings if f.severity == "error"}
+
+
 def test_a_size_that_is_not_known_is_an_error() -> None:
     graph = Graph()
     graph.activation("x", 0.05, shape=(-1, 4, 4, 3))

@@ -14,8 +14,10 @@ from tflite_align.checker import Finding, check_bound
 from tflite_align.errors import RuleError
 from tflite_align.model import Model
 from tflite_align.reader import read
+from tflite_align.report.overview import overview
 from tflite_align.rules import Target, load_operators, load_target, parse_target
 from tflite_align.rules.support import LIMITS
+from tflite_align.solver import solve
 from tflite_align.support.limits import OPERATOR_TESTS, TENSOR_TESTS
 
 HEAD = """\
@@ -94,6 +96,17 @@ def test_align_leaves_what_is_not_supported(monkeypatch: pytest.MonkeyPatch) -> 
     assert [f.fixable for f in noted.report.remaining] == [False]
 
 
+def test_explain_tells_it_apart_from_what_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = rows(("operators", "['CONCATENATION']"), ("limits", "{ operator = ['ADD'] }"))
+    found = target(row).support
+    monkeypatch.setattr(pipeline, "load_target", lambda n: replace(load_target(n), support=found))
+    asked = pipeline.question(concat_example(), AlignOptions())
+    solution = solve(asked.bound, asked.broken, asked.settings)
+    story = overview(asked.bound, solution, asked.findings)
+    assert not any("support/" in told for one in story.components for told in one.findings)
+    assert [told for told in story.elsewhere if "support/" in told]
+
+
 def test_an_error_that_cannot_be_repaired_fails_check(monkeypatch: pytest.MonkeyPatch) -> None:
     row = rows(("operators", "['HARD_SWISH']"), ("limits", "{ operator = ['ADD'] }"))
     found = target(row, severity="error").support
@@ -120,7 +133,7 @@ def test_the_model_as_a_whole(model: Model) -> None:
     row = rows(("operators", "['MODEL']"), ("limits", "{ any_type = ['uint8'] }"))
     (finding,) = findings(model, target(row, severity="error"))
     assert finding.message == (
-        "subgraph[0]/inputs[0]: not supported: found none, expected some tensor of uint8"
+        "subgraph[0]/inputs[0]: not supported: found none, expected some computed tensor of uint8"
         " (rule support/MODEL)"
     )
     assert findings(model, target(row.replace("uint8", "int8"))) == []

@@ -106,7 +106,7 @@ LIMITS: f.Table = {
     "same_shape": f.Field(f.list_of(f.slot)),
     "some_constant": f.Field(_YES),  # some input is a constant
     "constants_zero": f.Field(_YES),  # inputs that are constants stand for 0 everywhere
-    "any_type": f.Field(f.list_of(f.text)),  # some operand is of one of these types
+    "any_type": f.Field(f.list_of(f.text)),  # some operand that is computed has one
     "types": f.Field(f.list_of(f.text)),
     "constant": f.Field(f.truth),
     "absent": f.Field(_YES),

@@ -236,16 +236,19 @@ def _same_shape(place: Place, value: Sequence[SlotPattern]) -> _Words:
 
 
 def _any_type(place: Place, value: Sequence[str]) -> _Words:
-    operator = place.operator
-    graphs = place.model.subgraphs if operator is None else ()
-    operators = [(graph, one) for graph in graphs for one in graph.operators]
-    if operator is not None:
-        operators = [(place.model.subgraphs[place.subgraph], operator)]
-    for graph, one in operators:
-        indices = [index for kind in _KINDS for index in one.operands(kind) if index >= 0]
-        if any(graph.tensors[index].type in value for index in indices):
+    """Some operand that is computed has one of these types; for the model, of any operator."""
+    model, operator = place.model, place.operator
+    held = (
+        [(graph, one) for graph in model.subgraphs for one in graph.operators]
+        if operator is None
+        else [(model.subgraphs[place.subgraph], operator)]
+    )
+    for graph, one in held:
+        indices = {index for kind in _KINDS for index in one.operands(kind) if index >= 0}
+        typed = [index for index in indices if graph.tensors[index].type in value]
+        if any(not model.is_constant(graph.index, index) for index in typed):
             return None
-    return f"some tensor of {_listed(value)}", "none"
+    return f"some computed tensor of {_listed(value)}", "none"
 
 
 def _some_constant(place: Place, _: object) -> _Words:
