@@ -23,9 +23,11 @@ from tflite_align.rules import (  # noqa: E402 - needs the path
     load_operators,
     load_target,
     target_names,
+    tell_limits,
 )
 from tflite_align.rules.operators import CATEGORIES  # noqa: E402
 from tflite_align.rules.words import kinds, number, rule_words, slots  # noqa: E402
+from tflite_align.support.limits import TENSOR_TESTS  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "rules.md"
 
@@ -93,12 +95,38 @@ def operator_entry(row: OperatorRow) -> Iterator[str]:
     yield f"  <br>Sources: {', '.join(f'`{source}`' for source in dict.fromkeys(cited))}"
 
 
+def support(target: Target) -> Iterator[str]:
+    """What a target's runtime or compiler takes, one row a limit."""
+    yield f"## What {target.name} takes"
+    yield ""
+    yield "Rules `support/OPERATOR/part`; MODEL is the file as a whole. None of them is repaired."
+    yield ""
+    yield "| operators | part | operands | limit | otherwise | sources |"
+    yield "|---|---|---|---|---|---|"
+    for row in target.support:
+        names = ", ".join(row.operators) + (f" but {', '.join(row.unless)}" if row.unless else "")
+        when = f", where {tell_limits(row.when)}" if row.when else ""
+        operands = slots(row.slots) if {*row.limits} & {*TENSOR_TESTS} else ""
+        severity = f"**{row.severity}**" if row.severity == "error" else row.severity
+        note = f". {row.note}" if row.note else ""
+        cited = ", ".join(f"`{source}`" for source in row.sources)
+        limit = f"{tell_limits(row.limits)}{when}{note}"
+        told = f"{severity}: {row.behaviour}"
+        yield f"| {names} | {row.part} | {operands} | {limit} | {told} | {cited} |"
+    yield ""
+
+
 def render() -> str:
     """The whole document."""
     rows = list(load_operators().values())
     targets = [load_target(name) for name in target_names()]
     lines = [HEAD, "## Targets", ""]
     lines += [f"- `{target.name}`: {target.title}" for target in targets]
+    lines.append("")
+    for target in targets:
+        if target.support:
+            lines += support(target)
+    lines.pop()
     for category in CATEGORIES:
         members = [row for row in rows if row.category == category]
         lines += ["", f"## {category[0].upper()}{category[1:]}", ""]

@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["check_destination", "read_arrays", "read_model_file", "replace_file", "replace_files"]
+__all__ = [
+    "check_destination",
+    "read_arrays",
+    "read_model_file",
+    "read_text_file",
+    "replace_file",
+    "replace_files",
+]
 
 Chunks = Iterable[bytes | memoryview]
 
@@ -51,6 +58,12 @@ def read_model_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
             if _WINDOWS or not stat.S_ISREG(found.st_mode) or found.st_size == 0:
                 return stream.read()
             return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def read_text_file(path: str | os.PathLike[str]) -> str:
+    """A small text file; raises UnicodeDecodeError for what is no UTF-8."""
+    with _named(path):
+        return Path(path).read_text(encoding="utf-8")
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str | int, np.ndarray[Any, Any]]:

@@ -44,6 +44,7 @@ class OperatorSpec:
     outputs: Sequence[str]
     options: tuple[str, Mapping[str, Any]] | None = None
     version: int = 1
+    custom_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +127,13 @@ def _operator(model: Any, spec: OperatorSpec, index: Mapping[str, int]) -> Any:
 def _opcode(model: Any, spec: OperatorSpec) -> int:
     code = getattr(fb.BuiltinOperator, spec.name)
     for i, known in enumerate(model.operatorCodes):
-        if known.builtinCode == code:
+        if known.builtinCode == code and (known.customCode or "") == spec.custom_code:
             return i
     made = fb.OperatorCodeT()
     made.builtinCode = code
     # Codes above 126 do not fit the old field; 127 there says so.
     made.deprecatedBuiltinCode = min(code, 127)
     made.version = spec.version
+    made.customCode = spec.custom_code or None
     model.operatorCodes.append(made)
     return len(model.operatorCodes) - 1

@@ -12,8 +12,11 @@ import pytest
 
 import gen_rules_doc
 import gen_schemas
+from tflite_align.enums import operator_name
 from tflite_align.errors import RuleError, UsageError
+from tflite_align.layout import OPTIONS, table_layout
 from tflite_align.rules import (
+    WHOLE_MODEL,
     BiasRule,
     FixedRule,
     Rule,
@@ -39,6 +42,7 @@ GENERAL = ("params/axis", "params/length", "params/missing", "params/scale", "pa
 TIED = [f"resource/{row.name}" for row in ROWS.values() if row.resource] + [
     f"boundary/{row.name}" for row in ROWS.values() if row.calls
 ]
+BUILTIN = {operator_name(code) for code in range(256)}
 REPOSITORIES = {"aeq", "edgetpu", "litert", "measured", "tflm", "vela", "xnnpack"}
 
 
@@ -127,6 +131,32 @@ def test_every_pattern_of_a_target_names_a_rule(name: str) -> None:
     known = {rule for rule, _ in grades()}
     patterns = [pattern for level in TARGETS[name].levels for pattern in level.rules]
     assert [p for p in patterns if not fnmatch.filter(known, p)] == []
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_support_rows_say_where_they_come_from(name: str) -> None:
+    for row in TARGETS[name].support:
+        assert {source.split(":")[0] for source in row.sources} <= REPOSITORIES, row.operators
+        assert row.sources, row.operators
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_support_rows_name_operators_that_exist(name: str) -> None:
+    for row in TARGETS[name].support:
+        named = [*row.operators, *row.unless, *row.limits.get("operator", ())]
+        for pattern in named:
+            assert pattern == WHOLE_MODEL or fnmatch.filter(BUILTIN, pattern), pattern
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_support_rows_name_options_that_exist(name: str) -> None:
+    fields = {field for table in OPTIONS.values() for field in table_layout(table).by_name}
+    for row in TARGETS[name].support:
+        for limits in (row.limits, row.when):
+            named = [*limits.get("options", ()), *limits.get("options_at_most", ())]
+            named += [option for pair in limits.get("options_equal", ()) for option in pair]
+            named += [limits["axes"]["option"]] if "option" in limits.get("axes", {}) else []
+            assert set(named) <= fields, row.operators
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -306,6 +336,6 @@ def test_later_levels_are_exceptions_to_earlier_ones() -> None:
 def test_an_unknown_target_lists_the_known_ones() -> None:
     with pytest.raises(UsageError) as refusal:
         load_target("tflight")
-    known = "ethos-u55, ethos-u85, litert, tflite, tflm, xnnpack"
+    known = "edgetpu, ethos-u55, ethos-u85, litert, tflite, tflm, xnnpack"
     assert str(refusal.value).startswith("there is no target 'tflight'")
     assert all(name in str(refusal.value) for name in known.split(", "))

@@ -212,7 +212,10 @@ def test_check_goes_on_after_an_unreadable_file(
     assert said.out.splitlines()[-1] == (
         "1 file checked: 0 clean, 1 with findings (4 errors); 2 could not be read"
     )
-    assert names(folder) == ["empty.tflite", "in.tflite"]
+    assert names(folder) == ["empty.tflite", "in.tflite", "r.json"]
+    document = json.loads((folder / "r.json").read_text(encoding="utf-8"))
+    jsonschema.validate(document, report_schema())
+    assert [one["name"] for one in document["unread"]] == ["empty.tflite", "no*.tflite"]
 
 
 def test_check_runs_nothing_unless_asked(
@@ -283,7 +286,7 @@ def test_one_line_and_nothing_written(
 def test_announced_forms_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["in.tflite", "out.tflite", "--report", "r.docx"]) == 2
     assert capsys.readouterr().err.startswith(
-        "tflite_align: no report has the ending '.docx'; there are .json, .txt"
+        "tflite_align: no report has the ending '.docx'; there are .json, .sarif, .txt, .xml"
     )
 
 

@@ -11,6 +11,7 @@ from ..files import read_arrays, read_model_file, replace_files
 from ..pipeline import AlignOptions, AlignResult, align
 from ..report.sections import closing
 from ..rules import load_target
+from .baseline import accepted_for, read_baseline
 from .failure import about, reader_may_leave
 from .files import STREAM, ReportFile, prepare, report_files
 from .options import Given, given
@@ -27,7 +28,9 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
         load_target(name)
     outputs = [report.path for report in reports]
     prepare([source], outputs if asked.dry_run else [out, *outputs], own=out)
-    result = _aligned(source, _calibrated(options, asked), asked)
+    known = accepted_for(read_baseline(asked.baseline), asked.baseline, source)
+    options = replace(_calibrated(options, asked), accepted=known)
+    result = _aligned(source, options, asked)
     report = result.report
     write = not asked.dry_run and (report.exit_status == 0 or asked.keep_going)
     _write(result, source, out if write else None, reports)
@@ -62,7 +65,7 @@ def _write(
     result: AlignResult, source: str, out: str | None, reports: tuple[ReportFile, ...]
 ) -> None:
     """OUT and the reports: all of them or none."""
-    texts = {report.path: report.render([result.report]).encode() for report in reports}
+    texts = {report.path: report.render([result.report], ()).encode() for report in reports}
     streamed: list[bytes | memoryview] = [texts.pop(STREAM)] if STREAM in texts else []
     files: list[tuple[str, Any]] = [(path, (text,)) for path, text in texts.items()]
     if out == STREAM:

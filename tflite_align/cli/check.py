@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,16 +10,20 @@ from typing import Any
 
 import click
 
-from ..files import read_model_file, replace_files
-from ..pipeline import AlignOptions, check
-from ..report import Report
+from ..files import replace_files
+from ..pipeline import AlignOptions
+from ..report import Report, Unread
+from ..report.formats import OUTPUTS
 from ..report.plain import plural, printable
 from ..report.sections import closing
+from ..report.text import text_table
 from ..rules import load_target
-from .failure import COULD_NOT, Failure, about, reader_may_leave, tell
+from .baseline import accepted_for, baseline_text, read_baseline
+from .checking import Order, checked
+from .failure import COULD_NOT, reader_may_leave, tell
 from .files import STREAM, ReportFile, expand, prepare, report_files
 from .options import Given, given
-from .show import show
+from .show import progress_bar, show
 
 __all__ = ["run_check"]
 
@@ -27,38 +31,49 @@ __all__ = ["run_check"]
 def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
     """Judge every file; one that cannot be read does not keep the others from being judged.
 
-    Returns the exit status. Reports are written only where every file could be read.
+    Returns the exit status. Reports hold what could not be read too.
     """
     options, asked = given(values)
     forms = report_files(asked.reports)
-    for name in options.targets:
-        load_target(name)
-    judges = tuple(dict.fromkeys((*values["judge"], *options.require)))
-    _known(judges)
+    _known(options)
+    baseline, form = asked.baseline, values["output_format"]
+    known = read_baseline(baseline)
     found = list(expand(sources))
-    prepare([name for name, why in found if not why], [form.path for form in forms])
-    reports, unreadable = [], 0
-    for name, why in found:
-        try:
-            report = _checked(name, why, options, judges)
-        except Failure as error:
-            unreadable += 1
-            tell(str(error))
-            continue
-        reports.append(report)
-        _show(report, asked, forms)
-    status = COULD_NOT if unreadable else max(report.exit_status for report in reports)
-    if not unreadable:
-        _write(reports, forms)
-    if len(found) > 1 and not asked.quiet:
-        with reader_may_leave(status):
-            click.echo(_total(reports, unreadable), err=_on_stderr(forms))
+    written = [asked.write_baseline] if asked.write_baseline else []
+    prepare([name for name, why in found if not why], [*(one.path for one in forms), *written])
+    orders = [
+        Order(name=name, why=why, options=_with(options, accepted_for(known, baseline, name)))
+        for name, why in found
+    ]
+    quiet = asked.quiet or form != "text"
+    reports, unread = _run(orders, _jobs(values["jobs"]), asked, forms, quiet=quiet)
+    status = COULD_NOT if unread else max(report.exit_status for report in reports)
+    if asked.write_baseline and not unread:
+        status = 0
+        text = baseline_text(reports, asked.write_baseline)
+        replace_files([(asked.write_baseline, (text.encode(),))])
+    _write(reports, unread, forms)
+    with reader_may_leave(status):
+        if form != "text":
+            click.echo(OUTPUTS[form](reports, unread), nl=False)
+        elif len(found) > 1 and not asked.quiet:
+            click.echo(_total(reports, unread), err=_on_stderr(forms))
     return status
 
 
-def _known(judges: Sequence[str]) -> None:
-    """UsageError for a judge that does not exist, before any file is read."""
-    named = [name for name in judges if name != "numbers"]
+def _with(options: AlignOptions, accepted: Any) -> AlignOptions:
+    return replace(options, accepted=accepted) if accepted else options
+
+
+def _jobs(wanted: int) -> int:
+    return wanted or os.cpu_count() or 1
+
+
+def _known(options: AlignOptions) -> None:
+    """UsageError for a target or a judge that does not exist, before any file is read."""
+    for name in options.targets:
+        load_target(name)
+    named = [name for name in (*options.judges, *options.require) if name != "numbers"]
     if named:
         from ..verify import available  # noqa: PLC0415 - check runs nothing unless asked
 
@@ -66,38 +81,24 @@ def _known(judges: Sequence[str]) -> None:
             available(name)
 
 
-def _checked(name: str, why: str, options: AlignOptions, judges: tuple[str, ...]) -> Report:
-    if why:
-        raise Failure(f"{name}: {why}")
-    with about(name):
-        if name == STREAM:
-            data: Any = sys.stdin.buffer.read()
-        else:
-            data = read_model_file(name)
-        view = memoryview(data)
-        report = check(view, options, name="<stdin>" if name == STREAM else name)
-        return _judged(report, view, judges, options.require) if judges else report
-
-
-def _judged(
-    report: Report, data: memoryview, judges: tuple[str, ...], require: tuple[str, ...]
-) -> Report:
-    """The report with what outside judges say of the file as it is."""
-    from ..verify import prove  # noqa: PLC0415 - check runs nothing unless asked
-
-    named = tuple(name for name in judges if name != "numbers")
-    proof = prove(data, data, judges=named, changed=False)
-    reasons = []
-    for verdict in proof.judges:
-        said = verdict.after
-        told = f"{said.status}: {said.reason}" if said.reason else said.status
-        if verdict.judge in require and said.status != "accepted":
-            reasons.append(f"{verdict.judge} is required, but {told}")
-        elif said.status not in ("accepted", "skipped"):
-            reasons.append(f"{verdict.judge} says no: {told}")
-    if "numbers" in require:
-        reasons.append("numbers are required, but check does not run the model: align does")
-    return replace(report, proof=proof, reasons=(*report.reasons, *reasons))
+def _run(
+    orders: Sequence[Order], jobs: int, asked: Given, forms: Sequence[ReportFile], *, quiet: bool
+) -> tuple[list[Report], list[Unread]]:
+    """Every file's outcome, told as it comes."""
+    reports: list[Report] = []
+    unread: list[Unread] = []
+    with progress_bar(wanted=len(orders) > 1 and not asked.quiet) as progress:
+        for number, outcome in enumerate(checked(orders, jobs)):
+            if isinstance(outcome, Unread):
+                unread.append(outcome)
+                tell(f"{outcome.name}: {outcome.message}")
+            else:
+                reports.append(outcome)
+                if not quiet:
+                    _show(outcome, asked, forms)
+            if progress is not None:
+                progress(outcome.name, (number + 1) / len(orders))
+    return reports, unread
 
 
 def _on_stderr(forms: Sequence[ReportFile]) -> bool:
@@ -106,27 +107,42 @@ def _on_stderr(forms: Sequence[ReportFile]) -> bool:
 
 
 def _show(report: Report, asked: Given, forms: Sequence[ReportFile]) -> None:
-    if asked.quiet:
-        return
     with reader_may_leave(report.exit_status):
         show(report, closing(report), rows=asked.rows, err=_on_stderr(forms))
         click.echo(err=_on_stderr(forms))
 
 
-def _write(reports: Sequence[Report], forms: Sequence[ReportFile]) -> None:
-    texts = {form.path: form.render(reports) for form in forms}
+def _write(
+    reports: Sequence[Report], unread: Sequence[Unread], forms: Sequence[ReportFile]
+) -> None:
+    texts = {form.path: form.render(reports, unread) for form in forms}
     streamed = texts.pop(STREAM, "")
     replace_files([(path, (text.encode(),)) for path, text in texts.items()])
     click.echo(streamed, nl=False)
 
 
-def _total(reports: Sequence[Report], unreadable: int) -> str:
-    """`3 files checked: 1 clean, 2 with findings (4 errors, 1 warning)`."""
-    severities = Counter(finding.severity for report in reports for finding in report.remaining)
-    broken = sum(bool(report.remaining) for report in reports)
+def _total(reports: Sequence[Report], unread: Sequence[Unread]) -> str:
+    """A line a file, and `3 files checked: 1 clean, 2 with findings (4 errors, 1 warning)`."""
+    head = ("file", "errors", "warnings", "accepted", "judges", "")
+    rows = [_row(report) for report in reports]
+    rows += [(one.name, "", "", "", "", "could not be read") for one in unread]
+    severities = Counter(finding.severity for report in reports for finding in report.open)
+    broken = sum(bool(report.open) for report in reports)
     parts = [f"{len(reports) - broken} clean"]
     if broken:
         named = [plural(severities[s], s) for s in ("error", "warning") if severities[s]]
         parts.append(f"{broken} with findings ({', '.join(named)})")
     told = f"{plural(len(reports), 'file')} checked: {', '.join(parts)}"
-    return printable(told + (f"; {unreadable} could not be read" if unreadable else ""))
+    told += f"; {len(unread)} could not be read" if unread else ""
+    table = text_table(head, [tuple(map(printable, row)) for row in rows])
+    return "\n".join([*table, "", printable(told)])
+
+
+def _row(report: Report) -> tuple[str, ...]:
+    found = Counter(finding.severity for finding in report.open)
+    judges = report.proof.judges if report.proof is not None else ()
+    said = Counter(verdict.after.status for verdict in judges)
+    told = ", ".join(f"{count} {status}" for status, count in sorted(said.items()))
+    counted = (found["error"], found["warning"], len(report.accepted))
+    word = "fails" if report.exit_status else "passes"
+    return (report.name, *(str(count) if count else "" for count in counted), told, word)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
 from ..files import check_destination
-from ..report import Report
-from ..report.formats import renderer
+from ..report.formats import Renderer, renderer
 from .failure import about
 
 __all__ = ["STREAM", "ReportFile", "expand", "prepare", "report_files"]
@@ -22,7 +21,7 @@ STREAM = "-"  # stdin or stdout
 @dataclass(frozen=True, slots=True)
 class ReportFile:
     path: str
-    render: Callable[[Sequence[Report]], str]
+    render: Renderer
 
 
 def report_files(paths: Sequence[str]) -> tuple[ReportFile, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
@@ -16,6 +16,7 @@ from ..rules import (
     load_operators,
     load_target,
     target_names,
+    tell_limits,
 )
 from ..rules.words import rule_words, slots
 from .failure import reader_may_leave
@@ -63,6 +64,7 @@ def _operator(row: OperatorRow, targets: Sequence[Target]) -> list[str]:
             lines.append(f"    source: {', '.join(rule.sources)}")
     if not row.rules:
         lines.append("  any parameters will do")
+    lines += [line for target in targets for line in _support(row.name, target)]
     if row.rigid:
         lines.append(f"  never changed: {_plain(slots(row.rigid))}")
     lines += [f"  note: {note}" for note in row.notes]
@@ -80,6 +82,25 @@ def _levels(rule: Rule, target: Target) -> list[str]:
         f"{target.name}: {severity} for {', '.join(names)}: {behaviour}"
         for (severity, behaviour), names in alike.items()
     ]
+
+
+def _support(operator: str, target: Target) -> Iterator[str]:
+    """What a target takes of the operator; nothing where it says nothing."""
+    for row in target.support:
+        if row.names(operator):
+            when = f", where {tell_limits(row.when)}" if row.when else ""
+            limits = (
+                tell_limits(row.limits)
+                if "operator" not in row.limits
+                else _listed(operator, row.limits["operator"])
+            )
+            yield f"  {row.rule(operator)}: {limits}{when}"
+            yield f"    {target.name}: {row.severity}: {row.behaviour}"
+            yield f"    source: {', '.join(row.sources)}"
+
+
+def _listed(operator: str, names: Sequence[str]) -> str:
+    return "is taken" if operator in names else "is not taken"
 
 
 def _asks(rule: Rule) -> str:

@@ -29,6 +29,8 @@ class Given:
     calibration: str | None = None
     dry_run: bool = False
     keep_going: bool = False
+    baseline: str | None = None
+    write_baseline: str | None = None
 
     @property
     def rows(self) -> int | None:
@@ -51,7 +53,9 @@ _IO = _choice(
     "--io", values=("keep", "free"), default="keep", text="May graph inputs and outputs move?"
 )
 _REPORT = _many(
-    "--report", "FILE", "Write a report: .json or .txt; - is JSON on stdout; repeatable."
+    "--report",
+    "FILE",
+    "Write a report: .json .sarif .txt .xml (JUnit); - is JSON on stdout; repeatable.",
 )
 _REQUIRE = _many(
     "--require", "NAME", "A judge, or `numbers`: its silence is a failure; repeatable."
@@ -61,6 +65,9 @@ _FAIL_ON = _choice(
     values=("error", "warning"),
     default="error",
     text="What makes the exit status 1.",
+)
+_BASELINE = click.option(
+    "--baseline", metavar="FILE", help="Let the findings pass that this file lists."
 )
 _QUIET = click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong.")
 _VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
@@ -81,6 +88,24 @@ _CHECK = (
     _many("--judge", "NAME", "Ask this judge whether it takes the file; repeatable."),
     _REQUIRE,
     _FAIL_ON,
+    _BASELINE,
+    click.option(
+        "--write-baseline", metavar="FILE", help="List every finding in this file; exit status 0."
+    ),
+    _choice(
+        "--output-format",
+        values=("text", "json", "sarif", "junit", "github"),
+        default="text",
+        text="What stdout holds; github: workflow commands that annotate the files.",
+    ),
+    click.option(
+        "--jobs",
+        "-j",
+        type=click.IntRange(0),
+        default=1,
+        show_default=True,
+        help="Processes that check files; 0: as many as there are processors.",
+    ),
     _QUIET,
     _VERBOSE,
 )
@@ -145,6 +170,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     click.option("--no-verify", is_flag=True, help="Skip the judges."),
     _REQUIRE,
     _FAIL_ON,
+    _BASELINE,
     click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
     _QUIET,
     _VERBOSE,
@@ -207,6 +233,7 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         verify=judged,
         # A dry run asks no judge, so none can be missing.
         require=() if values.get("dry_run") else tuple(dict.fromkeys(values["require"])),
+        judges=tuple(dict.fromkeys(values.get("judge", ()))),
         samples=values.get("samples", 64),
         seed=values.get("seed", 0),
     )
@@ -217,4 +244,6 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         calibration=values.get("calibration"),
         dry_run=values.get("dry_run", False),
         keep_going=values.get("keep_going", False),
+        baseline=values.get("baseline"),
+        write_baseline=values.get("write_baseline"),
     )

@@ -30,9 +30,9 @@ def render_junit(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> st
         case.result = [Error(printable(one.message), "unreadable")]
         suite.add_testcase(case)
         document.add_testsuite(suite)
-    document.update_statistics()
-    text: str = document.tostring().decode("utf-8")
-    return text if text.endswith("\n") else text + "\n"
+    document.update_statistics()  # type: ignore[no-untyped-call]
+    text: str = document.tostring().decode("utf-8")  # type: ignore[no-untyped-call]
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 def _name(name: str) -> str:

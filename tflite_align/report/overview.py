@@ -13,6 +13,8 @@ from .json import render_document
 
 __all__ = ["Moved", "Overview", "Separated", "Story", "overview", "render_explanation"]
 
+UNSUPPORTED = "support/"  # how rules begin that say what a target takes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
@@ -56,14 +58,20 @@ class Overview:
 def overview(bound: Bound, solution: Solution, findings: Sequence[Finding]) -> Overview:
     """The solution and the findings that led to it, sorted by component."""
     by_key: dict[Key, list[str]] = {}
+    # What a target does not take is no disagreement between tensors.
+    apart = [one.message for one in findings if one.rule.startswith(UNSUPPORTED)]
     for finding in findings:
+        if finding.rule.startswith(UNSUPPORTED):
+            continue
         by_key.setdefault((finding.slot.subgraph, finding.tensor), []).append(finding.message)
     stories = []
     for component in solution.components:
         told = [text for key in component.tensors for text in by_key.pop(key, [])]
         stories.append(_story(bound, solution, component, tuple(told)))
     left = [text for texts in by_key.values() for text in texts]
-    return Overview(components=tuple(stories), conflicts=solution.conflicts, elsewhere=tuple(left))
+    return Overview(
+        components=tuple(stories), conflicts=solution.conflicts, elsewhere=(*left, *apart)
+    )
 
 
 def render_explanation(found: Explanation | Overview) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..checker import Finding
+from ..mapping import TargetMapping
 from ..planner import Change
 from ..solver import Component, Conflict, Strategy
 from ..verdicts import OutputLevel, Proof
@@ -42,8 +43,11 @@ class Report:
 
     `findings` are those of the file that came in, `remaining` those of the file that goes out
     (for `check` both are the same), `accepted` those of them that a baseline lets pass.
-    `rules`: every rule that was looked at. `without_calibration`: the proof's outputs, had the ranges not
-    been tightened by what calibration inputs showed; empty where they were not. `reasons` say in sentences why `exit_status` is not 0.
+    `rules`: every rule that was looked at. `mappings`: for each target whose compiler splits the
+    graph, what it is predicted to map of the file that goes out.
+    `without_calibration`: the proof's outputs, had the ranges not been tightened by what
+    calibration inputs showed; empty where they were not. `reasons` say in sentences why
+    `exit_status` is not 0.
     """
 
     command: Literal["align", "check"]
@@ -54,6 +58,7 @@ class Report:
     remaining: tuple[Finding, ...]
     accepted: tuple[Finding, ...] = ()
     rules: tuple[str, ...] = ()
+    mappings: tuple[TargetMapping, ...] = ()
     changes: tuple[Change, ...] = ()
     components: tuple[Component, ...] = ()
     strategies: tuple[Strategy, ...] = ()

@@ -51,7 +51,7 @@ def render_sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> st
                         "toolExecutionNotifications": [_notification(one) for one in unread],
                     }
                 ],
-                "artifacts": [_artifact(one.name) for one in (*reports, *unread)],
+                "artifacts": _artifacts(reports, unread),
                 "results": results,
                 "columnKind": "utf16CodeUnits",
             }
@@ -65,8 +65,11 @@ def _uri(name: str) -> str:
     return quote(name.replace("\\", "/") or "model", safe="/~", errors="replace")
 
 
-def _artifact(name: str) -> dict[str, Any]:
-    return {"location": {"uri": _uri(name)}, "mimeType": "application/octet-stream"}
+def _artifacts(reports: Sequence[Report], unread: Sequence[Unread]) -> list[dict[str, Any]]:
+    """Every file once."""
+    names = [*(report.name for report in reports), *(one.name for one in unread)]
+    kind = "application/octet-stream"
+    return [{"location": {"uri": uri}, "mimeType": kind} for uri in dict.fromkeys(map(_uri, names))]
 
 
 def _notification(one: Unread) -> dict[str, Any]:
@@ -100,7 +103,7 @@ def _rule(rule_id: str, rule: Rule | None, targets: Sequence[str]) -> dict[str, 
 
 
 def _behaviours(rule: Rule, targets: Sequence[str]) -> list[str]:
-    found = {}
+    found: dict[str, None] = {}
     for name in targets:
         target = load_target(name)
         for type_name in sorted(rule.types):
@@ -150,14 +153,16 @@ def _result(report: Report, finding: Finding, *, accepted: bool) -> dict[str, An
 
 def _fingerprint(report: Report, finding: Finding) -> str:
     """The same for the same fault at the same slot, whatever else changes in the file."""
-    told = "\0".join((report.name, finding.rule, finding.address, finding.tensor_name))
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    told = json.dumps([report.name, finding.rule, finding.address, finding.tensor_name])
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
 def _refusal(report: Report, verdict: JudgeVerdict) -> dict[str, Any]:
     said = verdict.after
     told = f"{verdict.judge}: {said.status}" + (f": {said.reason}" if said.reason else "")
-    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": _uri(report.name)}}}
+    location: dict[str, Any] = {
+        "physicalLocation": {"artifactLocation": {"uri": _uri(report.name)}}
+    }
     if said.operator is not None:
         name = f"subgraph[0]/operator[{said.operator}]"
         location["logicalLocations"] = [{"fullyQualifiedName": name, "kind": "element"}]

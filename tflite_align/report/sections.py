@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..checker import Finding
 from ..planner import Change
+from .mapping import mapping_section
 from .plain import plural, printable, shorten
 from .proof import proof_sections, proof_word
 from .record import Report
@@ -55,6 +56,9 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
         found.append(_components(report, view))
         found.append(_strategies(report, view))
         found.append(_findings(view, "Findings left", report.remaining))
+    for mapping in report.mappings:
+        told = mapping_section(mapping)
+        found.append(view.table(told.title, told.head, told.rows, told.lines))
     for told in proof_sections(report, full=rows is None):
         found.append(view.table(told.title, told.head, told.rows, told.lines))
     found.append(Section(title="", lines=tuple(view.cell(line) for line in _remarks(report))))
@@ -180,6 +184,8 @@ def _conflicts(report: Report, view: _View) -> Section:
 
 def _remarks(report: Report) -> list[str]:
     lines = []
+    if report.accepted:
+        lines.append(f"{plural(len(report.accepted), 'finding')} accepted by the baseline")
     wrong = sorted({f.rule for f in report.findings if f.fixable and "wrong" in f.behaviour})
     if report.outcome == "aligned" and wrong:
         lines.append(
@@ -216,10 +222,14 @@ def _done(report: Report) -> list[str]:
     return done
 
 
+def _passed(report: Report) -> str:
+    return f", {len(report.accepted)} accepted by the baseline" if report.accepted else ""
+
+
 def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bool = True) -> str:
     """The one line that says how it ended. `out`: the destination's name, where there is one."""
     if report.command == "check":
-        return printable(f"{report.name or 'model'}: {counts(report.remaining)}")
+        return printable(f"{report.name or 'model'}: {counts(report.open)}{_passed(report)}")
     word = "not judged" if dry_run else proof_word(report.proof)
     if report.outcome == "nothing to align" and not report.reasons:
         left = f"; {counts(report.remaining)} left" if report.remaining else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..verdicts import Acceptance
-from . import litert, tflm, vela
+from . import edgetpu, litert, tflm, vela
 
 __all__ = ["JUDGES", "Judge", "available", "judge_file"]
 
@@ -45,6 +45,7 @@ JUDGES: dict[str, Judge] = {
         _entry("ethos-u55", "Vela for Ethos-U55", vela, runs=False),
         _entry("ethos-u65", "Vela for Ethos-U65", vela, runs=False),
         _entry("ethos-u85", "Vela for Ethos-U85", vela, runs=False),
+        _entry("edgetpu", "Coral's Edge TPU compiler", edgetpu, runs=False),
     )
 }
 

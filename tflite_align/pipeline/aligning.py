@@ -1,7 +1,7 @@
-"""align() and check(): the stages in order. Bytes in, bytes and a report out; no files.
+"""align(): the stages in order.
 
-Each stage ensures what the next requires: reader (every offset checked) -> binder -> checker ->
-solver -> planner -> writer -> reader and checker again on what was written -> judges.
+Each stage ensures what the next requires: reader (every offset checked) -> convert -> binder ->
+checker -> solver -> planner -> writer -> reader and checker again on what was written -> judges.
 """
 
 from __future__ import annotations
@@ -9,26 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from .baseline import Accepted, accepted_in
-from .binder import Bound, bind
-from .checker import Finding, check_bound
-from .constraints import Constraint
-from .convert import Asked, convert
-from .errors import AlignError, NotAlignedError
-from .model import Model, Slot
-from .numerics import Range
-from .options import AlignOptions
-from .planner import Plan, fold_quantizes, plan
-from .reader import read
-from .report import Outcome, Report, Size
-from .rules import Target, load_operators, load_target
-from .solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
-from .tables import Bytes as Data
-from .verdicts import OutputLevel, Proof
-from .verify import check_calibration, declared_levels, observe, prove
-from .writer import write
+from ..baseline import accepted_in
+from ..binder import Bound
+from ..checker import Finding
+from ..constraints import Constraint
+from ..convert import Asked, convert
+from ..errors import AlignError, NotAlignedError
+from ..mapping import predictions
+from ..model import Slot
+from ..numerics import Range
+from ..options import AlignOptions
+from ..planner import Plan, fold_quantizes, plan
+from ..report import Outcome, Report
+from ..rules import load_operators, load_target
+from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
+from ..verdicts import OutputLevel, Proof
+from ..verify import check_calibration, declared_levels, observe, prove
+from ..writer import write
+from .judged import Data, bind_model, judge, size
+from .reasons import proof_reasons, remaining_reasons, without
 
-__all__ = ["AlignOptions", "AlignResult", "Question", "align", "check", "question"]
+__all__ = ["AlignResult", "Progress", "Question", "align", "question"]
 
 Progress = Callable[[str, float], None]
 
@@ -60,105 +61,6 @@ class _Made:
     solution: Solution
     drawn: Plan
     conflicts: tuple[Conflict, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """A model with its constraints and what is broken."""
-
-    model: Model
-    bound: Bound
-    findings: tuple[Finding, ...]
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """Ids of the rules that say something of this model, sorted."""
-        return tuple(sorted({constraint.rule for constraint in self.bound.constraints}))
-
-
-def _judge(data: Data, options: AlignOptions, targets: Sequence[Target]) -> _Judged:
-    bound = _bind(read(data), options, targets)
-    return _Judged(bound.model, bound, tuple(check_bound(bound)))
-
-
-def _bind(model: Model, options: AlignOptions, targets: Sequence[Target]) -> Bound:
-    return bind(model, load_operators(), targets, free_io=options.io == "free")
-
-
-def _size(model: Model) -> Size:
-    return Size(
-        bytes=model.size,
-        subgraphs=len(model.subgraphs),
-        operators=sum(len(graph.operators) for graph in model.subgraphs),
-        tensors=sum(len(graph.tensors) for graph in model.subgraphs),
-    )
-
-
-def check(data: Data, options: AlignOptions | None = None, *, name: str = "") -> Report:
-    """Every finding of the model for the options' targets. Changes and runs nothing.
-
-    Raises FormatError for bytes that are no readable model, UsageError for an unknown target.
-    """
-    options = options or AlignOptions()
-    targets = [load_target(target) for target in options.targets]
-    judged = _judge(data, options, targets)
-    passed, stale = accepted_in(judged.findings, options.accepted)
-    proof = _asked(data, options)
-    return Report(
-        command="check",
-        outcome="checked",
-        targets=options.targets,
-        size=_size(judged.model),
-        findings=judged.findings,
-        remaining=judged.findings,
-        accepted=passed,
-        rules=judged.rules,
-        proof=proof,
-        warnings=_stale_warnings(stale),
-        reasons=(
-            *_remaining_reasons(_without(judged.findings, passed), options),
-            *_judge_reasons(proof, options),
-        ),
-        name=name,
-    )
-
-
-def _asked(data: Data, options: AlignOptions) -> Proof | None:
-    """What the judges that were asked for say of the file as it is; nobody is asked unasked."""
-    asked = dict.fromkeys((*options.judges, *options.require))
-    named = tuple(judge for judge in asked if judge != "numbers")
-    if not asked:
-        return None
-    return prove(memoryview(data), memoryview(data), judges=named, changed=False)
-
-
-def _judge_reasons(proof: Proof | None, options: AlignOptions) -> list[str]:
-    """Why the judges fail a check."""
-    reasons = []
-    for verdict in proof.judges if proof is not None else ():
-        said = verdict.after
-        told = f"{said.status}: {said.reason}" if said.reason else said.status
-        if verdict.judge in options.require and said.status != "accepted":
-            reasons.append(f"{verdict.judge} is required, but {told}")
-        elif said.status not in ("accepted", "skipped"):
-            reasons.append(f"{verdict.judge} says no: {told}")
-    if "numbers" in options.require:
-        reasons.append("numbers are required, but check does not run the model: align does")
-    return reasons
-
-
-def _without(findings: Sequence[Finding], passed: Sequence[Finding]) -> tuple[Finding, ...]:
-    known = set(map(id, passed))
-    return tuple(finding for finding in findings if id(finding) not in known)
-
-
-def _stale_warnings(stale: Sequence[Accepted]) -> tuple[str, ...]:
-    """Entries of the baseline that can go."""
-    if not stale:
-        return ()
-    first = f"{stale[0].slot} {stale[0].rule}"
-    more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
-    return (f"the baseline lists what no longer occurs: {first}{more}",)
 
 
 def align(
@@ -207,13 +109,13 @@ class _Run:
         self.name = name
         self.progress = progress
         self.targets = [load_target(target) for target in options.targets]
-        self.before = _judge(data, options, self.targets)
+        self.before = judge(data, options, self.targets)
         self.findings = self.before.findings
         asked = Asked(inputs=options.input_type, outputs=options.output_type)
         self.converted = convert(data, self.before.model, asked, load_operators(), self.targets)
         self.data = self.converted.data
         if self.converted.changes:
-            self.before = _judge(self.data, options, self.targets)
+            self.before = judge(self.data, options, self.targets)
         if options.calibration is not None:
             check_calibration(self.before.model, options.calibration)
 
@@ -229,18 +131,19 @@ class _Run:
             return self._untouched(made.conflicts, made.solution.components)
         written = write(self.data, self.before.model, made.drawn.edits)
         aligned = written.join()
-        after = _judge(aligned, self.options, self.targets)
+        after = judge(aligned, self.options, self.targets)
         proof = self._prove(aligned, made.drawn)
         priced = compare(asked.bound, asked.broken, settings) if self.options.compare else ()
-        without = self._levels_without(asked, aligned, proof) if settings.observed else ()
+        without_them = self._levels_without(asked, aligned, proof) if settings.observed else ()
         report = replace(
             self._report("aligned", after.findings, proof, made.conflicts),
+            mappings=predictions(after.model, self.targets),
             changes=(*self.converted.changes, *made.drawn.changes),
             components=made.solution.components,
             strategies=tuple(priced),
             grown_bytes=self.converted.grown_bytes + written.prefix,
-            without_calibration=without,
-            warnings=(*unseen, *base.warnings),
+            without_calibration=without_them,
+            warnings=unseen,
         )
         return AlignResult(written.chunks, report)
 
@@ -312,7 +215,7 @@ class _Run:
         return fold_quantizes(
             drawn,
             self.before.model,
-            lambda model: _bind(model, self.options, self.targets),
+            lambda model: bind_model(model, self.options, self.targets),
             solution.source,
             everywhere=self.options.optimize,
             fold=not kept,
@@ -387,51 +290,23 @@ class _Run:
         conflicts: Sequence[Conflict],
     ) -> Report:
         model = self.before.model
-        passed, stale = accepted_in(remaining, self.options.accepted)
+        passed, _ = accepted_in(remaining, self.options.accepted)
         return Report(
             command="align",
             outcome=outcome,
             targets=self.options.targets,
-            size=_size(model),
+            size=size(model),
             findings=self.findings,
             remaining=tuple(remaining),
             accepted=passed,
             rules=self.before.rules,
+            mappings=predictions(model, self.targets),
             conflicts=tuple(conflicts),
             conflict_addresses=tuple(entry.slots[0].address(model) for entry in conflicts),
             proof=proof,
             reasons=(
-                *_remaining_reasons(_without(remaining, passed), self.options),
-                *_proof_reasons(proof, self.options),
+                *remaining_reasons(without(remaining, passed), self.options),
+                *proof_reasons(proof, self.options),
             ),
-            warnings=_stale_warnings(stale) if not remaining else (),
             name=self.name,
         )
-
-
-def _remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> list[str]:
-    errors = sum(finding.severity == "error" for finding in findings)
-    warnings = len(findings) - errors
-    reasons = []
-    if errors:
-        reasons.append(f"{errors} error finding{'s' if errors > 1 else ''}")
-    if warnings and options.fail_on == "warning":
-        reasons.append(f"{warnings} warning finding{'s' if warnings > 1 else ''}")
-    return reasons
-
-
-def _proof_reasons(proof: Proof | None, options: AlignOptions) -> list[str]:
-    """Why the proof, or the lack of one, fails the run."""
-    if proof is None:
-        return [f"{name} is required, but nothing was judged" for name in options.require]
-    reasons = [f"not proven: {proof.why}"] if proof.word == "failed" else []
-    judged = {verdict.judge: verdict for verdict in proof.judges}
-    for name in options.require:
-        if name == "numbers":
-            if proof.word not in ("proven", "unchanged"):
-                reasons.append(f"numbers are required, but {proof.word}: {proof.why}")
-        elif name not in judged or judged[name].after.status != "accepted":
-            found = judged[name].after if name in judged else None
-            told = f"{found.status}: {found.reason}" if found else "it was not asked"
-            reasons.append(f"{name} is required, but {told}")
-    return reasons

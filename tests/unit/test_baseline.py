@@ -1,0 +1,148 @@
+"""The baseline: what is let pass, by what it is known again, and what its file may hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.graphs import Graph
+from tflite_align import AlignOptions, UsageError, align, check, cli
+from tflite_align.baseline import Accepted, Baseline, accepted_in, entry_of
+
+TEXT = st.text(max_size=12)
+ENTRIES = st.builds(Accepted, rule=TEXT, slot=TEXT, tensor=TEXT)
+
+
+@given(st.dictionaries(TEXT, st.lists(ENTRIES, min_size=1, max_size=4).map(tuple), max_size=3))
+def test_text_and_back(models: dict[str, tuple[Accepted, ...]]) -> None:
+    known = Baseline(models=models)
+    again = Baseline.parse(known.text())
+    assert {name: sorted(found) for name, found in again.models.items()} == {
+        name: sorted(found) for name, found in models.items()
+    }
+    assert again.text() == known.text()
+
+
+def test_a_finding_is_known_again_when_operators_come_before_it() -> None:
+    def model(*, more: bool) -> bytes:
+        graph = Graph()
+        graph.activation("x", 0.05)
+        source = "x"
+        if more:
+            graph.activation("x2", 0.05)
+            graph.add("RELU", ["x"], ["x2"])
+            source = "x2"
+        graph.activation("y", 0.07)
+        graph.add("RELU", [source], ["y"])
+        graph.activation("a", 0.02)
+        graph.add("MAXIMUM", ["y", "y"], ["a"])
+        return graph.bytes(["x"], ["a"])
+
+    old = check(model(more=False)).findings
+    new = check(model(more=True)).findings
+    assert old[0].address != new[0].address
+    passed, stale = accepted_in(new, [entry_of(finding) for finding in old])
+    assert passed == new
+    assert stale == ()
+
+
+def test_an_entry_lets_one_finding_pass() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.07)
+    graph.add("MAXIMUM", ["x", "x"], ["y"])
+    data = graph.bytes(["x"], ["y"])
+    first, second = check(data).findings
+    entries = (entry_of(first), Accepted(rule="same/GONE", slot="s", tensor="t"))
+    report = check(data, AlignOptions(accepted=entries))
+    assert report.accepted == (first,)
+    assert report.open == (second,)
+    assert report.reasons == ("1 error finding",)
+    assert report.warnings == ("the baseline lists what no longer occurs: s same/GONE",)
+
+
+def test_align_repairs_what_a_baseline_lets_pass(sample: bytes) -> None:
+    entries = tuple(entry_of(finding) for finding in check(sample).findings)
+    result = align(sample, AlignOptions(accepted=entries, verify=False))
+    assert result.report.remaining == ()
+    assert result.report.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "line 1: no JSON: Expecting property name enclosed in double quotes"),
+        ("[]", "no baseline: expected an object of `format` and `models`"),
+        (
+            '{"format": 9, "models": {}}',
+            "format 9; this version reads 1: write it anew with --write-baseline",
+        ),
+        ('{"format": 1, "models": []}', "models: expected an object of file names"),
+        ('{"format": 1, "models": {"a": {}}}', "models['a']: expected a list"),
+        (
+            '{"format": 1, "models": {"a": [{"rule": "x"}]}}',
+            "models['a'][0]: expected an object of rule, slot, tensor",
+        ),
+        (
+            '{"format": 1, "models": {"a": [{"rule": 1, "slot": "", "tensor": ""}]}}',
+            "models['a'][0]: expected text in each field",
+        ),
+    ],
+)
+def test_what_is_no_baseline(text: str, why: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Baseline.parse(text)
+    assert str(caught.value) == why
+
+
+# --- on the command line -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "in.tflite").write_bytes(sample)
+    return tmp_path
+
+
+def test_the_gate_is_shut_today(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "models", "--write-baseline", "ci.json", "-q"]) == 0
+    listed = json.loads((folder / "ci.json").read_text(encoding="utf-8"))["models"]
+    assert list(listed) == ["models/in.tflite"]
+    assert len(listed["models/in.tflite"]) == 4
+    assert cli.main(["check", "models", "--baseline", "ci.json"]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[-2] == ("models/in.tflite: no findings, 4 accepted by the baseline")
+
+
+def test_the_baseline_may_be_named_from_anywhere(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["check", "models", "--write-baseline", "ci.json", "-q"]) == 0
+    monkeypatch.chdir(folder / "models")
+    assert cli.main(["check", "in.tflite", "--baseline", "../ci.json", "-q"]) == 0
+    assert cli.main(["check", "in.tflite", "-q"]) == 1
+
+
+def test_a_baseline_that_is_none(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "ci.json").write_text("[]", encoding="utf-8")
+    assert cli.main(["check", "models", "--baseline", "ci.json"]) == 2
+    assert cli.main(["check", "models", "--baseline", "gone.json"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "tflite_align: ci.json: no baseline: expected an object of `format` and `models`",
+        "tflite_align: gone.json: No such file or directory",
+    ]
+
+
+def test_the_baseline_is_not_written_over_a_model(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["check", "models/in.tflite", "--write-baseline", "models/in.tflite"]
+    assert cli.main(arguments) == 2
+    assert "a report would overwrite the model" in capsys.readouterr().err

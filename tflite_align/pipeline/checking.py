@@ -1,0 +1,54 @@
+"""check(): every finding, and what judges say of the file as it is."""
+
+from __future__ import annotations
+
+from ..baseline import accepted_in
+from ..mapping import predictions
+from ..options import AlignOptions
+from ..report import Report
+from ..rules import load_target
+from ..verdicts import Proof
+from ..verify import prove
+from .judged import Data, judge, size
+from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
+
+__all__ = ["check"]
+
+
+def check(data: Data, options: AlignOptions | None = None, *, name: str = "") -> Report:
+    """Every finding of the model for the options' targets. Changes and runs nothing.
+
+    Raises FormatError for bytes that are no readable model, UsageError for an unknown target.
+    """
+    options = options or AlignOptions()
+    targets = [load_target(target) for target in options.targets]
+    judged = judge(data, options, targets)
+    passed, stale = accepted_in(judged.findings, options.accepted)
+    proof = _asked(data, options)
+    return Report(
+        command="check",
+        outcome="checked",
+        targets=options.targets,
+        size=size(judged.model),
+        findings=judged.findings,
+        remaining=judged.findings,
+        accepted=passed,
+        rules=judged.rules,
+        mappings=predictions(judged.model, targets),
+        proof=proof,
+        warnings=stale_warnings(stale),
+        reasons=(
+            *remaining_reasons(without(judged.findings, passed), options),
+            *judge_reasons(proof, options),
+        ),
+        name=name,
+    )
+
+
+def _asked(data: Data, options: AlignOptions) -> Proof | None:
+    """What the judges that were asked for say of the file as it is; nobody is asked unasked."""
+    asked = dict.fromkeys((*options.judges, *options.require))
+    named = tuple(judge for judge in asked if judge != "numbers")
+    if not asked:
+        return None
+    return prove(memoryview(data), memoryview(data), judges=named, changed=False)

@@ -1,0 +1,49 @@
+"""A file read, bound to its targets' rules and checked: what both jobs begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..binder import Bound, bind
+from ..checker import Finding, check_bound
+from ..model import Model
+from ..options import AlignOptions
+from ..reader import read
+from ..report import Size
+from ..rules import Target, load_operators
+from ..tables import Bytes as Data
+
+__all__ = ["Data", "Judged", "bind_model", "judge", "size"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A model with its constraints and what is broken."""
+
+    model: Model
+    bound: Bound
+    findings: tuple[Finding, ...]
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Ids of the rules that say something of this model, sorted."""
+        return tuple(sorted({constraint.rule for constraint in self.bound.constraints}))
+
+
+def judge(data: Data, options: AlignOptions, targets: Sequence[Target]) -> Judged:
+    bound = bind_model(read(data), options, targets)
+    return Judged(bound.model, bound, tuple(check_bound(bound)))
+
+
+def bind_model(model: Model, options: AlignOptions, targets: Sequence[Target]) -> Bound:
+    return bind(model, load_operators(), targets, free_io=options.io == "free")
+
+
+def size(model: Model) -> Size:
+    return Size(
+        bytes=model.size,
+        subgraphs=len(model.subgraphs),
+        operators=sum(len(graph.operators) for graph in model.subgraphs),
+        tensors=sum(len(graph.tensors) for graph in model.subgraphs),
+    )

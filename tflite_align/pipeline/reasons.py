@@ -1,0 +1,69 @@
+"""Why a run fails, a sentence each; and what a baseline lets pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..baseline import Accepted
+from ..checker import Finding
+from ..options import AlignOptions
+from ..verdicts import Proof
+
+__all__ = ["judge_reasons", "proof_reasons", "remaining_reasons", "stale_warnings", "without"]
+
+
+def judge_reasons(proof: Proof | None, options: AlignOptions) -> list[str]:
+    """Why the judges fail a check."""
+    reasons = []
+    for verdict in proof.judges if proof is not None else ():
+        said = verdict.after
+        told = f"{said.status}: {said.reason}" if said.reason else said.status
+        if verdict.judge in options.require and said.status != "accepted":
+            reasons.append(f"{verdict.judge} is required, but {told}")
+        elif said.status not in ("accepted", "skipped"):
+            reasons.append(f"{verdict.judge} says no: {told}")
+    if "numbers" in options.require:
+        reasons.append("numbers are required, but check does not run the model: align does")
+    return reasons
+
+
+def without(findings: Sequence[Finding], passed: Sequence[Finding]) -> tuple[Finding, ...]:
+    known = set(map(id, passed))
+    return tuple(finding for finding in findings if id(finding) not in known)
+
+
+def stale_warnings(stale: Sequence[Accepted]) -> tuple[str, ...]:
+    """Entries of the baseline that can go."""
+    if not stale:
+        return ()
+    first = f"{stale[0].slot} {stale[0].rule}"
+    more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
+    return (f"the baseline lists what no longer occurs: {first}{more}",)
+
+
+def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> list[str]:
+    errors = sum(finding.severity == "error" for finding in findings)
+    warnings = len(findings) - errors
+    reasons = []
+    if errors:
+        reasons.append(f"{errors} error finding{'s' if errors > 1 else ''}")
+    if warnings and options.fail_on == "warning":
+        reasons.append(f"{warnings} warning finding{'s' if warnings > 1 else ''}")
+    return reasons
+
+
+def proof_reasons(proof: Proof | None, options: AlignOptions) -> list[str]:
+    """Why the proof, or the lack of one, fails the run."""
+    if proof is None:
+        return [f"{name} is required, but nothing was judged" for name in options.require]
+    reasons = [f"not proven: {proof.why}"] if proof.word == "failed" else []
+    judged = {verdict.judge: verdict for verdict in proof.judges}
+    for name in options.require:
+        if name == "numbers":
+            if proof.word not in ("proven", "unchanged"):
+                reasons.append(f"numbers are required, but {proof.word}: {proof.why}")
+        elif name not in judged or judged[name].after.status != "accepted":
+            found = judged[name].after if name in judged else None
+            told = f"{found.status}: {found.reason}" if found else "it was not asked"
+            reasons.append(f"{name} is required, but {told}")
+    return reasons

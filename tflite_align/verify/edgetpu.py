@@ -1,0 +1,110 @@
+"""Judge: Coral's Edge TPU compiler, where it is on the PATH.
+
+It prints a summary, and with `-s` a table of operators: name, count, status. Format seen in
+published logs of versions 2.0 to 16.0.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+
+from ..errors import AlignError
+from ..reader import read
+from ..verdicts import Acceptance
+from .process import acceptance, run_tool, useful_line, workspace
+
+__all__ = ["available", "judge", "parse_log"]
+
+TOOL = "edgetpu_compiler"
+MAPPED = "Mapped to Edge TPU"
+_OUT = "compiled"
+
+# The summary's words -> the name of the fact.
+_SUMMARY = {
+    "Number of Edge TPU subgraphs": "subgraphs",
+    "Total number of operations": "operators",
+    "Number of operations that will run on Edge TPU": "operators on Edge TPU",
+    "Number of operations that will run on CPU": "operators on CPU",
+    "On-chip memory used for caching model parameters": "on-chip memory",
+    "On-chip memory remaining for caching model parameters": "on-chip memory left",
+    "Off-chip memory used for streaming uncached model parameters": "off-chip memory",
+}
+_VERSION = re.compile(r"^Edge TPU Compiler version (\S+)", re.MULTILINE)
+_ROW = re.compile(r"^([A-Z][A-Z0-9_]*)\s+(\d+)\s{2,}(\S.*?)\s*$", re.MULTILINE)
+_FAILED = re.compile(
+    r"^(Invalid model.*|Internal compiler error.*|Compilation failed.*|ERROR: .*|Model .*not .*)$",
+    re.MULTILINE,
+)
+
+
+def available() -> str | None:
+    """None when the compiler is on the PATH, else why the judge is skipped."""
+    return None if shutil.which(TOOL) else f"{TOOL} is not on the PATH"
+
+
+def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
+    """Compile; accepted means exit status 0 and a compiled file. What stayed on the CPU is told
+    in the facts: the compiler takes a model of which it maps little.
+    """
+    tool = shutil.which(TOOL)
+    if tool is None:
+        return Acceptance(status="skipped", reason=f"{TOOL} is not on the PATH")
+    with workspace() as folder:
+        (folder / "model.tflite").write_bytes(data)
+        command = [tool, "-s", "-o", _OUT, "model.tflite"]
+        (folder / _OUT).mkdir()
+        ended = run_tool(command, folder, seconds=seconds)
+        log = folder / _OUT / "model_edgetpu.log"
+        table = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        written = (folder / _OUT / "model_edgetpu.tflite").is_file()
+    if ended.code is None or ended.code < 0:
+        return acceptance(ended)
+    if ended.code == 0 and written:
+        facts = parse_log(ended.errors, table)
+        return Acceptance(status="accepted", operator=_first(data, facts), facts=facts)
+    failed = [line.strip() for line in _FAILED.findall(ended.errors)]
+    reason = " ".join(dict.fromkeys(failed)) or useful_line(ended.errors) or "no output file"
+    return Acceptance(status="refused", reason=reason)
+
+
+def parse_log(printed: str, log: str = "") -> tuple[tuple[str, str], ...]:
+    """Facts from what the compiler prints, and from its operator log where the printed text has
+    no table: the summary, then `OPERATOR: status` with its count, sorted.
+    """
+    facts = [("version", found) for found in _VERSION.findall(printed)[:1]]
+    for words, name in _SUMMARY.items():
+        found = re.search(rf"^{re.escape(words)}: (.*?)\s*$", printed, re.MULTILINE)
+        if found is not None:
+            facts.append((name, found[1]))
+    rows = _ROW.findall(printed) or _ROW.findall(log)
+    counts: Counter[tuple[str, str]] = Counter()
+    for operator, count, status in rows:
+        counts[operator, status] += int(count)
+    known = {name for name, _ in facts}
+    if rows and "operators on Edge TPU" not in known:
+        mapped = sum(count for (_, status), count in counts.items() if status == MAPPED)
+        facts.append(("operators on Edge TPU", str(mapped)))
+        facts.append(("operators on CPU", str(counts.total() - mapped)))
+    facts += [(f"{name}: {status}", str(count)) for (name, status), count in sorted(counts.items())]
+    return tuple(facts)
+
+
+def _first(data: bytes | memoryview, facts: tuple[tuple[str, str], ...]) -> int | None:
+    """The first operator whose kind, all of it, is refused on its own account."""
+    statuses: dict[str, set[str]] = {}
+    for key, _ in facts:
+        name, found, status = key.partition(": ")
+        if found:
+            statuses.setdefault(name, set()).add(status)
+    refused = {name for name, words in statuses.items() if _refused(words)}
+    try:
+        operators = read(data).subgraphs[0].operators
+    except AlignError:
+        return None
+    return next((one.index for one in operators if one.name in refused), None)
+
+
+def _refused(words: set[str]) -> bool:
+    return MAPPED not in words and not any(word.startswith("More than one") for word in words)
