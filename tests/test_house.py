@@ -31,7 +31,7 @@ TIERS = (
     ("enums", "layout", "model", "numerics", "tables", "verdicts"),
     ("reader", "rules", "structure", "writer"),
     ("constraints", "wiring"),
-    ("wellformed",),
+    ("support", "wellformed"),
     ("binder",),
     ("checker", "planner", "solver"),
     ("convert",),

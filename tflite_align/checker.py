@@ -15,6 +15,7 @@ from .constraints import (
     Fixed,
     Power,
     Same,
+    Supported,
     Weight,
     WellFormed,
     Window,
@@ -120,6 +121,8 @@ def _faults(model: Model, constraint: Constraint) -> Iterator[_Fault]:
             yield from _window(model, constraint)
         case Power():
             yield from _power(model, constraint)
+        case Supported(slot=slot, sentence=sentence):
+            yield slot, constraint.expected, constraint.actual, sentence, False
         case WellFormed():
             wrong = f"found {constraint.actual}, expected {constraint.expected}"
             yield (

@@ -16,6 +16,7 @@ __all__ = [
     "Fixed",
     "Power",
     "Same",
+    "Supported",
     "Weight",
     "WellFormed",
     "Window",
@@ -102,6 +103,18 @@ class WellFormed(Constraint):
     expected: str
     actual: str
     fixable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supported(Constraint):
+    """A limit of what a target takes, which the operator of this slot does not keep. Nothing
+    that alignment does could repair it.
+    """
+
+    slot: Slot
+    expected: str
+    actual: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ..model import Model
 from ..rules import OperatorRow, Target, ZeroPointRule
+from ..support import supported
 from ..wellformed import wellformed
 from .boundaries import bind_boundaries, bind_variables
 from .collector import CUT, FUSED, Bound, Collector
@@ -38,6 +39,7 @@ def bind(
     bind_variables(found, rows)
     bind_boundaries(found, rows, free_io=free_io)
     found.constraints += wellformed(model, found.levels)
+    found.constraints += supported(model, targets)
     return Bound(
         model=model,
         constraints=tuple(found.constraints),

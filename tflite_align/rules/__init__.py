@@ -15,6 +15,7 @@ from .records import (
     WindowRule,
     ZeroPointRule,
 )
+from .support import WHOLE_MODEL, SupportRow
 from .targets import (
     Level,
     Severity,
@@ -26,6 +27,7 @@ from .targets import (
 )
 
 __all__ = [
+    "WHOLE_MODEL",
     "BiasRule",
     "CallRow",
     "FixedRule",
@@ -37,6 +39,7 @@ __all__ = [
     "SameRule",
     "Severity",
     "SlotPattern",
+    "SupportRow",
     "Target",
     "WeightRule",
     "WindowRule",

@@ -13,6 +13,7 @@ from ..errors import RuleError, UsageError
 from . import fields as f
 from .records import Rule
 from .store import data_files, read_data
+from .support import SUPPORT, SupportRow, parse_support
 
 __all__ = [
     "Level",
@@ -40,12 +41,19 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
+    """A runtime or compiler. Without `support` rows it says nothing of what it takes.
+
+    `splits`: "once" for a compiler that maps one connected part and leaves the rest to the CPU.
+    """
+
     name: str
     title: str
     levels: tuple[Level, ...]
     quantize: Mapping[str, tuple[str, ...]]  # type -> types QUANTIZE can turn it into
     judges: tuple[str, ...]
     sources: tuple[str, ...]
+    support: tuple[SupportRow, ...] = ()
+    splits: Literal["", "once"] = ""
 
     def level(self, rule_id: str, type_name: str) -> Level:
         """The last level whose pattern and types match: later entries are exceptions."""
@@ -70,6 +78,10 @@ _LEVEL: f.Table = {
 _LEVEL_PARSER = f.Parser(
     lambda value, where: f.parse_table(value, _LEVEL, where), f.schema_of(_LEVEL)
 )
+_SUPPORT_PARSER = f.Parser(
+    lambda value, where: parse_support(f.parse_table(value, SUPPORT, where), where),
+    f.schema_of(SUPPORT),
+)
 _TARGET: f.Table = {
     "format": f.Field(f.integer, required=True),
     "name": f.Field(f.text, required=True),
@@ -78,6 +90,8 @@ _TARGET: f.Table = {
     "sources": f.Field(f.list_of(f.text), required=True),
     "quantize": f.Field(f.map_of(f.list_of(f.text)), required=True),
     "level": f.Field(f.list_of(_LEVEL_PARSER), required=True),
+    "support": f.Field(f.list_of(_SUPPORT_PARSER)),
+    "splits": f.Field(f.choice("once")),
 }
 
 

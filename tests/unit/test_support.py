@@ -1,0 +1,314 @@
+"""What a target's runtime takes: support rows read, bound to models, reported and never repaired."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.graphs import Graph, concat_example
+from tflite_align import AlignOptions, align, check, pipeline
+from tflite_align.binder import bind
+from tflite_align.checker import Finding, check_bound
+from tflite_align.errors import RuleError
+from tflite_align.model import Model
+from tflite_align.reader import read
+from tflite_align.rules import Target, load_operators, load_target, parse_target
+from tflite_align.rules.support import LIMITS
+from tflite_align.support.limits import OPERATOR_TESTS, TENSOR_TESTS
+
+HEAD = """\
+format = 1
+name = "here"
+title = "Here"
+judges = []
+sources = ["litert:add.cc"]
+[quantize]
+int8 = ["int8"]
+[[level]]
+rules = ["*"]
+severity = "off"
+behaviour = "right"
+"""
+
+
+def target(row: str, *, severity: str = "warning", name: str = "here") -> Target:
+    document = HEAD.replace('"here"', f'"{name}"') + (
+        f"[[support]]\n{row}\nseverity = '{severity}'\nbehaviour = 'left out'\nsources = ['x:y']\n"
+    )
+    return parse_target(document, "here.toml")
+
+
+def findings(model: Model, *targets: Target) -> list[Finding]:
+    return check_bound(bind(model, load_operators(), targets))
+
+
+def rows(*pairs: tuple[str, str]) -> str:
+    return "\n".join(f"{key} = {value}" for key, value in pairs)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return read(concat_example())
+
+
+def test_a_target_without_rows_says_nothing(model: Model) -> None:
+    bare = parse_target(HEAD, "here.toml")
+    assert bare.support == ()
+    assert findings(model, bare) == []
+
+
+def test_a_broken_limit_is_a_finding_at_its_slot(model: Model) -> None:
+    row = rows(("operators", "['CONV_2D']"), ("limits", "{ types = ['uint8'] }"))
+    row += "\nslots = ['inputs[0]']\npart = 'types'"
+    first, second = findings(model, target(row))
+    assert first.rule == "support/CONV_2D/types"
+    assert first.message == (
+        "subgraph[0]/operator[0] CONV_2D/inputs[0]: not supported: found int8, expected uint8"
+        " (rule support/CONV_2D/types)"
+    )
+    assert (first.expected, first.actual, first.behaviour) == ("uint8", "int8", "left out")
+    assert (first.severity, first.fixable, first.targets) == ("warning", False, ("here",))
+    assert second.address == "subgraph[0]/operator[1] CONV_2D/inputs[0]"
+
+
+def test_alike_limits_of_two_targets_are_one_finding_of_the_graver_word(model: Model) -> None:
+    row = rows(("operators", "['HARD_SWISH']"), ("limits", "{ operator = ['ADD'] }"))
+    both = (target(row), target(row, severity="error", name="there"))
+    (finding,) = findings(model, *both)
+    assert (finding.severity, finding.targets) == ("error", ("here", "there"))
+
+
+def test_align_leaves_what_is_not_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unfixable warning is reported and changes nothing: not the edits, not the exit status."""
+    data = concat_example()
+    plain = align(data, AlignOptions(verify=False))
+    row = rows(("operators", "['HARD_SWISH']"), ("limits", "{ operator = ['ADD'] }"))
+    found = target(row).support
+    monkeypatch.setattr(pipeline, "load_target", lambda n: replace(load_target(n), support=found))
+    noted = align(data, AlignOptions(verify=False))
+    assert noted.data == plain.data
+    assert noted.report.exit_status == 0
+    assert [f.rule for f in noted.report.remaining] == ["support/HARD_SWISH"]
+    assert [f.fixable for f in noted.report.remaining] == [False]
+
+
+def test_an_error_that_cannot_be_repaired_fails_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = rows(("operators", "['HARD_SWISH']"), ("limits", "{ operator = ['ADD'] }"))
+    found = target(row, severity="error").support
+    monkeypatch.setattr(pipeline, "load_target", lambda n: replace(load_target(n), support=found))
+    report = check(concat_example(0.1, 0.1, 0.1))
+    assert (report.exit_status, report.reasons) == (1, ("1 error finding",))
+
+
+def test_a_row_that_is_off_says_nothing(model: Model) -> None:
+    row = rows(("operators", "['*']"), ("limits", "{ operator = [] }"))
+    assert findings(model, target(row, severity="off")) == []
+    assert len(findings(model, target(row))) == 4
+
+
+def test_unless_and_when_hold_a_row_back(model: Model) -> None:
+    row = rows(("operators", "['*']"), ("limits", "{ operator = [] }"))
+    exempt = findings(model, target(row + "\nunless = ['CONV_*']"))
+    assert [f.rule for f in exempt] == ["support/CONCATENATION", "support/HARD_SWISH"]
+    when = findings(model, target(row + "\nwhen = { inputs_at_least = 3 }"))
+    assert {f.rule for f in when} == {"support/CONV_2D"}
+
+
+def test_the_model_as_a_whole(model: Model) -> None:
+    row = rows(("operators", "['MODEL']"), ("limits", "{ any_type = ['uint8'] }"))
+    (finding,) = findings(model, target(row, severity="error"))
+    assert finding.message == (
+        "subgraph[0]/inputs[0]: not supported: found none, expected some tensor of uint8"
+        " (rule support/MODEL)"
+    )
+    assert findings(model, target(row.replace("uint8", "int8"))) == []
+
+
+def test_every_word_of_the_vocabulary_has_one_meaning() -> None:
+    assert set(LIMITS) == set(OPERATOR_TESTS) | set(TENSOR_TESTS)
+    assert not set(OPERATOR_TESTS) & set(TENSOR_TESTS)
+
+
+# --- the words, one by one ----------------------------------------------------------------------
+
+
+def probe() -> bytes:
+    """PAD, MEAN and CONCATENATION with constants, beside what concat_example has."""
+    graph = Graph()
+    graph.activation("x", 0.05, shape=(1, 4, 4, 6))
+    graph.constant("pads", [[0, 0], [1, 1], [1, 1], [0, 0]], "int32")
+    graph.activation("padded", 0.05, shape=(1, 6, 6, 6))
+    graph.add("PAD", ["x", "pads"], ["padded"])
+    graph.constant("axes", [1, 2], "int32")
+    graph.activation("mean", 0.05, shape=(1, 6))
+    graph.add("MEAN", ["padded", "axes"], ["mean"], ("ReducerOptions", {"keepDims": False}))
+    graph.constant("zeros", np.zeros((1, 2)), "int8", 0.05)
+    graph.activation("y", 0.05, shape=(1, 8))
+    options = ("ConcatenationOptions", {"axis": -1})
+    graph.add("CONCATENATION", ["mean", "zeros"], ["y"], options)
+    return graph.bytes(["x"], ["y"])
+
+
+def limit(text: str, slot: str = "") -> dict[str, str]:
+    return {"limits": text, **({"slots": f"['{slot}']"} if slot else {})}
+
+
+# operator, row, and what is expected and found; None: the limit is kept.
+WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
+    "operator": ("PAD", limit("{ operator = ['PAD', 'ADD'] }"), None),
+    "not the operator": (
+        "PAD",
+        limit("{ operator = ['ADD'] }"),
+        ("a listed operator", "PAD"),
+    ),
+    "custom_code": (
+        "PAD",
+        limit("{ custom_code = ['A'] }"),
+        ("the custom operator A", "none"),
+    ),
+    "version": ("PAD", limit("{ version_at_most = 0 }"), ("version 0 or less", "version 1")),
+    "inputs_at_least": ("PAD", limit("{ inputs_at_least = 3 }"), ("3 inputs or more", "2")),
+    "inputs_at_most": ("PAD", limit("{ inputs_at_most = 1 }"), ("1 inputs or fewer", "2")),
+    "outputs_at_most": ("PAD", limit("{ outputs_at_most = 1 }"), None),
+    "options": (
+        "CONCATENATION",
+        limit("{ options = { axis = [3, 2, 1] } }"),
+        ("axis 3, 2 or 1", "-1"),
+    ),
+    "options_at_most": (
+        "CONCATENATION",
+        limit("{ options_at_most = { axis = -2 } }"),
+        ("axis up to -2", "-1"),
+    ),
+    "options_equal": (
+        "CONCATENATION",
+        limit("{ options_equal = [['axis', 'fused_activation_function']] }"),
+        ("axis = fused_activation_function", "-1 and 0"),
+    ),
+    "axes by slot": (
+        "MEAN",
+        limit("{ axes = { slot = 'inputs[1]', of = 'inputs[0]', innermost = 2 } }"),
+        ("an axis among the 2 innermost dimensions", "axis 1 of 4"),
+    ),
+    "axes by option": (
+        "CONCATENATION",
+        limit("{ axes = { option = 'axis', of = 'outputs[0]', innermost = 1 } }"),
+        None,
+    ),
+    "growth": (
+        "PAD",
+        limit("{ growth = { from = 'inputs[0]', to = 'outputs[0]', at_most = 1.4 } }"),
+        ("a size at most 1.4 times as large", "4 to 6"),
+    ),
+    "same_shape": (
+        "PAD",
+        limit("{ same_shape = ['inputs[0]', 'outputs[0]'] }"),
+        ("equal shapes", "[1, 4, 4, 6] and [1, 6, 6, 6]"),
+    ),
+    "any_type": ("PAD", limit("{ any_type = ['int8'] }"), None),
+    "types": ("PAD", limit("{ types = ['int32'] }", "inputs[1]"), None),
+    "constant": (
+        "PAD",
+        limit("{ constant = true }", "inputs[0]"),
+        ("a constant", "a tensor that is computed"),
+    ),
+    "not constant": (
+        "PAD",
+        limit("{ constant = false }", "inputs[1]"),
+        ("a tensor that is computed", "a constant"),
+    ),
+    "absent": ("PAD", limit("{ absent = true }", "inputs[1]"), ("no such operand", "pads")),
+    "absent, and it is": ("PAD", limit("{ absent = true }", "inputs[2]"), None),
+    "static": ("PAD", limit("{ static = true }"), None),
+    "ranks": (
+        "PAD",
+        limit("{ ranks = [1, 2] }", "inputs[0]"),
+        ("1 or 2 dimensions", "[1, 4, 4, 6]"),
+    ),
+    "large_dimensions": (
+        "PAD",
+        limit("{ large_dimensions = 2 }", "inputs[0]"),
+        ("sizes above 1 in the innermost 2 dimensions alone", "[1, 4, 4, 6]"),
+    ),
+    "three large dimensions": ("PAD", limit("{ large_dimensions = 3 }", "inputs[0]"), None),
+    "elements_at_least": (
+        "PAD",
+        limit("{ elements_at_least = 97 }", "inputs[0]"),
+        ("97 elements or more", "96"),
+    ),
+    "elements_at_most": (
+        "PAD",
+        limit("{ elements_at_most = 95 }", "inputs[0]"),
+        ("95 elements or fewer", "96"),
+    ),
+    "innermost_multiple_of": (
+        "PAD",
+        limit("{ innermost_multiple_of = 4 }", "inputs[0]"),
+        ("an innermost size that 4 divides", "6"),
+    ),
+    "values": ("PAD", limit("{ values = [0] }", "inputs[1]"), ("values 0", "1")),
+    "values that are computed": (
+        "PAD",
+        limit("{ values = [0] }", "inputs[0]"),
+        ("a constant", "a tensor that is computed"),
+    ),
+    "zero": ("CONCATENATION", limit("{ zero = true }", "inputs[1]"), None),
+    "not zero": ("PAD", limit("{ zero = true }", "inputs[1]"), ("zeros alone", "other values")),
+    "rows_zero_outside": ("PAD", limit("{ rows_zero_outside = 3 }", "inputs[1]"), None),
+    "rows outside": (
+        "PAD",
+        limit("{ rows_zero_outside = 2 }", "inputs[1]"),
+        ("zeros outside the 2 innermost dimensions", "[[0, 0], [1, 1]]"),
+    ),
+    "per_tensor": ("PAD", limit("{ per_tensor = true }"), None),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_word(name: str) -> None:
+    operator, keys, expected = WORDS[name]
+    row = rows(("operators", f"['{operator}']"), *keys.items())
+    found = [(f.expected, f.actual) for f in findings(read(probe()), target(row))]
+    assert found == ([] if expected is None else [expected])
+
+
+# --- malformed rows -----------------------------------------------------------------------------
+
+BAD: dict[str, tuple[str, str]] = {
+    "an unknown word": (
+        "operators = ['ADD']\nlimits = { typs = ['int8'] }",
+        "here.toml.support[0].limits: unknown key 'typs'; did you mean 'types'?",
+    ),
+    "no limit": (
+        "operators = ['ADD']\nlimits = {}",
+        "here.toml.support[0]: a row needs operators and limits",
+    ),
+    "axes from nowhere": (
+        "operators = ['ADD']\nlimits = { axes = { of = 'inputs[0]', innermost = 3 } }",
+        "here.toml.support[0]: axes are named by an option or by a slot",
+    ),
+    "a yes that is no": (
+        "operators = ['ADD']\nlimits = { static = false }",
+        "here.toml.support[0].limits.static: expected true, found False",
+    ),
+    "the model among operators": (
+        "operators = ['ADD', 'MODEL']\nlimits = { operator = [] }",
+        "here.toml.support[0]: MODEL stands alone among operators",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_malformed_row_is_refused_by_name(name: str) -> None:
+    row, sentence = BAD[name]
+    with pytest.raises(RuleError) as refusal:
+        target(row)
+    assert str(refusal.value) == sentence
+
+
+def test_shipped_rows_name_their_sources() -> None:
+    shipped: list[Any] = [row for name in ("tflite", "tflm") for row in load_target(name).support]
+    assert all(row.sources for row in shipped)

@@ -1,0 +1,139 @@
+"""[[support]] rows of a target file: what its runtime or compiler takes of an operator, as data.
+
+A row names operators and limits. Each limit is one word of a closed vocabulary (`LIMITS`); what
+a word means is in `tflite_align.support`, the one place that evaluates it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..errors import RuleError
+from . import fields as f
+from .records import SlotPattern
+
+__all__ = ["LIMITS", "SUPPORT", "WHOLE_MODEL", "SupportRow", "parse_support"]
+
+WHOLE_MODEL = "MODEL"
+
+_EVERY = (SlotPattern("inputs", 0, None), SlotPattern("outputs", 0, None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportRow:
+    """Every operator that `operators` name and `when` holds for keeps within `limits`.
+
+    `operators` are glob patterns of operator names; "MODEL" stands for the model as a whole.
+    Limits of tensors concern the operands in `slots`, those that are absent left out. A broken
+    limit is a finding `support/OPERATOR`, with `/part` where the row has one; it is never
+    repaired.
+    """
+
+    operators: tuple[str, ...]
+    limits: Mapping[str, Any]
+    severity: Literal["error", "warning", "off"]
+    behaviour: str
+    part: str = ""
+    slots: tuple[SlotPattern, ...] = _EVERY
+    unless: tuple[str, ...] = ()
+    when: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    note: str = ""
+
+    def names(self, operator: str) -> bool:
+        """Whether the row speaks of operators of that name."""
+        return _matches(self.operators, operator) and not _matches(self.unless, operator)
+
+    def rule(self, operator: str) -> str:
+        """The stable id of the rule for operators of that name."""
+        return f"support/{operator}" + (f"/{self.part}" if self.part else "")
+
+
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _nested(table: f.Table) -> f.Parser:
+    return f.Parser(lambda value, where: f.parse_table(value, table, where), f.schema_of(table))
+
+
+def _dictionary(item: f.Parser) -> f.Parser:
+    return f.map_of(item, keys_are_types=False)
+
+
+def _yes(value: Any, where: str) -> bool:
+    if value is not True:
+        raise RuleError(f"{where}: expected true, found {value!r}")
+    return True
+
+
+_YES = f.Parser(_yes, {"const": True})
+_AXES: f.Table = {
+    "option": f.Field(f.text),
+    "slot": f.Field(f.slot),
+    "of": f.Field(f.slot, required=True),
+    "innermost": f.Field(f.integer, required=True),
+}
+_GROWTH: f.Table = {
+    "from": f.Field(f.slot, required=True),
+    "to": f.Field(f.slot, required=True),
+    "at_most": f.Field(f.number, required=True),
+}
+
+# The vocabulary. First what is asked of the operator, then of each tensor in the row's slots.
+LIMITS: f.Table = {
+    "operator": f.Field(f.list_of(f.text)),  # its name is one of these
+    "custom_code": f.Field(f.list_of(f.text)),
+    "version_at_most": f.Field(f.integer),
+    "inputs_at_least": f.Field(f.integer),  # operands that are present
+    "inputs_at_most": f.Field(f.integer),
+    "outputs_at_most": f.Field(f.integer),
+    "options": f.Field(_dictionary(f.list_of(f.integer))),  # option -> legal values
+    "options_at_most": f.Field(_dictionary(f.integer)),
+    "options_equal": f.Field(f.list_of(f.list_of(f.text))),  # options that have one value
+    "axes": f.Field(_nested(_AXES)),  # axes named by an option or operand are innermost ones
+    "growth": f.Field(_nested(_GROWTH)),  # size of each dimension of `to` over that of `from`
+    "same_shape": f.Field(f.list_of(f.slot)),
+    "any_type": f.Field(f.list_of(f.text)),  # some operand is of one of these types
+    "types": f.Field(f.list_of(f.text)),
+    "constant": f.Field(f.truth),
+    "absent": f.Field(_YES),
+    "static": f.Field(_YES),  # no dimension of unknown size
+    "ranks": f.Field(f.list_of(f.integer)),
+    "large_dimensions": f.Field(f.integer),  # only so many innermost dimensions exceed 1
+    "elements_at_least": f.Field(f.integer),
+    "elements_at_most": f.Field(f.integer),
+    "innermost_multiple_of": f.Field(f.integer),
+    "values": f.Field(f.list_of(f.integer)),  # integers of a constant are among these
+    "zero": f.Field(_YES),  # a constant stands for 0 everywhere
+    "rows_zero_outside": f.Field(f.integer),  # rows of a constant but the last so many are 0
+    "per_tensor": f.Field(_YES),  # one scale at most
+}
+
+SUPPORT: f.Table = {
+    "operators": f.Field(f.list_of(f.text), required=True),
+    "unless": f.Field(f.list_of(f.text)),
+    "part": f.Field(f.text),
+    "slots": f.Field(f.list_of(f.slot)),
+    "when": f.Field(_nested(LIMITS)),
+    "limits": f.Field(_nested(LIMITS), required=True),
+    "severity": f.Field(f.choice("error", "warning", "off"), required=True),
+    "behaviour": f.Field(f.text, required=True),
+    "sources": f.Field(f.list_of(f.text), required=True),
+    "note": f.Field(f.text),
+}
+
+
+def parse_support(given: dict[str, Any], where: str) -> SupportRow:
+    """A row from its parsed keys; RuleError for one that could never decide anything."""
+    if not given["operators"] or not given["limits"]:
+        raise RuleError(f"{where}: a row needs operators and limits")
+    axes = [table["axes"] for table in (given["limits"], given.get("when", {})) if "axes" in table]
+    if any(("option" in entry) == ("slot" in entry) for entry in axes):
+        raise RuleError(f"{where}: axes are named by an option or by a slot")
+    if WHOLE_MODEL in given["operators"] and len(given["operators"]) > 1:
+        raise RuleError(f"{where}: {WHOLE_MODEL} stands alone among operators")
+    return SupportRow(**given)
