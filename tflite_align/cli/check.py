@@ -76,17 +76,18 @@ def _checked(name: str, why: str, options: AlignOptions, judges: tuple[str, ...]
             data = read_model_file(name)
         view = memoryview(data)
         report = check(view, options, name="<stdin>" if name == STREAM else name)
-        return _judged(report, view, judges, options.require) if judges else report
+        return _judged(report, view, judges, options) if judges else report
 
 
 def _judged(
-    report: Report, data: memoryview, judges: tuple[str, ...], require: tuple[str, ...]
+    report: Report, data: memoryview, judges: tuple[str, ...], options: AlignOptions
 ) -> Report:
     """The report with what outside judges say of the file as it is."""
     from ..verify import prove  # noqa: PLC0415 - check runs nothing unless asked
 
     named = tuple(name for name in judges if name != "numbers")
-    proof = prove(data, data, judges=named, changed=False)
+    require = options.require
+    proof = prove(data, data, judges=named, changed=False, judge_seconds=options.judge_seconds)
     reasons = []
     for verdict in proof.judges:
         said = verdict.after
