@@ -36,6 +36,7 @@ KINDS = {
     "runtime looks",
     "elsewhere": "the judge compiles the file; what it leaves to the CPU, or what a runtime makes "
     "of it, is wrong, as the finding says",
+    "other runtime": "the finding speaks of another of the target's runtimes, and that one refuses",
     "warned": "a warning says that this judge refuses; another of the target's runtimes does not",
     "custom operator": "the judge's runtime knows no custom operator of that name; firmware and "
     "applications register their own",
@@ -79,18 +80,23 @@ def lines(name: str, data: bytes, targets: Sequence[str]) -> Iterator[Line]:
     asked: dict[str, Acceptance] = {}
     for target in targets:
         found = check(data, AlignOptions(targets=(target,), verify=False)).findings
-        for judge in load_target(target).judges:
-            if available(judge) is not None:
-                continue
+        judges = [name for name in load_target(target).judges if available(name) is None]
+        for judge in judges:
             if judge not in asked:
                 asked[judge] = judge_file(data, judge, seconds=SECONDS)
+        verdicts = {judge: asked[judge] for judge in judges}
+        refused = any(verdict.status in ("refused", "crashed") for verdict in verdicts.values())
+        for judge, verdict in verdicts.items():
+            kind = disagreement(found, judge, verdict)
+            if kind == "unexplained" and verdict.status == "accepted" and refused:
+                kind = "other runtime"
             yield Line(
                 model=name,
                 target=target,
                 judge=judge,
                 errors=sum(finding.severity == "error" for finding in found),
-                verdict=asked[judge],
-                kind=disagreement(found, judge, asked[judge]),
+                verdict=verdict,
+                kind=kind,
             )
 
 
@@ -133,10 +139,10 @@ def _must_refuse(behaviour: str, judge: str) -> bool:
 def table(found: Sequence[Line]) -> str:
     """Markdown: the figures, then a row for each disagreement."""
     apart = [line for line in found if line.kind]
+    unexplained = sum(line.kind == "unexplained" for line in apart)
     rows = [
-        f"{len(found)} verdicts on {len({line.model for line in found})} models: "
-        f"{len(found) - len(apart)} agree with the findings, {len(apart)} do not, "
-        f"{sum(line.kind == 'unexplained' for line in apart)} of them unexplained.",
+        f"{len(found)} verdicts on {len({line.model for line in found})} models: {len(apart)} "
+        f"disagree with the findings, {unexplained} of them unexplained.",
         "",
         "| model | target | error findings | judge | verdict | explanation |",
         "|---|---|---|---|---|---|",

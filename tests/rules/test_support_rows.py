@@ -12,7 +12,7 @@ from tests.rules.batch import run_batch
 from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tests.rules.test_conformance import SATISFIED
 from tflite_align import AlignOptions, check
-from tflite_align.verify import judge_file
+from tflite_align.verify import available, judge_file
 
 
 def _need(runtime: str) -> None:
@@ -94,6 +94,34 @@ def _quantize(source: str, target: str) -> bytes:
         outputs=["y"],
     )
     return model_bytes([graph])
+
+
+def _hard_swish(kind: str) -> bytes:
+    quants = {
+        "int8": Quant(scale=(0.1,), zero_point=(1,)),
+        "int16": Quant(scale=(0.001,), zero_point=(0,)),
+    }
+    quant, shape = quants.get(kind), (1, 4, 4, 8)
+    graph = GraphSpec(
+        tensors=[TensorSpec(name=name, type=kind, shape=shape, quant=quant) for name in "xy"],
+        operators=[OperatorSpec(name="HARD_SWISH", inputs=["x"], outputs=["y"])],
+        inputs=["x"],
+        outputs=["y"],
+    )
+    return model_bytes([graph])
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("target", ["ethos-u55", "ethos-u85"])
+@pytest.mark.parametrize(
+    ("kind", "status"), [("int8", "accepted"), ("int16", "refused"), ("float32", "refused")]
+)
+def test_vela_takes_hard_swish_of_8_bits(target: str, kind: str, status: str) -> None:
+    if missing := available(target):
+        pytest.skip(missing)
+    model = _hard_swish(kind)
+    assert judge_file(model, target).status == status
+    assert _unsupported(model, target) == ["support/HARD_SWISH/type"] * (status == "refused")
 
 
 @pytest.mark.backends
