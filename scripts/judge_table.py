@@ -139,10 +139,13 @@ def _must_refuse(behaviour: str, judge: str) -> bool:
 def table(found: Sequence[Line]) -> str:
     """Markdown: the figures, then a row for each disagreement."""
     apart = [line for line in found if line.kind]
+    models = len({line.model for line in found})
     unexplained = sum(line.kind == "unexplained" for line in apart)
     rows = [
-        f"{len(found)} verdicts on {len({line.model for line in found})} models: {len(apart)} "
-        f"disagree with the findings, {unexplained} of them unexplained.",
+        (
+            f"{len(found)} verdicts on {models} models: {len(apart)} disagree with the findings, "
+            f"{unexplained} of them unexplained."
+        ),
         "",
         "| model | target | error findings | judge | verdict | explanation |",
         "|---|---|---|---|---|---|",
