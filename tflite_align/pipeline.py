@@ -233,8 +233,9 @@ class _Run:
         proof = self._prove(aligned, made.drawn)
         priced = compare(asked.bound, asked.broken, settings) if self.options.compare else ()
         without = self._levels_without(asked, aligned, proof) if settings.observed else ()
+        base = self._report("aligned", after.findings, proof, made.conflicts)
         report = replace(
-            self._report("aligned", after.findings, proof, made.conflicts),
+            base,
             changes=(*self.converted.changes, *made.drawn.changes),
             components=made.solution.components,
             strategies=tuple(priced),

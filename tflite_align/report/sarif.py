@@ -157,9 +157,7 @@ def _fingerprint(report: Report, finding: Finding) -> str:
 def _refusal(report: Report, verdict: JudgeVerdict) -> dict[str, Any]:
     said = verdict.after
     told = f"{verdict.judge}: {said.status}" + (f": {said.reason}" if said.reason else "")
-    location: dict[str, Any] = {
-        "physicalLocation": {"artifactLocation": {"uri": _uri(report.name)}}
-    }
+    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": _uri(report.name)}}}
     if said.operator is not None:
         name = f"subgraph[0]/operator[{said.operator}]"
         location["logicalLocations"] = [{"fullyQualifiedName": name, "kind": "element"}]
