@@ -26,7 +26,8 @@ class AlignOptions:
     `only`: "errors" leaves findings that are warnings alone. `optimize`: fold QUANTIZE operators
     of components without findings too. `io`: whether graph inputs and
     outputs may take other parameters. `require`: judges, or "numbers", without whose word the
-    result counts as failed. `samples`: inputs to judge numbers by (at least 64 for a verdict).
+    result counts as failed. `judge_seconds`: what each judge's process may take, default 300, and
+    1800 where it runs the samples. `samples`: inputs to judge numbers by (at least 64 for a verdict).
     `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
     `judges`: whom check() asks beside those required; align() asks its targets' own. `accepted`:
     findings that are let pass (a baseline's entries for this model).
@@ -47,6 +48,7 @@ class AlignOptions:
     fail_on: Literal["error", "warning"] = "error"
     verify: bool = True
     require: tuple[str, ...] = ()
+    judge_seconds: float | None = None
     samples: int = 64
     seed: int = 0
     calibration: Mapping[str | int, np.ndarray] | None = None

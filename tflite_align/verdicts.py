@@ -30,6 +30,7 @@ class Acceptance:
     status: Status
     reason: str = ""  # the tool's own words, or why it was skipped
     operator: int | None = None  # the operator it names, where it names one
+    place: str = ""  # that operator's address in this very file
     facts: tuple[tuple[str, str], ...] = ()  # e.g. ("arena bytes", "10240")
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from tests.graphs import Graph, concat_example
 from tests.running import rescaled
-from tflite_align.verdicts import Proof
+from tflite_align.verdicts import Acceptance, Proof
 from tflite_align.verify import judge_file, prove
-from tflite_align.verify import judges as judges_module
+from tflite_align.verify.judges import placed
 from tflite_align.verify.schema import pack, parse
 
 
@@ -35,16 +35,46 @@ def test_a_sound_model_is_accepted() -> None:
 def test_a_refusal_names_the_operator() -> None:
     found = judge_file(concat_example(), "litert")
     assert (found.status, found.operator) == ("refused", 2)
+    assert found.place == "subgraph[0]/operator[2] CONCATENATION"
     assert "output->params.scale" in found.reason
+
+
+def test_the_delegate_tells_what_it_took() -> None:
+    assert judge_file(chain(), "litert").facts == ()
+    assert judge_file(chain(), "xnnpack").facts == (
+        ("nodes delegated", "3 of 3"),
+        ("partitions", "1"),
+    )
+
+
+def test_the_delegate_tells_what_it_left() -> None:
+    """A RESHAPE whose parameters disagree is copied by the builtin kernel, in the middle."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c1", 0.3)
+    graph.constant("shape", [1, 4, 4, 3], "int32")
+    graph.activation("r", 0.4)
+    graph.add("RESHAPE", ["c1", "shape"], ["r"], ("ReshapeOptions", {}))
+    graph.conv("r", "y", 8.0)
+    facts = judge_file(graph.bytes(["x"], ["y"]), "xnnpack").facts
+    assert facts == (
+        ("nodes delegated", "2 of 3"),
+        ("partitions", "2"),
+        ("nodes left", "1 RESHAPE"),
+    )
+
+
+def test_a_node_of_the_delegate_is_no_operator_of_the_file() -> None:
+    found = placed(Acceptance(status="refused", reason="Node number 13", operator=13), chain())
+    assert (found.operator, found.place) == (None, "")
 
 
 def test_no_model_is_a_refusal() -> None:
     assert judge_file(b"TFL3 nonsense" * 20, "litert").status == "refused"
 
 
-def test_a_hang_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges_module, "JUDGE_SECONDS", 0.01)
-    found = judge_file(chain(), "litert")
+def test_a_hang_is_a_timeout() -> None:
+    found = judge_file(chain(), "litert", seconds=0.01)
     assert (found.status, found.reason) == ("timeout", "no answer in 0.01 s")
 
 

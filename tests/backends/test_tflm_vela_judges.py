@@ -67,7 +67,12 @@ def test_vela_compiles_a_sound_model(judge: str) -> None:
     need(judge)
     found = judge_file(plain(), judge)
     assert found.status == "accepted"
-    assert dict(found.facts)["CPU operators"] == "0 (0.0%)"
+    facts = dict(found.facts)
+    assert facts["CPU operators"] == "0 (0.0%)"
+    assert "NPU operators" in facts
+    assert int(facts["cycles"]) > 0
+    assert facts["SRAM"].endswith(" KiB")
+    assert judge_file(plain(), judge).facts == found.facts
 
 
 @pytest.mark.parametrize("judge", VELA)
@@ -75,6 +80,7 @@ def test_vela_refuses_with_its_own_words(judge: str) -> None:
     need(judge)
     found = judge_file(reshaped(), judge)
     assert (found.status, found.operator) == ("refused", 1)
+    assert found.place == "subgraph[0]/operator[1] RESHAPE"
     assert "Input and output quantisation must match" in found.reason
 
 

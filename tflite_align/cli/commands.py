@@ -17,7 +17,7 @@ _USES = (
     "IN OUT [OPTIONS]",
     "check IN... [OPTIONS]",
     "explain IN [SLOT|TENSOR] [OPTIONS]",
-    "targets",
+    "targets [--json]",
     "rules [OPTIONS]",
 )
 
@@ -111,11 +111,12 @@ def explain(source: str, place: str | None, **values: Any) -> int:
 
 
 @commands.command()
-def targets() -> None:
-    """List the targets."""
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def targets(as_json: bool) -> None:  # noqa: FBT001 - click gives it by name
+    """List the targets and which of their judges are installed."""
     from .listings import show_targets  # noqa: PLC0415
 
-    show_targets()
+    show_targets(as_json=as_json)
 
 
 @commands.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
@@ -24,13 +25,38 @@ from .failure import reader_may_leave
 __all__ = ["show_rules", "show_targets"]
 
 
-def show_targets() -> None:
-    rows = []
-    for name in target_names():
-        target = load_target(name)
-        rows.append((name, target.title, ", ".join(target.judges)))
+def show_targets(*, as_json: bool = False) -> None:
+    """Every target, and its judges: installed, or why not."""
+    from ..verify import available  # noqa: PLC0415 - numpy is not needed for --help
+
+    targets = [load_target(name) for name in target_names()]
+    missing = {judge: available(judge) for target in targets for judge in target.judges}
+    if as_json:
+        records = [
+            {
+                "name": target.name,
+                "title": target.title,
+                "judges": [
+                    {"name": judge, "installed": missing[judge] is None, "why": missing[judge]}
+                    for judge in target.judges
+                ],
+            }
+            for target in targets
+        ]
+        text = json.dumps({"targets": records}, indent=2)
+    else:
+        rows = [
+            (target.name, target.title, "; ".join(_installed(j, missing) for j in target.judges))
+            for target in targets
+        ]
+        text = "\n".join(text_table(("target", "what it is", "judges"), rows))
     with reader_may_leave(0):
-        click.echo("\n".join(text_table(("target", "what it is", "judges"), rows)))
+        click.echo(text)
+
+
+def _installed(judge: str, missing: Mapping[str, str | None]) -> str:
+    why = missing[judge]
+    return f"{judge} (installed)" if why is None else f"{judge} (not installed: {why})"
 
 
 def show_rules(targets: Sequence[str], operators: Sequence[str]) -> None:

@@ -60,6 +60,12 @@ _REPORT = _many(
 _REQUIRE = _many(
     "--require", "NAME", "A judge, or `numbers`: its silence is a failure; repeatable."
 )
+_JUDGE_SECONDS = click.option(
+    "--judge-seconds",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="End a judge's process after N seconds.  [default: 300; 1800 to run the inputs]",
+)
 _FAIL_ON = _choice(
     "--fail-on",
     values=("error", "warning"),
@@ -87,6 +93,7 @@ _CHECK = (
     _REPORT,
     _many("--judge", "NAME", "Ask this judge whether it takes the file; repeatable."),
     _REQUIRE,
+    _JUDGE_SECONDS,
     _FAIL_ON,
     _BASELINE,
     click.option(
@@ -169,6 +176,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     click.option("--dry-run", is_flag=True, help="Plan and report; write nothing, ask no judge."),
     click.option("--no-verify", is_flag=True, help="Skip the judges."),
     _REQUIRE,
+    _JUDGE_SECONDS,
     _FAIL_ON,
     _BASELINE,
     click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
@@ -234,6 +242,7 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         # A dry run asks no judge, so none can be missing.
         require=() if values.get("dry_run") else tuple(dict.fromkeys(values["require"])),
         judges=tuple(dict.fromkeys(values.get("judge", ()))),
+        judge_seconds=values["judge_seconds"],
         samples=values.get("samples", 64),
         seed=values.get("seed", 0),
     )

@@ -274,6 +274,7 @@ class _Run:
             judges=self._judges(),
             edited=self.converted.edited_after(drawn),
             changed=drawn is not None or bool(self.converted.changes),
+            judge_seconds=self.options.judge_seconds,
             progress=self.progress,
         )
 

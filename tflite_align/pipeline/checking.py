@@ -51,4 +51,6 @@ def _asked(data: Data, options: AlignOptions) -> Proof | None:
     named = tuple(judge for judge in asked if judge != "numbers")
     if not asked:
         return None
-    return prove(memoryview(data), memoryview(data), judges=named, changed=False)
+    view = memoryview(data)
+    seconds = options.judge_seconds
+    return prove(view, view, judges=named, changed=False, judge_seconds=seconds)

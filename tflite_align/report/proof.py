@@ -61,6 +61,7 @@ def proof_sections(report: Report, *, full: bool) -> list[Section]:
 def _acceptance(found: Acceptance, *, full: bool) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in found.facts)
     told = f"{found.status} ({facts})" if facts else found.status
+    told += f" at {found.place}" if found.place else ""
     return f"{told}: {found.reason}" if full and found.reason else told
 
 

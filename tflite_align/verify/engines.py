@@ -23,6 +23,7 @@ _RESOLVERS = {
     "xnnpack": "AUTO",
 }
 _LARGEST_ARENA = 1 << 30
+_NAMED = 8  # nodes that are told by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,7 @@ def _dequantized(raw: Array, detail: dict[str, Any]) -> Array:
 class _LiteRT(Engine):
     def __init__(self, model: str, kernels: str, *, threads: int, keep: bool) -> None:
         module = _interpreter_module()
+        self._kernels = kernels
         resolver = getattr(module.OpResolverType, _RESOLVERS[kernels])
         self._interpreter = module.Interpreter(
             model_path=model,
@@ -127,6 +129,43 @@ class _LiteRT(Engine):
     def tensor(self, index: int) -> Array:
         values: Array = self._interpreter.get_tensor(index)
         return values
+
+    def facts(self) -> dict[str, str]:
+        """Which nodes of subgraph 0 a delegate took; nothing where none was asked to."""
+        if self._kernels != "xnnpack":
+            return {}
+        return _delegated(self._interpreter._get_ops_details())  # noqa: SLF001 - no public way
+
+
+def _delegated(nodes: list[dict[str, Any]]) -> dict[str, str]:
+    """From the nodes in the order of the file, those that a delegate put in place of some behind.
+
+    The interpreter keeps its execution plan to itself. What a delegate replaced is what lies
+    between its inputs, constants included, and its outputs.
+    """
+    own = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    parts = nodes[len(own) :]
+    writer = {int(tensor): node for node in own for tensor in node["outputs"]}
+    taken: set[int] = set()
+    for part in parts:
+        inputs = {int(tensor) for tensor in part["inputs"]}
+        wanted = [int(tensor) for tensor in part["outputs"]]
+        while wanted:
+            tensor = wanted.pop()
+            node = writer.get(tensor)
+            if tensor in inputs or node is None or int(node["index"]) in taken:
+                continue
+            taken.add(int(node["index"]))
+            wanted += [int(source) for source in node["inputs"]]
+    facts = {
+        "nodes delegated": f"{len(taken)} of {len(own)}",
+        "partitions": str(len(parts)),
+    }
+    left = [f"{node['index']} {node['op_name']}" for node in own if int(node["index"]) not in taken]
+    if left and taken:
+        more = f", and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+        facts["nodes left"] = ", ".join(left[:_NAMED]) + more
+    return facts
 
 
 def _interpreter_module() -> Any:

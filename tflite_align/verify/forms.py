@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..verdicts import Acceptance
-from .process import Ended, acceptance, call_worker
+from .process import Ended, acceptance, call_worker, children_pool
 from .samples import Samples
 
 __all__ = ["FLOAT_KERNELS", "RUN_SECONDS", "THREADS", "Form", "Ran", "run_forms", "sample_records"]
@@ -66,17 +66,21 @@ def run_forms(
     records: list[dict[str, Any]],
     folder: Path,
     done: Callable[[str], None],
+    *,
+    seconds: float | None = None,
 ) -> dict[str, Ran]:
     """Runs all forms, two processes at a time. `done` hears the name of each one that ended.
+    `seconds`: the time limit of each process, default RUN_SECONDS.
 
     `folder` must exist and is filled; `records` are those of `sample_records`.
     """
 
     def one(form: Form) -> Ran:
-        return _run(form, samples, records, folder / form.name.replace(":", "-"))
+        place = folder / form.name.replace(":", "-")
+        return _run(form, samples, records, place, seconds or RUN_SECONDS)
 
     results: dict[str, Ran] = {}
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with children_pool(_WORKERS) as pool:
         waiting = {pool.submit(one, form): form.name for form in forms}
         for future in as_completed(waiting):  # so that `done` is called from this thread only
             results[waiting[future]] = future.result()
@@ -84,7 +88,13 @@ def run_forms(
     return results
 
 
-def _run(form: Form, samples: Samples, records: list[dict[str, Any]], folder: Path) -> Ran:
+def _run(
+    form: Form,
+    samples: Samples,
+    records: list[dict[str, Any]],
+    folder: Path,
+    seconds: float,
+) -> Ran:
     folder.mkdir()
     model, true = folder / "model.tflite", folder / "accept.tflite"
     model.write_bytes(form.data)
@@ -106,7 +116,7 @@ def _run(form: Form, samples: Samples, records: list[dict[str, Any]], folder: Pa
             "stateful": samples.stateful,
             "outputs": str(outputs),
         }
-        ran = _read(call_worker(request, folder, seconds=RUN_SECONDS), outputs, form)
+        ran = _read(call_worker(request, folder, seconds=seconds), outputs, form)
         if ran.outputs is not None:
             break
     model.unlink()

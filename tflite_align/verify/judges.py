@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..errors import UsageError
+from ..errors import AlignError, UsageError
 from ..verdicts import Acceptance
 from . import edgetpu, litert, tflm, vela
+from .graph import operator_name
+from .schema import parse
 
-__all__ = ["JUDGES", "Judge", "available", "judge_file"]
+__all__ = ["JUDGES", "JUDGE_SECONDS", "Judge", "available", "judge_file", "placed"]
 
-JUDGE_SECONDS = 300.0
+JUDGE_SECONDS = 300.0  # for acceptance; forms.RUN_SECONDS where samples are run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +57,35 @@ def available(judge: str) -> str | None:
     return _known(judge).available()
 
 
-def judge_file(data: bytes | memoryview, judge: str) -> Acceptance:
-    """Ask one judge about one file. Raises UsageError for a judge that does not exist."""
+def judge_file(data: bytes | memoryview, judge: str, *, seconds: float | None = None) -> Acceptance:
+    """Ask one judge about one file, for at most `seconds` (default JUDGE_SECONDS).
+
+    Raises UsageError for a judge that does not exist.
+    """
     entry = _known(judge)
     missing = entry.available()
     if missing is not None:
         return Acceptance(status="skipped", reason=missing)
-    return entry.judge(data, entry.name, JUDGE_SECONDS)
+    found = entry.judge(data, entry.name, JUDGE_SECONDS if seconds is None else seconds)
+    return placed(found, data)
+
+
+def placed(found: Acceptance, data: bytes | memoryview) -> Acceptance:
+    """With the address of the operator that the judge names; `data` are the file it was given.
+
+    Judges count the operators of subgraph 0 as the file does.
+    """
+    if found.operator is None or found.status == "accepted":
+        return found
+    try:
+        model = parse(data)
+    except AlignError:
+        return found
+    operators = model.subgraphs[0].operators
+    if not 0 <= found.operator < len(operators):
+        return replace(found, operator=None)  # a number of the tool's own: a delegate's node
+    name = operator_name(model, operators[found.operator])
+    return replace(found, place=f"subgraph[0]/operator[{found.operator}] {name}")
 
 
 def _known(judge: str) -> Judge:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from .calibration import Calibration
 from .forms import FLOAT_KERNELS, RUN_SECONDS, THREADS, sample_records
 from .frontier import frontier
 from .judges import available
-from .process import Ended, acceptance, answer_so_far, call_worker, workspace
+from .process import Ended, acceptance, answer_so_far, call_worker, children_pool, workspace
 from .prove import LARGEST_MODEL
 from .samples import Samples, make_samples
 from .schema import parse
@@ -126,7 +126,7 @@ def _watched(
     request: Mapping[str, Any], folder: Path, count: int, report: Callable[[float], None]
 ) -> Ended:
     """As call_worker, and `report` hears the fraction done, in this thread."""
-    with ThreadPoolExecutor(1) as pool:
+    with children_pool(1) as pool:
         future = pool.submit(call_worker, request, folder, seconds=RUN_SECONDS)
         while wait([future], timeout=_POLL_SECONDS).not_done:
             report(answer_so_far(folder).get("done", 0) / count)

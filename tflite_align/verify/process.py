@@ -7,12 +7,15 @@ Both report how the process ended as an `Ended`, never as an exception.
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +28,7 @@ __all__ = [
     "acceptance",
     "answer_so_far",
     "call_worker",
+    "children_pool",
     "run_tool",
     "useful_line",
     "workspace",
@@ -43,7 +47,7 @@ from tflite_align.verify.worker import main
 sys.exit(main(sys.argv[1:3]))
 """
 _WINDOWS_FAULT = 0xC0000000  # NTSTATUS errors, which is how a crash looks on Windows
-_GARBAGE = re.compile(r"(params\.scale) \(-?\d+ != -?\d+\)")
+_GARBAGE = re.compile(r"(params\.scale\)*) \(-?\d+ != -?\d+\)")
 _GLUED = re.compile(r"([^\s])Node number")
 _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 
@@ -86,24 +90,67 @@ def answer_so_far(folder: Path) -> Mapping[str, Any]:
 
 
 def run_tool(command: Sequence[str], folder: Path, *, seconds: float) -> Ended:
-    """Run a command with `folder` as its working directory; both its streams end in `errors`."""
+    """Run a command with `folder` as its working directory; both its streams end in `errors`.
+
+    At the limit, and when the wait is interrupted, it is ended with every process it started.
+    """
     log = folder / "log.txt"
-    code: int | None
+    code: int | None = None
     with log.open("wb") as stream:
+        child = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group of its own, which can be ended as a whole
+        )
+        with _running_lock:
+            _running.add(child)
         try:
-            code = subprocess.run(
-                list(command),
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                timeout=seconds,
-                check=False,
-            ).returncode
-        except subprocess.TimeoutExpired:
-            code = None
+            with suppress(subprocess.TimeoutExpired):
+                code = child.wait(timeout=seconds)
+        finally:
+            if code is None:
+                _end(child)
+            with _running_lock:
+                _running.discard(child)
     errors = log.read_text(encoding="utf-8", errors="replace")
     return Ended(code=code, errors=errors, answer={}, seconds_allowed=seconds)
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+_running_lock = threading.Lock()
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the child's whole group: what it started must not outlive it either."""
+    if child.poll() is not None:
+        return  # its number may be another's by now
+    if sys.platform == "win32":
+        tree = ["taskkill", "/T", "/F", "/PID", str(child.pid)]
+        subprocess.run(tree, capture_output=True, check=False)
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+@contextmanager
+def children_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that wait for children. An error or Ctrl-C inside ends all children that run: in
+    groups of their own they do not hear the terminal.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            with _running_lock:
+                left = list(_running)
+            for child in left:
+                _end(child)
+            raise
 
 
 def useful_line(text: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from ..errors import UnsupportedError
 from ..verdicts import Acceptance, JudgeVerdict, Proof
 from .forms import FLOAT_KERNELS, Form, Ran, run_forms, sample_records
 from .frontier import Frontier, cut_copy, frontier
-from .judges import JUDGES, available, judge_file
+from .judges import JUDGES, available, judge_file, placed
 from .numbers import REFERENCE_DB
 from .outputs import (
     Evidence,
@@ -31,7 +30,7 @@ from .outputs import (
     our_deviations,
     reference_db,
 )
-from .process import workspace
+from .process import children_pool, workspace
 from .samples import Samples, make_samples
 from .schema import pack, parse
 from .stepwise import Steps as CheckedSteps
@@ -63,6 +62,7 @@ def prove(
     judges: Sequence[str] | None = None,
     edited: frozenset[tuple[int, int]] | None = None,
     changed: bool = True,
+    judge_seconds: float | None = None,
     progress: Progress | None = None,
 ) -> Proof:
     """Prove that `aligned` stands for the same function as `original`, and that it runs so.
@@ -71,7 +71,8 @@ def prove(
     integers of the input's own type); else `samples` random ones from `seed`. `judges`: names of
     JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of the aligned file at
     which edits were made. `changed` False: the bytes are the same, and judges are asked only
-    where `judges` names them. `progress` hears (stage, fraction done).
+    where `judges` names them. `judge_seconds`: what each process may take, default 300 to say
+    whether it takes a file and 1800 to run the samples. `progress` hears (stage, fraction done).
 
     Raises UsageError for unknown judges and calibration that does not fit; whatever else goes
     wrong is a word in the proof.
@@ -82,7 +83,7 @@ def prove(
         available(name)
     report = progress or (lambda _stage, _fraction: None)
     if not changed:
-        verdicts = _same_file(aligned, asked if judges is not None else ())
+        verdicts = _same_file(aligned, asked if judges is not None else (), judge_seconds)
         proof = Proof(word="unchanged", why="the file is as it was", judges=verdicts)
     else:
         order = _Order(
@@ -94,15 +95,18 @@ def prove(
             asked=asked,
             edited=edited,
             report=report,
+            seconds=judge_seconds,
         )
         proof = _prove(order)
     return replace(proof, seconds=time.monotonic() - started)
 
 
-def _same_file(data: Data, asked: tuple[str, ...]) -> tuple[JudgeVerdict, ...]:
+def _same_file(
+    data: Data, asked: tuple[str, ...], seconds: float | None
+) -> tuple[JudgeVerdict, ...]:
     verdicts = []
     for name in asked:
-        found = judge_file(data, name)
+        found = judge_file(data, name, seconds=seconds)
         verdicts.append(judge_word(name, found, found, frozenset()))
     return tuple(verdicts)
 
@@ -119,6 +123,7 @@ class _Order:
     asked: tuple[str, ...]
     edited: frozenset[tuple[int, int]] | None
     report: Progress
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +251,9 @@ def _gather(order: _Order, case: _Case, first: Samples, folder: Path) -> _Gather
         order.report(name, 0.2 + 0.65 * len(ended) / len(case.forms))
 
     evidence = chosen.evidence
-    ran = run_forms(case.forms, evidence.samples, chosen.records, folder, done)
+    ran = run_forms(
+        case.forms, evidence.samples, chosen.records, folder, done, seconds=order.seconds
+    )
     kernels = tuple(name for name in order.asked if f"after:{name}" in ran)
     evidence = replace(evidence, ran={**evidence.ran, **ran}, kernels=kernels)
     return replace(chosen, evidence=evidence)
@@ -256,7 +263,9 @@ def _references(order: _Order, case: _Case, samples: Samples, folder: Path) -> _
     """Twin and declared(original) on these samples; `folder` must not exist yet."""
     folder.mkdir()
     records = sample_records(samples, folder)
-    ran = run_forms(case.references, samples, records, folder, lambda _: None)
+    ran = run_forms(
+        case.references, samples, records, folder, lambda _: None, seconds=order.seconds
+    )
     evidence = Evidence(
         before=case.found_before,
         after=case.found_after,
@@ -275,11 +284,13 @@ def _ask(order: _Order, asked: Sequence[str]) -> tuple[JudgeVerdict, ...]:
     """Acceptance only, of both files, two processes at a time."""
 
     def one(name: str) -> JudgeVerdict:
-        before, after = judge_file(order.before, name), judge_file(order.after, name)
+        before, after = (
+            judge_file(data, name, seconds=order.seconds) for data in (order.before, order.after)
+        )
         return judge_word(name, before, after, order.edited or frozenset())
 
     verdicts = []
-    with ThreadPoolExecutor(2) as pool:
+    with children_pool(2) as pool:
         for verdict in pool.map(one, asked):
             verdicts.append(verdict)
             order.report(verdict.judge, 0.88)
@@ -292,13 +303,15 @@ def _verdicts(order: _Order, ran: Mapping[str, Ran]) -> tuple[JudgeVerdict, ...]
     known = {verdict.judge: verdict for verdict in _ask(order, rest)}
     for name in order.asked:
         if name not in known:
-            before, after = (_accepted(ran[f"{which}:{name}"]) for which in ("before", "after"))
+            before = _accepted(ran[f"before:{name}"], order.before)
+            after = _accepted(ran[f"after:{name}"], order.after)
             known[name] = judge_word(name, before, after, order.edited or frozenset())
     return tuple(known[name] for name in order.asked)
 
 
-def _accepted(ran: Ran) -> Acceptance:
-    return replace(ran.acceptance, facts=ran.acceptance.facts + arena_facts(ran.log))
+def _accepted(ran: Ran, data: Data) -> Acceptance:
+    found = replace(ran.acceptance, facts=ran.acceptance.facts + arena_facts(ran.log))
+    return placed(found, data)
 
 
 # --- operator by operator ----------------------------------------------------------------------
@@ -313,7 +326,7 @@ def _steps(order: _Order, case: _Case, gathered: _Gathered, folder: Path) -> Ste
 
     def check(data: Data, found: Frontier, name: str) -> CheckedSteps:
         copy = pack(cut_copy(parse(data), found)) if found.dropped else data
-        return check_steps(copy, gathered.records, sequences, folder / name)
+        return check_steps(copy, gathered.records, sequences, folder / name, seconds=order.seconds)
 
     try:
         after = check(order.after, case.found_after, "steps-after")

@@ -71,6 +71,8 @@ def check_steps(
     records: list[dict[str, Any]],
     sequences: tuple[tuple[int, int], ...],
     folder: Path,
+    *,
+    seconds: float | None = None,
 ) -> Steps:
     """Run the file and its operator-wise recompute on a few samples. Raises UnsupportedError."""
     plan = _plan(data)
@@ -90,7 +92,7 @@ def check_steps(
         "sources": plan.sources,
         "checks": plan.checks,
     }
-    ended = call_worker(request, folder, seconds=RUN_SECONDS)
+    ended = call_worker(request, folder, seconds=seconds or RUN_SECONDS)
     lsb: dict[int, float] = {}
     if acceptance(ended).status != "accepted":
         found = acceptance(ended)

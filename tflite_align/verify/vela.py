@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import re
 import sys
+from pathlib import Path
 
 from ..errors import AlignError
 from ..verdicts import Acceptance
@@ -20,7 +22,16 @@ ACCELERATORS = {
 }
 # What `vela` itself runs, without needing its script on the PATH.
 _RUN = "import sys; from ethosu.vela.vela import main; sys.exit(main())"
-_SUMMARY = re.compile(r"^(Total \w[\w -]*? used|[CN]PU operators)\s*=?\s+(.*)$", re.MULTILINE)
+_OPERATORS = re.compile(r"^([CN]PU operators)\s*=\s+(.*)$", re.MULTILINE)
+# Column of its summary file -> name and unit of the fact. Estimates of a model, not a clock: the
+# same file gives the same figures.
+_COLUMNS = {
+    "cycles_total": ("cycles", "{:.0f}"),
+    "sram_memory_used": ("SRAM", "{:.2f} KiB"),
+    "dram_memory_used": ("DRAM", "{:.2f} KiB"),
+    "on_chip_flash_memory_used": ("on-chip flash", "{:.2f} KiB"),
+    "off_chip_flash_memory_used": ("off-chip flash", "{:.2f} KiB"),
+}
 _PLACE = re.compile(r"Error: (\w+) '([^']*)'")
 
 
@@ -37,13 +48,35 @@ def judge(data: bytes | memoryview, kernels: str, seconds: float) -> Acceptance:
         command += ["--accelerator-config", ACCELERATORS[kernels]]
         ended = run_tool(command, folder, seconds=seconds)
         written = any((folder / "compiled").glob("*_vela.tflite"))
+        summary = _summary(folder / "compiled")
     if ended.code == 0 and written:
-        facts = tuple((key.strip(), value.strip()) for key, value in _SUMMARY.findall(ended.errors))
+        facts = tuple(
+            (key.strip(), value.strip()) for key, value in _OPERATORS.findall(ended.errors)
+        )
+        facts += summary
         return Acceptance(status="accepted", facts=facts)
     if ended.code is None or ended.code < 0:
         return acceptance(ended)
     reason = _reason(ended.errors)
     return Acceptance(status="refused", reason=reason, operator=_operator(reason, data))
+
+
+def _summary(compiled: Path) -> tuple[tuple[str, str], ...]:
+    """What Vela's *_summary_*.csv says of the one network; nothing where it wrote none."""
+    found = sorted(compiled.glob("*_summary_*.csv"))
+    if not found:
+        return ()
+    with found[0].open(encoding="utf-8", newline="") as stream:
+        row = next(csv.DictReader(stream), {})
+    facts = []
+    for column, (name, form) in _COLUMNS.items():
+        try:
+            value = float(row.get(column, ""))
+        except ValueError:
+            continue  # a column that this version does not write
+        if value > 0:
+            facts.append((name, form.format(value)))
+    return tuple(facts)
 
 
 def _reason(text: str) -> str:

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Where a target's findings and its judge's verdict disagree, each place with its explanation.
+
+scripts/judge_table.py MODELS...                       print the table (Markdown)
+scripts/judge_table.py MODELS... --into docs/judges.md  put it between the file's markers
+scripts/judge_table.py MODELS... --target tflm          of these targets only; repeatable
+
+Exit status 1 when a disagreement has no explanation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
+
+from tflite_align import AlignOptions, check  # noqa: E402 - needs the path
+from tflite_align.checker import Finding  # noqa: E402
+from tflite_align.rules import load_target, target_names  # noqa: E402
+from tflite_align.verdicts import Acceptance  # noqa: E402
+from tflite_align.verify import available, judge_file  # noqa: E402
+
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+SECONDS = 120.0
+
+# Kind of disagreement -> what it means. The first ones follow from what the findings themselves say.
+KINDS = {
+    "wrong values": "the judge takes the file and computes wrong values, as the finding says; no "
+    "runtime looks",
+    "elsewhere": "the judge compiles the file; what it leaves to the CPU, or what a runtime makes "
+    "of it, is wrong, as the finding says",
+    "other runtime": "the finding speaks of another of the target's runtimes, and that one refuses",
+    "warned": "a warning says that this judge refuses; another of the target's runtimes does not",
+    "custom operator": "the judge's runtime knows no custom operator of that name; firmware and "
+    "applications register their own",
+    "not quantization": "shapes or buffers are wrong, which is no matter of parameters",
+    "blockwise": "blockwise quantization, which only some runtimes read; its parameters are "
+    "opaque here",
+    "goes down": "the judge's process ends on the file without a word; which files those are is "
+    "a table of `tests/corpus/test_judges_agree.py`",
+}
+
+# Judge, what it says, kind. Only what it says decides: no model is named here.
+REASONS = (
+    ("litert|xnnpack|litert-ref", r"unresolved custom op", "custom operator"),
+    ("tflm", r"Failed to get registration from op code CUSTOM", "custom operator"),
+    ("litert|xnnpack|tflm", r"squeeze\.cc:\d+ current >= 0", "not quantization"),
+    ("ethos-.*", r"Constant tensors must not have empty buffers", "not quantization"),
+    ("tflm", r"quantization\.type != kTfLiteNoQuantization", "blockwise"),
+)
+
+_REFUSES = re.compile(r"\b(refuses?|stops|ends the whole|aborts|fails the whole)\b")
+_COMPUTES = re.compile(r"\bwrong values\b|\bcomputes?\b|\btakes\b")
+_COMPILER = re.compile(r"^Vela (refuses|stops)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One model under one target, and what its judge says. `kind` is empty where they agree, and
+    "unexplained" where nothing explains why not.
+    """
+
+    model: str
+    target: str
+    judge: str
+    errors: int
+    verdict: Acceptance
+    kind: str
+
+
+def lines(name: str, data: bytes, targets: Sequence[str]) -> Iterator[Line]:
+    """What findings and judges say of one file; a judge that is not installed says nothing."""
+    asked: dict[str, Acceptance] = {}
+    for target in targets:
+        found = check(data, AlignOptions(targets=(target,), verify=False)).findings
+        judges = [name for name in load_target(target).judges if available(name) is None]
+        for judge in judges:
+            if judge not in asked:
+                asked[judge] = judge_file(data, judge, seconds=SECONDS)
+        verdicts = {judge: asked[judge] for judge in judges}
+        refused = any(verdict.status in ("refused", "crashed") for verdict in verdicts.values())
+        for judge, verdict in verdicts.items():
+            kind = disagreement(found, judge, verdict)
+            if kind == "unexplained" and verdict.status == "accepted" and refused:
+                kind = "other runtime"
+            yield Line(
+                model=name,
+                target=target,
+                judge=judge,
+                errors=sum(finding.severity == "error" for finding in found),
+                verdict=verdict,
+                kind=kind,
+            )
+
+
+def disagreement(found: Sequence[Finding], judge: str, verdict: Acceptance) -> str:
+    """The kind of disagreement; "" where findings and judge agree."""
+    errors = [finding for finding in found if finding.severity == "error"]
+    if verdict.status in ("timeout", "skipped"):
+        return "unexplained"  # no verdict is no agreement
+    if verdict.status == "accepted":
+        if not errors:
+            return ""
+        if any(_must_refuse(finding.behaviour, judge) for finding in errors):
+            return "unexplained"
+        return "elsewhere" if judge.startswith("ethos-") else "wrong values"
+    if errors:
+        return ""
+    if verdict.status == "crashed":
+        return "goes down"
+    if any(_may_refuse(finding.behaviour, judge) for finding in found):
+        return "warned"
+    for judges, said, kind in REASONS:
+        if re.fullmatch(judges, judge) and re.search(said, verdict.reason):
+            return kind
+    return "unexplained"
+
+
+def _may_refuse(behaviour: str, judge: str) -> bool:
+    if judge.startswith("ethos-"):
+        return bool(_COMPILER.search(behaviour))
+    return bool(_REFUSES.search(behaviour))
+
+
+def _must_refuse(behaviour: str, judge: str) -> bool:
+    """Whether the finding's words leave the judge no other way than to refuse."""
+    if judge.startswith("ethos-"):
+        return _may_refuse(behaviour, judge)
+    return _may_refuse(behaviour, judge) and not _COMPUTES.search(behaviour)
+
+
+def table(found: Sequence[Line]) -> str:
+    """Markdown: the figures, then a row for each disagreement."""
+    apart = [line for line in found if line.kind]
+    models = len({line.model for line in found})
+    unexplained = sum(line.kind == "unexplained" for line in apart)
+    rows = [
+        (
+            f"{len(found)} verdicts on {models} models: {len(apart)} disagree with the findings, "
+            f"{unexplained} of them unexplained."
+        ),
+        "",
+        "| model | target | error findings | judge | verdict | explanation |",
+        "|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {one.model} | {one.target} | {one.errors} | {one.judge} | {one.verdict.status} "
+        f"| {one.kind} |"
+        for one in sorted(apart, key=lambda one: (one.model, one.target, one.judge))
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--target", action="append", choices=target_names())
+    parser.add_argument("--into", type=Path, help="a file with the table's two markers")
+    given = parser.parse_args(arguments)
+    targets = given.target or target_names()
+
+    def one(path: Path) -> list[Line]:
+        return list(lines(path.name, path.read_bytes(), targets))
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [line for many in pool.map(one, given.models) for line in many]
+    text = table(found)
+    if given.into is None:
+        print(text, end="")
+    else:
+        before, _, rest = given.into.read_text(encoding="utf-8").partition(BEGIN)
+        _, _, after = rest.partition(END)
+        given.into.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+    for line in found:
+        if line.kind == "unexplained":
+            print(f"unexplained: {line}", file=sys.stderr)
+    return int(any(line.kind == "unexplained" for line in found))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
