@@ -21,6 +21,8 @@ from tflite_align.model import (
     SetOperand,
     SetOption,
     SetQuant,
+    SetType,
+    SetVersion,
 )
 
 _TYPES = {name.lower(): number for number, name in enum_names(schema.TensorType).items()}
@@ -72,9 +74,17 @@ def expected(data: bytes, edits: Sequence[Edit]) -> Any:
 
 
 def _change(
-    graph: Any, operators: list[Any], edit: SetQuant | SetData | SetOperand | SetOption
+    graph: Any,
+    operators: list[Any],
+    edit: SetQuant | SetData | SetOperand | SetOption | SetType | SetVersion,
 ) -> None:
-    if isinstance(edit, SetQuant):
+    if isinstance(edit, SetType):
+        graph["tensors"][edit.tensor]["type"] = _TYPES[edit.type]
+    elif isinstance(edit, SetVersion):
+        # A code of its own: other operators keep theirs.
+        operator = operators[edit.operator]
+        operator["opcodeIndex"] = {**operator["opcodeIndex"], "version": edit.version}
+    elif isinstance(edit, SetQuant):
         tensor = graph["tensors"][edit.tensor]
         tensor["quantization"] = _new_quant(tensor["quantization"], edit.quant)
     elif isinstance(edit, SetData):

@@ -26,6 +26,8 @@ __all__ = [
     "SetOperand",
     "SetOption",
     "SetQuant",
+    "SetType",
+    "SetVersion",
     "Signature",
     "Slot",
     "SlotKind",
@@ -245,6 +247,24 @@ class SetData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetType:
+    """Give a tensor without constant data another type of the same width; SetData has its own."""
+
+    subgraph: int
+    tensor: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetVersion:
+    """Let an operator be of another version of its builtin code."""
+
+    subgraph: int
+    operator: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddTensor:
     """A new tensor shaped as tensor `like` of the same subgraph; constant when `data` is given."""
 
@@ -321,4 +341,6 @@ Edit = (
     | SetOperand
     | SetOption
     | SetGraphIO
+    | SetType
+    | SetVersion
 )

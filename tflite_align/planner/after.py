@@ -22,6 +22,8 @@ from ..model import (
     SetOperand,
     SetOption,
     SetQuant,
+    SetType,
+    SetVersion,
     Slot,
     Subgraph,
     Tensor,
@@ -88,12 +90,15 @@ class _Graph:
                 old = self.operators[edit.operator]
                 options = {**old.options, edit.field: edit.value}
                 self.operators[edit.operator] = replace(old, options=options)
+            case SetVersion():
+                old = self.operators[edit.operator]
+                self.operators[edit.operator] = replace(old, version=edit.version)
             case _:
                 self.tensors[edit.index if isinstance(edit, AddTensor) else edit.tensor] = (
                     self._tensor(edit)
                 )
 
-    def _tensor(self, edit: AddTensor | SetQuant | SetData) -> Tensor:
+    def _tensor(self, edit: AddTensor | SetQuant | SetData | SetType) -> Tensor:
         if isinstance(edit, AddTensor):
             like = self.tensors[edit.like]
             return Tensor(
@@ -108,6 +113,8 @@ class _Graph:
         old = self.tensors[edit.tensor]
         if isinstance(edit, SetQuant):
             return replace(old, quant=edit.quant)
+        if isinstance(edit, SetType):
+            return replace(old, type=edit.type)
         return replace(old, buffer=self._buffer(edit.data), type=edit.type or old.type)
 
     def _buffer(self, data: bytes | None) -> int:

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from tflite_align.enums import constant_size, operator_code, type_code
+from tflite_align.enums import constant_size, type_code
 from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.layout import OPTIONS, OPTIONS2, OPTIONS_OF_OPERATOR, table_layout
 from tflite_align.model import (
@@ -25,9 +25,12 @@ from tflite_align.model import (
     SetOperand,
     SetOption,
     SetQuant,
+    SetType,
+    SetVersion,
     Subgraph,
     Tensor,
 )
+from tflite_align.writer.codes import Codes
 from tflite_align.writer.draft import Draft
 from tflite_align.writer.nodes import Scalars, Table, Text, Value, make_table, scalars
 
@@ -38,7 +41,6 @@ _QUANT = table_layout("QuantizationParameters")
 _OPERATOR = table_layout("Operator")
 _OPTION_CODES = {name: code for code, name in OPTIONS.items()}
 _DATA_ALIGN = 16
-_PLACEHOLDER = 127  # what the old byte field says of a code that only the new field can hold
 
 
 class Intake:
@@ -50,12 +52,11 @@ class Intake:
         self.tensors: dict[int, list[Table]] = defaultdict(list)
         self.operators: dict[int, dict[int, list[Table]]] = defaultdict(lambda: defaultdict(list))
         self.removed: set[tuple[int, int]] = set()
-        self.codes: list[Table] = []
+        self.codes = Codes(self.model)
         self.buffers: list[Table] = []
         self.altered: set[tuple[int, int]] = set()
         self.lists: dict[tuple[int, int, str], list[int]] = {}
         self._added: dict[tuple[int, int], AddTensor] = {}
-        self._code_index: dict[tuple[str, int], int] = {}
 
     def take(self, edits: Sequence[Edit]) -> None:
         """Take all edits in; raises UsageError for one that names what does not exist."""
@@ -78,6 +79,10 @@ class Intake:
                 self._set_option(edit)
             elif isinstance(edit, SetGraphIO):
                 self._set_graph_io(edit)
+            elif isinstance(edit, SetType):
+                self._set_type(edit)
+            elif isinstance(edit, SetVersion):
+                self._set_version(edit)
         self._want_lists()
 
     def replace_buffer(self, index: int, data: bytes) -> int:
@@ -161,6 +166,14 @@ class Intake:
         if edit.type is not None:
             self._want_tensor(edit.subgraph, tensor, type=_type_code(edit.type))
             self.altered.add((edit.subgraph, edit.tensor))
+
+    def _set_type(self, edit: SetType) -> None:
+        tensor = self._tensor(edit.subgraph, edit.tensor)
+        if self.model.is_constant(edit.subgraph, edit.tensor):
+            msg = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]: its data has a type of its own"
+            raise UsageError(msg)
+        self._want_tensor(edit.subgraph, tensor, type=_type_code(edit.type))
+        self.altered.add((edit.subgraph, edit.tensor))
 
     def _add_tensor(self, edit: AddTensor) -> None:
         added = self.tensors[edit.subgraph]
@@ -248,7 +261,7 @@ class Intake:
         table = make_table(
             "Operator",
             {
-                "opcode_index": self._code(edit.name, edit.version),
+                "opcode_index": self.codes.index(edit.name, edit.version),
                 "inputs": scalars("i", edit.inputs),
                 "outputs": scalars("i", edit.outputs),
             },
@@ -266,32 +279,11 @@ class Intake:
         tensors = {*operator.inputs, *operator.outputs} - {-1}
         self.altered.update((edit.subgraph, tensor) for tensor in tensors)
 
-    def _code(self, name: str, version: int) -> int:
-        """Index of the operator code with exactly this name and version, old or new."""
-        known = self._code_index.get((name, version))
-        if known is not None:
-            return known
-        for code in self.model.operator_codes:
-            if (code.name, code.version) == (name, version) and code.custom_code is None:
-                self._code_index[name, version] = code.index
-                return code.index
-        try:
-            number = operator_code(name)
-        except (KeyError, ValueError):
-            msg = f"{name!r} is no builtin operator"
-            raise UsageError(msg) from None
-        if name == "CUSTOM":
-            msg = "a custom operator cannot be added"
-            raise UnsupportedError(msg)
-        fields: dict[str, Value] = {
-            "deprecated_builtin_code": min(number, _PLACEHOLDER),
-            "version": version,
-            "builtin_code": number,
-        }
-        self.codes.append(make_table("OperatorCode", fields))
-        index = len(self.model.operator_codes) + len(self.codes) - 1
-        self._code_index[name, version] = index
-        return index
+    def _set_version(self, edit: SetVersion) -> None:
+        operator = self._operator(edit.subgraph, edit.operator)
+        key = ("operator", edit.subgraph, edit.operator)
+        index = self.codes.index(operator.name, edit.version)
+        self.draft.want(key, _OPERATOR, operator.pos, opcode_index=index)
 
     def _set_operand(self, edit: SetOperand) -> None:
         operator = self._operator(edit.subgraph, edit.operator)
