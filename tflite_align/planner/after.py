@@ -19,6 +19,7 @@ from ..model import (
     RemoveOperator,
     SetData,
     SetGraphIO,
+    SetName,
     SetOperand,
     SetOption,
     SetQuant,
@@ -88,6 +89,9 @@ class _Graph:
                 old = self.operators[edit.operator]
                 options = {**old.options, edit.field: edit.value}
                 self.operators[edit.operator] = replace(old, options=options)
+            case SetName():
+                old_tensor = self.tensors[edit.tensor]
+                self.tensors[edit.tensor] = replace(old_tensor, name=edit.name)
             case _:
                 self.tensors[edit.index if isinstance(edit, AddTensor) else edit.tensor] = (
                     self._tensor(edit)

@@ -22,6 +22,7 @@ from tflite_align.model import (
     RemoveOperator,
     SetData,
     SetGraphIO,
+    SetName,
     SetOperand,
     SetOption,
     SetQuant,
@@ -29,7 +30,7 @@ from tflite_align.model import (
     Tensor,
 )
 from tflite_align.writer.draft import Draft
-from tflite_align.writer.nodes import Scalars, Table, Text, Value, make_table, scalars
+from tflite_align.writer.nodes import Scalars, Table, Value, make_table, scalars, string
 
 __all__ = ["Intake"]
 
@@ -78,6 +79,9 @@ class Intake:
                 self._set_option(edit)
             elif isinstance(edit, SetGraphIO):
                 self._set_graph_io(edit)
+            elif isinstance(edit, SetName):
+                renamed = self._tensor(edit.subgraph, edit.tensor)
+                self._want_tensor(edit.subgraph, renamed, name=string(edit.name))
         self._want_lists()
 
     def replace_buffer(self, index: int, data: bytes) -> int:
@@ -148,8 +152,7 @@ class Intake:
         tensor = self._tensor(edit.subgraph, edit.tensor)
         place = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
         if tensor.external_buffer or tensor.sparse or tensor.is_variable:
-            msg = f"{place}: data that is sparse, variable or outside the file cannot be set"
-            raise UnsupportedError(msg)
+            raise UnsupportedError(f"{place}: sparse, variable or external data cannot be set")
         _check_size(place, tensor, edit.type or tensor.type, edit.data)
         constant = self.model.constant(edit.subgraph, edit.tensor) is not None
         buffer = (
@@ -174,7 +177,7 @@ class Intake:
             raise UsageError(msg)
         fields: dict[str, Value] = {
             "type": _type_code(edit.type),
-            "name": Text(edit.name.encode("utf-8", "surrogatepass")),
+            "name": string(edit.name),
         }
         if self.draft.current(_TENSOR, model.pos, "shape"):
             fields["shape"] = scalars("i", model.shape)
@@ -281,8 +284,7 @@ class Intake:
             msg = f"{name!r} is no builtin operator"
             raise UsageError(msg) from None
         if name == "CUSTOM":
-            msg = "a custom operator cannot be added"
-            raise UnsupportedError(msg)
+            raise UnsupportedError("a custom operator cannot be added")
         fields: dict[str, Value] = {
             "deprecated_builtin_code": min(number, _PLACEHOLDER),
             "version": version,
