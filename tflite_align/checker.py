@@ -128,7 +128,7 @@ def _faults(model: Model, constraint: Constraint) -> Iterator[_Fault]:
         case Power():
             yield from _power(model, constraint)
         case Supported(slot=slot, sentence=sentence):
-            yield slot, constraint.expected, constraint.actual, sentence, False
+            yield slot, constraint.expected, constraint.actual, sentence, ""
         case WellFormed():
             wrong = f"found {constraint.actual}, expected {constraint.expected}"
             yield (
