@@ -2,7 +2,7 @@
 """Writes the JSON Schemas: of the rule tables, from the readers that enforce them, and of the
 report, from its records.
 
-scripts/gen_schemas.py            write schema/{operators,targets,report}.schema.json
+scripts/gen_schemas.py            write schema/{fixes,operators,targets,report}.schema.json
 scripts/gen_schemas.py --check    write nothing; exit status 1 when a file is not up to date
 """
 
@@ -17,12 +17,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
 from tflite_align.report.schema import report_schema  # noqa: E402 - needs the path
-from tflite_align.rules import operators_schema, targets_schema  # noqa: E402 - needs the path
+from tflite_align.rules import fixes_schema, operators_schema, targets_schema  # noqa: E402 - needs the path
 
 
 def schemas() -> dict[Path, str]:
     """Text of each schema file."""
     made = {
+        "fixes": fixes_schema(),
         "operators": operators_schema(),
         "targets": targets_schema(),
         "report": report_schema(),

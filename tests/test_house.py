@@ -34,7 +34,7 @@ TIERS = (
     ("support", "wellformed"),
     ("binder", "mapping"),
     ("checker", "planner", "solver"),
-    ("convert",),
+    ("convert", "repairs"),
     ("baseline",),
     ("options", "report", "verify"),
     ("pipeline",),

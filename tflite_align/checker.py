@@ -30,6 +30,7 @@ from .numerics import (
     is_power_of_two,
     product_scale,
 )
+from .rules import fix_of
 from .wiring import own_state, slot_tensor
 
 __all__ = ["Finding", "check_bound", "expected_bias_scales", "window_ratios"]
@@ -40,7 +41,7 @@ class Finding:
     """One broken constraint at one slot. `expected` and `actual` are for people; `message` is
     the whole sentence that every report prints. `offset`: the byte of the file where the
     FlatBuffers table stands that is wrong (the tensor's parameters, else the tensor, else the
-    operator); -1 where there is none.
+    operator); -1 where there is none. `fix`: id of the repair; "" where none is known.
     """
 
     rule: str
@@ -53,17 +54,22 @@ class Finding:
     actual: str
     behaviour: str
     message: str
-    fixable: bool
+    fix: str
     targets: tuple[str, ...]
     offset: int = -1
+
+    @property
+    def fixable(self) -> bool:
+        """Whether a repair is known, switched on or not."""
+        return bool(self.fix)
 
     @property
     def sort_key(self) -> tuple[tuple[int, int, int, int], str]:
         return (self.slot.sort_key, self.rule)
 
 
-# Slot, what was expected, what was found, the sentence, whether a repair is known.
-_Fault = tuple[Slot, str, str, str, bool]
+# Slot, what was expected, what was found, the sentence, the kind of fault ("": no repair is known).
+_Fault = tuple[Slot, str, str, str, str]
 
 
 def check_bound(bound: Bound) -> list[Finding]:
@@ -76,7 +82,7 @@ def check_bound(bound: Bound) -> list[Finding]:
 
 
 def _finding(model: Model, constraint: Constraint, fault: _Fault) -> Finding:
-    slot, expected, actual, sentence, fixable = fault
+    slot, expected, actual, sentence, fault_kind = fault
     tensor = slot_tensor(model, slot)
     address = slot.address(model)
     graded = sorted(constraint.levels, key=lambda pair: pair[1].severity != "error")
@@ -91,7 +97,7 @@ def _finding(model: Model, constraint: Constraint, fault: _Fault) -> Finding:
         actual=actual,
         behaviour=graded[0][1].behaviour,
         message=f"{address}: {sentence} (rule {constraint.rule})",
-        fixable=fixable,
+        fix=fix_of(constraint.rule, fault_kind),
         targets=tuple(name for name, _ in constraint.levels),
         offset=_offset(model, slot, tensor),
     )
@@ -122,7 +128,7 @@ def _faults(model: Model, constraint: Constraint) -> Iterator[_Fault]:
         case Power():
             yield from _power(model, constraint)
         case Supported(slot=slot, sentence=sentence):
-            yield slot, constraint.expected, constraint.actual, sentence, False
+            yield slot, constraint.expected, constraint.actual, sentence, ""
         case WellFormed():
             wrong = f"found {constraint.actual}, expected {constraint.expected}"
             yield (
@@ -130,7 +136,7 @@ def _faults(model: Model, constraint: Constraint) -> Iterator[_Fault]:
                 constraint.expected,
                 constraint.actual,
                 wrong,
-                constraint.fixable,
+                "parameters" if constraint.fixable else "",
             )
 
 
@@ -152,7 +158,8 @@ def _same(model: Model, constraint: Same) -> Iterator[_Fault]:
             sentence = f"scale {found[0]:.9g} differs from {name}'s {wanted[0]:.9g}"
         else:
             sentence = f"zero_point {found[1]} differs from {name}'s {wanted[1]}"
-        yield slot, _show(wanted), _show(found), sentence, True
+        noise = found[1] == wanted[1] and close_scale(found[0], wanted[0])
+        yield slot, _show(wanted), _show(found), sentence, "noise" if noise else "tied"
 
 
 def _relative(slot: Slot, near: Slot, model: Model) -> str:
@@ -173,7 +180,14 @@ def _fixed(model: Model, constraint: Fixed) -> Iterator[_Fault]:
     wanted = _show(constraint.labels[0])
     found = _show(quant.label) if quant.per_tensor else f"{len(quant.scale)} scales"
     sentence = f"{found} declared, but the kernel always writes {wanted}"
-    yield constraint.slot, wanted, found, sentence, quant.per_tensor
+    yield constraint.slot, wanted, found, sentence, _fixed_fault(quant, constraint.labels[0])
+
+
+def _fixed_fault(quant: QuantParams, legal: Label) -> str:
+    if not quant.per_tensor:
+        return ""
+    noise = quant.label[1] == legal.zero_point and close_scale(quant.label[0], legal.scale)
+    return "noise" if noise else "fixed"
 
 
 def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[_Fault]:
@@ -184,7 +198,8 @@ def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[_Fault]:
         # Only a cut could bring another zero point here, and this operator is one.
         graph = model.subgraphs[slot.subgraph]
         fixable = slot.operator >= 0 and graph.operators[slot.operator].name != CUT
-        yield slot, "zero_point 0", f"zero_point {found[0]}", sentence, fixable
+        kind = "state" if own_state(model, slot) else "zero_point"
+        yield slot, "zero_point 0", f"zero_point {found[0]}", sentence, kind if fixable else ""
 
 
 def _power(model: Model, constraint: Power) -> Iterator[_Fault]:
@@ -196,7 +211,7 @@ def _power(model: Model, constraint: Power) -> Iterator[_Fault]:
                 "a power of two",
                 f"{scale:.9g}",
                 sentence,
-                own_state(model, constraint.slot) and 0 < scale < np.inf,
+                "state" if own_state(model, constraint.slot) and 0 < scale < np.inf else "",
             )
             return
 
@@ -207,15 +222,15 @@ def _weight(model: Model, constraint: Weight) -> Iterator[_Fault]:
     if constraint.symmetric and any(quant.zero_point):
         found = next(z for z in quant.zero_point if z)
         sentence = f"weight zero_point {found}, expected 0"
-        yield slot, "zero_point 0", f"zero_point {found}", sentence, True
+        yield slot, "zero_point 0", f"zero_point {found}", sentence, "zero_point"
     if len(quant.scale) > 1:
         axis = quant.quantized_dimension
         if constraint.axis is None:
             sentence = f"{len(quant.scale)} scales where the kernel takes one a tensor"
-            yield slot, "1 scale", f"{len(quant.scale)} scales", sentence, True
+            yield slot, "1 scale", f"{len(quant.scale)} scales", sentence, "axis"
         elif axis != constraint.axis:
             sentence = f"quantized_dimension {axis}, expected {constraint.axis}"
-            yield slot, f"axis {constraint.axis}", f"axis {axis}", sentence, True
+            yield slot, f"axis {constraint.axis}", f"axis {axis}", sentence, "axis"
     if constraint.minimum is not None:
         yield from _weight_values(model, constraint)
 
@@ -233,7 +248,7 @@ def _weight_values(model: Model, constraint: Weight) -> Iterator[_Fault]:
     lowest = int(values.min(initial=constraint.minimum))
     if lowest < constraint.minimum:
         sentence = f"weight {lowest} below {constraint.minimum}"
-        yield slot, f"weights >= {constraint.minimum}", str(lowest), sentence, False
+        yield slot, f"weights >= {constraint.minimum}", str(lowest), sentence, "minimum"
 
 
 def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
@@ -254,16 +269,22 @@ def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
     if bias.type not in constraint.legal_types:
         wanted = constraint.legal_types[0]
         sentence = f"{bias.type} bias where {constraint.type} activations need {wanted}"
-        yield constraint.slot, wanted, bias.type, sentence, known
+        yield constraint.slot, wanted, bias.type, sentence, "type" if known else ""
     elif constraint.stated not in {"", bias.type}:
         sentence = f"{constraint.option} states {constraint.stated}, but the bias is {bias.type}"
-        yield constraint.slot, constraint.stated, bias.type, sentence, known
+        yield constraint.slot, constraint.stated, bias.type, sentence, "type" if known else ""
     if bias.quant is None or not bias.quant.scale:
         return
     if any(bias.quant.zero_point):
         found = next(z for z in bias.quant.zero_point if z)
         sentence = f"bias zero_point {found}, expected 0"
-        yield constraint.slot, "zero_point 0", f"zero_point {found}", sentence, known
+        yield (
+            constraint.slot,
+            "zero_point 0",
+            f"zero_point {found}",
+            sentence,
+            "zero_point" if known else "",
+        )
     yield from _bias_scale(model, constraint, list(bias.quant.scale), fixable=known)
 
 
@@ -279,7 +300,7 @@ def _bias_scale(
             f"{len(wanted)} scales",
             f"{len(found)} scales",
             sentence,
-            False,
+            "",
         )
         return
     pairs = zip(_stretch(wanted, count), _stretch(found, count), strict=True)
@@ -290,7 +311,13 @@ def _bias_scale(
                 f"bias scale {given:.9g}{place} differs from"
                 f" input scale x weight scale = {right:.9g}"
             )
-            yield constraint.slot, f"{right:.9g}", f"{given:.9g}", sentence, fixable
+            yield (
+                constraint.slot,
+                f"{right:.9g}",
+                f"{given:.9g}",
+                sentence,
+                "scale" if fixable else "",
+            )
             return
 
 
@@ -329,4 +356,4 @@ def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
     span = f"{window.low:g} <= ratio < {window.high:g}"
     slot = constraint.denominator[0] if constraint.denominator else constraint.numerator[0]
     sentence = f"scale ratio {worst:.6g} is outside {span}"
-    yield slot, span, f"{worst:.6g}", sentence, high >= window.high
+    yield slot, span, f"{worst:.6g}", sentence, "window" if high >= window.high else ""

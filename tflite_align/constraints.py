@@ -97,12 +97,15 @@ class Power(Constraint):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WellFormed(Constraint):
-    """A tensor's parameters can be read at all: `rule` names the part that cannot."""
+    """A tensor's parameters can be read at all: `rule` names the part that cannot. `like`: a slot whose parameters
+    the tensor shares, where it has none of its own.
+    """
 
     slot: Slot
     expected: str
     actual: str
     fixable: bool = False
+    like: Slot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ __all__ = [
     "RemoveOperator",
     "SetData",
     "SetGraphIO",
+    "SetName",
     "SetOperand",
     "SetOption",
     "SetQuant",
@@ -323,6 +324,15 @@ class SetOption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetName:
+    """Give a tensor another name. Nothing in a file refers to a tensor by its name."""
+
+    subgraph: int
+    tensor: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetGraphIO:
     """Let a subgraph's input or output position name another tensor."""
 
@@ -343,4 +353,5 @@ Edit = (
     | SetGraphIO
     | SetType
     | SetVersion
+    | SetName
 )

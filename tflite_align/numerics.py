@@ -22,9 +22,11 @@ __all__ = [
     "hull",
     "int4_pack",
     "int4_unpack",
+    "integers_of",
     "intersect",
     "is_power_of_two",
     "label_range",
+    "packed_as",
     "product_scale",
     "requantize",
     "requantize_bias",
@@ -232,7 +234,24 @@ def int4_unpack(data: bytes | memoryview) -> NDArray[np.int8]:
     return values
 
 
+def integers_of(data: bytes | memoryview, type_name: str, count: int) -> NDArray[np.float64]:
+    """The first `count` integers of a constant, packed ones unpacked."""
+    packed = type_name == "int4"
+    found = int4_unpack(data) if packed else np.frombuffer(data, dtype=DTYPES[type_name])
+    return found[:count].astype(np.float64)
+
+
+def packed_as(values: NDArray[np.float64], type_name: str) -> bytes:
+    """Whole numbers within the type's limits as a constant's bytes."""
+    if type_name == "int4":
+        return int4_pack(values.astype(np.int8).ravel())
+    return values.astype(DTYPES[type_name]).tobytes()
+
+
 def int4_pack(values: NDArray[np.int8]) -> bytes:
+    """The reverse of int4_unpack; the last byte of an odd count is padded with 0."""
+    if values.size % 2:
+        values = np.append(values, np.int8(0))
     low = values[0::2].astype(np.uint8) & 0x0F
     high = (values[1::2].astype(np.uint8) & 0x0F) << 4
     result: bytes = (low | high).astype(np.uint8).tobytes()

@@ -31,6 +31,8 @@ class AlignOptions:
     `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
     `judges`: whom check() asks beside those required; align() asks its targets' own. `accepted`:
     findings that are let pass (a baseline's entries for this model).
+    `fix`, `no_fix`: repairs switched on and off, by id, glob or `all`. `bias`: whether a bias stands
+    for its integers in its declared scale, or in the one that kernels compute with.
     `calibration`: real inputs, [samples, *shape] by name or position (real values, or integers of
     the input's own type); what values they lead to tightens what is needed, and they are judged by.
     """
@@ -54,3 +56,6 @@ class AlignOptions:
     calibration: Mapping[str | int, np.ndarray] | None = None
     judges: tuple[str, ...] = ()
     accepted: tuple[Accepted, ...] = ()
+    fix: tuple[str, ...] = ()
+    no_fix: tuple[str, ...] = ()
+    bias: Literal["declared", "as-run"] = "declared"

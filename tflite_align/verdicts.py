@@ -7,6 +7,7 @@ from typing import Literal
 
 __all__ = [
     "Acceptance",
+    "BiasReading",
     "FidelityScore",
     "JudgeVerdict",
     "OutputLevel",
@@ -84,6 +85,21 @@ class OutputLevel:
     name: str
     index: int  # as in OutputScore
     declared_aligned_db: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasReading:
+    """What it means for one output whether biases are read by their declared scales or as run.
+
+    `apart_db`: SQNR of the float twin read as run against the twin by declared scales. The other
+    two: SQNR of the file's activations' parameters under each reading, against that one's twin.
+    """
+
+    name: str
+    index: int
+    apart_db: float | None
+    declared_db: float | None
+    as_run_db: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable, Iterator
 
 from .constraints import WellFormed
-from .model import Model, QuantParams, Slot, Tensor
-from .numerics import Label, type_limits, usable_label
+from .model import Model, QuantParams, Slot, Subgraph, Tensor
+from .numerics import Label, label_range, type_limits, usable_label
 from .rules import Level
-from .wiring import links
+from .wiring import Links, links
 
 __all__ = ["wellformed"]
 
@@ -25,15 +25,18 @@ _ACTIVATIONS = ("int8", "uint8", "int16")
 # (rule, expected, actual, whether a repair is known)
 _Fault = tuple[str, str, str, bool]
 
+_STALE = 4.0  # widths of what the integers can hold
+
 
 def wellformed(model: Model, levels: _Levels) -> list[WellFormed]:
     """A violated constraint for each fault of each used tensor's parameters.
 
     Integer tensors that carry no scale stand for raw integers and are left alone.
     """
-    found = []
+    found: list[WellFormed] = []
     for graph in model.subgraphs:
         wiring = links(model, graph.index)
+        found += _names(graph, wiring, levels)
         for tensor in graph.tensors:
             if tensor.quant is None or not tensor.quant.scale or tensor.quant.details:
                 continue
@@ -57,6 +60,43 @@ def wellformed(model: Model, levels: _Levels) -> list[WellFormed]:
     return found
 
 
+def _names(graph: Subgraph, wiring: Links, levels: _Levels) -> Iterator[WellFormed]:
+    """The second and each further tensor of a name."""
+    taken: set[str] = set()
+    for tensor in graph.tensors:
+        if tensor.name not in taken:
+            taken.add(tensor.name)
+            continue
+        slot = _first_slot(wiring.producer.get(tensor.index), wiring.readers, tensor.index)
+        graded = levels("names/duplicate", tensor.type)
+        if tensor.name and slot is not None and graded:
+            yield WellFormed(
+                rule="names/duplicate",
+                type=tensor.type,
+                levels=graded,
+                slot=slot,
+                expected="a name of its own",
+                actual=f"{tensor.name!r} once more",
+                fixable=True,
+            )
+
+
+def _stale(tensor: Tensor, quant: QuantParams) -> bool:
+    """Whether the recorded range cannot be where the scale comes from.
+
+    Converters widen, mirror and override ranges and leave the record as it was (a public SSD of
+    2018 records 2.6 times the width that its scale can hold): only a record that sticks out by
+    more than four such widths has nothing to do with the scale.
+    """
+    if tensor.type not in _ACTIVATIONS or not quant.per_tensor:
+        return False
+    if len(quant.minimum) != 1 or len(quant.maximum) != 1:
+        return False
+    held = label_range(Label(*quant.label), tensor.type)
+    beyond = max(held.low - quant.minimum[0], quant.maximum[0] - held.high)
+    return not beyond <= _STALE * (held.high - held.low)
+
+
 def _first_slot(producer: Slot | None, readers: dict[int, list[Slot]], tensor: int) -> Slot | None:
     if producer is not None:
         return producer
@@ -78,6 +118,10 @@ def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
         if outside:
             wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
             yield "params/zero_point", wanted, str(outside[0]), False
+    if not bad and _stale(tensor, quant):
+        held = label_range(Label(*quant.label), tensor.type)
+        wanted = f"a range of about {held.low:.6g}..{held.high:.6g}"
+        yield "minmax/stale", wanted, f"{quant.minimum[0]:.6g}..{quant.maximum[0]:.6g}", True
     yield from _shape_faults(tensor, quant)
 
 

@@ -16,7 +16,7 @@ from tflite_align.binder import Bound, bind
 from tflite_align.model import Model
 from tflite_align.planner import fold_quantizes, plan
 from tflite_align.reader import read
-from tflite_align.rules import load_operators, load_target
+from tflite_align.rules import enabled_fixes, load_operators, load_target
 from tflite_align.solver import Options, solve
 from tflite_align.verify import judge_file
 from tflite_align.writer import write
@@ -43,15 +43,15 @@ def bound_to_tflite(model: Model) -> Bound:
 def test_no_findings_or_only_declared_edits(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     result = align(data, PLAIN)
-    assert [f.message for f in result.report.remaining if f.fixable] == []
+    assert [f.message for f in result.report.remaining if f.fix in enabled_fixes()] == []
     if not result.report.changes:
         assert result.data == data
         return
     model = read(data)
     bound = bound_to_tflite(model)
     findings = result.report.findings
-    solution = solve(bound, [f.slot for f in findings if f.fixable], Options())
-    drawn, _ = plan(bound, solution, [f for f in findings if f.fixable])
+    solution = solve(bound, [f.slot for f in findings if f.fix in enabled_fixes()], Options())
+    drawn, _ = plan(bound, solution, [f for f in findings if f.fix in enabled_fixes()])
     drawn = fold_quantizes(drawn, model, bound_to_tflite, solution.source)
     written = write(data, model, drawn.edits)
     assert written.join() == result.data

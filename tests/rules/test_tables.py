@@ -38,7 +38,15 @@ RULES = [rule for row in ROWS.values() for rule in row.rules]
 TARGETS = {name: load_target(name) for name in target_names()}
 
 # Raised for any quantized tensor, and for what variables and calls tie, without a rule entry.
-GENERAL = ("params/axis", "params/length", "params/missing", "params/scale", "params/zero_point")
+GENERAL = (
+    "minmax/stale",
+    "names/duplicate",
+    "params/axis",
+    "params/length",
+    "params/missing",
+    "params/scale",
+    "params/zero_point",
+)
 TIED = [f"resource/{row.name}" for row in ROWS.values() if row.resource] + [
     f"boundary/{row.name}" for row in ROWS.values() if row.calls
 ]

@@ -233,7 +233,7 @@ def test_check_runs_nothing_unless_asked(
 BAD_USAGE = {
     ("in.tflite", "out.tflite", "--target", "no"): None,
     ("in.tflite",): "Missing argument 'OUT'.",
-    ("in.tflite", "out.tflite", "--foo"): "No such option '--foo'. Did you mean '--io'?",
+    ("in.tflite", "out.tflite", "--targt"): "No such option '--targt'. Did you mean '--target'?",
     ("in.tflite", "out.tflite", "--overlap", "x"): (
         "Invalid value for '--overlap': 'x' is not one of 'forbid', 'force', 'auto'."
     ),

@@ -51,7 +51,7 @@ FINDING = Finding(
     actual="scale 0.0235, zero_point 0",
     behaviour="the runtime computes wrong values",
     message=f"{ADDRESS}: scale 0.0235 differs from outputs[0]'s 0.047 (rule same/CONCATENATION)",
-    fixable=True,
+    fix="tied",
     targets=("tflite",),
 )
 WARNING = dataclasses.replace(
@@ -61,7 +61,7 @@ WARNING = dataclasses.replace(
     behaviour="computes it exactly",
     message="subgraph[0]/operator[1] CONV_2D/inputs[1]: weight -128 below -127"
     " (rule weight/CONV_2D/minimum)",
-    fixable=False,
+    fix="",
 )
 
 

@@ -115,7 +115,11 @@ def test_what_cannot_be_rewritten() -> None:
     custom = AddOperator(subgraph=0, before=0, name="CUSTOM", version=1, inputs=(), outputs=())
     for change, edit, message in (
         (_blockwise, SetQuant(subgraph=0, tensor=1, quant=QUANT), "a scheme beyond affine"),
-        (_external, SetData(subgraph=0, tensor=1, data=b""), "outside the file cannot be set"),
+        (
+            _external,
+            SetData(subgraph=0, tensor=1, data=b""),
+            "sparse, variable or external data cannot be set",
+        ),
         (lambda _: None, custom, "a custom operator cannot be added"),
     ):
         made = chain()

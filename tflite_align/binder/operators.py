@@ -127,18 +127,22 @@ def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
     held = [(slot, found.tensor(slot)) for slot in slots]
     affine = [(s, t) for s, t in held if t is not None and quantized(t)]
     types = {tensor.type for _, tensor in affine}
-    if len(affine) < 2 or len(types) != 1 or not all(per_tensor(t) for _, t in affine):
+    alike = len(types) == 1 and all(per_tensor(t) for _, t in affine)
+    if len(affine) < 2 or not alike:
         found.rigid.update(slot for slot, _ in affine)
+    if not alike:
         return
     type_name = types.pop()
     levels = found.levels(rule.id, type_name)
     if type_name not in rule.types or not levels:
         return
-    for slot, tensor in held:
-        if tensor is not None and tensor.type == type_name and not quantized(tensor):
-            _add_missing(found, slot, tensor)
     tied = tuple(slot for slot, _ in affine)
     outputs = [slot for slot in tied if slot.kind == "outputs"]
+    for slot, tensor in held:
+        if tensor is not None and tensor.type == type_name and not quantized(tensor):
+            _add_missing(found, slot, tensor, outputs[0] if outputs else tied[0])
+    if len(tied) < 2:
+        return
     found.constraints.append(
         Same(
             rule=rule.id,
@@ -150,7 +154,7 @@ def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
     )
 
 
-def _add_missing(found: Collector, slot: Slot, tensor: Tensor) -> None:
+def _add_missing(found: Collector, slot: Slot, tensor: Tensor, like: Slot | None = None) -> None:
     """An integer operand without a scale beside others that have one."""
     levels = found.levels("params/missing", tensor.type)
     if levels:
@@ -162,6 +166,8 @@ def _add_missing(found: Collector, slot: Slot, tensor: Tensor) -> None:
                 slot=slot,
                 expected="a scale and a zero_point",
                 actual="none",
+                fixable=like is not None and (tensor.quant is None or not tensor.quant.details),
+                like=like,
             )
         )
 

@@ -19,6 +19,7 @@ _USES = (
     "explain IN [SLOT|TENSOR] [OPTIONS]",
     "targets [--json]",
     "rules [OPTIONS]",
+    "fixes [--json]",
 )
 
 
@@ -56,7 +57,7 @@ class _Commands(click.Group):
         return None
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for use, head in zip(_USES, ("Usage: ", *[" " * 7] * 4), strict=True):
+        for use, head in zip(_USES, ("Usage: ", *[" " * 7] * (len(_USES) - 1)), strict=True):
             formatter.write(f"{head}{ctx.command_path} {use}\n")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -129,3 +130,12 @@ def rules(target: tuple[str, ...], op: tuple[str, ...]) -> None:
     from .listings import show_rules  # noqa: PLC0415
 
     show_rules(target, op)
+
+
+@commands.command()
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def fixes(*, as_json: bool) -> None:
+    """List the repairs and whether each is on by default."""
+    from .listings import show_fixes  # noqa: PLC0415
+
+    show_fixes(as_json=as_json)

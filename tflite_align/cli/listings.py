@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 
 from ..errors import UsageError
+from ..report.json import render_document
 from ..report.text import text_table
 from ..rules import (
     OperatorRow,
     Rule,
     Target,
+    load_fixes,
     load_operators,
     load_target,
     target_names,
@@ -22,7 +24,7 @@ from ..rules import (
 from ..rules.words import rule_words, slots
 from .failure import reader_may_leave
 
-__all__ = ["show_rules", "show_targets"]
+__all__ = ["show_fixes", "show_rules", "show_targets"]
 
 
 def show_targets(*, as_json: bool = False) -> None:
@@ -57,6 +59,16 @@ def show_targets(*, as_json: bool = False) -> None:
 def _installed(judge: str, missing: Mapping[str, str | None]) -> str:
     why = missing[judge]
     return f"{judge} (installed)" if why is None else f"{judge} (not installed: {why})"
+
+
+def show_fixes(*, as_json: bool) -> None:
+    fixes = tuple(load_fixes().values())
+    rows = [(fix.id, fix.default, fix.meaning, fix.title) for fix in fixes]
+    with reader_may_leave(0):
+        if as_json:
+            click.echo(render_document("fixes", fixes), nl=False)
+        else:
+            click.echo("\n".join(text_table(("id", "default", "meaning", "repairs"), rows)))
 
 
 def show_rules(targets: Sequence[str], operators: Sequence[str]) -> None:

@@ -87,6 +87,16 @@ def _border(side: str) -> _Decorator:
     )
 
 
+_FIXES = (
+    _many("--fix", "ID", "Switch a repair on (`fixes` lists them); a glob or `all`; repeatable."),
+    _many("--no-fix", "ID", "Switch a repair off; repeatable."),
+)
+_BIAS = _choice(
+    "--bias",
+    values=("declared", "as-run"),
+    default="declared",
+    text="Which scale of a bias counts: its own, or the one that kernels compute with.",
+)
 _CHECK = (
     _TARGET,
     _IO,
@@ -143,6 +153,8 @@ _DECIDE = (
 _EXPLAIN: tuple[_Decorator, ...] = (
     _TARGET,
     *_DECIDE,
+    *_FIXES,
+    _BIAS,
     click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
     _VERBOSE,
 )
@@ -155,6 +167,8 @@ _ALIGN: tuple[_Decorator, ...] = (
         is_flag=True,
         help="Also fold QUANTIZE operators where nothing needs repair.",
     ),
+    *_FIXES,
+    _BIAS,
     _border("input"),
     _border("output"),
     _REPORT,
@@ -209,6 +223,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         overlap=values["overlap"],
         prefer=values["prefer"],
         io=values["io"],
+        **_repairs(values),
     )
 
 
@@ -218,6 +233,14 @@ def _targets(values: dict[str, Any]) -> tuple[str, ...]:
 
 def _policies(values: dict[str, Any]) -> dict[str, Any]:
     return {family: values[family] for family in FAMILIES if values.get(family, "auto") != "auto"}
+
+
+def _repairs(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "fix": values.get("fix", ()),
+        "no_fix": values.get("no_fix", ()),
+        "bias": values.get("bias", "declared"),
+    }
 
 
 def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
@@ -245,6 +268,7 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         judge_seconds=values["judge_seconds"],
         samples=values.get("samples", 64),
         seed=values.get("seed", 0),
+        **_repairs(values),
     )
     return options, Given(
         reports=values["report"],

@@ -48,15 +48,20 @@ def convert(
     asked: Asked,
     rows: Mapping[str, OperatorRow],
     targets: Sequence[Target],
+    *,
+    edited: frozenset[tuple[int, int]] = frozenset(),
 ) -> Converted:
-    """Carry out what is asked; all of it or nothing. Raises what the writer raises."""
+    """Carry out what is asked; all of it or nothing. `edited`: operators that were edited before.
+
+    Raises what the writer raises.
+    """
     found = convert_border(model, rows, targets, inputs=asked.inputs, outputs=asked.outputs)
     if found.refused or not found.plan.edits:
-        return Converted(data=data, refused=found.refused)
+        return Converted(data=data, edited=edited, refused=found.refused)
     written = write(data, model, found.plan.edits)
     return Converted(
         data=written.join(),
         changes=found.plan.changes,
-        edited=found.plan.edited_after,
+        edited=replace(found.plan, edited=found.plan.edited | edited).edited_after,
         grown_bytes=written.prefix,
     )

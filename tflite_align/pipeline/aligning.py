@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 from ..baseline import accepted_in
 from ..binder import Bound
 from ..checker import Finding
-from ..constraints import Constraint
 from ..convert import Asked, convert
 from ..errors import AlignError, NotAlignedError
 from ..mapping import predictions
-from ..model import Slot
+from ..model import Model, Slot
 from ..numerics import Range
 from ..options import AlignOptions
 from ..planner import Plan, fold_quantizes, plan
+from ..repairs import enforced, mended, wanted
 from ..report import Outcome, Report
-from ..rules import load_operators, load_target
+from ..rules import enabled_fixes, fixes_off, load_operators, load_target
 from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
-from ..verdicts import OutputLevel, Proof
-from ..verify import check_calibration, declared_levels, observe, prove
+from ..verdicts import BiasReading, OutputLevel, Proof
+from ..verify import bias_readings, check_calibration, declared_levels, observe, prove
 from ..writer import write
 from .judged import Data, bind_model, judge, size
 from .reasons import proof_reasons, remaining_reasons, without
@@ -111,9 +111,21 @@ class _Run:
         self.targets = [load_target(target) for target in options.targets]
         self.before = judge(data, options, self.targets)
         self.findings = self.before.findings
+        self.fixes = enabled_fixes(options.fix, options.no_fix)
+        self.mended = mended(data, self.fixes, options.only, options.bias, self._bound)
+        if self.mended.changes:
+            self.before = judge(self.mended.data, options, self.targets)
         asked = Asked(inputs=options.input_type, outputs=options.output_type)
-        self.converted = convert(data, self.before.model, asked, load_operators(), self.targets)
+        self.converted = convert(
+            self.mended.data,
+            self.before.model,
+            asked,
+            load_operators(),
+            self.targets,
+            edited=self.mended.edited,
+        )
         self.data = self.converted.data
+        self.changes = (*self.mended.changes, *self.converted.changes)
         if self.converted.changes:
             self.before = judge(self.data, options, self.targets)
         if options.calibration is not None:
@@ -138,18 +150,19 @@ class _Run:
         report = replace(
             self._report("aligned", after.findings, proof, made.conflicts),
             mappings=predictions(after.model, self.targets),
-            changes=(*self.converted.changes, *made.drawn.changes),
+            changes=(*self.changes, *made.drawn.changes),
             components=made.solution.components,
             strategies=tuple(priced),
-            grown_bytes=self.converted.grown_bytes + written.prefix,
+            grown_bytes=self._grown + written.prefix,
             without_calibration=without_them,
+            bias_readings=self._readings(proof),
             warnings=unseen,
         )
         return AlignResult(written.chunks, report)
 
     def _made(self, asked: Question, settings: Options) -> _Made:
         solution = solve(asked.bound, asked.broken, settings)
-        drawn, failed = plan(asked.bound, solution, asked.wanted)
+        drawn, failed = plan(asked.bound, solution, asked.wanted, self.fixes)
         return _Made(
             solution=solution,
             drawn=self._folded(drawn, solution),
@@ -187,7 +200,7 @@ class _Run:
                 for score in proof.outputs
             )
         return declared_levels(
-            memoryview(self.given),
+            memoryview(self.mended.data),
             plain,
             calibration=self.options.calibration,
             samples=self.options.samples,
@@ -202,11 +215,35 @@ class _Run:
             weights=PREFERENCES[self.options.prefer],
         )
         return Question(
-            bound=self._enforced(),
+            bound=enforced(self.before.bound, self.before.findings, self.fixes, self.options.only),
             findings=self.before.findings,
-            wanted=tuple(f for f in self.before.findings if f.fixable and self._selected(f)),
+            wanted=wanted(self.before.findings, self.fixes, self.options.only),
             settings=settings,
         )
+
+    def _bound(self, model: Model) -> Bound:
+        return bind_model(model, self.options, self.targets)
+
+    def _readings(self, proof: Proof | None) -> tuple[BiasReading, ...]:
+        """What biases in scales of their own come to, read one way and the other."""
+        if proof is None or not any(finding.fix == "bias-scale" for finding in self.findings):
+            return ()
+        files = [
+            memoryview(
+                mended(self.given, self.fixes | {"bias-scale"}, "all", way, self._bound).data
+            )
+            for way in ("declared", "as-run")
+        ]
+        return bias_readings(
+            *files,
+            calibration=self.options.calibration,
+            samples=self.options.samples,
+            seed=self.options.seed,
+        )
+
+    @property
+    def _grown(self) -> int:
+        return self.mended.grown_bytes + self.converted.grown_bytes
 
     def _folded(self, drawn: Plan, solution: Solution) -> Plan:
         """Without the QUANTIZE operators that are needless after the plan."""
@@ -215,29 +252,11 @@ class _Run:
         return fold_quantizes(
             drawn,
             self.before.model,
-            lambda model: bind_model(model, self.options, self.targets),
+            self._bound,
             solution.source,
             everywhere=self.options.optimize,
             fold=not kept,
         )
-
-    def _selected(self, finding: Finding) -> bool:
-        return self.options.only == "all" or finding.severity == "error"
-
-    def _enforced(self) -> Bound:
-        """The constraints to satisfy: all, or under --only errors not the broken warnings."""
-        bound = self.before.bound
-        if self.options.only == "all":
-            return bound
-        broken = {(f.rule, f.slot) for f in self.before.findings if f.severity != "error"}
-
-        def holds(constraint: Constraint) -> bool:
-            slots = getattr(constraint, "slots", None) or (getattr(constraint, "slot", None),)
-            return constraint.severity == "error" or not any(
-                (constraint.rule, slot) in broken for slot in slots
-            )
-
-        return replace(bound, constraints=tuple(c for c in bound.constraints if holds(c)))
 
     def _untouched(
         self, conflicts: Sequence[Conflict], components: Sequence[Component] = ()
@@ -245,14 +264,15 @@ class _Run:
         """The very bytes that came in, or were converted, with what was found in them."""
         view = memoryview(self.data)
         proof = self._prove(view, None)
-        outcome: Outcome = "aligned" if self.converted.changes else "nothing to align"
+        outcome: Outcome = "aligned" if self.changes else "nothing to align"
         if conflicts:
             outcome = "not aligned"
         report = replace(
             self._report(outcome, self.before.findings, proof, conflicts),
             components=tuple(components),
-            changes=self.converted.changes,
-            grown_bytes=self.converted.grown_bytes,
+            bias_readings=self._readings(proof),
+            changes=self.changes,
+            grown_bytes=self._grown,
         )
         return AlignResult((view,), report)
 
@@ -273,8 +293,9 @@ class _Run:
             seed=self.options.seed,
             judges=self._judges(),
             edited=self.converted.edited_after(drawn),
-            changed=drawn is not None or bool(self.converted.changes),
+            changed=drawn is not None or bool(self.changes),
             judge_seconds=self.options.judge_seconds,
+            reading=memoryview(self.mended.data),
             progress=self.progress,
         )
 
@@ -302,6 +323,7 @@ class _Run:
             accepted=passed,
             rules=self.before.rules,
             mappings=predictions(model, self.targets),
+            fixes_off=fixes_off(self.fixes),
             conflicts=tuple(conflicts),
             conflict_addresses=tuple(entry.slots[0].address(model) for entry in conflicts),
             proof=proof,

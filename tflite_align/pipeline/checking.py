@@ -6,7 +6,7 @@ from ..baseline import accepted_in
 from ..mapping import predictions
 from ..options import AlignOptions
 from ..report import Report
-from ..rules import load_target
+from ..rules import enabled_fixes, fixes_off, load_target
 from ..verdicts import Proof
 from ..verify import prove
 from .judged import Data, judge, size
@@ -34,6 +34,7 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
         remaining=judged.findings,
         accepted=passed,
         rules=judged.rules,
+        fixes_off=fixes_off(enabled_fixes(options.fix, options.no_fix)),
         mappings=predictions(judged.model, targets),
         proof=proof,
         warnings=stale_warnings(stale),

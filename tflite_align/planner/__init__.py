@@ -10,29 +10,37 @@ from ..binder import FUSED, Bound
 from ..checker import Finding
 from ..model import SetOption, SetQuant, Slot
 from ..numerics import Label
+from ..rules import enabled_fixes
 from ..solver import Conflict, Solution
 from ..wiring import own_state
 from .activations import plan_activations
 from .biases import plan_biases
 from .draft import Draft, relabelled, show
+from .mend import as_run, mend
+from .overflow import plan_overflows
 from .quantizes import fold_quantizes
 from .records import Change, Plan
 from .weights import plan_weights
 
-__all__ = ["Change", "Draft", "Plan", "fold_quantizes", "plan", "show"]
+__all__ = ["Change", "Draft", "Plan", "as_run", "fold_quantizes", "mend", "plan", "show"]
 
 _AXIS_RULES = ("params/axis", "params/length")
 
 
 def plan(
-    bound: Bound, solution: Solution, findings: Iterable[Finding]
+    bound: Bound,
+    solution: Solution,
+    findings: Iterable[Finding],
+    fixes: frozenset[str] | None = None,
 ) -> tuple[Plan, list[Conflict]]:
     """Edits that carry out the solution and repair the findings that need no solver.
 
-    Returns the plan and what it could not do.
+    `fixes`: ids of the repairs that are on; None: those that are by default. Returns the plan and
+    what it could not do.
     """
     draft = Draft(bound.model)
     findings = list(findings)
+    fixes = enabled_fixes() if fixes is None else fixes
     plan_activations(draft, solution, bound.rigid)
     _plan_clamps(draft, solution)
     moved: dict[Slot, tuple[float, ...]] = {}
@@ -42,7 +50,9 @@ def plan(
             moved[slot] = (label.scale,)
     moved.update(plan_weights(draft, bound, findings))
     broken = frozenset(f.slot for f in findings if f.rule.startswith("bias/"))
-    conflicts = plan_biases(draft, bound, moved, broken)
+    if "bias-overflow" in fixes:
+        moved.update(plan_overflows(draft, bound, moved, broken))
+    conflicts = plan_biases(draft, bound, moved, broken, fixes)
     _plan_axes(draft, findings)
     _plan_states(draft, findings)
     return (

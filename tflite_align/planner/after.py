@@ -19,6 +19,7 @@ from ..model import (
     RemoveOperator,
     SetData,
     SetGraphIO,
+    SetName,
     SetOperand,
     SetOption,
     SetQuant,
@@ -93,6 +94,9 @@ class _Graph:
             case SetVersion():
                 old = self.operators[edit.operator]
                 self.operators[edit.operator] = replace(old, version=edit.version)
+            case SetName():
+                old_tensor = self.tensors[edit.tensor]
+                self.tensors[edit.tensor] = replace(old_tensor, name=edit.name)
             case _:
                 self.tensors[edit.index if isinstance(edit, AddTensor) else edit.tensor] = (
                     self._tensor(edit)

@@ -14,7 +14,7 @@ from ..solver import Conflict
 from ..wiring import slot_tensor
 from .draft import Draft
 
-__all__ = ["plan_biases"]
+__all__ = ["bias_type", "plan_biases", "product_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ def plan_biases(
     bound: Bound,
     seen: Mapping[Slot, tuple[float, ...]],
     broken: frozenset[Slot],
+    fixes: frozenset[str],
 ) -> list[Conflict]:
     """Re-express each bias that is broken, or whose input changed its parameters.
 
@@ -45,16 +46,20 @@ def plan_biases(
         bias = slot_tensor(bound.model, slot)
         moved = any(factor in seen for c in constraints for factor in c.factors)
         if bias is not None and (moved or slot in broken):
-            wanted = _Wanted(_product(bound, constraints[0], seen), _type(constraints, bias))
+            scales = product_of(bound, constraints[0], seen)
+            if not moved and "bias-scale" not in fixes and bias.quant and bias.quant.scale:
+                scales = bias.quant.scale
+            kind = bias_type(constraints, bias) if "bias-type" in fixes else bias.type
+            wanted = _Wanted(scales, kind)
             key = (slot.subgraph, bias.index)
             asked.setdefault(key, {}).setdefault(wanted, []).append(constraints[0])
     conflicts = []
     for key in sorted(asked):
-        conflicts += _Bias(draft, bound, key).serve(asked[key])
+        conflicts += _Bias(draft, bound, key, fixes).serve(asked[key])
     return conflicts
 
 
-def _type(constraints: list[BiasOf], bias: Tensor) -> str:
+def bias_type(constraints: list[BiasOf], bias: Tensor) -> str:
     """The bias's own type where all its rules allow it, else the first that they all allow."""
     legal = [
         name
@@ -71,7 +76,7 @@ def _scales(bound: Bound, slot: Slot, seen: Mapping[Slot, tuple[float, ...]]) ->
     return tensor.quant.scale if tensor is not None and tensor.quant is not None else (1.0,)
 
 
-def _product(
+def product_of(
     bound: Bound, constraint: BiasOf, seen: Mapping[Slot, tuple[float, ...]]
 ) -> tuple[float, ...]:
     first = _scales(bound, constraint.factors[0], seen)[0]
@@ -85,7 +90,10 @@ def _product(
 class _Bias:
     """One bias tensor, and what the operators that read it want of it."""
 
-    def __init__(self, draft: Draft, bound: Bound, key: tuple[int, int]) -> None:
+    def __init__(
+        self, draft: Draft, bound: Bound, key: tuple[int, int], fixes: frozenset[str]
+    ) -> None:
+        self.fixes = fixes
         self.draft = draft
         self.bound = bound
         self.key = key
@@ -103,7 +111,8 @@ class _Bias:
         for wanted, constraints in asked.items():
             slots = tuple(constraint.slot for constraint in constraints)
             declared = self._declared(constraints[0])
-            self._state(wanted, constraints)
+            if "bias-type" in self.fixes:
+                self._state(wanted, constraints)
             if wanted in held:
                 continue
             if self.data is None or _mismatched(declared, wanted.scales, self.tensor):
@@ -148,7 +157,7 @@ class _Bias:
     def _declared(self, constraint: BiasOf) -> tuple[float, ...]:
         """Its scales; without parameters it is taken to be in the declared product's."""
         own = self.tensor.quant.scale if self.tensor.quant is not None else ()
-        return own or _product(self.bound, constraint, {})
+        return own or product_of(self.bound, constraint, {})
 
     def _holds(self, wanted: _Wanted, declared: tuple[float, ...]) -> bool:
         return (

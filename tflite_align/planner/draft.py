@@ -106,6 +106,10 @@ class Draft:
         )
         return index
 
+    def free_name(self, subgraph: int, wanted: str) -> str:
+        """`wanted`, with a number behind it where a tensor has that name; taken from now on."""
+        return self._name(subgraph, wanted)
+
     def _name(self, subgraph: int, wanted: str) -> str:
         if subgraph not in self._names:
             tensors = self.model.subgraphs[subgraph].tensors

@@ -13,7 +13,7 @@ from ..checker import Finding
 from ..constraints import Weight
 from ..enums import constant_size
 from ..model import QuantParams, SetData, Slot, Tensor
-from ..numerics import DTYPES, to_float32
+from ..numerics import integers_of, packed_as, to_float32
 from ..wiring import slot_tensor
 from .draft import Draft
 
@@ -21,7 +21,7 @@ __all__ = ["plan_weights"]
 
 
 # Largest magnitude of a symmetric weight.
-_LIMITS = {"int8": 127, "uint8": 127, "int16": 32767}
+_LIMITS = {"int4": 7, "int8": 127, "uint8": 127, "int16": 32767}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,11 @@ def plan_weights(
     draft: Draft, bound: Bound, findings: Iterable[Finding]
 ) -> dict[Slot, tuple[float, ...]]:
     """Repair each broken weight operand; returns the scales those slots see from now on."""
+    findings = list(findings)
     broken = {f.slot for f in findings if f.rule.startswith("weight/") and f.fixable}
     broken |= {f.slot for f in findings if f.rule == "params/length" and f.fixable}
+    others = {f.slot for f in findings if f.slot in broken and f.fix != "weight-minimum"}
+    lowest = broken - others  # nothing else is wrong with these
     asked: dict[tuple[int, int], list[Weight]] = {}
     for constraint in bound.constraints:
         if isinstance(constraint, Weight) and constraint.slot in broken:
@@ -45,7 +48,9 @@ def plan_weights(
                 asked.setdefault((constraint.slot.subgraph, tensor.index), []).append(constraint)
     seen: dict[Slot, tuple[float, ...]] = {}
     for key in sorted(asked):
-        new = _renewed(draft, key, asked[key][0])
+        low = all(constraint.slot in lowest for constraint in asked[key])
+        first = next((c for c in asked[key] if c.minimum is not None), asked[key][0])
+        new = _renewed(draft, key, first if low else asked[key][0], low=low)
         if new is not None:
             slots = list(dict.fromkeys(constraint.slot for constraint in asked[key]))
             _apply(draft, key, slots, new)
@@ -75,11 +80,13 @@ def _apply(draft: Draft, key: tuple[int, int], slots: list[Slot], new: _New) -> 
     draft.note("constant", key, before, after, why=why, readers=tuple(slots))
 
 
-def _renewed(draft: Draft, key: tuple[int, int], constraint: Weight) -> _New | None:
+def _renewed(
+    draft: Draft, key: tuple[int, int], constraint: Weight, *, low: bool = False
+) -> _New | None:
     """Parameters that the kernel takes, and the integers that keep the real values."""
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)
-    if tensor.quant is None or data is None or tensor.type not in DTYPES:
+    if tensor.quant is None or data is None or tensor.type not in _LIMITS:
         return None
     if not all(0 < scale < np.inf for scale in tensor.quant.scale):
         return None  # params/scale says so: nobody knows the real values
@@ -96,13 +103,45 @@ def _renewed(draft: Draft, key: tuple[int, int], constraint: Weight) -> _New | N
         quant = replace(quant, quantized_dimension=axis)
         if not any(quant.zero_point):
             return _New(quant, None, 0.0)
+    if low:
+        return _raised(tensor, quant, data, constraint.minimum)
     return _re_expressed(tensor, quant, data, axis)
+
+
+def _raised(
+    tensor: Tensor, quant: QuantParams, data: memoryview, minimum: int | None
+) -> _New | None:
+    """No integer below `minimum`: clipped, or its channel's scale widened, whichever has the
+    smaller squared error.
+    """
+    if minimum is None or any(quant.zero_point):
+        return None
+    values = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
+    axis = quant.quantized_dimension if len(quant.scale) > 1 else None
+    others = tuple(i for i in range(values.ndim) if i != axis) if axis is not None else None
+    clipped = np.maximum(values, minimum)
+    deepest = np.min(values, axis=others, keepdims=True)
+    factor = np.maximum(deepest / minimum, 1.0)
+    widened = np.clip(np.rint(values / factor), minimum, -minimum)
+    losses = [
+        np.sum((real - values) ** 2, axis=others, keepdims=True)
+        for real in (clipped, widened * factor)
+    ]
+    wider = losses[1] < losses[0]
+    factors = np.broadcast_to(np.where(wider, factor, 1.0).ravel(), (len(quant.scale),))
+    new = np.where(wider, widened, clipped)
+    scales = tuple(to_float32(s * float(f)) for s, f in zip(quant.scale, factors, strict=True))
+    scale = _along(scales, tensor.shape, axis or 0)
+    old = _along(quant.scale, tensor.shape, axis or 0)
+    error = float(np.max(np.abs(new * scale - values * old), initial=0.0))
+    return _New(
+        replace(quant, scale=scales, minimum=(), maximum=()), packed_as(new, tensor.type), error
+    )
 
 
 def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: int | None) -> _New:
     """Symmetric integers, one scale a channel of `axis` where the kernel takes that."""
-    integers = np.frombuffer(data, dtype=DTYPES[tensor.type]).astype(np.float64)
-    integers = integers.reshape(tensor.shape)
+    integers = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
     scale = _along(quant.scale, tensor.shape, quant.quantized_dimension)
     zero = _along(quant.zero_point or (0,), tensor.shape, quant.quantized_dimension)
     real = (integers - zero) * scale
@@ -125,7 +164,7 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
             minimum=(),
             maximum=(),
         ),
-        rounded.astype(DTYPES[tensor.type]).tobytes(),
+        packed_as(rounded, tensor.type),
         error,
     )
 

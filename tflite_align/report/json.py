@@ -57,7 +57,7 @@ def render_document(name: str, record: Any) -> str:
         {
             "format": FORMAT,
             "tool": {"name": "tflite_align", "version": tool_version()},
-            name: _record(record),
+            name: _value(name, record),
         }
     )
 

@@ -9,7 +9,7 @@ from ..checker import Finding
 from ..mapping import TargetMapping
 from ..planner import Change
 from ..solver import Component, Conflict, Strategy
-from ..verdicts import OutputLevel, Proof
+from ..verdicts import BiasReading, OutputLevel, Proof
 
 __all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread"]
 
@@ -48,6 +48,8 @@ class Report:
     `without_calibration`: the proof's outputs, had the ranges not been tightened by what
     calibration inputs showed; empty where they were not. `reasons` say in sentences why
     `exit_status` is not 0.
+    `bias_readings`: for a file with biases in scales of their own, how far its two readings are
+    apart. `fixes_off`: ids of the repairs that were switched off.
     """
 
     command: Literal["align", "check"]
@@ -59,6 +61,7 @@ class Report:
     accepted: tuple[Finding, ...] = ()
     rules: tuple[str, ...] = ()
     mappings: tuple[TargetMapping, ...] = ()
+    fixes_off: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     components: tuple[Component, ...] = ()
     strategies: tuple[Strategy, ...] = ()
@@ -66,6 +69,7 @@ class Report:
     conflict_addresses: tuple[str, ...] = ()
     proof: Proof | None = None
     without_calibration: tuple[OutputLevel, ...] = ()
+    bias_readings: tuple[BiasReading, ...] = ()
     grown_bytes: int = 0
     warnings: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()

@@ -142,6 +142,7 @@ def _result(report: Report, finding: Finding, *, accepted: bool) -> dict[str, An
             "expected": finding.expected,
             "actual": finding.actual,
             "fixable": finding.fixable,
+            "fix": finding.fix,
             "targets": list(finding.targets),
         },
     }

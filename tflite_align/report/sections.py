@@ -47,15 +47,16 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
     view = _View(rows=rows)
     found = [_head(report)]
     if report.command == "check":
-        found.append(_findings(view, "Findings", report.findings))
+        found.append(_findings(view, "Findings", report.findings, report.fixes_off))
     else:
         if rows is None:
-            found.append(_findings(view, "Findings before", report.findings))
+            found.append(_findings(view, "Findings before", report.findings, report.fixes_off))
         found += _changes(report, view)
         found.append(_conflicts(report, view))
         found.append(_components(report, view))
         found.append(_strategies(report, view))
-        found.append(_findings(view, "Findings left", report.remaining))
+        found.append(_readings(report, view))
+        found.append(_findings(view, "Findings left", report.remaining, report.fixes_off))
     for mapping in report.mappings:
         told = mapping_section(mapping)
         found.append(view.table(told.title, told.head, told.rows, told.lines))
@@ -91,12 +92,18 @@ def _head(report: Report) -> Section:
     return Section(title="", lines=tuple(printable(line) for line in lines))
 
 
-def _findings(view: _View, title: str, findings: Sequence[Finding]) -> Section:
+def _hint(finding: Finding, off: Sequence[str]) -> str:
+    if not finding.fix:
+        return " [no repair]"
+    return f" [--fix {finding.fix}]" if finding.fix in off else ""
+
+
+def _findings(view: _View, title: str, findings: Sequence[Finding], off: Sequence[str]) -> Section:
     ordered = sorted(findings, key=lambda finding: finding.severity != "error")
     rows = [
         (
             finding.severity,
-            finding.message if finding.fixable else f"{finding.message} [no repair]",
+            f"{finding.message}{_hint(finding, off)}",
             finding.behaviour,
         )
         for finding in ordered
@@ -173,6 +180,22 @@ def _strategies(report: Report, view: _View) -> Section:
     return view.table("Strategies", head, rows)
 
 
+def _readings(report: Report, view: _View) -> Section:
+    """What the two readings of a bias come to."""
+    rows = [
+        (
+            f"{entry.index} {entry.name}",
+            *(
+                "-" if value is None else f"{value:.1f} dB"
+                for value in (entry.apart_db, entry.declared_db, entry.as_run_db)
+            ),
+        )
+        for entry in report.bias_readings
+    ]
+    head = ("output", "as run against declared", "level if declared", "level if as run")
+    return view.table("Biases read by their declared scales, and as run", head, rows)
+
+
 def _conflicts(report: Report, view: _View) -> Section:
     addresses = report.conflict_addresses or ("",) * len(report.conflicts)
     rows = [
@@ -202,6 +225,7 @@ def _remarks(report: Report) -> list[str]:
 _DONE = (
     (("converted",), "tensor", "converted"),
     (("moved", "snapped"), "tensor", "moved"),
+    (("activation",), "activation", "stated"),
     (("cut",), "QUANTIZE", "inserted"),
     (("removed",), "QUANTIZE", "removed"),
     (("composed",), "QUANTIZE", "passed by"),

@@ -1,5 +1,6 @@
-"""Rules as data: the strict readers of schema/operators.toml and schema/targets/*.toml."""
+"""Rules as data: the strict readers of schema/operators.toml, fixes.toml and targets/*.toml."""
 
+from .fixes import Fix, enabled_fixes, fix_of, fixes_off, fixes_schema, load_fixes, parse_fixes
 from .operators import load_operators, operators_schema, parse_operators
 from .records import (
     BiasRule,
@@ -30,6 +31,7 @@ __all__ = [
     "WHOLE_MODEL",
     "BiasRule",
     "CallRow",
+    "Fix",
     "FixedRule",
     "Flow",
     "Level",
@@ -44,9 +46,15 @@ __all__ = [
     "WeightRule",
     "WindowRule",
     "ZeroPointRule",
+    "enabled_fixes",
+    "fix_of",
+    "fixes_off",
+    "fixes_schema",
+    "load_fixes",
     "load_operators",
     "load_target",
     "operators_schema",
+    "parse_fixes",
     "parse_operators",
     "parse_target",
     "target_names",

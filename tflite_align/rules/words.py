@@ -29,6 +29,8 @@ _GENERAL = {
     "params/length": "one scale, or one for each index along quantized_dimension",
     "params/axis": "quantized_dimension names an axis of the tensor",
     "params/missing": "an integer operand beside quantized ones carries parameters",
+    "names/duplicate": "every tensor of a subgraph has a name of its own",
+    "minmax/stale": "a recorded min and max belong to the scale and zero_point beside them",
     "boundary/": "operands of a call share the parameters of the callee's inputs and outputs",
     "resource/": "all readers and writers of a variable share its parameters",
     "support/": "the target takes the operator as it stands",

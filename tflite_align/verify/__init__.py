@@ -5,7 +5,7 @@ Every native runtime and compiler runs in a process of its own and is imported o
 
 from .calibration import check_calibration
 from .judges import JUDGES, available, judge_file
-from .levels import declared_levels
+from .levels import bias_readings, declared_levels
 from .observe import Observed, observe
 from .prove import DEFAULT_JUDGES, prove
 
@@ -14,6 +14,7 @@ __all__ = [
     "JUDGES",
     "Observed",
     "available",
+    "bias_readings",
     "check_calibration",
     "declared_levels",
     "judge_file",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import UnsupportedError
-from ..verdicts import OutputLevel
+from ..verdicts import BiasReading, OutputLevel
 from .calibration import Calibration
 from .forms import FLOAT_KERNELS, Form, run_forms, sample_records
 from .frontier import frontier
@@ -14,7 +14,7 @@ from .samples import make_samples
 from .schema import parse
 from .twin import declared, twin
 
-__all__ = ["declared_levels"]
+__all__ = ["bias_readings", "declared_levels"]
 
 Data = bytes | memoryview
 
@@ -51,3 +51,48 @@ def declared_levels(
             )
         )
     return tuple(levels)
+
+
+def bias_readings(
+    by_scale: Data, as_run: Data, *, calibration: Calibration | None, samples: int, seed: int
+) -> tuple[BiasReading, ...]:
+    """How far two readings of one file are apart: by its biases' declared scales, and with those
+    that kernels compute with. Empty where that cannot be computed.
+    """
+    files = {"declared": by_scale, "as-run": as_run}
+    try:
+        model = parse(by_scale)
+        found = {name: frontier(parse(data)) for name, data in files.items()}
+        forms = tuple(
+            Form(name=f"{kind}:{name}", data=make(data, found[name]), kernels=FLOAT_KERNELS)
+            for name, data in files.items()
+            for kind, make in (("twin", twin), ("levels", declared))
+        )
+        inputs = make_samples(model, calibration=calibration, count=samples, seed=seed)
+    except UnsupportedError:
+        return ()
+    with workspace() as folder:
+        ran = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
+
+    def level(reference: str, measured: str, number: int) -> float | None:
+        evidence = Evidence(
+            before=found["declared"],
+            after=found["as-run"],
+            samples=inputs,
+            ran={"twin": ran[reference], "measured": ran[measured]},
+            kernels=(),
+            seed=seed,
+        )
+        powers = evidence.powers("measured", number)
+        return sqnr(powers) if powers else None
+
+    return tuple(
+        BiasReading(
+            name=probe.name,
+            index=-1 if probe.output is None else probe.output,
+            apart_db=level("twin:declared", "twin:as-run", number),
+            declared_db=level("twin:declared", "levels:declared", number),
+            as_run_db=level("twin:as-run", "levels:as-run", number),
+        )
+        for number, probe in enumerate(found["declared"].probes)
+    )

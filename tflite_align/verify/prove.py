@@ -63,6 +63,7 @@ def prove(
     edited: frozenset[tuple[int, int]] | None = None,
     changed: bool = True,
     judge_seconds: float | None = None,
+    reading: Data | None = None,
     progress: Progress | None = None,
 ) -> Proof:
     """Prove that `aligned` stands for the same function as `original`, and that it runs so.
@@ -71,8 +72,10 @@ def prove(
     integers of the input's own type); else `samples` random ones from `seed`. `judges`: names of
     JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of the aligned file at
     which edits were made. `changed` False: the bytes are the same, and judges are asked only
-    where `judges` names them. `judge_seconds`: what each process may take, default 300 to say
-    whether it takes a file and 1800 to run the samples. `progress` hears (stage, fraction done).
+    where `judges` names them. `reading`: the original with the parameters by which it is to be
+    understood, where those are not its own. `judge_seconds`: what each process may take, default
+    300 to say whether it takes a file and 1800 to run the samples. `progress` hears (stage,
+    fraction done).
 
     Raises UsageError for unknown judges and calibration that does not fit; whatever else goes
     wrong is a word in the proof.
@@ -88,6 +91,7 @@ def prove(
     else:
         order = _Order(
             before=original,
+            reading=original if reading is None else reading,
             after=aligned,
             calibration=calibration,
             count=samples,
@@ -116,6 +120,7 @@ class _Order:
     """What was asked for."""
 
     before: Data
+    reading: Data
     after: Data
     calibration: Mapping[str | int, Array] | None
     count: int
@@ -150,7 +155,7 @@ def _prove(order: _Order) -> Proof:
     order.report("build the float twin", 0.0)
     try:
         case = _case(order)
-        model = parse(order.before)
+        model = parse(order.reading)
         inputs = make_samples(
             model, calibration=order.calibration, count=order.count, seed=order.seed
         )
@@ -184,15 +189,15 @@ def _case(order: _Order) -> _Case:
     size = max(len(order.before), len(order.after))
     if size > LARGEST_MODEL:
         raise UnsupportedError(f"size: {size} bytes is above {LARGEST_MODEL}")
-    before, after = parse(order.before), parse(order.after)
+    before, after = parse(order.reading), parse(order.after)
     first, second = frontier(before), frontier(after)
     if len(first.probes) != len(second.probes):
         raise UnsupportedError("the two files have no corresponding outputs to compare")
     if not first.probes:
         raise UnsupportedError("no output stands for real values" + _notes(first))
     references = (
-        Form(name="twin", data=twin(order.before, first), kernels=FLOAT_KERNELS),
-        Form(name="declared:before", data=declared(order.before, first), kernels=FLOAT_KERNELS),
+        Form(name="twin", data=twin(order.reading, first), kernels=FLOAT_KERNELS),
+        Form(name="declared:before", data=declared(order.reading, first), kernels=FLOAT_KERNELS),
     )
     reading = declared(order.after, second)
     forms = [Form(name="declared:after", data=reading, kernels=FLOAT_KERNELS)]
@@ -235,7 +240,7 @@ def _gather(order: _Order, case: _Case, first: Samples, folder: Path) -> _Gather
     level = reference_db(chosen.evidence)
     if level < REFERENCE_DB and first.random and chosen.complete:
         order.report("float twin, narrower inputs", 0.1)
-        model, tried = parse(order.before), {}
+        model, tried = parse(order.reading), {}
         for spread in _SPREADS:
             few = make_samples(model, count=_PILOT, seed=order.seed, spread=spread)
             pilot = _references(order, case, few, folder / f"pilot-{spread}")
@@ -334,7 +339,7 @@ def _steps(order: _Order, case: _Case, gathered: _Gathered, folder: Path) -> Ste
             return None, f"operator by operator: not done: {after.why}"
         if after.within:
             return judge_steps(after, after, order.edited), ""
-        before = check(order.before, case.found_before, "steps-before")
+        before = check(order.reading, case.found_before, "steps-before")
     except UnsupportedError as error:
         return None, f"operator by operator: not done: {error}"
     return judge_steps(before, after, order.edited), ""

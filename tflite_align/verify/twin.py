@@ -9,6 +9,7 @@ out as a result.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,12 +175,16 @@ class FloatGraph:
         """Source -> QUANTIZE -> DEQUANTIZE -> target, by what `source` or `target` declares."""
         declarer = target if target in self.declared else source
         kind, _, zero_point = self.label(declarer)
-        if kind not in ("int8", "uint8", "int16") or (kind == "int16" and zero_point != 0):
+        if kind not in ("int8", "uint8", "int16"):
             self.insert("CAST", [source], [target])  # no float kernel quantizes to that
             return
         middle = self.like(source, "integer")
         tensor = self.graph.tensors[middle]
         tensor.type, tensor.quantization = self.declared[declarer]
+        if kind == "int16" and zero_point != 0:
+            # The float kernels know no other zero point: the same grid, its ends elsewhere.
+            tensor.quantization = copy.copy(tensor.quantization)
+            tensor.quantization.zeroPoint = [0]
         self.insert("QUANTIZE", [source], [middle])
         self.insert("DEQUANTIZE", [middle], [target])
 

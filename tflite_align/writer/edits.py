@@ -22,6 +22,7 @@ from tflite_align.model import (
     RemoveOperator,
     SetData,
     SetGraphIO,
+    SetName,
     SetOperand,
     SetOption,
     SetQuant,
@@ -32,7 +33,7 @@ from tflite_align.model import (
 )
 from tflite_align.writer.codes import Codes
 from tflite_align.writer.draft import Draft
-from tflite_align.writer.nodes import Scalars, Table, Text, Value, make_table, scalars
+from tflite_align.writer.nodes import Scalars, Table, Value, make_table, scalars, string
 
 __all__ = ["Intake"]
 
@@ -83,6 +84,9 @@ class Intake:
                 self._set_type(edit)
             elif isinstance(edit, SetVersion):
                 self._set_version(edit)
+            elif isinstance(edit, SetName):
+                renamed = self._tensor(edit.subgraph, edit.tensor)
+                self._want_tensor(edit.subgraph, renamed, name=string(edit.name))
         self._want_lists()
 
     def replace_buffer(self, index: int, data: bytes) -> int:
@@ -153,8 +157,7 @@ class Intake:
         tensor = self._tensor(edit.subgraph, edit.tensor)
         place = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
         if tensor.external_buffer or tensor.sparse or tensor.is_variable:
-            msg = f"{place}: data that is sparse, variable or outside the file cannot be set"
-            raise UnsupportedError(msg)
+            raise UnsupportedError(f"{place}: sparse, variable or external data cannot be set")
         _check_size(place, tensor, edit.type or tensor.type, edit.data)
         constant = self.model.constant(edit.subgraph, edit.tensor) is not None
         buffer = (
@@ -187,7 +190,7 @@ class Intake:
             raise UsageError(msg)
         fields: dict[str, Value] = {
             "type": _type_code(edit.type),
-            "name": Text(edit.name.encode("utf-8", "surrogatepass")),
+            "name": string(edit.name),
         }
         if self.draft.current(_TENSOR, model.pos, "shape"):
             fields["shape"] = scalars("i", model.shape)

@@ -25,6 +25,7 @@ __all__ = [
     "make_table",
     "pack_scalar",
     "scalars",
+    "string",
 ]
 
 
@@ -100,3 +101,7 @@ def make_table(name: str, fields: Mapping[str, Value]) -> Table:
     """A new table from values by field name."""
     layout = table_layout(name)
     return Table(layout, {layout.by_name[key].id: value for key, value in fields.items()})
+
+
+def string(text: str) -> Text:
+    return Text(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,234 @@
+"""Faults as they are seen in the field, put into a well-made quantized file: one for each repair.
+
+Real values by the declared parameters stay what they were, up to rounding, wherever a fault leaves
+them any. For tests and docs/fixes.md; nothing here is part of the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tflite_align.model import (
+    Edit,
+    Model,
+    Operator,
+    QuantParams,
+    SetData,
+    SetName,
+    SetQuant,
+    Tensor,
+)
+from tflite_align.numerics import requantize_bias
+from tflite_align.reader import read
+from tflite_align.writer import write
+
+__all__ = ["FAULTS", "Fault"]
+
+_Edits = Iterator[Edit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """`base`: the fixture of scripts/make_fixtures.py that is broken. `told`: what is done to it."""
+
+    fix: str
+    base: str
+    told: str
+    edits: Callable[[Model], _Edits] | None = None  # None: the base is broken as it is
+
+    def broken(self, data: bytes) -> bytes:
+        if self.edits is None:
+            return data
+        model = read(data)
+        return write(data, model, list(self.edits(model))).join()
+
+
+def _operators(model: Model, *names: str) -> Iterator[Operator]:
+    return (one for one in model.subgraphs[0].operators if one.name in names)
+
+
+def _tensor(model: Model, index: int) -> Tensor:
+    return model.subgraphs[0].tensors[index]
+
+
+def _quant(model: Model, index: int) -> QuantParams:
+    quant = _tensor(model, index).quant
+    assert quant is not None
+    return quant
+
+
+def _set(index: int, quant: QuantParams) -> SetQuant:
+    return SetQuant(subgraph=0, tensor=index, quant=quant)
+
+
+def _noise(model: Model) -> _Edits:
+    for operator in _operators(model, "SOFTMAX"):
+        yield _set(
+            operator.outputs[0], replace(_quant(model, operator.outputs[0]), scale=(0.00390623,))
+        )
+
+
+def _stale_bias(model: Model) -> _Edits:
+    """The input's scale was changed after the bias was made: 1.5 times the product."""
+    for operator in _operators(model, "CONV_2D", "FULLY_CONNECTED"):
+        bias, data = operator.inputs[2], model.constant(0, operator.inputs[2])
+        old = _quant(model, bias)
+        new = [float(np.float32(scale * 1.5)) for scale in old.scale]
+        assert data is not None
+        integers, _, _ = requantize_bias(data, "int32", list(old.scale), new, "int32")
+        yield _set(bias, replace(old, scale=tuple(new)))
+        yield SetData(subgraph=0, tensor=bias, data=integers)
+
+
+def _narrow_bias(model: Model) -> _Edits:
+    for operator in _operators(model, "CONV_2D", "FULLY_CONNECTED"):
+        data = model.constant(0, operator.inputs[2])
+        assert data is not None
+        narrow = np.frombuffer(data, "<i8").astype("<i4").tobytes()
+        yield SetData(subgraph=0, tensor=operator.inputs[2], data=narrow, type="int32")
+
+
+def _heaviest(model: Model, operator: Operator) -> float:
+    """The largest bias in steps of the output."""
+    bias = np.frombuffer(model.constant(0, operator.inputs[2]) or b"", "<i4")
+    real = bias * np.asarray(_quant(model, operator.inputs[2]).scale)
+    return float(np.max(real)) / _quant(model, operator.outputs[0]).scale[0]
+
+
+def _heavy_bias(model: Model) -> _Edits:
+    """A channel of weights that are all but zero has a scale of its own; the bias has not."""
+    operators = _operators(model, "CONV_2D", "FULLY_CONNECTED")
+    operator = max(operators, key=lambda one: _heaviest(model, one))
+    weights = operator.inputs[1]
+    old, data = _quant(model, weights), model.constant(0, weights)
+    integers = np.frombuffer(data or b"", np.int8).reshape(_tensor(model, weights).shape).copy()
+    bias = np.frombuffer(model.constant(0, operator.inputs[2]) or b"", "<i4")
+    channel = int(np.argmax(bias * np.asarray(_quant(model, operator.inputs[2]).scale)))
+    integers[channel] = np.sign(integers[channel])
+    yield SetData(subgraph=0, tensor=weights, data=integers.tobytes())
+    tiny = float(np.float32(1e-9))
+    yield _set(
+        weights,
+        replace(old, scale=tuple(tiny if c == channel else s for c, s in enumerate(old.scale))),
+    )
+
+
+def _shifted(model: Model) -> _Edits:
+    for operator in _operators(model, "CONV_2D"):
+        weights = operator.inputs[1]
+        data = np.frombuffer(model.constant(0, weights) or b"", np.int8).astype(int)
+        old = _quant(model, weights)
+        yield _set(weights, replace(old, zero_point=(9,) * len(old.scale)))
+        shifted = np.clip(data + 9, -128, 127).astype(np.int8).tobytes()
+        yield SetData(subgraph=0, tensor=weights, data=shifted)
+
+
+def _turned(model: Model) -> _Edits:
+    """Scales along the input channels."""
+    for operator in _operators(model, "CONV_2D"):
+        weights = operator.inputs[1]
+        old, shape = _quant(model, weights), _tensor(model, weights).shape
+        if len(old.scale) != shape[0] or shape[3] < 2:
+            continue
+        data = np.frombuffer(model.constant(0, weights) or b"", np.int8).reshape(shape)
+        real = data * np.asarray(old.scale).reshape(-1, 1, 1, 1)
+        scales = (np.max(np.abs(real), axis=(0, 1, 2)) / 127).astype(np.float32)
+        scales = np.where(scales > 0, scales, np.float32(1))
+        integers = np.rint(real / scales).astype(np.int8).tobytes()
+        along = replace(old, scale=tuple(map(float, scales)), zero_point=(0,) * len(scales))
+        yield _set(weights, replace(along, quantized_dimension=3))
+        yield SetData(subgraph=0, tensor=weights, data=integers)
+
+
+def _lowest(model: Model) -> _Edits:
+    for operator in _operators(model, "CONV_2D"):
+        data = np.frombuffer(model.constant(0, operator.inputs[1]) or b"", np.int8).copy()
+        data[data == -127] = -128
+        yield SetData(subgraph=0, tensor=operator.inputs[1], data=data.tobytes())
+
+
+def _no_axis(model: Model) -> _Edits:
+    for operator in _operators(model, "CONV_2D", "DEPTHWISE_CONV_2D"):
+        yield _set(
+            operator.inputs[1], replace(_quant(model, operator.inputs[1]), quantized_dimension=7)
+        )
+
+
+def _bare(model: Model) -> _Edits:
+    for operator in _operators(model, "MAX_POOL_2D", "RESHAPE"):
+        quant = _quant(model, operator.outputs[0])
+        yield _set(operator.outputs[0], replace(quant, scale=(), zero_point=()))
+
+
+def _off_zero(model: Model) -> _Edits:
+    outputs = model.subgraphs[0].outputs
+    for operator in _operators(model, "CONV_2D", "FULLY_CONNECTED"):
+        if operator.outputs[0] not in outputs:
+            old = _quant(model, operator.outputs[0])
+            yield _set(operator.outputs[0], replace(old, zero_point=(3,)))
+
+
+def _one_name(model: Model) -> _Edits:
+    for operator in _operators(model, "CONV_2D"):
+        yield SetName(subgraph=0, tensor=operator.outputs[0], name="conv")
+
+
+FAULTS = (
+    Fault(
+        fix="float-noise",
+        base="classifier_int8",
+        told="SOFTMAX's 1/256 as 0.00390623",
+        edits=_noise,
+    ),
+    Fault(fix="tied", base="inception_int8_dealigned", told="every tensor calibrated alone"),
+    Fault(
+        fix="fixed-output",
+        base="classifier_int8_dealigned_fixed",
+        told="fixed outputs calibrated too",
+    ),
+    Fault(
+        fix="bias-scale",
+        base="classifier_int8",
+        told="biases at 1.5 times the product",
+        edits=_stale_bias,
+    ),
+    Fault(
+        fix="bias-type", base="classifier_int16x8", told="16x8 biases as int32", edits=_narrow_bias
+    ),
+    Fault(
+        fix="bias-overflow",
+        base="classifier_int8",
+        told="a channel's weight scale of 1e-9",
+        edits=_heavy_bias,
+    ),
+    Fault(
+        fix="weight-zero-point",
+        base="residual_int8",
+        told="weights at zero_point 9",
+        edits=_shifted,
+    ),
+    Fault(fix="weight-axis", base="residual_int8", told="scales along the inputs", edits=_turned),
+    Fault(fix="weight-minimum", base="residual_int8", told="-128 for -127", edits=_lowest),
+    Fault(fix="parameter-axis", base="residual_int8", told="quantized_dimension 7", edits=_no_axis),
+    Fault(
+        fix="missing-parameters",
+        base="inception_int8",
+        told="pooling outputs without parameters",
+        edits=_bare,
+    ),
+    Fault(
+        fix="int16-zero-point",
+        base="classifier_int16x8",
+        told="zero_point 3 on int16",
+        edits=_off_zero,
+    ),
+    Fault(
+        fix="names",
+        base="residual_int8",
+        told="every convolution's output is 'conv'",
+        edits=_one_name,
+    ),
+)

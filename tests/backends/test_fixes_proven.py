@@ -1,0 +1,51 @@
+"""Each repair on a file of the real converter: refused or wrong before, accepted and right after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import fixes_table
+from faults import FAULTS, Fault
+from tflite_align.rules import load_fixes
+
+# Repairs shown elsewhere: no file of the converter has a min and max, or an operator that needs it.
+ELSEWHERE = {
+    "minmax": "tests/unit/test_fixes.py",
+    "state": "tests/corpus/test_recurrent.py",
+    "window": "tests/rules/test_conformance.py",
+}
+# Right before as well: what they mend is what tools and other targets look at.
+HARMLESS = {"names", "weight-minimum"}
+RIGHT_DB = 25.0
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.fix)
+def test_repaired_on_a_real_file(fault: Fault, fixtures_dir: Path) -> None:
+    report = fixes_table.measured(fault, fixtures_dir)
+    assert report.proof is not None
+    assert report.findings != ()
+    assert report.remaining == ()
+    assert report.exit_status == 0, report.reasons
+    asked = [judge for judge in report.proof.judges if judge.after.status != "skipped"]
+    assert all(judge.after.status == "accepted" for judge in asked)
+    before, after = fixes_table.worst(report)
+    refused = any(judge.before.status != "accepted" for judge in asked)
+    if after is not None:
+        assert after > RIGHT_DB
+        wrong = before is not None and before < after - 3
+        assert refused or wrong or fault.fix in HARMLESS
+    else:
+        assert refused, "no figures: then at least a judge changed its mind"
+
+
+def test_every_repair_is_shown() -> None:
+    shown = {fault.fix for fault in FAULTS}
+    assert shown | set(ELSEWHERE) == set(load_fixes())
+    assert not shown & set(ELSEWHERE)
+
+
+def test_the_document_is_up_to_date() -> None:
+    assert fixes_table.main(["--check"]) == 0

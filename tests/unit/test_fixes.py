@@ -1,0 +1,223 @@
+"""The switches of the repairs, and the repairs that the solver has no part in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.graphs import Graph, concat_example
+from tflite_align import AlignOptions, align, check
+from tflite_align.errors import RuleError, UsageError
+from tflite_align.model import Edit, SetData, SetName, SetQuant
+from tflite_align.numerics import int4_pack, int4_unpack, integers_of
+from tflite_align.reader import read
+from tflite_align.report.text import render_text
+from tflite_align.rules import enabled_fixes, load_fixes, parse_fixes
+from tflite_align.writer import write
+
+PLAIN = AlignOptions(verify=False)
+
+
+def named(data: bytes, name: str) -> tuple[Any, Any]:
+    model = read(data)
+    tensor = next(t for t in model.subgraphs[0].tensors if t.name == name)
+    return model, tensor
+
+
+def edited(data: bytes, *edits: Edit) -> bytes:
+    return write(data, read(data), edits).join()
+
+
+def chain() -> bytes:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.activation("p", 0.1)
+    graph.add(
+        "MAX_POOL_2D",
+        ["c"],
+        ["p"],
+        ("Pool2DOptions", {"strideH": 1, "strideW": 1, "filterHeight": 1, "filterWidth": 1}),
+    )
+    graph.conv("p", "y", 0.2)
+    return graph.bytes(["x"], ["y"])
+
+
+def requantized(data: bytes, name: str, **fields: object) -> bytes:
+    _, tensor = named(data, name)
+    quant = replace(tensor.quant, **fields)
+    return edited(data, SetQuant(subgraph=0, tensor=tensor.index, quant=quant))
+
+
+def noisy() -> bytes:
+    return concat_example(0.1, float(np.float32(0.1) * np.float32(1 + 3e-7)))
+
+
+def stale_bias() -> bytes:
+    data = chain()
+    _, tensor = named(data, "c.b")
+    return requantized(data, "c.b", scale=(tensor.quant.scale[0] * 2,))
+
+
+def low_weights() -> bytes:
+    data = chain()
+    model, tensor = named(data, "c.w")
+    values = np.frombuffer(model.constant(0, tensor.index), np.int8).copy()
+    values[0] = -128
+    return edited(data, SetData(subgraph=0, tensor=tensor.index, data=values.tobytes()))
+
+
+def shifted_weights() -> bytes:
+    return requantized(chain(), "c.w", zero_point=(3,))
+
+
+def missing() -> bytes:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1, 4)
+    graph.constant("bare", np.zeros((1, 4, 4, 3)), "int8")
+    graph.activation("cat", 0.1, 4, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["c", "bare"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    return graph.bytes(["x"], ["cat"])
+
+
+def doubled() -> bytes:
+    data = chain()
+    _, tensor = named(data, "p")
+    return edited(data, SetName(subgraph=0, tensor=tensor.index, name="c"))
+
+
+BROKEN = {
+    "float-noise": noisy,
+    "tied": concat_example,
+    "bias-scale": stale_bias,
+    "weight-zero-point": shifted_weights,
+    "weight-minimum": low_weights,
+    "missing-parameters": missing,
+    "names": doubled,
+}
+
+
+@pytest.mark.parametrize("fix", BROKEN)
+def test_a_fix_repairs_its_finding_and_nothing_changes_without_it(fix: str) -> None:
+    data = BROKEN[fix]()
+    assert {finding.fix for finding in check(data).findings} == {fix}
+    off = align(data, replace(PLAIN, no_fix=(fix,)))
+    assert off.data == data
+    assert {finding.fix for finding in off.report.remaining} == {fix}
+    on = align(data, replace(PLAIN, fix=(fix,)))
+    assert on.report.remaining == ()
+    again = align(on.data, replace(PLAIN, fix=(fix,)))
+    assert again.data == on.data
+
+
+@pytest.mark.parametrize("fix", BROKEN)
+def test_what_is_off_by_default_is_not_done(fix: str) -> None:
+    data = BROKEN[fix]()
+    assert (align(data, PLAIN).data == data) == (load_fixes()[fix].default == "off")
+
+
+def test_with_every_switch_off_nothing_changes(fixture_model: Path) -> None:
+    data = fixture_model.read_bytes()
+    assert align(data, replace(PLAIN, no_fix=("all",))).data == data
+
+
+@pytest.mark.corpus
+def test_with_every_switch_off_no_real_model_changes(corpus_model: Path) -> None:
+    data = corpus_model.read_bytes()
+    assert align(data, replace(PLAIN, no_fix=("all",))).data == data
+
+
+def test_float_noise_needs_no_quantize() -> None:
+    report = align(noisy(), PLAIN).report
+    assert [change.kind for change in report.changes] == ["snapped"]
+
+
+def test_a_bias_by_its_declared_scale_and_as_run() -> None:
+    data = stale_bias()
+    before, bias = named(data, "c.b")
+    integers = np.frombuffer(before.constant(0, bias.index), np.int32)
+    right = named(chain(), "c.b")[1].quant.scale
+    for reading, factor in (("declared", 2), ("as-run", 1)):
+        result = align(data, replace(PLAIN, bias=reading))
+        after, tensor = named(result.data, "c.b")
+        assert np.array_equal(
+            np.frombuffer(after.constant(0, tensor.index), np.int32), integers * factor
+        )
+        assert tensor.quant.scale == pytest.approx(right)
+        assert result.report.remaining == ()
+
+
+def test_a_bias_as_run_is_proven_against_the_original_as_it_runs() -> None:
+    result = align(stale_bias(), AlignOptions(bias="as-run", targets=("litert",)))
+    assert result.report.proof is not None
+    assert result.report.proof.word == "proven"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_bias_that_does_not_fit_raises_its_channels_weight_scale(channels: int) -> None:
+    data = chain()
+    _, weights = named(data, "c.w")
+    scales = (weights.quant.scale * channels)[:channels]
+    data = requantized(data, "c.w", scale=scales, zero_point=(0,) * channels)
+    _, bias = named(data, "c.b")
+    integers = np.array([2**31 - 1, 1000, -1000], np.int32)
+    data = edited(data, SetData(subgraph=0, tensor=bias.index, data=integers.tobytes()))
+    own = bias.quant.scale[0] * 8
+    data = requantized(data, "c.b", scale=(own,))
+    result = align(data, PLAIN)
+    assert result.report.remaining == ()
+    assert result.report.conflicts == ()
+    after, bias = named(result.data, "c.b")
+    found = np.frombuffer(after.constant(0, bias.index), np.int32)
+    real = found * np.asarray(bias.quant.scale)
+    assert real == pytest.approx(integers * own, rel=1e-6, abs=max(bias.quant.scale))
+    assert max(abs(int(value)) for value in found) <= 2**31 - 1
+    raised = np.asarray(named(result.data, "c.w")[1].quant.scale) / weights.quant.scale[0]
+    assert raised[0] == pytest.approx(16, rel=1e-6)
+    assert raised[1:] == pytest.approx(1)
+    off = align(data, replace(PLAIN, no_fix=("bias-overflow",)))
+    assert "do not fit int32" in off.report.conflicts[0].message
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_int4_of_any_count_is_packed_and_unpacked(count: int) -> None:
+    values = np.arange(count, dtype=np.int8) - 4
+    assert np.array_equal(int4_unpack(int4_pack(values))[:count], values)
+    assert np.array_equal(integers_of(int4_pack(values), "int4", count), values)
+
+
+def test_switches() -> None:
+    default = enabled_fixes()
+    assert default == {fix.id for fix in load_fixes().values() if fix.default == "on"}
+    assert enabled_fixes(off=["all"]) == frozenset()
+    assert enabled_fixes(on=["names"], off=["all"]) == {"names"}
+    assert enabled_fixes(on=["all"], off=["names"]) == frozenset(load_fixes()) - {"names"}
+    assert enabled_fixes(off=["bias-*"]) == default - {"bias-scale", "bias-type", "bias-overflow"}
+    with pytest.raises(UsageError, match=r"there is no fix 'nams'; did you mean 'names'\?"):
+        enabled_fixes(on=["nams"])
+    with pytest.raises(UsageError, match="fix 'names' is switched on and off at once"):
+        enabled_fixes(on=["names"], off=["names"])
+
+
+def test_the_reader_is_strict() -> None:
+    row = 'format = 1\n[[fix]]\nid = "a"\ntitle = "t"\ndoes = "d"\nmeaning = "may change"\n'
+    with pytest.raises(RuleError, match="on by default, but the meaning may change"):
+        parse_fixes(f'{row}default = "on"\n', "x.toml")
+    with pytest.raises(RuleError, match="unknown key 'defaul'; did you mean 'default'"):
+        parse_fixes(f'{row}defaul = "on"\n', "x.toml")
+
+
+def test_the_report_shows_how_far_the_readings_of_a_bias_are_apart() -> None:
+    report = align(stale_bias(), AlignOptions(targets=("litert",))).report
+    (reading,) = report.bias_readings
+    assert reading.apart_db is not None
+    assert reading.declared_db is not None
+    assert reading.as_run_db is not None
+    assert reading.apart_db < min(reading.declared_db, reading.as_run_db)
+    assert "Biases read by their declared scales, and as run" in render_text(report)
+    assert align(concat_example(), AlignOptions(targets=("litert",))).report.bias_readings == ()

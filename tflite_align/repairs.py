@@ -1,0 +1,123 @@
+"""Which findings are repaired, and the repairs that come before everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .binder import Bound
+from .checker import Finding, check_bound
+from .constraints import Constraint, Fixed, Power, Same, Window, ZeroPoint
+from .model import Model, Slot
+from .planner import Change, Plan, as_run, mend
+from .reader import read
+from .tables import Bytes
+from .writer import write
+
+__all__ = ["Mended", "enforced", "mended", "wanted"]
+
+_EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization does both
+
+
+def wanted(
+    findings: Sequence[Finding], fixes: frozenset[str], only: Literal["all", "errors"]
+) -> tuple[Finding, ...]:
+    """The findings that are to be repaired: those of a fix that is on, and grave enough.
+
+    Of a weight with two faults neither is, where the repair of one would mend the other that is
+    to stay.
+    """
+    shut = {f.slot for f in findings if f.fix in _EITHER and f.fix not in fixes}
+    return tuple(
+        finding
+        for finding in findings
+        if finding.fix in fixes
+        and (only == "all" or finding.severity == "error")
+        and not (finding.fix in _EITHER and finding.slot in shut)
+    )
+
+
+def enforced(
+    bound: Bound,
+    findings: Sequence[Finding],
+    fixes: frozenset[str],
+    only: Literal["all", "errors"],
+) -> Bound:
+    """The constraints to satisfy: all but those that are broken and are to stay so."""
+    graded = {(f.rule, f.slot) for f in findings if only == "errors" and f.severity != "error"}
+    shut = {(f.rule, f.slot) for f in findings if f.fix and f.fix not in fixes}
+    if not graded and not shut:
+        return bound
+    kept = []
+    for constraint in bound.constraints:
+        slots = _slots(constraint)
+        if constraint.severity != "error" and any((constraint.rule, s) in graded for s in slots):
+            continue
+        found = _without(constraint, {slot for slot in slots if (constraint.rule, slot) in shut})
+        if found is not None:
+            kept.append(found)
+    return replace(bound, constraints=tuple(kept))
+
+
+def _slots(constraint: Constraint) -> tuple[Slot, ...]:
+    if isinstance(constraint, Window):
+        return (*constraint.denominator, *constraint.numerator)
+    several: tuple[Slot, ...] | None = getattr(constraint, "slots", None)
+    return several or (getattr(constraint, "slot"),)  # noqa: B009 - every other kind has one
+
+
+def _without(constraint: Constraint, broken: set[Slot]) -> Constraint | None:
+    """The constraint on the slots that are not broken. What weights and biases have to be stays:
+    it is needed wherever something beside them moves.
+    """
+    if not broken or not isinstance(constraint, Same | Fixed | ZeroPoint | Power | Window):
+        return constraint
+    if not isinstance(constraint, Same):
+        return None
+    slots = tuple(slot for slot in constraint.slots if slot not in broken)
+    return replace(constraint, slots=slots) if len(slots) > 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """The file as everything else takes it to be: the original itself where nothing was done."""
+
+    data: Bytes
+    changes: tuple[Change, ...] = ()
+    edited: frozenset[tuple[int, int]] = frozenset()
+    grown_bytes: int = 0
+
+
+def mended(
+    data: Bytes,
+    fixes: frozenset[str],
+    only: Literal["all", "errors"],
+    bias: Literal["declared", "as-run"],
+    bind: Callable[[Model], Bound],
+) -> Mended:
+    """Missing parameters, names and ranges, and biases read as run: none changes an integer.
+
+    Parameters may be handed on from operator to operator, one a round. Raises what the writer
+    raises.
+    """
+    found = Mended(data=data)
+    while True:
+        bound = bind(read(found.data))
+        asked = wanted(check_bound(bound), fixes, only)
+        drawn = mend(bound, asked)
+        if not drawn.edits and bias == "as-run":
+            drawn = as_run(bound, asked)
+        if not drawn.edits:
+            return found
+        found = _written(found, bound.model, drawn)
+
+
+def _written(found: Mended, model: Model, drawn: Plan) -> Mended:
+    written = write(found.data, model, drawn.edits)
+    return Mended(
+        data=written.join(),
+        changes=found.changes + drawn.changes,
+        edited=found.edited | drawn.edited,
+        grown_bytes=found.grown_bytes + written.prefix,
+    )

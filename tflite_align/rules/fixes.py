@@ -1,0 +1,138 @@
+"""schema/fixes.toml -> Fix: what can be mended in the file alone, each with a switch."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from ..errors import RuleError, UsageError
+from . import fields as f
+from .store import read_data
+
+__all__ = [
+    "Fix",
+    "enabled_fixes",
+    "fix_of",
+    "fixes_off",
+    "fixes_schema",
+    "load_fixes",
+    "parse_fixes",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """One repair. `repairs`: the findings it is for, as `rule-glob` or `rule-glob:fault`; none
+    for a repair that comes into play while others are carried out. `meaning`: whether what the
+    model stands for, read by its declared parameters, is provably kept.
+    """
+
+    id: str
+    title: str
+    does: str
+    default: Literal["on", "off"]
+    meaning: Literal["kept", "may change"]
+    repairs: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+_FIX: f.Table = {
+    "id": f.Field(f.text, required=True),
+    "title": f.Field(f.text, required=True),
+    "does": f.Field(f.text, required=True),
+    "default": f.Field(f.choice("on", "off"), required=True),
+    "meaning": f.Field(f.choice("kept", "may change"), required=True),
+    "repairs": f.Field(f.list_of(f.text)),
+    "sources": f.Field(f.list_of(f.text)),
+}
+_ROW = f.Parser(lambda value, where: f.parse_table(value, _FIX, where), f.schema_of(_FIX))
+_FILE: f.Table = {
+    "format": f.Field(f.integer, required=True),
+    "fix": f.Field(f.list_of(_ROW), required=True),
+}
+
+
+def parse_fixes(document: str, where: str) -> dict[str, Fix]:
+    """Fixes by id, in the file's order; RuleError with the key for anything unexpected."""
+    try:
+        raw = tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{where}: {error}") from None
+    given = f.parse_table(raw, _FILE, where)
+    if given["format"] != 1:
+        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    found: dict[str, Fix] = {}
+    for number, row in enumerate(given["fix"]):
+        fix = Fix(**row)
+        if fix.id in found:
+            raise RuleError(f"{where}: fix[{number}]: id {fix.id!r} is used twice")
+        if fix.default == "on" and fix.meaning != "kept":
+            raise RuleError(f"{where}: fix[{number}]: on by default, but the meaning may change")
+        found[fix.id] = fix
+    return found
+
+
+@cache
+def load_fixes() -> Mapping[str, Fix]:
+    return parse_fixes(read_data("fixes.toml"), "fixes.toml")
+
+
+@cache
+def fix_of(rule: str, fault: str) -> str:
+    """Id of the fix that repairs this fault of this rule; "" where none does."""
+    if not fault:
+        return ""
+    for fix in load_fixes().values():
+        for pattern in fix.repairs:
+            rules, _, wanted = pattern.partition(":")
+            if wanted in ("", fault) and fnmatch.fnmatchcase(rule, rules):
+                return fix.id
+    return ""
+
+
+def enabled_fixes(on: Sequence[str] = (), off: Sequence[str] = ()) -> frozenset[str]:
+    """Ids of the fixes that are on, given what was switched on and off.
+
+    Each name is an id, a glob of ids, or `all`; an id weighs more than a glob, and of two globs
+    the one that switches off. UsageError for a name nothing answers to, or an id on both sides.
+    """
+    known = load_fixes()
+    both = sorted(set(on) & set(off))
+    if both:
+        raise UsageError(f"fix {both[0]!r} is switched on and off at once")
+    chosen = {fix.id for fix in known.values() if fix.default == "on"}
+    for name in sorted(on, key=known.__contains__):
+        if name not in known:
+            chosen |= _answering(name)
+    for name in off:
+        chosen -= _answering(name)
+    return frozenset(chosen | (set(on) & set(known)))
+
+
+def fixes_off(on: frozenset[str]) -> tuple[str, ...]:
+    """The other fixes, in the order of the table."""
+    return tuple(name for name in load_fixes() if name not in on)
+
+
+def _answering(name: str) -> set[str]:
+    known = load_fixes()
+    found = set(fnmatch.filter(known, "*" if name == "all" else name))
+    if not found:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        raise UsageError(f"there is no fix {name!r}; {hint}")
+    return found
+
+
+def fixes_schema() -> dict[str, Any]:
+    """JSON Schema of schema/fixes.toml."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align fixes",
+        **f.schema_of(_FILE),
+    }
