@@ -17,7 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
 from tflite_align.report.schema import report_schema  # noqa: E402 - needs the path
-from tflite_align.rules import fixes_schema, operators_schema, targets_schema  # noqa: E402 - needs the path
+from tflite_align.rules import (  # noqa: E402
+    fixes_schema,
+    operators_schema,
+    targets_schema,
+    versions_schema,
+)
 
 
 def schemas() -> dict[Path, str]:
@@ -27,6 +32,7 @@ def schemas() -> dict[Path, str]:
         "operators": operators_schema(),
         "targets": targets_schema(),
         "report": report_schema(),
+        "versions": versions_schema(),
     }
     return {
         ROOT / "schema" / f"{name}.schema.json": json.dumps(schema, indent=2) + "\n"

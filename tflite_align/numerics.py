@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "DTYPES",
+    "Fitted",
     "Label",
     "Range",
     "close_scale",
@@ -30,6 +31,7 @@ __all__ = [
     "product_scale",
     "requantize",
     "requantize_bias",
+    "symmetric_weights",
     "to_float32",
     "type_limits",
     "usable_label",
@@ -256,3 +258,83 @@ def int4_pack(values: NDArray[np.int8]) -> bytes:
     high = (values[1::2].astype(np.uint8) & 0x0F) << 4
     result: bytes = (low | high).astype(np.uint8).tobytes()
     return result
+
+
+class Fitted(NamedTuple):
+    """Symmetric int8 weights: integers shaped as the weights, a scale each channel (or one), and
+    the root mean square of what they are off, real units.
+    """
+
+    integers: NDArray[np.int8]
+    scales: tuple[float, ...]
+    noise: float
+
+
+_SYMMETRIC = 127  # largest magnitude of a symmetric int8 weight
+_TRIES = 2048  # scales tried for a channel that its step does not cover
+_ONE_SIDED = 4.0  # squared mean of an input over its variance, as behind a ReLU
+_ELEMENTS = 1 << 20  # at most so many weights at once, of all scales together
+
+
+def symmetric_weights(real: NDArray[np.float64], axis: int | None, step: float) -> Fitted:
+    """int8 weights nearest to real ones, a scale for each index of `axis` (None: one for all).
+
+    `step`: the weights are multiples of it. A channel that is within 127 of them keeps it as its
+    scale and is exact; a channel of zeros keeps it too. Another takes the best of many scales:
+    least sum of squared errors plus a few times the square of their sum, since what a kernel adds
+    up are inputs that mostly lie on one side of zero, and a sum of errors shifts the output.
+    """
+    axis = None if real.ndim == 0 else axis
+    if axis is None:
+        rows = real.reshape(1, -1)
+    else:
+        rows = np.moveaxis(real, axis, 0).reshape(real.shape[axis], -1)
+    fitted = [_best_scale(row, to_float32(step)) for row in rows]
+    steps = np.stack([taken for _, taken in fitted])
+    scales = tuple(scale for scale, _ in fitted)
+    off = steps * np.asarray(scales)[:, None] - rows
+    if axis is None:
+        integers = steps.reshape(real.shape)
+    else:
+        integers = np.moveaxis(steps.reshape(np.moveaxis(real, axis, 0).shape), 0, axis)
+    noise = math.sqrt(float(np.mean(off**2))) if off.size else 0.0
+    return Fitted(np.ascontiguousarray(integers.astype(np.int8)), scales, noise)
+
+
+def _best_scale(row: NDArray[np.float64], step: float) -> tuple[float, NDArray[np.float64]]:
+    """Scale and integers of one channel."""
+    top = float(np.max(np.abs(row), initial=0.0))
+    if top <= (_SYMMETRIC + 0.5) * step:
+        return step, _round(row / step)
+    tries = max(min(_TRIES, _ELEMENTS // row.size), 32)
+    # From a clipped tenth to a little coarser than need be.
+    ratios = np.linspace(0.9, 1.05, tries)
+    scales = (top / _SYMMETRIC * ratios).astype(np.float32).astype(np.float64)
+    best = math.inf, step, row
+    for part in np.array_split(np.append(scales, step), max(tries * row.size // _ELEMENTS, 1)):
+        taken = np.clip(_round(row / part[:, None]), -_SYMMETRIC, _SYMMETRIC)
+        taken = _balanced(row, part, taken)
+        off = taken * part[:, None] - row
+        cost = np.sum(off**2, axis=1) + _ONE_SIDED * np.sum(off, axis=1) ** 2
+        least = int(np.argmin(cost))
+        if cost[least] < best[0]:
+            best = float(cost[least]), float(part[least]), taken[least]
+    return best[1], best[2]
+
+
+def _balanced(
+    row: NDArray[np.float64], scales: NDArray[np.float64], taken: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """For each scale, the integers with those rounded the other way that bring the sum of errors
+    nearest to zero: the ones that were nearly rounded so.
+    """
+    off = taken - row / scales[:, None]  # steps; positive: rounded up
+    excess = np.rint(np.sum(off, axis=1))
+    sign = np.where(excess > 0, 1.0, -1.0)[:, None]
+    # Turning an error of +f into f - 1 costs 1 - 2f: the largest f of the excess's sign first.
+    order = np.argsort(-off * sign, axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(row.size)[None, :], axis=1)
+    turned = (rank < np.abs(excess)[:, None]) & (np.abs(off) <= 0.5) & (off * sign > 0)
+    moved = np.where(turned, taken - sign, taken)
+    return np.asarray(np.clip(moved, -_SYMMETRIC, _SYMMETRIC), dtype=np.float64)

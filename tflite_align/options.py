@@ -28,6 +28,7 @@ class AlignOptions:
     outputs may take other parameters. `require`: judges, or "numbers", without whose word the
     result counts as failed. `judge_seconds`: what each judge's process may take, default 300, and
     1800 where it runs the samples. `samples`: inputs to judge numbers by (at least 64 for a verdict).
+    `to`: "int8" turns a uint8 model into an int8 one.
     `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
     `judges`: whom check() asks beside those required; align() asks its targets' own. `accepted`:
     findings that are let pass (a baseline's entries for this model).
@@ -43,6 +44,7 @@ class AlignOptions:
     prefer: Literal["precision", "balanced", "speed"] = "balanced"
     compare: bool = False
     io: Literal["keep", "free"] = "keep"
+    to: Literal["int8"] | None = None
     input_type: IOType | None = None
     output_type: IOType | None = None
     only: Literal["all", "errors"] = "all"

@@ -169,6 +169,11 @@ _ALIGN: tuple[_Decorator, ...] = (
     ),
     *_FIXES,
     _BIAS,
+    click.option(
+        "--to",
+        type=click.Choice(("int8",)),
+        help="Turn a uint8 model into an int8 one, which today's kernels take.",
+    ),
     _border("input"),
     _border("output"),
     _REPORT,
@@ -256,6 +261,7 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         # Priced only where somebody will read it.
         compare=bool(values["report"]) or values["verbose"],
         io=values["io"],
+        to=values.get("to"),
         input_type=values.get("input_type"),
         output_type=values.get("output_type"),
         only=values.get("only", "all"),

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from ..model import Model
 from ..planner import Change, Plan
-from ..rules import OperatorRow, Target
+from ..reader import read
+from ..rules import OperatorRow, Target, load_versions
 from ..tables import Bytes
 from ..writer import write
 from .border import convert_border
+from .records import Conversion
+from .signed import convert_to_int8
 
 __all__ = ["Asked", "Converted", "convert"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a file is to become; None: as it is. `inputs`, `outputs`: types of its border."""
+    """What a file is to become; None: as it is. `to`: the type of what is uint8 inside, with
+    `free_io` of its border too; `fixes`: repairs that are on. `inputs`, `outputs`: types of its
+    border.
+    """
 
+    to: Literal["int8"] | None = None
+    free_io: bool = False
+    fixes: frozenset[str] = frozenset()
     inputs: str | None = None
     outputs: str | None = None
 
@@ -34,6 +44,7 @@ class Converted:
     edited: frozenset[tuple[int, int]] = frozenset()  # operators, by their index in `data`
     grown_bytes: int = 0
     refused: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def edited_after(self, later: Plan | None) -> frozenset[tuple[int, int]]:
         """Operators that this conversion or a later plan edits, by their index after both."""
@@ -51,17 +62,42 @@ def convert(
     *,
     edited: frozenset[tuple[int, int]] = frozenset(),
 ) -> Converted:
-    """Carry out what is asked; all of it or nothing. `edited`: operators that were edited before.
+    """Carry out what is asked, one conversion after the other; all of it or nothing.
 
-    Raises what the writer raises.
+    `edited`: operators that were edited before. Raises what the writer raises.
     """
-    found = convert_border(model, rows, targets, inputs=asked.inputs, outputs=asked.outputs)
-    if found.refused or not found.plan.edits:
-        return Converted(data=data, edited=edited, refused=found.refused)
-    written = write(data, model, found.plan.edits)
-    return Converted(
-        data=written.join(),
-        changes=found.plan.changes,
-        edited=replace(found.plan, edited=found.plan.edited | edited).edited_after,
-        grown_bytes=written.prefix,
-    )
+    found = Converted(data=data, edited=edited)
+    for conversion in _conversions(asked, rows, targets):
+        done = conversion(model)
+        if done.refused:
+            return Converted(data=data, edited=edited, refused=done.refused)
+        found = replace(found, warnings=(*found.warnings, *done.warnings))
+        if done.plan.edits:
+            written = write(found.data, model, done.plan.edits)
+            found = replace(
+                found,
+                data=written.join(),
+                changes=(*found.changes, *done.plan.changes),
+                edited=found.edited_after(done.plan),
+                grown_bytes=found.grown_bytes + written.prefix,
+            )
+            model = read(found.data)
+    return found
+
+
+def _conversions(
+    asked: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
+) -> Iterator[Callable[[Model], Conversion]]:
+    if asked.to is not None:
+        yield lambda model: convert_to_int8(
+            model,
+            rows,
+            load_versions(),
+            targets,
+            free_io=asked.free_io,
+            fixes=asked.fixes,
+        )
+    if asked.inputs is not None or asked.outputs is not None:
+        yield lambda model: convert_border(
+            model, rows, targets, inputs=asked.inputs, outputs=asked.outputs
+        )

@@ -115,7 +115,13 @@ class _Run:
         self.mended = mended(data, self.fixes, options.only, options.bias, self._bound)
         if self.mended.changes:
             self.before = judge(self.mended.data, options, self.targets)
-        asked = Asked(inputs=options.input_type, outputs=options.output_type)
+        asked = Asked(
+            to=options.to,
+            free_io=options.io == "free",
+            fixes=self.fixes,
+            inputs=options.input_type,
+            outputs=options.output_type,
+        )
         self.converted = convert(
             self.mended.data,
             self.before.model,
@@ -156,7 +162,7 @@ class _Run:
             grown_bytes=self._grown + written.prefix,
             without_calibration=without_them,
             bias_readings=self._readings(proof),
-            warnings=unseen,
+            warnings=(*self.converted.warnings, *unseen),
         )
         return AlignResult(written.chunks, report)
 
@@ -327,6 +333,7 @@ class _Run:
             conflicts=tuple(conflicts),
             conflict_addresses=tuple(entry.slots[0].address(model) for entry in conflicts),
             proof=proof,
+            warnings=self.converted.warnings,
             reasons=(
                 *remaining_reasons(without(remaining, passed), self.options),
                 *proof_reasons(proof, self.options),

@@ -22,7 +22,18 @@ from .quantizes import fold_quantizes
 from .records import Change, Plan
 from .weights import plan_weights
 
-__all__ = ["Change", "Draft", "Plan", "as_run", "fold_quantizes", "mend", "plan", "show"]
+__all__ = [
+    "Change",
+    "Draft",
+    "Plan",
+    "as_run",
+    "fold_quantizes",
+    "mend",
+    "plan",
+    "plan_biases",
+    "relabelled",
+    "show",
+]
 
 _AXIS_RULES = ("params/axis", "params/length")
 

@@ -26,6 +26,7 @@ from .targets import (
     target_names,
     targets_schema,
 )
+from .versions import VersionRow, load_versions, parse_versions, versions_schema
 
 __all__ = [
     "WHOLE_MODEL",
@@ -43,6 +44,7 @@ __all__ = [
     "SlotPattern",
     "SupportRow",
     "Target",
+    "VersionRow",
     "WeightRule",
     "WindowRule",
     "ZeroPointRule",
@@ -53,11 +55,14 @@ __all__ = [
     "load_fixes",
     "load_operators",
     "load_target",
+    "load_versions",
     "operators_schema",
     "parse_fixes",
     "parse_operators",
     "parse_target",
+    "parse_versions",
     "target_names",
     "targets_schema",
     "tell_limits",
+    "versions_schema",
 ]

@@ -1,0 +1,71 @@
+"""schema/versions.toml: which version of an operator its integer types need."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from ..errors import RuleError
+from ..model import Operator
+from . import fields as f
+from .records import SlotPattern
+from .store import read_data
+
+__all__ = ["VersionRow", "load_versions", "parse_versions", "versions_schema"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """`versions`: the least version by the type of the operand in `slot`. `only`: the values that
+    these options must have for the row to hold.
+    """
+
+    name: str
+    slot: SlotPattern
+    versions: Mapping[str, int]
+    only: Mapping[str, int] = field(default_factory=dict)
+
+    def holds(self, operator: Operator) -> bool:
+        return all(operator.options.get(key, 0) == value for key, value in self.only.items())
+
+
+_ROW: f.Table = {
+    "slot": f.Field(f.slot, required=True),
+    "versions": f.Field(f.map_of(f.integer), required=True),
+    "only": f.Field(f.map_of(f.integer, keys_are_types=False)),
+}
+_ROW_PARSER = f.Parser(lambda value, where: f.parse_table(value, _ROW, where), f.schema_of(_ROW))
+_DOCUMENT: f.Table = {
+    "format": f.Field(f.integer, required=True),
+    "sources": f.Field(f.list_of(f.text), required=True),
+    "operator": f.Field(f.map_of(_ROW_PARSER, keys_are_types=False), required=True),
+}
+
+
+def parse_versions(document: str, where: str) -> Mapping[str, VersionRow]:
+    """The rows by operator; RuleError with file and key for anything unexpected."""
+    try:
+        raw = tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{where}: {error}") from None
+    given = f.parse_table(raw, _DOCUMENT, where)
+    if given["format"] != 1:
+        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    return {name: VersionRow(name=name, **row) for name, row in given["operator"].items()}
+
+
+@cache
+def load_versions() -> Mapping[str, VersionRow]:
+    return parse_versions(read_data("versions.toml"), "versions.toml")
+
+
+def versions_schema() -> dict[str, Any]:
+    """JSON Schema of the table."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align operator versions",
+        **f.schema_of(_DOCUMENT),
+    }
