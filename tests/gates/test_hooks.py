@@ -42,8 +42,8 @@ def test_the_hook_runs(tmp_path: Path, sample: bytes, sample_origin: bytes) -> N
     (tmp_path / "good.tflite").write_bytes(sample_origin)
     run("git", "add", "-A", cwd=tmp_path)
     head = run("git", "rev-parse", "HEAD").stdout.strip()
-    hook = [sys.executable, "-m", "pre_commit", "try-repo", str(CHECKOUT), "--ref", head]
-    hook += ["tflite-align-check", "--all-files", "--verbose"]
+    hook = [sys.executable, "-m", "pre_commit", "try-repo", str(CHECKOUT), "tflite-align-check"]
+    hook += ["--ref", head, "--all-files", "--verbose"]
     environment = {**os.environ, "PRE_COMMIT_HOME": str(tmp_path.parent / "hooks")}
     environment.pop("PYTHONPATH", None)
     good = run(*hook, cwd=tmp_path, env=environment)
