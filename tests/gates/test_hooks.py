@@ -113,6 +113,7 @@ def test_the_action_finds_and_writes_sarif(
         action, tmp_path, files="a model.tflite\ngood.tflite\n", targets="tflite, tflm"
     )
     assert done.returncode == 1, done.stdout + done.stderr
+    assert "::error" in done.stdout, "annotations beside the SARIF file"
     assert said["written"] == "true"
     results = json.loads(Path(said["sarif"]).read_text())["runs"][0]["results"]
     assert {entry["ruleId"].split("/")[0] for entry in results} >= {"same"}
