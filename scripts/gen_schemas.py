@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the JSON Schemas: of the rule tables, from the readers that enforce them, and of the
-report, from its records.
+"""Writes the JSON Schemas: of the rule tables, from the readers that enforce them, of lock
+files likewise, and of the report, from its records.
 
-scripts/gen_schemas.py            write schema/{fixes,operators,targets,report}.schema.json
+scripts/gen_schemas.py            write schema/{fixes,operators,targets,report,lock}.schema.json
 scripts/gen_schemas.py --check    write nothing; exit status 1 when a file is not up to date
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
+from tflite_align.lock import lock_schema  # noqa: E402 - needs the path
 from tflite_align.report.schema import report_schema  # noqa: E402 - needs the path
 from tflite_align.rules import (  # noqa: E402
     fixes_schema,
@@ -33,6 +34,7 @@ def schemas() -> dict[Path, str]:
         "targets": targets_schema(),
         "report": report_schema(),
         "versions": versions_schema(),
+        "lock": lock_schema(),
     }
     return {
         ROOT / "schema" / f"{name}.schema.json": json.dumps(schema, indent=2) + "\n"

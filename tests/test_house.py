@@ -35,7 +35,7 @@ TIERS = (
     ("binder", "mapping"),
     ("checker", "planner", "solver"),
     ("convert", "repairs"),
-    ("baseline",),
+    ("baseline", "lock"),
     ("options", "report", "verify"),
     ("pipeline",),
     ("tf",),

@@ -1,10 +1,10 @@
-"""Where the rules, targets and JSON Schemas are: the folder `schema/`."""
+"""Where the shipped data is: rules, targets and JSON Schemas in `schema/`, the CMake module."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["data_root"]
+__all__ = ["cmake_dir", "data_root"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -17,3 +17,9 @@ def data_root() -> Path:
     """
     shipped = _PACKAGE / "schema"
     return shipped if shipped.is_dir() else _PACKAGE.parent / "schema"
+
+
+def cmake_dir() -> Path:
+    """The folder of TfliteAlign.cmake, for CMAKE_MODULE_PATH: shipped, or the checkout's."""
+    shipped = _PACKAGE / "cmake"
+    return shipped if shipped.is_dir() else _PACKAGE.parent / "scripts" / "cmake"

@@ -48,6 +48,10 @@ def test_schema_is_shipped_unchanged(wheel: zipfile.ZipFile) -> None:
     assert _shipped(wheel, "tflite_align/schema/") == _files(CHECKOUT / "schema")
 
 
+def test_the_cmake_module_is_shipped_unchanged(wheel: zipfile.ZipFile) -> None:
+    assert _shipped(wheel, "tflite_align/cmake/") == _files(CHECKOUT / "scripts" / "cmake")
+
+
 def test_every_module_is_shipped(wheel: zipfile.ZipFile) -> None:
     shipped = {n: d for n, d in _shipped(wheel, "tflite_align/").items() if n.endswith(".py")}
     assert shipped == _files(CHECKOUT / "tflite_align", "*.py")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..rules import load_target
 from .baseline import accepted_for, read_baseline
 from .failure import about, reader_may_leave
 from .files import STREAM, ReportFile, prepare, report_files
+from .lock import given_lock, new_lock, tell_lock
 from .options import Given, given
 from .show import progress_bar, show
 
@@ -27,13 +29,17 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     for name in options.targets:
         load_target(name)
     outputs = [report.path for report in reports]
-    prepare([source], outputs if asked.dry_run else [out, *outputs], own=out)
+    held = given_lock(asked)
+    locks = [asked.lock] if asked.lock is not None and held is None else []
+    prepare([source], outputs if asked.dry_run else [out, *outputs, *locks], own=out)
     known = accepted_for(read_baseline(asked.baseline), asked.baseline, source)
-    options = replace(_calibrated(options, asked), accepted=known)
+    options = replace(_calibrated(options, asked), accepted=known, lock=held)
     result = _aligned(source, options, asked)
     report = result.report
     write = not asked.dry_run and (report.exit_status == 0 or asked.keep_going)
-    _write(result, source, out if write else None, reports)
+    new = new_lock(asked, held, result.data) if write and report.exit_status == 0 else []
+    _write(result, source, out if write else None, reports, new)
+    tell_lock(asked, new)
     if not asked.quiet:
         # stdout belongs to the model or the JSON where that is asked for.
         err = STREAM in (out, *outputs)
@@ -62,12 +68,17 @@ def _aligned(source: str, options: AlignOptions, asked: Given) -> AlignResult:
 
 
 def _write(
-    result: AlignResult, source: str, out: str | None, reports: tuple[ReportFile, ...]
+    result: AlignResult,
+    source: str,
+    out: str | None,
+    reports: tuple[ReportFile, ...],
+    more: Sequence[tuple[str, Any]],
 ) -> None:
-    """OUT and the reports: all of them or none."""
+    """OUT, the reports and the lock: all of them or none."""
     texts = {report.path: report.render([result.report], ()).encode() for report in reports}
     streamed: list[bytes | memoryview] = [texts.pop(STREAM)] if STREAM in texts else []
     files: list[tuple[str, Any]] = [(path, (text,)) for path, text in texts.items()]
+    files += more
     if out == STREAM:
         streamed += result.chunks
     elif out is not None and not _is_there(result, source, out):

@@ -22,6 +22,7 @@ from .baseline import accepted_for, baseline_text, read_baseline
 from .checking import Order, checked
 from .failure import COULD_NOT, reader_may_leave, tell
 from .files import STREAM, ReportFile, expand, prepare, report_files
+from .lock import given_lock, new_lock, tell_lock
 from .options import Given, given
 from .show import progress_bar, show
 
@@ -39,8 +40,13 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
     baseline, form = asked.baseline, values["output_format"]
     known = read_baseline(baseline)
     found = list(expand(sources))
+    held = given_lock(asked, len(found))
+    options = replace(options, lock=held)
+    locks = [asked.lock] if asked.lock is not None and held is None else []
     written = [asked.write_baseline] if asked.write_baseline else []
-    prepare([name for name, why in found if not why], [*(one.path for one in forms), *written])
+    prepare(
+        [name for name, why in found if not why], [*(one.path for one in forms), *written, *locks]
+    )
     orders = [
         Order(name=name, why=why, options=_with(options, accepted_for(known, baseline, name)))
         for name, why in found
@@ -52,7 +58,9 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
         status = 0
         text = baseline_text(reports, asked.write_baseline)
         replace_files([(asked.write_baseline, (text.encode(),))])
-    _write(reports, unread, forms)
+    new = new_lock(asked, held, found[0][0]) if status == 0 else []
+    _write(reports, unread, forms, new)
+    tell_lock(asked, new)
     with reader_may_leave(status):
         if form != "text":
             click.echo(OUTPUTS[form](reports, unread), nl=False)
@@ -113,11 +121,14 @@ def _show(report: Report, asked: Given, forms: Sequence[ReportFile]) -> None:
 
 
 def _write(
-    reports: Sequence[Report], unread: Sequence[Unread], forms: Sequence[ReportFile]
+    reports: Sequence[Report],
+    unread: Sequence[Unread],
+    forms: Sequence[ReportFile],
+    more: Sequence[tuple[str, Any]],
 ) -> None:
     texts = {form.path: form.render(reports, unread) for form in forms}
     streamed = texts.pop(STREAM, "")
-    replace_files([(path, (text.encode(),)) for path, text in texts.items()])
+    replace_files([*((path, (text.encode(),)) for path, text in texts.items()), *more])
     click.echo(streamed, nl=False)
 
 

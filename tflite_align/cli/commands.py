@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .. import __version__
+from ..resources import cmake_dir
 from .options import align_options, check_options, explain_options
 
 __all__ = ["commands"]
@@ -66,8 +67,23 @@ class _Commands(click.Group):
         self.format_commands(ctx, formatter)
 
 
+def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    if value and not ctx.resilient_parsing:
+        # CMake reads a backslash as the begin of an escape.
+        click.echo(cmake_dir().as_posix())
+        ctx.exit()
+
+
 @click.group(cls=_Commands, context_settings=_SETTINGS)
 @click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--cmake-dir",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_cmake_dir,
+    help="Print the folder of TfliteAlign.cmake and exit.",
+)
 def commands() -> None:
     """Make the quantization contract of a finished .tflite file hold, and prove it.
 

@@ -31,6 +31,8 @@ class Given:
     keep_going: bool = False
     baseline: str | None = None
     write_baseline: str | None = None
+    lock: str | None = None
+    update_lock: bool = False
 
     @property
     def rows(self) -> int | None:
@@ -75,6 +77,14 @@ _FAIL_ON = _choice(
 _BASELINE = click.option(
     "--baseline", metavar="FILE", help="Let the findings pass that this file lists."
 )
+_LOCK = (
+    click.option(
+        "--lock",
+        metavar="FILE",
+        help="The border that firmware compiled in must stay; written where it is absent.",
+    ),
+    click.option("--update-lock", is_flag=True, help="Write the lock anew instead of checking."),
+)
 _QUIET = click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong.")
 _VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
 
@@ -100,6 +110,7 @@ _BIAS = _choice(
 _CHECK = (
     _TARGET,
     _IO,
+    *_LOCK,
     _REPORT,
     _many("--judge", "NAME", "Ask this judge whether it takes the file; repeatable."),
     _REQUIRE,
@@ -176,6 +187,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     ),
     _border("input"),
     _border("output"),
+    *_LOCK,
     _REPORT,
     click.option(
         "--calibration",
@@ -285,4 +297,6 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         keep_going=values.get("keep_going", False),
         baseline=values.get("baseline"),
         write_baseline=values.get("write_baseline"),
+        lock=values["lock"],
+        update_lock=values["update_lock"],
     )

@@ -3,6 +3,7 @@
 from ..options import AlignOptions
 from .aligning import AlignResult, Progress, Question, align, question
 from .checking import check
+from .judged import lock
 
 __all__ = [
     "AlignOptions",
@@ -11,5 +12,6 @@ __all__ = [
     "Question",
     "align",
     "check",
+    "lock",
     "question",
 ]

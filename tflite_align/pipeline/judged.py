@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..binder import Bound, bind
 from ..checker import Finding, check_bound
+from ..lock import Lock, lock_findings, lock_of
 from ..model import Model
 from ..options import AlignOptions
 from ..reader import read
@@ -14,7 +15,7 @@ from ..report import Size
 from ..rules import Target, load_operators
 from ..tables import Bytes as Data
 
-__all__ = ["Data", "Judged", "bind_model", "judge", "size"]
+__all__ = ["Data", "Judged", "bind_model", "judge", "lock", "size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,13 @@ class Judged:
 
 def judge(data: Data, options: AlignOptions, targets: Sequence[Target]) -> Judged:
     bound = bind_model(read(data), options, targets)
-    return Judged(bound.model, bound, tuple(check_bound(bound)))
+    locked = lock_findings(bound.model, options.lock)
+    return Judged(bound.model, bound, (*check_bound(bound), *locked))
+
+
+def lock(data: Data) -> Lock:
+    """The border that firmware compiles in; raises FormatError for what is no readable model."""
+    return lock_of(read(data))
 
 
 def bind_model(model: Model, options: AlignOptions, targets: Sequence[Target]) -> Bound:

@@ -1,0 +1,137 @@
+"""The CMake module, by the real cmake, ninja and C compiler."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tflite_align import check, cli
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TAKES_AT_MOST = 300  # seconds
+
+PROJECT = """\
+cmake_minimum_required(VERSION 3.16)
+project(firmware C)
+list(APPEND CMAKE_MODULE_PATH "{modules}")
+include(TfliteAlign)
+tflite_align_model(model in.tflite gen/out.tflite NO_VERIFY C_ARRAY g_model {more})
+add_executable(firmware main.c)
+target_link_libraries(firmware PRIVATE model)
+"""
+# Prints the array, and fails where it is not aligned to 16 bytes.
+MAIN = """\
+#include <stdint.h>
+#include <stdio.h>
+#include "g_model.h"
+int main(void) {
+  if ((uintptr_t)g_model % 16) return 3;
+  return fwrite(g_model, 1, g_model_len, stdout) == g_model_len ? 0 : 4;
+}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, sample: bytes) -> Path:
+    cmake("--version")
+    compilers = ("cc", "gcc", "clang", "cl")
+    if not any(map(shutil.which, compilers)):
+        pytest.skip(f"no C compiler on the path ({', '.join(compilers)})")
+    write(tmp_path)
+    (tmp_path / "in.tflite").write_bytes(sample)
+    return tmp_path
+
+
+def write(folder: Path, more: str = "") -> None:
+    modules = (CHECKOUT / "scripts" / "cmake").as_posix()
+    (folder / "CMakeLists.txt").write_text(PROJECT.format(modules=modules, more=more))
+    (folder / "main.c").write_text(MAIN)
+
+
+def cmake(*arguments: str) -> subprocess.CompletedProcess[str]:
+    found = shutil.which("cmake")
+    if found is None:
+        pytest.skip("cmake is not on the path")
+    environment = {key: value for key, value in os.environ.items() if key != "CI"}
+    environment["PYTHONPATH"] = str(CHECKOUT)
+    return subprocess.run(
+        [found, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=TAKES_AT_MOST,
+    )
+
+
+def configure(folder: Path) -> subprocess.CompletedProcess[str]:
+    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+    python = f"-DPython3_EXECUTABLE={sys.executable}"
+    return cmake("-S", str(folder), "-B", str(folder / "build"), *generator, python)
+
+
+def build(folder: Path) -> subprocess.CompletedProcess[str]:
+    run = configure(folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return cmake("--build", str(folder / "build"))
+
+
+def printed(folder: Path) -> bytes:
+    run = subprocess.run([folder / "build" / "firmware"], capture_output=True, check=False)
+    assert run.returncode == 0
+    return run.stdout
+
+
+def test_the_program_holds_the_aligned_model(project: Path, sample_origin: bytes) -> None:
+    run = build(project)
+    assert run.returncode == 0, run.stdout + run.stderr
+    out = project / "build" / "gen" / "out.tflite"
+    assert not check(out.read_bytes()).findings
+    assert printed(project) == out.read_bytes()
+
+    again = build(project)
+    assert "tflite_align" not in again.stdout, "nothing changed, nothing runs"
+
+    (project / "in.tflite").write_bytes(sample_origin)
+    changed = build(project)
+    assert changed.returncode == 0, changed.stdout + changed.stderr
+    assert printed(project) == out.read_bytes() == sample_origin
+
+
+def test_findings_fail_the_build(project: Path) -> None:
+    """A lock that the model cannot keep stands for findings that no repair removes."""
+    lock = project / "io.json"
+    assert cli.main(["check", str(CHECKOUT / "tests/data/sample_origin.tflite"), "--lock",
+                     str(lock), "--update-lock", "-q"]) == 0  # fmt: skip
+    write(project, "LOCK io.json")
+    assert build(project).returncode == 0
+    lock.write_text(lock.read_text().replace('"type": "int8"', '"type": "uint8"'))
+    run = build(project)
+    assert run.returncode != 0
+    told = "type is int8, the lock has uint8 (rule lock/type)"
+    assert told in run.stdout + run.stderr
+
+
+def test_a_missing_lock_stops_the_configuration(project: Path) -> None:
+    write(project, "LOCK io.json")
+    run = configure(project)
+    assert run.returncode != 0
+    assert "there is no lock" in run.stderr
+
+
+def test_an_unknown_argument_stops_the_configuration(project: Path) -> None:
+    write(project, "LOKC io.json")
+    run = configure(project)
+    assert run.returncode != 0
+    assert "LOKC" in run.stderr
+
+
+def test_the_folder_of_the_module_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--cmake-dir"]) == 0
+    folder = Path(capsys.readouterr().out.strip())
+    assert (folder / "TfliteAlign.cmake").is_file()
