@@ -105,10 +105,11 @@ BROKEN = {
 @pytest.mark.parametrize("fix", BROKEN)
 def test_a_fix_repairs_its_finding_and_nothing_changes_without_it(fix: str) -> None:
     data = BROKEN[fix]()
-    assert {finding.fix for finding in check(data).findings} == {fix}
+    quiet = load_fixes()[fix].quiet
+    assert {finding.fix for finding in check(data, AlignOptions(fix=(fix,))).findings} == {fix}
     off = align(data, replace(PLAIN, no_fix=(fix,)))
     assert off.data == data
-    assert {finding.fix for finding in off.report.remaining} == {fix}
+    assert {finding.fix for finding in off.report.remaining} == (set() if quiet else {fix})
     on = align(data, replace(PLAIN, fix=(fix,)))
     assert on.report.remaining == ()
     again = align(on.data, replace(PLAIN, fix=(fix,)))

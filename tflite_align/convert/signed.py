@@ -167,8 +167,9 @@ class _Signed:
             new = self._beside(key)
             for slot in readers.moved:
                 self.draft.rewire(slot, new)
-            first = min(slot.operator for slot in readers.moved)
-            self._quantize(key, (key[1], new), _TO, max(first, 0), readers.moved)
+            end = len(self.model.subgraphs[key[0]].operators)
+            places = (slot.operator for slot in readers.moved if slot.operator >= 0)
+            self._quantize(key, (key[1], new), _TO, min(places, default=end), readers.moved)
 
     def _retype(self, key: Key, slots: tuple[Slot, ...]) -> None:
         tensor = self.draft.tensor(*key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..binder import Bound, bind
 from ..checker import Finding, check_bound
@@ -12,7 +12,7 @@ from ..model import Model
 from ..options import AlignOptions
 from ..reader import read
 from ..report import Size
-from ..rules import Target, load_operators
+from ..rules import Target, enabled_fixes, load_operators, unheard_rules
 from ..tables import Bytes as Data
 
 __all__ = ["Data", "Judged", "bind_model", "judge", "lock", "size"]
@@ -44,7 +44,11 @@ def lock(data: Data) -> Lock:
 
 
 def bind_model(model: Model, options: AlignOptions, targets: Sequence[Target]) -> Bound:
-    return bind(model, load_operators(), targets, free_io=options.io == "free")
+    """The model bound, without the rules that nobody is to be told of."""
+    bound = bind(model, load_operators(), targets, free_io=options.io == "free")
+    unheard = unheard_rules(enabled_fixes(options.fix, options.no_fix))
+    kept = tuple(c for c in bound.constraints if c.rule not in unheard)
+    return bound if len(kept) == len(bound.constraints) else replace(bound, constraints=kept)
 
 
 def size(model: Model) -> Size:

@@ -1,6 +1,15 @@
 """Rules as data: the strict readers of schema/operators.toml, fixes.toml and targets/*.toml."""
 
-from .fixes import Fix, enabled_fixes, fix_of, fixes_off, fixes_schema, load_fixes, parse_fixes
+from .fixes import (
+    Fix,
+    enabled_fixes,
+    fix_of,
+    fixes_off,
+    fixes_schema,
+    load_fixes,
+    parse_fixes,
+    unheard_rules,
+)
 from .operators import load_operators, operators_schema, parse_operators
 from .records import (
     BiasRule,
@@ -64,5 +73,6 @@ __all__ = [
     "target_names",
     "targets_schema",
     "tell_limits",
+    "unheard_rules",
     "versions_schema",
 ]

@@ -22,6 +22,7 @@ __all__ = [
     "fixes_schema",
     "load_fixes",
     "parse_fixes",
+    "unheard_rules",
 ]
 
 
@@ -29,7 +30,8 @@ __all__ = [
 class Fix:
     """One repair. `repairs`: the findings it is for, as `rule-glob` or `rule-glob:fault`; none
     for a repair that comes into play while others are carried out. `meaning`: whether what the
-    model stands for, read by its declared parameters, is provably kept.
+    model stands for, read by its declared parameters, is provably kept. `quiet`: its findings are
+    told only where it is switched on, since good files have them too.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Fix:
     meaning: Literal["kept", "may change"]
     repairs: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    quiet: bool = False
 
 
 _FIX: f.Table = {
@@ -49,6 +52,7 @@ _FIX: f.Table = {
     "meaning": f.Field(f.choice("kept", "may change"), required=True),
     "repairs": f.Field(f.list_of(f.text)),
     "sources": f.Field(f.list_of(f.text)),
+    "quiet": f.Field(f.truth),
 }
 _ROW = f.Parser(lambda value, where: f.parse_table(value, _FIX, where), f.schema_of(_FIX))
 _FILE: f.Table = {
@@ -112,6 +116,12 @@ def enabled_fixes(on: Sequence[str] = (), off: Sequence[str] = ()) -> frozenset[
     for name in off:
         chosen -= _answering(name)
     return frozenset(chosen | (set(on) & set(known)))
+
+
+def unheard_rules(on: frozenset[str]) -> tuple[str, ...]:
+    """Ids of the rules that nobody is told of while these fixes are on."""
+    quiet = (fix for fix in load_fixes().values() if fix.quiet and fix.id not in on)
+    return tuple(pattern.partition(":")[0] for fix in quiet for pattern in fix.repairs)
 
 
 def fixes_off(on: frozenset[str]) -> tuple[str, ...]:
