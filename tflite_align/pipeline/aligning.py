@@ -148,8 +148,10 @@ class _Run:
         if not made.drawn.edits:
             return self._untouched(made.conflicts, made.solution.components)
         written = write(self.data, self.before.model, made.drawn.edits)
-        aligned = written.join()
-        after = judge(aligned, self.options, self.targets)
+        judged = self.options.verify or bool(settings.observed)
+        aligned = written.join() if judged else b""
+        image = aligned or written.image(self.data, self.before.model)
+        after = judge(image, self.options, self.targets)
         proof = self._prove(aligned, made.drawn)
         priced = compare(asked.bound, asked.broken, settings) if self.options.compare else ()
         without_them = self._levels_without(asked, aligned, proof) if settings.observed else ()

@@ -14,6 +14,7 @@ from ..reader import read
 from ..report import Size
 from ..rules import Target, load_operators
 from ..tables import Bytes as Data
+from ..tables import Image
 
 __all__ = ["Data", "Judged", "bind_model", "judge", "lock", "size"]
 
@@ -32,7 +33,7 @@ class Judged:
         return tuple(sorted({constraint.rule for constraint in self.bound.constraints}))
 
 
-def judge(data: Data, options: AlignOptions, targets: Sequence[Target]) -> Judged:
+def judge(data: Data | Image, options: AlignOptions, targets: Sequence[Target]) -> Judged:
     bound = bind_model(read(data), options, targets)
     locked = lock_findings(bound.model, options.lock)
     return Judged(bound.model, bound, (*check_bound(bound), *locked))
