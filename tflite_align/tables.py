@@ -127,7 +127,6 @@ class View:
             plan = plans[vtable] = self._plan(layout, pos, vtable)
         if self._apart:
             self._stay_out(pos, plan.size)
-            self._stay_out(vtable, 4)
         if pos + plan.size > self.size:
             msg = f"{layout.name} table of {plan.size} bytes runs past the end of the file"
             raise FormatError(msg, offset=pos)
@@ -250,4 +249,5 @@ class View:
         if size < 4 or size % 2 or vtable + size > self.size or table_size < 4:
             msg = f"vtable of a {layout.name} table is malformed"
             raise FormatError(msg, offset=vtable)
+        self._stay_out(vtable, size)
         return struct.unpack_from(f"<{(size - 4) // 2}H", self.buf, vtable + 4), table_size

@@ -52,7 +52,7 @@ class Written:
                     whole[at:first] = np.frombuffer(chunk, np.uint8)[at - start : first - start]
                     at = last
             whole[at:end] = np.frombuffer(chunk, np.uint8)[at - start :]
-        return Image(memoryview(whole), tuple(apart))
+        return Image(whole.data, tuple(apart))
 
     def _kept(self, data: Bytes, model: Model) -> Iterator[tuple[int, int, memoryview]]:
         """(first byte in the output, end, bytes) of long constants that nothing overwrites."""
