@@ -83,7 +83,8 @@ def _quantizer(path: Path) -> Callable[[], object] | str:
     except ImportError as error:
         return f"skipped: {error}"
     out = path.with_suffix(".quantizer")
-    return lambda: utils.write_model(utils.read_model(str(path)), str(out))
+    write = utils.flatbuffer_utils.write_model
+    return lambda: write(utils.read_model(str(path)), str(out))
 
 
 def _row(what: str, figure: float, goal: float, **beside: Any) -> Row:
