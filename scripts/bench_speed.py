@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import flatbuffers
-import synthetic
 from ai_edge_litert import schema_py_generated as fb
+
+import synthetic
 from tflite_align import AlignOptions, align
 
 __all__ = ["in_turns", "object_api", "show", "speed_rows"]
