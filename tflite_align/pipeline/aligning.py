@@ -7,6 +7,7 @@ checker -> solver -> planner -> writer -> reader and checker again on what was w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from ..baseline import accepted_in
@@ -26,7 +27,7 @@ from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compar
 from ..verdicts import BiasReading, OutputLevel, Proof
 from ..verify import bias_readings, check_calibration, declared_levels, observe, prove
 from ..writer import write
-from .judged import Data, bind_model, judge, size
+from .judged import Data, bind_model, judge, size, uncollected
 from .reasons import proof_reasons, remaining_reasons, without
 
 __all__ = ["AlignResult", "Progress", "Question", "align", "question"]
@@ -76,7 +77,10 @@ def align(
     `report.exit_status` is 0. Raises AlignError (FormatError, UnsupportedError, UsageError)
     where the job cannot be done at all.
     """
-    return _Run(data, options or AlignOptions(), name, progress).align()
+    options = options or AlignOptions()
+    # Judges work on arrays and in processes of their own: there the collector is wanted.
+    with nullcontext() if options.verify else uncollected():
+        return _Run(data, options, name, progress).align()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +116,9 @@ class _Run:
         self.before = judge(data, options, self.targets)
         self.findings = self.before.findings
         self.fixes = enabled_fixes(options.fix, options.no_fix)
-        self.mended = mended(data, self.fixes, options.only, options.bias, self._bound)
+        judged = (self.before.bound, self.before.findings)
+        fixes, only, bias = self.fixes, options.only, options.bias
+        self.mended = mended(data, fixes, only, bias, self._bound, judged=judged)
         if self.mended.changes:
             self.before = judge(self.mended.data, options, self.targets)
         asked = Asked(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..binder import Bound, bind
@@ -16,7 +18,7 @@ from ..rules import Target, load_operators
 from ..tables import Bytes as Data
 from ..tables import Image
 
-__all__ = ["Data", "Judged", "bind_model", "judge", "lock", "size"]
+__all__ = ["Data", "Judged", "bind_model", "judge", "lock", "size", "uncollected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,20 @@ class Judged:
     def rules(self) -> tuple[str, ...]:
         """Ids of the rules that say something of this model, sorted."""
         return tuple(sorted({constraint.rule for constraint in self.bound.constraints}))
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """No search for cycles meanwhile: the records of a model are many and hold none, and looking
+    through all of them again and again makes large models slower than linear.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def judge(data: Data | Image, options: AlignOptions, targets: Sequence[Target]) -> Judged:
