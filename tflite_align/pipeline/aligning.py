@@ -25,7 +25,6 @@ from ..report import Outcome, Report
 from ..rules import enabled_fixes, fixes_off, load_operators, load_target
 from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
 from ..verdicts import BiasReading, OutputLevel, Proof
-from ..verify import bias_readings, check_calibration, declared_levels, observe, prove
 from ..writer import write
 from .judged import Data, bind_model, judge, size, uncollected
 from .reasons import proof_reasons, remaining_reasons, without
@@ -141,6 +140,8 @@ class _Run:
         if self.converted.changes:
             self.before = judge(self.data, options, self.targets)
         if options.calibration is not None:
+            from ..verify import check_calibration  # noqa: PLC0415 - a run without judges needs none of it
+
             check_calibration(self.before.model, options.calibration)
 
     def align(self) -> AlignResult:
@@ -187,6 +188,8 @@ class _Run:
         """The settings with what calibration shows of the values; else warnings that say why."""
         if self.options.calibration is None or not asked.wanted:
             return asked.settings, ()
+        from ..verify import observe  # noqa: PLC0415 - a run without judges needs none of it
+
         found = observe(memoryview(self.data), self.options.calibration, progress=self.progress)
         if not found.ranges:
             return asked.settings, (f"calibration tightens no ranges: {found.why}",)
@@ -213,6 +216,8 @@ class _Run:
                 )
                 for score in proof.outputs
             )
+        from ..verify import declared_levels  # noqa: PLC0415 - a run without judges needs none of it
+
         return declared_levels(
             memoryview(self.mended.data),
             plain,
@@ -248,6 +253,8 @@ class _Run:
             )
             for way in ("declared", "as-run")
         ]
+        from ..verify import bias_readings  # noqa: PLC0415 - a run without judges needs none of it
+
         return bias_readings(
             *files,
             calibration=self.options.calibration,
@@ -299,6 +306,8 @@ class _Run:
     def _prove(self, aligned: bytes | memoryview, drawn: Plan | None) -> Proof | None:
         if not self.options.verify:
             return None
+        from ..verify import prove  # noqa: PLC0415 - a run without judges needs none of it
+
         return prove(
             memoryview(self.given),
             aligned,

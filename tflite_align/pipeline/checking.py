@@ -8,7 +8,6 @@ from ..options import AlignOptions
 from ..report import Report
 from ..rules import enabled_fixes, fixes_off, load_target
 from ..verdicts import Proof
-from ..verify import prove
 from .judged import Data, judge, size, uncollected
 from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
 
@@ -53,6 +52,8 @@ def _asked(data: Data, options: AlignOptions) -> Proof | None:
     named = tuple(judge for judge in asked if judge != "numbers")
     if not asked:
         return None
+    from ..verify import prove  # noqa: PLC0415 - a run without judges needs none of it
+
     view = memoryview(data)
     seconds = options.judge_seconds
     return prove(view, view, judges=named, changed=False, judge_seconds=seconds)
