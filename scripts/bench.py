@@ -3,10 +3,11 @@
 
 scripts/bench.py optimum [MODEL...]     QUANTIZE operators, bits and SQNR: ours, PPQ's strategies and
                                         a QUANTIZE at every mismatched port, on de-aligned models
-scripts/bench.py speed [MODEL...]       align without judges against the generated object API's
-                                        load and pack of the same file, as a ratio
+scripts/bench.py speed [MODEL...]       align without judges against the generated object API and
+                                        ai-edge-quantizer, the command against its imports, growth
+                                        over operators and constants, peak memory; with goals
 
-Without models: the fixtures' folder given by --fixtures, or the shipped sample.
+Without models: the fixtures' folder given by --fixtures; optimum: else the shipped sample.
 """
 
 from __future__ import annotations
@@ -15,19 +16,17 @@ import argparse
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]  # runs from a bare checkout, installed or not
 
+import bench_speed  # noqa: E402 - needs the path
 import dealign  # noqa: E402 - needs the path
 from tflite_align import AlignError, AlignOptions, align  # noqa: E402 - needs the path
 from tflite_align.report import Report  # noqa: E402 - needs the path
-
-RUNS = 5
 
 
 def ports(report: Report) -> int:
@@ -68,49 +67,20 @@ def optimum(path: Path, seed: int, *, numbers: bool) -> dict[str, Any] | None:
     }
 
 
-def median_time(work: Callable[[], object]) -> float:
-    """Median seconds of a few runs, after one that warms the caches."""
-    work()
-    taken = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
-
-
-def speed(path: Path, seed: int) -> dict[str, Any]:
-    """Time of align as a ratio to the peer's load and pack of the same file."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as fb
-
-    try:
-        data = dealign.dealign(path.read_bytes(), seed)
-    except ValueError:
-        data = path.read_bytes()
-
-    def peer() -> None:
-        builder = flatbuffers.Builder(len(data))
-        model = fb.ModelT.InitFromObj(fb.Model.GetRootAs(data))
-        builder.Finish(model.Pack(builder), b"TFL3")
-
-    ours = median_time(lambda: align(data, AlignOptions(verify=False)))
-    theirs = median_time(peer)
-    return {
-        "model": path.name,
-        "bytes": len(data),
-        "align, ms": round(ours * 1e3, 1),
-        "object API load + pack, ms": round(theirs * 1e3, 1),
-        "ratio": round(ours / theirs, 2),
-    }
-
-
 def show(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         flat = {k: v for k, v in row.items() if k != "strategies"}
         for name, found in row.get("strategies", {}).items():
             flat[name] = f"{found['QUANTIZE']} ({found['cost']})"
         print(json.dumps(flat))
+
+
+def broken_model(path: Path, seed: int) -> bytes:
+    """The model de-aligned; as it is where there is nothing to break."""
+    try:
+        return dealign.dealign(path.read_bytes(), seed)
+    except ValueError:
+        return path.read_bytes()
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -141,17 +111,27 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--numbers", action="store_true", help="judge the numbers too (slow)")
     parser.add_argument("--json", type=Path, help="write the rows there")
+    parser.add_argument("--operators", type=int, default=100_000, help="speed: at most so many")
+    parser.add_argument("--constant", type=int, default=1_900_000_000, help="speed: bytes at most")
+    parser.add_argument("--folder", type=Path, help="speed: where files of gigabytes may go")
     given = parser.parse_intermixed_args()
     models = given.models or sorted(given.fixtures.glob("*.tflite") if given.fixtures else ())
-    models = models or [ROOT / "tests" / "data" / "sample_origin.tflite"]
     if given.table == "optimum":
+        models = models or [ROOT / "tests" / "data" / "sample_origin.tflite"]
         found = (optimum(path, given.seed, numbers=given.numbers) for path in models)
         rows = [row for row in found if row is not None]
         show(rows)
         print(json.dumps(summary(rows)))
     else:
-        rows = [speed(path, given.seed) for path in models]
-        show(rows)
+        rows = []
+        for row in bench_speed.speed_rows(
+            [(path.name, broken_model(path, given.seed)) for path in models],
+            operators=given.operators,
+            constant=given.constant,
+            folder=given.folder,
+        ):
+            bench_speed.show(row)
+            rows.append(row)
     if given.json:
         given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     return 0

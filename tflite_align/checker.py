@@ -26,6 +26,7 @@ from .numerics import (
     DTYPES,
     Label,
     close_scale,
+    first_apart,
     int4_unpack,
     is_power_of_two,
     product_scale,
@@ -303,22 +304,15 @@ def _bias_scale(
             "",
         )
         return
-    pairs = zip(_stretch(wanted, count), _stretch(found, count), strict=True)
-    for channel, (right, given) in enumerate(pairs):
-        if not close_scale(right, given):
-            place = f" in channel {channel}" if count > 1 else ""
-            sentence = (
-                f"bias scale {given:.9g}{place} differs from"
-                f" input scale x weight scale = {right:.9g}"
-            )
-            yield (
-                constraint.slot,
-                f"{right:.9g}",
-                f"{given:.9g}",
-                sentence,
-                "scale" if fixable else "",
-            )
-            return
+    wanted, found = _stretch(wanted, count), _stretch(found, count)
+    channel = first_apart(wanted, found)
+    if channel is not None:
+        right, given = wanted[channel], found[channel]
+        place = f" in channel {channel}" if count > 1 else ""
+        sentence = (
+            f"bias scale {given:.9g}{place} differs from input scale x weight scale = {right:.9g}"
+        )
+        yield constraint.slot, f"{right:.9g}", f"{given:.9g}", sentence, "scale" if fixable else ""
 
 
 def _stretch(values: list[float], count: int) -> list[float]:

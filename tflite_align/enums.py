@@ -6,11 +6,11 @@ not know are carried under their number.
 
 from __future__ import annotations
 
+import importlib.machinery
+import importlib.util
 import math
 from collections.abc import Sequence
-
-from tflite.BuiltinOperator import BuiltinOperator
-from tflite.TensorType import TensorType
+from typing import Any
 
 __all__ = ["BITS", "constant_size", "operator_code", "operator_name", "type_code", "type_name"]
 
@@ -35,13 +35,26 @@ BITS = {
 }
 
 
-def _members(enum: type) -> dict[int, str]:
-    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+def _members(name: str) -> dict[int, str]:
+    """The members of an enum of the `tflite` package.
+
+    Its module is run alone: the package itself imports two hundred others with it, which takes
+    longer than aligning a small model.
+    """
+    package = importlib.util.find_spec("tflite")
+    where = package.submodule_search_locations if package is not None else None
+    found = importlib.machinery.PathFinder.find_spec(name, list(where or ()))
+    if found is None or found.loader is None:
+        raise ImportError(f"tflite.{name} is missing: install the package `tflite`", name="tflite")
+    module: Any = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    members = vars(getattr(module, name)).items()
+    return {value: member for member, value in members if isinstance(value, int)}
 
 
-_TYPE_NAMES = {code: name.lower() for code, name in _members(TensorType).items()}
+_TYPE_NAMES = {code: name.lower() for code, name in _members("TensorType").items()}
 _TYPE_CODES = {name: code for code, name in _TYPE_NAMES.items()}
-_OPERATOR_NAMES = _members(BuiltinOperator)
+_OPERATOR_NAMES = _members("BuiltinOperator")
 _OPERATOR_CODES = {name: code for code, name in _OPERATOR_NAMES.items()}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -177,7 +176,7 @@ def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged])
         # A device or a pipe is written to; replacing it would turn it into a file.
         staged.append(_Staged(given, target, None, chunks))
         return
-    temporary = target.parent / f".tflite_align-{secrets.token_hex(8)}.tmp"
+    temporary = target.parent / f".tflite_align-{os.urandom(8).hex()}.tmp"
     staged.append(_Staged(given, target, temporary))
     with os.fdopen(os.open(temporary, _CREATE, 0o666), "wb") as stream:
         stream.writelines(chunks)

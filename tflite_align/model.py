@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = [
     "AddOperator",
@@ -144,6 +144,9 @@ class Subgraph:
     outputs: tuple[int, ...]
     operators: tuple[Operator, ...]
     pos: int = field(default=0, compare=False)
+    # What was found out about this very subgraph, by the name of who did; a replaced one is
+    # another subgraph and starts with nothing.
+    memo: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,14 +192,16 @@ class Model:
         return self.constant(subgraph, tensor) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """An operand position. `operator` -1 is the subgraph's own boundary (its inputs / outputs)."""
+class Slot(NamedTuple):
+    """An operand position. `operator` -1 is the subgraph's own boundary (its inputs / outputs).
+
+    A tuple, because slots are made and hashed more often than anything else there is.
+    """
 
     subgraph: int
     operator: int
     kind: SlotKind
-    index: int
+    index: int  # type: ignore[assignment] # nobody searches a slot: the field takes the name
 
     @property
     def sort_key(self) -> tuple[int, int, int, int]:
@@ -204,12 +209,18 @@ class Slot:
 
     def tensor(self, model: Model) -> int:
         """Index of the tensor in this slot; -1 when the optional operand is absent."""
-        graph = model.subgraphs[self.subgraph]
-        if self.operator < 0:
-            indices: Sequence[int] = graph.inputs if self.kind == "inputs" else graph.outputs
+        subgraph, number, kind, index = self
+        graph = model.subgraphs[subgraph]
+        indices: Sequence[int]
+        if number >= 0:
+            operator = graph.operators[number]
+            if kind == "inputs":
+                indices = operator.inputs
+            else:
+                indices = operator.outputs if kind == "outputs" else operator.intermediates
         else:
-            indices = graph.operators[self.operator].operands(self.kind)
-        return indices[self.index] if self.index < len(indices) else -1
+            indices = graph.inputs if kind == "inputs" else graph.outputs
+        return indices[index] if index < len(indices) else -1
 
     def address(self, model: Model) -> str:
         """`subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as every report writes it."""

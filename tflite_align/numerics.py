@@ -20,6 +20,7 @@ __all__ = [
     "close_scale",
     "covering_label",
     "covers",
+    "first_apart",
     "hull",
     "int4_pack",
     "int4_unpack",
@@ -163,13 +164,25 @@ def close_scale(first: float, second: float, tolerance: float = _FLOAT_NOISE) ->
     return abs(first - second) <= tolerance * max(abs(first), abs(second))
 
 
+def first_apart(first: list[float], second: list[float]) -> int | None:
+    """The first place where two lists of scales differ by more than float noise."""
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    apart = ~(np.abs(a - b) <= _FLOAT_NOISE * np.maximum(np.abs(a), np.abs(b)))
+    place = int(apart.argmax()) if apart.size else 0
+    return place if apart.size and apart[place] else None
+
+
 def is_power_of_two(scale: float) -> bool:
     return scale > 0 and math.isfinite(scale) and math.frexp(scale)[0] == 0.5
 
 
 def product_scale(first: float, seconds: tuple[float, ...], factor: float = 1.0) -> list[float]:
     """Scales of a bias: input scale x each weight scale x factor, rounded once to float32."""
-    return [to_float32(first * second * factor) for second in seconds]
+    if len(seconds) == 1:
+        return [to_float32(first * seconds[0] * factor)]
+    products = first * np.asarray(seconds, dtype=np.float64) * factor
+    found: list[float] = products.astype(np.float32).tolist()
+    return found
 
 
 def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:

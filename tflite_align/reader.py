@@ -23,7 +23,7 @@ from tflite_align.model import (
     Tensor,
 )
 from tflite_align.structure import check_structure
-from tflite_align.tables import Bytes, View
+from tflite_align.tables import Bytes, Image, View
 
 __all__ = ["read"]
 
@@ -70,7 +70,7 @@ _T_TYPE, _T_BUFFER, _T_VARIABLE = _T["type"], _T["buffer"], _T["is_variable"]
 _T_EXTERNAL = _T["external_buffer"]
 
 
-def read(data: Bytes) -> Model:
+def read(data: Bytes | Image) -> Model:
     """The model in `data`; raises FormatError for anything that is not one."""
     view = View(data)
     _check_identifier(view)
@@ -142,7 +142,7 @@ def _buffer(view: View, index: int, pos: int) -> Buffer:
         if offset + size > view.size:
             msg = f"buffer[{index}] names bytes {offset} to {offset + size}, beyond the file's end"
             raise FormatError(msg, offset=pos)
-        data = view.buf[offset : offset + size]
+        data = view.content(offset, size)
     return Buffer(index=index, data=data or None, pos=pos)
 
 

@@ -95,16 +95,22 @@ def mended(
     only: Literal["all", "errors"],
     bias: Literal["declared", "as-run"],
     bind: Callable[[Model], Bound],
+    *,
+    judged: tuple[Bound, Sequence[Finding]] | None = None,
 ) -> Mended:
     """Missing parameters, names and ranges, and biases read as run: none changes an integer.
 
     Parameters may be handed on from operator to operator, one a round. Raises what the writer
-    raises.
+    raises. `judged`: what `data` is bound to and its findings, where that is known already.
     """
     found = Mended(data=data)
     while True:
-        bound = bind(read(found.data))
-        asked = wanted(check_bound(bound), fixes, only)
+        if judged is None:
+            bound = bind(read(found.data))
+            judged = bound, check_bound(bound)
+        bound, findings = judged
+        judged = None
+        asked = wanted(findings, fixes, only)
         drawn = mend(bound, asked)
         if not drawn.edits and bias == "as-run":
             drawn = as_run(bound, asked)

@@ -19,7 +19,7 @@ import numpy as np
 from tflite_align.errors import FormatError
 from tflite_align.layout import TableLayout
 
-__all__ = ["Bytes", "Plan", "View"]
+__all__ = ["Bytes", "Image", "Plan", "View"]
 
 Bytes = bytes | bytearray | memoryview | mmap.mmap
 
@@ -58,13 +58,27 @@ class Plan:
     strings: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The bytes of a file of which some long stretches are kept somewhere else.
+
+    `data` has the file's length; what it holds within the stretches `apart` (first byte, end, the
+    content, ascending and disjoint) means nothing: only constants may be read from there.
+    """
+
+    data: Bytes
+    apart: tuple[tuple[int, int, memoryview], ...]
+
+
 class View:
     """A bounds-checked look at one buffer. Positions are byte offsets from its beginning."""
 
-    __slots__ = ("_budget", "_plans", "buf", "size")
+    __slots__ = ("_apart", "_budget", "_plans", "buf", "size")
 
-    def __init__(self, data: Bytes) -> None:
-        self.buf = memoryview(data).cast("B").toreadonly()
+    def __init__(self, data: Bytes | Image) -> None:
+        self._apart = data.apart if isinstance(data, Image) else ()
+        whole = data.data if isinstance(data, Image) else data
+        self.buf = memoryview(whole).cast("B").toreadonly()
         self.size = len(self.buf)
         self._plans: dict[str, dict[int, Plan]] = {}
         self._budget = _SHARING * self.size + _SHARING_FLOOR
@@ -75,6 +89,21 @@ class View:
         if self._budget < 0:
             msg = "the file claims many times more content than it has bytes"
             raise FormatError(msg, offset=pos)
+
+    def content(self, start: int, count: int) -> memoryview:
+        """The bytes of a constant, not copied."""
+        for first, end, data in self._apart:
+            if first <= start and start + count <= end:
+                return data[start - first : start - first + count]
+        self._stay_out(start, count)
+        return self.buf[start : start + count]
+
+    def _stay_out(self, pos: int, count: int) -> None:
+        """Raise where structure would be read from bytes that are a constant's."""
+        for first, end, _ in self._apart:
+            if pos < end and pos + count > first:
+                msg = "a table, a vector or a string lies within a constant"
+                raise FormatError(msg, offset=pos)
 
     def root(self) -> int:
         """Position of the root table."""
@@ -96,6 +125,8 @@ class View:
         plan = plans.get(vtable)
         if plan is None:
             plan = plans[vtable] = self._plan(layout, pos, vtable)
+        if self._apart:
+            self._stay_out(pos, plan.size)
         if pos + plan.size > self.size:
             msg = f"{layout.name} table of {plan.size} bytes runs past the end of the file"
             raise FormatError(msg, offset=pos)
@@ -117,6 +148,8 @@ class View:
     def vector(self, pos: int, width: int) -> tuple[int, int]:
         """(position of the first element, element count) of the vector at `pos`."""
         count = int(_U32.unpack_from(self.buf, pos)[0])
+        if self._apart:
+            self._stay_out(pos, 4)
         if pos + 4 + count * width > self.size:
             msg = f"vector of {count} elements runs past the end of the file"
             raise FormatError(msg, offset=pos)
@@ -128,6 +161,8 @@ class View:
             return ()
         count = int(_U32.unpack_from(self.buf, pos)[0])
         size = count * _WIDTHS[code]
+        if self._apart:
+            self._stay_out(pos, 4 + size)
         if pos + 4 + size > self.size:
             msg = f"vector of {count} elements runs past the end of the file"
             raise FormatError(msg, offset=pos)
@@ -144,6 +179,8 @@ class View:
             return []
         start, count = self.vector(pos, 4)
         self.spend(count * 4, pos)
+        if self._apart:
+            self._stay_out(start, count * 4)
         relative = np.frombuffer(self.buf, "<u4", count, start).astype(np.int64)
         found = relative + np.arange(start, start + 4 * count, 4, dtype=np.int64)
         bad = np.flatnonzero((relative == 0) | (found > self.size - 4))
@@ -157,8 +194,7 @@ class View:
         """The bytes of a byte vector, not copied; `pos` 0 reads as empty."""
         if pos == 0:
             return self.buf[:0]
-        start, count = self.vector(pos, 1)
-        return self.buf[start : start + count]
+        return self.content(*self.vector(pos, 1))
 
     def string(self, pos: int) -> str:
         """A string; bytes that are not UTF-8 are shown escaped. `pos` 0 reads as empty."""
@@ -166,6 +202,8 @@ class View:
             return ""
         start, count = self.vector(pos, 1)
         self.spend(count, pos)
+        if self._apart:
+            self._stay_out(start, count)
         return str(self.buf[start : start + count], "utf-8", "backslashreplace")
 
     def _plan(self, layout: TableLayout, pos: int, vtable: int) -> Plan:
@@ -211,4 +249,5 @@ class View:
         if size < 4 or size % 2 or vtable + size > self.size or table_size < 4:
             msg = f"vtable of a {layout.name} table is malformed"
             raise FormatError(msg, offset=vtable)
+        self._stay_out(vtable, size)
         return struct.unpack_from(f"<{(size - 4) // 2}H", self.buf, vtable + 4), table_size

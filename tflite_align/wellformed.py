@@ -106,18 +106,20 @@ def _first_slot(producer: Slot | None, readers: dict[int, list[Slot]], tensor: i
 def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
     if tensor.type == "float32":
         return
-    bad = [s for s in quant.scale if not math.isfinite(s) or s <= 0]
+    # The sum tells of any NaN or infinity, and the least of anything else that is wrong.
+    good = math.isfinite(sum(quant.scale)) and min(quant.scale) > 0
+    bad = [] if good else [s for s in quant.scale if not math.isfinite(s) or s <= 0]
     if bad and type_limits(tensor.type) is not None:
         yield "params/scale", "positive finite scales", f"{bad[0]!r}", False
     elif tensor.type in _ACTIVATIONS and not usable_label(Label(max(quant.scale), 0), tensor.type):
         wanted = "a scale whose integers stand for float32 values"
         yield "params/scale", wanted, f"{max(quant.scale)!r}", False
     limits = type_limits(tensor.type)
-    if limits is not None:
+    points = quant.zero_point
+    if limits is not None and points and not limits[0] <= min(points) <= max(points) <= limits[1]:
         outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]
-        if outside:
-            wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
-            yield "params/zero_point", wanted, str(outside[0]), False
+        wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
+        yield "params/zero_point", wanted, str(outside[0]), False
     if not bad and _stale(tensor, quant):
         held = label_range(Label(*quant.label), tensor.type)
         wanted = f"a range of about {held.low:.6g}..{held.high:.6g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .model import Model, Operator, Slot, Tensor
+from .model import Model, Operator, Slot, Subgraph, Tensor
 from .rules import CallRow, OperatorRow
 
 __all__ = [
@@ -43,7 +43,15 @@ class Links:
 
 
 def links(model: Model, subgraph: int) -> Links:
+    """The wiring of one subgraph, found once: not to be changed by who gets it."""
     graph = model.subgraphs[subgraph]
+    known: Links | None = graph.memo.get("links")
+    if known is None:
+        known = graph.memo["links"] = _links(graph, subgraph)
+    return known
+
+
+def _links(graph: Subgraph, subgraph: int) -> Links:
     result = Links()
     for index, tensor in enumerate(graph.inputs):
         result.producer[tensor] = Slot(subgraph, -1, "inputs", index)

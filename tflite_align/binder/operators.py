@@ -56,11 +56,15 @@ def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
 def _select(subgraph: int, operator: Operator, patterns: Iterable[SlotPattern]) -> list[Slot]:
     """Slots that the patterns name and that hold a tensor, each once, in order."""
     chosen: dict[Slot, None] = {}
+    place = operator.index
     for pattern in patterns:
-        operands = operator.operands(pattern.kind)
-        for index in pattern.select(len(operands)):
-            if index < len(operands) and operands[index] >= 0:
-                chosen[Slot(subgraph, operator.index, pattern.kind, index)] = None
+        kind, start, stop = pattern.kind, pattern.start, pattern.stop
+        operands = operator.operands(kind)
+        count = len(operands)
+        last = count if stop is None or stop > count else stop
+        for index in range(start, last):
+            if operands[index] >= 0:
+                chosen[Slot(subgraph, place, kind, index)] = None
     return list(chosen)
 
 
@@ -91,6 +95,8 @@ def bind_operator(found: Collector, subgraph: int, operator: Operator, row: Oper
 
 def _concerned(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
     """Whether the operands that a rule depends on are there, absent, and of its types."""
+    if rule.when is None and rule.unless is None and not rule.beside:
+        return True
     if rule.when is not None and not _select(subgraph, operator, (rule.when,)):
         return False
     if rule.unless is not None and _select(subgraph, operator, (rule.unless,)):

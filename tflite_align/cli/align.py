@@ -37,7 +37,8 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     result = _aligned(source, options, asked)
     report = result.report
     write = not asked.dry_run and (report.exit_status == 0 or asked.keep_going)
-    new = new_lock(asked, held, result.data) if write and report.exit_status == 0 else []
+    # Joining the output takes its size in memory: only where a lock is to be made of it.
+    new = new_lock(asked, held, result.data) if locks and write and report.exit_status == 0 else []
     _write(result, source, out if write else None, reports, new)
     tell_lock(asked, new)
     if not asked.quiet:

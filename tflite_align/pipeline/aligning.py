@@ -7,6 +7,7 @@ checker -> solver -> planner -> writer -> reader and checker again on what was w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from ..baseline import accepted_in
@@ -24,9 +25,8 @@ from ..report import Outcome, Report
 from ..rules import enabled_fixes, fixes_off, load_operators, load_target
 from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
 from ..verdicts import BiasReading, OutputLevel, Proof
-from ..verify import bias_readings, check_calibration, declared_levels, observe, prove
 from ..writer import write
-from .judged import Data, bind_model, judge, size
+from .judged import Data, bind_model, judge, size, uncollected
 from .reasons import proof_reasons, remaining_reasons, without
 
 __all__ = ["AlignResult", "Progress", "Question", "align", "question"]
@@ -76,7 +76,10 @@ def align(
     `report.exit_status` is 0. Raises AlignError (FormatError, UnsupportedError, UsageError)
     where the job cannot be done at all.
     """
-    return _Run(data, options or AlignOptions(), name, progress).align()
+    options = options or AlignOptions()
+    # Judges work on arrays and in processes of their own: there the collector is wanted.
+    with nullcontext() if options.verify else uncollected():
+        return _Run(data, options, name, progress).align()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,9 @@ class _Run:
         self.before = judge(data, options, self.targets)
         self.findings = self.before.findings
         self.fixes = enabled_fixes(options.fix, options.no_fix)
-        self.mended = mended(data, self.fixes, options.only, options.bias, self._bound)
+        judged = (self.before.bound, self.before.findings)
+        fixes, only, bias = self.fixes, options.only, options.bias
+        self.mended = mended(data, fixes, only, bias, self._bound, judged=judged)
         if self.mended.changes:
             self.before = judge(self.mended.data, options, self.targets)
         asked = Asked(
@@ -135,6 +140,8 @@ class _Run:
         if self.converted.changes:
             self.before = judge(self.data, options, self.targets)
         if options.calibration is not None:
+            from ..verify import check_calibration  # noqa: PLC0415 - a run without judges needs none of it
+
             check_calibration(self.before.model, options.calibration)
 
     def align(self) -> AlignResult:
@@ -148,8 +155,10 @@ class _Run:
         if not made.drawn.edits:
             return self._untouched(made.conflicts, made.solution.components)
         written = write(self.data, self.before.model, made.drawn.edits)
-        aligned = written.join()
-        after = judge(aligned, self.options, self.targets)
+        judged = self.options.verify or bool(settings.observed)
+        aligned = written.join() if judged else b""
+        image = aligned or written.image(self.data, self.before.model)
+        after = judge(image, self.options, self.targets)
         proof = self._prove(aligned, made.drawn)
         priced = compare(asked.bound, asked.broken, settings) if self.options.compare else ()
         without_them = self._levels_without(asked, aligned, proof) if settings.observed else ()
@@ -179,6 +188,8 @@ class _Run:
         """The settings with what calibration shows of the values; else warnings that say why."""
         if self.options.calibration is None or not asked.wanted:
             return asked.settings, ()
+        from ..verify import observe  # noqa: PLC0415 - a run without judges needs none of it
+
         found = observe(memoryview(self.data), self.options.calibration, progress=self.progress)
         if not found.ranges:
             return asked.settings, (f"calibration tightens no ranges: {found.why}",)
@@ -205,6 +216,8 @@ class _Run:
                 )
                 for score in proof.outputs
             )
+        from ..verify import declared_levels  # noqa: PLC0415 - a run without judges needs none of it
+
         return declared_levels(
             memoryview(self.mended.data),
             plain,
@@ -240,6 +253,8 @@ class _Run:
             )
             for way in ("declared", "as-run")
         ]
+        from ..verify import bias_readings  # noqa: PLC0415 - a run without judges needs none of it
+
         return bias_readings(
             *files,
             calibration=self.options.calibration,
@@ -291,6 +306,8 @@ class _Run:
     def _prove(self, aligned: bytes | memoryview, drawn: Plan | None) -> Proof | None:
         if not self.options.verify:
             return None
+        from ..verify import prove  # noqa: PLC0415 - a run without judges needs none of it
+
         return prove(
             memoryview(self.given),
             aligned,

@@ -8,8 +8,7 @@ from ..options import AlignOptions
 from ..report import Report
 from ..rules import enabled_fixes, fixes_off, load_target
 from ..verdicts import Proof
-from ..verify import prove
-from .judged import Data, judge, size
+from .judged import Data, judge, size, uncollected
 from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
 
 __all__ = ["check"]
@@ -22,7 +21,8 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
     """
     options = options or AlignOptions()
     targets = [load_target(target) for target in options.targets]
-    judged = judge(data, options, targets)
+    with uncollected():
+        judged = judge(data, options, targets)
     passed, stale = accepted_in(judged.findings, options.accepted)
     proof = _asked(data, options)
     return Report(
@@ -52,6 +52,8 @@ def _asked(data: Data, options: AlignOptions) -> Proof | None:
     named = tuple(judge for judge in asked if judge != "numbers")
     if not asked:
         return None
+    from ..verify import prove  # noqa: PLC0415 - a run without judges needs none of it
+
     view = memoryview(data)
     seconds = options.judge_seconds
     return prove(view, view, judges=named, changed=False, judge_seconds=seconds)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..binder import Bound, bind
@@ -14,8 +16,9 @@ from ..reader import read
 from ..report import Size
 from ..rules import Target, enabled_fixes, load_operators, unheard_rules
 from ..tables import Bytes as Data
+from ..tables import Image
 
-__all__ = ["Data", "Judged", "bind_model", "judge", "lock", "size"]
+__all__ = ["Data", "Judged", "bind_model", "judge", "lock", "size", "uncollected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,21 @@ class Judged:
         return tuple(sorted({constraint.rule for constraint in self.bound.constraints}))
 
 
-def judge(data: Data, options: AlignOptions, targets: Sequence[Target]) -> Judged:
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """No search for cycles meanwhile: the records of a model are many and hold none, and looking
+    through all of them again and again makes large models slower than linear.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def judge(data: Data | Image, options: AlignOptions, targets: Sequence[Target]) -> Judged:
     bound = bind_model(read(data), options, targets)
     locked = lock_findings(bound.model, options.lock)
     return Judged(bound.model, bound, (*check_bound(bound), *locked))

@@ -47,7 +47,7 @@ class After:
         if slot.operator < 0:
             return slot
         old = self.origin[slot.subgraph, slot.operator]
-        return replace(slot, operator=old) if isinstance(old, int) else None
+        return slot._replace(operator=old) if isinstance(old, int) else None
 
 
 def applied(model: Model, edits: Iterable[Edit]) -> After:

@@ -66,12 +66,12 @@ class _View:
         self.scope = scope
         self.values: Values = value_flow(bound)
         self.limit = make_limit(bound)
-        self.held = bound.rigid | {slot for slots in bound.variables for slot in slots}
+        self.held = {*bound.rigid, *(slot for slots in bound.variables for slot in slots)}
         for constraint in bound.constraints:
             if isinstance(constraint, Same):
-                self.held |= set(constraint.slots)
+                self.held.update(constraint.slots)
             elif isinstance(constraint, Fixed):
-                self.held |= {constraint.slot}
+                self.held.add(constraint.slot)
         found = [
             _Quantize(
                 operator, (graph.index, operator.inputs[0]), (graph.index, operator.outputs[0])

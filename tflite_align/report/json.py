@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from ..model import Slot
 from ..numerics import Label, Range
 from .record import FORMAT, Report, Unread
 
@@ -83,7 +84,7 @@ def _value(name: str, value: Any) -> Any:
         return sorted(_value(name, entry) for entry in value)
     if isinstance(value, Mapping):
         return {str(key): _value(name, value[key]) for key in sorted(value, key=str)}
-    if isinstance(value, (Label, Range)):
+    if isinstance(value, (Label, Range, Slot)):
         return {key: _value(key, entry) for key, entry in value._asdict().items()}
     if isinstance(value, (tuple, list)):
         return [_value(name, entry) for entry in value]

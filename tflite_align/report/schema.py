@@ -62,7 +62,7 @@ def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
     """Schema of one annotation; records go to `defs` and are referred to."""
     if hint in _SCALARS:
         return dict(_SCALARS[hint])
-    if is_dataclass(hint):
+    if is_dataclass(hint) or hasattr(hint, "_fields"):
         return _record(hint, defs)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
@@ -86,8 +86,10 @@ def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
     if name not in defs:
         defs[name] = {}  # a place, before a record that names itself is met again
         hints = get_type_hints(record)
-        kept = [field for field in fields(record) if field.compare]
-        properties = {field.name: _of(hints[field.name], defs) for field in kept}
+        kept = getattr(record, "_fields", ()) or [
+            field.name for field in fields(record) if field.compare
+        ]
+        properties = {name: _of(hints[name], defs) for name in kept}
         defs[name] = {
             "description": _first_paragraph(record),
             "type": "object",

@@ -19,6 +19,7 @@ from .tables import Answer, Floats, Sharing, Table, expanded, total_cost
 __all__ = ["minimise"]
 
 _TABLE_LIMIT = 2_000_000
+_ENDLESS = 10**300  # still a float
 _TOLERANCE = 1e-6  # costs are sums of a few thousand terms of about 1
 
 
@@ -72,12 +73,13 @@ class _TooWideError(Exception):
 
 def _joint(tables: Sequence[Table], sizes: Sequence[int]) -> Table:
     scope = tuple(sorted({variable for table in tables for variable in table.scope}))
-    if np.prod([sizes[v] for v in scope], dtype=float) > _TABLE_LIMIT:
+    if math.prod(sizes[v] for v in scope) > _TABLE_LIMIT:
         raise _TooWideError
     total: Floats = np.zeros([sizes[v] for v in scope])
     for table in tables:
-        order = np.argsort([scope.index(v) for v in table.scope])
-        costs = np.transpose(table.costs, order)
+        costs = table.costs
+        if len(table.scope) > 1 and list(table.scope) != sorted(table.scope):
+            costs = np.transpose(costs, np.argsort(table.scope))
         shape = [sizes[v] if v in table.scope else 1 for v in scope]
         total = total + costs.reshape(shape)
     return Table(scope, total)
@@ -93,7 +95,7 @@ def _eliminate(sizes: Sequence[int], tables: list[Table]) -> list[int]:
 
     def width(variable: int) -> float:
         around = {v for n in of[variable] for v in tables[n].scope}
-        return float(np.prod([sizes[v] for v in around], dtype=float))
+        return float(min(math.prod(sizes[v] for v in around), _ENDLESS))
 
     widths = {variable: width(variable) for variable in left}
     queue = [(entries, variable) for variable, entries in widths.items()]

@@ -15,15 +15,23 @@ from .costs import Limit
 __all__ = ["make_limit", "window_labels"]
 
 
+# The scales of a window's numerator and of its denominator, one entry a slot.
+_Sides = tuple[list[tuple[float, ...]], list[tuple[float, ...]]]
+
+
 def make_limit(bound: Bound) -> Limit:
     """A function that says whether a slot may see a label, all other slots left as they are."""
-    windows: dict[Slot, list[Window]] = {}
+    windows: dict[Slot, list[tuple[Window, _Sides]]] = {}
     largest: dict[Slot, list[float]] = {}
     frozen: dict[Slot, Label] = {}
     for constraint in bound.constraints:
         if isinstance(constraint, Window):
+            sides = (
+                [_scales(bound.model, entry) for entry in constraint.numerator],
+                [_scales(bound.model, entry) for entry in constraint.denominator],
+            )
             for slot in (*constraint.numerator, *constraint.denominator):
-                windows.setdefault(slot, []).append(constraint)
+                windows.setdefault(slot, []).append((constraint, sides))
         elif isinstance(constraint, BiasOf):
             least = _least_scale(bound.model, constraint)
             source = slot_tensor(bound.model, constraint.factors[0])
@@ -37,7 +45,7 @@ def make_limit(bound: Bound) -> Limit:
             return False
         if any(label.scale < least for least in largest.get(slot, ())):
             return False
-        return all(_inside(bound.model, entry, slot, label) for entry in windows.get(slot, ()))
+        return all(_inside(*entry, slot, label) for entry in windows.get(slot, ()))
 
     return allowed
 
@@ -79,10 +87,13 @@ def _scales(model: Model, slot: Slot) -> tuple[float, ...]:
     return tensor.quant.scale if tensor is not None and tensor.quant is not None else (1.0,)
 
 
-def _inside(model: Model, constraint: Window, moved: Slot, label: Label) -> bool:
+def _inside(constraint: Window, declared: _Sides, moved: Slot, label: Label) -> bool:
+    new = (label.scale,)
     sides = [
-        [(label.scale,) if slot == moved else _scales(model, slot) for slot in side]
-        for side in (constraint.numerator, constraint.denominator)
+        [new if slot == moved else scales for slot, scales in zip(slots, side, strict=True)]
+        for slots, side in zip(
+            (constraint.numerator, constraint.denominator), declared, strict=True
+        )
     ]
     if min(min(scales) for side in sides for scales in side) <= 0:
         return True  # a finding of its own

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from tflite_align.errors import UnsupportedError
-from tflite_align.tables import View
+from tflite_align.model import Model
+from tflite_align.tables import Bytes, Image, View
 
 __all__ = ["Patches", "Written"]
+
+_LONG = 1 << 20  # bytes of a constant that is not worth a second copy in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,48 @@ class Written:
 
     def join(self) -> bytes:
         return b"".join(self.chunks)
+
+    def image(self, data: Bytes, model: Model) -> bytes | Image:
+        """The output to be read again, without a second copy of long constants.
+
+        `data` and `model` are the original. Everything is copied as it was written but for
+        untouched constants of `_LONG` bytes or more: they are views of the original.
+        """
+        apart = list(self._kept(data, model))
+        if not apart:
+            return self.join()
+        # Pages of zeros that nobody writes to take no memory.
+        whole = np.zeros(sum(len(chunk) for chunk in self.chunks), np.uint8)
+        end = 0
+        for chunk in self.chunks:
+            start, end = end, end + len(chunk)
+            at = start
+            for first, last, _ in apart:
+                if start <= first and last <= end:
+                    whole[at:first] = np.frombuffer(chunk, np.uint8)[at - start : first - start]
+                    at = last
+            whole[at:end] = np.frombuffer(chunk, np.uint8)[at - start :]
+        return Image(whole.data, tuple(apart))
+
+    def _kept(self, data: Bytes, model: Model) -> Iterator[tuple[int, int, memoryview]]:
+        """(first byte in the output, end, bytes) of long constants that nothing overwrites."""
+        base = _address(data)
+        found = {
+            (_address(buffer.data) - base, len(buffer.data)): buffer.data
+            for buffer in model.buffers
+            if buffer.data is not None and len(buffer.data) >= _LONG
+        }
+        free = 0
+        for (first, count), held in sorted(found.items(), key=lambda item: item[0]):
+            touched = any(pos < first + count and pos + size > first for pos, size in self.patches)
+            if first >= free and not touched:
+                free = first + count
+                yield self.prefix + first, self.prefix + free, held
+
+
+def _address(data: Bytes) -> int:
+    found: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
+    return found
 
 
 class Patches:

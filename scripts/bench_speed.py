@@ -1,0 +1,199 @@
+"""Time and memory of align without judges, beside what others need to read and write a file.
+
+Each figure is the median of several runs; what is compared runs in turns, so that a busy machine
+slows both. Goals are ratios for that reason.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as fb
+
+import synthetic
+from tflite_align import AlignOptions, align
+
+__all__ = ["in_turns", "object_api", "show", "speed_rows"]
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = 5
+OPERATORS = (100, 1_000, 10_000, 100_000)
+CONSTANTS = (1_000_000, 30_000_000, 1_900_000_000)
+MEGABYTE = 1e6
+# A model of 4 MB and 100 operators: 60 convolutions of 250 and 500 channels to 250.
+MIDDLE = {"operators": 100, "channels": 250}
+_SLOW = 20.0  # seconds of one run past which three runs have to do
+
+Row = dict[str, Any]
+
+# Run in a process of its own: the most memory that is not a page of a mapped file.
+_PEAK = """
+import sys, threading, time
+found = [0]
+def watch():
+    while True:
+        for line in open("/proc/self/status"):
+            if line.startswith("RssAnon"):
+                found[0] = max(found[0], int(line.split()[1]))
+        time.sleep(0.002)
+threading.Thread(target=watch, daemon=True).start()
+from tflite_align.cli import main
+status = main(sys.argv[1:])
+high = next(int(x.split()[1]) for x in open("/proc/self/status") if x.startswith("VmHWM"))
+print(status, found[0] * 1024, high * 1024)
+"""
+
+
+def in_turns(*works: Callable[[], object]) -> list[float]:
+    """Median seconds of each work; one round before that warms the caches."""
+    taken: list[list[float]] = [[] for _ in works]
+    for round_number in range(RUNS + 1):
+        for work, times in zip(works, taken, strict=True):
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+        if round_number >= 2 and sum(times[-1] for times in taken) > _SLOW:
+            break
+    return [statistics.median(times[1:]) for times in taken]
+
+
+def object_api(data: bytes) -> bytes:
+    """What everybody else does: load through the generated object API, and pack."""
+    builder = flatbuffers.Builder(len(data))
+    model = fb.ModelT.InitFromObj(fb.Model.GetRootAs(data))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _quantizer(path: Path) -> Callable[[], object] | str:
+    """ai-edge-quantizer's own read and write of a file; why not, where it is not installed."""
+    try:
+        from ai_edge_quantizer.utils import tfl_flatbuffer_utils as utils
+    except ImportError as error:
+        return f"skipped: {error}"
+    out = path.with_suffix(".quantizer")
+    write = utils.flatbuffer_utils.write_model
+    return lambda: write(utils.read_model(str(path)), str(out))
+
+
+def _row(what: str, figure: float, goal: float, **beside: Any) -> Row:
+    held = figure <= goal
+    return {"what": what, "figure": round(figure, 3), "goal": goal, "held": held, **beside}
+
+
+def _in_process(name: str, data: bytes, goal: float, folder: Path) -> Iterator[Row]:
+    """(a) align in this process against load + pack, and against ai-edge-quantizer."""
+    options = AlignOptions(verify=False)
+    ours, theirs = in_turns(lambda: align(data, options), lambda: object_api(data))
+    beside = {"align, ms": round(ours * 1e3, 1), "peer, ms": round(theirs * 1e3, 1)}
+    yield _row(f"a: align / object API, {name}", ours / theirs, goal, **beside)
+    path = folder / "peer.tflite"
+    path.write_bytes(data)
+    quantizer = _quantizer(path)
+    if isinstance(quantizer, str):
+        yield {"what": f"a: align / ai-edge-quantizer, {name}", "skipped": quantizer}
+        return
+    ours, theirs = in_turns(lambda: align(data, options), quantizer)
+    beside = {"align, ms": round(ours * 1e3, 1), "peer, ms": round(theirs * 1e3, 1)}
+    yield _row(f"a: align / ai-edge-quantizer, {name}", ours / theirs, goal, **beside)
+
+
+def _run(*arguments: str) -> None:
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True)
+
+
+def _command_line(folder: Path) -> Row:
+    """(b) the whole command on the shipped sample against importing what it needs."""
+    sample = str(ROOT / "tests" / "data" / "sample_origin.tflite")
+    out = str(folder / "out.tflite")
+    ours, theirs = in_turns(
+        lambda: _run("-m", "tflite_align", sample, out, "--no-verify", "--quiet"),
+        lambda: _run("-c", "import numpy, flatbuffers"),
+    )
+    return _row("b: command / import numpy, flatbuffers", ours / theirs, 2.0)
+
+
+def _exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
+    """Slope of log time over log size (least squares)."""
+    xs, ys = [math.log(size) for size in sizes], [math.log(taken) for taken in seconds]
+    return statistics.linear_regression(xs, ys).slope
+
+
+def _growth(largest: int) -> Iterator[Row]:
+    """(c) seconds by the number of operators; (a) at the largest."""
+    sizes = [size for size in OPERATORS if size <= largest]
+    taken = []
+    for size in sizes:
+        data = synthetic.build(size).data
+        ours, theirs = in_turns(
+            lambda data=data: align(data, AlignOptions(verify=False)),  # type: ignore[misc]
+            lambda data=data: object_api(data),  # type: ignore[misc]
+        )
+        taken.append(ours)
+        goal = 0.5 if size <= 100 else 0.7
+        beside = {"align, s": round(ours, 3), "peer, s": round(theirs, 3), "bytes": len(data)}
+        yield _row(f"a: align / object API, {size} operators", ours / theirs, goal, **beside)
+    if len(sizes) > 1:
+        yield _row("c: growth exponent over operators", _exponent(sizes, taken), 1.1)
+
+
+def _copied(source: Path, out: Path) -> None:
+    """A copy that reached the disk, as what align writes has."""
+    with source.open("rb") as given, out.open("wb") as stream:
+        shutil.copyfileobj(given, stream, 1 << 20)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _constants(largest: int, folder: Path) -> Iterator[Row]:
+    """(c) and (d): files with one big constant, as the command line aligns them."""
+    for size in (size for size in CONSTANTS if size <= largest):
+        source, out = folder / "big.tflite", folder / "out.tflite"
+        synthetic.write_model(source, synthetic.build(100, channels=32, constant=size))
+        command = ("-m", "tflite_align", str(source), str(out), "--no-verify", "--quiet")
+        ours, copy = in_turns(lambda c=command: _run(*c), lambda s=source, o=out: _copied(s, o))  # type: ignore[misc]
+        name = f"constant of {size / MEGABYTE:g} MB"
+        if size > 1e9:
+            beside = {"align, s": round(ours, 2), "copy, s": round(copy, 2)}
+            yield _row(f"c: command / copy, {name}", ours / copy, 2.0, **beside)
+        found = subprocess.run(
+            [sys.executable, "-c", _PEAK, *command[2:]],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+        ).stdout.split()  # fmt: skip
+        beside = {"peak resident, MB": round(int(found[2]) / MEGABYTE)}
+        anonymous = int(found[1]) / MEGABYTE
+        yield _row(f"d: memory beside mapped pages, MB, {name}", anonymous, 200.0, **beside)
+        source.unlink()
+        out.unlink()
+
+
+def speed_rows(
+    models: Sequence[tuple[str, bytes]], *, operators: int, constant: int, folder: Path | None
+) -> Iterator[Row]:
+    """Every figure, the quick ones first. `models`: further files to measure (a) on."""
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        place = Path(made)
+        yield _command_line(place)
+        middle = synthetic.build(MIDDLE["operators"], channels=MIDDLE["channels"]).data
+        name = f"{len(middle) / MEGABYTE:.1f} MB and 100 operators"
+        yield from _in_process(name, middle, 0.5, place)
+        for title, data in models:
+            yield from _in_process(title, data, 0.5, place)
+        yield from _constants(constant, place)
+        yield from _growth(operators)
+
+
+def show(row: Row) -> None:
+    print(json.dumps(row), flush=True)
