@@ -193,7 +193,7 @@ def test_any_name_comes_out_of_every_form(name: str) -> None:
         assert form([report], [Unread(name=name, message=name)])
     run = sarif(report)
     uri = run["artifacts"][0]["location"]["uri"]  # type: ignore[index]
-    assert unquote(uri) == (name.replace("\\", "/") or "model")
+    assert unquote(uri).removeprefix("file://") == (name.replace("\\", "/") or "model")
 
 
 def test_no_findings_is_valid_too(sample_origin: bytes) -> None:
@@ -201,6 +201,12 @@ def test_no_findings_is_valid_too(sample_origin: bytes) -> None:
     assert sarif(clean)["results"] == []
     assert JUnitXml.fromstring(render_junit([clean])).failures == 0
     assert render_github([clean]) == ""
+
+
+def test_an_absolute_path_is_a_file_uri() -> None:
+    """A relative reference must not begin with a slash: validators of SARIF refuse it."""
+    run = sarif(named(REPORT, "/models/a b.tflite"))
+    assert run["artifacts"][0]["location"]["uri"] == "file:///models/a%20b.tflite"  # type: ignore[index]
 
 
 def test_endings() -> None:

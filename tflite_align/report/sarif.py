@@ -61,8 +61,9 @@ def render_sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> st
 
 
 def _uri(name: str) -> str:
-    """A relative reference as RFC 3986 has it; names without one get a stand-in."""
-    return quote(name.replace("\\", "/") or "model", safe="/~", errors="replace")
+    """A reference as RFC 3986 has it: relative as it was given, an absolute path as a file URI."""
+    told = quote(name.replace("\\", "/") or "model", safe="/~", errors="replace")
+    return f"file://{told}" if told.startswith("/") else told
 
 
 def _artifacts(reports: Sequence[Report], unread: Sequence[Unread]) -> list[dict[str, Any]]:
