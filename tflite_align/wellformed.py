@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from .constraints import WellFormed
 from .model import Model, QuantParams, Slot, Subgraph, Tensor
 from .numerics import Label, label_range, type_limits, usable_label
-from .rules import Level
-from .wiring import Links, links
+from .rules import Level, load_versions
+from .wiring import Links, links, quantized
 
 __all__ = ["wellformed"]
 
@@ -37,6 +37,7 @@ def wellformed(model: Model, levels: _Levels) -> list[WellFormed]:
     for graph in model.subgraphs:
         wiring = links(model, graph.index)
         found += _names(graph, wiring, levels)
+        found += _versions(graph, levels)
         for tensor in graph.tensors:
             if tensor.quant is None or not tensor.quant.scale or tensor.quant.details:
                 continue
@@ -77,6 +78,32 @@ def _names(graph: Subgraph, wiring: Links, levels: _Levels) -> Iterator[WellForm
                 slot=slot,
                 expected="a name of its own",
                 actual=f"{tensor.name!r} once more",
+                fixable=True,
+            )
+
+
+def _versions(graph: Subgraph, levels: _Levels) -> Iterator[WellFormed]:
+    """Operators of a version from before the kernels for the type they have."""
+    rows = load_versions()
+    for operator in graph.operators:
+        row = rows.get(operator.name)
+        if row is None:
+            continue
+        operands = operator.operands(row.slot.kind)
+        index = operands[row.slot.start] if row.slot.start < len(operands) else -1
+        tensor = graph.tensors[index] if index >= 0 else None
+        if tensor is None or not quantized(tensor) or tensor.type not in row.versions:
+            continue
+        needed = row.versions[tensor.type]
+        graded = levels(f"version/{operator.name}", tensor.type)
+        if operator.version < needed and graded and row.holds(operator):
+            yield WellFormed(
+                rule=f"version/{operator.name}",
+                type=tensor.type,
+                levels=graded,
+                slot=Slot(graph.index, operator.index, row.slot.kind, row.slot.start),
+                expected=f"version {needed} or later for {tensor.type}",
+                actual=f"version {operator.version}",
                 fixable=True,
             )
 

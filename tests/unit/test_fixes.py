@@ -85,6 +85,22 @@ def missing() -> bytes:
     return graph.bytes(["x"], ["cat"])
 
 
+def stale_range() -> bytes:
+    return requantized(with_range(), "x", minimum=(-100.0,), maximum=(100.0,))
+
+
+def with_range() -> bytes:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    quant = graph.tensors["x"].quant
+    assert quant is not None
+    graph.tensors["x"] = replace(
+        graph.tensors["x"], quant=replace(quant, minimum=(-6.4,), maximum=(6.35,))
+    )
+    graph.conv("x", "y", 0.2)
+    return graph.bytes(["x"], ["y"])
+
+
 def doubled() -> bytes:
     data = chain()
     _, tensor = named(data, "p")
@@ -99,6 +115,7 @@ BROKEN = {
     "weight-minimum": low_weights,
     "missing-parameters": missing,
     "names": doubled,
+    "versions": chain,  # its operators are of version 1, which knows uint8 alone
 }
 
 

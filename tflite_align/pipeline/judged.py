@@ -6,6 +6,7 @@ import contextlib
 import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from ..binder import Bound, bind
 from ..checker import Finding, check_bound
@@ -64,7 +65,9 @@ def bind_model(model: Model, options: AlignOptions, targets: Sequence[Target]) -
     """The model bound, without the rules that nobody is to be told of."""
     bound = bind(model, load_operators(), targets, free_io=options.io == "free")
     unheard = unheard_rules(enabled_fixes(options.fix, options.no_fix))
-    kept = tuple(c for c in bound.constraints if c.rule not in unheard)
+    told = {c.rule for c in bound.constraints}
+    silent = {rule for rule in told if any(fnmatchcase(rule, glob) for glob in unheard)}
+    kept = tuple(c for c in bound.constraints if c.rule not in silent)
     return bound if len(kept) == len(bound.constraints) else replace(bound, constraints=kept)
 
 

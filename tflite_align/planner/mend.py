@@ -8,8 +8,9 @@ from dataclasses import replace
 from ..binder import Bound
 from ..checker import Finding, expected_bias_scales
 from ..constraints import BiasOf, WellFormed
-from ..model import QuantParams, SetName, Slot, Tensor
+from ..model import QuantParams, SetName, SetVersion, Slot, Tensor
 from ..numerics import Label, close_scale
+from ..rules import load_versions
 from ..wiring import slot_tensor
 from .draft import Draft, relabelled, show
 from .records import Plan
@@ -18,7 +19,7 @@ __all__ = ["as_run", "mend"]
 
 
 def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Missing parameters, doubled names and stale ranges; other findings are passed over.
+    """Missing parameters, doubled names, stale ranges and old versions; others are passed over.
 
     What takes its parameters from a tensor that has none itself yet is left for the next round.
     """
@@ -27,6 +28,9 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
     done: set[tuple[int, int, str]] = set()
     for finding in findings:
         key = (finding.slot.subgraph, finding.tensor)
+        if finding.fix == "versions":
+            _raised(draft, key, finding)
+            continue
         if (*key, finding.fix) in done:
             continue
         done.add((*key, finding.fix))
@@ -60,6 +64,17 @@ def _named(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
     draft.edits.append(SetName(subgraph=key[0], tensor=key[1], name=name))
     before, why = draft.tensor(*key).name, "another tensor has the name"
     draft.note("parameters", key, before, name, why=why, readers=(finding.slot,))
+
+
+def _raised(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+    """The version that brought kernels for the operator's type."""
+    slot = finding.slot
+    operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
+    needed = load_versions()[operator.name].versions[draft.tensor(*key).type]
+    draft.edits.append(SetVersion(subgraph=slot.subgraph, operator=slot.operator, version=needed))
+    draft.touched.add((slot.subgraph, slot.operator))
+    why = "the version that brought kernels for this type"
+    draft.note("parameters", key, finding.actual, f"version {needed}", why=why, readers=(slot,))
 
 
 def _ranged(draft: Draft, key: tuple[int, int], finding: Finding) -> None:

@@ -119,7 +119,7 @@ def enabled_fixes(on: Sequence[str] = (), off: Sequence[str] = ()) -> frozenset[
 
 
 def unheard_rules(on: frozenset[str]) -> tuple[str, ...]:
-    """Ids of the rules that nobody is told of while these fixes are on."""
+    """Globs of the rules that nobody is told of while these fixes are on."""
     quiet = (fix for fix in load_fixes().values() if fix.quiet and fix.id not in on)
     return tuple(pattern.partition(":")[0] for fix in quiet for pattern in fix.repairs)
 

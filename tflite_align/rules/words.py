@@ -35,6 +35,9 @@ _GENERAL = {
     "resource/": "all readers and writers of a variable share its parameters",
     "support/": "the target takes the operator as it stands",
     "lock/": "graph inputs and outputs are what the lock file holds",
+    "names/": "no two tensors of a subgraph have one name",
+    "minmax/": "the recorded range is one that the scale can come from",
+    "version/": "an operator's version is one that has kernels for its type",
     "judge/": "the runtime or compiler takes the file",
 }
 
