@@ -31,7 +31,7 @@ TIERS = (
     ("enums", "layout", "model", "numerics", "tables", "verdicts"),
     ("reader", "rules", "structure", "writer"),
     ("constraints", "wiring"),
-    ("support", "wellformed"),
+    ("overrides", "support", "wellformed"),
     ("binder", "mapping"),
     ("checker", "planner", "solver"),
     ("convert", "repairs"),
