@@ -35,7 +35,7 @@ TIERS = (
     ("binder", "mapping"),
     ("checker", "planner", "solver"),
     ("convert", "repairs"),
-    ("baseline", "lock"),
+    ("baseline", "config", "lock"),
     ("options", "report", "verify"),
     ("pipeline",),
     ("tf",),
