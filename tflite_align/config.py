@@ -6,6 +6,7 @@ made from one table of fields, so that they accept the same documents.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -128,6 +129,14 @@ _OVERRIDE_SCHEMA = {
     "dependencies": {"rule": ["severity"]},
 }
 
+
+def _duration(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise RuleError(f"{where}: expected a number above 0, found {value!r}")
+    return float(value)
+
+
+_DURATION = f.Parser(_duration, {"type": "number", "exclusiveMinimum": 0})
 _POLICY = f.choice("none", "input", "output", "large", "auto")
 _TYPE = f.choice("int8", "uint8", "int16", "float32")
 
@@ -153,6 +162,12 @@ def _settings() -> f.Table:
         "io": f.Field(f.choice("keep", "free"), about="May graph inputs and outputs move?"),
         "only": f.Field(f.choice("all", "errors"), about="Which findings to repair."),
         "optimize": f.Field(f.truth, about="Fold QUANTIZE where nothing needs repair, too."),
+        "fix": f.Field(f.list_of(f.word), about="Repairs to switch on: ids, globs or `all`."),
+        "no-fix": f.Field(f.list_of(f.word), about="Repairs to switch off."),
+        "bias": f.Field(
+            f.choice("declared", "as-run"), about="Which scale of a bias counts: its own or not."
+        ),
+        "to": f.Field(f.choice("int8"), about="What a uint8 model is to become."),
         "input-type": f.Field(_TYPE, about="Type the real-valued graph inputs are to have."),
         "output-type": f.Field(_TYPE, about="Type the real-valued graph outputs are to have."),
         "fail-on": f.Field(f.choice("error", "warning"), about="What makes the exit status 1."),
@@ -160,6 +175,7 @@ def _settings() -> f.Table:
             f.list_of(f.word), about="Judges, or `numbers`, whose silence is a failure."
         ),
         "judge": f.Field(f.list_of(f.word), about="Judges that check asks."),
+        "judge-seconds": f.Field(_DURATION, about="After which a judge's process is ended."),
         "samples": f.Field(f.at_least(1), about="Inputs to judge the numbers with."),
         "seed": f.Field(f.at_least(0), about="Of the random inputs."),
         "calibration": f.Field(f.word, about="Real inputs, from this file's folder."),

@@ -52,8 +52,10 @@ def f32(value: float) -> float:
         ),
         (
             {"slot": "operator[1]", "keep": True},
-            "slot: 'operator[1]' is no address; write it as reports do:"
-            " subgraph[0]/operator[12] CONCATENATION/inputs[1]",
+            (
+                "slot: 'operator[1]' is no address; write it as reports do:"
+                " subgraph[0]/operator[12] CONCATENATION/inputs[1]"
+            ),
         ),
     ],
 )
