@@ -241,6 +241,7 @@ def config_schema() -> dict[str, Any]:
     """
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "urn:tflite-align:config",  # validate-pyproject asks for one
         "title": "tflite_align configuration",
         **f.schema_of(_table()),
     }

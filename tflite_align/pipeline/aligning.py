@@ -257,7 +257,7 @@ class _Run:
             findings=self.before.findings,
             wanted=asked,
             settings=settings,
-            kept=kept_conflicts(self.before.bound, tuple(f for f in every if f not in asked)),
+            kept=kept_conflicts(self.before.bound, without(every, asked)),
         )
 
     def _bound(self, model: Model) -> Bound:

@@ -112,6 +112,7 @@ class _Story:
         self.nodes = posed.problem.nodes
         self.value = next(value for value in posed.problem.values if value.key == key)
         self.own = values.labels[key]
+        self.users = [one for one in bound.constraints if isinstance(one, Anchored | Uncut)]
 
     def told(self, found: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
         problem = self.posed.problem
@@ -190,10 +191,10 @@ class _Story:
         """What users say of the tensor's slots, beside keeping it."""
         model, key = self.bound.model, self.value.key
         found = []
-        for entry in self.bound.constraints:
-            slots = getattr(entry, "slots", None) or (getattr(entry, "slot", None),)
-            here = [s for s in slots if s and (s.subgraph, s.tensor(model)) == key]
-            if here and isinstance(entry, Anchored | Uncut):
+        for entry in self.users:
+            slots = entry.slots if isinstance(entry, Anchored) else (entry.slot,)
+            here = [s for s in slots if (s.subgraph, s.tensor(model)) == key]
+            if here:
                 what = "anchors it" if isinstance(entry, Anchored) else "forbids a QUANTIZE"
                 found.append(Tie(rule=f"{entry.by} {what}", slots=addresses(model, here)))
         return found
@@ -237,7 +238,7 @@ class _Story:
         fixed = ties.fixed.get(slot)
         if fixed is not None and written in fixed.labels:
             return replace(self._named("fixed", key), address=slot.address(model), rule=fixed.rule)
-        for entry in self.bound.constraints:
+        for entry in self.users:
             if isinstance(entry, Anchored) and slot in entry.slots and _near(entry.label, written):
                 anchor = self._named("anchor", key)
                 return replace(anchor, address=slot.address(model), reason=entry.by)
