@@ -348,6 +348,24 @@ def test_addresses_after_a_conversion_of_the_border() -> None:
     assert report.warnings == ()
 
 
+def test_folding_leaves_what_an_address_keeps() -> None:
+    """A QUANTIZE behind a convolution is folded into it, unless the convolution's output is kept."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.activation("q", 0.2)
+    graph.add("QUANTIZE", ["c"], ["q"])
+    graph.conv("q", "y", 0.1)
+    data = graph.bytes(["x"], ["y"])
+    folded, _ = aligned(data, optimize=True)
+    assert [one.name for one in folded.subgraphs[0].operators] == ["CONV_2D", "CONV_2D"]
+    keep = Override(slot="subgraph[0]/operator[0] CONV_2D/outputs[0]", keep=True)
+    model, report = aligned(data, keep, optimize=True)
+    assert labels(model)["c"] == (f32(0.1), 0)
+    assert [one.name for one in model.subgraphs[0].operators] == ["CONV_2D", "QUANTIZE", "CONV_2D"]
+    assert report.changes == ()
+
+
 def test_a_name_with_brackets_is_its_own_pattern() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
