@@ -43,7 +43,7 @@ without a row here is rigid: its slots never see other parameters than they saw 
 
 Sources name a repository and a place in it: litert (google-ai-edge/LiteRT), tflm
 (tensorflow/tflite-micro), xnnpack (google/XNNPACK), vela (ethos-u-vela), aeq
-(ai-edge-quantizer), edgetpu (google-coral/edgetpu).
+(ai-edge-quantizer), edgetpu (google-coral/edgetpu), ppq (OpenPPL/ppq).
 """
 
 

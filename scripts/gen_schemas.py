@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the JSON Schemas: of the rule tables, from the readers that enforce them, of lock
-files likewise, and of the report, from its records.
+"""Writes the JSON Schemas: of the rule tables and the configuration, from the readers that enforce
+them, of lock files likewise, and of the report, from its records.
 
-scripts/gen_schemas.py            write schema/{fixes,operators,targets,report,lock}.schema.json
+scripts/gen_schemas.py            write schema/*.schema.json
 scripts/gen_schemas.py --check    write nothing; exit status 1 when a file is not up to date
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
+from tflite_align.config import config_schema  # noqa: E402 - needs the path
 from tflite_align.lock import lock_schema  # noqa: E402 - needs the path
 from tflite_align.report.schema import report_schema  # noqa: E402 - needs the path
 from tflite_align.rules import (  # noqa: E402
@@ -30,6 +31,7 @@ def schemas() -> dict[Path, str]:
     """Text of each schema file."""
     made = {
         "fixes": fixes_schema(),
+        "config": config_schema(),
         "operators": operators_schema(),
         "targets": targets_schema(),
         "report": report_schema(),

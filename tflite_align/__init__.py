@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .options import AlignOptions
+    from .overrides import Override
     from .pipeline import AlignResult, align, check
     from .report import Report
     from .rules import Target, load_target, target_names
@@ -32,6 +33,7 @@ __all__ = [
     "Finding",
     "FormatError",
     "NotAlignedError",
+    "Override",
     "Report",
     "RuleError",
     "Target",
@@ -54,6 +56,7 @@ _ROOMS = {
     "UnsupportedError": "errors",
     "UsageError": "errors",
     "AlignOptions": "options",
+    "Override": "overrides",
     "AlignResult": "pipeline",
     "align": "pipeline",
     "check": "pipeline",

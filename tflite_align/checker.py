@@ -34,7 +34,16 @@ from .numerics import (
 from .rules import fix_of
 from .wiring import own_state, slot_tensor
 
-__all__ = ["Finding", "check_bound", "expected_bias_scales", "window_ratios"]
+__all__ = ["Finding", "Grade", "check_bound", "expected_bias_scales", "window_ratios"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """How grave a finding is for one target, and what happens there."""
+
+    target: str
+    severity: Literal["error", "warning"]
+    behaviour: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,9 @@ class Finding:
     """One broken constraint at one slot. `expected` and `actual` are for people; `message` is
     the whole sentence that every report prints. `offset`: the byte of the file where the
     FlatBuffers table stands that is wrong (the tensor's parameters, else the tensor, else the
-    operator); -1 where there is none. `fix`: id of the repair; "" where none is known.
+    operator); -1 where there is none. `fix`: id of the repair; "" where none is known. `severity` and
+    `behaviour` are the gravest of its `grades`, one for each target that it concerns, in the order
+    they were asked for.
     """
 
     rule: str
@@ -58,6 +69,7 @@ class Finding:
     fix: str
     targets: tuple[str, ...]
     offset: int = -1
+    grades: tuple[Grade, ...] = ()
 
     @property
     def fixable(self) -> bool:
@@ -101,6 +113,14 @@ def _finding(model: Model, constraint: Constraint, fault: _Fault) -> Finding:
         fix=fix_of(constraint.rule, fault_kind),
         targets=tuple(name for name, _ in constraint.levels),
         offset=_offset(model, slot, tensor),
+        grades=tuple(
+            Grade(
+                target=name,
+                severity="error" if level.severity == "error" else "warning",
+                behaviour=level.behaviour,
+            )
+            for name, level in constraint.levels
+        ),
     )
 
 

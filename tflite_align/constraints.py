@@ -10,6 +10,7 @@ from .numerics import Label
 from .rules import Flow, Level, WindowRule
 
 __all__ = [
+    "Anchored",
     "BiasOf",
     "BoundFlow",
     "Constraint",
@@ -17,10 +18,12 @@ __all__ = [
     "Power",
     "Same",
     "Supported",
+    "Uncut",
     "Weight",
     "WellFormed",
     "Window",
     "ZeroPoint",
+    "constrained",
 ]
 
 
@@ -118,6 +121,44 @@ class Supported(Constraint):
     expected: str
     actual: str
     sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchored(Constraint):
+    """A user's: the groups of these slots take this label. No state of a file breaks it."""
+
+    slots: tuple[Slot, ...]
+    label: Label
+    by: str  # the override, in words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncut(Constraint):
+    """A user's: no QUANTIZE is inserted before this slot. No state of a file breaks it."""
+
+    slot: Slot
+    by: str
+
+
+def constrained(entry: Constraint) -> tuple[Slot, ...]:
+    """The slots at which a constraint can be found broken."""
+    match entry:
+        case Same(slots=slots) | Anchored(slots=slots):
+            return slots
+        case Window(numerator=over, denominator=under):
+            return (*over, *under)
+        case (
+            Fixed(slot=slot)
+            | ZeroPoint(slot=slot)
+            | Weight(slot=slot)
+            | BiasOf(slot=slot)
+            | Power(slot=slot)
+            | WellFormed(slot=slot)
+            | Supported(slot=slot)
+            | Uncut(slot=slot)
+        ):
+            return (slot,)
+    raise TypeError(f"no slots are known of a {type(entry).__name__}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from .baseline import Accepted
 from .lock import Lock
+from .overrides import Override
+from .rules import Severity
 from .solver import Policy
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class AlignOptions:
     `fix`, `no_fix`: repairs switched on and off, by id, glob or `all`. `bias`: whether a bias stands
     for its integers in its declared scale, or in the one that kernels compute with.
     `lock`: the border that the checked or aligned model must have.
+    `severity`: patterns of rule ids -> how grave they are on every target that asks for them, later
+    ones win; "off": neither reported nor repaired. `overrides`: what holds at single places.
     `calibration`: real inputs, [samples, *shape] by name or position (real values, or integers of
     the input's own type); what values they lead to tightens what is needed, and they are judged by.
     """
@@ -64,3 +68,5 @@ class AlignOptions:
     no_fix: tuple[str, ...] = ()
     bias: Literal["declared", "as-run"] = "declared"
     lock: Lock | None = None
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()

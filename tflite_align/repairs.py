@@ -13,11 +13,15 @@ from .model import Model, Slot
 from .planner import Change, Plan, as_run, mend
 from .reader import read
 from .tables import Bytes
+from .wiring import own_state
 from .writer import write
 
-__all__ = ["Mended", "enforced", "mended", "wanted"]
+__all__ = ["Mended", "changeable", "enforced", "mended", "wanted"]
 
 _EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization does both
+
+# What is repaired by changing the tensor in the slot and nothing else, by the kind of rule.
+_ON_THE_SPOT = frozenset({"bias", "params", "power", "weight"})
 
 
 def wanted(
@@ -36,6 +40,18 @@ def wanted(
         and (only == "all" or finding.severity == "error")
         and not (finding.fix in _EITHER and finding.slot in shut)
     )
+
+
+def changeable(bound: Bound, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings whose repair changes no tensor that a user keeps."""
+
+    def kept(finding: Finding) -> bool:
+        if (finding.slot.subgraph, finding.tensor) not in bound.kept:
+            return False
+        here = finding.rule.partition("/")[0] in _ON_THE_SPOT
+        return here or own_state(bound.model, finding.slot)
+
+    return tuple(finding for finding in findings if not bound.kept or not kept(finding))
 
 
 def enforced(
@@ -110,7 +126,7 @@ def mended(
             judged = bound, check_bound(bound)
         bound, findings = judged
         judged = None
-        asked = wanted(findings, fixes, only)
+        asked = changeable(bound, wanted(findings, fixes, only))
         drawn = mend(bound, asked)
         if not drawn.edits and bias == "as-run":
             drawn = as_run(bound, asked)

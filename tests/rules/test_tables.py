@@ -51,7 +51,7 @@ TIED = [f"resource/{row.name}" for row in ROWS.values() if row.resource] + [
     f"boundary/{row.name}" for row in ROWS.values() if row.calls
 ]
 BUILTIN = {operator_name(code) for code in range(256)}
-REPOSITORIES = {"aeq", "edgetpu", "litert", "measured", "tflm", "vela", "xnnpack"}
+REPOSITORIES = {"aeq", "edgetpu", "litert", "measured", "ppq", "tflm", "vela", "xnnpack"}
 
 
 def grades() -> list[tuple[str, str]]:
@@ -344,6 +344,6 @@ def test_later_levels_are_exceptions_to_earlier_ones() -> None:
 def test_an_unknown_target_lists_the_known_ones() -> None:
     with pytest.raises(UsageError) as refusal:
         load_target("tflight")
-    known = "edgetpu, ethos-u55, ethos-u85, litert, tflite, tflm, xnnpack"
+    known = "edgetpu, ethos-u55, ethos-u85, litert, ppq, tflite, tflm, xnnpack"
     assert str(refusal.value).startswith("there is no target 'tflight'")
     assert all(name in str(refusal.value) for name in known.split(", "))

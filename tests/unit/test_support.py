@@ -56,8 +56,7 @@ def _with_support(monkeypatch: pytest.MonkeyPatch, found: tuple[SupportRow, ...]
     def loaded(name: str) -> Target:
         return replace(load_target(name), support=found)
 
-    for room in (pipeline.checking, pipeline.aligning):
-        monkeypatch.setattr(room, "load_target", loaded)
+    monkeypatch.setattr(pipeline.judged, "load_target", loaded)
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ..model import Model
+from ..overrides import Override, resolve
 from ..rules import OperatorRow, Target, ZeroPointRule
 from ..support import supported
 from ..wellformed import wellformed
 from .boundaries import bind_boundaries, bind_variables
 from .collector import CUT, FUSED, Bound, Collector
 from .operators import all_slots, bind_operator
+from .users import impose
 
 __all__ = ["CUT", "FUSED", "Bound", "bind"]
 
@@ -26,8 +28,12 @@ def bind(
     targets: Sequence[Target],
     *,
     free_io: bool = False,
+    overrides: Sequence[Override] = (),
 ) -> Bound:
-    """Bind every row to every operator of every subgraph."""
+    """Bind every row to every operator of every subgraph, and what users say of single places.
+
+    UsageError for an override that has several meanings in this model.
+    """
     found = Collector(model, targets)
     for graph in model.subgraphs:
         for operator in graph.operators:
@@ -40,6 +46,8 @@ def bind(
     bind_boundaries(found, rows, free_io=free_io)
     found.constraints += wellformed(model, found.levels)
     found.constraints += supported(model, targets)
+    said = resolve(model, overrides)
+    held_by = impose(found, said)
     return Bound(
         model=model,
         constraints=tuple(found.constraints),
@@ -50,6 +58,9 @@ def bind(
         cuts=_cuts(rows, targets),
         variables=tuple(found.variables),
         silent=frozenset(found.silent),
+        kept=said.kept,
+        held_by=held_by,
+        idle=said.idle,
     )
 
 

@@ -30,7 +30,9 @@ class Bound:
     `cuts`: the types within which a QUANTIZE can requantize on every target; "zero" where it
     takes zero points of 0 only. `silent`: outputs whose operator could state a fused activation
     and states none. `variables`: of each variable, the slots that write its value
-    (inputs) and those it is read into (outputs).
+    (inputs) and those it is read into (outputs). `kept`: tensors whose parameters a user keeps, and
+    `held_by`: the rigid slots that are so for it, with the override in words; `idle`: what is to
+    be said of overrides that come to nothing.
     """
 
     model: Model
@@ -42,6 +44,9 @@ class Bound:
     cuts: Mapping[str, Literal["any", "zero"]]
     silent: frozenset[Slot]
     variables: tuple[tuple[Slot, ...], ...]
+    kept: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    held_by: Mapping[Slot, str] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

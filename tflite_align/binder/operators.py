@@ -130,6 +130,8 @@ def _bind_rule(found: Collector, subgraph: int, operator: Operator, rule: Rule) 
 
 def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
     """Tie the slots that hold affine tensors of one type; anything else is held rigid."""
+    if not any(found.levels(rule.id, name) for name in rule.types):
+        return  # nobody asks for it: nothing is held for its sake
     held = [(slot, found.tensor(slot)) for slot in slots]
     affine = [(s, t) for s, t in held if t is not None and quantized(t)]
     types = {tensor.type for _, tensor in affine}

@@ -8,6 +8,7 @@ import click
 
 from .. import __version__
 from ..resources import cmake_dir
+from .configured import ConfiguredCommand, NeededArgument
 from .options import align_options, check_options, explain_options
 
 __all__ = ["commands"]
@@ -91,9 +92,9 @@ def commands() -> None:
     """
 
 
-@commands.command()
-@click.argument("source", metavar="IN")
-@click.argument("out", metavar="OUT")
+@commands.command(cls=ConfiguredCommand)
+@click.argument("source", metavar="IN", cls=NeededArgument)
+@click.argument("out", metavar="OUT", cls=NeededArgument)
 @align_options
 def align(source: str, out: str, **values: Any) -> int:
     """Align the model IN and write it to OUT."""
@@ -102,8 +103,8 @@ def align(source: str, out: str, **values: Any) -> int:
     return run_align(source, out, values)
 
 
-@commands.command()
-@click.argument("sources", metavar="IN...", nargs=-1, required=True)
+@commands.command(cls=ConfiguredCommand)
+@click.argument("sources", metavar="IN...", nargs=-1, required=True, cls=NeededArgument)
 @check_options
 def check(sources: tuple[str, ...], **values: Any) -> int:
     """Report every finding; change nothing. IN: files, folders, patterns."""
@@ -112,8 +113,8 @@ def check(sources: tuple[str, ...], **values: Any) -> int:
     return run_check(sources, values)
 
 
-@commands.command()
-@click.argument("source", metavar="IN")
+@commands.command(cls=ConfiguredCommand)
+@click.argument("source", metavar="IN", cls=NeededArgument)
 @click.argument("place", metavar="[SLOT|TENSOR]", required=False)
 @explain_options
 def explain(source: str, place: str | None, **values: Any) -> int:

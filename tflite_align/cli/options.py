@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .configured import overrides_of
+
 if TYPE_CHECKING:
     from ..pipeline import AlignOptions
 
@@ -160,6 +162,10 @@ _DECIDE = (
         text="How many QUANTIZE a bit of precision is worth: 16, 4 or 1.",
     ),
     _IO,
+    _choice("--only", values=("all", "errors"), default="all", text="Which findings to repair."),
+    _many("--keep", "PATTERN", "Tensors, or a slot, that keep their parameters; repeatable."),
+    _many("--anchor", "PATTERN", "Tensors whose parameters their groups take; repeatable."),
+    _many("--no-cut", "PATTERN", "Tensors or a slot beside which no QUANTIZE goes; repeatable."),
 )
 _EXPLAIN: tuple[_Decorator, ...] = (
     _TARGET,
@@ -172,10 +178,8 @@ _EXPLAIN: tuple[_Decorator, ...] = (
 _ALIGN: tuple[_Decorator, ...] = (
     _TARGET,
     *_DECIDE,
-    _choice("--only", values=("all", "errors"), default="all", text="Which findings to repair."),
     click.option(
-        "--optimize",
-        is_flag=True,
+        "--optimize/--no-optimize",
         help="Also fold QUANTIZE operators where nothing needs repair.",
     ),
     *_FIXES,
@@ -241,7 +245,16 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         prefer=values["prefer"],
         io=values["io"],
         **_repairs(values),
+        only=values["only"],
+        **_users(values),
     )
+
+
+def _users(values: dict[str, Any]) -> dict[str, Any]:
+    """What users say of rules and of single places."""
+    config = values.get("config")
+    severity = config.severity if config is not None else {}
+    return {"severity": severity, "overrides": overrides_of(values)}
 
 
 def _targets(values: dict[str, Any]) -> tuple[str, ...]:
@@ -287,6 +300,7 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         samples=values.get("samples", 64),
         seed=values.get("seed", 0),
         **_repairs(values),
+        **_users(values),
     )
     return options, Given(
         reports=values["report"],

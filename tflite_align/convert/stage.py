@@ -45,6 +45,14 @@ class Converted:
     grown_bytes: int = 0
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    plans: tuple[Plan, ...] = ()
+
+    def place(self, subgraph: int, operator: int) -> int | None:
+        """Where an operator of the original is in `data`; None where it is left out."""
+        here: int | None = operator
+        for plan in self.plans:
+            here = plan.place(subgraph, here) if here is not None else None
+        return here
 
     def edited_after(self, later: Plan | None) -> frozenset[tuple[int, int]]:
         """Operators that this conversion or a later plan edits, by their index after both."""
@@ -80,6 +88,7 @@ def convert(
                 changes=(*found.changes, *done.plan.changes),
                 edited=found.edited_after(done.plan),
                 grown_bytes=found.grown_bytes + written.prefix,
+                plans=(*found.plans, done.plan),
             )
             model = read(found.data)
     return found

@@ -19,15 +19,22 @@ from ..mapping import predictions
 from ..model import Model, Slot
 from ..numerics import Range
 from ..options import AlignOptions
+from ..overrides import named_only, shifted
 from ..planner import Plan, fold_quantizes, plan
-from ..repairs import enforced, mended, wanted
+from ..repairs import changeable, enforced, mended, wanted
 from ..report import Outcome, Report
-from ..rules import enabled_fixes, fixes_off, load_operators, load_target
+from ..rules import enabled_fixes, fixes_off, load_operators
 from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
 from ..verdicts import BiasReading, OutputLevel, Proof
 from ..writer import write
-from .judged import Data, bind_model, judge, size, uncollected
-from .reasons import proof_reasons, remaining_reasons, without
+from .judged import Data, bind_model, judge, requested, size, uncollected
+from .reasons import (
+    conflict_reasons,
+    kept_conflicts,
+    proof_reasons,
+    remaining_reasons,
+    without,
+)
 
 __all__ = ["AlignResult", "Progress", "Question", "align", "question"]
 
@@ -84,12 +91,16 @@ def align(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What the solver is asked: constraints to satisfy, findings to repair (`wanted`), and how."""
+    """What the solver is asked: constraints to satisfy, findings to repair (`wanted`), and how.
+
+    `kept`: findings that are not wanted, since overrides keep what would have to change.
+    """
 
     bound: Bound
     findings: tuple[Finding, ...]
     wanted: tuple[Finding, ...]
     settings: Options
+    kept: tuple[Conflict, ...] = ()
 
     @property
     def broken(self) -> list[Slot]:
@@ -111,8 +122,9 @@ class _Run:
         self.options = options
         self.name = name
         self.progress = progress
-        self.targets = [load_target(target) for target in options.targets]
+        self.targets = requested(options)
         self.before = judge(data, options, self.targets)
+        self.idle = self.before.bound.idle
         self.findings = self.before.findings
         self.fixes = enabled_fixes(options.fix, options.no_fix)
         judged = (self.before.bound, self.before.findings)
@@ -138,7 +150,10 @@ class _Run:
         self.data = self.converted.data
         self.changes = (*self.mended.changes, *self.converted.changes)
         if self.converted.changes:
-            self.before = judge(self.data, options, self.targets)
+            # Addresses are the given file's: operators may have moved since.
+            moved = shifted(options.overrides, self.converted.place)
+            self.options = replace(options, overrides=moved)
+            self.before = judge(self.data, self.options, self.targets)
         if options.calibration is not None:
             from ..verify import check_calibration  # noqa: PLC0415 - a run without judges needs none of it
 
@@ -148,8 +163,9 @@ class _Run:
         if self.converted.refused:
             return self._refused()
         asked = self.question()
-        if not (asked.wanted or self.options.policies or self.options.optimize):
-            return self._untouched(())
+        anchored = any(one.anchor for one in self.options.overrides)
+        if not (asked.wanted or self.options.policies or self.options.optimize or anchored):
+            return self._untouched(asked.kept)
         settings, unseen = self._observed(asked)
         made = self._made(asked, settings)
         if not made.drawn.edits:
@@ -158,7 +174,8 @@ class _Run:
         judged = self.options.verify or bool(settings.observed)
         aligned = written.join() if judged else b""
         image = aligned or written.image(self.data, self.before.model)
-        after = judge(image, self.options, self.targets)
+        overrides = shifted(self.options.overrides, made.drawn.place)
+        after = judge(image, replace(self.options, overrides=overrides), self.targets)
         proof = self._prove(aligned, made.drawn)
         priced = compare(asked.bound, asked.broken, settings) if self.options.compare else ()
         without_them = self._levels_without(asked, aligned, proof) if settings.observed else ()
@@ -171,7 +188,7 @@ class _Run:
             grown_bytes=self._grown + written.prefix,
             without_calibration=without_them,
             bias_readings=self._readings(proof),
-            warnings=(*self.converted.warnings, *unseen),
+            warnings=(*self.idle, *self.converted.warnings, *unseen),
         )
         return AlignResult(written.chunks, report)
 
@@ -181,7 +198,7 @@ class _Run:
         return _Made(
             solution=solution,
             drawn=self._folded(drawn, solution),
-            conflicts=(*solution.conflicts, *failed),
+            conflicts=(*solution.conflicts, *failed, *asked.kept),
         )
 
     def _observed(self, asked: Question) -> tuple[Options, tuple[str, ...]]:
@@ -233,11 +250,14 @@ class _Run:
             overlap=self.options.overlap,
             weights=PREFERENCES[self.options.prefer],
         )
+        every = wanted(self.before.findings, self.fixes, self.options.only)
+        asked = changeable(self.before.bound, every)
         return Question(
             bound=enforced(self.before.bound, self.before.findings, self.fixes, self.options.only),
             findings=self.before.findings,
-            wanted=wanted(self.before.findings, self.fixes, self.options.only),
+            wanted=asked,
             settings=settings,
+            kept=kept_conflicts(self.before.bound, without(every, asked)),
         )
 
     def _bound(self, model: Model) -> Bound:
@@ -270,10 +290,12 @@ class _Run:
         """Without the QUANTIZE operators that are needless after the plan."""
         # Where the user has producers keep their parameters, folding would move them after all.
         kept = "none" in self.options.policies.values() or self.options.overlap == "forbid"
+        overrides = named_only(self.before.model, self.options.overrides)
+        by_name = replace(self.options, overrides=overrides)
         return fold_quantizes(
             drawn,
             self.before.model,
-            self._bound,
+            lambda model: bind_model(model, by_name, self.targets),
             solution.source,
             everywhere=self.options.optimize,
             fold=not kept,
@@ -350,9 +372,10 @@ class _Run:
             conflicts=tuple(conflicts),
             conflict_addresses=tuple(entry.slots[0].address(model) for entry in conflicts),
             proof=proof,
-            warnings=self.converted.warnings,
+            warnings=(*self.idle, *self.converted.warnings),
             reasons=(
                 *remaining_reasons(without(remaining, passed), self.options),
+                *conflict_reasons(conflicts),
                 *proof_reasons(proof, self.options),
             ),
             name=self.name,

@@ -6,9 +6,9 @@ from ..baseline import accepted_in
 from ..mapping import predictions
 from ..options import AlignOptions
 from ..report import Report
-from ..rules import enabled_fixes, fixes_off, load_target
+from ..rules import enabled_fixes, fixes_off
 from ..verdicts import Proof
-from .judged import Data, judge, size, uncollected
+from .judged import Data, judge, requested, size, uncollected
 from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
 
 __all__ = ["check"]
@@ -20,7 +20,7 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
     Raises FormatError for bytes that are no readable model, UsageError for an unknown target.
     """
     options = options or AlignOptions()
-    targets = [load_target(target) for target in options.targets]
+    targets = requested(options)
     with uncollected():
         judged = judge(data, options, targets)
     passed, stale = accepted_in(judged.findings, options.accepted)
@@ -37,7 +37,7 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
         fixes_off=fixes_off(enabled_fixes(options.fix, options.no_fix)),
         mappings=predictions(judged.model, targets),
         proof=proof,
-        warnings=stale_warnings(stale),
+        warnings=(*judged.bound.idle, *stale_warnings(stale)),
         reasons=(
             *remaining_reasons(without(judged.findings, passed), options),
             *judge_reasons(proof, options),

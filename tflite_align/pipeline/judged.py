@@ -10,16 +10,24 @@ from fnmatch import fnmatchcase
 
 from ..binder import Bound, bind
 from ..checker import Finding, check_bound
+from ..errors import UsageError
 from ..lock import Lock, lock_findings, lock_of
 from ..model import Model
 from ..options import AlignOptions
 from ..reader import read
 from ..report import Size
-from ..rules import Target, enabled_fixes, load_operators, unheard_rules
+from ..rules import (
+    Target,
+    enabled_fixes,
+    load_operators,
+    load_target,
+    nearest_rule,
+    unheard_rules,
+)
 from ..tables import Bytes as Data
 from ..tables import Image
 
-__all__ = ["Data", "Judged", "bind_model", "judge", "lock", "size", "uncollected"]
+__all__ = ["Data", "Judged", "bind_model", "judge", "lock", "requested", "size", "uncollected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,17 @@ class Judged:
     @property
     def rules(self) -> tuple[str, ...]:
         """Ids of the rules that say something of this model, sorted."""
-        return tuple(sorted({constraint.rule for constraint in self.bound.constraints}))
+        return tuple(sorted({entry.rule for entry in self.bound.constraints if entry.levels}))
+
+
+def requested(options: AlignOptions) -> list[Target]:
+    """The options' targets, graded as the options say; UsageError for what does not exist."""
+    patterns = [*options.severity, *(one.rule for one in options.overrides if one.rule)]
+    for pattern in patterns:
+        if (hint := nearest_rule(pattern)) is not None:
+            raise UsageError(f"severity: no rule is called {pattern!r}{hint}")
+    grades = tuple(options.severity.items())
+    return [replace(load_target(name), grades=grades) for name in options.targets]
 
 
 @contextlib.contextmanager
@@ -63,7 +81,13 @@ def lock(data: Data) -> Lock:
 
 def bind_model(model: Model, options: AlignOptions, targets: Sequence[Target]) -> Bound:
     """The model bound, without the rules that nobody is to be told of."""
-    bound = bind(model, load_operators(), targets, free_io=options.io == "free")
+    bound = bind(
+        model,
+        load_operators(),
+        targets,
+        free_io=options.io == "free",
+        overrides=options.overrides,
+    )
     unheard = unheard_rules(enabled_fixes(options.fix, options.no_fix))
     told = {c.rule for c in bound.constraints}
     silent = {rule for rule in told if any(fnmatchcase(rule, glob) for glob in unheard)}

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..baseline import Accepted
+from ..binder import Bound
 from ..checker import Finding
 from ..options import AlignOptions
+from ..solver import Conflict
 from ..verdicts import Proof
 
-__all__ = ["judge_reasons", "proof_reasons", "remaining_reasons", "stale_warnings", "without"]
+__all__ = [
+    "conflict_reasons",
+    "judge_reasons",
+    "kept_conflicts",
+    "proof_reasons",
+    "remaining_reasons",
+    "stale_warnings",
+    "without",
+]
 
 
 def judge_reasons(proof: Proof | None, options: AlignOptions) -> list[str]:
@@ -39,6 +49,25 @@ def stale_warnings(stale: Sequence[Accepted]) -> tuple[str, ...]:
     first = f"{stale[0].slot} {stale[0].rule}"
     more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
     return (f"the baseline lists what no longer occurs: {first}{more}",)
+
+
+def kept_conflicts(bound: Bound, findings: Sequence[Finding]) -> tuple[Conflict, ...]:
+    """Findings whose repair would change what an override keeps."""
+    return tuple(
+        Conflict(
+            slots=(finding.slot,),
+            rules=(finding.rule,),
+            message=f"{bound.kept[finding.slot.subgraph, finding.tensor]} keeps"
+            f" {finding.tensor_name!r}, which {finding.rule} asks to change",
+        )
+        for finding in findings
+    )
+
+
+def conflict_reasons(conflicts: Sequence[Conflict]) -> list[str]:
+    """What users ask for and cannot have, whether a rule is broken there or not."""
+    asked = [one for one in conflicts if any(r.startswith("override/") for r in one.rules)]
+    return [f"{len(asked)} conflict{'s' if len(asked) > 1 else ''} with overrides"] if asked else []
 
 
 def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> list[str]:

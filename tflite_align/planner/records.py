@@ -78,6 +78,16 @@ class Plan:
             )
         return frozenset(found)
 
+    def place(self, subgraph: int, operator: int) -> int | None:
+        """Where an operator of the original is in the aligned file; None where it is left out."""
+        here = [edit for edit in self.edits if getattr(edit, "subgraph", -1) == subgraph]
+        gone = [edit.operator for edit in here if isinstance(edit, RemoveOperator)]
+        added = [edit.before for edit in here if isinstance(edit, AddOperator)]
+        if operator in gone:
+            return None
+        before = sum(place <= operator for place in added) - sum(one < operator for one in gone)
+        return operator + before
+
     @property
     def cuts(self) -> int:
         return sum(change.kind == "cut" for change in self.changes)

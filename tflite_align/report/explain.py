@@ -135,6 +135,8 @@ def _because(found: Explanation, anchor: Anchor) -> str:
             return f", what the kernel writes{whose} (rule {anchor.rule} at {anchor.address})"
         case "policy":
             return f", what the policy {anchor.rule} names at {anchor.address}"
+        case "anchor":
+            return f", what {anchor.reason} gives to the group of {anchor.address}"
         case "declared":
             tied = "" if found.chain else ", to which no rule ties it: the cheapest here"
             return f", what {anchor.name!r} declares{tied}"

@@ -47,16 +47,16 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
     view = _View(rows=rows)
     found = [_head(report)]
     if report.command == "check":
-        found.append(_findings(view, "Findings", report.findings, report.fixes_off))
+        found.append(_findings(report, view, "Findings", report.findings))
     else:
         if rows is None:
-            found.append(_findings(view, "Findings before", report.findings, report.fixes_off))
+            found.append(_findings(report, view, "Findings before", report.findings))
         found += _changes(report, view)
         found.append(_conflicts(report, view))
         found.append(_components(report, view))
         found.append(_strategies(report, view))
         found.append(_readings(report, view))
-        found.append(_findings(view, "Findings left", report.remaining, report.fixes_off))
+        found.append(_findings(report, view, "Findings left", report.remaining))
     for mapping in report.mappings:
         told = mapping_section(mapping)
         found.append(view.table(told.title, told.head, told.rows, told.lines))
@@ -98,17 +98,28 @@ def _hint(finding: Finding, off: Sequence[str]) -> str:
     return f" [--fix {finding.fix}]" if finding.fix in off else ""
 
 
-def _findings(view: _View, title: str, findings: Sequence[Finding], off: Sequence[str]) -> Section:
+def _findings(report: Report, view: _View, title: str, findings: Sequence[Finding]) -> Section:
+    """With a column of whom they concern, where there are several targets."""
     ordered = sorted(findings, key=lambda finding: finding.severity != "error")
     rows = [
         (
             finding.severity,
-            f"{finding.message}{_hint(finding, off)}",
+            f"{finding.message}{_hint(finding, report.fixes_off)}",
             finding.behaviour,
+            _whom(finding),
         )
         for finding in ordered
     ]
-    return view.table(title, ("severity", "finding", "what happens"), rows)
+    head = ("severity", "finding", "what happens", "for")
+    columns = 4 if len(report.targets) > 1 else 3
+    return view.table(title, head[:columns], [row[:columns] for row in rows])
+
+
+def _whom(finding: Finding) -> str:
+    """`tflm, xnnpack`; with how grave it is for each where they differ."""
+    alike = len({grade.severity for grade in finding.grades}) < 2
+    named = [g.target if alike else f"{g.target} ({g.severity})" for g in finding.grades]
+    return ", ".join(named or finding.targets)
 
 
 # --- what was done -----------------------------------------------------------------------------

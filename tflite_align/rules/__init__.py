@@ -36,6 +36,7 @@ from .targets import (
     targets_schema,
 )
 from .versions import VersionRow, load_versions, parse_versions, versions_schema
+from .words import nearest_rule
 
 __all__ = [
     "WHOLE_MODEL",
@@ -65,6 +66,7 @@ __all__ = [
     "load_operators",
     "load_target",
     "load_versions",
+    "nearest_rule",
     "operators_schema",
     "parse_fixes",
     "parse_operators",

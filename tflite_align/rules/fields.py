@@ -22,6 +22,7 @@ __all__ = [
     "Field",
     "Parser",
     "Table",
+    "at_least",
     "choice",
     "integer",
     "label",
@@ -34,6 +35,7 @@ __all__ = [
     "slot",
     "text",
     "truth",
+    "word",
 ]
 
 _SLOT = re.compile(r"(inputs|outputs|intermediates)\[(\*|\d+:?)\]")
@@ -51,6 +53,7 @@ class Parser:
 class Field:
     parser: Parser
     required: bool = False
+    about: str = ""  # what editors show of the key
 
 
 Table = Mapping[str, Field]
@@ -135,6 +138,24 @@ label = Parser(
 )
 
 
+def _word(value: Any, where: str) -> str:
+    if not _text(value, where):
+        raise RuleError(f"{where}: expected a string that is not empty")
+    return str(value)
+
+
+word = Parser(_word, {"type": "string", "minLength": 1})
+
+
+def at_least(least: int) -> Parser:
+    def parse(value: Any, where: str) -> int:
+        if _integer(value, where) < least:
+            raise RuleError(f"{where}: expected {least} or more, found {value}")
+        return int(value)
+
+    return Parser(parse, {"type": "integer", "minimum": least})
+
+
 def choice(*words: str) -> Parser:
     def parse(value: Any, where: str) -> str:
         if value not in words:
@@ -164,17 +185,22 @@ def map_of(item: Parser, *, keys_are_types: bool = True) -> Parser:
 
 
 def parse_table(value: Any, table: Table, where: str) -> dict[str, Any]:
-    """All given keys parsed; a missing required or an unknown key is a RuleError."""
+    """All given keys parsed; a missing required or an unknown key is a RuleError.
+
+    `where` is the place of the table; "" for a whole document that the caller names.
+    """
+    at = f"{where}: " if where else ""
+    inside = f"{where}." if where else ""
     _expect(value, dict, where, "a table")
     for key in value:
         if key not in table:
             near = difflib.get_close_matches(key, table, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(table)}"
-            raise RuleError(f"{where}: unknown key {key!r}{hint}")
+            raise RuleError(f"{at}unknown key {key!r}{hint}")
     for key, entry in table.items():
         if entry.required and key not in value:
-            raise RuleError(f"{where}: key {key!r} is missing")
-    return {key: table[key].parser.parse(given, f"{where}.{key}") for key, given in value.items()}
+            raise RuleError(f"{at}key {key!r} is missing")
+    return {key: table[key].parser.parse(given, f"{inside}{key}") for key, given in value.items()}
 
 
 def schema_of(table: Table) -> dict[str, Any]:
@@ -183,5 +209,8 @@ def schema_of(table: Table) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "required": [key for key, entry in table.items() if entry.required],
-        "properties": {key: dict(entry.parser.schema) for key, entry in table.items()},
+        "properties": {
+            key: {**({"description": entry.about} if entry.about else {}), **entry.parser.schema}
+            for key, entry in table.items()
+        },
     }

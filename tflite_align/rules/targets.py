@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -43,6 +43,9 @@ class Level:
 class Target:
     """A runtime or compiler. Without `support` rows it says nothing of what it takes.
 
+    `grades`: (pattern of rule ids, severity) that a user puts in place of what is required here;
+    later ones win, and none asks for what is off.
+
     `splits`: "once" for a compiler that maps one connected part and leaves the rest to the CPU.
     """
 
@@ -54,6 +57,7 @@ class Target:
     sources: tuple[str, ...]
     support: tuple[SupportRow, ...] = ()
     splits: Literal["", "once"] = ""
+    grades: tuple[tuple[str, Severity], ...] = ()
 
     def level(self, rule_id: str, type_name: str) -> Level:
         """The last level whose pattern and types match: later entries are exceptions."""
@@ -61,8 +65,15 @@ class Target:
             if entry.types and type_name not in entry.types:
                 continue
             if any(fnmatch.fnmatchcase(rule_id, pattern) for pattern in entry.rules):
-                return entry
+                return self.graded(rule_id, entry)
         raise RuleError(f"target {self.name}: no level covers rule {rule_id}")
+
+    def graded(self, rule_id: str, level: Level) -> Level:
+        """The level as the user grades it."""
+        for pattern, severity in reversed(self.grades):
+            if level.severity != "off" and fnmatch.fnmatchcase(rule_id, pattern):
+                return replace(level, severity=severity)
+        return level
 
     def requires(self, rule: Rule, type_name: str) -> bool:
         return type_name in rule.types and self.level(rule.id, type_name).severity != "off"

@@ -5,9 +5,12 @@ Names of slots, options and types stand in backticks, as Markdown has them.
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 from collections.abc import Sequence
 
 from ..numerics import Label
+from .operators import load_operators
 from .records import (
     BiasRule,
     FixedRule,
@@ -20,7 +23,7 @@ from .records import (
     ZeroPointRule,
 )
 
-__all__ = ["general_words", "kinds", "number", "rule_words", "slots"]
+__all__ = ["general_words", "kinds", "nearest_rule", "number", "rule_words", "slots"]
 
 # What rules ask that belong to no operator's row, by the beginning of their ids.
 _GENERAL = {
@@ -41,10 +44,26 @@ _GENERAL = {
     "judge/": "the runtime or compiler takes the file",
 }
 
+# What no target grades: what a user or a judge says as it stands.
+_UNGRADED = ("lock/", "judge/")
+
 
 def general_words(rule_id: str) -> str:
     """What a rule asks that stands in no operator's row; "" for an id nobody knows."""
     return next((text for start, text in _GENERAL.items() if rule_id.startswith(start)), "")
+
+
+def nearest_rule(pattern: str) -> str | None:
+    """None where the pattern names some rule; else what to say: `; did you mean 'same/ADD'?`."""
+    graded = [start for start in _GENERAL if start not in _UNGRADED]
+    known = [rule.id for row in load_operators().values() for rule in row.rules]
+    general = any(
+        pattern.startswith(start) or fnmatch.fnmatchcase(start, pattern) for start in graded
+    )
+    if general or any(fnmatch.fnmatchcase(rule_id, pattern) for rule_id in known):
+        return None
+    near = difflib.get_close_matches(pattern, [*known, *graded], n=1)
+    return f"; did you mean {near[0]!r}?" if near else "; `rules` lists them"
 
 
 def slots(patterns: Sequence[SlotPattern], joint: str = ", ") -> str:

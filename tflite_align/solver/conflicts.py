@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..binder import Bound
-from ..constraints import BiasOf, Constraint, Fixed, Same, Window, ZeroPoint
+from ..constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, Window, ZeroPoint
 from ..model import Model, Slot
 from ..numerics import Label
 from .costs import FORBIDDEN
@@ -106,9 +106,9 @@ def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> li
 def _slots(entry: Constraint) -> tuple[Slot, ...]:
     """The slots whose labels a constraint speaks of; none for those that do not bind labels."""
     match entry:
-        case Same():
+        case Same() | Anchored():
             return entry.slots
-        case Fixed() | ZeroPoint():
+        case Fixed() | Uncut() | ZeroPoint():
             return (entry.slot,)
         case BiasOf():
             return entry.factors[:1]
@@ -125,7 +125,7 @@ def _conflict(
     for item in kept:
         named = (item,) if isinstance(item, Slot) else _slots(item)
         slots.update(dict.fromkeys(slot for slot in named if slot in inside))
-    rules = {"rigid" if isinstance(item, Slot) else item.rule for item in kept}
+    rules = {_rule(bound, item) for item in kept}
     told = "; ".join(_told(bound, values, item) for item in kept)
     return Conflict(
         slots=tuple(sorted(slots, key=lambda s: s.sort_key)) or tuple(problem.nodes[0].slots),
@@ -134,17 +134,28 @@ def _conflict(
     )
 
 
+def _rule(bound: Bound, item: _Item) -> str:
+    if isinstance(item, Slot):
+        return "override/keep" if item in bound.held_by else "rigid"
+    return item.rule
+
+
 def _told(bound: Bound, values: Values, item: _Item) -> str:
     """One requirement in words, with its places."""
     model = bound.model
     if isinstance(item, Slot):
         label = values.labels[item.subgraph, item.tensor(model)]
-        return f"{item.address(model)} keeps {_show(label)}"
+        why = f" by {bound.held_by[item]}" if item in bound.held_by else ""
+        return f"{item.address(model)} keeps {_show(label)}{why}"
     slots = _slots(item)
     first = slots[0].address(model)
     match item:
         case Same():
             return f"{item.rule} ties {addresses(model, slots)}"
+        case Anchored():
+            return f"{item.by} gives {_show(item.label)} to {addresses(model, slots)}"
+        case Uncut():
+            return f"{item.by} forbids a QUANTIZE before {first}"
         case Fixed():
             wanted = " or ".join(_show(label) for label in item.labels)
             return f"{item.rule} writes {wanted} at {first}"

@@ -68,6 +68,8 @@ class _Costs:
         # A tied reader's own label is no loss at it: its readers count that.
         bits = 0.5 * np.log2(noise / (saw + b[0] ** 2))
         total = total + (len(slots) - _computing(reader)) * self.weights.bit * np.maximum(0.0, bits)
+        if not node.uncut.isdisjoint(slots):
+            total = np.where(same, total, FORBIDDEN)
         if self.cuts != "any":
             zero = (a[3] == 0) & (b[3] == 0) & (self.cuts == "zero")
             total = np.where(same | zero, total, FORBIDDEN)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..binder import Bound
-from ..constraints import BiasOf, Weight, ZeroPoint
+from ..constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
 from ..model import Slot
 from ..numerics import Label, close_scale, label_range
 from .chain import Reached, Ties
@@ -112,6 +112,7 @@ class _Story:
         self.nodes = posed.problem.nodes
         self.value = next(value for value in posed.problem.values if value.key == key)
         self.own = values.labels[key]
+        self.users = [one for one in bound.constraints if isinstance(one, Anchored | Uncut)]
 
     def told(self, found: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
         problem = self.posed.problem
@@ -181,8 +182,22 @@ class _Story:
                 if single is not None
             ]
             if slot in self.bound.rigid:
-                found.append(Tie(rule="rigid", slots=slot.address(model)))
-        return tuple(found)
+                whose = self.bound.held_by.get(slot)
+                rule = "rigid" if whose is None else f"{whose} keeps it:"
+                found.append(Tie(rule=rule, slots=slot.address(model)))
+        return (*found, *self._overrides())
+
+    def _overrides(self) -> list[Tie]:
+        """What users say of the tensor's slots, beside keeping it."""
+        model, key = self.bound.model, self.value.key
+        found = []
+        for entry in self.users:
+            slots = entry.slots if isinstance(entry, Anchored) else (entry.slot,)
+            here = [s for s in slots if (s.subgraph, s.tensor(model)) == key]
+            if here:
+                what = "anchors it" if isinstance(entry, Anchored) else "forbids a QUANTIZE"
+                found.append(Tie(rule=f"{entry.by} {what}", slots=addresses(model, here)))
+        return found
 
     # --- the anchor --------------------------------------------------------------------------
 
@@ -223,12 +238,18 @@ class _Story:
         fixed = ties.fixed.get(slot)
         if fixed is not None and written in fixed.labels:
             return replace(self._named("fixed", key), address=slot.address(model), rule=fixed.rule)
+        for entry in self.users:
+            if isinstance(entry, Anchored) and slot in entry.slots and _near(entry.label, written):
+                anchor = self._named("anchor", key)
+                return replace(anchor, address=slot.address(model), reason=entry.by)
         policy = self._policy(slot)
         if policy:
             return replace(self._named("policy", key), address=slot.address(model), rule=policy)
         return None
 
     def _rigid(self, slot: Slot) -> str:
+        if slot in self.bound.held_by:
+            return f"slot kept by {self.bound.held_by[slot]}"
         if slot.operator < 0:
             graph = "graph" if slot.subgraph == 0 else f"subgraph[{slot.subgraph}]"
             return f"{graph} {slot.kind[:-1]}"

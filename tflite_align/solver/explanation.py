@@ -11,7 +11,7 @@ from .records import Conflict
 
 __all__ = ["Alternative", "Anchor", "AnchorKind", "CutStory", "Explanation", "Link", "Tie"]
 
-AnchorKind = Literal["own", "kept", "fixed", "policy", "declared", "window", "cover"]
+AnchorKind = Literal["own", "kept", "fixed", "policy", "anchor", "declared", "window", "cover"]
 Status = Literal["solved", "clean", "conflict", "outside"]
 
 
@@ -39,7 +39,7 @@ class Anchor:
     """What the label was taken from.
 
     own: the tensor's declared one. kept: a slot that must go on seeing it. fixed: a kernel
-    writes it. policy: a strategy names it. declared: another member declares it. window: the
+    writes it. policy: a strategy names it. anchor: an override gives it to the group. declared: another member declares it. window: the
     least widening that a multiplier window allows. cover: the finest that covers what is needed.
     """
 
@@ -48,7 +48,7 @@ class Anchor:
     name: str = ""
     address: str = ""
     rule: str = ""
-    reason: str = ""  # kept: why the slot is rigid
+    reason: str = ""  # kept: why the slot is rigid; anchor: the override
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..binder import Bound
-from ..constraints import Fixed, Same, ZeroPoint
+from ..constraints import Anchored, Fixed, Same, Uncut, ZeroPoint
 from ..model import Slot
 from ..numerics import Label, close_scale
 from .flow import Key, Values
@@ -200,20 +200,34 @@ class _Builder:
     def restrict(self) -> None:
         where = {slot: number for number, node in enumerate(self.nodes) for slot in node.slots}
         for constraint in self.bound.constraints:
-            if not isinstance(constraint, (Fixed, ZeroPoint)):
+            if isinstance(constraint, Anchored):
+                self._anchor(constraint, where)
+            if not isinstance(constraint, (Fixed, Uncut, ZeroPoint)):
                 continue
             number = where.get(constraint.slot)
             if number is None:
                 continue
             node = self.nodes[number]
             node.rules.add(constraint.rule)
-            if isinstance(constraint, Fixed):
+            if isinstance(constraint, Uncut):
+                node.uncut.add(constraint.slot)
+            elif isinstance(constraint, Fixed):
                 both = tuple(label for label in node.legal if label in constraint.labels)
                 node.legal = both or constraint.labels
-                if constraint.slot not in self.bound.rigid:
+                if constraint.slot not in self.bound.rigid or constraint.slot in self.bound.held_by:
                     node.demands.append(constraint.labels)
             else:
                 node.zero = True
+
+    def _anchor(self, entry: Anchored, where: Mapping[Slot, int]) -> None:
+        """The nodes that tie these slots take the label; where none does, those that write."""
+        tied = [slot for slot in entry.slots if slot in self.tied]
+        written = [slot for slot in entry.slots if (slot.kind == "inputs") == (slot.operator < 0)]
+        for number in {where[slot] for slot in tied or written if slot in where}:
+            node = self.nodes[number]
+            node.held = node.held or entry.label
+            node.demands.append((entry.label,))
+            node.rules.add(entry.rule)
 
 
 def build_problems(
@@ -269,7 +283,9 @@ def _exclusive(demands: Sequence[Demand]) -> bool:
 
 
 def _disagrees(builder: _Builder, node: Node) -> bool:
-    """Whether a policy asks for more than the rules do, and does not have it."""
+    """Whether a policy or an anchor asks for more than the rules do, and does not have it."""
+    if "override/anchor" in node.rules and any(builder.label(s) != node.held for s in node.slots):
+        return True
     if not any(rule.startswith("policy/") for rule in node.rules):
         return False
     return len({builder.label(slot) for slot in node.slots}) > 1

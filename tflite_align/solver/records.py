@@ -96,6 +96,7 @@ class Node:
     free: bool = False  # computes its own multipliers
     loose: set[Slot] = field(default_factory=set)  # tied by a policy alone: they compute freely
     zero: bool = False  # zero point must be 0
+    uncut: set[Slot] = field(default_factory=set)  # they see their tensors as they are written
     extra: tuple[Label, ...] = ()  # labels that a multiplier window suggests
     domain: tuple[Label, ...] = ()
 

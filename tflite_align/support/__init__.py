@@ -49,7 +49,7 @@ def unsupported(model: Model, target: Target) -> Iterator[Supported]:
     for row in rows:
         if row.operators == (WHOLE_MODEL,):
             place = Place(model=model, subgraph=0, operator=None)
-            yield from _broken(place, row, target.name, WHOLE_MODEL)
+            yield from _broken(place, row, target, WHOLE_MODEL)
     named: dict[str, list[SupportRow]] = {}
     for graph in model.subgraphs if rows else ():
         for operator in graph.operators:
@@ -57,19 +57,20 @@ def unsupported(model: Model, target: Target) -> Iterator[Supported]:
                 named[operator.name] = [r for r in rows if r.names(operator.name)]
             place = Place(model=model, subgraph=graph.index, operator=operator)
             for row in named[operator.name]:
-                yield from _broken(place, row, target.name, operator.name)
+                yield from _broken(place, row, target, operator.name)
 
 
-def _broken(place: Place, row: SupportRow, target: str, operator: str) -> Iterator[Supported]:
-    level = Level(
+def _broken(place: Place, row: SupportRow, target: Target, operator: str) -> Iterator[Supported]:
+    stated = Level(
         rules=(row.rule(operator),),
         types=(),
         severity=row.severity,
         behaviour=row.behaviour,
         sources=row.sources,
     )
-    for breach in breaches(place, row):
-        yield _constraint(place.model, breach, row.rule(operator), target, level)
+    level = target.graded(row.rule(operator), stated)
+    for breach in breaches(place, row) if level.severity != "off" else ():
+        yield _constraint(place.model, breach, row.rule(operator), target.name, level)
 
 
 def _constraint(model: Model, breach: Breach, rule: str, target: str, level: Level) -> Supported:

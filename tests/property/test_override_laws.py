@@ -1,0 +1,65 @@
+"""Laws of overrides, on random graphs: what is kept is kept, and nothing is cut where it may not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.property.test_laws import PLAIN, models
+from tflite_align import AlignOptions, Override, align
+from tflite_align.model import Model
+from tflite_align.reader import read
+
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+OPTIONS = st.builds(
+    AlignOptions,
+    verify=st.just(False),
+    optimize=st.booleans(),
+    overlap=st.sampled_from(["auto", "forbid", "force"]),
+    io=st.sampled_from(["keep", "free"]),
+    prefer=st.sampled_from(["precision", "speed"]),
+)
+
+
+def quants(model: Model) -> dict[str, object]:
+    return {t.name: (t.quant.label if t.quant else None) for t in model.subgraphs[0].tensors}
+
+
+@SLOW
+@given(models(), OPTIONS, st.data())
+def test_a_kept_tensor_has_the_parameters_it_had(
+    data: bytes, options: AlignOptions, draw: st.DataObject
+) -> None:
+    before = quants(read(data))
+    names = sorted(name for name in before if name.startswith("t"))
+    kept = draw.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3))
+    asked = replace(options, overrides=tuple(Override(tensor=n, keep=True) for n in kept))
+    result = align(data, asked)
+    after = quants(read(result.data))
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    # Where that cannot be, the report says so.
+    assert not result.report.remaining or result.report.conflicts
+
+
+@SLOW
+@given(models(), OPTIONS, st.data())
+def test_nothing_is_cut_where_nothing_may_be(
+    data: bytes, options: AlignOptions, draw: st.DataObject
+) -> None:
+    names = sorted(name for name in quants(read(data)) if name.startswith("t"))
+    whole = draw.draw(st.sampled_from(names))
+    asked = replace(options, overrides=(Override(tensor=whole, cut=False),))
+    report = align(data, asked).report
+    assert [c for c in report.changes if c.kind == "cut" and c.name == whole] == []
+    assert not report.remaining or report.conflicts
+
+
+@SLOW
+@given(models())
+def test_an_override_of_nothing_changes_nothing(data: bytes) -> None:
+    idle = replace(PLAIN, overrides=(Override(tensor="nobody", keep=True, cut=False),))
+    result = align(data, idle)
+    assert result.data == align(data, PLAIN).data
+    assert result.report.warnings == ('override (tensor "nobody") matches nothing',)

@@ -1,0 +1,127 @@
+"""Several targets at once: all of them are satisfied, and a finding says for whom it is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.graphs import Graph, concat_example, ppq_example
+from tflite_align import AlignOptions, align, check, target_names
+from tflite_align.report.text import render_text
+
+THREE = ("tflm", "ethos-u55", "xnnpack")
+
+
+def logistic() -> bytes:
+    """XNNPACK writes what is declared, TFLM refuses it: for one target alone it is broken."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("l", 0.1)
+    graph.add("LOGISTIC", ["x"], ["l"])
+    graph.conv("l", "y", 0.2)
+    return graph.bytes(["x"], ["y"])
+
+
+def relu6() -> bytes:
+    """An error for TFLM, a warning for Ethos-U55, nothing for XNNPACK."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("r", 0.1)
+    graph.add("RELU6", ["x"], ["r"])
+    graph.conv("r", "y", 0.2)
+    return graph.bytes(["x"], ["y"])
+
+
+@pytest.mark.parametrize("data", [logistic(), relu6(), concat_example()])
+def test_the_union_is_what_each_target_finds_alone(data: bytes) -> None:
+    def found(*targets: str) -> set[tuple[str, str, str]]:
+        report = check(data, AlignOptions(targets=targets))
+        return {(f.rule, f.address, g.target) for f in report.findings for g in f.grades}
+
+    assert found(*THREE) == found("tflm") | found("ethos-u55") | found("xnnpack")
+
+
+@pytest.mark.parametrize("data", [logistic(), relu6(), concat_example()])
+def test_what_is_aligned_for_all_is_aligned_for_each(data: bytes) -> None:
+    result = align(data, AlignOptions(targets=THREE, verify=False))
+    assert result.report.remaining == ()
+    for name in THREE:
+        assert check(result.data, AlignOptions(targets=(name,))).findings == ()
+
+
+def test_a_finding_says_how_grave_it_is_for_each() -> None:
+    report = check(relu6(), AlignOptions(targets=THREE))
+    (finding,) = report.findings
+    assert finding.severity == "error"
+    assert [(grade.target, grade.severity) for grade in finding.grades] == [
+        ("tflm", "error"),
+        ("ethos-u55", "warning"),
+    ]
+    assert finding.behaviour == finding.grades[0].behaviour
+    text = render_text(report)
+    assert text.splitlines()[4].split()[-1] == "for"
+    assert text.splitlines()[5].endswith("  tflm (error), ethos-u55 (warning)")
+    document = report.to_dict()["findings"][0]
+    assert [grade["target"] for grade in document["grades"]] == ["tflm", "ethos-u55"]
+
+
+def test_where_all_agree_only_their_names_are_told() -> None:
+    text = render_text(check(concat_example(), AlignOptions(targets=THREE)))
+    assert "  tflm, ethos-u55, xnnpack\n" in text
+
+
+def test_one_target_has_no_column_of_its_own() -> None:
+    text = render_text(check(concat_example()))
+    assert "  for\n" not in text
+
+
+def test_a_fixture_for_three_targets(fixtures_dir: Path) -> None:
+    """A real network whose every activation got a scale of its own."""
+    import dealign
+
+    data = dealign.dealign((fixtures_dir / "inception_int8.tflite").read_bytes(), seed=1)
+    alone = {n: check(data, AlignOptions(targets=(n,))) for n in THREE}
+    report = check(data, AlignOptions(targets=THREE))
+    graded = {n: [f for f in report.findings if n in f.targets] for n in THREE}
+    for name in THREE:
+        assert [f.message for f in graded[name]] == [f.message for f in alone[name].findings]
+    result = align(data, AlignOptions(targets=THREE, verify=False))
+    assert result.report.remaining == ()
+
+
+# --- ppq ----------------------------------------------------------------------------------------
+
+
+def test_sums_share_scales_for_ppq_alone() -> None:
+    data = ppq_example()
+    for name in target_names():
+        rules = {f.rule for f in check(data, AlignOptions(targets=(name,))).findings}
+        assert rules == ({"same/ADD/inputs"} if name == "ppq" else set())
+
+
+def test_ppq_beside_a_runtime() -> None:
+    options = AlignOptions(targets=("ppq", "tflite"), verify=False)
+    result = align(ppq_example(), options)
+    assert result.report.remaining == ()
+    assert result.report.outcome == "aligned"
+    assert align(result.data, options).data == result.data
+
+
+def test_ppq_says_nothing_of_fixed_outputs() -> None:
+    assert check(logistic(), AlignOptions(targets=("ppq",))).findings == ()
+
+
+def test_what_nobody_asks_for_holds_nothing() -> None:
+    """A sum of which one operand has a scale a channel: no slot of it is rigid for PPQ's sake."""
+    from tflite_align.pipeline import question
+
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.1)
+    graph.constant("k", [[[[1, 2, 3]]]], "int8")
+    graph.add("ADD", ["x", "k"], ["y"], ("AddOptions", {}))
+    graph.conv("y", "z", 0.1)
+    data = graph.bytes(["x"], ["z"])
+    border = {slot for slot in question(data, AlignOptions()).bound.rigid if slot.operator >= 0}
+    assert border == set()

@@ -1,0 +1,200 @@
+"""Commands that take their defaults from a configuration file: found, read, shown.
+
+Looked for as ruff does: the nearest tflite-align.toml or pyproject.toml with the table, from the
+current directory upwards, wherever the models lie. The command line wins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from ..errors import UsageError
+from .failure import Failure, about, reader_may_leave
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..overrides import Override
+
+__all__ = ["ConfiguredCommand", "NeededArgument", "find_config", "overrides_of", "read_config"]
+
+_SHOWN = "tflite_align.show_settings"  # in the context's meta: asked for, so no file is needed
+
+
+def find_config() -> tuple[str, Config] | None:
+    """The nearest configuration's path, from the current directory, and what it holds."""
+    from ..config import CONFIG_NAMES  # noqa: PLC0415 - numpy is not needed for --help
+
+    folder, up = os.getcwd(), ""  # noqa: PTH109 - as text, to be told as it is reached
+    while True:
+        for name in CONFIG_NAMES:
+            path = os.path.join(up, name)  # noqa: PTH118
+            # Not every folder above is one that may be looked into.
+            found = _read(path) if os.path.isfile(path) else None  # noqa: PTH113
+            if found is not None:
+                return path, found
+        above = os.path.dirname(folder)  # noqa: PTH120
+        if above == folder:
+            return None
+        folder, up = above, os.path.join(up, os.pardir)  # noqa: PTH118
+
+
+def read_config(path: str) -> Config:
+    """The configuration of a file that was named; Failure where it holds none."""
+    found = _read(path)
+    if found is None:
+        raise Failure(f"{path}: there is no [tool.tflite-align] in it")
+    return found
+
+
+def _read(path: str) -> Config | None:
+    from ..config import parse_config  # noqa: PLC0415
+    from ..files import read_text_file  # noqa: PLC0415
+
+    with about(path):
+        try:
+            document = read_text_file(path)
+        except UnicodeDecodeError:
+            raise Failure(f"{path}: it is no UTF-8 text") from None
+        found = parse_config(document, path)
+    return found.placed(os.path.dirname(path)) if found is not None else None  # noqa: PTH120
+
+
+class NeededArgument(click.Argument):
+    """An argument that only --show-settings can do without."""
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        if ctx.meta.get(_SHOWN):
+            return value
+        return super().process_value(ctx, value)
+
+
+class ConfiguredCommand(click.Command):
+    """A command with --config, --isolated and --show-settings. What the file says of options that
+    the command has becomes their defaults; `values["config"]` is the whole of it, or None.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [
+            click.Option(
+                ["--config"],
+                metavar="FILE",
+                expose_value=False,
+                help="Take settings from this file, not from the nearest one.",
+            ),
+            click.Option(
+                ["--isolated"],
+                is_flag=True,
+                expose_value=False,
+                help="Take settings from no file.",
+            ),
+            click.Option(
+                ["--show-settings"],
+                is_flag=True,
+                expose_value=False,
+                help="Print the settings in force and where they come from, and end.",
+            ),
+        ]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        helping = self.get_help_option(ctx)
+        helped = helping is not None and given.get(str(helping.name)) is True
+        place, config = ("", None) if helped else _chosen(given)
+        if config is not None:
+            names = {param.name for param in self.params}
+            known = {name.replace("-", "_"): value for name, value in config.settings.items()}
+            ctx.default_map = {name: known[name] for name in known if name in names}
+        ctx.meta[_SHOWN] = bool(given.get("show_settings"))
+        left = super().parse_args(ctx, args)
+        ctx.params["config"] = config
+        ctx.meta["tflite_align.config"] = place
+        return left
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if not ctx.meta.get(_SHOWN):
+            return super().invoke(ctx)
+        with reader_may_leave(0):
+            click.echo("\n".join(_settings(ctx)))
+        return 0
+
+
+def _chosen(given: dict[str, Any]) -> tuple[str, Config | None]:
+    if given.get("config") and given.get("isolated"):
+        raise UsageError("--config names a file and --isolated takes none: give one of them")
+    if given.get("config"):
+        return given["config"], read_config(given["config"])
+    found = None if given.get("isolated") else find_config()
+    return found if found is not None else ("", None)
+
+
+def overrides_of(values: dict[str, Any]) -> tuple[Override, ...]:
+    """The file's, and those that options make of patterns: of tensors, or addresses of slots."""
+    from ..overrides import ADDRESS, Override  # noqa: PLC0415
+
+    asked: dict[str, dict[str, Any]] = {
+        "keep": {"keep": True},
+        "anchor": {"anchor": True},
+        "no_cut": {"cut": False},
+    }
+    config = values.get("config")
+    found = list(config.overrides) if config is not None else []
+    for name, wish in asked.items():
+        for pattern in values.get(name, ()):
+            place = "slot" if ADDRESS.fullmatch(pattern) else "tensor"
+            origin = f"--{name.replace('_', '-')}"
+            found.append(Override(**{place: pattern}, origin=origin, **wish))
+    return tuple(found)
+
+
+# --- what is in force ---------------------------------------------------------------------------
+
+
+def _settings(ctx: click.Context) -> Iterator[str]:
+    """As a configuration file that would say the same, with where each line comes from."""
+    from ..config import SETTING_NAMES  # noqa: PLC0415
+
+    file = ctx.meta["tflite_align.config"]
+    yield f"# settings of: {ctx.info_name}"
+    yield f"# configuration: {file or 'none'}"
+    for name in SETTING_NAMES:
+        key = name.replace("-", "_")
+        if key not in ctx.params:
+            continue
+        source = ctx.get_parameter_source(key)
+        where = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_MAP: file}
+        value = ctx.params[key]
+        if name == "target" and not value:
+            value = ("tflite",)
+        told = where.get(source, "default") if source is not None else "default"
+        yield f"# {name} is not set" if value is None else f"{name} = {_toml(value)}  # {told}"
+    config = ctx.params["config"]
+    if config is not None and config.severity:
+        yield from ("", f"[severity]  # {file}")
+        yield from (f"{_toml(rule)} = {_toml(word)}" for rule, word in config.severity.items())
+    for one in overrides_of(ctx.params):
+        yield from ("", f"[[override]]  # {_whence(one, file)}", *_override(one))
+
+
+def _whence(one: Override, file: str) -> str:
+    return "command line" if one.origin.startswith("--") else file
+
+
+def _override(one: Override) -> Iterator[str]:
+    for key in ("tensor", "operator", "slot", "keep", "anchor", "rule", "severity"):
+        value = getattr(one, key)
+        if value:
+            yield f"{key} = {_toml(value)}"
+    if not one.cut:
+        yield "cut = false"
+
+
+def _toml(value: Any) -> str:
+    """Text, numbers, true, false and lists are written as JSON writes them."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
