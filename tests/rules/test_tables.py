@@ -24,6 +24,7 @@ from tflite_align.rules import (
     WeightRule,
     load_operators,
     load_target,
+    load_versions,
     operators_schema,
     parse_operators,
     parse_target,
@@ -47,6 +48,7 @@ GENERAL = (
     "params/scale",
     "params/zero_point",
 )
+VERSIONS = [f"version/{name}" for name in load_versions()]
 TIED = [f"resource/{row.name}" for row in ROWS.values() if row.resource] + [
     f"boundary/{row.name}" for row in ROWS.values() if row.calls
 ]
@@ -57,7 +59,11 @@ REPOSITORIES = {"aeq", "edgetpu", "litert", "measured", "ppq", "tflm", "vela", "
 def grades() -> list[tuple[str, str]]:
     """Every (rule id, type) that a target can be asked about."""
     own = [(rule.id, kind) for rule in RULES for kind in sorted(rule.types)]
-    free = [(i, kind) for i in (*GENERAL, *TIED) for kind in ("int8", "uint8", "int16", "int32")]
+    free = [
+        (i, kind)
+        for i in (*GENERAL, *TIED, *VERSIONS)
+        for kind in ("int8", "uint8", "int16", "int32")
+    ]
     return own + free
 
 

@@ -344,7 +344,8 @@ def test_an_inserted_one_that_is_needless_is_not_inserted() -> None:
         "CONV_2D", "MAX_POOL_2D", "MAX_POOL_2D", "LOGISTIC", "QUANTIZE",
     ]  # fmt: skip
     assert (tidied.cuts, [c.kind for c in tidied.changes]) == (1, ["moved", "cut", "moved"])
-    assert check_bound(rebind(applied(model, tidied.edits).model)) == []
+    left = check_bound(rebind(applied(model, tidied.edits).model))
+    assert [finding for finding in left if finding.fix != "versions"] == []
     assert not any(isinstance(edit, RemoveOperator | SetGraphIO) for edit in tidied.edits)
     assert fold_quantizes(tidied, model, rebind, decided) == tidied
     assert fold_quantizes(drawn, model, rebind, decided, fold=False) == drawn
