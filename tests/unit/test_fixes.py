@@ -176,6 +176,36 @@ def test_a_bias_as_run_is_proven_against_the_original_as_it_runs() -> None:
     assert result.report.proof.word == "proven"
 
 
+def overflowing(data: bytes, weights: int) -> bytes:
+    """The bias of the first convolution at eight times its scale, the weights all of one size."""
+    model, tensor = named(data, "c.w")
+    count = len(model.constant(0, tensor.index))
+    signs = np.where(np.arange(count) % 2, 1, -1)
+    raw = (signs * weights).astype(np.int8).tobytes()
+    _, bias = named(data, "c.b")
+    integers = np.array([2**31 - 1, 1000, -1000], np.int32).tobytes()
+    return edited(
+        requantized(data, "c.b", scale=(bias.quant.scale[0] * 8,)),
+        SetData(subgraph=0, tensor=tensor.index, data=raw),
+        SetData(subgraph=0, tensor=bias.index, data=integers),
+    )
+
+
+@pytest.mark.parametrize(("weights", "cut"), [(4, True), (127, False)])
+def test_what_loses_less_makes_room_for_a_bias(weights: int, cut: bool) -> None:  # noqa: FBT001
+    """Small integers lose more by a coarser scale than the input does, large ones less."""
+    result = align(overflowing(chain(), weights), PLAIN)
+    assert result.report.remaining == ()
+    assert result.report.conflicts == ()
+    kinds = [change.kind for change in result.report.changes]
+    assert ("cut" in kinds, "constant" in kinds) == (cut, not cut)
+    model, bias = named(result.data, "c.b")
+    real = np.frombuffer(model.constant(0, bias.index), np.int32) * np.asarray(bias.quant.scale)
+    wanted = np.array([2**31 - 1, 1000, -1000]) * named(chain(), "c.b")[1].quant.scale[0] * 8
+    assert real == pytest.approx(wanted, rel=1e-6, abs=max(bias.quant.scale))
+    assert align(result.data, PLAIN).data == result.data
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_bias_that_does_not_fit_raises_its_channels_weight_scale(channels: int) -> None:
     data = chain()

@@ -1,4 +1,11 @@
-"""Weights of channels whose bias would not fit its type: a coarser scale makes room for it."""
+"""Biases that would not fit their type: a coarser weight scale makes room, or a coarser input.
+
+Both cost precision. What a channel's output noise grows by is estimated in real units: a scale k
+times as coarse adds (k^2 - 1) scale^2 / 12 to each weight, times the mean square of the inputs
+(taken to be spread evenly over their range); a QUANTIZE to an input k times as coarse adds
+k^2 scale^2 / 12 to each input, times the sum of the squared weights, and to every channel. The
+lesser of the two is done.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +17,21 @@ import numpy as np
 from ..binder import Bound
 from ..constraints import BiasOf
 from ..enums import constant_size
-from ..model import SetData, Slot
-from ..numerics import DTYPES, integers_of, packed_as, to_float32, type_limits
+from ..model import QuantParams, SetData, Slot, Tensor
+from ..numerics import (
+    DTYPES,
+    Label,
+    Range,
+    covering_label,
+    integers_of,
+    label_range,
+    packed_as,
+    to_float32,
+    type_limits,
+)
 from ..wiring import slot_tensor
 from .biases import bias_type, product_of
-from .draft import Draft
+from .draft import Draft, show
 
 __all__ = ["plan_overflows"]
 
@@ -42,9 +59,73 @@ def plan_overflows(
         if (moved or constraint.slot in broken) and len(constraint.factors) > 1:
             weights = constraint.factors[-1]
             scales = _needed(draft, bound, constraint, seen)
-            if scales is not None and weights not in seen and _raise(draft, weights, scales):
+            if scales is None or weights in seen:
+                continue
+            cut = _cut(draft, bound, constraint, scales, seen)
+            if cut is not None:
+                raised[constraint.factors[0]] = (cut,)
+            elif _raise(draft, weights, scales):
                 raised[weights] = scales
     return raised
+
+
+def _cut(
+    draft: Draft, bound: Bound, constraint: BiasOf, scales: tuple[float, ...], seen: Scales
+) -> float | None:
+    """The scale of a coarser input, put there by a QUANTIZE; None where the weights lose less, or
+    the input cannot be cut.
+    """
+    slot, weights = constraint.factors[0], slot_tensor(draft.model, constraint.factors[-1])
+    source = slot_tensor(draft.model, slot)
+    if slot in seen or slot in bound.rigid or source is None or weights is None:
+        return None
+    if source.quant is None or not source.quant.per_tensor or weights.quant is None:
+        return None
+    factor = _factor(weights.quant, scales)
+    label = Label(*source.quant.label)
+    noise = _noises(draft, slot.subgraph, (source, weights), scales)
+    if bound.cuts.get(source.type) != "any" or noise is None or noise[1] >= noise[0]:
+        return None
+    held = label_range(label, source.type)
+    wide = Range(held.low * factor, held.high * factor)
+    coarse = covering_label(wide, source.type)
+    quant = QuantParams(scale=(coarse.scale,), zero_point=(coarse.zero_point,))
+    key = (slot.subgraph, source.index)
+    target = draft.add_tensor(*key, "_requantized", quant)
+    draft.rewire(slot, target)
+    draft.add_quantize(slot.subgraph, source.index, target, source.type, slot.operator)
+    why = "so that the bias fits its type: coarser weights would lose more"
+    draft.note("cut", key, show(label), show(coarse), why=why, readers=(slot,))
+    return coarse.scale
+
+
+def _factor(quant: QuantParams, scales: tuple[float, ...]) -> float:
+    """How many times as coarse the channel becomes that needs it most."""
+    return max(new / old for new, old in zip(scales, quant.scale, strict=True))
+
+
+def _noises(
+    draft: Draft, subgraph: int, operands: tuple[Tensor, Tensor], scales: tuple[float, ...]
+) -> tuple[float, float] | None:
+    """Noise power that coarser weights add to all channels, and that a coarser input does."""
+    source, weights = operands
+    data = draft.model.constant(subgraph, weights.index)
+    quant = weights.quant
+    if data is None or quant is None or source.quant is None or weights.elements == 0:
+        return None
+    if len(data) != constant_size(weights.shape, weights.type):
+        return None
+    held = label_range(Label(*source.quant.label), source.type)
+    power = (held.low**2 + held.low * held.high + held.high**2) / 3
+    old, new = np.asarray(quant.scale), np.asarray(scales)
+    each = weights.elements / len(old)
+    coarser = float(np.sum(new**2 - old**2)) / 12 * each * power
+    along = [1] * len(weights.shape)
+    if len(old) > 1:
+        along[quant.quantized_dimension] = len(old)
+    real = integers_of(data, weights.type, weights.elements).reshape(weights.shape)
+    squares = float(np.sum((real.astype(np.float64) * old.reshape(along)) ** 2))
+    return coarser, (_factor(quant, scales) * source.quant.scale[0]) ** 2 / 12 * squares
 
 
 def _needed(
