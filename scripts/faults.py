@@ -19,6 +19,7 @@ from tflite_align.model import (
     SetData,
     SetName,
     SetQuant,
+    SetVersion,
     Tensor,
 )
 from tflite_align.numerics import requantize_bias
@@ -176,6 +177,13 @@ def _one_name(model: Model) -> _Edits:
         yield SetName(subgraph=0, tensor=operator.outputs[0], name="conv")
 
 
+def _first_version(model: Model) -> _Edits:
+    """As a converter writes them that gives every operator version 1."""
+    for operator in model.subgraphs[0].operators:
+        if operator.version > 1:
+            yield SetVersion(subgraph=0, operator=operator.index, version=1)
+
+
 FAULTS = (
     Fault(
         fix="float-noise",
@@ -230,5 +238,11 @@ FAULTS = (
         base="residual_int8",
         told="every convolution's output is 'conv'",
         edits=_one_name,
+    ),
+    Fault(
+        fix="versions",
+        base="residual_int8",
+        told="every operator at version 1",
+        edits=_first_version,
     ),
 )

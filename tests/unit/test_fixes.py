@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.graphs import Graph, concat_example
+from tests.oracle import load, pack
 from tflite_align import AlignOptions, align, check
 from tflite_align.errors import RuleError, UsageError
 from tflite_align.model import Edit, SetData, SetName, SetQuant
@@ -86,19 +87,11 @@ def missing() -> bytes:
 
 
 def stale_range() -> bytes:
-    return requantized(with_range(), "x", minimum=(-100.0,), maximum=(100.0,))
-
-
-def with_range() -> bytes:
-    graph = Graph()
-    graph.activation("x", 0.05)
-    quant = graph.tensors["x"].quant
-    assert quant is not None
-    graph.tensors["x"] = replace(
-        graph.tensors["x"], quant=replace(quant, minimum=(-6.4,), maximum=(6.35,))
-    )
-    graph.conv("x", "y", 0.2)
-    return graph.bytes(["x"], ["y"])
+    """A range is recorded that has nothing to do with the scale beside it."""
+    made = load(chain())
+    quant = next(t for t in made.subgraphs[0].tensors if t.name == b"p").quantization
+    quant.min, quant.max = [-1000.0], [1000.0]
+    return pack(made)
 
 
 def doubled() -> bytes:
@@ -115,6 +108,7 @@ BROKEN = {
     "weight-minimum": low_weights,
     "missing-parameters": missing,
     "names": doubled,
+    "minmax": stale_range,
     "versions": chain,  # its operators are of version 1, which knows uint8 alone
 }
 
