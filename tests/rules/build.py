@@ -11,6 +11,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as fb
 from numpy.typing import NDArray
 
+from tflite_align.numerics import int4_pack
+
 Array = NDArray[Any]
 
 
@@ -104,6 +106,8 @@ def _tensor(model: Any, spec: TensorSpec) -> Any:
 
 def _bytes(spec: TensorSpec) -> bytes:
     assert spec.data is not None
+    if spec.type == "int4":
+        return int4_pack(np.asarray(spec.data, dtype=np.int8).reshape(-1))
     data: bytes = np.ascontiguousarray(spec.data, dtype=spec.type).tobytes()
     return data
 

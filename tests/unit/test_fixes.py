@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.graphs import Graph, concat_example
+from tests.graphs import CONV, Graph, concat_example
 from tests.oracle import load, pack
+from tests.rules.build import Quant, TensorSpec
 from tflite_align import AlignOptions, align, check
 from tflite_align.errors import RuleError, UsageError
 from tflite_align.model import Edit, SetData, SetName, SetQuant
@@ -263,3 +264,29 @@ def test_the_report_shows_how_far_the_readings_of_a_bias_are_apart() -> None:
     assert reading.apart_db < min(reading.declared_db, reading.as_run_db)
     assert "Biases read by their declared scales, and as run" in render_text(report)
     assert align(concat_example(), AlignOptions(targets=("litert",))).report.bias_readings == ()
+
+
+def test_int4_weights_with_a_zero_point_stay_packed_and_exact_where_they_fit() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    weights = (np.arange(9) % 7 - 3).reshape(3, 1, 1, 3)
+    graph.tensors["w"] = TensorSpec(
+        name="w",
+        type="int4",
+        shape=weights.shape,
+        quant=Quant(scale=(0.1,), zero_point=(2,)),
+        data=weights.astype(np.int8),
+    )
+    product = float(np.float32(np.float32(0.05) * np.float32(0.1)))
+    graph.constant("b", np.array([5, 6, 7]), "int32", product)
+    graph.activation("y", 0.1)
+    graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
+    result = align(graph.bytes(["x"], ["y"]), PLAIN)
+    assert result.report.remaining == ()
+    model, tensor = named(result.data, "w")
+    data = model.constant(0, tensor.index)
+    assert (tensor.type, len(data)) == ("int4", 5)
+    kept = int4_unpack(data)[:9].reshape(weights.shape)
+    scales = np.asarray(tensor.quant.scale).reshape(-1, 1, 1, 1)
+    assert tensor.quant.zero_point == (0, 0, 0)
+    assert np.allclose(kept * scales, (weights - 2) * float(np.float32(0.1)), atol=1e-7)

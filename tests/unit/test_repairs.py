@@ -27,7 +27,7 @@ def test_int16_weights_keep_their_sixteen_bits() -> None:
     assert tensor.quant is not None
     data = model.constant(0, tensor.index)
     assert data is not None
-    shifted = replace(tensor.quant, zero_point=(100,))
+    shifted = replace(tensor.quant, zero_point=(-5000,))
     new = _re_expressed(tensor, shifted, data, None)
     assert new.data is not None
     assert int(np.max(np.abs(np.frombuffer(new.data, dtype="<i2")))) == 32767

@@ -140,7 +140,9 @@ def _raised(
 
 
 def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: int | None) -> _New:
-    """Symmetric integers, one scale a channel of `axis` where the kernel takes that."""
+    """Symmetric integers, one scale a channel of `axis` where the kernel takes that. A channel
+    whose steps fit as they are keeps its scale, and is exact.
+    """
     integers = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
     scale = _along(quant.scale, tensor.shape, quant.quantized_dimension)
     zero = _along(quant.zero_point or (0,), tensor.shape, quant.quantized_dimension)
@@ -150,7 +152,11 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     # A channel of zeros keeps a scale of its own: any will do, but it must be positive.
     top = np.where(top > 0, top, float(np.max(top)) or 1.0)
     most = _LIMITS[tensor.type]
-    scales = tuple(to_float32(value / most) for value in top)
+    own = np.asarray(quant.scale)
+    if own.size > 1 and quant.quantized_dimension != axis:
+        own = np.zeros(1)  # scales along another axis: none of them is a channel's
+    widest = np.where(top <= own * (most + 0.5), own, top / most)
+    scales = tuple(to_float32(value) for value in widest)
     new_axis = axis if axis is not None else 0
     steps = real / _along(scales, tensor.shape, new_axis)
     rounded = np.clip(np.trunc(steps + np.copysign(0.5, steps)), -most, most)
