@@ -308,7 +308,7 @@ class _Run:
         view = memoryview(self.data)
         proof = self._prove(view, None)
         outcome: Outcome = "aligned" if self.changes else "nothing to align"
-        if conflicts:
+        if conflicts and not self.changes:
             outcome = "not aligned"
         report = replace(
             self._report(outcome, self.before.findings, proof, conflicts),
