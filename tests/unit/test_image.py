@@ -1,0 +1,114 @@
+"""What was written, read again without a second copy of long constants: the same as the bytes."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.graphs import Graph
+from tflite_align.errors import FormatError
+from tflite_align.model import Model, QuantParams, SetData, SetQuant
+from tflite_align.reader import read
+from tflite_align.tables import Image
+from tflite_align.writer import Written, write
+
+LONG = (1, 4, 512, 640)  # 1.25 MiB as int8
+
+
+def model() -> bytes:
+    """Three long constants joined."""
+    graph = Graph()
+    for number, name in enumerate("abc"):
+        data = np.full(LONG, number + 1, np.int8)
+        graph.constant(name, data, "int8", 0.1)
+    graph.activation("x", 0.1, shape=LONG)
+    graph.activation("y", 0.1, shape=(1, 4, 512, 2560))
+    options = ("ConcatenationOptions", {"axis": 3})
+    graph.add("CONCATENATION", ["x", "a", "b", "c"], ["y"], options)
+    return graph.bytes(["x"], ["y"])
+
+
+def both(data: bytes, *edits: Any) -> tuple[Written, Image, Model, Model]:
+    """What was written as an image, and the model read from it and from the joined bytes."""
+    found = read(data)
+    written = write(data, found, edits)
+    image = written.image(data, found)
+    assert isinstance(image, Image)
+    return written, image, read(image), read(written.join())
+
+
+def same(first: Model, second: Model) -> bool:
+    """Records are equal, and so is every byte of every constant."""
+    contents = [
+        [bytes(entry.data) if entry.data is not None else None for entry in one.buffers]
+        for one in (first, second)
+    ]
+    return contents[0] == contents[1] and first.subgraphs == second.subgraphs
+
+
+def test_untouched_constants_are_views_of_the_original() -> None:
+    data = model()
+    quant = QuantParams(scale=(0.2,), zero_point=(3,))
+    _, image, seen, joined = both(data, SetQuant(subgraph=0, tensor=0, quant=quant))
+    assert len(image.apart) == 3
+    assert same(seen, joined)
+    base = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
+    for _, _, view in image.apart:
+        at = np.frombuffer(view, np.uint8).__array_interface__["data"][0]
+        assert base <= at < base + len(data)
+
+
+def test_a_constant_that_was_overwritten_is_read_as_it_was_written() -> None:
+    data = model()
+    found = read(data)
+    index = next(t.index for t in found.subgraphs[0].tensors if t.name == "b")
+    new = np.full(LONG, 9, np.int8).tobytes()
+    _, image, seen, joined = both(data, SetData(subgraph=0, tensor=index, data=new))
+    assert len(image.apart) == 2
+    assert same(seen, joined)
+    assert bytes(seen.constant(0, index) or b"") == new
+
+
+def test_growth_at_the_front_moves_what_is_apart() -> None:
+    data = model()
+    found = read(data)
+    index = next(t.index for t in found.subgraphs[0].tensors if t.name == "b")
+    longer = QuantParams(scale=(0.1, 0.2, 0.3, 0.4), zero_point=(0,) * 4, quantized_dimension=1)
+    written, image, seen, joined = both(data, SetQuant(subgraph=0, tensor=index, quant=longer))
+    assert written.prefix > 0
+    assert len(image.apart) == 3
+    assert same(seen, joined)
+
+
+def test_a_constant_that_two_tensors_share() -> None:
+    raw = bytearray(model())
+    found = read(bytes(raw))
+    graph = found.subgraphs[0]
+    first, second = (next(t for t in graph.tensors if t.name == name) for name in "ab")
+    # Both tensors name one buffer: the field is a plain number, at the same place in each table.
+    for at in range(second.pos, second.pos + 64):
+        if struct.unpack_from("<I", raw, at)[0] == second.buffer and at % 4 == 0:
+            struct.pack_into("<I", raw, at, first.buffer)
+            if read(bytes(raw)).subgraphs[0].tensors[second.index].buffer == first.buffer:
+                break
+            struct.pack_into("<I", raw, at, second.buffer)
+    data = bytes(raw)
+    assert read(data).subgraphs[0].tensors[second.index].buffer == first.buffer
+    quant = QuantParams(scale=(0.2,), zero_point=(3,))
+    _, _, seen, joined = both(data, SetQuant(subgraph=0, tensor=graph.inputs[0], quant=quant))
+    assert same(seen, joined)
+
+
+def test_structure_that_lies_in_a_constant_is_refused() -> None:
+    """What is apart was not copied: nothing but constants may be read from there."""
+    data = model()
+    quant = QuantParams(scale=(0.2,), zero_point=(3,))
+    _, image, _, _ = both(data, SetQuant(subgraph=0, tensor=0, quant=quant))
+    first, end, _ = image.apart[0]
+    astray = bytearray(image.data)
+    struct.pack_into("<I", astray, 0, (first + end) // 2 & ~3)
+    with pytest.raises(FormatError):
+        read(Image(bytes(astray), image.apart))
