@@ -137,6 +137,8 @@ def check_destination(path: str | os.PathLike[str]) -> None:
         target = _end(path)
         if target.is_dir():
             raise OSError(errno.EISDIR, "is a directory, not a file to write")
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, "is a link that leads to itself")
         if not target.parent.is_dir():
             raise OSError(errno.ENOENT, "the folder to write it in does not exist")
         if not os.access(target if target.exists() else target.parent, os.W_OK):
