@@ -7,6 +7,7 @@ take of the machine, and what it sees of it, is limited here: docs/security.md p
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from ..verdicts import Acceptance
@@ -86,9 +87,18 @@ class Ended:
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """A temporary directory that is gone afterwards, whatever happened in it."""
-    with TemporaryDirectory(prefix="tflite_align-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    """A temporary directory that is gone afterwards, whatever happened in it.
+
+    An OSError in there that names no file (a full disk) gets the name of the place.
+    """
+    try:
+        with TemporaryDirectory(prefix="tflite_align-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        number = error.errno or errno.EIO
+        raise OSError(number, error.strerror or str(error), gettempdir()) from error
 
 
 def call_worker(request: Mapping[str, Any], folder: Path, *, seconds: float) -> Ended:
