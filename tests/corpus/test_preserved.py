@@ -42,4 +42,5 @@ def test_real_files(corpus_model: Path, way: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_made_files(fixture_model: Path, way: str) -> None:
     changes = preserved(fixture_model.read_bytes(), WAYS[way])
-    assert changes or "dealigned" not in fixture_model.name
+    tied = "dealigned" in fixture_model.name and not fixture_model.name.startswith("activations")
+    assert changes or not tied
