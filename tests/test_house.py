@@ -57,6 +57,7 @@ NEIGHBOURS = {
 # Module -> why it may open files. Everything else is bytes in, bytes out.
 FILE_DOORS = {
     "cli": "the only door to the disk for models and reports",
+    "cli/streams": "a standard stream that the caller closed leads nowhere",
     "files": "the atomic replacement behind that door",
     "resources": "finds schema/",
     "rules/store": "reads schema/",

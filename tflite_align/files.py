@@ -9,6 +9,7 @@ import errno
 import mmap
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ Chunks = Iterable[bytes | memoryview]
 
 # Windows does not replace a file that is mapped, and has no exclusive modes to set.
 _WINDOWS = os.name == "nt"
+_OPEN_FILES = "/proc/self/fd/{}"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -135,6 +137,8 @@ def check_destination(path: str | os.PathLike[str]) -> None:
         target = _end(path)
         if target.is_dir():
             raise OSError(errno.EISDIR, "is a directory, not a file to write")
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, "is a link that leads to itself")
         if not target.parent.is_dir():
             raise OSError(errno.ENOENT, "the folder to write it in does not exist")
         if not os.access(target if target.exists() else target.parent, os.W_OK):
@@ -178,12 +182,33 @@ def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged])
         return
     temporary = target.parent / f".tflite_align-{os.urandom(8).hex()}.tmp"
     staged.append(_Staged(given, target, temporary))
-    with os.fdopen(os.open(temporary, _CREATE, 0o666), "wb") as stream:
+    nameless = _open_nameless(target.parent)
+    opened = os.open(temporary, _CREATE, 0o666) if nameless is None else nameless
+    with os.fdopen(opened, "wb") as stream:
         stream.writelines(chunks)
         stream.flush()
+        if mode is not None and not _WINDOWS:
+            os.fchmod(stream.fileno(), stat.S_IMODE(mode) & 0o777)
         os.fsync(stream.fileno())
-    if mode is not None and not _WINDOWS:
-        temporary.chmod(stat.S_IMODE(mode) & 0o777)
+        if nameless is not None:
+            # With a folder's descriptor, even an unused one, os.link follows the link in /proc.
+            whole = _OPEN_FILES.format(nameless)
+            os.link(whole, temporary, src_dir_fd=nameless, follow_symlinks=True)
+
+
+def _open_nameless(folder: Path) -> int | None:
+    """A file without a name: a run that is killed before it is whole leaves nothing of it.
+
+    None where the system or this file system has none.
+    """
+    if sys.platform != "linux" or not Path(_OPEN_FILES.format("")).is_dir():
+        return None
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+            return None
+        raise
 
 
 def _commit(one: _Staged) -> None:

@@ -232,10 +232,10 @@ def requantize_bias(
     real = integers * old_scales
     steps = _round(real / new_scales)
     low, high = _LIMITS[new_type]
-    overflow = bool(np.any((steps < low) | (steps > high)))
-    # float64 cannot hold 2^63 - 1: clip a little inside so that the cast cannot wrap.
-    limit = float(high) if new_type != "int64" else float(2**62)
-    steps = np.clip(steps, -limit - 1 if new_type != "int64" else -limit, limit)
+    # float64 cannot hold 2^63 - 1 and would round it up: the cast must not wrap.
+    limit = float(high) if float(high) <= high else float(np.nextafter(float(high), 0.0))
+    overflow = bool(np.any((steps < low) | (steps > limit)))
+    steps = np.clip(steps, low, limit)
     error = float(np.max(np.abs(steps * new_scales - real), initial=0.0))
     return steps.astype(DTYPES[new_type]).tobytes(), overflow, error
 

@@ -19,6 +19,7 @@ import click
 from ..errors import AlignError
 from .commands import commands
 from .failure import Failure, ReaderGone, internal, tell
+from .streams import open_closed
 
 __all__ = ["main"]
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Never raises for anything that goes wrong: one line on stderr instead.
     """
+    open_closed()
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         # A tensor's name that the terminal's encoding lacks must not end the run.

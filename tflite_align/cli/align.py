@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from .files import STREAM, ReportFile, prepare, report_files
 from .lock import given_lock, new_lock, tell_lock
 from .options import Given, given
 from .show import progress_bar, show
+from .streams import read_stdin, write_stdout
 
 __all__ = ["run_align"]
 
@@ -60,7 +60,7 @@ def _calibrated(options: AlignOptions, asked: Given) -> AlignOptions:
 def _aligned(source: str, options: AlignOptions, asked: Given) -> AlignResult:
     with about(source):
         if source == STREAM:
-            data: Any = sys.stdin.buffer.read()
+            data: Any = read_stdin()
         else:
             data = read_model_file(source)
         name = "<stdin>" if source == STREAM else source
@@ -86,8 +86,7 @@ def _write(
         files.insert(0, (out, result.chunks))
     replace_files(files)
     if streamed:
-        sys.stdout.buffer.writelines(streamed)
-        sys.stdout.buffer.flush()
+        write_stdout(streamed)
 
 
 def _is_there(result: AlignResult, source: str, out: str) -> bool:

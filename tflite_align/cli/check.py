@@ -25,6 +25,7 @@ from .files import STREAM, ReportFile, expand, prepare, report_files
 from .lock import given_lock, new_lock, tell_lock
 from .options import Given, given
 from .show import progress_bar, show
+from .streams import write_stdout
 
 __all__ = ["run_check"]
 
@@ -129,7 +130,8 @@ def _write(
     texts = {form.path: form.render(reports, unread) for form in forms}
     streamed = texts.pop(STREAM, "")
     replace_files([*((path, (text.encode(),)) for path, text in texts.items()), *more])
-    click.echo(streamed, nl=False)
+    if streamed:
+        write_stdout([streamed.encode()])
 
 
 def _total(reports: Sequence[Report], unread: Sequence[Unread]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +15,7 @@ from ..pipeline import AlignOptions, check
 from ..report import Report, Unread
 from .failure import Failure, about, internal
 from .files import STREAM
+from .streams import read_stdin
 
 __all__ = ["Order", "checked"]
 
@@ -79,6 +79,6 @@ def _report(order: Order) -> Report:
         raise Failure(f"{order.name}: {order.why}")
     with about(order.name):
         stream = order.name == STREAM
-        data: Any = sys.stdin.buffer.read() if stream else read_model_file(order.name)
+        data: Any = read_stdin() if stream else read_model_file(order.name)
         name = "<stdin>" if stream else order.name
         return check(memoryview(data), order.options, name=name)

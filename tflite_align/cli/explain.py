@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import sys
 from typing import Any
 
 import click
@@ -20,6 +19,7 @@ from ..solver import explain, solve
 from .failure import about, reader_may_leave
 from .files import STREAM
 from .options import settings
+from .streams import read_stdin
 
 __all__ = ["run_explain"]
 
@@ -37,7 +37,7 @@ def run_explain(source: str, place: str | None, values: dict[str, Any]) -> int:
     for name in options.targets:
         load_target(name)
     with about(source):
-        data: Any = sys.stdin.buffer.read() if source == STREAM else read_model_file(source)
+        data: Any = read_stdin() if source == STREAM else read_model_file(source)
         asked = question(memoryview(data), options)
         model = asked.bound.model
         if place is None:

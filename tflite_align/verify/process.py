@@ -1,12 +1,15 @@
 """Native code runs in a process of its own: a crash or a hang there is an answer, not an end.
 
 `call_worker` hands a request to `tflite_align.verify.worker`; `run_tool` runs a command line tool.
-Both report how the process ended as an `Ended`, never as an exception.
+Both report how the process ended as an `Ended`, never as an exception. What such a process may
+take of the machine, and what it sees of it, is limited here: docs/security.md promises it.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import re
 import signal
@@ -18,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from ..verdicts import Acceptance
@@ -29,6 +32,7 @@ __all__ = [
     "answer_so_far",
     "call_worker",
     "children_pool",
+    "limited",
     "run_tool",
     "useful_line",
     "workspace",
@@ -46,10 +50,29 @@ for name, folder in zip(("tflite_align", "tflite_align.verify"), sys.argv[3:]):
 from tflite_align.verify.worker import main
 sys.exit(main(sys.argv[1:3]))
 """
+_LAUNCH = str(_HERE / "launch.py")
 _WINDOWS_FAULT = 0xC0000000  # NTSTATUS errors, which is how a crash looks on Windows
 _GARBAGE = re.compile(r"(params\.scale\)*) \(-?\d+ != -?\d+\)")
 _GLUED = re.compile(r"([^\s])Node number")
 _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
+
+
+# A judge's address space: what runtimes and compilers reserve before they have read a byte, and
+# a multiple of the file for what they make of it (packed weights, arenas, a compiler's graph).
+_SPACE = 8 << 30
+_SPACE_A_BYTE = 8
+_FILE = 1 << 30  # bytes of one file it may write, and a multiple of the model for compiled ones
+_LOG = 4 << 20  # bytes of its streams that are read, from the end
+# What a tool may see of the environment: where programs and libraries are, and the language.
+_SEEN = frozenset({
+    "DYLD_LIBRARY_PATH", "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME",
+    "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONUSERBASE",
+    "VIRTUAL_ENV",
+    # Windows does not start a program without these.
+    "APPDATA", "COMSPEC", "LOCALAPPDATA", "NUMBER_OF_PROCESSORS", "PATHEXT",
+    "PROCESSOR_ARCHITECTURE", "PROGRAMDATA", "SYSTEMDRIVE", "SYSTEMROOT", "USERPROFILE", "WINDIR",
+})  # fmt: skip
+_TEMPORARY = ("TEMP", "TMP", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +87,18 @@ class Ended:
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """A temporary directory that is gone afterwards, whatever happened in it."""
-    with TemporaryDirectory(prefix="tflite_align-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    """A temporary directory that is gone afterwards, whatever happened in it.
+
+    An OSError in there that names no file (a full disk) gets the name of the place.
+    """
+    try:
+        with TemporaryDirectory(prefix="tflite_align-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        number = error.errno or errno.EIO
+        raise OSError(number, error.strerror or str(error), gettempdir()) from error
 
 
 def call_worker(request: Mapping[str, Any], folder: Path, *, seconds: float) -> Ended:
@@ -75,7 +107,7 @@ def call_worker(request: Mapping[str, Any], folder: Path, *, seconds: float) -> 
     asked.write_text(json.dumps(request), encoding="utf-8")
     places = [str(asked), str(answered), str(_HERE.parent), str(_HERE)]
     command = [sys.executable, "-P", "-c", _BOOT, *places]
-    ended = run_tool(command, folder, seconds=seconds)
+    ended = run_tool(command, folder, seconds=seconds, model=Path(request["model"]))
     answer = answer_so_far(folder)
     return Ended(code=ended.code, errors=ended.errors, answer=answer, seconds_allowed=seconds)
 
@@ -89,17 +121,23 @@ def answer_so_far(folder: Path) -> Mapping[str, Any]:
     return answer
 
 
-def run_tool(command: Sequence[str], folder: Path, *, seconds: float) -> Ended:
+def run_tool(
+    command: Sequence[str], folder: Path, *, seconds: float, model: Path | None = None
+) -> Ended:
     """Run a command with `folder` as its working directory; both its streams end in `errors`.
 
     At the limit, and when the wait is interrupted, it is ended with every process it started.
+    Its limits are those of `limited`, its temporary folder is `folder`, and of the environment
+    it sees what is named above. `command[0]` is a path; `model` lies in `folder` unless given.
     """
     log = folder / "log.txt"
     code: int | None = None
     with log.open("wb") as stream:
         child = subprocess.Popen(
-            list(command),
+            limited(command, [*folder.iterdir(), *([model] if model else [])], seconds=seconds),
             cwd=folder,
+            env=_environment(folder),
+            close_fds=True,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -115,8 +153,40 @@ def run_tool(command: Sequence[str], folder: Path, *, seconds: float) -> Ended:
                 _end(child)
             with _running_lock:
                 _running.discard(child)
-    errors = log.read_text(encoding="utf-8", errors="replace")
-    return Ended(code=code, errors=errors, answer={}, seconds_allowed=seconds)
+    return Ended(code=code, errors=_end_of(log), answer={}, seconds_allowed=seconds)
+
+
+def limited(command: Sequence[str], files: Sequence[Path], *, seconds: float) -> list[str]:
+    """The command, through launch.py: address space and file size by the largest of `files`,
+    processor time by `seconds` on all cores, which only one that nobody waits for can use up.
+    """
+    if sys.platform == "win32":
+        return list(command)  # no such limits; the time limit ends it there too
+    largest = max((path.stat().st_size for path in files if path.is_file()), default=0)
+    limits = (
+        os.getpid(),
+        _SPACE + _SPACE_A_BYTE * largest,
+        math.ceil(seconds * (os.cpu_count() or 1)),
+        _FILE + _SPACE_A_BYTE * largest,
+    )
+    return [sys.executable, "-I", "-S", _LAUNCH, *map(str, limits), *command]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """No tokens, no settings that would change an answer, no preloaded libraries."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _SEEN or name.startswith("LC_")
+    }
+    return kept | dict.fromkeys(_TEMPORARY, str(folder))
+
+
+def _end_of(log: Path) -> str:
+    """A tool that talks without end must not fill our memory."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LOG))
+        return stream.read(_LOG).decode("utf-8", errors="replace")
 
 
 _running: set[subprocess.Popen[bytes]] = set()

@@ -51,7 +51,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str, Any]:
-    reason = " ".join(f"{error} {_native_words(request)}".split())
+    said = f"out of memory: {error}" if isinstance(error, MemoryError) else str(error)
+    reason = " ".join(f"{said} {_native_words(request)}".split())
     answer: dict[str, Any] = {f"{stage}status": "refused", f"{stage}reason": reason}
     found = _OPERATOR.search(reason)
     if found:

@@ -1,0 +1,46 @@
+"""Everything outside what a report declares is as it was, byte for byte, in real and made files.
+
+Seen by tests/preservation.py from the two files and the report alone, not from what the writer
+says of itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.preservation import declared_of, differences, unlike
+from tflite_align import AlignOptions, align
+
+PLAIN = AlignOptions(verify=False)
+WAYS = {
+    "plain": PLAIN,
+    "free": AlignOptions(verify=False, io="free", targets=("tflite", "tflm", "ethos-u55")),
+    "cut": AlignOptions(verify=False, policies={"concat": "none"}, overlap="forbid"),
+}
+
+
+def preserved(data: bytes, options: AlignOptions) -> int:
+    """Changes that were made; fails where anything else changed."""
+    result = align(data, options)
+    if not result.report.changes:
+        assert result.data == data
+        return 0
+    declared = declared_of(data, result.report)
+    assert differences(data, result.data, declared) == []
+    assert unlike(data, result.data, declared) == []
+    return len(result.report.changes)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_real_files(corpus_model: Path, way: str) -> None:
+    changes = preserved(corpus_model.read_bytes(), WAYS[way])
+    assert changes or corpus_model.parent.name != "dealigned"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_made_files(fixture_model: Path, way: str) -> None:
+    changes = preserved(fixture_model.read_bytes(), WAYS[way])
+    tied = "dealigned" in fixture_model.name and not fixture_model.name.startswith("activations")
+    assert changes or not tied

@@ -1,0 +1,178 @@
+"""Arithmetic at its edges: what mutations of numerics.py would otherwise survive."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tflite_align.numerics import (
+    Label,
+    Range,
+    close_scale,
+    covering_label,
+    covers,
+    hull,
+    int4_pack,
+    int4_unpack,
+    integers_of,
+    intersect,
+    label_range,
+    packed_as,
+    product_scale,
+    requantize,
+    requantize_bias,
+    symmetric_weights,
+    to_float32,
+    type_limits,
+    usable_label,
+)
+
+TINY = float(np.finfo(np.float32).tiny)
+QUARTER = float(np.finfo(np.float32).max) / 4
+
+
+@pytest.mark.parametrize("zero_point", [-128, 127])
+def test_either_end_must_leave_room_for_a_hull(zero_point: int) -> None:
+    assert usable_label(Label(QUARTER / 255 * 0.99, zero_point), "int8")
+    assert not usable_label(Label(QUARTER / 255 * 1.01, zero_point), "int8")
+
+
+def test_ranges() -> None:
+    assert intersect(Range(0, 2), Range(1, 3)) == Range(1, 2)
+    assert intersect(Range(0, 1), Range(1, 2)) == Range(1, 1)
+    assert hull(Range(0, 2), Range(-1, 1)) == hull(Range(-1, 1), Range(0, 2)) == Range(-1, 2)
+    assert covers(Range(0, 1), Range(0, 1))
+    assert not covers(Range(0, 1), Range(-0.1, 1))
+    assert not covers(Range(0, 1), Range(0, 1.1))
+    assert covers(Range(0, 1), Range(-0.1, 1.1), slack=0.125)
+    assert not covers(Range(0, 1), Range(-0.2, 1), slack=0.125)
+    assert not covers(Range(0, 1), Range(0, 1.2), slack=0.125)
+    assert type_limits("int4") == (-8, 7)
+    assert type_limits("float32") is None
+
+
+def test_labels_of_next_to_nothing() -> None:
+    assert covering_label(Range(0, 0), "int16") == Label(TINY, 0)
+    assert covering_label(Range(0, 0), "int8") == Label(TINY, -128)
+    assert covering_label(Range(0, TINY * 200), "int8") == Label(TINY, -128)
+    assert covering_label(Range(0, 1e-3), "int8", symmetric=True).zero_point == 0
+
+
+def test_a_range_that_fits_exactly_keeps_its_step() -> None:
+    assert covering_label(Range(-128, 127), "int8") == Label(1.0, 0)
+    assert covering_label(Range(-127, 32767), "int16") == Label(1.0, 0)
+
+
+@given(st.integers(-1000, 0), st.integers(1, 1000), st.sampled_from([1.0, 1e-3, 0.37]))
+def test_no_other_zero_point_is_finer(low: int, high: int, unit: float) -> None:
+    wanted = Range(low * unit, high * unit)
+    found = covering_label(wanted, "int8")
+    for zero_point in range(-128, 128):
+        below, above = zero_point + 128, 127 - zero_point
+        if (low and not below) or not above:
+            continue
+        least = max(-wanted.low / below if below else 0.0, wanted.high / above)
+        assert found.scale <= np.nextafter(np.float32(least), np.float32(np.inf))
+    assert covers(label_range(found, "int8"), wanted)
+
+
+def test_float_noise_is_relative() -> None:
+    assert not close_scale(0.001, 0.0011)
+    assert not close_scale(1000.0, 1001.0)
+    assert close_scale(1000.0, 1000.001)
+    assert close_scale(0.0, 0.0)
+
+
+def test_a_new_zero_point_is_added() -> None:
+    data = np.array([-10, 0, 10], np.int8).tobytes()
+    moved = requantize(data, "int8", Label(0.5, 2), Label(0.25, 7))
+    assert np.frombuffer(moved, np.int8).tolist() == [-17, 3, 23]
+
+
+def test_four_bits() -> None:
+    assert int4_unpack(bytes([0x21, 0x8F])).tolist() == [1, 2, -1, -8]
+    assert int4_unpack(bytes([0x21])).dtype == np.int8
+    assert int4_pack(np.array([1, 2, -1, -8, 7], np.int8)) == bytes([0x21, 0x8F, 0x07])
+    finer = requantize(bytes([0x21, 0x8F]), "int4", Label(0.5, 1), Label(1.0, -1))
+    assert int4_unpack(finer).tolist() == [-1, 0, -2, -6]
+    wider = requantize(bytes([0x21, 0x8F]), "int4", Label(0.5, 0), Label(0.25, 0), "int8")
+    assert np.frombuffer(wider, np.int8).tolist() == [2, 4, -2, -16]
+    assert integers_of(bytes([0x21, 0x8F]), "int4", 3).tolist() == [1, 2, -1]
+    assert integers_of(np.array([300, -2], "<i2").tobytes(), "int16", 9).tolist() == [300, -2]
+    assert integers_of(b"", "int8", 0).dtype == np.float64
+    assert packed_as(np.array([[1.0, 2.0], [-1.0, -8.0]]), "int4") == bytes([0x21, 0x8F])
+    assert packed_as(np.array([1.0, -2.0]), "int16") == b"\x01\x00\xfe\xff"
+
+
+def test_a_bias_with_zero_points_and_scales_of_its_own() -> None:
+    data = np.array([10, -10], "<i4").tobytes()
+    new, overflow, error = requantize_bias(
+        data, "int32", [0.5, 0.25], [0.125, 0.5], "int32", zero_points=(2, -6)
+    )
+    assert np.frombuffer(new, "<i4").tolist() == [32, -2]
+    assert (overflow, error) == (False, 0.0)
+    assert requantize_bias(b"", "int32", [1.0], [1.0], "int64") == (b"", False, 0.0)
+
+
+@pytest.mark.parametrize("type_name", ["int32", "int64"])
+def test_the_last_integers_are_no_overflow_and_the_next_are(type_name: str) -> None:
+    """As near to the type's limits as a float64 can be."""
+    low, high = type_limits(type_name) or (0, 0)
+    step = 1 if type_name == "int32" else 1024  # between the float64 below 2**63
+    top = high + 1 - step
+    kept, overflow, error = requantize_bias(
+        np.array([top, low], "<i8").tobytes(), "int64", [1.0], [1.0], type_name
+    )
+    assert integers_of(kept, type_name, 2).tolist() == [top, low]
+    assert (overflow, error) == (False, 0.0)
+    for beyond in (1.0, -1.0):
+        data = np.array([beyond * 2**60], "<i8").tobytes()
+        kept, overflow, error = requantize_bias(data, "int64", [1.0], [1 / 64], type_name)
+        assert np.frombuffer(kept, f"<i{step // 1024 * 4 + 4}").tolist() == [
+            top if beyond > 0 else low
+        ]
+        assert overflow
+        assert error > 0
+
+
+def test_products_are_rounded_once() -> None:
+    first, seconds = 0.1, (0.3, 0.7)
+    assert product_scale(first, seconds) == [to_float32(0.1 * 0.3), to_float32(0.1 * 0.7)]
+    assert product_scale(first, (0.3,), 0.5) == [to_float32(0.1 * 0.3 * 0.5)]
+    assert product_scale(first, seconds, 2.0) == [to_float32(0.06), to_float32(0.14)]
+
+
+WEIGHTS = st.lists(st.integers(-255, 255), min_size=12, max_size=12)
+
+
+@given(WEIGHTS, st.sampled_from([None, 0, 1, 2]))
+def test_symmetric_weights_stand_for_the_real_ones(values: list[int], axis: int | None) -> None:
+    step = to_float32(0.01)
+    real = np.array(values, np.float64).reshape(2, 3, 2) * step
+    fitted = symmetric_weights(real, axis, step)
+    assert (fitted.integers.shape, fitted.integers.dtype) == (real.shape, np.int8)
+    assert fitted.integers.min() >= -127
+    assert len(fitted.scales) == (1 if axis is None else real.shape[axis])
+    along = [1] * 3
+    if axis is not None:
+        along[axis] = -1
+    scales = np.array(fitted.scales).reshape(along)
+    assert all(to_float32(scale) == scale for scale in fitted.scales)
+    off = fitted.integers * scales - real
+    assert fitted.noise == pytest.approx(np.sqrt(np.mean(off**2)))
+    channels = [off] if axis is None else list(np.moveaxis(off, axis, 0))
+    reals = [real] if axis is None else list(np.moveaxis(real, axis, 0))
+    for scale, errors, channel in zip(fitted.scales, channels, reals, strict=True):
+        top = float(np.max(np.abs(channel)))
+        if top <= 127.5 * step:
+            assert scale == step
+            assert np.all(errors == 0)
+            continue
+        plain = top / 127
+        naive = np.trunc(channel / plain + np.copysign(0.5, channel)) * plain - channel
+        cost = np.sum(errors**2) + 4 * np.sum(errors) ** 2
+        # Of the scales that are tried one is within a tenth of a thousandth of the plain one.
+        slack = (0.001 * top) ** 2
+        assert cost <= np.sum(naive**2) + 4 * np.sum(naive) ** 2 + slack

@@ -1,0 +1,225 @@
+"""Preservation in files of a kind that is rare in the world, and what the proof itself can see.
+
+Each file has one tensor in a group that disagrees, and something beside it that a careless writer
+would touch: see `RARE`.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.graphs import concat_example
+from tests.oracle import load, pack
+from tests.preservation import File, declared_of, differences, places, unlike
+from tflite_align import AlignOptions, align
+
+PLAIN = AlignOptions(verify=False)
+CUT = AlignOptions(verify=False, policies={"concat": "none"}, overlap="forbid")
+STALE = 1.5  # of the bias's scale: a repair that writes a constant's bytes
+
+
+def broken() -> Any:
+    """CONCATENATION over two convolutions that disagree; the first one's bias is stale too."""
+    made = load(concat_example())
+    made.subgraphs[0].tensors[2].quantization.scale = [
+        value * STALE for value in made.subgraphs[0].tensors[2].quantization.scale
+    ]
+    return made
+
+
+def shared_buffers() -> bytes:
+    """Both biases read one buffer; so do both weights."""
+    made = broken()
+    tensors = made.subgraphs[0].tensors
+    tensors[5].buffer, tensors[4].buffer = tensors[2].buffer, tensors[1].buffer
+    return pack(made)
+
+
+def alias(data: bytes, table: str, field: str, first: int, second: int) -> bytes:
+    """Let a reference of one table lead where that of another does, which lies behind it."""
+    file = File(data)
+    index = {"Tensor.quant": 4, "Quant.scale": 2, "Quant.zero_point": 3, "Operator.inputs": 1}
+    ends = [file.slot(place, index[f"{table}.{field}"]) for place in (first, second)]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    low, high = sorted(ends)
+    out = bytearray(data)
+    struct.pack_into("<I", out, low, high + struct.unpack_from("<I", data, high)[0] - low)
+    return bytes(out)
+
+
+def shared_tables() -> bytes:
+    """The input and the first convolution's output have one quantization table."""
+    data = pack(broken())
+    tensors = File(data).all("Graph", File(data).graphs[0], "tensors")
+    return alias(data, "Tensor", "quant", tensors[3], tensors[0])
+
+
+def shared_vectors() -> bytes:
+    data = pack(broken())
+    file = File(data)
+    tensors = file.all("Graph", file.graphs[0], "tensors")
+    quants = [file.get("Tensor", tensors[t], "quant") for t in (0, 3)]
+    return alias(data, "Quant", "zero_point", *quants)
+
+
+def missing_fields() -> bytes:
+    """No zero points; no fused activation, which is a default, nowhere."""
+    made = broken()
+    for tensor in made.subgraphs[0].tensors:
+        if tensor.quantization is not None:
+            tensor.quantization.zeroPoint = None
+    return pack(made)
+
+
+def external_buffers() -> bytes:
+    """Constants behind the tables, as in models beyond 2 GB."""
+    made = broken()
+    behind = b""
+    moved = [buffer for buffer in made.buffers if buffer.data is not None and len(buffer.data)]
+    contents = [bytes(bytearray(buffer.data)) for buffer in moved]
+    for buffer in moved:
+        buffer.data = None
+        buffer.offset, buffer.size = 1 << 40, 1
+    start = -(-len(pack(made)) // 64) * 64
+    for buffer, content in zip(moved, contents, strict=True):
+        buffer.offset, buffer.size = start + len(behind), len(content)
+        behind += content + bytes(-len(content) % 16)
+    tables = pack(made)
+    return tables + bytes(start - len(tables)) + behind
+
+
+def large_custom_options() -> bytes:
+    """An operator of its own kind behind the others, whose options lie behind the tables."""
+    made = broken()
+    graph = made.subgraphs[0]
+    code = schema.OperatorCodeT()
+    code.deprecatedBuiltinCode = code.builtinCode = schema.BuiltinOperator.CUSTOM
+    code.version, code.customCode = 1, "Mine"
+    made.operatorCodes.append(code)
+    custom = schema.OperatorT()
+    custom.opcodeIndex = len(made.operatorCodes) - 1
+    custom.inputs, custom.outputs = [graph.outputs[0]], [len(graph.tensors)]
+    custom.largeCustomOptionsOffset, custom.largeCustomOptionsSize = 1 << 40, 777
+    last = schema.TensorT()
+    last.name, last.shape, last.type = "own", [1], schema.TensorType.FLOAT32
+    graph.tensors.append(last)
+    graph.operators.append(custom)
+    graph.outputs = [len(graph.tensors) - 1]
+    end = len(pack(made))
+    custom.largeCustomOptionsOffset = end
+    return pack(made) + bytes(random.Random(1).randbytes(777))  # noqa: S311 - content
+
+
+def zipped() -> bytes:
+    stream = io.BytesIO(pack(broken()))
+    stream.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(stream, "a") as archive:
+        for number in range(5):
+            archive.writestr(f"labels_{number}.txt", "cat\n" * number)
+    return stream.getvalue()
+
+
+RARE: dict[str, Callable[[], bytes]] = {
+    made.__name__: made
+    for made in (
+        shared_buffers,
+        shared_tables,
+        shared_vectors,
+        missing_fields,
+        external_buffers,
+        large_custom_options,
+        zipped,
+    )
+}
+
+
+def aligned(data: bytes, options: AlignOptions = PLAIN) -> tuple[bytes, set[Any]]:
+    result = align(data, options)
+    assert result.report.changes, "the file is made to be repaired"
+    return result.data, declared_of(data, result.report)
+
+
+@pytest.mark.parametrize("options", [PLAIN, CUT], ids=["moved", "cut"])
+@pytest.mark.parametrize("name", RARE)
+def test_rare_files_are_preserved(name: str, options: AlignOptions) -> None:
+    data = RARE[name]()
+    new, declared = aligned(data, options)
+    assert differences(data, new, declared) == []
+    assert unlike(data, new, declared) == []
+    assert align(new, options).data == new
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_the_runtime_reads_what_it_read(name: str) -> None:
+    """Names, shapes and constants that nothing was declared of, as the generated API sees them."""
+    data = RARE[name]()
+    new, declared = aligned(data, CUT)
+    pairs = zip(load(data).subgraphs[0].tensors, load(new).subgraphs[0].tensors, strict=False)
+    for index, (old, after) in enumerate(pairs):
+        assert (old.name, list(old.shape)) == (after.name, list(after.shape))
+        if ("tensor", 0, index) not in declared and old.quantization is not None:
+            assert list(old.quantization.scale) == list(after.quantization.scale)
+
+
+# --- the proof can fail --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_a_changed_byte_is_seen(name: str) -> None:
+    """Any byte of the old part, but for declared places and positions, damaged."""
+    data = RARE[name]()
+    new, declared = aligned(data, CUT)
+    shift = len(new) - len(data)
+    free = np.zeros(len(data), dtype=bool)
+    for place in places(File(data)):
+        if place.owner in declared:
+            free[place.start : place.start + place.length] = True
+    chance = random.Random(2)  # noqa: S311 - damage
+    for at in chance.sample([int(at) for at in np.flatnonzero(~free)], 200):
+        hurt = bytearray(new)
+        hurt[shift + at] ^= 0x55
+        assert differences(data, bytes(hurt), declared) != [], at
+
+
+def test_what_is_not_declared_is_seen() -> None:
+    data = zipped()
+    new, declared = aligned(data)
+    for owner in sorted(declared):
+        if owner[0] == "tensor":
+            seen = differences(data, new, declared - {owner})
+            seen += unlike(data, new, declared - {owner})
+            assert seen != [], owner
+
+
+@pytest.mark.parametrize("name", ["zipped", "large_custom_options", "external_buffers"])
+def test_a_file_packed_again_is_seen(name: str) -> None:
+    """What the generated API writes keeps the tables and loses what lies behind them."""
+    data = RARE[name]()
+    again = pack(load(data))
+    assert len(again) < len(data)
+    assert differences(data, again, set()) != []
+    assert differences(data, again + bytes(len(data) - len(again)), set()) != []
+
+
+def test_a_position_that_did_not_move_is_seen() -> None:
+    data = large_custom_options()
+    new, declared = aligned(data, CUT)
+    file = File(new)
+    operator = file.all("Graph", file.graphs[0], "operators")[-1]
+    place = file.slot(operator, 9)
+    assert place is not None
+    shift = len(new) - len(data)
+    assert shift > 0
+    hurt = bytearray(new)
+    struct.pack_into("<Q", hurt, place, struct.unpack_from("<Q", new, place)[0] - shift)
+    assert unlike(data, bytes(hurt), declared) != []

@@ -1,0 +1,65 @@
+"""Becomes a judge, with limits on: what a native crash or a hostile file may take of the machine.
+
+Started by `process.run_tool` as a script, isolated (`python -I -S`), with nothing of the package:
+
+    launch.py PARENT SPACE CPU FILE COMMAND...
+
+sets its own limits and replaces itself by COMMAND, so that no code runs between fork and exec in
+the threads of the caller. SPACE: address space in bytes; CPU: seconds of processor time, all
+threads together; FILE: bytes of one file it may write. It leaves no core. PARENT is the caller's
+process id: where the system can tell (Linux), the command does not outlive it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+__all__ = ["main"]
+
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+_GRACE = 5  # seconds from SIGXCPU, which tells the reason, to SIGKILL
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Never returns: SystemExit where the caller is gone already, OSError without a COMMAND."""
+    parent, space, cpu, file, *command = arguments
+    if sys.platform == "linux":
+        _die_with_parent()
+    if os.getppid() != int(parent):
+        sys.exit(1)
+    if sys.platform != "win32":
+        import resource
+
+        _limit(resource.RLIMIT_CORE, 0)
+        _limit(resource.RLIMIT_CPU, int(cpu), _GRACE)
+        _limit(resource.RLIMIT_FSIZE, int(file))
+        _limit(resource.RLIMIT_AS, int(space))
+    os.execv(command[0], command)  # noqa: S606 - there is no shell, and none is wanted
+
+
+def _limit(kind: int, value: int, grace: int = 0) -> None:
+    """A limit that is tighter already stays; a system that has none of this kind goes without."""
+    import resource
+
+    none = resource.RLIM_INFINITY
+    soft, hard = resource.getrlimit(kind)
+    lower = value if soft == none else min(value, soft)
+    upper = value + grace if hard == none else min(value + grace, hard)
+    with suppress(OSError, ValueError):  # macOS knows RLIMIT_AS and may refuse to set it
+        resource.setrlimit(kind, (min(lower, upper), upper))
+
+
+def _die_with_parent() -> None:
+    """A caller that is killed cannot end its judges: the kernel does."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
