@@ -58,6 +58,7 @@ NEIGHBOURS = {
 FILE_DOORS = {
     "cli": "the only door to the disk for models and reports",
     "files": "the atomic replacement behind that door",
+    "report/html/assets": "reads the page's scripts and style beside it",
     "resources": "finds schema/",
     "rules/store": "reads schema/",
 }
