@@ -35,6 +35,7 @@ class AlignOptions:
     findings that are let pass (a baseline's entries for this model).
     `fix`, `no_fix`: repairs switched on and off, by id, glob or `all`. `bias`: whether a bias stands
     for its integers in its declared scale, or in the one that kernels compute with.
+    `view`: let the report carry what a drawing of the model needs (its HTML form does).
     `lock`: the border that the checked or aligned model must have.
     `calibration`: real inputs, [samples, *shape] by name or position (real values, or integers of
     the input's own type); what values they lead to tightens what is needed, and they are judged by.
@@ -64,3 +65,4 @@ class AlignOptions:
     no_fix: tuple[str, ...] = ()
     bias: Literal["declared", "as-run"] = "declared"
     lock: Lock | None = None
+    view: bool = False

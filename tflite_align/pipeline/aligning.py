@@ -21,6 +21,7 @@ from ..options import AlignOptions
 from ..planner import Plan, fold_quantizes, plan
 from ..repairs import enforced, mended, wanted
 from ..report import Outcome, Report
+from ..report.view import View
 from ..rules import enabled_fixes, fixes_off, load_operators, load_target
 from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
 from ..verdicts import BiasReading, OutputLevel, Proof
@@ -28,6 +29,7 @@ from ..verify import bias_readings, check_calibration, declared_levels, observe,
 from ..writer import write
 from .judged import Data, bind_model, judge, size
 from .reasons import proof_reasons, remaining_reasons, without
+from .viewed import view_of
 
 __all__ = ["AlignResult", "Progress", "Question", "align", "question"]
 
@@ -163,8 +165,23 @@ class _Run:
             without_calibration=without_them,
             bias_readings=self._readings(proof),
             warnings=(*self.converted.warnings, *unseen),
+            view=self._view(asked, after.model, made.solution, settings),
         )
         return AlignResult(written.chunks, report)
+
+    def _view(
+        self, asked: Question, after: Model, solution: Solution, settings: Options
+    ) -> View | None:
+        if not self.options.view:
+            return None
+        return view_of(
+            asked.bound,
+            asked.findings,
+            after=after,
+            solution=solution,
+            settings=settings,
+            broken=asked.broken,
+        )
 
     def _made(self, asked: Question, settings: Options) -> _Made:
         solution = solve(asked.bound, asked.broken, settings)
@@ -339,4 +356,5 @@ class _Run:
                 *proof_reasons(proof, self.options),
             ),
             name=self.name,
+            view=view_of(self.before.bound, self.before.findings) if self.options.view else None,
         )

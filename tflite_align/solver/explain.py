@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from .problem import build_problems, contradictory
 from .records import Options, Problem, Value, Weights
 from .tables import Answer, Table, total_cost
 
-__all__ = ["explain"]
+__all__ = ["explain", "explain_each"]
 
 _MOST = 5  # alternatives that are listed
 _NOTHING = Weights(cut=0, move=0, bit=0, clip=0, clamp=0, state=0, finer=0, change=0)
@@ -55,6 +55,29 @@ def explain(
         return replace(found, remark="nothing ties it to other tensors")
     posed = pose(bound, values, options, make_limit(bound), problem)
     return _Story(bound, values, options, posed, key).told(found, slot, clean=faulty is None)
+
+
+def explain_each(
+    bound: Bound, broken: Iterable[Slot], options: Options, keys: Collection[Key]
+) -> tuple[Explanation, ...]:
+    """explain() for many tensors that the solver decides, in the order of the components.
+
+    Each component is solved once, and no alternatives are priced.
+    """
+    values = value_flow(bound, options.observed)
+    told = []
+    for problem in build_problems(bound, values, options, broken, window_labels(bound)):
+        wanted = [value.key for value in problem.values if value.key in keys]
+        if not wanted:
+            continue
+        posed = pose(bound, values, options, make_limit(bound), problem)
+        answer = posed.solve()
+        for key in wanted:
+            tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
+            found = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
+            story = _Story(bound, values, options, posed, key, answer=answer)
+            told.append(story.told(_needs(found, bound, values), None, clean=False))
+    return tuple(told)
 
 
 def _holding(problems: Iterable[Problem], key: Key) -> Problem | None:
@@ -103,8 +126,16 @@ class _Story:
     """One component's answer, asked about one of its tensors."""
 
     def __init__(
-        self, bound: Bound, values: Values, options: Options, posed: Posed, key: Key
+        self,
+        bound: Bound,
+        values: Values,
+        options: Options,
+        posed: Posed,
+        key: Key,
+        *,
+        answer: Answer | None = None,
     ) -> None:
+        """`answer`: the component's, where it is known; then nothing else is priced."""
         self.bound = bound
         self.values = values
         self.options = options
@@ -112,6 +143,7 @@ class _Story:
         self.nodes = posed.problem.nodes
         self.value = next(value for value in posed.problem.values if value.key == key)
         self.own = values.labels[key]
+        self.answer = answer
 
     def told(self, found: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
         problem = self.posed.problem
@@ -124,7 +156,7 @@ class _Story:
         )
         if clean:
             return self._untouched(found)
-        answer = self.posed.solve()
+        answer = self.answer or self.posed.solve()
         if answer.cost >= FORBIDDEN or any(contradictory(node) for node in self.nodes):
             conflict = minimal_conflict(self.bound, self.values, self.options, problem)
             return replace(self._untouched(found), status="conflict", conflict=conflict)
@@ -133,7 +165,7 @@ class _Story:
         sees = {s: chosen[number] for number, slots in self.value.readers for s in slots}
         ties = Ties(self.bound, problem, chosen)
         anchor, steps = self._anchor(ties.reached(self.value.key), ties, written)
-        others = self._alternatives(written)
+        others = () if self.answer else self._alternatives(written)
         return replace(
             found,
             status="solved",

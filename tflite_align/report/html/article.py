@@ -10,6 +10,7 @@ from ..proof import proof_word
 from ..record import Report
 from ..section import Section
 from ..sections import closing, counts, done, sections
+from .graph import charts, graph_section
 from .markup import Markup, element, joined
 
 __all__ = ["article", "title_of"]
@@ -53,6 +54,8 @@ def article(report: Report, number: int) -> Markup:
         title,
         where,
         _summary(report),
+        graph_section(report, number),
+        charts(report, number),
         element("section", element("h2", "Everything in tables"), *tables, class_="tables"),
         id=f"model-{number}",
         data_number=str(number),
