@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import PurePath
 
-from ..plain import plural
+from ..plain import plural, shorten
 from ..proof import proof_word
 from ..record import Report
 from ..section import Section
@@ -83,7 +84,7 @@ def _summary(report: Report) -> Markup:
         "section",
         element("h2", "In short", class_="hidden"),
         *cards,
-        element("p", closing(report), class_="closing"),
+        element("p", shorten(closing(report), 80), class_="closing"),
         class_="summary",
     )
 
@@ -144,7 +145,7 @@ def _proven(report: Report) -> tuple[str, ...]:
             v.judge for v in proof.judges if (v.word, v.after.status) == (word, status)
         )
         points.append(element("li", _word(status), f" by {named}"))
-    told = proof_word(proof)
+    told = shorten(proof_word(proof))
     return (f"{told[:1].upper()}{told[1:]}.", *points)
 
 
@@ -187,9 +188,9 @@ def _table(section: Section) -> Markup:
 
 
 def _word(cell: str) -> Markup:
-    """A verdict gets its colour; other cells stay words."""
-    first = cell.split(" ", 1)[0].rstrip(":")
+    """A verdict gets its colour; what follows it, and other cells, stay words."""
+    first = re.split(r"[ :]", cell, maxsplit=1)[0]
     kind = _WORDS.get(first, "")
-    if not kind or len(cell) > 400:
+    if not kind:
         return joined([cell])
-    return element("span", cell, class_=f"word {kind}")
+    return joined([element("span", first, class_=f"word {kind}"), cell[len(first) :]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ...verdicts import OutputScore
+from ..plain import shorten
 from ..proof import proof_word
 from ..record import Report
 from ..view import GroupView
@@ -11,6 +13,7 @@ __all__ = ["charts", "graph_section"]
 
 _LEGEND = (
     ("bad", "finding"),
+    ("fixed", "repaired"),
     ("group", "in a group (same colour, same group)"),
     ("cut", "inserted QUANTIZE: a cut"),
     ("gone", "removed"),
@@ -109,12 +112,9 @@ def charts(report: Report, number: int) -> Markup:
         parts += [
             element("h2", "SQNR by output"),
             element(
-                "p", f"Against the float twin, in dB; more is better. {proof_word(report.proof)}."
+                "p", f"Against the float twin, in dB; more is better. {shorten(proof_word(report.proof))}."
             ),
-            *(
-                _canvas("levels", at, f"SQNR of {one.name}")
-                for at, one in enumerate(report.proof.outputs)
-            ),
+            *(_level(at, one) for at, one in enumerate(report.proof.outputs)),
         ]
     if report.strategies:
         parts += [
@@ -129,6 +129,12 @@ def charts(report: Report, number: int) -> Markup:
     return (
         element("section", *parts, class_="charts", id=f"charts-{number}") if parts else Markup("")
     )
+
+
+def _level(at: int, score: OutputScore) -> Markup:
+    place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
+    title = element("figcaption", f"{place} ", element("code", score.name))
+    return element("figure", title, _canvas("levels", at, f"SQNR of {place}"))
 
 
 def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:

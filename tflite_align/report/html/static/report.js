@@ -44,7 +44,7 @@
         const [name, , , mark] = graph.operators[at - first];
         made.operator = at - first;
         made.label = `${clipped(name, 19)}\n${at - first}`;
-        made.kind = mark || bad.get(at - first) || (changed(at - first) ? "changed" : "plain");
+        made.kind = mark || bad.get(at - first) || changed(at - first);
       }
       return { group: "nodes", data: made, position: { x: lane * WIDE, y: layer * HIGH } };
     });
@@ -73,6 +73,7 @@
       { selector: 'node[kind = "error"]', style: { "background-color": colour("bad-bg"), ...line(3, "bad") } },
       { selector: 'node[kind = "warning"]', style: { "background-color": colour("warn-bg"), ...line(3, "warn") } },
       { selector: 'node[kind = "changed"]', style: line(2, "link") },
+      { selector: 'node[kind = "repaired"]', style: { "background-color": colour("good-bg"), ...line(2, "good") } },
       { selector: 'node[kind = "added"]', style: { shape: "hexagon", "background-color": colour("warn-bg"), ...line(3, "cut") } },
       { selector: 'node[kind = "removed"]', style: { ...line(2, "soft"), "border-style": "dashed", opacity: 0.6 } },
       { selector: "edge", style: { width: 1.5, "line-color": colour("edge"), "target-arrow-color": colour("edge"), "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier" } },
@@ -89,11 +90,14 @@
     const changesOf = (key) => entry.changes.filter((change) => change.key === key);
     const touchedKeys = new Set(entry.changes.map((change) => change.key));
     let which = entry.graphs.after ? "after" : "before";
+    let repaired = new Set();
     let graph, notes, cy, chosen = -1, rows = [];
 
     const changedAt = (at) => {
       const [, inputs, outputs, mark] = graph.operators[at];
-      return Boolean(mark) || [...inputs, ...outputs].some((tensor) => touchedKeys.has(`${graph.index}.${tensor}`));
+      if (mark) return mark;
+      if (repaired.has(`${graph.index}.${graph.operators[at][4]}`)) return "repaired";
+      return [...inputs, ...outputs].some((tensor) => touchedKeys.has(`${graph.index}.${tensor}`)) ? "changed" : "";
     };
     const notesAt = (at) => notes.filter((note) => note.graph === graph.index && note.operator === at);
 
@@ -101,6 +105,8 @@
       const began = performance.now();
       graph = entry.graphs[which][subgraph ? Number(subgraph.value) : 0];
       notes = which === "after" ? entry.left : entry.findings;
+      // Operators that had a finding, by their place before the alignment.
+      repaired = which === "before" ? new Set() : new Set(entry.findings.map((note) => `${note.graph}.${note.operator}`));
       if (cy) cy.destroy();
       cy = cytoscape({
         container: canvas, elements: elementsOf(graph, notes, changedAt), style: styles(), layout: { name: "preset" },
@@ -137,8 +143,8 @@
         const item = make("li", `${at} ${graph.operators[at][0]}`);
         item.id = `${section.id}-o${at}`;
         item.setAttribute("role", "option");
-        const told = graph.operators[at][3] || (notesAt(at).length ? "finding" : changedAt(at) ? "changed" : "");
-        if (told) item.append(" ", make("span", told, `word ${told === "finding" ? "bad" : told === "added" ? "warn" : "calm"}`));
+        const told = notesAt(at).length ? "finding" : changedAt(at);
+        if (told) item.append(" ", make("span", told, `word ${{ finding: "bad", added: "warn", repaired: "good" }[told] || "calm"}`));
         item.addEventListener("click", () => choose(at, true));
         return item;
       });
@@ -180,6 +186,11 @@
       const [name, inputs, outputs, mark_] = graph.operators[at];
       const parts = [make("h3", `operator[${at}] ${name}`)];
       if (mark_) parts.push(make("p", mark_ === "added" ? "Inserted by the alignment." : "Removed by the alignment."));
+      if (repaired.has(`${graph.index}.${graph.operators[at][4]}`) && !notesAt(at).length) {
+        for (const note of entry.findings) {
+          if (note.graph === graph.index && note.operator === graph.operators[at][4]) parts.push(make("p", `repaired: ${note.text}`, "note good"));
+        }
+      }
       for (const note of notesAt(at)) parts.push(make("p", note.text, "note bad"));
       for (const [kind, tensors] of [["inputs", inputs], ["outputs", outputs]]) {
         tensors.forEach((tensor, slot) => { if (tensor >= 0) parts.push(tensorBlock(tensor, `${kind}[${slot}]`, !graph.tensors[tensor].constant)); });
@@ -249,11 +260,10 @@
         rows.push({ label: clipped(`${member.key.split(".")[1]} ${member.name}`, 26), ...member });
         for (const cut of member.cuts) rows.push({ label: "  behind a QUANTIZE", cut });
       }
-      const sets = [
-        { label: "hull", data: rows.map((row) => row.hull || null), backgroundColor: colour("edge") },
-        { label: "before", data: rows.map((row) => row.before || null), backgroundColor: groupColour(index) },
-      ];
-      if (group.members.some((member) => member.after)) sets.push({ label: "after", data: rows.map((row) => row.after || row.cut || null), backgroundColor: colour("link") });
+      const hull = { label: "hull", data: rows.map((row) => row.hull || null), backgroundColor: colour("calm-bg"), borderColor: colour("soft"), borderWidth: 1 };
+      const sets = [hull, { label: "before", data: rows.map((row) => row.before || null), backgroundColor: colour("edge") }];
+      if (group.members.some((member) => member.after)) sets.push({ label: "after", data: rows.map((row) => row.after || null), backgroundColor: groupColour(index) });
+      if (group.members.some((member) => member.cuts.length)) sets.push({ label: "behind a QUANTIZE", data: rows.map((row) => row.cut || null), backgroundColor: colour("cut") });
       return { labels: rows.map((row) => row.label), sets, unit: "real value" };
     },
     levels(entry, index) {
