@@ -112,7 +112,8 @@ def charts(report: Report, number: int) -> Markup:
         parts += [
             element("h2", "SQNR by output"),
             element(
-                "p", f"Against the float twin, in dB; more is better. {shorten(proof_word(report.proof))}."
+                "p",
+                f"Against the float twin, in dB; more is better. {shorten(proof_word(report.proof))}.",
             ),
             *(_level(at, one) for at, one in enumerate(report.proof.outputs)),
         ]
