@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from ...checker import Finding
-from ...numerics import Range
+from ...numerics import Range, label_range
 from ..layered import Edge, place
 from ..plain import printable
 from ..record import Report
-from ..view import GroupView, OperatorView, SubgraphView, TensorView, View
+from ..view import GroupView, Key, OperatorView, SubgraphView, TensorView, View
 
 __all__ = ["page_data"]
 
@@ -23,10 +24,10 @@ def page_data(reports: Sequence[Report]) -> list[dict[str, Any]]:
 
 def _entry(report: Report) -> dict[str, Any]:
     view = report.view or View(before=())
-    groups = {key: group.index for group in view.groups for key in _keys(group)}
+    groups = {m.key: group.index for group in view.groups for m in group.members}
     graphs = {"before": [_graph(one, groups) for one in view.before]}
     if view.after:
-        graphs["after"] = [_graph(one, groups) for one in view.after]
+        graphs["after"] = [_graph(one, _groups_after(view, one)) for one in view.after]
     return {
         "graphs": graphs,
         "groups": [_group(group) for group in view.groups],
@@ -55,8 +56,31 @@ def _entry(report: Report) -> dict[str, Any]:
     }
 
 
-def _keys(group: GroupView) -> list[tuple[int, int]]:
-    return [member.key for member in group.members]
+def _groups_after(view: View, graph: SubgraphView) -> dict[Key, int]:
+    """Group of each tensor once QUANTIZE are inserted: of a tensor that was cut off, the side
+    that holds what the rest of the group holds.
+    """
+    found: dict[Key, int] = {}
+    shared: dict[int, Range] = {}
+    cut: dict[int, int] = {}
+    for group in view.groups:
+        held = Counter(r for m in group.members for r in (m.after, *m.cuts) if r is not None)
+        shared[group.index] = held.most_common(1)[0][0] if held else group.hull
+        for member in group.members:
+            if member.after in (None, shared[group.index]):
+                found[member.key] = group.index
+            elif member.cuts and member.key[0] == graph.index:
+                cut[member.key[1]] = group.index
+    for operator in graph.operators:
+        index = cut.get(operator.inputs[0]) if operator.mark == "added" else None
+        if index is None:
+            continue
+        for number in operator.outputs:
+            tensor = graph.tensors[number]
+            label = tensor.label
+            if label is not None and label_range(label, tensor.type) == shared[index]:
+                found[graph.index, number] = index
+    return found
 
 
 def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -75,7 +99,7 @@ def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 # --- the graph ----------------------------------------------------------------------------------
 
 
-def _graph(graph: SubgraphView, groups: dict[tuple[int, int], int]) -> dict[str, Any]:
+def _graph(graph: SubgraphView, groups: dict[Key, int]) -> dict[str, Any]:
     """`vertices` are the graph's inputs, then its operators, then its outputs."""
     first = len(graph.inputs)
     last = first + len(graph.operators)

@@ -113,9 +113,13 @@ def charts(report: Report, number: int) -> Markup:
             element("h2", "SQNR by output"),
             element(
                 "p",
-                f"Against the float twin, in dB; more is better. {shorten(proof_word(report.proof))}.",
+                f"Against the float twin, in dB; more is better. Proof: {shorten(proof_word(report.proof))}.",
             ),
-            *(_level(at, one) for at, one in enumerate(report.proof.outputs)),
+            element(
+                "div",
+                *(_level(at, one) for at, one in enumerate(report.proof.outputs)),
+                class_="figures",
+            ),
         ]
     if report.strategies:
         parts += [

@@ -272,7 +272,7 @@
     },
     strategies(entry) {
       const rows = entry.strategies;
-      return { labels: rows.map((row) => `${row.name} (${row.cuts} QUANTIZE)`), unit: "cost", sets: [{ label: "cost", data: rows.map((row) => row.cost), backgroundColor: rows.map((row, at) => (at === 0 ? colour("link") : colour("edge"))) }] };
+      return { labels: rows.map((row) => `${row.name}: ${row.cuts} ${row.cuts === 1 ? "cut" : "cuts"}`), unit: "cost", sets: [{ label: "cost", data: rows.map((row) => row.cost), backgroundColor: rows.map((row, at) => (at === 0 ? colour("link") : colour("edge"))) }] };
     },
   };
   function startChart(canvas, entry) {
