@@ -59,6 +59,7 @@ FILE_DOORS = {
     "cli": "the only door to the disk for models and reports",
     "cli/streams": "a standard stream that the caller closed leads nowhere",
     "files": "the atomic replacement behind that door",
+    "report/html/assets": "reads the page's scripts and style beside it",
     "resources": "finds schema/",
     "rules/store": "reads schema/",
 }

@@ -37,6 +37,7 @@ class AlignOptions:
     findings that are let pass (a baseline's entries for this model).
     `fix`, `no_fix`: repairs switched on and off, by id, glob or `all`. `bias`: whether a bias stands
     for its integers in its declared scale, or in the one that kernels compute with.
+    `view`: let the report carry what a drawing of the model needs (its HTML form does).
     `lock`: the border that the checked or aligned model must have.
     `severity`: patterns of rule ids -> how grave they are on every target that asks for them, later
     ones win; "off": neither reported nor repaired. `overrides`: what holds at single places.
@@ -70,3 +71,4 @@ class AlignOptions:
     lock: Lock | None = None
     severity: Mapping[str, Severity] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
+    view: bool = False

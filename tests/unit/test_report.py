@@ -237,7 +237,7 @@ def test_long_names_lose_their_middle() -> None:
 
 
 def test_forms() -> None:
-    assert list(FORMATS) == [".json", ".sarif", ".txt", ".xml"]
+    assert list(FORMATS) == [".html", ".json", ".sarif", ".txt", ".xml"]
     assert renderer("REPORT.JSON") is renderer("-")
     with pytest.raises(UsageError, match=r"^no report has a name without an ending; there are "):
         renderer("report")

@@ -299,6 +299,7 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         judge_seconds=values["judge_seconds"],
         samples=values.get("samples", 64),
         seed=values.get("seed", 0),
+        view=any(path.lower().endswith(".html") for path in values["report"]),
         **_repairs(values),
         **_users(values),
     )

@@ -23,6 +23,7 @@ from ..overrides import named_only, shifted
 from ..planner import Plan, fold_quantizes, plan
 from ..repairs import changeable, enforced, mended, wanted
 from ..report import Outcome, Report
+from ..report.view import View
 from ..rules import enabled_fixes, fixes_off, load_operators
 from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
 from ..verdicts import BiasReading, OutputLevel, Proof
@@ -35,6 +36,7 @@ from .reasons import (
     remaining_reasons,
     without,
 )
+from .viewed import view_of
 
 __all__ = ["AlignResult", "Progress", "Question", "align", "question"]
 
@@ -189,8 +191,23 @@ class _Run:
             without_calibration=without_them,
             bias_readings=self._readings(proof),
             warnings=(*self.idle, *self.converted.warnings, *unseen),
+            view=self._view(asked, after.model, made.solution, settings),
         )
         return AlignResult(written.chunks, report)
+
+    def _view(
+        self, asked: Question, after: Model, solution: Solution, settings: Options
+    ) -> View | None:
+        if not self.options.view:
+            return None
+        return view_of(
+            asked.bound,
+            asked.findings,
+            after=after,
+            solution=solution,
+            settings=settings,
+            broken=asked.broken,
+        )
 
     def _made(self, asked: Question, settings: Options) -> _Made:
         solution = solve(asked.bound, asked.broken, settings)
@@ -379,4 +396,5 @@ class _Run:
                 *proof_reasons(proof, self.options),
             ),
             name=self.name,
+            view=view_of(self.before.bound, self.before.findings) if self.options.view else None,
         )

@@ -10,6 +10,7 @@ from ..rules import enabled_fixes, fixes_off
 from ..verdicts import Proof
 from .judged import Data, judge, requested, size, uncollected
 from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
+from .viewed import view_of
 
 __all__ = ["check"]
 
@@ -43,6 +44,7 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
             *judge_reasons(proof, options),
         ),
         name=name,
+        view=view_of(judged.bound, judged.findings) if options.view else None,
     )
 
 

@@ -17,8 +17,11 @@ __all__ = ["explanation_lines", "overview_lines"]
 _ACTIVATIONS = {1: "RELU", 3: "RELU6"}
 
 
-def explanation_lines(found: Explanation) -> list[str]:
-    """One sentence or two a line; costs are in units of what the last line says."""
+def explanation_lines(found: Explanation, *, alternatives: bool = True) -> list[str]:
+    """One sentence or two a line; costs are in units of what the last line says.
+
+    `alternatives`: False where none were priced.
+    """
     lines = [_head(found)]
     if found.status == "outside":
         lines.append(f"It keeps its parameters: {found.remark}.")
@@ -33,7 +36,7 @@ def explanation_lines(found: Explanation) -> list[str]:
     else:
         lines += [*_label(found), *_ties(found)]
         lines += [_cut(found, cut) for cut in found.cuts] or ["Nothing is cut behind it."]
-        lines += [*_alternatives(found), *_price(found)]
+        lines += [*(_alternatives(found) if alternatives else ()), *_price(found)]
     return [printable(line) for line in lines]
 
 

@@ -38,8 +38,15 @@ def _junit(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     return render_junit(reports, unread)
 
 
+def _html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    from .html import render_html  # noqa: PLC0415 - large scripts that the others do not need
+
+    return render_html(reports, unread)
+
+
 # The file's ending -> what writes it.
 FORMATS: Mapping[str, Renderer] = {
+    ".html": _html,
     ".json": _json,
     ".sarif": _sarif,
     ".txt": _text,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..checker import Finding
@@ -10,6 +10,7 @@ from ..mapping import TargetMapping
 from ..planner import Change
 from ..solver import Component, Conflict, Strategy
 from ..verdicts import BiasReading, OutputLevel, Proof
+from .view import View
 
 __all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread"]
 
@@ -50,6 +51,7 @@ class Report:
     `exit_status` is not 0.
     `bias_readings`: for a file with biases in scales of their own, how far its two readings are
     apart. `fixes_off`: ids of the repairs that were switched off.
+    `view`: for forms that draw the model, where it was asked for; in no other form.
     """
 
     command: Literal["align", "check"]
@@ -74,6 +76,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     name: str = ""
+    view: View | None = field(default=None, compare=False)
 
     @property
     def exit_status(self) -> int:

@@ -17,7 +17,7 @@ from .proof import proof_sections, proof_word
 from .record import Report
 from .section import Row, Section
 
-__all__ = ["closing", "counts", "sections"]
+__all__ = ["closing", "counts", "done", "sections"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,15 +246,16 @@ _DONE = (
 )
 
 
-def _done(report: Report) -> list[str]:
+def done(report: Report) -> list[str]:
+    """What was done, counted by kind: `2 tensors moved`."""
     kinds: Counter[str] = Counter(change.kind for change in report.changes)
-    done = []
+    told = []
     for names, noun, verb in _DONE:
         count = sum(kinds[name] for name in names)
         if count:
             ending = {"bias": "biases", "QUANTIZE": "QUANTIZE"}.get(noun, f"{noun}s")
-            done.append(f"{count:,} {noun if count == 1 else ending} {verb}")
-    return done
+            told.append(f"{count:,} {noun if count == 1 else ending} {verb}")
+    return told
 
 
 def _passed(report: Report) -> str:
@@ -270,7 +271,7 @@ def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bo
         left = f"; {counts(report.remaining)} left" if report.remaining else ""
         told = f"nothing to align{left}"
     elif report.outcome == "aligned" and not report.reasons:
-        told = f"{'would align' if dry_run else 'aligned'}: {', '.join([*_done(report), word])}"
+        told = f"{'would align' if dry_run else 'aligned'}: {', '.join([*done(report), word])}"
     else:
         begun = "would not be aligned" if dry_run else "not aligned"
         told = f"{begun}: {'; '.join(report.reasons) or word}"

@@ -13,7 +13,7 @@ from ..numerics import Label, label_range
 from .compare import compare
 from .conflicts import forced_conflict, minimal_conflict
 from .costs import FORBIDDEN, Limit
-from .explain import explain
+from .explain import explain, explain_each
 from .explanation import Anchor, CutStory, Explanation
 from .flow import Key, Values, value_flow
 from .limits import make_limit, window_labels
@@ -49,6 +49,7 @@ __all__ = [
     "Weights",
     "compare",
     "explain",
+    "explain_each",
     "solve",
 ]
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-
-import numpy as np
 
 from ..binder import Bound
 from ..constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
 from ..model import Slot
 from ..numerics import Label, close_scale, label_range
 from .chain import Reached, Ties
+from .conditions import only, together
 from .conflicts import addresses, minimal_conflict
 from .costs import FORBIDDEN, cost_tables
 from .explanation import Alternative, Anchor, AnchorKind, CutStory, Explanation, Link, Tie
@@ -21,9 +20,9 @@ from .limits import make_limit, window_labels
 from .pose import Posed, pose
 from .problem import build_problems, contradictory
 from .records import Options, Problem, Value, Weights
-from .tables import Answer, Table, total_cost
+from .tables import Answer, total_cost
 
-__all__ = ["explain"]
+__all__ = ["explain", "explain_each"]
 
 _MOST = 5  # alternatives that are listed
 _NOTHING = Weights(cut=0, move=0, bit=0, clip=0, clamp=0, state=0, finer=0, change=0)
@@ -55,6 +54,29 @@ def explain(
         return replace(found, remark="nothing ties it to other tensors")
     posed = pose(bound, values, options, make_limit(bound), problem)
     return _Story(bound, values, options, posed, key).told(found, slot, clean=faulty is None)
+
+
+def explain_each(
+    bound: Bound, broken: Iterable[Slot], options: Options, keys: Collection[Key]
+) -> tuple[Explanation, ...]:
+    """explain() for many tensors that the solver decides, in the order of the components.
+
+    Each component is solved once, and no alternatives are priced.
+    """
+    values = value_flow(bound, options.observed)
+    told = []
+    for problem in build_problems(bound, values, options, broken, window_labels(bound)):
+        wanted = [value.key for value in problem.values if value.key in keys]
+        if not wanted:
+            continue
+        posed = pose(bound, values, options, make_limit(bound), problem)
+        answer = posed.solve()
+        for key in wanted:
+            tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
+            found = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
+            story = _Story(bound, values, options, posed, key, answer=answer)
+            told.append(story.told(_needs(found, bound, values), None, clean=False))
+    return tuple(told)
 
 
 def _holding(problems: Iterable[Problem], key: Key) -> Problem | None:
@@ -103,8 +125,16 @@ class _Story:
     """One component's answer, asked about one of its tensors."""
 
     def __init__(
-        self, bound: Bound, values: Values, options: Options, posed: Posed, key: Key
+        self,
+        bound: Bound,
+        values: Values,
+        options: Options,
+        posed: Posed,
+        key: Key,
+        *,
+        answer: Answer | None = None,
     ) -> None:
+        """`answer`: the component's, where it is known; then nothing else is priced."""
         self.bound = bound
         self.values = values
         self.options = options
@@ -113,6 +143,7 @@ class _Story:
         self.value = next(value for value in posed.problem.values if value.key == key)
         self.own = values.labels[key]
         self.users = [one for one in bound.constraints if isinstance(one, Anchored | Uncut)]
+        self.answer = answer
 
     def told(self, found: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
         problem = self.posed.problem
@@ -125,7 +156,7 @@ class _Story:
         )
         if clean:
             return self._untouched(found)
-        answer = self.posed.solve()
+        answer = self.answer or self.posed.solve()
         if answer.cost >= FORBIDDEN or any(contradictory(node) for node in self.nodes):
             conflict = minimal_conflict(self.bound, self.values, self.options, problem)
             return replace(self._untouched(found), status="conflict", conflict=conflict)
@@ -134,7 +165,7 @@ class _Story:
         sees = {s: chosen[number] for number, slots in self.value.readers for s in slots}
         ties = Ties(self.bound, problem, chosen)
         anchor, steps = self._anchor(ties.reached(self.value.key), ties, written)
-        others = self._alternatives(written)
+        others = () if self.answer else self._alternatives(written)
         return replace(
             found,
             status="solved",
@@ -301,7 +332,7 @@ class _Story:
         rules = set(self.nodes[source].rules)
         for number, _ in readers:
             rules |= self.nodes[number].rules
-        shared = [self._joined(source, number) for number, _ in readers]
+        shared = [together(self.nodes, source, number) for number, _ in readers]
         lost = self._lost(answer, value, replace(_NOTHING, bit=weights.bit))
         return CutStory(
             label=label,
@@ -339,12 +370,6 @@ class _Story:
         tables, _ = cost_tables(problem, self.values, options, _anything, "any")
         return total_cost(answer.choice, tables, ())
 
-    def _joined(self, source: int, reader: int) -> Table:
-        """Reader and writer with one label."""
-        first, second = self.nodes[source].domain, self.nodes[reader].domain
-        costs = [[0.0 if a == b else FORBIDDEN for b in second] for a in first]
-        return Table((source, reader), np.array(costs))
-
     def _alternatives(self, written: Label) -> tuple[Alternative, ...]:
         """Every other label of the writing node, the cheapest first, the impossible last."""
         source = self.value.source
@@ -354,8 +379,7 @@ class _Story:
         found = []
         for label in domain:
             if label != written:
-                only = [0.0 if entry == label else FORBIDDEN for entry in domain]
-                cost = _possible(self.posed.solve(Table((source,), np.array(only))))
+                cost = _possible(self.posed.solve(only(source, domain, label)))
                 found.append(Alternative(label=label, cost=cost))
         return tuple(sorted(found, key=lambda one: (one.cost is None, one.cost or 0.0)))
 

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Fetches the JavaScript libraries of the HTML report from the npm registry, pinned by hash.
+
+scripts/vendor_js.py            write tflite_align/report/html/vendor/
+scripts/vendor_js.py --check    write nothing; exit status 1 when a file differs from its package
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import sys
+import tarfile
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+VENDOR = Path(__file__).resolve().parents[1] / "tflite_align" / "report" / "html" / "vendor"
+REGISTRY = "https://registry.npmjs.org"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A published package; `files`: path in its archive -> name here."""
+
+    name: str
+    version: str
+    sha256: str  # of the archive
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def url(self) -> str:
+        return f"{REGISTRY}/{self.name}/-/{self.name}-{self.version}.tgz"
+
+
+PACKAGES = (
+    Package(
+        name="cytoscape",
+        version="3.34.4",
+        sha256="0d02363d99d805ce8d91fdecab7b2a8cb91ee280d67f309ce44c161d117b4679",
+        files=(
+            ("package/dist/cytoscape.min.js", "cytoscape.min.js"),
+            ("package/LICENSE", "cytoscape.LICENSE"),
+        ),
+    ),
+    Package(
+        name="chart.js",
+        version="4.5.1",
+        sha256="f540d98468457ac7a0aabb32006dfb066297e096c5ea063a5d80aa973d1c337a",
+        files=(
+            ("package/dist/chart.umd.min.js", "chart.min.js"),
+            ("package/LICENSE.md", "chart.LICENSE"),
+        ),
+    ),
+)
+
+
+def fetched(package: Package) -> bytes:
+    """The package's archive; SystemExit where it is not the one that is pinned."""
+    with urllib.request.urlopen(package.url, timeout=60) as answer:  # noqa: S310 - https, above
+        archive = bytes(answer.read())
+    found = hashlib.sha256(archive).hexdigest()
+    if found != package.sha256:
+        raise SystemExit(f"{package.url}: sha256 is {found}, expected {package.sha256}")
+    return archive
+
+
+def unpacked(package: Package, archive: bytes) -> dict[Path, bytes]:
+    files = {}
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as packed:
+        for source, name in package.files:
+            member = packed.extractfile(source)
+            if member is None:
+                raise SystemExit(f"{package.url}: holds no {source}")
+            text = member.read().replace(b"\r\n", b"\n")
+            lines = text.split(b"\n")
+            # A map that is not there would be asked for by the browser's tools.
+            kept = [line for line in lines if not line.startswith(b"//# sourceMappingURL")]
+            files[VENDOR / name] = b"\n".join(kept).rstrip() + b"\n"
+    return files
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Fetch the HTML report's libraries.")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    given = parser.parse_args(arguments)
+    stale = []
+    for package in PACKAGES:
+        for path, data in unpacked(package, fetched(package)).items():
+            if path.exists() and path.read_bytes() == data:
+                continue
+            stale.append(path)
+            if not given.check:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+    for path in stale:
+        print(f"{path}: {'differs' if given.check else 'written'}")
+    return 1 if given.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""A real Chromium: Debian's, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser; a test that needs it is skipped where there is none."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+    )
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("there is no chromium: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Any, tmp_path: Path) -> Iterator[Any]:
+    """open(html, **context) -> a page on that text; nothing may be said on its console, but
+    what the page's policy refused, where `refusals` are awaited.
+    """
+    said: list[str] = []
+    pages = []
+
+    def show(html: str, *, refusals: bool = False, **context: Any) -> Any:
+        path = tmp_path / "report.html"
+        path.write_text(html, encoding="utf-8")
+        page = chromium.new_page(**{"viewport": {"width": 1280, "height": 900}, **context})
+        page.on(
+            "console",
+            lambda message: (
+                None
+                if refusals and "Content Security Policy" in message.text
+                else said.append(message.text)
+            ),
+        )
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on(
+            "request",
+            lambda request: said.append(request.url) if request.url.startswith("http") else None,
+        )
+        page.goto(path.as_uri())
+        pages.append(page)
+        return page
+
+    yield show
+    for page in pages:
+        page.close()
+    assert said == []

@@ -1,0 +1,80 @@
+"""The HTML report without a browser: valid, escaped, the same each time, in need of nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import html5lib
+import pytest
+
+from tests.graphs import concat_example
+from tflite_align import AlignOptions, Report, align, check
+from tflite_align.report import Unread
+from tflite_align.report.html import render_html
+from tflite_align.report.html.assets import LIBRARIES, asset
+
+EVIL = "</script><img src=x onerror=alert(1)><!--\u2028'\"&"
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    options = AlignOptions(verify=False, compare=True)
+    return align(concat_example(), options, name="folder/concat.tflite").report
+
+
+def _parsed(page: str) -> html5lib.treebuilders.etree.Element:
+    return html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
+
+
+def test_is_valid_html(report: Report) -> None:
+    tree = _parsed(render_html([report]))
+    assert tree.find(".//h1").text.strip() == "concat.tflite"
+    heads = [one.text for one in tree.findall(".//article//h3")]
+    assert heads[:3] == ["What was wrong", "What was done", "Is it proven?"]
+    assert len(tree.findall(".//main")) == 1
+
+
+def test_needs_no_other_file(report: Report) -> None:
+    tree = _parsed(render_html([report]))
+    for name in ("src", "href"):
+        found = [one.get(name) for one in tree.iter() if one.get(name)]
+        assert [link for link in found if not link.startswith("#")] == []
+    assert tree.findall(".//link") == []
+    policy = tree.find(".//meta[@http-equiv]").get("content")
+    assert "default-src 'none'" in policy
+    assert "'unsafe-inline'" not in policy.split("style-src")[0]
+
+
+def test_licences_are_in_the_page(report: Report) -> None:
+    page = render_html([report])
+    for name in LIBRARIES.values():
+        assert asset(f"vendor/{name}").strip() in page
+
+
+def test_same_in_same_out(report: Report) -> None:
+    again = align(
+        concat_example(), AlignOptions(verify=False, compare=True), name="folder/concat.tflite"
+    ).report
+    assert render_html([again]) == render_html([report])
+
+
+def test_names_are_only_text(report: Report) -> None:
+    finding = dataclasses.replace(report.findings[0], tensor_name=EVIL, message=EVIL, rule=EVIL)
+    evil = dataclasses.replace(report, name=EVIL, findings=(finding,), remaining=(finding,))
+    page = render_html([evil], [Unread(name=EVIL, message=EVIL)])
+    tree = _parsed(page)
+    assert tree.findall(".//img") == []
+    assert "alert(1)" in "".join(tree.find(".//body/main").itertext())
+    island = next(one for one in tree.iter("script") if one.get("type") == "application/json")
+    assert re.search("[<>&\u2028\u2029]", island.text) is None
+
+
+def test_several_models(report: Report) -> None:
+    other = check(concat_example(), name="other.tflite")
+    tree = _parsed(render_html([report, other], [Unread(name="bad.tflite", message="no model")]))
+    ids = [one.get("id") for one in tree.iter() if one.get("id")]
+    assert len(ids) == len(set(ids))
+    links = [one.get("href") for one in tree.findall(".//nav//a")]
+    assert links == ["#model-0", "#model-1"]
+    assert "no model" in "".join(tree.find(".//main").itertext())

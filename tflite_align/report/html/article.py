@@ -1,0 +1,196 @@
+"""One model's report: in words first, then the graph, the charts, and every table."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import PurePath
+
+from ..plain import plural, shorten
+from ..proof import proof_word
+from ..record import Report
+from ..section import Section
+from ..sections import closing, counts, done, sections
+from .graph import charts, graph_section
+from .markup import Markup, element, joined
+
+__all__ = ["article", "title_of"]
+
+# Words of verdicts and severities that get a colour as well.
+_WORDS = {
+    "proven": "good",
+    "accepted": "good",
+    "unchanged": "calm",
+    "inconclusive": "calm",
+    "skipped": "calm",
+    "warning": "warn",
+    "failed": "bad",
+    "refused": "bad",
+    "crashed": "bad",
+    "timeout": "bad",
+    "error": "bad",
+}
+_OUTCOMES = {
+    "checked": "Checked",
+    "nothing to align": "Nothing to align",
+    "aligned": "Aligned",
+    "not aligned": "Not aligned",
+}
+_LONG = 12  # rows of a table that stand open
+
+
+def title_of(report: Report) -> str:
+    """The file's name without its folders: the path stands below it."""
+    return PurePath(report.name.replace("\\", "/")).name or "model"
+
+
+def article(report: Report, number: int) -> Markup:
+    """Everything about one model; ids in it end in its number."""
+    title = element("h1", title_of(report), " ", _badge(report))
+    told, *rest = sections(report)
+    where = element("p", *_lines(told.lines[:1]), class_="where")
+    tables = [_table(section) for section in rest]
+    return element(
+        "article",
+        title,
+        where,
+        _summary(report),
+        graph_section(report, number),
+        charts(report, number),
+        element("section", element("h2", "Everything in tables"), *tables, class_="tables"),
+        id=f"model-{number}",
+        data_number=str(number),
+    )
+
+
+# --- the first screen ---------------------------------------------------------------------------
+
+
+def _badge(report: Report) -> Markup:
+    good = "bad" if report.exit_status else "good"
+    told = _OUTCOMES[report.outcome]
+    if report.command == "check":
+        told = counts(report.open)
+        good = "bad" if report.exit_status else ("warn" if report.open else "good")
+    return element("span", told, class_=f"badge {good}")
+
+
+def _summary(report: Report) -> Markup:
+    cards = [_card("What was wrong", _wrong(report))]
+    if report.command == "align":
+        cards.append(_card("What was done", _done(report)))
+    cards.append(_card("Is it proven?", _proven(report)))
+    return element(
+        "section",
+        element("h2", "In short", class_="hidden"),
+        *cards,
+        element("p", shorten(closing(report), 80), class_="closing"),
+        class_="summary",
+    )
+
+
+def _card(title: str, told: tuple[str, ...]) -> Markup:
+    lead, *points = told
+    body = element("ul", *points) if points else Markup("")
+    return element("div", element("h3", title), element("p", lead, class_="lead"), body)
+
+
+def _wrong(report: Report) -> tuple[str, ...]:
+    if not report.findings:
+        return ("Nothing: every rule of the targets holds.",)
+    first = {finding.rule: finding for finding in reversed(report.findings)}
+    rules = Counter(finding.rule for finding in report.findings)
+    points = []
+    for rule, count in rules.most_common(6):
+        finding = first[rule]
+        what = f" {finding.behaviour}" if finding.behaviour else ""
+        points.append(element("li", element("code", rule), f" \u00d7 {count}:{what}"))
+    if len(rules) > len(points):
+        points.append(element("li", f"and {plural(len(rules) - len(points), 'rule')} more"))
+    return (f"{counts(report.findings)} under {plural(len(rules), 'rule')}.", *points)
+
+
+def _done(report: Report) -> tuple[str, ...]:
+    points = [element("li", one) for one in done(report)]
+    if report.grown_bytes:
+        points.append(element("li", f"the file grew by {plural(report.grown_bytes, 'byte')}"))
+    points += [
+        element("li", f"could not be aligned: {one.message}") for one in report.conflicts[:3]
+    ]
+    left = counts(report.remaining)
+    lead = "Nothing: the file is as it was." if not report.changes else f"{left} left.".capitalize()
+    return (lead, *points)
+
+
+def _proven(report: Report) -> tuple[str, ...]:
+    proof = report.proof
+    points = [element("li", reason, class_="bad") for reason in report.reasons]
+    if proof is None:
+        asked = "no judge was asked." if report.command == "check" else "it was not verified."
+        return (f"Not judged: {asked}", *points)
+    for score in proof.outputs[:4]:
+        after, before = score.declared_aligned_db, score.declared_original_db
+        place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
+        if after is not None:
+            was = f", declared before {before:.1f} dB" if before is not None else ""
+            points.append(element("li", f"{place}: declared after {after:.1f} dB{was}"))
+        for run in score.runs:
+            if run.sqnr_db is not None:
+                ran = "did not run" if run.original_db is None else f"{run.original_db:.1f} dB"
+                told = f"{place} on {run.judge}: {run.sqnr_db:.1f} dB, before {ran}"
+                points.append(element("li", told))
+    words = Counter((verdict.word, verdict.after.status) for verdict in proof.judges)
+    for word, status in words:
+        named = ", ".join(
+            v.judge for v in proof.judges if (v.word, v.after.status) == (word, status)
+        )
+        points.append(element("li", _word(status), f" by {named}"))
+    told = shorten(proof_word(proof))
+    return (f"{told[:1].upper()}{told[1:]}.", *points)
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def _lines(lines: tuple[str, ...]) -> list[str]:
+    return [line for number, one in enumerate(lines) for line in ([" "] if number else []) + [one]]
+
+
+def _table(section: Section) -> Markup:
+    kept = [
+        column for column in range(len(section.head)) if any(row[column] for row in section.rows)
+    ]
+    parts = []
+    if section.rows:
+        head = [element("th", section.head[column], scope="col") for column in kept]
+        rows = [
+            element("tr", *(element("td", _word(row[column])) for column in kept))
+            for row in section.rows
+        ]
+        table = element("table", element("thead", element("tr", *head)), element("tbody", *rows))
+        parts.append(
+            element(
+                "div",
+                table,
+                class_="scroll",
+                tabindex="0",
+                role="region",
+                aria_label=section.title or "Table",
+            )
+        )
+    parts += [element("p", line) for line in section.lines]
+    if not section.title:
+        return joined(parts)
+    title = element("h3", section.title)
+    long = len(section.rows) > _LONG
+    summary = element("summary", title, element("span", f" {plural(len(section.rows), 'row')}"))
+    return element("details", summary, *parts, open=not long)
+
+
+def _word(cell: str) -> Markup:
+    """A verdict gets its colour; what follows it, and other cells, stay words."""
+    first = re.split(r"[ :]", cell, maxsplit=1)[0]
+    kind = _WORDS.get(first, "")
+    if not kind:
+        return joined([cell])
+    return joined([element("span", first, class_=f"word {kind}"), cell[len(first) :]])

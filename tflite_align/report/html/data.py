@@ -1,0 +1,211 @@
+"""What the page's script reads, as JSON values: drawn graphs, groups, figures."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ...checker import Finding
+from ...numerics import Range, label_range
+from ..layered import Edge, place
+from ..plain import printable
+from ..record import Report
+from ..view import GroupView, Key, OperatorView, SubgraphView, TensorView, View
+
+__all__ = ["page_data"]
+
+
+def page_data(reports: Sequence[Report]) -> list[dict[str, Any]]:
+    """One entry a report; `graphs` is empty for a report without a view."""
+    return [_entry(report) for report in reports]
+
+
+def _entry(report: Report) -> dict[str, Any]:
+    view = report.view or View(before=())
+    groups = {m.key: group.index for group in view.groups for m in group.members}
+    graphs = {"before": [_graph(one, groups) for one in view.before]}
+    if view.after:
+        graphs["after"] = [_graph(one, _groups_after(view, one)) for one in view.after]
+    return {
+        "graphs": graphs,
+        "groups": [_group(group) for group in view.groups],
+        "whys": {f"{why.key[0]}.{why.key[1]}": why.lines for why in view.whys},
+        "findings": _notes(report.findings),
+        "left": _notes(report.remaining),
+        "changes": [
+            {
+                "key": f"{change.subgraph}.{change.tensor}",
+                "text": printable(
+                    f"{change.kind}: {change.before} \u2192 {change.after}: {change.why}"
+                ),
+            }
+            for change in report.changes
+        ],
+        "levels": _levels(report),
+        "strategies": [
+            {
+                "name": one.name,
+                "cuts": one.cuts,
+                "bits": _number(one.bits_lost),
+                "cost": _number(one.cost) if one.holds else None,
+            }
+            for one in report.strategies
+        ],
+    }
+
+
+def _groups_after(view: View, graph: SubgraphView) -> dict[Key, int]:
+    """Group of each tensor once QUANTIZE are inserted: of a tensor that was cut off, the side
+    that holds what the rest of the group holds.
+    """
+    found: dict[Key, int] = {}
+    shared: dict[int, Range] = {}
+    cut: dict[int, int] = {}
+    for group in view.groups:
+        held = Counter(r for m in group.members for r in (m.after, *m.cuts) if r is not None)
+        shared[group.index] = held.most_common(1)[0][0] if held else group.hull
+        for member in group.members:
+            if member.after in (None, shared[group.index]):
+                found[member.key] = group.index
+            elif member.cuts and member.key[0] == graph.index:
+                cut[member.key[1]] = group.index
+    for operator in graph.operators:
+        index = cut.get(operator.inputs[0]) if operator.mark == "added" else None
+        if index is None:
+            continue
+        for number in operator.outputs:
+            tensor = graph.tensors[number]
+            label = tensor.label
+            if label is not None and label_range(label, tensor.type) == shared[index]:
+                found[graph.index, number] = index
+    return found
+
+
+def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    return [
+        {
+            "graph": one.slot.subgraph,
+            "operator": one.slot.operator,
+            "tensor": one.tensor,
+            "severity": one.severity,
+            "text": printable(one.message),
+        }
+        for one in findings
+    ]
+
+
+# --- the graph ----------------------------------------------------------------------------------
+
+
+def _graph(graph: SubgraphView, groups: dict[Key, int]) -> dict[str, Any]:
+    """`vertices` are the graph's inputs, then its operators, then its outputs."""
+    first = len(graph.inputs)
+    last = first + len(graph.operators)
+    writer = {tensor: at for at, tensor in enumerate(graph.inputs)}
+    edges = []
+    for operator in graph.operators:
+        writer.update((tensor, first + operator.index) for tensor in operator.outputs)
+    for operator in graph.operators:
+        edges += [
+            Edge(source=writer[tensor], target=first + operator.index, tensor=tensor)
+            for tensor in dict.fromkeys(operator.inputs)
+            if tensor in writer
+        ]
+    edges += [
+        Edge(source=writer[tensor], target=last + at, tensor=tensor)
+        for at, tensor in enumerate(graph.outputs)
+        if tensor in writer
+    ]
+    placed = place(edges, last + len(graph.outputs))
+    used = {tensor for one in graph.operators for tensor in (*one.inputs, *one.outputs)}
+    used |= {*graph.inputs, *graph.outputs}
+    return {
+        "index": graph.index,
+        "name": printable(graph.name),
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "operators": [_operator(one) for one in graph.operators],
+        "tensors": {
+            str(one.index): _tensor(one, groups.get((graph.index, one.index)))
+            for one in graph.tensors
+            if one.index in used
+        },
+        "spots": placed.spots,
+        "edges": [[one.source, one.target, one.tensor, one.lane] for one in placed.edges],
+    }
+
+
+def _operator(operator: OperatorView) -> list[Any]:
+    return [
+        printable(operator.name),
+        operator.inputs,
+        operator.outputs,
+        operator.mark,
+        operator.other,
+    ]
+
+
+def _tensor(tensor: TensorView, group: int | None) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": printable(tensor.name),
+        "form": f"{tensor.type} [{', '.join(map(str, tensor.shape))}]",
+    }
+    if tensor.label is not None:
+        told["label"] = f"{tensor.label.scale:.7g}, {tensor.label.zero_point}"
+    elif tensor.channels:
+        told["label"] = f"{tensor.channels} scales"
+    if tensor.constant:
+        told["constant"] = True
+    if group is not None:
+        told["group"] = group
+    return told
+
+
+# --- figures ------------------------------------------------------------------------------------
+
+
+def _group(group: GroupView) -> dict[str, Any]:
+    return {
+        "rules": group.rules,
+        "hull": _range(group.hull),
+        "members": [
+            {
+                "key": f"{member.key[0]}.{member.key[1]}",
+                "name": printable(member.name),
+                "before": _range(member.before),
+                "after": _range(member.after) if member.after is not None else None,
+                "cuts": [_range(cut) for cut in member.cuts],
+                "bits": round(member.bits, 2),
+            }
+            for member in group.members
+        ],
+    }
+
+
+def _range(found: Range) -> list[float | None]:
+    return [_number(found.low), _number(found.high)]
+
+
+def _number(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.6g}")
+
+
+def _levels(report: Report) -> list[dict[str, Any]]:
+    """SQNR of each output in dB, by what was compared with the float twin."""
+    proof = report.proof
+    found = []
+    for score in proof.outputs if proof is not None else ():
+        place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
+        bars = [
+            ["declared before", _number(score.declared_original_db)],
+            ["declared after", _number(score.declared_aligned_db)],
+        ]
+        for run in score.runs:
+            bars.append([f"{run.judge} before", _number(run.original_db)])
+            bars.append([f"{run.judge} after", _number(run.sqnr_db)])
+        found.append({"name": f"{place} {printable(score.name)}", "bars": bars})
+    return found

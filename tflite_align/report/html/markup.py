@@ -1,0 +1,52 @@
+"""Markup from text: everything that is no markup by its type is escaped."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ..plain import printable
+
+__all__ = ["Markup", "element", "island", "joined", "text"]
+
+# What HTML or a line of JavaScript could take for its own.
+_ESCAPES = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def text(value: str) -> Markup:
+    """Words from a model, fit to stand in an element or an attribute."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(html.escape(printable(value), quote=True))
+
+
+def joined(parts: Iterable[str]) -> Markup:
+    return Markup("".join(text(part) for part in parts))
+
+
+def element(name: str, *content: str, **attributes: str | bool) -> Markup:
+    """`<name a="b">content</name>`. `class_` is `class`, `aria_label` is `aria-label`; True is an
+    attribute without a value, False none at all.
+    """
+    told = ""
+    for key, value in attributes.items():
+        if value is False:
+            continue
+        written = key.rstrip("_").replace("_", "-")
+        told += f" {written}" if value is True else f' {written}="{text(str(value))}"'
+    return Markup(f"<{name}{told}>{joined(content)}</{name}>")
+
+
+def island(value: Any, ident: str) -> Markup:
+    """JSON that a script of the page reads; nothing in it can end the element."""
+    told = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    told = told.translate(_ESCAPES)
+    return Markup(f'<script type="application/json" id="{text(ident)}">{told}</script>')

@@ -1,0 +1,96 @@
+"""The whole page: its head, one article a model, the scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..json import tool_version
+from ..plain import plural
+from ..record import Report, Unread
+from ..sections import counts
+from .article import article, title_of
+from .assets import LIBRARIES, asset, csp_hash, library
+from .data import page_data
+from .markup import Markup, element, island, joined
+
+__all__ = ["render_html"]
+
+
+def render_html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    """A page that needs nothing but itself: words, graph, charts, tables. Same in, same out.
+
+    The graph is there for reports that carry a view.
+    """
+    scripts = [*(library(name) for name in LIBRARIES), asset("static/report.js")]
+    body = [
+        element("a", "Skip to the report", href="#main", class_="skip"),
+        _header(reports),
+        element("main", *_articles(reports), _unread(unread), id="main", tabindex="-1"),
+        element("footer", element("p", f"tflite_align {tool_version()}")),
+        island(page_data(reports), "report-data"),
+        *(Markup(f"<script>{script}</script>") for script in scripts),
+    ]
+    page = element("html", _head(reports, scripts), element("body", *body), lang="en")
+    return f"<!DOCTYPE html>\n{page}\n"
+
+
+def _head(reports: Sequence[Report], scripts: Sequence[str]) -> Markup:
+    allowed = " ".join(csp_hash(script) for script in scripts)
+    # The graph library sets styles on its own elements: scripts are what must not be let in.
+    policy = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:;"
+        " base-uri 'none'; form-action 'none'"
+    )
+    titles = [title_of(report) for report in reports[:1]]
+    more = f" and {len(reports) - 1} more" if len(reports) > 1 else ""
+    return element(
+        "head",
+        Markup('<meta charset="utf-8">'),
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
+        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Markup('<meta name="color-scheme" content="light dark">'),
+        element("title", f"{''.join(titles) or 'No models'}{more} - tflite_align"),
+        Markup(f"<style>{asset('static/report.css')}</style>"),
+    )
+
+
+def _header(reports: Sequence[Report]) -> Markup:
+    parts = [
+        element("span", "tflite_align", class_="brand"),
+        element(
+            "button",
+            "Dark",
+            type="button",
+            id="theme",
+            aria_pressed="false",
+            aria_label="Dark colours",
+        ),
+    ]
+    if len(reports) > 1:
+        rows = [
+            element(
+                "li",
+                element("a", title_of(report), href=f"#model-{number}"),
+                f": {counts(report.open)}",
+            )
+            for number, report in enumerate(reports)
+        ]
+        told = element("p", f"{plural(len(reports), 'model')} in this report")
+        parts.append(element("nav", told, element("ul", *rows), aria_label="Models"))
+    return element("header", *parts, class_="top")
+
+
+def _articles(reports: Sequence[Report]) -> list[Markup]:
+    return [article(report, number) for number, report in enumerate(reports)]
+
+
+def _unread(unread: Sequence[Unread]) -> Markup:
+    if not unread:
+        return Markup("")
+    rows = [element("li", element("code", one.name), f": {one.message}") for one in unread]
+    return element(
+        "section",
+        element("h1", "Could not be read"),
+        joined([element("ul", *rows)]),
+        class_="unread",
+    )

@@ -1,0 +1,313 @@
+"use strict";
+// Names come from models: they only ever become text nodes and canvas text, never markup.
+(() => {
+  const data = JSON.parse(document.getElementById("report-data").textContent);
+  const root = document.documentElement;
+  const WIDE = 158, HIGH = 66, MOST = 400;
+  const redraw = [];
+
+  function make(tag, words, kind) {
+    const made = document.createElement(tag);
+    if (words !== undefined) made.textContent = words;
+    if (kind) made.className = kind;
+    return made;
+  }
+  const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  const dark = () => getComputedStyle(root).colorScheme === "dark";
+  const groupColour = (index) => `hsl(${Math.round(index * 137.5 + 205) % 360}, 62%, ${dark() ? 66 : 40}%)`;
+  const clipped = (words, most) => (words.length > most ? `${words.slice(0, most - 1)}\u2026` : words);
+
+  // --- light and dark ------------------------------------------------------------------------
+  const theme = document.getElementById("theme");
+  function showTheme() {
+    theme.setAttribute("aria-pressed", String(dark()));
+    redraw.forEach((draw) => draw());
+  }
+  theme.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    showTheme();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
+
+  // --- one model's graph ---------------------------------------------------------------------
+  function elementsOf(graph, notes, changed) {
+    const first = graph.inputs.length, last = first + graph.operators.length;
+    const bad = new Map();
+    for (const note of notes) {
+      if (note.graph === graph.index && bad.get(note.operator) !== "error") bad.set(note.operator, note.severity);
+    }
+    const vertices = graph.spots.map(([lane, layer], at) => {
+      const made = { id: `v${at}`, at };
+      if (at < first) Object.assign(made, { label: `input ${at}`, kind: "border" });
+      else if (at >= last) Object.assign(made, { label: `output ${at - last}`, kind: "border" });
+      else {
+        const [name, , , mark] = graph.operators[at - first];
+        made.operator = at - first;
+        made.label = `${clipped(name, 19)}\n${at - first}`;
+        made.kind = mark || bad.get(at - first) || changed(at - first);
+      }
+      return { group: "nodes", data: made, position: { x: lane * WIDE, y: layer * HIGH } };
+    });
+    const edges = graph.edges.map(([source, target, tensor, lane], at) => {
+      const made = { id: `e${at}`, source: `v${source}`, target: `v${target}`, tensor, label: "" };
+      const group = graph.tensors[tensor] && graph.tensors[tensor].group;
+      if (group !== undefined) { made.tie = group; made.label = `group ${group + 1}`; }
+      if (lane !== null) {
+        // Where the way round turns, told as the library wants it: along the line and off it.
+        const [a, b] = [graph.spots[source], graph.spots[target]];
+        const dx = (b[0] - a[0]) * WIDE, dy = (b[1] - a[1]) * HIGH, long = Math.hypot(dx, dy);
+        const turns = [[lane * WIDE, (a[1] + 0.8) * HIGH], [lane * WIDE, (b[1] - 0.8) * HIGH]].map(([x, y]) => [x - a[0] * WIDE, y - a[1] * HIGH]);
+        made.weights = turns.map(([x, y]) => (x * dx + y * dy) / (long * long)).join(" ");
+        made.distances = turns.map(([x, y]) => (y * dx - x * dy) / long).join(" ");
+      }
+      return { group: "edges", data: made };
+    });
+    return [...vertices, ...edges];
+  }
+
+  function styles() {
+    const line = (width, name) => ({ "border-width": width, "border-color": colour(name) });
+    return [
+      { selector: "node", style: { shape: "round-rectangle", width: 132, height: 38, label: "data(label)", "text-valign": "center", "text-wrap": "wrap", "font-size": 11, "min-zoomed-font-size": 5, color: colour("ink"), "background-color": colour("panel"), ...line(1, "edge") } },
+      { selector: 'node[kind = "border"]', style: { shape: "ellipse", width: 84, height: 30, "background-color": colour("calm-bg") } },
+      { selector: 'node[kind = "error"]', style: { "background-color": colour("bad-bg"), ...line(3, "bad") } },
+      { selector: 'node[kind = "warning"]', style: { "background-color": colour("warn-bg"), ...line(3, "warn") } },
+      { selector: 'node[kind = "changed"]', style: line(2, "link") },
+      { selector: 'node[kind = "repaired"]', style: { "background-color": colour("good-bg"), ...line(2, "good") } },
+      { selector: 'node[kind = "added"]', style: { shape: "hexagon", "background-color": colour("warn-bg"), ...line(3, "cut") } },
+      { selector: 'node[kind = "removed"]', style: { ...line(2, "soft"), "border-style": "dashed", opacity: 0.6 } },
+      { selector: "edge", style: { width: 1.5, "line-color": colour("edge"), "target-arrow-color": colour("edge"), "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier" } },
+      { selector: "edge[weights]", style: { "curve-style": "segments", "edge-distances": "node-position", "segment-weights": "data(weights)", "segment-distances": "data(distances)" } },
+      { selector: "edge[tie >= 0]", style: { width: 4, "line-color": (edge) => groupColour(edge.data("tie")), "target-arrow-color": (edge) => groupColour(edge.data("tie")), label: "data(label)", "font-size": 10, "min-zoomed-font-size": 7, color: colour("ink"), "text-background-color": colour("paper"), "text-background-opacity": 0.85, "text-background-padding": 2 } },
+      { selector: "node:selected", style: { "overlay-color": colour("focus"), "overlay-opacity": 0.25, "overlay-padding": 6 } },
+    ];
+  }
+
+  function startGraph(section, entry) {
+    const find = (query) => section.querySelector(query);
+    const [canvas, list, detail, search, shown, count] = [".canvas", ".list", ".detail", ".find", ".shown", ".count"].map(find);
+    const subgraph = find(".subgraph");
+    const changesOf = (key) => entry.changes.filter((change) => change.key === key);
+    const touchedKeys = new Set(entry.changes.map((change) => change.key));
+    let which = entry.graphs.after ? "after" : "before";
+    let repaired = new Set();
+    let graph, notes, cy, chosen = -1, rows = [];
+
+    const changedAt = (at) => {
+      const [, inputs, outputs, mark] = graph.operators[at];
+      if (mark) return mark;
+      if (repaired.has(`${graph.index}.${graph.operators[at][4]}`)) return "repaired";
+      return [...inputs, ...outputs].some((tensor) => touchedKeys.has(`${graph.index}.${tensor}`)) ? "changed" : "";
+    };
+    const notesAt = (at) => notes.filter((note) => note.graph === graph.index && note.operator === at);
+
+    function draw() {
+      const began = performance.now();
+      graph = entry.graphs[which][subgraph ? Number(subgraph.value) : 0];
+      notes = which === "after" ? entry.left : entry.findings;
+      // Operators that had a finding, by their place before the alignment.
+      repaired = which === "before" ? new Set() : new Set(entry.findings.map((note) => `${note.graph}.${note.operator}`));
+      if (cy) cy.destroy();
+      cy = cytoscape({
+        container: canvas, elements: elementsOf(graph, notes, changedAt), style: styles(), layout: { name: "preset" },
+        minZoom: 0.005, maxZoom: 3, autoungrabify: true, boxSelectionEnabled: false,
+        textureOnViewport: graph.operators.length > 500, hideEdgesOnViewport: graph.operators.length > 3000,
+      });
+      cy.on("tap", "node", (event) => { const at = event.target.data("operator"); if (at !== undefined) choose(at, false); });
+      cy.on("tap", "edge", (event) => tellTensor(event.target.data("tensor")));
+      listed();
+      const begin = rows.length ? rows[0] : 0;
+      if (graph.operators.length <= 24) cy.fit(undefined, 20);
+      else centre(begin);
+      root.dataset.drawn = String(Math.round(performance.now() - began));
+    }
+    function centre(at) {
+      const node = cy.getElementById(`v${graph.inputs.length + at}`);
+      if (cy.zoom() < 0.5 || cy.zoom() > 1.6 || graph.operators.length > 24) cy.zoom(0.85);
+      cy.center(node);
+    }
+
+    // --- the list -----------------------------------------------------------------------------
+    function listed() {
+      const words = search.value.trim().toLowerCase();
+      const named = (at) => {
+        const [name, inputs, outputs] = graph.operators[at];
+        const tensors = [...inputs, ...outputs].map((tensor) => (graph.tensors[tensor] ? graph.tensors[tensor].name : ""));
+        return [`${at} ${name}`, ...tensors].join("\n").toLowerCase().includes(words);
+      };
+      const all = graph.operators.map((_, at) => at);
+      const touched = all.filter((at) => changedAt(at) || notesAt(at).length);
+      const base = words || shown.value === "all" || !touched.length ? all : touched;
+      rows = words ? base.filter(named) : base;
+      const items = rows.slice(0, MOST).map((at) => {
+        const item = make("li", `${at} ${graph.operators[at][0]}`);
+        item.id = `${section.id}-o${at}`;
+        item.setAttribute("role", "option");
+        const told = notesAt(at).length ? "finding" : changedAt(at);
+        if (told) item.append(" ", make("span", told, `word ${{ finding: "bad", added: "warn", repaired: "good" }[told] || "calm"}`));
+        item.addEventListener("click", () => choose(at, true));
+        return item;
+      });
+      list.replaceChildren(...items);
+      count.textContent = `${rows.length.toLocaleString("en")} of ${all.length.toLocaleString("en")} operators${rows.length > MOST ? `, the first ${MOST} listed` : ""}`;
+      mark();
+    }
+    function mark() {
+      for (const item of list.children) item.setAttribute("aria-selected", String(item.id === `${section.id}-o${chosen}`));
+      const item = list.querySelector('[aria-selected="true"]');
+      if (item) {
+        list.setAttribute("aria-activedescendant", item.id);
+        list.scrollTop = Math.max(0, item.offsetTop - list.offsetTop - list.clientHeight / 2);
+      } else list.removeAttribute("aria-activedescendant");
+    }
+    function choose(at, move) {
+      chosen = at;
+      cy.elements().unselect();
+      cy.getElementById(`v${graph.inputs.length + at}`).select();
+      if (move) centre(at);
+      mark();
+      tell(at);
+    }
+    list.addEventListener("keydown", (event) => {
+      const at = rows.indexOf(chosen);
+      const step = { ArrowDown: at + 1, ArrowUp: Math.max(at - 1, 0), Home: 0, End: rows.length - 1, PageDown: at + 10, PageUp: Math.max(at - 10, 0), Enter: Math.max(at, 0) }[event.key];
+      if (step === undefined || !rows.length) return;
+      event.preventDefault();
+      choose(rows[Math.min(step, rows.length - 1, MOST - 1)], true);
+    });
+    search.addEventListener("input", listed);
+    search.addEventListener("keydown", (event) => {
+      if ((event.key === "ArrowDown" || event.key === "Enter") && rows.length) { event.preventDefault(); list.focus(); choose(rows[0], true); }
+    });
+    shown.addEventListener("change", listed);
+
+    // --- what is said of one operator, of one tensor --------------------------------------------
+    function tell(at) {
+      const [name, inputs, outputs, mark_] = graph.operators[at];
+      const parts = [make("h3", `operator[${at}] ${name}`)];
+      if (mark_) parts.push(make("p", mark_ === "added" ? "Inserted by the alignment." : "Removed by the alignment."));
+      if (repaired.has(`${graph.index}.${graph.operators[at][4]}`) && !notesAt(at).length) {
+        for (const note of entry.findings) {
+          if (note.graph === graph.index && note.operator === graph.operators[at][4]) parts.push(make("p", `repaired: ${note.text}`, "note good"));
+        }
+      }
+      for (const note of notesAt(at)) parts.push(make("p", note.text, "note bad"));
+      for (const [kind, tensors] of [["inputs", inputs], ["outputs", outputs]]) {
+        tensors.forEach((tensor, slot) => { if (tensor >= 0) parts.push(tensorBlock(tensor, `${kind}[${slot}]`, !graph.tensors[tensor].constant)); });
+      }
+      detail.replaceChildren(...parts);
+      detail.scrollTop = 0;
+    }
+    function tellTensor(tensor) {
+      const block = tensorBlock(tensor, "tensor", true);
+      block.open = true;
+      detail.replaceChildren(make("h3", `tensor[${tensor}]`), block);
+    }
+    function tensorBlock(tensor, place, open) {
+      const held = graph.tensors[tensor], key = `${graph.index}.${tensor}`;
+      const block = make("details");
+      const why = entry.whys[key] || [], changes = changesOf(key);
+      block.open = open && (why.length > 0 || changes.length > 0);
+      const head = make("summary");
+      head.append(make("strong", place), ` ${tensor} `, make("span", held.name || "(no name)", "mono"));
+      block.append(head, make("p", `${held.form}${held.label ? `; (${held.label})` : ""}${held.constant ? "; constant" : ""}`));
+      if (held.group !== undefined) {
+        const told = make("p", ` Group ${held.group + 1}: ${entry.groups[held.group].rules.join(", ")}`);
+        const key_ = make("span", "", "key");
+        key_.style.background = groupColour(held.group);
+        told.prepend(key_);
+        block.append(told);
+      }
+      for (const change of changes) block.append(make("p", change.text, "note calm"));
+      if (why.length) {
+        block.append(make("h4", "Why"));
+        const steps = make("ol");
+        steps.append(...why.slice(1).map((line) => make("li", line)));
+        block.append(steps);
+      }
+      return block;
+    }
+
+    // --- the buttons ------------------------------------------------------------------------------
+    for (const button of section.querySelectorAll("[data-graph]")) {
+      button.addEventListener("click", () => {
+        if (which === button.dataset.graph) return;
+        const other = chosen >= 0 ? graph.operators[chosen][4] : -1;
+        const view = { zoom: cy.zoom(), pan: { ...cy.pan() } };
+        which = button.dataset.graph;
+        for (const one of section.querySelectorAll("[data-graph]")) one.setAttribute("aria-pressed", String(one === button));
+        chosen = -1;
+        draw();
+        if (other >= 0) choose(other, true); else cy.viewport(view);
+      });
+    }
+    if (subgraph) subgraph.addEventListener("change", () => { chosen = -1; draw(); });
+    find(".fit").addEventListener("click", () => cy.fit(undefined, 20));
+    const zoom = (factor) => cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
+    find(".nearer").addEventListener("click", () => zoom(1.4));
+    find(".farther").addEventListener("click", () => zoom(1 / 1.4));
+    redraw.push(() => cy.style(styles()));
+    draw();
+    section.classList.add("drawn");
+  }
+
+  // --- charts ------------------------------------------------------------------------------------
+  const drawers = {
+    ranges(entry, index) {
+      const group = entry.groups[index];
+      const rows = [{ label: "hull of the group", hull: group.hull }];
+      for (const member of group.members) {
+        rows.push({ label: clipped(`${member.key.split(".")[1]} ${member.name}`, 26), ...member });
+        for (const cut of member.cuts) rows.push({ label: "  behind a QUANTIZE", cut });
+      }
+      const hull = { label: "hull", data: rows.map((row) => row.hull || null), backgroundColor: colour("calm-bg"), borderColor: colour("soft"), borderWidth: 1 };
+      const sets = [hull, { label: "before", data: rows.map((row) => row.before || null), backgroundColor: colour("edge") }];
+      if (group.members.some((member) => member.after)) sets.push({ label: "after", data: rows.map((row) => row.after || null), backgroundColor: groupColour(index) });
+      if (group.members.some((member) => member.cuts.length)) sets.push({ label: "behind a QUANTIZE", data: rows.map((row) => row.cut || null), backgroundColor: colour("cut") });
+      return { labels: rows.map((row) => row.label), sets, unit: "real value" };
+    },
+    levels(entry, index) {
+      const bars = entry.levels[index].bars;
+      return { labels: bars.map(([name]) => name), unit: "dB", sets: [{ label: entry.levels[index].name, data: bars.map(([, value]) => value), backgroundColor: bars.map(([name]) => (name.endsWith("after") ? colour("link") : colour("edge"))) }] };
+    },
+    strategies(entry) {
+      const rows = entry.strategies;
+      return { labels: rows.map((row) => `${row.name}: ${row.cuts} ${row.cuts === 1 ? "cut" : "cuts"}`), unit: "cost", sets: [{ label: "cost", data: rows.map((row) => row.cost), backgroundColor: rows.map((row, at) => (at === 0 ? colour("link") : colour("edge"))) }] };
+    },
+  };
+  function startChart(canvas, entry) {
+    let chart;
+    const draw = () => {
+      if (chart) chart.destroy();
+      const told = drawers[canvas.dataset.kind](entry, Number(canvas.dataset.index));
+      const many = told.sets.length > 1;
+      canvas.parentElement.style.height = `${74 + told.labels.length * (many ? 26 : 24)}px`;
+      const ticks = { color: colour("soft"), autoSkip: false };
+      chart = new Chart(canvas, {
+        type: "bar",
+        data: { labels: told.labels.map((label) => clipped(label, innerWidth < 600 ? 18 : 30)), datasets: told.sets.map((set) => ({ ...set, maxBarThickness: 12, minBarLength: 2, grouped: !many || set.label !== "hull", skipNull: true })) },
+        options: {
+          indexAxis: "y", animation: false, responsive: true, maintainAspectRatio: false,
+          scales: { x: { title: { display: true, text: told.unit, color: colour("soft") }, ticks: { color: colour("soft") }, grid: { color: colour("line") } }, y: { ticks, grid: { display: false } } },
+          plugins: { legend: { display: many, labels: { color: colour("ink"), boxWidth: 12 } } },
+        },
+      });
+    };
+    redraw.push(draw);
+    draw();
+  }
+
+  // --- everything starts when it is first seen: a report may hold many models -----------------------
+  const seen = new IntersectionObserver((entries) => {
+    for (const one of entries) {
+      if (!one.isIntersecting) continue;
+      seen.unobserve(one.target);
+      const entry = data[Number(one.target.closest("article").dataset.number)];
+      if (one.target.matches("canvas")) startChart(one.target, entry);
+      else startGraph(one.target, entry);
+    }
+  }, { rootMargin: "400px" });
+  for (const one of document.querySelectorAll("section.graph, canvas[data-kind]")) seen.observe(one);
+  root.classList.add("scripted");
+  showTheme();
+})();

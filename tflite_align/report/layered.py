@@ -1,0 +1,88 @@
+"""Where the operators of a graph stand: layers from top to bottom, chains in straight lanes.
+
+The graph libraries' own layouts take minutes for graphs of thousands of operators; a model is a
+few long chains with branches, for which one pass in the order of the file is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Edge", "Placed", "place"]
+
+_LONGEST = 400  # layers that an edge goes round; a longer one is drawn straight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """Tensor `tensor` from one vertex to another; `lane`: the lane it runs in between, where
+    something stands in its way.
+    """
+
+    source: int
+    target: int
+    tensor: int
+    lane: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """`spots`: (lane, layer) of each vertex. Lanes may be negative: 0 is where the first chain is."""
+
+    spots: tuple[tuple[int, int], ...]
+    edges: tuple[Edge, ...]
+
+
+def place(edges: Sequence[Edge], count: int) -> Placed:
+    """Lay out `count` vertices, numbered so that edges lead to greater numbers; others are
+    drawn, but do not say where their ends stand.
+    """
+    into: list[list[Edge]] = [[] for _ in range(count)]
+    layers = [0] * count
+    for edge in sorted(edges, key=lambda one: (one.target, one.source)):
+        if edge.source < edge.target:
+            into[edge.target].append(edge)
+    for vertex in range(count):
+        above = [layers[edge.source] for edge in into[vertex]]
+        layers[vertex] = max(above, default=-1) + 1
+    _pull_down(edges, layers)
+    taken: set[tuple[int, int]] = set()
+    lanes = [0] * count
+    routed: dict[Edge, Edge] = {}
+    for vertex in sorted(range(count), key=lambda one: (layers[one], one)):
+        near = max(into[vertex], key=lambda one: (layers[one.source], -one.source), default=None)
+        wanted = lanes[near.source] if near is not None else 0
+        lanes[vertex] = _nearest(wanted, range(layers[vertex], layers[vertex] + 1), taken)
+        taken.add((lanes[vertex], layers[vertex]))
+        for edge in into[vertex]:
+            between = range(layers[edge.source] + 1, layers[vertex])
+            if not 0 < len(between) <= _LONGEST:
+                continue
+            lane = _nearest(lanes[vertex], between, taken)
+            taken.update((lane, layer) for layer in between)
+            routed[edge] = Edge(
+                source=edge.source, target=edge.target, tensor=edge.tensor, lane=lane
+            )
+    spots = tuple(zip(lanes, layers, strict=True))
+    return Placed(spots=spots, edges=tuple(routed.get(edge, edge) for edge in edges))
+
+
+def _pull_down(edges: Sequence[Edge], layers: list[int]) -> None:
+    """A vertex that nothing leads to stands just above the first that reads it."""
+    led = {edge.target for edge in edges}
+    for vertex in range(len(layers)):
+        if vertex in led:
+            continue
+        below = [layers[e.target] for e in edges if e.source == vertex]
+        layers[vertex] = max(min(below, default=1) - 1, 0)
+
+
+def _nearest(wanted: int, layers: range, taken: set[tuple[int, int]]) -> int:
+    """The lane nearest to the wanted one that is free in all these layers; right before left."""
+    step = 0
+    while True:
+        for lane in (wanted + step, wanted - step):
+            if all((lane, layer) not in taken for layer in layers):
+                return lane
+        step += 1

@@ -1,0 +1,27 @@
+"""Further conditions on a posed component, as cost tables: what an explanation asks about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..numerics import Label
+from .costs import FORBIDDEN
+from .records import Node
+from .tables import Table
+
+__all__ = ["only", "together"]
+
+
+def together(nodes: Sequence[Node], source: int, reader: int) -> Table:
+    """Reader and writer with one label."""
+    first, second = nodes[source].domain, nodes[reader].domain
+    costs = [[0.0 if a == b else FORBIDDEN for b in second] for a in first]
+    return Table((source, reader), np.array(costs))
+
+
+def only(number: int, domain: Sequence[Label], label: Label) -> Table:
+    """The node with this label and no other."""
+    costs = [0.0 if entry == label else FORBIDDEN for entry in domain]
+    return Table((number,), np.array(costs))
