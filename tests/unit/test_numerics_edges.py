@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from tflite_align.numerics import (
     Label,
     Range,
+    _balanced,
     close_scale,
     covering_label,
     covers,
+    first_apart,
     hull,
     int4_pack,
     int4_unpack,
@@ -176,3 +178,33 @@ def test_symmetric_weights_stand_for_the_real_ones(values: list[int], axis: int 
         # Of the scales that are tried one is within a tenth of a thousandth of the plain one.
         slack = (0.001 * top) ** 2
         assert cost <= np.sum(naive**2) + 4 * np.sum(naive) ** 2 + slack
+
+
+def test_a_channel_within_its_step_keeps_it() -> None:
+    for top in (127, -127):
+        fitted = symmetric_weights(np.array([top, 1.0, 0.0]), None, 1.0)
+        assert fitted.scales == (1.0,)
+        assert fitted.integers.tolist() == [top, 1, 0]
+    assert symmetric_weights(np.zeros((2, 0)), None, 0.5).noise == 0.0
+    assert symmetric_weights(np.array(3.0), 0, 1.0).integers.ravel().tolist() == [3]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_errors_of_one_sign_are_balanced(sign: float) -> None:
+    """Ten weights of 0.4 make 4: nearest integers alone would make nothing of them."""
+    row = sign * np.array([0.4] * 9 + [0.45, 127.0])
+    taken = _balanced(row, np.array([1.0, 0.5]), np.rint(row / np.array([[1.0], [0.5]])))
+    assert np.sum(taken[0]) == sign * 131
+    assert taken[0][9] == sign, "the one that was nearly rounded so"
+    assert sorted(np.abs(taken[0][:9])) == [0] * 6 + [1] * 3
+    assert np.all(np.abs(taken[1][:-1]) <= 1)
+    assert np.sum(np.abs(taken[1][:-1])) == 8
+    assert np.max(np.abs(taken)) == 127
+
+
+def test_the_first_scale_that_is_apart() -> None:
+    assert first_apart([], []) is None
+    assert first_apart([1.0, 0.0], [1.000001, 0.0]) is None
+    assert first_apart([1.0, 2.0, 3.0], [1.0, 2.1, 3.1]) == 1
+    assert first_apart([2.0], [1.0]) == 0
+    assert first_apart([float("nan")], [1.0]) == 0
