@@ -57,6 +57,13 @@ def test_every_module_is_shipped(wheel: zipfile.ZipFile) -> None:
     assert shipped == _files(CHECKOUT / "tflite_align", "*.py")
 
 
+def test_the_html_report_is_shipped_with_its_licences(wheel: zipfile.ZipFile) -> None:
+    folder = "tflite_align/report/html/"
+    shipped = _shipped(wheel, folder)
+    assert shipped == _files(CHECKOUT / folder)
+    assert {"vendor/cytoscape.LICENSE", "vendor/chart.LICENSE"} <= set(shipped)
+
+
 def test_the_package_is_typed(wheel: zipfile.ZipFile) -> None:
     assert "tflite_align/py.typed" in wheel.namelist()
 

@@ -70,12 +70,14 @@ def place(edges: Sequence[Edge], count: int) -> Placed:
 
 def _pull_down(edges: Sequence[Edge], layers: list[int]) -> None:
     """A vertex that nothing leads to stands just above the first that reads it."""
-    led = {edge.target for edge in edges}
-    for vertex in range(len(layers)):
-        if vertex in led:
-            continue
-        below = [layers[e.target] for e in edges if e.source == vertex]
-        layers[vertex] = max(min(below, default=1) - 1, 0)
+    led = {edge.target for edge in edges if edge.source < edge.target}
+    first: dict[int, int] = {}
+    for edge in edges:
+        if edge.source < edge.target and edge.source not in led:
+            below = layers[edge.target]
+            first[edge.source] = min(first.get(edge.source, below), below)
+    for vertex, below in first.items():
+        layers[vertex] = below - 1
 
 
 def _nearest(wanted: int, layers: range, taken: set[tuple[int, int]]) -> int:

@@ -298,16 +298,19 @@
   }
 
   // --- everything starts when it is first seen: a report may hold many models -----------------------
+  const waiting = new Set(document.querySelectorAll("section.graph, canvas[data-kind]"));
+  function start(one) {
+    if (!waiting.delete(one)) return;
+    seen.unobserve(one);
+    const entry = data[Number(one.closest("article").dataset.number)];
+    if (one.matches("canvas")) startChart(one, entry);
+    else startGraph(one, entry);
+  }
   const seen = new IntersectionObserver((entries) => {
-    for (const one of entries) {
-      if (!one.isIntersecting) continue;
-      seen.unobserve(one.target);
-      const entry = data[Number(one.target.closest("article").dataset.number)];
-      if (one.target.matches("canvas")) startChart(one.target, entry);
-      else startGraph(one.target, entry);
-    }
+    for (const one of entries) if (one.isIntersecting) start(one.target);
   }, { rootMargin: "400px" });
-  for (const one of document.querySelectorAll("section.graph, canvas[data-kind]")) seen.observe(one);
+  for (const one of waiting) seen.observe(one);
+  addEventListener("beforeprint", () => [...waiting].forEach(start));
   root.classList.add("scripted");
   showTheme();
 })();

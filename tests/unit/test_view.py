@@ -1,0 +1,81 @@
+"""The view of a model: what a drawing shows, and that no other form of the report has it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.graphs import concat_example
+from tflite_align import AlignOptions, align, check
+from tflite_align.report.html.data import page_data
+from tflite_align.report.json import render_json
+from tflite_align.report.view import View
+
+DRAWN = AlignOptions(verify=False, view=True)
+
+
+def _aligned(data: bytes, options: AlignOptions = DRAWN) -> View:
+    view = align(data, options).report.view
+    assert view is not None
+    return view
+
+
+def test_only_where_it_is_asked_for() -> None:
+    assert align(concat_example(), AlignOptions(verify=False)).report.view is None
+    assert check(concat_example()).view is None
+
+
+def test_is_in_no_other_form() -> None:
+    plain = align(concat_example(), AlignOptions(verify=False)).report
+    drawn = align(concat_example(), DRAWN).report
+    assert render_json(drawn) == render_json(plain)
+
+
+def test_check_has_no_after() -> None:
+    view = check(concat_example(), AlignOptions(view=True)).view
+    assert view is not None
+    assert view.after == ()
+    assert [one.name for one in view.before[0].operators] == [
+        "CONV_2D", "CONV_2D", "CONCATENATION", "HARD_SWISH",
+    ]  # fmt: skip
+    assert [member.after for member in view.groups[0].members] == [None, None, None]
+
+
+def test_group_ranges_and_bits() -> None:
+    (group,) = _aligned(concat_example(first=0.1, second=0.05, out=0.1)).groups
+    assert group.rules == ("same/CONCATENATION",)
+    moved = next(member for member in group.members if member.name == "c2")
+    assert moved.after == pytest.approx((-12.8, 12.7), rel=1e-5)
+    assert moved.bits == pytest.approx(1.0, abs=1e-5)
+    assert group.hull == pytest.approx((-12.8, 12.7), rel=1e-5)
+
+
+def test_why_is_told_of_what_was_decided() -> None:
+    view = _aligned(concat_example())
+    names = {tensor.index: tensor.name for tensor in view.before[0].tensors}
+    assert {names[why.key[1]] for why in view.whys} >= {"c1", "c2", "cat"}
+    told = next(why.lines for why in view.whys if names[why.key[1]] == "c2")
+    assert any(line.startswith("What ties it: same/CONCATENATION") for line in told)
+
+
+def test_inserted_operators_are_marked_and_the_others_paired() -> None:
+    options = AlignOptions(verify=False, view=True, policies={"concat": "none"})
+    view = _aligned(concat_example(), options)
+    after = view.after[0].operators
+    added = [one.index for one in after if one.mark == "added"]
+    assert [after[at].name for at in added] == ["QUANTIZE"] * len(added)
+    assert added
+    kept = [one for one in after if not one.mark]
+    assert [one.other for one in kept] == [0, 1, 2, 3]
+    assert [view.before[0].operators[one.other].other for one in kept] == [o.index for o in kept]
+
+
+def test_the_side_of_a_cut_that_shares_is_in_the_group() -> None:
+    options = AlignOptions(verify=False, view=True, policies={"concat": "none"})
+    report = align(concat_example(), options).report
+    (drawn,) = page_data([report])
+    graph = drawn["graphs"]["after"][0]
+    concatenation = next(one for one in graph["operators"] if one[0] == "CONCATENATION")
+    held = [graph["tensors"][str(at)].get("group") for at in (*concatenation[1], *concatenation[2])]
+    assert held == [0, 0, 0]
+    (cut,) = [one for one in graph["operators"] if one[3] == "added"]
+    assert "group" not in graph["tensors"][str(cut[1][0])]
