@@ -9,7 +9,7 @@ from typing import Literal
 from .binder import Bound
 from .checker import Finding, check_bound
 from .constraints import Constraint, Fixed, Power, Same, Window, ZeroPoint
-from .model import Model, Slot
+from .model import Edit, Model, Slot
 from .planner import Change, Plan, as_run, mend
 from .reader import read
 from .tables import Bytes
@@ -120,6 +120,7 @@ def mended(
     raises. `judged`: what `data` is bound to and its findings, where that is known already.
     """
     found = Mended(data=data)
+    tried: set[tuple[Edit, ...]] = set()  # what was done once and is asked for again has no effect
     while True:
         if judged is None:
             bound = bind(read(found.data))
@@ -130,8 +131,9 @@ def mended(
         drawn = mend(bound, asked)
         if not drawn.edits and bias == "as-run":
             drawn = as_run(bound, asked)
-        if not drawn.edits:
+        if not drawn.edits or drawn.edits in tried:
             return found
+        tried.add(drawn.edits)
         found = _written(found, bound.model, drawn)
 
 

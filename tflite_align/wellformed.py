@@ -142,12 +142,12 @@ def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
         wanted = "a scale whose integers stand for float32 values"
         yield "params/scale", wanted, f"{max(quant.scale)!r}", False
     limits = type_limits(tensor.type)
-    points = quant.zero_point
+    points, outside = quant.zero_point, list[int]()
     if limits is not None and points and not limits[0] <= min(points) <= max(points) <= limits[1]:
         outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]
         wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
         yield "params/zero_point", wanted, str(outside[0]), False
-    if not bad and _stale(tensor, quant):
+    if not bad and not outside and _stale(tensor, quant):
         held = label_range(Label(*quant.label), tensor.type)
         wanted = f"a range of about {held.low:.6g}..{held.high:.6g}"
         yield "minmax/stale", wanted, f"{quant.minimum[0]:.6g}..{quant.maximum[0]:.6g}", True
