@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from pathlib import PurePath
 
+from ...verdicts import OutputScore
 from ..plain import plural, shorten
 from ..proof import proof_word
 from ..record import Report
@@ -36,6 +38,8 @@ _OUTCOMES = {
     "aligned": "Aligned",
     "not aligned": "Not aligned",
 }
+_OUTPUTS = 3  # that the first screen names
+_SHORT = 14  # characters of a cell that is not broken
 _LONG = 12  # rows of a table that stand open
 
 
@@ -57,7 +61,9 @@ def article(report: Report, number: int) -> Markup:
         _summary(report),
         graph_section(report, number),
         charts(report, number),
-        element("section", element("h2", "Everything in tables"), *tables, class_="tables"),
+        element("section", element("h2", "Everything in tables"), *tables, class_="tables")
+        if any(tables)
+        else "",
         id=f"model-{number}",
         data_number=str(number),
     )
@@ -128,17 +134,10 @@ def _proven(report: Report) -> tuple[str, ...]:
     if proof is None:
         asked = "no judge was asked." if report.command == "check" else "it was not verified."
         return (f"Not judged: {asked}", *points)
-    for score in proof.outputs[:4]:
-        after, before = score.declared_aligned_db, score.declared_original_db
-        place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
-        if after is not None:
-            was = f", declared before {before:.1f} dB" if before is not None else ""
-            points.append(element("li", f"{place}: declared after {after:.1f} dB{was}"))
-        for run in score.runs:
-            if run.sqnr_db is not None:
-                ran = "did not run" if run.original_db is None else f"{run.original_db:.1f} dB"
-                told = f"{place} on {run.judge}: {run.sqnr_db:.1f} dB, before {ran}"
-                points.append(element("li", told))
+    points += [element("li", _level(score)) for score in proof.outputs[:_OUTPUTS]]
+    if len(proof.outputs) > _OUTPUTS:
+        more = plural(len(proof.outputs) - _OUTPUTS, "compared tensor")
+        points.append(element("li", f"and {more} more, below"))
     words = Counter((verdict.word, verdict.after.status) for verdict in proof.judges)
     for word, status in words:
         named = ", ".join(
@@ -147,6 +146,21 @@ def _proven(report: Report) -> tuple[str, ...]:
         points.append(element("li", _word(status), f" by {named}"))
     told = shorten(proof_word(proof))
     return (f"{told[:1].upper()}{told[1:]}.", *points)
+
+
+def _level(score: OutputScore) -> str:
+    """SQNR before and after: by the declared parameters, then as each kernel set runs it."""
+    place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
+    pairs = [("declared", score.declared_original_db, score.declared_aligned_db)]
+    pairs += [(run.judge, run.original_db, run.sqnr_db) for run in score.runs]
+    told = [f"{name} {_db(was)} \u2192 {_db(now)}" for name, was, now in pairs if now is not None]
+    return f"{place}, before \u2192 after: {'; '.join(told) or 'not judged'}"
+
+
+def _db(value: float | None) -> str:
+    if value is None:
+        return "did not run"
+    return f"{value:.1f} dB" if math.isfinite(value) else ("exact" if value > 0 else "no signal")
 
 
 # --- tables -------------------------------------------------------------------------------------
@@ -163,10 +177,7 @@ def _table(section: Section) -> Markup:
     parts = []
     if section.rows:
         head = [element("th", section.head[column], scope="col") for column in kept]
-        rows = [
-            element("tr", *(element("td", _word(row[column])) for column in kept))
-            for row in section.rows
-        ]
+        rows = [element("tr", *(_cell(row[column]) for column in kept)) for row in section.rows]
         table = element("table", element("thead", element("tr", *head)), element("tbody", *rows))
         parts.append(
             element(
@@ -185,6 +196,10 @@ def _table(section: Section) -> Markup:
     long = len(section.rows) > _LONG
     summary = element("summary", title, element("span", f" {plural(len(section.rows), 'row')}"))
     return element("details", summary, *parts, open=not long)
+
+
+def _cell(cell: str) -> Markup:
+    return element("td", _word(cell), class_="short" if len(cell) <= _SHORT else "long")
 
 
 def _word(cell: str) -> Markup:
