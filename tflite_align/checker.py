@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,7 +34,14 @@ from .numerics import (
 from .rules import fix_of
 from .wiring import own_state, slot_tensor
 
-__all__ = ["Finding", "Grade", "check_bound", "expected_bias_scales", "window_ratios"]
+__all__ = [
+    "Extent",
+    "Finding",
+    "Grade",
+    "check_bound",
+    "expected_bias_scales",
+    "window_ratios",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +95,12 @@ _Fault = tuple[Slot, str, str, str, str]
 def check_bound(bound: Bound) -> list[Finding]:
     """Every finding of a bound model, sorted by slot and rule."""
     findings = []
+    model = bound.model
     for constraint in bound.constraints:
-        faults = _faults(bound.model, constraint)
-        findings += [_finding(bound.model, constraint, fault) for fault in faults]
+        faults = _FAULTS.get(type(constraint))
+        if faults is not None:
+            for fault in faults(model, constraint):
+                findings.append(_finding(model, constraint, fault))  # noqa: PERF401 - mostly none
     return sorted(findings, key=lambda finding: finding.sort_key)
 
 
@@ -132,33 +142,15 @@ def _offset(model: Model, slot: Slot, tensor: Tensor | None) -> int:
     return -1
 
 
-def _faults(model: Model, constraint: Constraint) -> Iterator[_Fault]:
-    match constraint:
-        case Same():
-            yield from _same(model, constraint)
-        case Fixed():
-            yield from _fixed(model, constraint)
-        case ZeroPoint():
-            yield from _zero_point(model, constraint)
-        case Weight():
-            yield from _weight(model, constraint)
-        case BiasOf():
-            yield from _bias(model, constraint)
-        case Window():
-            yield from _window(model, constraint)
-        case Power():
-            yield from _power(model, constraint)
-        case Supported(slot=slot, sentence=sentence):
-            yield slot, constraint.expected, constraint.actual, sentence, ""
-        case WellFormed():
-            wrong = f"found {constraint.actual}, expected {constraint.expected}"
-            yield (
-                constraint.slot,
-                constraint.expected,
-                constraint.actual,
-                wrong,
-                "parameters" if constraint.fixable else "",
-            )
+def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[_Fault]:
+    """Constraints that are bound only where they are broken."""
+    expected, actual = constraint.expected, constraint.actual
+    if isinstance(constraint, Supported):
+        yield constraint.slot, expected, actual, constraint.sentence, ""
+        return
+    wrong = f"found {actual}, expected {expected}"
+    kind = "parameters" if constraint.fixable else ""
+    yield constraint.slot, expected, actual, wrong, kind
 
 
 def _quant(model: Model, slot: Slot) -> QuantParams:
@@ -325,6 +317,8 @@ def _bias_scale(
         )
         return
     wanted, found = _stretch(wanted, count), _stretch(found, count)
+    if wanted == found:
+        return
     channel = first_apart(wanted, found)
     if channel is not None:
         right, given = wanted[channel], found[channel]
@@ -339,30 +333,35 @@ def _stretch(values: list[float], count: int) -> list[float]:
     return values * count if len(values) == 1 else values
 
 
+# The least and the greatest scale of a slot's tensor.
+Extent = tuple[float, float]
+
+
 def window_ratios(
-    constraint: Window, numerator: list[tuple[float, ...]], denominator: list[tuple[float, ...]]
-) -> tuple[float, float]:
-    """(least, largest) ratio of a window, given each slot's scales."""
+    constraint: Window, numerator: Sequence[Extent], denominator: Sequence[Extent]
+) -> Extent:
+    """(least, largest) ratio of a window, given the extent of each slot's scales."""
     low = high = constraint.window.multiplier
     if constraint.form == "product":
-        for scales in numerator:
-            low, high = low * min(scales), high * max(scales)
+        for least, greatest in numerator:
+            low, high = low * least, high * greatest
     elif constraint.form == "maximum":
-        low = high = low * max(max(scales) for scales in numerator)
+        low = high = low * max([greatest for _, greatest in numerator])
     else:
-        low *= min(min(scales) for scales in numerator)
-        high *= max(max(scales) for scales in numerator)
-    for scales in denominator:
-        low, high = low / max(scales), high / min(scales)
+        low *= min([least for least, _ in numerator])
+        high *= max([greatest for _, greatest in numerator])
+    for least, greatest in denominator:
+        low, high = low / greatest, high / least
     return low, high
 
 
 def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
-    numerator = [_quant(model, slot).scale for slot in constraint.numerator]
-    denominator = [_quant(model, slot).scale for slot in constraint.denominator]
-    if not all(0 < scale < np.inf for scales in (*numerator, *denominator) for scale in scales):
+    quants = [_quant(model, slot) for slot in (*constraint.numerator, *constraint.denominator)]
+    if not all([quant.sound for quant in quants]):
         return  # params/scale says so
-    low, high = window_ratios(constraint, numerator, denominator)
+    extents = [quant.extent for quant in quants]
+    count = len(constraint.numerator)
+    low, high = window_ratios(constraint, extents[:count], extents[count:])
     window = constraint.window
     if low >= window.low and high < window.high:
         return
@@ -371,3 +370,17 @@ def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
     slot = constraint.denominator[0] if constraint.denominator else constraint.numerator[0]
     sentence = f"scale ratio {worst:.6g} is outside {span}"
     yield slot, span, f"{worst:.6g}", sentence, "window" if high >= window.high else ""
+
+
+# What can be wrong with each kind of constraint; a user's own kinds are never broken.
+_FAULTS: dict[type[Constraint], Callable[[Model, Any], Iterable[_Fault]]] = {
+    Same: _same,
+    Fixed: _fixed,
+    ZeroPoint: _zero_point,
+    Weight: _weight,
+    BiasOf: _bias,
+    Window: _window,
+    Power: _power,
+    Supported: _said,
+    WellFormed: _said,
+}

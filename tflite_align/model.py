@@ -6,6 +6,7 @@ original file; they let the writer and the reports point at a place without pars
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -59,6 +60,29 @@ class QuantParams:
     maximum: tuple[float, ...] = ()
     details: bool = False
     pos: int = field(default=0, compare=False)
+    _extent: tuple[float, float] | None = field(
+        default=None, init=False, compare=False, repr=False
+    )
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """(least, greatest) scale; (nan, nan) where one is none, (1, 1) where there is none.
+
+        Found once: there are as many scales as channels, and many questions come down to this.
+        """
+        if self._extent is None:
+            known = math.isfinite(sum(self.scale)) or not any(map(math.isnan, self.scale))
+            least, greatest = min(self.scale, default=1.0), max(self.scale, default=1.0)
+            extent = (least, greatest) if known else (math.nan, math.nan)
+            object.__setattr__(self, "_extent", extent)
+            return extent
+        return self._extent
+
+    @property
+    def sound(self) -> bool:
+        """Whether every scale is positive and finite."""
+        least, greatest = self.extent
+        return least > 0 and greatest < math.inf
 
     @property
     def per_tensor(self) -> bool:

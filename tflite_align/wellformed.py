@@ -39,12 +39,13 @@ def wellformed(model: Model, levels: _Levels) -> list[WellFormed]:
         found += _names(graph, wiring, levels)
         found += _versions(graph, levels)
         for tensor in graph.tensors:
-            if tensor.quant is None or not tensor.quant.scale or tensor.quant.details:
+            quant = tensor.quant
+            if quant is None or not quant.scale or quant.details or _plain(tensor, quant):
                 continue
             slot = _first_slot(wiring.producer.get(tensor.index), wiring.readers, tensor.index)
             if slot is None:
                 continue
-            for rule, expected, actual, fixable in _faults(tensor, tensor.quant):
+            for rule, expected, actual, fixable in _faults(tensor, quant):
                 graded = levels(rule, tensor.type)
                 if graded:
                     found.append(
@@ -130,20 +131,33 @@ def _first_slot(producer: Slot | None, readers: dict[int, list[Slot]], tensor: i
     return readers[tensor][0] if tensor in readers else None
 
 
+# Scales at which any integer of an activation stands for a float32 value, with room to spare.
+_PLAIN_SCALE = 1e30
+
+
+def _plain(tensor: Tensor, quant: QuantParams) -> bool:
+    """Whether a glance shows that nothing is wrong: most tensors of most files."""
+    limits = type_limits(tensor.type)
+    if limits is None or len(quant.scale) != 1 or len(quant.zero_point) != 1 or quant.minimum:
+        return False
+    if tensor.shape and not 0 <= quant.quantized_dimension < len(tensor.shape):
+        return False
+    within = limits[0] <= quant.zero_point[0] <= limits[1]
+    return within and 0 < quant.scale[0] < _PLAIN_SCALE
+
+
 def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
     if tensor.type == "float32":
         return
-    # The sum tells of any NaN or infinity, and the least of anything else that is wrong.
-    good = math.isfinite(sum(quant.scale)) and min(quant.scale) > 0
-    bad = [] if good else [s for s in quant.scale if not math.isfinite(s) or s <= 0]
+    bad = [] if quant.sound else [s for s in quant.scale if not math.isfinite(s) or s <= 0]
     if bad and type_limits(tensor.type) is not None:
         yield "params/scale", "positive finite scales", f"{bad[0]!r}", False
-    elif tensor.type in _ACTIVATIONS and not usable_label(Label(max(quant.scale), 0), tensor.type):
+    elif tensor.type in _ACTIVATIONS and not usable_label(Label(quant.extent[1], 0), tensor.type):
         wanted = "a scale whose integers stand for float32 values"
         yield "params/scale", wanted, f"{max(quant.scale)!r}", False
     limits = type_limits(tensor.type)
     points, outside = quant.zero_point, list[int]()
-    if limits is not None and points and not limits[0] <= min(points) <= max(points) <= limits[1]:
+    if limits is not None and any(points) and not limits[0] <= min(points) <= max(points) <= limits[1]:
         outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]
         wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
         yield "params/zero_point", wanted, str(outside[0]), False

@@ -16,10 +16,10 @@ from ..support import supported
 from ..wellformed import wellformed
 from .boundaries import bind_boundaries, bind_variables
 from .collector import CUT, FUSED, Bound, Collector
-from .operators import all_slots, bind_operator
+from .templates import Templates
 from .users import impose
 
-__all__ = ["CUT", "FUSED", "Bound", "bind"]
+__all__ = ["CUT", "FUSED", "Bound", "Templates", "bind"]
 
 
 def bind(
@@ -29,19 +29,16 @@ def bind(
     *,
     free_io: bool = False,
     overrides: Sequence[Override] = (),
+    templates: Templates | None = None,
 ) -> Bound:
     """Bind every row to every operator of every subgraph, and what users say of single places.
 
-    UsageError for an override that has several meanings in this model.
+    `templates`: of the same rows and targets, from binding another state of the model: what is
+    still as it was there is not bound again. UsageError for an override that has several meanings
+    in this model.
     """
     found = Collector(model, targets)
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            row = rows.get(operator.name)
-            if row is None:
-                found.rigid.update(all_slots(graph.index, operator))
-            else:
-                bind_operator(found, graph.index, operator, row)
+    (templates or Templates(rows, targets)).bind(found)
     bind_variables(found, rows)
     bind_boundaries(found, rows, free_io=free_io)
     found.constraints += wellformed(model, found.levels)

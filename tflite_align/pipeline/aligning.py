@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from ..baseline import accepted_in
-from ..binder import Bound
+from ..binder import Bound, Templates
 from ..checker import Finding
 from ..convert import Asked, convert
 from ..errors import AlignError, NotAlignedError
@@ -125,7 +125,8 @@ class _Run:
         self.name = name
         self.progress = progress
         self.targets = requested(options)
-        self.before = judge(data, options, self.targets)
+        self.templates = Templates(load_operators(), self.targets)
+        self.before = judge(data, options, self.targets, self.templates)
         self.idle = self.before.bound.idle
         self.findings = self.before.findings
         self.fixes = enabled_fixes(options.fix, options.no_fix)
@@ -133,7 +134,7 @@ class _Run:
         fixes, only, bias = self.fixes, options.only, options.bias
         self.mended = mended(data, fixes, only, bias, self._bound, judged=judged)
         if self.mended.changes:
-            self.before = judge(self.mended.data, options, self.targets)
+            self.before = judge(self.mended.data, options, self.targets, self.templates)
         asked = Asked(
             to=options.to,
             free_io=options.io == "free",
@@ -155,7 +156,7 @@ class _Run:
             # Addresses are the given file's: operators may have moved since.
             moved = shifted(options.overrides, self.converted.place)
             self.options = replace(options, overrides=moved)
-            self.before = judge(self.data, self.options, self.targets)
+            self.before = judge(self.data, self.options, self.targets, self.templates)
         if options.calibration is not None:
             from ..verify import check_calibration  # noqa: PLC0415 - a run without judges needs none of it
 
@@ -177,7 +178,8 @@ class _Run:
         aligned = written.join() if judged else b""
         image = aligned or written.image(self.data, self.before.model)
         overrides = shifted(self.options.overrides, made.drawn.place)
-        after = judge(image, replace(self.options, overrides=overrides), self.targets)
+        settled = replace(self.options, overrides=overrides)
+        after = judge(image, settled, self.targets, self.templates)
         proof = self._prove(aligned, made.drawn)
         priced = compare(asked.bound, asked.broken, settings) if self.options.compare else ()
         without_them = self._levels_without(asked, aligned, proof) if settings.observed else ()
@@ -278,7 +280,7 @@ class _Run:
         )
 
     def _bound(self, model: Model) -> Bound:
-        return bind_model(model, self.options, self.targets)
+        return bind_model(model, self.options, self.targets, self.templates)
 
     def _readings(self, proof: Proof | None) -> tuple[BiasReading, ...]:
         """What biases in scales of their own come to, read one way and the other."""
@@ -312,7 +314,7 @@ class _Run:
         return fold_quantizes(
             drawn,
             self.before.model,
-            lambda model: bind_model(model, by_name, self.targets),
+            lambda model: bind_model(model, by_name, self.targets, self.templates),
             solution.source,
             everywhere=self.options.optimize,
             fold=not kept,

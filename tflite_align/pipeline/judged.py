@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from ..binder import Bound, bind
+from ..binder import Bound, Templates, bind
 from ..checker import Finding, check_bound
 from ..errors import UsageError
 from ..lock import Lock, lock_findings, lock_of
@@ -68,8 +68,13 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def judge(data: Data | Image, options: AlignOptions, targets: Sequence[Target]) -> Judged:
-    bound = bind_model(read(data), options, targets)
+def judge(
+    data: Data | Image,
+    options: AlignOptions,
+    targets: Sequence[Target],
+    templates: Templates | None = None,
+) -> Judged:
+    bound = bind_model(read(data), options, targets, templates)
     locked = lock_findings(bound.model, options.lock)
     return Judged(bound.model, bound, (*check_bound(bound), *locked))
 
@@ -79,7 +84,12 @@ def lock(data: Data) -> Lock:
     return lock_of(read(data))
 
 
-def bind_model(model: Model, options: AlignOptions, targets: Sequence[Target]) -> Bound:
+def bind_model(
+    model: Model,
+    options: AlignOptions,
+    targets: Sequence[Target],
+    templates: Templates | None = None,
+) -> Bound:
     """The model bound, without the rules that nobody is to be told of."""
     bound = bind(
         model,
@@ -87,6 +97,7 @@ def bind_model(model: Model, options: AlignOptions, targets: Sequence[Target]) -
         targets,
         free_io=options.io == "free",
         overrides=options.overrides,
+        templates=templates,
     )
     unheard = unheard_rules(enabled_fixes(options.fix, options.no_fix))
     told = {c.rule for c in bound.constraints}

@@ -132,7 +132,8 @@ class _Graph:
 
         def put(operator: Operator, source: int | AddOperator) -> None:
             origin[self.graph.index, len(operators)] = source
-            operators.append(replace(operator, index=len(operators)))
+            moved = operator.index != len(operators)
+            operators.append(replace(operator, index=len(operators)) if moved else operator)
 
         for place in range(len(self.operators) + 1):
             for edit in self.added.get(place, ()):
@@ -141,7 +142,7 @@ class _Graph:
                 put(self.operators[place], place)
         return replace(
             self.graph,
-            tensors=tuple(self.tensors[index] for index in sorted(self.tensors)),
+            tensors=tuple([self.tensors[index] for index in sorted(self.tensors)]),
             operators=tuple(operators),
             inputs=tuple(self.boundary["inputs"]),
             outputs=tuple(self.boundary["outputs"]),
@@ -150,7 +151,7 @@ class _Graph:
 
 def _added(edit: AddOperator) -> Operator:
     return Operator(
-        index=0,
+        index=-1,
         name=edit.name,
         version=edit.version,
         custom_code=None,

@@ -11,11 +11,11 @@ from typing import Literal
 
 from ..binder import CUT, Bound
 from ..constraints import Fixed, Same
-from ..model import Model, Operator, Slot
+from ..model import Model, Operator, Slot, Subgraph, Tensor
 from ..numerics import Label, close_scale, covers, intersect, label_range
 from ..solver.flow import Key, Values, value_flow
 from ..solver.limits import make_limit
-from ..wiring import Links
+from ..wiring import Links, links
 
 __all__ = ["Scope", "Step", "concerned", "steps"]
 
@@ -87,12 +87,7 @@ class _View:
         if one.source not in self.values.labels or one.result not in self.values.labels:
             return False
         first, last = tensors[one.source[1]], tensors[one.result[1]]
-        return (
-            (first.type, first.shape, first.shape_signature)
-            == (last.type, last.shape, last.shape_signature)
-            and not (first.is_variable or last.is_variable)
-            and one.source[1] in self.links(one.source).producer
-        )
+        return _alike(first, last) and one.source[1] in self.links(one.source).producer
 
     def links(self, key: Key) -> Links:
         return self.values.wiring[key[0]]
@@ -111,15 +106,49 @@ class _View:
         return self.scope.decided(one.source) or self.scope.decided(one.result)
 
 
+def _alike(first: Tensor, last: Tensor) -> bool:
+    """Whether two tensors differ in their parameters at most."""
+    return (first.type, first.shape, first.shape_signature) == (
+        last.type,
+        last.shape,
+        last.shape_signature,
+    ) and not (first.is_variable or last.is_variable)
+
+
 def concerned(model: Model, scope: Scope) -> bool:
-    """Whether there is anything to look at: a question much cheaper than what follows it."""
-    return any(
-        scope.decided((graph.index, tensor))
-        for graph in model.subgraphs
-        for operator in graph.operators
-        if operator.name == CUT
-        for tensor in (*operator.inputs, *operator.outputs)
-    )
+    """Whether a step is possible, going by the wiring alone: what follows costs much more."""
+    return any(_concerned(model, graph, scope) for graph in model.subgraphs)
+
+
+def _concerned(model: Model, graph: Subgraph, scope: Scope) -> bool:
+    quantizes = [one for one in graph.operators if one.name == CUT]
+    wiring = links(model, graph.index) if quantizes else None
+    for one in quantizes:
+        assert wiring is not None
+        near = any(scope.decided((graph.index, tensor)) for tensor in (*one.inputs, *one.outputs))
+        if near and len(one.inputs) == len(one.outputs) == 1 and _possible(graph, wiring, one, scope):
+            return True
+    return False
+
+
+def _possible(graph: Subgraph, wiring: Links, one: Operator, scope: Scope) -> bool:
+    """What `_identity`, `_composed` and `_folded` need at the least."""
+    source, result = one.inputs[0], one.outputs[0]
+    producer = wiring.producer.get(source)
+    if producer is None or not _alike(graph.tensors[source], graph.tensors[result]):
+        return False
+    if producer.operator >= 0 and graph.operators[producer.operator].name == CUT:
+        return True
+    readers = wiring.readers.get(result, [])
+    if not readers or any(slot.operator < 0 for slot in readers):
+        return False
+    if scope.fold and producer.operator >= 0 and len(wiring.readers[source]) == 1:
+        return True
+    before, after = graph.tensors[source].quant, graph.tensors[result].quant
+    if before is None or after is None or not (before.per_tensor and after.per_tensor):
+        return False
+    noise = close_scale(before.scale[0], after.scale[0])
+    return noise and before.label[1] == after.label[1]
 
 
 def steps(bound: Bound, scope: Scope) -> list[Step]:

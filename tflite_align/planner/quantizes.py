@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from ..binder import Bound
+from ..binder import CUT, Bound
 from ..checker import check_bound
 from ..model import (
     AddOperator,
@@ -61,6 +61,9 @@ def fold_quantizes(
         decided=lambda key: everywhere or key in decided or key[1] >= sizes[key[0]],
         fold=fold,
     )
+    there = any(one.name == CUT for graph in model.subgraphs for one in graph.operators)
+    if not there and not any(isinstance(edit, AddOperator) for edit in drawn.edits):
+        return drawn
     if not concerned(applied(model, drawn.edits).model, scope):
         return drawn
     state = _State.of(model, drawn, rebind)

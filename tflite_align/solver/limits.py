@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..binder import Bound
-from ..checker import window_ratios
+from ..checker import Extent, window_ratios
 from ..constraints import BiasOf, Window
 from ..model import Model, Slot
 from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
@@ -15,39 +17,80 @@ from .costs import Limit
 __all__ = ["make_limit", "window_labels"]
 
 
-# The scales of a window's numerator and of its denominator, one entry a slot.
-_Sides = tuple[list[tuple[float, ...]], list[tuple[float, ...]]]
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """A window with the extent of each of its slots' scales, as they are declared."""
+
+    constraint: Window
+    numerator: tuple[Extent, ...]
+    denominator: tuple[Extent, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is a ratio at all; a scale that is none is a finding of its own."""
+        return min(least for least, _ in (*self.numerator, *self.denominator)) > 0
+
+    def ratios(self) -> Extent:
+        return window_ratios(self.constraint, self.numerator, self.denominator)
+
+    def takes(self, moved: Slot, scale: float) -> bool:
+        """Whether the ratio is inside with this scale at the slot."""
+        new = (scale, scale)
+        entry = self.constraint
+        over = [
+            new if slot == moved else held
+            for slot, held in zip(entry.numerator, self.numerator, strict=True)
+        ]
+        under = [
+            new if slot == moved else held
+            for slot, held in zip(entry.denominator, self.denominator, strict=True)
+        ]
+        if min([least for least, _ in (*over, *under)]) <= 0:
+            return True
+        low, high = window_ratios(entry, over, under)
+        return low >= entry.window.low and high < entry.window.high
+
+
+class Limits:
+    """Which labels a slot may see, all other slots left as they are: a `Limit`."""
+
+    def __init__(self, bound: Bound) -> None:
+        self.model = bound.model
+        self.windows: dict[Slot, list[_Sides]] = {}
+        self.biases: dict[Slot, list[BiasOf]] = {}
+        self.least: dict[Slot, float] = {}
+        self.frozen: dict[Slot, Label] = {}
+        for constraint in bound.constraints:
+            if isinstance(constraint, Window):
+                sides = _sides(bound.model, constraint)
+                for slot in (*constraint.numerator, *constraint.denominator):
+                    self.windows.setdefault(slot, []).append(sides)
+            elif isinstance(constraint, BiasOf):
+                self.biases.setdefault(constraint.factors[0], []).append(constraint)
+
+    def _bias(self, source: Slot, constraint: BiasOf) -> None:
+        """Note what the bias of this input asks of it: few inputs are ever asked about."""
+        least = _least_scale(self.model, constraint)
+        tensor = slot_tensor(self.model, source)
+        if least is not None:
+            self.least[source] = max(least, self.least.get(source, 0.0))
+        elif tensor is not None and tensor.quant is not None:
+            self.frozen[source] = Label(*tensor.quant.label)
+
+    def __call__(self, slot: Slot, label: Label) -> bool:
+        for constraint in self.biases.pop(slot, ()):
+            self._bias(slot, constraint)
+        if slot in self.frozen and not _same(label, self.frozen[slot]):
+            return False
+        if label.scale < self.least.get(slot, 0.0):
+            return False
+        windows = self.windows.get(slot)
+        return windows is None or all([one.takes(slot, label.scale) for one in windows])
 
 
 def make_limit(bound: Bound) -> Limit:
     """A function that says whether a slot may see a label, all other slots left as they are."""
-    windows: dict[Slot, list[tuple[Window, _Sides]]] = {}
-    largest: dict[Slot, list[float]] = {}
-    frozen: dict[Slot, Label] = {}
-    for constraint in bound.constraints:
-        if isinstance(constraint, Window):
-            sides = (
-                [_scales(bound.model, entry) for entry in constraint.numerator],
-                [_scales(bound.model, entry) for entry in constraint.denominator],
-            )
-            for slot in (*constraint.numerator, *constraint.denominator):
-                windows.setdefault(slot, []).append((constraint, sides))
-        elif isinstance(constraint, BiasOf):
-            least = _least_scale(bound.model, constraint)
-            source = slot_tensor(bound.model, constraint.factors[0])
-            if least is not None:
-                largest.setdefault(constraint.factors[0], []).append(least)
-            elif source is not None and source.quant is not None:
-                frozen[constraint.factors[0]] = Label(*source.quant.label)
-
-    def allowed(slot: Slot, label: Label) -> bool:
-        if slot in frozen and not _same(label, frozen[slot]):
-            return False
-        if any(label.scale < least for least in largest.get(slot, ())):
-            return False
-        return all(_inside(*entry, slot, label) for entry in windows.get(slot, ()))
-
-    return allowed
+    return Limits(bound)
 
 
 def window_labels(bound: Bound) -> dict[Slot, Label]:
@@ -60,15 +103,12 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
             continue
         slot = constraint.denominator[0]
         tensor = slot_tensor(bound.model, slot)
-        sides = [
-            [_scales(bound.model, entry) for entry in side]
-            for side in (constraint.numerator, constraint.denominator)
-        ]
         if tensor is None or tensor.quant is None or not tensor.quant.per_tensor:
             continue
-        if min(min(scales) for side in sides for scales in side) <= 0:
+        sides = _sides(bound.model, constraint)
+        if not sides.sound:
             continue
-        _, high = window_ratios(constraint, sides[0], sides[1])
+        _, high = sides.ratios()
         if high >= constraint.window.high:
             scale, zero_point = tensor.quant.label
             # A thousandth past the edge, so that float32 rounding cannot fall back over it.
@@ -87,18 +127,14 @@ def _scales(model: Model, slot: Slot) -> tuple[float, ...]:
     return tensor.quant.scale if tensor is not None and tensor.quant is not None else (1.0,)
 
 
-def _inside(constraint: Window, declared: _Sides, moved: Slot, label: Label) -> bool:
-    new = (label.scale,)
-    sides = [
-        [new if slot == moved else scales for slot, scales in zip(slots, side, strict=True)]
-        for slots, side in zip(
-            (constraint.numerator, constraint.denominator), declared, strict=True
+def _sides(model: Model, constraint: Window) -> _Sides:
+    def extents(slots: tuple[Slot, ...]) -> tuple[Extent, ...]:
+        tensors = [slot_tensor(model, slot) for slot in slots]
+        return tuple(
+            [t.quant.extent if t is not None and t.quant is not None else (1.0, 1.0) for t in tensors]
         )
-    ]
-    if min(min(scales) for side in sides for scales in side) <= 0:
-        return True  # a finding of its own
-    low, high = window_ratios(constraint, sides[0], sides[1])
-    return low >= constraint.window.low and high < constraint.window.high
+
+    return _Sides(constraint, extents(constraint.numerator), extents(constraint.denominator))
 
 
 def _least_scale(model: Model, constraint: BiasOf) -> float | None:
