@@ -357,7 +357,7 @@ def window_ratios(
 
 def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
     quants = [_quant(model, slot) for slot in (*constraint.numerator, *constraint.denominator)]
-    if not all([quant.sound for quant in quants]):
+    if not all(quant.sound for quant in quants):
         return  # params/scale says so
     extents = [quant.extent for quant in quants]
     count = len(constraint.numerator)

@@ -60,9 +60,7 @@ class QuantParams:
     maximum: tuple[float, ...] = ()
     details: bool = False
     pos: int = field(default=0, compare=False)
-    _extent: tuple[float, float] | None = field(
-        default=None, init=False, compare=False, repr=False
-    )
+    _extent: tuple[float, float] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def extent(self) -> tuple[float, float]:

@@ -157,7 +157,11 @@ def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
         yield "params/scale", wanted, f"{max(quant.scale)!r}", False
     limits = type_limits(tensor.type)
     points, outside = quant.zero_point, list[int]()
-    if limits is not None and any(points) and not limits[0] <= min(points) <= max(points) <= limits[1]:
+    if (
+        limits is not None
+        and any(points)
+        and not limits[0] <= min(points) <= max(points) <= limits[1]
+    ):
         outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]
         wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
         yield "params/zero_point", wanted, str(outside[0]), False

@@ -11,8 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..constraints import BiasOf, BoundFlow, Constraint, Fixed, Power, Same, Weight
-from ..constraints import WellFormed, Window, ZeroPoint
+from ..constraints import (
+    BiasOf,
+    BoundFlow,
+    Constraint,
+    Fixed,
+    Power,
+    Same,
+    Weight,
+    WellFormed,
+    Window,
+    ZeroPoint,
+)
 from ..model import Model, Operator, Slot, SlotKind, Subgraph
 from ..numerics import Range
 from ..rules import BiasRule, OperatorRow, Target

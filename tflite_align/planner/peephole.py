@@ -14,7 +14,7 @@ from ..constraints import Fixed, Same
 from ..model import Model, Operator, Slot, Subgraph, Tensor
 from ..numerics import Label, close_scale, covers, intersect, label_range
 from ..solver.flow import Key, Values, value_flow
-from ..solver.limits import make_limit
+from ..solver.limits import Limits
 from ..wiring import Links, links
 
 __all__ = ["Scope", "Step", "concerned", "steps"]
@@ -65,7 +65,7 @@ class _View:
         self.bound = bound
         self.scope = scope
         self.values: Values = value_flow(bound)
-        self.limit = make_limit(bound)
+        self.limit = Limits(bound.model, bound.constraints)
         self.held = {*bound.rigid, *(slot for slots in bound.variables for slot in slots)}
         for constraint in bound.constraints:
             if isinstance(constraint, Same):
@@ -126,7 +126,11 @@ def _concerned(model: Model, graph: Subgraph, scope: Scope) -> bool:
     for one in quantizes:
         assert wiring is not None
         near = any(scope.decided((graph.index, tensor)) for tensor in (*one.inputs, *one.outputs))
-        if near and len(one.inputs) == len(one.outputs) == 1 and _possible(graph, wiring, one, scope):
+        if (
+            near
+            and len(one.inputs) == len(one.outputs) == 1
+            and _possible(graph, wiring, one, scope)
+        ):
             return True
     return False
 

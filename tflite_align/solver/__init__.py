@@ -12,12 +12,11 @@ from ..model import Slot
 from ..numerics import Label, label_range
 from .compare import compare
 from .conflicts import forced_conflict, minimal_conflict
-from .costs import FORBIDDEN, Limit
 from .explain import explain, explain_each
 from .explanation import Anchor, CutStory, Explanation
 from .flow import Key, Values, value_flow
-from .limits import make_limit, window_labels
-from .pose import pose
+from .limits import Limits, window_labels
+from .pose import Posed, pose_each, solve_each
 from .problem import build_problems, contradictory
 from .records import (
     PREFERENCES,
@@ -32,6 +31,7 @@ from .records import (
     Value,
     Weights,
 )
+from .tables import FORBIDDEN, Answer
 
 __all__ = [
     "PREFERENCES",
@@ -61,9 +61,10 @@ def solve(bound: Bound, broken: Iterable[Slot], options: Options) -> Solution:
     values = value_flow(bound, options.observed)
     problems = build_problems(bound, values, options, broken, window_labels(bound))
     answer = _Answer(bound, values, options)
-    limit = make_limit(bound)
-    for number, problem in enumerate(problems):
-        answer.decide(number, problem, limit)
+    limits = Limits(bound.model, bound.constraints)
+    posed = pose_each(bound, values, options, limits, problems)
+    for number, (one, found) in enumerate(zip(posed, solve_each(posed), strict=True)):
+        answer.decide(number, one, found)
     return Solution(
         source=answer.source,
         seen=answer.seen,
@@ -102,9 +103,8 @@ class _Answer:
         self.why: dict[Key, str] = {}
         self.anchors: dict[Label, Key] = {}  # of the component at hand, the first that declares it
 
-    def decide(self, number: int, problem: Problem, limit: Limit) -> None:
-        posed = pose(self.bound, self.values, self.options, limit, problem)
-        answer = posed.solve()
+    def decide(self, number: int, posed: Posed, answer: Answer) -> None:
+        problem = posed.problem
         if answer.cost >= FORBIDDEN or any(contradictory(node) for node in problem.nodes):
             told = minimal_conflict(self.bound, self.values, self.options, problem)
             self.conflicts.append(told)

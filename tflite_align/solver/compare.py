@@ -14,12 +14,13 @@ import numpy as np
 from ..binder import Bound
 from ..model import Slot
 from ..numerics import Label
-from .costs import FORBIDDEN, cost_tables, lost_bits
+from .costs import cost_tables, lost_bits
 from .flow import value_flow
-from .limits import make_limit, window_labels
+from .limits import Limits, window_labels
 from .pose import pose
 from .problem import build_problems
 from .records import Options, Overlap, Policy, Problem, Strategy
+from .tables import FORBIDDEN
 
 __all__ = ["compare"]
 
@@ -47,7 +48,7 @@ class _Comparison:
         self.bound = bound
         self.broken = broken
         self.values = value_flow(bound, options.observed)
-        self.limit = make_limit(bound)
+        self.limit = Limits(bound.model, bound.constraints)
         self.suggested = window_labels(bound)
 
     def strategy(self, options: Options, name: str) -> Strategy:
@@ -91,7 +92,7 @@ class _Comparison:
             name="",
             cuts=cuts,
             elements_moved=moved,
-            bits_lost=lost_bits(fixed, self.values, plain, able),
+            bits_lost=lost_bits(fixed, self.values, plain),
             cost=cost,
             holds=cost < FORBIDDEN
             and all(not node.zero or not node.domain[0].zero_point for node in nodes),

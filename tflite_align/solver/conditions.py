@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..numerics import Label
-from .costs import FORBIDDEN
 from .records import Node
-from .tables import Table
+from .tables import FORBIDDEN, Table
 
 __all__ = ["only", "together"]
 

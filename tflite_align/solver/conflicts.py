@@ -9,12 +9,12 @@ from ..binder import Bound
 from ..constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, Window, ZeroPoint
 from ..model import Model, Slot
 from ..numerics import Label
-from .costs import FORBIDDEN
 from .flow import Values
-from .limits import make_limit, window_labels
+from .limits import Limits, window_labels
 from .pose import Posed, pose
 from .problem import build_problems, contradictory
 from .records import Conflict, Options, Problem, Weights
+from .tables import FORBIDDEN
 
 __all__ = ["addresses", "forced_conflict", "minimal_conflict", "unsolvable"]
 
@@ -80,7 +80,7 @@ def _minimal(
             constraints=tuple(item for item in kept if isinstance(item, Constraint)),
             rigid=frozenset(item for item in kept if isinstance(item, Slot)),
         )
-        limit = make_limit(part)
+        limit = Limits(part.model, part.constraints)
         problems = build_problems(part, small, options, inside, window_labels(part))
         return any(fails(pose(part, small, options, limit, one)) for one in problems)
 

@@ -1,5 +1,7 @@
 """Minimum of a sum of small cost tables, by eliminating one variable after the other.
 
+Components of one shape (alike but for their costs) are eliminated together.
+
 Knows variables and tables only. Exact while the joint tables stay within `_TABLE_LIMIT` entries;
 past that an integer program, and past that coordinate descent, and the caller is told.
 """
@@ -9,6 +11,8 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +20,16 @@ from numpy.typing import NDArray
 from .integer import solve_integer
 from .tables import Answer, Floats, Sharing, Table, expanded, total_cost
 
-__all__ = ["minimise"]
+__all__ = ["minimise", "minimise_each"]
 
 _TABLE_LIMIT = 2_000_000
+_TOGETHER = 256  # components of one shape that are answered at once
 _ENDLESS = 10**300  # still a float
 _TOLERANCE = 1e-6  # costs are sums of a few thousand terms of about 1
+
+
+# The sizes of the variables' domains, their tables, and the operators that readers share.
+Posed = tuple[Sequence[int], Sequence[Table], Sequence[Sharing]]
 
 
 def minimise(
@@ -31,36 +40,78 @@ def minimise(
     Deterministic: ties go to the lowest choice, the order of elimination to the fewest joint
     entries and then the lowest variable.
     """
+    (answer,) = minimise_each([(sizes, tables, sharings)])
+    return answer
+
+
+def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
+    """The answer of each; those that differ in their costs alone are answered together."""
+    alike: dict[Any, list[int]] = {}
+    for place, (sizes, tables, sharings) in enumerate(posed):
+        shape = (
+            tuple(sizes),
+            tuple([table.scope for table in tables]),
+            tuple([(sharing.source, sharing.readers) for sharing in sharings]),
+        )
+        alike.setdefault(shape, []).append(place)
+    found: list[Any] = [None] * len(posed)
+    for places in alike.values():
+        for start in range(0, len(places), _TOGETHER):
+            some = places[start : start + _TOGETHER]
+            for place, answer in zip(some, _answers([posed[p] for p in some]), strict=True):
+                found[place] = answer
+    return found
+
+
+def _answers(posed: Sequence[Posed]) -> list[Answer]:
+    """Of components of one shape."""
+    sizes, tables, sharings = posed[0]
     try:
-        choice = _eliminate(sizes, [*tables, *_expanded(sharings)])
+        stacks = [
+            Table(table.scope, np.stack([one[1][number].costs for one in posed]))
+            for number, table in enumerate(tables)
+        ]
+        stacks += _expanded([one[2] for one in posed], len(posed))
+        choices = _eliminate(sizes, stacks, len(posed))
     except _TooWideError:
-        return _residue(sizes, tables, sharings)
-    cost = total_cost(choice, tables, sharings)
-    return Answer(choice=tuple(choice), cost=cost, bound=cost, optimal=True)
+        if len(posed) > 1:
+            return [answer for one in posed for answer in _answers([one])]
+        return [_residue(*posed[0])]
+    costs = _total(choices, stacks)
+    return [
+        Answer(choice=tuple(choice), cost=cost, bound=cost, optimal=True)
+        for choice, cost in zip(choices.tolist(), costs.tolist(), strict=True)
+    ]
 
 
-def _expanded(sharings: Sequence[Sharing]) -> list[Table]:
-    for sharing in sharings:
-        around = {sharing.source, *sharing.readers}
-        if math.prod(len(sharing.labels[v]) for v in around) > _TABLE_LIMIT:
+def _total(choices: NDArray[np.intp], stacks: Sequence[Table]) -> Floats:
+    """What each component's choice costs."""
+    total: Floats = np.zeros(len(choices))
+    every = np.arange(len(choices))
+    for table in stacks:
+        total = total + table.costs[(every, *[choices[:, v] for v in table.scope])]
+    return total
+
+
+def _expanded(sharings: Sequence[Sequence[Sharing]], count: int) -> list[Table]:
+    """The sharings of components of one shape, each as a stack of joint tables."""
+    stacks = []
+    for alike in zip(*sharings, strict=True):
+        around = {alike[0].source, *alike[0].readers}
+        if count * math.prod(len(alike[0].labels[v]) for v in around) > _TABLE_LIMIT:
             raise _TooWideError
-    return [expanded(sharing) for sharing in sharings]
+        stacks.append(expanded(alike))
+    return stacks
 
 
 def _residue(sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]) -> Answer:
     """Too entangled for elimination: an integer program, and descent where that fails."""
     found = solve_integer(sizes, tables, sharings)
     pairs = [
-        expanded(
-            Sharing(
-                source=sharing.source,
-                readers=(reader,),
-                labels=sharing.labels,
-                cost=sharing.cost,
-            )
-        )
+        Table(pair.scope, pair.costs[0])
         for sharing in sharings
         for reader in sharing.readers
+        for pair in [expanded([replace(sharing, readers=(reader,))])]
     ]
     choice, bound = (found[0], found[1]) if found else (_descend(sizes, [*tables, *pairs]), 0.0)
     cost = total_cost(choice, tables, sharings)
@@ -71,21 +122,25 @@ class _TooWideError(Exception):
     """The joint table of a variable's neighbours would not fit."""
 
 
-def _joint(tables: Sequence[Table], sizes: Sequence[int]) -> Table:
-    scope = tuple(sorted({variable for table in tables for variable in table.scope}))
-    if math.prod(sizes[v] for v in scope) > _TABLE_LIMIT:
+def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int) -> Table:
+    scope = tuple(sorted({variable for table in stacks for variable in table.scope}))
+    if count * math.prod([sizes[v] for v in scope]) > _TABLE_LIMIT:
         raise _TooWideError
-    total: Floats = np.zeros([sizes[v] for v in scope])
-    for table in tables:
+    total: Floats = np.zeros([count, *[sizes[v] for v in scope]])
+    for table in stacks:
         costs = table.costs
         if len(table.scope) > 1 and list(table.scope) != sorted(table.scope):
-            costs = np.transpose(costs, np.argsort(table.scope))
-        shape = [sizes[v] if v in table.scope else 1 for v in scope]
-        total = total + costs.reshape(shape)
+            costs = np.transpose(costs, [0, *(np.argsort(table.scope) + 1)])
+        shape = [count, *[sizes[v] if v in table.scope else 1 for v in scope]]
+        total += costs.reshape(shape)
     return Table(scope, total)
 
 
-def _eliminate(sizes: Sequence[int], tables: list[Table]) -> list[int]:
+def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDArray[np.intp]:
+    """The best choice of each of `count` components of one shape, a row each. A stack is a table
+    with an axis for them in front.
+    """
+    tables = list(stacks)
     of: list[set[int]] = [set() for _ in sizes]
     for number, table in enumerate(tables):
         for variable in table.scope:
@@ -95,7 +150,7 @@ def _eliminate(sizes: Sequence[int], tables: list[Table]) -> list[int]:
 
     def width(variable: int) -> float:
         around = {v for n in of[variable] for v in tables[n].scope}
-        return float(min(math.prod(sizes[v] for v in around), _ENDLESS))
+        return float(min(math.prod([sizes[v] for v in around]), _ENDLESS))
 
     widths = {variable: width(variable) for variable in left}
     queue = [(entries, variable) for variable, entries in widths.items()]
@@ -104,27 +159,28 @@ def _eliminate(sizes: Sequence[int], tables: list[Table]) -> list[int]:
         entries, variable = heapq.heappop(queue)
         if variable not in left or entries != widths[variable]:
             continue  # stale: its neighbours changed since
-        joint = _joint([tables[n] for n in sorted(of[variable])], sizes)
+        joint = _joint([tables[n] for n in sorted(of[variable])], sizes, count)
         if variable not in joint.scope:
-            joint = Table((variable,), np.zeros(sizes[variable]))
+            joint = Table((variable,), np.zeros((count, sizes[variable])))
         axis = joint.scope.index(variable)
         rest = joint.scope[:axis] + joint.scope[axis + 1 :]
-        trail.append((variable, rest, np.argmin(joint.costs, axis=axis)))
-        for number in sorted(of[variable]):
+        trail.append((variable, rest, joint.costs.argmin(axis=axis + 1)))
+        for number in of[variable]:
             for other in tables[number].scope:
                 if other != variable:
                     of[other].discard(number)
-        tables.append(Table(rest, np.min(joint.costs, axis=axis)))
+        tables.append(Table(rest, joint.costs.min(axis=axis + 1)))
         for other in rest:
             of[other].add(len(tables) - 1)
         left.discard(variable)
         for other in rest:
             widths[other] = width(other)
             heapq.heappush(queue, (widths[other], other))
-    choice = [0] * len(sizes)
+    choices = np.zeros((count, len(sizes)), np.intp)
+    every = np.arange(count)
     for variable, rest, best in reversed(trail):
-        choice[variable] = int(best[tuple(choice[v] for v in rest)])
-    return choice
+        choices[:, variable] = best[(every, *[choices[:, v] for v in rest])]
+    return choices
 
 
 def _descend(sizes: Sequence[int], tables: Sequence[Table]) -> list[int]:

@@ -13,14 +13,14 @@ from ..numerics import Label, close_scale, label_range
 from .chain import Reached, Ties
 from .conditions import only, together
 from .conflicts import addresses, minimal_conflict
-from .costs import FORBIDDEN, cost_tables
+from .costs import cost_tables
 from .explanation import Alternative, Anchor, AnchorKind, CutStory, Explanation, Link, Tie
 from .flow import Key, Values, value_flow
-from .limits import make_limit, window_labels
+from .limits import Limits, window_labels
 from .pose import Posed, pose
 from .problem import build_problems, contradictory
 from .records import Options, Problem, Value, Weights
-from .tables import Answer, total_cost
+from .tables import FORBIDDEN, Answer, total_cost
 
 __all__ = ["explain", "explain_each"]
 
@@ -52,7 +52,7 @@ def explain(
     found = _needs(found, bound, values)
     if problem is None:
         return replace(found, remark="nothing ties it to other tensors")
-    posed = pose(bound, values, options, make_limit(bound), problem)
+    posed = pose(bound, values, options, Limits(bound.model, bound.constraints), problem)
     return _Story(bound, values, options, posed, key).told(found, slot, clean=faulty is None)
 
 
@@ -69,7 +69,7 @@ def explain_each(
         wanted = [value.key for value in problem.values if value.key in keys]
         if not wanted:
             continue
-        posed = pose(bound, values, options, make_limit(bound), problem)
+        posed = pose(bound, values, options, Limits(bound.model, bound.constraints), problem)
         answer = posed.solve()
         for key in wanted:
             tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
@@ -140,6 +140,7 @@ class _Story:
         self.options = options
         self.posed = posed
         self.nodes = posed.problem.nodes
+        self.unlimited = Limits(bound.model, ())
         self.value = next(value for value in posed.problem.values if value.key == key)
         self.own = values.labels[key]
         self.users = [one for one in bound.constraints if isinstance(one, Anchored | Uncut)]
@@ -353,7 +354,7 @@ class _Story:
         """That part of the cost of one QUANTIZE behind the tensor."""
         problem = self.posed.problem
         options = replace(self.options, weights=weights)
-        _, sharings = cost_tables(problem, self.values, options, _anything, "any")
+        _, sharings = cost_tables(problem, self.values, options, self.unlimited, "any")
         holders = [
             value.key
             for value in problem.values
@@ -367,7 +368,7 @@ class _Story:
         """That part of what the readers of `value` lose."""
         problem = replace(self.posed.problem, values=[value])
         options = replace(self.options, weights=weights)
-        tables, _ = cost_tables(problem, self.values, options, _anything, "any")
+        tables, _ = cost_tables(problem, self.values, options, self.unlimited, "any")
         return total_cost(answer.choice, tables, ())
 
     def _alternatives(self, written: Label) -> tuple[Alternative, ...]:
@@ -386,10 +387,6 @@ class _Story:
 
 def _possible(answer: Answer) -> float | None:
     return answer.cost if answer.cost < FORBIDDEN else None
-
-
-def _anything(_slot: Slot, _label: Label) -> bool:
-    return True
 
 
 def _near(first: Label, second: Label) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..binder import Bound
 from ..checker import Extent, window_ratios
-from ..constraints import BiasOf, Window
+from ..constraints import BiasOf, Constraint, Window
 from ..model import Model, Slot
 from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
 from ..wiring import slot_tensor
-from .costs import Limit
 
-__all__ = ["make_limit", "window_labels"]
+__all__ = ["Limits", "window_labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,17 @@ class _Sides:
 
 
 class Limits:
-    """Which labels a slot may see, all other slots left as they are: a `Limit`."""
+    """Which labels a slot may see, all other slots left as they are."""
 
-    def __init__(self, bound: Bound) -> None:
-        self.model = bound.model
+    def __init__(self, model: Model, constraints: Iterable[Constraint]) -> None:
+        self.model = model
         self.windows: dict[Slot, list[_Sides]] = {}
         self.biases: dict[Slot, list[BiasOf]] = {}
         self.least: dict[Slot, float] = {}
         self.frozen: dict[Slot, Label] = {}
-        for constraint in bound.constraints:
+        for constraint in constraints:
             if isinstance(constraint, Window):
-                sides = _sides(bound.model, constraint)
+                sides = _sides(model, constraint)
                 for slot in (*constraint.numerator, *constraint.denominator):
                     self.windows.setdefault(slot, []).append(sides)
             elif isinstance(constraint, BiasOf):
@@ -77,20 +77,31 @@ class Limits:
         elif tensor is not None and tensor.quant is not None:
             self.frozen[source] = Label(*tensor.quant.label)
 
-    def __call__(self, slot: Slot, label: Label) -> bool:
+    def take_all(self, slot: Slot, least: float, greatest: float) -> bool:
+        """Whether the slot may see every scale between these two: a window's ratio goes one way
+        with each of its scales, so that what it takes is an interval. False may mean: ask.
+        """
+        self._settle(slot)
+        if slot in self.frozen or least < self.least.get(slot, 0.0):
+            return False
+        windows = self.windows.get(slot)
+        return windows is None or all(
+            one.takes(slot, least) and one.takes(slot, greatest) for one in windows
+        )
+
+    def _settle(self, slot: Slot) -> None:
         for constraint in self.biases.pop(slot, ()):
             self._bias(slot, constraint)
+
+    def __call__(self, slot: Slot, label: Label) -> bool:
+        """Whether the slot may see the label."""
+        self._settle(slot)
         if slot in self.frozen and not _same(label, self.frozen[slot]):
             return False
         if label.scale < self.least.get(slot, 0.0):
             return False
         windows = self.windows.get(slot)
-        return windows is None or all([one.takes(slot, label.scale) for one in windows])
-
-
-def make_limit(bound: Bound) -> Limit:
-    """A function that says whether a slot may see a label, all other slots left as they are."""
-    return Limits(bound)
+        return windows is None or all(one.takes(slot, label.scale) for one in windows)
 
 
 def window_labels(bound: Bound) -> dict[Slot, Label]:
@@ -131,7 +142,10 @@ def _sides(model: Model, constraint: Window) -> _Sides:
     def extents(slots: tuple[Slot, ...]) -> tuple[Extent, ...]:
         tensors = [slot_tensor(model, slot) for slot in slots]
         return tuple(
-            [t.quant.extent if t is not None and t.quant is not None else (1.0, 1.0) for t in tensors]
+            [
+                t.quant.extent if t is not None and t.quant is not None else (1.0, 1.0)
+                for t in tensors
+            ]
         )
 
     return _Sides(constraint, extents(constraint.numerator), extents(constraint.denominator))

@@ -1,20 +1,21 @@
-"""One component made ready to be solved, and solved again under further conditions."""
+"""Components made ready to be solved, and solved again under further conditions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..binder import Bound
 from ..numerics import Label
-from .costs import Limit, cost_tables
-from .exact import minimise
+from .costs import priced
+from .exact import minimise, minimise_each
 from .flow import Values
 from .labels import assign_domains, noise_free
+from .limits import Limits
 from .records import Conflict, Options, Problem
 from .tables import Answer, Sharing, Table
 
-__all__ = ["Posed", "pose"]
+__all__ = ["Posed", "pose", "pose_each", "solve_each"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +31,13 @@ class Posed:
     tables: tuple[Table, ...]
     sharings: tuple[Sharing, ...]
 
+    @property
+    def sizes(self) -> list[int]:
+        return [len(node.domain) for node in self.problem.nodes]
+
     def solve(self, *conditions: Table) -> Answer:
         """The cheapest choice of one label a node; conditions are further cost tables."""
-        sizes = [len(node.domain) for node in self.problem.nodes]
-        return minimise(sizes, [*self.tables, *conditions], self.sharings)
+        return minimise(self.sizes, [*self.tables, *conditions], self.sharings)
 
     def labels(self, answer: Answer) -> list[Label]:
         """The label of each node that an answer stands for."""
@@ -41,16 +45,36 @@ class Posed:
         return [node.domain[pick] for node, pick in zip(nodes, answer.choice, strict=True)]
 
 
-def pose(bound: Bound, values: Values, options: Options, limit: Limit, problem: Problem) -> Posed:
+def pose(bound: Bound, values: Values, options: Options, limits: Limits, problem: Problem) -> Posed:
     """Fill in the domains of the problem's nodes and price every choice."""
-    stands = noise_free(problem, values)
-    conflicts = assign_domains(problem, values, options, stands)
-    able = bound.cuts.get(problem.type, "")
-    tables, sharings = cost_tables(problem, values, options, limit, able)
-    return Posed(
-        problem=problem,
-        stands=stands,
-        conflicts=tuple(conflicts),
-        tables=tuple(tables),
-        sharings=tuple(sharings),
-    )
+    (posed,) = pose_each(bound, values, options, limits, [problem])
+    return posed
+
+
+def pose_each(
+    bound: Bound, values: Values, options: Options, limits: Limits, problems: Sequence[Problem]
+) -> list[Posed]:
+    """The same for many components, priced together."""
+    stands = [noise_free(problem, values) for problem in problems]
+    conflicts = [
+        assign_domains(problem, values, options, known)
+        for problem, known in zip(problems, stands, strict=True)
+    ]
+    tables = priced(problems, values, options, limits, bound.cuts)
+    return [
+        Posed(
+            problem=problem,
+            stands=known,
+            conflicts=tuple(told),
+            tables=tuple(costs),
+            sharings=tuple(shared),
+        )
+        for problem, known, told, (costs, shared) in zip(
+            problems, stands, conflicts, tables, strict=True
+        )
+    ]
+
+
+def solve_each(posed: Sequence[Posed]) -> list[Answer]:
+    """The answer of each component."""
+    return minimise_each([(one.sizes, one.tables, one.sharings) for one in posed])

@@ -8,9 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Answer", "Floats", "Sharing", "Table", "expanded", "spread", "total_cost"]
+__all__ = [
+    "FORBIDDEN",
+    "Answer",
+    "Floats",
+    "Sharing",
+    "Table",
+    "expanded",
+    "total_cost",
+]
 
 Floats = NDArray[np.float64]
+
+# Larger than any sum of honest costs, small enough to keep float64 exact to 1e-6.
+FORBIDDEN = 1e7
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +55,27 @@ class Answer:
     optimal: bool
 
 
-def spread(block: Floats, axes: Sequence[int], rank: int) -> Floats:
-    """A table over some axes (ascending), shaped to be broadcast over all of them."""
-    shape = [1] * rank
-    for axis, size in zip(axes, block.shape, strict=True):
-        shape[axis] = size
-    return block.reshape(shape)
-
-
-def expanded(sharing: Sharing) -> Table:
-    """The sharing as one joint table over its source and readers."""
-    others = tuple(v for v in dict.fromkeys(sharing.readers) if v != sharing.source)
-    scope = (sharing.source, *others)
-    axes = [
-        spread(np.array(sharing.labels[v], dtype=float), (axis,), len(scope))
-        for axis, v in enumerate(scope)
-    ]
-    count: Floats = np.zeros([len(sharing.labels[v]) for v in scope])
+def expanded(sharings: Sequence[Sharing]) -> Table:
+    """Sharings of one shape (the same variables and numbers of choices) as a stack of joint
+    tables over source and readers: the first axis counts the sharings.
+    """
+    first = sharings[0]
+    scope = (first.source, *[v for v in dict.fromkeys(first.readers) if v != first.source])
+    rank = len(scope) + 1
+    axes = []
+    for axis, variable in enumerate(scope, start=1):
+        shape = [len(sharings)] + [1] * (rank - 1)
+        shape[axis] = len(first.labels[variable])
+        axes.append(np.array([one.labels[variable] for one in sharings]).reshape(shape))
+    sizes = [len(first.labels[variable]) for variable in scope]
+    count: Floats = np.zeros([len(sharings), *sizes])
     for position in range(1, len(scope)):
         new = axes[position] != axes[0]
         for earlier in range(1, position):
             new = new & (axes[position] != axes[earlier])
-        count = count + new
-    return Table(scope, sharing.cost * count)
+        count += new
+    costs = np.array([one.cost for one in sharings]).reshape([-1] + [1] * len(scope))
+    return Table(scope, costs * count)
 
 
 def total_cost(
