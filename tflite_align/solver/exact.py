@@ -65,7 +65,7 @@ def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
 
 def _answers(posed: Sequence[Posed]) -> list[Answer]:
     """Of components of one shape."""
-    sizes, tables, sharings = posed[0]
+    sizes, tables, _ = posed[0]
     try:
         stacks = [
             Table(table.scope, np.stack([one[1][number].costs for one in posed]))
