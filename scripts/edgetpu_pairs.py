@@ -14,8 +14,9 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from tflite_align.record import Record
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
@@ -34,8 +35,7 @@ HEAD = ("model", "operators", "mapped", "really", "first unmapped", "really", "e
 Name = tuple[str, tuple[str, ...]]  # operator and the names of the tensors it writes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Record, frozen=True, kw_only=True):
     """Operator indices of the original that stay on the CPU, as predicted and as they are.
 
     `unmatched`: operators of the compiled file that the original has not.

@@ -7,7 +7,6 @@ them any. For tests and docs/fixes.md; nothing here is part of the product.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from tflite_align.model import (
 )
 from tflite_align.numerics import requantize_bias
 from tflite_align.reader import read
+from tflite_align.record import Record, replace
 from tflite_align.writer import write
 
 __all__ = ["FAULTS", "Fault"]
@@ -31,8 +31,7 @@ __all__ = ["FAULTS", "Fault"]
 _Edits = Iterator[Edit]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Record, frozen=True, kw_only=True):
     """`base`: the fixture of scripts/make_fixtures.py that is broken. `told`: what is done to it."""
 
     fix: str

@@ -15,8 +15,9 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+
+from tflite_align.record import Record
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
@@ -61,8 +62,7 @@ _COMPUTES = re.compile(r"\bwrong values\b|\bcomputes?\b|\btakes\b")
 _COMPILER = re.compile(r"^Vela (refuses|stops)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Record, frozen=True, kw_only=True):
     """One model under one target, and what its judge says. `kind` is empty where they agree, and
     "unexplained" where nothing explains why not.
     """

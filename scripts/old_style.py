@@ -7,13 +7,13 @@ re-expressed; operators go back to version 1. For tests of `--to int8`; no part 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from tflite_align.model import Edit, Model, SetData, SetQuant, SetType, SetVersion
 from tflite_align.numerics import requantize_bias
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.writer import write
 
 __all__ = ["old_style"]

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as fb
+
+from tflite_align.record import Record
 
 __all__ = ["Synthetic", "build", "write_model"]
 
@@ -40,8 +41,7 @@ _CODES = (
 _INDEX = {code: index for index, code in enumerate(_CODES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Synthetic:
+class Synthetic(Record, frozen=True):
     """A model's bytes but for `hole` zero bytes that follow them: its last constant's."""
 
     head: bytes

@@ -13,15 +13,15 @@ import io
 import sys
 import tarfile
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
+
+from tflite_align.record import Record
 
 VENDOR = Path(__file__).resolve().parents[1] / "tflite_align" / "report" / "html" / "vendor"
 REGISTRY = "https://registry.npmjs.org"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class Package(Record, frozen=True, kw_only=True):
     """A published package; `files`: path in its archive -> name here."""
 
     name: str

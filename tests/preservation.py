@@ -11,11 +11,12 @@ import io
 import struct
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from tflite_align.record import Record
 
 __all__ = ["File", "Place", "declared_of", "differences", "places", "unlike"]
 
@@ -48,8 +49,7 @@ OWN = {
 Owner = tuple[str, int, int]  # ("tensor" or "operator", subgraph, index), ("border", subgraph, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Record, frozen=True, kw_only=True):
     """Bytes that may change, and for whom."""
 
     start: int

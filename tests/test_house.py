@@ -6,11 +6,15 @@ Every table of exceptions is strict: an entry that is no longer needed fails its
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tflite_align.record import is_record
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "tflite_align"
@@ -27,6 +31,7 @@ FUNCTION_LINES = 60
 
 # The order of import, left to right: a room imports rooms of earlier tiers only.
 TIERS = (
+    ("record",),
     ("errors", "files", "resources"),
     ("enums", "layout", "model", "numerics", "tables", "verdicts"),
     ("reader", "rules", "structure", "writer"),
@@ -70,6 +75,7 @@ LIBRARY_DOORS = {
     "ai_edge_litert": {"verify"},
     "ethosu": {"verify"},
     "highspy": {"solver"},
+    "msgspec": {"record"},
     "tensorflow": {"verify"},
     "tflite_micro": {"verify"},
 }
@@ -257,3 +263,12 @@ def test_every_skip_says_why(path: Path) -> None:
         if isinstance(node, ast.Attribute) and node.attr in skips and id(node) not in called
     ]
     assert silent == []
+
+
+def test_a_record_shows_its_signature() -> None:
+    """Notebooks and editors ask for it; it needs every annotation to be importable."""
+    for path in [path for path in MODULES if path.stem not in {"__init__", "__main__"}]:
+        module = importlib.import_module(f"tflite_align.{_name(path).replace('/', '.')}")
+        for kind in vars(module).values():
+            if isinstance(kind, type) and is_record(kind) and kind.__module__ == module.__name__:
+                assert inspect.signature(kind) is not None

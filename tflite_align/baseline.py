@@ -11,11 +11,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 from .checker import Finding
 from .errors import UsageError
+from .record import Record, compared, plain
 
 __all__ = ["BASELINE_FORMAT", "Accepted", "Baseline", "accepted_in", "entry_of"]
 
@@ -23,8 +23,7 @@ BASELINE_FORMAT = 1
 _NUMBER = re.compile(r"/operator\[\d+\] ")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Accepted:
+class Accepted(Record, frozen=True, kw_only=True, order=True):
     """A finding that is let pass, as often as it is listed. `slot` is the address without the
     operator's number: `subgraph[0]/CONCATENATION/inputs[1]`.
     """
@@ -34,8 +33,7 @@ class Accepted:
     tensor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
+class Baseline(Record, frozen=True, kw_only=True):
     """Entries by the model's file name, relative to the baseline's folder, with `/` between."""
 
     models: Mapping[str, tuple[Accepted, ...]]
@@ -84,7 +82,7 @@ def _list(place: str, raw: Any) -> list[Any]:
 
 
 def _entry(place: str, raw: Any) -> Accepted:
-    names = [field.name for field in fields(Accepted)]
+    names = list(compared(Accepted))
     if not isinstance(raw, dict) or sorted(raw) != sorted(names):
         raise UsageError(f"{place}: expected an object of {', '.join(names)}")
     if not all(isinstance(value, str) for value in raw.values()):
@@ -93,7 +91,7 @@ def _entry(place: str, raw: Any) -> Accepted:
 
 
 def _record(entry: Accepted) -> str:
-    return json.dumps({field.name: getattr(entry, field.name) for field in fields(entry)})
+    return json.dumps(plain(entry))
 
 
 def entry_of(finding: Finding) -> Accepted:

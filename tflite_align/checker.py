@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +30,7 @@ from .numerics import (
     is_power_of_two,
     product_scale,
 )
+from .record import Record
 from .rules import fix_of
 from .wiring import own_state, slot_tensor
 
@@ -44,8 +44,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grade:
+class Grade(Record, frozen=True, kw_only=True):
     """How grave a finding is for one target, and what happens there."""
 
     target: str
@@ -53,8 +52,7 @@ class Grade:
     behaviour: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Record, frozen=True, kw_only=True):
     """One broken constraint at one slot. `expected` and `actual` are for people; `message` is
     the whole sentence that every report prints. `offset`: the byte of the file where the
     FlatBuffers table stands that is wrong (the tensor's parameters, else the tensor, else the

@@ -11,12 +11,12 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
 from .errors import RuleError, UsageError
 from .overrides import ADDRESS, Override
+from .record import Record, field, replace
 from .rules import Severity, target_names
 from .rules import fields as f
 
@@ -29,8 +29,7 @@ _TABLE = "tflite-align"  # below [tool]
 _PATHS = ("baseline", "calibration", "report")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(Record, frozen=True, kw_only=True):
     """`settings`: values of command-line options by their names, those that were given alone.
     `severity`: patterns of rule ids -> how grave, later ones win.
     """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from .model import Slot
 from .numerics import Label
+from .record import Record
 from .rules import Flow, Level, WindowRule
 
 __all__ = [
@@ -27,8 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constraint:
+class Constraint(Record, frozen=True, kw_only=True):
     """`levels` grades it for each target that requires it: (target name, level)."""
 
     rule: str
@@ -40,39 +39,34 @@ class Constraint:
         return "error" if any(lv.severity == "error" for _, lv in self.levels) else "warning"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Same(Constraint):
+class Same(Constraint, frozen=True, kw_only=True):
     """All slots share (scale, zero_point). `reference` is the one the others are measured by."""
 
     slots: tuple[Slot, ...]
     reference: Slot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fixed(Constraint):
+class Fixed(Constraint, frozen=True, kw_only=True):
     """The slot has one of these labels; a repair writes the first."""
 
     slot: Slot
     labels: tuple[Label, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZeroPoint(Constraint):
+class ZeroPoint(Constraint, frozen=True, kw_only=True):
     """The slot's zero point is 0."""
 
     slot: Slot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weight(Constraint):
+class Weight(Constraint, frozen=True, kw_only=True):
     slot: Slot
     axis: int | None
     symmetric: bool
     minimum: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BiasOf(Constraint):
+class BiasOf(Constraint, frozen=True, kw_only=True):
     """scale = multiplier x scales of the factors (the last may be per-axis), zero point 0, and
     one of the legal types, the first of which a repair writes.
     """
@@ -85,21 +79,18 @@ class BiasOf(Constraint):
     stated: str = ""  # the type it states; empty where it states none
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window(Constraint):
+class Window(Constraint, frozen=True, kw_only=True):
     form: Literal["product", "maximum", "each"]
     numerator: tuple[Slot, ...]
     denominator: tuple[Slot, ...]
     window: WindowRule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Power(Constraint):
+class Power(Constraint, frozen=True, kw_only=True):
     slot: Slot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WellFormed(Constraint):
+class WellFormed(Constraint, frozen=True, kw_only=True):
     """A tensor's parameters can be read at all: `rule` names the part that cannot. `like`: a slot whose parameters
     the tensor shares, where it has none of its own.
     """
@@ -111,8 +102,7 @@ class WellFormed(Constraint):
     like: Slot | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supported(Constraint):
+class Supported(Constraint, frozen=True, kw_only=True):
     """A limit of what a target takes, which the operator of this slot does not keep. Nothing
     that alignment does could repair it.
     """
@@ -123,8 +113,7 @@ class Supported(Constraint):
     sentence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchored(Constraint):
+class Anchored(Constraint, frozen=True, kw_only=True):
     """A user's: the groups of these slots take this label. No state of a file breaks it."""
 
     slots: tuple[Slot, ...]
@@ -132,8 +121,7 @@ class Anchored(Constraint):
     by: str  # the override, in words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uncut(Constraint):
+class Uncut(Constraint, frozen=True, kw_only=True):
     """A user's: no QUANTIZE is inserted before this slot. No state of a file breaks it."""
 
     slot: Slot
@@ -161,8 +149,7 @@ def constrained(entry: Constraint) -> tuple[Slot, ...]:
     raise TypeError(f"no slots are known of a {type(entry).__name__}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundFlow:
+class BoundFlow(Record, frozen=True, kw_only=True):
     """Real values pass from these slots to those."""
 
     kind: Literal["copy", "average"]

@@ -12,9 +12,10 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .record import Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,8 +116,7 @@ def _load(path: Path, called: str) -> Any:
 # --- writing -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Staged:
+class _Staged(Record, frozen=True):
     """Bytes on disk beside their destination; `temporary` None: they go straight into it."""
 
     given: str | os.PathLike[str]

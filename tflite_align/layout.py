@@ -8,9 +8,10 @@ one of these in brackets for a vector. `-:kind` is a deprecated field: carried, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import ClassVar, Literal
+
+from .record import Partial, Record
 
 __all__ = [
     "IDENTIFIER",
@@ -310,8 +311,7 @@ OPTIONS_OF_OPERATOR = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Record, frozen=True, kw_only=True):
     """One field: `code` and `width` are its struct code and bytes inline in the table.
 
     `item` is the struct code of a scalar vector's element; `target` the table a reference or a
@@ -333,11 +333,12 @@ class Field:
         return self.code != "f" and not self.name.startswith(_DEPRECATED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableLayout:
+class TableLayout(Partial, frozen=True, kw_only=True):
     name: str
     fields: tuple[Field, ...]
-    by_name: dict[str, Field] = field(compare=False, hash=False)
+    by_name: dict[str, Field]
+
+    aside: ClassVar[frozenset[str]] = frozenset({"by_name"})
 
 
 def _parse(text: str, number: int) -> Field:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from .checker import Finding
 from .errors import RuleError, UnsupportedError, UsageError
 from .model import Model, Slot, SlotKind, Tensor
+from .record import Record, compared, plain
 from .rules.fields import Field, Parser, Table, integer, list_of, parse_table, schema_of, text
 
 __all__ = ["LOCK_FORMAT", "Lock", "Port", "Signed", "lock_findings", "lock_of", "lock_schema",
@@ -28,8 +28,7 @@ LOCK_FORMAT = 1
 _BEHAVIOUR = "firmware that has the locked values compiled in would misread the model"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
+class Port(Record, frozen=True, kw_only=True):
     """One input or output. `name` is the tensor's name, or its name in the signature; scales are
     float32 values; no scale means not quantized.
     """
@@ -43,8 +42,7 @@ class Port:
     quantized_dimension: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class Signed(Record, frozen=True, kw_only=True):
     """One signature: the key it is called by, its subgraph, and its inputs and outputs by name."""
 
     key: str
@@ -53,8 +51,7 @@ class Signed:
     outputs: tuple[Port, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(Record, frozen=True, kw_only=True):
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     signatures: tuple[Signed, ...]
@@ -164,7 +161,7 @@ def parse_lock(source: bytes | str) -> Lock:
 
 def render_lock(lock: Lock) -> str:
     """Same lock, same text; a scale is the shortest decimal that is this float32 and no other."""
-    held = {"format": LOCK_FORMAT, **asdict(lock)}
+    held = {"format": LOCK_FORMAT, **plain(lock)}
     return json.dumps(_short(held), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
@@ -239,10 +236,10 @@ def _ports(
         yield "count", slot, count, f"{len(locked)} {kind}", str(len(have))
     for index, (old, new) in enumerate(zip(locked, have, strict=False)):
         slot, address = Slot(graph, -1, kind, index), f"{place}/{kind}[{index}]"
-        for field in fields(Port):
-            expected, found = getattr(old, field.name), getattr(new, field.name)
+        for field in compared(Port):
+            expected, found = getattr(old, field), getattr(new, field)
             if expected != found:
-                yield field.name, slot, address, _words(expected), _words(found)
+                yield field, slot, address, _words(expected), _words(found)
 
 
 def _words(value: Any) -> str:

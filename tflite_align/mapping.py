@@ -8,18 +8,18 @@ on the CPU, also what it could have mapped. This predicts; no compiler was asked
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import ClassVar
 
 from .constraints import Supported
 from .model import Model, Operator, Subgraph
+from .record import Partial, Record
 from .rules import Target
 from .support import unsupported
 
 __all__ = ["Left", "TargetMapping", "predict", "predictions"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(Record, frozen=True, kw_only=True):
     """An operator that is predicted to stay on the CPU. `why` and `rule` are empty where it only
     depends on one that does: the compiler says "more than one subgraph".
     """
@@ -31,8 +31,7 @@ class Left:
     rule: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetMapping:
+class TargetMapping(Partial, frozen=True, kw_only=True):
     """What a target's compiler is predicted to map: `mapped` of `operators`. `before` stays on
     the CPU in front of the mapped part, `first` is where the graph splits behind it, and
     `behind` is the rest, in the order of the file.
@@ -44,7 +43,9 @@ class TargetMapping:
     before: tuple[Left, ...]
     first: Left | None
     behind: tuple[Left, ...]
-    indices: frozenset[int] = field(default=frozenset(), compare=False)  # mapped, of subgraph 0
+    indices: frozenset[int] = frozenset()  # mapped, of subgraph 0
+
+    aside: ClassVar[frozenset[str]] = frozenset({"indices"})
 
     @property
     def left(self) -> tuple[Left, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from .record import Partial, Record, field, remember
 
 __all__ = [
     "AddOperator",
@@ -42,8 +43,7 @@ SlotKind = Literal["inputs", "outputs", "intermediates"]
 _KIND_ORDER = {"inputs": 0, "intermediates": 1, "outputs": 2}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantParams:
+class QuantParams(Partial, frozen=True, kw_only=True):
     """Affine parameters: real value = scale[c] * (integer - zero_point[c]).
 
     Every scale is a float32 value held exactly in a Python float. `scale` has one entry, or one
@@ -59,8 +59,11 @@ class QuantParams:
     minimum: tuple[float, ...] = ()
     maximum: tuple[float, ...] = ()
     details: bool = False
-    pos: int = field(default=0, compare=False)
-    _extent: tuple[float, float] | None = field(default=None, init=False, compare=False, repr=False)
+    pos: int = 0
+    known_extent: tuple[float, float] | None = None  # see `extent`
+
+    aside: ClassVar[frozenset[str]] = frozenset({"pos", "known_extent"})
+    found: ClassVar[Mapping[str, Any]] = {"known_extent": lambda: None}
 
     @property
     def extent(self) -> tuple[float, float]:
@@ -68,13 +71,13 @@ class QuantParams:
 
         Found once: there are as many scales as channels, and many questions come down to this.
         """
-        if self._extent is None:
+        if self.known_extent is None:
             known = math.isfinite(sum(self.scale)) or not any(map(math.isnan, self.scale))
             least, greatest = min(self.scale, default=1.0), max(self.scale, default=1.0)
             extent = (least, greatest) if known else (math.nan, math.nan)
-            object.__setattr__(self, "_extent", extent)
+            remember(self, "known_extent", extent)
             return extent
-        return self._extent
+        return self.known_extent
 
     @property
     def sound(self) -> bool:
@@ -92,8 +95,7 @@ class QuantParams:
         return self.scale[0], (self.zero_point[0] if self.zero_point else 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Buffer:
+class Buffer(Record, frozen=True, kw_only=True):
     """A constant's bytes, wherever they lie: inline, at `Buffer.offset`, or outside the file."""
 
     index: int
@@ -102,8 +104,7 @@ class Buffer:
     external: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
+class Tensor(Partial, frozen=True, kw_only=True):
     index: int
     name: str
     type: str  # "int8", "float32", ...; an unknown enum value is carried as "type#57"
@@ -114,7 +115,7 @@ class Tensor:
     is_variable: bool = False
     external_buffer: int = 0
     sparse: bool = False
-    pos: int = field(default=0, compare=False)
+    pos: int = 0
 
     @property
     def elements(self) -> int:
@@ -124,17 +125,15 @@ class Tensor:
         return count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorCode:
+class OperatorCode(Partial, frozen=True, kw_only=True):
     index: int
     name: str  # "CONV_2D"; custom operators are "CUSTOM"; an unknown code is "BUILTIN#250"
     custom_code: str | None
     version: int
-    pos: int = field(default=0, compare=False)
+    pos: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operator:
+class Operator(Partial, frozen=True, kw_only=True):
     """`inputs`, `outputs`, `intermediates` are tensor indices; -1 marks an absent optional operand.
 
     `options` holds the option fields the reader knows by name (integers, booleans, strings;
@@ -149,7 +148,7 @@ class Operator:
     outputs: tuple[int, ...]
     intermediates: tuple[int, ...] = ()
     options: Mapping[str, int | str] = field(default_factory=dict)
-    pos: int = field(default=0, compare=False)
+    pos: int = 0
 
     def operands(self, kind: SlotKind) -> tuple[int, ...]:
         if kind == "inputs":
@@ -157,36 +156,35 @@ class Operator:
         return self.outputs if kind == "outputs" else self.intermediates
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subgraph:
+class Subgraph(Partial, frozen=True, kw_only=True):
     index: int
     name: str
     tensors: tuple[Tensor, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     operators: tuple[Operator, ...]
-    pos: int = field(default=0, compare=False)
+    pos: int = 0
     # What was found out about this very subgraph, by the name of who did; a replaced one is
     # another subgraph and starts with nothing.
-    memo: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+    memo: dict[str, Any] = field(default_factory=dict)
+
+    aside: ClassVar[frozenset[str]] = frozenset({"pos", "memo"})
+    found: ClassVar[Mapping[str, Any]] = {"memo": dict}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(Record, frozen=True, kw_only=True):
     key: str
     subgraph: int
     inputs: tuple[tuple[str, int], ...]  # (name, tensor index)
     outputs: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
+class Metadata(Record, frozen=True, kw_only=True):
     name: str
     buffer: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(Record, frozen=True, kw_only=True):
     version: int
     description: str
     operator_codes: tuple[OperatorCode, ...]
@@ -259,8 +257,7 @@ class Slot(NamedTuple):
 # on from the subgraph's last one in the order of their AddTensor edits.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetQuant:
+class SetQuant(Record, frozen=True, kw_only=True):
     """Give a tensor these parameters. minimum/maximum, where the file has them, are rewritten
     from quant.minimum/quant.maximum (same length) so that they do not go stale.
     """
@@ -270,8 +267,7 @@ class SetQuant:
     quant: QuantParams
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetData:
+class SetData(Record, frozen=True, kw_only=True):
     """Give a constant new bytes, and a new type when `type` is set (int32 bias to int64)."""
 
     subgraph: int
@@ -280,8 +276,7 @@ class SetData:
     type: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetType:
+class SetType(Record, frozen=True, kw_only=True):
     """Give a tensor without constant data another type of the same width; SetData has its own."""
 
     subgraph: int
@@ -289,8 +284,7 @@ class SetType:
     type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetVersion:
+class SetVersion(Record, frozen=True, kw_only=True):
     """Let an operator be of another version of its builtin code."""
 
     subgraph: int
@@ -298,8 +292,7 @@ class SetVersion:
     version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddTensor:
+class AddTensor(Record, frozen=True, kw_only=True):
     """A new tensor shaped as tensor `like` of the same subgraph; constant when `data` is given."""
 
     subgraph: int
@@ -311,8 +304,7 @@ class AddTensor:
     data: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddOperator:
+class AddOperator(Record, frozen=True, kw_only=True):
     """A new operator placed just before old operator `before` (len(operators) means at the end).
     Several at one place keep the order of the edits.
     """
@@ -325,8 +317,7 @@ class AddOperator:
     outputs: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveOperator:
+class RemoveOperator(Record, frozen=True, kw_only=True):
     """Leave an old operator out. Its tensors stay; whoever read its outputs has to be re-wired.
     Places of other edits still count it: all operator indices are those of the original.
     """
@@ -335,8 +326,7 @@ class RemoveOperator:
     operator: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetOperand:
+class SetOperand(Record, frozen=True, kw_only=True):
     """Let an operator's operand position name another tensor (old or added)."""
 
     subgraph: int
@@ -346,8 +336,7 @@ class SetOperand:
     tensor: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetOption:
+class SetOption(Record, frozen=True, kw_only=True):
     """Set a scalar option field of an operator by its schema name (fused activation, bias type)."""
 
     subgraph: int
@@ -356,8 +345,7 @@ class SetOption:
     value: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetName:
+class SetName(Record, frozen=True, kw_only=True):
     """Give a tensor another name. Nothing in a file refers to a tensor by its name."""
 
     subgraph: int
@@ -365,8 +353,7 @@ class SetName:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetGraphIO:
+class SetGraphIO(Record, frozen=True, kw_only=True):
     """Let a subgraph's input or output position name another tensor."""
 
     subgraph: int

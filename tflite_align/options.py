@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import numpy as np
 
 from .baseline import Accepted
 from .lock import Lock
 from .overrides import Override
+from .record import Record, field
 from .rules import Severity
 from .solver import Policy
-
-if TYPE_CHECKING:
-    import numpy as np
 
 __all__ = ["AlignOptions", "IOType"]
 
 IOType = Literal["int8", "uint8", "int16", "float32"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlignOptions:
+class AlignOptions(Record, frozen=True, kw_only=True):
     """What the command line can say, as values.
 
     `policies`: PPQ's strategy for each family (concat, elementwise, pooling, resize).

@@ -9,12 +9,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .errors import UsageError
 from .model import Model, Slot, SlotKind, Tensor
 from .numerics import Label
+from .record import Record, field, replace
 from .rules import Severity
 from .wiring import links, quantized
 
@@ -31,8 +31,7 @@ ADDRESS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class Override(Record, frozen=True, kw_only=True):
     """What holds for the slots that `tensor` (a pattern of tensor names), `operator` (of operator
     names) and `slot` (an address) all name; one of them at least is given.
 
@@ -76,8 +75,7 @@ def _matches(name: str, pattern: str) -> bool:
     return name == pattern or fnmatch.fnmatchcase(name, pattern)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchoring:
+class Anchoring(Record, frozen=True, kw_only=True):
     """The groups of these slots take this label."""
 
     slots: tuple[Slot, ...]
@@ -85,8 +83,7 @@ class Anchoring:
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grading:
+class Grading(Record, frozen=True, kw_only=True):
     """What rules of this pattern find at these slots is that grave."""
 
     slots: frozenset[Slot]
@@ -97,8 +94,7 @@ class Grading:
         return not self.rule or fnmatch.fnmatchcase(rule_id, self.rule)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Record, frozen=True, kw_only=True):
     """What overrides come to in one model. Values are the overrides' own words; `idle` are
     sentences about those that come to nothing.
     """

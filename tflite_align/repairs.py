@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from .binder import Bound
@@ -12,6 +11,7 @@ from .constraints import Constraint, Fixed, Power, Same, Window, ZeroPoint
 from .model import Edit, Model, Slot
 from .planner import Change, Plan, as_run, mend
 from .reader import read
+from .record import Record, replace
 from .tables import Bytes
 from .wiring import own_state
 from .writer import write
@@ -95,8 +95,7 @@ def _without(constraint: Constraint, broken: set[Slot]) -> Constraint | None:
     return replace(constraint, slots=slots) if len(slots) > 1 else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
+class Mended(Record, frozen=True, kw_only=True):
     """The file as everything else takes it to be: the original itself where nothing was done."""
 
     data: Bytes

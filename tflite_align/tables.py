@@ -10,7 +10,6 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from tflite_align.errors import FormatError
 from tflite_align.layout import TableLayout
+from tflite_align.record import Record
 
 __all__ = ["Bytes", "Image", "Plan", "View"]
 
@@ -39,8 +39,7 @@ _SHARING = 4
 _SHARING_FLOOR = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Record, frozen=True, kw_only=True):
     """How tables with one certain vtable are read.
 
     `at[id]` is the field's byte offset within the table, 0 when absent. `extra` lists
@@ -58,8 +57,7 @@ class Plan:
     strings: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Record, frozen=True):
     """The bytes of a file of which some long stretches are kept somewhere else.
 
     `data` has the file's length; what it holds within the stretches `apart` (first byte, end, the

@@ -6,13 +6,13 @@ TensorFlow is not imported here: whatever has the converter's `convert()` will d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import UsageError
 from .options import AlignOptions
 from .pipeline import AlignResult, Progress, align
+from .record import replace
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
+
+from .record import Partial, Record
 
 __all__ = [
     "Acceptance",
@@ -24,8 +25,7 @@ Word = Literal["proven", "failed", "inconclusive", "skipped", "unchanged"]
 Status = Literal["accepted", "refused", "crashed", "timeout", "skipped"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acceptance:
+class Acceptance(Record, frozen=True, kw_only=True):
     """What one runtime or compiler did with one file."""
 
     status: Status
@@ -35,8 +35,7 @@ class Acceptance:
     facts: tuple[tuple[str, str], ...] = ()  # e.g. ("arena bytes", "10240")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeVerdict:
+class JudgeVerdict(Record, frozen=True, kw_only=True):
     """One judge on the original and on the aligned file, and what that means for us."""
 
     judge: str  # "litert", "xnnpack", "tflm", "ethos-u55", ...
@@ -46,8 +45,7 @@ class JudgeVerdict:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FidelityScore:
+class FidelityScore(Record, frozen=True, kw_only=True):
     """One kernel set run on the aligned file, against the aligned file's declared reading."""
 
     judge: str
@@ -59,8 +57,7 @@ class FidelityScore:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputScore:
+class OutputScore(Record, frozen=True, kw_only=True):
     """One compared tensor. All SQNRs in dB against the float twin, noise added up over the inputs.
 
     It is graph output `index`; or, with index -1, the last real-valued tensor before an operator
@@ -78,8 +75,7 @@ class OutputScore:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputLevel:
+class OutputLevel(Record, frozen=True, kw_only=True):
     """A compared tensor, and how near the declared reading of one way to align comes to it."""
 
     name: str
@@ -87,8 +83,7 @@ class OutputLevel:
     declared_aligned_db: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BiasReading:
+class BiasReading(Record, frozen=True, kw_only=True):
     """What it means for one output whether biases are read by their declared scales or as run.
 
     `apart_db`: SQNR of the float twin read as run against the twin by declared scales. The other
@@ -102,8 +97,7 @@ class BiasReading:
     as_run_db: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepDeviation:
+class StepDeviation(Record, frozen=True, kw_only=True):
     """An operator whose output is off from a float recompute of its own actual inputs."""
 
     address: str  # "subgraph[0]/operator[12] CONCATENATION", in the aligned file
@@ -115,8 +109,7 @@ class StepDeviation:
     ours: bool  # it was within tolerance in the original, or we edited it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepCheck:
+class StepCheck(Record, frozen=True, kw_only=True):
     """The aligned file operator by operator, on LiteRT's builtin kernels."""
 
     checked: int  # operators compared
@@ -124,8 +117,7 @@ class StepCheck:
     not_judged: tuple[str, ...]  # addresses of operators that cannot be recomputed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Partial, frozen=True, kw_only=True):
     """The proof of one alignment: alignment loss, kernel fidelity, and the judges' acceptance."""
 
     word: Word
@@ -136,4 +128,6 @@ class Proof:
     inputs: str = ""  # "random, seed 0" or "calibration, 40 samples"
     steps: StepCheck | None = None  # operator by operator; None when it was not needed
     notes: tuple[str, ...] = ()  # what was left out of the numbers, and why
-    seconds: float = field(default=0.0, compare=False)
+    seconds: float = 0.0
+
+    aside: ClassVar[frozenset[str]] = frozenset({"seconds"})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from .model import Model, Operator, Slot, Subgraph, Tensor
+from .record import Record, field
 from .rules import CallRow, OperatorRow
 
 __all__ = [
@@ -32,8 +32,7 @@ def slot_tensor(model: Model, slot: Slot) -> Tensor | None:
     return model.subgraphs[slot.subgraph].tensors[index] if index >= 0 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Record, frozen=True):
     """Producer and readers of each tensor of one subgraph; slots with operator -1 are its
     boundary. A constant has no producer.
     """
@@ -127,8 +126,7 @@ def _variable_name(operator: Operator) -> str:
     return f"{options.get('container', '')}\0{options.get('shared_name', '')}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Record, frozen=True, kw_only=True):
     """One operator calling one subgraph; `pairs` are (operator slot, boundary slot), and
     (operator slot, operator slot) for loop-carried values.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 from tests.graphs import Graph, concat_example
 from tests.running import rescaled
+from tflite_align.record import replace
 from tflite_align.verdicts import Acceptance, Proof
 from tflite_align.verify import judge_file, prove
 from tflite_align.verify.judges import placed

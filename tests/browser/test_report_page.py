@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
 
 from tests.graphs import Graph, concat_example
 from tflite_align import AlignOptions, Report, align, check
+from tflite_align.record import replace
 from tflite_align.report.html import render_html
 
 pytestmark = pytest.mark.browser
@@ -86,18 +86,16 @@ def test_before_shows_the_findings(report: Report, opened: Any) -> None:
 
 def test_names_do_nothing(report: Report, opened: Any) -> None:
     assert report.view is not None
-    operators = tuple(
-        dataclasses.replace(one, name=EVIL) for one in report.view.before[0].operators
-    )
-    tensors = tuple(dataclasses.replace(one, name=EVIL) for one in report.view.before[0].tensors)
-    graph = dataclasses.replace(report.view.before[0], operators=operators, tensors=tensors)
-    finding = dataclasses.replace(report.findings[0], message=EVIL, rule=EVIL)
-    evil = dataclasses.replace(
+    operators = tuple(replace(one, name=EVIL) for one in report.view.before[0].operators)
+    tensors = tuple(replace(one, name=EVIL) for one in report.view.before[0].tensors)
+    graph = replace(report.view.before[0], operators=operators, tensors=tensors)
+    finding = replace(report.findings[0], message=EVIL, rule=EVIL)
+    evil = replace(
         report,
         name=EVIL,
         findings=(finding,),
         remaining=(finding,),
-        view=dataclasses.replace(report.view, before=(graph,), after=()),
+        view=replace(report.view, before=(graph,), after=()),
     )
     page = opened(render_html([evil]))
     _drawn(page)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import edgetpu_pairs
 from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
+from tflite_align.record import replace
 
 QUANT = Quant(scale=(0.05,), zero_point=(0,))
 SHAPE = (1, 4, 4, 3)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from tflite_align.model import (
     SetQuant,
 )
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.writer import Written, write
 
 ALLOCATE = """

@@ -11,13 +11,13 @@ import sys
 import time
 import warnings
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.fuzz.mutate import damaged
 from tflite_align import AlignError, AlignOptions, align, check, cli
+from tflite_align.record import replace
 
 PLAIN = AlignOptions(verify=False)
 FIRST = int(os.environ.get("TFLITE_ALIGN_FUZZ_SEED", "0"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from tests.graphs import POOL, SHAPE, Graph
 from tflite_align import AlignOptions, align, check, pipeline
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.rules import OperatorRow, load_operators
 
 PLAIN = AlignOptions(verify=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +9,7 @@ from tests.property.test_laws import PLAIN, models
 from tflite_align import AlignOptions, Override, align
 from tflite_align.model import Model
 from tflite_align.reader import read
+from tflite_align.record import replace
 
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 OPTIONS = st.builds(

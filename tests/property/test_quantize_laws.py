@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from tflite_align.model import Model, Subgraph
 from tflite_align.planner import fold_quantizes, plan
 from tflite_align.planner.after import applied
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.rules import load_operators, load_target
 from tflite_align.solver import Options, solve
 from tflite_align.writer import write

@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from tests.rules.operands import Array
+from tflite_align.record import Record
 
 RUNNER = Path(__file__).with_name("runner.py")
 
@@ -25,8 +25,7 @@ class Runnable(Protocol):
     def fed(self) -> list[Array]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Record, frozen=True, kw_only=True):
     """What became of one model: outputs, or the runtime's words."""
 
     outputs: tuple[Array, ...] = ()

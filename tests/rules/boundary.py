@@ -8,13 +8,13 @@ these cases name tensors instead of slots. A variable returns its input; a calle
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tests.rules.cases import dequantize
 from tests.rules.operands import Array
+from tflite_align.record import Record, replace
 
 __all__ = ["BoundaryCase", "boundary_cases", "boundary_violated"]
 
@@ -26,8 +26,7 @@ _ROWS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundaryCase:
+class BoundaryCase(Record, frozen=True, kw_only=True):
     """A model that hands its int8 input on, or on plus 1; `quants` by tensor name."""
 
     name: str

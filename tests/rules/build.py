@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import flatbuffers
@@ -12,12 +11,12 @@ from ai_edge_litert import schema_py_generated as fb
 from numpy.typing import NDArray
 
 from tflite_align.numerics import int4_pack
+from tflite_align.record import Record, field
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quant:
+class Quant(Record, frozen=True, kw_only=True):
     """Affine parameters: one scale, or one for each index along `axis`."""
 
     scale: tuple[float, ...]
@@ -25,8 +24,7 @@ class Quant:
     axis: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorSpec:
+class TensorSpec(Record, frozen=True, kw_only=True):
     """One tensor; constant when `data` is given, absent (an operand of -1) when `type` is empty."""
 
     name: str
@@ -37,8 +35,7 @@ class TensorSpec:
     variable: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorSpec:
+class OperatorSpec(Record, frozen=True, kw_only=True):
     """One operator; operands are tensor names. `options` names the schema's options table."""
 
     name: str
@@ -49,8 +46,7 @@ class OperatorSpec:
     custom_code: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphSpec:
+class GraphSpec(Record, frozen=True, kw_only=True):
     tensors: Sequence[TensorSpec]
     operators: Sequence[OperatorSpec]
     inputs: Sequence[str]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from tests.rules import arithmetic, movement, spatial, weighted
 from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tests.rules.operands import MAKERS, Array, Form, Operand
 from tflite_align.numerics import Label, Range, covering_label, label_range, type_limits
+from tflite_align.record import Record, replace
 from tflite_align.rules import (
     BiasRule,
     FixedRule,
@@ -34,8 +34,7 @@ _LIBRARY = (arithmetic, movement, spatial, weighted)
 Key = tuple[str, int]  # ("inputs", 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Record, frozen=True, kw_only=True):
     """One operator with parameters and integers. `quants` by slot; `stored` are the integers of
     every input that has some (fed, constant or plain).
     """

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from tests.rules.build import Quant
 from tests.rules.cases import Case, Key, keys_of, merged, satisfied
+from tflite_align.record import replace
 from tflite_align.rules import (
     BiasRule,
     FixedRule,

@@ -7,11 +7,12 @@ file, what counts as broken) comes from the operator's row.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tflite_align.record import Record
 
 Array = NDArray[Any]
 Reference = Callable[..., Sequence[Array] | Array]
@@ -20,8 +21,7 @@ ALL = ("int8", "uint8", "int16")
 BYTES = ("int8", "uint8")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operand:
+class Operand(Record, frozen=True, kw_only=True):
     """One operand.
 
     data: an activation the caller feeds; constant: the same, stored in the file; weight: a
@@ -39,16 +39,14 @@ class Operand:
     values: Array | None = None  # of a plain operand
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Record, frozen=True, kw_only=True):
     """An output tensor. `type` empty: the activation type, with parameters; else a plain one."""
 
     shape: tuple[int, ...]
     type: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(Record, frozen=True, kw_only=True):
     """An operator's operands and meaning. `reference` takes the real (or plain) values of all
     operands that are present, in order, and returns those of the outputs; NaN where either
     answer of a comparison will do. `tolerance` is in steps of the output, beyond the rounding of the last one.
@@ -62,8 +60,7 @@ class Form:
     version: int = 1  # the least that kernels are registered for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
+class Maker(Record, frozen=True, kw_only=True):
     name: str
     types: tuple[str, ...]
     make: Callable[[str], Form]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from tests.graphs import POOL, Graph, concat_example
 from tflite_align import AlignOptions, align, check
 from tflite_align.model import Model, Tensor
 from tflite_align.reader import read
+from tflite_align.record import replace
 
 PLAIN = AlignOptions(verify=False)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tests.graphs import POOL, Graph, concat_example
 from tflite_align import AlignOptions, align, check
 from tflite_align.model import Slot
 from tflite_align.numerics import Label
 from tflite_align.pipeline import question
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.solver import Options, solve
 
 

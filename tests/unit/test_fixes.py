@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from tflite_align.errors import RuleError, UsageError
 from tflite_align.model import Edit, SetData, SetName, SetQuant
 from tflite_align.numerics import int4_pack, int4_unpack, integers_of
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.report.text import render_text
 from tflite_align.rules import enabled_fixes, load_fixes, parse_fixes
 from tflite_align.writer import write

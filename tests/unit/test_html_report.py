@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 import html5lib
@@ -10,6 +9,7 @@ import pytest
 
 from tests.graphs import concat_example
 from tflite_align import AlignOptions, Report, align, check
+from tflite_align.record import replace
 from tflite_align.report import Unread
 from tflite_align.report.html import render_html
 from tflite_align.report.html.assets import LIBRARIES, asset
@@ -60,8 +60,8 @@ def test_same_in_same_out(report: Report) -> None:
 
 
 def test_names_are_only_text(report: Report) -> None:
-    finding = dataclasses.replace(report.findings[0], tensor_name=EVIL, message=EVIL, rule=EVIL)
-    evil = dataclasses.replace(report, name=EVIL, findings=(finding,), remaining=(finding,))
+    finding = replace(report.findings[0], tensor_name=EVIL, message=EVIL, rule=EVIL)
+    evil = replace(report, name=EVIL, findings=(finding,), remaining=(finding,))
     page = render_html([evil], [Unread(name=EVIL, message=EVIL)])
     tree = _parsed(page)
     assert tree.findall(".//img") == []

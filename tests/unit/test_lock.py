@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -27,6 +26,7 @@ from tflite_align.lock import (
     render_lock,
 )
 from tflite_align.reader import read
+from tflite_align.record import replace
 
 FAST = "--no-verify"
 
@@ -131,7 +131,7 @@ def test_a_new_output_is_a_difference_both_ways() -> None:
     assert fewer == "subgraph[0]/outputs: count is 1, the lock has 2 outputs (rule lock/count)"
 
 
-@pytest.mark.parametrize("field", [name for name in Port.__dataclass_fields__ if name != "name"])
+@pytest.mark.parametrize("field", [name for name in Port.__struct_fields__ if name != "name"])
 def test_every_field_counts(field: str) -> None:
     parsed = read(model())
     lock = lock_of(parsed)

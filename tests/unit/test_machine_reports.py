@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from junitparser import JUnitXml
 
 from tflite_align import AlignOptions, check
+from tflite_align.record import replace
 from tflite_align.report import Report, Unread
 from tflite_align.report.formats import FORMATS, OUTPUTS, renderer
 from tflite_align.report.github import render_github

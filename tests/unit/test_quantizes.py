@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tflite_align.numerics import Label
 from tflite_align.planner import Plan, fold_quantizes, plan
 from tflite_align.planner.after import applied
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.report.text import render_text
 from tflite_align.rules import load_operators, load_target
 from tflite_align.solver import Options, solve

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from tests.graphs import Graph
 from tflite_align.model import Model, Slot
 from tflite_align.planner.weights import _re_expressed
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.rules import CallRow, OperatorRow, SlotPattern, load_operators
 from tflite_align.verdicts import Acceptance
 from tflite_align.verify.process import steady

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from tflite_align import UsageError, check
 from tflite_align.checker import Finding
 from tflite_align.model import Slot
 from tflite_align.planner import Change
+from tflite_align.record import replace
 from tflite_align.report import Report, Size
 from tflite_align.report.formats import FORMATS, renderer
 from tflite_align.report.json import render_json, to_dict
@@ -54,7 +54,7 @@ FINDING = Finding(
     fix="tied",
     targets=("tflite",),
 )
-WARNING = dataclasses.replace(
+WARNING = replace(
     FINDING,
     rule="weight/CONV_2D/minimum",
     severity="warning",
@@ -211,7 +211,7 @@ def test_schema_file_is_what_the_records_say() -> None:
 
 
 def test_json_knows_no_time() -> None:
-    later = dataclasses.replace(REPORT, proof=dataclasses.replace(PROOF, seconds=99.0))
+    later = replace(REPORT, proof=replace(PROOF, seconds=99.0))
     assert render_json(later) == render_json(REPORT)
 
 
@@ -260,13 +260,11 @@ def test_closing(options: dict[str, object], line: str) -> None:
 
 
 def test_closing_of_failures_and_of_nothing() -> None:
-    failed = dataclasses.replace(REPORT, reasons=("1 error finding",))
+    failed = replace(REPORT, reasons=("1 error finding",))
     assert (
         closing(failed, out="o.tflite", written=False)
         == "not aligned: 1 error finding; o.tflite is not written"
     )
     assert closing(failed, out="o.tflite") == "not aligned: 1 error finding -> o.tflite"
-    nothing = dataclasses.replace(
-        REPORT, outcome="nothing to align", findings=(), remaining=(), changes=()
-    )
+    nothing = replace(REPORT, outcome="nothing to align", findings=(), remaining=(), changes=())
     assert closing(nothing, out="o.tflite") == "nothing to align -> o.tflite"

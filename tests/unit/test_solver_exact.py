@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tflite_align.record import replace
 from tflite_align.solver import exact
 from tflite_align.solver.exact import minimise
 from tflite_align.solver.integer import solve_integer

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -14,6 +12,7 @@ from tflite_align.checker import Finding, check_bound
 from tflite_align.errors import RuleError
 from tflite_align.model import Model
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.report.overview import overview
 from tflite_align.rules import Target, load_operators, load_target, parse_target
 from tflite_align.rules.support import LIMITS, SupportRow

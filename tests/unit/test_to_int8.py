@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from tflite_align.convert import convert_to_int8
 from tflite_align.model import Model
 from tflite_align.numerics import symmetric_weights
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.rules import load_operators, load_target, load_versions
 
 FAST = AlignOptions(verify=False, to="int8")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 from ..constraints import BoundFlow, Constraint
 from ..model import Model, Slot, Tensor
 from ..numerics import Range
+from ..record import Record, field
 from ..rules import Level, Target
 from ..wiring import slot_tensor
 
@@ -20,8 +20,7 @@ CUT = "QUANTIZE"
 FUSED = "fused_activation_function"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Bound(Record, frozen=True, kw_only=True):
     """A model with its constraints.
 
     `rigid`: slots that must go on seeing the parameters they see now. `flows`: how real values
@@ -49,8 +48,7 @@ class Bound:
     idle: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Collector:
+class Collector(Record):
     """What binding has found so far."""
 
     model: Model

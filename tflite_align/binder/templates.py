@@ -8,7 +8,6 @@ operator of a look is bound by its row; every other gets the same at slots of it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..constraints import (
@@ -25,6 +24,7 @@ from ..constraints import (
 )
 from ..model import Model, Operator, Slot, SlotKind, Subgraph
 from ..numerics import Range
+from ..record import Record, field
 from ..rules import BiasRule, OperatorRow, Target
 from ..wiring import quantized
 from .collector import FUSED, Collector, per_tensor
@@ -37,8 +37,7 @@ _Maker = Callable[[Sequence[Slot]], Any]
 _Place = tuple[SlotKind, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Template:
+class _Template(Record, frozen=True, kw_only=True):
     """What one row makes of operators of one look. Numbers are places in `places`."""
 
     family: str
@@ -50,8 +49,7 @@ class _Template:
     flows: tuple[_Maker, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Instance:
+class _Instance(Record, frozen=True):
     """A template at one operator."""
 
     template: _Template
@@ -60,8 +58,7 @@ class _Instance:
     flows: tuple[BoundFlow, ...]
 
 
-@dataclass(slots=True)
-class Templates:
+class Templates(Record):
     """The templates of some rows and targets, and where they were applied last: a model bound
     again after a few edits is mostly what it was.
     """

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ..constraints import Anchored, BiasOf, Constraint, Uncut, constrained
 from ..model import Slot
 from ..overrides import Found, Grading
+from ..record import replace
 from ..wiring import links
 from .collector import Collector
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..files import read_arrays, read_model_file, replace_files
 from ..pipeline import AlignOptions, AlignResult, align
+from ..record import replace
 from ..report.sections import closing
 from ..rules import load_target
 from .baseline import accepted_for, read_baseline

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import click
 
 from ..files import replace_files
 from ..pipeline import AlignOptions
+from ..record import replace
 from ..report import Report, Unread
 from ..report.formats import OUTPUTS
 from ..report.plain import plural, printable

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
 from ..errors import AlignError
 from ..files import read_model_file
 from ..pipeline import AlignOptions, check
+from ..record import Record
 from ..report import Report, Unread
 from .failure import Failure, about, internal
 from .files import STREAM
@@ -20,8 +20,7 @@ from .streams import read_stdin
 __all__ = ["Order", "checked"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Record, frozen=True, kw_only=True):
     """A file to check, and how. `why`: it names no file at all."""
 
     name: str

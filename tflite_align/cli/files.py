@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
 from ..files import check_destination
+from ..record import Record
 from ..report.formats import Renderer, renderer
 from .failure import about
 
@@ -18,8 +18,7 @@ __all__ = ["STREAM", "ReportFile", "expand", "prepare", "report_files"]
 STREAM = "-"  # stdin or stdout
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFile:
+class ReportFile(Record, frozen=True):
     path: str
     render: Renderer
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..record import Record
 from .configured import overrides_of
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ _POLICIES = ("none", "input", "output", "large", "auto")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(Record, frozen=True, kw_only=True):
     """What was asked for beside AlignOptions: files and how much is said."""
 
     reports: tuple[str, ...]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..planner import Plan
+from ..record import Record
 
 __all__ = ["Conversion"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
+class Conversion(Record, frozen=True, kw_only=True):
     """`plan` carries out what can be done; `refused` says, a sentence each, what cannot. A
     conversion of which anything is refused is not to be carried out.
     """

@@ -9,7 +9,6 @@ move: a QUANTIZE stands between.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ..binder import bind
 from ..model import Model, Operator, QuantParams, SetData, SetType, SetVersion, Slot, Tensor
 from ..numerics import Label, requantize, symmetric_weights
 from ..planner import Draft, Plan, plan_biases, relabelled, show
+from ..record import Record, replace
 from ..rules import OperatorRow, Target, VersionRow, WeightRule
 from ..wiring import quantized
 from .records import Conversion
@@ -74,8 +74,7 @@ def _uint8(tensor: Tensor) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Readers:
+class _Readers(Record, frozen=True):
     """Who reads one tensor: slots whose operator becomes int8, and the others."""
 
     moved: tuple[Slot, ...]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..model import Model
 from ..planner import Change, Plan
 from ..reader import read
+from ..record import Record, replace
 from ..rules import OperatorRow, Target, load_versions
 from ..tables import Bytes
 from ..writer import write
@@ -19,8 +19,7 @@ from .signed import convert_to_int8
 __all__ = ["Asked", "Converted", "convert"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Record, frozen=True, kw_only=True):
     """What a file is to become; None: as it is. `to`: the type of what is uint8 inside, with
     `free_io` of its border too; `fixes`: repairs that are on. `inputs`, `outputs`: types of its
     border.
@@ -33,8 +32,7 @@ class Asked:
     outputs: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converted:
+class Converted(Record, frozen=True, kw_only=True):
     """The file after its conversion. `data` is the original itself where nothing was done;
     `refused` says why nothing was, where something was asked for that cannot be.
     """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 
 from ..baseline import accepted_in
 from ..binder import Bound, Templates
@@ -21,6 +20,7 @@ from ..numerics import Range
 from ..options import AlignOptions
 from ..overrides import named_only, shifted
 from ..planner import Plan, fold_quantizes, plan
+from ..record import Record, replace
 from ..repairs import changeable, enforced, mended, wanted
 from ..report import Outcome, Report
 from ..report.view import View
@@ -43,8 +43,7 @@ __all__ = ["AlignResult", "Progress", "Question", "align", "question"]
 Progress = Callable[[str, float], None]
 
 
-@dataclass(frozen=True, slots=True)
-class AlignResult:
+class AlignResult(Record, frozen=True):
     """The aligned model and the report. `chunks` are views of the original and of what changed;
     `data` joins them on first use.
     """
@@ -63,8 +62,7 @@ class AlignResult:
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
+class _Made(Record, frozen=True, kw_only=True):
     """One way to align: what was decided, and the edits it comes to."""
 
     solution: Solution
@@ -91,8 +89,7 @@ def align(
         return _Run(data, options, name, progress).align()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Record, frozen=True, kw_only=True):
     """What the solver is asked: constraints to satisfy, findings to repair (`wanted`), and how.
 
     `kept`: findings that are not wanted, since overrides keep what would have to change.

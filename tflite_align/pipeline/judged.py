@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from ..binder import Bound, Templates, bind
@@ -15,6 +14,7 @@ from ..lock import Lock, lock_findings, lock_of
 from ..model import Model
 from ..options import AlignOptions
 from ..reader import read
+from ..record import Record, replace
 from ..report import Size
 from ..rules import (
     Target,
@@ -30,8 +30,7 @@ from ..tables import Image
 __all__ = ["Data", "Judged", "bind_model", "judge", "lock", "requested", "size", "uncollected"]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Record, frozen=True):
     """A model with its constraints and what is broken."""
 
     model: Model

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from ..binder import Bound
 from ..checker import Finding
 from ..constraints import Same
 from ..model import Model, Operator, Slot, Subgraph, Tensor
 from ..numerics import Label, Range, label_range
+from ..record import replace
 from ..report.explain import explanation_lines
 from ..report.view import (
     GroupView,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ..binder import FUSED, Bound
 from ..checker import Finding
 from ..model import SetOption, SetQuant, Slot
 from ..numerics import Label
+from ..record import replace
 from ..rules import enabled_fixes
 from ..solver import Conflict, Solution
 from ..wiring import own_state

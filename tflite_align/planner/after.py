@@ -7,7 +7,6 @@ very same: what they decide here, they decide there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from ..model import (
     AddOperator,
@@ -29,12 +28,12 @@ from ..model import (
     Subgraph,
     Tensor,
 )
+from ..record import Record, replace
 
 __all__ = ["After", "applied"]
 
 
-@dataclass(frozen=True, slots=True)
-class After:
+class After(Record, frozen=True):
     """`origin`: where an operator of `model` comes from, by (subgraph, operator): its index in
     the original, or the edit that adds it.
     """
@@ -86,7 +85,7 @@ class _Graph:
                 operands = list(old.operands(edit.kind))
                 operands[edit.index] = edit.tensor
                 changed: dict[str, tuple[int, ...]] = {edit.kind: tuple(operands)}
-                self.operators[edit.operator] = replace(old, **changed)  # type: ignore[arg-type]
+                self.operators[edit.operator] = replace(old, **changed)
             case SetOption():
                 old = self.operators[edit.operator]
                 options = {**old.options, edit.field: edit.value}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from ..binder import Bound
 from ..constraints import BiasOf
 from ..enums import type_code
 from ..model import QuantParams, SetData, SetOption, Slot, Tensor
 from ..numerics import close_scale, product_scale, requantize_bias
+from ..record import Record, replace
 from ..solver import Conflict
 from ..wiring import slot_tensor
 from .draft import Draft
@@ -17,8 +17,7 @@ from .draft import Draft
 __all__ = ["bias_type", "plan_biases", "product_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Record, frozen=True):
     """Parameters a bias has to have at one operator."""
 
     scales: tuple[float, ...]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 from ..model import (
     AddOperator,
     AddTensor,
@@ -17,6 +15,7 @@ from ..model import (
     Tensor,
 )
 from ..numerics import Label, label_range, type_limits
+from ..record import Record, field, replace
 from ..wiring import Links, links
 from .records import Change, ChangeKind
 
@@ -49,8 +48,7 @@ def relabelled(tensor: Tensor, label: Label) -> QuantParams:
     )
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Record):
     model: Model
     edits: list[Edit] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ..binder import Bound
 from ..checker import Finding, expected_bias_scales
 from ..constraints import BiasOf, WellFormed
 from ..model import QuantParams, SetName, SetVersion, Slot, Tensor
 from ..numerics import Label, close_scale
+from ..record import replace
 from ..rules import load_versions
 from ..wiring import slot_tensor
 from .draft import Draft, relabelled, show

@@ -10,7 +10,6 @@ lesser of the two is done.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from ..numerics import (
     to_float32,
     type_limits,
 )
+from ..record import replace
 from ..wiring import slot_tensor
 from .biases import bias_type, product_of
 from .draft import Draft, show

@@ -6,13 +6,13 @@ Real values stay as they are declared, up to rounding: one rounding less is the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from ..binder import CUT, Bound
 from ..constraints import Fixed, Same
 from ..model import Model, Operator, Slot, Subgraph, Tensor
 from ..numerics import Label, close_scale, covers, intersect, label_range
+from ..record import Record
 from ..solver.flow import Key, Values, value_flow
 from ..solver.limits import Limits
 from ..wiring import Links, links
@@ -20,8 +20,7 @@ from ..wiring import Links, links
 __all__ = ["Scope", "Step", "concerned", "steps"]
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Record, frozen=True):
     """Where may be tidied up. `decided`: whether a tensor's component is touched anyway.
     `fold`: whether producers may write other parameters than they do.
     """
@@ -30,8 +29,7 @@ class Scope:
     fold: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Record, frozen=True, kw_only=True):
     """One thing to do. `before` and `after` are the labels on both sides of the QUANTIZE that is
     removed or passed by; `result` is the tensor it writes. Slots are those of the bound model.
     """
@@ -45,8 +43,7 @@ class Step:
     tensors: frozenset[Key]
 
 
-@dataclass(frozen=True, slots=True)
-class _Quantize:
+class _Quantize(Record, frozen=True):
     """A QUANTIZE within one type, between per-tensor quantized activations."""
 
     operator: Operator

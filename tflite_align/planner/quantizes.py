@@ -7,7 +7,6 @@ finds more than before is not taken.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
 
 from ..binder import CUT, Bound
 from ..checker import check_bound
@@ -22,6 +21,7 @@ from ..model import (
     SetOption,
     Slot,
 )
+from ..record import Record, replace
 from ..solver import Key
 from ..writer import unknown_metadata
 from .after import After, applied
@@ -84,8 +84,7 @@ def fold_quantizes(
             careful = True
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Record, frozen=True):
     """A plan and what it leaves behind."""
 
     plan: Plan

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ..model import AddOperator, Edit, RemoveOperator
+from ..record import Record
 
 __all__ = ["Change", "Plan"]
 
@@ -23,8 +23,7 @@ ChangeKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Record, frozen=True, kw_only=True):
     """One thing done to one tensor, in words. `readers`: the slots it was done for."""
 
     kind: ChangeKind
@@ -37,8 +36,7 @@ class Change:
     readers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Record, frozen=True, kw_only=True):
     """`edited`: (subgraph, operator) of every operator an operand of which was re-expressed or
     re-wired, by its index in the original.
     """

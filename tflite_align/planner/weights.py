@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from ..constraints import Weight
 from ..enums import constant_size
 from ..model import QuantParams, SetData, Slot, Tensor
 from ..numerics import integers_of, packed_as, to_float32
+from ..record import Record, replace
 from ..wiring import slot_tensor
 from .draft import Draft
 
@@ -24,8 +24,7 @@ __all__ = ["plan_weights"]
 _LIMITS = {"int4": 7, "int8": 127, "uint8": 127, "int16": 32767}
 
 
-@dataclass(frozen=True, slots=True)
-class _New:
+class _New(Record, frozen=True):
     quant: QuantParams
     data: bytes | None  # None: the integers stay
     error: float  # largest, in real units

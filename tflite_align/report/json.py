@@ -6,11 +6,11 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ..model import Slot
 from ..numerics import Label, Range
+from ..record import compared, is_record
 from .record import FORMAT, Report, Unread
 
 __all__ = ["render_document", "render_json", "to_dict", "tool_version"]
@@ -68,15 +68,11 @@ def _dump(document: dict[str, Any]) -> str:
 
 
 def _record(record: Any) -> dict[str, Any]:
-    return {
-        field.name: _value(field.name, getattr(record, field.name))
-        for field in fields(record)
-        if field.compare
-    }
+    return {name: _value(name, getattr(record, name)) for name in compared(type(record))}
 
 
 def _value(name: str, value: Any) -> Any:
-    if is_dataclass(value):
+    if is_record(value):
         return _record(value)
     if isinstance(value, float):
         return _number(name, value)

@@ -7,15 +7,15 @@ few long chains with branches, for which one pass in the order of the file is en
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from ..record import Record
 
 __all__ = ["Edge", "Placed", "place"]
 
 _LONGEST = 400  # layers that an edge goes round; a longer one is drawn straight
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
+class Edge(Record, frozen=True, kw_only=True):
     """Tensor `tensor` from one vertex to another; `lane`: the lane it runs in between, where
     something stands in its way.
     """
@@ -26,8 +26,7 @@ class Edge:
     lane: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(Record, frozen=True, kw_only=True):
     """`spots`: (lane, layer) of each vertex. Lanes may be negative: 0 is where the first chain is."""
 
     spots: tuple[tuple[int, int], ...]

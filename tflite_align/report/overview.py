@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..binder import Bound
 from ..checker import Finding
 from ..numerics import Label
+from ..record import Record
 from ..solver import Component, Conflict, Explanation, Key, Solution
 from .json import render_document
 
@@ -16,8 +16,7 @@ __all__ = ["Moved", "Overview", "Separated", "Story", "overview", "render_explan
 UNSUPPORTED = "support/"  # how rules begin that say what a target takes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class Moved(Record, frozen=True, kw_only=True):
     key: Key
     name: str
     before: Label
@@ -25,8 +24,7 @@ class Moved:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Separated:
+class Separated(Record, frozen=True, kw_only=True):
     """A QUANTIZE behind the tensor; `readers` are addresses."""
 
     key: Key
@@ -36,8 +34,7 @@ class Separated:
     because: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class Story(Record, frozen=True, kw_only=True):
     """One component: what disagreed (messages of findings) and what was decided."""
 
     component: Component
@@ -46,8 +43,7 @@ class Story:
     cuts: tuple[Separated, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class Overview(Record, frozen=True, kw_only=True):
     """`elsewhere`: findings in no component that was decided: biases, weights, conflicts."""
 
     components: tuple[Story, ...]

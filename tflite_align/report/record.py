@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..checker import Finding
 from ..mapping import TargetMapping
 from ..planner import Change
+from ..record import Partial, Record
 from ..solver import Component, Conflict, Strategy
 from ..verdicts import BiasReading, OutputLevel, Proof
 from .view import View
@@ -20,8 +20,7 @@ FORMAT = 1
 Outcome = Literal["checked", "nothing to align", "aligned", "not aligned"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class Size(Record, frozen=True, kw_only=True):
     """What the file holds, in numbers."""
 
     bytes: int
@@ -30,16 +29,14 @@ class Size:
     tensors: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class Unread(Record, frozen=True, kw_only=True):
     """A file there is no report of, and why: one line, with the byte offset where there is one."""
 
     name: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Partial, frozen=True, kw_only=True):
     """The result of `align` or `check` on one model.
 
     `findings` are those of the file that came in, `remaining` those of the file that goes out
@@ -76,7 +73,9 @@ class Report:
     warnings: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     name: str = ""
-    view: View | None = field(default=None, compare=False)
+    view: View | None = None
+
+    aside: ClassVar[frozenset[str]] = frozenset({"view"})
 
     @property
     def exit_status(self) -> int:

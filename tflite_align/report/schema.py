@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import types
-from dataclasses import fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from ..record import compared, is_record
 from .record import FORMAT, Report, Unread
 
 __all__ = ["report_schema"]
@@ -62,7 +62,7 @@ def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
     """Schema of one annotation; records go to `defs` and are referred to."""
     if hint in _SCALARS:
         return dict(_SCALARS[hint])
-    if is_dataclass(hint) or hasattr(hint, "_fields"):
+    if is_record(hint) or hasattr(hint, "_fields"):
         return _record(hint, defs)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
@@ -86,9 +86,7 @@ def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
     if name not in defs:
         defs[name] = {}  # a place, before a record that names itself is met again
         hints = get_type_hints(record)
-        kept = getattr(record, "_fields", ()) or [
-            field.name for field in fields(record) if field.compare
-        ]
+        kept = getattr(record, "_fields", ()) or compared(record)
         properties = {name: _of(hints[name], defs) for name in kept}
         defs[name] = {
             "description": _first_paragraph(record),
@@ -101,8 +99,8 @@ def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_paragraph(record: Any) -> str:
-    """A record's contract, without the signature that dataclasses write where there is none."""
-    text = inspect.getdoc(record) or ""
+    """A record's contract; nothing where it has none of its own."""
+    text = inspect.cleandoc(vars(record).get("__doc__") or "")
     if text.startswith(f"{record.__name__}("):
         return ""
     return " ".join(text.partition("\n\n")[0].split())

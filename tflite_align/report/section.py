@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ..record import Record
 
 __all__ = ["Row", "Section"]
 
 Row = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Record, frozen=True, kw_only=True):
     """`lines` stand below the table; `hidden` counts rows that were left out."""
 
     title: str

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ..checker import Finding
 from ..planner import Change
+from ..record import Record
 from .mapping import mapping_section
 from .plain import plural, printable, shorten
 from .proof import proof_sections, proof_word
@@ -20,8 +20,7 @@ from .section import Row, Section
 __all__ = ["closing", "counts", "done", "sections"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
+class _View(Record, frozen=True, kw_only=True):
     """How much is shown: `rows` a table, None for everything with names in full."""
 
     rows: int | None

@@ -4,10 +4,10 @@ that must share parameters, and why each tensor gets its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ..numerics import Label, Range
+from ..record import Record
 
 __all__ = [
     "GroupView",
@@ -25,8 +25,7 @@ Key = tuple[int, int]  # (subgraph, tensor)
 Mark = Literal["", "added", "removed"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorView:
+class TensorView(Record, frozen=True, kw_only=True):
     """`label`: None without per-tensor parameters; `channels`: how many scales it has."""
 
     index: int
@@ -38,8 +37,7 @@ class TensorView:
     constant: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorView:
+class OperatorView(Record, frozen=True, kw_only=True):
     """`other`: its index in the other of the two graphs; -1 where it is not there."""
 
     index: int
@@ -50,8 +48,7 @@ class OperatorView:
     other: int = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubgraphView:
+class SubgraphView(Record, frozen=True, kw_only=True):
     index: int
     name: str
     tensors: tuple[TensorView, ...]
@@ -60,8 +57,7 @@ class SubgraphView:
     operators: tuple[OperatorView, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberView:
+class MemberView(Record, frozen=True, kw_only=True):
     """A tensor of a group. Ranges are what its parameters can hold, in real values; `cuts`: what
     readers behind an inserted QUANTIZE see. `bits`: precision lost (positive) or won by the move.
     """
@@ -74,8 +70,7 @@ class MemberView:
     bits: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupView:
+class GroupView(Record, frozen=True, kw_only=True):
     """Tensors that rules tie to one another; `hull` holds what all of them held before."""
 
     index: int
@@ -84,16 +79,14 @@ class GroupView:
     members: tuple[MemberView, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Why:
+class Why(Record, frozen=True, kw_only=True):
     """The chain of why of one tensor, a sentence or two a line."""
 
     key: Key
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Record, frozen=True, kw_only=True):
     """`after` is empty where the model was not changed."""
 
     before: tuple[SubgraphView, ...]

@@ -10,12 +10,12 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from ..errors import RuleError
 from ..numerics import Label, to_float32, type_limits
+from ..record import Record
 from .records import SlotPattern
 
 __all__ = [
@@ -41,16 +41,14 @@ __all__ = [
 _SLOT = re.compile(r"(inputs|outputs|intermediates)\[(\*|\d+:?)\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Parser:
+class Parser(Record, frozen=True):
     """Turns a TOML value into ours; raises RuleError naming the place."""
 
     parse: Callable[[Any, str], Any]
     schema: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Record, frozen=True):
     parser: Parser
     required: bool = False
     about: str = ""  # what editors show of the key

@@ -6,11 +6,11 @@ import difflib
 import fnmatch
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from ..errors import RuleError, UsageError
+from ..record import Record
 from . import fields as f
 from .store import read_data
 
@@ -26,8 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fix:
+class Fix(Record, frozen=True, kw_only=True):
     """One repair. `repairs`: the findings it is for, as `rule-glob` or `rule-glob:fault`; none
     for a repair that comes into play while others are carried out. `meaning`: whether what the
     model stands for, read by its declared parameters, is provably kept. `quiet`: its findings are

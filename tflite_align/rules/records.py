@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from tflite_align.model import SlotKind
 from tflite_align.numerics import Label, Range
+from tflite_align.record import Record, field
 
 __all__ = [
     "BiasRule",
@@ -25,8 +25,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class SlotPattern:
+class SlotPattern(Record, frozen=True):
     """`inputs[0]`, `inputs[*]`, `inputs[1:]`, `outputs[0]`, `intermediates[4]`."""
 
     kind: SlotKind
@@ -42,8 +41,7 @@ class SlotPattern:
         return f"{self.kind}[{self.start}]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Record, frozen=True, kw_only=True):
     """What every kind has. `id` is stable: kind/OPERATOR, with /part where there are several.
 
     `when` and `unless` name an optional operand: the rule holds only where it is present, or
@@ -61,15 +59,13 @@ class Rule:
     beside: tuple[SlotPattern, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SameRule(Rule):
+class SameRule(Rule, frozen=True, kw_only=True):
     """All these slots share (scale, zero_point): the kernel handles raw integers."""
 
     slots: tuple[SlotPattern, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FixedRule(Rule):
+class FixedRule(Rule, frozen=True, kw_only=True):
     """The kernel writes these parameters whatever the file declares. Per type the legal labels;
     the first is the one to write.
     """
@@ -78,15 +74,13 @@ class FixedRule(Rule):
     labels: Mapping[str, tuple[Label, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZeroPointRule(Rule):
+class ZeroPointRule(Rule, frozen=True, kw_only=True):
     """These slots have a zero point of 0."""
 
     slots: tuple[SlotPattern, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeightRule(Rule):
+class WeightRule(Rule, frozen=True, kw_only=True):
     """Constant weights: zero point 0, no integer below `minimum`, per-axis only along `axis`
     (None: per-tensor only). `types` are the types of the weights.
     """
@@ -97,8 +91,7 @@ class WeightRule(Rule):
     minimum: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BiasRule(Rule):
+class BiasRule(Rule, frozen=True, kw_only=True):
     """scale[c] = factor x product of the factors' scales, zero point 0.
 
     `bias_types` maps the activation type (of the first factor) to the legal bias types, the
@@ -113,8 +106,7 @@ class BiasRule(Rule):
     type_option: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowRule(Rule):
+class WindowRule(Rule, frozen=True, kw_only=True):
     """low <= ratio < high, the ratio being factor x product (or maximum) of the numerator's
     scales over the product of the denominator's.
     """
@@ -127,15 +119,13 @@ class WindowRule(Rule):
     high: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerRule(Rule):
+class PowerRule(Rule, frozen=True, kw_only=True):
     """The slot's scale is a power of two."""
 
     slots: tuple[SlotPattern, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class Flow(Record, frozen=True, kw_only=True):
     """How real values pass from inputs to outputs.
 
     copy: each output is one of the inputs' elements or their maximum or minimum: commutes with
@@ -147,8 +137,7 @@ class Flow:
     outputs: tuple[SlotPattern, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRow:
+class CallRow(Record, frozen=True, kw_only=True):
     """A subgraph named by option `option`: these operands are its inputs and outputs."""
 
     option: str
@@ -156,8 +145,7 @@ class CallRow:
     outputs: SlotPattern | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorRow:
+class OperatorRow(Record, frozen=True, kw_only=True):
     """One builtin operator. An operator without a row is rigid in every slot."""
 
     name: str

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..errors import RuleError
+from ..record import Record, field
 from . import fields as f
 from .records import SlotPattern
 
@@ -22,8 +22,7 @@ WHOLE_MODEL = "MODEL"
 _EVERY = (SlotPattern("inputs", 0, None), SlotPattern("outputs", 0, None))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupportRow:
+class SupportRow(Record, frozen=True, kw_only=True):
     """Every operator that `operators` name and `when` holds for keeps within `limits`.
 
     `operators` are glob patterns of operator names; "MODEL" stands for the model as a whole.

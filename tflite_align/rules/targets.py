@@ -5,11 +5,11 @@ from __future__ import annotations
 import fnmatch
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
 from ..errors import RuleError, UsageError
+from ..record import Record, replace
 from . import fields as f
 from .records import Rule
 from .store import data_files, read_data
@@ -28,8 +28,7 @@ __all__ = [
 Severity = Literal["error", "warning", "off"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
+class Level(Record, frozen=True, kw_only=True):
     """How grave a broken rule is for a target, and what the runtime does then, in words."""
 
     rules: tuple[str, ...]  # glob patterns of rule ids
@@ -39,8 +38,7 @@ class Level:
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Record, frozen=True, kw_only=True):
     """A runtime or compiler. Without `support` rows it says nothing of what it takes.
 
     `grades`: (pattern of rule ids, severity) that a user puts in place of what is required here;

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from ..errors import RuleError
 from ..model import Operator
+from ..record import Record, field
 from . import fields as f
 from .records import SlotPattern
 from .store import read_data
@@ -17,8 +17,7 @@ from .store import read_data
 __all__ = ["VersionRow", "load_versions", "parse_versions", "versions_schema"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRow:
+class VersionRow(Record, frozen=True, kw_only=True):
     """`versions`: the least version by the type of the operand in `slot`. `only`: the values that
     these options must have for the row to hold.
     """

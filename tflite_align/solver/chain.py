@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..binder import Bound
 from ..constraints import Fixed, Same
 from ..model import Slot
 from ..numerics import Label
+from ..record import Record
 from .flow import Key
 from .records import Problem
 
 __all__ = ["Reached", "Step", "Ties"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Record, frozen=True, kw_only=True):
     """A rule that ties a slot of one tensor to a slot of the next."""
 
     rule: str
@@ -26,8 +25,7 @@ class Step:
     key: Key  # the tensor in `there`
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
+class Reached(Record, frozen=True, kw_only=True):
     """A tensor, the nearest first, with the steps that lead to it."""
 
     key: Key

@@ -6,9 +6,8 @@ ends at 6 a ReLU6. Widening it would un-do the clamp, unless the operator states
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..numerics import Label, Range, label_range
+from ..record import Record
 
 __all__ = ["Clamp", "clamp_of"]
 
@@ -19,8 +18,7 @@ _SIX = 6e-3
 _RELU, _RELU6 = 1, 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clamp:
+class Clamp(Record, frozen=True, kw_only=True):
     """What a tensor's declared range states. `activation` would state the same, exactly:
     zero is an integer of every label; None where no fused activation does.
     """

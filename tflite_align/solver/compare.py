@@ -7,13 +7,13 @@ our own rules, so that what is compared is the strategy and not the order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from ..binder import Bound
 from ..model import Slot
 from ..numerics import Label
+from ..record import replace
 from .costs import cost_tables, lost_bits
 from .flow import value_flow
 from .limits import Limits, window_labels

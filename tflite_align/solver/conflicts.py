@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from ..binder import Bound
 from ..constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, Window, ZeroPoint
 from ..model import Model, Slot
 from ..numerics import Label
+from ..record import replace
 from .flow import Values
 from .limits import Limits, window_labels
 from .pose import Posed, pose

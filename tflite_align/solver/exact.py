@@ -11,12 +11,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..record import replace
 from .integer import solve_integer
 from .tables import Answer, Floats, Sharing, Table, expanded, total_cost
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from ..binder import Bound
 from ..constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
 from ..model import Slot
 from ..numerics import Label, close_scale, label_range
+from ..record import replace
 from .chain import Reached, Ties
 from .conditions import only, together
 from .conflicts import addresses, minimal_conflict

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ..numerics import Label, Range
+from ..record import Record
 from .flow import Key
 from .records import Conflict
 
@@ -15,16 +15,14 @@ AnchorKind = Literal["own", "kept", "fixed", "policy", "anchor", "declared", "wi
 Status = Literal["solved", "clean", "conflict", "outside"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tie:
+class Tie(Record, frozen=True, kw_only=True):
     """A rule and the slots it ties, as one text of addresses."""
 
     rule: str
     slots: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Record, frozen=True, kw_only=True):
     """One step from a tensor to the next that shares its label."""
 
     rule: str
@@ -34,8 +32,7 @@ class Link:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
+class Anchor(Record, frozen=True, kw_only=True):
     """What the label was taken from.
 
     own: the tensor's declared one. kept: a slot that must go on seeing it. fixed: a kernel
@@ -51,8 +48,7 @@ class Anchor:
     reason: str = ""  # kept: why the slot is rigid; anchor: the override
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CutStory:
+class CutStory(Record, frozen=True, kw_only=True):
     """A QUANTIZE behind the tensor. `operator`, `moved`, `precision`, `clipped`, `unclamped` are
     parts of its cost in the solver's units; `bits` are lost at the readers behind it.
     `without` is the component's cost if these readers saw the tensor as it is written; None
@@ -71,16 +67,14 @@ class CutStory:
     without: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alternative:
+class Alternative(Record, frozen=True, kw_only=True):
     """Another label for the tensor, and the least cost of the component with it; None: none."""
 
     label: Label
     cost: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Record, frozen=True, kw_only=True):
     """Ranges are in real values; `noise` is the root of the noise power accumulated along
     copies, as a step in real units; costs are in the solver's units.
     """

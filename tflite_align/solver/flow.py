@@ -8,7 +8,6 @@ squared (the square of a step; the common factor 1/12 is left out).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -26,6 +25,7 @@ from ..numerics import (
     label_range,
     usable_label,
 )
+from ..record import Record
 from ..wiring import Links, links, quantized
 from .clamps import Clamp, clamp_of
 
@@ -41,8 +41,7 @@ _AT_ZERO = 1e-6  # steps from zero at which an observed edge counts as zero
 _ROUNDS = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Values:
+class Values(Record, frozen=True, kw_only=True):
     """Of every per-tensor quantized activation: its declared label, what can arrive in it, what
     its operator could write if its range did not clip (`reach`), what its readers can tell
     apart, and the declared noise accumulated along copies. `silent`: values whose operator could

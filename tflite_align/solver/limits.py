@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,13 +11,13 @@ from ..checker import Extent, window_ratios
 from ..constraints import BiasOf, Constraint, Window
 from ..model import Model, Slot
 from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
+from ..record import Record
 from ..wiring import slot_tensor
 
 __all__ = ["Limits", "window_labels"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sides:
+class _Sides(Record, frozen=True):
     """A window with the extent of each of its slots' scales, as they are declared."""
 
     constraint: Window

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ..binder import Bound
 from ..numerics import Label
+from ..record import Record
 from .costs import priced
 from .exact import minimise, minimise_each
 from .flow import Values
@@ -18,8 +18,7 @@ from .tables import Answer, Sharing, Table
 __all__ = ["Posed", "pose", "pose_each", "solve_each"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Posed:
+class Posed(Record, frozen=True, kw_only=True):
     """A component whose nodes have their domains, with what every choice costs.
 
     `stands`: each declared label -> the one that stands for it, float noise apart.

@@ -7,12 +7,12 @@ free readers of one tensor make one node: they compute their own multipliers and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from ..binder import Bound
 from ..constraints import Anchored, Fixed, Same, Uncut, ZeroPoint
 from ..model import Slot
 from ..numerics import Label, close_scale
+from ..record import replace
 from .flow import Key, Values
 from .records import Demand, Node, Options, Problem, Value
 

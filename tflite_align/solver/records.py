@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from ..model import Slot
 from ..numerics import Label, Range
+from ..record import Record, field
 from .flow import Key
 
 __all__ = [
@@ -31,8 +31,7 @@ Overlap = Literal["forbid", "force", "auto"]
 Demand = tuple[Label, ...]  # one of these labels, whatever the other members of a node have
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
+class Weights(Record, frozen=True, kw_only=True):
     """What the solver trades off. One inserted QUANTIZE costs `cut`, plus `move` times the share
     of the component's largest tensor that it moves; one bit of precision lost at one reader
     costs `bit`; representable range clipped away costs `clip` for all of it, and un-doing a
@@ -57,8 +56,7 @@ PREFERENCES: Mapping[str, Weights] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strategy:
+class Strategy(Record, frozen=True, kw_only=True):
     """What one way of choosing labels comes to, over all components it decides.
 
     `bits_lost`: summed over readers, half the log2 of the noise power each now sees over what it
@@ -73,8 +71,7 @@ class Strategy:
     holds: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Record, frozen=True, kw_only=True):
     """`observed`: the least and greatest real value that calibration inputs put into a tensor."""
 
     policies: Mapping[str, Policy] = field(default_factory=dict)  # by family
@@ -83,8 +80,7 @@ class Options:
     observed: Mapping[Key, Range] = field(default_factory=dict)
 
 
-@dataclass(slots=True, kw_only=True)
-class Node:
+class Node(Record, kw_only=True):
     """Slots that take one label. `domain` lists the labels it may take."""
 
     slots: list[Slot]
@@ -101,8 +97,7 @@ class Node:
     domain: tuple[Label, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class Value(Record, frozen=True, kw_only=True):
     """One tensor: the node that writes it (None: a constant) and the nodes that read it."""
 
     key: Key
@@ -112,8 +107,7 @@ class Value:
     shared: bool  # more than one reader
 
 
-@dataclass(slots=True, kw_only=True)
-class Problem:
+class Problem(Record, kw_only=True):
     """One component: nodes joined by values, all of one integer type."""
 
     type: str
@@ -121,8 +115,7 @@ class Problem:
     values: list[Value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class Cut(Record, frozen=True, kw_only=True):
     """A label other than its tensor's own that some readers of the tensor see."""
 
     key: Key
@@ -131,8 +124,7 @@ class Cut:
     because: tuple[str, ...]  # rules of the node behind the cut
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
+class Conflict(Record, frozen=True, kw_only=True):
     """Requirements that no assignment meets together, with the rules behind them."""
 
     slots: tuple[Slot, ...]
@@ -140,8 +132,7 @@ class Conflict:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
+class Component(Record, frozen=True, kw_only=True):
     """What was decided for one component, and how well."""
 
     index: int
@@ -155,8 +146,7 @@ class Component:
     candidates: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
+class Solution(Record, frozen=True, kw_only=True):
     """`source`: the label each decided tensor is written at. `seen`: the label each reader slot
     of a decided tensor sees; a slot that is missing sees what it saw before. `activations`: fused
     activations (ActivationFunctionType) that output slots have to state from now on.

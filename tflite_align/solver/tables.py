@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..record import Record
 
 __all__ = [
     "FORBIDDEN",
@@ -24,16 +25,14 @@ Floats = NDArray[np.float64]
 FORBIDDEN = 1e7
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Record, frozen=True):
     """Costs over the joint choices of `scope`; axis i is variable scope[i], each there once."""
 
     scope: tuple[int, ...]
     costs: Floats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sharing:
+class Sharing(Record, frozen=True, kw_only=True):
     """One operator of cost `cost` for each label that some reader takes and the source does not.
 
     `labels[v]` numbers the choices of each variable so that equal labels have equal numbers.
@@ -45,8 +44,7 @@ class Sharing:
     cost: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Record, frozen=True, kw_only=True):
     """A choice for each variable, what it costs, and a cost that no choice is below."""
 
     choice: tuple[int, ...]

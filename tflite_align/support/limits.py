@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..model import Model, Operator, Slot, SlotKind, Tensor
 from ..numerics import DTYPES
+from ..record import Record
 from ..rules import SlotPattern, SupportRow
 
 __all__ = ["OPERATOR_TESTS", "TENSOR_TESTS", "Breach", "Place", "breaches"]
@@ -23,8 +23,7 @@ _INPUTS = SlotPattern("inputs", 0, None)
 _KINDS: tuple[SlotKind, ...] = ("inputs", "outputs")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Record, frozen=True, kw_only=True):
     """One operator of one model; `operator` None stands for the model as a whole."""
 
     model: Model
@@ -74,8 +73,7 @@ class Place:
         return self.model.is_constant(self.subgraph, tensor.index)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breach:
+class Breach(Record, frozen=True, kw_only=True):
     """A limit that is not kept, in words."""
 
     slot: Slot

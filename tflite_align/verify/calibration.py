@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..model import Model
+from ..record import Record
 
 __all__ = ["Calibration", "Wanted", "check_calibration", "matched"]
 
@@ -18,8 +18,7 @@ Array = npt.NDArray[Any]
 Calibration = Mapping[str | int, Array]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Record, frozen=True, kw_only=True):
     """One graph input; `aliases` are its names in signatures. Unknown sizes of `shape` are 1."""
 
     name: str

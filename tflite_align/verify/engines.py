@@ -6,12 +6,13 @@ output's declared per-tensor parameters where it has any).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..record import Record
 
 __all__ = ["Engine", "InputSpec", "open_engine"]
 
@@ -26,8 +27,7 @@ _LARGEST_ARENA = 1 << 30
 _NAMED = 8  # nodes that are told by name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputSpec:
+class InputSpec(Record, frozen=True, kw_only=True):
     """What a graph input takes. `scale` is None when it is not quantized per tensor."""
 
     shape: tuple[int, ...]

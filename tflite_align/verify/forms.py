@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..record import Record
 from ..verdicts import Acceptance
 from .process import Ended, acceptance, call_worker, children_pool
 from .samples import Samples
@@ -26,8 +26,7 @@ _WORKERS = 2
 THREADS = max(1, min(4, (os.cpu_count() or 2) // _WORKERS))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(Record, frozen=True, kw_only=True):
     """`data` is run with the first of `kernels` that takes it; `accept` are the true bytes of the
     file, for an Acceptance, where `data` is an instrumented copy of them.
     """
@@ -39,8 +38,7 @@ class Form:
     part: bool = False  # `data` lacks operators for which no interpreter here has a kernel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class Ran(Record, frozen=True, kw_only=True):
     """`outputs[i]`: [samples, kept elements], real values; None when it did not run (`why`)."""
 
     acceptance: Acceptance

@@ -8,9 +8,9 @@ A closing LOGISTIC or SOFTMAX hides nearly everything where it saturates (a wake
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from ..record import Record
 from .graph import LIMITS, is_constant, operator_name, params, real_tensors, tensor_name
 from .schema import type_name
 
@@ -45,8 +45,7 @@ _PASSING = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DI
 _RUNNABLE_CUSTOM = frozenset(["CUSTOM:TFLite_Detection_PostProcess"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(Record, frozen=True, kw_only=True):
     """One tensor of subgraph 0 to compare."""
 
     tensor: int
@@ -58,8 +57,7 @@ class Probe:
     limits: tuple[float, float] | None  # what the tensor can hold, real values; None: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frontier:
+class Frontier(Record, frozen=True, kw_only=True):
     """Everything to compare in one file, in an order that two versions of a model share."""
 
     probes: tuple[Probe, ...]

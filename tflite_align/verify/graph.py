@@ -6,13 +6,13 @@ quantized ones; indices, shapes and raw integers without parameters are not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UnsupportedError
+from ..record import Record
 from .schema import builtin_name, schema, type_name
 
 __all__ = [
@@ -41,8 +41,7 @@ _BIAS_TYPES = ("int32", "int64")
 _RECURRENT = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "SVDF")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Params:
+class Params(Record, frozen=True, kw_only=True):
     """Affine parameters as the file declares them: real = scale * (integer - zero_point)."""
 
     scale: npt.NDArray[np.float32]

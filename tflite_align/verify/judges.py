@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from ..errors import AlignError, UsageError
+from ..record import Record, replace
 from ..verdicts import Acceptance
 from . import edgetpu, litert, tflm, vela
 from .graph import operator_name
@@ -16,8 +16,7 @@ __all__ = ["JUDGES", "JUDGE_SECONDS", "Judge", "available", "judge_file", "place
 JUDGE_SECONDS = 300.0  # for acceptance; forms.RUN_SECONDS where samples are run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
+class Judge(Record, frozen=True, kw_only=True):
     """One outside judge. `runs`: its kernels also compute numbers that can be compared."""
 
     name: str

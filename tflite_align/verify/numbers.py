@@ -6,12 +6,12 @@ are in dB against the float twin of the original.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..record import Record
 from ..verdicts import Word
 
 __all__ = ["CEILING_DB", "REFERENCE_DB", "Fidelity", "Powers", "fidelity", "loss", "powers", "sqnr"]
@@ -31,8 +31,7 @@ _RESAMPLES = 1000
 _BOUND = 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Powers:
+class Powers(Record, frozen=True, kw_only=True):
     """Per independent unit (a sample, or a whole sequence): signal and noise power."""
 
     signal: npt.NDArray[np.float64]
@@ -63,8 +62,7 @@ def sqnr(found: Powers) -> float | None:
     return float(min(10.0 * np.log10(signal / max(noise, signal * 1e-30)), CEILING_DB))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fidelity:
+class Fidelity(Record, frozen=True, kw_only=True):
     """Gap of a run below its declared reading (dB) and the gap's lower bootstrap bound."""
 
     gap_db: float

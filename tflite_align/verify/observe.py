@@ -6,11 +6,11 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import wait
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import UnsupportedError
+from ..record import Record, field
 from .calibration import Calibration
 from .forms import FLOAT_KERNELS, RUN_SECONDS, THREADS, sample_records
 from .frontier import frontier
@@ -30,8 +30,7 @@ Progress = Callable[[str, float], None]
 Ranges = Mapping[tuple[int, int], tuple[float, float]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Record, frozen=True, kw_only=True):
     """`ranges`: (subgraph, tensor) -> least and greatest real value over `samples` inputs.
 
     `why` says why there is none. A tensor that is missing was not computed, or not finite.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
+from ..record import Record, replace
 from ..verdicts import FidelityScore, OutputScore, StepCheck, StepDeviation, Word
 from .forms import Ran
 from .frontier import Frontier
@@ -26,8 +26,7 @@ _SAME_DB = 1.0  # a gap that the original's kernels show too is not the alignmen
 Steps = tuple[StepCheck | None, str]  # the check, or why there is none
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Record, frozen=True, kw_only=True):
     """All runs, by name: twin, declared:before, declared:after, before:KERNELS, after:KERNELS."""
 
     before: Frontier

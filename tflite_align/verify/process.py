@@ -19,11 +19,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
+from ..record import Record
 from ..verdicts import Acceptance
 
 __all__ = [
@@ -75,8 +75,7 @@ _SEEN = frozenset({
 _TEMPORARY = ("TEMP", "TMP", "TMPDIR")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Record, frozen=True, kw_only=True):
     """How a child process ended. `code` is None when it ran into the time limit."""
 
     code: int | None

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
 from ..errors import UnsupportedError
+from ..record import Record, replace
 from ..verdicts import Acceptance, JudgeVerdict, Proof
 from .forms import FLOAT_KERNELS, Form, Ran, run_forms, sample_records
 from .frontier import Frontier, cut_copy, frontier
@@ -115,8 +115,7 @@ def _same_file(
     return tuple(verdicts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
+class _Order(Record, frozen=True, kw_only=True):
     """What was asked for."""
 
     before: Data
@@ -131,8 +130,7 @@ class _Order:
     seconds: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
+class _Case(Record, frozen=True, kw_only=True):
     """Everything that is run, built before anything runs."""
 
     found_before: Frontier
@@ -141,8 +139,7 @@ class _Case:
     forms: tuple[Form, ...]  # the rest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Gathered:
+class _Gathered(Record, frozen=True, kw_only=True):
     evidence: Evidence
     records: list[dict[str, Any]]  # where a worker finds the samples
 

@@ -6,13 +6,13 @@ declared readings and runs get the very same real values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UnsupportedError
+from ..record import Record
 from .calibration import Calibration, Wanted, matched
 from .graph import LIMITS, Params, is_constant, is_stateful, operator_name, params, tensor_name
 from .schema import type_name
@@ -27,8 +27,7 @@ _LEAVES = 120
 _RAW = {"uint8": (0, 256), "int8": (-128, 128), "int16": (-32768, 32768), "bool": (0, 2)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphInput:
+class GraphInput(Record, frozen=True, kw_only=True):
     """One input of subgraph 0. `label` None: not quantized; `low`, `high` in real values."""
 
     name: str
@@ -40,8 +39,7 @@ class GraphInput:
     whole: bool  # integers without parameters: indices, raw pixels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Samples:
+class Samples(Record, frozen=True, kw_only=True):
     """`arrays[i][n]`: input i of sample n, in the original's own type."""
 
     inputs: tuple[GraphInput, ...]

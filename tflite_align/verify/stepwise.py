@@ -6,10 +6,10 @@ numbers at the outputs say nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..record import Record
 from ..verdicts import StepCheck, StepDeviation
 from .forms import RUN_SECONDS
 from .graph import LIMITS, is_constant, operator_name
@@ -50,8 +50,7 @@ _NOT_RECOMPUTED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
+class Steps(Record, frozen=True, kw_only=True):
     """`lsb[i]`: deviation of operator i of subgraph 0; absent when it cannot be recomputed."""
 
     lsb: dict[int, float]
@@ -104,8 +103,7 @@ def check_steps(
     return Steps(lsb=lsb, tolerance=plan.tolerance, names=plan.names, not_judged=plan.not_judged)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
+class _Plan(Record, frozen=True, kw_only=True):
     recompute: bytes
     sources: list[dict[str, Any]]
     checks: list[dict[str, Any]]

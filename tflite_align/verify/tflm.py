@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from dataclasses import replace
 
+from ..record import replace
 from ..verdicts import Acceptance
 from .process import acceptance, call_worker, workspace
 

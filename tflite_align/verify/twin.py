@@ -10,12 +10,12 @@ out as a result.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..errors import UnsupportedError
+from ..record import Record, field
 from .constants import can_stay_integer, real_values
 from .frontier import Frontier, cut_copy
 from .graph import (
@@ -132,8 +132,7 @@ def opcode(model: Any, name: str) -> int:
     return len(model.operatorCodes) - 1
 
 
-@dataclass(slots=True, kw_only=True)
-class FloatGraph:
+class FloatGraph(Record, kw_only=True):
     """A subgraph under conversion. `declared`: the quantized activations, as the file has them."""
 
     model: Any

@@ -7,13 +7,13 @@ of them before the old bytes. The grown part is a multiple of 64 bytes: what was
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
 from tflite_align.errors import UnsupportedError
 from tflite_align.layout import IDENTIFIER, Field
+from tflite_align.record import Record
 from tflite_align.writer.nodes import (
     Moved,
     Node,
@@ -33,8 +33,7 @@ _LIMIT = 2**31 - 1
 _HEADER = 8  # root reference and file identifier
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(Record, frozen=True):
     """Where a table's fields lie: byte offset by field id, and its vtable."""
 
     at: dict[int, int]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from tflite_align.errors import UsageError
 from tflite_align.layout import Field, TableLayout, table_layout
+from tflite_align.record import Record
 
 __all__ = [
     "Moved",
@@ -29,22 +29,19 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Old:
+class Old(Record, frozen=True):
     """A reference to what lies at `pos` in the old bytes."""
 
     pos: int
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Record, frozen=True):
     """A scalar that holds a byte offset from the beginning of the old file."""
 
     offset: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scalars:
+class Scalars(Record, frozen=True, eq=False):
     """A vector of `count` scalars, `data` its packed elements, aligned to `align` bytes."""
 
     data: bytes
@@ -52,22 +49,19 @@ class Scalars:
     align: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Text:
+class Text(Record, frozen=True, eq=False):
     """A string, without its closing zero."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Refs:
+class Refs(Record, frozen=True, eq=False):
     """A vector of references."""
 
     items: Sequence[Old | Node]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class Table(Record, frozen=True, eq=False):
     """A table; `fields` by id, in any order. Fields not listed are absent."""
 
     layout: TableLayout

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from tflite_align.errors import UnsupportedError
 from tflite_align.model import Model
+from tflite_align.record import Record
 from tflite_align.tables import Bytes, Image, View
 
 __all__ = ["Patches", "Written"]
@@ -16,8 +16,7 @@ __all__ = ["Patches", "Written"]
 _LONG = 1 << 20  # bytes of a constant that is not worth a second copy in memory
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Record, frozen=True, kw_only=True):
     """The output, without a copy of the untouched bytes.
 
     `chunks` in order make the file: the grown part (`prefix` bytes, a multiple of 64, 0 when

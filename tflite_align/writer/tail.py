@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from tflite_align.errors import UnsupportedError
 from tflite_align.layout import table_layout
 from tflite_align.model import Model
+from tflite_align.record import Record
 from tflite_align.tables import View
 from tflite_align.writer.patch import Patches
 
@@ -29,8 +29,7 @@ _ESCAPE = 0xFFFFFFFF  # "see the zip64 record"
 _LOCATOR_SIZE = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Zip:
+class _Zip(Record, frozen=True, kw_only=True):
     """The directory of an appended zip: `places` hold its 32-bit absolute offsets."""
 
     start: int
