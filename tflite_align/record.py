@@ -8,6 +8,7 @@ changes and defines them in a fraction of the time.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from msgspec import Struct, field
@@ -44,6 +45,7 @@ class Partial(Struct, frozen=True, eq=False):
         return hash((type(self), *self._what()))
 
 
+@cache
 def compared(kind: type[Struct]) -> tuple[str, ...]:
     """The names of the fields that make a record what it is, in their order."""
     aside = kind.aside if issubclass(kind, Partial) else frozenset()

@@ -24,6 +24,7 @@ _CALLS = (
     "then_subgraph_index",
     "update_computation_subgraph_index",
 )
+_CALLED = frozenset(_CALLS)
 _MAX_RANK = 255
 
 
@@ -143,6 +144,8 @@ def _check_calls(model: Model) -> None:
     for graph in model.subgraphs:
         found = []
         for operator in graph.operators:
+            if _CALLED.isdisjoint(operator.options):
+                continue
             for field in _CALLS:
                 callee = operator.options.get(field)
                 if not isinstance(callee, int):

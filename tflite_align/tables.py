@@ -10,13 +10,14 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from tflite_align.errors import FormatError
-from tflite_align.layout import TableLayout
+from tflite_align.layout import TableLayout, table_layout
 from tflite_align.record import Record
 
 __all__ = ["Bytes", "Image", "Plan", "View"]
@@ -206,37 +207,12 @@ class View:
 
     def _plan(self, layout: TableLayout, pos: int, vtable: int) -> Plan:
         entries, table_size = self._vtable(layout, pos, vtable)
-        known = entries[: len(layout.fields)]
-        present = [(offset, number) for number, offset in enumerate(known) if offset]
-        present.sort()
-        parts = ["<i"]
-        end = 4
-        for offset, number in present:
-            entry = layout.fields[number]
-            if offset < end or offset + entry.width > table_size:
-                msg = f"vtable places {layout.name}.{entry.name} over another field or outside"
-                raise FormatError(msg, offset=vtable + 4 + 2 * number)
-            parts.append(f"{offset - end}x{entry.code}")
-            end = offset + entry.width
-        order = {number: index for index, (_, number) in enumerate(present, start=1)}
-        first_default = len(present) + 1
-        total = len(layout.fields)
-        # Two more picks keep the result a tuple for a layout of one field or none.
-        picks = [order.get(number, first_default + number) for number in range(total)]
-        at = tuple(known) + (0,) * (total - len(known))
-        extra = [(number, offset) for number, offset in enumerate(entries) if offset]
-        fields = layout.fields
-        return Plan(
-            layout=layout,
-            at=at,
-            extra=tuple(entry for entry in extra if entry[0] >= total),
-            size=table_size,
-            reader=struct.Struct("".join(parts)),
-            defaults=tuple(bool(f.default) if f.code == "?" else f.default for f in fields),
-            pick=itemgetter(*picks, 0, 0),
-            options=tuple((f.name, f.id) for f in fields if f.kind == "scalar" and f.is_option),
-            strings=tuple((f.name, f.id) for f in fields if f.kind == "string"),
-        )
+        found = _plan(layout.name, entries, table_size)
+        if isinstance(found, Plan):
+            return found
+        name = f"{layout.name}.{layout.fields[found].name}"
+        msg = f"vtable places {name} over another field or outside"
+        raise FormatError(msg, offset=vtable + 4 + 2 * found)
 
     def _vtable(self, layout: TableLayout, pos: int, vtable: int) -> tuple[tuple[int, ...], int]:
         """The entries of a vtable and the byte size of its tables."""
@@ -249,3 +225,42 @@ class View:
             raise FormatError(msg, offset=vtable)
         self._stay_out(vtable, size)
         return struct.unpack_from(f"<{(size - 4) // 2}H", self.buf, vtable + 4), table_size
+
+
+@lru_cache(maxsize=4096)
+def _plan(name: str, entries: tuple[int, ...], table_size: int) -> Plan | int:
+    """How tables with this vtable are read; the number of a field that stands where none can.
+
+    Files of one converter have the same few dozen vtables.
+    """
+    layout = table_layout(name)
+    known = entries[: len(layout.fields)]
+    present = [(offset, number) for number, offset in enumerate(known) if offset]
+    present.sort()
+    parts = ["<i"]
+    end = 4
+    for offset, number in present:
+        entry = layout.fields[number]
+        if offset < end or offset + entry.width > table_size:
+            return number
+        parts.append(f"{offset - end}x{entry.code}")
+        end = offset + entry.width
+    order = {number: index for index, (_, number) in enumerate(present, start=1)}
+    first_default = len(present) + 1
+    total = len(layout.fields)
+    # Two more picks keep the result a tuple for a layout of one field or none.
+    picks = [order.get(number, first_default + number) for number in range(total)]
+    at = tuple(known) + (0,) * (total - len(known))
+    extra = [(number, offset) for number, offset in enumerate(entries) if offset]
+    fields = layout.fields
+    return Plan(
+        layout=layout,
+        at=at,
+        extra=tuple(entry for entry in extra if entry[0] >= total),
+        size=table_size,
+        reader=struct.Struct("".join(parts)),
+        defaults=tuple(bool(f.default) if f.code == "?" else f.default for f in fields),
+        pick=itemgetter(*picks, 0, 0),
+        options=tuple((f.name, f.id) for f in fields if f.kind == "scalar" and f.is_option),
+        strings=tuple((f.name, f.id) for f in fields if f.kind == "string"),
+    )

@@ -16,10 +16,10 @@ from ..support import supported
 from ..wellformed import wellformed
 from .boundaries import bind_boundaries, bind_variables
 from .collector import CUT, FUSED, Bound, Collector
-from .templates import Templates
+from .templates import Learnt, Templates
 from .users import impose
 
-__all__ = ["CUT", "FUSED", "Bound", "Templates", "bind"]
+__all__ = ["CUT", "FUSED", "Bound", "Learnt", "Templates", "bind"]
 
 
 def bind(
@@ -37,8 +37,12 @@ def bind(
     still as it was there is not bound again. UsageError for an override that has several meanings
     in this model.
     """
-    found = Collector(model, targets)
-    (templates or Templates(rows, targets)).bind(found)
+    templates = templates or Templates(rows, targets)
+    learnt = templates.learnt
+    found = Collector(model, targets, graded=learnt.graded)
+    templates.bind(found)
+    if not learnt.cuts:
+        learnt.cuts.update(_cuts(rows, targets))
     bind_variables(found, rows)
     bind_boundaries(found, rows, free_io=free_io)
     found.constraints += wellformed(model, found.levels)
@@ -52,7 +56,7 @@ def bind(
         flows=tuple(found.flows),
         ranges=found.ranges,
         families=found.families,
-        cuts=_cuts(rows, targets),
+        cuts=learnt.cuts,
         variables=tuple(found.variables),
         silent=frozenset(found.silent),
         kept=said.kept,

@@ -12,7 +12,10 @@ from ..record import Record, field
 from ..rules import Level, Target
 from ..wiring import slot_tensor
 
-__all__ = ["CUT", "FUSED", "Bound", "Collector", "per_tensor"]
+__all__ = ["CUT", "FUSED", "Bound", "Collector", "Graded", "per_tensor"]
+
+# How grave a rule is for each target that asks for it.
+Graded = tuple[tuple[str, Level], ...]
 
 # The operator that separates a reader from a tensor.
 CUT = "QUANTIZE"
@@ -60,15 +63,15 @@ class Collector(Record):
     families: dict[tuple[int, int], str] = field(default_factory=dict)
     variables: list[tuple[Slot, ...]] = field(default_factory=list)
     silent: set[Slot] = field(default_factory=set)
-    graded: dict[tuple[str, str], tuple[tuple[str, Level], ...]] = field(default_factory=dict)
+    graded: dict[tuple[str, str], Graded] = field(default_factory=dict)
 
-    def levels(self, rule_id: str, type_name: str) -> tuple[tuple[str, Level], ...]:
-        if (rule_id, type_name) not in self.graded:
+    def levels(self, rule_id: str, type_name: str) -> Graded:
+        known = self.graded.get((rule_id, type_name))
+        if known is None:
             graded = ((t.name, t.level(rule_id, type_name)) for t in self.targets)
-            self.graded[rule_id, type_name] = tuple(
-                (name, level) for name, level in graded if level.severity != "off"
-            )
-        return self.graded[rule_id, type_name]
+            known = tuple((name, level) for name, level in graded if level.severity != "off")
+            self.graded[rule_id, type_name] = known
+        return known
 
     def tensor(self, slot: Slot) -> Tensor | None:
         return slot_tensor(self.model, slot)

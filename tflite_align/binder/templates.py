@@ -8,7 +8,7 @@ operator of a look is bound by its row; every other gets the same at slots of it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..constraints import (
     BiasOf,
@@ -27,10 +27,12 @@ from ..numerics import Range
 from ..record import Record, field
 from ..rules import BiasRule, OperatorRow, Target
 from ..wiring import quantized
-from .collector import FUSED, Collector, per_tensor
+from .collector import FUSED, Collector, Graded, per_tensor
 from .operators import all_slots, bind_operator
 
-__all__ = ["Templates"]
+__all__ = ["Learnt", "Templates"]
+
+_MOST = 10_000  # looks that are remembered
 
 # Makes a constraint, or a flow, of the slots of one operator.
 _Maker = Callable[[Sequence[Slot]], Any]
@@ -58,6 +60,14 @@ class _Instance(Record, frozen=True):
     flows: tuple[BoundFlow, ...]
 
 
+class Learnt(Record):
+    """What some rows and targets come to, whatever the model: good for every model to come."""
+
+    templates: dict[tuple[Any, ...], _Template] = field(default_factory=dict)
+    graded: dict[tuple[str, str], Graded] = field(default_factory=dict)
+    cuts: dict[str, Literal["any", "zero"]] = field(default_factory=dict)
+
+
 class Templates(Record):
     """The templates of some rows and targets, and where they were applied last: a model bound
     again after a few edits is mostly what it was.
@@ -65,7 +75,7 @@ class Templates(Record):
 
     rows: Mapping[str, OperatorRow]
     targets: Sequence[Target]
-    known: dict[tuple[Any, ...], _Template] = field(default_factory=dict)
+    learnt: Learnt = field(default_factory=Learnt)
     instances: dict[tuple[int, int], _Instance] = field(default_factory=dict)
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -80,9 +90,11 @@ class Templates(Record):
                     found.rigid.update(all_slots(graph.index, operator))
                     continue
                 key = self._key(operator, row, looks)
-                template = self.known.get(key)
+                template = self.learnt.templates.get(key)
                 if template is None:
-                    template = self.known[key] = _template(found, graph.index, operator, row)
+                    template = _template(found, graph.index, operator, row)
+                    if len(self.learnt.templates) < _MOST:
+                        self.learnt.templates[key] = template
                 self._apply(found, (graph.index, operator.index), template)
 
     def _key(self, operator: Operator, row: OperatorRow, looks: Sequence[Any]) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from ..baseline import accepted_in
-from ..binder import Bound, Templates
+from ..binder import Bound
 from ..checker import Finding
 from ..convert import Asked, convert
 from ..errors import AlignError, NotAlignedError
@@ -28,7 +28,7 @@ from ..rules import enabled_fixes, fixes_off, load_operators
 from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
 from ..verdicts import BiasReading, OutputLevel, Proof
 from ..writer import write
-from .judged import Data, bind_model, judge, requested, size, uncollected
+from .judged import Data, bind_model, judge, requested, size, templates, uncollected
 from .reasons import (
     conflict_reasons,
     kept_conflicts,
@@ -122,7 +122,7 @@ class _Run:
         self.name = name
         self.progress = progress
         self.targets = requested(options)
-        self.templates = Templates(load_operators(), self.targets)
+        self.templates = templates(options, self.targets)
         self.before = judge(data, options, self.targets, self.templates)
         self.idle = self.before.bound.idle
         self.findings = self.before.findings

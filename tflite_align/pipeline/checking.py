@@ -8,7 +8,7 @@ from ..options import AlignOptions
 from ..report import Report
 from ..rules import enabled_fixes, fixes_off
 from ..verdicts import Proof
-from .judged import Data, judge, requested, size, uncollected
+from .judged import Data, judge, requested, size, templates, uncollected
 from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
 from .viewed import view_of
 
@@ -23,7 +23,7 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
     options = options or AlignOptions()
     targets = requested(options)
     with uncollected():
-        judged = judge(data, options, targets)
+        judged = judge(data, options, targets, templates(options, targets))
     passed, stale = accepted_in(judged.findings, options.accepted)
     proof = _asked(data, options)
     return Report(

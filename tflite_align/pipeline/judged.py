@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from ..binder import Bound, Templates, bind
+from ..binder import Bound, Learnt, Templates, bind
 from ..checker import Finding, check_bound
 from ..errors import UsageError
 from ..lock import Lock, lock_findings, lock_of
@@ -17,6 +18,7 @@ from ..reader import read
 from ..record import Record, replace
 from ..report import Size
 from ..rules import (
+    Severity,
     Target,
     enabled_fixes,
     load_operators,
@@ -27,7 +29,17 @@ from ..rules import (
 from ..tables import Bytes as Data
 from ..tables import Image
 
-__all__ = ["Data", "Judged", "bind_model", "judge", "lock", "requested", "size", "uncollected"]
+__all__ = [
+    "Data",
+    "Judged",
+    "bind_model",
+    "judge",
+    "lock",
+    "requested",
+    "size",
+    "templates",
+    "uncollected",
+]
 
 
 class Judged(Record, frozen=True):
@@ -51,6 +63,20 @@ def requested(options: AlignOptions) -> list[Target]:
             raise UsageError(f"severity: no rule is called {pattern!r}{hint}")
     grades = tuple(options.severity.items())
     return [replace(load_target(name), grades=grades) for name in options.targets]
+
+
+def templates(options: AlignOptions, targets: Sequence[Target]) -> Templates:
+    """For the options' targets as `requested` gives them; what was learnt of earlier models of
+    the same targets is not learnt again.
+    """
+    return Templates(
+        load_operators(), targets, _learnt(options.targets, tuple(options.severity.items()))
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _learnt(_names: tuple[str, ...], _grades: tuple[tuple[str, Severity], ...]) -> Learnt:
+    return Learnt()
 
 
 @contextlib.contextmanager

@@ -68,7 +68,7 @@ def _dump(document: dict[str, Any]) -> str:
 
 
 def _record(record: Any) -> dict[str, Any]:
-    return {name: _value(name, getattr(record, name)) for name in compared(type(record))}
+    return {name: _value(name, getattr(record, name)) for name in compared(record.__class__)}
 
 
 def _value(name: str, value: Any) -> Any:
