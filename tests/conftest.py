@@ -24,8 +24,13 @@ from pathlib import Path
 
 import filelock
 import pytest
+from hypothesis import settings
 
 import make_fixtures
+
+# How long an example takes says nothing: the machine may be busy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SCRIPTS = CHECKOUT / "scripts"

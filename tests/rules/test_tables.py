@@ -32,6 +32,8 @@ from tflite_align.rules import (
     targets_schema,
 )
 from tflite_align.rules.operators import CATEGORIES
+from tflite_align.rules.store import Rows, read_data
+from tflite_align.rules.versions import parse_versions
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schema"
 ROWS = load_operators()
@@ -54,6 +56,22 @@ TIED = [f"resource/{row.name}" for row in ROWS.values() if row.resource] + [
 ]
 BUILTIN = {operator_name(code) for code in range(256)}
 REPOSITORIES = {"aeq", "edgetpu", "litert", "measured", "ppq", "tflm", "vela", "xnnpack"}
+
+
+def test_rows_read_one_by_one_are_those_of_the_whole_table() -> None:
+    operators = read_data("operators.toml")
+    assert dict(load_operators()) == parse_operators(operators)
+    versions = read_data("versions.toml")
+    assert dict(load_versions()) == parse_versions(versions, "versions.toml")
+
+
+def test_a_row_that_cannot_be_read_names_its_line_in_the_whole_table() -> None:
+    document = read_data("operators.toml") + "\n[operator.BROKEN]\nsources = [\n"
+    with pytest.raises(RuleError) as whole:
+        parse_operators(document)
+    with pytest.raises(RuleError) as row:
+        Rows(document, parse_operators)["BROKEN"]
+    assert str(row.value) == str(whole.value)
 
 
 def grades() -> list[tuple[str, str]]:

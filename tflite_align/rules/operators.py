@@ -23,7 +23,7 @@ from tflite_align.rules.records import (
     WindowRule,
     ZeroPointRule,
 )
-from tflite_align.rules.store import read_data
+from tflite_align.rules.store import Rows, read_data
 
 __all__ = ["CATEGORIES", "load_operators", "operators_schema", "parse_operators"]
 
@@ -208,8 +208,8 @@ _any_table = f.Parser(_parse_any, {"type": "object", "additionalProperties": f.s
 
 @cache
 def load_operators() -> Mapping[str, OperatorRow]:
-    """The shipped table."""
-    return parse_operators(read_data("operators.toml"))
+    """The shipped table, whose rows are read as they are asked for."""
+    return Rows(read_data("operators.toml"), parse_operators)
 
 
 def operators_schema() -> dict[str, Any]:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
 from ..errors import RuleError
 from ..resources import data_root
 
-__all__ = ["data_files", "read_data"]
+__all__ = ["Rows", "data_files", "read_data"]
+
+R = TypeVar("R")
+
+_HEADER = re.compile(r"^\[+operator\.(\w+)", re.MULTILINE)
 
 
 def read_data(name: str) -> str:
@@ -20,3 +28,49 @@ def read_data(name: str) -> str:
 def data_files(folder: str, ending: str) -> list[str]:
     """Names of the files in a folder under schema/ that end so, sorted."""
     return sorted(entry.name for entry in (data_root() / folder).glob(f"*{ending}"))
+
+
+class Rows(Mapping[str, R]):
+    """The rows of a table by the name in `[operator.NAME]`, each read when it is first asked for:
+    a model has a dozen of the operators there are, and reading all takes longer than aligning it.
+
+    All that belongs to one name has to stand together; `parse` gets it with what stands before
+    the first row, and returns the rows in it.
+    """
+
+    def __init__(self, document: str, parse: Callable[[str], Mapping[str, R]]) -> None:
+        places = list(_HEADER.finditer(document))
+        self._document = document
+        self._head = document[: places[0].start()] if places else document
+        self._parse = parse
+        self._known: dict[str, R] = {}
+        self._texts: dict[str, str] = {}
+        ends = [place.start() for place in places[1:]] + [len(document)]
+        for place, end in zip(places, ends, strict=True):
+            name = place[1]
+            self._texts[name] = self._texts.get(name, "") + document[place.start() : end]
+
+    def __getitem__(self, name: str) -> R:
+        if name not in self._known:
+            try:
+                self._known[name] = self._parse(self._head + self._texts[name])[name]
+            except RuleError:
+                self._parse(self._document)  # says the line of the whole file
+                raise
+        return self._known[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of any mapping, and as quick as of a dict once a row is known."""
+        found = self._known.get(name)
+        if found is not None:
+            return found
+        return self[name] if name in self._texts else default
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)

@@ -12,7 +12,7 @@ from ..model import Operator
 from ..record import Record, field
 from . import fields as f
 from .records import SlotPattern
-from .store import read_data
+from .store import Rows, read_data
 
 __all__ = ["VersionRow", "load_versions", "parse_versions", "versions_schema"]
 
@@ -58,7 +58,8 @@ def parse_versions(document: str, where: str) -> Mapping[str, VersionRow]:
 
 @cache
 def load_versions() -> Mapping[str, VersionRow]:
-    return parse_versions(read_data("versions.toml"), "versions.toml")
+    """The shipped table, whose rows are read as they are asked for."""
+    return Rows(read_data("versions.toml"), lambda part: parse_versions(part, "versions.toml"))
 
 
 def versions_schema() -> dict[str, Any]:
