@@ -111,12 +111,16 @@ def _in_process(name: str, data: bytes, goal: float, folder: Path) -> Iterator[R
 
 
 def _run(*arguments: str, compiled: Path | None = None) -> None:
-    """`compiled`: where bytecode is kept, as an installed package has it beside its files."""
+    """`compiled`: where bytecode is kept, as an installed package has it beside its files; its
+    folder is where the command runs, so that no project's settings are read.
+    """
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     if compiled is not None:
         env["PYTHONPYCACHEPREFIX"] = str(compiled)
     command = [sys.executable, *arguments]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=env)
+    where = ROOT if compiled is None else compiled.parent
+    env["PYTHONPATH"] = str(ROOT)
+    subprocess.run(command, cwd=where, check=True, capture_output=True, env=env)
 
 
 def _command_line(folder: Path) -> Iterator[Row]:

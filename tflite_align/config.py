@@ -211,12 +211,16 @@ def parse_config(document: str, name: str) -> Config | None:
 
     Raises UsageError with the file's name and the key for anything unexpected.
     """
+    shared = PurePath(name).name == "pyproject.toml"
+    # A name can be written with escapes; most files hold neither, and need not be read.
+    if shared and _TABLE not in document and "\\" not in document:
+        return None
     try:
         raw = tomllib.loads(document)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{name}: {error}") from None
     where = ""
-    if PurePath(name).name == "pyproject.toml":
+    if shared:
         tool = raw.get("tool", {})
         if not isinstance(tool, dict) or _TABLE not in tool:
             return None

@@ -10,7 +10,6 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Any
 
 from ..errors import RuleError
@@ -78,7 +77,7 @@ def _truth(value: Any, where: str) -> bool:
 
 
 def _number(value: Any, where: str) -> float:
-    """A number, or an exact expression: "1/256", "2^-10", "127*65536", "inf"."""
+    """A number, or an exact expression: "1/256", "2^-10", "inf"."""
     if isinstance(value, str):
         try:
             return _expression(value)
@@ -91,10 +90,17 @@ def _number(value: Any, where: str) -> float:
 def _expression(expression: str) -> float:
     if expression in ("inf", "-inf"):
         return math.inf if expression == "inf" else -math.inf
-    match = re.fullmatch(r"(-?\d+)\^(-?\d+)", expression)
-    if match:
-        return float(Fraction(int(match[1])) ** int(match[2]))
-    return float(Fraction(expression))
+    match = re.fullmatch(r"(-?\d+)([\^/])(-?\d+)", expression)
+    if match is None:
+        found = float(expression)
+        if not math.isfinite(found):
+            raise ValueError(expression)
+        return found
+    # Quotients of integers are rounded once, however large they are.
+    first, second = int(match[1]), int(match[3])
+    if match[2] == "/":
+        return first / second
+    return float(first**second) if second >= 0 else 1 / first**-second
 
 
 def parse_slot(value: Any, where: str) -> SlotPattern:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ..errors import RuleError, UsageError
 from ..record import Record
 from . import fields as f
+from .records import named
 from .store import read_data
 
 __all__ = [
@@ -93,7 +94,7 @@ def fix_of(rule: str, fault: str) -> str:
     for fix in load_fixes().values():
         for pattern in fix.repairs:
             rules, _, wanted = pattern.partition(":")
-            if wanted in ("", fault) and fnmatch.fnmatchcase(rule, rules):
+            if wanted in ("", fault) and named(rule, rules):
                 return fix.id
     return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from tflite_align.model import SlotKind
@@ -22,7 +23,23 @@ __all__ = [
     "WeightRule",
     "WindowRule",
     "ZeroPointRule",
+    "named",
 ]
+
+
+_WILD = frozenset("*?[")
+
+
+def named(name: str, pattern: str) -> bool:
+    """Whether a glob pattern names it. Most patterns are a name, or the beginning of one and a
+    star, and need no expression to be compiled.
+    """
+    if _WILD.isdisjoint(pattern):
+        return name == pattern
+    start = pattern[:-1]
+    if pattern[-1] == "*" and _WILD.isdisjoint(start):
+        return name.startswith(start)
+    return fnmatchcase(name, pattern)
 
 
 class SlotPattern(Record, frozen=True):

@@ -6,14 +6,13 @@ a word means is in `tflite_align.support`, the one place that evaluates it.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..errors import RuleError
 from ..record import Record, field
 from . import fields as f
-from .records import SlotPattern
+from .records import SlotPattern, named
 
 __all__ = ["LIMITS", "SUPPORT", "WHOLE_MODEL", "SupportRow", "parse_support", "tell_limits"]
 
@@ -52,7 +51,7 @@ class SupportRow(Record, frozen=True, kw_only=True):
 
 
 def _matches(patterns: tuple[str, ...], name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    return any(named(name, pattern) for pattern in patterns)
 
 
 def _nested(table: f.Table) -> f.Parser:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -11,7 +10,7 @@ from typing import Any, Literal
 from ..errors import RuleError, UsageError
 from ..record import Record, replace
 from . import fields as f
-from .records import Rule
+from .records import Rule, named
 from .store import data_files, read_data
 from .support import SUPPORT, SupportRow, parse_support
 
@@ -62,14 +61,14 @@ class Target(Record, frozen=True, kw_only=True):
         for entry in reversed(self.levels):
             if entry.types and type_name not in entry.types:
                 continue
-            if any(fnmatch.fnmatchcase(rule_id, pattern) for pattern in entry.rules):
+            if any(named(rule_id, pattern) for pattern in entry.rules):
                 return self.graded(rule_id, entry)
         raise RuleError(f"target {self.name}: no level covers rule {rule_id}")
 
     def graded(self, rule_id: str, level: Level) -> Level:
         """The level as the user grades it."""
         for pattern, severity in reversed(self.grades):
-            if level.severity != "off" and fnmatch.fnmatchcase(rule_id, pattern):
+            if level.severity != "off" and named(rule_id, pattern):
                 return replace(level, severity=severity)
         return level
 

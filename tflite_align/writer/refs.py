@@ -98,7 +98,7 @@ class References:
         if not type_at:
             return
         kinds = self._bytes[group + type_at]
-        for kind in np.unique(kinds).tolist():
+        for kind in sorted(set(kinds.tolist())):  # np.unique imports numpy.ma with it
             name = _UNIONS[entry.name].get(kind)
             if name is not None:
                 self._tables(name, targets[kinds == kind])
