@@ -61,6 +61,11 @@ _LIMITS = {
 _FLOAT_NOISE = 1e-5
 
 
+# The largest float32, and the smallest normal one.
+_LARGEST = float(np.finfo(np.float32).max)
+_SMALLEST = float(np.finfo(np.float32).tiny)
+
+
 class Label(NamedTuple):
     """One per-tensor (scale, zero_point) pair."""
 
@@ -99,7 +104,7 @@ def usable_label(label: Label, type_name: str) -> bool:
     if not 0 < label.scale < math.inf:
         return False
     held = label_range(label, type_name)
-    return max(-held.low, held.high) < float(np.finfo(np.float32).max) / 4
+    return max(-held.low, held.high) < _LARGEST / 4
 
 
 def hull(first: Range, second: Range) -> Range:
@@ -128,7 +133,7 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
     An empty range gives the smallest normal float32 scale.
     """
     low, high = _LIMITS[type_name]
-    smallest = float(np.finfo(np.float32).tiny)
+    smallest = _SMALLEST
     bottom, top = min(wanted.low, 0.0), max(wanted.high, 0.0)
     if symmetric or type_name == "int16":
         return Label(_scale_up(max(-bottom, top, smallest * high) / high), 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..model import SetData, Slot
 from ..numerics import Label, close_scale, requantize
 from ..solver import Key, Solution
@@ -9,11 +11,15 @@ from .draft import Draft, relabelled, show
 
 __all__ = ["plan_activations"]
 
+# The rules behind each cut of a tensor.
+Because = Mapping[tuple[Key, Label], tuple[str, ...]]
+
 
 def plan_activations(draft: Draft, solution: Solution, rigid: frozenset[Slot]) -> None:
     """All edits that bring every decided tensor and reader to its label."""
+    because = {(cut.key, cut.label): cut.because for cut in reversed(solution.cuts)}
     for key in sorted(solution.source):
-        _plan_value(draft, solution, key, rigid)
+        _plan_value(draft, solution, key, rigid, because)
     constants: dict[Key, list[Slot]] = {}
     for slot in solution.seen:
         key = (slot.subgraph, slot.tensor(draft.model))
@@ -31,7 +37,9 @@ def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]
     return found
 
 
-def _plan_value(draft: Draft, solution: Solution, key: Key, rigid: frozenset[Slot]) -> None:
+def _plan_value(
+    draft: Draft, solution: Solution, key: Key, rigid: frozenset[Slot], because: Because
+) -> None:
     subgraph, index = key
     tensor = draft.tensor(*key)
     own = Label(*tensor.quant.label) if tensor.quant is not None else Label(0.0, 0)
@@ -67,7 +75,16 @@ def _plan_value(draft: Draft, solution: Solution, key: Key, rigid: frozenset[Slo
     for label, slots in readers.items():
         if label != written:
             reuse = index if label == kept else None
-            _plan_cut(draft, solution, key, source=source, reuse=reuse, label=label, slots=slots)
+            _plan_cut(
+                draft,
+                solution,
+                key,
+                source=source,
+                reuse=reuse,
+                label=label,
+                slots=slots,
+                because=because,
+            )
 
 
 def _plan_cut(
@@ -79,6 +96,7 @@ def _plan_cut(
     reuse: int | None,
     label: Label,
     slots: list[Slot],
+    because: Because,
 ) -> None:
     """One QUANTIZE just before the first of the readers that it serves."""
     subgraph, index = key
@@ -91,9 +109,7 @@ def _plan_cut(
     places = [slot.operator for slot in slots if slot.operator >= 0]
     before = min(places) if places else draft.links(subgraph).producer[index].operator + 1
     draft.add_quantize(subgraph, source, target, tensor.type, before)
-    rules = next(
-        (cut.because for cut in solution.cuts if cut.key == key and cut.label == label), ()
-    )
+    rules = because.get((key, label), ())
     why = "readers disagree: " + ", ".join(rules) if rules else "readers disagree"
     written = solution.source[key]
     draft.note("cut", key, show(written), show(label), why=why, readers=tuple(slots))

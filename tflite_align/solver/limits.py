@@ -32,49 +32,36 @@ class _Sides(Record, frozen=True):
     def ratios(self) -> Extent:
         return window_ratios(self.constraint, self.numerator, self.denominator)
 
-    def takes(self, moved: Slot, scale: float) -> bool:
-        """Whether the ratio is inside with this scale at the slot."""
-        new = (scale, scale)
-        entry = self.constraint
-        over = [
-            new if slot == moved else held
-            for slot, held in zip(entry.numerator, self.numerator, strict=True)
-        ]
-        under = [
-            new if slot == moved else held
-            for slot, held in zip(entry.denominator, self.denominator, strict=True)
-        ]
-        if min([least for least, _ in (*over, *under)]) <= 0:
+    def takes(self, side: int, place: int, scale: float) -> bool:
+        """Whether the ratio is inside with this scale at one place of the numerator (`side` 0) or
+        of the denominator (1).
+        """
+        sides = [self.numerator, self.denominator]
+        sides[side] = (*sides[side][:place], (scale, scale), *sides[side][place + 1 :])
+        if min([least for least, _ in (*sides[0], *sides[1])]) <= 0:
             return True
-        low, high = window_ratios(entry, over, under)
-        return low >= entry.window.low and high < entry.window.high
+        low, high = window_ratios(self.constraint, *sides)
+        return low >= self.constraint.window.low and high < self.constraint.window.high
 
 
 class Limits:
-    """Which labels a slot may see, all other slots left as they are."""
+    """Which labels a slot may see, all other slots left as they are. Few slots are ever asked
+    about, so what concerns one is worked out when it is.
+    """
 
     def __init__(self, model: Model, constraints: Iterable[Constraint]) -> None:
         self.model = model
-        self.windows: dict[Slot, list[_Sides]] = {}
-        self.biases: dict[Slot, list[BiasOf]] = {}
+        self.unsettled: dict[Slot, list[BiasOf | tuple[Window, int, int]]] = {}
+        self.windows: dict[Slot, list[tuple[_Sides, int, int]]] = {}
         self.least: dict[Slot, float] = {}
         self.frozen: dict[Slot, Label] = {}
         for constraint in constraints:
             if isinstance(constraint, Window):
-                sides = _sides(model, constraint)
-                for slot in (*constraint.numerator, *constraint.denominator):
-                    self.windows.setdefault(slot, []).append(sides)
+                for side, slots in enumerate((constraint.numerator, constraint.denominator)):
+                    for place, slot in enumerate(slots):
+                        self.unsettled.setdefault(slot, []).append((constraint, side, place))
             elif isinstance(constraint, BiasOf):
-                self.biases.setdefault(constraint.factors[0], []).append(constraint)
-
-    def _bias(self, source: Slot, constraint: BiasOf) -> None:
-        """Note what the bias of this input asks of it: few inputs are ever asked about."""
-        least = _least_scale(self.model, constraint)
-        tensor = slot_tensor(self.model, source)
-        if least is not None:
-            self.least[source] = max(least, self.least.get(source, 0.0))
-        elif tensor is not None and tensor.quant is not None:
-            self.frozen[source] = Label(*tensor.quant.label)
+                self.unsettled.setdefault(constraint.factors[0], []).append(constraint)
 
     def take_all(self, slot: Slot, least: float, greatest: float) -> bool:
         """Whether the slot may see every scale between these two: a window's ratio goes one way
@@ -83,14 +70,28 @@ class Limits:
         self._settle(slot)
         if slot in self.frozen or least < self.least.get(slot, 0.0):
             return False
-        windows = self.windows.get(slot)
-        return windows is None or all(
-            one.takes(slot, least) and one.takes(slot, greatest) for one in windows
+        return all(
+            sides.takes(side, place, least) and sides.takes(side, place, greatest)
+            for sides, side, place in self.windows.get(slot, ())
         )
 
     def _settle(self, slot: Slot) -> None:
-        for constraint in self.biases.pop(slot, ()):
-            self._bias(slot, constraint)
+        for entry in self.unsettled.pop(slot, ()):
+            if isinstance(entry, BiasOf):
+                self._bias(slot, entry)
+            else:
+                constraint, side, place = entry
+                sides = _sides(self.model, constraint)
+                self.windows.setdefault(slot, []).append((sides, side, place))
+
+    def _bias(self, source: Slot, constraint: BiasOf) -> None:
+        """Note what the bias of this input asks of it."""
+        least = _least_scale(self.model, constraint)
+        tensor = slot_tensor(self.model, source)
+        if least is not None:
+            self.least[source] = max(least, self.least.get(source, 0.0))
+        elif tensor is not None and tensor.quant is not None:
+            self.frozen[source] = Label(*tensor.quant.label)
 
     def __call__(self, slot: Slot, label: Label) -> bool:
         """Whether the slot may see the label."""
@@ -99,8 +100,10 @@ class Limits:
             return False
         if label.scale < self.least.get(slot, 0.0):
             return False
-        windows = self.windows.get(slot)
-        return windows is None or all(one.takes(slot, label.scale) for one in windows)
+        return all(
+            sides.takes(side, place, label.scale)
+            for sides, side, place in self.windows.get(slot, ())
+        )
 
 
 def window_labels(bound: Bound) -> dict[Slot, Label]:
