@@ -33,7 +33,7 @@ FUNCTION_LINES = 60
 TIERS = (
     ("record",),
     ("errors", "files", "resources"),
-    ("enums", "layout", "model", "numerics", "tables", "verdicts"),
+    ("columns", "enums", "layout", "model", "numerics", "tables", "verdicts"),
     ("reader", "rules", "structure", "writer"),
     ("constraints", "wiring"),
     ("overrides", "support", "wellformed"),
@@ -56,6 +56,8 @@ NEIGHBOURS = {
     ("planner", "solver"): "a plan is made from the solver's Solution",
     ("reader", "structure"): "the reader's last step: what it hands on is sound",
     ("solver", "checker"): "a solution is limited by the very conditions the checker evaluates",
+    ("columns", "layout"): "a column is a field of the table's layout",
+    ("columns", "tables"): "what cannot be read at once is read table by table",
     ("tables", "layout"): "a field is found by its number in the table's layout",
 }
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tflite_align.columns import Columns, strings, vectors
 from tflite_align.enums import operator_name, type_name
 from tflite_align.errors import FormatError
-from tflite_align.layout import IDENTIFIER, OPTIONS, OPTIONS2, table_layout
+from tflite_align.layout import IDENTIFIER, OPTIONS, OPTIONS2, TableLayout, table_layout
 from tflite_align.model import (
     Buffer,
     Metadata,
@@ -61,14 +62,6 @@ _ids = {
 }
 _M, _C, _B, _S, _T, _Q, _O, _D = _ids.values()
 
-_O_INPUTS, _O_OUTPUTS, _O_MIDDLE = _O["inputs"], _O["outputs"], _O["intermediates"]
-_O_CODE, _O_TYPE, _O_OPTIONS = _O["opcode_index"], _O["builtin_options_type"], _O["builtin_options"]
-_O_TYPE2, _O_OPTIONS2 = _O["builtin_options2_type"], _O["builtin_options2"]
-_T_SHAPE, _T_SIGNATURE, _T_NAME = _T["shape"], _T["shape_signature"], _T["name"]
-_T_QUANT, _T_SPARSITY = _T["quantization"], _T["sparsity"]
-_T_TYPE, _T_BUFFER, _T_VARIABLE = _T["type"], _T["buffer"], _T["is_variable"]
-_T_EXTERNAL = _T["external_buffer"]
-
 
 def read(data: Bytes | Image) -> Model:
     """The model in `data`; raises FormatError for anything that is not one."""
@@ -81,7 +74,7 @@ def read(data: Bytes | Image) -> Model:
         return view.references(view.target(plan, pos, values, _M[name]))
 
     codes = tuple(_code(view, i, at) for i, at in enumerate(children("operator_codes")))
-    buffers = tuple(_buffer(view, i, at) for i, at in enumerate(children("buffers")))
+    buffers = tuple(_buffers(view, children("buffers")))
     model = Model(
         version=values[_M["version"]],
         description=view.string(view.target(plan, pos, values, _M["description"])),
@@ -134,16 +127,21 @@ def _code(view: View, index: int, pos: int) -> OperatorCode:
     )
 
 
-def _buffer(view: View, index: int, pos: int) -> Buffer:
-    plan, values = view.table(_BUFFER, pos)
-    data = view.blob(view.target(plan, pos, values, _B["data"]))
-    offset, size = values[_B["offset"]], values[_B["size"]]
-    if not data and offset >= _FIRST_OFFSET:
-        if offset + size > view.size:
-            msg = f"buffer[{index}] names bytes {offset} to {offset + size}, beyond the file's end"
-            raise FormatError(msg, offset=pos)
-        data = view.content(offset, size)
-    return Buffer(index=index, data=data or None, pos=pos)
+def _buffers(view: View, positions: list[int]) -> list[Buffer]:
+    columns = Columns(view, _BUFFER, positions)
+    spans = zip(columns.values(_B["offset"]), columns.values(_B["size"]), strict=True)
+    found = []
+    rows = zip(positions, columns.targets(_B["data"]), spans, strict=True)
+    for index, (pos, target, (offset, size)) in enumerate(rows):
+        data = view.blob(target)
+        if not data and offset >= _FIRST_OFFSET:
+            if offset + size > view.size:
+                end = offset + size
+                msg = f"buffer[{index}] names bytes {offset} to {end}, beyond the file's end"
+                raise FormatError(msg, offset=pos)
+            data = view.content(offset, size)
+        found.append(Buffer(index=index, data=data or None, pos=pos))
+    return found
 
 
 def _subgraph(view: View, index: int, pos: int, codes: tuple[OperatorCode, ...]) -> Subgraph:
@@ -157,93 +155,152 @@ def _subgraph(view: View, index: int, pos: int, codes: tuple[OperatorCode, ...])
     return Subgraph(
         index=index,
         name=view.string(target("name")),
-        tensors=tuple(_tensor(view, i, at) for i, at in enumerate(tensors)),
+        tensors=tuple(_tensors(view, tensors)),
         inputs=view.scalars(target("inputs"), "i"),
         outputs=view.scalars(target("outputs"), "i"),
-        operators=tuple(_operator(view, index, i, at, codes) for i, at in enumerate(operators)),
+        operators=tuple(_operators(view, index, operators, codes)),
         pos=pos,
     )
 
 
-def _tensor(view: View, index: int, pos: int) -> Tensor:
-    plan, values = view.table(_TENSOR, pos)
-    target = view.target
-    quant = target(plan, pos, values, _T_QUANT)
-    return Tensor(
-        index=index,
-        name=view.string(target(plan, pos, values, _T_NAME)),
-        type=type_name(values[_T_TYPE]),
-        shape=view.scalars(target(plan, pos, values, _T_SHAPE), "i"),
-        shape_signature=view.scalars(target(plan, pos, values, _T_SIGNATURE), "i"),
-        buffer=values[_T_BUFFER],
-        quant=_quant(view, quant) if quant else None,
-        is_variable=values[_T_VARIABLE],
-        external_buffer=values[_T_EXTERNAL],
-        sparse=target(plan, pos, values, _T_SPARSITY) != 0,
-        pos=pos,
+def _tensors(view: View, positions: list[int]) -> list[Tensor]:
+    columns = Columns(view, _TENSOR, positions)
+    rows = zip(
+        strings(view, columns.targets(_T["name"])),
+        columns.values(_T["type"]),
+        vectors(view, columns.targets(_T["shape"]), "i"),
+        vectors(view, columns.targets(_T["shape_signature"]), "i"),
+        columns.values(_T["buffer"]),
+        _quants(view, columns.targets(_T["quantization"])),
+        columns.values(_T["is_variable"]),
+        columns.values(_T["external_buffer"]),
+        columns.targets(_T["sparsity"]),
+        positions,
+        strict=True,
     )
+    return [
+        Tensor(
+            index=index,
+            name=name,
+            type=type_name(kind),
+            shape=shape,
+            shape_signature=signature,
+            buffer=buffer,
+            quant=quant,
+            is_variable=variable,
+            external_buffer=external,
+            sparse=sparsity != 0,
+            pos=pos,
+        )
+        for index, (
+            name, kind, shape, signature, buffer, quant, variable, external, sparsity, pos,
+        ) in enumerate(rows)
+    ]  # fmt: skip
 
 
-def _quant(view: View, pos: int) -> QuantParams | None:
-    """None where the table states no parameters: many converters write an empty one."""
-    plan, values = view.table(_QUANT, pos)
-    scale = view.scalars(view.target(plan, pos, values, _Q["scale"]), "f")
-    details = values[_Q["details_type"]] != 0
-    if not scale and not details:
-        return None
-    return QuantParams(
-        scale=scale,
-        zero_point=view.scalars(view.target(plan, pos, values, _Q["zero_point"]), "q"),
-        quantized_dimension=values[_Q["quantized_dimension"]],
-        minimum=view.scalars(view.target(plan, pos, values, _Q["min"]), "f"),
-        maximum=view.scalars(view.target(plan, pos, values, _Q["max"]), "f"),
-        details=details,
-        pos=pos,
+def _quants(view: View, targets: list[int]) -> list[QuantParams | None]:
+    """None where a table states no parameters: many converters write an empty one."""
+    positions = [pos for pos in targets if pos]
+    columns = Columns(view, _QUANT, positions)
+    rows = zip(
+        vectors(view, columns.targets(_Q["scale"]), "f"),
+        vectors(view, columns.targets(_Q["zero_point"]), "q"),
+        columns.values(_Q["quantized_dimension"]),
+        vectors(view, columns.targets(_Q["min"]), "f"),
+        vectors(view, columns.targets(_Q["max"]), "f"),
+        columns.values(_Q["details_type"]),
+        positions,
+        strict=True,
     )
-
-
-def _operator(
-    view: View, subgraph: int, index: int, pos: int, codes: tuple[OperatorCode, ...]
-) -> Operator:
-    plan, values = view.table(_OPERATOR, pos)
-    number = values[_O_CODE]
-    if number >= len(codes):
-        place = f"subgraph[{subgraph}]/operator[{index}]"
-        msg = f"{place}: operator code {number} of {len(codes)} does not exist"
-        raise FormatError(msg, offset=pos)
-    code = codes[number]
-    target = view.target
-    return Operator(
-        index=index,
-        name=code.name,
-        version=code.version,
-        custom_code=code.custom_code,
-        inputs=view.scalars(target(plan, pos, values, _O_INPUTS), "i"),
-        outputs=view.scalars(target(plan, pos, values, _O_OUTPUTS), "i"),
-        intermediates=view.scalars(target(plan, pos, values, _O_MIDDLE), "i"),
-        options=_options(
-            view,
-            values[_O_TYPE],
-            target(plan, pos, values, _O_OPTIONS),
-            values[_O_TYPE2],
-            target(plan, pos, values, _O_OPTIONS2),
-        ),
-        pos=pos,
+    found = iter(
+        [
+            QuantParams(
+                scale=scale,
+                zero_point=zero_point,
+                quantized_dimension=axis,
+                minimum=minimum,
+                maximum=maximum,
+                details=details != 0,
+                pos=pos,
+            )
+            if scale or details
+            else None
+            for scale, zero_point, axis, minimum, maximum, details, pos in rows
+        ]
     )
+    return [next(found) if pos else None for pos in targets]
 
 
-def _options(view: View, kind: int, pos: int, kind2: int, pos2: int) -> Mapping[str, int | str]:
-    """The named fields of an operator's option tables; floats and vectors are left out."""
-    options: dict[str, Any] = {}
-    for layout, at in ((_OPTION_LAYOUTS.get(kind), pos), (_OPTION2_LAYOUTS.get(kind2), pos2)):
-        if layout is None or at == 0 or not layout.fields:
+def _operators(
+    view: View, subgraph: int, positions: list[int], codes: tuple[OperatorCode, ...]
+) -> list[Operator]:
+    columns = Columns(view, _OPERATOR, positions)
+    numbers = columns.values(_O["opcode_index"])
+    wrong = next((i for i, number in enumerate(numbers) if number >= len(codes)), None)
+    if wrong is not None:
+        place = f"subgraph[{subgraph}]/operator[{wrong}]"
+        msg = f"{place}: operator code {numbers[wrong]} of {len(codes)} does not exist"
+        raise FormatError(msg, offset=positions[wrong])
+    options: list[dict[str, Any]] = [{} for _ in positions]
+    for kinds, targets, layouts in (
+        ("builtin_options_type", "builtin_options", _OPTION_LAYOUTS),
+        ("builtin_options2_type", "builtin_options2", _OPTION2_LAYOUTS),
+    ):
+        _add_options(
+            view, options, columns.values(_O[kinds]), columns.targets(_O[targets]), layouts
+        )
+    rows = zip(
+        [codes[number] for number in numbers],
+        vectors(view, columns.targets(_O["inputs"]), "i"),
+        vectors(view, columns.targets(_O["outputs"]), "i"),
+        vectors(view, columns.targets(_O["intermediates"]), "i"),
+        options,
+        positions,
+        strict=True,
+    )
+    return [
+        Operator(
+            index=index,
+            name=code.name,
+            version=code.version,
+            custom_code=code.custom_code,
+            inputs=inputs,
+            outputs=outputs,
+            intermediates=intermediates,
+            options=told,
+            pos=pos,
+        )
+        for index, (code, inputs, outputs, intermediates, told, pos) in enumerate(rows)
+    ]
+
+
+def _add_options(
+    view: View,
+    options: list[dict[str, Any]],
+    kinds: list[int],
+    targets: list[int],
+    layouts: Mapping[int, TableLayout],
+) -> None:
+    """The named fields of operators' option tables; floats and vectors are left out."""
+    for kind in sorted(set(kinds)):
+        layout = layouts.get(kind)
+        if layout is None or not layout.fields:
             continue
-        plan, values = view.table(layout, at)
-        for name, number in plan.options:
-            options[name] = values[number]
-        for name, number in plan.strings:
-            options[name] = view.string(view.target(plan, at, values, number))
-    return options
+        places = [
+            i
+            for i, (one, pos) in enumerate(zip(kinds, targets, strict=True))
+            if one == kind and pos
+        ]
+        columns = Columns(view, layout, [targets[place] for place in places])
+        for entry in layout.fields:
+            if entry.kind == "scalar" and entry.is_option:
+                found: list[Any] = columns.values(entry.id)
+            elif entry.kind == "string":
+                found = strings(view, columns.targets(entry.id))
+            else:
+                continue
+            for place, value in zip(places, found, strict=True):
+                options[place][entry.name] = value
 
 
 def _signature(view: View, pos: int) -> Signature:

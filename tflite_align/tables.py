@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tflite_align.errors import FormatError
 from tflite_align.layout import TableLayout, table_layout
 from tflite_align.record import Record
 
-__all__ = ["Bytes", "Image", "Plan", "View"]
+__all__ = ["DTYPES", "Bytes", "Image", "Plan", "View"]
 
 Bytes = bytes | bytearray | memoryview | mmap.mmap
 
@@ -32,7 +33,7 @@ _WIDTHS = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 
 _VECTORS = {
     (code, count): struct.Struct(f"<{count}{code}") for code in _WIDTHS for count in range(_SMALL)
 }
-_DTYPES = {code: np.dtype(f"<{code}" if width > 1 else code) for code, width in _WIDTHS.items()}
+DTYPES = {code: np.dtype(f"<{code}" if width > 1 else code) for code, width in _WIDTHS.items()}
 
 # Tables may share vectors, so a small file can claim much more content than it has bytes. Real
 # files share little; what is beyond this many times the file's size is an attack or an accident.
@@ -54,8 +55,6 @@ class Plan(Record, frozen=True, kw_only=True):
     reader: struct.Struct
     defaults: tuple[Any, ...]
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-    options: tuple[tuple[str, int], ...]  # (name, id) of integer and boolean fields
-    strings: tuple[tuple[str, int], ...]
 
 
 class Image(Record, frozen=True):
@@ -72,13 +71,15 @@ class Image(Record, frozen=True):
 class View:
     """A bounds-checked look at one buffer. Positions are byte offsets from its beginning."""
 
-    __slots__ = ("_apart", "_budget", "_plans", "buf", "size")
+    __slots__ = ("_apart", "_budget", "_bytes", "_plans", "_words", "buf", "size")
 
     def __init__(self, data: Bytes | Image) -> None:
         self._apart = data.apart if isinstance(data, Image) else ()
         whole = data.data if isinstance(data, Image) else data
         self.buf = memoryview(whole).cast("B").toreadonly()
         self.size = len(self.buf)
+        self._bytes = np.frombuffer(self.buf, np.uint8)
+        self._words = self._bytes[: self.size & ~3].view("<u4")
         self._plans: dict[str, dict[int, Plan]] = {}
         self._budget = _SHARING * self.size + _SHARING_FLOOR
 
@@ -168,9 +169,36 @@ class View:
         self._budget -= size
         if self._budget < 0:
             self.spend(0, pos)
+        return tuple(self.elements(pos + 4, count, code))
+
+    def elements(self, start: int, count: int, code: str) -> Sequence[Any]:
+        """Elements that are known to lie within the file."""
         if count < _SMALL:
-            return _VECTORS[code, count].unpack_from(self.buf, pos + 4)
-        return tuple(np.frombuffer(self.buf, _DTYPES[code], count, pos + 4).tolist())
+            return _VECTORS[code, count].unpack_from(self.buf, start)
+        found = np.frombuffer(self.buf, DTYPES[code], count, start)
+        # Per-channel zero points are zeros, mostly: no number a channel has to be made of them.
+        return found.tolist() if code != "q" or found.any() else (0,) * count
+
+    def gather(self, at: NDArray[np.int64], code: str) -> NDArray[Any]:
+        """The scalars at many positions that are known to lie within the file."""
+        kind = DTYPES[code]
+        width = kind.itemsize
+        if width == 1:
+            narrow: NDArray[Any] = self._bytes[at].view(kind)
+            return narrow
+        if width == 4 and not (at & 3).any():
+            aligned: NDArray[Any] = self._words[at >> 2].view(kind)
+            return aligned
+        picked = self._bytes[at[:, None] + np.arange(width)]
+        found: NDArray[Any] = np.ascontiguousarray(picked).view(kind)[:, 0]
+        return found
+
+    def free(self, at: NDArray[np.int64], sizes: int | NDArray[np.int64]) -> bool:
+        """Whether this many bytes at each position lie within the file and outside constants."""
+        ends = at + sizes
+        if at.size and int(ends.max()) > self.size:
+            return False
+        return not any(((at < end) & (ends > first)).any() for first, end, _ in self._apart)
 
     def references(self, pos: int) -> list[int]:
         """Positions that a vector of references leads to; `pos` 0 reads as empty."""
@@ -261,6 +289,4 @@ def _plan(name: str, entries: tuple[int, ...], table_size: int) -> Plan | int:
         reader=struct.Struct("".join(parts)),
         defaults=tuple(bool(f.default) if f.code == "?" else f.default for f in fields),
         pick=itemgetter(*picks, 0, 0),
-        options=tuple((f.name, f.id) for f in fields if f.kind == "scalar" and f.is_option),
-        strings=tuple((f.name, f.id) for f in fields if f.kind == "string"),
     )

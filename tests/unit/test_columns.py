@@ -1,0 +1,80 @@
+"""Many tables at once are read as one after the other: the same records, the same refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import synthetic
+from tflite_align import columns
+from tflite_align.errors import AlignError
+from tflite_align.model import Model
+from tflite_align.reader import read
+
+NEVER, ALWAYS = 10**9, 1
+SYNTHETIC = synthetic.build(40, channels=3).data
+
+
+@pytest.fixture(params=[ALWAYS, 48], ids=["always", "as shipped"])
+def quick(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+def read_with(data: bytes, many: int) -> Model | str:
+    """The model, or what is said of bytes that hold none, with the quick way from `many` on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "_MANY", many)
+        patch.setattr(columns, "_ALIKE", 1 if many == ALWAYS else columns._ALIKE)
+        try:
+            return read(data)
+        except AlignError as error:
+            return str(error)
+
+
+def test_reads_the_same(fixture_model: Path, quick: int) -> None:
+    data = fixture_model.read_bytes()
+    assert read_with(data, quick) == read_with(data, NEVER)
+
+
+def test_positions_are_the_same_too(quick: int) -> None:
+    fast, slow = read_with(SYNTHETIC, quick), read_with(SYNTHETIC, NEVER)
+    assert isinstance(fast, Model)
+    assert isinstance(slow, Model)
+    for one, other in zip(fast.subgraphs, slow.subgraphs, strict=True):
+        assert [tensor.pos for tensor in one.tensors] == [tensor.pos for tensor in other.tensors]
+        assert [op.pos for op in one.operators] == [op.pos for op in other.operators]
+
+
+@given(
+    place=st.integers(0, len(SYNTHETIC) - 1),
+    value=st.integers(0, 255),
+    length=st.sampled_from([1, 2, 4]),
+)
+def test_a_damaged_file_is_refused_or_read_alike(place: int, value: int, length: int) -> None:
+    data = bytearray(SYNTHETIC)
+    data[place : place + length] = bytes([value]) * len(data[place : place + length])
+    fast, slow = (read_with(bytes(data), many) for many in (ALWAYS, NEVER))
+    assert isinstance(fast, Model) == isinstance(slow, Model)
+    if isinstance(slow, Model):
+        assert fast == slow
+
+
+def test_a_vtable_a_table_is_read_one_by_one() -> None:
+    """Grouping by vtable gains nothing where each table has its own."""
+    from tflite_align.layout import table_layout
+    from tflite_align.tables import View
+
+    # 64 OperatorCode tables, each behind a vtable of its own: version = its number.
+    tables, data = [], b""
+    for number in range(64):
+        vtable = len(data)
+        data += bytes([10, 0, 8, 0, 0, 0, 0, 0, 4, 0, 0, 0])
+        tables.append(len(data))
+        data += (len(data) - vtable).to_bytes(4, "little") + number.to_bytes(4, "little")
+    layout = table_layout("OperatorCode")
+    found = columns.Columns(View(data), layout, tables)
+    assert found.values(layout.by_name["version"].id) == list(range(64))
+    assert not found._groups
