@@ -17,24 +17,24 @@ import atheris
 
 with atheris.instrument_imports(include=["tflite_align"]):
     from tflite_align import AlignError, AlignOptions, align, check, columns
-    from tflite_align.model import Model
     from tflite_align.reader import read
 
 _PLAIN = AlignOptions(verify=False, targets=("tflite", "tflm", "ethos-u55"))
 
 
-def _read(data: bytes, many: int) -> Model | None:
+def _read(data: bytes, many: int) -> tuple[str, ...]:
+    """What is read, as text: a NaN is not even equal to itself. Nothing where it is refused."""
     columns._MANY = many  # noqa: SLF001 - few tables are read by columns otherwise
     try:
-        return read(data)
+        model = read(data)
     except AlignError:
-        return None
+        return ()
+    return (repr(model.subgraphs), *[repr(bytes(b.data or b"")) for b in model.buffers])
 
 
 def one(data: bytes) -> None:
     """What comes in is a file; what goes out is whole and holds, or is one of our errors."""
-    slow, fast = _read(data, 1 << 30), _read(data, 1)
-    assert repr(slow) == repr(fast) or slow == fast
+    assert _read(data, 1 << 30) == _read(data, 1)
     try:
         result = align(data, _PLAIN)
     except AlignError:
