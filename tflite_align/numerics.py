@@ -63,6 +63,7 @@ _FLOAT_NOISE = 1e-5
 
 # The largest float32, and the smallest normal one.
 _LARGEST = float(np.finfo(np.float32).max)
+_UPWARDS = np.float32(np.inf)
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
@@ -143,25 +144,24 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
     # An edge next to nothing beside the other rounds away, but needs a step all the same.
     near = (math.floor(ideal), math.floor(ideal) + 1, math.ceil(ideal) - 1)
     candidates = {min(max(zero_point, low), high) for zero_point in near}
-    return min(_fit(bottom, top, zero_point, low, high) for zero_point in sorted(candidates))
+    return min([_fit(bottom, top, zero_point, low, high) for zero_point in candidates])
 
 
 def _fit(bottom: float, top: float, zero_point: int, low: int, high: int) -> Label:
     """The least scale at which this zero point covers [bottom, top]; infinite if none does."""
-    needs = [0.0]
-    for edge, steps in ((-bottom, zero_point - low), (top, high - zero_point)):
-        if edge > 0:
-            needs.append(edge / steps if steps else math.inf)
-    scale = max(needs)
-    return Label(_scale_up(scale) if math.isfinite(scale) else math.inf, zero_point)
+    scale = 0.0
+    if bottom < 0:
+        scale = -bottom / (zero_point - low) if zero_point > low else math.inf
+    if top > 0:
+        scale = max(scale, top / (high - zero_point) if zero_point < high else math.inf)
+    return Label(_scale_up(scale) if scale < math.inf else math.inf, zero_point)
 
 
 def _scale_up(scale: float) -> float:
     """The least float32 not below `scale`."""
     nearest = np.float32(scale)
-    if float(nearest) < scale:
-        nearest = np.nextafter(nearest, np.float32(np.inf))
-    return float(nearest)
+    found = float(nearest)
+    return found if found >= scale else float(np.nextafter(nearest, _UPWARDS))
 
 
 def close_scale(first: float, second: float, tolerance: float = _FLOAT_NOISE) -> bool:

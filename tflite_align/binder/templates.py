@@ -32,7 +32,7 @@ from .operators import all_slots, bind_operator
 
 __all__ = ["Learnt", "Templates"]
 
-_MOST = 10_000  # looks that are remembered
+_MOST = 10_000  # looks that are remembered: two kilobytes each
 
 # Makes a constraint, or a flow, of the slots of one operator.
 _Maker = Callable[[Sequence[Slot]], Any]
