@@ -11,9 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 TAKES_AT_MOST = 600  # seconds
+BASH = pytest.mark.skipif(
+    shutil.which("bash") is None, reason="no bash on the path: the commands are for a POSIX shell"
+)
 
 _FENCE = re.compile(r"^```(?P<words>.*)\n(?P<text>(?:.*\n)*?)^```$", re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.docs.pages import CHECKOUT, Block, blocks, project_copy, run
+from tests.docs.pages import BASH, CHECKOUT, Block, blocks, project_copy, run
 from tests.docs.test_commands import NOT_RUN
 from tests.graphs import Graph, concat_example
 from tests.rules.build import Quant
@@ -111,6 +111,7 @@ def test_the_row_agrees_with_its_kernel(project: Path) -> None:
     run(["python", "-c", CONFORMS], project)
 
 
+@BASH
 @pytest.mark.parametrize("block", SHELL, ids=lambda block: block.key[1])
 def test_the_commands_of_the_page_run(project: Path, block: Block) -> None:
     status = int(block.words[1]) if block.words else 0

@@ -6,14 +6,23 @@ import doctest
 import itertools
 import re
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
-from tests.docs.pages import CHECKOUT, PAGES, Block, all_blocks, blocks, project_copy, run, spans
+from tests.docs.pages import (
+    BASH,
+    CHECKOUT,
+    PAGES,
+    Block,
+    all_blocks,
+    blocks,
+    project_copy,
+    run,
+    spans,
+)
 from tests.registry import registry_missing
 from tflite_align.cli.commands import commands
 
@@ -114,7 +123,7 @@ def pages_with(language: str) -> list[Path]:
     return [page for page in PAGES if any(in_order(page, language))]
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are for a POSIX shell")
+@BASH
 @pytest.mark.parametrize("page", pages_with("sh"), ids=lambda page: page.name)
 def test_commands_run(page: Path, tmp_path: Path) -> None:
     """In a copy of the project, one after the other: later ones may use what earlier ones made."""

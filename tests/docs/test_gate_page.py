@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs.pages import CHECKOUT, Block, blocks, project_copy, run, spans
+from tests.docs.pages import BASH, CHECKOUT, Block, blocks, project_copy, run, spans
 from tflite_align.rules import parse_target
 
 PAGE = CHECKOUT / "docs" / "gate.md"
@@ -52,6 +52,7 @@ def test_github_gets_inputs_that_the_action_has() -> None:
     assert rows == [(name, str(one.get("default", ""))) for name, one in action["inputs"].items()]
 
 
+@BASH
 def test_gitlab_and_jenkins_run_commands_that_run(tmp_path: Path) -> None:
     install, *script = loaded(written_in("yaml", "tflite:"))["tflite"]["script"]
     assert install.startswith("python -m pip install")  # the packaging tests install the wheel
