@@ -39,7 +39,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     `lock`: the border that the checked or aligned model must have.
     `severity`: patterns of rule ids -> how grave they are on every target that asks for them, later
     ones win; "off": neither reported nor repaired. `overrides`: what holds at single places.
-    `calibration`: real inputs, [samples, *shape] by name or position (real values, or integers of
+    `calibration`: real inputs, `[samples, *shape]` by name or position (real values, or integers of
     the input's own type); what values they lead to tightens what is needed, and they are judged by.
     """
 

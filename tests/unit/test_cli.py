@@ -13,6 +13,7 @@ import pytest
 import tflite_align
 from tests.calibrated import quiet_inputs, wide_member
 from tflite_align import cli
+from tflite_align.report.formats import FORMATS
 from tflite_align.report.schema import report_schema
 
 FAST = "--no-verify"
@@ -288,6 +289,11 @@ def test_announced_forms_are_named(folder: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err.startswith(
         "tflite_align: no report has the ending '.docx'; there are .html, .json, .sarif, .txt, .xml"
     )
+
+
+def test_the_help_names_every_form(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    assert set(FORMATS) <= set(capsys.readouterr().out.split())
 
 
 def test_a_bug_is_one_line_too(

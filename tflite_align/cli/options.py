@@ -58,7 +58,7 @@ _IO = _choice(
 _REPORT = _many(
     "--report",
     "FILE",
-    "Write a report: .json .sarif .txt .xml (JUnit); - is JSON on stdout; repeatable.",
+    "Write a report: .html .json .sarif .txt .xml (JUnit); - is JSON on stdout; repeatable.",
 )
 _REQUIRE = _many(
     "--require", "NAME", "A judge, or `numbers`: its silence is a failure; repeatable."

@@ -79,6 +79,7 @@ class Report(Partial, frozen=True, kw_only=True):
 
     @property
     def exit_status(self) -> int:
+        """What the command line ends with: 1 where there are reasons to stop, else 0."""
         return 1 if self.reasons else 0
 
     @property

@@ -1,0 +1,80 @@
+"""Sphinx's settings for this folder.
+
+How the site is built, warnings being errors:
+
+    python -m sphinx --fail-on-warning --keep-going docs build/docs
+
+The pages are plain Markdown, read on a git host as they are here. What only the site has is put
+in while it reads them: the navigation, which is what index.md lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import tflite_align
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+project = "tflite_align"
+version = release = tflite_align.__version__
+project_copyright = ""
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx_click",
+]
+source_suffix = {".md": "markdown"}
+root_doc = "index"
+needs_sphinx = "8.2"
+
+# Links to a heading, `page.md#the-heading`, are checked down to this level.
+myst_heading_anchors = 4
+
+# Docstrings name code in single backticks.
+default_role = "literal"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 80
+add_module_names = False
+
+html_theme = "furo"
+html_title = f"tflite_align {release}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+html_show_copyright = False
+
+_SECTION = re.compile(
+    r"^## (?P<caption>.+)$|^- \[(?P<title>[^]]+)\]\((?P<page>[\w-]+)\.md\)", re.MULTILINE
+)
+
+
+def navigation(text: str) -> Iterator[str]:
+    """The sections of index.md and the pages that each lists, as the site's table of contents."""
+    pages: list[str] = []
+    caption = ""
+    for found in [*_SECTION.finditer(text), None]:
+        if found is not None and found["page"]:
+            pages.append(f"{found['title']} <{found['page']}>")
+            continue
+        if pages:
+            yield "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"])
+        caption, pages = found["caption"] if found is not None else "", []
+
+
+def _read(_app: Sphinx, page: str, source: list[str]) -> None:
+    if page == root_doc:
+        source[0] = "\n\n".join([source[0], *navigation(source[0])])
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("source-read", _read)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,181 @@
+"""docs/adding.md, done: its blocks are put into a copy of the project, and they work there."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.docs.pages import BASH, CHECKOUT, Block, blocks, project_copy, run
+from tests.docs.test_commands import NOT_RUN
+from tests.graphs import Graph, concat_example
+from tests.rules.build import Quant
+from tflite_align.rules import load_operators
+
+BLOCKS = [b for b in blocks(CHECKOUT / "docs" / "adding.md") if b.key not in NOT_RUN]
+CHANGES = [b for b in BLOCKS if b.words[:1] in (("add",), ("new",)) or b.language == "diff"]
+SHELL = [b for b in BLOCKS if b.language == "sh"]
+ALIGN = ["python", "-m", "tflite_align"]
+
+# One operator through LiteRT, in every way that breaks its rules, as tests/rules does for all.
+CONFORMS = """
+import pathlib
+from tests.rules.batch import run_batch
+from tests.rules.cases import case_types, satisfied
+from tests.rules.mutations import violated
+from tflite_align.rules import load_operators
+row = load_operators()["DILATE"]
+kinds = case_types("DILATE")
+good = [satisfied(row, kind) for kind in kinds]
+bad = [case for kind in kinds for rule in row.rules for case in violated(row, rule, kind)]
+folder = pathlib.Path("cases")
+folder.mkdir()
+ran = run_batch(good + bad, "litert", folder)
+wrong = [c.name for c in good if ran[c.name].error or c.faults(ran[c.name].outputs)]
+right = [c.name for c in bad if not ran[c.name].error and not c.faults(ran[c.name].outputs)]
+assert len(good) == 3 and len(bad) > len(good), (len(good), len(bad))
+assert not wrong and not right, (wrong, right)
+"""
+
+
+def test_every_block_has_a_place() -> None:
+    shown = [b for b in BLOCKS if b.language == "text"]
+    assert [b.key for b in BLOCKS if b not in (*CHANGES, *SHELL, *shown)] == []
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = project_copy(tmp_path_factory.mktemp("project"))
+    if shutil.which("git") is None:
+        pytest.skip("git is not on the path: it applies the page's changes")
+    for block in CHANGES:
+        if block.language == "diff":
+            apply(block, folder)
+        elif block.words[0] == "new":
+            place = folder / block.words[1]
+            assert not place.exists(), block.words
+            place.write_text(block.text, encoding="utf-8")
+        else:
+            add(block, folder / block.words[1])
+    return folder
+
+
+def apply(block: Block, folder: Path) -> None:
+    """By git, which finds the place by the lines around it."""
+    subprocess.run(
+        ["git", "apply", "--recount", "-"],
+        cwd=folder,
+        input=block.text.encode(),
+        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)},
+        check=True,
+    )
+
+
+def add(block: Block, place: Path) -> None:
+    """At the end; a row of operators.toml at the end of the section of its category."""
+    text = place.read_text(encoding="utf-8")
+    section = "# --- data movement"
+    end = text.find("\n# --- ", text.index(section) + 1) if section in text else len(text)
+    place.write_text(f"{text[:end].rstrip()}\n\n\n{block.text}{text[end:]}", encoding="utf-8")
+
+
+def dilated(first: float, second: float) -> bytes:
+    graph = Graph()
+    graph.activation("x", first, shape=(3, 4))
+    graph.constant("sizes", np.array([2, 1]), "int32")
+    graph.constant("fill", np.array([0]), "int8", first)
+    graph.activation("y", second, shape=(5, 4))
+    graph.add("DILATE", ["x", "sizes", "fill"], ["y"])
+    return graph.bytes(["x"], ["y"])
+
+
+def test_the_rule_is_found_broken_and_repaired(project: Path) -> None:
+    assert "DILATE" not in load_operators()
+    listed = run([*ALIGN, "rules", "--op", "DILATE"], project).stdout
+    assert "same/DILATE: inputs[0], inputs[2], outputs[0] share scale and zero point" in listed
+    (project / "dilate.tflite").write_bytes(dilated(0.5, 0.25))
+    found = run([*ALIGN, "check", "dilate.tflite", "-v"], project, status=1).stdout
+    (promised,) = (b.text.strip() for b in BLOCKS if b.language == "text")
+    assert promised in found
+    run([*ALIGN, "dilate.tflite", "out.tflite"], project)
+    run([*ALIGN, "check", "out.tflite"], project)
+
+
+def test_the_row_agrees_with_its_kernel(project: Path) -> None:
+    run(["python", "-c", CONFORMS], project)
+
+
+@BASH
+@pytest.mark.parametrize("block", SHELL, ids=lambda block: block.key[1])
+def test_the_commands_of_the_page_run(project: Path, block: Block) -> None:
+    status = int(block.words[1]) if block.words else 0
+    run(["bash", "-eu", "-c", block.text], project, status=status)
+
+
+def test_the_tables_are_made_anew(project: Path) -> None:
+    run(["python", "scripts/gen_rules_doc.py"], project)
+    text = (project / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert "- `npu9`: NPU9, a made-up accelerator for int8" in text
+    assert "| `same/DILATE` |" in text
+
+
+def test_the_target_grades_and_takes(project: Path) -> None:
+    sample = "tests/data/sample_dealigned.tflite"
+    found = run([*ALIGN, "check", sample, "--target", "npu9"], project, status=1).stdout
+    assert "the NPU9 computes wrong values" in found
+    assert "support/CONCATENATION/inputs" in found
+    tables = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "npu9"]
+    run([*tables, "tests/rules/test_tables.py"], project)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the compiler of this test is a script for a shell")
+def test_the_judge_is_asked(project: Path, tmp_path: Path) -> None:
+    """A compiler that knows one file: the sample as it should be."""
+    sample = ["tests/data/sample_dealigned.tflite"]
+    without = run([*ALIGN, "check", *sample, "--judge", "npu9"], project, status=1).stdout
+    assert "npu9c is not on the PATH" in without
+    good = project / "model.tflite"
+    compiler = tmp_path / "npu9c"
+    compiler.write_text(
+        f"#!/bin/sh\ncmp -s model.tflite {good} || {{ echo 'no: scales'; exit 1; }}\n"
+    )
+    compiler.chmod(0o755)
+    asked = [*ALIGN, "check", "--judge", "npu9", "--target", "npu9"]
+    said = run([*asked, *sample], project, path=str(tmp_path), status=1).stdout
+    assert "refused" in said
+    assert "no: scales" in said
+    said = run([*asked, "model.tflite", "--require", "npu9"], project, path=str(tmp_path)).stdout
+    assert "accepted" in said
+
+
+def test_the_report_has_a_row_for_each_finding(project: Path) -> None:
+    sample = "tests/data/sample_dealigned.tflite"
+    run([*ALIGN, "check", sample, "--report", "rows.csv"], project, status=1)
+    with (project / "rows.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["rule"] for row in rows] == ["same/MAX_POOL_2D", *["same/CONCATENATION"] * 3]
+
+
+def test_the_repair_repairs_where_it_is_switched_on(project: Path) -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    wild = graph.tensors["c"]
+    graph.tensors["c"] = replace(wild, quant=Quant(scale=(0.1,), zero_point=(200,)))
+    (project / "wild.tflite").write_bytes(graph.bytes(["x"], ["c"]))
+    off = [*ALIGN, "wild.tflite", "out.tflite", "--no-verify"]
+    assert "zero-point-range" in run(off, project, status=1).stdout
+    said = run([*off, "--fix", "zero-point-range", "--io", "free"], project).stdout
+    assert "the nearest zero point that the type can hold" in said
+    run([*ALIGN, "check", "out.tflite"], project)
+
+
+def test_the_rest_works_as_before(project: Path) -> None:
+    (project / "concat.tflite").write_bytes(concat_example())
+    run([*ALIGN, "concat.tflite", "out.tflite", "--no-verify"], project)

@@ -1,0 +1,216 @@
+"""Every command of the documentation is run as it stands, or is in a table that says why not."""
+
+from __future__ import annotations
+
+import doctest
+import itertools
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.docs.pages import (
+    BASH,
+    CHECKOUT,
+    PAGES,
+    Block,
+    all_blocks,
+    blocks,
+    project_copy,
+    run,
+    spans,
+)
+from tests.registry import registry_missing
+from tflite_align.cli.commands import commands
+
+ALL = all_blocks()
+
+# (page, first line of the block) -> why no test runs it.
+NOT_RUN = {
+    ("README.md", ".ci/run"): "runs all tests, this one too",
+    (
+        "README.md",
+        "python3 -m venv .venv && .venv/bin/python -m pip install -e '.[dev]'",
+    ): "what .ci/run does on every clean machine, and all tests again",
+    ("adding.md", "python -m venv .venv"): "what .ci/run does on every clean machine",
+    ("gate.md", "permissions:"): "needs GitHub; its inputs are compared with action.yml",
+    ("gate.md", "repos:"): "needs the published repository; tests/gates run the hook",
+    ("gate.md", "idf_component_register(SRCS main.cc)"): "needs ESP-IDF",
+    ("gate.md", "genrule("): "needs Bazel",
+}
+# (page, language) -> the file of the test that runs or reads these blocks.
+ELSEWHERE = {
+    ("adding.md", "toml"): "docs/test_adding.py",
+    ("adding.md", "python"): "docs/test_adding.py",
+    ("adding.md", "diff"): "docs/test_adding.py",
+    ("adding.md", "sh"): "docs/test_adding.py",
+    ("api.md", "{eval-rst}"): "docs/test_site.py",
+    ("cli.md", "{eval-rst}"): "docs/test_site.py",
+    ("configuration.md", "toml"): "unit/test_config.py",
+    ("gate.md", "yaml"): "docs/test_gate_page.py",
+    ("gate.md", "cmake"): "docs/test_gate_page.py",
+    ("gate.md", "make"): "docs/test_gate_page.py",
+    ("targets.md", "toml"): "docs/test_gate_page.py",
+}
+# What runs a block of that language here. `text`, or none, shows what programs print.
+RUN_HERE = {"sh", "pycon", "python"}
+SHOWN = {"text", ""}
+COMMAND = re.compile(r"^(\$ |\.?/?\.venv|\.ci/|scripts/|pip |python|tflite-align|cmake |git )")
+
+# What the examples in Python find in front of them.
+PREAMBLE = """
+import shutil
+from pathlib import Path
+shutil.copy("model.tflite", "m.tflite")
+"""
+WITH_TENSORFLOW = """
+import numpy as np
+import tensorflow as tf
+model = tf.keras.Sequential([
+    tf.keras.Input((8, 8, 3)), tf.keras.layers.Conv2D(4, 3), tf.keras.layers.Flatten(),
+    tf.keras.layers.Dense(3, activation="softmax"),
+])
+def representative():
+    for _ in range(8):
+        yield [np.random.default_rng(0).normal(size=(1, 8, 8, 3)).astype(np.float32)]
+"""
+
+
+def is_run(block: Block) -> bool:
+    if block.key in NOT_RUN or (block.page, block.language) in ELSEWHERE:
+        return False
+    return block.language in RUN_HERE
+
+
+def test_every_block_is_run_by_a_test_or_excused() -> None:
+    known = [(b.page, b.language) in ELSEWHERE or b.language in RUN_HERE | SHOWN for b in ALL]
+    unknown = [b.key for b, ok in zip(ALL, known, strict=True) if not ok and b.key not in NOT_RUN]
+    assert unknown == []
+
+
+def test_no_excuse_is_idle() -> None:
+    keys = [block.key for block in ALL]
+    assert [key for key in NOT_RUN if keys.count(key) != 1] == []
+    used = {(b.page, b.language) for b in ALL if b.key not in NOT_RUN}
+    assert sorted(set(ELSEWHERE) - used) == []
+    assert [n for n in ELSEWHERE.values() if not (CHECKOUT / "tests" / n).is_file()] == []
+
+
+def test_no_command_hides_in_a_block_that_only_shows() -> None:
+    """Nor in one by indentation, which has no language. The usage is no command but their form."""
+    shown = [line for b in ALL if b.language in SHOWN for line in b.text.splitlines()]
+    usage = [line for line in shown if line.startswith("python -m tflite_align ")]
+    assert len(usage) == len(commands.commands)
+    assert [line for line in shown if COMMAND.match(line) and line not in usage] == []
+    lines = [line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
+    indented = [line[4:] for line in lines if line.startswith("    ")]
+    inside = {line[4:] for b in ALL for line in b.text.splitlines()}
+    assert [one for one in indented if COMMAND.match(one) and one not in inside] == []
+
+
+def in_order(page: Path, language: str) -> Iterator[tuple[Block, str | None]]:
+    """The page's blocks of a language that are run here, each with what it is said to print."""
+    for block, after in itertools.pairwise([*blocks(page), None]):
+        if block is not None and block.language == language and is_run(block):
+            says = after is not None and after.words == ("output",)
+            yield block, after.text if says and after is not None else None
+
+
+def pages_with(language: str) -> list[Path]:
+    return [page for page in PAGES if any(in_order(page, language))]
+
+
+@BASH
+@pytest.mark.parametrize("page", pages_with("sh"), ids=lambda page: page.name)
+def test_commands_run(page: Path, tmp_path: Path) -> None:
+    """In a copy of the project, one after the other: later ones may use what earlier ones made."""
+    folder = project_copy(tmp_path)
+    checker = doctest.OutputChecker()
+    missing = ""
+    for block, output in in_order(page, "sh"):
+        if "pip install" in block.text and (missing := registry_missing()):
+            continue
+        status = int(block.words[1]) if block.words[:1] == ("exits",) else 0
+        ran = run(["bash", "-eu", "-c", block.text], folder, status=status)
+        if output is not None:
+            same = checker.check_output(output, ran.stdout, doctest.ELLIPSIS)
+            assert same, f"{block.text}\nis said to print\n{output}\nand prints\n{ran.stdout}"
+    if missing:
+        pytest.skip(f"all commands but those that install were run: {missing}")
+
+
+def test_every_output_stands_below_a_command() -> None:
+    for page in PAGES:
+        told = sum(block.words == ("output",) for block in blocks(page))
+        assert told == sum(output is not None for _, output in in_order(page, "sh")), page.name
+
+
+@pytest.mark.parametrize("page", pages_with("pycon"), ids=lambda page: page.name)
+def test_sessions_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    flags = doctest.ELLIPSIS | doctest.REPORT_NDIFF
+    ran = doctest.testfile(str(page), module_relative=False, optionflags=flags)
+    assert ran.attempted > 10
+    assert ran.failed == 0
+
+
+@pytest.mark.parametrize("page", pages_with("python"), ids=lambda page: page.name)
+def test_programs_run(page: Path, tmp_path: Path) -> None:
+    texts = [block.text for block, _ in in_order(page, "python")]
+    program = PREAMBLE + "from tflite_align import align\n"
+    if any("tensorflow" in text for text in texts):
+        pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+        program += WITH_TENSORFLOW
+    run(["python", "-c", "\n".join([program, *texts])], project_copy(tmp_path))
+
+
+# --- what stands in a sentence -----------------------------------------------------------------
+
+
+def options_of(words: list[str]) -> set[str]:
+    """The options that a command has, by its help: of ours, or of a script of the project."""
+    if words[0].startswith("scripts/"):
+        path = CHECKOUT / words[0]
+        assert path.is_file(), words[0]
+        source = path.read_text(encoding="utf-8")
+        return set(re.findall(r'"(--[\w-]+)"', source))
+    name = next((word for word in words if word in commands.commands), "align")
+    params = [*commands.params, *commands.commands[name].params]
+    found = {n for p in params if isinstance(p, click.Option) for n in p.opts + p.secondary_opts}
+    return found | {"--help", "-h"}
+
+
+OURS = ("python -m tflite_align ", "tflite_align ", "tflite-align ", "scripts/", *(
+    f"{name} " for name in commands.commands
+))  # fmt: skip
+MENTIONED = [
+    pytest.param(span, id=f"{page.name}: {span}")
+    for page in PAGES
+    for span in dict.fromkeys(spans(page))
+    if span.startswith((*OURS, "-")) and "`" not in span
+]
+
+
+@pytest.mark.parametrize("span", MENTIONED)
+def test_options_that_are_mentioned_exist(span: str) -> None:
+    try:
+        words = shlex.split(span)
+    except ValueError:
+        words = span.split()
+    asked = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
+    if span.startswith("-"):
+        known = set.union(*(options_of([name]) for name in commands.commands))
+        known |= {"--check"}  # scripts/vendor_js.py's, in the sentence that names it
+    else:
+        known = options_of(words)
+    assert asked <= known
+
+
+def test_the_readme_has_every_option() -> None:
+    text = PAGES[0].read_text(encoding="utf-8")
+    options = {o for command in commands.commands.values() for p in command.params for o in p.opts}
+    long = sorted(option for option in options if option.startswith("--"))
+    assert [option for option in long if not re.search(rf"{option}(?![\w-])", text)] == []

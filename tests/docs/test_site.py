@@ -1,0 +1,98 @@
+"""The site is built without a warning, and a page, link or heading that is missing is one."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tflite_align
+from tests.docs.pages import CHECKOUT, project_copy
+from tflite_align.cli.commands import commands
+
+for library in ("sphinx", "myst_parser", "furo", "sphinx_click"):
+    pytest.importorskip(library, reason=f"{library} is not installed: pip install '.[docs]'")
+
+BUILD = ["-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", "docs"]
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+def build(folder: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *BUILD, str(out)],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("site")
+    done = build(CHECKOUT, out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def words(page: Path) -> str:
+    return html.unescape(re.sub(r"<[^>]*>", "", page.read_text(encoding="utf-8")))
+
+
+def test_every_page_is_in_the_navigation(site: Path) -> None:
+    """On a git host it is index.md itself, so that is where the site's is made from."""
+    index = (CHECKOUT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {path.name for path in (CHECKOUT / "docs").glob("*.md")} - {"index.md"}
+    assert {*re.findall(r"^- \[.+?\]\(([\w-]+\.md)\)", index, re.MULTILINE)} == pages
+    tree = (site / "index.html").read_text(encoding="utf-8").partition("sidebar-tree")[2]
+    assert [p for p in pages if f'href="{p.removesuffix(".md")}.html"' not in tree] == []
+
+
+def test_public_names_are_in_the_reference(site: Path) -> None:
+    text = (site / "api.html").read_text(encoding="utf-8")
+    names = [name for name in tflite_align.__all__ if name != "__version__"]
+    names.append("tf.convert_and_align")
+    missing = [name for name in names if f'"tflite_align.{name}"' not in text]
+    assert missing == []
+
+
+def test_every_option_is_in_the_reference(site: Path) -> None:
+    text = words(site / "cli.html")
+    options = {o for c in commands.commands.values() for p in c.params for o in p.opts}
+    assert [o for o in sorted(options) if o.startswith("--") and o not in text] == []
+
+
+def test_the_site_names_the_version(site: Path) -> None:
+    assert f"tflite_align {tflite_align.__version__}" in words(site / "index.html")
+
+
+def test_the_site_asks_nobody_else(site: Path) -> None:
+    """No font, script or style from another host."""
+    loads = re.compile(r'<(?:script|link|img)[^>]*(?:src|href)="(https?://[^"]*)"')
+    text = "".join(page.read_text(encoding="utf-8") for page in site.glob("*.html"))
+    assert loads.findall(text) == []
+
+
+def test_what_is_missing_fails_the_build(tmp_path: Path) -> None:
+    folder = project_copy(tmp_path)
+    docs = folder / "docs"
+    shutil.copy(docs / "solver.md", docs / "unlisted.md")
+    with (docs / "writer.md").open("a", encoding="utf-8") as page:
+        page.write("[a](no-such-page.md) [b](solver.md#no-such-heading) [c](#nor-this-one)\n")
+    done = build(folder, tmp_path / "out")
+    assert done.returncode != 0
+    told = [line for line in done.stderr.splitlines() if "WARNING" in line]
+    for word in ("unlisted.md", "no-such-page.md", "no-such-heading", "nor-this-one"):
+        assert any(word in line for line in told), (word, told)
+    assert len(told) == 4
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    found = LINK.findall((CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    assert found
+    assert [link for link in found if not (CHECKOUT / link).exists()] == []
