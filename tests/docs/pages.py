@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tflite_align.record import Record
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
@@ -27,8 +28,7 @@ _SHOWN = ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "docs", "sch
           "tests", "tflite_align")  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Record, frozen=True, kw_only=True):
     """A fenced block. `words` stand behind its language, where no reader sees them.
 
     `sh exits 1`: the status of the last command; `text output`: what the block before it prints,

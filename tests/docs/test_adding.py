@@ -6,7 +6,6 @@ import csv
 import os
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from tests.docs.pages import BASH, CHECKOUT, Block, blocks, project_copy, run
 from tests.docs.test_commands import NOT_RUN
 from tests.graphs import Graph, concat_example
 from tests.rules.build import Quant
+from tflite_align.record import replace
 from tflite_align.rules import load_operators
 
 BLOCKS = [b for b in blocks(CHECKOUT / "docs" / "adding.md") if b.key not in NOT_RUN]
