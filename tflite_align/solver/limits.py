@@ -52,6 +52,7 @@ class Limits:
     def __init__(self, model: Model, constraints: Iterable[Constraint]) -> None:
         self.model = model
         self.unsettled: dict[Slot, list[BiasOf | tuple[Window, int, int]]] = {}
+        self.sides: dict[int, _Sides] = {}  # by the window's id: `unsettled` or they hold it
         self.windows: dict[Slot, list[tuple[_Sides, int, int]]] = {}
         self.least: dict[Slot, float] = {}
         self.frozen: dict[Slot, Label] = {}
@@ -81,7 +82,9 @@ class Limits:
                 self._bias(slot, entry)
             else:
                 constraint, side, place = entry
-                sides = _sides(self.model, constraint)
+                sides = self.sides.get(id(constraint))
+                if sides is None:
+                    sides = self.sides[id(constraint)] = _sides(self.model, constraint)
                 self.windows.setdefault(slot, []).append((sides, side, place))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
