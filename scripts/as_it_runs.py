@@ -27,7 +27,7 @@ class Ran:
     absent: str = ""
 
     def sqnr(self, reference: np.ndarray) -> float:
-        """dB against the float network's outputs. Needs `values`."""
+        """DB against the float network's outputs. Needs `values`."""
         assert self.values is not None, self.refused or self.absent
         noise = np.square(self.values - reference).sum()
         return float(10 * np.log10(np.square(reference, dtype=np.float64).sum() / noise))

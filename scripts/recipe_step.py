@@ -21,6 +21,7 @@ SEEDS = {"calibration": 1, "held out": 2}
 def torch_names(net: str) -> dict[str, Any]:
     """`Net` and `images`; `net.pt` is written where it is not there yet."""
     import torch
+
     import torch_nets
 
     weights = pathlib.Path("net.pt")
@@ -58,6 +59,8 @@ def main() -> int:
     names = {} if known else (keras_names(name) if framework else torch_names(name))
     code = pathlib.Path(file).read_text(encoding="utf-8")
     exec(compile(code, file, "exec"), names)  # noqa: S102 - the page's own code is what is tested
+    if framework:  # that recipe aligns in memory: what it was given is kept beside
+        pathlib.Path("converted.tflite").write_bytes(names["converter"].convert())
     return 0
 
 

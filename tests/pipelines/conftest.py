@@ -33,7 +33,7 @@ def environments(request: pytest.FixtureRequest) -> Path:
 def ran_recipe(
     environments: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str, str], Path]:
-    """ran_recipe(heading of docs/recipes.md, net) -> the folder of its files; run once each."""
+    """Runs a recipe, by its heading and the net, once; returns the folder of its files."""
     known: dict[tuple[str, str], Path | str] = {}
 
     def run(name: str, net: str) -> Path:
