@@ -156,3 +156,15 @@ def test_aligned_is_aligned(case: Case, files: Files) -> None:
     assert align(aligned, AlignOptions(verify=False)).data == aligned
     if not case.found:
         assert aligned == given
+
+
+def test_a_freed_output_gains(ran_recipe: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """The detector's output declares ten times the range that sigmoid and tanh can reach."""
+    folder = ran_recipe("TinyNeuralNetwork", "detector")
+    inputs, reference = np.load(folder / "inputs.npy"), np.load(folder / "float.npy")
+    calibration = {0: np.load(folder / "calibration.npy")}
+    options = AlignOptions(io="free", calibration=calibration)
+    freed = tmp_path / "freed.tflite"
+    freed.write_bytes(align((folder / "model.tflite").read_bytes(), options).data)
+    kept = run(folder / "aligned.tflite", "litert", inputs).sqnr(reference)
+    assert run(freed, "litert", inputs).sqnr(reference) > kept + 2
