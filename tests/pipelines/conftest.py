@@ -15,10 +15,8 @@ import pytest
 
 from converters import NotInstalledError
 from recipes import run_recipe
-from tests.conftest import NO_TENSORFLOW, SCRIPTS
+from tests.conftest import NO_TENSORFLOW
 from tests.conftest import _fixtures_key as tensorflow
-
-__all__ = ["SCRIPTS"]
 
 
 @pytest.fixture(scope="session")
@@ -34,20 +32,20 @@ def ran_recipe(
     environments: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str, str], Path]:
     """Runs a recipe, by its heading and the net, once; returns the folder of its files."""
-    known: dict[tuple[str, str], Path | str] = {}
+    known: dict[tuple[str, str], Path] = {}
+    absent: dict[str, str] = {}
 
     def run(name: str, net: str) -> Path:
-        if (name, net) not in known:
+        if (name, net) not in known and name not in absent:
             folder = tmp_path_factory.mktemp("recipe")
             try:
                 run_recipe(name, net, folder, environments)
                 known[name, net] = folder
             except NotInstalledError as error:
-                known[name, net] = str(error)
-        found = known[name, net]
-        if isinstance(found, str):
-            pytest.skip(found)
-        return found
+                absent[name] = str(error)
+        if name in absent:
+            pytest.skip(absent[name])
+        return known[name, net]
 
     return run
 

@@ -17,6 +17,9 @@
   const groupColour = (index) => `hsl(${Math.round(index * 137.5 + 205) % 360}, 62%, ${dark() ? 66 : 40}%)`;
   const clipped = (words, most) => (words.length > most ? `${words.slice(0, most - 1)}\u2026` : words);
 
+  // Names of tensors differ at their ends.
+  const elided = (words, most) => (words.length > most ? `${words.slice(0, most >> 2)}\u2026${words.slice((most >> 2) + 1 - most)}` : words);
+
   // --- light and dark ------------------------------------------------------------------------
   const theme = document.getElementById("theme");
   function showTheme() {
@@ -91,7 +94,7 @@
     const touchedKeys = new Set(entry.changes.map((change) => change.key));
     let which = entry.graphs.after ? "after" : "before";
     let repaired = new Set();
-    let graph, notes, cy, chosen = -1, rows = [];
+    let graph, notes, cy, extent, chosen = -1, rows = [];
 
     const changedAt = (at) => {
       const [, inputs, outputs, mark] = graph.operators[at];
@@ -113,20 +116,31 @@
         minZoom: 0.005, maxZoom: 3, autoungrabify: true, boxSelectionEnabled: false,
         textureOnViewport: graph.operators.length > 500, hideEdgesOnViewport: graph.operators.length > 3000,
       });
+      extent = width();
       cy.on("tap", "node", (event) => { const at = event.target.data("operator"); if (at !== undefined) choose(at, false); });
       cy.on("tap", "edge", (event) => tellTensor(event.target.data("tensor")));
       listed();
       const begin = rows.find((at) => notesAt(at).length || changedAt(at) === "repaired") ?? rows[0] ?? 0;
       cy.fit(undefined, 20);
-      if (cy.zoom() < 0.7) centre(begin); // too small to read: begin where something happened
+      if (cy.zoom() < 0.7) { cy.zoom(0.85); centre(begin); } // too small to read: begin where something happened
       else if (cy.zoom() > 1) { cy.zoom(1); cy.center(); }
       if (chosen < 0 && rows.length < graph.operators.length) choose(begin, false); // its why is the example
       root.dataset.drawn = String(Math.round(performance.now() - began));
+    }
+    function width() {
+      let first = 0, last = 0;
+      for (const lane of [...graph.spots.map((spot) => spot[0]), ...graph.edges.map((edge) => edge[3] ?? 0)]) {
+        first = Math.min(first, lane);
+        last = Math.max(last, lane);
+      }
+      return { x1: (first - 0.5) * WIDE, w: (last - first + 1) * WIDE };
     }
     function centre(at) {
       const node = cy.getElementById(`v${graph.inputs.length + at}`);
       if (cy.zoom() < 0.5 || cy.zoom() > 1.6) cy.zoom(0.85);
       cy.center(node);
+      const room = cy.width() - extent.w * cy.zoom();
+      if (room > 0) cy.panBy({ x: room / 2 - extent.x1 * cy.zoom() - cy.pan().x, y: 0 }); // all its lanes are seen
     }
 
     // --- the list -----------------------------------------------------------------------------
@@ -259,7 +273,7 @@
       const group = entry.groups[index];
       const rows = [{ label: "hull of the group", hull: group.hull }];
       for (const member of group.members) {
-        rows.push({ label: clipped(`${member.key.split(".")[1]} ${member.name}`, 26), ...member });
+        rows.push({ label: `${member.key.split(".")[1]} ${elided(member.name, 22)}`, ...member });
         for (const cut of member.cuts) rows.push({ label: "  behind a QUANTIZE", cut });
       }
       const hull = { label: "hull", data: rows.map((row) => row.hull || null), backgroundColor: colour("calm-bg"), borderColor: colour("soft"), borderWidth: 1 };
@@ -275,7 +289,7 @@
     },
     strategies(entry) {
       const rows = entry.strategies;
-      const told = (row) => `${row.name}: ${row.cost === null ? "breaks a rule" : `${row.cuts} QUANTIZE`}`;
+      const told = (row) => `${row.name}: ${row.cost === null ? "breaks a rule" : `${Number(row.cost.toPrecision(3)).toLocaleString("en")} (${row.cuts} QUANTIZE)`}`;
       return { labels: rows.map(told), unit: "cost", sets: [{ label: "cost", data: rows.map((row) => row.cost), backgroundColor: rows.map((row, at) => (at === 0 ? colour("link") : colour("edge"))) }] };
     },
   };
@@ -289,7 +303,7 @@
       const ticks = { color: colour("soft"), autoSkip: false };
       chart = new Chart(canvas, {
         type: "bar",
-        data: { labels: told.labels.map((label) => clipped(label, innerWidth < 600 ? 24 : 34)), datasets: told.sets.map((set) => ({ ...set, maxBarThickness: 12, minBarLength: 2, grouped: !many || set.label !== "hull", skipNull: true })) },
+        data: { labels: told.labels.map((label) => clipped(label, innerWidth < 600 ? 26 : 44)), datasets: told.sets.map((set) => ({ ...set, maxBarThickness: 12, minBarLength: 2, grouped: !many || set.label !== "hull", skipNull: true })) },
         options: {
           indexAxis: "y", animation: false, responsive: true, maintainAspectRatio: false,
           scales: { x: { title: { display: true, text: told.unit, color: colour("soft") }, ticks: { color: colour("soft") }, grid: { color: colour("line") } }, y: { ticks, grid: { display: false } } },
