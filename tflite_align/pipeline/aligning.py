@@ -81,10 +81,9 @@ def align(
 ) -> AlignResult:
     """Make the quantization contract of a model hold, and prove it.
 
-    A model without findings comes back as it is. The result is meant to be used only when
-    `report.exit_status` is 0. `name` is what the report calls the model; `progress` hears (stage,
-    fraction done) while judges run. Raises AlignError (FormatError, UnsupportedError, UsageError)
-    where the job cannot be done at all.
+    A model without findings comes back as it is. To be used only when `report.exit_status` is 0.
+    `name` is what the report calls the model; `progress` hears (stage, fraction done). Raises
+    AlignError (FormatError, UnsupportedError, UsageError) where the job cannot be done at all.
     """
     options = options or AlignOptions()
     # Judges work on arrays and in processes of their own: there the collector is wanted.
