@@ -35,6 +35,7 @@ PYTHONS = {
 # Without a git checkout its version is the time of day, and differs between two builds of pip's.
 BUILD = {"TINYML_BUILD_VERSION": "0.1.0"}
 INSTALLING_TAKES_AT_MOST = 1800  # seconds
+_SAID = 160  # characters of what pip says
 
 
 class NotInstalledError(Exception):
@@ -92,7 +93,7 @@ def _run(command: list[str], failed: str) -> None:
     if ran.returncode != 0:
         errors = [line for line in ran.stderr.splitlines() if line.startswith("ERROR")]
         said = errors or ran.stderr.splitlines() or [f"exit status {ran.returncode}"]
-        raise NotInstalledError(f"{failed}: {said[-1]}")
+        raise NotInstalledError(f"{failed}: {said[-1][:_SAID]}")
 
 
 def _program(place: pathlib.Path, name: str) -> pathlib.Path:
