@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     )
     from .options import AlignOptions
     from .overrides import Override
-    from .pipeline import AlignResult, align, check
+    from .pipeline import AlignResult, Progress, align, check
+    from .planner import Change
     from .report import Report
     from .rules import Target, load_target, target_names
+    from .verdicts import Proof
 
 __version__ = "0.1.0"
 
@@ -30,10 +32,13 @@ __all__ = [
     "AlignError",
     "AlignOptions",
     "AlignResult",
+    "Change",
     "Finding",
     "FormatError",
     "NotAlignedError",
     "Override",
+    "Progress",
+    "Proof",
     "Report",
     "RuleError",
     "Target",
@@ -58,12 +63,15 @@ _ROOMS = {
     "AlignOptions": "options",
     "Override": "overrides",
     "AlignResult": "pipeline",
+    "Progress": "pipeline",
     "align": "pipeline",
     "check": "pipeline",
+    "Change": "planner",
     "Report": "report",
     "Target": "rules",
     "load_target": "rules",
     "target_names": "rules",
+    "Proof": "verdicts",
 }
 
 

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from .baseline import Accepted
+from .errors import UsageError
 from .lock import Lock
 from .overrides import Override
 from .record import Record, field
 from .rules import Severity
-from .solver import Policy
+from .solver import Overlap, Policy
 
 __all__ = ["AlignOptions", "IOType"]
 
 IOType = Literal["int8", "uint8", "int16", "float32"]
+Prefer = Literal["precision", "balanced", "speed"]
+Io = Literal["keep", "free"]
+To = Literal["int8"]
+Only = Literal["all", "errors"]
+FailOn = Literal["error", "warning"]
+Bias = Literal["declared", "as-run"]
+
+_FAMILIES = ("concat", "elementwise", "pooling", "resize")
+_WORDS: dict[str, tuple[Any, ...]] = {
+    "overlap": get_args(Overlap),
+    "prefer": get_args(Prefer),
+    "io": get_args(Io),
+    "to": (*get_args(To), None),
+    "input_type": (*get_args(IOType), None),
+    "output_type": (*get_args(IOType), None),
+    "only": get_args(Only),
+    "fail_on": get_args(FailOn),
+    "bias": get_args(Bias),
+}
+_TUPLES = ("targets", "require", "judges", "accepted", "fix", "no_fix", "overrides")
 
 
 class AlignOptions(Record, frozen=True, kw_only=True):
@@ -41,20 +62,21 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     ones win; "off": neither reported nor repaired. `overrides`: what holds at single places.
     `calibration`: real inputs, `[samples, *shape]` by name or position (real values, or integers of
     the input's own type); what values they lead to tightens what is needed, and they are judged by.
+    Raises UsageError for a word that no option knows.
     """
 
     targets: tuple[str, ...] = ("tflite",)
     policies: Mapping[str, Policy] = field(default_factory=dict)
-    overlap: Literal["forbid", "force", "auto"] = "auto"
-    prefer: Literal["precision", "balanced", "speed"] = "balanced"
+    overlap: Overlap = "auto"
+    prefer: Prefer = "balanced"
     compare: bool = False
-    io: Literal["keep", "free"] = "keep"
-    to: Literal["int8"] | None = None
+    io: Io = "keep"
+    to: To | None = None
     input_type: IOType | None = None
     output_type: IOType | None = None
-    only: Literal["all", "errors"] = "all"
+    only: Only = "all"
     optimize: bool = False
-    fail_on: Literal["error", "warning"] = "error"
+    fail_on: FailOn = "error"
     verify: bool = True
     require: tuple[str, ...] = ()
     judge_seconds: float | None = None
@@ -65,8 +87,32 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     accepted: tuple[Accepted, ...] = ()
     fix: tuple[str, ...] = ()
     no_fix: tuple[str, ...] = ()
-    bias: Literal["declared", "as-run"] = "declared"
+    bias: Bias = "declared"
     lock: Lock | None = None
     severity: Mapping[str, Severity] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     view: bool = False
+
+    def __post_init__(self) -> None:
+        for name in _TUPLES:
+            if not isinstance(getattr(self, name), (tuple, list)):
+                raise UsageError(f"{name}: expected a tuple, found {getattr(self, name)!r}")
+        if not self.targets:
+            raise UsageError("targets: none is named, so nothing would be looked at")
+        for name, known in _WORDS.items():
+            _one_of(name, getattr(self, name), known)
+        for family, policy in self.policies.items():
+            _one_of("policies", family, _FAMILIES)
+            _one_of(f"policies[{family!r}]", policy, get_args(Policy))
+        for pattern, severity in self.severity.items():
+            _one_of(f"severity[{pattern!r}]", severity, get_args(Severity))
+        if self.samples < 1:
+            raise UsageError(f"samples: expected at least 1, found {self.samples}")
+        if self.judge_seconds is not None and not self.judge_seconds > 0:
+            raise UsageError(f"judge_seconds: expected more than 0, found {self.judge_seconds}")
+
+
+def _one_of(name: str, value: object, known: tuple[Any, ...]) -> None:
+    if value not in known:
+        words = ", ".join(str(word) for word in known)
+        raise UsageError(f"{name}: expected one of {words}; found {value!r}")

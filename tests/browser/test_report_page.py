@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import synthetic
 from tests.graphs import Graph, concat_example
 from tflite_align import AlignOptions, Report, align, check
 from tflite_align.record import replace
@@ -54,6 +55,25 @@ def test_theme_button(report: Report, opened: Any) -> None:
     page.click("#theme")
     assert page.get_attribute("#theme", "aria-pressed") == "true"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"
+
+
+def test_begins_with_an_example(report: Report, opened: Any) -> None:
+    """The first repaired operator is chosen, so that a newcomer sees what there is to see."""
+    page = opened(render_html([report]))
+    _drawn(page)
+    assert page.locator('.list [aria-selected="true"]').inner_text() == "2 CONCATENATION repaired"
+    assert "Why" in page.locator(".detail").inner_text()
+
+
+def test_groups_beyond_the_first_are_folded(opened: Any) -> None:
+    report = align(synthetic.build(60).head, OPTIONS, name="long.tflite").report
+    page = opened(render_html([report]))
+    assert page.locator("section.charts > .figures > figure").count() == 6
+    folded = page.locator("section.charts > details")
+    assert folded.locator("summary").first.inner_text().endswith("more groups")
+    folded.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    assert folded.locator("canvas").first.is_visible()
 
 
 def test_keyboard_finds_an_operator_and_its_why(report: Report, opened: Any) -> None:

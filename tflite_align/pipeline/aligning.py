@@ -45,7 +45,7 @@ Progress = Callable[[str, float], None]
 
 class AlignResult(Record, frozen=True):
     """The aligned model and the report. `chunks` are views of the original and of what changed;
-    `data` joins them on first use.
+    `data` joins them each time it is asked for.
     """
 
     chunks: tuple[bytes | memoryview, ...]
@@ -79,9 +79,9 @@ def align(
 ) -> AlignResult:
     """Make the quantization contract of a model hold, and prove it.
 
-    A model without findings comes back as it is. The result is meant to be used only when
-    `report.exit_status` is 0. Raises AlignError (FormatError, UnsupportedError, UsageError)
-    where the job cannot be done at all.
+    A model without findings comes back as it is. To be used only when `report.exit_status` is 0.
+    `name` is what the report calls the model; `progress` hears (stage, fraction done). Raises
+    AlignError (FormatError, UnsupportedError, UsageError) where the job cannot be done at all.
     """
     options = options or AlignOptions()
     # Judges work on arrays and in processes of their own: there the collector is wanted.

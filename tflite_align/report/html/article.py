@@ -7,12 +7,12 @@ import re
 from collections import Counter
 from pathlib import PurePath
 
-from ...verdicts import OutputScore
+from ...verdicts import OutputScore, Proof
 from ..plain import plural, shorten
 from ..proof import proof_word
 from ..record import Report
 from ..section import Section
-from ..sections import closing, counts, done, sections
+from ..sections import counts, done, sections
 from .graph import charts, graph_section
 from .markup import Markup, element, joined
 
@@ -38,7 +38,8 @@ _OUTCOMES = {
     "aligned": "Aligned",
     "not aligned": "Not aligned",
 }
-_OUTPUTS = 3  # that the first screen names
+_OUTPUTS = 2  # that the first screen names
+_EXAMPLES = 3  # of what was done
 _SHORT = 14  # characters of a cell that is not broken
 _LONG = 12  # rows of a table that stand open
 
@@ -85,20 +86,19 @@ def _summary(report: Report) -> Markup:
     cards = [_card("What was wrong", _wrong(report))]
     if report.command == "align":
         cards.append(_card("What was done", _done(report)))
-    cards.append(_card("Is it proven?", _proven(report)))
+    cards.append(_card("Is it proven?", _proven(report), _levels(report.proof)))
     return element(
         "section",
         element("h2", "In short", class_="hidden"),
         *cards,
-        element("p", shorten(closing(report), 80), class_="closing"),
         class_="summary",
     )
 
 
-def _card(title: str, told: tuple[str, ...]) -> Markup:
+def _card(title: str, told: tuple[str, ...], below: str = "") -> Markup:
     lead, *points = told
     body = element("ul", *points) if points else Markup("")
-    return element("div", element("h3", title), element("p", lead, class_="lead"), body)
+    return element("div", element("h3", title), element("p", lead, class_="lead"), body, below)
 
 
 def _wrong(report: Report) -> tuple[str, ...]:
@@ -117,7 +117,10 @@ def _wrong(report: Report) -> tuple[str, ...]:
 
 
 def _done(report: Report) -> tuple[str, ...]:
-    points = [element("li", one) for one in done(report)]
+    points = [
+        element("li", one, _examples(report) if one.endswith(" moved") else "")
+        for one in done(report)
+    ]
     if report.grown_bytes:
         points.append(element("li", f"the file grew by {plural(report.grown_bytes, 'byte')}"))
     points += [
@@ -128,33 +131,66 @@ def _done(report: Report) -> tuple[str, ...]:
     return (lead, *points)
 
 
+def _examples(report: Report) -> Markup:
+    """The first tensors that took other parameters, from which and to which."""
+    moved = [change for change in report.changes if change.kind in ("moved", "snapped")]
+    told = [
+        element(
+            "li",
+            f"{change.tensor} ",
+            element("code", shorten(change.name, 30)),
+            f": {change.before} \u2192 {change.after}",
+        )
+        for change in moved[:_EXAMPLES]
+    ]
+    more = len(moved) - _EXAMPLES
+    return element("ul", *told, element("li", f"and {more:,} more") if more > 0 else "")
+
+
 def _proven(report: Report) -> tuple[str, ...]:
     proof = report.proof
     points = [element("li", reason, class_="bad") for reason in report.reasons]
     if proof is None:
         asked = "no judge was asked." if report.command == "check" else "it was not verified."
         return (f"Not judged: {asked}", *points)
-    points += [element("li", _level(score)) for score in proof.outputs[:_OUTPUTS]]
-    if len(proof.outputs) > _OUTPUTS:
-        more = plural(len(proof.outputs) - _OUTPUTS, "compared tensor")
-        points.append(element("li", f"and {more} more, below"))
+    word, _, why = shorten(proof_word(proof)).partition(": ")
+    points += [element("li", why)] if why else []
     words = Counter((verdict.word, verdict.after.status) for verdict in proof.judges)
-    for word, status in words:
+    for verdict, status in words:
         named = ", ".join(
-            v.judge for v in proof.judges if (v.word, v.after.status) == (word, status)
+            v.judge for v in proof.judges if (v.word, v.after.status) == (verdict, status)
         )
         points.append(element("li", _word(status), f" by {named}"))
-    told = shorten(proof_word(proof))
-    return (f"{told[:1].upper()}{told[1:]}.", *points)
+    return (f"{word.capitalize()}.", *points)
 
 
-def _level(score: OutputScore) -> str:
+def _levels(proof: Proof | None) -> Markup:
     """SQNR before and after: by the declared parameters, then as each kernel set runs it."""
+    if proof is None or not proof.outputs:
+        return Markup("")
+    head = [element("th", told, scope="col") for told in ("SQNR against float", "before", "after")]
+    rows = [row for score in proof.outputs[:_OUTPUTS] for row in _level(score, proof)]
+    more = len(proof.outputs) - _OUTPUTS
+    note = element("p", f"{plural(more, 'compared tensor')} more below") if more > 0 else ""
+    table = element(
+        "table", element("thead", element("tr", *head)), *(element("tr", *row) for row in rows)
+    )
+    return joined([table, note])
+
+
+def _level(score: OutputScore, proof: Proof) -> list[list[Markup]]:
+    """Rows; a file that a judge refused has no figure there, but a word."""
     place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
-    pairs = [("declared", score.declared_original_db, score.declared_aligned_db)]
-    pairs += [(run.judge, run.original_db, run.sqnr_db) for run in score.runs]
-    told = [f"{name} {_db(was)} \u2192 {_db(now)}" for name, was, now in pairs if now is not None]
-    return f"{place}, before \u2192 after: {'; '.join(told) or 'not judged'}"
+    refused = {v.judge: v.before.status for v in proof.judges if v.before.status != "accepted"}
+    rows = [[element("th", f"{place}, as declared", scope="row")]]
+    rows[0] += [
+        element("td", _db(one)) for one in (score.declared_original_db, score.declared_aligned_db)
+    ]
+    for run in score.runs:
+        was = _word(refused[run.judge]) if run.judge in refused else _db(run.original_db)
+        cells = [element("td", was), element("td", _db(run.sqnr_db))]
+        rows.append([element("th", f"run by {run.judge}", scope="row"), *cells])
+    return rows
 
 
 def _db(value: float | None) -> str:

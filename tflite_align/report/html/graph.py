@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...verdicts import OutputScore
-from ..plain import shorten
+from ..plain import plural, shorten
 from ..proof import proof_word
 from ..record import Report
 from ..view import GroupView
@@ -14,11 +14,13 @@ __all__ = ["charts", "graph_section"]
 _LEGEND = (
     ("bad", "finding"),
     ("fixed", "repaired"),
+    ("touched", "reads or writes what moved"),
     ("group", "in a group (same colour, same group)"),
     ("cut", "inserted QUANTIZE: a cut"),
     ("gone", "removed"),
 )
 _MOST = 60  # groups that are drawn; the tables hold the rest
+_OPEN = 6  # of them that are not folded
 
 
 def graph_section(report: Report, number: int) -> Markup:
@@ -104,16 +106,17 @@ def _side(number: int) -> Markup:
 
 
 def charts(report: Report, number: int) -> Markup:
-    """Range by group, SQNR by output, cost by strategy; nothing where there is no figure."""
+    """SQNR by output, range by group, cost by strategy; nothing where there is no figure."""
     parts = []
-    if report.view is not None and report.view.groups:
-        parts += _ranges(report.view.groups)
     if report.proof is not None and report.proof.outputs:
         parts += [
             element("h2", "SQNR by output"),
             element(
                 "p",
-                f"Against the float twin, in dB; more is better. Proof: {shorten(proof_word(report.proof))}.",
+                "Signal to quantization noise against the same model in float, in dB; more is"
+                " better. As declared: every tensor rounded to its own scale, arithmetic exact;"
+                " the others as each runtime's kernels compute."
+                f" Proof: {shorten(proof_word(report.proof))}.",
             ),
             element(
                 "div",
@@ -121,13 +124,16 @@ def charts(report: Report, number: int) -> Markup:
                 class_="figures",
             ),
         ]
+    if report.view is not None and report.view.groups:
+        parts += _ranges(report.view.groups)
     if report.strategies:
         parts += [
             element("h2", "Cost against PPQ's strategies"),
             element(
                 "p",
                 "One inserted QUANTIZE costs about 1, lost precision costs by the bit; less is"
-                " better. A strategy without a bar leaves a rule broken.",
+                " better, and below 0 precision was gained. A strategy without a bar leaves a rule"
+                " broken.",
             ),
             _canvas("strategies", 0, "Cost of each strategy; the table Strategies has the figures"),
         ]
@@ -143,29 +149,34 @@ def _level(at: int, score: OutputScore) -> Markup:
 
 
 def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
-    shown = [
-        element(
-            "figure",
-            element(
-                "figcaption", f"Group {group.index + 1}: ", element("code", ", ".join(group.rules))
-            ),
-            _canvas(
-                "ranges", group.index, f"Ranges of the {len(group.members)} tensors of the group"
-            ),
-            _members(group),
-        )
-        for group in groups[:_MOST]
-    ]
-    more = f" The first {_MOST} of {len(groups)} groups." if len(groups) > _MOST else ""
-    return [
+    """Those that lose most come first, the others stand folded."""
+    by_loss = sorted(groups, key=lambda group: -sum(abs(one.bits) for one in group.members))
+    shown = [_range(group) for group in by_loss[:_MOST]]
+    more = f" The {_MOST} of {len(groups):,} groups that change most." if by_loss[_MOST:] else ""
+    parts = [
         element("h2", "Where precision goes: range by group"),
         element(
             "p",
             "What each tensor of a group can hold, in real values, against the hull of all of them."
             f" A tensor that takes a wider range has coarser steps.{more}",
         ),
-        element("div", *shown, class_="figures"),
+        element("div", *shown[:_OPEN], class_="figures"),
     ]
+    if shown[_OPEN:]:
+        told = element("summary", plural(len(shown) - _OPEN, "more group"))
+        folded = element("div", *shown[_OPEN:], class_="figures")
+        parts.append(element("details", told, folded))
+    return parts
+
+
+def _range(group: GroupView) -> Markup:
+    rules = element("code", ", ".join(group.rules))
+    return element(
+        "figure",
+        element("figcaption", f"Group {group.index + 1}: ", rules),
+        _canvas("ranges", group.index, f"Ranges of the {len(group.members)} tensors of the group"),
+        _members(group),
+    )
 
 
 def _members(group: GroupView) -> Markup:

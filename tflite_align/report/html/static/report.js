@@ -3,7 +3,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("report-data").textContent);
   const root = document.documentElement;
-  const WIDE = 158, HIGH = 66, MOST = 400;
+  const WIDE = 184, HIGH = 66, MOST = 400;
   const redraw = [];
 
   function make(tag, words, kind) {
@@ -16,6 +16,9 @@
   const dark = () => getComputedStyle(root).colorScheme === "dark";
   const groupColour = (index) => `hsl(${Math.round(index * 137.5 + 205) % 360}, 62%, ${dark() ? 66 : 40}%)`;
   const clipped = (words, most) => (words.length > most ? `${words.slice(0, most - 1)}\u2026` : words);
+
+  // Names of tensors differ at their ends.
+  const elided = (words, most) => (words.length > most ? `${words.slice(0, most >> 2)}\u2026${words.slice((most >> 2) + 1 - most)}` : words);
 
   // --- light and dark ------------------------------------------------------------------------
   const theme = document.getElementById("theme");
@@ -43,7 +46,7 @@
       else {
         const [name, , , mark] = graph.operators[at - first];
         made.operator = at - first;
-        made.label = `${clipped(name, 19)}\n${at - first}`;
+        made.label = `${clipped(name, 24)}\n${at - first}`;
         made.kind = mark || bad.get(at - first) || changed(at - first);
       }
       return { group: "nodes", data: made, position: { x: lane * WIDE, y: layer * HIGH } };
@@ -68,7 +71,7 @@
   function styles() {
     const line = (width, name) => ({ "border-width": width, "border-color": colour(name) });
     return [
-      { selector: "node", style: { shape: "round-rectangle", width: 132, height: 38, label: "data(label)", "text-valign": "center", "text-wrap": "wrap", "font-size": 11, "min-zoomed-font-size": 5, color: colour("ink"), "background-color": colour("panel"), ...line(1, "edge") } },
+      { selector: "node", style: { shape: "round-rectangle", width: 160, height: 38, label: "data(label)", "text-valign": "center", "text-wrap": "wrap", "font-size": 11, "min-zoomed-font-size": 5, color: colour("ink"), "background-color": colour("panel"), ...line(1, "edge") } },
       { selector: 'node[kind = "border"]', style: { shape: "ellipse", width: 84, height: 30, "background-color": colour("calm-bg") } },
       { selector: 'node[kind = "error"]', style: { "background-color": colour("bad-bg"), ...line(3, "bad") } },
       { selector: 'node[kind = "warning"]', style: { "background-color": colour("warn-bg"), ...line(3, "warn") } },
@@ -91,7 +94,7 @@
     const touchedKeys = new Set(entry.changes.map((change) => change.key));
     let which = entry.graphs.after ? "after" : "before";
     let repaired = new Set();
-    let graph, notes, cy, chosen = -1, rows = [];
+    let graph, notes, cy, extent, chosen = -1, rows = [];
 
     const changedAt = (at) => {
       const [, inputs, outputs, mark] = graph.operators[at];
@@ -113,18 +116,31 @@
         minZoom: 0.005, maxZoom: 3, autoungrabify: true, boxSelectionEnabled: false,
         textureOnViewport: graph.operators.length > 500, hideEdgesOnViewport: graph.operators.length > 3000,
       });
+      extent = width();
       cy.on("tap", "node", (event) => { const at = event.target.data("operator"); if (at !== undefined) choose(at, false); });
       cy.on("tap", "edge", (event) => tellTensor(event.target.data("tensor")));
       listed();
-      const begin = rows.length ? rows[0] : 0;
-      if (graph.operators.length <= 24) cy.fit(undefined, 20);
-      else centre(begin);
+      const begin = rows.find((at) => notesAt(at).length || changedAt(at) === "repaired") ?? rows[0] ?? 0;
+      cy.fit(undefined, 20);
+      if (cy.zoom() < 0.7) { cy.zoom(0.85); centre(begin); } // too small to read: begin where something happened
+      else if (cy.zoom() > 1) { cy.zoom(1); cy.center(); }
+      if (chosen < 0 && rows.length < graph.operators.length) choose(begin, false); // its why is the example
       root.dataset.drawn = String(Math.round(performance.now() - began));
+    }
+    function width() {
+      let first = 0, last = 0;
+      for (const lane of [...graph.spots.map((spot) => spot[0]), ...graph.edges.map((edge) => edge[3] ?? 0)]) {
+        first = Math.min(first, lane);
+        last = Math.max(last, lane);
+      }
+      return { x1: (first - 0.5) * WIDE, w: (last - first + 1) * WIDE };
     }
     function centre(at) {
       const node = cy.getElementById(`v${graph.inputs.length + at}`);
-      if (cy.zoom() < 0.5 || cy.zoom() > 1.6 || graph.operators.length > 24) cy.zoom(0.85);
+      if (cy.zoom() < 0.5 || cy.zoom() > 1.6) cy.zoom(0.85);
       cy.center(node);
+      const room = cy.width() - extent.w * cy.zoom();
+      if (room > 0) cy.panBy({ x: room / 2 - extent.x1 * cy.zoom() - cy.pan().x, y: 0 }); // all its lanes are seen
     }
 
     // --- the list -----------------------------------------------------------------------------
@@ -257,7 +273,7 @@
       const group = entry.groups[index];
       const rows = [{ label: "hull of the group", hull: group.hull }];
       for (const member of group.members) {
-        rows.push({ label: clipped(`${member.key.split(".")[1]} ${member.name}`, 26), ...member });
+        rows.push({ label: `${member.key.split(".")[1]} ${elided(member.name, 22)}`, ...member });
         for (const cut of member.cuts) rows.push({ label: "  behind a QUANTIZE", cut });
       }
       const hull = { label: "hull", data: rows.map((row) => row.hull || null), backgroundColor: colour("calm-bg"), borderColor: colour("soft"), borderWidth: 1 };
@@ -268,11 +284,13 @@
     },
     levels(entry, index) {
       const bars = entry.levels[index].bars;
-      return { labels: bars.map(([name]) => name), unit: "dB", sets: [{ label: entry.levels[index].name, data: bars.map(([, value]) => value), backgroundColor: bars.map(([name]) => (name.endsWith("after") ? colour("link") : colour("edge"))) }] };
+      const told = ([name, value]) => `${name}: ${value === null ? "none" : value.toFixed(1)}`;
+      return { labels: bars.map(told), unit: "dB", sets: [{ label: entry.levels[index].name, data: bars.map(([, value]) => value), backgroundColor: bars.map(([name]) => (name.endsWith("after") ? colour("link") : colour("edge"))) }] };
     },
     strategies(entry) {
       const rows = entry.strategies;
-      return { labels: rows.map((row) => `${row.name}: ${row.cuts} ${row.cuts === 1 ? "cut" : "cuts"}`), unit: "cost", sets: [{ label: "cost", data: rows.map((row) => row.cost), backgroundColor: rows.map((row, at) => (at === 0 ? colour("link") : colour("edge"))) }] };
+      const told = (row) => `${row.name}: ${row.cost === null ? "breaks a rule" : `${Number(row.cost.toPrecision(3)).toLocaleString("en")} (${row.cuts} QUANTIZE)`}`;
+      return { labels: rows.map(told), unit: "cost", sets: [{ label: "cost", data: rows.map((row) => row.cost), backgroundColor: rows.map((row, at) => (at === 0 ? colour("link") : colour("edge"))) }] };
     },
   };
   function startChart(canvas, entry) {
@@ -285,7 +303,7 @@
       const ticks = { color: colour("soft"), autoSkip: false };
       chart = new Chart(canvas, {
         type: "bar",
-        data: { labels: told.labels.map((label) => clipped(label, innerWidth < 600 ? 18 : 30)), datasets: told.sets.map((set) => ({ ...set, maxBarThickness: 12, minBarLength: 2, grouped: !many || set.label !== "hull", skipNull: true })) },
+        data: { labels: told.labels.map((label) => clipped(label, innerWidth < 600 ? 26 : 44)), datasets: told.sets.map((set) => ({ ...set, maxBarThickness: 12, minBarLength: 2, grouped: !many || set.label !== "hull", skipNull: true })) },
         options: {
           indexAxis: "y", animation: false, responsive: true, maintainAspectRatio: false,
           scales: { x: { title: { display: true, text: told.unit, color: colour("soft") }, ticks: { color: colour("soft") }, grid: { color: colour("line") } }, y: { ticks, grid: { display: false } } },

@@ -1,0 +1,68 @@
+"""Runs one Python block of a recipe, with the names that the page leaves to its reader.
+
+    recipe_step.py NET FILE      NET: of torch_nets, or `keras:NAME` of fixture_nets
+
+Runs in the block's own environment, in the folder where the recipe's files lie. Trains the network
+where no block before has.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from typing import Any
+
+import numpy as np
+
+CALIBRATION, HELD_OUT = 64, 64  # inputs
+SEEDS = {"calibration": 1, "held out": 2}
+
+
+def torch_names(net: str) -> dict[str, Any]:
+    """`Net` and `images`; `net.pt` is written where it is not there yet."""
+    import torch
+
+    import torch_nets
+
+    weights = pathlib.Path("net.pt")
+    images, _ = torch_nets.scenes(CALIBRATION, SEEDS["calibration"])
+    if not weights.is_file():
+        model = torch_nets.trained(net)
+        inputs, _ = torch_nets.scenes(HELD_OUT, SEEDS["held out"])
+        with torch.no_grad():
+            values = model(torch.from_numpy(inputs)).numpy()
+        np.save("inputs.npy", inputs)
+        np.save("float.npy", values.reshape(len(inputs), -1))
+        torch.save(model.state_dict(), weights)
+    return {"Net": torch_nets.NETS[net], "images": images}
+
+
+def keras_names(net: str) -> dict[str, Any]:
+    """`model` and `images`; `saved_model` is the same network as TensorFlow saves it."""
+    import make_fixtures
+
+    model = make_fixtures.build(net)
+    shape = tuple(model.inputs[0].shape)
+    images = make_fixtures.smooth_inputs(shape, CALIBRATION, SEEDS["calibration"])[:, None]
+    inputs = make_fixtures.smooth_inputs(shape, HELD_OUT, SEEDS["held out"])
+    values = np.concatenate([np.asarray(model(one[None])).reshape(1, -1) for one in inputs])
+    np.save("inputs.npy", inputs)
+    np.save("float.npy", values)
+    model.export("saved_model", verbose=False)
+    return {"model": model, "images": images}
+
+
+def main() -> int:
+    net, file = sys.argv[1:]
+    framework, _, name = net.rpartition(":")
+    known = pathlib.Path("calibration.npy").is_file()  # a block after the first needs no names
+    names = {} if known else (keras_names(name) if framework else torch_names(name))
+    code = pathlib.Path(file).read_text(encoding="utf-8")
+    exec(compile(code, file, "exec"), names)  # noqa: S102 - the page's own code is what is tested
+    if framework:  # that recipe aligns in memory: what it was given is kept beside
+        pathlib.Path("converted.tflite").write_bytes(names["converter"].convert())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,61 @@
+"""What Python callers can get wrong in AlignOptions is said at once, not taken for a default."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tflite_align import AlignOptions, Override, UsageError
+
+OVERRIDE = Override(tensor="x*", keep=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"io": "fixed"}, "io: expected one of keep, free; found 'fixed'"),
+        ({"overlap": ""}, "overlap: expected one of forbid, force, auto; found ''"),
+        ({"prefer": "size"}, "prefer: expected one of precision, balanced, speed; found 'size'"),
+        ({"only": "warnings"}, "only: expected one of all, errors; found 'warnings'"),
+        ({"fail_on": "never"}, "fail_on: expected one of error, warning; found 'never'"),
+        ({"bias": "run"}, "bias: expected one of declared, as-run; found 'run'"),
+        ({"to": "int4"}, "to: expected one of int8, None; found 'int4'"),
+        (
+            {"input_type": "int4"},
+            "input_type: expected one of int8, uint8, int16, float32, None; found 'int4'",
+        ),
+        (
+            {"policies": {"cat": "large"}},
+            "policies: expected one of concat, elementwise, pooling, resize; found 'cat'",
+        ),
+        (
+            {"policies": {"concat": "larger"}},
+            "policies['concat']: expected one of none, input, output, large, auto; found 'larger'",
+        ),
+        (
+            {"severity": {"same/*": "warn"}},
+            "severity['same/*']: expected one of error, warning, off; found 'warn'",
+        ),
+        ({"targets": "tflm"}, "targets: expected a tuple, found 'tflm'"),
+        ({"targets": ()}, "targets: none is named, so nothing would be looked at"),
+        ({"require": "numbers"}, "require: expected a tuple, found 'numbers'"),
+        ({"samples": 0}, "samples: expected at least 1, found 0"),
+        ({"judge_seconds": 0.0}, "judge_seconds: expected more than 0, found 0.0"),
+    ],
+)
+def test_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        AlignOptions(**given)
+    assert str(caught.value) == said
+
+
+def test_a_single_override_is_no_tuple() -> None:
+    with pytest.raises(UsageError, match="overrides: expected a tuple, found Override"):
+        AlignOptions(overrides=OVERRIDE)  # type: ignore[arg-type]
+
+
+def test_lists_serve() -> None:
+    """Strict typing asks for tuples; what JSON and notebooks hold does no harm."""
+    given: Any = ["tflite", "tflm"]
+    assert AlignOptions(targets=given).targets == given
