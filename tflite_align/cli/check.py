@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..pipeline import AlignOptions
 from ..report import Report, Unread
 from ..report.formats import OUTPUTS
 from ..report.plain import plural, printable
-from ..report.sections import closing
+from ..report.sections import closing as last_line
 from ..report.text import text_table
 from ..rules import load_target
 from .baseline import accepted_for, baseline_text, read_baseline
@@ -26,6 +26,7 @@ from .lock import given_lock, new_lock, tell_lock
 from .options import Given, given
 from .show import progress_bar, show
 from .streams import write_stdout
+from .workers import processes
 
 __all__ = ["run_check"]
 
@@ -53,7 +54,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
         for name, why in found
     ]
     quiet = asked.quiet or form != "text"
-    reports, unread = _run(orders, _jobs(values["jobs"]), asked, forms, quiet=quiet)
+    reports, unread = _run(orders, processes(values["jobs"]), asked, forms, quiet=quiet)
     status = COULD_NOT if unread else max(report.exit_status for report in reports)
     if asked.write_baseline and not unread:
         status = 0
@@ -74,10 +75,6 @@ def _with(options: AlignOptions, accepted: Any) -> AlignOptions:
     return replace(options, accepted=accepted) if accepted else options
 
 
-def _jobs(wanted: int) -> int:
-    return wanted or os.cpu_count() or 1
-
-
 def _known(options: AlignOptions) -> None:
     """UsageError for a target or a judge that does not exist, before any file is read."""
     for name in options.targets:
@@ -96,8 +93,9 @@ def _run(
     """Every file's outcome, told as it comes."""
     reports: list[Report] = []
     unread: list[Unread] = []
-    with progress_bar(wanted=len(orders) > 1 and not asked.quiet) as progress:
-        for number, outcome in enumerate(checked(orders, jobs)):
+    wanted = len(orders) > 1 and not asked.quiet
+    with progress_bar(wanted=wanted) as progress, closing(checked(orders, jobs)) as outcomes:
+        for number, outcome in enumerate(outcomes):
             if isinstance(outcome, Unread):
                 unread.append(outcome)
                 tell(f"{outcome.name}: {outcome.message}")
@@ -117,7 +115,7 @@ def _on_stderr(forms: Sequence[ReportFile]) -> bool:
 
 def _show(report: Report, asked: Given, forms: Sequence[ReportFile]) -> None:
     with reader_may_leave(report.exit_status):
-        show(report, closing(report), rows=asked.rows, err=_on_stderr(forms))
+        show(report, last_line(report), rows=asked.rows, err=_on_stderr(forms))
         click.echo(err=_on_stderr(forms))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -97,10 +98,15 @@ def commands() -> None:
 @click.argument("out", metavar="OUT", cls=NeededArgument)
 @align_options
 def align(source: str, out: str, **values: Any) -> int:
-    """Align the model IN and write it to OUT."""
-    from .align import run_align  # noqa: PLC0415 - its rooms need numpy
+    """Align the model IN and write it to OUT.
 
-    return run_align(source, out, values)
+    Where IN is a folder, every .tflite file below it is written to the same place below OUT.
+    """
+    from .align import run_align  # noqa: PLC0415 - its rooms need numpy
+    from .batch import run_batch  # noqa: PLC0415
+
+    run = run_batch if os.path.isdir(source) else run_align  # noqa: PTH112 - "-" is no path
+    return run(source, out, values)
 
 
 @commands.command(cls=ConfiguredCommand)

@@ -12,7 +12,16 @@ import click
 
 from ..errors import AlignError, UsageError
 
-__all__ = ["COULD_NOT", "Failure", "ReaderGone", "about", "internal", "reader_may_leave", "tell"]
+__all__ = [
+    "COULD_NOT",
+    "Failure",
+    "ReaderGone",
+    "about",
+    "internal",
+    "reader_may_leave",
+    "tell",
+    "why_not",
+]
 
 COULD_NOT = 2
 
@@ -47,6 +56,15 @@ def internal(error: Exception) -> str:
         traceback.print_exception(error)
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return f"internal error: {said}; please report"
+
+
+def why_not(error: Exception, path: str) -> str:
+    """What kept the job from being done on one of several files, without that file's name."""
+    if isinstance(error, Failure):
+        return str(error).removeprefix(f"{path}: ")
+    if isinstance(error, AlignError):
+        return str(error)
+    return "out of memory" if isinstance(error, MemoryError) else internal(error)
 
 
 @contextmanager

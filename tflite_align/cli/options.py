@@ -87,6 +87,15 @@ _LOCK = (
     ),
     click.option("--update-lock", is_flag=True, help="Write the lock anew instead of checking."),
 )
+_JOBS = click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the files; 0: as many as there are processors.",
+)
 _QUIET = click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong.")
 _VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
 
@@ -128,14 +137,7 @@ _CHECK = (
         default="text",
         text="What stdout holds; github: workflow commands that annotate the files.",
     ),
-    click.option(
-        "--jobs",
-        "-j",
-        type=click.IntRange(0),
-        default=1,
-        show_default=True,
-        help="Processes that check files; 0: as many as there are processors.",
-    ),
+    _JOBS,
     _QUIET,
     _VERBOSE,
 )
@@ -215,6 +217,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     _FAIL_ON,
     _BASELINE,
     click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
+    _JOBS,
     _QUIET,
     _VERBOSE,
 )

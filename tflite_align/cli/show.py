@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -12,9 +12,9 @@ import click
 from ..report import Report
 from ..report.section import Section
 from ..report.sections import sections
-from ..report.text import more_rows, render_text
+from ..report.text import more_rows, render_sections
 
-__all__ = ["is_terminal", "progress_bar", "show"]
+__all__ = ["is_terminal", "progress_bar", "show", "show_sections"]
 
 # How words of the report look on a terminal.
 _STYLES = {
@@ -35,19 +35,24 @@ def is_terminal(stream: TextIO) -> bool:
 
 def show(report: Report, last: str, *, rows: int | None, err: bool) -> None:
     """Print the report and its closing line on stdout, or on stderr."""
+    show_sections(sections(report, rows=rows), last, report.exit_status, err=err)
+
+
+def show_sections(told: Sequence[Section], last: str, status: int, *, err: bool) -> None:
+    """Print sections and a closing line, which is red where the status is not 0."""
     stream = sys.stderr if err else sys.stdout
     if is_terminal(stream):
-        _show_tables(report, last, stream, rows)
+        _show_tables(told, last, status, stream)
     else:
-        click.echo(render_text(report, rows=rows, last=last), nl=False, err=err)
+        click.echo(render_sections(told, last), nl=False, err=err)
 
 
-def _show_tables(report: Report, last: str, stream: TextIO, rows: int | None) -> None:
+def _show_tables(told: Sequence[Section], last: str, status: int, stream: TextIO) -> None:
     from rich.console import Console  # noqa: PLC0415 - only for a terminal
     from rich.text import Text  # noqa: PLC0415
 
     console = Console(file=stream, highlight=False)
-    for section in sections(report, rows=rows):
+    for section in told:
         if section.title:
             console.print(Text(section.title, style="bold"))
         if section.rows:
@@ -57,7 +62,7 @@ def _show_tables(report: Report, last: str, stream: TextIO, rows: int | None) ->
         for line in section.lines:
             console.print(Text(line, style=_STYLES.get(line.partition(":")[0], "")))
         console.print()
-    console.print(Text(last, style="bold red" if report.exit_status else "bold green"))
+    console.print(Text(last, style="bold red" if status else "bold green"))
 
 
 def _table(section: Section) -> object:
