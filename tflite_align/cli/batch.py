@@ -36,7 +36,7 @@ from .failure import about, reader_may_leave, tell
 from .files import STREAM, prepare
 from .one import Answer, Order, carry_out, lost
 from .options import Given, given
-from .show import progress_bar, show_sections
+from .show import aside, progress_bar, show_sections
 from .streams import write_stdout
 from .tree import RECORD, Pair, pairs
 from .workers import in_order, outcomes, processes
@@ -209,9 +209,11 @@ def _follow(
             if spool is not None:
                 spool.add(answer.text)
             if line.exit_status == 2:
-                tell(f"{found[number].source}: {line.message}")
+                with aside(progress):
+                    tell(f"{found[number].source}: {line.message}")
             if progress is not None:
-                progress(line.path, (number + 1) / len(found))
+                done = number + 1
+                progress(f"{done:,} of {len(found):,}", done / len(found))
 
 
 def _write(paths: Sequence[str], spool: Spool, found: Sequence[Pair]) -> None:

@@ -24,8 +24,8 @@ from .failure import COULD_NOT, reader_may_leave, tell
 from .files import STREAM, ReportFile, expand, prepare, report_files
 from .lock import given_lock, new_lock, tell_lock
 from .options import Given, given
-from .show import progress_bar, show
-from .streams import write_stdout
+from .show import aside, progress_bar, show
+from .streams import say, write_stdout
 from .workers import processes
 
 __all__ = ["run_check"]
@@ -67,7 +67,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
         if form != "text":
             click.echo(OUTPUTS[form](reports, unread), nl=False)
         elif len(found) > 1 and not asked.quiet:
-            click.echo(_total(reports, unread), err=_on_stderr(forms))
+            say(_total(reports, unread), err=_on_stderr(forms))
     return status
 
 
@@ -98,13 +98,16 @@ def _run(
         for number, outcome in enumerate(outcomes):
             if isinstance(outcome, Unread):
                 unread.append(outcome)
-                tell(f"{outcome.name}: {outcome.message}")
+                with aside(progress):
+                    tell(f"{outcome.name}: {outcome.message}")
             else:
                 reports.append(outcome)
                 if not quiet:
-                    _show(outcome, asked, forms)
+                    with aside(progress):
+                        _show(outcome, asked, forms)
             if progress is not None:
-                progress(outcome.name, (number + 1) / len(orders))
+                done = number + 1
+                progress(f"{done:,} of {len(orders):,}", done / len(orders))
     return reports, unread
 
 
@@ -116,7 +119,7 @@ def _on_stderr(forms: Sequence[ReportFile]) -> bool:
 def _show(report: Report, asked: Given, forms: Sequence[ReportFile]) -> None:
     with reader_may_leave(report.exit_status):
         show(report, last_line(report), rows=asked.rows, err=_on_stderr(forms))
-        click.echo(err=_on_stderr(forms))
+        say("", err=_on_stderr(forms))
 
 
 def _write(

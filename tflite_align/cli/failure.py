@@ -8,9 +8,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
 from ..errors import AlignError, UsageError
+from .streams import say
 
 __all__ = [
     "COULD_NOT",
@@ -46,7 +45,7 @@ def tell(message: str, path: str | bytes | int | None = None) -> int:
     if isinstance(path, (str, bytes)):
         parts.append(os.fsdecode(path))
     parts.append(" ".join(message.split()))
-    click.echo(printable(": ".join(parts)), err=True)
+    say(printable(": ".join(parts)), err=True)
     return COULD_NOT
 
 

@@ -23,6 +23,7 @@ from ..rules import (
 )
 from ..rules.words import rule_words, slots
 from .failure import reader_may_leave
+from .streams import say
 
 __all__ = ["show_fixes", "show_rules", "show_targets"]
 
@@ -53,7 +54,7 @@ def show_targets(*, as_json: bool = False) -> None:
         ]
         text = "\n".join(text_table(("target", "what it is", "judges"), rows))
     with reader_may_leave(0):
-        click.echo(text)
+        say(text)
 
 
 def _installed(judge: str, missing: Mapping[str, str | None]) -> str:
@@ -68,7 +69,7 @@ def show_fixes(*, as_json: bool) -> None:
         if as_json:
             click.echo(render_document("fixes", fixes), nl=False)
         else:
-            click.echo("\n".join(text_table(("id", "default", "meaning", "repairs"), rows)))
+            say("\n".join(text_table(("id", "default", "meaning", "repairs"), rows)))
 
 
 def show_rules(targets: Sequence[str], operators: Sequence[str]) -> None:
@@ -78,8 +79,8 @@ def show_rules(targets: Sequence[str], operators: Sequence[str]) -> None:
     chosen = [_row(table, name) for name in operators] or list(table.values())
     with reader_may_leave(0):
         for row in chosen:
-            click.echo("\n".join(_operator(row, graded)))
-            click.echo()
+            say("\n".join(_operator(row, graded)))
+            say("")
 
 
 def _row(table: Mapping[str, OperatorRow], name: str) -> OperatorRow:

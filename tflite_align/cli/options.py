@@ -59,7 +59,8 @@ _IO = _choice(
 _REPORT = _many(
     "--report",
     "FILE",
-    "Write a report: .json .sarif .txt .xml (JUnit); - is JSON on stdout; repeatable.",
+    "Write a report: .html .json .sarif .txt .xml (JUnit), of a folder aligned .jsonl too;"
+    " - is JSON on stdout; repeatable.",
 )
 _REQUIRE = _many(
     "--require", "NAME", "A judge, or `numbers`: its silence is a failure; repeatable."
@@ -203,12 +204,18 @@ _ALIGN: tuple[_Decorator, ...] = (
     click.option(
         "--samples",
         type=click.IntRange(1),
+        metavar="N",
         default=64,
         show_default=True,
         help="Inputs to judge the numbers with.",
     ),
     click.option(
-        "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random inputs."
+        "--seed",
+        type=click.IntRange(0),
+        metavar="N",
+        default=0,
+        show_default=True,
+        help="Of the random inputs.",
     ),
     click.option("--dry-run", is_flag=True, help="Plan and report; write nothing, ask no judge."),
     click.option("--no-verify", is_flag=True, help="Skip the judges."),

@@ -7,7 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from ..verdicts import Word
 from .plain import plural, printable
+from .proof import short_word
 from .record import FORMAT, Report
 from .restore import restored
 from .section import Row, Section
@@ -25,7 +27,7 @@ class BatchLine:
     `path`: below the folder, with `/`. Digests are SHA-256 in hexadecimal: of the file that came
     in ("" where it could not be read), of the options, rules and versions it was aligned by, and of the
     file that was written, "" where none was. `quantize`: QUANTIZE operators inserted less those
-    removed. `seconds`: what it took when it was done; a model that was done before and is not
+    removed. `proof`: null where none was asked for. `seconds`: what it took when it was done; a model that was done before and is not
     done again is `resumed`.
     """
 
@@ -35,6 +37,7 @@ class BatchLine:
     message: str
     findings_before: int
     findings_after: int
+    proof: Word | None
     quantize: int
     input_bytes: int
     output_bytes: int
@@ -70,6 +73,7 @@ def done_line(
         message=closing(report),
         findings_before=len(report.findings),
         findings_after=len(report.remaining),
+        proof=report.proof.word if report.proof is not None else None,
         quantize=kinds["cut"] - kinds["removed"],
         input_bytes=sizes[0],
         output_bytes=sizes[1],
@@ -91,6 +95,7 @@ def failed_line(path: str, message: str) -> BatchLine:
         message=message,
         findings_before=0,
         findings_after=0,
+        proof=None,
         quantize=0,
         input_bytes=0,
         output_bytes=0,
@@ -159,7 +164,15 @@ class Tally:
 
 def _row(line: BatchLine) -> Row:
     failed = line.exit_status == 2
-    told = f"{line.outcome}: {line.message}" if failed else line.message
-    inserted = f"{line.quantize:+d}" if line.quantize else ""
     counted = ("", "") if failed else (f"{line.findings_before:,}", f"{line.findings_after:,}")
-    return tuple(map(printable, (line.path, *counted, inserted, told)))
+    inserted = f"{line.quantize:+d}" if line.quantize else ""
+    return tuple(map(printable, (line.path, *counted, inserted, _told(line))))
+
+
+def _told(line: BatchLine) -> str:
+    """What became of it in a few words; why, where it did not end well."""
+    if line.exit_status == 2:
+        return f"{line.outcome}: {line.message}"
+    if line.exit_status == 1:
+        return line.message
+    return f"{line.outcome}, {short_word(line.proof)}" if line.proof else line.outcome
