@@ -16,7 +16,6 @@ from ..report import Report, Unread
 from ..report.formats import OUTPUTS
 from ..report.plain import plural, printable
 from ..report.sections import closing as last_line
-from ..report.text import text_table
 from ..rules import load_target
 from .baseline import accepted_for, baseline_text, read_baseline
 from .checking import Order, checked
@@ -24,7 +23,7 @@ from .failure import COULD_NOT, reader_may_leave, tell
 from .files import STREAM, ReportFile, expand, prepare, report_files
 from .lock import given_lock, new_lock, tell_lock
 from .options import Given, given
-from .show import aside, progress_bar, show
+from .show import aside, progress_bar, show, show_table
 from .streams import say, write_stdout
 from .workers import processes
 
@@ -67,7 +66,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
         if form != "text":
             click.echo(OUTPUTS[form](reports, unread), nl=False)
         elif len(found) > 1 and not asked.quiet:
-            say(_total(reports, unread), err=_on_stderr(forms))
+            _show_total(reports, unread, err=_on_stderr(forms))
     return status
 
 
@@ -135,7 +134,7 @@ def _write(
         write_stdout([streamed.encode()])
 
 
-def _total(reports: Sequence[Report], unread: Sequence[Unread]) -> str:
+def _show_total(reports: Sequence[Report], unread: Sequence[Unread], *, err: bool) -> None:
     """A line a file, and `3 files checked: 1 clean, 2 with findings (4 errors, 1 warning)`."""
     head = ("file", "errors", "warnings", "accepted", "judges", "")
     rows = [_row(report) for report in reports]
@@ -148,8 +147,8 @@ def _total(reports: Sequence[Report], unread: Sequence[Unread]) -> str:
         parts.append(f"{broken} with findings ({', '.join(named)})")
     told = f"{plural(len(reports), 'file')} checked: {', '.join(parts)}"
     told += f"; {len(unread)} could not be read" if unread else ""
-    table = text_table(head, [tuple(map(printable, row)) for row in rows])
-    return "\n".join([*table, "", printable(told)])
+    show_table(head, [tuple(map(printable, row)) for row in rows], err=err)
+    say(f"\n{printable(told)}", err=err)
 
 
 def _row(report: Report) -> tuple[str, ...]:

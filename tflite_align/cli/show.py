@@ -11,15 +11,24 @@ from typing import TYPE_CHECKING, TextIO
 
 from ..report import Report
 from ..report.plain import printable
-from ..report.section import Section
+from ..report.section import Row, Section
 from ..report.sections import sections
-from ..report.text import more_rows, render_sections
+from ..report.text import more_rows, render_sections, text_table
 from .streams import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["Bar", "aside", "is_terminal", "progress_bar", "show", "show_lines", "show_sections"]
+__all__ = [
+    "Bar",
+    "aside",
+    "is_terminal",
+    "progress_bar",
+    "show",
+    "show_lines",
+    "show_sections",
+    "show_table",
+]
 
 # How words of the report look on a terminal.
 _STYLES = {
@@ -81,6 +90,18 @@ def show_lines(lines: Sequence[str]) -> None:
         told = textwrap.fill(line, console.width, subsequent_indent=indent, break_on_hyphens=False)
         console.print(Text(told, style="bold" if head else ""), soft_wrap=True)
         before = line
+
+
+def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
+    """Print a table alone."""
+    stream = sys.stderr if err else sys.stdout
+    if not _dressed(stream):
+        say("\n".join(text_table(head, rows)), err=err)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only for a terminal
+
+    table = _table(Section(title="", head=head, rows=tuple(rows)))
+    Console(file=stream, highlight=False).print(table)
 
 
 def _show_tables(told: Sequence[Section], last: str, status: int, stream: TextIO) -> None:

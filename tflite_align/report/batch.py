@@ -175,4 +175,6 @@ def _told(line: BatchLine) -> str:
         return f"{line.outcome}: {line.message}"
     if line.exit_status == 1:
         return line.message
-    return f"{line.outcome}, {short_word(line.proof)}" if line.proof else line.outcome
+    if line.outcome == "aligned" and line.proof is not None:
+        return f"{line.outcome}, {short_word(line.proof)}"
+    return line.outcome
