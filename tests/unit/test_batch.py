@@ -156,6 +156,9 @@ def test_what_makes_no_sense_is_refused(folder: Path, capsys: pytest.CaptureFixt
             " .jsonl .json .sarif .xml .txt are for many"
         ),
         ("zoo", "out", "--report", "zoo/a.tflite"): None,
+        ("zoo", "out", "--report", f"out/{RECORD}"): (
+            f"out/{RECORD}: is the record of what is done; name another file"
+        ),
         ("zoo", "out", "--report", "no/r.jsonl"): (
             "no/r.jsonl: the folder to write it in does not exist"
         ),
@@ -233,6 +236,13 @@ def test_an_output_that_cannot_be_written_is_that_models_error(
     said = capsys.readouterr()
     assert said.err.endswith("out/a.tflite: is a directory, not a file to write\n")
     assert sorted(tree("out")) == MODELS[1:]
+
+
+def test_the_report_may_lie_beside_the_models(folder: Path) -> None:
+    assert run("-q", "--report", "out/report.jsonl") == 0
+    assert len(lines("out/report.jsonl")) == 3
+    assert run("-q", "--report", "out/report.jsonl") == 0
+    assert sorted(tree("out")) == sorted([*MODELS, "report.jsonl"])
 
 
 def test_quiet(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

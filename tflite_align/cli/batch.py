@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
@@ -59,7 +60,7 @@ def run_batch(source: str, out: str, values: dict[str, Any]) -> int:
     for name in options.targets:
         load_target(name)
     found = pairs(source, out)
-    prepare([pair.source for pair in found], [*asked.reports])
+    _prepare(found, out, asked)
     known = read_baseline(asked.baseline)
     accepted = {pair.path: accepted_for(known, asked.baseline, pair.source) for pair in found}
     record = _Record(out, keep=not asked.dry_run)
@@ -98,6 +99,18 @@ def _refuse(source: str, asked: Given) -> None:
             )
         if not path.lower().endswith(_LINES):
             renderer(path)
+
+
+def _prepare(found: Sequence[Pair], out: str, asked: Given) -> None:
+    """Refuse what reports would overwrite; a report may lie in OUT, which is made for it."""
+    place = Path(os.path.realpath(out))
+    for path in asked.reports:
+        real = Path(os.path.realpath(path))
+        if path != STREAM and real == place / RECORD:
+            raise UsageError(f"{path}: is the record of what is done; name another file")
+        if path != STREAM and real.parent == place:
+            make_folder(out)
+    prepare([pair.source for pair in found], asked.reports)
 
 
 # --- what is to be done ------------------------------------------------------------------------
