@@ -54,7 +54,7 @@ def run_batch(source: str, out: str, values: dict[str, Any]) -> int:
     findings remain or a judge says no. Failure, AlignError, OSError: nothing could be done.
     """
     options, asked = given(values)
-    # Told of single models only; a batch's report must not change what a model is done by.
+    # Strategies are priced for single models: asking for a report must not change the settings.
     options = replace(options, compare=False)
     _refuse(source, asked)
     for name in options.targets:
