@@ -46,6 +46,8 @@ for name in ("tensorflow-cpu", "tensorflow", "tensorflow-macos"):
     except metadata.PackageNotFoundError:
         pass
 """
+# What the command line says in a test is no matter of who watches the tests.
+os.environ.pop("FORCE_COLOR", None)
 MAKING_TAKES_AT_MOST = 900  # seconds
 
 
