@@ -129,6 +129,7 @@ def test_what_failed_is_tried_again(folder: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_stopped_and_gone_on_with(folder: Path, name: str, jobs: str, sample: bytes) -> None:
