@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the JSON Schemas: of the rule tables and the configuration, from the readers that enforce
-them, of lock files likewise, and of the report, from its records.
+them, of lock files likewise, and of the reports, from their records.
 
 scripts/gen_schemas.py            write schema/*.schema.json
 scripts/gen_schemas.py --check    write nothing; exit status 1 when a file is not up to date
@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
 from tflite_align.config import config_schema  # noqa: E402 - needs the path
 from tflite_align.lock import lock_schema  # noqa: E402 - needs the path
-from tflite_align.report.schema import report_schema  # noqa: E402 - needs the path
+from tflite_align.report.schema import batch_schema, report_schema  # noqa: E402 - needs the path
 from tflite_align.rules import (  # noqa: E402
     fixes_schema,
     operators_schema,
@@ -35,6 +35,7 @@ def schemas() -> dict[Path, str]:
         "operators": operators_schema(),
         "targets": targets_schema(),
         "report": report_schema(),
+        "batch": batch_schema(),
         "versions": versions_schema(),
         "lock": lock_schema(),
     }

@@ -5,6 +5,7 @@ Fixtures
     fixture_model    one of those files; a test that asks for it runs once for each of them
     sample           bytes of the shipped de-aligned sample
     sample_origin    bytes of the well-made model it comes from
+    interruptible    processes that the test starts hear SIGINT
     corpus_dir       folder of real models
     corpus_model     one .tflite file of it; a test that asks for it runs once for each of them,
                      or for those of some folders: @pytest.mark.corpus("coral", "violators")
@@ -18,8 +19,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
@@ -51,6 +54,8 @@ for name in ("tensorflow-cpu", "tensorflow", "tensorflow-macos"):
     except metadata.PackageNotFoundError:
         pass
 """
+# What the command line says in a test is no matter of who watches the tests.
+os.environ.pop("FORCE_COLOR", None)
 MAKING_TAKES_AT_MOST = 900  # seconds
 
 
@@ -98,6 +103,14 @@ def _make_fixtures(folder: Path) -> None:
 @pytest.fixture
 def fixture_model(request: pytest.FixtureRequest, fixtures_dir: Path) -> Path:
     return fixtures_dir / request.param
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT reaches the processes that a test starts, also where a shell's `&` has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

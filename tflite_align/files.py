@@ -13,7 +13,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile, gettempdir
+from typing import TYPE_CHECKING, Any, Self
 
 from .record import Record
 
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
+    "Spool",
+    "append_line",
     "check_destination",
+    "check_folder",
+    "make_folder",
     "read_arrays",
     "read_model_file",
     "read_text_file",
@@ -143,6 +148,57 @@ def check_destination(path: str | os.PathLike[str]) -> None:
             raise OSError(errno.ENOENT, "the folder to write it in does not exist")
         if not os.access(target if target.exists() else target.parent, os.W_OK):
             raise OSError(errno.EACCES, "no permission to write it")
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise OSError for what is no folder, and where none could be made of that name."""
+    with _named(path):
+        place = Path(os.path.realpath(path))
+        if place.is_symlink():
+            raise OSError(errno.ELOOP, "is a link that leads to itself")
+        if place.exists() and not place.is_dir():
+            raise OSError(errno.ENOTDIR, "is a file, not a folder to write models in")
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir():
+            raise OSError(errno.ENOTDIR, f"{place.name} is a file: no folder can be made below it")
+        if not os.access(place, os.W_OK):
+            raise OSError(errno.EACCES, "no permission to write in it")
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """The folder, and those above it, where they are not there yet."""
+    with _named(path):
+        Path(path).mkdir(parents=True, exist_ok=True)
+
+
+def append_line(path: str | os.PathLike[str], line: bytes) -> None:
+    """One more line of a file, in one piece: a run that is killed leaves a part of it at most."""
+    with _named(path), Path(path).open("ab", buffering=0) as stream:
+        stream.write(line)
+
+
+class Spool:
+    """Lines on disk in a file without a name, gone after its `with` block and with the process: for
+    what is written whole later, and is too much to be held.
+    """
+
+    def __enter__(self) -> Self:
+        with _named(gettempdir()):
+            self._stream = TemporaryFile()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def add(self, line: bytes) -> None:
+        with _named(gettempdir()):
+            self._stream.write(line)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Every line, from the first; one reader at a time."""
+        self._stream.seek(0)
+        return iter(self._stream)
 
 
 def replace_file(path: str | os.PathLike[str], chunks: Chunks) -> None:

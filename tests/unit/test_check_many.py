@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 
 from tests.fuzz.mutate import damaged
-from tflite_align import AlignOptions, cli
-from tflite_align.cli import checking
-from tflite_align.report import Report, Unread
+from tflite_align import cli
 
 FORMS = ("a.json", "a.sarif", "a.txt", "a.xml")
 
@@ -77,40 +72,6 @@ def test_stdout_holds_the_form_and_nothing_else(
         assert said.startswith("<?xml ")
     else:
         assert all(line.startswith("::") for line in said.splitlines())
-
-
-def _broken() -> Future[Any]:
-    """What a pool hands out whose process was killed while it had the file."""
-    future: Future[Any] = Future()
-    future.set_exception(BrokenProcessPool())
-    return future
-
-
-def test_a_file_is_tried_again_alone_when_its_process_dies(folder: Path) -> None:
-    order = checking.Order(name="zoo/classifier_int8.tflite", options=AlignOptions())
-    found = checking._outcome(order, _broken())
-    assert isinstance(found, Report)
-    assert found.name == order.name
-
-
-class _Dying:
-    """Stands in for a pool in which every process dies: a real one cannot be made to in time."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def submit(self, *_: object) -> Future[Any]:
-        return _broken()
-
-
-def test_a_process_that_dies_again_is_that_files_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "_pool", lambda _: _Dying())
-    order = checking.Order(name="a.tflite", options=AlignOptions())
-    why = "the process that checked it ended without an answer (out of memory?)"
-    assert checking._outcome(order, _broken()) == Unread(name="a.tflite", message=why)
 
 
 def test_the_summary_is_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -246,7 +246,7 @@ BAD_USAGE = {
     ("missing.tflite", "out.tflite"): "missing.tflite: No such file or directory",
     ("in.tflite", "no/out.tflite"): "no/out.tflite: the folder to write it in does not exist",
     ("in.tflite", "folder"): "folder: is a directory, not a file to write",
-    ("folder", "out.tflite"): "folder: is a directory, not a model file",
+    ("folder", "out.tflite"): "folder: no .tflite file in the folder",
     ("empty", "out.tflite"): "empty: byte 0: not a TFLite model: the file is empty",
     ("picture.png", "out.tflite"): (
         "picture.png: byte 0: not a TFLite model: the file looks like a PNG image"

@@ -61,7 +61,7 @@ def test_moved_by_a_concatenation() -> None:
     assert told(concat_example(0.1, 0.04, 0.1), "c2") == [
         "subgraph[0]/tensor[6] 'c2' (int8, written by subgraph[0]/operator[1] CONV_2D/outputs[0])",
         (
-            "It declares (0.04, 0). Unclipped, anything could be written to it; -5.12 to 5.08 arrives,"
+            "It declares (scale, zero_point) (0.04, 0). Unclipped, anything could be written to it; -5.12 to 5.08 arrives,"
             " and what its readers can tell apart is -5.12 to 5.08. It carries the noise of a step of"
             " 0.04."
         ),
@@ -113,7 +113,7 @@ def test_fixed_by_a_kernel() -> None:
     assert lines == [
         f"subgraph[0]/tensor[2] 'p' (int8, written by {pool}/outputs[0])",
         (
-            "It declares (0.02, 5). Unclipped, 0 to 1 could be written to it; 0 to 1 arrives, and what"
+            "It declares (scale, zero_point) (0.02, 5). Unclipped, 0 to 1 could be written to it; 0 to 1 arrives, and what"
             " its readers can tell apart is -2.66 to 2.44. It carries the noise of a step of 0.02."
         ),
         (

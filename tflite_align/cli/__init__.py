@@ -53,11 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         # Files are named where they are used; what has no name is stdout.
         return tell(error.strerror or str(error), error.filename or "standard output")
-    except (KeyboardInterrupt, click.Abort):
-        tell("interrupted; nothing is written")
+    except (KeyboardInterrupt, click.Abort) as error:
+        tell(f"interrupted; {_left(error)}")
         return 130
-    except _Terminated:
-        tell("terminated; nothing is written")
+    except _Terminated as error:
+        tell(f"terminated; {_left(error)}")
         return 143
     except MemoryError:
         return tell("out of memory")
@@ -65,6 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return tell(internal(error))
     finally:
         _let_go()
+
+
+def _left(error: BaseException) -> str:
+    """What a run that was stopped leaves behind; notes come from commands that write as they go."""
+    return "; ".join(getattr(error, "__notes__", ())) or "nothing is written"
 
 
 def _run(arguments: list[str]) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import click
@@ -15,8 +15,7 @@ from ..record import replace
 from ..report import Report, Unread
 from ..report.formats import OUTPUTS
 from ..report.plain import plural, printable
-from ..report.sections import closing
-from ..report.text import text_table
+from ..report.sections import closing as last_line
 from ..rules import load_target
 from .baseline import accepted_for, baseline_text, read_baseline
 from .checking import Order, checked
@@ -24,8 +23,9 @@ from .failure import COULD_NOT, reader_may_leave, tell
 from .files import STREAM, ReportFile, expand, prepare, report_files
 from .lock import given_lock, new_lock, tell_lock
 from .options import Given, given
-from .show import progress_bar, show
-from .streams import write_stdout
+from .show import aside, progress_bar, show, show_table
+from .streams import say, write_stdout
+from .workers import processes
 
 __all__ = ["run_check"]
 
@@ -53,7 +53,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
         for name, why in found
     ]
     quiet = asked.quiet or form != "text"
-    reports, unread = _run(orders, _jobs(values["jobs"]), asked, forms, quiet=quiet)
+    reports, unread = _run(orders, processes(values["jobs"]), asked, forms, quiet=quiet)
     status = COULD_NOT if unread else max(report.exit_status for report in reports)
     if asked.write_baseline and not unread:
         status = 0
@@ -66,16 +66,12 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
         if form != "text":
             click.echo(OUTPUTS[form](reports, unread), nl=False)
         elif len(found) > 1 and not asked.quiet:
-            click.echo(_total(reports, unread), err=_on_stderr(forms))
+            _show_total(reports, unread, err=_on_stderr(forms))
     return status
 
 
 def _with(options: AlignOptions, accepted: Any) -> AlignOptions:
     return replace(options, accepted=accepted) if accepted else options
-
-
-def _jobs(wanted: int) -> int:
-    return wanted or os.cpu_count() or 1
 
 
 def _known(options: AlignOptions) -> None:
@@ -96,17 +92,21 @@ def _run(
     """Every file's outcome, told as it comes."""
     reports: list[Report] = []
     unread: list[Unread] = []
-    with progress_bar(wanted=len(orders) > 1 and not asked.quiet) as progress:
-        for number, outcome in enumerate(checked(orders, jobs)):
+    wanted = len(orders) > 1 and not asked.quiet
+    with progress_bar(wanted=wanted) as progress, closing(checked(orders, jobs)) as outcomes:
+        for number, outcome in enumerate(outcomes):
             if isinstance(outcome, Unread):
                 unread.append(outcome)
-                tell(f"{outcome.name}: {outcome.message}")
+                with aside(progress):
+                    tell(f"{outcome.name}: {outcome.message}")
             else:
                 reports.append(outcome)
                 if not quiet:
-                    _show(outcome, asked, forms)
+                    with aside(progress):
+                        _show(outcome, asked, forms)
             if progress is not None:
-                progress(outcome.name, (number + 1) / len(orders))
+                done = number + 1
+                progress(f"{done:,} of {len(orders):,}", done / len(orders))
     return reports, unread
 
 
@@ -117,8 +117,8 @@ def _on_stderr(forms: Sequence[ReportFile]) -> bool:
 
 def _show(report: Report, asked: Given, forms: Sequence[ReportFile]) -> None:
     with reader_may_leave(report.exit_status):
-        show(report, closing(report), rows=asked.rows, err=_on_stderr(forms))
-        click.echo(err=_on_stderr(forms))
+        show(report, last_line(report), rows=asked.rows, err=_on_stderr(forms))
+        say("", err=_on_stderr(forms))
 
 
 def _write(
@@ -134,7 +134,7 @@ def _write(
         write_stdout([streamed.encode()])
 
 
-def _total(reports: Sequence[Report], unread: Sequence[Unread]) -> str:
+def _show_total(reports: Sequence[Report], unread: Sequence[Unread], *, err: bool) -> None:
     """A line a file, and `3 files checked: 1 clean, 2 with findings (4 errors, 1 warning)`."""
     head = ("file", "errors", "warnings", "accepted", "judges", "")
     rows = [_row(report) for report in reports]
@@ -147,8 +147,8 @@ def _total(reports: Sequence[Report], unread: Sequence[Unread]) -> str:
         parts.append(f"{broken} with findings ({', '.join(named)})")
     told = f"{plural(len(reports), 'file')} checked: {', '.join(parts)}"
     told += f"; {len(unread)} could not be read" if unread else ""
-    table = text_table(head, [tuple(map(printable, row)) for row in rows])
-    return "\n".join([*table, "", printable(told)])
+    show_table(head, [tuple(map(printable, row)) for row in rows], err=err)
+    say(f"\n{printable(told)}", err=err)
 
 
 def _row(report: Report) -> tuple[str, ...]:

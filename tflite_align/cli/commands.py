@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -17,12 +18,44 @@ _HELP = ["-h", "--help"]
 _SETTINGS = {"help_option_names": _HELP, "max_content_width": 100}
 _USES = (
     "IN OUT [OPTIONS]",
+    "IN_DIR OUT_DIR [OPTIONS]",
     "check IN... [OPTIONS]",
     "explain IN [SLOT|TENSOR] [OPTIONS]",
     "targets [--json]",
     "rules [OPTIONS]",
     "fixes [--json]",
 )
+
+
+def _examples(*lines: str) -> str:
+    """An epilog that click leaves as it is."""
+    return "\b\nExamples:\n" + "\n".join(f"  python -m tflite_align {line}" for line in lines)
+
+
+_EXAMPLES = {
+    "align": _examples(
+        "in.tflite out.tflite",
+        "in.tflite out.tflite --target tflm --require tflm",
+        "in.tflite out.tflite --calibration inputs.npz --report out.html",
+        "in.tflite out.tflite --dry-run --verbose",
+        "models/ aligned/ --jobs 0 --report aligned.jsonl",
+    ),
+    "check": _examples(
+        "check model.tflite",
+        "check models/ --jobs 0 --target tflm --target ethos-u55",
+        "check model.tflite --judge tflm --report findings.sarif",
+        "check models/ --write-baseline accepted.json",
+    ),
+    "explain": _examples(
+        "explain in.tflite",
+        "explain in.tflite 18",
+        'explain in.tflite "operator[6]/inputs[1]"',
+        "explain in.tflite output_name --overlap forbid",
+    ),
+    "targets": _examples("targets", "targets --json"),
+    "rules": _examples("rules --op CONCATENATION", "rules --op ADD --target tflm --target tflite"),
+    "fixes": _examples("fixes", "in.tflite out.tflite --no-fix all --fix tied"),
+}
 
 
 class _Commands(click.Group):
@@ -64,8 +97,8 @@ class _Commands(click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The main job's options too: most people never name a command."""
-        self.commands["align"].format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
+        self.commands["align"].format_options(ctx, formatter)
 
 
 def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
@@ -75,7 +108,7 @@ def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) ->
         ctx.exit()
 
 
-@click.group(cls=_Commands, context_settings=_SETTINGS)
+@click.group(cls=_Commands, context_settings=_SETTINGS, epilog=_EXAMPLES["align"])
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.option(
     "--cmake-dir",
@@ -89,21 +122,30 @@ def commands() -> None:
     """Make the quantization contract of a finished .tflite file hold, and prove it.
 
     Writes OUT only when nothing disproves it. IN and OUT may be the same file; - is stdin, stdout.
+    Where IN is a folder, every .tflite file below it goes to the same place below OUT.
+
+    Exit status: 0 aligned, or nothing to do; 1 findings remain or a judge says no; 2 it could not be
+    done.
     """
 
 
-@commands.command(cls=ConfiguredCommand)
+@commands.command(cls=ConfiguredCommand, epilog=_EXAMPLES["align"])
 @click.argument("source", metavar="IN", cls=NeededArgument)
 @click.argument("out", metavar="OUT", cls=NeededArgument)
 @align_options
 def align(source: str, out: str, **values: Any) -> int:
-    """Align the model IN and write it to OUT."""
+    """Align the model IN and write it to OUT.
+
+    Where IN is a folder, every .tflite file below it is written to the same place below OUT.
+    """
     from .align import run_align  # noqa: PLC0415 - its rooms need numpy
+    from .batch import run_batch  # noqa: PLC0415
 
-    return run_align(source, out, values)
+    run = run_batch if os.path.isdir(source) else run_align  # noqa: PTH112 - "-" is no path
+    return run(source, out, values)
 
 
-@commands.command(cls=ConfiguredCommand)
+@commands.command(cls=ConfiguredCommand, epilog=_EXAMPLES["check"])
 @click.argument("sources", metavar="IN...", nargs=-1, required=True, cls=NeededArgument)
 @check_options
 def check(sources: tuple[str, ...], **values: Any) -> int:
@@ -113,7 +155,11 @@ def check(sources: tuple[str, ...], **values: Any) -> int:
     return run_check(sources, values)
 
 
-@commands.command(cls=ConfiguredCommand)
+@commands.command(
+    cls=ConfiguredCommand,
+    epilog=_EXAMPLES["explain"],
+    short_help="Say why a tensor gets its parameters.",
+)
 @click.argument("source", metavar="IN", cls=NeededArgument)
 @click.argument("place", metavar="[SLOT|TENSOR]", required=False)
 @explain_options
@@ -128,7 +174,7 @@ def explain(source: str, place: str | None, **values: Any) -> int:
     return run_explain(source, place, values)
 
 
-@commands.command()
+@commands.command(epilog=_EXAMPLES["targets"])
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def targets(as_json: bool) -> None:  # noqa: FBT001 - click gives it by name
     """List the targets and which of their judges are installed."""
@@ -137,7 +183,7 @@ def targets(as_json: bool) -> None:  # noqa: FBT001 - click gives it by name
     show_targets(as_json=as_json)
 
 
-@commands.command()
+@commands.command(epilog=_EXAMPLES["rules"])
 @click.option(
     "--target", metavar="NAME", multiple=True, help="As this target grades them; repeatable."
 )
@@ -149,7 +195,7 @@ def rules(target: tuple[str, ...], op: tuple[str, ...]) -> None:
     show_rules(target, op)
 
 
-@commands.command()
+@commands.command(epilog=_EXAMPLES["fixes"])
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def fixes(*, as_json: bool) -> None:
     """List the repairs and whether each is on by default."""

@@ -13,12 +13,14 @@ from ..files import read_model_file
 from ..model import Model, Slot, SlotKind, Subgraph
 from ..pipeline import question
 from ..report.explain import explanation_lines, overview_lines
-from ..report.overview import overview, render_explanation
+from ..report.overview import Overview, overview, render_explanation
+from ..report.plain import shorten
 from ..rules import load_target
-from ..solver import explain, solve
+from ..solver import Explanation, explain, solve
 from .failure import about, reader_may_leave
 from .files import STREAM
 from .options import settings
+from .show import show_lines
 from .streams import read_stdin
 
 __all__ = ["run_explain"]
@@ -45,14 +47,20 @@ def run_explain(source: str, place: str | None, values: dict[str, Any]) -> int:
             story = overview(asked.bound, solution, asked.findings)
             rows = None if values["verbose"] else _ROWS
             lines = overview_lines(model, story, rows=rows)
-            text = render_explanation(story) if values["as_json"] else "\n".join(lines) + "\n"
+            lines = lines if values["verbose"] else [*map(shorten, lines)]
+            answer: Overview | Explanation = story
         else:
             key, slot = _resolve(model, place)
             found = explain(asked.bound, asked.broken, asked.settings, key, slot)
-            lines = explanation_lines(found)
-            text = render_explanation(found) if values["as_json"] else "\n".join(lines) + "\n"
+            # The name that was asked for stays whole.
+            first, *more = explanation_lines(found)
+            lines = [first, *(more if values["verbose"] else map(shorten, more))]
+            answer = found
     with reader_may_leave(0):
-        click.echo(text, nl=False)
+        if values["as_json"]:
+            click.echo(render_explanation(answer), nl=False)
+        else:
+            show_lines(lines)
     return 0
 
 

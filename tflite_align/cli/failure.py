@@ -8,11 +8,19 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
 from ..errors import AlignError, UsageError
+from .streams import say
 
-__all__ = ["COULD_NOT", "Failure", "ReaderGone", "about", "internal", "reader_may_leave", "tell"]
+__all__ = [
+    "COULD_NOT",
+    "Failure",
+    "ReaderGone",
+    "about",
+    "internal",
+    "reader_may_leave",
+    "tell",
+    "why_not",
+]
 
 COULD_NOT = 2
 
@@ -37,7 +45,7 @@ def tell(message: str, path: str | bytes | int | None = None) -> int:
     if isinstance(path, (str, bytes)):
         parts.append(os.fsdecode(path))
     parts.append(" ".join(message.split()))
-    click.echo(printable(": ".join(parts)), err=True)
+    say(printable(": ".join(parts)), err=True)
     return COULD_NOT
 
 
@@ -47,6 +55,15 @@ def internal(error: Exception) -> str:
         traceback.print_exception(error)
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return f"internal error: {said}; please report"
+
+
+def why_not(error: Exception, path: str) -> str:
+    """What kept the job from being done on one of several files, without that file's name."""
+    if isinstance(error, Failure):
+        return str(error).removeprefix(f"{path}: ")
+    if isinstance(error, AlignError):
+        return str(error)
+    return "out of memory" if isinstance(error, MemoryError) else internal(error)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ..record import Record
 from ..report.formats import Renderer, renderer
 from .failure import about
 
-__all__ = ["STREAM", "ReportFile", "expand", "prepare", "report_files"]
+__all__ = ["STREAM", "ReportFile", "expand", "models_below", "prepare", "report_files"]
 
 STREAM = "-"  # stdin or stdout
 
@@ -68,8 +68,20 @@ def _meant(source: str) -> list[str]:
     if source == STREAM:
         return [source]
     if Path(source).is_dir():
-        return sorted(str(path) for path in Path(source).rglob("*.tflite") if path.is_file())
+        return [str(path) for path in models_below(source)]
     if glob.has_magic(source) and not os.path.lexists(source):
         found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - absolute patterns too
         return [name for name in found if not Path(name).is_dir()]
     return [source]
+
+
+def models_below(folder: str) -> list[Path]:
+    """The .tflite files below a folder, sorted. Links to folders are not followed, so none leads
+    in a circle; a link to a file that is not there is one that cannot be read, and is told.
+    """
+    found = Path(folder).rglob("*.tflite")
+    return sorted((path for path in found if path.is_file() or _dangles(path)), key=str)
+
+
+def _dangles(path: Path) -> bool:
+    return path.is_symlink() and not os.path.exists(path)  # noqa: PTH110 - a loop raises there

@@ -10,7 +10,6 @@ import click
 
 from ..errors import UsageError
 from ..report.json import render_document
-from ..report.text import text_table
 from ..rules import (
     OperatorRow,
     Rule,
@@ -23,6 +22,7 @@ from ..rules import (
 )
 from ..rules.words import rule_words, slots
 from .failure import reader_may_leave
+from .show import show_lines, show_table
 
 __all__ = ["show_fixes", "show_rules", "show_targets"]
 
@@ -33,27 +33,26 @@ def show_targets(*, as_json: bool = False) -> None:
 
     targets = [load_target(name) for name in target_names()]
     missing = {judge: available(judge) for target in targets for judge in target.judges}
-    if as_json:
-        records = [
-            {
-                "name": target.name,
-                "title": target.title,
-                "judges": [
-                    {"name": judge, "installed": missing[judge] is None, "why": missing[judge]}
-                    for judge in target.judges
-                ],
-            }
-            for target in targets
-        ]
-        text = json.dumps({"targets": records}, indent=2)
-    else:
-        rows = [
-            (target.name, target.title, "; ".join(_installed(j, missing) for j in target.judges))
-            for target in targets
-        ]
-        text = "\n".join(text_table(("target", "what it is", "judges"), rows))
+    records = [
+        {
+            "name": target.name,
+            "title": target.title,
+            "judges": [
+                {"name": judge, "installed": missing[judge] is None, "why": missing[judge]}
+                for judge in target.judges
+            ],
+        }
+        for target in targets
+    ]
+    rows = [
+        (target.name, target.title, "; ".join(_installed(j, missing) for j in target.judges))
+        for target in targets
+    ]
     with reader_may_leave(0):
-        click.echo(text)
+        if as_json:
+            click.echo(json.dumps({"targets": records}, indent=2))
+        else:
+            show_table(("target", "what it is", "judges"), rows)
 
 
 def _installed(judge: str, missing: Mapping[str, str | None]) -> str:
@@ -68,7 +67,7 @@ def show_fixes(*, as_json: bool) -> None:
         if as_json:
             click.echo(render_document("fixes", fixes), nl=False)
         else:
-            click.echo("\n".join(text_table(("id", "default", "meaning", "repairs"), rows)))
+            show_table(("id", "default", "meaning", "repairs"), rows)
 
 
 def show_rules(targets: Sequence[str], operators: Sequence[str]) -> None:
@@ -78,8 +77,7 @@ def show_rules(targets: Sequence[str], operators: Sequence[str]) -> None:
     chosen = [_row(table, name) for name in operators] or list(table.values())
     with reader_may_leave(0):
         for row in chosen:
-            click.echo("\n".join(_operator(row, graded)))
-            click.echo()
+            show_lines([*_operator(row, graded), ""])
 
 
 def _row(table: Mapping[str, OperatorRow], name: str) -> OperatorRow:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import click
-
 from ..errors import UsageError
 from ..files import check_destination, read_model_file
 from ..lock import Lock as LockRecord
@@ -20,6 +18,7 @@ from ..tables import Bytes
 from .failure import Failure, about
 from .files import STREAM
 from .options import Given
+from .streams import say
 
 __all__ = ["given_lock", "new_lock", "tell_lock"]
 
@@ -69,4 +68,4 @@ def new_lock(
 def tell_lock(asked: Given, written: object) -> None:
     """A new lock is never silent: it is to be looked at and committed."""
     if written:
-        click.echo(f"tflite_align: {asked.lock}: lock written", err=True)
+        say(f"tflite_align: {asked.lock}: lock written", err=True)

@@ -58,7 +58,8 @@ _IO = _choice(
 _REPORT = _many(
     "--report",
     "FILE",
-    "Write a report: .html .json .sarif .txt .xml (JUnit); - is JSON on stdout; repeatable.",
+    "Write a report: .html .json .sarif .txt .xml (JUnit), of a folder aligned .jsonl too;"
+    " - is JSON on stdout; repeatable.",
 )
 _REQUIRE = _many(
     "--require", "NAME", "A judge, or `numbers`: its silence is a failure; repeatable."
@@ -85,6 +86,15 @@ _LOCK = (
         help="The border that firmware compiled in must stay; written where it is absent.",
     ),
     click.option("--update-lock", is_flag=True, help="Write the lock anew instead of checking."),
+)
+_JOBS = click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the files; 0: as many as there are processors.",
 )
 _QUIET = click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong.")
 _VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
@@ -127,14 +137,7 @@ _CHECK = (
         default="text",
         text="What stdout holds; github: workflow commands that annotate the files.",
     ),
-    click.option(
-        "--jobs",
-        "-j",
-        type=click.IntRange(0),
-        default=1,
-        show_default=True,
-        help="Processes that check files; 0: as many as there are processors.",
-    ),
+    _JOBS,
     _QUIET,
     _VERBOSE,
 )
@@ -200,12 +203,18 @@ _ALIGN: tuple[_Decorator, ...] = (
     click.option(
         "--samples",
         type=click.IntRange(1),
+        metavar="N",
         default=64,
         show_default=True,
         help="Inputs to judge the numbers with.",
     ),
     click.option(
-        "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random inputs."
+        "--seed",
+        type=click.IntRange(0),
+        metavar="N",
+        default=0,
+        show_default=True,
+        help="Of the random inputs.",
     ),
     click.option("--dry-run", is_flag=True, help="Plan and report; write nothing, ask no judge."),
     click.option("--no-verify", is_flag=True, help="Skip the judges."),
@@ -214,6 +223,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     _FAIL_ON,
     _BASELINE,
     click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
+    _JOBS,
     _QUIET,
     _VERBOSE,
 )

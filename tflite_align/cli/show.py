@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TextIO
-
-import click
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, TextIO
 
 from ..report import Report
-from ..report.section import Section
+from ..report.plain import printable
+from ..report.section import Row, Section
 from ..report.sections import sections
-from ..report.text import more_rows, render_text
+from ..report.text import more_rows, render_sections, text_table
+from .streams import say
 
-__all__ = ["is_terminal", "progress_bar", "show"]
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = [
+    "Bar",
+    "aside",
+    "is_terminal",
+    "progress_bar",
+    "show",
+    "show_lines",
+    "show_sections",
+    "show_table",
+]
 
 # How words of the report look on a terminal.
 _STYLES = {
     "accepted": "green",
+    "aligned": "green",
+    "aligned,": "green",
+    "could": "red",
     "error": "red",
     "failed": "bold red",
     "inconclusive": "yellow",
+    "not": "red",
     "proven": "green",
     "refused": "red",
     "skipped": "yellow",
@@ -33,21 +51,65 @@ def is_terminal(stream: TextIO) -> bool:
     return bool(getattr(stream, "isatty", bool)())
 
 
+def _dressed(stream: TextIO) -> bool:
+    """Whether tables and colours go there: a terminal, or who asks for them (https://force-color.org).
+    Whether there are colours in it, NO_COLOR and TERM say: rich asks them.
+    """
+    return is_terminal(stream) or bool(os.environ.get("FORCE_COLOR"))
+
+
 def show(report: Report, last: str, *, rows: int | None, err: bool) -> None:
     """Print the report and its closing line on stdout, or on stderr."""
+    show_sections(sections(report, rows=rows), last, report.exit_status, err=err)
+
+
+def show_sections(told: Sequence[Section], last: str, status: int, *, err: bool) -> None:
+    """Print sections and a closing line, which is red where the status is not 0."""
     stream = sys.stderr if err else sys.stdout
-    if is_terminal(stream):
-        _show_tables(report, last, stream, rows)
+    if _dressed(stream):
+        _show_tables(told, last, status, stream)
     else:
-        click.echo(render_text(report, rows=rows, last=last), nl=False, err=err)
+        say(render_sections(told, last), nl=False, err=err)
 
 
-def _show_tables(report: Report, last: str, stream: TextIO, rows: int | None) -> None:
+def show_lines(lines: Sequence[str]) -> None:
+    """Print sentences on stdout; on a terminal broken between words, and the first one of each
+    paragraph stands out.
+    """
+    if not _dressed(sys.stdout):
+        say("\n".join(lines))
+        return
+    from rich.console import Console  # noqa: PLC0415 - only for a terminal
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(file=sys.stdout, highlight=False)
+    before = ""
+    for line in lines:
+        head = not before
+        indent = " " * (len(line) - len(line.lstrip()) + (0 if head else 2))
+        told = textwrap.fill(line, console.width, subsequent_indent=indent, break_on_hyphens=False)
+        console.print(Text(told, style="bold" if head else ""), soft_wrap=True)
+        before = line
+
+
+def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
+    """Print a table alone."""
+    stream = sys.stderr if err else sys.stdout
+    if not _dressed(stream):
+        say("\n".join(text_table(head, rows)), err=err)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only for a terminal
+
+    table = _table(Section(title="", head=head, rows=tuple(rows)))
+    Console(file=stream, highlight=False).print(table)
+
+
+def _show_tables(told: Sequence[Section], last: str, status: int, stream: TextIO) -> None:
     from rich.console import Console  # noqa: PLC0415 - only for a terminal
     from rich.text import Text  # noqa: PLC0415
 
     console = Console(file=stream, highlight=False)
-    for section in sections(report, rows=rows):
+    for section in told:
         if section.title:
             console.print(Text(section.title, style="bold"))
         if section.rows:
@@ -57,7 +119,7 @@ def _show_tables(report: Report, last: str, stream: TextIO, rows: int | None) ->
         for line in section.lines:
             console.print(Text(line, style=_STYLES.get(line.partition(":")[0], "")))
         console.print()
-    console.print(Text(last, style="bold red" if report.exit_status else "bold green"))
+    console.print(Text(last, style="bold red" if status else "bold green"))
 
 
 def _table(section: Section) -> object:
@@ -75,9 +137,33 @@ def _table(section: Section) -> object:
     return table
 
 
+class Bar:
+    """Hears (what is at hand, fraction done)."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=1.0)
+
+    def __call__(self, stage: str, done: float) -> None:
+        self._bar.update(self._task, description=printable(stage), completed=done)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """No bar on the terminal while something else is printed there."""
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()
+
+
+def aside(bar: Bar | None) -> AbstractContextManager[None]:
+    return nullcontext() if bar is None else bar.aside()
+
+
 @contextmanager
-def progress_bar(*, wanted: bool) -> Iterator[Callable[[str, float], None] | None]:
-    """A bar on stderr that hears (stage, fraction done); None where stderr is no terminal."""
+def progress_bar(*, wanted: bool) -> Iterator[Bar | None]:
+    """A bar on stderr; None where stderr is no terminal."""
     if not wanted or not is_terminal(sys.stderr):
         yield None
         return
@@ -85,6 +171,12 @@ def progress_bar(*, wanted: bool) -> Iterator[Callable[[str, float], None] | Non
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("align", total=1.0)
-        yield lambda stage, done: bar.update(task, description=stage, completed=done)
+    # What goes to stdout stays there, also where that is a file.
+    with Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as bar:
+        yield Bar(bar)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["open_closed", "read_stdin", "write_stdout"]
+__all__ = ["open_closed", "read_stdin", "say", "write_stdout"]
 
 _CLOSED = os.strerror(errno.EBADF)
 
@@ -32,6 +32,15 @@ def read_stdin() -> bytes:
     if sys.stdin is None:
         raise OSError(errno.EBADF, _CLOSED, "standard input")
     return sys.stdin.buffer.read()
+
+
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print for a person, in the encoding that the stream has: click.echo takes ASCII for a mistake
+    and writes UTF-8.
+    """
+    stream = sys.stderr if err else sys.stdout
+    stream.write(f"{text}\n" if nl else text)
+    stream.flush()
 
 
 def write_stdout(chunks: Iterable[bytes | memoryview]) -> None:

@@ -93,7 +93,7 @@ def _head(found: Explanation) -> str:
 def _needs(found: Explanation) -> list[str]:
     could = f"Unclipped, {_span(found.reach)} could be written to it"
     return [
-        f"It declares {_show(found.declared)}"
+        f"It declares (scale, zero_point) {_show(found.declared)}"
         + (f", which holds {_span(found.holds)}" if found.label == found.declared else "")
         + f". {could}; {_span(found.arrives)} arrives, and what its readers can tell"
         f" apart is {_span(found.told)}. It carries the noise of a step of {found.noise:.5g}.",

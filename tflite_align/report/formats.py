@@ -68,5 +68,6 @@ def renderer(name: str) -> Renderer:
     ending = PurePath(name).suffix.lower()
     if ending not in FORMATS:
         told = f"the ending {ending!r}" if ending else "a name without an ending"
-        raise UsageError(f"no report has {told}; there are {', '.join(FORMATS)}")
+        hint = "; .jsonl is for `align` of a folder" if ending == ".jsonl" else ""
+        raise UsageError(f"no report has {told}; there are {', '.join(FORMATS)}{hint}")
     return FORMATS[ending]

@@ -13,7 +13,7 @@ from ..numerics import Label, Range
 from ..record import compared, is_record
 from .record import FORMAT, Report, Unread
 
-__all__ = ["render_document", "render_json", "to_dict", "tool_version"]
+__all__ = ["render_document", "render_json", "render_line", "to_dict", "tool_version"]
 
 _DECIMALS = 3  # of a figure in dB or steps; kernels differ below that from machine to machine
 
@@ -31,7 +31,7 @@ def to_dict(report: Report) -> dict[str, Any]:
     """
     return {
         "format": FORMAT,
-        "tool": {"name": "tflite_align", "version": tool_version()},
+        "tool": _tool(),
         **_record(report),
         "cuts": report.cuts,
         "exit_status": report.exit_status,
@@ -45,7 +45,7 @@ def render_json(report: Report | Sequence[Report], unread: Sequence[Unread] = ()
     else:
         document = {
             "format": FORMAT,
-            "tool": {"name": "tflite_align", "version": tool_version()},
+            "tool": _tool(),
             "reports": [to_dict(one) for one in report],
             "unread": [_record(one) for one in unread],
         }
@@ -57,10 +57,20 @@ def render_document(name: str, record: Any) -> str:
     return _dump(
         {
             "format": FORMAT,
-            "tool": {"name": "tflite_align", "version": tool_version()},
+            "tool": _tool(),
             name: _value(name, record),
         }
     )
+
+
+def render_line(record: Any) -> str:
+    """A record as one line of JSON lines; a report in it is whole, as render_json has it."""
+    document = {"format": FORMAT, "tool": _tool(), **_record(record)}
+    return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def _tool() -> dict[str, str]:
+    return {"name": "tflite_align", "version": tool_version()}
 
 
 def _dump(document: dict[str, Any]) -> str:
@@ -72,6 +82,8 @@ def _record(record: Any) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
+    if isinstance(value, Report):
+        return to_dict(value)
     if is_record(value):
         return _record(value)
     if isinstance(value, float):

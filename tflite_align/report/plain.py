@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 
-__all__ = ["plural", "printable", "shorten"]
+from ..checker import Finding
+
+__all__ = ["counts", "plural", "printable", "shorten"]
 
 _LONG = 48  # characters of a name that a table shows
 
@@ -31,3 +35,10 @@ def _shortened(word: str, most: int) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def counts(findings: Sequence[Finding]) -> str:
+    """`2 errors, 1 warning`; `no findings`."""
+    severities = Counter(finding.severity for finding in findings)
+    named = [plural(severities[s], s) for s in ("error", "warning") if severities[s]]
+    return ", ".join(named) or "no findings"

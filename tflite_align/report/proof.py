@@ -9,7 +9,7 @@ from ..verdicts import Acceptance, OutputScore, Proof, Word
 from .record import Report
 from .section import Row, Section
 
-__all__ = ["proof_sections", "proof_word"]
+__all__ = ["decibels", "proof_sections", "proof_word", "short_word"]
 
 # Neither disproved nor proven is one word for people.
 _WORDS: dict[Word, str] = {
@@ -25,9 +25,13 @@ def proof_word(proof: Proof | None) -> str:
     """`proven`; `unproven: skipped: why`; `not verified` where no proof was asked for."""
     if proof is None:
         return "not verified"
-    word = _WORDS[proof.word]
+    word = short_word(proof.word)
     why = f"{proof.word}: {proof.why}" if word == "unproven" else proof.why
     return f"{word}: {why}" if why and proof.word != "proven" else word
+
+
+def short_word(word: Word) -> str:
+    return _WORDS[word]
 
 
 def proof_sections(report: Report, *, full: bool) -> list[Section]:
@@ -65,7 +69,8 @@ def _acceptance(found: Acceptance, *, full: bool) -> str:
     return f"{told}: {found.reason}" if full and found.reason else told
 
 
-def _db(value: float | None, absent: str = "-") -> str:
+def decibels(value: float | None, absent: str = "-") -> str:
+    """As tables show it, without the unit."""
     if value is None:
         return absent
     return f"{value:.1f}" if math.isfinite(value) else ("exact" if value > 0 else "no signal")
@@ -88,10 +93,10 @@ def _numbers(proof: Proof) -> Section:
 
 def _score(score: OutputScore) -> Iterator[Row]:
     place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
-    before, after = _db(score.declared_original_db), _db(score.declared_aligned_db)
+    before, after = decibels(score.declared_original_db), decibels(score.declared_aligned_db)
     yield (f"{place} {score.name}", before, after, "", "", "", score.word, score.why)
     for run in score.runs:
-        ran, runs = _db(run.original_db, "did not run"), _db(run.sqnr_db, "does not run")
+        ran, runs = decibels(run.original_db, "did not run"), decibels(run.sqnr_db, "does not run")
         yield "", "", "", run.judge, ran, runs, run.word, run.why
 
 
@@ -103,8 +108,8 @@ def _calibration(report: Report, proof: Proof) -> Section:
     for level in report.without_calibration:
         score = scores.get((level.index, level.name))
         place = f"output {level.index} " if level.index >= 0 else ""
-        now = _db(score.declared_aligned_db) if score is not None else "-"
-        rows.append((f"{place}{level.name}", _db(level.declared_aligned_db), now))
+        now = decibels(score.declared_aligned_db) if score is not None else "-"
+        rows.append((f"{place}{level.name}", decibels(level.declared_aligned_db), now))
     return Section(title="Calibration: declared SQNR in dB", head=head, rows=tuple(rows))
 
 

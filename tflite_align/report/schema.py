@@ -7,9 +7,10 @@ import types
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ..record import compared, is_record
+from .batch import BatchLine
 from .record import FORMAT, Report, Unread
 
-__all__ = ["report_schema"]
+__all__ = ["batch_schema", "report_schema"]
 
 _FLOAT = {"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf", "nan"]}]}
 _SCALARS: dict[type, dict[str, Any]] = {
@@ -30,16 +31,7 @@ _HEAD = {"format": {"const": FORMAT}, "tool": _TOOL}
 
 def report_schema() -> dict[str, Any]:
     """Schema of what render_json writes: one report, or several in `reports`."""
-    defs: dict[str, Any] = {}
-    _of(Report, defs)
-    report = defs["Report"]
-    report["properties"] = {
-        **_HEAD,
-        **report["properties"],
-        "cuts": {"type": "integer", "minimum": 0, "description": "QUANTIZE operators inserted."},
-        "exit_status": {"enum": [0, 1]},
-    }
-    report["required"] = list(report["properties"])
+    defs = _report()
     several = {
         "type": "object",
         "additionalProperties": False,
@@ -56,6 +48,36 @@ def report_schema() -> dict[str, Any]:
         "anyOf": [{"$ref": "#/$defs/Report"}, several],
         "$defs": dict(sorted(defs.items())),
     }
+
+
+def batch_schema() -> dict[str, Any]:
+    """Schema of one line of a batch's report and of its record of what is done."""
+    defs = _report()
+    _of(BatchLine, defs)
+    line = defs.pop("BatchLine")
+    line["properties"] = {**_HEAD, **line["properties"]}
+    line["required"] = list(line["properties"])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align batch line",
+        **line,
+        "$defs": dict(sorted(defs.items())),
+    }
+
+
+def _report() -> dict[str, Any]:
+    """Schemas of a report and of all that is in it, by name."""
+    defs: dict[str, Any] = {}
+    _of(Report, defs)
+    report = defs["Report"]
+    report["properties"] = {
+        **_HEAD,
+        **report["properties"],
+        "cuts": {"type": "integer", "minimum": 0, "description": "QUANTIZE operators inserted."},
+        "exit_status": {"enum": [0, 1]},
+    }
+    report["required"] = list(report["properties"])
+    return defs
 
 
 def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from ..checker import Finding
 from ..planner import Change
 from ..record import Record
+from .glance import glance
 from .mapping import mapping_section
-from .plain import plural, printable, shorten
+from .plain import counts, plural, printable, shorten
 from .proof import proof_sections, proof_word
 from .record import Report
 from .section import Row, Section
@@ -62,17 +63,11 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
     for told in proof_sections(report, full=rows is None):
         found.append(view.table(told.title, told.head, told.rows, told.lines))
     found.append(Section(title="", lines=tuple(view.cell(line) for line in _remarks(report))))
+    found.append(glance(report))
     return tuple(section for section in found if section.rows or section.lines)
 
 
 # --- what was found ----------------------------------------------------------------------------
-
-
-def counts(findings: Sequence[Finding]) -> str:
-    """`2 errors, 1 warning`; `no findings`."""
-    severities = Counter(finding.severity for finding in findings)
-    named = [plural(severities[s], s) for s in ("error", "warning") if severities[s]]
-    return ", ".join(named) or "no findings"
 
 
 def _head(report: Report) -> Section:

@@ -9,7 +9,7 @@ from .record import Report, Unread
 from .section import Row, Section
 from .sections import closing, sections
 
-__all__ = ["more_rows", "render_text", "text_table"]
+__all__ = ["more_rows", "render_sections", "render_text", "text_table"]
 
 
 def render_text(
@@ -24,11 +24,16 @@ def render_text(
     `last` takes the place of the closing line, for who knows what became of the file.
     """
     if not isinstance(report, Report):
-        told = [render_text(one, rows=rows) for one in report]
-        told += [printable(f"{one.name}: {one.message}") + "\n" for one in unread]
-        return "\n".join(told)
-    blocks = ["\n".join(_section(section)) for section in sections(report, rows=rows)]
-    return "\n\n".join([*blocks, closing(report) if last is None else last]) + "\n"
+        texts = [render_text(one, rows=rows) for one in report]
+        texts += [printable(f"{one.name}: {one.message}") + "\n" for one in unread]
+        return "\n".join(texts)
+    told = sections(report, rows=rows)
+    return render_sections(told, closing(report) if last is None else last)
+
+
+def render_sections(told: Sequence[Section], last: str) -> str:
+    blocks = ["\n".join(_section(section)) for section in told]
+    return "\n\n".join([*blocks, last]) + "\n"
 
 
 def more_rows(hidden: int) -> str:

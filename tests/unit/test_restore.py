@@ -1,0 +1,86 @@
+"""Reports read back from their JSON: every form says the same of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tflite_align import AlignOptions, align, check
+from tflite_align.baseline import entry_of
+from tflite_align.record import replace
+from tflite_align.report import Report
+from tflite_align.report.formats import FORMATS
+from tflite_align.report.json import to_dict
+from tflite_align.report.restore import restored
+from tflite_align.verdicts import OutputScore, Proof
+
+FORMS = [name for name in FORMATS if name != ".html"]  # which draws what JSON leaves out
+
+
+def again(report: Report) -> Report:
+    return restored(Report, json.loads(json.dumps(to_dict(report))))
+
+
+def same(report: Report) -> None:
+    back = again(report)
+    for form in FORMS:
+        assert FORMATS[form]([back], ()) == FORMATS[form]([report], ()), form
+
+
+def test_aligned_and_proven(sample: bytes) -> None:
+    report = align(sample, AlignOptions(compare=True, targets=("tflite", "edgetpu"))).report
+    assert report.proof is not None
+    assert report.mappings
+    same(report)
+
+
+def test_what_a_baseline_lets_pass_is_among_what_remains(sample: bytes) -> None:
+    found = check(sample).findings
+    report = check(sample, AlignOptions(accepted=tuple(map(entry_of, found[1:]))))
+    same(report)
+    assert len(again(report).open) == len(report.open) == 1
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), None])
+def test_numbers_that_json_lacks(sample: bytes, value: float | None) -> None:
+    score = OutputScore(
+        name="out",
+        subgraph=0,
+        index=0,
+        tensor=1,
+        declared_original_db=value,
+        declared_aligned_db=value,
+        runs=(),
+        word="proven",
+    )
+    proof = Proof(word="proven", why="", outputs=(score,))
+    report = replace(check(sample), proof=proof)
+    assert again(report) == report
+
+
+WRONG: list[tuple[tuple[Any, ...], Any]] = [
+    (("outcome",), "won"),
+    (("size", "bytes"), "many"),
+    (("size", "bytes"), True),
+    (("size",), []),
+    (("targets",), "tflite"),
+    (("findings", 0, "slot"), {"subgraph": 0}),
+    (("proof",), {}),
+    (("more",), 1),
+    (("accepted",), "its own finding"),
+]
+
+
+@pytest.mark.parametrize(("place", "value"), WRONG, ids=str)
+def test_what_is_no_report_is_refused(sample: bytes, place: tuple[Any, ...], value: Any) -> None:
+    document: Any = json.loads(json.dumps(to_dict(check(sample))))
+    if value == "its own finding":
+        value = [{**document["findings"][0], "message": "another"}]
+    inner = document
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    with pytest.raises(ValueError, match=r"."):
+        restored(Report, document)

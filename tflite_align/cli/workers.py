@@ -1,0 +1,188 @@
+"""Orders carried out: in this process, or in several.
+
+An order is a small value, and so is what comes of it: a process opens the files it is told of, and
+no model goes from one process to another.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from itertools import islice
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import TypeVar
+
+__all__ = ["LOST", "in_order", "outcomes", "processes"]
+
+Order = TypeVar("Order")
+Outcome = TypeVar("Outcome")
+
+# What is said of a file whose process died, and died again with that file alone.
+LOST = "the process that had it ended without an answer (out of memory?)"
+_AHEAD = 4  # orders a process is given before it asks; one that dies takes them with it
+_GRACE = 2.0  # seconds in which a process can clean up before it is ended
+
+
+def processes(wanted: int) -> int:
+    return wanted or os.cpu_count() or 1
+
+
+def outcomes(
+    work: Callable[[Order], Outcome],
+    orders: Iterable[Order],
+    jobs: int,
+    lost: Callable[[Order], Outcome],
+) -> Generator[tuple[int, Outcome], None, None]:
+    """(place, outcome) of every order, as they come; `lost` answers for work that killed its process.
+
+    `work` is a function of a module and raises nothing. The one place where orders meet those who
+    carry them out: an executor of another kind, on other machines, would be chosen here.
+    """
+    if jobs < 2:
+        yield from enumerate(map(work, orders))
+    else:
+        yield from _spread(work, orders, jobs, lost)
+
+
+def in_order(found: Iterable[tuple[int, Outcome]]) -> Generator[Outcome, None, None]:
+    """The outcomes in the order of the orders, each as soon as all before it are there."""
+    early: dict[int, Outcome] = {}
+    following = 0
+    for place, outcome in found:
+        early[place] = outcome
+        while following in early:
+            yield early.pop(following)
+            following += 1
+
+
+def _spread(
+    work: Callable[[Order], Outcome],
+    orders: Iterable[Order],
+    jobs: int,
+    lost: Callable[[Order], Outcome],
+) -> Iterator[tuple[int, Outcome]]:
+    """A process that dies breaks the pool: what it may have had in hand is done again, each order
+    in a process of its own, and the rest gets a new pool.
+    """
+    numbered = enumerate(orders)
+    hit: list[tuple[int, Order]] = []
+    more = True
+    while more:
+        with _pool(jobs) as pool:
+            for entry, future in _answered(pool, work, numbered, _AHEAD * jobs):
+                if _died(future):
+                    hit.append(entry)
+                else:
+                    yield entry[0], future.result()
+            more = bool(hit)
+        for place, order in hit:
+            yield place, _alone(work, order, lost)
+        hit.clear()
+
+
+def _answered(
+    pool: ProcessPoolExecutor,
+    work: Callable[[Order], Outcome],
+    numbered: Iterator[tuple[int, Order]],
+    ahead: int,
+) -> Iterator[tuple[tuple[int, Order], Future[Outcome]]]:
+    """Every order with its future, done; ends where there are no more orders or the pool broke."""
+    waiting: dict[Future[Outcome], tuple[int, Order]] = {}
+    broken = False
+    while True:
+        for entry in islice(numbered, 0 if broken else ahead - len(waiting)):
+            try:
+                waiting[pool.submit(_carry_out, work, entry[1])] = entry
+            except BrokenProcessPool as error:
+                broken = True
+                refused: Future[Outcome] = Future()
+                refused.set_exception(error)
+                waiting[refused] = entry
+                break
+        if not waiting:
+            return
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            broken = broken or _died(future)
+            yield waiting.pop(future), future
+
+
+def _died(future: Future[Outcome]) -> bool:
+    return isinstance(future.exception(), BrokenProcessPool)
+
+
+def _alone(
+    work: Callable[[Order], Outcome], order: Order, lost: Callable[[Order], Outcome]
+) -> Outcome:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(_carry_out, work, order).result()
+        except BrokenProcessPool:
+            return lost(order)
+
+
+# --- the processes ------------------------------------------------------------------------------
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this block, however it ends, and with this process."""
+    leash, held = Pipe(duplex=False)
+    # Not forked: threads of numpy's libraries do not survive that.
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(leash,)
+    )
+    try:
+        yield pool
+    except BaseException:
+        held.close()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        held.close()
+        leash.close()
+
+
+# In such a process: whether it has an order in hand.
+_busy = threading.Event()
+
+
+def _begin(leash: Connection) -> None:
+    """In a new process. Ctrl-C reaches every process of a terminal: the first one decides."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_follow, args=(leash,), daemon=True).start()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    if _busy.is_set():
+        raise SystemExit(1)  # what is half written is taken away on the way out
+    os._exit(1)
+
+
+def _follow(leash: Connection) -> None:
+    """Leave when the other end is closed, be it that its process was killed."""
+    with suppress(EOFError, OSError):
+        leash.recv_bytes()
+    if _busy.is_set() and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        time.sleep(_GRACE)
+    os._exit(1)
+
+
+def _carry_out(work: Callable[[Order], Outcome], order: Order) -> Outcome:
+    _busy.set()
+    try:
+        return work(order)
+    except SystemExit:
+        # The pool would hand it back as an answer and go on with the next order.
+        os._exit(1)
+    finally:
+        _busy.clear()

@@ -1,0 +1,94 @@
+"""Records read back from the JSON that report/json.py makes of them."""
+
+from __future__ import annotations
+
+import math
+import types
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ..checker import Finding
+from ..record import compared, is_record, replace
+from .record import Report
+
+__all__ = ["restored"]
+
+Record = TypeVar("Record")
+
+# What the JSON of a report says beside its fields.
+_TOLD = ("format", "tool", "cuts", "exit_status")
+_BEYOND = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+
+def restored(record: type[Record], value: Any) -> Record:
+    """The record that these JSON values were made of, less what the JSON leaves out.
+
+    Raises ValueError for values that are not of its schema.
+    """
+    found: Record = _of(record, value)
+    return found
+
+
+def _of(hint: Any, value: Any) -> Any:
+    if hint in (str, bool, int, types.NoneType):
+        return _exactly(hint, value)
+    if hint is float:
+        return _number(value)
+    if is_record(hint) or hasattr(hint, "_fields"):
+        return _record(hint, value)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value in arguments:
+            return value
+    elif origin in (Union, types.UnionType):
+        # Records or None: there is one that can be meant.
+        return None if value is None else _of(arguments[0], value)
+    elif origin is tuple and isinstance(value, list):
+        several = arguments[-1] is Ellipsis
+        kinds = arguments[:1] * len(value) if several else arguments
+        return tuple(_of(kind, one) for kind, one in zip(kinds, value, strict=True))
+    raise ValueError(f"no {hint}: {value!r}")
+
+
+def _exactly(kind: type, value: Any) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"no {kind.__name__}: {value!r}")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str) and value in _BEYOND:
+        return _BEYOND[value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(f"no number: {value!r}")
+
+
+def _record(record: Any, value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(f"no {record.__name__}: {value!r}")  # noqa: TRY004 - as all that is wrong
+    hints = _hints(record)
+    kept = {key: one for key, one in value.items() if key in hints or key not in _TOLD}
+    if kept.keys() != hints.keys():
+        raise ValueError(f"{record.__name__} has other fields: {sorted(kept)}")
+    made = record(**{key: _of(hints[key], kept[key]) for key in hints})
+    return _accepting(made) if record is Report else made
+
+
+@cache
+def _hints(record: Any) -> dict[str, Any]:
+    """The fields that count, with what they hold."""
+    hints = get_type_hints(record)
+    named = getattr(record, "_fields", None) or compared(record)
+    return {name: hints[name] for name in named}
+
+
+def _accepting(report: Report) -> Report:
+    """Accepted findings are some of the remaining ones, not their like."""
+    left = list(report.remaining)
+    found: list[Finding] = []
+    for finding in report.accepted:
+        if finding not in left:
+            raise ValueError(f"accepted, but not there: {finding.message}")
+        found.append(left.pop(left.index(finding)))
+    return replace(report, accepted=tuple(found))
