@@ -53,6 +53,8 @@ ELSEWHERE = {
     ("gate.md", "yaml"): "docs/test_gate_page.py",
     ("gate.md", "cmake"): "docs/test_gate_page.py",
     ("gate.md", "make"): "docs/test_gate_page.py",
+    ("recipes.md", "python"): "pipelines/test_converters.py",
+    ("recipes.md", "sh"): "pipelines/test_converters.py",
     ("targets.md", "toml"): "docs/test_gate_page.py",
 }
 # What runs a block of that language here. `text`, or none, shows what programs print.
@@ -103,7 +105,7 @@ def test_no_command_hides_in_a_block_that_only_shows() -> None:
     """Nor in one by indentation, which has no language. The usage is no command but their form."""
     shown = [line for b in ALL if b.language in SHOWN for line in b.text.splitlines()]
     usage = [line for line in shown if line.startswith("python -m tflite_align ")]
-    assert len(usage) == len(commands.commands)
+    assert len(usage) == len(commands.commands) + 1  # align has a form for files and one for folders
     assert [line for line in shown if COMMAND.match(line) and line not in usage] == []
     lines = [line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
     indented = [line[4:] for line in lines if line.startswith("    ")]
