@@ -202,6 +202,30 @@ def test_errors_of_one_sign_are_balanced(sign: float) -> None:
     assert np.max(np.abs(taken)) == 127
 
 
+def test_as_many_are_turned_as_the_sum_of_errors_asks_for() -> None:
+    one = np.array([1.0])
+    assert _balanced(np.array([-0.4, -0.3, -0.3]), one, np.zeros((1, 3))).tolist() == [[-1, 0, 0]]
+    assert _balanced(np.array([0.5, 0.5]), one, np.ones((1, 2))).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("unit", [2.0**-10, 1.0, 1024.0])
+def test_the_search_for_a_scale_knows_no_unit(unit: float) -> None:
+    """Weights beyond their step, so small that nothing is near 1 and so large that no cost is."""
+    row = np.array([255.0, -254.0, 131.0, 77.0, 1.0])
+    fitted = symmetric_weights(row * unit, None, unit)
+    assert fitted.scales[0] == pytest.approx(255 * unit / 127, rel=0.1)
+    assert fitted.noise < 255 * unit / 127
+    assert fitted.integers.tolist() == symmetric_weights(row, None, 1.0).integers.tolist()
+
+
+@pytest.mark.parametrize("count", [1_000, 40_000])
+def test_a_long_channel_is_searched_with_fewer_tries(count: int) -> None:
+    real = np.tile([255.0, -254.0, 131.0, 1.0], count // 4)
+    fitted = symmetric_weights(real, None, 1.0)
+    assert fitted.integers.shape == (count,)
+    assert fitted.noise < 255 / 127
+
+
 def test_the_first_scale_that_is_apart() -> None:
     assert first_apart([], []) is None
     assert first_apart([1.0, 0.0], [1.000001, 0.0]) is None
