@@ -62,6 +62,10 @@ def test_labels_of_next_to_nothing() -> None:
     assert covering_label(Range(0, 1e-3), "int8", symmetric=True).zero_point == 0
 
 
+def test_an_upper_edge_next_to_nothing_gets_one_step_and_no_more() -> None:
+    assert covering_label(Range(-254, 1e-30), "int8") == Label(1.0, 126)
+
+
 def test_a_range_that_fits_exactly_keeps_its_step() -> None:
     assert covering_label(Range(-128, 127), "int8") == Label(1.0, 0)
     assert covering_label(Range(-127, 32767), "int16") == Label(1.0, 0)
