@@ -62,6 +62,14 @@ def test_labels_of_next_to_nothing() -> None:
     assert covering_label(Range(0, 1e-3), "int8", symmetric=True).zero_point == 0
 
 
+@given(st.integers(-300, 0), st.integers(0, 300))
+def test_a_range_of_next_to_nothing_is_covered_on_both_sides(low: int, high: int) -> None:
+    wanted = Range(low * TINY, high * TINY)
+    label = covering_label(wanted, "int8")
+    assert covers(label_range(label, "int8"), wanted)
+    assert TINY <= label.scale <= 3 * TINY
+
+
 def test_an_upper_edge_next_to_nothing_gets_one_step_and_no_more() -> None:
     assert covering_label(Range(-254, 1e-30), "int8") == Label(1.0, 126)
 
