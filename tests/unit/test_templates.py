@@ -8,6 +8,7 @@ from tests.rules.cases import case_types, satisfied
 from tflite_align.binder import FUSED, Templates
 from tflite_align.binder.collector import Collector
 from tflite_align.binder.operators import all_slots, bind_operator
+from tflite_align.constraints import Weight
 from tflite_align.model import Model, Operator
 from tflite_align.reader import read
 from tflite_align.record import replace
@@ -88,6 +89,41 @@ def test_every_row(name: str, type_name: str) -> None:
         model,
     ):
         assert_alike(by_example(state, templates), row_by_row(state))
+
+
+def test_whether_an_operand_is_constant_is_part_of_the_look() -> None:
+    """A rule of weights asks it, and of operators alike in all else one may have computed ones."""
+    model = read(satisfied(ROWS["FULLY_CONNECTED"], "int8").model())
+    (graph,) = model.subgraphs
+    number = graph.operators[0].inputs[1]
+    weights = graph.tensors[number]
+
+    def holding(buffer: dict[str, object], tensor: dict[str, object]) -> Model:
+        buffers = list(model.buffers)
+        buffers[weights.buffer] = replace(buffers[weights.buffer], **buffer)
+        tensors = list(graph.tensors)
+        tensors[number] = replace(weights, **tensor)
+        inner = replace(graph, tensors=tuple(tensors))
+        return replace(model, buffers=tuple(buffers), subgraphs=(inner,))
+
+    states = {
+        "held": holding({}, {}),
+        "none": holding({"data": None}, {}),
+        "empty": holding({"data": memoryview(b"")}, {}),
+        "one byte": holding({"data": memoryview(b"1")}, {}),
+        "in another file": holding({"data": None, "external": True}, {}),
+        "in another buffer": holding({"data": None}, {"external_buffer": 1}),
+        "no such buffer": holding({}, {"buffer": len(model.buffers)}),
+        "variable": holding({}, {"is_variable": True}),
+    }
+    templates = Templates(ROWS, TARGETS)
+    weighed = set()
+    for name, state in states.items():
+        found = by_example(state, templates)
+        assert_alike(found, row_by_row(state))
+        if any(isinstance(entry, Weight) for entry in found.constraints):
+            weighed.add(name)
+    assert weighed == {"held", "one byte", "in another file", "in another buffer"}
 
 
 def test_an_operator_without_a_row_is_rigid_and_the_next_is_bound() -> None:
