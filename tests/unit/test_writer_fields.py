@@ -1,0 +1,135 @@
+"""What new tables and lists hold, field by field, and plans of memory for several subgraphs."""
+
+from __future__ import annotations
+
+import copy
+import struct
+
+import pytest
+
+from tests.oracle import chain, load, pack
+from tflite_align.errors import UnsupportedError, UsageError
+from tflite_align.model import AddTensor, Model, QuantParams, SetGraphIO, SetQuant, SetType
+from tflite_align.reader import read
+from tflite_align.writer import write
+from tflite_align.writer.metadata import memory_plan
+from tflite_align.writer.signatures import _renamed
+
+
+def bare() -> bytes:
+    """The chain, its second tensor without parameters."""
+    made = chain()
+    made.subgraphs[0].tensors[1].quantization = None
+    return pack(made)
+
+
+def test_new_parameters_hold_all_they_are_given() -> None:
+    data = bare()
+    quant = QuantParams(
+        scale=(0.5, 0.25),
+        zero_point=(3, 4),
+        quantized_dimension=1,
+        minimum=(-1.0, -2.0),
+        maximum=(1.0, 2.0),
+    )
+    out = write(data, read(data), [SetQuant(subgraph=0, tensor=1, quant=quant)]).join()
+    made = load(out).subgraphs[0].tensors[1].quantization
+    assert list(made.scale) == [0.5, 0.25]
+    assert list(made.zeroPoint) == [3, 4]
+    assert made.quantizedDimension == 1
+    assert (list(made.min), list(made.max)) == ([-1.0, -2.0], [1.0, 2.0])
+
+
+def test_zero_points_that_nobody_states_are_zeros() -> None:
+    data = bare()
+    quant = QuantParams(scale=(0.5, 0.25), zero_point=())
+    edits = [
+        SetQuant(subgraph=0, tensor=1, quant=quant),
+        AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=quant),
+    ]
+    tensors = load(write(data, read(data), edits).join()).subgraphs[0].tensors
+    assert list(tensors[1].quantization.zeroPoint) == [0, 0]
+    assert list(tensors[5].quantization.zeroPoint) == [0, 0]
+
+
+def test_a_graph_input_and_a_graph_output_are_two_lists() -> None:
+    data = pack(chain())
+    before = read(data).subgraphs[0]
+    for kind, other in (("inputs", "outputs"), ("outputs", "inputs")):
+        edit = SetGraphIO(subgraph=0, kind=kind, index=0, tensor=3)  # type: ignore[arg-type]
+        after = read(write(data, read(data), [edit]).join()).subgraphs[0]
+        assert getattr(after, kind)[0] == 3
+        assert getattr(after, other) == getattr(before, other)
+
+
+def test_a_constant_keeps_the_type_of_its_data() -> None:
+    data = pack(chain())
+    message = r"^subgraph\[0\]/tensor\[2\]: its data has a type of its own$"
+    with pytest.raises(UsageError, match=message):
+        write(data, read(data), [SetType(subgraph=0, tensor=2, type="uint8")])
+    changed = write(data, read(data), [SetType(subgraph=0, tensor=1, type="uint8")]).join()
+    assert read(changed).subgraphs[0].tensors[1].type == "uint8"
+
+
+# --- memory plans ------------------------------------------------------------------------------
+
+
+def twin() -> Model:
+    """Two subgraphs, of five tensors and of three."""
+    made = chain()
+    second = copy.deepcopy(made.subgraphs[0])
+    second.operators = []
+    second.tensors, second.inputs, second.outputs = second.tensors[:3], [0], [1]
+    made.subgraphs.append(second)
+    return read(pack(made))
+
+
+def plan(graph: int, *offsets: int) -> bytes:
+    return struct.pack(f"<3i{len(offsets)}i", 1, graph, len(offsets), *offsets)
+
+
+EVERYTHING = (10, 11, 12, 13, 14, 20, 21, 22)
+
+
+def test_a_plan_for_all_subgraphs_is_kept_in_step_in_each() -> None:
+    after = memory_plan(twin(), plan(0, *EVERYTHING), {0: 1, 1: 2}, {(0, 1), (1, 2)})
+    assert after == plan(0, 10, -1, 12, 13, 14, -1, 20, 21, -1, -1, -1)
+    assert memory_plan(twin(), plan(0, *EVERYTHING), {}, ()) == plan(0, *EVERYTHING)
+
+
+@pytest.mark.parametrize(("graph", "offsets"), [(0, EVERYTHING[:5]), (1, EVERYTHING[5:])])
+def test_a_plan_for_one_subgraph_is_kept_in_step_there_alone(
+    graph: int, offsets: tuple[int, ...]
+) -> None:
+    before = plan(graph, *offsets)
+    assert memory_plan(twin(), before, {graph: 1}, {(graph, 0)}) == plan(
+        graph, -1, *offsets[1:], -1
+    )
+    assert memory_plan(twin(), before, {1 - graph: 1}, {(1 - graph, 0)}) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (plan(2, 1, 2, 3), "it holds 3 offsets for 8 tensors"),
+        (plan(-1, 1, 2, 3), "it holds 3 offsets for 8 tensors"),
+        (plan(0, 1, 2, 3), "it holds 3 offsets for 8 tensors"),
+        (plan(0), "it holds 0 offsets for 8 tensors"),
+        (plan(0, *EVERYTHING)[:-1], "43 bytes are no plan"),
+    ],
+)
+def test_a_plan_that_fits_no_subgraph_is_refused(content: bytes, why: str) -> None:
+    with pytest.raises(UnsupportedError, match=f"cannot be kept in step with the edits: {why}$"):
+        memory_plan(twin(), content, {0: 1}, ())
+
+
+# --- signatures --------------------------------------------------------------------------------
+
+
+def test_an_entry_follows_its_place_and_stays_where_it_has_none() -> None:
+    assert _renamed("s", [4, 5], [4, 5], [4, 9]) == [4, 9]
+    assert _renamed("s", [7], [4, 5], [4, 9]) == [7]
+    assert _renamed("s", [4], [4, 4], [8, 8]) == [8]
+    assert _renamed("s", [4, 4], [4, 4], [8, 9]) == [8, 9]
+    with pytest.raises(UnsupportedError, match=r"^signature 's': tensor 4 stands in several"):
+        _renamed("s", [4], [4, 4], [8, 9])
