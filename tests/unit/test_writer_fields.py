@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import copy
+import io
 import struct
+import zipfile
 
 import pytest
 
 from tests.oracle import chain, load, pack
 from tflite_align.errors import UnsupportedError, UsageError
-from tflite_align.model import AddTensor, Model, QuantParams, SetGraphIO, SetQuant, SetType
+from tflite_align.layout import table_layout
+from tflite_align.model import (
+    AddTensor,
+    Model,
+    QuantParams,
+    SetGraphIO,
+    SetName,
+    SetOption,
+    SetQuant,
+    SetType,
+)
 from tflite_align.reader import read
+from tflite_align.tables import View
 from tflite_align.writer import write
 from tflite_align.writer.metadata import memory_plan
 from tflite_align.writer.signatures import _renamed
@@ -69,6 +82,79 @@ def test_a_constant_keeps_the_type_of_its_data() -> None:
         write(data, read(data), [SetType(subgraph=0, tensor=2, type="uint8")])
     changed = write(data, read(data), [SetType(subgraph=0, tensor=1, type="uint8")]).join()
     assert read(changed).subgraphs[0].tensors[1].type == "uint8"
+
+
+def test_a_tensor_that_is_renamed() -> None:
+    data = pack(chain())
+    out = write(data, read(data), [SetName(subgraph=0, tensor=1, name="hidden")]).join()
+    names = [tensor.name for tensor in read(out).subgraphs[0].tensors]
+    assert names == ["x", "hidden", "constant", "y", "z"]
+
+
+def test_a_new_tensor_has_the_shapes_of_its_like() -> None:
+    made = chain()
+    made.subgraphs[0].tensors[1].shapeSignature = [-1, 4]
+    data = pack(made)
+    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+    tensors = read(write(data, read(data), [edit]).join()).subgraphs[0].tensors
+    assert tensors[5].shape_signature == (-1, 4)
+    assert tensors[5].shape == tensors[1].shape
+    # The buffer without data serves it: none is added.
+    assert tensors[5].buffer == 0
+
+
+# --- what several own --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_shared_options_table_is_not_touched(shift: int) -> None:
+    """Wherever references stand: a file made by hand need not align them."""
+    made = chain()
+    graph = made.subgraphs[0]
+    graph.operators[1].builtinOptions.fusedActivationFunction = 1
+    graph.operators.append(copy.deepcopy(graph.operators[1]))
+    graph.tensors.append(copy.deepcopy(graph.tensors[4]))
+    graph.operators[3].inputs, graph.operators[3].outputs = [3, 2], [5]
+    data = bytearray(pack(made))
+    if shift:  # everything but the root reference, by one byte
+        (root,) = struct.unpack_from("<I", data)
+        data[8:8] = bytes(shift)
+        struct.pack_into("<I", data, 0, root + shift)
+    layout = table_layout("Operator")
+    number = layout.by_name["builtin_options"].id
+    places = []
+    for index in (1, 3):
+        pos = read(bytes(data)).subgraphs[0].operators[index].pos
+        plan, values = View(bytes(data)).table(layout, pos)
+        at = pos + plan.at[number]
+        places.append((View(bytes(data)).target(plan, pos, values, number), at))
+    target, (_, other) = max(places)[0], min(places)
+    struct.pack_into("<I", data, other, target - other)
+    shared = bytes(data)
+    edit = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=3)
+    operators = read(write(shared, read(shared), [edit]).join()).subgraphs[0].operators
+    assert operators[1].options["fused_activation_function"] == 3
+    assert operators[3].options["fused_activation_function"] == 1
+
+
+def test_every_file_of_an_appended_zip_moves() -> None:
+    data = pack(chain())
+    content = io.BytesIO(data)
+    files = {"a": b"first", "labels.txt": b"cat\ndog", "vocabulary/long.txt": bytes(300)}
+    with zipfile.ZipFile(content, "a") as archive:
+        for name, held in files.items():
+            info = zipfile.ZipInfo(name)
+            info.comment = b"of " + name.encode()
+            archive.writestr(info, held)
+    zipped = content.getvalue()
+    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+    out = write(zipped, read(zipped), [edit]).join()
+    assert len(out) > len(zipped)
+    with zipfile.ZipFile(io.BytesIO(out)) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+        first = min(entry.header_offset for entry in archive.infolist())
+    assert first == len(out) - len(zipped) + len(data)
 
 
 # --- memory plans ------------------------------------------------------------------------------
