@@ -165,3 +165,38 @@ def test_a_boundary_between_two_types_is_held() -> None:
     found = bound(altered(model, model.subgraphs[0].outputs[0], type="uint8"))
     assert [tie for tie in ties(found) if tie.rule.startswith("resource/")] == []
     assert found.rigid >= {Slot(0, 1, "inputs", 1), Slot(0, 2, "outputs", 0)}
+
+
+def test_a_variable_that_cannot_be_followed_holds_them_all() -> None:
+    (case,) = [case for case in boundary_cases() if case.operator == "READ_VARIABLE"]
+    model = read(case.model())
+    graph = model.subgraphs[0]
+    known = Slot(0, 1, "inputs", 1), Slot(0, 2, "outputs", 0)
+    assert not bound(model).rigid & set(known)
+    assert bound(model).variables == (known,)
+    # A second reader whose handle comes from the graph's input.
+    lost = replace(graph.operators[2], index=3, inputs=graph.inputs)
+    found = bound(replace(model, subgraphs=(replace(graph, operators=(*graph.operators, lost)),)))
+    assert found.rigid >= {*known, Slot(0, 3, "outputs", 0)}
+
+
+def test_boundaries_are_kept_unless_they_are_freed() -> None:
+    model = of_row("ADD")
+    ends = {Slot(0, -1, "inputs", 0), Slot(0, -1, "inputs", 1), Slot(0, -1, "outputs", 0)}
+    assert bind(model, ROWS, [TARGET]).rigid >= ends
+    assert not bind(model, ROWS, [TARGET], free_io=True).rigid & ends
+
+
+@pytest.mark.parametrize(
+    ("targets", "cuts"),
+    [
+        (["tflite"], {"int16": "zero", "int8": "any", "uint8": "any"}),
+        (["tflm"], {"int16": "any", "int8": "any"}),
+        (["tflite", "tflm"], {"int16": "zero", "int8": "any"}),
+        ([], {}),
+    ],
+    ids=["tflite", "tflm", "both", "none"],
+)
+def test_a_type_is_cut_where_every_target_can(targets: list[str], cuts: dict[str, str]) -> None:
+    model = read(satisfied(ROWS["ADD"], "int8").model())
+    assert bind(model, ROWS, [load_target(name) for name in targets]).cuts == cuts
