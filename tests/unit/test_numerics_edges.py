@@ -78,8 +78,8 @@ def test_a_range_that_fits_exactly_keeps_its_step() -> None:
     assert covering_label(Range(-128, 127), "int8") == Label(1.0, 0)
     assert covering_label(Range(-127, 32767), "int16") == Label(1.0, 0)
     # Zero is covered too, by a range on one side of it.
-    assert covering_label(Range(0.5, 255), "int8") == Label(1.0, -128)
-    assert covering_label(Range(-255, -0.5), "int8") == Label(1.0, 127)
+    assert covering_label(Range(255 / 256, 255 / 256), "int8") == Label(2.0**-8, -128)
+    assert covering_label(Range(-255, -255), "int8") == Label(1.0, 127)
 
 
 @given(st.integers(-1000, 0), st.integers(1, 1000), st.sampled_from([1.0, 1e-3, 0.37]))
