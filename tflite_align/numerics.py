@@ -131,14 +131,14 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
 
     The scale is widened until an integer zero point fits, so neither edge is clipped.
     Symmetric (always so for int16): zero point 0, the larger magnitude over the type's maximum.
-    An empty range gives the smallest normal float32 scale.
+    No scale is below the smallest normal float32, which an empty range gives.
     """
     low, high = _LIMITS[type_name]
     smallest = _SMALLEST
     bottom, top = min(wanted.low, 0.0), max(wanted.high, 0.0)
     if symmetric or type_name == "int16":
         return Label(_scale_up(max(-bottom, top, smallest * high) / high), 0)
-    if top - bottom <= smallest * (high - low):
+    if top == bottom:
         return Label(smallest, low)
     ideal = low - bottom * (high - low) / (top - bottom)
     # An edge next to nothing beside the other rounds away, but needs a step all the same.
@@ -149,9 +149,9 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
 
 def _fit(bottom: float, top: float, zero_point: int, low: int, high: int) -> Label:
     """The least scale at which this zero point covers [bottom, top]; infinite if none does."""
-    scale = 0.0
+    scale = _SMALLEST
     if bottom < 0:
-        scale = -bottom / (zero_point - low) if zero_point > low else math.inf
+        scale = max(scale, -bottom / (zero_point - low) if zero_point > low else math.inf)
     if top > 0:
         scale = max(scale, top / (high - zero_point) if zero_point < high else math.inf)
     return Label(_scale_up(scale) if scale < math.inf else math.inf, zero_point)

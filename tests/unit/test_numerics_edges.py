@@ -62,9 +62,24 @@ def test_labels_of_next_to_nothing() -> None:
     assert covering_label(Range(0, 1e-3), "int8", symmetric=True).zero_point == 0
 
 
+@given(st.integers(-300, 0), st.integers(0, 300))
+def test_a_range_of_next_to_nothing_is_covered_on_both_sides(low: int, high: int) -> None:
+    wanted = Range(low * TINY, high * TINY)
+    label = covering_label(wanted, "int8")
+    assert covers(label_range(label, "int8"), wanted)
+    assert TINY <= label.scale <= 3 * TINY
+
+
+def test_an_upper_edge_next_to_nothing_gets_one_step_and_no_more() -> None:
+    assert covering_label(Range(-254, 1e-30), "int8") == Label(1.0, 126)
+
+
 def test_a_range_that_fits_exactly_keeps_its_step() -> None:
     assert covering_label(Range(-128, 127), "int8") == Label(1.0, 0)
     assert covering_label(Range(-127, 32767), "int16") == Label(1.0, 0)
+    # Zero is covered too, by a range on one side of it.
+    assert covering_label(Range(255 / 256, 255 / 256), "int8") == Label(2.0**-8, -128)
+    assert covering_label(Range(-255, -255), "int8") == Label(1.0, 127)
 
 
 @given(st.integers(-1000, 0), st.integers(1, 1000), st.sampled_from([1.0, 1e-3, 0.37]))
@@ -200,6 +215,30 @@ def test_errors_of_one_sign_are_balanced(sign: float) -> None:
     assert np.all(np.abs(taken[1][:-1]) <= 1)
     assert np.sum(np.abs(taken[1][:-1])) == 8
     assert np.max(np.abs(taken)) == 127
+
+
+def test_as_many_are_turned_as_the_sum_of_errors_asks_for() -> None:
+    one = np.array([1.0])
+    assert _balanced(np.array([-0.4, -0.3, -0.3]), one, np.zeros((1, 3))).tolist() == [[-1, 0, 0]]
+    assert _balanced(np.array([0.5, 0.5]), one, np.ones((1, 2))).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("unit", [2.0**-10, 1.0, 1024.0])
+def test_the_search_for_a_scale_knows_no_unit(unit: float) -> None:
+    """Weights beyond their step, so small that nothing is near 1 and so large that no cost is."""
+    row = np.array([255.0, -254.0, 131.0, 77.0, 1.0])
+    fitted = symmetric_weights(row * unit, None, unit)
+    assert fitted.scales[0] == pytest.approx(255 * unit / 127, rel=0.1)
+    assert fitted.noise < 255 * unit / 127
+    assert fitted.integers.tolist() == symmetric_weights(row, None, 1.0).integers.tolist()
+
+
+@pytest.mark.parametrize("count", [1_000, 40_000])
+def test_a_long_channel_is_searched_with_fewer_tries(count: int) -> None:
+    real = np.tile([255.0, -254.0, 131.0, 1.0], count // 4)
+    fitted = symmetric_weights(real, None, 1.0)
+    assert fitted.integers.shape == (count,)
+    assert fitted.noise < 255 / 127
 
 
 def test_the_first_scale_that_is_apart() -> None:

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Mutates a room's source and asks whether the tests notice; needs the extra `mutation`.
+
+    scripts/mutation.py numerics             every mutant of a room, or of one module of it
+    scripts/mutation.py writer --tenths 2    two of each ten, the same ones each time
+
+What is mutated and which tests are asked stands in pyproject.toml ([tool.mutmut]). The work is done
+in the folder mutants/, which also holds what is known from the last run: mutmut runs again what a
+change may have altered. Survivors that are known, with the reason, are tests/mutation/survivors.toml.
+Exit status 0 when no other survives and each of those still does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import pathlib
+import subprocess
+import sys
+import tomllib
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+KNOWN = ROOT / "tests" / "mutation" / "survivors.toml"
+MUTANTS = ROOT / "mutants"
+
+# How mutmut notes that a mutant was ended by a test, by pytest itself, by the clock or by a crash.
+KILLED = {1, 3, 24, 36, 152, 255, -9, -11, -24}
+Mutant = tuple[str, str, str]  # function, the lines as they are, and as they became
+
+
+def run(room: str, tenths: int = 10) -> None:
+    """Run the room's mutants: all, or those whose number ends in one of the first digits."""
+    wanted = f"tflite_align.{room}.*__mutmut_*"
+    if tenths < 10:
+        wanted += f"[{''.join(str(digit) for digit in range(tenths))}]"
+    subprocess.run([_mutmut(), "run", wanted], cwd=ROOT, check=True)
+
+
+def _mutmut() -> str:
+    return str(pathlib.Path(sys.executable).with_name("mutmut"))
+
+
+def results(room: str) -> dict[str, int | None]:
+    """What became of every mutant of a room, by its name; None of those that were not run."""
+    found: dict[str, int | None] = {}
+    for path in sorted((MUTANTS / "tflite_align").rglob("*.meta")):
+        codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
+        found.update(
+            {k: v for k, v in codes.items() if fnmatch.fnmatch(k, f"tflite_align.{room}.*")}
+        )
+    return found
+
+
+def described(name: str) -> Mutant:
+    """The mutant by what it changes: its number is another one after the next edit."""
+    shown = subprocess.run(
+        [_mutmut(), "show", name], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    changed = [line for line in shown if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
+    before, after = (
+        " ".join(line[1:].strip() for line in changed if line.startswith(sign)) for sign in "-+"
+    )
+    return name.removeprefix("tflite_align.").rsplit("__mutmut_", 1)[0], before, after
+
+
+def known(room: str) -> dict[Mutant, str]:
+    """The survivors that are to be expected, with the reason."""
+    rows = tomllib.loads(KNOWN.read_text(encoding="utf-8"))["survivor"]
+    found = {(row["in"], row["was"], row["became"]): row["why"] for row in rows}
+    return {key: why for key, why in found.items() if key[0].startswith(f"{room}.")}
+
+
+def judged(room: str, *, whole: bool) -> tuple[list[Mutant], list[Mutant]]:
+    """Survivors that nobody expects, and, of a whole run, expected ones that are none."""
+    expected = known(room)
+    ran = {name: code for name, code in results(room).items() if code is not None}
+    survivors = {described(name) for name, code in ran.items() if code not in KILLED}
+    left = [code for code in ran.values() if code not in KILLED]
+    print(f"{room}: {len(ran)} mutants run, {len(ran) - len(left)} killed, {len(left)} survive")
+    stale = sorted(set(expected) - survivors) if whole else []
+    return sorted(survivors - set(expected)), stale
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("room", help="numerics, binder, writer, binder.templates, ...")
+    parser.add_argument("--tenths", type=int, choices=range(1, 11), default=10)
+    given = parser.parse_args()
+    run(given.room, given.tenths)
+    unknown, stale = judged(given.room, whole=given.tenths == 10)
+    for where, before, after in unknown:
+        print(f"survives: {where}\n    - {before}\n    + {after}")
+    for where, before, after in stale:
+        print(f"expected to survive, and does not: {where}\n    - {before}\n    + {after}")
+    return 1 if unknown or stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

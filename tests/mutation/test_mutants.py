@@ -1,0 +1,26 @@
+"""Of the rooms whose survivors have all been looked at, none survives without a reason."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+import mutation
+
+pytestmark = [
+    pytest.mark.mutation,
+    pytest.mark.skipif(
+        importlib.util.find_spec("mutmut") is None, reason="the extra `mutation` is not installed"
+    ),
+]
+
+LOOKED_AT = ("numerics", "binder.templates")
+
+
+@pytest.mark.parametrize("room", LOOKED_AT)
+def test_the_tests_notice(room: str) -> None:
+    mutation.run(room)
+    unknown, stale = mutation.judged(room, whole=True)
+    assert unknown == []
+    assert stale == [], "no longer needed in survivors.toml"

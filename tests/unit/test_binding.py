@@ -1,0 +1,202 @@
+"""What rows and boundaries come to at the slots of small models, said slot by slot."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.graphs import POOL, Graph
+from tests.rules.boundary import boundary_cases
+from tests.rules.cases import satisfied
+from tflite_align.binder import Bound, bind
+from tflite_align.constraints import BiasOf, Fixed, Same, Weight, WellFormed
+from tflite_align.model import Model, Slot
+from tflite_align.reader import read
+from tflite_align.record import replace
+from tflite_align.rules import load_operators, load_target
+
+ROWS = load_operators()
+TARGET = load_target("tflite")
+X, Y = Slot(0, 0, "inputs", 0), Slot(0, 0, "outputs", 0)
+
+
+def bound(model: Model) -> Bound:
+    return bind(model, ROWS, [TARGET])
+
+
+def of_row(name: str, type_name: str = "int8") -> Model:
+    return read(satisfied(ROWS[name], type_name).model())
+
+
+def altered(model: Model, tensor: int, **changes: object) -> Model:
+    """The model with other fields in one tensor of its first subgraph."""
+    graph, *others = model.subgraphs
+    tensors = list(graph.tensors)
+    tensors[tensor] = replace(tensors[tensor], **changes)
+    return replace(model, subgraphs=(replace(graph, tensors=tuple(tensors)), *others))
+
+
+def ties(found: Bound) -> list[Same]:
+    return [entry for entry in found.constraints if isinstance(entry, Same)]
+
+
+def missing(found: Bound) -> list[WellFormed]:
+    entries = [entry for entry in found.constraints if isinstance(entry, WellFormed)]
+    return [entry for entry in entries if entry.rule == "params/missing"]
+
+
+def test_a_copy_ties_its_input_to_its_output() -> None:
+    (tie,) = ties(bound(of_row("MAX_POOL_2D")))
+    assert (tie.rule, tie.type, tie.slots, tie.reference) == (
+        "same/MAX_POOL_2D", "int8", (X, Y), Y,
+    )  # fmt: skip
+    assert [name for name, _ in tie.levels] == ["tflite"]
+
+
+def test_operands_of_two_types_are_held_instead_of_tied() -> None:
+    model = of_row("MAX_POOL_2D")
+    graph = model.subgraphs[0]
+    inner = replace(graph, inputs=(), outputs=())
+    apart = altered(replace(model, subgraphs=(inner,)), graph.outputs[0], type="uint8")
+    found = bound(apart)
+    assert ties(found) == []
+    assert found.rigid >= {X, Y}
+
+
+def test_an_operand_without_parameters_takes_those_of_the_output() -> None:
+    graph = Graph()
+    for name in ("a", "b"):
+        graph.activation(name, 0.1)
+    graph.activation("cat", 0.1, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["a", "b"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    model = read(graph.bytes(["a", "b"], ["cat"]))
+    found = bound(altered(model, model.subgraphs[0].inputs[1], quant=None))
+    (entry,) = missing(found)
+    assert (entry.slot, entry.like, entry.type) == (Slot(0, 0, "inputs", 1), Y, "int8")
+    assert (entry.expected, entry.actual, entry.fixable) == (
+        "a scale and a zero_point",
+        "none",
+        True,
+    )
+    (tie,) = ties(found)
+    assert tie.slots == (X, Y)
+
+
+def test_one_that_is_left_alone_is_held() -> None:
+    model = of_row("MAX_POOL_2D")
+    found = bound(altered(model, model.subgraphs[0].inputs[0], quant=None))
+    assert ties(found) == []
+    assert Y in found.rigid
+    assert [entry.slot for entry in missing(found)] == [X]
+
+
+@pytest.mark.parametrize("name", ["SOFTMAX", "LOGISTIC", "TANH"])
+def test_a_fixed_output(name: str) -> None:
+    model = of_row(name)
+    (entry,) = [e for e in bound(model).constraints if isinstance(e, Fixed)]
+    assert (entry.rule, entry.slot, entry.type) == (f"fixed/{name}", Y, "int8")
+    bare = bound(altered(model, model.subgraphs[0].outputs[0], quant=None))
+    assert not any(isinstance(e, Fixed) for e in bare.constraints)
+
+
+def test_weights_and_bias_of_a_convolution() -> None:
+    graph = Graph()
+    graph.activation("x", 0.1)
+    graph.conv("x", "y", 0.2)
+    model = read(graph.bytes(["x"], ["y"]))
+    entries = bound(model).constraints
+    weights = [entry for entry in entries if isinstance(entry, Weight)]
+    (bias,) = [entry for entry in entries if isinstance(entry, BiasOf)]
+    w, b = Slot(0, 0, "inputs", 1), Slot(0, 0, "inputs", 2)
+    assert {(entry.slot, entry.axis) for entry in weights} == {(w, 0)}
+    assert any(entry.symmetric for entry in weights)
+    assert (bias.slot, bias.factors, bias.type, bias.legal_types) == (b, (X, w), "int8", ("int32",))
+    # Weights that another operator computes have no integers to look at.
+    made = altered(model, w.tensor(model), buffer=0)
+    assert not any(isinstance(entry, Weight) for entry in bound(made).constraints)
+
+
+def test_an_operator_without_a_row_holds_every_operand_it_has() -> None:
+    graph = Graph()
+    for name in ("x", "c", "y"):
+        graph.activation(name, 0.1)
+    graph.add("MAX_POOL_2D", ["x"], ["c"], POOL)
+    graph.add("MAX_POOL_2D", ["c"], ["y"], POOL)
+    model = read(graph.bytes(["x"], ["y"]))
+    inner = model.subgraphs[0]
+    unknown = replace(inner.operators[1], name="CUSTOM", inputs=(-1, *inner.operators[1].inputs, 0))
+    held = replace(inner, operators=(inner.operators[0], unknown))
+    found = bound(replace(model, subgraphs=(held,)))
+    assert {slot for slot in found.rigid if slot.operator == 1} == {
+        Slot(0, 1, "inputs", 1), Slot(0, 1, "inputs", 2), Slot(0, 1, "outputs", 0),
+    }  # fmt: skip
+
+
+BOUNDARIES = {
+    "READ_VARIABLE": [((0, 1, "inputs", 1), (0, 2, "outputs", 0))],
+    "IF": [
+        ((0, 0, "inputs", 1), (1, -1, "inputs", 0)),
+        ((0, 0, "outputs", 0), (1, -1, "outputs", 0)),
+        ((0, 0, "inputs", 1), (2, -1, "inputs", 0)),
+        ((0, 0, "outputs", 0), (2, -1, "outputs", 0)),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BOUNDARIES)
+def test_what_crosses_a_boundary_is_tied(name: str) -> None:
+    (case,) = [case for case in boundary_cases() if case.operator == name]
+    found = bound(read(case.model()))
+    across = [tie for tie in ties(found) if tie.rule.startswith(("boundary/", "resource/"))]
+    pairs = [frozenset(Slot(*place) for place in pair) for pair in BOUNDARIES[name]]
+    assert sorted(map(sorted_slots, (frozenset(tie.slots) for tie in across))) == sorted(
+        map(sorted_slots, pairs)
+    )
+    assert all(tie.reference == tie.slots[0] and tie.type == "int8" for tie in across)
+    assert all(tie.levels for tie in across)
+
+
+def sorted_slots(slots: frozenset[Slot]) -> list[str]:
+    return sorted(str(slot) for slot in slots)
+
+
+def test_a_boundary_between_two_types_is_held() -> None:
+    (case,) = [case for case in boundary_cases() if case.operator == "READ_VARIABLE"]
+    model = read(case.model())
+    found = bound(altered(model, model.subgraphs[0].outputs[0], type="uint8"))
+    assert [tie for tie in ties(found) if tie.rule.startswith("resource/")] == []
+    assert found.rigid >= {Slot(0, 1, "inputs", 1), Slot(0, 2, "outputs", 0)}
+
+
+def test_a_variable_that_cannot_be_followed_holds_them_all() -> None:
+    (case,) = [case for case in boundary_cases() if case.operator == "READ_VARIABLE"]
+    model = read(case.model())
+    graph = model.subgraphs[0]
+    known = Slot(0, 1, "inputs", 1), Slot(0, 2, "outputs", 0)
+    assert not bound(model).rigid & set(known)
+    assert bound(model).variables == (known,)
+    # A second reader whose handle comes from the graph's input.
+    lost = replace(graph.operators[2], index=3, inputs=graph.inputs)
+    found = bound(replace(model, subgraphs=(replace(graph, operators=(*graph.operators, lost)),)))
+    assert found.rigid >= {*known, Slot(0, 3, "outputs", 0)}
+
+
+def test_boundaries_are_kept_unless_they_are_freed() -> None:
+    model = of_row("ADD")
+    ends = {Slot(0, -1, "inputs", 0), Slot(0, -1, "inputs", 1), Slot(0, -1, "outputs", 0)}
+    assert bind(model, ROWS, [TARGET]).rigid >= ends
+    assert not bind(model, ROWS, [TARGET], free_io=True).rigid & ends
+
+
+@pytest.mark.parametrize(
+    ("targets", "cuts"),
+    [
+        (["tflite"], {"int16": "zero", "int8": "any", "uint8": "any"}),
+        (["tflm"], {"int16": "any", "int8": "any"}),
+        (["tflite", "tflm"], {"int16": "zero", "int8": "any"}),
+        ([], {}),
+    ],
+    ids=["tflite", "tflm", "both", "none"],
+)
+def test_a_type_is_cut_where_every_target_can(targets: list[str], cuts: dict[str, str]) -> None:
+    model = read(satisfied(ROWS["ADD"], "int8").model())
+    assert bind(model, ROWS, [load_target(name) for name in targets]).cuts == cuts

@@ -1,0 +1,147 @@
+"""Operators bound by example get what their rows would have made of each of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rules.cases import case_types, satisfied
+from tflite_align.binder import FUSED, Templates
+from tflite_align.binder.collector import Collector
+from tflite_align.binder.operators import all_slots, bind_operator
+from tflite_align.constraints import Weight
+from tflite_align.model import Model, Operator
+from tflite_align.reader import read
+from tflite_align.record import replace
+from tflite_align.rules import load_operators, load_target
+
+ROWS = load_operators()
+TARGETS = [load_target(name) for name in ("tflite", "litert", "xnnpack", "tflm", "ethos-u55")]
+CASES = [(name, type_name) for name in sorted(ROWS) for type_name in case_types(name)]
+
+
+def several(model: Model) -> Model:
+    """The model with its operator twice, and once for each other thing its options may state."""
+    graph = model.subgraphs[0]
+    (operator,) = graph.operators
+    told = [
+        {**operator.options, name: code}
+        for name in (FUSED, "quantized_bias_type")
+        if name in operator.options
+        for code in (0, 1, 2, 3, 4)
+    ]
+    operands = (*operator.inputs, *operator.outputs)
+    alike: list[Operator] = [
+        operator,
+        replace(operator, index=1),
+        *(replace(operator, index=2 + i, options=options) for i, options in enumerate(told)),
+        # The last operand absent, and one more of them.
+        replace(operator, index=2 + len(told), inputs=(*operator.inputs[:-1], -1)),
+        replace(operator, index=3 + len(told), inputs=(*operator.inputs, operands[-1])),
+        replace(operator, index=4 + len(told), outputs=(*operator.outputs, operands[0])),
+        replace(operator, index=5 + len(told), outputs=operator.inputs, inputs=operator.outputs),
+    ]
+    return replace(model, subgraphs=(replace(graph, operators=tuple(alike)),))
+
+
+def unquantized(model: Model, every: int) -> Model:
+    """The model in which each tensor whose index `every` divides has no parameters."""
+    graph = model.subgraphs[0]
+    tensors = [t if t.index % every else replace(t, quant=None) for t in graph.tensors]
+    return replace(model, subgraphs=(replace(graph, tensors=tuple(tensors)),))
+
+
+def row_by_row(model: Model) -> Collector:
+    found = Collector(model, TARGETS)
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if operator.name in ROWS:
+                bind_operator(found, graph.index, operator, ROWS[operator.name])
+            else:
+                found.rigid.update(all_slots(graph.index, operator))
+    return found
+
+
+def by_example(model: Model, templates: Templates) -> Collector:
+    found = Collector(model, TARGETS, graded=templates.learnt.graded)
+    templates.bind(found)
+    return found
+
+
+def assert_alike(found: Collector, wanted: Collector) -> None:
+    assert found.constraints == wanted.constraints
+    assert found.flows == wanted.flows
+    assert found.rigid == wanted.rigid
+    assert found.silent == wanted.silent
+    assert found.ranges == wanted.ranges
+    assert found.families == wanted.families
+
+
+@pytest.mark.parametrize(("name", "type_name"), CASES, ids=lambda part: part)
+def test_every_row(name: str, type_name: str) -> None:
+    templates = Templates(ROWS, TARGETS)
+    model = several(read(satisfied(ROWS[name], type_name).model()))
+    # One set of templates for all: what it learnt and applied before must not show.
+    for state in (
+        model,
+        unquantized(model, 2),
+        unquantized(model, 3),
+        unquantized(model, 1),
+        model,
+    ):
+        assert_alike(by_example(state, templates), row_by_row(state))
+
+
+def test_whether_an_operand_is_constant_is_part_of_the_look() -> None:
+    """A rule of weights asks it, and of operators alike in all else one may have computed ones."""
+    model = read(satisfied(ROWS["FULLY_CONNECTED"], "int8").model())
+    (graph,) = model.subgraphs
+    number = graph.operators[0].inputs[1]
+    weights = graph.tensors[number]
+
+    def holding(buffer: dict[str, object], tensor: dict[str, object]) -> Model:
+        buffers = list(model.buffers)
+        buffers[weights.buffer] = replace(buffers[weights.buffer], **buffer)
+        tensors = list(graph.tensors)
+        tensors[number] = replace(weights, **tensor)
+        inner = replace(graph, tensors=tuple(tensors))
+        return replace(model, buffers=tuple(buffers), subgraphs=(inner,))
+
+    states = {
+        "held": holding({}, {}),
+        "none": holding({"data": None}, {}),
+        "empty": holding({"data": memoryview(b"")}, {}),
+        "one byte": holding({"data": memoryview(b"1")}, {}),
+        "in another file": holding({"data": None, "external": True}, {}),
+        "in another buffer": holding({"data": None}, {"external_buffer": 1}),
+        "no such buffer": holding({}, {"buffer": len(model.buffers)}),
+        "variable": holding({}, {"is_variable": True}),
+    }
+    templates = Templates(ROWS, TARGETS)
+    weighed = set()
+    for name, state in states.items():
+        found = by_example(state, templates)
+        assert_alike(found, row_by_row(state))
+        if any(isinstance(entry, Weight) for entry in found.constraints):
+            weighed.add(name)
+    assert weighed == {"held", "one byte", "in another file", "in another buffer"}
+
+
+def test_an_operator_without_a_row_is_rigid_and_the_next_is_bound() -> None:
+    model = several(read(satisfied(ROWS["ADD"], "int8").model()))
+    graph = model.subgraphs[0]
+    operators = (replace(graph.operators[0], name="CUSTOM"), *graph.operators[1:])
+    model = replace(model, subgraphs=(replace(graph, operators=operators),))
+    found = by_example(model, Templates(ROWS, TARGETS))
+    assert_alike(found, row_by_row(model))
+    assert found.rigid >= set(all_slots(0, operators[0]))
+
+
+def test_operators_of_one_look_are_learnt_once() -> None:
+    templates = Templates(ROWS, TARGETS)
+    by_example(read(satisfied(ROWS["ADD"], "int8").model()), templates)
+    (learnt,) = templates.learnt.templates.values()
+    # Other values of the parameters are no other look, and another model is no other row.
+    by_example(read(satisfied(ROWS["ADD"], "int8").model()), templates)
+    assert list(templates.learnt.templates.values()) == [learnt]
+    (instance,) = templates.instances.values()
+    assert instance.template is learnt

@@ -1,0 +1,221 @@
+"""What new tables and lists hold, field by field, and plans of memory for several subgraphs."""
+
+from __future__ import annotations
+
+import copy
+import io
+import struct
+import zipfile
+
+import pytest
+
+from tests.oracle import chain, load, pack
+from tflite_align.errors import UnsupportedError, UsageError
+from tflite_align.layout import table_layout
+from tflite_align.model import (
+    AddTensor,
+    Model,
+    QuantParams,
+    SetGraphIO,
+    SetName,
+    SetOption,
+    SetQuant,
+    SetType,
+)
+from tflite_align.reader import read
+from tflite_align.tables import View
+from tflite_align.writer import write
+from tflite_align.writer.metadata import memory_plan
+from tflite_align.writer.signatures import _renamed
+
+
+def bare() -> bytes:
+    """The chain, its second tensor without parameters."""
+    made = chain()
+    made.subgraphs[0].tensors[1].quantization = None
+    return pack(made)
+
+
+def test_new_parameters_hold_all_they_are_given() -> None:
+    data = bare()
+    quant = QuantParams(
+        scale=(0.5, 0.25),
+        zero_point=(3, 4),
+        quantized_dimension=1,
+        minimum=(-1.0, -2.0),
+        maximum=(1.0, 2.0),
+    )
+    out = write(data, read(data), [SetQuant(subgraph=0, tensor=1, quant=quant)]).join()
+    made = load(out).subgraphs[0].tensors[1].quantization
+    assert list(made.scale) == [0.5, 0.25]
+    assert list(made.zeroPoint) == [3, 4]
+    assert made.quantizedDimension == 1
+    assert (list(made.min), list(made.max)) == ([-1.0, -2.0], [1.0, 2.0])
+
+
+def test_zero_points_that_nobody_states_are_zeros() -> None:
+    data = bare()
+    quant = QuantParams(scale=(0.5, 0.25), zero_point=())
+    edits = [
+        SetQuant(subgraph=0, tensor=1, quant=quant),
+        AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=quant),
+    ]
+    tensors = load(write(data, read(data), edits).join()).subgraphs[0].tensors
+    assert list(tensors[1].quantization.zeroPoint) == [0, 0]
+    assert list(tensors[5].quantization.zeroPoint) == [0, 0]
+
+
+def test_a_graph_input_and_a_graph_output_are_two_lists() -> None:
+    data = pack(chain())
+    before = read(data).subgraphs[0]
+    for kind, other in (("inputs", "outputs"), ("outputs", "inputs")):
+        edit = SetGraphIO(subgraph=0, kind=kind, index=0, tensor=3)  # type: ignore[arg-type]
+        after = read(write(data, read(data), [edit]).join()).subgraphs[0]
+        assert getattr(after, kind)[0] == 3
+        assert getattr(after, other) == getattr(before, other)
+
+
+def test_a_constant_keeps_the_type_of_its_data() -> None:
+    data = pack(chain())
+    message = r"^subgraph\[0\]/tensor\[2\]: its data has a type of its own$"
+    with pytest.raises(UsageError, match=message):
+        write(data, read(data), [SetType(subgraph=0, tensor=2, type="uint8")])
+    changed = write(data, read(data), [SetType(subgraph=0, tensor=1, type="uint8")]).join()
+    assert read(changed).subgraphs[0].tensors[1].type == "uint8"
+
+
+def test_a_tensor_that_is_renamed() -> None:
+    data = pack(chain())
+    out = write(data, read(data), [SetName(subgraph=0, tensor=1, name="hidden")]).join()
+    names = [tensor.name for tensor in read(out).subgraphs[0].tensors]
+    assert names == ["x", "hidden", "constant", "y", "z"]
+
+
+def test_a_new_tensor_has_the_shapes_of_its_like() -> None:
+    made = chain()
+    made.subgraphs[0].tensors[1].shapeSignature = [-1, 4]
+    data = pack(made)
+    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+    tensors = read(write(data, read(data), [edit]).join()).subgraphs[0].tensors
+    assert tensors[5].shape_signature == (-1, 4)
+    assert tensors[5].shape == tensors[1].shape
+    # The buffer without data serves it: none is added.
+    assert tensors[5].buffer == 0
+
+
+# --- what several own --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_shared_options_table_is_not_touched(shift: int) -> None:
+    """Wherever references stand: a file made by hand need not align them."""
+    made = chain()
+    graph = made.subgraphs[0]
+    graph.operators[1].builtinOptions.fusedActivationFunction = 1
+    graph.operators.append(copy.deepcopy(graph.operators[1]))
+    graph.tensors.append(copy.deepcopy(graph.tensors[4]))
+    graph.operators[3].inputs, graph.operators[3].outputs = [3, 2], [5]
+    data = bytearray(pack(made))
+    if shift:  # everything but the root reference, by one byte
+        (root,) = struct.unpack_from("<I", data)
+        data[8:8] = bytes(shift)
+        struct.pack_into("<I", data, 0, root + shift)
+    layout = table_layout("Operator")
+    number = layout.by_name["builtin_options"].id
+    places = []
+    for index in (1, 3):
+        pos = read(bytes(data)).subgraphs[0].operators[index].pos
+        plan, values = View(bytes(data)).table(layout, pos)
+        at = pos + plan.at[number]
+        places.append((View(bytes(data)).target(plan, pos, values, number), at))
+    target, (_, other) = max(places)[0], min(places)
+    struct.pack_into("<I", data, other, target - other)
+    shared = bytes(data)
+    edit = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=3)
+    operators = read(write(shared, read(shared), [edit]).join()).subgraphs[0].operators
+    assert operators[1].options["fused_activation_function"] == 3
+    assert operators[3].options["fused_activation_function"] == 1
+
+
+def test_every_file_of_an_appended_zip_moves() -> None:
+    data = pack(chain())
+    content = io.BytesIO(data)
+    files = {"a": b"first", "labels.txt": b"cat\ndog", "vocabulary/long.txt": bytes(300)}
+    with zipfile.ZipFile(content, "a") as archive:
+        for name, held in files.items():
+            info = zipfile.ZipInfo(name)
+            info.comment = b"of " + name.encode()
+            archive.writestr(info, held)
+    zipped = content.getvalue()
+    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+    out = write(zipped, read(zipped), [edit]).join()
+    assert len(out) > len(zipped)
+    with zipfile.ZipFile(io.BytesIO(out)) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+        first = min(entry.header_offset for entry in archive.infolist())
+    assert first == len(out) - len(zipped) + len(data)
+
+
+# --- memory plans ------------------------------------------------------------------------------
+
+
+def twin() -> Model:
+    """Two subgraphs, of five tensors and of three."""
+    made = chain()
+    second = copy.deepcopy(made.subgraphs[0])
+    second.operators = []
+    second.tensors, second.inputs, second.outputs = second.tensors[:3], [0], [1]
+    made.subgraphs.append(second)
+    return read(pack(made))
+
+
+def plan(graph: int, *offsets: int) -> bytes:
+    return struct.pack(f"<3i{len(offsets)}i", 1, graph, len(offsets), *offsets)
+
+
+EVERYTHING = (10, 11, 12, 13, 14, 20, 21, 22)
+
+
+def test_a_plan_for_all_subgraphs_is_kept_in_step_in_each() -> None:
+    after = memory_plan(twin(), plan(0, *EVERYTHING), {0: 1, 1: 2}, {(0, 1), (1, 2)})
+    assert after == plan(0, 10, -1, 12, 13, 14, -1, 20, 21, -1, -1, -1)
+    assert memory_plan(twin(), plan(0, *EVERYTHING), {}, ()) == plan(0, *EVERYTHING)
+
+
+@pytest.mark.parametrize(("graph", "offsets"), [(0, EVERYTHING[:5]), (1, EVERYTHING[5:])])
+def test_a_plan_for_one_subgraph_is_kept_in_step_there_alone(
+    graph: int, offsets: tuple[int, ...]
+) -> None:
+    before = plan(graph, *offsets)
+    assert memory_plan(twin(), before, {graph: 1}, {(graph, 0)}) == plan(
+        graph, -1, *offsets[1:], -1
+    )
+    assert memory_plan(twin(), before, {1 - graph: 1}, {(1 - graph, 0)}) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (plan(2, 1, 2, 3), "it holds 3 offsets for 8 tensors"),
+        (plan(-1, 1, 2, 3), "it holds 3 offsets for 8 tensors"),
+        (plan(0, 1, 2, 3), "it holds 3 offsets for 8 tensors"),
+        (plan(0), "it holds 0 offsets for 8 tensors"),
+        (plan(0, *EVERYTHING)[:-1], "43 bytes are no plan"),
+    ],
+)
+def test_a_plan_that_fits_no_subgraph_is_refused(content: bytes, why: str) -> None:
+    with pytest.raises(UnsupportedError, match=f"cannot be kept in step with the edits: {why}$"):
+        memory_plan(twin(), content, {0: 1}, ())
+
+
+# --- signatures --------------------------------------------------------------------------------
+
+
+def test_an_entry_follows_its_place_and_stays_where_it_has_none() -> None:
+    assert _renamed("s", [4, 5], [4, 5], [4, 9]) == [4, 9]
+    assert _renamed("s", [7], [4, 5], [4, 9]) == [7]
+    assert _renamed("s", [4], [4, 4], [8, 8]) == [8]
+    assert _renamed("s", [4, 4], [4, 4], [8, 9]) == [8, 9]
+    with pytest.raises(UnsupportedError, match=r"^signature 's': tensor 4 stands in several"):
+        _renamed("s", [4], [4, 4], [8, 9])
