@@ -145,3 +145,17 @@ def test_operators_of_one_look_are_learnt_once() -> None:
     assert list(templates.learnt.templates.values()) == [learnt]
     (instance,) = templates.instances.values()
     assert instance.template is learnt
+
+
+def test_an_absent_operand_is_no_border_between_inputs_and_outputs() -> None:
+    """CONCATENATION of a and an absent one is not that of a alone into an absent one and b."""
+    model = read(satisfied(ROWS["CONCATENATION"], "int8").model())
+    graph = model.subgraphs[0]
+    (operator,) = graph.operators
+    first, last = operator.inputs[0], operator.outputs[0]
+    operators = (
+        replace(operator, inputs=(first, -1), outputs=(last,)),
+        replace(operator, index=1, inputs=(first,), outputs=(-1, last)),
+    )
+    shown = replace(model, subgraphs=(replace(graph, operators=operators),))
+    assert_alike(by_example(shown, Templates(ROWS, TARGETS)), row_by_row(shown))

@@ -104,11 +104,11 @@ class Templates(Record):
             names = self.options[row.name] = (FUSED, *(name for name in told if name))
         return (
             operator.name,
+            len(operator.inputs),
+            len(operator.outputs),
             *[operator.options.get(name) for name in names],
             *[looks[tensor] for tensor in operator.inputs],
-            None,
             *[looks[tensor] for tensor in operator.outputs],
-            None,
             *[looks[tensor] for tensor in operator.intermediates],
         )
 
