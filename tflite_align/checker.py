@@ -97,8 +97,7 @@ def check_bound(bound: Bound) -> list[Finding]:
     for constraint in bound.constraints:
         faults = _FAULTS.get(type(constraint))
         if faults is not None:
-            for fault in faults(model, constraint):
-                findings.append(_finding(model, constraint, fault))  # noqa: PERF401 - mostly none
+            findings += [_finding(model, constraint, fault) for fault in faults(model, constraint)]
     return sorted(findings, key=lambda finding: finding.sort_key)
 
 

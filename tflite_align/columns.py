@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .layout import TableLayout
 from .tables import DTYPES, Plan, View
 
-__all__ = ["Columns", "strings", "vectors"]
+__all__ = ["Columns", "Positions", "groups", "strings", "vectors"]
 
 Positions = NDArray[np.int64]
 
@@ -48,11 +48,10 @@ class Columns:
         if at.min() < 0 or at.max() > view.size - 4:
             return False
         vtables = at - view.gather(at, "i")
-        order = np.argsort(vtables, kind="stable")
-        bounds = np.flatnonzero(np.diff(vtables[order])) + 1
-        if len(bounds) * _ALIKE > len(order):
+        alike = groups(vtables)
+        if (len(alike) - 1) * _ALIKE > len(at):
             return False
-        for members in np.split(order, bounds):
+        for members in alike:
             # The first of them has the vtable checked, and understood.
             plan, _ = view.table(self._layout, self._positions[int(members[0])])
             if not view.free(at[members], plan.size):
@@ -99,6 +98,12 @@ class Columns:
             view.target(plan, pos, row, number)
             for pos, (plan, row) in zip(self._positions, self._rows, strict=True)
         ]
+
+
+def groups(vtables: Positions) -> list[Positions]:
+    """The places of tables that can be read with one plan, by vtable: each group ascending."""
+    order = np.argsort(vtables, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(vtables[order])) + 1)
 
 
 def vectors(view: View, positions: Sequence[int], code: str) -> list[tuple[Any, ...]]:

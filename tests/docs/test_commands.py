@@ -105,9 +105,8 @@ def test_no_command_hides_in_a_block_that_only_shows() -> None:
     """Nor in one by indentation, which has no language. The usage is no command but their form."""
     shown = [line for b in ALL if b.language in SHOWN for line in b.text.splitlines()]
     usage = [line for line in shown if line.startswith("python -m tflite_align ")]
-    assert (
-        len(usage) == len(commands.commands) + 1
-    )  # align has a form for files and one for folders
+    # align has a form for files and one for folders.
+    assert len(usage) == len(commands.commands) + 1
     assert [line for line in shown if COMMAND.match(line) and line not in usage] == []
     lines = [line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
     indented = [line[4:] for line in lines if line.startswith("    ")]

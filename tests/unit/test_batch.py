@@ -10,7 +10,7 @@ import pytest
 
 import tflite_align
 from tests.graphs import concat_example
-from tests.zoo import MODELS, fill, lines, put, tree
+from tests.zoo import MODELS, lines, put, tree
 from tflite_align import cli
 from tflite_align.cli.tree import RECORD
 from tflite_align.report.schema import report_schema
@@ -19,21 +19,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FAST = "--no-verify"
 
 
-@pytest.fixture
-def folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes, sample_origin: bytes
-) -> Path:
-    """The working folder: `zoo` holds three models, one of them without findings."""
-    monkeypatch.chdir(tmp_path)
-    fill(sample, sample_origin)
-    return tmp_path
-
-
 def run(*arguments: str) -> int:
     return cli.main(["zoo", "out", FAST, *arguments])
 
 
-def test_every_model_goes_to_its_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_model_goes_to_its_place(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["align", "zoo", "out", FAST]) == 0
     said = capsys.readouterr()
     assert said.err == ""
@@ -49,7 +41,7 @@ def test_every_model_goes_to_its_place(folder: Path, capsys: pytest.CaptureFixtu
     assert lines(f"out/{RECORD}") != []
 
 
-def test_processes_change_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_processes_change_nothing(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--report", "one.jsonl", "--report", "one.sarif") == 0
     told = capsys.readouterr()
     alone = tree("out")
@@ -64,7 +56,7 @@ def test_processes_change_nothing(folder: Path, capsys: pytest.CaptureFixture[st
         assert {**one, "seconds": 0} == {**two, "seconds": 0}
 
 
-def test_a_line_says_what_became_of_a_model(folder: Path, sample: bytes) -> None:
+def test_a_line_says_what_became_of_a_model(zoo_folder: Path, sample: bytes) -> None:
     from hashlib import sha256
 
     put("zoo/bad.tflite", sample[:200])
@@ -86,7 +78,7 @@ def test_a_line_says_what_became_of_a_model(folder: Path, sample: bytes) -> None
 
 
 def test_one_bad_file_does_not_stop_the_others(
-    folder: Path, capsys: pytest.CaptureFixture[str], sample: bytes
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str], sample: bytes
 ) -> None:
     put("zoo/bad.tflite", b"no model")
     put("zoo/empty.tflite", b"")
@@ -105,7 +97,7 @@ def test_one_bad_file_does_not_stop_the_others(
     assert said.out.splitlines()[1].split()[:1] == ["bad.tflite"], "what failed is told first"
 
 
-def test_findings_left_are_status_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings_left_are_status_1(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A requirement that nothing can meet here stands for a judge that says no."""
     assert run("--require", "litert") == 1
     assert "3 not aligned" in capsys.readouterr().out
@@ -129,7 +121,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said.err.removeprefix("tflite_align: ").rstrip("\n")
 
 
-def test_what_makes_no_sense_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_makes_no_sense_is_refused(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("empty").mkdir()
     put("file", b"")
     Path("loop").symlink_to("loop")
@@ -172,7 +166,7 @@ def test_what_makes_no_sense_is_refused(folder: Path, capsys: pytest.CaptureFixt
         assert sentence is None or said == sentence
 
 
-def test_out_inside_in(folder: Path) -> None:
+def test_out_inside_in(zoo_folder: Path) -> None:
     """`align . aligned`: what is there already is no model of the next run."""
     assert cli.main(["zoo", "zoo/aligned", FAST, "-q"]) == 0
     assert sorted(tree("zoo/aligned")) == MODELS
@@ -180,7 +174,7 @@ def test_out_inside_in(folder: Path) -> None:
     assert sorted(tree("zoo/aligned")) == MODELS
 
 
-def test_in_inside_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_inside_out(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["zoo/deep", ".", FAST, "-q"]) == 0
     assert Path("er/c.tflite").exists()
     put("zoo/deep/zoo/deep/er/c.tflite", concat_example())
@@ -188,7 +182,7 @@ def test_in_inside_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert told == "zoo/deep/er/c.tflite: would overwrite zoo/deep/er/c.tflite, which is read"
 
 
-def test_links(folder: Path, sample: bytes) -> None:
+def test_links(zoo_folder: Path, sample: bytes) -> None:
     """To a file: it is a model. To a folder: not followed, so that none leads in a circle."""
     Path("zoo/circle").symlink_to(Path("zoo").resolve(), target_is_directory=True)
     Path("zoo/self.tflite").symlink_to("self.tflite")
@@ -204,7 +198,7 @@ def test_links(folder: Path, sample: bytes) -> None:
     assert sorted(tree("there")) == sorted(tree("out"))
 
 
-def test_two_models_to_one_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_models_to_one_place(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("out").mkdir()
     Path("out/a.tflite").symlink_to(Path("out/good.tflite").absolute())
     told = refused(capsys, "zoo", "out")
@@ -212,14 +206,14 @@ def test_two_models_to_one_place(folder: Path, capsys: pytest.CaptureFixture[str
     assert told == f"{second}: two models would go to one place: {first} too"
 
 
-def test_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dry_run_writes_nothing(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["zoo", "out", "--dry-run", "--report", "r.jsonl"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(" (dry run: nothing written)")
     assert not Path("out").exists()
     assert [line["output_sha256"] for line in lines("r.jsonl")] == ["", "", ""]
 
 
-def test_json_on_stdout_stands_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_on_stdout_stands_alone(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--report", "-") == 0
     said = capsys.readouterr()
     document = json.loads(said.out)
@@ -229,7 +223,7 @@ def test_json_on_stdout_stands_alone(folder: Path, capsys: pytest.CaptureFixture
 
 
 def test_an_output_that_cannot_be_written_is_that_models_error(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("out/a.tflite").mkdir(parents=True)
     assert run() == 2
@@ -238,19 +232,21 @@ def test_an_output_that_cannot_be_written_is_that_models_error(
     assert sorted(tree("out")) == MODELS[1:]
 
 
-def test_the_report_may_lie_beside_the_models(folder: Path) -> None:
+def test_the_report_may_lie_beside_the_models(zoo_folder: Path) -> None:
     assert run("-q", "--report", "out/report.jsonl") == 0
     assert len(lines("out/report.jsonl")) == 3
     assert run("-q", "--report", "out/report.jsonl") == 0
     assert sorted(tree("out")) == sorted([*MODELS, "report.jsonl"])
 
 
-def test_quiet(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_quiet(zoo_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run("--quiet") == 0
     assert capfd.readouterr() == ("", "")
 
 
-def test_many_models_are_a_short_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_models_are_a_short_table(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for count in range(30):
         put(f"zoo/{count:03}.tflite", concat_example())
     put("zoo/z.tflite", b"")

@@ -15,22 +15,12 @@ import pytest
 
 import tflite_align
 from tests.graphs import concat_example
-from tests.zoo import MODELS, fill, lines, put, tree
+from tests.zoo import MODELS, lines, put, tree
 from tflite_align import cli
 from tflite_align.cli.tree import RECORD
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FAST = "--no-verify"
-
-
-@pytest.fixture
-def folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes, sample_origin: bytes
-) -> Path:
-    """The working folder: `zoo` holds three models, one of them without findings."""
-    monkeypatch.chdir(tmp_path)
-    fill(sample, sample_origin)
-    return tmp_path
 
 
 def run(*arguments: str) -> int:
@@ -42,7 +32,9 @@ def resumed(*arguments: str) -> dict[str, bool]:
     return {line["path"]: line["resumed"] for line in lines("again.jsonl")}
 
 
-def test_what_is_done_is_not_done_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_done_is_not_done_again(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("--report", "r.json", "--report", "r.xml", "--report", "r.txt") == 0
     reports = {name: Path(name).read_bytes() for name in ("r.json", "r.xml", "r.txt")}
     written = {path: Path("out", path).stat().st_mtime_ns for path in MODELS}
@@ -56,7 +48,7 @@ def test_what_is_done_is_not_done_again(folder: Path, capsys: pytest.CaptureFixt
     assert {name: Path(name).read_bytes() for name in reports} == reports
 
 
-def test_times_do_not_matter(folder: Path) -> None:
+def test_times_do_not_matter(zoo_folder: Path) -> None:
     run("-q")
     for path in MODELS:
         os.utime(Path("zoo", path), (1, 1))
@@ -86,7 +78,7 @@ def _record_damaged(sample: bytes) -> None:
 
 @pytest.mark.parametrize("change", [_input, _output_altered, _output_gone, _record_damaged])
 def test_what_does_not_hold_any_more_is_done_again(
-    folder: Path, sample: bytes, change: Any
+    zoo_folder: Path, sample: bytes, change: Any
 ) -> None:
     run("-q")
     change(sample)
@@ -103,25 +95,25 @@ def test_what_does_not_hold_any_more_is_done_again(
     "option",
     [["--io", "free"], ["--target", "tflm"], ["--prefer", "precision"], ["--fail-on", "warning"]],
 )
-def test_other_options_are_another_job(folder: Path, option: list[str]) -> None:
+def test_other_options_are_another_job(zoo_folder: Path, option: list[str]) -> None:
     run("-q")
     assert resumed(*option) == dict.fromkeys(MODELS, False)
     assert resumed(*option) == dict.fromkeys(MODELS, True)
 
 
-def test_another_tool_is_another_job(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_tool_is_another_job(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("-q")
     monkeypatch.setattr(tflite_align, "__version__", "99")
     assert resumed() == dict.fromkeys(MODELS, False)
 
 
-def test_the_baseline_is_part_of_the_job(folder: Path) -> None:
+def test_the_baseline_is_part_of_the_job(zoo_folder: Path) -> None:
     assert cli.main(["check", "zoo/a.tflite", "--write-baseline", "b.json", "-q"]) == 0
     run("-q")
     assert resumed("--baseline", "b.json") == {**dict.fromkeys(MODELS, True), "a.tflite": False}
 
 
-def test_what_failed_is_tried_again(folder: Path) -> None:
+def test_what_failed_is_tried_again(zoo_folder: Path) -> None:
     put("zoo/bad.tflite", b"")
     assert run("-q") == 2
     put("zoo/bad.tflite", concat_example())
@@ -132,7 +124,7 @@ def test_what_failed_is_tried_again(folder: Path) -> None:
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_stopped_and_gone_on_with(folder: Path, name: str, jobs: str, sample: bytes) -> None:
+def test_stopped_and_gone_on_with(zoo_folder: Path, name: str, jobs: str, sample: bytes) -> None:
     """Stopped once the first models are there, by a signal to the first process alone."""
     for count in range(60):
         put(f"zoo/more/{count:03}.tflite", sample)

@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.zoo import fill
 from tflite_align.cli.commands import commands
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -34,15 +33,6 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 needs_pty = pytest.mark.skipif(
     os.name == "nt", reason="Windows has no pseudo-terminals of this kind"
 )
-
-
-@pytest.fixture
-def folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes, sample_origin: bytes
-) -> Path:
-    monkeypatch.chdir(tmp_path)
-    fill(sample, sample_origin)
-    return tmp_path
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -93,7 +83,7 @@ def in_pipe(*arguments: str, **more: str) -> bytes:
 
 @needs_pty
 @pytest.mark.parametrize("name", SHOWN)
-def test_colours_are_for_terminals_that_want_them(folder: Path, name: str) -> None:
+def test_colours_are_for_terminals_that_want_them(zoo_folder: Path, name: str) -> None:
     shown = on_terminal(*SHOWN[name])
     assert "\x1b[1m" in shown, "something stands out"
     assert COLOUR.search(shown) or name not in ("align", "batch", "check")
@@ -101,7 +91,7 @@ def test_colours_are_for_terminals_that_want_them(folder: Path, name: str) -> No
     assert b"\x1b" not in in_pipe(*SHOWN[name])
 
 
-def test_colours_can_be_asked_for(folder: Path) -> None:
+def test_colours_can_be_asked_for(zoo_folder: Path) -> None:
     """As CI systems do, whose logs show them and are no terminals."""
     assert COLOUR.search(in_pipe(*ALIGN, FORCE_COLOR="1").decode())
     assert not COLOUR.search(in_pipe(*ALIGN, FORCE_COLOR="1", NO_COLOR="1").decode())
@@ -109,15 +99,15 @@ def test_colours_can_be_asked_for(folder: Path) -> None:
 
 @needs_pty
 @pytest.mark.parametrize("name", SHOWN)
-def test_narrow_terminals(folder: Path, name: str) -> None:
+def test_narrow_terminals(zoo_folder: Path, name: str) -> None:
     shown = ESCAPE.sub("", on_terminal(*SHOWN[name], COLUMNS="60"))
     assert max(len(line.rpartition("\r")[2]) for line in shown.splitlines()) <= 60
 
 
 @needs_pty
 @pytest.mark.parametrize("name", SHOWN)
-def test_terminals_that_know_ascii_alone(folder: Path, name: str) -> None:
-    model = folder / "zoo" / "a.tflite"
+def test_terminals_that_know_ascii_alone(zoo_folder: Path, name: str) -> None:
+    model = zoo_folder / "zoo" / "a.tflite"
     named = model.read_bytes().replace(b"concatenate_1", "concat\u00e9ate_1".encode())
     model.write_bytes(named)
     asked = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
@@ -128,7 +118,7 @@ def test_terminals_that_know_ascii_alone(folder: Path, name: str) -> None:
 
 
 @needs_pty
-def test_the_bar_leaves_the_file_alone(folder: Path) -> None:
+def test_the_bar_leaves_the_file_alone(zoo_folder: Path) -> None:
     """With stderr on a terminal and stdout in a file, the file holds what was said."""
     import pty
 
@@ -147,7 +137,7 @@ def test_the_bar_leaves_the_file_alone(folder: Path) -> None:
 # --- before and after --------------------------------------------------------------------------
 
 
-def test_before_and_after(folder: Path) -> None:
+def test_before_and_after(zoo_folder: Path) -> None:
     table = in_pipe(*ALIGN).decode().partition("Before and after\n")[2].splitlines()
     assert [line.split("  ", 3) for line in (" ".join(row.split()) for row in table[:3])] == [
         ["before after"],

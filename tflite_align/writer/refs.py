@@ -9,15 +9,13 @@ from __future__ import annotations
 import struct
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tflite_align.columns import Positions, groups
 from tflite_align.errors import FormatError
 from tflite_align.layout import OPTIONS, OPTIONS2, Field, table_layout
 from tflite_align.tables import Plan, View
 
 __all__ = ["References"]
-
-Positions = NDArray[np.int64]
 
 _DETAILS = dict(
     enumerate(("CustomQuantization", "BlockwiseQuantization", "MultiAxisQuantization"), start=1)
@@ -37,9 +35,6 @@ class References:
 
     def __init__(self, view: View, root: int) -> None:
         self._view = view
-        self._bytes = np.frombuffer(view.buf, np.uint8)
-        # References stand where 4 divides; a hand-made file's may not.
-        self._words = np.frombuffer(view.buf, "<u4", view.size // 4) if view.size >= 4 else None
         self._starts: list[Positions] = [np.zeros(1, np.int64)]  # root reference, identifier
         self._ends: list[Positions] = [np.full(1, 8, np.int64)]
         self._vtables: set[int] = set()
@@ -60,10 +55,8 @@ class References:
         if not layout.fields:
             return
         vtables = positions - self._u32(positions).astype(np.int32)
-        # Sorting by vtable makes one group of all tables that can be read with one plan.
-        order = np.argsort(vtables, kind="stable")
-        bounds = np.flatnonzero(np.diff(vtables[order])) + 1
-        for group in np.split(positions[order], bounds):
+        for members in groups(vtables):
+            group = positions[members]
             plan, _ = self._view.table(layout, int(group[0]))
             if int(group.max()) + plan.size > self._view.size:
                 msg = f"{name} table runs past the end of the file"
@@ -97,7 +90,7 @@ class References:
         type_at = plan.at[entry.id - 1]
         if not type_at:
             return
-        kinds = self._bytes[group + type_at]
+        kinds = self._view.gather(group + type_at, "B")
         for kind in sorted(set(kinds.tolist())):  # np.unique imports numpy.ma with it
             name = _UNIONS[entry.name].get(kind)
             if name is not None:
@@ -137,10 +130,4 @@ class References:
         if at.size and (int(at.min()) < 0 or int(at.max()) > self._view.size - 4):
             msg = "a reference points outside the file"
             raise FormatError(msg, offset=int(at.max()))
-        if self._words is not None and not (at & 3).any():
-            aligned: Positions = self._words[at >> 2].astype(np.int64)
-            return aligned
-        words = np.zeros(at.shape, np.int64)
-        for byte in range(4):
-            words |= self._bytes[at + byte].astype(np.int64) << (8 * byte)
-        return words
+        return self._view.gather(at, "I").astype(np.int64)
