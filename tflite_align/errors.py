@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "AlignError",
     "FormatError",
@@ -9,6 +11,7 @@ __all__ = [
     "RuleError",
     "UnsupportedError",
     "UsageError",
+    "nearest",
 ]
 
 
@@ -52,3 +55,10 @@ class NotAlignedError(AlignError):
 
     def __str__(self) -> str:
         return f"{self.name or 'model'}: not aligned: {'; '.join(self.reasons)}"
+
+
+def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
+    """Words that a misspelled one was perhaps meant to be, the likeliest first."""
+    import difflib  # noqa: PLC0415 - only who errs waits for it
+
+    return difflib.get_close_matches(word, list(known), n=count)

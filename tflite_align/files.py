@@ -10,10 +10,11 @@ import mmap
 import os
 import stat
 import sys
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BufferedWriter
 from pathlib import Path
-from tempfile import TemporaryFile, gettempdir
 from typing import TYPE_CHECKING, Any, Self
 
 from .record import Record
@@ -39,6 +40,10 @@ Chunks = Iterable[bytes | memoryview]
 # Windows does not replace a file that is mapped, and has no exclusive modes to set.
 _WINDOWS = os.name == "nt"
 _OPEN_FILES = "/proc/self/fd/{}"
+# From this size on a chunk is worth a system call of its own.
+_LARGE = 1 << 20
+# What copy_file_range says where it cannot copy between these files at all.
+_NO_COPY = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -64,7 +69,29 @@ def read_model_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
             found = os.fstat(stream.fileno())
             if _WINDOWS or not stat.S_ISREG(found.st_mode) or found.st_size == 0:
                 return stream.read()
-            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            return _Mapped.of(stream.fileno())
+
+
+class _Mapped(mmap.mmap):
+    """A mapped file that keeps its descriptor: what is written as it was read can then go from file
+    to file in the kernel, and its pages never count as this process's.
+    """
+
+    source: int
+
+    @classmethod
+    def of(cls, descriptor: int) -> _Mapped:
+        mapped = cls(descriptor, 0, access=mmap.ACCESS_READ)
+        mapped.source = os.dup(descriptor)
+        weakref.finalize(mapped, os.close, mapped.source)
+        return mapped
+
+    def offset(self, part: memoryview) -> int:
+        """Where in the file a view of it begins."""
+        import numpy as np  # noqa: PLC0415 - as below
+
+        first, here = (np.frombuffer(one, np.uint8).ctypes.data for one in (self, part))
+        return int(here - first)
 
 
 def read_text_file(path: str | os.PathLike[str]) -> str:
@@ -184,7 +211,10 @@ class Spool:
     """
 
     def __enter__(self) -> Self:
-        with _named(gettempdir()):
+        from tempfile import TemporaryFile, gettempdir  # noqa: PLC0415 - one model needs none of it
+
+        self._place = gettempdir()
+        with _named(self._place):
             self._stream = TemporaryFile()
         return self
 
@@ -192,7 +222,7 @@ class Spool:
         self._stream.close()
 
     def add(self, line: bytes) -> None:
-        with _named(gettempdir()):
+        with _named(self._place):
             self._stream.write(line)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -241,7 +271,8 @@ def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged])
     nameless = _open_nameless(target.parent)
     opened = os.open(temporary, _CREATE, 0o666) if nameless is None else nameless
     with os.fdopen(opened, "wb") as stream:
-        stream.writelines(chunks)
+        for chunk in chunks:
+            stream.write(chunk[_copied(chunk, stream) :])
         stream.flush()
         if mode is not None and not _WINDOWS:
             os.fchmod(stream.fileno(), stat.S_IMODE(mode) & 0o777)
@@ -250,6 +281,34 @@ def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged])
             # With a folder's descriptor, even an unused one, os.link follows the link in /proc.
             whole = _OPEN_FILES.format(nameless)
             os.link(whole, temporary, src_dir_fd=nameless, follow_symlinks=True)
+
+
+def _copied(chunk: bytes | memoryview, stream: BufferedWriter) -> int:
+    """Bytes of the chunk, from its first, that the kernel copied from the mapped file they are of.
+
+    None of a small chunk, or of memory, or where the system or these file systems do not do it.
+    """
+    if not (isinstance(chunk, memoryview) and chunk.nbytes >= _LARGE and chunk.contiguous):
+        return 0
+    given = chunk.obj
+    if not (isinstance(given, _Mapped) and hasattr(os, "copy_file_range")):
+        return 0
+    stream.flush()
+    start, done = given.offset(chunk), 0
+    while done < chunk.nbytes:
+        left = chunk.nbytes - done
+        try:
+            copied = os.copy_file_range(given.source, stream.fileno(), left, start + done)
+        except OSError as error:
+            if error.errno in _NO_COPY:
+                break
+            raise
+        if not copied:
+            if os.fstat(given.source).st_size < start + chunk.nbytes:
+                raise OSError(errno.EIO, "the model that is read became shorter meanwhile")
+            break
+        done += copied
+    return done
 
 
 def _open_nameless(folder: Path) -> int | None:

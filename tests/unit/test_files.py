@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,67 @@ def test_mapped_input_may_be_its_own_output(tmp_path: Path) -> None:
     replace_file(path, [b"new ", data[5:], data[:5]])
     assert path.read_bytes() == b"new 5678901234"
     assert bytes(data) == b"0123456789"
+
+
+def _large(tmp_path: Path) -> tuple[memoryview, bytes]:
+    """A mapped file of 5 MB, and what it becomes with a new begin, its third MB left out."""
+    data = np.random.default_rng(3).bytes(5 << 20)
+    (tmp_path / "model").write_bytes(data)
+    mapped = memoryview(read_model_file(tmp_path / "model"))
+    return mapped, b"new " + data[5 : 2 << 20] + b"between" + data[3 << 20 :]
+
+
+def _parts(mapped: memoryview) -> list[bytes | memoryview]:
+    return [b"new ", mapped[5 : 2 << 20], b"between", mapped[3 << 20 :]]
+
+
+def _never(*_: int) -> int:
+    raise OSError(errno.EXDEV, "not between these two")
+
+
+def _a_little(*given: int, copy: Callable[..., int] = os.copy_file_range) -> int:
+    source, out, count, start = given
+    return copy(source, out, min(count, 300_000), start)
+
+
+def _then_nothing(*given: int) -> int:
+    source, out, count, start = given
+    return 0 if start > 1 << 20 else _a_little(source, out, count, start)
+
+
+@pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="only Linux copies in the kernel")
+@pytest.mark.parametrize("copy", [None, _never, _a_little, _then_nothing])
+def test_what_the_kernel_copies_or_does_not_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy: Callable[..., int] | None
+) -> None:
+    mapped, wanted = _large(tmp_path)
+    if copy is not None:
+        monkeypatch.setattr(os, "copy_file_range", copy)
+    replace_file(tmp_path / "out", _parts(mapped))
+    assert (tmp_path / "out").read_bytes() == wanted
+    replace_file(tmp_path / "model", _parts(mapped))
+    assert (tmp_path / "model").read_bytes() == wanted
+
+
+@pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="only Linux copies in the kernel")
+def test_a_model_that_shrinks_is_told(tmp_path: Path) -> None:
+    mapped, _ = _large(tmp_path)
+    os.truncate(tmp_path / "model", 4 << 20)
+    (tmp_path / "out").write_bytes(b"old")
+    with pytest.raises(OSError, match="became shorter"):
+        replace_file(tmp_path / "out", _parts(mapped))
+    assert (tmp_path / "out").read_bytes() == b"old"
+
+
+@POSIX
+def test_a_mapped_model_lets_its_descriptor_go() -> None:
+    sample = Path(__file__).resolve().parents[1] / "data" / "sample_origin.tflite"
+    numbers = set()
+    for _ in range(50):
+        memoryview(read_model_file(sample))
+        with sample.open("rb") as stream:
+            numbers.add(stream.fileno())
+    assert len(numbers) == 1
 
 
 @POSIX

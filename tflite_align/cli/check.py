@@ -25,7 +25,6 @@ from .lock import given_lock, new_lock, tell_lock
 from .options import Given, given
 from .show import aside, progress_bar, show, show_table
 from .streams import say, write_stdout
-from .workers import processes
 
 __all__ = ["run_check"]
 
@@ -53,7 +52,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
         for name, why in found
     ]
     quiet = asked.quiet or form != "text"
-    reports, unread = _run(orders, processes(values["jobs"]), asked, forms, quiet=quiet)
+    reports, unread = _run(orders, values["jobs"], asked, forms, quiet=quiet)
     status = COULD_NOT if unread else max(report.exit_status for report in reports)
     if asked.write_baseline and not unread:
         status = 0

@@ -12,7 +12,6 @@ from ..report import Report, Unread
 from .failure import Failure, about, why_not
 from .files import STREAM
 from .streams import read_stdin
-from .workers import LOST, in_order, outcomes
 
 __all__ = ["Order", "checked"]
 
@@ -26,12 +25,18 @@ class Order(Record, frozen=True, kw_only=True):
 
 
 def checked(orders: Sequence[Order], jobs: int) -> Generator[Report | Unread, None, None]:
-    """What came of each file, in the order of the orders, whatever `jobs` is."""
-    here = len(orders) < 2 or any(order.name == STREAM for order in orders)
-    return in_order(outcomes(_one, orders, 1 if here else min(jobs, len(orders)), _lost))
+    """What came of each file, in the order of the orders; `jobs` as the option has it."""
+    if len(orders) < 2 or jobs == 1 or any(order.name == STREAM for order in orders):
+        yield from map(_one, orders)
+        return
+    from .workers import in_order, outcomes, processes  # noqa: PLC0415 - one file needs no other process
+
+    yield from in_order(outcomes(_one, orders, min(processes(jobs), len(orders)), _lost))
 
 
 def _lost(order: Order) -> Unread:
+    from .workers import LOST  # noqa: PLC0415 - as above
+
     return Unread(name=order.name, message=LOST)
 
 

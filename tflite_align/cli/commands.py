@@ -138,11 +138,13 @@ def align(source: str, out: str, **values: Any) -> int:
 
     Where IN is a folder, every .tflite file below it is written to the same place below OUT.
     """
-    from .align import run_align  # noqa: PLC0415 - its rooms need numpy
-    from .batch import run_batch  # noqa: PLC0415
+    if os.path.isdir(source):  # noqa: PTH112 - "-" is no path
+        from .batch import run_batch  # noqa: PLC0415 - its rooms need numpy
 
-    run = run_batch if os.path.isdir(source) else run_align  # noqa: PTH112 - "-" is no path
-    return run(source, out, values)
+        return run_batch(source, out, values)
+    from .align import run_align  # noqa: PLC0415 - as those of one model do, and these are fewer
+
+    return run_align(source, out, values)
 
 
 @commands.command(cls=ConfiguredCommand, epilog=_EXAMPLES["check"])

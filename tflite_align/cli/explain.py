@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Any
 
 import click
 
-from ..errors import UsageError
+from ..errors import UsageError, nearest
 from ..files import read_model_file
 from ..model import Model, Slot, SlotKind, Subgraph
 from ..pipeline import question
@@ -131,5 +130,5 @@ def _subgraph(model: Model, written: str | None, place: str) -> Subgraph:
 def _nearest(model: Model, place: str) -> str:
     names = {tensor.name for graph in model.subgraphs for tensor in graph.tensors}
     inside = sorted((name for name in names if place and place in name), key=len)[:3]
-    near = list(dict.fromkeys([*difflib.get_close_matches(place, sorted(names), n=3), *inside]))
+    near = list(dict.fromkeys([*nearest(place, sorted(names), 3), *inside]))
     return f"; did you mean {' or '.join(repr(name) for name in near[:3])}?" if near else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -52,6 +51,8 @@ def tell(message: str, path: str | bytes | int | None = None) -> int:
 def internal(error: Exception) -> str:
     """An error that nobody raised on purpose; with TFLITE_ALIGN_DEBUG=1 its traceback too."""
     if os.environ.get("TFLITE_ALIGN_DEBUG") == "1":
+        import traceback  # noqa: PLC0415 - for those who look for a fault of ours
+
         traceback.print_exception(error)
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return f"internal error: {said}; please report"

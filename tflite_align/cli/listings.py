@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
-from ..errors import UsageError
+from ..errors import UsageError, nearest
 from ..report.json import render_document
 from ..rules import (
     OperatorRow,
@@ -83,7 +82,7 @@ def show_rules(targets: Sequence[str], operators: Sequence[str]) -> None:
 def _row(table: Mapping[str, OperatorRow], name: str) -> OperatorRow:
     if name.upper() in table:
         return table[name.upper()]
-    near = difflib.get_close_matches(name.upper(), table, n=1)
+    near = nearest(name.upper(), table)
     hint = f"; did you mean {near[0]}?" if near else "; an operator without a row is rigid"
     raise UsageError(f"no rule speaks of {name!r}{hint}")
 

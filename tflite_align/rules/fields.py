@@ -6,13 +6,12 @@ them; `parse_table` refuses unknown keys and names the nearest known one.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import RuleError
+from ..errors import RuleError, nearest
 from ..numerics import Label, to_float32, type_limits
 from ..record import Record
 from .records import SlotPattern
@@ -198,7 +197,7 @@ def parse_table(value: Any, table: Table, where: str) -> dict[str, Any]:
     _expect(value, dict, where, "a table")
     for key in value:
         if key not in table:
-            near = difflib.get_close_matches(key, table, n=1)
+            near = nearest(key, table)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(table)}"
             raise RuleError(f"{at}unknown key {key!r}{hint}")
     for key, entry in table.items():

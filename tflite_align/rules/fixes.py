@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
-from ..errors import RuleError, UsageError
+from ..errors import RuleError, UsageError, nearest
 from ..record import Record
 from . import fields as f
 from .records import named
@@ -133,7 +132,7 @@ def _answering(name: str) -> set[str]:
     known = load_fixes()
     found = set(fnmatch.filter(known, "*" if name == "all" else name))
     if not found:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         raise UsageError(f"there is no fix {name!r}; {hint}")
     return found

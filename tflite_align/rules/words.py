@@ -5,10 +5,10 @@ Names of slots, options and types stand in backticks, as Markdown has them.
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Sequence
 
+from ..errors import nearest
 from ..numerics import Label
 from .operators import load_operators
 from .records import (
@@ -62,7 +62,7 @@ def nearest_rule(pattern: str) -> str | None:
     )
     if general or any(fnmatch.fnmatchcase(rule_id, pattern) for rule_id in known):
         return None
-    near = difflib.get_close_matches(pattern, [*known, *graded], n=1)
+    near = nearest(pattern, [*known, *graded])
     return f"; did you mean {near[0]!r}?" if near else "; `rules` lists them"
 
 

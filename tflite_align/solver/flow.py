@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ..binder import Bound
-from ..constraints import BoundFlow
+from ..constraints import BoundFlow, Weight
 from ..model import Model, Slot
 from ..numerics import (
     DTYPES,
@@ -131,6 +131,7 @@ class _Pass:
             if slot.kind == "outputs"
         }
         self.wiring = {g.index: links(self.model, g.index) for g in self.model.subgraphs}
+        self.weights = {one.slot for one in bound.constraints if isinstance(one, Weight)}
         self._start()
 
     def _start(self) -> None:
@@ -149,6 +150,9 @@ class _Pass:
                 self.declared[key] = self.arrive[key] = self.tell[key] = declared
                 self.reach[key] = _ANYTHING
                 self.noise[key] = label.scale**2
+                readers = self.wiring[graph.index].readers.get(tensor.index, ())
+                if all(slot in self.weights for slot in readers):
+                    continue  # no activation: what it holds need not be looked through
                 constant = constant_range(self.model, key, label)
                 if constant is not None:
                     self.arrive[key] = constant
