@@ -7,6 +7,7 @@ units wide. Scales are float32 values held exactly in Python floats; ranges are 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -215,8 +216,8 @@ def requantize(
 def requantize_bias(
     data: bytes | memoryview,
     type_name: str,
-    old: list[float],
-    new: list[float],
+    old: Sequence[float],
+    new: Sequence[float],
     new_type: str,
     *,
     zero_points: tuple[int, ...] = (),
@@ -227,13 +228,14 @@ def requantize_bias(
     and the largest rounding error in real units. A scale that is none (not positive, not finite)
     counts as leaving the range: nothing can be said in it.
     """
-    if not all(0 < scale < math.inf for scale in (*old, *new)):
-        return bytes(data), True, math.inf
+    old_scales = np.asarray(old, dtype=np.float64)
+    new_scales = np.asarray(new, dtype=np.float64)
+    for scales in (old_scales, new_scales):
+        if not 0 < scales.min(initial=1.0) <= scales.max(initial=1.0) < math.inf:
+            return bytes(data), True, math.inf
     integers = np.frombuffer(data, dtype=DTYPES[type_name]).astype(np.float64)
     if zero_points:
         integers = integers - np.asarray(zero_points, dtype=np.float64)
-    old_scales = np.asarray(old, dtype=np.float64)
-    new_scales = np.asarray(new, dtype=np.float64)
     real = integers * old_scales
     steps = _round(real / new_scales)
     low, high = _LIMITS[new_type]

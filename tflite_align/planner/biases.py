@@ -121,8 +121,8 @@ class _Bias:
             new, overflow, error = requantize_bias(
                 self.data,
                 self.tensor.type,
-                list(declared),
-                list(wanted.scales),
+                declared,
+                wanted.scales,
                 wanted.type,
                 zero_points=self.zero,
             )

@@ -10,8 +10,10 @@ lesser of the two is done.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..binder import Bound
 from ..constraints import BiasOf
@@ -142,7 +144,10 @@ def _needed(
         return None
     own = np.asarray(bias.quant.scale or product_of(bound, constraint, {}), dtype=np.float64)
     wanted = np.asarray(product_of(bound, constraint, seen), dtype=np.float64)
-    integers = np.frombuffer(data, dtype=DTYPES[bias.type]).astype(np.float64)
+    stored = np.frombuffer(data, dtype=DTYPES[bias.type])
+    if _fit_at_a_glance(stored, own, wanted, limits[1]) and not bias.quant.zero_point:
+        return None
+    integers = stored.astype(np.float64)
     if bias.quant.zero_point:
         integers = integers - np.asarray(bias.quant.zero_point, dtype=np.float64)
     fits = all(len(scales) in (1, integers.size) for scales in (own, wanted))
@@ -158,6 +163,17 @@ def _needed(
         to_float32(scale * float(factor))
         for scale, factor in zip(weights.quant.scale, factors, strict=True)
     )
+
+
+def _fit_at_a_glance(
+    integers: NDArray[Any], own: NDArray[np.float64], wanted: NDArray[np.float64], limit: int
+) -> bool:
+    """Whether the greatest integer would fit well, even in the channel whose scale becomes the least of
+    all, as in most layers; nan answers no.
+    """
+    greatest = max(int(integers.max(initial=0)), -int(integers.min(initial=0)))
+    grown = own.max(initial=0.0) / wanted.min(initial=np.inf) if wanted.all() else np.inf
+    return bool(0 <= greatest * grown <= limit / 2)
 
 
 def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:

@@ -69,6 +69,7 @@ def fold_quantizes(
     state = _State.of(model, drawn, rebind)
     barred: set[tuple[str, frozenset[Key]]] = set()
     careful = False
+    faults: int | None = None  # of `state`, once it matters
     while True:
         found = [s for s in steps(state.bound, scope) if (s.kind, s.tensors) not in barred]
         chosen = _apart(found)[: 1 if careful else None]
@@ -76,8 +77,9 @@ def fold_quantizes(
             return state.plan
         plan = _pruned(_carried_out(state, model, chosen), model)
         tried = _State.of(model, plan, rebind)
-        if tried.faults <= state.faults:
-            state = tried
+        faults = len(check_bound(state.bound)) if faults is None else faults
+        if (found_now := len(check_bound(tried.bound))) <= faults:
+            state, faults = tried, found_now
         elif careful:
             barred.add((chosen[0].kind, chosen[0].tensors))
         else:
@@ -90,13 +92,11 @@ class _State(Record, frozen=True):
     plan: Plan
     after: After
     bound: Bound
-    faults: int
 
     @classmethod
     def of(cls, model: Model, plan: Plan, rebind: Callable[[Model], Bound]) -> _State:
         after = applied(model, plan.edits)
-        bound = rebind(after.model)
-        return cls(plan, after, bound, len(check_bound(bound)))
+        return cls(plan, after, rebind(after.model))
 
 
 def _apart(found: list[Step]) -> list[Step]:
