@@ -49,6 +49,21 @@ def test_opens_and_draws(report: Report, opened: Any, scheme: str, width: int) -
     assert shown == backgrounds[scheme]
 
 
+BLANK = """
+[...document.querySelectorAll("canvas[data-kind]")].filter((one) => one.offsetParent).filter((one) =>
+  one.width === 0 || !one.getContext("2d").getImageData(0, 0, one.width, one.height).data.some((x) => x))
+"""
+
+
+def test_a_picture_of_the_page_has_its_plots(opened: Any) -> None:
+    """Though nobody scrolled there; what is folded away waits until it is opened."""
+    report = align(synthetic.build(60).head, OPTIONS, name="long.tflite").report
+    page = opened(render_html([report]))
+    _drawn(page)
+    page.wait_for_function(f"({BLANK}).length === 0")
+    assert page.locator("canvas[data-kind]").count() > 6
+
+
 def test_theme_button(report: Report, opened: Any) -> None:
     page = opened(render_html([report]), color_scheme="light")
     _drawn(page)

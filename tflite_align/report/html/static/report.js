@@ -329,6 +329,15 @@
   }, { rootMargin: "400px" });
   for (const one of waiting) seen.observe(one);
   addEventListener("beforeprint", () => [...waiting].forEach(start));
+  // One model's plots are drawn when there is nothing else to do: a picture of the page has them all.
+  const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+  function rest() {
+    const next = [...waiting].find((one) => one.offsetParent); // not what is folded away
+    if (!next) return;
+    start(next);
+    idle(rest);
+  }
+  if (data.length === 1) addEventListener("load", () => idle(rest));
   root.classList.add("scripted");
   showTheme();
 })();
