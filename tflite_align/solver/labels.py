@@ -72,6 +72,7 @@ class _Domains:
         self.stands = stands
         self.touching: list[list[Value]] = [[] for _ in problem.nodes]
         self.needs: list[Range] = [Range(0.0, 0.0) for _ in problem.nodes]
+        self.covers: dict[tuple[Range, bool], Label] = {}  # many nodes need the same
         for value in problem.values:
             self._touch(value)
 
@@ -119,7 +120,11 @@ class _Domains:
     def _cover(self, wanted: Range, number: int | None = None) -> Label:
         zero = self.problem.type == "int16"
         zero = zero or (number is not None and self.problem.nodes[number].zero)
-        return covering_label(wanted, self.problem.type, symmetric=zero)
+        known = self.covers.get((wanted, zero))
+        if known is None:
+            known = covering_label(wanted, self.problem.type, symmetric=zero)
+            self.covers[wanted, zero] = known
+        return known
 
     def _pools(self) -> list[list[Label]]:
         """Labels that each node could take, before anything is asked of it."""
