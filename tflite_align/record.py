@@ -41,6 +41,10 @@ class Partial(Struct, frozen=True, eq=False):
         assert isinstance(other, Partial)
         return self._what() == other._what()
 
+    def __ne__(self, other: object) -> bool:
+        # Not left to Python: a Struct has one of its own, which would tell objects apart.
+        return not self == other
+
     def __hash__(self) -> int:
         return hash((type(self), *self._what()))
 
