@@ -132,16 +132,19 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
 
     The scale is widened until an integer zero point fits, so neither edge is clipped.
     Symmetric (always so for int16): zero point 0, the larger magnitude over the type's maximum.
-    No scale is below the smallest normal float32, which an empty range gives.
+    No scale is below the smallest normal float32, which an empty range gives; edges past half of
+    the largest float32, which no usable label has, are taken to lie there.
     """
     low, high = _LIMITS[type_name]
     smallest = _SMALLEST
-    bottom, top = min(wanted.low, 0.0), max(wanted.high, 0.0)
+    bottom = max(min(wanted.low, 0.0), -_LARGEST / 2)
+    top = min(max(wanted.high, 0.0), _LARGEST / 2)
     if symmetric or type_name == "int16":
         return Label(_scale_up(max(-bottom, top, smallest * high) / high), 0)
     if top == bottom:
         return Label(smallest, low)
-    ideal = low - bottom * (high - low) / (top - bottom)
+    # Rounding may carry it past the end, where an edge next to nothing would have no step.
+    ideal = min(max(low - bottom * (high - low) / (top - bottom), low), high)
     # An edge next to nothing beside the other rounds away, but needs a step all the same.
     near = (math.floor(ideal), math.floor(ideal) + 1, math.ceil(ideal) - 1)
     candidates = {min(max(zero_point, low), high) for zero_point in near}

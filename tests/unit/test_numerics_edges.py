@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tflite_align.numerics import (
@@ -53,6 +53,22 @@ def test_ranges() -> None:
     assert not covers(Range(0, 1), Range(0, 1.2), slack=0.125)
     assert type_limits("int4") == (-8, 7)
     assert type_limits("float32") is None
+
+
+@pytest.mark.parametrize("type_name", ["int8", "uint8", "int16"])
+@given(
+    low=st.floats(allow_nan=False, max_value=0.0), high=st.floats(allow_nan=False, min_value=0.0)
+)
+@example(low=-9.410929733459746e16, high=1.7248033415526152)
+@example(low=-1.0, high=float("inf"))
+def test_any_range_has_a_label_that_is_one(type_name: str, low: float, high: float) -> None:
+    label = covering_label(Range(low, high), type_name)
+    least, greatest = type_limits(type_name) or (0, 0)
+    assert 0 < label.scale < np.inf
+    assert label.scale == to_float32(label.scale)
+    assert least <= label.zero_point <= greatest
+    known = Range(max(low, -2 * QUARTER), min(high, 2 * QUARTER))
+    assert covers(label_range(label, type_name), known)
 
 
 def test_labels_of_next_to_nothing() -> None:

@@ -172,8 +172,8 @@ def _fit_at_a_glance(
     all, as in most layers; nan answers no.
     """
     greatest = max(int(integers.max(initial=0)), -int(integers.min(initial=0)))
-    grown = own.max(initial=0.0) / wanted.min(initial=np.inf) if wanted.all() else np.inf
-    return bool(0 <= greatest * grown <= limit / 2)
+    largest, least = float(own.max(initial=0.0)), float(wanted.min(initial=np.inf))
+    return least > 0 and 0 <= greatest * (largest / least) <= limit / 2
 
 
 def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
