@@ -142,7 +142,9 @@ def called_subgraphs(model: Model, rows: Mapping[str, OperatorRow]) -> list[Call
     for graph in model.subgraphs:
         for operator in graph.operators:
             row = rows.get(operator.name)
-            carried = _carried_pairs(graph.index, operator) if row is not None and row.carried else []
+            carried = (
+                _carried_pairs(graph.index, operator) if row is not None and row.carried else []
+            )
             for entry in row.calls if row is not None else ():
                 callee = operator.options.get(entry.option)
                 if isinstance(callee, int) and 0 <= callee < len(model.subgraphs):

@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row, ties
 from tests.graphs import POOL, Graph
 from tests.rules.boundary import boundary_cases
 from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tests.rules.cases import satisfied
-from tflite_align.binder import Bound, bind
-from tflite_align.constraints import BiasOf, Fixed, Same, Weight, WellFormed
+from tflite_align.binder import bind
+from tflite_align.constraints import BiasOf, Fixed, Weight
 from tflite_align.model import Model, QuantParams, Slot
 from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import load_operators, load_target
-
-ROWS = load_operators()
-TARGET = load_target("tflite")
-X, Y = Slot(0, 0, "inputs", 0), Slot(0, 0, "outputs", 0)
-
-
-def bound(model: Model) -> Bound:
-    return bind(model, ROWS, [TARGET])
-
-
-def of_row(name: str, type_name: str = "int8") -> Model:
-    return read(satisfied(ROWS[name], type_name).model())
-
-
-def altered(model: Model, tensor: int, **changes: object) -> Model:
-    """The model with other fields in one tensor of its first subgraph."""
-    graph, *others = model.subgraphs
-    tensors = list(graph.tensors)
-    tensors[tensor] = replace(tensors[tensor], **changes)
-    return replace(model, subgraphs=(replace(graph, tensors=tuple(tensors)), *others))
-
-
-def ties(found: Bound) -> list[Same]:
-    return [entry for entry in found.constraints if isinstance(entry, Same)]
-
-
-def missing(found: Bound) -> list[WellFormed]:
-    entries = [entry for entry in found.constraints if isinstance(entry, WellFormed)]
-    return [entry for entry in entries if entry.rule == "params/missing"]
+from tflite_align.rules import load_target
 
 
 def test_a_copy_ties_its_input_to_its_output() -> None:

@@ -1,0 +1,256 @@
+"""What each kind of rule asks of the operands it finds, and what users add to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row
+from tests.graphs import Graph, concat_example
+from tests.rules.cases import case_types
+from tflite_align import Override
+from tflite_align.binder import Bound, bind
+from tflite_align.constraints import (
+    Anchored,
+    BiasOf,
+    Constraint,
+    Fixed,
+    Uncut,
+    Weight,
+    Window,
+    constrained,
+)
+from tflite_align.model import Model, QuantParams, Slot
+from tflite_align.numerics import Label
+from tflite_align.reader import read
+from tflite_align.record import replace
+from tflite_align.rules import WindowRule, parse_target
+
+FORMS = [(name, kind) for name in ROWS for kind in case_types(name)]
+W, B = Slot(0, 0, "inputs", 1), Slot(0, 0, "inputs", 2)
+BEYOND = QuantParams(scale=(), zero_point=(), details=True)
+
+STRICT = """\
+format = 1
+name = "strict"
+title = "Strict"
+judges = []
+sources = ["litert:add.cc"]
+[quantize]
+int8 = ["int8"]
+[[level]]
+rules = ["*"]
+severity = "off"
+behaviour = ""
+[[level]]
+rules = ["*"]
+types = ["TYPE"]
+severity = "error"
+behaviour = "wrong"
+"""
+
+
+def conv() -> Model:
+    graph = Graph()
+    graph.activation("x", 0.1)
+    graph.conv("x", "y", 0.2)
+    return read(graph.bytes(["x"], ["y"]))
+
+
+def of_kind(found: Bound, kind: type[Constraint]) -> list[Any]:
+    return [entry for entry in found.constraints if isinstance(entry, kind)]
+
+
+# --- types --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("type_name", ["int8", "uint8", "int16"])
+def test_a_rule_is_asked_for_by_its_types_alone(type_name: str) -> None:
+    """By the type of the operands, of a bias by that of its operator's input."""
+    strict = parse_target(STRICT.replace("TYPE", type_name), "strict.toml")
+    types = {rule.id: rule.types for row in ROWS.values() for rule in row.rules}
+    for name, kind in FORMS:
+        model = of_row(name, kind)
+        asked = set()
+        for entry in bind(model, ROWS, [strict]).constraints:
+            if entry.rule in types:
+                places = (entry.factors[0],) if isinstance(entry, BiasOf) else constrained(entry)
+                last = model.subgraphs[0].tensors[places[-1].tensor(model)]
+                assert (entry.type, last.type) == (type_name, type_name), entry
+                assert entry.type in types[entry.rule], entry
+                assert [level.severity for _, level in entry.levels] == ["error"], entry
+                asked.add((entry.rule, places))
+        # What a target of more types asks of this one.
+        for entry in bound(model).constraints:
+            if entry.rule in types and entry.type == type_name:
+                places = (entry.factors[0],) if isinstance(entry, BiasOf) else constrained(entry)
+                assert (entry.rule, places) in asked
+
+
+# --- parameters that are not there --------------------------------------------------------------
+
+
+def test_weights_without_a_scale_are_missing_one() -> None:
+    model = altered(conv(), W.tensor(conv()), quant=None)
+    (entry,) = missing(bound(model))
+    assert (entry.slot, entry.type, entry.like, entry.fixable) == (W, "int8", None, False)
+    assert [name for name, _ in entry.levels] == ["tflite"]
+    assert of_kind(bound(model), BiasOf) == []
+
+
+def test_an_input_of_another_kind_is_missing_nothing() -> None:
+    """Of weights alone: float32 is no type that the bias's rule speaks of."""
+    model = altered(conv(), X.tensor(conv()), type="float32", quant=None)
+    assert missing(bound(model)) == []
+    assert of_kind(bound(model), BiasOf) == []
+
+
+def test_parameters_beyond_affine_are_not_replaced() -> None:
+    graph = Graph()
+    for name in ("a", "b"):
+        graph.activation(name, 0.1)
+    graph.activation("cat", 0.1, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["a", "b"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    model = read(graph.bytes(["a", "b"], ["cat"]))
+    for quant, fixable in ((None, True), (replace(BEYOND, details=False), True), (BEYOND, False)):
+        found = bound(altered(model, W.tensor(model), quant=quant))
+        assert [(entry.slot, entry.fixable) for entry in missing(found)] == [(W, fixable)]
+
+
+# --- biases -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("type_name", ["float32", "int16"])
+def test_a_bias_of_another_type_is_not_one(type_name: str) -> None:
+    assert of_kind(bound(altered(conv(), B.tensor(conv()), type=type_name)), BiasOf) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "stated", "legal"),
+    [
+        (0, "", ("int32",)),
+        (2, "int32", ("int32",)),
+        (4, "int64", ("int32", "int64")),
+        (7, "int16", ("int32",)),
+    ],
+)
+def test_a_bias_may_have_the_type_that_its_operator_states(
+    code: int, stated: str, legal: tuple[str, ...]
+) -> None:
+    model = stating(conv(), code)
+    (entry,) = of_kind(bound(model), BiasOf)
+    assert (entry.option, entry.stated, entry.legal_types) == ("quantized_bias_type", stated, legal)
+
+
+def test_no_other_type_than_the_stated_one_of_integers_is_added() -> None:
+    (entry,) = of_kind(bound(stating(of_row("FULLY_CONNECTED", "int16"), 2)), BiasOf)
+    assert (entry.stated, entry.legal_types) == ("int32", ("int64", "int32"))
+    (entry,) = of_kind(bound(of_row("DEPTHWISE_CONV_2D")), BiasOf)
+    assert (entry.option, entry.stated, entry.legal_types) == ("", "", ("int32",))
+
+
+def stating(model: Model, code: int) -> Model:
+    (graph,) = model.subgraphs
+    (operator,) = graph.operators
+    told = replace(operator, options={**operator.options, "quantized_bias_type": code})
+    return replace(model, subgraphs=(replace(graph, operators=(told,)),))
+
+
+# --- weights, windows ---------------------------------------------------------------------------
+
+
+def test_weights_have_an_axis_or_a_lowest_value() -> None:
+    weights = of_kind(bound(conv()), Weight)
+    rules = {r.id: r for r in ROWS["CONV_2D"].rules}
+    assert weights
+    for entry in weights:
+        rule: Any = rules[entry.rule]
+        assert (entry.axis, entry.symmetric, entry.minimum) == (
+            rule.axis, rule.symmetric, rule.minimum,
+        )  # fmt: skip
+    assert {entry.minimum for entry in weights} == {None, -127}
+
+
+WINDOWED = [
+    (row.name, rule) for row in ROWS.values() for rule in row.rules if isinstance(rule, WindowRule)
+]
+
+
+@pytest.mark.parametrize(("name", "rule"), WINDOWED, ids=[rule.id for _, rule in WINDOWED])
+def test_a_window_is_of_operands_that_have_scales(name: str, rule: WindowRule) -> None:
+    for kind in sorted(rule.types & {*case_types(name)}):
+        model = of_row(name, kind)
+        strict = parse_target(STRICT.replace("TYPE", kind), "strict.toml")
+
+        def windows(state: Model, target: Any = strict) -> list[Window]:
+            found = of_kind(bind(state, ROWS, [target]), Window)
+            return [entry for entry in found if entry.rule == rule.id]
+
+        (entry,) = windows(model)
+        assert (entry.type, entry.form, entry.window) == (kind, rule.form, rule)
+        for slot in (*entry.numerator, *entry.denominator):
+            assert windows(altered(model, slot.tensor(model), quant=None)) == []
+        (graph,) = model.subgraphs
+        absent = replace(graph.operators[0], inputs=(-1,) * len(graph.operators[0].inputs))
+        assert windows(replace(model, subgraphs=(replace(graph, operators=(absent,)),))) == []
+
+
+# --- what users say -----------------------------------------------------------------------------
+
+
+def with_overrides(model: Model, *overrides: Override) -> Bound:
+    return bind(model, ROWS, [TARGET], overrides=overrides)
+
+
+def test_an_anchor_and_a_place_that_is_not_cut() -> None:
+    model = read(concat_example())
+    anchor = Override(slot="subgraph[0]/operator[2] CONCATENATION/inputs[0]", anchor=True)
+    uncut = Override(slot="subgraph[0]/operator[2] CONCATENATION/inputs[1]", cut=False)
+    found = with_overrides(model, anchor, uncut)
+    place = Slot(0, 2, "inputs", 0)
+    quant = model.subgraphs[0].tensors[place.tensor(model)].quant
+    assert quant is not None
+    assert of_kind(found, Anchored) == [
+        Anchored(
+            rule="override/anchor",
+            type="",
+            levels=(),
+            slots=(place,),
+            label=Label(*quant.label),
+            by=str(anchor),
+        )
+    ]
+    assert of_kind(found, Uncut) == [
+        Uncut(
+            rule="override/cut",
+            type="",
+            levels=(),
+            slot=Slot(0, 2, "inputs", 1),
+            by=str(uncut),
+        )
+    ]
+
+
+def test_a_place_may_be_graded_otherwise() -> None:
+    model = of_row("SOFTMAX")
+    (before,) = of_kind(bound(model), Fixed)
+    wish = Override(operator="SOFTMAX", severity="warning")
+    (after,) = of_kind(with_overrides(model, wish), Fixed)
+    assert before.severity == "error"
+    assert after.levels == tuple(
+        (name, replace(level, severity="warning")) for name, level in before.levels
+    )
+
+
+def test_who_is_held_for_a_tensor_to_keep_its_parameters() -> None:
+    graph = Graph()
+    graph.activation("x", 0.1)
+    graph.conv("x", "y", 0.2)
+    graph.activation("idle", 0.1)
+    model = read(graph.bytes(["x"], ["y"]))
+    held = {"y": {Y}, "y.b": {X}, "y.w": {W}, "idle": set()}
+    for name, slots in held.items():
+        wish = Override(tensor=name, keep=True)
+        # A graph's own boundaries are rigid in any case.
+        assert with_overrides(model, wish).held_by == dict.fromkeys(slots, str(wish)), name
