@@ -8,11 +8,30 @@ from tflite_align.constraints import Same, WellFormed
 from tflite_align.model import Model, Slot
 from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import load_operators, load_target
+from tflite_align.rules import Target, load_operators, load_target, parse_target
 
 ROWS = load_operators()
 TARGET = load_target("tflite")
 X, Y = Slot(0, 0, "inputs", 0), Slot(0, 0, "outputs", 0)
+
+STRICT = """\
+format = 1
+name = "strict"
+title = "Strict"
+judges = []
+sources = ["litert:add.cc"]
+[quantize]
+int8 = ["int8"]
+[[level]]
+rules = ["*"]
+severity = "off"
+behaviour = ""
+[[level]]
+rules = ["*"]
+types = ["TYPE"]
+severity = "error"
+behaviour = "wrong"
+"""
 
 
 def bound(model: Model) -> Bound:
@@ -38,3 +57,8 @@ def ties(found: Bound) -> list[Same]:
 def missing(found: Bound) -> list[WellFormed]:
     entries = [entry for entry in found.constraints if isinstance(entry, WellFormed)]
     return [entry for entry in entries if entry.rule == "params/missing"]
+
+
+def strict(type_name: str) -> Target:
+    """A target that asks for everything, of one type alone."""
+    return parse_target(STRICT.replace("TYPE", type_name), "strict.toml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row, ties
+from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row, strict, ties
 from tests.graphs import POOL, Graph
 from tests.rules.boundary import boundary_cases
 from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
@@ -132,6 +132,16 @@ def test_what_crosses_a_boundary_is_tied(name: str) -> None:
     )
     assert all(tie.reference == tie.slots[0] and tie.type == "int8" for tie in across)
     assert all(tie.levels for tie in across)
+
+
+@pytest.mark.parametrize("name", BOUNDARIES)
+def test_a_boundary_is_asked_for_by_the_type_that_crosses_it(name: str) -> None:
+    (case,) = [case for case in boundary_cases() if case.operator == name]
+    model = read(case.model())
+    asked = {kind: ties(bind(model, ROWS, [strict(kind)])) for kind in ("int8", "int16")}
+    across = [tie for tie in asked["int8"] if tie.rule.startswith(("boundary/", "resource/"))]
+    assert len(across) == len(BOUNDARIES[name])
+    assert asked["int16"] == []
 
 
 def sorted_slots(slots: frozenset[Slot]) -> list[str]:

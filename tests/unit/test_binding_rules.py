@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row
+from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row, strict
 from tests.graphs import Graph, concat_example
 from tests.rules.cases import case_types
 from tflite_align import Override
@@ -25,30 +25,11 @@ from tflite_align.model import Model, QuantParams, Slot
 from tflite_align.numerics import Label
 from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import WindowRule, parse_target
+from tflite_align.rules import WindowRule
 
 FORMS = [(name, kind) for name in ROWS for kind in case_types(name)]
 W, B = Slot(0, 0, "inputs", 1), Slot(0, 0, "inputs", 2)
 BEYOND = QuantParams(scale=(), zero_point=(), details=True)
-
-STRICT = """\
-format = 1
-name = "strict"
-title = "Strict"
-judges = []
-sources = ["litert:add.cc"]
-[quantize]
-int8 = ["int8"]
-[[level]]
-rules = ["*"]
-severity = "off"
-behaviour = ""
-[[level]]
-rules = ["*"]
-types = ["TYPE"]
-severity = "error"
-behaviour = "wrong"
-"""
 
 
 def conv() -> Model:
@@ -68,12 +49,12 @@ def of_kind(found: Bound, kind: type[Constraint]) -> list[Any]:
 @pytest.mark.parametrize("type_name", ["int8", "uint8", "int16"])
 def test_a_rule_is_asked_for_by_its_types_alone(type_name: str) -> None:
     """By the type of the operands, of a bias by that of its operator's input."""
-    strict = parse_target(STRICT.replace("TYPE", type_name), "strict.toml")
+    target = strict(type_name)
     types = {rule.id: rule.types for row in ROWS.values() for rule in row.rules}
     for name, kind in FORMS:
         model = of_row(name, kind)
         asked = set()
-        for entry in bind(model, ROWS, [strict]).constraints:
+        for entry in bind(model, ROWS, [target]).constraints:
             if entry.rule in types:
                 places = (entry.factors[0],) if isinstance(entry, BiasOf) else constrained(entry)
                 last = model.subgraphs[0].tensors[places[-1].tensor(model)]
@@ -181,19 +162,19 @@ WINDOWED = [
 def test_a_window_is_of_operands_that_have_scales(name: str, rule: WindowRule) -> None:
     for kind in sorted(rule.types & {*case_types(name)}):
         model = of_row(name, kind)
-        strict = parse_target(STRICT.replace("TYPE", kind), "strict.toml")
-
-        def windows(state: Model, target: Any = strict) -> list[Window]:
-            found = of_kind(bind(state, ROWS, [target]), Window)
-            return [entry for entry in found if entry.rule == rule.id]
-
-        (entry,) = windows(model)
+        (entry,) = windows(model, kind, rule)
         assert (entry.type, entry.form, entry.window) == (kind, rule.form, rule)
         for slot in (*entry.numerator, *entry.denominator):
-            assert windows(altered(model, slot.tensor(model), quant=None)) == []
+            assert windows(altered(model, slot.tensor(model), quant=None), kind, rule) == []
         (graph,) = model.subgraphs
         absent = replace(graph.operators[0], inputs=(-1,) * len(graph.operators[0].inputs))
-        assert windows(replace(model, subgraphs=(replace(graph, operators=(absent,)),))) == []
+        alone = replace(model, subgraphs=(replace(graph, operators=(absent,)),))
+        assert windows(alone, kind, rule) == []
+
+
+def windows(model: Model, type_name: str, rule: WindowRule) -> list[Window]:
+    found = of_kind(bind(model, ROWS, [strict(type_name)]), Window)
+    return [entry for entry in found if entry.rule == rule.id]
 
 
 # --- what users say -----------------------------------------------------------------------------
