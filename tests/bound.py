@@ -27,7 +27,7 @@ rules = ["*"]
 severity = "off"
 behaviour = ""
 [[level]]
-rules = ["*"]
+rules = ["RULES"]
 types = ["TYPE"]
 severity = "error"
 behaviour = "wrong"
@@ -59,6 +59,7 @@ def missing(found: Bound) -> list[WellFormed]:
     return [entry for entry in entries if entry.rule == "params/missing"]
 
 
-def strict(type_name: str) -> Target:
-    """A target that asks for everything, of one type alone."""
-    return parse_target(STRICT.replace("TYPE", type_name), "strict.toml")
+def strict(type_name: str, rules: str = "*") -> Target:
+    """A target that asks for everything, or for these rules, of one type alone."""
+    document = STRICT.replace("TYPE", type_name).replace("RULES", rules)
+    return parse_target(document, "strict.toml")

@@ -18,11 +18,13 @@ from tflite_align.rules import load_target
 
 
 def test_a_copy_ties_its_input_to_its_output() -> None:
-    (tie,) = ties(bound(of_row("MAX_POOL_2D")))
+    found = bound(of_row("MAX_POOL_2D"))
+    (tie,) = ties(found)
     assert (tie.rule, tie.type, tie.slots, tie.reference) == (
         "same/MAX_POOL_2D", "int8", (X, Y), Y,
     )  # fmt: skip
     assert [name for name, _ in tie.levels] == ["tflite"]
+    assert not found.rigid & {X, Y}
 
 
 def test_operands_of_two_types_are_held_instead_of_tied() -> None:

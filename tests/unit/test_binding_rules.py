@@ -76,8 +76,13 @@ def test_weights_without_a_scale_are_missing_one() -> None:
     model = altered(conv(), W.tensor(conv()), quant=None)
     (entry,) = missing(bound(model))
     assert (entry.slot, entry.type, entry.like, entry.fixable) == (W, "int8", None, False)
-    assert [name for name, _ in entry.levels] == ["tflite"]
     assert of_kind(bound(model), BiasOf) == []
+    asked = {
+        kind: missing(bind(model, ROWS, [strict(kind, "params/missing")]))
+        for kind in ("int8", "int16")
+    }
+    assert [one.levels[0][1].severity for one in asked["int8"]] == ["error"]
+    assert asked["int16"] == []
 
 
 def test_an_input_of_another_kind_is_missing_nothing() -> None:
@@ -125,8 +130,9 @@ def test_a_bias_may_have_the_type_that_its_operator_states(
 
 
 def test_no_other_type_than_the_stated_one_of_integers_is_added() -> None:
-    (entry,) = of_kind(bound(stating(of_row("FULLY_CONNECTED", "int16"), 2)), BiasOf)
-    assert (entry.stated, entry.legal_types) == ("int32", ("int64", "int32"))
+    for name in ("CONV_2D", "FULLY_CONNECTED"):  # not among the legal ones, and among them
+        (entry,) = of_kind(bound(stating(of_row(name, "int16"), 2)), BiasOf)
+        assert (entry.stated, entry.legal_types) == ("int32", ("int64", "int32"))
     (entry,) = of_kind(bound(of_row("DEPTHWISE_CONV_2D")), BiasOf)
     assert (entry.option, entry.stated, entry.legal_types) == ("", "", ("int32",))
 
@@ -228,9 +234,13 @@ def test_who_is_held_for_a_tensor_to_keep_its_parameters() -> None:
     graph = Graph()
     graph.activation("x", 0.1)
     graph.conv("x", "y", 0.2)
-    graph.activation("idle", 0.1)
+    graph.activation("inside", 0.1)
     model = read(graph.bytes(["x"], ["y"]))
-    held = {"y": {Y}, "y.b": {X}, "y.w": {W}, "idle": set()}
+    inner = model.subgraphs[0]
+    number = next(tensor.index for tensor in inner.tensors if tensor.name == "inside")
+    operator = replace(inner.operators[0], intermediates=(number,))
+    model = replace(model, subgraphs=(replace(inner, operators=(operator,)),))
+    held = {"y": {Y}, "y.b": {X}, "y.w": {W}, "inside": {Slot(0, 0, "intermediates", 0)}}
     for name, slots in held.items():
         wish = Override(tensor=name, keep=True)
         # A graph's own boundaries are rigid in any case.
