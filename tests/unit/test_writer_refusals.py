@@ -238,6 +238,11 @@ def test_unknown_metadata_forbids_growth_only() -> None:
         write(data, model, [RemoveOperator(subgraph=0, operator=1)])
     edit = SetQuant(subgraph=0, tensor=1, quant=QUANT)
     assert meaning(write(data, model, [edit]).join()) == expected(data, [edit])
+    bare = load(data)
+    bare.subgraphs[0].operators[1].inputs = bare.subgraphs[0].operators[1].outputs = []
+    data = pack(bare)
+    with pytest.raises(UnsupportedError, match="none can be added or removed"):
+        write(data, read(data), [RemoveOperator(subgraph=0, operator=1)])
 
 
 def _plan(*offsets: int) -> bytes:
