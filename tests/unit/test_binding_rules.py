@@ -16,6 +16,7 @@ from tflite_align.constraints import (
     BiasOf,
     Constraint,
     Fixed,
+    Power,
     Uncut,
     Weight,
     Window,
@@ -157,6 +158,25 @@ def test_weights_have_an_axis_or_a_lowest_value() -> None:
             rule.axis, rule.symmetric, rule.minimum,
         )  # fmt: skip
     assert {entry.minimum for entry in weights} == {None, -127}
+
+
+@pytest.mark.parametrize("name", ["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM"])
+def test_the_scale_of_a_cell_state_is_a_power_of_two(name: str) -> None:
+    graph = Graph("int16")
+    for tensor in ("x", "cell", "y"):
+        graph.activation(tensor, 0.1)
+    graph.add("ABS", ["x"], ["y"])
+    model = read(graph.bytes(["x"], ["y"]))
+    (inner,) = model.subgraphs
+    cell = next(tensor.index for tensor in inner.tensors if tensor.name == "cell")
+    operands = (inner.operators[0].inputs[0], *[-1] * 18, cell)
+    operator = replace(inner.operators[0], name=name, inputs=operands)
+    model = replace(model, subgraphs=(replace(inner, operators=(operator,)),))
+    (entry,) = of_kind(bound(model), Power)
+    assert (entry.rule, entry.type) == (f"power/{name}/cell", "int16")
+    assert entry.slot == Slot(0, 0, "inputs", 19)
+    assert of_kind(bound(altered(model, cell, quant=None)), Power) == []
+    assert of_kind(bound(altered(model, cell, type="int8")), Power) == []
 
 
 WINDOWED = [
