@@ -26,7 +26,7 @@ from tflite_align.model import Model, QuantParams, Slot
 from tflite_align.numerics import Label
 from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import WindowRule
+from tflite_align.rules import BiasRule, WindowRule
 
 FORMS = [(name, kind) for name in ROWS for kind in case_types(name)]
 W, B = Slot(0, 0, "inputs", 1), Slot(0, 0, "inputs", 2)
@@ -160,7 +160,35 @@ def test_weights_have_an_axis_or_a_lowest_value() -> None:
     assert {entry.minimum for entry in weights} == {None, -127}
 
 
-@pytest.mark.parametrize("name", ["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM"])
+LSTMS = ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+
+
+@pytest.mark.parametrize("type_name", ["int8", "int16"])
+@pytest.mark.parametrize("name", LSTMS)
+def test_a_rule_may_depend_on_an_operand_that_is_there_or_absent(name: str, type_name: str) -> None:
+    rules = [rule for rule in ROWS[name].rules if rule.when or rule.unless]
+    biases = {rule.slot.start for rule in ROWS[name].rules if isinstance(rule, BiasRule)}
+    graph = Graph(type_name)
+    names = [graph.activation(f"i{number}", 0.1) for number in range(24)]
+    graph.activation("y", 0.1)
+    for number in biases:
+        graph.constant(f"i{number}", [1, 2, 3], "int32", 0.01)
+    graph.add(name, names, ["y"])
+    model = read(graph.bytes(["i0"], ["y"]))
+    (inner,) = model.subgraphs
+    # Intermediates, which the builder knows nothing of: any five activations.
+    operator = replace(inner.operators[0], intermediates=inner.operators[0].inputs[:5])
+    for absent in (None, 16, 20, 21, 22, 23):
+        inputs = tuple(-1 if at == absent else tensor for at, tensor in enumerate(operator.inputs))
+        state = replace(inner, operators=(replace(operator, inputs=inputs),))
+        asked = {entry.rule for entry in bound(replace(model, subgraphs=(state,))).constraints}
+        for rule in rules:
+            there = rule.when is None or rule.when.start != absent
+            free = rule.unless is None or rule.unless.start == absent
+            assert (rule.id in asked) == (there and free and type_name in rule.types), rule.id
+
+
+@pytest.mark.parametrize("name", LSTMS)
 def test_the_scale_of_a_cell_state_is_a_power_of_two(name: str) -> None:
     graph = Graph("int16")
     for tensor in ("x", "cell", "y"):

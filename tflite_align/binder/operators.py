@@ -95,8 +95,6 @@ def bind_operator(found: Collector, subgraph: int, operator: Operator, row: Oper
 
 def _concerned(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
     """Whether the operands that a rule depends on are there, absent, and of its types."""
-    if rule.when is None and rule.unless is None and not rule.beside:
-        return True
     if rule.when is not None and not _select(subgraph, operator, (rule.when,)):
         return False
     if rule.unless is not None and _select(subgraph, operator, (rule.unless,)):
