@@ -14,7 +14,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.oracle import buffer, chain, load, misaligned, pack
 from tests.oracle_edits import expected, meaning
-from tflite_align.errors import UnsupportedError
 from tflite_align.layout import table_layout
 from tflite_align.model import (
     AddOperator,
@@ -139,28 +138,6 @@ def test_an_absent_option_makes_the_table_anew() -> None:
     assert _written(pack(chain()), edits).prefix > 0
     default = [SetOption(subgraph=0, operator=1, field="fused_activation_function", value=0)]
     assert _written(pack(chain()), default).patches == ()
-
-
-def test_an_operator_without_options_gets_some() -> None:
-    made = chain()
-    made.subgraphs[0].operators[1].builtinOptionsType = 0
-    made.subgraphs[0].operators[1].builtinOptions = None
-    data = pack(made)
-    edits = [
-        SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1),
-        SetOption(subgraph=0, operator=1, field="pot_scale_int16", value=0),
-    ]
-    options = read(write(data, read(data), edits).join()).subgraphs[0].operators[1].options
-    assert options == {"fused_activation_function": 1, "pot_scale_int16": False}
-
-
-def test_an_option_that_cannot_be_set() -> None:
-    data = pack(chain())
-    model = read(data)
-    for operator, field in ((0, "fused_activation_function"), (1, "padding")):
-        edit = SetOption(subgraph=0, operator=operator, field=field, value=1)
-        with pytest.raises(UnsupportedError, match=f"its options have no field '{field}'"):
-            write(data, model, [edit])
 
 
 @pytest.mark.parametrize("absent", ["quantization", "zeroPoint", "scale"])

@@ -23,6 +23,7 @@ from tflite_align.model import (
     SetType,
 )
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.tables import View
 from tflite_align.writer import write
 from tflite_align.writer.metadata import memory_plan
@@ -75,6 +76,15 @@ def test_a_graph_input_and_a_graph_output_are_two_lists() -> None:
         assert getattr(after, other) == getattr(before, other)
 
 
+def test_one_of_several_graph_inputs() -> None:
+    made = chain()
+    made.subgraphs[0].inputs = [0, 1]
+    data = pack(made)
+    edit = SetGraphIO(subgraph=0, kind="inputs", index=1, tensor=3)
+    after = read(write(data, read(data), [edit]).join()).subgraphs[0]
+    assert (after.inputs, after.outputs) == ((0, 3), (4,))
+
+
 def test_a_constant_keeps_the_type_of_its_data() -> None:
     data = pack(chain())
     message = r"^subgraph\[0\]/tensor\[2\]: its data has a type of its own$"
@@ -101,6 +111,40 @@ def test_a_new_tensor_has_the_shapes_of_its_like() -> None:
     assert tensors[5].shape == tensors[1].shape
     # The buffer without data serves it: none is added.
     assert tensors[5].buffer == 0
+
+
+# --- options ------------------------------------------------------------------------------------
+
+
+def test_an_operator_without_options_gets_some() -> None:
+    made = chain()
+    made.subgraphs[0].operators[1].builtinOptionsType = 0
+    made.subgraphs[0].operators[1].builtinOptions = None
+    data = pack(made)
+    edits = [
+        SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1),
+        SetOption(subgraph=0, operator=1, field="pot_scale_int16", value=0),
+    ]
+    options = read(write(data, read(data), edits).join()).subgraphs[0].operators[1].options
+    assert options == {"fused_activation_function": 1, "pot_scale_int16": False}
+    back = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=0)
+    assert write(data, read(data), [back]).chunks == (data,)
+    changed = read(write(data, read(data), [*edits, back]).join()).subgraphs[0].operators[1]
+    assert changed.options == {"fused_activation_function": 0, "pot_scale_int16": False}
+
+
+def test_an_option_that_cannot_be_set() -> None:
+    data = pack(chain())
+    model = read(data)
+    for operator, field in ((0, "fused_activation_function"), (1, "padding")):
+        edit = SetOption(subgraph=0, operator=operator, field=field, value=1)
+        with pytest.raises(UnsupportedError) as refusal:
+            write(data, model, [edit])
+        name = model.subgraphs[0].operators[operator].name
+        assert str(refusal.value) == (
+            f"subgraph[0]/operator[{operator}] {name}: its options have no field '{field}'"
+            " that could be set"
+        )
 
 
 # --- what several own --------------------------------------------------------------------------
@@ -175,6 +219,13 @@ def plan(graph: int, *offsets: int) -> bytes:
 
 
 EVERYTHING = (10, 11, 12, 13, 14, 20, 21, 22)
+
+
+def test_a_plan_for_three_subgraphs() -> None:
+    model = twin()
+    three = replace(model, subgraphs=(*model.subgraphs, replace(model.subgraphs[1], index=2)))
+    after = memory_plan(three, plan(0, *EVERYTHING, 30, 31, 32), {2: 1}, {(2, 0)})
+    assert after == plan(0, *EVERYTHING, -1, 31, 32, -1)
 
 
 def test_a_plan_for_all_subgraphs_is_kept_in_step_in_each() -> None:

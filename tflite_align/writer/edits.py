@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
@@ -279,8 +278,8 @@ class Intake:
     def _remove_operator(self, edit: RemoveOperator) -> None:
         operator = self._operator(edit.subgraph, edit.operator)
         self.removed.add((edit.subgraph, edit.operator))
-        tensors = {*operator.inputs, *operator.outputs} - {-1}
-        self.altered.update((edit.subgraph, tensor) for tensor in tensors)
+        operands = (*operator.inputs, *operator.outputs)
+        self.altered.update((edit.subgraph, tensor) for tensor in operands)
 
     def _set_version(self, edit: SetVersion) -> None:
         operator = self._operator(edit.subgraph, edit.operator)
@@ -348,11 +347,11 @@ class Intake:
             msg = f"{place}: its options have no field {edit.field!r} that could be set"
             raise UnsupportedError(msg)
         # Several options of one operator that had none go into one new table.
-        made = cast("Table | None", self.draft.wanted[key].get("builtin_options"))
-        fields = {**(made.fields if made else {}), entry.id: edit.value}
-        if fields[entry.id] == entry.default and not made:
+        made = self.draft.wanted.get(key, {}).get("builtin_options")
+        known = made.fields if isinstance(made, Table) else {}
+        if edit.value == entry.default and not known:
             return
-        table = Table(table_layout(name), fields)
+        table = Table(table_layout(name), {**known, entry.id: edit.value})
         code = _OPTION_CODES[name]
         self.draft.want(
             key, _OPERATOR, operator.pos, builtin_options_type=code, builtin_options=table
