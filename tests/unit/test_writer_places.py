@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import buffer, chain, load, pack
+from tests.oracle import buffer, chain, load, misaligned, pack
 from tests.oracle_edits import expected, meaning
 from tflite_align.errors import UnsupportedError
 from tflite_align.layout import table_layout
@@ -24,6 +24,7 @@ from tflite_align.model import (
     SetQuant,
 )
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.tables import Image, View
 from tflite_align.writer import Written, write
 from tflite_align.writer.tail import _u32
@@ -148,6 +149,18 @@ def test_two_new_operators_of_one_kind_have_one_code() -> None:
     ]
     codes = load(checked(pack(chain()), *edits).join()).operatorCodes
     assert [(code.builtinCode, code.version) for code in codes] == [(22, 1), (0, 2), (114, 1)]
+
+
+def test_a_new_tensor_gets_an_empty_buffer_where_all_hold_data() -> None:
+    made = chain()
+    made.buffers[0] = buffer(b"abcd")
+    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+    another = replace(edit, index=6)
+    out = checked(pack(made), edit, another).join()
+    model = read(out)
+    assert [len(model.buffers), model.subgraphs[0].tensors[5].buffer] == [4, 3]
+    assert model.subgraphs[0].tensors[6].buffer == 3
+    assert misaligned(out) == []
 
 
 def test_a_new_tensor_is_as_open_as_its_like() -> None:

@@ -98,4 +98,4 @@ def make_table(name: str, fields: Mapping[str, Value]) -> Table:
 
 
 def string(text: str) -> Text:
-    return Text(text.encode("utf-8", "surrogatepass"))
+    return Text(text.encode())
