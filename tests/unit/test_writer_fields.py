@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import io
 import struct
-import zipfile
 
 import pytest
 
@@ -27,9 +25,7 @@ from tflite_align.record import replace
 from tflite_align.tables import View
 from tflite_align.writer import write
 from tflite_align.writer.metadata import memory_plan
-from tflite_align.writer.patch import Patches
 from tflite_align.writer.signatures import _renamed
-from tflite_align.writer.tail import move
 
 
 def bare() -> bytes:
@@ -181,51 +177,6 @@ def test_a_shared_options_table_is_not_touched(shift: int) -> None:
     operators = read(write(shared, read(shared), [edit]).join()).subgraphs[0].operators
     assert operators[1].options["fused_activation_function"] == 3
     assert operators[3].options["fused_activation_function"] == 1
-
-
-def test_every_file_of_an_appended_zip_moves() -> None:
-    data, zipped, files = zipped_chain()
-    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
-    out = write(zipped, read(zipped), [edit]).join()
-    assert len(out) > len(zipped)
-    with zipfile.ZipFile(io.BytesIO(out)) as archive:
-        assert archive.testzip() is None
-        assert {name: archive.read(name) for name in archive.namelist()} == files
-        first = min(entry.header_offset for entry in archive.infolist())
-    assert first == len(out) - len(zipped) + len(data)
-    # zipfile forgives a beginning that moved: the numbers themselves.
-    count, size, offset = struct.unpack_from("<10xHLL", out, len(out) - 22)
-    assert (count, offset + size) == (3, len(out) - 22)
-    for _ in range(count):
-        lengths = struct.unpack_from("<28x3H", out, offset)
-        (header,) = struct.unpack_from("<42xL", out, offset)
-        assert out[header : header + 4] == b"PK\3\4"
-        offset += 46 + sum(lengths)
-
-
-def test_a_zip_is_not_moved_beyond_what_its_offsets_can_hold() -> None:
-    _, zipped, _ = zipped_chain()
-    view, model = View(zipped), read(zipped)
-    directory = zipped.index(b"PK\1\2")
-    move(view, model, Patches(view), 2**32 - 2 - directory, ())
-    with pytest.raises(
-        UnsupportedError,
-        match=r"^the appended zip would move beyond the 4 GiB that its offsets can hold$",
-    ):
-        move(view, model, Patches(view), 2**32 - 1 - directory, ())
-
-
-def zipped_chain() -> tuple[bytes, bytes, dict[str, bytes]]:
-    """The chain, the same with a zip behind it, and the files in there."""
-    data = pack(chain())
-    content = io.BytesIO(data)
-    files = {"a": b"first", "labels.txt": b"cat\ndog", "vocabulary/long.txt": bytes(300)}
-    with zipfile.ZipFile(content, "a") as archive:
-        for name, held in files.items():
-            info = zipfile.ZipInfo(name)
-            info.comment = b"of " + name.encode()
-            archive.writestr(info, held)
-    return data, content.getvalue(), files
 
 
 # --- memory plans ------------------------------------------------------------------------------
