@@ -62,6 +62,9 @@ def test_zero_points_that_nobody_states_are_zeros() -> None:
     tensors = load(write(data, read(data), edits).join()).subgraphs[0].tensors
     assert list(tensors[1].quantization.zeroPoint) == [0, 0]
     assert list(tensors[5].quantization.zeroPoint) == [0, 0]
+    other = SetQuant(subgraph=0, tensor=0, quant=replace(quant, scale=(0.25,)))
+    tensors = load(write(data, read(data), [other]).join()).subgraphs[0].tensors
+    assert list(tensors[0].quantization.zeroPoint) == [0]
 
 
 def test_a_graph_input_and_a_graph_output_are_two_lists() -> None:

@@ -170,15 +170,6 @@ def test_beyond_two_gigabytes() -> None:
         grow(root, 2**31 - 64)
 
 
-def test_a_zip64_is_refused_when_it_would_have_to_move() -> None:
-    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1)
-    data = pack(chain()) + locator + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0, 0, 0, 0, 0)
-    with pytest.raises(UnsupportedError, match="zip64"):
-        write(data, read(data), [ADDED])
-    in_place = SetQuant(subgraph=0, tensor=1, quant=QUANT)
-    assert write(data, read(data), [in_place]).prefix == 0
-
-
 # --- signatures --------------------------------------------------------------------------------
 
 

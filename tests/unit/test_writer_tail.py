@@ -10,7 +10,7 @@ import pytest
 
 from tests.oracle import chain, load, pack
 from tflite_align.errors import UnsupportedError
-from tflite_align.model import AddTensor
+from tflite_align.model import AddTensor, QuantParams, SetQuant
 from tflite_align.reader import read
 from tflite_align.tables import View
 from tflite_align.writer import write
@@ -103,6 +103,49 @@ def test_the_end_of_a_zip_without_one_is_left_alone(tail: bytes) -> None:
     written = write(data, read(data), [ADDED])
     assert written.prefix > 0
     assert written.join().endswith(tail)
+
+
+def end_of_zip(count: int, size: int, offset: int) -> bytes:
+    return struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, size, offset, 0)
+
+
+def test_a_directory_that_is_none_is_left_alone() -> None:
+    """The magic numbers may stand in other data by chance."""
+    data, zipped, _ = zipped_chain()
+    directory = zipped.index(b"PK\1\2")
+    size = len(zipped) - 22 - directory
+    for tail in (
+        zipped[len(data) : -22] + end_of_zip(3, size, directory + 1),
+        zipped[len(data) : -22] + end_of_zip(4, size, directory),
+        zipped[len(data) : -22].replace(b"PK\3\4", b"PK\3\5") + end_of_zip(3, size, directory),
+        b"PK\1\2" + end_of_zip(1, 4, len(data)),
+        b"PK\1\2" + bytes(41) + end_of_zip(1, 45, len(data)),
+    ):
+        whole = data + tail
+        assert write(whole, read(whole), [ADDED]).join().endswith(tail)
+
+
+def test_a_file_without_a_name_moves() -> None:
+    local = b"PK\3\4" + bytes(26)
+    data = pack(chain())
+    entry = b"PK\1\2" + bytes(38) + struct.pack("<L", len(data))
+    zipped = data + local + entry + end_of_zip(1, 46, len(data) + 30)
+    assert files_found(write(zipped, read(zipped), [ADDED]).join()) == 1
+
+
+@pytest.mark.parametrize("where", ["locator", "entry"])
+def test_a_zip64_is_refused_when_it_would_have_to_move(where: str) -> None:
+    data = pack(chain())
+    if where == "locator":
+        data += struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1) + end_of_zip(0, 0, 0)
+    else:
+        entry = b"PK\1\2" + bytes(38) + struct.pack("<L", 0xFFFFFFFF)
+        data += entry + end_of_zip(1, 46, len(data))
+    message = r"^the file carries an appended zip64 archive, whose offsets cannot be moved$"
+    with pytest.raises(UnsupportedError, match=message):
+        write(data, read(data), [ADDED])
+    in_place = SetQuant(subgraph=0, tensor=1, quant=QuantParams(scale=(0.25,), zero_point=(1,)))
+    assert write(data, read(data), [in_place]).prefix == 0
 
 
 def test_what_no_reference_reaches_need_not_be_near() -> None:
