@@ -27,6 +27,7 @@ from tflite_align.model import (
     SetOperand,
     SetOption,
     SetQuant,
+    SetType,
 )
 from tflite_align.reader import read
 from tflite_align.tables import View
@@ -272,6 +273,11 @@ def test_an_offline_memory_plan_is_kept_in_step() -> None:
     assert _plan_after(pack(made), [RemoveOperator(subgraph=0, operator=1)]) == (
         1, 0, 5, 0, -1, -1, -1, 48,
     )  # fmt: skip
+    # Another type is another size.
+    wider = SetData(subgraph=0, tensor=3, data=bytes(16), type="int32")
+    assert _plan_after(data, [wider]) == (1, 0, 5, 0, 16, -1, -1, 48)
+    narrower = SetType(subgraph=0, tensor=1, type="int4")
+    assert _plan_after(data, [narrower]) == (1, 0, 5, 0, -1, -1, 32, 48)
     rescaled = SetQuant(subgraph=0, tensor=1, quant=QUANT)
     assert _plan_after(data, [rescaled]) == (1, 0, 5, 0, 16, -1, 32, 48)
 
