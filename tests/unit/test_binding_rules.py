@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row, str
 from tests.graphs import Graph, concat_example
 from tests.rules.cases import case_types
 from tflite_align import Override
-from tflite_align.binder import Bound, bind
+from tflite_align.binder import FUSED, Bound, bind
 from tflite_align.constraints import (
     Anchored,
     BiasOf,
@@ -23,10 +24,10 @@ from tflite_align.constraints import (
     constrained,
 )
 from tflite_align.model import Model, QuantParams, Slot
-from tflite_align.numerics import Label
+from tflite_align.numerics import Label, Range
 from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import BiasRule, WindowRule
+from tflite_align.rules import BiasRule, SlotPattern, WindowRule
 
 FORMS = [(name, kind) for name in ROWS for kind in case_types(name)]
 W, B = Slot(0, 0, "inputs", 1), Slot(0, 0, "inputs", 2)
@@ -138,10 +139,10 @@ def test_no_other_type_than_the_stated_one_of_integers_is_added() -> None:
     assert (entry.option, entry.stated, entry.legal_types) == ("", "", ("int32",))
 
 
-def stating(model: Model, code: int) -> Model:
+def stating(model: Model, code: int, option: str = "quantized_bias_type") -> Model:
     (graph,) = model.subgraphs
     (operator,) = graph.operators
-    told = replace(operator, options={**operator.options, "quantized_bias_type": code})
+    told = replace(operator, options={**operator.options, option: code})
     return replace(model, subgraphs=(replace(graph, operators=(told,)),))
 
 
@@ -229,6 +230,65 @@ def test_a_window_is_of_operands_that_have_scales(name: str, rule: WindowRule) -
 def windows(model: Model, type_name: str, rule: WindowRule) -> list[Window]:
     found = of_kind(bind(model, ROWS, [strict(type_name)]), Window)
     return [entry for entry in found if entry.rule == rule.id]
+
+
+# --- values -------------------------------------------------------------------------------------
+
+ANY = float("inf")
+
+
+def test_a_flow_is_that_of_its_row() -> None:
+    for name, kind in FORMS:
+        row, model = ROWS[name], of_row(name, kind)
+        found = bound(model)
+        assert found.families == {(0, 0): row.family}
+        assert len(found.flows) == (row.flow is not None)
+        for flow in found.flows:
+            assert row.flow is not None
+            assert (flow.kind, flow.source) == (row.flow.kind, row.flow)
+            assert flow.inputs == named(model, row.flow.inputs)
+            assert flow.outputs == named(model, row.flow.outputs)
+
+
+def named(model: Model, patterns: Sequence[SlotPattern]) -> tuple[Slot, ...]:
+    """Slots of the only operator that patterns name and that hold a tensor."""
+    (operator,) = model.subgraphs[0].operators
+    return tuple(
+        Slot(0, 0, pattern.kind, index)
+        for pattern in patterns
+        for index in pattern.select(len(operator.operands(pattern.kind)))
+        if operator.operands(pattern.kind)[index] >= 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "reach"),
+    [
+        (0, (-ANY, ANY)),
+        (1, (0.0, ANY)),
+        (2, (-1.0, 1.0)),
+        (3, (0.0, 6.0)),
+        (4, (-1.0, 1.0)),
+        (5, (-ANY, ANY)),
+    ],
+)
+def test_a_fused_activation_bounds_the_output(code: int, reach: tuple[float, float]) -> None:
+    found = bound(stating(conv(), code, FUSED))
+    assert found.ranges == {Y: Range(*reach)}
+    assert found.silent == ({Y} if code == 0 else set())
+
+
+def test_an_operator_may_bound_its_output_itself() -> None:
+    assert bound(of_row("LOGISTIC")).ranges == {Y: Range(0.0, 1.0)}
+    assert bound(of_row("LOGISTIC")).silent == set()
+    model = of_row("L2_NORMALIZATION")
+    assert bound(model).ranges == {Y: Range(-1.0, 1.0)}
+    assert bound(stating(model, 3, FUSED)).ranges == {Y: Range(0.0, 1.0)}
+    (first, *_) = bound(of_row("SPLIT")).ranges.values()
+    outputs = len(of_row("SPLIT").subgraphs[0].outputs)
+    assert bound(of_row("SPLIT")).ranges == {
+        Slot(0, 0, "outputs", i): first for i in range(outputs)
+    }
 
 
 # --- what users say -----------------------------------------------------------------------------
