@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from ..constraints import (
@@ -39,7 +40,7 @@ _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 
 # Real values a fused activation lets through, by ActivationFunctionType of the TFLite schema.
 _FUSED_RANGES = {
-    1: Range(0.0, float("inf")),
+    1: Range(0.0, math.inf),
     2: Range(-1.0, 1.0),
     3: Range(0.0, 6.0),
     4: Range(-1.0, 1.0),
@@ -82,7 +83,7 @@ def bind_operator(found: Collector, subgraph: int, operator: Operator, row: Oper
                 kind=row.flow.kind, inputs=tuple(inputs), outputs=tuple(outputs), source=row.flow
             )
         )
-    reach = row.range or Range(float("-inf"), float("inf"))
+    reach = row.range or Range(-math.inf, math.inf)
     activation = operator.options.get(FUSED)
     fused = _FUSED_RANGES.get(int(activation or 0))
     if row.fuses and activation == 0 and operator.outputs:
