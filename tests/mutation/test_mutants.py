@@ -15,7 +15,7 @@ pytestmark = [
     ),
 ]
 
-LOOKED_AT = ("numerics", "binder.templates")
+LOOKED_AT = ("numerics", "binder")
 
 
 @pytest.mark.parametrize("room", LOOKED_AT)

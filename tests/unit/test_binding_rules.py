@@ -21,13 +21,14 @@ from tflite_align.constraints import (
     Uncut,
     Weight,
     Window,
+    ZeroPoint,
     constrained,
 )
 from tflite_align.model import Model, QuantParams, Slot
 from tflite_align.numerics import Label, Range
 from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import BiasRule, SlotPattern, WindowRule
+from tflite_align.rules import BiasRule, SlotPattern, WindowRule, parse_operators
 
 FORMS = [(name, kind) for name in ROWS for kind in case_types(name)]
 W, B = Slot(0, 0, "inputs", 1), Slot(0, 0, "inputs", 2)
@@ -187,6 +188,33 @@ def test_a_rule_may_depend_on_an_operand_that_is_there_or_absent(name: str, type
             there = rule.when is None or rule.when.start != absent
             free = rule.unless is None or rule.unless.start == absent
             assert (rule.id in asked) == (there and free and type_name in rule.types), rule.id
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ('when = "inputs[1]"', True),
+        ('when = "inputs[2]"', False),
+        ('unless = "inputs[1]"', False),
+        ('unless = "inputs[2]"', True),
+        ('beside = ["inputs[1]"]', True),
+        ('beside = ["outputs[0]"]', False),
+    ],
+)
+def test_a_rule_of_one_operand_may_depend_on_another(condition: str, holds: bool) -> None:  # noqa: FBT001 - drawn
+    row = """\
+format = 1
+[operator.ADD]
+category = "arithmetic"
+sources = ["litert:add.cc"]
+[[operator.ADD.zero]]
+slots = ["inputs[0]"]
+types = ["int8"]
+"""
+    model = of_row("ADD")
+    model = altered(model, Y.tensor(model), type="uint8")
+    found = bind(model, parse_operators(row + condition), [strict("int8")])
+    assert [entry.slot for entry in of_kind(found, ZeroPoint)] == ([X] if holds else [])
 
 
 @pytest.mark.parametrize("name", LSTMS)
