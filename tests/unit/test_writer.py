@@ -148,6 +148,19 @@ def test_absent_parameters(absent: str) -> None:
     assert _written(pack(made), [SetQuant(subgraph=0, tensor=1, quant=HALF)]).prefix > 0
 
 
+def test_what_is_absent_and_stays_so() -> None:
+    made = chain()
+    parameters = made.subgraphs[0].tensors[1].quantization
+    parameters.scale = parameters.zeroPoint = None
+    parameters.min = [-1.0]
+    data = pack(made)
+    assert write(data, read(data), [_set(scale=(), zero_point=())]).chunks == (data,)
+    emptied = read(write(data, read(data), [_set(tensor=0, scale=(), zero_point=())]).join())
+    quant = emptied.subgraphs[0].tensors[0].quant
+    assert quant is not None
+    assert (quant.scale, quant.zero_point) == ((), ())
+
+
 def test_more_scales_than_before() -> None:
     edit = _set(scale=(0.5, 1.0, 2.0, 4.0), zero_point=(0, 0, 0, 0), quantized_dimension=1)
     assert _written(pack(chain()), [edit]).prefix > 0
@@ -165,6 +178,7 @@ def test_a_shared_scale_vector_is_not_touched() -> None:
     for index in (0, 4):
         written = _written(data, [SetQuant(subgraph=0, tensor=index, quant=HALF)])
         assert (written.prefix > 0, written.patches) == (True, ())
+        assert _written(data, [_set(tensor=index, scale=(0.5,), zero_point=(3,))]).chunks == (data,)
 
 
 def test_a_shared_quantization_table_is_not_touched() -> None:
@@ -339,13 +353,14 @@ def test_data_at_an_offset_moves_with_the_file() -> None:
     assert _written(data, [SetData(subgraph=0, tensor=2, data=b"WXYZ")]).patches == ((end, 4),)
 
 
-def test_a_remade_operator_carries_its_offset_moved() -> None:
+@pytest.mark.parametrize("offset", [1, 2, 100])
+def test_a_remade_operator_carries_its_offset_moved(offset: int) -> None:
     made = chain()
-    made.subgraphs[0].operators[1].largeCustomOptionsOffset = 100
+    made.subgraphs[0].operators[1].largeCustomOptionsOffset = offset
     edit = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1)
     written = _written(pack(made), [edit])
     moved = load(written.join()).subgraphs[0].operators[1].largeCustomOptionsOffset
-    assert moved == 100 + written.prefix
+    assert moved == offset + (written.prefix if offset > 1 else 0)
 
 
 def _zipped(data: bytes) -> bytes:

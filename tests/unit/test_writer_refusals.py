@@ -282,10 +282,21 @@ def test_an_offline_memory_plan_is_kept_in_step() -> None:
     assert _plan_after(data, [rescaled]) == (1, 0, 5, 0, 16, -1, 32, 48)
 
 
+def test_a_memory_plan_in_the_first_buffer() -> None:
+    """Which one it is in goes without saying there: the table of the metadata is made anew."""
+    made = load(_with_metadata("OfflineMemoryAllocation", b""))
+    made.buffers[3], made.buffers[0] = buffer(), buffer(_plan(0, 16, -1, 32, 48))
+    made.metadata[1].buffer = 0
+    for tensor in made.subgraphs[0].tensors:
+        tensor.buffer = tensor.buffer or 3
+    assert _plan_after(pack(made), [ADDED]) == (1, 0, 6, 0, 16, -1, 32, 48, -1)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"123", "3 bytes are no plan"),
+        (b"", " 0 bytes are no plan"),
         (_plan(0, 1), "it holds 2 offsets for 5 tensors"),
         (struct.pack("<4i", 1, 0, 5, 0), "it announces 5 offsets and holds 1"),
     ],
