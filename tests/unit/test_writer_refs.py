@@ -130,7 +130,9 @@ def test_owners_are_those_counted_one_by_one(name: str) -> None:
     found = extents(data)
     references = References(View(data), View(data).root())
     edges = sorted({edge for extent in found for edge in extent})
-    for start, end in [*found, *itertools.pairwise(edges), (0, len(data))]:
+    # All of an extent, what lies between two edges, and the bytes before and behind each of them.
+    bytes_there = [(at, at + 1) for edge in edges for at in (edge - 1, edge)]
+    for start, end in [*found, *itertools.pairwise(edges), *bytes_there, (0, len(data))]:
         near = sum(first < end and last > start for first, last in found)
         assert references.owners(start, end) == near, (start, end)
 
