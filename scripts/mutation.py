@@ -6,7 +6,7 @@
 
 What is mutated and which tests are asked stands in pyproject.toml ([tool.mutmut]). The work is done
 in the folder mutants/, which also holds what is known from the last run: mutmut runs again what a
-change may have altered. Survivors that are known, with the reason, are tests/mutation/survivors.toml.
+change may have altered. Survivors that are known, with the reason, are tests/mutation/survivors/.
 Exit status 0 when no other survives and each of those still does.
 """
 
@@ -21,7 +21,7 @@ import sys
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-KNOWN = ROOT / "tests" / "mutation" / "survivors.toml"
+KNOWN = ROOT / "tests" / "mutation" / "survivors"  # a file for each room
 MUTANTS = ROOT / "mutants"
 
 # How mutmut notes that a mutant was ended by a test, by pytest itself, by the clock or by a crash.
@@ -66,7 +66,10 @@ def described(name: str) -> Mutant:
 
 def known(room: str) -> dict[Mutant, str]:
     """The survivors that are to be expected, with the reason."""
-    rows = tomllib.loads(KNOWN.read_text(encoding="utf-8"))["survivor"]
+    path = KNOWN / f"{room.partition('.')[0]}.toml"
+    if not path.exists():
+        return {}
+    rows = tomllib.loads(path.read_text(encoding="utf-8"))["survivor"]
     found = {(row["in"], row["was"], row["became"]): row["why"] for row in rows}
     return {key: why for key, why in found.items() if key[0].startswith(f"{room}.")}
 

@@ -142,15 +142,15 @@ def called_subgraphs(model: Model, rows: Mapping[str, OperatorRow]) -> list[Call
     for graph in model.subgraphs:
         for operator in graph.operators:
             row = rows.get(operator.name)
+            carried = (
+                _carried_pairs(graph.index, operator) if row is not None and row.carried else []
+            )
             for entry in row.calls if row is not None else ():
                 callee = operator.options.get(entry.option)
                 if isinstance(callee, int) and 0 <= callee < len(model.subgraphs):
-                    pairs = [*_boundary_pairs(graph.index, operator, entry, callee)]
-                    if row is not None and row.carried:
-                        pairs += _carried_pairs(graph.index, operator)
-                    found.append(
-                        Call(operator_name=operator.name, subgraph=callee, pairs=tuple(pairs))
-                    )
+                    pairs = (*_boundary_pairs(graph.index, operator, entry, callee), *carried)
+                    found.append(Call(operator_name=operator.name, subgraph=callee, pairs=pairs))
+                    carried = []  # once, however many subgraphs it calls
     return found
 
 

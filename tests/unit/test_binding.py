@@ -4,52 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row, strict, ties
 from tests.graphs import POOL, Graph
 from tests.rules.boundary import boundary_cases
+from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tests.rules.cases import satisfied
-from tflite_align.binder import Bound, bind
-from tflite_align.constraints import BiasOf, Fixed, Same, Weight, WellFormed
-from tflite_align.model import Model, Slot
+from tflite_align.binder import bind
+from tflite_align.constraints import BiasOf, Fixed, Weight
+from tflite_align.model import Model, QuantParams, Slot
 from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import load_operators, load_target
-
-ROWS = load_operators()
-TARGET = load_target("tflite")
-X, Y = Slot(0, 0, "inputs", 0), Slot(0, 0, "outputs", 0)
-
-
-def bound(model: Model) -> Bound:
-    return bind(model, ROWS, [TARGET])
-
-
-def of_row(name: str, type_name: str = "int8") -> Model:
-    return read(satisfied(ROWS[name], type_name).model())
-
-
-def altered(model: Model, tensor: int, **changes: object) -> Model:
-    """The model with other fields in one tensor of its first subgraph."""
-    graph, *others = model.subgraphs
-    tensors = list(graph.tensors)
-    tensors[tensor] = replace(tensors[tensor], **changes)
-    return replace(model, subgraphs=(replace(graph, tensors=tuple(tensors)), *others))
-
-
-def ties(found: Bound) -> list[Same]:
-    return [entry for entry in found.constraints if isinstance(entry, Same)]
-
-
-def missing(found: Bound) -> list[WellFormed]:
-    entries = [entry for entry in found.constraints if isinstance(entry, WellFormed)]
-    return [entry for entry in entries if entry.rule == "params/missing"]
+from tflite_align.rules import load_target
 
 
 def test_a_copy_ties_its_input_to_its_output() -> None:
-    (tie,) = ties(bound(of_row("MAX_POOL_2D")))
+    found = bound(of_row("MAX_POOL_2D"))
+    (tie,) = ties(found)
     assert (tie.rule, tie.type, tie.slots, tie.reference) == (
         "same/MAX_POOL_2D", "int8", (X, Y), Y,
     )  # fmt: skip
     assert [name for name, _ in tie.levels] == ["tflite"]
+    assert not found.rigid & {X, Y}
 
 
 def test_operands_of_two_types_are_held_instead_of_tied() -> None:
@@ -139,6 +114,12 @@ BOUNDARIES = {
         ((0, 0, "inputs", 1), (2, -1, "inputs", 0)),
         ((0, 0, "outputs", 0), (2, -1, "outputs", 0)),
     ],
+    "WHILE": [
+        ((0, 0, "inputs", 1), (1, -1, "inputs", 1)),
+        ((0, 0, "inputs", 1), (2, -1, "inputs", 1)),
+        ((0, 0, "outputs", 1), (2, -1, "outputs", 1)),
+        ((0, 0, "inputs", 1), (0, 0, "outputs", 1)),
+    ],
 }
 
 
@@ -153,6 +134,16 @@ def test_what_crosses_a_boundary_is_tied(name: str) -> None:
     )
     assert all(tie.reference == tie.slots[0] and tie.type == "int8" for tie in across)
     assert all(tie.levels for tie in across)
+
+
+@pytest.mark.parametrize("name", BOUNDARIES)
+def test_a_boundary_is_asked_for_by_the_type_that_crosses_it(name: str) -> None:
+    (case,) = [case for case in boundary_cases() if case.operator == name]
+    model = read(case.model())
+    asked = {kind: ties(bind(model, ROWS, [strict(kind)])) for kind in ("int8", "int16")}
+    across = [tie for tie in asked["int8"] if tie.rule.startswith(("boundary/", "resource/"))]
+    assert len(across) == len(BOUNDARIES[name])
+    assert asked["int16"] == []
 
 
 def sorted_slots(slots: frozenset[Slot]) -> list[str]:
@@ -180,6 +171,64 @@ def test_a_variable_that_cannot_be_followed_holds_them_all() -> None:
     assert found.rigid >= {*known, Slot(0, 3, "outputs", 0)}
 
 
+def test_what_crosses_a_boundary_without_one_scale_is_held() -> None:
+    (case,) = [case for case in boundary_cases() if case.operator == "WHILE"]
+    model = read(case.model())
+    # The counter is a plain int32.
+    assert bound(model).rigid >= {Slot(0, 0, "inputs", 0), Slot(2, -1, "outputs", 0)}
+    graph = model.subgraphs[0]
+    along = QuantParams(scale=(0.5,) * 8, zero_point=(0,) * 8, quantized_dimension=1)
+    found = bound(altered(model, graph.operators[0].inputs[1], quant=along))
+    assert found.rigid >= {Slot(0, 0, "inputs", 1), Slot(1, -1, "inputs", 1)}
+    (tie,) = [tie for tie in ties(found) if tie.rule == "boundary/WHILE"]
+    assert tie.slots == (Slot(0, 0, "outputs", 1), Slot(2, -1, "outputs", 1))
+
+
+def remembered(*quants: Quant | None, read_back: bool = True) -> Model:
+    """A variable for each: its handle, what is written to it, and what is read from it."""
+    tensors, operators = [], []
+    for number, quant in enumerate(quants):
+        handle, x, y = f"handle{number}", f"x{number}", f"y{number}"
+        kind = "float32" if quant is None else "int8"
+        tensors.append(TensorSpec(name=handle, type="resource"))
+        tensors += [TensorSpec(name=n, type=kind, shape=(1, 2), quant=quant) for n in (x, y)]
+        options = ("VarHandleOptions", {"container": "", "sharedName": handle})
+        operators += [
+            OperatorSpec(name="VAR_HANDLE", inputs=[], outputs=[handle], options=options),
+            OperatorSpec(name="ASSIGN_VARIABLE", inputs=[handle, x], outputs=[]),
+        ]
+        if read_back:
+            operators.append(OperatorSpec(name="READ_VARIABLE", inputs=[handle], outputs=[y]))
+    graph = GraphSpec(tensors=tensors, operators=operators, inputs=[], outputs=[])
+    return read(model_bytes([graph]))
+
+
+ONE = Quant(scale=(0.5,), zero_point=(3,))
+ALONG = Quant(scale=(0.5, 0.25), zero_point=(0, 0), axis=1)
+
+
+def test_each_variable_is_tied_by_itself() -> None:
+    found = bound(remembered(None, ONE, ONE))
+    pairs = tuple((Slot(0, at, "inputs", 1), Slot(0, at + 1, "outputs", 0)) for at in (4, 7))
+    assert found.variables == pairs
+    assert [(tie.rule, tie.slots) for tie in ties(found)] == [
+        ("resource/ASSIGN_VARIABLE", pair) for pair in pairs
+    ]
+    assert found.rigid == frozenset()
+
+
+def test_a_variable_that_nobody_reads_is_tied_to_nothing() -> None:
+    found = bound(remembered(ONE, read_back=False))
+    assert found.variables == ((Slot(0, 1, "inputs", 1),),)
+    assert ties(found) == []
+
+
+def test_a_variable_of_several_scales_is_held() -> None:
+    found = bound(remembered(ALONG))
+    assert (found.variables, ties(found)) == ((), [])
+    assert found.rigid == {Slot(0, 1, "inputs", 1), Slot(0, 2, "outputs", 0)}
+
+
 def test_boundaries_are_kept_unless_they_are_freed() -> None:
     model = of_row("ADD")
     ends = {Slot(0, -1, "inputs", 0), Slot(0, -1, "inputs", 1), Slot(0, -1, "outputs", 0)}
@@ -200,3 +249,8 @@ def test_boundaries_are_kept_unless_they_are_freed() -> None:
 def test_a_type_is_cut_where_every_target_can(targets: list[str], cuts: dict[str, str]) -> None:
     model = read(satisfied(ROWS["ADD"], "int8").model())
     assert bind(model, ROWS, [load_target(name) for name in targets]).cuts == cuts
+
+
+def test_without_a_row_for_quantize_nothing_is_known_of_its_zero_points() -> None:
+    model = read(satisfied(ROWS["ADD"], "int8").model())
+    assert bind(model, {}, [TARGET]).cuts == {"int16": "any", "int8": "any", "uint8": "any"}

@@ -14,7 +14,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.oracle import buffer, chain, load, misaligned, pack
 from tests.oracle_edits import expected, meaning
-from tflite_align.errors import UnsupportedError
 from tflite_align.layout import table_layout
 from tflite_align.model import (
     AddOperator,
@@ -141,34 +140,23 @@ def test_an_absent_option_makes_the_table_anew() -> None:
     assert _written(pack(chain()), default).patches == ()
 
 
-def test_an_operator_without_options_gets_some() -> None:
-    made = chain()
-    made.subgraphs[0].operators[1].builtinOptionsType = 0
-    made.subgraphs[0].operators[1].builtinOptions = None
-    data = pack(made)
-    edits = [
-        SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1),
-        SetOption(subgraph=0, operator=1, field="pot_scale_int16", value=0),
-    ]
-    options = read(write(data, read(data), edits).join()).subgraphs[0].operators[1].options
-    assert options == {"fused_activation_function": 1, "pot_scale_int16": False}
-
-
-def test_an_option_that_cannot_be_set() -> None:
-    data = pack(chain())
-    model = read(data)
-    for operator, field in ((0, "fused_activation_function"), (1, "padding")):
-        edit = SetOption(subgraph=0, operator=operator, field=field, value=1)
-        with pytest.raises(UnsupportedError, match=f"its options have no field '{field}'"):
-            write(data, model, [edit])
-
-
 @pytest.mark.parametrize("absent", ["quantization", "zeroPoint", "scale"])
 def test_absent_parameters(absent: str) -> None:
     made = chain()
     tensor = made.subgraphs[0].tensors[1]
     setattr(tensor if absent == "quantization" else tensor.quantization, absent, None)
     assert _written(pack(made), [SetQuant(subgraph=0, tensor=1, quant=HALF)]).prefix > 0
+
+
+def test_what_is_absent_and_stays_so() -> None:
+    made = chain()
+    parameters = made.subgraphs[0].tensors[1].quantization
+    parameters.scale = parameters.zeroPoint = None
+    parameters.min = [-1.0]
+    data = pack(made)
+    assert write(data, read(data), [_set(scale=(), zero_point=())]).chunks == (data,)
+    emptied = read(write(data, read(data), [_set(tensor=0, scale=(), zero_point=())]).join())
+    assert emptied.subgraphs[0].tensors[0].quant is None
 
 
 def test_more_scales_than_before() -> None:
@@ -188,6 +176,7 @@ def test_a_shared_scale_vector_is_not_touched() -> None:
     for index in (0, 4):
         written = _written(data, [SetQuant(subgraph=0, tensor=index, quant=HALF)])
         assert (written.prefix > 0, written.patches) == (True, ())
+        assert _written(data, [_set(tensor=index, scale=(0.5,), zero_point=(3,))]).chunks == (data,)
 
 
 def test_a_shared_quantization_table_is_not_touched() -> None:
@@ -362,13 +351,14 @@ def test_data_at_an_offset_moves_with_the_file() -> None:
     assert _written(data, [SetData(subgraph=0, tensor=2, data=b"WXYZ")]).patches == ((end, 4),)
 
 
-def test_a_remade_operator_carries_its_offset_moved() -> None:
+@pytest.mark.parametrize("offset", [1, 2, 100])
+def test_a_remade_operator_carries_its_offset_moved(offset: int) -> None:
     made = chain()
-    made.subgraphs[0].operators[1].largeCustomOptionsOffset = 100
+    made.subgraphs[0].operators[1].largeCustomOptionsOffset = offset
     edit = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1)
     written = _written(pack(made), [edit])
     moved = load(written.join()).subgraphs[0].operators[1].largeCustomOptionsOffset
-    assert moved == 100 + written.prefix
+    assert moved == offset + (written.prefix if offset > 1 else 0)
 
 
 def _zipped(data: bytes) -> bytes:

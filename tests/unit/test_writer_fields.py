@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import io
 import struct
-import zipfile
 
 import pytest
 
@@ -23,6 +21,7 @@ from tflite_align.model import (
     SetType,
 )
 from tflite_align.reader import read
+from tflite_align.record import replace
 from tflite_align.tables import View
 from tflite_align.writer import write
 from tflite_align.writer.metadata import memory_plan
@@ -63,6 +62,9 @@ def test_zero_points_that_nobody_states_are_zeros() -> None:
     tensors = load(write(data, read(data), edits).join()).subgraphs[0].tensors
     assert list(tensors[1].quantization.zeroPoint) == [0, 0]
     assert list(tensors[5].quantization.zeroPoint) == [0, 0]
+    other = SetQuant(subgraph=0, tensor=0, quant=replace(quant, scale=(0.25,)))
+    tensors = load(write(data, read(data), [other]).join()).subgraphs[0].tensors
+    assert list(tensors[0].quantization.zeroPoint) == [0]
 
 
 def test_a_graph_input_and_a_graph_output_are_two_lists() -> None:
@@ -73,6 +75,15 @@ def test_a_graph_input_and_a_graph_output_are_two_lists() -> None:
         after = read(write(data, read(data), [edit]).join()).subgraphs[0]
         assert getattr(after, kind)[0] == 3
         assert getattr(after, other) == getattr(before, other)
+
+
+def test_one_of_several_graph_inputs() -> None:
+    made = chain()
+    made.subgraphs[0].inputs = [0, 1]
+    data = pack(made)
+    edit = SetGraphIO(subgraph=0, kind="inputs", index=1, tensor=3)
+    after = read(write(data, read(data), [edit]).join()).subgraphs[0]
+    assert (after.inputs, after.outputs) == ((0, 3), (4,))
 
 
 def test_a_constant_keeps_the_type_of_its_data() -> None:
@@ -101,6 +112,40 @@ def test_a_new_tensor_has_the_shapes_of_its_like() -> None:
     assert tensors[5].shape == tensors[1].shape
     # The buffer without data serves it: none is added.
     assert tensors[5].buffer == 0
+
+
+# --- options ------------------------------------------------------------------------------------
+
+
+def test_an_operator_without_options_gets_some() -> None:
+    made = chain()
+    made.subgraphs[0].operators[1].builtinOptionsType = 0
+    made.subgraphs[0].operators[1].builtinOptions = None
+    data = pack(made)
+    edits = [
+        SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1),
+        SetOption(subgraph=0, operator=1, field="pot_scale_int16", value=0),
+    ]
+    options = read(write(data, read(data), edits).join()).subgraphs[0].operators[1].options
+    assert options == {"fused_activation_function": 1, "pot_scale_int16": False}
+    back = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=0)
+    assert write(data, read(data), [back]).chunks == (data,)
+    changed = read(write(data, read(data), [*edits, back]).join()).subgraphs[0].operators[1]
+    assert changed.options == {"fused_activation_function": 0, "pot_scale_int16": False}
+
+
+def test_an_option_that_cannot_be_set() -> None:
+    data = pack(chain())
+    model = read(data)
+    for operator, field in ((0, "fused_activation_function"), (1, "padding")):
+        edit = SetOption(subgraph=0, operator=operator, field=field, value=1)
+        with pytest.raises(UnsupportedError) as refusal:
+            write(data, model, [edit])
+        name = model.subgraphs[0].operators[operator].name
+        assert str(refusal.value) == (
+            f"subgraph[0]/operator[{operator}] {name}: its options have no field '{field}'"
+            " that could be set"
+        )
 
 
 # --- what several own --------------------------------------------------------------------------
@@ -137,26 +182,6 @@ def test_a_shared_options_table_is_not_touched(shift: int) -> None:
     assert operators[3].options["fused_activation_function"] == 1
 
 
-def test_every_file_of_an_appended_zip_moves() -> None:
-    data = pack(chain())
-    content = io.BytesIO(data)
-    files = {"a": b"first", "labels.txt": b"cat\ndog", "vocabulary/long.txt": bytes(300)}
-    with zipfile.ZipFile(content, "a") as archive:
-        for name, held in files.items():
-            info = zipfile.ZipInfo(name)
-            info.comment = b"of " + name.encode()
-            archive.writestr(info, held)
-    zipped = content.getvalue()
-    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
-    out = write(zipped, read(zipped), [edit]).join()
-    assert len(out) > len(zipped)
-    with zipfile.ZipFile(io.BytesIO(out)) as archive:
-        assert archive.testzip() is None
-        assert {name: archive.read(name) for name in archive.namelist()} == files
-        first = min(entry.header_offset for entry in archive.infolist())
-    assert first == len(out) - len(zipped) + len(data)
-
-
 # --- memory plans ------------------------------------------------------------------------------
 
 
@@ -175,6 +200,13 @@ def plan(graph: int, *offsets: int) -> bytes:
 
 
 EVERYTHING = (10, 11, 12, 13, 14, 20, 21, 22)
+
+
+def test_a_plan_for_three_subgraphs() -> None:
+    model = twin()
+    three = replace(model, subgraphs=(*model.subgraphs, replace(model.subgraphs[1], index=2)))
+    after = memory_plan(three, plan(0, *EVERYTHING, 30, 31, 32), {2: 1}, {(2, 0)})
+    assert after == plan(0, *EVERYTHING, -1, 31, 32, -1)
 
 
 def test_a_plan_for_all_subgraphs_is_kept_in_step_in_each() -> None:

@@ -30,7 +30,7 @@ def bind_variables(found: Collector, rows: Mapping[str, OperatorRow]) -> None:
     for slots in by_resource.values():
         found.variables.append(tuple(slots))
         operator = found.model.subgraphs[slots[0].subgraph].operators[slots[0].operator]
-        _tie(found, f"resource/{operator.name}", sorted(slots, key=lambda s: s.sort_key))
+        _tie(found, f"resource/{operator.name}", sorted(slots))
 
 
 def _tie(found: Collector, rule_id: str, slots: list[Slot]) -> None:

@@ -76,6 +76,12 @@ class Collector(Record):
     def tensor(self, slot: Slot) -> Tensor | None:
         return slot_tensor(self.model, slot)
 
+    def operand(self, slot: Slot) -> Tensor:
+        """The tensor of a slot that is known to hold one."""
+        tensor = self.tensor(slot)
+        assert tensor is not None
+        return tensor
+
 
 def per_tensor(tensor: Tensor) -> bool:
     return tensor.quant is not None and tensor.quant.per_tensor and not tensor.quant.details

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from ..constraints import (
@@ -39,7 +40,7 @@ _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 
 # Real values a fused activation lets through, by ActivationFunctionType of the TFLite schema.
 _FUSED_RANGES = {
-    1: Range(0.0, float("inf")),
+    1: Range(0.0, math.inf),
     2: Range(-1.0, 1.0),
     3: Range(0.0, 6.0),
     4: Range(-1.0, 1.0),
@@ -82,7 +83,7 @@ def bind_operator(found: Collector, subgraph: int, operator: Operator, row: Oper
                 kind=row.flow.kind, inputs=tuple(inputs), outputs=tuple(outputs), source=row.flow
             )
         )
-    reach = row.range or Range(float("-inf"), float("inf"))
+    reach = row.range or Range(-math.inf, math.inf)
     activation = operator.options.get(FUSED)
     fused = _FUSED_RANGES.get(int(activation or 0))
     if row.fuses and activation == 0 and operator.outputs:
@@ -95,14 +96,12 @@ def bind_operator(found: Collector, subgraph: int, operator: Operator, row: Oper
 
 def _concerned(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
     """Whether the operands that a rule depends on are there, absent, and of its types."""
-    if rule.when is None and rule.unless is None and not rule.beside:
-        return True
     if rule.when is not None and not _select(subgraph, operator, (rule.when,)):
         return False
     if rule.unless is not None and _select(subgraph, operator, (rule.unless,)):
         return False
-    beside = (found.tensor(slot) for slot in _select(subgraph, operator, rule.beside))
-    return all(tensor is not None and tensor.type in rule.types for tensor in beside)
+    beside = (found.operand(slot) for slot in _select(subgraph, operator, rule.beside))
+    return all(tensor.type in rule.types for tensor in beside)
 
 
 def _bind_rule(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> None:
@@ -132,8 +131,8 @@ def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
     """Tie the slots that hold affine tensors of one type; anything else is held rigid."""
     if not any(found.levels(rule.id, name) for name in rule.types):
         return  # nobody asks for it: nothing is held for its sake
-    held = [(slot, found.tensor(slot)) for slot in slots]
-    affine = [(s, t) for s, t in held if t is not None and quantized(t)]
+    held = [(slot, found.operand(slot)) for slot in slots]
+    affine = [(s, t) for s, t in held if quantized(t)]
     types = {tensor.type for _, tensor in affine}
     alike = len(types) == 1 and all(per_tensor(t) for _, t in affine)
     if len(affine) < 2 or not alike:
@@ -147,7 +146,7 @@ def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
     tied = tuple(slot for slot, _ in affine)
     outputs = [slot for slot in tied if slot.kind == "outputs"]
     for slot, tensor in held:
-        if tensor is not None and tensor.type == type_name and not quantized(tensor):
+        if tensor.type == type_name and not quantized(tensor):
             _add_missing(found, slot, tensor, outputs[0] if outputs else tied[0])
     if len(tied) < 2:
         return
@@ -181,8 +180,8 @@ def _add_missing(found: Collector, slot: Slot, tensor: Tensor, like: Slot | None
 
 
 def _add_fixed(found: Collector, rule: FixedRule, slot: Slot) -> None:
-    tensor = found.tensor(slot)
-    if tensor is None or not quantized(tensor) or tensor.type not in rule.types:
+    tensor = found.operand(slot)
+    if not quantized(tensor) or tensor.type not in rule.types:
         return
     levels = found.levels(rule.id, tensor.type)
     if not levels:
@@ -194,8 +193,8 @@ def _add_fixed(found: Collector, rule: FixedRule, slot: Slot) -> None:
 
 
 def _add_simple(found: Collector, rule: Rule, slot: Slot, kind: type[ZeroPoint | Power]) -> None:
-    tensor = found.tensor(slot)
-    if tensor is None or not quantized(tensor) or tensor.type not in rule.types:
+    tensor = found.operand(slot)
+    if not quantized(tensor) or tensor.type not in rule.types:
         return
     levels = found.levels(rule.id, tensor.type)
     if levels:
@@ -203,8 +202,8 @@ def _add_simple(found: Collector, rule: Rule, slot: Slot, kind: type[ZeroPoint |
 
 
 def _add_weight(found: Collector, rule: WeightRule, slot: Slot) -> None:
-    tensor = found.tensor(slot)
-    if tensor is None or not quantized(tensor) or tensor.type not in rule.types:
+    tensor = found.operand(slot)
+    if not quantized(tensor) or tensor.type not in rule.types:
         return
     levels = found.levels(rule.id, tensor.type)
     if levels and found.model.is_constant(slot.subgraph, tensor.index):
@@ -223,21 +222,20 @@ def _add_weight(found: Collector, rule: WeightRule, slot: Slot) -> None:
 
 def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) -> None:
     factors = _select(slot.subgraph, operator, rule.factors)
-    tensors = [found.tensor(factor) for factor in factors]
-    bias = found.tensor(slot)
-    if bias is None or len(factors) != len(rule.factors):
+    if len(factors) != len(rule.factors):
         return
-    for factor, tensor in zip(factors, tensors, strict=True):
-        if tensor is not None and tensor.type in rule.bias_types and not quantized(tensor):
+    held = [(factor, found.operand(factor)) for factor in factors]
+    for factor, tensor in held:
+        if tensor.type in rule.bias_types and not quantized(tensor):
             _add_missing(found, factor, tensor)
-    if not all(tensor is not None and quantized(tensor) for tensor in tensors):
+    if not all(quantized(tensor) for _, tensor in held):
         return
-    activation = tensors[0].type if tensors[0] is not None else ""
+    activation, bias = held[0][1].type, found.operand(slot)
     levels = found.levels(rule.id, activation)
     if activation not in rule.bias_types or not levels or bias.type not in ("int32", "int64"):
         return
     legal = rule.bias_types[activation]
-    code = operator.options.get(rule.type_option, 0) if rule.type_option else 0
+    code = operator.options.get(rule.type_option)
     stated = type_name(int(code)) if code else ""
     also = (stated,) if stated in {"int32", "int64"} and stated not in legal else ()
     found.constraints.append(
@@ -249,7 +247,7 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
             factors=tuple(factors),
             multiplier=rule.multiplier,
             legal_types=(*legal, *also),
-            option=rule.type_option or "",
+            option=rule.type_option,
             stated=stated,
         )
     )
@@ -258,10 +256,10 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
 def _add_window(found: Collector, subgraph: int, operator: Operator, rule: WindowRule) -> None:
     numerator = _select(subgraph, operator, rule.numerator)
     denominator = _select(subgraph, operator, rule.denominator)
-    tensors = [found.tensor(slot) for slot in (*numerator, *denominator)]
-    if not numerator or not all(t is not None and quantized(t) for t in tensors):
+    tensors = [found.operand(slot) for slot in (*numerator, *denominator)]
+    if not numerator or not all(quantized(tensor) for tensor in tensors):
         return
-    type_name = next(t.type for t in reversed(tensors) if t is not None)
+    type_name = tensors[-1].type
     levels = found.levels(rule.id, type_name)
     if type_name in rule.types and levels:
         found.constraints.append(

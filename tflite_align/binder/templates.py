@@ -164,7 +164,7 @@ def _template(found: Collector, subgraph: int, operator: Operator, row: Operator
 
     flows = tuple(_flow_maker(flow, number) for flow in alone.flows)
     constraints = tuple(_maker(entry, number) for entry in alone.constraints)
-    rigid = tuple(number(slot) for slot in sorted(alone.rigid, key=lambda slot: slot.sort_key))
+    rigid = tuple(number(slot) for slot in sorted(alone.rigid))
     silent = tuple(number(slot) for slot in alone.silent)
     ranges = tuple((number(slot), reach) for slot, reach in alone.ranges.items())
     return _Template(

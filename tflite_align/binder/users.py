@@ -72,4 +72,4 @@ def _holders(found: Collector, key: tuple[int, int]) -> list[Slot]:
         if isinstance(entry, BiasOf)
         and (entry.slot.subgraph, entry.slot.tensor(found.model)) == key
     ]
-    return biased or wiring.readers.get(key[1], [])
+    return biased or wiring.readers[key[1]]

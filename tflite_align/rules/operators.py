@@ -143,7 +143,7 @@ _ROW: f.Table = {
 # What a kind holds for when the row leaves it out, and where `types` comes from another key.
 _DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
     WeightRule: {"axis": None, "symmetric": True, "minimum": None},
-    BiasRule: {"multiplier": 1.0, "type_option": None},
+    BiasRule: {"multiplier": 1.0, "type_option": ""},
     WindowRule: {"form": "product", "multiplier": 1.0, "low": 0.0, "high": float("inf")},
 }
 _TYPES_FROM: Mapping[type[Rule], str] = {FixedRule: "labels", BiasRule: "bias_types"}

@@ -120,7 +120,7 @@ class BiasRule(Rule, frozen=True, kw_only=True):
     factors: tuple[SlotPattern, ...]
     multiplier: float
     bias_types: Mapping[str, tuple[str, ...]]
-    type_option: str | None
+    type_option: str
 
 
 class WindowRule(Rule, frozen=True, kw_only=True):

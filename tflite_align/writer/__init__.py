@@ -107,8 +107,6 @@ class _Assembly:
         """Keep metadata that counts tensors in step, or refuse."""
         intake, model = self.intake, self.model
         grown = {graph: len(tables) for graph, tables in intake.tensors.items() if tables}
-        if not grown and not intake.operators and not intake.altered:
-            return
         unknown = unknown_metadata(model)
         if unknown and (grown or intake.operators or intake.removed):
             msg = (
@@ -116,6 +114,8 @@ class _Assembly:
                 f"none can be added or removed"
             )
             raise UnsupportedError(msg)
+        if not grown and not intake.altered:
+            return
         for index, entry in enumerate(model.metadata):
             if entry.name != MEMORY_PLAN:
                 continue

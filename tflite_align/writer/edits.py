@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
@@ -37,6 +36,7 @@ from tflite_align.writer.nodes import Scalars, Table, Value, make_table, scalars
 
 __all__ = ["Intake"]
 
+_BUFFER = table_layout("Buffer")
 _TENSOR = table_layout("Tensor")
 _QUANT = table_layout("QuantizationParameters")
 _OPERATOR = table_layout("Operator")
@@ -98,10 +98,11 @@ class Intake:
         if self.draft.view.buf[start:end] == data:
             return index
         if end - start == len(data) and self._owners[index] <= 1:
-            # Buffers may share bytes without sharing a table.
+            # Buffers may share bytes without sharing a table; data at an offset is no vector.
             overlaps = (self._ranges[0] < end) & (self._ranges[1] > start)
-            others = self.draft.references.owners(start, end) - 1
-            if int(np.count_nonzero(overlaps)) <= 1 and others <= 0:
+            own = 1 if self.draft.current(_BUFFER, self.model.buffers[index].pos, "data") else 0
+            owners = self.draft.references.owners(start, end)
+            if int(np.count_nonzero(overlaps)) == 1 and owners == own:
                 self.draft.patches.put(start, data)
                 return index
         return self._add_buffer(data)
@@ -159,12 +160,7 @@ class Intake:
         if tensor.external_buffer or tensor.sparse or tensor.is_variable:
             raise UnsupportedError(f"{place}: sparse, variable or external data cannot be set")
         _check_size(place, tensor, edit.type or tensor.type, edit.data)
-        constant = self.model.constant(edit.subgraph, edit.tensor) is not None
-        buffer = (
-            self.replace_buffer(tensor.buffer, edit.data)
-            if constant
-            else self._add_buffer(edit.data)
-        )
+        buffer = self.replace_buffer(tensor.buffer, edit.data)
         self._want_tensor(edit.subgraph, tensor, buffer=buffer)
         if edit.type is not None:
             self._want_tensor(edit.subgraph, tensor, type=_type_code(edit.type))
@@ -279,8 +275,8 @@ class Intake:
     def _remove_operator(self, edit: RemoveOperator) -> None:
         operator = self._operator(edit.subgraph, edit.operator)
         self.removed.add((edit.subgraph, edit.operator))
-        tensors = {*operator.inputs, *operator.outputs} - {-1}
-        self.altered.update((edit.subgraph, tensor) for tensor in tensors)
+        operands = (*operator.inputs, *operator.outputs)
+        self.altered.update((edit.subgraph, tensor) for tensor in operands)
 
     def _set_version(self, edit: SetVersion) -> None:
         operator = self._operator(edit.subgraph, edit.operator)
@@ -348,11 +344,11 @@ class Intake:
             msg = f"{place}: its options have no field {edit.field!r} that could be set"
             raise UnsupportedError(msg)
         # Several options of one operator that had none go into one new table.
-        made = cast("Table | None", self.draft.wanted[key].get("builtin_options"))
-        fields = {**(made.fields if made else {}), entry.id: edit.value}
-        if fields[entry.id] == entry.default and not made:
+        made = self.draft.wanted.get(key, {}).get("builtin_options")
+        known = made.fields if isinstance(made, Table) else {}
+        if edit.value == entry.default and not known:
             return
-        table = Table(table_layout(name), fields)
+        table = Table(table_layout(name), {**known, entry.id: edit.value})
         code = _OPTION_CODES[name]
         self.draft.want(
             key, _OPERATOR, operator.pos, builtin_options_type=code, builtin_options=table

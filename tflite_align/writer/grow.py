@@ -111,8 +111,7 @@ def _aligned(node: Node, cursor: int) -> int:
     if isinstance(node, Scalars):
         align = max(align, node.align)
     elif isinstance(node, Table):
-        align = max((node.layout.fields[number].width for number in node.fields), default=4)
-        align = max(align, 4)
+        align = max([align, *(node.layout.fields[number].width for number in node.fields)])
     return -(-(cursor + 4) // align) * align - 4
 
 

@@ -47,7 +47,7 @@ def memory_plan(
     """The offline memory plan `data` after the edits.
 
     `added` counts new tensors by subgraph; `altered` lists (subgraph, tensor) whose size or life
-    changes. TFLM takes one offset for every tensor of all subgraphs, in order, and refuses the
+    changes, -1 being an absent operand. TFLM takes one offset for every tensor of all subgraphs, in order, and refuses the
     model when the number differs (micro_allocation_info.cc, GetOfflinePlannedOffsets); plans of
     older tools cover the one subgraph that the header names. New and altered tensors get -1:
     TFLM's planner then places them around the fixed ones.
@@ -71,7 +71,7 @@ def memory_plan(
         part = list(offsets[start : start + sizes[index]])
         start += sizes[index]
         for subgraph, tensor in altered:
-            if subgraph == index and tensor < len(part):
+            if subgraph == index and 0 <= tensor < len(part):
                 part[tensor] = _ANYWHERE
         result += part + [_ANYWHERE] * added.get(index, 0)
     return struct.pack(f"<3i{len(result)}i", version, graph, len(result), *result)

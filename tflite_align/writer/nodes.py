@@ -72,14 +72,14 @@ Node = Table | Scalars | Text | Refs
 Value = int | float | Old | Moved | Node
 
 
-def scalars(code: str, values: Sequence[float], align: int = 0) -> Scalars:
+def scalars(code: str, values: Sequence[float]) -> Scalars:
     """A vector of scalars with struct code `code`; raises UsageError where one does not fit."""
     try:
         data = struct.pack(f"<{len(values)}{code}", *values)
     except (struct.error, OverflowError) as error:
         msg = f"a value of {list(values)[:8]} cannot be stored: {error}"
         raise UsageError(msg) from None
-    return Scalars(data=data, count=len(values), align=align or struct.calcsize(code))
+    return Scalars(data=data, count=len(values), align=struct.calcsize(code))
 
 
 def pack_scalar(entry: Field, value: float) -> bytes:
@@ -98,4 +98,4 @@ def make_table(name: str, fields: Mapping[str, Value]) -> Table:
 
 
 def string(text: str) -> Text:
-    return Text(text.encode("utf-8", "surrogatepass"))
+    return Text(text.encode())

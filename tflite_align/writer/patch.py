@@ -62,11 +62,11 @@ class Written(Record, frozen=True, kw_only=True):
             if buffer.data is not None and len(buffer.data) >= _LONG
         }
         free = 0
-        for (first, count), held in sorted(found.items(), key=lambda item: item[0]):
+        for first, count in sorted(found):
             touched = any(pos < first + count and pos + size > first for pos, size in self.patches)
             if first >= free and not touched:
                 free = first + count
-                yield self.prefix + first, self.prefix + free, held
+                yield self.prefix + first, self.prefix + free, found[first, count]
 
 
 def _address(data: Bytes) -> int:

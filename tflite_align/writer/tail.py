@@ -105,7 +105,7 @@ def _appended_zip(view: View) -> _Zip | None:
         msg = "the file carries an appended zip64 archive, whose offsets cannot be moved"
         raise UnsupportedError(msg)
     directory = end - size
-    if directory < 0 or offset != directory:
+    if offset != directory:
         return None
     places = [end + 16]
     start = directory

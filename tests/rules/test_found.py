@@ -1,0 +1,67 @@
+"""Every broken rule is found, where it was broken and as gravely as each target says; whole ones
+are not.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rules.boundary import BoundaryCase, boundary_cases, boundary_violated
+from tests.rules.cases import Case, case_types, keys_of, satisfied
+from tests.rules.mutations import rule_type, violated
+from tflite_align.binder import bind
+from tflite_align.checker import Finding, check_bound
+from tflite_align.reader import read
+from tflite_align.rules import Rule, SameRule, load_operators, load_target, target_names
+
+ROWS = load_operators()
+TARGETS = [load_target(name) for name in target_names()]
+FORMS = [(name, kind) for name in sorted(ROWS) for kind in case_types(name)]
+
+
+def found(case: Case | BoundaryCase) -> list[Finding]:
+    return check_bound(bind(read(case.model()), ROWS, TARGETS))
+
+
+def graded(rule: str, kind: str) -> set[tuple[str, str]]:
+    levels = [(target.name, target.level(rule, kind).severity) for target in TARGETS]
+    return {pair for pair in levels if pair[1] != "off"}
+
+
+@pytest.mark.parametrize(("name", "kind"), FORMS, ids=lambda part: part)
+def test_a_rule_is_found_broken_where_it_is(name: str, kind: str) -> None:
+    row = ROWS[name]
+    own = {rule.id for rule in row.rules}
+    assert [f.message for f in found(satisfied(row, kind)) if f.rule in own] == []
+    for rule in row.rules:
+        for case in violated(row, rule, kind):
+            entries = [entry for entry in found(case) if entry.rule == rule.id]
+            grades = {(g.target, g.severity) for entry in entries for g in entry.grades}
+            assert grades == graded(rule.id, rule_type(case, rule)), case.name
+            if entries:
+                places = {f"{entry.slot.kind}{entry.slot.index}" for entry in entries}
+                assert broken(case, rule) <= places, case.name
+
+
+def broken(case: Case, rule: Rule) -> set[str]:
+    """The slot that the case's name tells; where it is what others are measured by, the others."""
+    told = case.name.split("-")[-2]
+    if not isinstance(rule, SameRule):
+        return {told}
+    tied = [key for pattern in rule.slots for key in keys_of(pattern, case.form)]
+    names = [f"{kind}{index}" for kind, index in tied if (kind, index) in case.quants]
+    measure = next((name for name in names if name.startswith("outputs")), names[0])
+    return {told} if told != measure else {*names} - {measure}
+
+
+@pytest.mark.parametrize("case", boundary_cases(), ids=lambda case: case.name)
+def test_a_boundary_that_agrees_is_not_found(case: BoundaryCase) -> None:
+    assert [f.message for f in found(case) if f.rule.startswith(("boundary/", "resource/"))] == []
+
+
+@pytest.mark.parametrize("case", list(boundary_violated()), ids=lambda case: case.name)
+def test_a_boundary_that_disagrees_is_found(case: BoundaryCase) -> None:
+    across = (f"boundary/{case.operator}", "resource/ASSIGN_VARIABLE")
+    messages = [f.message for f in found(case) if f.rule in across]
+    assert messages
+    assert len(set(messages)) == len(messages)

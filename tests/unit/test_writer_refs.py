@@ -1,0 +1,160 @@
+"""Who owns which bytes: counted again, table by table, and asked of files that are cut short."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.oracle import chain, pack
+from tests.rules.boundary import boundary_cases
+from tests.rules.cases import satisfied
+from tflite_align.errors import FormatError
+from tflite_align.layout import OPTIONS, OPTIONS2, table_layout
+from tflite_align.rules import load_operators
+from tflite_align.tables import View
+from tflite_align.writer.refs import References
+
+DATA = Path(__file__).parents[1] / "data"
+KINDS = {
+    "array_indices": {1: "Int32Vector", 2: "Uint16Vector", 3: "Uint8Vector"},
+    "builtin_options": OPTIONS,
+    "builtin_options2": OPTIONS2,
+    "details": {1: "CustomQuantization", 2: "BlockwiseQuantization", 3: "MultiAxisQuantization"},
+}
+KINDS["array_segments"] = KINDS["array_indices"]
+
+
+def extents(data: bytes) -> list[tuple[int, int]]:
+    """First byte and end of all there is, once for every way that leads there from the root; of
+    each vtable once.
+    """
+    found, vtables = [(0, 8)], set()
+    todo = [("Model", View(data).root())]
+    while todo:
+        name, pos = todo.pop()
+        layout = table_layout(name)
+        if not layout.fields:
+            continue
+        vtable = pos - word(data, pos, "<i")
+        length, size = struct.unpack_from("<2H", data, vtable)
+        found.append((pos, pos + size))
+        vtables.add((vtable, vtable + length))
+        for number, entry in enumerate(layout.fields):
+            at = 0 if 4 + 2 * number >= length else word(data, vtable + 4 + 2 * number, "<H")
+            if not at or entry.kind == "scalar":
+                continue
+            target = pos + at + word(data, pos + at)
+            if entry.kind == "union":
+                kind = data[pos + word(data, vtable + 4 + 2 * (number - 1), "<H")]
+                todo.append((KINDS[entry.name].get(kind, ""), target))
+            elif entry.kind == "table":
+                todo.append((entry.target, target))
+            else:
+                count = word(data, target)
+                width = {"string": 1, "scalars": struct.calcsize(entry.item or "i")}
+                found.append((target, target + 4 + count * width.get(entry.kind, 4)))
+                if entry.kind == "tables":
+                    places = range(target + 4, target + 4 + 4 * count, 4)
+                    todo += [(entry.target, place + word(data, place)) for place in places]
+    return [*found, *vtables]
+
+
+def word(data: bytes, at: int, code: str = "<I") -> int:
+    return int(struct.unpack_from(code, data, at)[0])
+
+
+def rare() -> bytes:
+    """The chain with what is rare: a sparse tensor, parameters beyond affine, newer options."""
+    made = chain()
+    first, second = made.subgraphs[0].tensors[:2]
+    dense, sparse = schema.DimensionMetadataT(), schema.DimensionMetadataT()
+    dense.denseSize = 1
+    sparse.format = schema.DimensionType.SPARSE_CSR
+    sparse.arraySegmentsType = schema.SparseIndexVector.Uint8Vector
+    sparse.arraySegments = schema.Uint8VectorT()
+    sparse.arraySegments.values = [0, 2]
+    sparse.arrayIndicesType = schema.SparseIndexVector.Int32Vector
+    sparse.arrayIndices = schema.Int32VectorT()
+    sparse.arrayIndices.values = [1, 3]
+    first.sparsity = schema.SparsityParametersT()
+    first.sparsity.traversalOrder = [0, 1]
+    first.sparsity.dimMetadata = [dense, sparse]
+    second.quantization = schema.QuantizationParametersT()
+    second.quantization.detailsType = schema.QuantizationDetails.BlockwiseQuantization
+    second.quantization.details = schema.BlockwiseQuantizationT()
+    second.quantization.details.blockSize = 2
+    newer = made.subgraphs[0].operators[0]
+    newer.builtinOptions2Type = schema.BuiltinOptions2.StablehloConcatenateOptions
+    newer.builtinOptions2 = schema.StablehloConcatenateOptionsT()
+    newer.builtinOptions2.dimension = 3
+    return pack(made)
+
+
+def shared() -> bytes:
+    """The chain whose last tensor is its first: all that it refers to has two owners."""
+    data = bytearray(pack(chain()))
+    view = View(bytes(data))
+    model, graph = table_layout("Model"), table_layout("SubGraph")
+    tables = [view.root()]
+    for layout, name in ((model, "subgraphs"), (graph, "tensors")):
+        plan, values = view.table(layout, tables[0])
+        place = view.target(plan, tables[0], values, layout.by_name[name].id)
+        tables = view.references(place)
+    last = place + 4 * len(tables)
+    struct.pack_into("<I", data, last, tables[0] - last)
+    return bytes(data)
+
+
+ROWS = load_operators()
+FILES: dict[str, Callable[[], bytes]] = {
+    "chain": lambda: pack(chain()),
+    "rare": rare,
+    "shared": shared,
+    "sample": (DATA / "sample_origin.tflite").read_bytes,
+    "unet": (DATA / "unet_onnx2tf.tflite").read_bytes,
+    "IF": lambda: next(c for c in boundary_cases() if c.operator == "IF").model(),
+    "CONV_2D": satisfied(ROWS["CONV_2D"], "int8").model,
+    "SPLIT": satisfied(ROWS["SPLIT"], "int8").model,
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_owners_are_those_counted_one_by_one(name: str) -> None:
+    data = FILES[name]()
+    found = extents(data)
+    references = References(View(data), View(data).root())
+    edges = sorted({edge for extent in found for edge in extent})
+    # All of an extent, what lies between two edges, and the bytes before and behind each of them.
+    bytes_there = [(at, at + 1) for edge in edges for at in (edge - 1, edge)]
+    for start, end in [*found, *itertools.pairwise(edges), *bytes_there, (0, len(data))]:
+        near = sum(first < end and last > start for first, last in found)
+        assert references.owners(start, end) == near, (start, end)
+
+
+@pytest.mark.parametrize("name", ["chain", "rare"])
+def test_a_file_cut_short_is_refused(name: str) -> None:
+    data = FILES[name]()
+    root = View(data).root()
+    told = set()
+    for size in range(root, len(data)):
+        try:
+            References(View(data[:size]), root)
+        except FormatError as error:
+            told.add(str(error).partition(": ")[2])
+    assert {message for message in told if "table" not in message} == {
+        "a reference points outside the file"
+    }
+
+
+def test_content_is_not_counted_without_end() -> None:
+    data = pack(chain())
+    references: Any = References(View(data), View(data).root())
+    references._spend(references._budget)
+    with pytest.raises(FormatError, match=r"claims many times more content than it has bytes$"):
+        references._spend(1)

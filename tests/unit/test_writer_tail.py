@@ -1,0 +1,170 @@
+"""What stands behind a model and counts from the file's beginning: it moves when the file grows."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+
+import pytest
+
+from tests.oracle import chain, load, pack
+from tflite_align.errors import UnsupportedError
+from tflite_align.model import AddTensor, QuantParams, SetQuant
+from tflite_align.reader import read
+from tflite_align.tables import View
+from tflite_align.writer import write
+from tflite_align.writer.patch import Patches
+from tflite_align.writer.tail import flatbuffer_end, move
+
+ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+
+
+def files_found(data: bytes, comment: int = 0) -> int:
+    """The files of the zip at the end, by its own numbers: zipfile forgives a beginning that moved."""
+    end = len(data) - 22 - comment
+    count, size, offset = struct.unpack_from("<10xHLL", data, end)
+    assert offset + size == end
+    for _ in range(count):
+        lengths = struct.unpack_from("<28x3H", data, offset)
+        (header,) = struct.unpack_from("<42xL", data, offset)
+        assert data[header : header + 4] == b"PK\3\4"
+        offset += 46 + sum(lengths)
+    return int(count)
+
+
+def test_every_file_of_an_appended_zip_moves() -> None:
+    data, zipped, files = zipped_chain()
+    edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
+    out = write(zipped, read(zipped), [edit]).join()
+    assert len(out) > len(zipped)
+    with zipfile.ZipFile(io.BytesIO(out)) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+        first = min(entry.header_offset for entry in archive.infolist())
+    assert first == len(out) - len(zipped) + len(data)
+    assert files_found(out) == 3
+
+
+def test_a_zip_is_not_moved_beyond_what_its_offsets_can_hold() -> None:
+    _, zipped, _ = zipped_chain()
+    view, model = View(zipped), read(zipped)
+    directory = zipped.index(b"PK\1\2")
+    move(view, model, Patches(view), 2**32 - 2 - directory, ())
+    with pytest.raises(
+        UnsupportedError,
+        match=r"^the appended zip would move beyond the 4 GiB that its offsets can hold$",
+    ):
+        move(view, model, Patches(view), 2**32 - 1 - directory, ())
+
+
+def zipped_chain() -> tuple[bytes, bytes, dict[str, bytes]]:
+    """The chain, the same with a zip behind it, and the files in there."""
+    data = pack(chain())
+    content = io.BytesIO(data)
+    files = {"a": b"first", "labels.txt": b"cat\ndog", "vocabulary/long.txt": bytes(300)}
+    with zipfile.ZipFile(content, "a") as archive:
+        for name, held in files.items():
+            info = zipfile.ZipInfo(name)
+            info.comment = b"of " + name.encode()
+            archive.writestr(info, held)
+    return data, content.getvalue(), files
+
+
+@pytest.mark.parametrize("length", [0, 1, 65535])
+def test_a_zip_with_a_comment_moves(length: int) -> None:
+    content = io.BytesIO(pack(chain()))
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr("a", b"first")
+        archive.comment = b"c" * length
+    zipped = content.getvalue()
+    out = write(zipped, read(zipped), [ADDED]).join()
+    assert files_found(zipped, length) == files_found(out, length) == 1
+
+
+def test_a_zip_that_holds_a_zip_moves_as_a_whole() -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("a", b"first")
+    content = io.BytesIO(pack(chain()))
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr("inner.zip", inner.getvalue())
+        archive.writestr("b", b"second")
+    zipped = content.getvalue()
+    out = write(zipped, read(zipped), [ADDED]).join()
+    assert files_found(zipped) == files_found(out) == 2
+    with zipfile.ZipFile(io.BytesIO(out)) as archive:
+        assert archive.read("inner.zip") == inner.getvalue()
+
+
+@pytest.mark.parametrize("tail", [b"PK\5\6", b"PK\5\6" + bytes(17), b"PK\5\6" + bytes(18)])
+def test_the_end_of_a_zip_without_one_is_left_alone(tail: bytes) -> None:
+    data = pack(chain()) + tail
+    written = write(data, read(data), [ADDED])
+    assert written.prefix > 0
+    assert written.join().endswith(tail)
+
+
+def end_of_zip(count: int, size: int, offset: int) -> bytes:
+    return struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, size, offset, 0)
+
+
+def test_a_directory_that_is_none_is_left_alone() -> None:
+    """The magic numbers may stand in other data by chance."""
+    data, zipped, _ = zipped_chain()
+    directory = zipped.index(b"PK\1\2")
+    size = len(zipped) - 22 - directory
+    for tail in (
+        zipped[len(data) : -22] + end_of_zip(3, size, directory + 1),
+        zipped[len(data) : -22] + end_of_zip(4, size, directory),
+        zipped[len(data) : -22].replace(b"PK\3\4", b"PK\3\5") + end_of_zip(3, size, directory),
+        b"PK\1\2" + end_of_zip(1, 4, len(data)),
+        b"PK\1\2" + bytes(41) + end_of_zip(1, 45, len(data)),
+    ):
+        whole = data + tail
+        assert write(whole, read(whole), [ADDED]).join().endswith(tail)
+
+
+def test_a_file_without_a_name_moves() -> None:
+    local = b"PK\3\4" + bytes(26)
+    data = pack(chain())
+    entry = b"PK\1\2" + bytes(38) + struct.pack("<L", len(data))
+    zipped = data + local + entry + end_of_zip(1, 46, len(data) + 30)
+    assert files_found(write(zipped, read(zipped), [ADDED]).join()) == 1
+
+
+@pytest.mark.parametrize("where", ["locator", "entry"])
+def test_a_zip64_is_refused_when_it_would_have_to_move(where: str) -> None:
+    data = pack(chain())
+    if where == "locator":
+        data += struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1) + end_of_zip(0, 0, 0)
+    else:
+        entry = b"PK\1\2" + bytes(38) + struct.pack("<L", 0xFFFFFFFF)
+        data += entry + end_of_zip(1, 46, len(data))
+    message = r"^the file carries an appended zip64 archive, whose offsets cannot be moved$"
+    with pytest.raises(UnsupportedError, match=message):
+        write(data, read(data), [ADDED])
+    in_place = SetQuant(subgraph=0, tensor=1, quant=QuantParams(scale=(0.25,), zero_point=(1,)))
+    assert write(data, read(data), [in_place]).prefix == 0
+
+
+def test_what_no_reference_reaches_need_not_be_near() -> None:
+    """The two gigabytes that references span are those of the tables."""
+    data, zipped, _ = zipped_chain()
+    assert flatbuffer_end(View(zipped), read(zipped)) == len(data)
+    assert flatbuffer_end(View(data), read(data)) == len(data)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2, 3])
+def test_an_offset_that_is_a_position_moves(offset: int) -> None:
+    """0 and 1 are no positions, but what stands there until there is one."""
+    made = chain()
+    made.subgraphs[0].operators[0].largeCustomOptionsOffset = offset
+    made.buffers[2].data = None
+    made.buffers[2].offset, made.buffers[2].size = offset, 1
+    data = pack(made)
+    written = write(data, read(data), [ADDED])
+    after = load(written.join())
+    moved = offset + (written.prefix if offset > 1 else 0)
+    assert after.subgraphs[0].operators[0].largeCustomOptionsOffset == moved
+    assert after.buffers[2].offset == moved
