@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.graphs import CONV, Graph, concat_example
+from tests.graphs import CONV, POOL, Graph, concat_example
 from tests.oracle import load, pack
 from tests.rules.build import Quant, TensorSpec
 from tflite_align import AlignOptions, align, check
@@ -290,3 +290,57 @@ def test_int4_weights_with_a_zero_point_stay_packed_and_exact_where_they_fit() -
     scales = np.asarray(tensor.quant.scale).reshape(-1, 1, 1, 1)
     assert tensor.quant.zero_point == (0, 0, 0)
     assert np.allclose(kept * scales, (weights - 2) * float(np.float32(0.1)), atol=1e-7)
+
+
+def test_a_bias_that_fits_nowhere_does_not_stop_the_rest() -> None:
+    """Its weights are made coarser, whatever is decided about the input's parameters."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    for name, scale in (("p", 0.04), ("q", 0.05)):
+        graph.activation(name, scale)
+        graph.add("MAX_POOL_2D", ["x"], [name], POOL)
+    graph.conv("q", "y", 0.2)
+    tiny = requantized(graph.bytes(["x"], ["p", "y"]), "y.w", scale=(1e-10,))
+    report = align(tiny, PLAIN).report
+    assert report.conflicts == ()
+    assert report.remaining == ()
+
+
+def test_a_window_past_its_end_does_not_keep_its_inputs_from_moving() -> None:
+    """The sum reads one tensor twice: neither reader alone can bring the ratio back."""
+    graph = Graph()
+    graph.activation("x", 0.0078, -128)
+    graph.activation("p", 0.5, -128)
+    graph.add("MAX_POOL_2D", ["x"], ["p"], POOL)
+    graph.activation("s", 0.0077, -128)
+    graph.add("ADD", ["p", "p"], ["s"], ("AddOptions", {"fusedActivationFunction": 1}))
+    graph.conv("x", "c", 0.0077, -128)
+    graph.activation("cat", 0.05, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["c", "x"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    graph.conv("s", "y", 0.1)
+    report = align(graph.bytes(["x"], ["y", "cat"]), PLAIN).report
+    assert "window/ADD/wrap" in {finding.rule for finding in report.findings}
+    assert report.conflicts == ()
+    assert report.remaining == ()
+
+
+def test_weights_along_a_wrong_axis_say_nothing_of_a_bias_as_run() -> None:
+    """Three scales along the inputs do not fit a bias of two values: no file may come of it."""
+    data = along_inputs()
+    for reading in ("declared", "as-run"):
+        report = align(data, replace(PLAIN, bias=reading)).report
+        assert "weight/CONV_2D/axis" in {finding.rule for finding in report.findings}
+        assert report.remaining == ()
+
+
+def along_inputs() -> bytes:
+    """A convolution of three channels to two, its weights' scales along the three."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.constant("w", np.arange(6).reshape(2, 1, 1, 3), "int8", 0.02)
+    quant = Quant(scale=(0.02, 0.03, 0.04), zero_point=(0, 0, 0), axis=3)
+    graph.tensors["w"] = replace(graph.tensors["w"], quant=quant)
+    graph.constant("b", [100, -50], "int32", 0.01)
+    graph.activation("y", 0.1, shape=(1, 4, 4, 2))
+    graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
+    return graph.bytes(["x"], ["y"])

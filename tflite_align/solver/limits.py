@@ -34,14 +34,17 @@ class _Sides(Record, frozen=True):
 
     def takes(self, side: int, place: int, scale: float) -> bool:
         """Whether the ratio is inside with this scale at one place of the numerator (`side` 0) or
-        of the denominator (1).
+        of the denominator (1). A ratio that is beyond the upper end as things are is brought back
+        at the denominator: a numerator then only has to make it no worse.
         """
         sides = [self.numerator, self.denominator]
         sides[side] = (*sides[side][:place], (scale, scale), *sides[side][place + 1 :])
         if min([least for least, _ in (*sides[0], *sides[1])]) <= 0:
             return True
         low, high = window_ratios(self.constraint, *sides)
-        return low >= self.constraint.window.low and high < self.constraint.window.high
+        if low < self.constraint.window.low:
+            return False
+        return high < self.constraint.window.high or (side == 0 and high <= self.ratios()[1])
 
 
 class Limits:
@@ -88,10 +91,14 @@ class Limits:
                 self.windows.setdefault(slot, []).append((sides, side, place))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
-        """Note what the bias of this input asks of it."""
+        """Note what the bias of this input asks of it.
+
+        A bias that does not fit even as things are needs other weights, whatever is decided here.
+        """
         least = _least_scale(self.model, constraint)
         tensor = slot_tensor(self.model, source)
         if least is not None:
+            least = min(least, *_scales(self.model, source))
             self.least[source] = max(least, self.least.get(source, 0.0))
         elif tensor is not None and tensor.quant is not None:
             self.frozen[source] = Label(*tensor.quant.label)
