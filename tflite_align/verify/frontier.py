@@ -105,7 +105,11 @@ def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]
 
 
 class _Walk:
-    """Walks back from each output; keeps the order of first visits and drops repeats."""
+    """Walks back from each output; keeps the order of first visits and drops repeats.
+
+    What is read behind a QUANTIZE of integers counts as what stands before it: those come and go
+    with alignment, and both files are to be compared at the same values.
+    """
 
     def __init__(
         self, model: Any, graph: Any, real: set[int], behind: set[int], dropped: set[int]
@@ -115,6 +119,9 @@ class _Walk:
         self.writer = {t: op for op in graph.operators for t in op.outputs}
         self.probes: list[Probe] = []
         self.seen: set[int] = set()
+        # What the probes stand for, before any QUANTIZE: of all of them, and of what feeds a jump.
+        self.told: set[int] = set()
+        self.fed: set[int] = set()
 
     def output(self, position: int, tensor: int) -> None:
         if tensor in self.real and tensor not in self.missing:
@@ -131,12 +138,31 @@ class _Walk:
             if current in self.behind:
                 self.seen.add(current)
                 waiting.extend(reversed([t for t in self.writer[current].inputs if t >= 0]))
-            elif current in self.real and current in self.writer:
+                continue
+            current = self._requantized(current)
+            if current in self.real and current in self.writer and current not in self.told:
+                self.fed.add(current)
                 self._probe(current, None, behind=False)
 
+    def _fed(self, tensor: int) -> bool:
+        return self._requantized(tensor) in self.fed
+
+    def _requantized(self, tensor: int) -> int:
+        """What a tensor is made of by QUANTIZE operators from integers to integers."""
+        while tensor in self.writer and tensor not in self.behind:
+            operator = self.writer[tensor]
+            if operator_name(self.model, operator) != "QUANTIZE":
+                break
+            source = operator.inputs[0]
+            if type_name(self.graph.tensors[source].type) not in LIMITS:
+                break
+            tensor = source
+        return tensor
+
     def _probe(self, tensor: int, output: int | None, *, behind: bool, feeds: bool = False) -> None:
-        if not behind and tensor in self.seen:
+        if not behind and (tensor in self.seen or (output is not None and self._fed(tensor))):
             return
+        self.told.add(self._requantized(tensor))
         source = None if behind else self._saturated(tensor)
         self.probes.append(
             Probe(
