@@ -344,3 +344,25 @@ def along_inputs() -> bytes:
     graph.activation("y", 0.1, shape=(1, 4, 4, 2))
     graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
     return graph.bytes(["x"], ["y"])
+
+
+@pytest.mark.parametrize("part", ["table", "scale"])
+def test_a_bias_without_a_scale_gets_the_one_that_kernels_compute_with(part: str) -> None:
+    model = load(chain())
+    bias = next(t for t in model.subgraphs[0].tensors if t.name == b"c.b")
+    if part == "table":
+        bias.quantization = None
+    else:
+        bias.quantization.scale = bias.quantization.zeroPoint = None
+    data = pack(model)
+    report = align(data, PLAIN).report
+    right = named(chain(), "c.b")[1].quant.scale[0]
+    (finding,) = report.findings
+    assert finding.message == (
+        "subgraph[0]/operator[0] CONV_2D/inputs[2]: bias without a scale; "
+        "input scale x weight scale = 0.00100000005 (rule bias/CONV_2D)"
+    )
+    assert report.remaining == ()
+    after, tensor = named(align(data, PLAIN).data, "c.b")
+    assert tensor.quant.scale == pytest.approx((right,))
+    assert after.constant(0, tensor.index) == named(chain(), "c.b")[0].constant(0, tensor.index)
