@@ -366,3 +366,30 @@ def test_a_bias_without_a_scale_gets_the_one_that_kernels_compute_with(part: str
     after, tensor = named(align(data, PLAIN).data, "c.b")
     assert tensor.quant.scale == pytest.approx((right,))
     assert after.constant(0, tensor.index) == named(chain(), "c.b")[0].constant(0, tensor.index)
+
+
+def test_a_tensor_that_is_computed_with_and_has_no_parameters_is_told() -> None:
+    """Nothing says what its integers stand for: LiteRT ends the process over such an ADD."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("s", 0.1)
+    graph.add("ADD", ["x", "x"], ["s"], ("AddOptions", {}))
+    graph.activation("y", 0.1)
+    graph.add("HARD_SWISH", ["s"], ["y"])
+    graph.tensors["s"] = replace(graph.tensors["s"], quant=None)
+    report = align(graph.bytes(["x"], ["y"]), PLAIN).report
+    assert [(finding.rule, finding.address, finding.fix) for finding in report.remaining] == [
+        ("params/unknown", "subgraph[0]/operator[0] ADD/outputs[0]", ""),
+        ("params/unknown", "subgraph[0]/operator[1] HARD_SWISH/inputs[0]", ""),
+    ]
+    assert report.exit_status == 1
+
+
+def test_integers_that_stand_for_no_real_values_need_no_parameters() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.05)
+    graph.add("ADD", ["x", "x"], ["y"], ("AddOptions", {}))
+    for name in ("x", "y"):
+        graph.tensors[name] = replace(graph.tensors[name], quant=None)
+    assert check(graph.bytes(["x"], ["y"]), PLAIN).findings == ()

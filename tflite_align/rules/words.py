@@ -32,6 +32,7 @@ _GENERAL = {
     "params/length": "one scale, or one for each index along quantized_dimension",
     "params/axis": "quantized_dimension names an axis of the tensor",
     "params/missing": "an integer operand beside quantized ones carries parameters",
+    "params/unknown": "an integer operand that is computed with carries parameters",
     "names/duplicate": "every tensor of a subgraph has a name of its own",
     "minmax/stale": "a recorded min and max belong to the scale and zero_point beside them",
     "boundary/": "operands of a call share the parameters of the callee's inputs and outputs",
