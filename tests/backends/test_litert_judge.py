@@ -218,3 +218,21 @@ def test_what_feeds_a_comparison_is_compared_behind_new_quantizes_too() -> None:
     assert report.proof is not None
     assert report.proof.word == "proven", report.proof.why
     assert len(report.proof.outputs) > 1
+
+
+def test_a_branch_of_a_select_may_be_as_coarse_as_what_is_selected() -> None:
+    """tf.where(x > 0, x, 0.1 x), as the converter writes it: the branch is calibrated alone."""
+    graph = Graph(seed=1)
+    graph.activation("x", 0.05)
+    graph.constant("zero", np.zeros(1), "int8", 0.01)
+    graph.constant("slope", np.full(1, 100), "int8", 0.001)
+    graph.tensors["positive"] = TensorSpec(name="positive", type="bool", shape=SHAPE)
+    graph.add("GREATER", ["x", "zero"], ["positive"], ("GreaterOptions", {}))
+    graph.activation("bent", 0.005)
+    graph.add("MUL", ["x", "slope"], ["bent"], ("MulOptions", {}))
+    graph.activation("y", 0.05)
+    graph.add("SELECT_V2", ["positive", "x", "bent"], ["y"], ("SelectV2Options", {}))
+    report = align(graph.bytes(["x"], ["y"])).report
+    assert report.changes != ()
+    assert report.remaining == ()
+    assert report.exit_status == 0, report.reasons

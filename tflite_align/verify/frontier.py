@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..record import Record
+from ..rules import load_operators
 from .graph import LIMITS, is_constant, operator_name, params, real_tensors, tensor_name
 from .schema import type_name
 
@@ -41,6 +42,7 @@ _JUMPS = frozenset(
     ]
 )
 _SATURATING = frozenset({"LOGISTIC", "SOFTMAX", "TANH", "LOG_SOFTMAX"})
+_DEQUANTIZED = frozenset({"QUANTIZE", "DEQUANTIZE"})
 _PASSING = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 _RUNNABLE_CUSTOM = frozenset(["CUSTOM:TFLite_Detection_PostProcess"])
 
@@ -55,6 +57,7 @@ class Probe(Record, frozen=True, kw_only=True):
     saturates: bool  # what feeds its saturating operator is a probe too, and tells more
     feeds: bool  # it is such an input
     limits: tuple[float, float] | None  # what the tensor can hold, real values; None: float
+    step: float  # what its values are rounded to, real value; 0: float
 
 
 class Frontier(Record, frozen=True, kw_only=True):
@@ -173,12 +176,31 @@ class _Walk:
                 saturates=source is not None,
                 feeds=feeds,
                 limits=_limits(self.graph.tensors[tensor]),
+                step=self._step(tensor, inner=output is None),
             )
         )
         if not behind:
             self.seen.add(tensor)
         if source is not None:
             self._probe(source, None, behind=False, feeds=True)
+
+    def _step(self, tensor: int, *, inner: bool) -> float:
+        """The coarsest step that these values meet: their own, that of what an average is made
+        from (its kernel rounds to that), and where they only feed what `inner` is told of, that of
+        what copies them.
+        """
+        steps = [_scale(self.graph.tensors[tensor])]
+        operator = self.writer.get(tensor)
+        if operator is not None:
+            name = operator_name(self.model, operator)
+            if name in _DEQUANTIZED or _flow(name) == "average":
+                steps += [_scale(self.graph.tensors[t]) for t in operator.inputs if t >= 0]
+            if name in _DEQUANTIZED:
+                steps.append(self._step(operator.inputs[0], inner=False))
+        for reader in self.graph.operators if inner else ():
+            if tensor in reader.inputs and _flow(operator_name(self.model, reader)) == "copy":
+                steps += [_scale(self.graph.tensors[t]) for t in reader.outputs]
+        return max(steps)
 
     def _saturated(self, tensor: int) -> int | None:
         """The input of the saturating operator that closes the way to this tensor, if one does."""
@@ -192,6 +214,18 @@ class _Walk:
                 return None
             tensor = source
         return None
+
+
+def _flow(name: str) -> str:
+    """How an operator passes real values on: "copy", "average", or "" where it computes."""
+    row = load_operators().get(name)
+    return row.flow.kind if row is not None and row.flow is not None else ""
+
+
+def _scale(tensor: Any) -> float:
+    found = params(tensor)
+    quantized = found is not None and found.per_tensor and type_name(tensor.type) in LIMITS
+    return found.label[0] if found is not None and quantized else 0.0
 
 
 def _limits(tensor: Any) -> tuple[float, float] | None:
