@@ -348,6 +348,8 @@ def window_ratios(
             low, high = low * least, high * greatest
     elif constraint.form == "maximum":
         low = high = low * max([greatest for _, greatest in numerator])
+    elif constraint.form == "square":
+        low = high = low * max([greatest for _, greatest in numerator]) ** 2
     else:
         low *= min([least for least, _ in numerator])
         high *= max([greatest for _, greatest in numerator])

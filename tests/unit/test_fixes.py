@@ -393,3 +393,16 @@ def test_integers_that_stand_for_no_real_values_need_no_parameters() -> None:
     for name in ("x", "y"):
         graph.tensors[name] = replace(graph.tensors[name], quant=None)
     assert check(graph.bytes(["x"], ["y"]), PLAIN).findings == ()
+
+
+def test_a_scale_next_to_nothing_behind_a_squared_difference() -> None:
+    """As the converter writes x - x squared: LiteRT ends the process over it."""
+    graph = Graph()
+    graph.activation("x", 0.0956, 18)
+    graph.activation("none", 7.8431e-9)
+    graph.add("SQUARED_DIFFERENCE", ["x", "x"], ["none"], ("SquaredDifferenceOptions", {}))
+    graph.activation("y", 0.1)
+    graph.add("ADD", ["none", "x"], ["y"], ("AddOptions", {}))
+    report = align(graph.bytes(["x"], ["y"]), PLAIN).report
+    assert [finding.rule for finding in report.findings] == ["window/SQUARED_DIFFERENCE/abort"]
+    assert report.remaining == ()

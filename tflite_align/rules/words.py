@@ -139,8 +139,8 @@ def _window_words(rule: WindowRule) -> str:
     factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
     joint = " x " if rule.form == "product" else ", "
     over = slots(rule.numerator, joint)
-    if rule.form == "maximum":
-        over = f"max({over})"
+    if rule.form in {"maximum", "square"}:
+        over = f"max({over})" + ("^2" if rule.form == "square" else "")
     ratio = f"{factor}{over} / {slots(rule.denominator)}" if rule.denominator else factor + over
     low = f"{number(rule.low)} <= " if rule.low > 0 else ""
     return f"scales: {low}{ratio} < {number(rule.high)}"
