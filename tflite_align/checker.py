@@ -284,6 +284,10 @@ def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
         sentence = f"{constraint.option} states {constraint.stated}, but the bias is {bias.type}"
         yield constraint.slot, constraint.stated, bias.type, sentence, "type" if known else ""
     if bias.quant is None or not bias.quant.scale:
+        if known:
+            right = expected_bias_scales(model, constraint)[0]
+            sentence = f"bias without a scale; input scale x weight scale = {right:.9g}"
+            yield constraint.slot, f"{right:.9g}", "none", sentence, "scale"
         return
     if any(bias.quant.zero_point):
         found = next(z for z in bias.quant.zero_point if z)
@@ -344,6 +348,8 @@ def window_ratios(
             low, high = low * least, high * greatest
     elif constraint.form == "maximum":
         low = high = low * max([greatest for _, greatest in numerator])
+    elif constraint.form == "square":
+        low = high = low * max([greatest for _, greatest in numerator]) ** 2
     else:
         low *= min([least for least, _ in numerator])
         high *= max([greatest for _, greatest in numerator])

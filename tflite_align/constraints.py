@@ -80,7 +80,7 @@ class BiasOf(Constraint, frozen=True, kw_only=True):
 
 
 class Window(Constraint, frozen=True, kw_only=True):
-    form: Literal["product", "maximum", "each"]
+    form: Literal["product", "maximum", "square", "each"]
     numerator: tuple[Slot, ...]
     denominator: tuple[Slot, ...]
     window: WindowRule

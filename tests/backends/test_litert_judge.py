@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.graphs import Graph, concat_example
+from tests.graphs import SHAPE, Graph, concat_example
+from tests.rules.build import TensorSpec
 from tests.running import rescaled
+from tflite_align import align
 from tflite_align.record import replace
 from tflite_align.verdicts import Acceptance, Proof
 from tflite_align.verify import judge_file, prove
@@ -195,3 +197,42 @@ def test_numbers_of_nonsense_are_skipped_and_the_judge_fails() -> None:
     assert proof.word == "failed"
     assert proof.why.startswith("litert took the original, but not the aligned file: refused: ")
     assert proof.outputs == ()
+
+
+def branching() -> bytes:
+    """A convolution that a comparison reads, and that a MAXIMUM reads in other parameters."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.conv("x", "d", 0.04)
+    graph.tensors["larger"] = TensorSpec(name="larger", type="bool", shape=SHAPE)
+    graph.add("GREATER", ["c", "d"], ["larger"], ("GreaterOptions", {}))
+    graph.activation("y", 0.07)
+    graph.add("SELECT_V2", ["larger", "c", "d"], ["y"], ("SelectV2Options", {}))
+    return graph.bytes(["x"], ["larger", "y", "c"])
+
+
+def test_what_feeds_a_comparison_is_compared_behind_new_quantizes_too() -> None:
+    report = align(branching()).report
+    assert any(change.kind == "cut" for change in report.changes)
+    assert report.proof is not None
+    assert report.proof.word == "proven", report.proof.why
+    assert len(report.proof.outputs) > 1
+
+
+def test_a_branch_of_a_select_may_be_as_coarse_as_what_is_selected() -> None:
+    """tf.where(x > 0, x, 0.1 x), as the converter writes it: the branch is calibrated alone."""
+    graph = Graph(seed=1)
+    graph.activation("x", 0.05)
+    graph.constant("zero", np.zeros(1), "int8", 0.01)
+    graph.constant("slope", np.full(1, 100), "int8", 0.001)
+    graph.tensors["positive"] = TensorSpec(name="positive", type="bool", shape=SHAPE)
+    graph.add("GREATER", ["x", "zero"], ["positive"], ("GreaterOptions", {}))
+    graph.activation("bent", 0.005)
+    graph.add("MUL", ["x", "slope"], ["bent"], ("MulOptions", {}))
+    graph.activation("y", 0.05)
+    graph.add("SELECT_V2", ["positive", "x", "bent"], ["y"], ("SelectV2Options", {}))
+    report = align(graph.bytes(["x"], ["y"])).report
+    assert report.changes != ()
+    assert report.remaining == ()
+    assert report.exit_status == 0, report.reasons

@@ -127,10 +127,10 @@ def _along(quant: Quant, axis: int, count: int) -> Quant:
 
 
 def _outside(case: Case, rule: WindowRule, key: Key) -> Quant:
-    """A scale that puts the ratio at four times the window's upper edge."""
+    """A scale that puts the ratio at sixteen times the window's upper edge."""
     tops = [max(case.quants[k].scale) for k in _present(case, rule.numerator)]
-    top = max(tops) if rule.form == "maximum" else float(np.prod(tops))
-    scale = float(np.float32(top * rule.multiplier / (4 * rule.high)))
+    top = {"maximum": max(tops), "square": max(tops) ** 2}.get(rule.form, float(np.prod(tops)))
+    scale = float(np.float32(top * rule.multiplier / (16 * rule.high)))
     return replace(case.quants[key], scale=(scale,))
 
 

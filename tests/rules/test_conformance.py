@@ -44,6 +44,7 @@ NO_LITERT_KERNEL = {
 
 # (target, rule, type) graded otherwise than the runtime at hand behaves, and why.
 GRADED_OTHERWISE = {
+    ("litert", "window/MUL/wrap", "int8"): "wraps with an output zero_point other than 0 alone",
     ("litert", "bias/TRANSPOSE_CONV/wide", "int16"): "bias/TRANSPOSE_CONV says it there",
     ("xnnpack", "bias/TRANSPOSE_CONV/wide", "int16"): "bias/TRANSPOSE_CONV says it there",
     ("tflm", "bias/TRANSPOSE_CONV", "int16"): "bias/TRANSPOSE_CONV/wide says it there",

@@ -48,6 +48,7 @@ GENERAL = (
     "params/length",
     "params/missing",
     "params/scale",
+    "params/unknown",
     "params/zero_point",
 )
 VERSIONS = [f"version/{name}" for name in load_versions()]

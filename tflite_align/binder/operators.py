@@ -36,6 +36,9 @@ from .collector import FUSED, Collector, per_tensor
 
 __all__ = ["all_slots", "bind_operator"]
 
+# Types whose integers stand for real values wherever an operator computes with them.
+_REAL = frozenset({"int8", "uint8", "int16"})
+
 _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 
 # Real values a fused activation lets through, by ActivationFunctionType of the TFLite schema.
@@ -72,9 +75,12 @@ def _select(subgraph: int, operator: Operator, patterns: Iterable[SlotPattern]) 
 def bind_operator(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
     found.families[subgraph, operator.index] = row.family
     found.rigid.update(_select(subgraph, operator, row.rigid))
+    before = len(found.constraints)
     for rule in row.rules:
         if _concerned(found, subgraph, operator, rule):
             _bind_rule(found, subgraph, operator, rule)
+    if not row.calls and row.resource is None:
+        _bind_unknown(found, subgraph, operator, row, before)
     if row.flow is not None:
         inputs = _select(subgraph, operator, row.flow.inputs)
         outputs = _select(subgraph, operator, row.flow.outputs)
@@ -177,6 +183,38 @@ def _add_missing(found: Collector, slot: Slot, tensor: Tensor, like: Slot | None
                 like=like,
             )
         )
+
+
+def _bind_unknown(
+    found: Collector, subgraph: int, operator: Operator, row: OperatorRow, before: int
+) -> None:
+    """Integers that are computed with beside quantized ones, and that nothing says the meaning of.
+    What is copied along, and what the rules since `before` spoke of, is not meant.
+    """
+    passed = {*_select(subgraph, operator, (*row.ignored, *row.rigid))}
+    passed |= {c.slot for c in found.constraints[before:] if isinstance(c, WellFormed)}
+    held = [(slot, found.tensor(slot)) for slot in all_slots(subgraph, operator)]
+    if not any(t is not None and quantized(t) for slot, t in held if slot not in passed):
+        return
+    for rule in row.rules:
+        if isinstance(rule, SameRule):
+            passed.update(_select(subgraph, operator, rule.slots))
+    for slot, tensor in held:
+        if tensor is None or slot in passed or quantized(tensor) or tensor.type not in _REAL:
+            continue
+        levels = found.levels("params/unknown", tensor.type)
+        if levels and slot.kind != "intermediates":
+            found.constraints.append(
+                WellFormed(
+                    rule="params/unknown",
+                    type=tensor.type,
+                    levels=levels,
+                    slot=slot,
+                    expected="a scale and a zero_point",
+                    actual="none",
+                    fixable=False,
+                )
+            )
 
 
 def _add_fixed(found: Collector, rule: FixedRule, slot: Slot) -> None:

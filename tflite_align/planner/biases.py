@@ -161,6 +161,8 @@ class _Bias:
     def _holds(self, wanted: _Wanted, declared: tuple[float, ...]) -> bool:
         return (
             wanted.type == self.tensor.type
+            and self.tensor.quant is not None
+            and bool(self.tensor.quant.scale)
             and not any(self.zero)
             and len(declared) == len(wanted.scales)
             and all(close_scale(a, b) for a, b in zip(declared, wanted.scales, strict=True))
@@ -176,8 +178,7 @@ class _Bias:
             for slot in slots:
                 self.draft.rewire(slot, added)
         else:
-            if quant is not None:
-                self.draft.set_quant(subgraph, index, quant)
+            self.draft.set_quant(subgraph, index, quant)
             changed = wanted.type if wanted.type != self.tensor.type else None
             self.draft.edits.append(
                 SetData(subgraph=subgraph, tensor=index, data=new, type=changed)
@@ -191,7 +192,8 @@ class _Bias:
         error: float,
         slots: tuple[Slot, ...],
     ) -> None:
-        before = f"{self.tensor.type}, scale {declared[0]:.7g}"
+        own = self.tensor.quant is not None and self.tensor.quant.scale
+        before = f"{self.tensor.type}, scale {declared[0]:.7g}" if own else "no scale"
         after = f"{wanted.type}, scale {wanted.scales[0]:.7g}"
         why = f"bias is input scale x weight scale (rounding at most {error:.3g})"
         self.draft.note("bias", self.key, before, after, why=why, readers=slots)
@@ -206,12 +208,10 @@ def _conflict(slots: tuple[Slot, ...], constraint: BiasOf, message: str) -> Conf
     return Conflict(slots=slots, rules=(constraint.rule,), message=message)
 
 
-def _bias_quant(tensor: Tensor, wanted: _Wanted) -> QuantParams | None:
-    """Zero point 0 throughout and axis 0; a bias without parameters stays without."""
-    if tensor.quant is None or not tensor.quant.scale:
-        return tensor.quant
+def _bias_quant(tensor: Tensor, wanted: _Wanted) -> QuantParams:
+    """Zero point 0 throughout and axis 0."""
     return replace(
-        tensor.quant,
+        tensor.quant or QuantParams(scale=(), zero_point=()),
         scale=wanted.scales,
         zero_point=(0,) * len(wanted.scales),
         quantized_dimension=0,

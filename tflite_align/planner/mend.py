@@ -91,7 +91,8 @@ def _ranged(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
 def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
     """Biases with the scales that kernels compute with; the integers stay.
 
-    A bias whose readers compute with different scales gets a copy for each further one.
+    A bias whose readers compute with different scales gets a copy for each further one. Weights
+    whose scales run along another axis than the outputs' say nothing of what a kernel computes.
     """
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}
@@ -101,6 +102,8 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
             bias = slot_tensor(bound.model, constraint.slot)
             if bias is not None and bias.quant is not None and bias.quant.scale:
                 scales = tuple(expected_bias_scales(bound.model, constraint))
+                if len(scales) not in (1, bias.elements):
+                    continue
                 groups = asked.setdefault((constraint.slot.subgraph, bias.index), {})
                 groups.setdefault(scales, []).append(constraint.slot)
     for key, groups in sorted(asked.items()):

@@ -94,7 +94,7 @@ _KINDS: Mapping[str, tuple[type[Rule], f.Table]] = {
         {
             **_COMMON,
             **_TYPES,
-            "form": f.Field(f.choice("product", "maximum", "each")),
+            "form": f.Field(f.choice("product", "maximum", "square", "each")),
             "numerator": f.Field(f.list_of(f.slot), required=True),
             "denominator": f.Field(f.list_of(f.slot), required=True),
             "multiplier": f.Field(f.number),

@@ -124,11 +124,11 @@ class BiasRule(Rule, frozen=True, kw_only=True):
 
 
 class WindowRule(Rule, frozen=True, kw_only=True):
-    """low <= ratio < high, the ratio being factor x product (or maximum) of the numerator's
-    scales over the product of the denominator's.
+    """low <= ratio < high, the ratio being factor x product (or maximum, or its square) of the
+    numerator's scales over the product of the denominator's.
     """
 
-    form: Literal["product", "maximum", "each"]
+    form: Literal["product", "maximum", "square", "each"]
     numerator: tuple[SlotPattern, ...]
     denominator: tuple[SlotPattern, ...]
     multiplier: float

@@ -32,6 +32,7 @@ _GENERAL = {
     "params/length": "one scale, or one for each index along quantized_dimension",
     "params/axis": "quantized_dimension names an axis of the tensor",
     "params/missing": "an integer operand beside quantized ones carries parameters",
+    "params/unknown": "an integer operand that is computed with carries parameters",
     "names/duplicate": "every tensor of a subgraph has a name of its own",
     "minmax/stale": "a recorded min and max belong to the scale and zero_point beside them",
     "boundary/": "operands of a call share the parameters of the callee's inputs and outputs",
@@ -138,8 +139,8 @@ def _window_words(rule: WindowRule) -> str:
     factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
     joint = " x " if rule.form == "product" else ", "
     over = slots(rule.numerator, joint)
-    if rule.form == "maximum":
-        over = f"max({over})"
+    if rule.form in {"maximum", "square"}:
+        over = f"max({over})" + ("^2" if rule.form == "square" else "")
     ratio = f"{factor}{over} / {slots(rule.denominator)}" if rule.denominator else factor + over
     low = f"{number(rule.low)} <= " if rule.low > 0 else ""
     return f"scales: {low}{ratio} < {number(rule.high)}"

@@ -15,7 +15,7 @@ from .conflicts import forced_conflict, minimal_conflict
 from .explain import explain, explain_each
 from .explanation import Anchor, CutStory, Explanation
 from .flow import Key, Values, value_flow
-from .limits import Limits, window_labels
+from .limits import Limits, passed_windows, window_labels
 from .pose import Posed, pose_each, solve_each
 from .problem import build_problems, contradictory
 from .records import (
@@ -62,8 +62,20 @@ def solve(bound: Bound, broken: Iterable[Slot], options: Options) -> Solution:
     """
     values = value_flow(bound, options.observed)
     problems = build_problems(bound, values, options, broken, window_labels(bound))
-    answer = _Answer(bound, values, options)
     limits = Limits(bound.model, bound.constraints)
+    found = _decided(bound, values, options, limits, problems)
+    passed = passed_windows(bound, found.seen, found.source)
+    if not passed:
+        return found
+    limits = Limits(bound.model, bound.constraints, passed)
+    joint = _decided(bound, values, options, limits, problems)
+    return found if len(joint.conflicts) > len(found.conflicts) else joint
+
+
+def _decided(
+    bound: Bound, values: Values, options: Options, limits: Limits, problems: list[Problem]
+) -> Solution:
+    answer = _Answer(bound, values, options)
     posed = pose_each(bound, values, options, limits, problems)
     for number, (one, found) in enumerate(zip(posed, solve_each(posed), strict=True)):
         answer.decide(number, one, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -11,18 +11,29 @@ from ..checker import Extent, window_ratios
 from ..constraints import BiasOf, Constraint, Window
 from ..model import Model, Slot
 from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
-from ..record import Record
+from ..record import Record, replace
 from ..wiring import slot_tensor
 
-__all__ = ["Limits", "window_labels"]
+__all__ = ["Limits", "passed_windows", "window_labels"]
 
 
 class _Sides(Record, frozen=True):
-    """A window with the extent of each of its slots' scales, as they are declared."""
+    """A window with the extent of each of its slots' scales, as they are declared. `shared`: its
+    slots move together, so that each may take an equal part of the way to its end.
+    """
 
     constraint: Window
     numerator: tuple[Extent, ...]
     denominator: tuple[Extent, ...]
+    shared: bool = False
+
+    @property
+    def end(self) -> float:
+        """The ratio that one slot alone may bring about."""
+        end, now = self.constraint.window.high, self.ratios()[1]
+        if not self.shared or not 0 < now < end:
+            return end
+        return float(now * (end / now) ** (1 / len(self.numerator + self.denominator)))
 
     @property
     def sound(self) -> bool:
@@ -34,23 +45,33 @@ class _Sides(Record, frozen=True):
 
     def takes(self, side: int, place: int, scale: float) -> bool:
         """Whether the ratio is inside with this scale at one place of the numerator (`side` 0) or
-        of the denominator (1).
+        of the denominator (1). A ratio that is beyond the upper end as things are is brought back
+        at the denominator: a numerator then only has to make it no worse.
         """
         sides = [self.numerator, self.denominator]
         sides[side] = (*sides[side][:place], (scale, scale), *sides[side][place + 1 :])
         if min([least for least, _ in (*sides[0], *sides[1])]) <= 0:
             return True
         low, high = window_ratios(self.constraint, *sides)
-        return low >= self.constraint.window.low and high < self.constraint.window.high
+        if low < self.constraint.window.low:
+            return False
+        return high < self.end or (side == 0 and high <= self.ratios()[1])
 
 
 class Limits:
     """Which labels a slot may see, all other slots left as they are. Few slots are ever asked
-    about, so what concerns one is worked out when it is.
+    about, so what concerns one is worked out when it is. `shared`: windows whose slots move
+    together.
     """
 
-    def __init__(self, model: Model, constraints: Iterable[Constraint]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        constraints: Iterable[Constraint],
+        shared: Collection[Window] = (),
+    ) -> None:
         self.model = model
+        self.shared = {id(window) for window in shared}
         self.unsettled: dict[Slot, list[BiasOf | tuple[Window, int, int]]] = {}
         self.sides: dict[int, _Sides] = {}  # by the window's id: `unsettled` or they hold it
         self.windows: dict[Slot, list[tuple[_Sides, int, int]]] = {}
@@ -84,14 +105,21 @@ class Limits:
                 constraint, side, place = entry
                 sides = self.sides.get(id(constraint))
                 if sides is None:
-                    sides = self.sides[id(constraint)] = _sides(self.model, constraint)
+                    sides = _sides(self.model, constraint)
+                    if id(constraint) in self.shared:
+                        sides = replace(sides, shared=True)
+                    self.sides[id(constraint)] = sides
                 self.windows.setdefault(slot, []).append((sides, side, place))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
-        """Note what the bias of this input asks of it."""
+        """Note what the bias of this input asks of it.
+
+        A bias that does not fit even as things are needs other weights, whatever is decided here.
+        """
         least = _least_scale(self.model, constraint)
         tensor = slot_tensor(self.model, source)
         if least is not None:
+            least = min(least, *_scales(self.model, source))
             self.least[source] = max(least, self.least.get(source, 0.0))
         elif tensor is not None and tensor.quant is not None:
             self.frozen[source] = Label(*tensor.quant.label)
@@ -131,6 +159,29 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
             wider = scale * high / constraint.window.high * 1.001
             if usable_label(Label(wider, zero_point), tensor.type):
                 found[slot] = Label(to_float32(wider), zero_point)
+    return found
+
+
+def passed_windows(
+    bound: Bound, seen: Mapping[Slot, Label], source: Mapping[tuple[int, int], Label]
+) -> list[Window]:
+    """Windows that hold as things are, and would not with all that these labels move."""
+
+    def moved(slot: Slot, extent: Extent) -> Extent:
+        label = seen.get(slot) or source.get((slot.subgraph, slot.tensor(bound.model)))
+        return (label.scale, label.scale) if label is not None else extent
+
+    found = []
+    for constraint in bound.constraints:
+        if not isinstance(constraint, Window):
+            continue
+        sides = _sides(bound.model, constraint)
+        if not sides.sound or sides.ratios()[1] >= constraint.window.high:
+            continue
+        numerator = tuple(map(moved, constraint.numerator, sides.numerator))
+        denominator = tuple(map(moved, constraint.denominator, sides.denominator))
+        if window_ratios(constraint, numerator, denominator)[1] >= constraint.window.high:
+            found.append(constraint)
     return found
 
 

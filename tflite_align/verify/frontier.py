@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..record import Record
+from ..rules import load_operators
 from .graph import LIMITS, is_constant, operator_name, params, real_tensors, tensor_name
 from .schema import type_name
 
@@ -41,6 +42,7 @@ _JUMPS = frozenset(
     ]
 )
 _SATURATING = frozenset({"LOGISTIC", "SOFTMAX", "TANH", "LOG_SOFTMAX"})
+_DEQUANTIZED = frozenset({"QUANTIZE", "DEQUANTIZE"})
 _PASSING = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 _RUNNABLE_CUSTOM = frozenset(["CUSTOM:TFLite_Detection_PostProcess"])
 
@@ -55,6 +57,7 @@ class Probe(Record, frozen=True, kw_only=True):
     saturates: bool  # what feeds its saturating operator is a probe too, and tells more
     feeds: bool  # it is such an input
     limits: tuple[float, float] | None  # what the tensor can hold, real values; None: float
+    step: float  # what its values are rounded to, real value; 0: float
 
 
 class Frontier(Record, frozen=True, kw_only=True):
@@ -105,7 +108,11 @@ def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]
 
 
 class _Walk:
-    """Walks back from each output; keeps the order of first visits and drops repeats."""
+    """Walks back from each output; keeps the order of first visits and drops repeats.
+
+    What is read behind a QUANTIZE of integers counts as what stands before it: those come and go
+    with alignment, and both files are to be compared at the same values.
+    """
 
     def __init__(
         self, model: Any, graph: Any, real: set[int], behind: set[int], dropped: set[int]
@@ -115,6 +122,9 @@ class _Walk:
         self.writer = {t: op for op in graph.operators for t in op.outputs}
         self.probes: list[Probe] = []
         self.seen: set[int] = set()
+        # What the probes stand for, before any QUANTIZE: of all of them, and of what feeds a jump.
+        self.told: set[int] = set()
+        self.fed: set[int] = set()
 
     def output(self, position: int, tensor: int) -> None:
         if tensor in self.real and tensor not in self.missing:
@@ -131,12 +141,31 @@ class _Walk:
             if current in self.behind:
                 self.seen.add(current)
                 waiting.extend(reversed([t for t in self.writer[current].inputs if t >= 0]))
-            elif current in self.real and current in self.writer:
+                continue
+            current = self._requantized(current)
+            if current in self.real and current in self.writer and current not in self.told:
+                self.fed.add(current)
                 self._probe(current, None, behind=False)
 
+    def _fed(self, tensor: int) -> bool:
+        return self._requantized(tensor) in self.fed
+
+    def _requantized(self, tensor: int) -> int:
+        """What a tensor is made of by QUANTIZE operators from integers to integers."""
+        while tensor in self.writer and tensor not in self.behind:
+            operator = self.writer[tensor]
+            if operator_name(self.model, operator) != "QUANTIZE":
+                break
+            source = operator.inputs[0]
+            if type_name(self.graph.tensors[source].type) not in LIMITS:
+                break
+            tensor = source
+        return tensor
+
     def _probe(self, tensor: int, output: int | None, *, behind: bool, feeds: bool = False) -> None:
-        if not behind and tensor in self.seen:
+        if not behind and (tensor in self.seen or (output is not None and self._fed(tensor))):
             return
+        self.told.add(self._requantized(tensor))
         source = None if behind else self._saturated(tensor)
         self.probes.append(
             Probe(
@@ -147,12 +176,31 @@ class _Walk:
                 saturates=source is not None,
                 feeds=feeds,
                 limits=_limits(self.graph.tensors[tensor]),
+                step=self._step(tensor, inner=output is None),
             )
         )
         if not behind:
             self.seen.add(tensor)
         if source is not None:
             self._probe(source, None, behind=False, feeds=True)
+
+    def _step(self, tensor: int, *, inner: bool) -> float:
+        """The coarsest step that these values meet: their own, that of what an average is made
+        from (its kernel rounds to that), and where they only feed what `inner` is told of, that of
+        what copies them.
+        """
+        steps = [_scale(self.graph.tensors[tensor])]
+        operator = self.writer.get(tensor)
+        if operator is not None:
+            name = operator_name(self.model, operator)
+            if name in _DEQUANTIZED or _flow(name) == "average":
+                steps += [_scale(self.graph.tensors[t]) for t in operator.inputs if t >= 0]
+            if name in _DEQUANTIZED:
+                steps.append(self._step(operator.inputs[0], inner=False))
+        for reader in self.graph.operators if inner else ():
+            if tensor in reader.inputs and _flow(operator_name(self.model, reader)) == "copy":
+                steps += [_scale(self.graph.tensors[t]) for t in reader.outputs]
+        return max(steps)
 
     def _saturated(self, tensor: int) -> int | None:
         """The input of the saturating operator that closes the way to this tensor, if one does."""
@@ -166,6 +214,18 @@ class _Walk:
                 return None
             tensor = source
         return None
+
+
+def _flow(name: str) -> str:
+    """How an operator passes real values on: "copy", "average", or "" where it computes."""
+    row = load_operators().get(name)
+    return row.flow.kind if row is not None and row.flow is not None else ""
+
+
+def _scale(tensor: Any) -> float:
+    found = params(tensor)
+    quantized = found is not None and found.per_tensor and type_name(tensor.type) in LIMITS
+    return found.label[0] if found is not None and quantized else 0.0
 
 
 def _limits(tensor: Any) -> tuple[float, float] | None:

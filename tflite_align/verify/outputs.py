@@ -84,7 +84,7 @@ def _score(evidence: Evidence, probe: int, steps: Steps) -> OutputScore:
     original, aligned = (evidence.powers(f"declared:{w}", probe) for w in ("before", "after"))
     original_db = sqnr(original) if original else None
     aligned_db = sqnr(aligned) if aligned else None
-    word, why = loss(original, aligned, evidence.seed, logits=place.feeds)
+    word, why = loss(original, aligned, evidence.seed, logits=place.feeds, step=place.step)
     runs = tuple(
         _run(evidence, probe, kernels, declared=(original, aligned), steps=steps)
         for kernels in evidence.kernels

@@ -1,0 +1,129 @@
+"""Repairs at the edge: parameters that are missing, next to nothing, or fit nowhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.graphs import CONV, POOL, Graph
+from tests.oracle import load, pack
+from tests.rules.build import Quant
+from tests.unit.test_fixes import PLAIN, chain, named, requantized
+from tflite_align import align, check
+from tflite_align.record import replace
+
+
+def test_a_bias_that_fits_nowhere_does_not_stop_the_rest() -> None:
+    """Its weights are made coarser, whatever is decided about the input's parameters."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    for name, scale in (("p", 0.04), ("q", 0.05)):
+        graph.activation(name, scale)
+        graph.add("MAX_POOL_2D", ["x"], [name], POOL)
+    graph.conv("q", "y", 0.2)
+    tiny = requantized(graph.bytes(["x"], ["p", "y"]), "y.w", scale=(1e-10,))
+    report = align(tiny, PLAIN).report
+    assert report.conflicts == ()
+    assert report.remaining == ()
+
+
+def test_a_window_past_its_end_does_not_keep_its_inputs_from_moving() -> None:
+    """The sum reads one tensor twice: neither reader alone can bring the ratio back."""
+    graph = Graph()
+    graph.activation("x", 0.0078, -128)
+    graph.activation("p", 0.5, -128)
+    graph.add("MAX_POOL_2D", ["x"], ["p"], POOL)
+    graph.activation("s", 0.0077, -128)
+    graph.add("ADD", ["p", "p"], ["s"], ("AddOptions", {"fusedActivationFunction": 1}))
+    graph.conv("x", "c", 0.0077, -128)
+    graph.activation("cat", 0.05, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["c", "x"], ["cat"], ("ConcatenationOptions", {"axis": 3}))
+    graph.conv("s", "y", 0.1)
+    report = align(graph.bytes(["x"], ["y", "cat"]), PLAIN).report
+    assert "window/ADD/wrap" in {finding.rule for finding in report.findings}
+    assert report.conflicts == ()
+    assert report.remaining == ()
+
+
+def test_weights_along_a_wrong_axis_say_nothing_of_a_bias_as_run() -> None:
+    """Three scales along the inputs do not fit a bias of two values: no file may come of it."""
+    data = along_inputs()
+    for reading in ("declared", "as-run"):
+        report = align(data, replace(PLAIN, bias=reading)).report
+        assert "weight/CONV_2D/axis" in {finding.rule for finding in report.findings}
+        assert report.remaining == ()
+
+
+def along_inputs() -> bytes:
+    """A convolution of three channels to two, its weights' scales along the three."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.constant("w", np.arange(6).reshape(2, 1, 1, 3), "int8", 0.02)
+    quant = Quant(scale=(0.02, 0.03, 0.04), zero_point=(0, 0, 0), axis=3)
+    graph.tensors["w"] = replace(graph.tensors["w"], quant=quant)
+    graph.constant("b", [100, -50], "int32", 0.01)
+    graph.activation("y", 0.1, shape=(1, 4, 4, 2))
+    graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
+    return graph.bytes(["x"], ["y"])
+
+
+@pytest.mark.parametrize("part", ["table", "scale"])
+def test_a_bias_without_a_scale_gets_the_one_that_kernels_compute_with(part: str) -> None:
+    model = load(chain())
+    bias = next(t for t in model.subgraphs[0].tensors if t.name == b"c.b")
+    if part == "table":
+        bias.quantization = None
+    else:
+        bias.quantization.scale = bias.quantization.zeroPoint = None
+    data = pack(model)
+    report = align(data, PLAIN).report
+    right = named(chain(), "c.b")[1].quant.scale[0]
+    (finding,) = report.findings
+    assert finding.message == (
+        "subgraph[0]/operator[0] CONV_2D/inputs[2]: bias without a scale; "
+        "input scale x weight scale = 0.00100000005 (rule bias/CONV_2D)"
+    )
+    assert report.remaining == ()
+    after, tensor = named(align(data, PLAIN).data, "c.b")
+    assert tensor.quant.scale == pytest.approx((right,))
+    assert after.constant(0, tensor.index) == named(chain(), "c.b")[0].constant(0, tensor.index)
+
+
+def test_a_tensor_that_is_computed_with_and_has_no_parameters_is_told() -> None:
+    """Nothing says what its integers stand for: LiteRT ends the process over such an ADD."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("s", 0.1)
+    graph.add("ADD", ["x", "x"], ["s"], ("AddOptions", {}))
+    graph.activation("y", 0.1)
+    graph.add("HARD_SWISH", ["s"], ["y"])
+    graph.tensors["s"] = replace(graph.tensors["s"], quant=None)
+    report = align(graph.bytes(["x"], ["y"]), PLAIN).report
+    assert [(finding.rule, finding.address, finding.fix) for finding in report.remaining] == [
+        ("params/unknown", "subgraph[0]/operator[0] ADD/outputs[0]", ""),
+        ("params/unknown", "subgraph[0]/operator[1] HARD_SWISH/inputs[0]", ""),
+    ]
+    assert report.exit_status == 1
+
+
+def test_integers_that_stand_for_no_real_values_need_no_parameters() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.05)
+    graph.add("ADD", ["x", "x"], ["y"], ("AddOptions", {}))
+    for name in ("x", "y"):
+        graph.tensors[name] = replace(graph.tensors[name], quant=None)
+    assert check(graph.bytes(["x"], ["y"]), PLAIN).findings == ()
+
+
+def test_a_scale_next_to_nothing_behind_a_squared_difference() -> None:
+    """As the converter writes x - x squared: LiteRT ends the process over it."""
+    graph = Graph()
+    graph.activation("x", 0.0956, 18)
+    graph.activation("none", 7.8431e-9)
+    graph.add("SQUARED_DIFFERENCE", ["x", "x"], ["none"], ("SquaredDifferenceOptions", {}))
+    graph.activation("y", 0.1)
+    graph.add("ADD", ["none", "x"], ["y"], ("AddOptions", {}))
+    report = align(graph.bytes(["x"], ["y"]), PLAIN).report
+    assert [finding.rule for finding in report.findings] == ["window/SQUARED_DIFFERENCE/abort"]
+    assert report.remaining == ()
