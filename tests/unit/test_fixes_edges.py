@@ -127,3 +127,36 @@ def test_a_scale_next_to_nothing_behind_a_squared_difference() -> None:
     report = align(graph.bytes(["x"], ["y"]), PLAIN).report
     assert [finding.rule for finding in report.findings] == ["window/SQUARED_DIFFERENCE/abort"]
     assert report.remaining == ()
+
+
+@pytest.mark.parametrize(
+    ("operator", "options", "address"),
+    [
+        ("ADD", ("AddOptions", {}), "subgraph[0]/operator[0] ADD/inputs[1]"),
+        ("SUB", ("SubOptions", {}), "subgraph[0]/operator[0] SUB/inputs[1]"),
+        ("MUL", ("MulOptions", {}), "subgraph[0]/operator[0] MUL/inputs[1]"),
+    ],
+)
+def test_an_operand_without_parameters_is_told_though_nobody_ties_it(
+    operator: str, options: tuple[str, dict[str, int]], address: str
+) -> None:
+    """That the inputs of ADD share parameters is asked by no runtime; that they have some is."""
+    graph = Graph()
+    for name in ("x", "raw", "y"):
+        graph.activation(name, 0.05)
+    graph.tensors["raw"] = replace(graph.tensors["raw"], quant=None)
+    graph.add(operator, ["x", "raw"], ["y"], options)
+    found = check(graph.bytes(["x", "raw"], ["y"]), PLAIN).findings
+    assert [(one.rule, one.address) for one in found] == [("params/unknown", address)]
+
+
+def test_a_copy_that_nobody_asks_about_needs_no_parameters() -> None:
+    graph = Graph()
+    graph.activation("raw", 0.05)
+    graph.activation("y", 0.05)
+    graph.tensors["raw"] = replace(graph.tensors["raw"], quant=None)
+    graph.add("RESHAPE", ["raw"], ["y"])
+    data = graph.bytes(["raw"], ["y"])
+    assert [one.rule for one in check(data, PLAIN).findings] == ["params/missing"]
+    off = replace(PLAIN, severity={"same/RESHAPE": "off"})
+    assert check(data, off).findings == ()

@@ -197,7 +197,8 @@ def _bind_unknown(
     if not any(t is not None and quantized(t) for slot, t in held if slot not in passed):
         return
     for rule in row.rules:
-        if isinstance(rule, SameRule):
+        asked = any(found.levels(rule.id, name) for name in rule.types)
+        if isinstance(rule, SameRule) and (asked or row.flow is not None):
             passed.update(_select(subgraph, operator, rule.slots))
     for slot, tensor in held:
         if tensor is None or slot in passed or quantized(tensor) or tensor.type not in _REAL:
