@@ -234,7 +234,7 @@ def requantize_bias(
     old_scales = np.asarray(old, dtype=np.float64)
     new_scales = np.asarray(new, dtype=np.float64)
     for scales in (old_scales, new_scales):
-        if not 0 < scales.min(initial=1.0) <= scales.max(initial=1.0) < math.inf:
+        if scales.size and not 0 < scales.min() <= scales.max() < math.inf:
             return bytes(data), True, math.inf
     integers = np.frombuffer(data, dtype=DTYPES[type_name]).astype(np.float64)
     if zero_points:

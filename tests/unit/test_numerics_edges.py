@@ -71,6 +71,18 @@ def test_any_range_has_a_label_that_is_one(type_name: str, low: float, high: flo
     assert covers(label_range(label, type_name), known)
 
 
+@pytest.mark.parametrize("type_name", ["int8", "uint8", "int16"])
+def test_edges_past_every_usable_label_lie_at_half_of_the_largest(type_name: str) -> None:
+    half = 2 * QUARTER
+    for far in (4 * QUARTER, 1e60, np.inf):
+        assert covering_label(Range(-far, 0), type_name) == covering_label(
+            Range(-half, 0), type_name
+        )
+        assert covering_label(Range(-1, far), type_name) == covering_label(
+            Range(-1, half), type_name
+        )
+
+
 def test_labels_of_next_to_nothing() -> None:
     assert covering_label(Range(0, 0), "int16") == Label(TINY, 0)
     assert covering_label(Range(0, 0), "int8") == Label(TINY, -128)
@@ -147,6 +159,7 @@ def test_a_bias_with_zero_points_and_scales_of_its_own() -> None:
     assert np.frombuffer(new, "<i4").tolist() == [32, -2]
     assert (overflow, error) == (False, 0.0)
     assert requantize_bias(b"", "int32", [1.0], [1.0], "int64") == (b"", False, 0.0)
+    assert requantize_bias(b"", "int32", [], [], "int64") == (b"", False, 0.0)
 
 
 @pytest.mark.parametrize("type_name", ["int32", "int64"])
