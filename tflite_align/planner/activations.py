@@ -73,8 +73,10 @@ def _plan_value(
         kind = "snapped" if noise else "moved"
         draft.note(kind, key, show(own), show(written), why=solution.why[key], readers=(producer,))  # type: ignore[arg-type]
     for label, slots in readers.items():
-        if label != written:
-            reuse = index if label == kept else None
+        if label == written:
+            continue
+        reuse = index if label == kept else None
+        for served in [slots] if reuse is not None else _apart(slots):
             _plan_cut(
                 draft,
                 solution,
@@ -82,9 +84,20 @@ def _plan_value(
                 source=source,
                 reuse=reuse,
                 label=label,
-                slots=slots,
+                slots=served,
                 because=because,
             )
+
+
+def _apart(slots: list[Slot]) -> list[list[Slot]]:
+    """Readers that may share what a QUANTIZE writes.
+
+    Each place among a subgraph's outputs gets a tensor of its own: of a computed tensor that is
+    there twice, IF in LiteRT hands on the last one alone. An input that is there twice it copies.
+    """
+    outputs = [slot for slot in slots if slot.operator < 0]
+    shared = [slot for slot in slots if slot not in outputs[1:]]
+    return [shared, *([slot] for slot in outputs[1:])]
 
 
 def _plan_cut(
