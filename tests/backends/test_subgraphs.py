@@ -6,7 +6,7 @@ have to say exactly which forms go wrong.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ import pytest
 from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align import AlignOptions, align, check
 from tflite_align.reader import read
+from tflite_align.verify.frontier import Frontier, frontier
+from tflite_align.verify.schema import parse
+from tflite_align.verify.twin import declared, twin
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT is not installed")
 
@@ -170,6 +173,21 @@ def test_what_litert_hands_on_wrongly_is_told(operator: str, kind: str, form: st
         found = check(data, AlignOptions(targets=(target,), verify=False)).findings
         told = [f.rule for f in found if f.rule in ("support/IF/outputs", "support/WHILE/carried")]
         assert (told == []) == right, f"{target}: {told}"
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("reading", [twin, declared])
+@pytest.mark.parametrize("operator", ["IF", "WHILE"])
+def test_the_twin_is_right_all_the_same(
+    operator: str, reading: Callable[[bytes, Frontier], bytes], form: str
+) -> None:
+    outputs = FORMS[form]
+    data = (_if if operator == "IF" else _while)("int8", outputs)
+    floats = reading(data, frontier(parse(data)))
+    exact = _exact("int8", outputs, 1 if operator == "IF" else ROUNDS)
+    for one, other in zip(_run(floats, [A, B]), exact, strict=True):
+        assert np.allclose(one, other, atol=1e-3)
 
 
 @pytest.mark.backends
