@@ -55,6 +55,7 @@ def _plan_value(
         ),
         None,
     )
+    named = {0} | {signature.subgraph for signature in draft.model.signatures}
     source = index
     if kept is not None:
         # A graph output stays the very tensor it was: its operator writes a new one.
@@ -76,7 +77,7 @@ def _plan_value(
         if label == written:
             continue
         reuse = index if label == kept else None
-        for served in [slots] if reuse is not None else _apart(slots):
+        for served in [slots] if subgraph in named else _apart(slots):
             _plan_cut(
                 draft,
                 solution,
@@ -90,10 +91,10 @@ def _plan_value(
 
 
 def _apart(slots: list[Slot]) -> list[list[Slot]]:
-    """Readers that may share what a QUANTIZE writes.
+    """Readers, in a subgraph that is called, that may share what a QUANTIZE writes.
 
-    Each place among a subgraph's outputs gets a tensor of its own: of a computed tensor that is
-    there twice, IF in LiteRT hands on the last one alone. An input that is there twice it copies.
+    Each place among its outputs gets a tensor of its own: of a computed tensor that is there
+    twice, IF in LiteRT hands on the last one alone. An input that is there twice it copies.
     """
     outputs = [slot for slot in slots if slot.operator < 0]
     shared = [slot for slot in slots if slot not in outputs[1:]]
