@@ -55,6 +55,7 @@ def _plan_value(
         ),
         None,
     )
+    named = {0} | {signature.subgraph for signature in draft.model.signatures}
     source = index
     if kept is not None:
         # A graph output stays the very tensor it was: its operator writes a new one.
@@ -73,8 +74,10 @@ def _plan_value(
         kind = "snapped" if noise else "moved"
         draft.note(kind, key, show(own), show(written), why=solution.why[key], readers=(producer,))  # type: ignore[arg-type]
     for label, slots in readers.items():
-        if label != written:
-            reuse = index if label == kept else None
+        if label == written:
+            continue
+        reuse = index if label == kept else None
+        for served in [slots] if subgraph in named else _apart(slots):
             _plan_cut(
                 draft,
                 solution,
@@ -82,9 +85,20 @@ def _plan_value(
                 source=source,
                 reuse=reuse,
                 label=label,
-                slots=slots,
+                slots=served,
                 because=because,
             )
+
+
+def _apart(slots: list[Slot]) -> list[list[Slot]]:
+    """Readers, in a subgraph that is called, that may share what a QUANTIZE writes.
+
+    Each place among its outputs gets a tensor of its own: of a computed tensor that is there
+    twice, IF in LiteRT hands on the last one alone. An input that is there twice it copies.
+    """
+    outputs = [slot for slot in slots if slot.operator < 0]
+    shared = [slot for slot in slots if slot not in outputs[1:]]
+    return [shared, *([slot] for slot in outputs[1:])]
 
 
 def _plan_cut(

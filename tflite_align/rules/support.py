@@ -105,6 +105,10 @@ LIMITS: f.Table = {
     "some_constant": f.Field(_YES),  # some input is a constant
     "constants_zero": f.Field(_YES),  # inputs that are constants stand for 0 everywhere
     "any_type": f.Field(f.list_of(f.text)),  # some operand that is computed has one
+    # Of subgraphs that these options name: no computed tensor is an output twice; no input is
+    # handed on to a later place than its own.
+    "distinct_outputs": f.Field(f.list_of(f.text)),
+    "carried_in_order": f.Field(f.list_of(f.text)),
     "types": f.Field(f.list_of(f.text)),
     "constant": f.Field(f.truth),
     "absent": f.Field(_YES),

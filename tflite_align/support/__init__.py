@@ -12,7 +12,8 @@ from ..constraints import Supported
 from ..model import Model, Slot
 from ..rules import WHOLE_MODEL, Level, SupportRow, Target
 from ..wiring import slot_tensor
-from .limits import Breach, Place, breaches
+from .limits import Breach, breaches
+from .place import Place
 
 __all__ = ["supported", "unsupported"]
 

@@ -88,6 +88,7 @@ def _as_floats(model: Any) -> set[int]:
             if clamp is not None:
                 raw = floats.rename_output(operator, operator.outputs[0])
                 floats.insert(clamp, [raw[1]], [raw[0]])
+        _copy_outputs(floats)
     return known[0]
 
 
@@ -104,6 +105,7 @@ def declared(data: bytes | memoryview, found: Frontier) -> bytes:
                 if tensor in floats.declared:
                     old, new = floats.rename_output(operator, tensor)
                     floats.pair(new, old)
+        _copy_outputs(floats)
     return pack(model)
 
 
@@ -116,6 +118,22 @@ def _pairs_at_inputs(floats: FloatGraph, operators: list[Any]) -> None:
         floats.pair(tensor, snapped)
         for operator in operators:
             operator.inputs = [snapped if t == tensor else t for t in operator.inputs]
+
+
+def _copy_outputs(floats: FloatGraph) -> None:
+    """Let a called subgraph hand back tensors that are no inputs of it, and none twice.
+
+    LiteRT's IF and WHILE hand others on wrongly, whatever their type; the twin is to be right.
+    """
+    graph = floats.graph
+    if graph is floats.model.subgraphs[0]:
+        return
+    taken = set(graph.inputs)
+    for place, tensor in enumerate(graph.outputs):
+        if tensor in taken and type_name(graph.tensors[tensor].type) == "float32":
+            graph.outputs[place] = floats.like(tensor, f"output{place}")
+            floats.insert("CAST", [tensor], [graph.outputs[place]])
+        taken.add(tensor)
 
 
 def opcode(model: Any, name: str) -> int:
