@@ -96,9 +96,9 @@ def _apart(slots: list[Slot]) -> list[list[Slot]]:
     Each place among its outputs gets a tensor of its own: of a computed tensor that is there
     twice, IF in LiteRT hands on the last one alone. An input that is there twice it copies.
     """
-    first, *others = [slot for slot in slots if slot.operator < 0] or [None]
-    shared = [slot for slot in slots if slot.operator >= 0 or slot == first]
-    return [shared, *([slot] for slot in others if slot is not None)]
+    outputs = [slot for slot in slots if slot.operator < 0]
+    others = set(outputs[1:])
+    return [[slot for slot in slots if slot not in others], *([slot] for slot in outputs[1:])]
 
 
 def _plan_cut(
