@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.bound import bound
 from tests.graphs import CONV, POOL, Graph
 from tests.oracle import load, pack
 from tests.rules.build import Quant
 from tests.unit.test_fixes import PLAIN, chain, named, requantized
 from tflite_align import align, check
+from tflite_align.reader import read
 from tflite_align.record import replace
 
 
@@ -146,8 +148,11 @@ def test_an_operand_without_parameters_is_told_though_nobody_ties_it(
         graph.activation(name, 0.05)
     graph.tensors["raw"] = replace(graph.tensors["raw"], quant=None)
     graph.add(operator, ["x", "raw"], ["y"], options)
-    found = check(graph.bytes(["x", "raw"], ["y"]), PLAIN).findings
-    assert [(one.rule, one.address) for one in found] == [("params/unknown", address)]
+    (found,) = check(graph.bytes(["x", "raw"], ["y"]), PLAIN).findings
+    assert (found.rule, found.address, found.severity) == ("params/unknown", address, "error")
+    assert (found.expected, found.actual, found.fix) == ("a scale and a zero_point", "none", "")
+    assert found.targets == ("tflite",)
+    assert not found.fixable
 
 
 def test_a_copy_that_nobody_asks_about_needs_no_parameters() -> None:
@@ -160,3 +165,35 @@ def test_a_copy_that_nobody_asks_about_needs_no_parameters() -> None:
     assert [one.rule for one in check(data, PLAIN).findings] == ["params/missing"]
     off = replace(PLAIN, severity={"same/RESHAPE": "off"})
     assert check(data, off).findings == ()
+
+
+@pytest.mark.parametrize("operator", ["IF", "CALL_ONCE", "ASSIGN_VARIABLE"])
+def test_what_is_handed_to_a_subgraph_or_a_variable_may_be_plain_integers(operator: str) -> None:
+    graph = Graph()
+    for name in ("x", "raw", "y"):
+        graph.activation(name, 0.05)
+    graph.tensors["raw"] = replace(graph.tensors["raw"], quant=None)
+    graph.add(operator, ["raw", "x"], ["y"])
+    found = check(graph.bytes(["x", "raw"], ["y"]), PLAIN).findings
+    assert "params/unknown" not in {one.rule for one in found}
+
+
+def test_an_operand_that_a_row_leaves_out_needs_no_parameters() -> None:
+    """Positions of GATHER may be int16; the places that an LSTM leaves to itself say nothing."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.constant("at", [0, 1, 2], "int16")
+    graph.activation("y", 0.05, shape=(1, 3, 4, 3))
+    graph.add("GATHER", ["x", "at"], ["y"], ("GatherOptions", {"axis": 1}))
+    assert check(graph.bytes(["x"], ["y"]), PLAIN).findings == ()
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "y", 0.04)
+    graph.activation("inside", 0.1)
+    graph.tensors["inside"] = replace(graph.tensors["inside"], quant=None)
+    model = read(graph.bytes(["x"], ["y"]))
+    inner = model.subgraphs[0]
+    number = next(tensor.index for tensor in inner.tensors if tensor.name == "inside")
+    operator = replace(inner.operators[0], intermediates=(number,))
+    found = bound(replace(model, subgraphs=(replace(inner, operators=(operator,)),)))
+    assert "params/unknown" not in {entry.rule for entry in found.constraints}
