@@ -11,6 +11,7 @@ from tests.oracle import load, pack
 from tests.rules.build import Quant
 from tests.unit.test_fixes import PLAIN, chain, named, requantized
 from tflite_align import align, check
+from tflite_align.constraints import WellFormed
 from tflite_align.reader import read
 from tflite_align.record import replace
 
@@ -151,8 +152,15 @@ def test_an_operand_without_parameters_is_told_though_nobody_ties_it(
     (found,) = check(graph.bytes(["x", "raw"], ["y"]), PLAIN).findings
     assert (found.rule, found.address, found.severity) == ("params/unknown", address, "error")
     assert (found.expected, found.actual, found.fix) == ("a scale and a zero_point", "none", "")
-    assert found.targets == ("tflite",)
-    assert not found.fixable
+    assert found.behaviour == (
+        "LiteRT takes the scale as 0: it refuses the model, ends the process, or computes values that "
+        "mean nothing"
+    )
+    constraints = bound(read(graph.bytes(["x", "raw"], ["y"]))).constraints
+    told = [one for one in constraints if isinstance(one, WellFormed) and one.slot == found.slot]
+    assert [(one.rule, one.type, one.fixable) for one in told] == [
+        ("params/unknown", "int8", False)
+    ]
 
 
 def test_a_copy_that_nobody_asks_about_needs_no_parameters() -> None:

@@ -75,12 +75,11 @@ def _select(subgraph: int, operator: Operator, patterns: Iterable[SlotPattern]) 
 def bind_operator(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
     found.families[subgraph, operator.index] = row.family
     found.rigid.update(_select(subgraph, operator, row.rigid))
-    before = len(found.constraints)
     for rule in row.rules:
         if _concerned(found, subgraph, operator, rule):
             _bind_rule(found, subgraph, operator, rule)
     if not row.calls and row.resource is None:
-        _bind_unknown(found, subgraph, operator, row, before)
+        _bind_unknown(found, subgraph, operator, row)
     if row.flow is not None:
         inputs = _select(subgraph, operator, row.flow.inputs)
         outputs = _select(subgraph, operator, row.flow.outputs)
@@ -185,14 +184,12 @@ def _add_missing(found: Collector, slot: Slot, tensor: Tensor, like: Slot | None
         )
 
 
-def _bind_unknown(
-    found: Collector, subgraph: int, operator: Operator, row: OperatorRow, before: int
-) -> None:
+def _bind_unknown(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
     """Integers that are computed with beside quantized ones, and that nothing says the meaning of.
-    What is copied along, and what the rules since `before` spoke of, is not meant.
+    What is copied along, and what a rule has spoken of, is not meant.
     """
     passed = {*_select(subgraph, operator, (*row.ignored, *row.rigid))}
-    passed |= {c.slot for c in found.constraints[before:] if isinstance(c, WellFormed)}
+    passed |= {c.slot for c in found.constraints if isinstance(c, WellFormed)}
     held = [(slot, found.tensor(slot)) for slot in all_slots(subgraph, operator)]
     if not any(t is not None and quantized(t) for slot, t in held if slot not in passed):
         return
@@ -213,7 +210,6 @@ def _bind_unknown(
                     slot=slot,
                     expected="a scale and a zero_point",
                     actual="none",
-                    fixable=False,
                 )
             )
 
