@@ -67,6 +67,7 @@ def zipped_chain() -> tuple[bytes, bytes, dict[str, bytes]]:
         for name, held in files.items():
             info = zipfile.ZipInfo(name)
             info.comment = b"of " + name.encode()
+            info.extra = b"\x99\x99\x04\x00more"  # a field that no tool knows
             archive.writestr(info, held)
     return data, content.getvalue(), files
 
