@@ -15,7 +15,7 @@ pytestmark = [
     ),
 ]
 
-LOOKED_AT = ("numerics", "binder")
+LOOKED_AT = ("numerics", "binder", "writer.patch")
 
 
 @pytest.mark.parametrize("room", LOOKED_AT)
