@@ -166,13 +166,19 @@ def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
     )
 
 
-def _add_missing(found: Collector, slot: Slot, tensor: Tensor, like: Slot | None = None) -> None:
+def _add_missing(
+    found: Collector,
+    slot: Slot,
+    tensor: Tensor,
+    like: Slot | None = None,
+    rule: str = "params/missing",
+) -> None:
     """An integer operand without a scale beside others that have one."""
-    levels = found.levels("params/missing", tensor.type)
+    levels = found.levels(rule, tensor.type)
     if levels:
         found.constraints.append(
             WellFormed(
-                rule="params/missing",
+                rule=rule,
                 type=tensor.type,
                 levels=levels,
                 slot=slot,
@@ -200,18 +206,8 @@ def _bind_unknown(found: Collector, subgraph: int, operator: Operator, row: Oper
     for slot, tensor in held:
         if tensor is None or slot in passed or quantized(tensor) or tensor.type not in _REAL:
             continue
-        levels = found.levels("params/unknown", tensor.type)
-        if levels and slot.kind != "intermediates":
-            found.constraints.append(
-                WellFormed(
-                    rule="params/unknown",
-                    type=tensor.type,
-                    levels=levels,
-                    slot=slot,
-                    expected="a scale and a zero_point",
-                    actual="none",
-                )
-            )
+        if slot.kind != "intermediates":
+            _add_missing(found, slot, tensor, rule="params/unknown")
 
 
 def _add_fixed(found: Collector, rule: FixedRule, slot: Slot) -> None:
