@@ -4,10 +4,11 @@
     scripts/mutation.py numerics             every mutant of a room, or of one module of it
     scripts/mutation.py writer --tenths 2    two of each ten, the same ones each time
 
-What is mutated and which tests are asked stands in pyproject.toml ([tool.mutmut]). The work is done
-in the folder mutants/, which also holds what is known from the last run: mutmut runs again what a
-change may have altered. Survivors that are known, with the reason, are tests/mutation/survivors/.
-Exit status 0 when no other survives and each of those still does.
+What is mutated, which tests are asked, and the type checker that is asked before them stand in
+pyproject.toml ([tool.mutmut]). The work is done in the folder mutants/, which also holds what is
+known from the last run: mutmut runs again what a change may have altered. Survivors that are known,
+with the reason, are tests/mutation/survivors/. Exit status 0 when no other survives and each of
+those still does.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -24,8 +26,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 KNOWN = ROOT / "tests" / "mutation" / "survivors"  # a file for each room
 MUTANTS = ROOT / "mutants"
 
-# How mutmut notes that a mutant was ended by a test, by pytest itself, by the clock or by a crash.
-KILLED = {1, 3, 24, 36, 152, 255, -9, -11, -24}
+# How mutmut notes that a mutant was ended by a test, by pytest itself, by the clock, by the type
+# checker or by a crash.
+KILLED = {1, 3, 24, 36, 37, 152, 255, -9, -11, -24}
 Mutant = tuple[str, str, str]  # function, the lines as they are, and as they became
 
 
@@ -34,7 +37,10 @@ def run(room: str, tenths: int = 10) -> None:
     wanted = f"tflite_align.{room}.*__mutmut_*"
     if tenths < 10:
         wanted += f"[{''.join(str(digit) for digit in range(tenths))}]"
-    subprocess.run([_mutmut(), "run", wanted], cwd=ROOT, check=True)
+    # mutmut looks for the type checker on the path.
+    tools = os.pathsep.join([str(pathlib.Path(_mutmut()).parent), os.environ.get("PATH", "")])
+    command = [_mutmut(), "run", wanted]
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PATH": tools})
 
 
 def _mutmut() -> str:

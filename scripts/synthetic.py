@@ -6,9 +6,9 @@ input scale x weight scale):
 
     conv -> conv -> add with the block's input -> concat of the sum and a conv -> reshape
 
-The sum and the first convolution are read twice. Every activation has parameters of its own, as
-from a calibration of each tensor alone, so CONCATENATION and RESHAPE are broken in every block.
-The same arguments give the same bytes. A big constant is inline, as in a converter's file, and
+The sum and the first convolution are read twice. In a broken block every activation has parameters
+of its own, as from a calibration of each tensor alone, so CONCATENATION and RESHAPE are broken; in
+the others they share the first convolution's. The same arguments give the same bytes. A big constant is inline, as in a converter's file, and
 stands last: `write_model` leaves it a hole, so that gigabytes cost no disk.
 """
 
@@ -69,6 +69,7 @@ class _Net:
         self.tensors: list[int] = []
         self.operators: list[int] = []
         self.scales: list[tuple[float, ...]] = []
+        self.zero_points: list[int] = []
 
     def vector(self, values: Sequence[float], kind: str) -> int:
         return int(self.builder.CreateNumpyVector(np.asarray(values, kind)))
@@ -122,9 +123,14 @@ class _Net:
             fb.TensorAddQuantization(self.builder, quant)
         self.tensors.append(fb.TensorEnd(self.builder))
         self.scales.append(tuple(scale))
+        self.zero_points.append(zero_point)
         return len(self.tensors) - 1
 
-    def activation(self, name: str, shape: Sequence[int]) -> int:
+    def activation(self, name: str, shape: Sequence[int], like: int | None = None) -> int:
+        """With the parameters of the tensor `like`, or its own."""
+        if like is not None:
+            zero_point = self.zero_points[like]
+            return self.tensor(name, shape, self.scales[like], zero_point=zero_point)
         number = len(self.tensors)
         return self.tensor(name, shape, (_scale(number),), zero_point=number * 37 % 61 - 30)
 
@@ -170,27 +176,28 @@ class _Net:
         self.operator(_CODES[0], (source, weights, bias), (out,), kind, options)
         return out
 
-    def block(self, name: str, source: int, inputs: int) -> int:
+    def block(self, name: str, source: int, inputs: int, *, broken: bool) -> int:
         """BLOCK operators; the last activation's channels are twice the net's."""
         channels = self.channels
         shape = (1, SIDE, SIDE, channels)
         first = self.conv(f"{name}/conv1", source, shape, inputs)
         second = self.conv(f"{name}/conv2", first, shape, channels)
-        total = self.activation(f"{name}/add", shape)
+        like = None if broken else first
+        total = self.activation(f"{name}/add", shape, like)
         fb.AddOptionsStart(self.builder)
         options = fb.AddOptionsEnd(self.builder)
         kind = fb.BuiltinOptions.AddOptions
         self.operator(_CODES[1], (first, second), (total,), kind, options)
-        joined = self.activation(f"{name}/concat", (1, SIDE, SIDE, 2 * channels))
+        joined = self.activation(f"{name}/concat", (1, SIDE, SIDE, 2 * channels), like)
         fb.ConcatenationOptionsStart(self.builder)
         fb.ConcatenationOptionsAddAxis(self.builder, 3)
         options = fb.ConcatenationOptionsEnd(self.builder)
         kind = fb.BuiltinOptions.ConcatenationOptions
         self.operator(_CODES[2], (total, first), (joined,), kind, options)
-        return self.reshape(f"{name}/reshape", joined, (1, SIDE, SIDE, 2 * channels))
+        return self.reshape(f"{name}/reshape", joined, (1, SIDE, SIDE, 2 * channels), like)
 
-    def reshape(self, name: str, source: int, shape: Sequence[int]) -> int:
-        out = self.activation(name, shape)
+    def reshape(self, name: str, source: int, shape: Sequence[int], like: int | None = None) -> int:
+        out = self.activation(name, shape, like)
         sizes = self.vector(shape, "<i4")
         fb.ReshapeOptionsStart(self.builder)
         fb.ReshapeOptionsAddNewShape(self.builder, sizes)
@@ -210,9 +217,11 @@ class _Net:
         return out
 
 
-def build(operators: int, *, channels: int = 8, constant: int = 0) -> Synthetic:
+def build(operators: int, *, channels: int = 8, constant: int = 0, sound: int = 0) -> Synthetic:
     """A model of `operators` operators (whole blocks), and with `constant` > 0 two more that end
     in a constant of about as many bytes (whole rows of DEPTH); `channels` must then be 32.
+
+    `sound`: how many of each ten blocks are not broken, the first ones.
     """
     if constant and SIDE * SIDE * 2 * channels != DEPTH:
         raise ValueError(f"a big constant needs {DEPTH // (2 * SIDE * SIDE)} channels")
@@ -228,7 +237,7 @@ def build(operators: int, *, channels: int = 8, constant: int = 0) -> Synthetic:
     last = net.activation("input", (1, SIDE, SIDE, channels))
     source, inputs = last, channels
     for number in range(operators // BLOCK):
-        last = net.block(f"block{number}", last, inputs)
+        last = net.block(f"block{number}", last, inputs, broken=number % 10 >= sound)
         inputs = 2 * channels
     if rows:
         last = net.dense(last, rows, big)
@@ -284,8 +293,11 @@ def main() -> int:
     parser.add_argument("--operators", type=int, default=100)
     parser.add_argument("--channels", type=int, default=8)
     parser.add_argument("--constant", type=int, default=0, help="bytes of one big constant")
+    parser.add_argument("--sound", type=int, default=0, help="blocks in ten that are not broken")
     given = parser.parse_args()
-    model = build(given.operators, channels=given.channels, constant=given.constant)
+    model = build(
+        given.operators, channels=given.channels, constant=given.constant, sound=given.sound
+    )
     write_model(given.out, model)
     return 0
 

@@ -15,7 +15,7 @@ pytestmark = [
     ),
 ]
 
-LOOKED_AT = ("numerics", "binder", "writer.patch")
+LOOKED_AT = ("numerics", "binder", "writer")
 
 
 @pytest.mark.parametrize("room", LOOKED_AT)

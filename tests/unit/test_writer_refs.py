@@ -96,9 +96,11 @@ def rare() -> bytes:
     return pack(made)
 
 
-def shared() -> bytes:
-    """The chain whose last tensor is its first: all that it refers to has two owners."""
-    data = bytearray(pack(chain()))
+def merged(made: Any, *, every: bool) -> bytes:
+    """The model whose last tensor is its first, or all of whose subgraphs are the first one and all
+    of that one's tensors its first: what the table that is left refers to has as many owners.
+    """
+    data = bytearray(pack(made))
     view = View(bytes(data))
     model, graph = table_layout("Model"), table_layout("SubGraph")
     tables = [view.root()]
@@ -106,16 +108,47 @@ def shared() -> bytes:
         plan, values = view.table(layout, tables[0])
         place = view.target(plan, tables[0], values, layout.by_name[name].id)
         tables = view.references(place)
-    last = place + 4 * len(tables)
-    struct.pack_into("<I", data, last, tables[0] - last)
+        last = place + 4 * len(tables)
+        for at in range(place + 4, last + 4, 4) if every else [last] if name == "tensors" else []:
+            struct.pack_into("<I", data, at, tables[0] - at)
     return bytes(data)
+
+
+def crowd(many: int) -> bytes:
+    """Subgraphs that are all the first one, whose tensors are all its first: as many of either."""
+    made, graph = schema.ModelT(), schema.SubGraphT()
+    graph.tensors = [schema.TensorT() for _ in range(many)]
+    made.subgraphs = [graph, *(schema.SubGraphT() for _ in range(many - 1))]
+    return merged(made, every=True)
+
+
+def buffers(
+    tables: tuple[int, int], vtables: tuple[int, int], data_at: int, *, length: int = 4
+) -> bytearray:
+    """Two buffers, their tables and vtables where they are said to be; the first has data without
+    elements, the second's vtable is `length` bytes of nothing.
+    """
+    last = max(tables[0] + 8, tables[1] + 4, vtables[0] + 6, vtables[1] + length, data_at + 4)
+    data = bytearray(last)
+    struct.pack_into("<I4s", data, 0, 24, b"TFL3")
+    struct.pack_into("<7H", data, 8, 14, 8, 0, 0, 0, 0, 4)  # the model's vtable: buffers alone
+    struct.pack_into("<iI3I", data, 24, 24 - 8, 4, 2, tables[0] - 36, tables[1] - 40)
+    struct.pack_into("<iI", data, tables[0], tables[0] - vtables[0], data_at - tables[0] - 4)
+    struct.pack_into("<i", data, tables[1], tables[1] - vtables[1])
+    struct.pack_into("<3H", data, vtables[0], 6, 8, 4)
+    struct.pack_into("<2H", data, vtables[1], length, 4)
+    return data
 
 
 ROWS = load_operators()
 FILES: dict[str, Callable[[], bytes]] = {
     "chain": lambda: pack(chain()),
     "rare": rare,
-    "shared": shared,
+    "shared": lambda: merged(chain(), every=False),
+    # The vtables twice as far apart as the tables: place and offset add up to the same for both.
+    "apart": lambda: bytes(buffers((48, 56), (64, 80), 72)),
+    "a table at the end": lambda: bytes(buffers((64, 76), (48, 56), 72)),
+    "a long vtable": lambda: bytes(buffers((48, 56), (64, 80), 72, length=40_000)),
     "sample": (DATA / "sample_origin.tflite").read_bytes,
     "unet": (DATA / "unet_onnx2tf.tflite").read_bytes,
     "IF": lambda: next(c for c in boundary_cases() if c.operator == "IF").model(),
@@ -152,9 +185,32 @@ def test_a_file_cut_short_is_refused(name: str) -> None:
     }
 
 
-def test_content_is_not_counted_without_end() -> None:
-    data = pack(chain())
-    references: Any = References(View(data), View(data).root())
-    references._spend(references._budget)
+def test_a_table_past_the_end_is_refused_at_its_place() -> None:
+    # Both have the second's vtable, which says eight bytes: the last has room for four.
+    data = buffers((64, 76), (48, 56), 72)
+    struct.pack_into("<i", data, 64, 64 - 56)
+    struct.pack_into("<2H", data, 56, 4, 8)
+    with pytest.raises(FormatError, match=r"Buffer table runs past the end of the file$") as told:
+        References(View(bytes(data)), 24)
+    assert told.value.offset == 76
+
+
+@pytest.mark.parametrize("reference", [2**31, 2**32 - 20])
+def test_a_reference_far_beyond_the_end_leads_not_back(reference: int) -> None:
+    data = buffers((48, 56), (64, 80), 72)
+    struct.pack_into("<I", data, 52, reference)
+    with pytest.raises(FormatError, match=r"a reference points outside the file$") as told:
+        References(View(bytes(data)), 24)
+    assert told.value.offset == 52 + reference
+
+
+def test_content_is_counted_up_to_four_times_the_bytes_there_are_and_64_kib() -> None:
+    data = crowd(299)
+    root = View(data).root()
+    # All but the header counts, and each reference in a vector of tables.
+    amount = len(extents(data)) - 1 + 299 + 299 * 299
+    size, rest = divmod(amount - (1 << 16), 4)
+    assert (size > len(data), rest) == (True, 0)
+    References(View(data.ljust(size, b"\0")), root)
     with pytest.raises(FormatError, match=r"claims many times more content than it has bytes$"):
-        references._spend(1)
+        References(View(data.ljust(size - 1, b"\0")), root)

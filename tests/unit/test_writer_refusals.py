@@ -87,6 +87,14 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QU
             SetQuant(subgraph=0, tensor=0, quant=QuantParams(scale=(1.0,), zero_point=(1 << 70,))),
             "cannot be stored",
         ),
+        (
+            SetQuant(
+                subgraph=0,
+                tensor=0,
+                quant=QuantParams(scale=(1.0,) * 9, zero_point=(1 << 70, *range(1, 9))),
+            ),
+            r"a value of \[1180591620717411303424, 1, 2, 3, 4, 5, 6, 7\] cannot be stored",
+        ),
     ],
 )
 def test_edits_that_name_what_is_not_there(edit: Edit, message: str) -> None:

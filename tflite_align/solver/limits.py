@@ -167,13 +167,18 @@ def passed_windows(
 ) -> list[Window]:
     """Windows that hold as things are, and would not with all that these labels move."""
 
+    def decided(slot: Slot) -> Label | None:
+        return seen.get(slot) or source.get((slot.subgraph, slot.tensor(bound.model)))
+
     def moved(slot: Slot, extent: Extent) -> Extent:
-        label = seen.get(slot) or source.get((slot.subgraph, slot.tensor(bound.model)))
+        label = decided(slot)
         return (label.scale, label.scale) if label is not None else extent
 
     found = []
     for constraint in bound.constraints:
-        if not isinstance(constraint, Window):
+        if not isinstance(constraint, Window) or not any(
+            map(decided, (*constraint.numerator, *constraint.denominator))
+        ):
             continue
         sides = _sides(bound.model, constraint)
         if not sides.sound or sides.ratios()[1] >= constraint.window.high:

@@ -127,7 +127,7 @@ class References:
 
     def _u32(self, at: Positions) -> Positions:
         """Little-endian 32-bit words at unaligned positions."""
-        if at.size and (int(at.min()) < 0 or int(at.max()) > self._view.size - 4):
+        if at.size and int(at.max()) > self._view.size - 4:
             msg = "a reference points outside the file"
             raise FormatError(msg, offset=int(at.max()))
         return self._view.gather(at, "I").astype(np.int64)
