@@ -195,6 +195,11 @@ class Model(Record, frozen=True, kw_only=True):
     size: int  # bytes of the whole file
     pos: int = 0
 
+    @property
+    def named_subgraphs(self) -> frozenset[int]:
+        """Those that users run by name: the first, and every subgraph that a signature names."""
+        return frozenset({0, *(signature.subgraph for signature in self.signatures)})
+
     def constant(self, subgraph: int, tensor: int) -> memoryview | None:
         """The tensor's constant bytes, or None when it is no constant or lies in another file."""
         record = self.subgraphs[subgraph].tensors[tensor]

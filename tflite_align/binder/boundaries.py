@@ -65,7 +65,7 @@ def bind_boundaries(found: Collector, rows: Mapping[str, OperatorRow], *, free_i
                 _tie(found, f"boundary/{call.operator_name}", list(pair))
             else:
                 found.rigid.update(pair)
-    named = {signature.subgraph for signature in model.signatures} | {0}
+    named = model.named_subgraphs
     called = {call.subgraph for call in calls}
     for graph in model.subgraphs:
         kept = graph.index in named and not free_io

@@ -37,7 +37,7 @@ def convert_border(
     """
     border = _Border(Draft(model), rows, targets)
     called = {call.subgraph for call in called_subgraphs(model, rows)}
-    for subgraph in sorted({0} | {signature.subgraph for signature in model.signatures}):
+    for subgraph in sorted(model.named_subgraphs):
         graph = model.subgraphs[subgraph]
         asked = [("inputs", i, inputs) for i in range(len(graph.inputs))]
         asked += [("outputs", i, outputs) for i in range(len(graph.outputs))]

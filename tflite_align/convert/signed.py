@@ -96,7 +96,6 @@ class _Signed:
         self.rows = rows
         self.versions = versions
         self.targets = targets
-        self.named = {signature.subgraph for signature in self.model.signatures} | {0}
         self.free_io = free_io
         self.moved: set[Key] = set()  # operators that become int8
         self.seen: dict[Slot, tuple[float, ...]] = {}
@@ -127,7 +126,7 @@ class _Signed:
     def _moves(self, slot: Slot) -> bool:
         if slot.operator >= 0:
             return (slot.subgraph, slot.operator) in self.moved
-        return self.free_io and slot.subgraph in self.named
+        return self.free_io and slot.subgraph in self.model.named_subgraphs
 
     # --- tensors -------------------------------------------------------------------------------
 

@@ -55,7 +55,6 @@ def _plan_value(
         ),
         None,
     )
-    named = {0} | {signature.subgraph for signature in draft.model.signatures}
     source = index
     if kept is not None:
         # A graph output stays the very tensor it was: its operator writes a new one.
@@ -77,7 +76,8 @@ def _plan_value(
         if label == written:
             continue
         reuse = index if label == kept else None
-        for served in [slots] if subgraph in named else _apart(slots):
+        whole = subgraph in draft.model.named_subgraphs
+        for served in [slots] if whole else _apart(slots):
             _plan_cut(
                 draft,
                 solution,
