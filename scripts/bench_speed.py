@@ -147,7 +147,7 @@ def _exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
 
 
 def _growth(largest: int) -> Iterator[Row]:
-    """(c) seconds by the number of operators; (a) at the largest."""
+    """(a) at each number of operators, and (c) how the seconds grow with it."""
     sizes = [size for size in OPERATORS if size <= largest]
     for sound, title in SOUND.items():
         taken = []

@@ -8,8 +8,9 @@ input scale x weight scale):
 
 The sum and the first convolution are read twice. In a broken block every activation has parameters
 of its own, as from a calibration of each tensor alone, so CONCATENATION and RESHAPE are broken; in
-the others they share the first convolution's. The same arguments give the same bytes. A big constant is inline, as in a converter's file, and
-stands last: `write_model` leaves it a hole, so that gigabytes cost no disk.
+the others they share the first convolution's. The same arguments give the same bytes. A big
+constant is inline, as in a converter's file, and stands last: `write_model` leaves it a hole, so
+that gigabytes cost no disk.
 """
 
 from __future__ import annotations

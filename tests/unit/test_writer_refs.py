@@ -109,8 +109,9 @@ def merged(made: Any, *, every: bool) -> bytes:
         place = view.target(plan, tables[0], values, layout.by_name[name].id)
         tables = view.references(place)
         last = place + 4 * len(tables)
-        for at in range(place + 4, last + 4, 4) if every else [last] if name == "tensors" else []:
-            struct.pack_into("<I", data, at, tables[0] - at)
+        if every or name == "tensors":
+            for at in range(place + 4 if every else last, last + 4, 4):
+                struct.pack_into("<I", data, at, tables[0] - at)
     return bytes(data)
 
 
