@@ -27,6 +27,7 @@ REQUIREMENTS = pathlib.Path(__file__).resolve().parents[1] / "tests/pipelines/re
 # What each converter's pinned versions have been seen to run on.
 PYTHONS = {
     "ai-edge-quantizer": "3.11",
+    "esp-ppq": "3.11",
     "litert-torch": "3.11",
     "onnx2tf": "3.12",
     "pytorch": "3.11",

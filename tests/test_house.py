@@ -31,7 +31,7 @@ FUNCTION_LINES = 60
 
 # The order of import, left to right: a room imports rooms of earlier tiers only.
 TIERS = (
-    ("record",),
+    ("families", "record"),
     ("errors", "files", "resources"),
     ("columns", "enums", "layout", "model", "numerics", "tables", "verdicts"),
     ("reader", "rules", "structure", "writer"),

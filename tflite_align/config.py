@@ -15,6 +15,7 @@ from pathlib import PurePath
 from typing import Any
 
 from .errors import RuleError, UsageError
+from .families import FAMILY_POLICIES, OPERATOR_POLICIES
 from .overrides import ADDRESS, Override
 from .record import Record, field, replace
 from .rules import Severity, target_names
@@ -105,6 +106,10 @@ _OVERRIDE: f.Table = {
         about="The groups take this tensor's parameters, or those of the tensor that is named.",
     ),
     "cut": f.Field(_exactly(wanted=False), about="No QUANTIZE is inserted here."),
+    "policy": f.Field(
+        f.choice(*OPERATOR_POLICIES),
+        about="Whose parameters these operators' groups take, whatever their family's policy is.",
+    ),
     "rule": f.Field(f.word, about="Pattern of rule ids whose severity is meant."),
     "severity": f.Field(_SEVERITY, about="How grave a broken rule is here."),
 }
@@ -123,7 +128,7 @@ _OVERRIDE_SCHEMA = {
     **f.schema_of(_OVERRIDE),
     "allOf": [
         {"anyOf": [{"required": [key]} for key in ("tensor", "operator", "slot")]},
-        {"anyOf": [{"required": [key]} for key in ("keep", "anchor", "cut", "severity")]},
+        {"anyOf": [{"required": [key]} for key in ("keep", "anchor", "cut", "policy", "severity")]},
     ],
     "dependencies": {"rule": ["severity"]},
 }
@@ -136,15 +141,16 @@ def _duration(value: Any, where: str) -> float:
 
 
 _DURATION = f.Parser(_duration, {"type": "number", "exclusiveMinimum": 0})
-_POLICY = f.choice("none", "input", "output", "large", "auto")
 _TYPE = f.choice("int8", "uint8", "int16", "float32")
 
 
 def _settings() -> f.Table:
     """The options that a file can give, by their names on the command line."""
     families = {
-        family: f.Field(_POLICY, about=f"Whose parameters a group of the {family} family takes.")
-        for family in ("concat", "elementwise", "pooling", "resize")
+        family: f.Field(
+            f.choice(*policies), about=f"Whose parameters a group of the {family} family takes."
+        )
+        for family, policies in FAMILY_POLICIES.items()
     }
     return {
         "target": f.Field(

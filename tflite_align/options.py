@@ -9,11 +9,12 @@ import numpy as np
 
 from .baseline import Accepted
 from .errors import UsageError
+from .families import FAMILIES, FAMILY_POLICIES, Policy
 from .lock import Lock
 from .overrides import Override
 from .record import Record, field
 from .rules import Severity
-from .solver import Overlap, Policy
+from .solver import Overlap
 
 __all__ = ["AlignOptions", "IOType"]
 
@@ -25,7 +26,6 @@ Only = Literal["all", "errors"]
 FailOn = Literal["error", "warning"]
 Bias = Literal["declared", "as-run"]
 
-_FAMILIES = ("concat", "elementwise", "pooling", "resize")
 _WORDS: dict[str, tuple[Any, ...]] = {
     "overlap": get_args(Overlap),
     "prefer": get_args(Prefer),
@@ -43,7 +43,7 @@ _TUPLES = ("targets", "require", "judges", "accepted", "fix", "no_fix", "overrid
 class AlignOptions(Record, frozen=True, kw_only=True):
     """What the command line can say, as values.
 
-    `policies`: PPQ's strategy for each family (concat, elementwise, pooling, resize).
+    `policies`: PPQ's alignment policy for each family (`families.FAMILY_POLICIES`).
     `prefer`: what a QUANTIZE is worth in precision. `compare`: price PPQ's strategies too.
     `only`: "errors" leaves findings that are warnings alone. `optimize`: fold QUANTIZE operators
     of components without findings too. `io`: whether graph inputs and
@@ -102,8 +102,8 @@ class AlignOptions(Record, frozen=True, kw_only=True):
         for name, known in _WORDS.items():
             _one_of(name, getattr(self, name), known)
         for family, policy in self.policies.items():
-            _one_of("policies", family, _FAMILIES)
-            _one_of(f"policies[{family!r}]", policy, get_args(Policy))
+            _one_of("policies", family, FAMILIES)
+            _one_of(f"policies[{family!r}]", policy, FAMILY_POLICIES[family])
         for pattern, severity in self.severity.items():
             _one_of(f"severity[{pattern!r}]", severity, get_args(Severity))
         if self.samples < 1:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from .errors import UsageError
+from .families import OPERATOR_POLICIES, Policy
 from .model import Model, Slot, SlotKind, Tensor
 from .numerics import Label
 from .record import Record, field, replace
@@ -37,7 +38,8 @@ class Override(Record, frozen=True, kw_only=True):
 
     `keep`: their tensors' parameters do not change. `anchor`: the groups of these slots take their
     tensor's parameters (True), or those of the tensor that a pattern names. `cut` False: no
-    QUANTIZE is inserted there. `severity`: of what `rule`, a pattern of rule ids, finds there.
+    QUANTIZE is inserted there. `policy`: the alignment policy of these slots' operators, whatever
+    their family's is. `severity`: of what `rule`, a pattern of rule ids, finds there.
     `origin` is how messages call it. Raises UsageError for one that names or asks nothing.
     """
 
@@ -47,6 +49,7 @@ class Override(Record, frozen=True, kw_only=True):
     keep: bool = False
     anchor: bool | str = False
     cut: bool = True
+    policy: Policy | None = None
     rule: str = ""
     severity: Severity | None = None
     origin: str = "override"
@@ -54,8 +57,11 @@ class Override(Record, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not (self.tensor or self.operator or self.slot):
             raise UsageError("no place: give tensor, operator or slot")
-        if not (self.keep or self.anchor or not self.cut or self.severity):
-            raise UsageError("asks for nothing: give keep, anchor, cut or severity")
+        if not (self.keep or self.anchor or not self.cut or self.policy or self.severity):
+            raise UsageError("asks for nothing: give keep, anchor, cut, policy or severity")
+        if self.policy is not None and self.policy not in OPERATOR_POLICIES:
+            known = ", ".join(OPERATOR_POLICIES)
+            raise UsageError(f"policy: expected one of {known}; found {self.policy!r}")
         if self.rule and self.severity is None:
             raise UsageError("rule says whose severity is meant: give severity")
         if self.slot and ADDRESS.fullmatch(self.slot) is None:
@@ -103,6 +109,7 @@ class Found(Record, frozen=True, kw_only=True):
     anchors: tuple[Anchoring, ...] = ()
     uncut: Mapping[Slot, str] = field(default_factory=dict)  # readers
     gradings: tuple[Grading, ...] = ()
+    policies: Mapping[Key, Policy] = field(default_factory=dict)  # by (subgraph, operator)
     idle: tuple[str, ...] = ()
 
 
@@ -112,6 +119,7 @@ def resolve(model: Model, overrides: Sequence[Override]) -> Found:
     anchors: list[Anchoring] = []
     uncut: dict[Slot, str] = {}
     gradings: list[Grading] = []
+    policies: dict[Key, Policy] = {}
     idle: list[str] = []
     for one in overrides:
         slots = list(_selected(model, one))
@@ -127,10 +135,20 @@ def resolve(model: Model, overrides: Sequence[Override]) -> Found:
                 idle.append(f"{one}: its anchor names no quantized tensor")
         if not one.cut:
             uncut.update(dict.fromkeys(_readers(model, slots), str(one)))
+        if one.policy is not None:
+            places = {(slot.subgraph, slot.operator) for slot in slots if slot.operator >= 0}
+            policies.update(dict.fromkeys(sorted(places), one.policy))
+            if not places:
+                idle.append(f"{one}: its policy names no operator")
         if one.severity is not None:
             gradings.append(Grading(slots=frozenset(slots), rule=one.rule, severity=one.severity))
     return Found(
-        kept=kept, anchors=tuple(anchors), uncut=uncut, gradings=tuple(gradings), idle=tuple(idle)
+        kept=kept,
+        anchors=tuple(anchors),
+        uncut=uncut,
+        gradings=tuple(gradings),
+        policies=policies,
+        idle=tuple(idle),
     )
 
 

@@ -268,7 +268,7 @@ BAD_ROWS = {
         ROW + "family = 'concats'",
         (
             "operators.toml: operator.ADD.family: 'concats' is none of"
-            " concat, elementwise, pooling, resize, other"
+            " concat, elementwise, pooling, resize, logical, rnn, other"
         ),
     ),
     "a label without a zero point": (

@@ -45,7 +45,8 @@ def test_the_documents_example_is_read_and_has_every_key() -> None:
         'override 2 (tensor "model/branch_2/relu")',
         'override 3 (tensor "model/head*", operator "CONCATENATION")',
         'override 4 (slot "subgraph[0]/operator[12] CONCATENATION/inputs[1]")',
-        'override 5 (operator "RESHAPE")',
+        'override 5 (tensor "model/boxes*", operator "CONCATENATION")',
+        'override 6 (operator "RESHAPE")',
     ]
     jsonschema.validate(tomllib.loads(example), config_schema())
     inside = example.replace("[severity]", "[tool.tflite-align.severity]")
@@ -116,7 +117,7 @@ BAD = {
     ),
     "override without wish": (
         OVERRIDE + "tensor = 'x'",
-        "tflite-align.toml: override[0]: asks for nothing: give keep, anchor, cut or severity",
+        "tflite-align.toml: override[0]: asks for nothing: give keep, anchor, cut, policy or severity",
     ),
     "override's rule": (
         OVERRIDE + "tensor = 'x'\nkeep = true\nrule = 'same/*'",

@@ -27,7 +27,7 @@ OVERRIDE = Override(tensor="x*", keep=True)
         ),
         (
             {"policies": {"cat": "large"}},
-            "policies: expected one of concat, elementwise, pooling, resize; found 'cat'",
+            "policies: expected one of concat, elementwise, pooling, resize, logical, rnn; found 'cat'",
         ),
         (
             {"policies": {"concat": "larger"}},

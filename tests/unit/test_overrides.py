@@ -45,7 +45,7 @@ def f32(value: float) -> float:
     ("given", "told"),
     [
         ({"keep": True}, "no place: give tensor, operator or slot"),
-        ({"tensor": "x"}, "asks for nothing: give keep, anchor, cut or severity"),
+        ({"tensor": "x"}, "asks for nothing: give keep, anchor, cut, policy or severity"),
         (
             {"tensor": "x", "keep": True, "rule": "same/*"},
             "rule says whose severity is meant: give severity",

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.graphs import concat_example, ppq_example
+from tests.graphs import Graph, concat_example, ppq_example
 from tflite_align import AlignOptions, align
 from tflite_align.model import Model
 from tflite_align.numerics import Label, Range, covering_label, label_range
+from tflite_align.overrides import Override
 from tflite_align.reader import read
 
 
@@ -97,3 +98,71 @@ def test_none_moves_no_producer_and_cuts() -> None:
     assert label(model, "c1") == (f32(0.1), 0)
     assert label(model, "c2") == (f32(0.04), 0)
     assert cuts == 2
+
+
+# --- single operators, families, what cannot be aligned --------------------------------------------
+
+
+def two_sums() -> bytes:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    for name, scale in (("c1", 0.1), ("c2", 0.04), ("c3", 0.06), ("c4", 0.02)):
+        graph.conv("x", name, scale, 3)
+    for name, operands in (("a1", ["c1", "c2"]), ("a2", ["c3", "c4"])):
+        graph.activation(name, 0.2, 7)
+        graph.add("ADD", operands, [name], ("AddOptions", {}))
+    return graph.bytes(["x"], ["a1", "a2"])
+
+
+def test_an_override_gives_one_operator_a_policy() -> None:
+    one = Override(tensor="a1", operator="ADD", policy="output")
+    model, cuts = aligned(two_sums(), overrides=(one,))
+    assert cuts == 0
+    assert label(model, "c1") == label(model, "c2") == label(model, "a1")
+    assert label(model, "c3") == (f32(0.06), 3)
+
+
+def test_an_override_frees_one_operator_of_its_family_s_policy() -> None:
+    one = Override(tensor="a1", operator="ADD", policy="auto")
+    model, _ = aligned(two_sums(), policies={"elementwise": "output"}, overrides=(one,))
+    assert label(model, "c1") == (f32(0.1), 3)
+    assert label(model, "c3") == label(model, "c4") == label(model, "a2")
+
+
+def test_a_quantize_that_a_policy_asks_for_is_not_folded_away() -> None:
+    """The graph input is kept, so ADD's operand needs a QUANTIZE that no rule asks for."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c1", 0.06, 60)
+    graph.activation("a1", 0.13, 3)
+    graph.add("ADD", ["x", "c1"], ["a1"], ("AddOptions", {}))
+    for overlap in ("forbid", "force", "auto"):
+        model, cuts = aligned(
+            graph.bytes(["x"], ["a1"]), policies={"elementwise": "output"}, overlap=overlap
+        )
+        assert cuts == 1
+        assert operand(model, "ADD", 0) == operand(model, "ADD", 1) == label(model, "a1")
+
+
+@pytest.mark.parametrize(("axes", "moves"), [((1, 2), True), ((-3, -2), True), ((3,), False)])
+def test_mean_is_a_pooling_over_the_image_alone(axes: tuple[int, ...], moves: bool) -> None:  # noqa: FBT001
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c1", 0.04, 3)
+    graph.constant("axes", axes, "int32")
+    graph.activation("m", 0.06, 5, shape=(1, 1, 1, 3) if moves else (1, 4, 4, 1))
+    graph.add("MEAN", ["c1", "axes"], ["m"], ("ReducerOptions", {"keepDims": True}))
+    model, _ = aligned(graph.bytes(["x"], ["m"]), policies={"pooling": "output"})
+    assert (label(model, "c1") == label(model, "m")) == moves
+
+
+def test_a_recurrent_operator_keeps_its_states_and_the_report_says_so() -> None:
+    graph = Graph()
+    names = [graph.activation(f"i{number}", 0.1) for number in range(24)]
+    graph.activation("y", 0.1)
+    graph.add("UNIDIRECTIONAL_SEQUENCE_LSTM", names, ["y"])
+    data = graph.bytes(["i0"], ["y"])
+    result = align(data, AlignOptions(verify=False, policies={"rnn": "first"}))
+    (told,) = [text for text in result.report.warnings if text.startswith("policy rnn first")]
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in told
+    assert "keep their parameters (rigid)" in told

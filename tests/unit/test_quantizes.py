@@ -217,11 +217,11 @@ def test_one_inserted_behind_another_reads_past_it() -> None:
     graph.add("LOGISTIC", ["x"], ["s"])
     quantize(graph, "s", "b", 0.008)
     graph.activation("p", 0.01, -128)
-    graph.add("MAX_POOL_2D", ["b"], ["p"], POOL)
+    graph.add("AVERAGE_POOL_2D", ["b"], ["p"], POOL)
     data = graph.bytes(["x"], ["p"])
     policies: dict[str, str] = {"pooling": "none"}
     result = align(data, AlignOptions(verify=False, policies=policies))  # type: ignore[arg-type]
-    assert names(result) == ["LOGISTIC", "QUANTIZE", "MAX_POOL_2D"]
+    assert names(result) == ["LOGISTIC", "QUANTIZE", "AVERAGE_POOL_2D"]
     assert reads(result, 1) == ["s"]
     assert kinds(result) == ["cut", "removed"]
     assert result.report.remaining == ()

@@ -60,6 +60,7 @@ def bind(
         variables=tuple(found.variables),
         silent=frozenset(found.silent),
         kept=said.kept,
+        policies=said.policies,
         held_by=held_by,
         idle=said.idle,
     )

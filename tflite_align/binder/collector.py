@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ..constraints import BoundFlow, Constraint
+from ..families import Policy
 from ..model import Model, Slot, Tensor
 from ..numerics import Range
 from ..record import Record, field
@@ -28,7 +29,8 @@ class Bound(Record, frozen=True, kw_only=True):
 
     `rigid`: slots that must go on seeing the parameters they see now. `flows`: how real values
     pass through operators. `ranges`: real values an output slot's operator can produce at all.
-    `families`: the family of each operator that has a row, by (subgraph, operator).
+    `families`: the family of each operator that has a row, by (subgraph, operator); `policies`:
+    the policy that an override gives an operator.
     `cuts`: the types within which a QUANTIZE can requantize on every target; "zero" where it
     takes zero points of 0 only. `silent`: outputs whose operator could state a fused activation
     and states none. `variables`: of each variable, the slots that write its value
@@ -49,6 +51,7 @@ class Bound(Record, frozen=True, kw_only=True):
     kept: Mapping[tuple[int, int], str] = field(default_factory=dict)
     held_by: Mapping[Slot, str] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
+    policies: Mapping[tuple[int, int], Policy] = field(default_factory=dict)
 
 
 class Collector(Record):

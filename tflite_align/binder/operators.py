@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from ..constraints import (
     BiasOf,
     BoundFlow,
@@ -17,6 +19,7 @@ from ..constraints import (
     ZeroPoint,
 )
 from ..enums import type_name
+from ..families import Family
 from ..model import Operator, Slot, SlotKind, Tensor
 from ..numerics import Label, Range
 from ..rules import (
@@ -34,7 +37,7 @@ from ..rules import (
 from ..wiring import quantized
 from .collector import FUSED, Collector, per_tensor
 
-__all__ = ["all_slots", "bind_operator"]
+__all__ = ["all_slots", "bind_operator", "family_of"]
 
 # Types whose integers stand for real values wherever an operator computes with them.
 _REAL = frozenset({"int8", "uint8", "int16"})
@@ -72,8 +75,21 @@ def _select(subgraph: int, operator: Operator, patterns: Iterable[SlotPattern]) 
     return list(chosen)
 
 
+def family_of(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> Family:
+    """The operator's family: its row's, unless that is for other axes (a constant inputs[1])."""
+    if not row.family_axes:
+        return row.family
+    source, axes = (found.tensor(Slot(subgraph, operator.index, "inputs", i)) for i in (0, 1))
+    data = None if axes is None else found.model.constant(subgraph, axes.index)
+    if source is None or axes is None or data is None or axes.type != "int32":
+        return "other"
+    rank = len(source.shape)
+    held = sorted(int(axis) % rank if rank else 0 for axis in np.frombuffer(data, "<i4"))
+    return row.family if tuple(held) == row.family_axes else "other"
+
+
 def bind_operator(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
-    found.families[subgraph, operator.index] = row.family
+    found.families[subgraph, operator.index] = family_of(found, subgraph, operator, row)
     found.rigid.update(_select(subgraph, operator, row.rigid))
     for rule in row.rules:
         if _concerned(found, subgraph, operator, rule):

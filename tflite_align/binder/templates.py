@@ -28,7 +28,7 @@ from ..record import Record, field
 from ..rules import BiasRule, OperatorRow, Target
 from ..wiring import quantized
 from .collector import FUSED, Collector, Graded, per_tensor
-from .operators import all_slots, bind_operator
+from .operators import all_slots, bind_operator, family_of
 
 __all__ = ["Learnt", "Templates"]
 
@@ -95,7 +95,10 @@ class Templates(Record):
                     template = _template(found, graph.index, operator, row)
                     if len(self.learnt.templates) < _MOST:
                         self.learnt.templates[key] = template
-                self._apply(found, (graph.index, operator.index), template)
+                place = (graph.index, operator.index)
+                self._apply(found, place, template)
+                if row.family_axes:  # read from a constant, which no template looks at
+                    found.families[place] = family_of(found, graph.index, operator, row)
 
     def _key(self, operator: Operator, row: OperatorRow, looks: Sequence[Any]) -> tuple[Any, ...]:
         names = self.options.get(row.name)

@@ -187,7 +187,7 @@ def _whence(one: Override, file: str) -> str:
 
 
 def _override(one: Override) -> Iterator[str]:
-    for key in ("tensor", "operator", "slot", "keep", "anchor", "rule", "severity"):
+    for key in ("tensor", "operator", "slot", "keep", "anchor", "policy", "rule", "severity"):
         value = getattr(one, key)
         if value:
             yield f"{key} = {_toml(value)}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..families import FAMILY_POLICIES
 from ..record import Record
 from .configured import overrides_of
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from ..pipeline import AlignOptions
 
 __all__ = ["Given", "align_options", "check_options", "explain_options", "given", "settings"]
-
-FAMILIES = ("concat", "elementwise", "pooling", "resize")
-_POLICIES = ("none", "input", "output", "large", "auto")
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -145,11 +143,11 @@ _DECIDE = (
     *(
         _choice(
             f"--{family}",
-            values=_POLICIES,
+            values=policies,
             default="auto",
             text=f"Whose parameters a group of the {family} family takes.",
         )
-        for family in FAMILIES
+        for family, policies in FAMILY_POLICIES.items()
     ),
     _choice(
         "--overlap",
@@ -271,7 +269,8 @@ def _targets(values: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _policies(values: dict[str, Any]) -> dict[str, Any]:
-    return {family: values[family] for family in FAMILIES if values.get(family, "auto") != "auto"}
+    families = (family for family in FAMILY_POLICIES if values.get(family, "auto") != "auto")
+    return {family: values[family] for family in families}
 
 
 def _repairs(values: dict[str, Any]) -> dict[str, Any]:

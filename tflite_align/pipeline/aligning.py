@@ -163,7 +163,7 @@ class _Run:
         if self.converted.refused:
             return self._refused()
         asked = self.question()
-        anchored = any(one.anchor for one in self.options.overrides)
+        anchored = any(one.anchor or one.policy for one in self.options.overrides)
         if not (asked.wanted or self.options.policies or self.options.optimize or anchored):
             return self._untouched(asked.kept)
         settings, unseen = self._observed(asked)
@@ -304,8 +304,9 @@ class _Run:
 
     def _folded(self, drawn: Plan, solution: Solution) -> Plan:
         """Without the QUANTIZE operators that are needless after the plan."""
-        # Where the user has producers keep their parameters, folding would move them after all.
-        kept = "none" in self.options.policies.values() or self.options.overlap == "forbid"
+        # A QUANTIZE that a policy asks for is needed by no rule: folding would undo the policy.
+        named = any(one.policy for one in self.options.overrides)
+        kept = bool(self.options.policies) or named or self.options.overlap == "forbid"
         overrides = named_only(self.before.model, self.options.overrides)
         by_name = replace(self.options, overrides=overrides)
         return fold_quantizes(

@@ -26,6 +26,7 @@ from ..rules import (
     nearest_rule,
     unheard_rules,
 )
+from ..solver import idle_policies
 from ..tables import Bytes as Data
 from ..tables import Image
 
@@ -128,7 +129,10 @@ def bind_model(
     told = {c.rule for c in bound.constraints}
     silent = {rule for rule in told if any(fnmatchcase(rule, glob) for glob in unheard)}
     kept = tuple(c for c in bound.constraints if c.rule not in silent)
-    return bound if len(kept) == len(bound.constraints) else replace(bound, constraints=kept)
+    idle = idle_policies(bound, options.policies)
+    if not idle and len(kept) == len(bound.constraints):
+        return bound
+    return replace(bound, constraints=kept, idle=(*bound.idle, *idle))
 
 
 def size(model: Model) -> Size:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from tflite_align.errors import RuleError
+from tflite_align.families import Family
 from tflite_align.numerics import Range
 from tflite_align.rules import fields as f
 from tflite_align.rules.records import (
@@ -126,7 +127,8 @@ def _nested(table: f.Table) -> f.Parser:
 
 _ROW: f.Table = {
     "category": f.Field(f.choice(*CATEGORIES)),
-    "family": f.Field(f.choice("concat", "elementwise", "pooling", "resize", "other")),
+    "family": f.Field(f.choice(*get_args(Family))),
+    "family_axes": f.Field(f.list_of(f.integer)),
     "flow": f.Field(_nested(_FLOW)),
     "range": f.Field(f.list_of(f.number)),
     "rigid": f.Field(f.list_of(f.slot)),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from tflite_align.families import Family
 from tflite_align.model import SlotKind
 from tflite_align.numerics import Label, Range
 from tflite_align.record import Record, field
@@ -168,7 +169,8 @@ class OperatorRow(Record, frozen=True, kw_only=True):
     name: str
     category: str = "other"  # the section of the rule tables it is shown in
     rules: tuple[Rule, ...] = ()
-    family: Literal["concat", "elementwise", "pooling", "resize", "other"] = "other"
+    family: Family = "other"  # whose alignment policy holds for it
+    family_axes: tuple[int, ...] = ()  # only where its axes, a constant inputs[1], are these
     flow: Flow | None = None
     range: Range | None = None  # real values the operator can produce, whatever its inputs
     rigid: tuple[SlotPattern, ...] = ()  # slots whose parameters must never change

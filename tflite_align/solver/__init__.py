@@ -16,6 +16,7 @@ from .explain import explain, explain_each
 from .explanation import Anchor, CutStory, Explanation
 from .flow import Key, Values, value_flow
 from .limits import Limits, passed_windows, window_labels
+from .policies import idle_policies
 from .pose import Posed, pose_each, solve_each
 from .problem import build_problems, contradictory
 from .records import (
@@ -52,6 +53,7 @@ __all__ = [
     "compare",
     "explain",
     "explain_each",
+    "idle_policies",
     "solve",
 ]
 

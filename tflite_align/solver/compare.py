@@ -1,16 +1,18 @@
 """PPQ's strategies beside ours, on the same model and in the same units.
 
-PPQ decides operator by operator and in graph order; here each of its strategies is solved under
-our own rules, so that what is compared is the strategy and not the order.
+Each strategy is a set of policies that QuantAlignmentPass takes, with overlap forbidden and forced.
+The policies align as that pass does (`policies`), and TFLite's rules hold beside them: where the
+pass would leave a rule broken, what is priced is the nearest answer without a finding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from ..binder import Bound
+from ..families import Policy
 from ..model import Slot
 from ..numerics import Label
 from ..record import replace
@@ -19,27 +21,56 @@ from .flow import value_flow
 from .limits import Limits, window_labels
 from .pose import pose
 from .problem import build_problems
-from .records import Options, Overlap, Policy, Problem, Strategy
+from .records import Options, Overlap, Problem, Strategy
 from .tables import FORBIDDEN
 
 __all__ = ["compare"]
 
-_FAMILIES = ("concat", "pooling", "resize")
-_POLICIES: tuple[Policy, ...] = ("large", "input", "output")
+# What the pass accepts: no `large` for pooling and resize, no `input` for the others.
+_STRATEGIES: Mapping[str, Mapping[str, Policy]] = {
+    "ppq default": {  # the pass's own defaults
+        "elementwise": "large",
+        "concat": "output",
+        "pooling": "none",
+        "resize": "none",
+        "logical": "large",
+    },
+    "ppq large": {
+        "elementwise": "large",
+        "concat": "large",
+        "pooling": "output",
+        "resize": "output",
+        "logical": "large",
+    },
+    "ppq output": {
+        "elementwise": "output",
+        "concat": "output",
+        "pooling": "output",
+        "resize": "output",
+        "logical": "none",
+    },
+    "ppq input": {
+        "elementwise": "none",
+        "concat": "none",
+        "pooling": "input",
+        "resize": "input",
+        "logical": "none",
+    },
+}
 
 
 def compare(bound: Bound, broken: Iterable[Slot], options: Options) -> list[Strategy]:
-    """The options' own answer first, then PPQ's three strategies, with overlap forbidden and
-    forced. `holds` is False where a strategy leaves a rule broken: its cost is then no price.
+    """The options' own answer first, then PPQ's strategies, with overlap forbidden and forced.
+
+    `holds` is False where a strategy leaves a rule broken: its cost is then no price.
     """
     table = _Comparison(bound, list(broken), options)
     found = [table.strategy(options, "as aligned")]
     overlaps: tuple[Overlap, ...] = ("forbid", "force")
     for overlap in overlaps:
-        for policy in _POLICIES:
-            policies = dict.fromkeys(_FAMILIES, policy)
+        for name, policies in _STRATEGIES.items():
             asked = replace(options, policies=policies, overlap=overlap)
-            found.append(table.strategy(asked, f"ppq {policy}, {overlap}"))
+            found.append(table.strategy(asked, f"{name}, {overlap}"))
     return found
 
 

@@ -259,8 +259,7 @@ class _Story:
         node = next((node for node in self.nodes if slot in node.slots), None)
         if node is None or node.held is not None or node.legal or node.free:
             return ""
-        policy = self.options.policies.get(node.family, "auto")
-        return "" if policy in ("auto", "none") else f"{node.family} {policy}"
+        return "" if node.keeps else node.policy
 
     def _without_choice(self, slot: Slot, ties: Ties, key: Key, written: Label) -> Anchor | None:
         model = self.bound.model

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from ..numerics import Label, Range, close_scale, covering_label, covers, hull, label_range
 from .flow import Key, Values
+from .policies import as_ppq
 from .records import Conflict, Node, Options, Problem, Value
 
 __all__ = ["assign_domains", "noise_free"]
@@ -97,14 +98,13 @@ class _Domains:
         pinned = self._pinned()
         pools = self._pools()
         for number, node in enumerate(self.problem.nodes):
-            wanted = self._policy_label(number)
             if node.held is not None:
                 node.domain = (self.stands[node.held],)
                 conflicts += self._clash(node)
             elif node.legal:
                 node.domain = (self._declared_legal(number) or node.legal[0],)
-            elif wanted is not None:
-                node.domain = (wanted,)
+            elif node.wanted:
+                node.domain = self._by_policy(number)
             elif number in pinned:
                 node.domain = (self.stands[self.values.labels[pinned[number]]],)
             else:
@@ -138,10 +138,13 @@ class _Domains:
         return [_unique((*_nearest(around, own, number), *far)) for number in range(len(own))]
 
     def _own_labels(self, number: int) -> list[Label]:
-        """Labels a node brings: its tensors' own, its fixed ones, and covers of its members."""
+        """Labels a node brings: its tensors' own, its fixed ones, those of its policy, which may
+        be no member's, and covers of its members.
+        """
         node, touching = self.problem.nodes[number], self.touching[number]
         labels = [self.stands[label] for label in node.legal[:1]]
         labels += node.extra
+        labels += [self.stands.get(label, label) for label in node.wanted]
         labels += [self.stands[self.values.labels[value.key]] for value in touching]
         if not node.free and len(set(labels)) > 1:
             labels += self._needed(self.needs[number], labels, number)
@@ -194,24 +197,34 @@ class _Domains:
         ]
         return sorted(wide)[:_FINEST]
 
-    def _pinned(self) -> dict[int, Key]:
-        """Free producers that must go on writing what they write now.
+    def _by_policy(self, number: int) -> tuple[Label, ...]:
+        """The labels that a policy allows, on the grid that the node's rules ask for."""
+        node = self.problem.nodes[number]
+        labels = [self.stands.get(label, label) for label in node.wanted]
+        return tuple(
+            _unique(
+                self._cover(label_range(label, self.problem.type), number)
+                if node.zero and label.zero_point
+                else label
+                for label in labels
+            )
+        )
 
-        Under --overlap forbid those of shared tensors, under policy `none` those next to an
-        operator of that family.
+    def _pinned(self) -> dict[int, Key]:
+        """Free producers that must go on writing what they write now: those that policy `none`
+        speaks for; under --overlap forbid those of shared tensors; and with policies and an
+        overlap named, as PPQ's pass has it, all that neither a policy nor a broken rule moves.
         """
-        policies = self.options.policies
-        silent = {
-            number
-            for number, node in enumerate(self.problem.nodes)
-            if policies.get(node.family, "auto") == "none"
-        }
+        nodes, overlap = self.problem.nodes, self.options.overlap
+        exact = as_ppq(self.options)
         pinned = {}
         for value in self.problem.values:
-            if value.source is None or not self.problem.nodes[value.source].free:
+            if value.source is None or not nodes[value.source].free:
                 continue
-            shared = self.options.overlap == "forbid" and value.shared
-            if shared or any(number in silent for number, _ in value.readers):
+            readers = [nodes[number] for number, _ in value.readers]
+            shared = overlap == "forbid" and value.shared
+            decided = exact and all(node.free or node.wanted or node.held for node in readers)
+            if shared or decided or any(node.keeps for node in readers):
                 pinned[value.source] = value.key
         return pinned
 
@@ -233,26 +246,6 @@ class _Domains:
                 message="a slot that must keep its parameters has other ones prescribed",
             )
         ]
-
-    def _policy_label(self, number: int) -> Label | None:
-        """The label PPQ's strategy of this family gives the node; None where there is none."""
-        policy = self.options.policies.get(self.problem.nodes[number].family, "auto")
-        if policy == "auto":
-            return None
-        touching = self.touching[number]
-        if policy == "large":
-            return self._cover(self._declared(touching), number)
-        by_slot = {
-            slot: value.key
-            for value in touching
-            for reader, slots in value.readers
-            if reader == number
-            for slot in slots
-        }
-        inputs = [by_slot[slot] for slot in sorted(by_slot, key=lambda s: s.sort_key)]
-        written = [value.key for value in touching if value.source == number]
-        chosen = inputs[:1] if policy == "input" else written[:1] or inputs[:1]
-        return self.values.labels[chosen[0]] if chosen else None
 
 
 def _nearest(around: list[set[int]], own: list[list[Label]], number: int) -> list[Label]:

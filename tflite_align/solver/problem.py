@@ -13,7 +13,9 @@ from ..constraints import Anchored, Fixed, Same, Uncut, ZeroPoint
 from ..model import Slot
 from ..numerics import Label, close_scale
 from ..record import replace
+from .alignment import assign_policies
 from .flow import Key, Values
+from .policies import near, policies_of, policy_inputs
 from .records import Demand, Node, Options, Problem, Value
 
 __all__ = ["build_problems", "contradictory"]
@@ -46,6 +48,7 @@ class _Builder:
         self.model = bound.model
         self.flow = values
         self.options = options
+        self.policies = policies_of(bound, options)
         self.sets = _Sets()
         self.tied: dict[Slot, set[str]] = {}
         self.nodes: list[Node] = []
@@ -73,22 +76,22 @@ class _Builder:
                 self._force(impossible)
 
     def _tie_policies(self) -> None:
-        """A policy for a family that computes freely ties the inputs of its operators."""
-        for (subgraph, index), family in self.bound.families.items():
-            if self.options.policies.get(family, "auto") in ("auto", "none"):
+        """A policy for operators that compute freely ties the inputs that it aligns."""
+        aligned = [
+            (place, family, policy)
+            for place, (family, policy) in self.policies.items()
+            if policy in ("input", "output", "large")
+        ]
+        operands = policy_inputs(self.bound, self.flow, [place for place, _, _ in aligned])
+        for (_, family, policy), slots in zip(aligned, operands, strict=True):
+            # One operand alone takes another label only where the output gives it one.
+            if len(slots) < (1 if policy == "output" else 2):
                 continue
-            operator = self.model.subgraphs[subgraph].operators[index]
-            slots = [Slot(subgraph, index, "inputs", i) for i in range(len(operator.inputs))]
-            slots = [slot for slot in slots if self._activation(slot)]
-            if len(slots) < 2 or any(slot in self.tied for slot in slots):
+            if any(slot in self.tied for slot in slots):
                 continue
             for slot in slots:
                 self.tied.setdefault(slot, set()).add(f"policy/{family}")
                 self.sets.union(slots[0], slot)
-
-    def _activation(self, slot: Slot) -> bool:
-        key = (slot.subgraph, slot.tensor(self.model))
-        return key in self.flow.labels and slot not in self.bound.rigid
 
     def _demands(self) -> dict[Slot, Demand]:
         """The labels that a slot must have whatever the others do."""
@@ -111,15 +114,25 @@ class _Builder:
         return frozenset(slot for slot in self.tied if self.sets.find(slot) in roots)
 
     def _force(self, apart: frozenset[Slot]) -> None:
-        """--overlap force: a shared tensor drags all its readers along, those `apart` excepted."""
+        """--overlap force: a tensor that can move drags all its readers along.
+
+        Left out are the slots `apart` and those of operators whose policy is `none`; a tensor
+        whose producer is rigid stays, and its readers see it as it is.
+        """
+        still = {place for place, (_, policy) in self.policies.items() if policy == "none"}
         for subgraph, wiring in self.flow.wiring.items():
             for tensor, readers in wiring.readers.items():
                 producer = wiring.producer.get(tensor)
                 if (subgraph, tensor) not in self.flow.labels or producer is None:
                     continue
                 slots = [producer, *readers]
-                if any(slot in self.tied for slot in slots) and apart.isdisjoint(slots):
-                    free = [s for s in slots if s not in self.bound.rigid]
+                free = [
+                    s for s in slots if (subgraph, s.operator) not in still or s not in self.tied
+                ]
+                free = [s for s in free if s not in self.bound.rigid]
+                if producer not in free or not apart.isdisjoint(slots):
+                    continue
+                if any(slot in self.tied for slot in free):
                     for slot in free:
                         self.sets.union(free[0], slot)
                         self.tied.setdefault(slot, set()).add("overlap/force")
@@ -137,8 +150,6 @@ class _Builder:
             node.rules |= rules
             if rules and all(rule.startswith(("policy/", "overlap/")) for rule in rules):
                 node.loose.add(slot)
-            if slot in self.tied and not node.family:
-                node.family = self.bound.families.get((slot.subgraph, slot.operator), "")
         label = self.label(slot)
         if slot in self.bound.rigid and label is not None:
             node.held = node.held or label
@@ -243,6 +254,7 @@ def build_problems(
     builder.connect()
     builder.restrict()
     builder.suggest(suggested)
+    assign_policies(bound, values, options, builder.nodes)
     roots = _components(len(builder.nodes), builder.values)
     faulty = set(broken)
     hit = {
@@ -286,9 +298,10 @@ def _disagrees(builder: _Builder, node: Node) -> bool:
     """Whether a policy or an anchor asks for more than the rules do, and does not have it."""
     if "override/anchor" in node.rules and any(builder.label(s) != node.held for s in node.slots):
         return True
-    if not any(rule.startswith("policy/") for rule in node.rules):
+    if not node.policy or not node.wanted:
         return False
-    return len({builder.label(slot) for slot in node.slots}) > 1
+    declared = [label for slot in node.slots if (label := builder.label(slot)) is not None]
+    return any(not any(near(label, other) for other in node.wanted) for label in declared)
 
 
 def _components(count: int, values: list[Value]) -> list[int]:

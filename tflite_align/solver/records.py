@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from ..families import Policy
 from ..model import Slot
 from ..numerics import Label, Range
 from ..record import Record, field
@@ -26,7 +27,6 @@ __all__ = [
     "Weights",
 ]
 
-Policy = Literal["none", "input", "output", "large", "auto"]
 Overlap = Literal["forbid", "force", "auto"]
 Demand = tuple[Label, ...]  # one of these labels, whatever the other members of a node have
 
@@ -88,7 +88,9 @@ class Node(Record, kw_only=True):
     held: Label | None = None  # rigid: the label it sees today
     legal: tuple[Label, ...] = ()  # fixed: the labels its kernel can write
     demands: list[Demand] = field(default_factory=list)  # of each rigid and each fixed slot
-    family: str = ""  # of the operator that ties it, where a policy can speak for it
+    policy: str = ""  # "concat large": the family and policy that name its label
+    wanted: tuple[Label, ...] = ()  # what a policy allows it
+    keeps: bool = False  # policy none: what writes its operands keeps its parameters
     free: bool = False  # computes its own multipliers
     loose: set[Slot] = field(default_factory=set)  # tied by a policy alone: they compute freely
     zero: bool = False  # zero point must be 0

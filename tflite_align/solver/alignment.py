@@ -1,0 +1,315 @@
+"""PPQ's alignment policies: the label that each node takes, operator by operator.
+
+The same steps as QuantAlignmentPass (esp-ppq 1.3.12, esp_ppq/quantization/optim/refine.py), on
+nodes that TFLite's rules tie. Operators are visited in the order of the file:
+
+* `large`: the operands take the cover of what they hold; `output`: the label of the operator's
+  output, by reference, so that it follows when a later operator moves that; `input`: the label of
+  the first operand. Where a rule ties the output to the inputs, it is one of the operands.
+* The operator that writes an aligned operand then writes the new label, unless other operators
+  read the tensor too or it only passes integers on; under `--overlap force` always.
+* `none` aligns nothing: a tied operator works at its output's label, and what writes its inputs
+  keeps its own.
+
+In: the nodes of all components. Out: `wanted` and `policy` of the nodes that a policy decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..binder import Bound
+from ..constraints import Same
+from ..families import Policy
+from ..model import Slot
+from ..numerics import Label, Range, covering_label, hull, label_range
+from .flow import Key, Values
+from .policies import OperatorKey, as_ppq, policies_of, policy_inputs
+from .records import Node, Options
+
+__all__ = ["assign_policies"]
+
+# Policies that align an operator's operands.
+_ALIGNING = ("input", "output", "large")
+
+
+def assign_policies(bound: Bound, values: Values, options: Options, nodes: Sequence[Node]) -> None:
+    """Fill in `wanted`, `policy` and `keeps` of the nodes that policies decide."""
+    named = policies_of(bound, options)
+    if named or as_ppq(options):
+        _Alignment(bound, values, options, nodes, named).assign()
+
+
+class _Alignment:
+    """`label`: labels of nodes that stand for themselves; `master`: nodes that follow another."""
+
+    def __init__(
+        self,
+        bound: Bound,
+        values: Values,
+        options: Options,
+        nodes: Sequence[Node],
+        named: Mapping[OperatorKey, tuple[str, Policy]],
+    ) -> None:
+        self.bound = bound
+        self.model = bound.model
+        self.values = values
+        self.nodes = nodes
+        self.named = named
+        self.force = options.overlap == "force"
+        self.whole = as_ppq(options)
+        self.where = {slot: number for number, node in enumerate(nodes) for slot in node.slots}
+        self.label: dict[int, Label] = {}
+        self.master: dict[int, int] = {}
+        self.aligned: dict[int, Label] = {}  # by their own operator, before a later one moves them
+        self.passive: dict[int, list[Key]] = {}  # node -> tensors that its operator writes
+        self.decided: set[Key] = set()  # operands of the operators that are aligned so far
+        self.fixed: set[int] = set()
+        for number, node in enumerate(nodes):
+            label = node.held or self._legal(node)
+            if label is not None:
+                self.label[number] = label
+                self.fixed.add(number)
+
+    def assign(self) -> None:
+        if self.whole:
+            self._follow_inputs()
+        places = sorted(self.named)
+        for place, slots in zip(
+            places, policy_inputs(self.bound, self.values, places), strict=True
+        ):
+            family, policy = self.named[place]
+            operands = [slot for slot in slots if slot in self.where]
+            if policy == "none":
+                self._keep(place, family)
+            elif policy in _ALIGNING and operands:
+                self._align(place, operands, policy, family)
+        for number, node in enumerate(self.nodes):
+            if number not in self.fixed:
+                node.wanted = self._wanted(number)
+
+    def _wanted(self, number: int) -> tuple[Label, ...]:
+        if number not in self.label and number not in self.master:
+            return ()
+        label = self._resolve(number)
+        if self._undoes_clamp(number, label):
+            return ()
+        own = () if self.whole or number not in self.aligned else (self.aligned[number],)
+        return tuple(dict.fromkeys([*own, label]))
+
+    def _undoes_clamp(self, number: int, label: Label) -> bool:
+        """Whether a passive operator's range states a clamp that its input's label would undo."""
+        if number in self.aligned:
+            return False
+        for key in self.passive.get(number, ()):
+            clamp = self.values.clamps.get(key)
+            held = label_range(label, self._type(key))
+            if clamp is not None and clamp.undone_by(held, label.scale):
+                return True
+        return False
+
+    # --- what a node stands for ---------------------------------------------------------------
+
+    def _legal(self, node: Node) -> Label | None:
+        """The label of a node whose kernel writes one of a few: its own where that is legal."""
+        declared = [self._declared(slot) for slot in node.slots]
+        return next((label for label in declared if label in node.legal), None) or next(
+            iter(node.legal), None
+        )
+
+    def _declared(self, slot: Slot) -> Label | None:
+        return self.values.labels.get(self._key(slot))
+
+    def _label(self, slot: Slot) -> Label:
+        """The declared label of a slot that is known to have one."""
+        return self.values.labels[self._key(slot)]
+
+    def _key(self, slot: Slot) -> Key:
+        return slot.subgraph, slot.tensor(self.model)
+
+    def _type(self, key: Key) -> str:
+        return self.model.subgraphs[key[0]].tensors[key[1]].type
+
+    def _root(self, number: int) -> int:
+        while number in self.master:
+            number = self.master[number]
+        return number
+
+    def _resolve(self, number: int) -> Label:
+        root = self._root(number)
+        label = self.label.get(root)
+        if label is not None:
+            return label
+        slots = self.nodes[root].slots
+        writing = [slot for slot in slots if slot.kind == "outputs" or slot.operator < 0]
+        return self._label((writing or slots)[0])
+
+    def _producer(self, slot: Slot) -> Slot | None:
+        producer = self.values.wiring[slot.subgraph].producer.get(slot.tensor(self.model))
+        return producer if producer in self.where else None
+
+    def _written(self, slot: Slot) -> Label:
+        """The label that the tensor of an input slot is written at so far."""
+        producer = self._producer(slot)
+        return self._label(slot) if producer is None else self._resolve(self.where[producer])
+
+    def _follow(self, number: int, master: int) -> None:
+        """Let a node take whatever label another one ends up with."""
+        if number not in self.fixed and self._root(master) != self._root(number):
+            self.label.pop(number, None)
+            self.master[number] = master
+
+    def _take(self, number: int, label: Label) -> None:
+        """Give a node a label of its own; its cover where the node's zero point has to be 0."""
+        type_name = self._type(self._key(self.nodes[number].slots[0]))
+        if self.nodes[number].zero and label.zero_point:
+            label = covering_label(label_range(label, type_name), type_name, symmetric=True)
+        self.master.pop(number, None)
+        self.label[number] = label
+
+    # --- operators that pass integers on ------------------------------------------------------
+
+    def _follow_inputs(self) -> None:
+        """Passive operators write at their first input's label, as QuantizeFusionPass has them.
+
+        Such an operator has one tied input and belongs to no family.
+        """
+        for constraint in self.bound.constraints:
+            if not isinstance(constraint, Same):
+                continue
+            inputs = [slot for slot in constraint.slots if slot.kind == "inputs"]
+            outputs = [slot for slot in constraint.slots if slot.kind == "outputs"]
+            places = {(slot.subgraph, slot.operator) for slot in constraint.slots}
+            if len(inputs) != 1 or not outputs or len(places) != 1:
+                continue
+            place, number = places.pop(), self.where.get(inputs[0])
+            alone = place[1] >= 0 and self.bound.families.get(place, "other") == "other"
+            if number is None or number in self.fixed or place in self.named or not alone:
+                continue
+            self.passive.setdefault(number, []).extend(self._key(slot) for slot in outputs)
+            if number in self.label or number in self.master:
+                continue
+            producer = self._producer(inputs[0])
+            if producer is not None and self.where[producer] != number:
+                self._follow(number, self.where[producer])
+            else:
+                self.label[number] = self._written(inputs[0])
+
+    # --- operators with a policy --------------------------------------------------------------
+
+    def _outputs(self, place: OperatorKey) -> list[Slot]:
+        operator = self.model.subgraphs[place[0]].operators[place[1]]
+        slots = [Slot(*place, "outputs", number) for number in range(len(operator.outputs))]
+        return [slot for slot in slots if slot in self.where]
+
+    def _keep(self, place: OperatorKey, family: str) -> None:
+        """`none`: a tied operator works at its output's label, and moves nothing else."""
+        for slot in self._outputs(place)[:1]:
+            number = self.where[slot]
+            tied = any(s.kind == "inputs" and s.operator >= 0 for s in self.nodes[number].slots)
+            declared = self._declared(slot)
+            if tied and number not in self.fixed and declared is not None:
+                self._take(number, declared)
+                self.nodes[number].keeps = True
+                self.nodes[number].policy = f"{family} none"
+
+    def _align(
+        self, place: OperatorKey, slots: Sequence[Slot], policy: Policy, family: str
+    ) -> None:
+        number, outputs = self.where[slots[0]], self._outputs(place)
+        tied = [slot for slot in outputs if self.where[slot] == number]
+        if policy == "input" and len(slots) == 1 and not tied:
+            self._align_outputs(slots[0], outputs, f"{family} {policy}")
+            return
+        if policy == "output" and not outputs:
+            return
+        if number not in self.fixed:
+            self._align_inputs(number, slots, tied or outputs[:1], policy, together=bool(tied))
+            self.nodes[number].policy = f"{family} {policy}"
+        self.aligned[number] = self._resolve(number)
+        self.decided.update(self._key(slot) for slot in (*slots, *tied))
+        for slot in slots:
+            self._pass_on(slot, number)
+
+    def _align_outputs(self, slot: Slot, outputs: Sequence[Slot], policy: str) -> None:
+        """A single free operand and policy `input`: the outputs take its label."""
+        producer = self._producer(slot)
+        for output in outputs:
+            number = self.where[output]
+            if number in self.fixed:
+                continue
+            if producer is None:
+                self.label[number] = self._written(slot)
+            else:
+                self._follow(number, self.where[producer])
+            self.aligned[number] = self._resolve(number)
+            self.nodes[number].policy = policy
+
+    def _align_inputs(
+        self,
+        number: int,
+        slots: Sequence[Slot],
+        outputs: Sequence[Slot],
+        policy: Policy,
+        *,
+        together: bool,
+    ) -> None:
+        """Give the node of an operator's operands its label. `together`: a rule ties the output."""
+        if policy == "large":
+            self._take(number, self._large(number, slots))
+            return
+        if policy == "output" and not together:
+            source = self.where[outputs[0]]
+            if self._root(source) == number:  # the output follows these very operands so far
+                self._take(source, self._label(outputs[0]))
+            self._follow(number, source)
+            return
+        first = outputs[0] if policy == "output" else slots[0]
+        producer = self._producer(first) if policy == "input" else None
+        if producer is not None and self.where[producer] != number:
+            self._follow(number, self.where[producer])
+            return
+        # Within one node the operand may have been moved already: then that label is the input's.
+        label = self._written(first) if policy == "input" else self._label(first)
+        self._take(number, label)
+
+    def _large(self, number: int, slots: Sequence[Slot]) -> Label:
+        """The cover of what the node's tensors declare, and of what arrives at the operator."""
+        node = self.nodes[number]
+        type_name = self._type(self._key(slots[0]))
+        total = Range(0.0, 0.0)
+        for slot in dict.fromkeys([*slots, *node.slots]):
+            total = hull(total, label_range(self._arriving(slot, number), type_name))
+        return covering_label(total, type_name, symmetric=type_name == "int16" or node.zero)
+
+    def _arriving(self, slot: Slot, number: int) -> Label:
+        """The label that a member of the node sees before its operator is aligned."""
+        producer = self._producer(slot) if slot.kind == "inputs" else None
+        if producer is not None and self.where[producer] != number:
+            return self._resolve(self.where[producer])
+        return self._resolve(number) if self._key(slot) in self.decided else self._label(slot)
+
+    def _pass_on(self, slot: Slot, number: int) -> None:
+        """Let the operator that writes an aligned operand write it at the node's label."""
+        producer = self._producer(slot)
+        if producer is None or producer.operator < 0:
+            return
+        place, source = (producer.subgraph, producer.operator), self.where[producer]
+        if self.nodes[source].keeps:
+            return
+        free = self.nodes[source].free
+        if not self.whole and source not in self.aligned:
+            return
+        if not self.force and (self._shared(place) or not (free or source in self.aligned)):
+            return
+        self._follow(source, number)
+
+    def _shared(self, place: OperatorKey) -> bool:
+        """Whether what the operator writes is read more than once; a kept graph output reads."""
+        operator = self.model.subgraphs[place[0]].operators[place[1]]
+        readers = [
+            slot
+            for tensor in operator.outputs
+            for slot in self.values.wiring[place[0]].readers.get(tensor, ())
+        ]
+        return sum(slot.operator >= 0 or slot in self.bound.rigid for slot in readers) > 1

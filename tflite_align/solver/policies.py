@@ -1,0 +1,103 @@
+"""Which alignment policy each operator has, and which of its operands that aligns.
+
+In: the bound model and the options. Out: policies by operator, aligned operands by operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..binder import Bound
+from ..constraints import BiasOf, Weight
+from ..families import Policy
+from ..model import Slot
+from ..numerics import Label, close_scale
+from ..wiring import quantized, slot_tensor
+from .flow import Values
+from .records import Options
+
+__all__ = [
+    "OperatorKey",
+    "as_ppq",
+    "idle_policies",
+    "near",
+    "policies_of",
+    "policy_inputs",
+]
+
+OperatorKey = tuple[int, int]  # (subgraph, operator)
+
+
+def as_ppq(options: Options) -> bool:
+    """Whether PPQ's pass decides the whole graph: a policy and an overlap are named.
+
+    With overlap auto the solver chooses freely around the operators that have a policy.
+    """
+    named = any(policy != "auto" for policy in options.policies.values())
+    return named and options.overlap != "auto"
+
+
+def policies_of(bound: Bound, options: Options) -> dict[OperatorKey, tuple[str, Policy]]:
+    """(family, policy) of each operator that one is given for, "auto" aside.
+
+    An override for the single operator wins over its family's policy.
+    """
+    named: dict[OperatorKey, tuple[str, Policy]] = {}
+    for place, family in bound.families.items():
+        policy = bound.policies.get(place, options.policies.get(family, "auto"))
+        if policy != "auto":
+            graph, index = place
+            operator = bound.model.subgraphs[graph].operators[index].name
+            named[place] = (operator if family == "other" else family, policy)
+    return named
+
+
+def idle_policies(bound: Bound, policies: Mapping[str, Policy]) -> tuple[str, ...]:
+    """A sentence for each recurrent operator that policy `first` cannot align.
+
+    PPQ lets the states follow the first output. TFLite's states keep their parameters, and where
+    a rule ties the output to them (schema/operators.toml) it is the output that follows.
+    """
+    named = policies_of(bound, Options(policies=policies))
+    return tuple(
+        f"policy {family} first changes nothing at {_address(bound, place)}: a recurrent operator's"
+        " states keep their parameters (rigid), and its output follows where a rule ties it"
+        for place, (family, policy) in named.items()
+        if policy == "first" and _quantized_output(bound, place)
+    )
+
+
+def _address(bound: Bound, place: OperatorKey) -> str:
+    return Slot(*place, "outputs", 0).address(bound.model).rpartition("/")[0]
+
+
+def _quantized_output(bound: Bound, place: OperatorKey) -> bool:
+    tensor = slot_tensor(bound.model, Slot(*place, "outputs", 0))
+    return tensor is not None and quantized(tensor)
+
+
+def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorKey]) -> list[list[Slot]]:
+    """Of each operator the inputs that a policy aligns: activations and constants with one scale.
+
+    Weights and biases keep what their rules say of them, and rigid slots what they have.
+    """
+    parameters = {c.slot for c in bound.constraints if isinstance(c, Weight | BiasOf)}
+    found = []
+    for graph, index in places:
+        operator = bound.model.subgraphs[graph].operators[index]
+        slots = [Slot(graph, index, "inputs", number) for number in range(len(operator.inputs))]
+        found.append(
+            [
+                slot
+                for slot in slots
+                if (graph, slot.tensor(bound.model)) in values.labels
+                and slot not in bound.rigid
+                and slot not in parameters
+            ]
+        )
+    return found
+
+
+def near(first: Label, second: Label) -> bool:
+    """Whether two labels are equal but for float noise of their scales."""
+    return first.zero_point == second.zero_point and close_scale(first.scale, second.scale)
