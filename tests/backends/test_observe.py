@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from tests.calibrated import wide_member
-from tests.graphs import Graph
+from tests.support.models import Graph, wide_member
 from tflite_align import AlignOptions, align
 from tflite_align.numerics import Label, Range, covers, intersect, label_range
 from tflite_align.reader import read

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
+from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align import AlignOptions, align, check
 from tflite_align.reader import read
 from tflite_align.verify.frontier import Frontier, frontier

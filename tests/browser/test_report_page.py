@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import synthetic
-from tests.graphs import Graph, concat_example
+from tests.support.models import Graph, concat_example
 from tflite_align import AlignOptions, Report, align, check
 from tflite_align.record import replace
 from tflite_align.report.html import render_html

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import edgetpu_pairs
-from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
+from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align.record import replace
 
 QUANT = Quant(scale=(0.05,), zero_point=(0,))

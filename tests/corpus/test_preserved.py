@@ -1,6 +1,6 @@
 """Everything outside what a report declares is as it was, byte for byte, in real and made files.
 
-Seen by tests/preservation.py from the two files and the report alone, not from what the writer
+Seen by tests/support/preservation.py from the two files and the report alone, not from what the writer
 says of itself.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.preservation import declared_of, differences, unlike
+from tests.support.preservation import declared_of, differences, unlike
 from tflite_align import AlignOptions, align
 
 PLAIN = AlignOptions(verify=False)

@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import enum_names, load, misaligned
-from tests.oracle_edits import expected, meaning
+from tests.support.object_api import enum_names, expected, load, meaning, misaligned
 from tflite_align.errors import FormatError
 from tflite_align.model import (
     AddOperator,

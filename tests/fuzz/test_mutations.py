@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.mutate import damaged
+from tests.support.damage import damaged
 from tflite_align import AlignError, AlignOptions, align, check, cli
 from tflite_align.record import replace
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.graphs import Graph
+from tests.support.models import Graph
 from tflite_align import AlignOptions, UsageError, align, check, cli
 from tflite_align.baseline import Accepted, Baseline, accepted_in, entry_of
 

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row, strict, ties
-from tests.graphs import POOL, Graph
-from tests.rules.boundary import boundary_cases
-from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
-from tests.rules.cases import satisfied
+from tests.rules.operators.boundary import boundary_cases
+from tests.rules.operators.cases import satisfied
+from tests.support.bound_models import (
+    ROWS,
+    TARGET,
+    X,
+    Y,
+    altered,
+    bound,
+    missing,
+    of_row,
+    strict,
+    ties,
+)
+from tests.support.models import (
+    POOL,
+    Graph,
+    GraphSpec,
+    OperatorSpec,
+    Quant,
+    TensorSpec,
+    model_bytes,
+)
 from tflite_align.binder import bind
 from tflite_align.constraints import BiasOf, Fixed, Weight
 from tflite_align.model import Model, QuantParams, Slot

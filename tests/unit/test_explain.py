@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tflite_align
-from tests.graphs import POOL, Graph, concat_example
+from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, cli
 from tflite_align.pipeline import question
 from tflite_align.report.explain import explanation_lines, overview_lines

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -180,33 +177,6 @@ def test_a_mapped_model_lets_its_descriptor_go() -> None:
 def test_device_is_written_to_not_replaced(tmp_path: Path) -> None:
     replace_file(os.devnull, [b"gone"])
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
-
-
-@POSIX
-def test_terminated_while_writing(tmp_path: Path) -> None:
-    """The command line turns SIGTERM into an exception: no half file stays."""
-    out = tmp_path / "out"
-    out.write_bytes(b"old")
-    script = f"""
-import os, signal
-from tflite_align.cli import _terminable
-from tflite_align.files import replace_file
-
-def chunks():
-    yield b"half"
-    os.kill(os.getpid(), signal.SIGTERM)
-    yield b"more"
-
-with _terminable():
-    replace_file({str(out)!r}, chunks())
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
-    assert run.returncode != -signal.SIGTERM
-    assert "_Terminated" in run.stderr
-    assert out.read_bytes() == b"old"
-    assert names(tmp_path) == ["out"]
 
 
 def test_destinations_that_cannot_be(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import html5lib
 import pytest
 
-from tests.graphs import concat_example
+from tests.support.models import concat_example
 from tflite_align import AlignOptions, Report, align, check
 from tflite_align.record import replace
 from tflite_align.report import Unread

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tflite_align
-from tests.graphs import Graph
+from tests.support.models import Graph
 from tflite_align import cli
 from tflite_align.errors import UsageError
 from tflite_align.lock import (

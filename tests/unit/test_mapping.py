@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.graphs import Graph
+from tests.support.models import Graph
 from tflite_align import AlignOptions, check
 from tflite_align.mapping import TargetMapping, predict, predictions
 from tflite_align.reader import read

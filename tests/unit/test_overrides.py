@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.graphs import POOL, Graph, concat_example
+from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, Override, align, check
 from tflite_align.errors import UsageError
 from tflite_align.model import Model

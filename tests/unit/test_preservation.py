@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.graphs import concat_example
-from tests.oracle import load, pack
-from tests.preservation import File, declared_of, differences, places, unlike
+from tests.support.models import concat_example
+from tests.support.object_api import load, pack
+from tests.support.preservation import File, declared_of, differences, places, unlike
 from tflite_align import AlignOptions, align
 
 PLAIN = AlignOptions(verify=False)

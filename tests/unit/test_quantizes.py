@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.graphs import POOL, Graph
+from tests.support.models import POOL, Graph
 from tflite_align import AlignOptions, AlignResult, align, cli
 from tflite_align.binder import Bound, bind
 from tflite_align.checker import check_bound

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import add_options, buffer, chain, code, operator, pack, quant, tensor
+from tests.support.object_api import add_options, buffer, chain, code, operator, pack, quant, tensor
 from tflite_align.errors import FormatError
 from tflite_align.model import QuantParams
 from tflite_align.reader import read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.graphs import Graph, concat_example
+from tests.support.models import Graph, concat_example
 from tflite_align import AlignOptions, align, check, pipeline
 from tflite_align.binder import bind
 from tflite_align.checker import Finding, check_bound

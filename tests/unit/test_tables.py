@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from tests.oracle import chain, pack
+from tests.support.object_api import chain, pack
 from tflite_align.errors import FormatError
 from tflite_align.layout import table_layout
 from tflite_align.tables import View

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rules.cases import case_types, satisfied
+from tests.rules.operators.cases import case_types, satisfied
 from tflite_align.binder import FUSED, Templates
 from tflite_align.binder.collector import Collector
 from tflite_align.binder.operators import all_slots, bind_operator

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.graphs import CONV, SHAPE, Graph
-from tests.rules.build import Quant, TensorSpec
+from tests.support.models import CONV, SHAPE, Graph, Quant, TensorSpec
 from tflite_align import AlignOptions, AlignResult, align
 from tflite_align.convert import convert_to_int8
 from tflite_align.model import Model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.graphs import concat_example
+from tests.support.models import concat_example
 from tflite_align import AlignOptions, align, check
 from tflite_align.report.html.data import page_data
 from tflite_align.report.json import render_json

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import buffer, chain, load, misaligned, pack
-from tests.oracle_edits import expected, meaning
+from tests.support.object_api import buffer, chain, expected, load, meaning, misaligned, pack
 from tflite_align.layout import table_layout
 from tflite_align.model import (
     AddOperator,

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from tests.oracle import chain, load, pack
+from tests.support.object_api import chain, load, pack
 from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.layout import table_layout
 from tflite_align.model import (

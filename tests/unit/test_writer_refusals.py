@@ -12,8 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oracle import buffer, chain, entry, load, pack
-from tests.oracle_edits import expected, meaning
+from tests.support.object_api import buffer, chain, entry, expected, load, meaning, pack
 from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.layout import table_layout
 from tflite_align.model import (
