@@ -30,6 +30,7 @@ import pytest
 from hypothesis import settings
 
 import make_fixtures
+from fixture_nets import NETS
 
 # How long an example takes says nothing: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
@@ -102,7 +103,7 @@ def _make_fixtures(folder: Path) -> None:
 
 @pytest.fixture
 def fixture_model(request: pytest.FixtureRequest, fixtures_dir: Path) -> Path:
-    return fixtures_dir / request.param
+    return fixtures_dir / str(request.param)
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def corpus_models(*folders: str) -> list[Path]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "fixture_model" in metafunc.fixturenames:
-        names = [name for net in make_fixtures.NETS for name in make_fixtures.file_names(net)]
+        names = [name for net in NETS for name in make_fixtures.file_names(net)]
         metafunc.parametrize("fixture_model", names, indirect=True)
     if "corpus_model" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("corpus")

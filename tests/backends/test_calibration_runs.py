@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -69,7 +71,9 @@ def test_the_report_compares_each_output_with_and_without() -> None:
 
 def test_a_calibration_that_decides_nothing_is_compared_with_itself() -> None:
     """Inputs that fill the declared ranges: both plans are one, and judged once."""
-    wild = {"x": np.random.default_rng(0).normal(0, 3, (64, 4, 4, 3)).astype(np.float32)}
+    wild: dict[str | int, Any] = {
+        "x": np.random.default_rng(0).normal(0, 3, (64, 4, 4, 3)).astype(np.float32)
+    }
     report = align(wide_member(), AlignOptions(calibration=wild)).report
     assert report.proof is not None
     real = [score.declared_aligned_db for score in report.proof.outputs]

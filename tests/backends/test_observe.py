@@ -133,7 +133,9 @@ def test_real_values_get_through_the_aligned_model() -> None:
     for seed in range(4):
         generator = np.random.default_rng(seed)
         spread = generator.uniform(0.1, 2.0)
-        given = {"x": generator.normal(0, spread, (30, 4, 4, 3)).astype(np.float32)}
+        given: dict[str | int, Any] = {
+            "x": generator.normal(0, spread, (30, 4, 4, 3)).astype(np.float32)
+        }
         result = align(data, AlignOptions(calibration=given, verify=False))
         before, after = read(data).subgraphs[0], read(result.data).subgraphs[0]
         for (_, index), seen in observe(data, given).ranges.items():

@@ -52,7 +52,7 @@ def _litert_says(data: bytes, folder: Path) -> str:
     path.write_bytes(data)
     command = [sys.executable, "-c", RUN, str(path)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(run.stdout.splitlines()[-1])
+    return str(json.loads(run.stdout.splitlines()[-1]))
 
 
 def test_the_sample_is_what_it_is_said_to_be(

@@ -171,6 +171,7 @@ def _insertion(model: Model) -> list[Edit]:
     graph = model.subgraphs[at]
     source = graph.operators[before].inputs[position]
     tensor = graph.tensors[source]
+    assert tensor.quant is not None
     new = len(graph.tensors)
     return [
         AddTensor(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -42,9 +43,9 @@ def test_an_order_whose_process_was_killed_is_tried_again(tmp_path: Path) -> Non
 
 def test_orders_are_asked_for_as_they_are_needed() -> None:
     """Thousands of them are never there at once."""
-    asked = []
+    asked: list[int] = []
 
-    def orders():  # type: ignore[no-untyped-def] # noqa: ANN202
+    def orders() -> Iterator[str]:
         for number in range(1000):
             asked.append(number)
             yield str(number)

@@ -26,6 +26,7 @@ from tflite_align.model import (
     RemoveOperator,
     SetData,
     SetGraphIO,
+    SetName,
     SetOperand,
     SetOption,
     SetQuant,
@@ -250,10 +251,12 @@ def expected(data: bytes, edits: Sequence[Edit]) -> Any:
 def _change(
     graph: Any,
     operators: list[Any],
-    edit: SetQuant | SetData | SetOperand | SetOption | SetType | SetVersion,
+    edit: SetQuant | SetData | SetName | SetOperand | SetOption | SetType | SetVersion,
 ) -> None:
     if isinstance(edit, SetType):
         graph["tensors"][edit.tensor]["type"] = _TYPES[edit.type]
+    elif isinstance(edit, SetName):
+        graph["tensors"][edit.tensor]["name"] = edit.name.encode()
     elif isinstance(edit, SetVersion):
         # A code of its own: other operators keep theirs.
         operator = operators[edit.operator]

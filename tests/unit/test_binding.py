@@ -29,7 +29,7 @@ from tests.support.models import (
 )
 from tflite_align.binder import bind
 from tflite_align.constraints import BiasOf, Fixed, Weight
-from tflite_align.model import Model, QuantParams, Slot
+from tflite_align.model import Model, QuantParams, Slot, SlotKind
 from tflite_align.reader import read
 from tflite_align.record import replace
 from tflite_align.rules import load_target
@@ -124,7 +124,8 @@ def test_an_operator_without_a_row_holds_every_operand_it_has() -> None:
     }  # fmt: skip
 
 
-BOUNDARIES = {
+Place = tuple[int, int, SlotKind, int]
+BOUNDARIES: dict[str, list[tuple[Place, Place]]] = {
     "READ_VARIABLE": [((0, 1, "inputs", 1), (0, 2, "outputs", 0))],
     "IF": [
         ((0, 0, "inputs", 1), (1, -1, "inputs", 0)),

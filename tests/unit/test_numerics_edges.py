@@ -198,7 +198,8 @@ def test_symmetric_weights_stand_for_the_real_ones(values: list[int], axis: int 
     step = to_float32(0.01)
     real = np.array(values, np.float64).reshape(2, 3, 2) * step
     fitted = symmetric_weights(real, axis, step)
-    assert (fitted.integers.shape, fitted.integers.dtype) == (real.shape, np.int8)
+    assert fitted.integers.shape == real.shape
+    assert fitted.integers.dtype == np.int8
     assert fitted.integers.min() >= -127
     assert len(fitted.scales) == (1 if axis is None else real.shape[axis])
     along = [1] * 3

@@ -93,7 +93,7 @@ def test_a_kept_tensor_stays_and_the_others_come_to_it_or_are_cut() -> None:
         {"slot": f"{CONCAT}/inputs[1]", "tensor": "c2"},
     ],
 )
-def test_places_are_named_in_several_ways(place: dict[str, str]) -> None:
+def test_places_are_named_in_several_ways(place: dict[str, Any]) -> None:
     model, report = aligned(concat_example(), Override(keep=True, **place))
     assert labels(model)["c2"] == (f32(0.04), 0)
     assert report.warnings == ()
@@ -213,7 +213,7 @@ def shared_pool() -> bytes:
 
 
 @pytest.mark.parametrize("place", [{"tensor": "fine"}, {"operator": "MAXIMUM"}])
-def test_no_quantize_is_inserted_where_none_may_be(place: dict[str, str]) -> None:
+def test_no_quantize_is_inserted_where_none_may_be(place: dict[str, Any]) -> None:
     _, plain = aligned(shared_pool(), prefer="precision")
     assert plain.cuts >= 1
     assert any(change.name == "fine" for change in plain.changes if change.kind == "cut")

@@ -48,10 +48,10 @@ def alias(data: bytes, table: str, field: str, first: int, second: int) -> bytes
     """Let a reference of one table lead where that of another does, which lies behind it."""
     file = File(data)
     index = {"Tensor.quant": 4, "Quant.scale": 2, "Quant.zero_point": 3, "Operator.inputs": 1}
-    ends = [file.slot(place, index[f"{table}.{field}"]) for place in (first, second)]
-    assert ends[0] is not None
-    assert ends[1] is not None
-    low, high = sorted(ends)
+    one, other = (file.slot(place, index[f"{table}.{field}"]) for place in (first, second))
+    assert one is not None
+    assert other is not None
+    low, high = sorted((one, other))
     out = bytearray(data)
     struct.pack_into("<I", out, low, high + struct.unpack_from("<I", data, high)[0] - low)
     return bytes(out)

@@ -308,7 +308,7 @@ def test_producers_that_must_stay_are_not_folded_into() -> None:
     data = folded(Label(0.1, 0), Label(0.2, 0))
     assert align(data, replace(OPTIMIZE, overlap="forbid")).data == data
     policies: dict[str, str] = {"concat": "none"}
-    assert align(data, replace(OPTIMIZE, policies=policies)).data == data  # type: ignore[arg-type]
+    assert align(data, replace(OPTIMIZE, policies=policies)).data == data
 
 
 # --- plans -------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_ranges_beside_the_parameters_do_not_go_stale() -> None:
 
 
 def test_operands_and_graph_boundaries_are_overwritten() -> None:
-    edits = [
+    edits: list[Edit] = [
         SetOperand(subgraph=0, operator=2, kind="inputs", index=0, tensor=1),
         SetOperand(subgraph=0, operator=1, kind="outputs", index=0, tensor=3),
         SetGraphIO(subgraph=0, kind="outputs", index=0, tensor=3),

@@ -12,6 +12,7 @@ from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.layout import table_layout
 from tflite_align.model import (
     AddTensor,
+    Edit,
     Model,
     QuantParams,
     SetGraphIO,
@@ -55,7 +56,7 @@ def test_new_parameters_hold_all_they_are_given() -> None:
 def test_zero_points_that_nobody_states_are_zeros() -> None:
     data = bare()
     quant = QuantParams(scale=(0.5, 0.25), zero_point=())
-    edits = [
+    edits: list[Edit] = [
         SetQuant(subgraph=0, tensor=1, quant=quant),
         AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=quant),
     ]

@@ -162,7 +162,11 @@ def test_a_field_newer_than_the_code_is_never_lost() -> None:
     struct.pack_into("<I", data, 0, table)
     known = read(pack(chain()))
     model = type(known)(
-        **{name: getattr(known, name) for name in known.__slots__ if name not in {"size", "pos"}},
+        **{
+            name: getattr(known, name)
+            for name in known.__struct_fields__
+            if name not in {"size", "pos"}
+        },
         size=len(data),
         pos=table,
     )
