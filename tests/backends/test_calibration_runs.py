@@ -18,7 +18,9 @@ GOOD = np.zeros((5, *SHAPE[1:]))
 
 
 @pytest.mark.parametrize("keys", [("a", "b"), (0, 1), ("0", "1"), ("b", "a")])
-def test_data_that_fits(keys: tuple[str | int, str | int]) -> None:
+def test_calibration_is_taken_by_input_name_and_by_position(
+    keys: tuple[str | int, str | int],
+) -> None:
     given = {keys[0]: GOOD, keys[1]: GOOD, "answers": np.zeros(3)}
     assert align(two_inputs(), AlignOptions(calibration=given)).report.outcome == "nothing to align"
 

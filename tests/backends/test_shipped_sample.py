@@ -55,7 +55,7 @@ def _litert_says(data: bytes, folder: Path) -> str:
     return str(json.loads(run.stdout.splitlines()[-1]))
 
 
-def test_the_sample_is_what_it_is_said_to_be(
+def test_litert_runs_the_origin_and_refuses_the_dealigned_sample(
     sample: bytes, sample_origin: bytes, tmp_path: Path
 ) -> None:
     assert _litert_says(sample_origin, tmp_path) == "ran"

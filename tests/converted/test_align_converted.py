@@ -14,7 +14,9 @@ from tflite_align.record import replace
 
 
 @pytest.mark.parametrize("kind", ["float32", "uint8", "int8"])
-def test_converters_models(fixture_model: Any, kind: str) -> None:
+def test_the_border_is_converted_as_a_whole_or_left_with_a_reason(
+    fixture_model: Any, kind: str
+) -> None:
     """Every fixture: all of its border becomes the type, or none of it and it is said why."""
     data = fixture_model.read_bytes()
     found = converted(data, kind, kind, verify=False)
@@ -33,7 +35,7 @@ def test_with_every_switch_off_nothing_changes(fixture_model: Path) -> None:
 THREE = ("tflm", "ethos-u55", "xnnpack")
 
 
-def test_a_fixture_for_three_targets(fixtures_dir: Path) -> None:
+def test_a_dealigned_network_is_aligned_for_three_targets_at_once(fixtures_dir: Path) -> None:
     """A real network whose every activation got a scale of its own."""
     import dealign
 

@@ -296,7 +296,7 @@ def _growth(model: Model) -> list[Edit]:
     return [AddTensor(subgraph=0, index=new, like=0, name="new", type="float32", quant=None)]
 
 
-def test_truncation(corpus_model: Path) -> None:
+def test_a_truncated_model_is_read_or_refused(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     for part in range(50):
         with contextlib.suppress(FormatError):

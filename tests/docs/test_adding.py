@@ -174,6 +174,6 @@ def test_the_repair_repairs_where_it_is_switched_on(project: Path) -> None:
     run([*ALIGN, "check", "out.tflite"], project)
 
 
-def test_the_rest_works_as_before(project: Path) -> None:
+def test_other_operators_are_aligned_as_before(project: Path) -> None:
     (project / "concat.tflite").write_bytes(concat_example())
     run([*ALIGN, "concat.tflite", "out.tflite", "--no-verify"], project)

@@ -130,7 +130,9 @@ def test_what_the_converter_writes(case: Case, files: Files) -> None:
 
 
 @pytest.mark.parametrize("kernels", KERNELS)
-def test_as_it_runs(case: Case, files: Files, kernels: str) -> None:
+def test_aligned_models_compute_what_the_float_network_does(
+    case: Case, files: Files, kernels: str
+) -> None:
     """Refused or wrong before, where it says so; right afterwards, against the float network."""
     before = run(files.given, kernels, files.inputs)
     after = run(files.aligned, kernels, files.inputs)

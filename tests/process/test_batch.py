@@ -166,7 +166,7 @@ def test_what_makes_no_sense_is_refused(
         assert sentence is None or said == sentence
 
 
-def test_out_inside_in(zoo_folder: Path) -> None:
+def test_an_output_folder_inside_the_input_is_not_read(zoo_folder: Path) -> None:
     """`align . aligned`: what is there already is no model of the next run."""
     assert cli.main(["zoo", "zoo/aligned", FAST, "-q"]) == 0
     assert sorted(tree("zoo/aligned")) == MODELS
@@ -174,7 +174,9 @@ def test_out_inside_in(zoo_folder: Path) -> None:
     assert sorted(tree("zoo/aligned")) == MODELS
 
 
-def test_in_inside_out(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_input_folder_inside_the_output_is_not_overwritten(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["zoo/deep", ".", FAST, "-q"]) == 0
     assert Path("er/c.tflite").exists()
     put("zoo/deep/zoo/deep/er/c.tflite", concat_example())
@@ -182,7 +184,9 @@ def test_in_inside_out(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert told == "zoo/deep/er/c.tflite: would overwrite zoo/deep/er/c.tflite, which is read"
 
 
-def test_links(zoo_folder: Path, sample: bytes) -> None:
+def test_links_to_files_are_followed_and_links_to_folders_are_not(
+    zoo_folder: Path, sample: bytes
+) -> None:
     """To a file: it is a model. To a folder: not followed, so that none leads in a circle."""
     Path("zoo/circle").symlink_to(Path("zoo").resolve(), target_is_directory=True)
     Path("zoo/self.tflite").symlink_to("self.tflite")
@@ -198,7 +202,9 @@ def test_links(zoo_folder: Path, sample: bytes) -> None:
     assert sorted(tree("there")) == sorted(tree("out"))
 
 
-def test_two_models_to_one_place(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_models_with_one_destination_are_refused(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("out").mkdir()
     Path("out/a.tflite").symlink_to(Path("out/good.tflite").absolute())
     told = refused(capsys, "zoo", "out")
@@ -239,7 +245,7 @@ def test_the_report_may_lie_beside_the_models(zoo_folder: Path) -> None:
     assert sorted(tree("out")) == sorted([*MODELS, "report.jsonl"])
 
 
-def test_quiet(zoo_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_quiet_batches_print_nothing(zoo_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run("--quiet") == 0
     assert capfd.readouterr() == ("", "")
 

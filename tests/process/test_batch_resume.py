@@ -124,7 +124,9 @@ def test_what_failed_is_tried_again(zoo_folder: Path) -> None:
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_stopped_and_gone_on_with(zoo_folder: Path, name: str, jobs: str, sample: bytes) -> None:
+def test_an_interrupted_batch_resumes_where_it_stopped(
+    zoo_folder: Path, name: str, jobs: str, sample: bytes
+) -> None:
     """Stopped once the first models are there, by a signal to the first process alone."""
     for count in range(60):
         put(f"zoo/more/{count:03}.tflite", sample)

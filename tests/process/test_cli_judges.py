@@ -30,7 +30,9 @@ def test_align_proves_and_writes(folder: Path, capsys: pytest.CaptureFixture[str
     assert names(folder) == ["in.tflite", "out.tflite"]
 
 
-def test_calibration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_calibration_data_is_used_for_ranges_and_proof(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from tflite_align.reader import read
 
     graph = read((folder / "in.tflite").read_bytes()).subgraphs[0]

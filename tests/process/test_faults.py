@@ -68,7 +68,7 @@ def _mounts() -> bool:
 
 
 @pytest.mark.parametrize("held", [1, 12])
-def test_the_disk_is_full(folder: Path, held: int) -> None:
+def test_a_full_disk_leaves_the_old_output(folder: Path, held: int) -> None:
     """A file system with nothing left, and one with room for some of the output."""
     if not _mounts():
         pytest.skip("no file system of one's own can be mounted here")
@@ -93,7 +93,7 @@ cat out.tflite; echo; ls -A; df --output=avail . | tail -n 1
     assert int(lines[5]) >= held * 4, "what was taken is given back"
 
 
-def test_the_disk_of_the_judges_is_full(folder: Path) -> None:
+def test_a_full_temporary_disk_is_one_message(folder: Path) -> None:
     if not _mounts():
         pytest.skip("no file system of one's own can be mounted here")
     script = f"""
@@ -111,7 +111,7 @@ ls -A . small
     assert [name for name in left if name.endswith((".tmp", "out.tflite"))] == []
 
 
-def test_a_file_larger_than_the_limit(folder: Path) -> None:
+def test_a_file_size_limit_leaves_the_old_output(folder: Path) -> None:
     (folder / "out.tflite").write_bytes(b"old")
     done = run(folder, "in.tflite", "out.tflite", FAST, before=("prlimit", "--fsize=1024"))
     assert (done.returncode, done.stderr) == (2, b"tflite_align: out.tflite: File too large\n")
@@ -120,7 +120,7 @@ def test_a_file_larger_than_the_limit(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("read_only", ["the folder", "the file"])
-def test_read_only(folder: Path, read_only: str) -> None:
+def test_a_read_only_destination_leaves_the_old_output(folder: Path, read_only: str) -> None:
     if os.geteuid() == 0:
         before: tuple[str, ...] = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
         if subprocess.run([*before, "true"], capture_output=True, check=False).returncode:
@@ -149,7 +149,7 @@ def test_read_only(folder: Path, read_only: str) -> None:
 # --- names ---------------------------------------------------------------------------------------
 
 
-def test_unicode_and_long_names(folder: Path, aligned: bytes) -> None:
+def test_unicode_and_long_names_are_written(folder: Path, aligned: bytes) -> None:
     for name in ("模型 mô-hình 🙂.tflite", "-", "o" * 248 + ".tflite"):
         out = folder / name
         target = f"./{name}" if name == "-" else name
@@ -161,7 +161,7 @@ def test_unicode_and_long_names(folder: Path, aligned: bytes) -> None:
     assert len(names(folder)) == 5
 
 
-def test_names_and_paths_that_are_too_long(folder: Path, aligned: bytes) -> None:
+def test_too_long_names_are_refused_and_long_paths_written(folder: Path, aligned: bytes) -> None:
     deep = folder
     for _ in range(15):  # within what a path may be; only just
         deep = deep / ("d" * 230)
@@ -175,7 +175,9 @@ def test_names_and_paths_that_are_too_long(folder: Path, aligned: bytes) -> None
         assert done.stderr.endswith(b": File name too long\n")
 
 
-def test_a_directory_a_link_and_itself(folder: Path, aligned: bytes) -> None:
+def test_directories_and_looping_links_are_refused_and_links_followed(
+    folder: Path, aligned: bytes
+) -> None:
     (folder / "place").mkdir()
     done = run(folder, "in.tflite", "place", FAST)
     assert done.returncode == 2
@@ -194,7 +196,7 @@ def test_a_directory_a_link_and_itself(folder: Path, aligned: bytes) -> None:
 # --- at any moment -------------------------------------------------------------------------------
 
 
-def test_killed_at_any_moment(folder: Path, aligned: bytes) -> None:
+def test_a_run_killed_at_any_moment_leaves_old_or_new_output(folder: Path, aligned: bytes) -> None:
     """From before the first import to after the end, in steps of a run's fiftieth."""
     data = (folder / "in.tflite").read_bytes()
     out = folder / "out.tflite"
@@ -235,7 +237,7 @@ print("whole", flush=True)
 """
 
 
-def test_killed_while_it_writes(tmp_path: Path) -> None:
+def test_a_kill_while_writing_leaves_no_partial_file(tmp_path: Path) -> None:
     """The half of a large file is on the disk, and has no name."""
     if sys.platform != "linux":
         pytest.skip("files without a name are Linux's")
@@ -255,7 +257,7 @@ def test_killed_while_it_writes(tmp_path: Path) -> None:
         (tmp_path / "out.tflite").write_bytes(b"old")
 
 
-def test_two_runs_on_one_output(folder: Path, aligned: bytes) -> None:
+def test_concurrent_runs_leave_one_whole_output(folder: Path, aligned: bytes) -> None:
     command = [sys.executable, "-m", "tflite_align", "in.tflite", "out.tflite", FAST, "-q"]
     other = [sys.executable, "-m", "tflite_align", "in.tflite", "out.tflite", FAST, "-q"]
     other += ["--io", "free", "--concat", "none", "--overlap", "forbid"]
@@ -275,7 +277,7 @@ def test_two_runs_on_one_output(folder: Path, aligned: bytes) -> None:
 # --- streams -------------------------------------------------------------------------------------
 
 
-def test_streams(folder: Path, aligned: bytes) -> None:
+def test_standard_streams_carry_the_model_and_write_no_file(folder: Path, aligned: bytes) -> None:
     data = (folder / "in.tflite").read_bytes()
     assert run(folder, "-", "-", FAST, stdin=data).stdout == aligned
     empty = run(folder, "-", "-", FAST)
@@ -311,7 +313,7 @@ def test_closed_streams(closing: str, arguments: str, status: int, told: str, fo
     assert (folder / "out.tflite").exists() == (status == 0)
 
 
-def test_terminated_while_writing(tmp_path: Path) -> None:
+def test_sigterm_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     """The command line turns SIGTERM into an exception: no half file stays."""
     out = tmp_path / "out"
     out.write_bytes(b"old")

@@ -29,7 +29,7 @@ def _root_seen_from(folder: Path) -> Path:
     return Path(run.stdout.strip())
 
 
-def test_the_checkout_has_its_own() -> None:
+def test_the_checkout_uses_its_own_schema_folder() -> None:
     assert resources.data_root() == CHECKOUT / "schema"
     assert (resources.data_root() / "operators.toml").is_file()
 

@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SCHEMA = CHECKOUT / "schema" / "report.schema.json"
 
 
-def test_schema_file_is_what_the_records_say() -> None:
+def test_the_shipped_report_schema_is_that_of_the_records() -> None:
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == report_schema()
     script = CHECKOUT / "scripts" / "gen_schemas.py"
     run = subprocess.run(

@@ -99,7 +99,7 @@ def test_colours_can_be_asked_for(zoo_folder: Path) -> None:
 
 @needs_pty
 @pytest.mark.parametrize("name", SHOWN)
-def test_narrow_terminals(zoo_folder: Path, name: str) -> None:
+def test_output_fits_a_narrow_terminal(zoo_folder: Path, name: str) -> None:
     shown = ESCAPE.sub("", on_terminal(*SHOWN[name], COLUMNS="60"))
     assert max(len(line.rpartition("\r")[2]) for line in shown.splitlines()) <= 60
 
@@ -137,7 +137,7 @@ def test_the_bar_leaves_the_file_alone(zoo_folder: Path) -> None:
 # --- before and after --------------------------------------------------------------------------
 
 
-def test_before_and_after(zoo_folder: Path) -> None:
+def test_the_table_before_and_after_has_findings_size_and_judges(zoo_folder: Path) -> None:
     table = in_pipe(*ALIGN).decode().partition("Before and after\n")[2].splitlines()
     assert [line.split("  ", 3) for line in (" ".join(row.split()) for row in table[:3])] == [
         ["before after"],

@@ -83,7 +83,7 @@ def test_one_that_is_left_alone_is_held() -> None:
 
 
 @pytest.mark.parametrize("name", ["SOFTMAX", "LOGISTIC", "TANH"])
-def test_a_fixed_output(name: str) -> None:
+def test_a_fixed_output_is_bound_where_it_has_parameters(name: str) -> None:
     model = of_row(name)
     (entry,) = [e for e in bound(model).constraints if isinstance(e, Fixed)]
     assert (entry.rule, entry.slot, entry.type) == (f"fixed/{name}", Y, "int8")

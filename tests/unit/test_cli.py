@@ -99,7 +99,9 @@ def test_only_errors(folder: Path) -> None:
     assert cli.main(["in.tflite", "out.tflite", FAST, "--only", "errors", "-q"]) == 0
 
 
-def test_calibration_that_does_not_fit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_calibration_of_another_shape_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "wide.tflite").write_bytes(wide_member())
     np.save(folder / "real.npy", np.zeros((3, 5)))
     assert cli.main(["wide.tflite", "out.tflite", "--calibration", "real.npy"]) == 2
@@ -113,7 +115,7 @@ def test_calibration_that_does_not_fit(folder: Path, capsys: pytest.CaptureFixtu
 # --- reports -----------------------------------------------------------------------------------
 
 
-def test_reports(folder: Path) -> None:
+def test_reports_of_a_run_are_valid_and_the_same_again(folder: Path) -> None:
     arguments = ["in.tflite", "out.tflite", FAST, "--report", "r.json", "--report", "r.txt"]
     assert cli.main(arguments) == 0
     document = json.loads((folder / "r.json").read_text())
@@ -145,7 +147,9 @@ def test_report_of_several_files(folder: Path, sample_origin: bytes) -> None:
 # --- check -------------------------------------------------------------------------------------
 
 
-def test_check_many(folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_takes_patterns_and_folders_and_names_each_file_once(
+    folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "good.tflite").write_bytes(sample_origin)
     (folder / "below").mkdir()
     shutil.copy("in.tflite", "below/other.tflite")
@@ -264,7 +268,7 @@ def test_a_bug_is_one_line_too(
     assert names(folder) == ["in.tflite"]
 
 
-def test_interrupted(
+def test_an_interrupt_writes_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import tflite_align.cli.align as room
@@ -280,7 +284,9 @@ def test_interrupted(
 # --- listings ----------------------------------------------------------------------------------
 
 
-def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_commands_and_options_and_version_the_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"tflite_align {tflite_align.__version__}\n"
     assert cli.main(["--help"]) == 0

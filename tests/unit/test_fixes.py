@@ -172,7 +172,7 @@ def test_int4_of_any_count_is_packed_and_unpacked(count: int) -> None:
     assert np.array_equal(integers_of(int4_pack(values), "int4", count), values)
 
 
-def test_switches() -> None:
+def test_switches_turn_repairs_on_and_off_by_pattern() -> None:
     default = enabled_fixes()
     assert default == {fix.id for fix in load_fixes().values() if fix.default == "on"}
     assert enabled_fixes(off=["all"]) == frozenset()

@@ -210,6 +210,6 @@ def test_an_absolute_path_is_a_file_uri() -> None:
     assert run["artifacts"][0]["location"]["uri"] == "file:///models/a%20b.tflite"
 
 
-def test_endings() -> None:
+def test_sarif_and_junit_are_chosen_by_the_ending() -> None:
     assert renderer("a.SARIF") is FORMATS[".sarif"]
     assert renderer("a.xml") is FORMATS[".xml"]

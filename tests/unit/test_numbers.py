@@ -83,7 +83,7 @@ def test_the_bootstrap_is_deterministic() -> None:
     ("before", "after", "word"),
     [(0.01, 0.01, "proven"), (0.01, 0.1, "failed"), (0.5, 0.01, "inconclusive")],
 )
-def test_alignment_loss(before: float, after: float, word: str) -> None:
+def test_an_alignment_loss_is_graded_by_its_bound(before: float, after: float, word: str) -> None:
     assert loss(noisy(before, 1), noisy(after, 2), 0)[0] == word
 
 
@@ -200,7 +200,9 @@ EXPECTED = "expected shape (samples, 1, 4, 4, 3)"
         ),
     ],
 )
-def test_calibration_that_does_not_fit(calibration: dict[str | int, object], message: str) -> None:
+def test_calibration_that_fits_no_input_is_refused(
+    calibration: dict[str | int, object], message: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         make_samples(parse(concat_example()), calibration=calibration, count=4, seed=0)  # type: ignore[arg-type]
     assert str(caught.value) == message

@@ -65,7 +65,7 @@ def test_an_override_that_says_nothing_is_refused(given: dict[str, Any], told: s
     assert str(refusal.value) == told
 
 
-def test_its_words() -> None:
+def test_an_override_names_its_origin_and_place() -> None:
     one = Override(tensor="x*", operator="ADD", keep=True, origin="override 2")
     assert str(one) == 'override 2 (tensor "x*", operator "ADD")'
 
@@ -292,7 +292,7 @@ def test_a_severity_switches_on_nothing_that_a_target_has_off() -> None:
     assert check(data, options).findings == ()
 
 
-def test_a_severity_of_one_place() -> None:
+def test_a_severity_applies_to_its_place_alone() -> None:
     data = concat_example()
     first = Override(slot=CONCAT, rule="same/*", severity="warning")
     assert {f.severity for f in check(data, AlignOptions(overrides=(first,))).findings} == {

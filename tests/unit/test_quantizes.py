@@ -161,7 +161,7 @@ def test_metadata_that_may_count_operators_forbids_it(monkeypatch: pytest.Monkey
     assert align(data, OPTIMIZE).data == data
 
 
-def test_the_flag(tmp_path: Path) -> None:
+def test_the_flag_optimize_folds_needless_quantizes(tmp_path: Path) -> None:
     model, out = tmp_path / "in.tflite", tmp_path / "out.tflite"
     model.write_bytes(identity(["y", "z"]))
     assert cli.main([str(model), str(out), "--no-verify", "--quiet"]) == 0

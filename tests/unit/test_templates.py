@@ -77,7 +77,7 @@ def assert_alike(found: Collector, wanted: Collector) -> None:
 
 
 @pytest.mark.parametrize(("name", "type_name"), CASES, ids=lambda part: part)
-def test_every_row(name: str, type_name: str) -> None:
+def test_every_row_is_bound_the_same_with_and_without_the_cache(name: str, type_name: str) -> None:
     templates = Templates(ROWS, TARGETS)
     model = several(read(satisfied(ROWS[name], type_name).model()))
     # One set of templates for all: what it learnt and applied before must not show.

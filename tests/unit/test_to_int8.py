@@ -131,7 +131,7 @@ def test_constants_of_activations_shift_exactly_and_are_split_where_readers_diff
     assert np.array_equal(shifted.astype(int) + 128, np.arange(48))
 
 
-def test_raw_pixels_stay() -> None:
+def test_uint8_without_parameters_stays_uint8() -> None:
     """uint8 without parameters stands for integers, not for real values."""
     graph = Graph("uint8")
     graph.tensors["x"] = TensorSpec(name="x", type="uint8", shape=SHAPE)

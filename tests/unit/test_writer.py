@@ -140,7 +140,7 @@ def test_an_absent_option_makes_the_table_anew() -> None:
 
 
 @pytest.mark.parametrize("absent", ["quantization", "zeroPoint", "scale"])
-def test_absent_parameters(absent: str) -> None:
+def test_parameters_that_are_absent_are_added(absent: str) -> None:
     made = chain()
     tensor = made.subgraphs[0].tensors[1]
     setattr(tensor if absent == "quantization" else tensor.quantization, absent, None)
@@ -244,7 +244,7 @@ def _insertion(version: int = 1) -> list[Edit]:
     ]
 
 
-def test_an_inserted_operator() -> None:
+def test_an_inserted_operator_gets_an_operator_code_once() -> None:
     out = _written(pack(chain()), _insertion()).join()
     codes = load(out).operatorCodes
     assert [code.builtinCode for code in codes] == [22, 0, 114]

@@ -187,7 +187,7 @@ def _variable(tensor: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [_sparse, _variable])
-def test_data_that_cannot_be_set(change: Any) -> None:
+def test_data_of_sparse_variable_or_external_tensors_is_refused(change: Any) -> None:
     made = chain()
     change(made.subgraphs[0].tensors[2])
     data = pack(made)
