@@ -61,14 +61,17 @@ MAKING_TAKES_AT_MOST = 900  # seconds
 
 
 @pytest.fixture(scope="session")
-def fixtures_dir(request: pytest.FixtureRequest) -> Path:
-    """The files of scripts/make_fixtures.py, kept in pytest's cache until what makes them changes."""
+def fixtures_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of scripts/make_fixtures.py, kept in pytest's cache until what makes them changes.
+
+    Made anew in each run without a cache (`-p no:cacheprovider`).
+    """
     made_by = _fixtures_key()
     if made_by is None:
         pytest.skip(NO_TENSORFLOW)
-    cache = request.config.cache
-    assert cache is not None
-    folder = cache.mkdir(f"fixtures-{made_by}")
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)
+    name = f"fixtures-{made_by}"
+    folder = cache.mkdir(name) if cache is not None else tmp_path_factory.mktemp(name)
     with filelock.FileLock(folder.with_suffix(".lock")):
         if not (folder / "INDEX.json").is_file():
             _make_fixtures(folder)
