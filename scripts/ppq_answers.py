@@ -3,7 +3,7 @@
 
     scripts/ppq_answers.py PYTHON      PYTHON: an interpreter that has esp-ppq and PyTorch
 
-The graphs are those of tests/ppq_graphs.py, the answers are operand by operand.
+The graphs are those of tests/support/ppq_graphs.py, the answers are operand by operand.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ ANSWERS = ROOT / "tests/data/ppq_answers.json"
 def answers(python: str) -> dict[str, object]:
     """The real pass's answers by graph and row."""
     sys.path.insert(0, str(ROOT))
-    from tests.ppq_graphs import TOPOLOGIES
-    from tests.ppq_rows import as_ppq_graph
+    from tests.support.ppq_graphs import TOPOLOGIES
+    from tests.support.ppq_rows import as_ppq_graph
 
     graphs = {
         name: as_ppq_graph(build(), families) for name, (build, families) in TOPOLOGIES.items()

@@ -30,6 +30,7 @@ import pytest
 from hypothesis import settings
 
 import make_fixtures
+from fixture_nets import NETS
 
 # How long an example takes says nothing: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
@@ -60,14 +61,17 @@ MAKING_TAKES_AT_MOST = 900  # seconds
 
 
 @pytest.fixture(scope="session")
-def fixtures_dir(request: pytest.FixtureRequest) -> Path:
-    """The files of scripts/make_fixtures.py, kept in pytest's cache until what makes them changes."""
+def fixtures_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of scripts/make_fixtures.py, kept in pytest's cache until what makes them changes.
+
+    Made anew in each run without a cache (`-p no:cacheprovider`).
+    """
     made_by = _fixtures_key()
     if made_by is None:
         pytest.skip(NO_TENSORFLOW)
-    cache = request.config.cache
-    assert cache is not None
-    folder = cache.mkdir(f"fixtures-{made_by}")
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)
+    name = f"fixtures-{made_by}"
+    folder = cache.mkdir(name) if cache is not None else tmp_path_factory.mktemp(name)
     with filelock.FileLock(folder.with_suffix(".lock")):
         if not (folder / "INDEX.json").is_file():
             _make_fixtures(folder)
@@ -102,7 +106,7 @@ def _make_fixtures(folder: Path) -> None:
 
 @pytest.fixture
 def fixture_model(request: pytest.FixtureRequest, fixtures_dir: Path) -> Path:
-    return fixtures_dir / request.param
+    return fixtures_dir / str(request.param)
 
 
 @pytest.fixture
@@ -138,7 +142,7 @@ def corpus_models(*folders: str) -> list[Path]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "fixture_model" in metafunc.fixturenames:
-        names = [name for net in make_fixtures.NETS for name in make_fixtures.file_names(net)]
+        names = [name for net in NETS for name in make_fixtures.file_names(net)]
         metafunc.parametrize("fixture_model", names, indirect=True)
     if "corpus_model" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("corpus")

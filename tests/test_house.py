@@ -1,6 +1,7 @@
 """The house rules that no linter holds: import order, sizes, doors, skips with reasons.
 
-Every table of exceptions is strict: an entry that is no longer needed fails its test.
+One test a rule, which lists every file that breaks it. Every table of exceptions is strict: an
+entry that is no longer needed fails its test.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ import importlib
 import inspect
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from tflite_align.record import is_record
 
@@ -106,6 +106,11 @@ def _room(path: Path) -> str:
     return _name(path).split("/")[0]
 
 
+def _file(path: Path) -> str:
+    return path.relative_to(CHECKOUT).as_posix()
+
+
+@cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
@@ -145,18 +150,21 @@ def _calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
                 yield function.id, node
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_every_module_has_a_tier(path: Path) -> None:
-    assert _room(path) in TIER, "add the room to TIERS, where the design puts it"
+def test_every_module_has_a_tier() -> None:
+    without = [_name(path) for path in MODULES if _room(path) not in TIER]
+    assert without == [], "add the room to TIERS, behind the rooms it imports"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_left_never_imports_right(path: Path) -> None:
-    room = _room(path)
-    for other in sorted(_rooms_imported(path)):
-        if TIER[other] == TIER[room]:
-            assert (room, other) in NEIGHBOURS, f"{room} imports its neighbour {other}"
-        assert TIER[other] <= TIER[room], f"{room} imports {other}, which comes after it"
+def test_a_room_imports_earlier_tiers_and_listed_neighbours_alone() -> None:
+    wrong = [
+        f"{_name(path)} imports {other}, {'its neighbour' if same else 'which comes after it'}"
+        for path in MODULES
+        for other in sorted(_rooms_imported(path))
+        for same in [TIER[other] == TIER[_room(path)]]
+        if TIER[other] >= TIER[_room(path)]
+        if not (same and (_room(path), other) in NEIGHBOURS)
+    ]
+    assert wrong == []
 
 
 def test_neighbours_are_needed() -> None:
@@ -164,27 +172,33 @@ def test_neighbours_are_needed() -> None:
     assert sorted(set(NEIGHBOURS) - used) == []
 
 
-@pytest.mark.parametrize("path", OWN_SOURCES, ids=lambda p: p.relative_to(CHECKOUT).as_posix())
-def test_sizes(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= FILE_LINES, f"{lines} lines: split it by what it does"
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+def test_no_file_is_longer_than_400_lines() -> None:
+    lines = {path: path.read_text(encoding="utf-8").count("\n") for path in OWN_SOURCES}
+    long = [f"{_file(path)}: {count}" for path, count in lines.items() if count > FILE_LINES]
+    assert long == [], "split it by what it does"
+
+
+def test_no_function_is_longer_than_60_lines() -> None:
     long = [
-        f"{node.name} at line {node.lineno}: {node.end_lineno - node.lineno + 1} lines"
+        f"{_file(path)}:{node.lineno}: {node.name}, {count} lines"
+        for path in OWN_SOURCES
         for node in ast.walk(_tree(path))
-        if isinstance(node, functions) and node.end_lineno - node.lineno >= FUNCTION_LINES
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for count in [(node.end_lineno or node.lineno) - node.lineno + 1]
+        if count > FUNCTION_LINES
     ]
     assert long == []
 
 
 def _opens(path: Path) -> list[str]:
-    return [f"line {call.lineno}: {name}" for name, call in _calls(_tree(path)) if name in OPENERS]
+    calls = [(name, call) for name, call in _calls(_tree(path)) if name in OPENERS]
+    return [f"{_file(path)}:{call.lineno}: {name}" for name, call in calls]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_who_may_open_files(path: Path) -> None:
-    if _name(path) not in FILE_DOORS and not _name(path).startswith(VERIFY):
-        assert _opens(path) == []
+def test_files_are_opened_by_their_doors_alone() -> None:
+    others = [path for path in MODULES if not _name(path).startswith(VERIFY)]
+    opened = [line for path in others if _name(path) not in FILE_DOORS for line in _opens(path)]
+    assert opened == []
 
 
 def test_file_doors_are_needed() -> None:
@@ -194,30 +208,42 @@ def test_file_doors_are_needed() -> None:
     assert shut == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_who_may_import_which_library(path: Path) -> None:
-    tree = _tree(path)
-    for dotted, node in _imports(path):
-        library = dotted.split(".")[0]
-        assert _room(path) in LIBRARY_DOORS.get(library, {_room(path)}), f"imports {library}"
-        if library in LAZY:
-            assert node not in tree.body, f"line {node.lineno}: import {library} when it is used"
+def test_a_library_is_imported_by_its_rooms_alone() -> None:
+    imports = [(path, *found) for path in MODULES for found in _imports(path)]
+    elsewhere = [
+        f"{_file(path)}: imports {dotted}"
+        for path, dotted, _ in imports
+        if _room(path) not in LIBRARY_DOORS.get(dotted.split(".")[0], {_room(path)})
+    ]
+    assert elsewhere == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_no_one_writes_with_the_object_api(path: Path) -> None:
-    if _room(path) == "verify":
-        return  # twins are built with it, OUT never
-    names = {
-        name
-        for node in ast.walk(_tree(path))
-        for name in (
-            getattr(node, "attr", None),
-            getattr(node, "id", None),
-            *(alias.name for alias in getattr(node, "names", ()) if isinstance(alias, ast.alias)),
-        )
-    }
-    assert sorted(names & OBJECT_API) == []
+def test_a_heavy_library_is_imported_when_it_is_used() -> None:
+    early = [
+        f"{_file(path)}: imports {dotted}"
+        for path in MODULES
+        for dotted, node in _imports(path)
+        if dotted.split(".")[0] in LAZY and node in _tree(path).body
+    ]
+    assert early == []
+
+
+def _words(path: Path) -> Iterator[str]:
+    """Every name that a module reads, writes or imports."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from (alias.name for alias in node.names)
+
+
+def test_the_object_api_is_for_twins_alone() -> None:
+    """Verification builds twins with it; the file that is written is never packed by it."""
+    others = [path for path in MODULES if _room(path) != "verify"]
+    wrong = [f"{_file(path)}: {name}" for path in others for name in {*_words(path)} & OBJECT_API]
+    assert sorted(wrong) == []
 
 
 def _tracked() -> list[Path]:
@@ -231,8 +257,8 @@ def _tracked() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def test_no_machine_paths() -> None:
-    found = []
+def test_no_file_names_a_path_of_one_machine() -> None:
+    found: list[str] = []
     for path in _tracked():
         data = path.read_bytes()
         if b"\0" in data:
@@ -253,21 +279,25 @@ def _says_why(name: str, call: ast.Call) -> bool:
     return reason is not None and getattr(reason, "value", "says") != ""
 
 
-@pytest.mark.parametrize("path", sorted((CHECKOUT / "tests").rglob("*.py")), ids=lambda p: p.stem)
-def test_every_skip_says_why(path: Path) -> None:
-    tree = _tree(path)
-    skips = {"skip", "skipif", "xfail", "importorskip", "skipTest"}
-    silent = [f"line {c.lineno}" for n, c in _calls(tree) if n in skips and not _says_why(n, c)]
-    called = {id(call.func) for _, call in _calls(tree)}
-    silent += [
-        f"line {node.lineno}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr in skips and id(node) not in called
-    ]
-    assert silent == []
+SKIPS = {"skip", "skipif", "xfail", "importorskip", "skipTest"}
 
 
-def test_a_record_shows_its_signature() -> None:
+def _silent_skips(path: Path) -> Iterator[int]:
+    """Lines that skip a test and give no reason."""
+    calls = list(_calls(_tree(path)))
+    yield from (call.lineno for name, call in calls if name in SKIPS and not _says_why(name, call))
+    called = {id(call.func) for _, call in calls}
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Attribute) and node.attr in SKIPS and id(node) not in called:
+            yield node.lineno
+
+
+def test_every_skip_says_why() -> None:
+    tests = sorted((CHECKOUT / "tests").rglob("*.py"))
+    assert [f"{_file(path)}:{line}" for path in tests for line in _silent_skips(path)] == []
+
+
+def test_every_record_shows_its_signature() -> None:
     """Notebooks and editors ask for it; it needs every annotation to be importable."""
     for path in [path for path in MODULES if path.stem not in {"__init__", "__main__"}]:
         module = importlib.import_module(f"tflite_align.{_name(path).replace('/', '.')}")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.graphs import POOL, SHAPE, Graph
-from tests.rules.batch import run_batch
-from tests.rules.operands import Array
+from tests.rules.operators.operands import Array
+from tests.support.kernel_batch import run_batch
+from tests.support.models import POOL, SHAPE, Graph
 from tflite_align import AlignOptions, align
 
 STEP = 0.05

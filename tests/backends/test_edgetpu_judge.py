@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.graphs import concat_example
+from tests.support.models import concat_example
 from tflite_align.verify import edgetpu, judge_file
 from tflite_align.verify.edgetpu import parse_log
 

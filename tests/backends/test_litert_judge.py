@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.graphs import SHAPE, Graph, concat_example
-from tests.rules.build import TensorSpec
-from tests.running import rescaled
+from tests.support.models import SHAPE, Graph, TensorSpec, concat_example
+from tests.support.verify_forms import rescaled
 from tflite_align import align
 from tflite_align.record import replace
 from tflite_align.verdicts import Acceptance, Proof

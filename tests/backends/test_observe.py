@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from tests.calibrated import wide_member
-from tests.graphs import Graph
+from tests.support.models import Graph, wide_member
 from tflite_align import AlignOptions, align
 from tflite_align.numerics import Label, Range, covers, intersect, label_range
 from tflite_align.reader import read
@@ -134,7 +133,9 @@ def test_real_values_get_through_the_aligned_model() -> None:
     for seed in range(4):
         generator = np.random.default_rng(seed)
         spread = generator.uniform(0.1, 2.0)
-        given = {"x": generator.normal(0, spread, (30, 4, 4, 3)).astype(np.float32)}
+        given: dict[str | int, Any] = {
+            "x": generator.normal(0, spread, (30, 4, 4, 3)).astype(np.float32)
+        }
         result = align(data, AlignOptions(calibration=given, verify=False))
         before, after = read(data).subgraphs[0], read(result.data).subgraphs[0]
         for (_, index), seen in observe(data, given).ranges.items():

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.graphs import POOL, SHAPE, Graph
+from tests.support.models import POOL, SHAPE, Graph
 from tflite_align import AlignOptions, align
 from tflite_align.model import Model, Operator
 from tflite_align.numerics import DTYPES

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
+from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align import AlignOptions, align, check
 from tflite_align.reader import read
 from tflite_align.verify.frontier import Frontier, frontier
@@ -22,6 +22,7 @@ from tflite_align.verify.twin import declared, twin
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT is not installed")
 
 Array = np.ndarray[Any, Any]
+Options = tuple[str, dict[str, Any]]
 SHAPE = (1, 2)
 STEP = 0.125
 A, B = np.array([[1.0, 2.0]]), np.array([[0.25, -0.5]])
@@ -57,7 +58,7 @@ def _called(kind: str, outputs: Sequence[str], *, counted: bool) -> GraphSpec:
         name="shape", type="int32", shape=(2,), data=np.asarray(SHAPE, dtype="int32")
     )
     names = ("a", "b", "d", "a2", "b2", "b3")
-    add = ("AddOptions", {})
+    add: Options = ("AddOptions", {})
     operators = [OperatorSpec(name="ADD", inputs=["a", "b"], outputs=["d"], options=add)]
     operators += [
         OperatorSpec(name="RESHAPE", inputs=[name[0], "shape"], outputs=[name])
@@ -104,7 +105,7 @@ def _while(kind: str, outputs: Sequence[str]) -> bytes:
         outputs=["p", "q"],
     )
     more = TensorSpec(name="more", type="bool")
-    less = ("LessOptions", {})
+    less: Options = ("LessOptions", {})
     condition = GraphSpec(
         name="condition",
         tensors=[
@@ -231,9 +232,10 @@ def test_a_cut_of_a_value_handed_back_twice_writes_two_tensors() -> None:
         outputs=["d", "e"],
     )
     data = model_bytes([main, straight, computed])
-    for flags in ({}, {"optimize": True}):
-        result = align(data, AlignOptions(verify=False, **flags))
+    for optimize in (False, True):
+        chosen = AlignOptions(verify=False, optimize=optimize)
+        result = align(data, chosen)
         assert result.report.remaining == ()
-        assert align(result.data, AlignOptions(verify=False, **flags)).data == result.data
+        assert align(result.data, chosen).data == result.data
         for values in _run(result.data, [np.array(True), A]):
             assert np.abs(values - A).max() <= wide / 2

@@ -120,7 +120,9 @@ def test_without_calibration_no_dataset_is_needed(sample: bytes) -> None:
         ),
     ],
 )
-def test_datasets_that_are_none(sample: bytes, dataset: Any, why: str) -> None:
+def test_a_representative_dataset_that_yields_no_arrays_is_refused(
+    sample: bytes, dataset: Any, why: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         convert_and_align(Exported(sample, dataset), FAST, calibrate=True)
     assert str(caught.value) == why

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.graphs import Graph, concat_example
-from tests.running import rescaled
+from tests.support.models import Graph, concat_example
+from tests.support.verify_forms import rescaled
 from tflite_align.verify import available, judge_file, prove
 
 VELA = ("ethos-u55", "ethos-u65", "ethos-u85")

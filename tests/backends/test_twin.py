@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.graphs import Graph, concat_example
-from tests.running import level, outputs, readings
+from tests.support.models import Graph, concat_example
+from tests.support.verify_forms import level, outputs, readings
 from tflite_align.errors import UnsupportedError
 from tflite_align.verify.constants import real_values
 from tflite_align.verify.frontier import frontier

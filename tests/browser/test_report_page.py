@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import synthetic
-from tests.graphs import Graph, concat_example
+from tests.support.models import Graph, concat_example
 from tflite_align import AlignOptions, Report, align, check
 from tflite_align.record import replace
 from tflite_align.report.html import render_html
@@ -64,7 +64,7 @@ def test_a_picture_of_the_page_has_its_plots(opened: Any) -> None:
     assert page.locator("canvas[data-kind]").count() > 6
 
 
-def test_theme_button(report: Report, opened: Any) -> None:
+def test_the_theme_button_switches_to_the_dark_page(report: Report, opened: Any) -> None:
     page = opened(render_html([report]), color_scheme="light")
     _drawn(page)
     page.click("#theme")
@@ -156,7 +156,7 @@ def test_check_and_several_models(report: Report, opened: Any) -> None:
     assert page.locator("#model-0 [data-graph]").count() == 1
 
 
-def test_two_thousand_operators(opened: Any) -> None:
+def test_of_two_thousand_operators_the_first_400_are_listed(opened: Any) -> None:
     report = check(_long(2000), AlignOptions(view=True), name="long.tflite")
     page = opened(render_html([report]))
     _drawn(page)

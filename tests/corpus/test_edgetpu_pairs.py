@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import edgetpu_pairs
-from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
+from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align.record import replace
 
 QUANT = Quant(scale=(0.05,), zero_point=(0,))
@@ -56,7 +56,9 @@ def write(folder: Path, mapped: int) -> list[str]:
     return [str(folder)]
 
 
-def test_a_pair_that_is_as_predicted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pair_compiled_as_predicted_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert edgetpu_pairs.main(write(tmp_path, 1)) == 0
     assert capsys.readouterr().out == (
         "model  operators  mapped  really  first unmapped  really          explained\n"
@@ -65,7 +67,9 @@ def test_a_pair_that_is_as_predicted(tmp_path: Path, capsys: pytest.CaptureFixtu
     )
 
 
-def test_a_pair_that_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pair_compiled_otherwise_is_not_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert edgetpu_pairs.main(write(tmp_path, 2)) == 1
     assert capsys.readouterr().out == (
         "model  operators  mapped  really  first unmapped  really    explained\n"

@@ -10,6 +10,7 @@ import pytest
 import dealign
 import judge_table
 import make_fixtures
+from fixture_nets import NETS
 from tflite_align import AlignOptions, align
 from tflite_align.verdicts import Acceptance
 from tflite_align.verify import available, judge_file
@@ -93,7 +94,7 @@ def test_firmware_takes_what_it_takes_of_the_origin(corpus_model: Path, corpus_d
 
 WELL_MADE = [
     name
-    for net in make_fixtures.NETS
+    for net in NETS
     for name in make_fixtures.file_names(net)
     if "dealigned" not in name and "float" not in name
 ]

@@ -1,6 +1,6 @@
 """Everything outside what a report declares is as it was, byte for byte, in real and made files.
 
-Seen by tests/preservation.py from the two files and the report alone, not from what the writer
+Seen by tests/support/preservation.py from the two files and the report alone, not from what the writer
 says of itself.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.preservation import declared_of, differences, unlike
+from tests.support.preservation import declared_of, differences, unlike
 from tflite_align import AlignOptions, align
 
 PLAIN = AlignOptions(verify=False)
@@ -34,13 +34,13 @@ def preserved(data: bytes, options: AlignOptions) -> int:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_real_files(corpus_model: Path, way: str) -> None:
+def test_corpus_files_keep_the_bytes_that_no_edit_names(corpus_model: Path, way: str) -> None:
     changes = preserved(corpus_model.read_bytes(), WAYS[way])
     assert changes or corpus_model.parent.name != "dealigned"
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_made_files(fixture_model: Path, way: str) -> None:
+def test_fixtures_keep_the_bytes_that_no_edit_names(fixture_model: Path, way: str) -> None:
     changes = preserved(fixture_model.read_bytes(), WAYS[way])
     tied = "dealigned" in fixture_model.name and not fixture_model.name.startswith("activations")
     assert changes or not tied

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.running import level, outputs, readings, rescaled, run_float
+from tests.support.verify_forms import level, outputs, readings, rescaled, run_float
 from tflite_align.verify import available, judge_file, prove
 from tflite_align.verify.schema import parse
 

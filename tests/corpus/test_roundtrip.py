@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import enum_names, load, misaligned
-from tests.oracle_edits import expected, meaning
+from tests.support.object_api import enum_names, expected, load, meaning, misaligned
 from tflite_align.errors import FormatError
 from tflite_align.model import (
     AddOperator,
@@ -172,6 +171,7 @@ def _insertion(model: Model) -> list[Edit]:
     graph = model.subgraphs[at]
     source = graph.operators[before].inputs[position]
     tensor = graph.tensors[source]
+    assert tensor.quant is not None
     new = len(graph.tensors)
     return [
         AddTensor(
@@ -296,7 +296,7 @@ def _growth(model: Model) -> list[Edit]:
     return [AddTensor(subgraph=0, index=new, like=0, name="new", type="float32", quant=None)]
 
 
-def test_truncation(corpus_model: Path) -> None:
+def test_a_truncated_model_is_read_or_refused(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     for part in range(50):
         with contextlib.suppress(FormatError):

@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.docs.pages import BASH, CHECKOUT, Block, blocks, project_copy, run
-from tests.docs.test_commands import NOT_RUN
-from tests.graphs import Graph, concat_example
-from tests.rules.build import Quant
+from tests.support.models import Graph, Quant, concat_example
+from tests.support.pages import BASH, CHECKOUT, NOT_RUN, Block, blocks, project_copy, run
 from tflite_align.record import replace
 from tflite_align.rules import load_operators
 
@@ -26,9 +24,9 @@ ALIGN = ["python", "-m", "tflite_align"]
 # One operator through LiteRT, in every way that breaks its rules, as tests/rules does for all.
 CONFORMS = """
 import pathlib
-from tests.rules.batch import run_batch
-from tests.rules.cases import case_types, satisfied
-from tests.rules.mutations import violated
+from tests.support.kernel_batch import run_batch
+from tests.rules.operators.cases import case_types, satisfied
+from tests.rules.operators.mutations import violated
 from tflite_align.rules import load_operators
 row = load_operators()["DILATE"]
 kinds = case_types("DILATE")
@@ -176,6 +174,6 @@ def test_the_repair_repairs_where_it_is_switched_on(project: Path) -> None:
     run([*ALIGN, "check", "out.tflite"], project)
 
 
-def test_the_rest_works_as_before(project: Path) -> None:
+def test_other_operators_are_aligned_as_before(project: Path) -> None:
     (project / "concat.tflite").write_bytes(concat_example())
     run([*ALIGN, "concat.tflite", "out.tflite", "--no-verify"], project)

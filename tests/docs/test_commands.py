@@ -12,9 +12,10 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.docs.pages import (
+from tests.support.pages import (
     BASH,
     CHECKOUT,
+    NOT_RUN,
     PAGES,
     Block,
     all_blocks,
@@ -23,24 +24,11 @@ from tests.docs.pages import (
     run,
     spans,
 )
-from tests.registry import registry_missing
+from tests.support.registry import registry_missing
 from tflite_align.cli.commands import commands
 
 ALL = all_blocks()
 
-# (page, first line of the block) -> why no test runs it.
-NOT_RUN = {
-    ("README.md", ".ci/run"): "runs all tests, this one too",
-    (
-        "README.md",
-        "python3 -m venv .venv && .venv/bin/python -m pip install -e '.[dev]'",
-    ): "what .ci/run does on every clean machine, and all tests again",
-    ("adding.md", "python -m venv .venv"): "what .ci/run does on every clean machine",
-    ("gate.md", "permissions:"): "needs GitHub; its inputs are compared with action.yml",
-    ("gate.md", "repos:"): "needs the published repository; tests/gates run the hook",
-    ("gate.md", "idf_component_register(SRCS main.cc)"): "needs ESP-IDF",
-    ("gate.md", "genrule("): "needs Bazel",
-}
 # (page, language) -> the file of the test that runs or reads these blocks.
 ELSEWHERE = {
     ("adding.md", "toml"): "docs/test_adding.py",

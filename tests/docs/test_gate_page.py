@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs.pages import BASH, CHECKOUT, Block, blocks, project_copy, run, spans
+from tests.support.pages import BASH, CHECKOUT, Block, blocks, project_copy, run, spans
 from tflite_align.rules import parse_target
 
 PAGE = CHECKOUT / "docs" / "gate.md"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tflite_align
-from tests.docs.pages import CHECKOUT, project_copy
+from tests.support.pages import CHECKOUT, project_copy
 from tflite_align.cli.commands import commands
 
 for library in ("sphinx", "myst_parser", "furo", "sphinx_click"):

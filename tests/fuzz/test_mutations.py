@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.mutate import damaged
+from tests.support.damage import damaged
 from tflite_align import AlignError, AlignOptions, align, check, cli
 from tflite_align.record import replace
 
@@ -118,7 +118,7 @@ def test_many_damaged_files(
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "fuzz").iterdir()), ids=lambda path: path.name)
-def test_what_once_went_wrong(path: Path) -> None:
+def test_files_that_once_broke_align_end_in_a_result_or_an_error(path: Path) -> None:
     """Files that a search has found; their names say what was wrong."""
     for targets in (("tflite",), ("tflite", "tflm", "ethos-u55")):
         assert _survive(path.read_bytes(), replace(PLAIN, targets=targets)) in ENDS

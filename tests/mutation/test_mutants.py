@@ -19,7 +19,7 @@ LOOKED_AT = ("numerics", "binder", "writer")
 
 
 @pytest.mark.parametrize("room", LOOKED_AT)
-def test_the_tests_notice(room: str) -> None:
+def test_only_explained_mutants_survive(room: str) -> None:
     mutation.run(room)
     unknown, stale = mutation.judged(room, whole=True)
     assert unknown == []

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def files(case: Case, ran_recipe: Callable[[str, str], Path], tmp_path: Path) ->
     given, aligned = folder / case.file, folder / "aligned.tflite"
     if case.file != Case.file:
         aligned = tmp_path / "aligned.tflite"
-        calibration = {0: np.load(folder / "calibration.npy")}
+        calibration: dict[str | int, Any] = {0: np.load(folder / "calibration.npy")}
         result = align(given.read_bytes(), AlignOptions(calibration=calibration))
         assert result.report.proof is not None
         assert result.report.proof.word == "proven"
@@ -129,7 +130,9 @@ def test_what_the_converter_writes(case: Case, files: Files) -> None:
 
 
 @pytest.mark.parametrize("kernels", KERNELS)
-def test_as_it_runs(case: Case, files: Files, kernels: str) -> None:
+def test_aligned_models_compute_what_the_float_network_does(
+    case: Case, files: Files, kernels: str
+) -> None:
     """Refused or wrong before, where it says so; right afterwards, against the float network."""
     before = run(files.given, kernels, files.inputs)
     after = run(files.aligned, kernels, files.inputs)
@@ -162,7 +165,7 @@ def test_a_freed_output_gains(ran_recipe: Callable[[str, str], Path], tmp_path: 
     """The detector's output declares ten times the range that sigmoid and tanh can reach."""
     folder = ran_recipe("TinyNeuralNetwork", "detector")
     inputs, reference = np.load(folder / "inputs.npy"), np.load(folder / "float.npy")
-    calibration = {0: np.load(folder / "calibration.npy")}
+    calibration: dict[str | int, Any] = {0: np.load(folder / "calibration.npy")}
     options = AlignOptions(io="free", calibration=calibration)
     freed = tmp_path / "freed.tflite"
     freed.write_bytes(align((folder / "model.tflite").read_bytes(), options).data)

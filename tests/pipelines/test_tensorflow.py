@@ -26,7 +26,7 @@ NET = "keras:inception"
         ("TensorFlow SavedModel", "xnnpack", 40.0),
     ],
 )
-def test_recipe(
+def test_the_recipe_gives_a_model_near_the_float_network(
     ran_recipe: Callable[[str, str], Path], recipe: str, kernels: str, least: float
 ) -> None:
     folder = ran_recipe(recipe, NET)

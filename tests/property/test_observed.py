@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.property.test_laws import models
+from tests.support.random_models import models
 from tflite_align.binder import Bound, bind
 from tflite_align.checker import check_bound
 from tflite_align.model import Slot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.property.test_laws import PLAIN, models
+from tests.support.random_models import PLAIN, models
 from tflite_align import AlignOptions, Override, align
 from tflite_align.model import Model
 from tflite_align.reader import read

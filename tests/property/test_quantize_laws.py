@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.property.test_laws import models
+from tests.support.random_models import models
 from tflite_align import AlignOptions, align, check
 from tflite_align.binder import bind
 from tflite_align.checker import check_bound

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 
-from tests.property.test_laws import models
+from tests.support.random_models import models
 from tflite_align import AlignOptions, align
 
 

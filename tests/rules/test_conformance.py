@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 import tflite_align
-from tests.rules.batch import Outcome, run_batch
-from tests.rules.boundary import BoundaryCase, boundary_cases, boundary_violated
-from tests.rules.cases import Case, case_types, satisfied
-from tests.rules.mutations import rule_type, violated
+from tests.rules.operators.all_cases import ROWS, SATISFIED
+from tests.rules.operators.boundary import BoundaryCase, boundary_violated
+from tests.rules.operators.cases import Case, case_types
+from tests.rules.operators.mutations import rule_type, violated
+from tests.support.kernel_batch import Outcome, run_batch
 from tflite_align.rules import (
     BiasRule,
     FixedRule,
@@ -23,16 +24,8 @@ from tflite_align.rules import (
     WeightRule,
     WindowRule,
     ZeroPointRule,
-    load_operators,
     load_target,
 )
-
-ROWS = load_operators()
-CASES: list[Case | BoundaryCase] = [
-    *(satisfied(row, kind) for row in ROWS.values() for kind in case_types(row.name)),
-    *boundary_cases(),
-]
-SATISFIED = {case.name: case for case in CASES}
 
 # Types for which LiteRT has no kernel; another runtime has.
 NO_LITERT_KERNEL = {

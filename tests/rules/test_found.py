@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rules.boundary import BoundaryCase, boundary_cases, boundary_violated
-from tests.rules.cases import Case, case_types, keys_of, satisfied
-from tests.rules.mutations import rule_type, violated
+from tests.rules.operators.boundary import BoundaryCase, boundary_cases, boundary_violated
+from tests.rules.operators.cases import Case, case_types, keys_of, satisfied
+from tests.rules.operators.mutations import rule_type, violated
 from tflite_align.binder import bind
 from tflite_align.checker import Finding, check_bound
 from tflite_align.reader import read

@@ -1,7 +1,7 @@
 """Our policies against what PPQ's real alignment pass answers, operand by operand.
 
 tests/data/ppq_answers.json holds the answers of esp-ppq's QuantAlignmentPass on the graphs of
-tests/ppq_graphs.py (made by scripts/ppq_answers.py, checked by tests/pipelines/test_ppq.py).
+tests/support/ppq_graphs.py (made by scripts/ppq_answers.py, checked by tests/pipelines/test_ppq.py).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Literal
 
 import pytest
 
-from tests.ppq_graphs import TOPOLOGIES
-from tests.ppq_rows import policies_of_row, rows
+from tests.support.ppq_graphs import TOPOLOGIES
+from tests.support.ppq_rows import policies_of_row, rows
 from tflite_align import AlignOptions, align
 from tflite_align.model import Model
 from tflite_align.numerics import Label

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.rules.batch import run_batch
-from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
-from tests.rules.test_conformance import SATISFIED
+from tests.rules.operators.all_cases import SATISFIED
+from tests.support.kernel_batch import run_batch
+from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align import AlignOptions, check
 from tflite_align.verify import available, judge_file
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.graphs import Graph
+from tests.support.models import Graph
 from tflite_align import AlignOptions, UsageError, align, check, cli
 from tflite_align.baseline import Accepted, Baseline, accepted_in, entry_of
 
@@ -18,7 +18,7 @@ ENTRIES = st.builds(Accepted, rule=TEXT, slot=TEXT, tensor=TEXT)
 
 
 @given(st.dictionaries(TEXT, st.lists(ENTRIES, min_size=1, max_size=4).map(tuple), max_size=3))
-def test_text_and_back(models: dict[str, tuple[Accepted, ...]]) -> None:
+def test_a_baseline_written_and_parsed_is_the_same(models: dict[str, tuple[Accepted, ...]]) -> None:
     known = Baseline(models=models)
     again = Baseline.parse(known.text())
     assert {name: sorted(found) for name, found in again.models.items()} == {
@@ -93,7 +93,7 @@ def test_align_repairs_what_a_baseline_lets_pass(sample: bytes) -> None:
         ),
     ],
 )
-def test_what_is_no_baseline(text: str, why: str) -> None:
+def test_a_malformed_baseline_is_refused(text: str, why: str) -> None:
     with pytest.raises(UsageError) as caught:
         Baseline.parse(text)
     assert str(caught.value) == why

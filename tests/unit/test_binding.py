@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row, strict, ties
-from tests.graphs import POOL, Graph
-from tests.rules.boundary import boundary_cases
-from tests.rules.build import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
-from tests.rules.cases import satisfied
+from tests.rules.operators.boundary import boundary_cases
+from tests.rules.operators.cases import satisfied
+from tests.support.bound_models import (
+    ROWS,
+    TARGET,
+    X,
+    Y,
+    altered,
+    bound,
+    missing,
+    of_row,
+    strict,
+    ties,
+)
+from tests.support.models import (
+    POOL,
+    Graph,
+    GraphSpec,
+    OperatorSpec,
+    Quant,
+    TensorSpec,
+    model_bytes,
+)
 from tflite_align.binder import bind
 from tflite_align.constraints import BiasOf, Fixed, Weight
-from tflite_align.model import Model, QuantParams, Slot
+from tflite_align.model import Model, QuantParams, Slot, SlotKind
 from tflite_align.reader import read
 from tflite_align.record import replace
 from tflite_align.rules import load_target
@@ -65,7 +83,7 @@ def test_one_that_is_left_alone_is_held() -> None:
 
 
 @pytest.mark.parametrize("name", ["SOFTMAX", "LOGISTIC", "TANH"])
-def test_a_fixed_output(name: str) -> None:
+def test_a_fixed_output_is_bound_where_it_has_parameters(name: str) -> None:
     model = of_row(name)
     (entry,) = [e for e in bound(model).constraints if isinstance(e, Fixed)]
     assert (entry.rule, entry.slot, entry.type) == (f"fixed/{name}", Y, "int8")
@@ -106,7 +124,8 @@ def test_an_operator_without_a_row_holds_every_operand_it_has() -> None:
     }  # fmt: skip
 
 
-BOUNDARIES = {
+Place = tuple[int, int, SlotKind, int]
+BOUNDARIES: dict[str, list[tuple[Place, Place]]] = {
     "READ_VARIABLE": [((0, 1, "inputs", 1), (0, 2, "outputs", 0))],
     "IF": [
         ((0, 0, "inputs", 1), (1, -1, "inputs", 0)),

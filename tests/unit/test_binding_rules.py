@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.bound import ROWS, TARGET, X, Y, altered, bound, missing, of_row, strict
-from tests.graphs import Graph, concat_example
-from tests.rules.cases import case_types
+from tests.rules.operators.cases import case_types
+from tests.support.bound_models import ROWS, TARGET, X, Y, altered, bound, missing, of_row, strict
+from tests.support.models import Graph, concat_example
 from tflite_align import Override
 from tflite_align.binder import FUSED, Bound, bind
 from tflite_align.constraints import (

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.graphs import SHAPE, Graph
-from tests.oracle import load
-from tests.rules.build import TensorSpec
-from tflite_align import AlignOptions, AlignResult, align
+from tests.support.border import border, converted
+from tests.support.models import SHAPE, Graph, TensorSpec
+from tests.support.object_api import load
+from tflite_align import AlignOptions
 from tflite_align.reader import read
 
 FAST = AlignOptions(verify=False)
-
-
-def converted(data: bytes, inputs: Any = None, outputs: Any = None, **more: Any) -> AlignResult:
-    return align(data, AlignOptions(input_type=inputs, output_type=outputs, **more))
-
-
-def border(data: bytes) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """(type, label) of the graph's inputs, and of its outputs."""
-    graph = read(data).subgraphs[0]
-
-    def told(index: int) -> tuple[str, Any]:
-        tensor = graph.tensors[index]
-        return tensor.type, tensor.quant.label if tensor.quant else None
-
-    return [told(i) for i in graph.inputs], [told(i) for i in graph.outputs]
 
 
 def operators(data: bytes) -> list[str]:
@@ -91,26 +74,6 @@ def test_signatures_follow(sample_origin: bytes) -> None:
     assert [entry.tensorIndex for entry in signature.outputs] == list(graph.outputs)
 
 
-def test_a_misaligned_file_is_converted_and_aligned(sample: bytes) -> None:
-    found = converted(sample, "float32", "float32", samples=64)
-    assert found.report.outcome == "aligned"
-    assert found.report.remaining == ()
-    assert found.report.findings != ()
-    assert found.report.proof is not None
-    assert found.report.proof.word == "proven"
-    assert found.report.exit_status == 0
-
-
-def test_an_int16_border_covers_what_is_behind_it(sample_origin: bytes) -> None:
-    found = converted(sample_origin, "int16", "int16", samples=64)
-    assert found.report.proof is not None
-    assert found.report.proof.word == "proven"
-    (score, *_) = found.report.proof.outputs
-    assert score.declared_aligned_db is not None
-    assert score.declared_original_db is not None
-    assert abs(score.declared_aligned_db - score.declared_original_db) < 0.1
-
-
 def test_no_quantize_leads_from_int16_to_8_bits_without_loss() -> None:
     graph = Graph("int16")
     graph.activation("x", 0.001)
@@ -167,15 +130,3 @@ def test_a_target_without_the_quantize_refuses() -> None:
     graph.add("RELU", ["x"], ["y"])
     data = graph.bytes(["x"], ["y"])
     assert converted(data, "int16", verify=False).report.exit_status == 1
-
-
-@pytest.mark.parametrize("kind", ["float32", "uint8", "int8"])
-def test_converters_models(fixture_model: Any, kind: str) -> None:
-    """Every fixture: all of its border becomes the type, or none of it and it is said why."""
-    data = fixture_model.read_bytes()
-    found = converted(data, kind, kind, verify=False)
-    if found.report.reasons:
-        assert found.data == data
-        return
-    assert {told for side in border(found.data) for told, _ in side} <= {kind, "int32", "int64"}
-    assert converted(found.data, kind, kind, verify=False).data == found.data

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tflite_align
-from tests.calibrated import quiet_inputs, wide_member
+from tests.support.models import wide_member
 from tflite_align import cli
 from tflite_align.report.formats import FORMATS
 from tflite_align.report.schema import report_schema
@@ -32,18 +32,6 @@ def names(folder: Path) -> list[str]:
 
 
 # --- the main job ------------------------------------------------------------------------------
-
-
-def test_align_proves_and_writes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["in.tflite", "out.tflite"]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    last = said.out.splitlines()[-1]
-    assert last.startswith("aligned: 4 tensors moved, 3 biases re-expressed, ")
-    assert last.endswith(" -> out.tflite")
-    assert "the aligned model gives different, right integers" in said.out
-    assert not tflite_align.check((folder / "out.tflite").read_bytes()).findings
-    assert names(folder) == ["in.tflite", "out.tflite"]
 
 
 @pytest.mark.parametrize(
@@ -111,36 +99,9 @@ def test_only_errors(folder: Path) -> None:
     assert cli.main(["in.tflite", "out.tflite", FAST, "--only", "errors", "-q"]) == 0
 
 
-def test_calibration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from tflite_align.reader import read
-
-    graph = read((folder / "in.tflite").read_bytes()).subgraphs[0]
-    shape = graph.tensors[graph.inputs[0]].shape
-    np.save("real.npy", np.random.default_rng(0).random((70, *shape[1:]), np.float32))
-    assert cli.main(["in.tflite", "out.tflite", "--calibration", "real.npy"]) == 0
-    said = capsys.readouterr().out
-    assert "(64 inputs: calibration, 64 samples)" in said
-    assert "Calibration: declared SQNR in dB\n  output " in said
-
-
-def test_calibration_by_name_by_position_and_in_a_folder(folder: Path) -> None:
-    real = quiet_inputs(16)
-    (folder / "wide.tflite").write_bytes(wide_member())
-    (folder / "arrays").mkdir()
-    np.save(folder / "arrays" / "x.npy", real)
-    np.savez(folder / "name.npz", x=real, labels=np.zeros(16))
-    np.savez(folder / "position.npz", real)
-    assert cli.main(["wide.tflite", "plain.tflite", FAST, "-q"]) == 0
-    told = set()
-    for given in ("name.npz", "position.npz", "arrays"):
-        command = ["wide.tflite", "out.tflite", "--calibration", given, FAST, "-q"]
-        assert cli.main(command) == 0
-        told.add((folder / "out.tflite").read_bytes())
-    assert len(told) == 1
-    assert (folder / "plain.tflite").read_bytes() not in told
-
-
-def test_calibration_that_does_not_fit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_calibration_of_another_shape_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "wide.tflite").write_bytes(wide_member())
     np.save(folder / "real.npy", np.zeros((3, 5)))
     assert cli.main(["wide.tflite", "out.tflite", "--calibration", "real.npy"]) == 2
@@ -154,7 +115,7 @@ def test_calibration_that_does_not_fit(folder: Path, capsys: pytest.CaptureFixtu
 # --- reports -----------------------------------------------------------------------------------
 
 
-def test_reports(folder: Path) -> None:
+def test_reports_of_a_run_are_valid_and_the_same_again(folder: Path) -> None:
     arguments = ["in.tflite", "out.tflite", FAST, "--report", "r.json", "--report", "r.txt"]
     assert cli.main(arguments) == 0
     document = json.loads((folder / "r.json").read_text())
@@ -186,7 +147,9 @@ def test_report_of_several_files(folder: Path, sample_origin: bytes) -> None:
 # --- check -------------------------------------------------------------------------------------
 
 
-def test_check_many(folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_takes_patterns_and_folders_and_names_each_file_once(
+    folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "good.tflite").write_bytes(sample_origin)
     (folder / "below").mkdir()
     shutil.copy("in.tflite", "below/other.tflite")
@@ -217,16 +180,6 @@ def test_check_goes_on_after_an_unreadable_file(
     document = json.loads((folder / "r.json").read_text(encoding="utf-8"))
     jsonschema.validate(document, report_schema())
     assert [one["name"] for one in document["unread"]] == ["empty.tflite", "no*.tflite"]
-
-
-def test_check_runs_nothing_unless_asked(
-    folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "good.tflite").write_bytes(sample_origin)
-    assert cli.main(["check", "good.tflite", "--judge", "litert", "-q"]) == 0
-    assert cli.main(["check", "good.tflite", "--require", "numbers", "-q"]) == 1
-    assert cli.main(["check", "in.tflite", "--judge", "litert"]) == 1
-    assert "exit status 1: litert says no: refused: " in capsys.readouterr().out
 
 
 # --- what cannot be done -----------------------------------------------------------------------
@@ -315,7 +268,7 @@ def test_a_bug_is_one_line_too(
     assert names(folder) == ["in.tflite"]
 
 
-def test_interrupted(
+def test_an_interrupt_writes_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import tflite_align.cli.align as room
@@ -331,7 +284,9 @@ def test_interrupted(
 # --- listings ----------------------------------------------------------------------------------
 
 
-def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_commands_and_options_and_version_the_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"tflite_align {tflite_align.__version__}\n"
     assert cli.main(["--help"]) == 0

@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import synthetic
+from tests.support.column_reading import ALWAYS, NEVER, THRESHOLDS, read_with
 from tflite_align import columns
-from tflite_align.errors import AlignError
 from tflite_align.model import Model
-from tflite_align.reader import read
 
-NEVER, ALWAYS = 10**9, 1
 SYNTHETIC = synthetic.build(40, channels=3).data
 
 
-@pytest.fixture(params=[ALWAYS, 48], ids=["always", "as shipped"])
-def quick(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
-def read_with(data: bytes, many: int) -> Model | str:
-    """The model, or what is said of bytes that hold none, with the quick way from `many` on."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "_MANY", many)
-        patch.setattr(columns, "_ALIKE", 1 if many == ALWAYS else columns._ALIKE)
-        try:
-            return read(data)
-        except AlignError as error:
-            return str(error)
-
-
-def test_reads_the_same(fixture_model: Path, quick: int) -> None:
-    data = fixture_model.read_bytes()
-    assert read_with(data, quick) == read_with(data, NEVER)
-
-
+@THRESHOLDS
 def test_positions_are_the_same_too(quick: int) -> None:
     fast, slow = read_with(SYNTHETIC, quick), read_with(SYNTHETIC, NEVER)
     assert isinstance(fast, Model)

@@ -331,7 +331,9 @@ def test_what_is_shown_is_a_configuration(
     )
 
 
-def test_a_named_file_and_none(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_names_the_file_and_isolated_reads_none(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "tflite-align.toml").write_text("io = 'free'\n")
     (folder / "other.toml").write_text("io = 'keep'\nseed = 7\n")
     assert "seed = 7  # ../other.toml" in shown(capsys, "--config", "../other.toml")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.graphs import POOL, Graph, concat_example
+from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, align, check
 from tflite_align.model import Slot
 from tflite_align.numerics import Label

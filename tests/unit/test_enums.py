@@ -8,7 +8,7 @@ from tflite_align.enums import operator_code, operator_name, type_code, type_nam
 @pytest.mark.parametrize(
     ("code", "name"), [(0, "float32"), (9, "int8"), (13, "resource"), (17, "int4"), (57, "type#57")]
 )
-def test_types(code: int, name: str) -> None:
+def test_tensor_types_have_names_and_codes(code: int, name: str) -> None:
     assert type_name(code) == name
     assert type_code(name) == code
 
@@ -16,7 +16,7 @@ def test_types(code: int, name: str) -> None:
 @pytest.mark.parametrize(
     ("code", "name"), [(3, "CONV_2D"), (114, "QUANTIZE"), (32, "CUSTOM"), (250, "BUILTIN#250")]
 )
-def test_operators(code: int, name: str) -> None:
+def test_operators_have_names_and_codes(code: int, name: str) -> None:
     assert operator_name(code) == name
     assert operator_code(name) == code
 

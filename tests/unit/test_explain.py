@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tflite_align
-from tests.graphs import POOL, Graph, concat_example
+from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, cli
 from tflite_align.pipeline import question
 from tflite_align.report.explain import explanation_lines, overview_lines
@@ -57,7 +57,7 @@ def joined(parts: tuple[tuple[str, float, int], ...], out: tuple[float, int], la
 # --- whole sentences ---------------------------------------------------------------------------
 
 
-def test_moved_by_a_concatenation() -> None:
+def test_a_tensor_moved_by_a_concatenation_is_explained() -> None:
     assert told(concat_example(0.1, 0.04, 0.1), "c2") == [
         "subgraph[0]/tensor[6] 'c2' (int8, written by subgraph[0]/operator[1] CONV_2D/outputs[0])",
         (
@@ -75,7 +75,7 @@ def test_moved_by_a_concatenation() -> None:
     ]
 
 
-def test_cut_because_of_a_rigid_output() -> None:
+def test_a_cut_before_a_kept_output_is_explained() -> None:
     """C is read finely elsewhere, and the concatenation is a graph output that keeps its step."""
     graph = Graph()
     graph.activation("x", 0.05)
@@ -99,7 +99,7 @@ def test_cut_because_of_a_rigid_output() -> None:
     assert tflite_align.align(data, AlignOptions(verify=False)).report.cuts == 1
 
 
-def test_fixed_by_a_kernel() -> None:
+def test_parameters_fixed_by_a_kernel_are_explained() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("l", 0.02, 5)
@@ -142,7 +142,7 @@ def test_a_clean_component_keeps_its_parameters() -> None:
     ]
 
 
-def test_tensors_that_the_solver_leaves_alone() -> None:
+def test_a_tensor_outside_the_solver_says_what_fixes_it() -> None:
     data = concat_example()
     assert told(data, "c1.b")[1] == (
         "It keeps its parameters: it is a bias: its scale follows from its operator's other"
@@ -250,7 +250,7 @@ def test_inception_is_cut_where_the_fewest_elements_move() -> None:
     assert found.cuts[0].without > found.cost + 0.01
 
 
-def test_golden() -> None:
+def test_explanations_are_those_of_the_golden_file() -> None:
     data = densenet()
     asked = question(data, AlignOptions())
     solution = solve(asked.bound, asked.broken, asked.settings)
@@ -343,7 +343,9 @@ def test_an_ambiguous_name_is_listed(
     )
 
 
-def test_without_an_argument(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_tensor_all_components_are_listed(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["explain", "in.tflite"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Component 0: 3 int8 tensors under same/CONCATENATION.",
@@ -361,7 +363,7 @@ def test_without_an_argument(model: Path, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == "Nothing is broken: every tensor keeps its parameters.\n"
 
 
-def test_json(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_holds_the_explanation(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", "in.tflite", "c2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["format"] == 1

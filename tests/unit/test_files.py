@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,7 +31,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_new_file(tmp_path: Path) -> None:
+def test_a_new_file_holds_all_its_chunks(tmp_path: Path) -> None:
     replace_file(tmp_path / "out", [b"ab", memoryview(b"cd")])
     assert (tmp_path / "out").read_bytes() == b"abcd"
     assert names(tmp_path) == ["out"]
@@ -182,34 +179,7 @@ def test_device_is_written_to_not_replaced(tmp_path: Path) -> None:
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
 
-@POSIX
-def test_terminated_while_writing(tmp_path: Path) -> None:
-    """The command line turns SIGTERM into an exception: no half file stays."""
-    out = tmp_path / "out"
-    out.write_bytes(b"old")
-    script = f"""
-import os, signal
-from tflite_align.cli import _terminable
-from tflite_align.files import replace_file
-
-def chunks():
-    yield b"half"
-    os.kill(os.getpid(), signal.SIGTERM)
-    yield b"more"
-
-with _terminable():
-    replace_file({str(out)!r}, chunks())
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
-    assert run.returncode != -signal.SIGTERM
-    assert "_Terminated" in run.stderr
-    assert out.read_bytes() == b"old"
-    assert names(tmp_path) == ["out"]
-
-
-def test_destinations_that_cannot_be(tmp_path: Path) -> None:
+def test_impossible_destinations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError, match="is a directory, not a file to write"):
         check_destination(tmp_path)
     with pytest.raises(FileNotFoundError, match="the folder to write it in does not exist"):
@@ -219,7 +189,7 @@ def test_destinations_that_cannot_be(tmp_path: Path) -> None:
         check_destination(tmp_path / "file" / "out")
 
 
-def test_reading_models(tmp_path: Path) -> None:
+def test_model_files_are_read_and_folders_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "model").write_bytes(b"content")
     assert read_model_file(tmp_path / "empty") == b""
@@ -230,7 +200,7 @@ def test_reading_models(tmp_path: Path) -> None:
         read_model_file(tmp_path / "missing")
 
 
-def test_reading_arrays(tmp_path: Path) -> None:
+def test_arrays_are_read_from_files_and_folders(tmp_path: Path) -> None:
     one, two = np.zeros((3, 2), np.float32), np.ones((3, 4), np.int8)
     np.savez(tmp_path / "named.npz", image=one, mask=two)
     np.savez(tmp_path / "placed.npz", one, two)
@@ -249,7 +219,7 @@ def test_reading_arrays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG", b"PK\x03\x04 and no more", b"\x93NUMPY"])
-def test_arrays_that_are_none(tmp_path: Path, content: bytes) -> None:
+def test_files_without_arrays_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "data.npz").write_bytes(content)
     with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
         read_arrays(tmp_path / "data.npz")

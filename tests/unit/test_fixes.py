@@ -2,67 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
-from tests.graphs import CONV, Graph, concat_example
-from tests.oracle import load, pack
-from tests.rules.build import Quant, TensorSpec
+from tests.support.edited_models import PLAIN, chain, edited, named, requantized, stale_bias
+from tests.support.models import CONV, Graph, Quant, TensorSpec, concat_example
+from tests.support.object_api import load, pack
 from tflite_align import AlignOptions, align, check
 from tflite_align.errors import RuleError, UsageError
-from tflite_align.model import Edit, SetData, SetName, SetQuant
+from tflite_align.model import SetData, SetName
 from tflite_align.numerics import int4_pack, int4_unpack, integers_of
-from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.report.text import render_text
 from tflite_align.rules import enabled_fixes, load_fixes, parse_fixes
-from tflite_align.writer import write
-
-PLAIN = AlignOptions(verify=False)
-
-
-def named(data: bytes, name: str) -> tuple[Any, Any]:
-    model = read(data)
-    tensor = next(t for t in model.subgraphs[0].tensors if t.name == name)
-    return model, tensor
-
-
-def edited(data: bytes, *edits: Edit) -> bytes:
-    return write(data, read(data), edits).join()
-
-
-def chain() -> bytes:
-    graph = Graph()
-    graph.activation("x", 0.05)
-    graph.conv("x", "c", 0.1)
-    graph.activation("p", 0.1)
-    graph.add(
-        "MAX_POOL_2D",
-        ["c"],
-        ["p"],
-        ("Pool2DOptions", {"strideH": 1, "strideW": 1, "filterHeight": 1, "filterWidth": 1}),
-    )
-    graph.conv("p", "y", 0.2)
-    return graph.bytes(["x"], ["y"])
-
-
-def requantized(data: bytes, name: str, **fields: object) -> bytes:
-    _, tensor = named(data, name)
-    quant = replace(tensor.quant, **fields)
-    return edited(data, SetQuant(subgraph=0, tensor=tensor.index, quant=quant))
 
 
 def noisy() -> bytes:
     return concat_example(0.1, float(np.float32(0.1) * np.float32(1 + 3e-7)))
-
-
-def stale_bias() -> bytes:
-    data = chain()
-    _, tensor = named(data, "c.b")
-    return requantized(data, "c.b", scale=(tensor.quant.scale[0] * 2,))
 
 
 def low_weights() -> bytes:
@@ -134,17 +89,6 @@ def test_what_is_off_by_default_is_not_done(fix: str) -> None:
     assert (align(data, PLAIN).data == data) == (load_fixes()[fix].default == "off")
 
 
-def test_with_every_switch_off_nothing_changes(fixture_model: Path) -> None:
-    data = fixture_model.read_bytes()
-    assert align(data, replace(PLAIN, no_fix=("all",))).data == data
-
-
-@pytest.mark.corpus
-def test_with_every_switch_off_no_real_model_changes(corpus_model: Path) -> None:
-    data = corpus_model.read_bytes()
-    assert align(data, replace(PLAIN, no_fix=("all",))).data == data
-
-
 def test_float_noise_needs_no_quantize() -> None:
     report = align(noisy(), PLAIN).report
     assert [change.kind for change in report.changes] == ["snapped"]
@@ -163,12 +107,6 @@ def test_a_bias_by_its_declared_scale_and_as_run() -> None:
         )
         assert tensor.quant.scale == pytest.approx(right)
         assert result.report.remaining == ()
-
-
-def test_a_bias_as_run_is_proven_against_the_original_as_it_runs() -> None:
-    result = align(stale_bias(), AlignOptions(bias="as-run", targets=("litert",)))
-    assert result.report.proof is not None
-    assert result.report.proof.word == "proven"
 
 
 def overflowing(data: bytes, weights: int) -> bytes:
@@ -234,7 +172,7 @@ def test_int4_of_any_count_is_packed_and_unpacked(count: int) -> None:
     assert np.array_equal(integers_of(int4_pack(values), "int4", count), values)
 
 
-def test_switches() -> None:
+def test_switches_turn_repairs_on_and_off_by_pattern() -> None:
     default = enabled_fixes()
     assert default == {fix.id for fix in load_fixes().values() if fix.default == "on"}
     assert enabled_fixes(off=["all"]) == frozenset()
@@ -253,17 +191,6 @@ def test_the_reader_is_strict() -> None:
         parse_fixes(f'{row}default = "on"\n', "x.toml")
     with pytest.raises(RuleError, match="unknown key 'defaul'; did you mean 'default'"):
         parse_fixes(f'{row}defaul = "on"\n', "x.toml")
-
-
-def test_the_report_shows_how_far_the_readings_of_a_bias_are_apart() -> None:
-    report = align(stale_bias(), AlignOptions(targets=("litert",))).report
-    (reading,) = report.bias_readings
-    assert reading.apart_db is not None
-    assert reading.declared_db is not None
-    assert reading.as_run_db is not None
-    assert reading.apart_db < min(reading.declared_db, reading.as_run_db)
-    assert "Biases read by their declared scales, and as run" in render_text(report)
-    assert align(concat_example(), AlignOptions(targets=("litert",))).report.bias_readings == ()
 
 
 def test_int4_weights_with_a_zero_point_stay_packed_and_exact_where_they_fit() -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.bound import bound
-from tests.graphs import CONV, POOL, Graph
-from tests.oracle import load, pack
-from tests.rules.build import Quant
-from tests.unit.test_fixes import PLAIN, chain, named, requantized
+from tests.support.bound_models import bound
+from tests.support.edited_models import PLAIN, chain, named, requantized
+from tests.support.models import CONV, POOL, Graph, Quant
+from tests.support.object_api import load, pack
 from tflite_align import align, check
 from tflite_align.constraints import WellFormed
 from tflite_align.reader import read

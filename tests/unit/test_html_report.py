@@ -7,7 +7,7 @@ import re
 import html5lib
 import pytest
 
-from tests.graphs import concat_example
+from tests.support.models import concat_example
 from tflite_align import AlignOptions, Report, align, check
 from tflite_align.record import replace
 from tflite_align.report import Unread
@@ -59,7 +59,7 @@ def test_same_in_same_out(report: Report) -> None:
     assert render_html([again]) == render_html([report])
 
 
-def test_names_are_only_text(report: Report) -> None:
+def test_names_in_the_page_are_escaped(report: Report) -> None:
     finding = replace(report.findings[0], tensor_name=EVIL, message=EVIL, rule=EVIL)
     evil = replace(report, name=EVIL, findings=(finding,), remaining=(finding,))
     page = render_html([evil], [Unread(name=EVIL, message=EVIL)])
@@ -70,7 +70,7 @@ def test_names_are_only_text(report: Report) -> None:
     assert re.search("[<>&\u2028\u2029]", island.text) is None
 
 
-def test_several_models(report: Report) -> None:
+def test_a_page_of_several_models_links_each_once(report: Report) -> None:
     other = check(concat_example(), name="other.tflite")
     tree = _parsed(render_html([report, other], [Unread(name="bad.tflite", message="no model")]))
     ids = [one.get("id") for one in tree.iter() if one.get("id")]

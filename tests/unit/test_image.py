@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.graphs import Graph
+from tests.support.models import Graph
 from tflite_align.errors import FormatError
 from tflite_align.model import Model, QuantParams, SetData, SetQuant
 from tflite_align.reader import read

@@ -8,7 +8,7 @@ import re
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import enum_names
+from tests.support.object_api import enum_names
 from tflite_align.layout import (
     _CORE,
     _OPTION_FIELDS,

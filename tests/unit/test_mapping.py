@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.graphs import Graph
+from tests.support.models import Graph
 from tflite_align import AlignOptions, check
 from tflite_align.mapping import TargetMapping, predict, predictions
 from tflite_align.reader import read
@@ -116,7 +116,9 @@ def test_a_resize_is_mapped_up_to_a_growth(size: int, mapped: int) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 9)), max_size=9))
-def test_laws(steps: list[tuple[bool, int, int]]) -> None:
+def test_parts_of_a_prediction_are_disjoint_and_complete(
+    steps: list[tuple[bool, int, int]],
+) -> None:
     """Parts are disjoint and whole; what is mapped is known, and needs nothing that is behind."""
     names = ["x"]
     operators = []

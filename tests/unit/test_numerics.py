@@ -98,7 +98,7 @@ def test_bias_overflow_is_seen_not_wrapped() -> None:
     assert np.frombuffer(wide, dtype="<i8").tolist() == [2**32, -20]
 
 
-def test_bias_per_channel_scales() -> None:
+def test_a_bias_is_requantized_channel_by_channel() -> None:
     data = np.array([10, 10, 10], dtype="<i4").tobytes()
     new, _, error = requantize_bias(data, "int32", [1.0], [0.5, 1.0, 4.0], "int32")
     assert np.frombuffer(new, dtype="<i4").tolist() == [20, 10, 3]

@@ -41,7 +41,7 @@ def test_either_end_must_leave_room_for_a_hull(zero_point: int) -> None:
     assert not usable_label(Label(QUARTER / 255 * 1.01, zero_point), "int8")
 
 
-def test_ranges() -> None:
+def test_ranges_intersect_join_and_cover() -> None:
     assert intersect(Range(0, 2), Range(1, 3)) == Range(1, 2)
     assert intersect(Range(0, 1), Range(1, 2)) == Range(1, 1)
     assert hull(Range(0, 2), Range(-1, 1)) == hull(Range(-1, 1), Range(0, 2)) == Range(-1, 2)
@@ -136,7 +136,7 @@ def test_a_new_zero_point_is_added() -> None:
     assert np.frombuffer(moved, np.int8).tolist() == [-17, 3, 23]
 
 
-def test_four_bits() -> None:
+def test_int4_is_packed_low_nibble_first() -> None:
     assert int4_unpack(bytes([0x21, 0x8F])).tolist() == [1, 2, -1, -8]
     assert int4_unpack(bytes([0x21])).dtype == np.int8
     assert int4_pack(np.array([1, 2, -1, -8, 7], np.int8)) == bytes([0x21, 0x8F, 0x07])
@@ -198,7 +198,8 @@ def test_symmetric_weights_stand_for_the_real_ones(values: list[int], axis: int 
     step = to_float32(0.01)
     real = np.array(values, np.float64).reshape(2, 3, 2) * step
     fitted = symmetric_weights(real, axis, step)
-    assert (fitted.integers.shape, fitted.integers.dtype) == (real.shape, np.int8)
+    assert fitted.integers.shape == real.shape
+    assert fitted.integers.dtype == np.int8
     assert fitted.integers.min() >= -127
     assert len(fitted.scales) == (1 if axis is None else real.shape[axis])
     along = [1] * 3

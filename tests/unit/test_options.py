@@ -44,7 +44,7 @@ OVERRIDE = Override(tensor="x*", keep=True)
         ({"judge_seconds": 0.0}, "judge_seconds: expected more than 0, found 0.0"),
     ],
 )
-def test_refused(given: dict[str, Any], said: str) -> None:
+def test_options_that_make_no_sense_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
         AlignOptions(**given)
     assert str(caught.value) == said
@@ -55,7 +55,7 @@ def test_a_single_override_is_no_tuple() -> None:
         AlignOptions(overrides=OVERRIDE)  # type: ignore[arg-type]
 
 
-def test_lists_serve() -> None:
+def test_lists_are_taken_where_tuples_are_declared() -> None:
     """Strict typing asks for tuples; what JSON and notebooks hold does no harm."""
     given: Any = ["tflite", "tflm"]
     assert AlignOptions(targets=given).targets == given

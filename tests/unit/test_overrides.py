@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.graphs import POOL, Graph, concat_example
+from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, Override, align, check
 from tflite_align.errors import UsageError
 from tflite_align.model import Model
@@ -65,7 +65,7 @@ def test_an_override_that_says_nothing_is_refused(given: dict[str, Any], told: s
     assert str(refusal.value) == told
 
 
-def test_its_words() -> None:
+def test_an_override_names_its_origin_and_place() -> None:
     one = Override(tensor="x*", operator="ADD", keep=True, origin="override 2")
     assert str(one) == 'override 2 (tensor "x*", operator "ADD")'
 
@@ -93,7 +93,7 @@ def test_a_kept_tensor_stays_and_the_others_come_to_it_or_are_cut() -> None:
         {"slot": f"{CONCAT}/inputs[1]", "tensor": "c2"},
     ],
 )
-def test_places_are_named_in_several_ways(place: dict[str, str]) -> None:
+def test_places_are_named_in_several_ways(place: dict[str, Any]) -> None:
     model, report = aligned(concat_example(), Override(keep=True, **place))
     assert labels(model)["c2"] == (f32(0.04), 0)
     assert report.warnings == ()
@@ -213,7 +213,7 @@ def shared_pool() -> bytes:
 
 
 @pytest.mark.parametrize("place", [{"tensor": "fine"}, {"operator": "MAXIMUM"}])
-def test_no_quantize_is_inserted_where_none_may_be(place: dict[str, str]) -> None:
+def test_no_quantize_is_inserted_where_none_may_be(place: dict[str, Any]) -> None:
     _, plain = aligned(shared_pool(), prefer="precision")
     assert plain.cuts >= 1
     assert any(change.name == "fine" for change in plain.changes if change.kind == "cut")
@@ -292,7 +292,7 @@ def test_a_severity_switches_on_nothing_that_a_target_has_off() -> None:
     assert check(data, options).findings == ()
 
 
-def test_a_severity_of_one_place() -> None:
+def test_a_severity_applies_to_its_place_alone() -> None:
     data = concat_example()
     first = Override(slot=CONCAT, rule="same/*", severity="warning")
     assert {f.severity for f in check(data, AlignOptions(overrides=(first,))).findings} == {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.graphs import Graph, concat_example, ppq_example
+from tests.support.models import Graph, concat_example, ppq_example
 from tflite_align import AlignOptions, align
 from tflite_align.model import Model
 from tflite_align.numerics import Label, Range, covering_label, label_range

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.graphs import concat_example
-from tests.oracle import load, pack
-from tests.preservation import File, declared_of, differences, places, unlike
+from tests.support.models import concat_example
+from tests.support.object_api import load, pack
+from tests.support.preservation import File, declared_of, differences, places, unlike
 from tflite_align import AlignOptions, align
 
 PLAIN = AlignOptions(verify=False)
@@ -48,10 +48,10 @@ def alias(data: bytes, table: str, field: str, first: int, second: int) -> bytes
     """Let a reference of one table lead where that of another does, which lies behind it."""
     file = File(data)
     index = {"Tensor.quant": 4, "Quant.scale": 2, "Quant.zero_point": 3, "Operator.inputs": 1}
-    ends = [file.slot(place, index[f"{table}.{field}"]) for place in (first, second)]
-    assert ends[0] is not None
-    assert ends[1] is not None
-    low, high = sorted(ends)
+    one, other = (file.slot(place, index[f"{table}.{field}"]) for place in (first, second))
+    assert one is not None
+    assert other is not None
+    low, high = sorted((one, other))
     out = bytearray(data)
     struct.pack_into("<I", out, low, high + struct.unpack_from("<I", data, high)[0] - low)
     return bytes(out)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.graphs import POOL, Graph
+from tests.support.models import POOL, Graph
 from tflite_align import AlignOptions, AlignResult, align, cli
 from tflite_align.binder import Bound, bind
 from tflite_align.checker import check_bound
@@ -161,7 +161,7 @@ def test_metadata_that_may_count_operators_forbids_it(monkeypatch: pytest.Monkey
     assert align(data, OPTIMIZE).data == data
 
 
-def test_the_flag(tmp_path: Path) -> None:
+def test_the_flag_optimize_folds_needless_quantizes(tmp_path: Path) -> None:
     model, out = tmp_path / "in.tflite", tmp_path / "out.tflite"
     model.write_bytes(identity(["y", "z"]))
     assert cli.main([str(model), str(out), "--no-verify", "--quiet"]) == 0
@@ -308,7 +308,7 @@ def test_producers_that_must_stay_are_not_folded_into() -> None:
     data = folded(Label(0.1, 0), Label(0.2, 0))
     assert align(data, replace(OPTIMIZE, overlap="forbid")).data == data
     policies: dict[str, str] = {"concat": "none"}
-    assert align(data, replace(OPTIMIZE, policies=policies)).data == data  # type: ignore[arg-type]
+    assert align(data, replace(OPTIMIZE, policies=policies)).data == data
 
 
 # --- plans -------------------------------------------------------------------------------------

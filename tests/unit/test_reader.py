@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import add_options, buffer, chain, code, operator, pack, quant, tensor
+from tests.support.object_api import add_options, buffer, chain, code, operator, pack, quant, tensor
 from tflite_align.errors import FormatError
 from tflite_align.model import QuantParams
 from tflite_align.reader import read
@@ -50,7 +50,7 @@ def test_old_and_new_operator_codes() -> None:
     assert [op.name for op in model.operator_codes] == ["GELU", "ADD"]
 
 
-def test_a_custom_operator() -> None:
+def test_a_custom_operator_is_read_with_its_code() -> None:
     made = chain()
     made.operatorCodes[0] = code(schema.BuiltinOperator.CUSTOM)
     made.operatorCodes[0].customCode = "edgetpu-custom-op"
@@ -70,7 +70,7 @@ def test_empty_parameters_are_none_and_details_are_carried() -> None:
     assert tensors[1].quant == QuantParams(scale=(), zero_point=(), details=True)
 
 
-def test_data_at_an_offset() -> None:
+def test_data_at_an_offset_is_read_and_one_past_the_end_refused() -> None:
     made = chain()
     made.buffers[1] = schema.BufferT()
     made.buffers[1].offset = 1 << 40
@@ -105,7 +105,7 @@ def test_variables_may_be_written_twice() -> None:
     assert read(pack(made)).subgraphs[0].operators[0].outputs == (1, 3)
 
 
-def test_strings_and_flow_control_options() -> None:
+def test_strings_and_flow_control_options_are_read() -> None:
     made = chain()
     handle = operator(2, [], [0])
     handle.builtinOptionsType = schema.BuiltinOptions.VarHandleOptions
@@ -226,7 +226,7 @@ def test_int4_constants_are_packed() -> None:
         (b"\x08\0\0\0TFL3", "root table at 8 lies outside the file of 8 bytes"),
     ],
 )
-def test_what_is_no_model(data: bytes, message: str) -> None:
+def test_bytes_that_are_no_model_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         read(data)
 
@@ -241,14 +241,14 @@ def _reads_or_refuses(data: bytes) -> None:
     assert "\n" not in str(problem)
 
 
-def test_truncation() -> None:
+def test_a_truncated_model_is_read_or_refused() -> None:
     data = pack(chain())
     for end in range(len(data)):
         _reads_or_refuses(data[:end])
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_random_damage(seed: int, sample: bytes) -> None:
+def test_a_randomly_damaged_model_is_read_or_refused(seed: int, sample: bytes) -> None:
     rng = random.Random(seed)  # noqa: S311 - reproducible damage, no secret
     small = pack(chain())
     for _ in range(500):

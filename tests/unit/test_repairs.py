@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.graphs import Graph
+from tests.support.models import Graph
 from tflite_align.model import Model, Slot
 from tflite_align.planner.weights import _re_expressed
 from tflite_align.reader import read

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -36,7 +34,6 @@ from tflite_align.verdicts import (
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GOLDEN = CHECKOUT / "tests" / "golden"
-SCHEMA = CHECKOUT / "schema" / "report.schema.json"
 
 SLOT = Slot(0, 6, "inputs", 1)
 ADDRESS = "subgraph[0]/operator[6] CONCATENATION/inputs[1]"
@@ -176,7 +173,7 @@ REPORT = Report(
         ("report.json", render_json(REPORT)),
     ],
 )
-def test_golden(name: str, text: str) -> None:
+def test_reports_are_those_of_the_golden_files(name: str, text: str) -> None:
     assert text == (GOLDEN / name).read_text(encoding="utf-8")
 
 
@@ -188,26 +185,14 @@ def test_json_follows_the_schema(document: str) -> None:
 def test_schema_is_strict_and_valid() -> None:
     schema = report_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
     for change_of in ({"format": 2}, {"exit_status": 2}, {"outcome": "won"}, {"unknown": 1}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({**to_dict(REPORT), **change_of}, schema)
+            validator.validate({**to_dict(REPORT), **change_of})
     for field in ("format", "findings", "exit_status", "tool"):
         without = {key: value for key, value in to_dict(REPORT).items() if key != field}
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(without, schema)
-
-
-def test_schema_file_is_what_the_records_say() -> None:
-    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == report_schema()
-    script = CHECKOUT / "scripts" / "gen_schemas.py"
-    run = subprocess.run(
-        [sys.executable, str(script), "--check"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+            validator.validate(without)
 
 
 def test_json_knows_no_time() -> None:
@@ -236,7 +221,7 @@ def test_long_names_lose_their_middle() -> None:
     assert shorten("short") == "short"
 
 
-def test_forms() -> None:
+def test_report_forms_are_chosen_by_the_ending() -> None:
     assert list(FORMATS) == [".html", ".json", ".sarif", ".txt", ".xml"]
     assert renderer("REPORT.JSON") is renderer("-")
     with pytest.raises(UsageError, match=r"^no report has a name without an ending; there are "):
@@ -255,11 +240,13 @@ UNPROVEN = "unproven: inconclusive: tflm: skipped: no wheel"
         ({"dry_run": True}, f"would align: {DONE}, not judged (dry run: nothing written)"),
     ],
 )
-def test_closing(options: dict[str, object], line: str) -> None:
+def test_the_closing_line_says_outcome_and_destination(
+    options: dict[str, object], line: str
+) -> None:
     assert closing(REPORT, **options) == line  # type: ignore[arg-type]
 
 
-def test_closing_of_failures_and_of_nothing() -> None:
+def test_the_closing_line_of_a_failure_and_of_nothing_to_do() -> None:
     failed = replace(REPORT, reasons=("1 error finding",))
     assert (
         closing(failed, out="o.tflite", written=False)

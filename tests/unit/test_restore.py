@@ -7,40 +7,21 @@ from typing import Any
 
 import pytest
 
-from tflite_align import AlignOptions, align, check
+from tests.support.restored_reports import assert_same_in_every_form, read_back
+from tflite_align import AlignOptions, check
 from tflite_align.baseline import entry_of
 from tflite_align.record import replace
 from tflite_align.report import Report
-from tflite_align.report.formats import FORMATS
 from tflite_align.report.json import to_dict
 from tflite_align.report.restore import restored
 from tflite_align.verdicts import OutputScore, Proof
-
-FORMS = [name for name in FORMATS if name != ".html"]  # which draws what JSON leaves out
-
-
-def again(report: Report) -> Report:
-    return restored(Report, json.loads(json.dumps(to_dict(report))))
-
-
-def same(report: Report) -> None:
-    back = again(report)
-    for form in FORMS:
-        assert FORMATS[form]([back], ()) == FORMATS[form]([report], ()), form
-
-
-def test_aligned_and_proven(sample: bytes) -> None:
-    report = align(sample, AlignOptions(compare=True, targets=("tflite", "edgetpu"))).report
-    assert report.proof is not None
-    assert report.mappings
-    same(report)
 
 
 def test_what_a_baseline_lets_pass_is_among_what_remains(sample: bytes) -> None:
     found = check(sample).findings
     report = check(sample, AlignOptions(accepted=tuple(map(entry_of, found[1:]))))
-    same(report)
-    assert len(again(report).open) == len(report.open) == 1
+    assert_same_in_every_form(report)
+    assert len(read_back(report).open) == len(report.open) == 1
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), None])
@@ -57,7 +38,7 @@ def test_numbers_that_json_lacks(sample: bytes, value: float | None) -> None:
     )
     proof = Proof(word="proven", why="", outputs=(score,))
     report = replace(check(sample), proof=proof)
-    assert again(report) == report
+    assert read_back(report) == report
 
 
 WRONG: list[tuple[tuple[Any, ...], Any]] = [

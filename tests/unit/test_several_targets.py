@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.graphs import Graph, concat_example, ppq_example
+from tests.support.models import Graph, concat_example, ppq_example
 from tflite_align import AlignOptions, align, check, target_names
 from tflite_align.report.text import render_text
 
@@ -74,20 +72,6 @@ def test_where_all_agree_only_their_names_are_told() -> None:
 def test_one_target_has_no_column_of_its_own() -> None:
     text = render_text(check(concat_example()))
     assert "  for\n" not in text
-
-
-def test_a_fixture_for_three_targets(fixtures_dir: Path) -> None:
-    """A real network whose every activation got a scale of its own."""
-    import dealign
-
-    data = dealign.dealign((fixtures_dir / "inception_int8.tflite").read_bytes(), seed=1)
-    alone = {n: check(data, AlignOptions(targets=(n,))) for n in THREE}
-    report = check(data, AlignOptions(targets=THREE))
-    graded = {n: [f for f in report.findings if n in f.targets] for n in THREE}
-    for name in THREE:
-        assert [f.message for f in graded[name]] == [f.message for f in alone[name].findings]
-    result = align(data, AlignOptions(targets=THREE, verify=False))
-    assert result.report.remaining == ()
 
 
 # --- ppq ----------------------------------------------------------------------------------------

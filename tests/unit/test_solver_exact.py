@@ -95,7 +95,7 @@ def test_readers_that_agree_share_one_operator() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_twelve_groups_of_six_labels(seed: int) -> None:
+def test_elimination_and_integer_program_agree_on_twelve_groups(seed: int) -> None:
     """Too many choices to try them all: elimination and the integer program have to agree."""
     rng = np.random.default_rng(seed)
     sizes = [6] * 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.graphs import Graph, concat_example
+from tests.support.models import Graph, concat_example
 from tflite_align import AlignOptions, align, check, pipeline
 from tflite_align.binder import bind
 from tflite_align.checker import Finding, check_bound
@@ -137,7 +137,7 @@ def test_unless_and_when_hold_a_row_back(model: Model) -> None:
     assert {f.rule for f in when} == {"support/CONV_2D"}
 
 
-def test_the_model_as_a_whole(model: Model) -> None:
+def test_a_limit_of_the_model_names_its_inputs(model: Model) -> None:
     row = rows(("operators", "['MODEL']"), ("limits", "{ any_type = ['uint8'] }"))
     (finding,) = findings(model, target(row, severity="error"))
     assert finding.message == (
@@ -315,7 +315,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
 
 
 @pytest.mark.parametrize("name", WORDS)
-def test_a_word(name: str) -> None:
+def test_each_limit_is_evaluated_on_the_operator(name: str) -> None:
     operator, keys, expected = WORDS[name]
     row = rows(("operators", f"['{operator}']"), *keys.items())
     found = [(f.expected, f.actual) for f in findings(read(probe()), target(row))]

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from tests.oracle import chain, pack
+from tests.support.object_api import chain, pack
 from tflite_align.errors import FormatError
 from tflite_align.layout import table_layout
 from tflite_align.tables import View
@@ -85,14 +85,14 @@ def test_an_unknown_field_is_seen() -> None:
         (lambda d, r: _patched(d, r, "<i", -(1 << 30)), "vtable of a Model table lies outside"),
     ],
 )
-def test_broken_tables(data: bytes, build: object, message: str) -> None:
+def test_malformed_tables_are_refused(data: bytes, build: object, message: str) -> None:
     root = View(data).root()
     view = View(build(data, root))  # type: ignore[operator]
     with pytest.raises(FormatError, match=message):
         view.table(MODEL, view.root())
 
 
-def test_broken_vtables(data: bytes) -> None:
+def test_malformed_vtables_are_refused(data: bytes) -> None:
     root = View(data).root()
     vtable = root - struct.unpack_from("<i", data, root)[0]
     for pos, value, message in (

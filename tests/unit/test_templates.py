@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rules.cases import case_types, satisfied
+from tests.rules.operators.cases import case_types, satisfied
 from tflite_align.binder import FUSED, Templates
 from tflite_align.binder.collector import Collector
 from tflite_align.binder.operators import all_slots, bind_operator
@@ -77,7 +77,7 @@ def assert_alike(found: Collector, wanted: Collector) -> None:
 
 
 @pytest.mark.parametrize(("name", "type_name"), CASES, ids=lambda part: part)
-def test_every_row(name: str, type_name: str) -> None:
+def test_every_row_is_bound_the_same_with_and_without_the_cache(name: str, type_name: str) -> None:
     templates = Templates(ROWS, TARGETS)
     model = several(read(satisfied(ROWS[name], type_name).model()))
     # One set of templates for all: what it learnt and applied before must not show.

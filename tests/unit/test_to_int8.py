@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.graphs import CONV, SHAPE, Graph
-from tests.rules.build import Quant, TensorSpec
+from tests.support.models import CONV, SHAPE, Graph, Quant, TensorSpec
 from tflite_align import AlignOptions, AlignResult, align
 from tflite_align.convert import convert_to_int8
 from tflite_align.model import Model
@@ -132,7 +131,7 @@ def test_constants_of_activations_shift_exactly_and_are_split_where_readers_diff
     assert np.array_equal(shifted.astype(int) + 128, np.arange(48))
 
 
-def test_raw_pixels_stay() -> None:
+def test_uint8_without_parameters_stays_uint8() -> None:
     """uint8 without parameters stands for integers, not for real values."""
     graph = Graph("uint8")
     graph.tensors["x"] = TensorSpec(name="x", type="uint8", shape=SHAPE)

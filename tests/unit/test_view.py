@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.graphs import concat_example
+from tests.support.models import concat_example
 from tflite_align import AlignOptions, align, check
 from tflite_align.report.html.data import page_data
 from tflite_align.report.json import render_json
@@ -19,7 +19,7 @@ def _aligned(data: bytes, options: AlignOptions = DRAWN) -> View:
     return view
 
 
-def test_only_where_it_is_asked_for() -> None:
+def test_the_view_is_made_where_it_is_asked_for_alone() -> None:
     assert align(concat_example(), AlignOptions(verify=False)).report.view is None
     assert check(concat_example()).view is None
 

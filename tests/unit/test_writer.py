@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import buffer, chain, load, misaligned, pack
-from tests.oracle_edits import expected, meaning
+from tests.support.object_api import buffer, chain, expected, load, meaning, misaligned, pack
 from tflite_align.layout import table_layout
 from tflite_align.model import (
     AddOperator,
@@ -105,7 +104,7 @@ def test_ranges_beside_the_parameters_do_not_go_stale() -> None:
 
 
 def test_operands_and_graph_boundaries_are_overwritten() -> None:
-    edits = [
+    edits: list[Edit] = [
         SetOperand(subgraph=0, operator=2, kind="inputs", index=0, tensor=1),
         SetOperand(subgraph=0, operator=1, kind="outputs", index=0, tensor=3),
         SetGraphIO(subgraph=0, kind="outputs", index=0, tensor=3),
@@ -141,7 +140,7 @@ def test_an_absent_option_makes_the_table_anew() -> None:
 
 
 @pytest.mark.parametrize("absent", ["quantization", "zeroPoint", "scale"])
-def test_absent_parameters(absent: str) -> None:
+def test_parameters_that_are_absent_are_added(absent: str) -> None:
     made = chain()
     tensor = made.subgraphs[0].tensors[1]
     setattr(tensor if absent == "quantization" else tensor.quantization, absent, None)
@@ -245,7 +244,7 @@ def _insertion(version: int = 1) -> list[Edit]:
     ]
 
 
-def test_an_inserted_operator() -> None:
+def test_an_inserted_operator_gets_an_operator_code_once() -> None:
     out = _written(pack(chain()), _insertion()).join()
     codes = load(out).operatorCodes
     assert [code.builtinCode for code in codes] == [22, 0, 114]

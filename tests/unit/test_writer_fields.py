@@ -7,11 +7,12 @@ import struct
 
 import pytest
 
-from tests.oracle import chain, load, pack
+from tests.support.object_api import chain, load, pack
 from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.layout import table_layout
 from tflite_align.model import (
     AddTensor,
+    Edit,
     Model,
     QuantParams,
     SetGraphIO,
@@ -55,7 +56,7 @@ def test_new_parameters_hold_all_they_are_given() -> None:
 def test_zero_points_that_nobody_states_are_zeros() -> None:
     data = bare()
     quant = QuantParams(scale=(0.5, 0.25), zero_point=())
-    edits = [
+    edits: list[Edit] = [
         SetQuant(subgraph=0, tensor=1, quant=quant),
         AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=quant),
     ]
@@ -134,7 +135,7 @@ def test_an_operator_without_options_gets_some() -> None:
     assert changed.options == {"fused_activation_function": 0, "pot_scale_int16": False}
 
 
-def test_an_option_that_cannot_be_set() -> None:
+def test_an_option_that_the_operator_lacks_is_refused() -> None:
     data = pack(chain())
     model = read(data)
     for operator, field in ((0, "fused_activation_function"), (1, "padding")):
@@ -202,7 +203,7 @@ def plan(graph: int, *offsets: int) -> bytes:
 EVERYTHING = (10, 11, 12, 13, 14, 20, 21, 22)
 
 
-def test_a_plan_for_three_subgraphs() -> None:
+def test_a_memory_plan_of_three_subgraphs_is_kept_in_step() -> None:
     model = twin()
     three = replace(model, subgraphs=(*model.subgraphs, replace(model.subgraphs[1], index=2)))
     after = memory_plan(three, plan(0, *EVERYTHING, 30, 31, 32), {2: 1}, {(2, 0)})

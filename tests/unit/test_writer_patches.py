@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.oracle import chain, pack
+from tests.support.object_api import chain, pack
 from tflite_align.errors import UnsupportedError
 from tflite_align.tables import View
 from tflite_align.writer.patch import Patches

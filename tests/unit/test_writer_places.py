@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import buffer, chain, load, misaligned, pack
-from tests.oracle_edits import expected, meaning
+from tests.support.object_api import buffer, chain, expected, load, meaning, misaligned, pack
 from tflite_align.errors import UnsupportedError
 from tflite_align.layout import table_layout
 from tflite_align.model import (
@@ -188,7 +187,7 @@ def _variable(tensor: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [_sparse, _variable])
-def test_data_that_cannot_be_set(change: Any) -> None:
+def test_data_of_sparse_variable_or_external_tensors_is_refused(change: Any) -> None:
     made = chain()
     change(made.subgraphs[0].tensors[2])
     data = pack(made)

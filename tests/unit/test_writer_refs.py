@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.oracle import chain, pack
-from tests.rules.boundary import boundary_cases
-from tests.rules.cases import satisfied
+from tests.rules.operators.boundary import boundary_cases
+from tests.rules.operators.cases import satisfied
+from tests.support.object_api import chain, pack
 from tflite_align.errors import FormatError
 from tflite_align.layout import OPTIONS, OPTIONS2, table_layout
 from tflite_align.rules import load_operators

@@ -12,8 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oracle import buffer, chain, entry, load, pack
-from tests.oracle_edits import expected, meaning
+from tests.support.object_api import buffer, chain, entry, expected, load, meaning, pack
 from tflite_align.errors import UnsupportedError, UsageError
 from tflite_align.layout import table_layout
 from tflite_align.model import (
@@ -97,13 +96,13 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QU
         ),
     ],
 )
-def test_edits_that_name_what_is_not_there(edit: Edit, message: str) -> None:
+def test_edits_of_missing_tensors_and_operators_are_refused(edit: Edit, message: str) -> None:
     data = pack(chain())
     with pytest.raises(UsageError, match=message):
         write(data, read(data), [edit])
 
 
-def test_a_model_of_other_bytes() -> None:
+def test_a_model_read_from_other_bytes_is_refused() -> None:
     data = pack(chain())
     with pytest.raises(UsageError, match="the model was read from"):
         write(data + bytes(16), read(data), [])
@@ -120,7 +119,7 @@ def _external(model: Any) -> None:
     model.subgraphs[0].tensors[1].externalBuffer = 7
 
 
-def test_what_cannot_be_rewritten() -> None:
+def test_edits_that_cannot_be_written_are_refused() -> None:
     custom = AddOperator(subgraph=0, before=0, name="CUSTOM", version=1, inputs=(), outputs=())
     for change, edit, message in (
         (
@@ -163,7 +162,11 @@ def test_a_field_newer_than_the_code_is_never_lost() -> None:
     struct.pack_into("<I", data, 0, table)
     known = read(pack(chain()))
     model = type(known)(
-        **{name: getattr(known, name) for name in known.__slots__ if name not in {"size", "pos"}},
+        **{
+            name: getattr(known, name)
+            for name in known.__struct_fields__
+            if name not in {"size", "pos"}
+        },
         size=len(data),
         pos=table,
     )
@@ -171,7 +174,7 @@ def test_a_field_newer_than_the_code_is_never_lost() -> None:
         write(bytes(data), model, [SetData(subgraph=0, tensor=2, data=bytes(8), type="int16")])
 
 
-def test_beyond_two_gigabytes() -> None:
+def test_growth_beyond_two_gigabytes_is_refused() -> None:
     root = make_table("Model", {"version": 3})
     assert len(grow(root, 2**31 - 1 - 64)) == 64
     message = f"^the model would take {2**31} bytes, more than the 2 GiB of a FlatBuffer$"
@@ -290,7 +293,7 @@ def test_an_offline_memory_plan_is_kept_in_step() -> None:
     assert _plan_after(data, [rescaled]) == (1, 0, 5, 0, 16, -1, 32, 48)
 
 
-def test_a_memory_plan_in_the_first_buffer() -> None:
+def test_a_memory_plan_in_the_first_buffer_is_kept_in_step() -> None:
     """Which one it is in goes without saying there: the table of the metadata is made anew."""
     made = load(_with_metadata("OfflineMemoryAllocation", b""))
     made.buffers[3], made.buffers[0] = buffer(), buffer(_plan(0, 16, -1, 32, 48))
@@ -309,7 +312,7 @@ def test_a_memory_plan_in_the_first_buffer() -> None:
         (struct.pack("<4i", 1, 0, 5, 0), "it announces 5 offsets and holds 1"),
     ],
 )
-def test_a_memory_plan_that_makes_no_sense(content: bytes, message: str) -> None:
+def test_a_malformed_memory_plan_is_refused(content: bytes, message: str) -> None:
     data = _with_metadata("OfflineMemoryAllocation", content)
     with pytest.raises(UnsupportedError, match=message):
         write(data, read(data), [ADDED])

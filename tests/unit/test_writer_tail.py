@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from tests.oracle import chain, load, pack
+from tests.support.object_api import chain, load, pack
 from tflite_align.errors import UnsupportedError
 from tflite_align.model import AddTensor, QuantParams, SetQuant
 from tflite_align.reader import read

@@ -1,0 +1,25 @@
+"""The two readings of a bias, by its declared scale and as kernels run it, measured with LiteRT."""
+
+from __future__ import annotations
+
+from tests.support.edited_models import stale_bias
+from tests.support.models import concat_example
+from tflite_align import AlignOptions, align
+from tflite_align.report.text import render_text
+
+
+def test_a_bias_as_run_is_proven_against_the_original_as_it_runs() -> None:
+    result = align(stale_bias(), AlignOptions(bias="as-run", targets=("litert",)))
+    assert result.report.proof is not None
+    assert result.report.proof.word == "proven"
+
+
+def test_the_report_shows_how_far_the_readings_of_a_bias_are_apart() -> None:
+    report = align(stale_bias(), AlignOptions(targets=("litert",))).report
+    (reading,) = report.bias_readings
+    assert reading.apart_db is not None
+    assert reading.declared_db is not None
+    assert reading.as_run_db is not None
+    assert reading.apart_db < min(reading.declared_db, reading.as_run_db)
+    assert "Biases read by their declared scales, and as run" in render_text(report)
+    assert align(concat_example(), AlignOptions(targets=("litert",))).report.bias_readings == ()

@@ -1,0 +1,82 @@
+"""Labels that come of running LiteRT on real inputs, and what the report says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.models import SHAPE, kept_join, quiet_inputs, two_inputs, wide_member
+from tflite_align import AlignOptions, align
+from tflite_align.numerics import Label
+from tflite_align.pipeline import AlignResult
+from tflite_align.reader import read
+from tflite_align.report.text import render_text
+
+GOOD = np.zeros((5, *SHAPE[1:]))
+
+
+@pytest.mark.parametrize("keys", [("a", "b"), (0, 1), ("0", "1"), ("b", "a")])
+def test_calibration_is_taken_by_input_name_and_by_position(
+    keys: tuple[str | int, str | int],
+) -> None:
+    given = {keys[0]: GOOD, keys[1]: GOOD, "answers": np.zeros(3)}
+    assert align(two_inputs(), AlignOptions(calibration=given)).report.outcome == "nothing to align"
+
+
+def label(result: AlignResult, name: str) -> Label:
+    tensors = read(result.data).subgraphs[0].tensors
+    quant = next(tensor.quant for tensor in tensors if tensor.name == name)
+    assert quant is not None
+    return Label(*quant.label)
+
+
+def test_a_member_that_stays_small_does_not_widen_its_group() -> None:
+    plain = align(wide_member(), AlignOptions(verify=False))
+    assert label(plain, "cat") == Label(float(np.float32(0.1)), 0)
+    real = AlignOptions(calibration={"x": quiet_inputs()}, verify=False)
+    result = align(wide_member(), real)
+    assert label(result, "c1") == label(result, "c2") == label(result, "cat")
+    assert label(result, "cat").scale < 0.04
+    assert (result.report.remaining, result.report.cuts) == ((), 0)
+    assert (result.report.proof, result.report.without_calibration) == (None, ())
+    assert align(result.data, real).data == result.data
+
+
+def test_a_cut_is_not_needed_where_values_stay_small() -> None:
+    """Without calibration the wide member has to be cut, with it it can move."""
+    data = kept_join()
+    plain = align(data, AlignOptions(verify=False)).report
+    real = align(data, AlignOptions(calibration={0: quiet_inputs()}, verify=False)).report
+    assert (plain.cuts, real.cuts) == (1, 0)
+    assert plain.remaining == real.remaining == ()
+
+
+def test_the_report_compares_each_output_with_and_without() -> None:
+    report = align(wide_member(), AlignOptions(calibration={"x": quiet_inputs()})).report
+    assert report.proof is not None
+    assert report.proof.word == "proven"
+    without = {level.name: level.declared_aligned_db for level in report.without_calibration}
+    real = {score.name: score.declared_aligned_db for score in report.proof.outputs}
+    assert list(without) == list(real) == ["y", "z"]
+    for name in ("y", "z"):
+        before, after = without[name], real[name]
+        assert before is not None
+        assert after is not None
+        assert after > before + 1.0
+    text = render_text(report)
+    rows = text[text.index("Calibration: declared SQNR in dB") :].splitlines()[:4]
+    assert rows[1].split() == ["output", "without", "with"]
+    assert rows[2].split() == ["output", "0", "y", f"{without['y']:.1f}", f"{real['y']:.1f}"]
+
+
+def test_a_calibration_that_decides_nothing_is_compared_with_itself() -> None:
+    """Inputs that fill the declared ranges: both plans are one, and judged once."""
+    wild: dict[str | int, Any] = {
+        "x": np.random.default_rng(0).normal(0, 3, (64, 4, 4, 3)).astype(np.float32)
+    }
+    report = align(wide_member(), AlignOptions(calibration=wild)).report
+    assert report.proof is not None
+    real = [score.declared_aligned_db for score in report.proof.outputs]
+    assert [level.declared_aligned_db for level in report.without_calibration] == real

@@ -1,0 +1,167 @@
+"""What holds the repository itself: its hooks, its workflow, its pins; by the real tools, offline."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import constraints
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+HOOKS = CHECKOUT / ".pre-commit-config.yaml"
+TEXT_HOOKS = {
+    "trailing-whitespace": b"a \n",
+    "end-of-file": b"a",
+    "line-endings": b"a\r\n",
+    "merge-conflict": b"<<<<<<< ours\n",
+}
+# Files are text for a hook by their names.
+CLEAN = {"a.py": b"x = 1\n", "a.md": b"a\n\nb\n", "a.toml": b"a = 1\n", "empty.txt": b""}
+
+
+def run(*command: str, cwd: Path = CHECKOUT, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300, **more
+    )
+
+
+def loaded(name: str) -> dict[str, Any]:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    document: dict[str, Any] = yaml.safe_load((CHECKOUT / name).read_text(encoding="utf-8"))
+    return document
+
+
+# --- hooks -------------------------------------------------------------------------------------
+
+
+def test_the_hooks_are_valid_and_local() -> None:
+    pytest.importorskip("pre_commit", reason="pre-commit is not installed")
+    done = run(sys.executable, "-m", "pre_commit", "validate-config", str(HOOKS))
+    assert done.returncode == 0, done.stdout + done.stderr
+    repositories = loaded(HOOKS.name)["repos"]
+    assert {repository["repo"] for repository in repositories} == {"local"}
+    hooks = [hook for repository in repositories for hook in repository["hooks"]]
+    assert {hook["id"] for hook in hooks} == {"ruff", "ruff-format", "mypy", *TEXT_HOOKS}
+    assert {hook["language"] for hook in hooks} <= {"system", "pygrep"}, "these download nothing"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository with the hooks and clean files."""
+    pytest.importorskip("pre_commit", reason="pre-commit is not installed")
+    if shutil.which("git") is None:
+        pytest.skip("git is not on the path: the hooks look at what it tracks")
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    shutil.copy(HOOKS, folder)
+    for name, content in CLEAN.items():
+        (folder / name).write_bytes(content)
+    run("git", "init", "-q", cwd=folder)
+    return folder
+
+
+def run_hook(hook: str, folder: Path) -> int:
+    run("git", "add", "-A", cwd=folder)
+    environment = {**os.environ, "PRE_COMMIT_HOME": str(folder.parent / "hooks")}
+    command = [sys.executable, "-m", "pre_commit", "run", hook, "--all-files"]
+    done = run(*command, cwd=folder, env=environment)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return done.returncode
+
+
+@pytest.mark.parametrize("hook", TEXT_HOOKS)
+def test_a_hook_passes_clean_files_and_fails_others(hook: str, repository: Path) -> None:
+    assert run_hook(hook, repository) == 0
+    (repository / "bad.md").write_bytes(TEXT_HOOKS[hook])
+    assert run_hook(hook, repository) == 1
+
+
+def test_the_checkout_passes_its_text_hooks(repository: Path) -> None:
+    """Its files, as git has them; the other hooks are steps of scripts/check."""
+    tracked = run("git", "ls-files", "-z").stdout
+    if not tracked:
+        pytest.skip("not a git checkout: nothing says which files are the project's")
+    for name in filter(None, tracked.split("\0")):
+        if (CHECKOUT / name).is_file():
+            (repository / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(CHECKOUT / name, repository / name)
+    assert [hook for hook in TEXT_HOOKS if run_hook(hook, repository)] == []
+
+
+# --- the workflow ------------------------------------------------------------------------------
+
+
+def test_the_workflow_is_valid() -> None:
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
+    schema = ["--builtin-schema", "vendor.github-workflows"]
+    done = run(sys.executable, "-m", "check_jsonschema", *schema, ".github/workflows/ci.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_runs_ci_on_every_python_and_system_of_the_classifiers() -> None:
+    job = loaded(".github/workflows/ci.yml")["jobs"]["check"]
+    ends = [line.rpartition(" :: ")[2] for line in PROJECT["classifiers"]]
+    matrix = job["strategy"]["matrix"]
+    assert matrix["python"] == [end for end in ends if end.startswith("3.")]
+    systems = {"MacOS": "macos", "Windows": "windows", "Linux": "ubuntu"}
+    assert {f"{systems[end]}-latest" for end in ends if end in systems} == set(matrix["os"])
+    *_, setup, step = job["steps"]
+    assert setup["with"]["python-version"] == "${{ matrix.python }}"
+    assert (step["run"], step["shell"], step["env"]) == (".ci/run", "bash", {"PYTHON": "python"})
+
+
+# --- pins --------------------------------------------------------------------------------------
+
+
+def requirements(extra: str) -> set[str]:
+    """Names that an extra asks for, through this project's other extras too."""
+    found: set[str] = set()
+    for line in PROJECT["optional-dependencies"][extra]:
+        requirement = Requirement(line)
+        name = canonicalize_name(requirement.name)
+        inner = [requirements(e) for e in requirement.extras if name == PROJECT["name"]]
+        found |= set().union(*inner) if name == PROJECT["name"] else {name}
+    return found
+
+
+def test_every_dependency_is_pinned() -> None:
+    pins = constraints.parsed(constraints.FILE.read_text(encoding="utf-8"))
+    own = {Requirement(line).name for line in PROJECT["dependencies"]}
+    needed = {canonicalize_name(n) for n in own} | requirements("dev")
+    assert sorted(needed - set(pins)) == []
+    assert {"pytest", "numpy", "ruff", "sphinx", "tensorflow-cpu", "tflite-micro"} <= needed
+
+
+def test_pins_are_within_what_the_project_declares() -> None:
+    pins = constraints.parsed(constraints.FILE.read_text(encoding="utf-8"))
+    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    declared = [Requirement(line) for line in lines]
+    wrong = [
+        f"{requirement}, pinned to {pins[name]}"
+        for requirement in declared
+        for name in [canonicalize_name(requirement.name)]
+        if name in pins and not requirement.specifier.contains(pins[name], prereleases=True)
+    ]
+    assert wrong == []
+
+
+def test_each_line_of_the_pins_is_one_version_in_order() -> None:
+    head, *lines = constraints.FILE.read_text(encoding="utf-8").splitlines()
+    pins = constraints.parsed("\n".join(lines))
+    assert f"{head}\n" == constraints.HEAD
+    assert lines == [f"{name}=={version}" for name, version in sorted(pins.items())]
+
+
+def test_ci_installs_within_the_pins() -> None:
+    text = (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "--constraint .ci/constraints.txt" in text

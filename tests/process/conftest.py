@@ -1,0 +1,27 @@
+"""The working folders that tests of the command line begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.model_folder import fill
+
+
+@pytest.fixture
+def zoo_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes, sample_origin: bytes
+) -> Path:
+    """The working folder: `zoo` holds three models, one of them without findings."""
+    monkeypatch.chdir(tmp_path)
+    fill(sample, sample_origin)
+    return tmp_path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
+    """The working folder: in.tflite is the sample, and nothing else is there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.tflite").write_bytes(sample)
+    return tmp_path

@@ -1,0 +1,156 @@
+"""A batch that was stopped is gone on with: what is done and holds is not done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tflite_align
+from tests.support.model_folder import MODELS, lines, put, tree
+from tests.support.models import concat_example
+from tflite_align import cli
+from tflite_align.cli.tree import RECORD
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FAST = "--no-verify"
+
+
+def run(*arguments: str) -> int:
+    return cli.main(["zoo", "out", FAST, *arguments])
+
+
+def resumed(*arguments: str) -> dict[str, bool]:
+    run("-q", "--report", "again.jsonl", *arguments)
+    return {line["path"]: line["resumed"] for line in lines("again.jsonl")}
+
+
+def test_what_is_done_is_not_done_again(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--report", "r.json", "--report", "r.xml", "--report", "r.txt") == 0
+    reports = {name: Path(name).read_bytes() for name in ("r.json", "r.xml", "r.txt")}
+    written = {path: Path("out", path).stat().st_mtime_ns for path in MODELS}
+    record = Path("out", RECORD).read_bytes()
+    capsys.readouterr()
+    assert resumed() == dict.fromkeys(MODELS, True)
+    assert run("--report", "r.json", "--report", "r.xml", "--report", "r.txt") == 0
+    assert "; 3 were done before -> out" in capsys.readouterr().out
+    assert {path: Path("out", path).stat().st_mtime_ns for path in MODELS} == written
+    assert Path("out", RECORD).read_bytes() == record
+    assert {name: Path(name).read_bytes() for name in reports} == reports
+
+
+def test_times_do_not_matter(zoo_folder: Path) -> None:
+    run("-q")
+    for path in MODELS:
+        os.utime(Path("zoo", path), (1, 1))
+        os.utime(Path("out", path), (2, 2))
+    assert resumed() == dict.fromkeys(MODELS, True)
+
+
+def _input(sample: bytes) -> None:
+    put("zoo/a.tflite", concat_example())
+
+
+def _output_altered(sample: bytes) -> None:
+    put("out/a.tflite", sample)
+
+
+def _output_gone(sample: bytes) -> None:
+    Path("out/a.tflite").unlink()
+
+
+def _record_damaged(sample: bytes) -> None:
+    """Its first line, a.tflite's, is that of no record; the last is cut, as by a kill."""
+    first, *rest = Path("out", RECORD).read_text().splitlines(keepends=True)
+    other = json.loads(first)
+    del other["report"]["findings"]
+    put(f"out/{RECORD}", "".join([json.dumps(other) + "\n", "[]\n", *rest, first[:300]]).encode())
+
+
+@pytest.mark.parametrize("change", [_input, _output_altered, _output_gone, _record_damaged])
+def test_what_does_not_hold_any_more_is_done_again(
+    zoo_folder: Path, sample: bytes, change: Any
+) -> None:
+    run("-q")
+    change(sample)
+    assert resumed() == {**dict.fromkeys(MODELS, True), "a.tflite": False}
+    assert resumed() == dict.fromkeys(MODELS, True)
+    expected = tflite_align.align(
+        Path("zoo/a.tflite").read_bytes(), tflite_align.AlignOptions(verify=False)
+    )
+    assert Path("out/a.tflite").read_bytes() == expected.data
+    assert len(lines(f"out/{RECORD}")) == 3, "what is superseded is taken out of the record"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--io", "free"], ["--target", "tflm"], ["--prefer", "precision"], ["--fail-on", "warning"]],
+)
+def test_other_options_are_another_job(zoo_folder: Path, option: list[str]) -> None:
+    run("-q")
+    assert resumed(*option) == dict.fromkeys(MODELS, False)
+    assert resumed(*option) == dict.fromkeys(MODELS, True)
+
+
+def test_another_tool_is_another_job(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("-q")
+    monkeypatch.setattr(tflite_align, "__version__", "99")
+    assert resumed() == dict.fromkeys(MODELS, False)
+
+
+def test_the_baseline_is_part_of_the_job(zoo_folder: Path) -> None:
+    assert cli.main(["check", "zoo/a.tflite", "--write-baseline", "b.json", "-q"]) == 0
+    run("-q")
+    assert resumed("--baseline", "b.json") == {**dict.fromkeys(MODELS, True), "a.tflite": False}
+
+
+def test_what_failed_is_tried_again(zoo_folder: Path) -> None:
+    put("zoo/bad.tflite", b"")
+    assert run("-q") == 2
+    put("zoo/bad.tflite", concat_example())
+    assert resumed() == {**dict.fromkeys(MODELS, True), "bad.tflite": False}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupted_batch_resumes_where_it_stopped(
+    zoo_folder: Path, name: str, jobs: str, sample: bytes
+) -> None:
+    """Stopped once the first models are there, by a signal to the first process alone."""
+    for count in range(60):
+        put(f"zoo/more/{count:03}.tflite", sample)
+    command = [sys.executable, "-m", "tflite_align", "zoo", "out", FAST, "--jobs", jobs]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+        try:
+            end = time.monotonic() + 60
+            while not Path("out/more/003.tflite").exists() and time.monotonic() < end:
+                time.sleep(0.01)
+            process.send_signal(signal.Signals[name])
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    done = len(tree("out"))
+    assert 0 < done < 63
+    assert not list(Path("out").rglob("*.tmp"))
+    if name != "SIGKILL":
+        assert process.returncode == 128 + signal.Signals[name]
+        assert told.count(b"\n") == 1
+        assert told.endswith(b" of 63 models are done; the same command goes on from there\n")
+    again = resumed("--jobs", jobs)
+    assert sum(again.values()) >= done - 3, "the one in hand may be written and not recorded"
+    written = tree("out")
+    alone = tflite_align.align(sample, tflite_align.AlignOptions(verify=False)).data
+    assert len(written) == 63
+    assert {data for path, data in written.items() if path.startswith("more/")} == {alone}

@@ -1,0 +1,71 @@
+"""The command line with judges and calibration: LiteRT runs in processes of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tflite_align
+from tests.support.models import quiet_inputs, wide_member
+from tflite_align import cli
+
+FAST = "--no-verify"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_align_proves_and_writes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["in.tflite", "out.tflite"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    last = said.out.splitlines()[-1]
+    assert last.startswith("aligned: 4 tensors moved, 3 biases re-expressed, ")
+    assert last.endswith(" -> out.tflite")
+    assert "the aligned model gives different, right integers" in said.out
+    assert not tflite_align.check((folder / "out.tflite").read_bytes()).findings
+    assert names(folder) == ["in.tflite", "out.tflite"]
+
+
+def test_calibration_data_is_used_for_ranges_and_proof(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tflite_align.reader import read
+
+    graph = read((folder / "in.tflite").read_bytes()).subgraphs[0]
+    shape = graph.tensors[graph.inputs[0]].shape
+    np.save("real.npy", np.random.default_rng(0).random((70, *shape[1:]), np.float32))
+    assert cli.main(["in.tflite", "out.tflite", "--calibration", "real.npy"]) == 0
+    said = capsys.readouterr().out
+    assert "(64 inputs: calibration, 64 samples)" in said
+    assert "Calibration: declared SQNR in dB\n  output " in said
+
+
+def test_calibration_by_name_by_position_and_in_a_folder(folder: Path) -> None:
+    real = quiet_inputs(16)
+    (folder / "wide.tflite").write_bytes(wide_member())
+    (folder / "arrays").mkdir()
+    np.save(folder / "arrays" / "x.npy", real)
+    np.savez(folder / "name.npz", x=real, labels=np.zeros(16))
+    np.savez(folder / "position.npz", real)
+    assert cli.main(["wide.tflite", "plain.tflite", FAST, "-q"]) == 0
+    told = set()
+    for given in ("name.npz", "position.npz", "arrays"):
+        command = ["wide.tflite", "out.tflite", "--calibration", given, FAST, "-q"]
+        assert cli.main(command) == 0
+        told.add((folder / "out.tflite").read_bytes())
+    assert len(told) == 1
+    assert (folder / "plain.tflite").read_bytes() not in told
+
+
+def test_check_runs_nothing_unless_asked(
+    folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "good.tflite").write_bytes(sample_origin)
+    assert cli.main(["check", "good.tflite", "--judge", "litert", "-q"]) == 0
+    assert cli.main(["check", "good.tflite", "--require", "numbers", "-q"]) == 1
+    assert cli.main(["check", "in.tflite", "--judge", "litert"]) == 1
+    assert "exit status 1: litert says no: refused: " in capsys.readouterr().out

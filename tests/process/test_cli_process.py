@@ -1,0 +1,105 @@
+"""The command line as a process of its own: status, streams, what is loaded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FAST = "--no-verify"
+
+
+def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "tflite_align", *arguments],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+    )
+
+
+def test_process_status_and_streams(folder: Path, sample: bytes) -> None:
+    done = run("in.tflite", "out.tflite", FAST)
+    assert (done.returncode, done.stderr) == (0, b"")
+    failed = run("missing", "other.tflite")
+    assert failed.returncode == 2
+    assert (
+        failed.stderr == b"tflite_align: missing: No such file or directory" + os.linesep.encode()
+    )
+    assert failed.stdout == b""
+    piped = run("-", "-", FAST, stdin=sample)
+    assert piped.returncode == 0
+    assert piped.stdout == (folder / "out.tflite").read_bytes()
+    assert run("check", "in.tflite", "--quiet").returncode == 1
+    assert sorted(p.name for p in folder.iterdir()) == ["in.tflite", "out.tflite"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX pipes and /dev/full")
+def test_nobody_reads_or_the_disk_is_full(folder: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    command = f"{sys.executable} -m tflite_align rules | head -n 1; echo ${{PIPESTATUS[0]}}"
+    left = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, env=environment
+    )
+    assert left.stdout.splitlines()[-1] == "0"
+    assert left.stderr == ""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    command = f"{sys.executable} -m tflite_align in.tflite - {FAST} -q > /dev/full"
+    full = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, env=environment
+    )
+    assert full.returncode == 2
+    assert full.stderr == "tflite_align: standard output: No space left on device\n"
+
+
+LOADED = """
+import sys
+from tflite_align.cli import main
+status = main(sys.argv[1:])
+heavy = {"ai_edge_litert", "tensorflow", "tflite_micro", "ethosu", "numpy"}
+heavy |= {"multiprocessing", "importlib.metadata"}  # what only a batch needs
+print(status, *sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def loaded(*arguments: str) -> str:
+    """The exit status and which heavy libraries were loaded on the way to it."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+    )
+    return done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("--help",), 0),
+        (("targets",), 0),
+        (("rules", "--target", "tflite"), 0),
+        (("check", "in.tflite", "-q"), 1),
+        (("in.tflite", "out.tflite", "--dry-run", "--quiet"), 0),
+    ],
+)
+def test_no_interpreter_is_loaded(folder: Path, arguments: tuple[str, ...], status: int) -> None:
+    assert loaded(*arguments).replace(" numpy", "") == str(status)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("check", "--help")])
+def test_help_needs_no_numpy(arguments: tuple[str, ...]) -> None:
+    assert loaded(*arguments) == "0"
+
+
+def test_importing_the_room_imports_no_runtime() -> None:
+    heavy = ["ai_edge_litert", "tensorflow", "tflite_micro", "ethosu"]
+    code = f"import sys, tflite_align.verify; sys.exit(any(m in sys.modules for m in {heavy}))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

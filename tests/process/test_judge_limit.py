@@ -1,0 +1,92 @@
+"""A judge that hangs is ended at its limit, with everything it started, and reported.
+
+The judge here is a stand-in: a `tflite_micro` package, first on the path, that starts a child and
+sleeps. Processes, limit and report are the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.models import Graph
+from tflite_align import cli
+from tflite_align.verify.process import run_tool
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="looks processes up by signal 0")
+
+HANGS = """
+import pathlib, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+with pathlib.Path({pids!r}).open("a") as log:
+    print(child.pid, file=log)
+time.sleep(600)
+"""
+LIMIT = "6"  # seconds: long enough for a loaded machine to start Python twice
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; a zombie that nobody has waited for yet does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not status.is_file() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def gone(pids: list[int]) -> bool:
+    for _ in range(100):
+        if not any(alive(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def model(folder: Path) -> Path:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "y", 1.5)
+    path = folder / "model.tflite"
+    path.write_bytes(graph.bytes(["x"], ["y"]))
+    return path
+
+
+def test_a_tool_is_ended_with_its_children(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    ended = run_tool(
+        [sys.executable, "-c", HANGS.format(pids=str(pids))], tmp_path, seconds=float(LIMIT)
+    )
+    assert ended.code is None
+    started = [int(line) for line in pids.read_text().split()]
+    assert len(started) == 1
+    assert gone(started)
+
+
+def test_a_hanging_judge_is_reported_as_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pids = tmp_path / "pids"
+    stand_in = tmp_path / "path" / "tflite_micro"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").write_text(HANGS.format(pids=str(pids)))
+    monkeypatch.setenv("PYTHONPATH", str(stand_in.parent))  # for the worker
+    monkeypatch.syspath_prepend(stand_in.parent)  # for `available`, where it is not installed
+    command = ["check", str(model(tmp_path)), "--judge", "tflm", "--judge-seconds", LIMIT]
+    assert cli.main([*command, "--report", "-"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    (report,) = report.get("files", report.get("reports", [report]))
+    (verdict,) = report["proof"]["judges"]
+    assert (verdict["after"]["status"], verdict["after"]["reason"]) == (
+        "timeout",
+        f"no answer in {LIMIT} s",
+    )
+    assert report["reasons"] == [f"tflm says no: timeout: no answer in {LIMIT} s"]
+    started = [int(line) for line in pids.read_text().split()]
+    assert started
+    assert gone(started)

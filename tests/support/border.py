@@ -1,0 +1,23 @@
+"""Files whose graph inputs and outputs were converted to another type, and what these then are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tflite_align import AlignOptions, AlignResult, align
+from tflite_align.reader import read
+
+
+def converted(data: bytes, inputs: Any = None, outputs: Any = None, **more: Any) -> AlignResult:
+    return align(data, AlignOptions(input_type=inputs, output_type=outputs, **more))
+
+
+def border(data: bytes) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+    """(type, label) of the graph's inputs, and of its outputs."""
+    graph = read(data).subgraphs[0]
+
+    def told(index: int) -> tuple[str, Any]:
+        tensor = graph.tensors[index]
+        return tensor.type, tensor.quant.label if tensor.quant else None
+
+    return [told(i) for i in graph.inputs], [told(i) for i in graph.outputs]

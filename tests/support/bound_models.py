@@ -1,0 +1,65 @@
+"""Small models bound to the rows, and what was bound, by kind."""
+
+from __future__ import annotations
+
+from tests.rules.operators.cases import satisfied
+from tflite_align.binder import Bound, bind
+from tflite_align.constraints import Same, WellFormed
+from tflite_align.model import Model, Slot
+from tflite_align.reader import read
+from tflite_align.record import replace
+from tflite_align.rules import Target, load_operators, load_target, parse_target
+
+ROWS = load_operators()
+TARGET = load_target("tflite")
+X, Y = Slot(0, 0, "inputs", 0), Slot(0, 0, "outputs", 0)
+
+STRICT = """\
+format = 1
+name = "strict"
+title = "Strict"
+judges = []
+sources = ["litert:add.cc"]
+[quantize]
+int8 = ["int8"]
+[[level]]
+rules = ["*"]
+severity = "off"
+behaviour = ""
+[[level]]
+rules = ["RULES"]
+types = ["TYPE"]
+severity = "error"
+behaviour = "wrong"
+"""
+
+
+def bound(model: Model) -> Bound:
+    return bind(model, ROWS, [TARGET])
+
+
+def of_row(name: str, type_name: str = "int8") -> Model:
+    return read(satisfied(ROWS[name], type_name).model())
+
+
+def altered(model: Model, tensor: int, **changes: object) -> Model:
+    """The model with other fields in one tensor of its first subgraph."""
+    graph, *others = model.subgraphs
+    tensors = list(graph.tensors)
+    tensors[tensor] = replace(tensors[tensor], **changes)
+    return replace(model, subgraphs=(replace(graph, tensors=tuple(tensors)), *others))
+
+
+def ties(found: Bound) -> list[Same]:
+    return [entry for entry in found.constraints if isinstance(entry, Same)]
+
+
+def missing(found: Bound) -> list[WellFormed]:
+    entries = [entry for entry in found.constraints if isinstance(entry, WellFormed)]
+    return [entry for entry in entries if entry.rule == "params/missing"]
+
+
+def strict(type_name: str, rules: str = "*") -> Target:
+    """A target that asks for everything, or for these rules, of one type alone."""
+    document = STRICT.replace("TYPE", type_name).replace("RULES", rules)
+    return parse_target(document, "strict.toml")

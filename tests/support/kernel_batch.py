@@ -1,0 +1,73 @@
+"""Runs many small models in one process of a runtime, and starts anew when one ends it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from tests.rules.operators.operands import Array
+from tflite_align.record import Record
+
+RUNNER = Path(__file__).with_name("kernel_runner.py")
+
+
+class Runnable(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def model(self) -> bytes: ...
+
+    def fed(self) -> list[Array]: ...
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """What became of one model: outputs, or the runtime's words."""
+
+    outputs: tuple[Array, ...] = ()
+    error: str = ""
+    aborted: bool = False
+
+
+def run_batch(
+    cases: Iterable[Runnable],
+    runtime: str,
+    folder: Path,
+    models: Mapping[str, bytes] | None = None,
+) -> dict[str, Outcome]:
+    """Outcome by case name. `models` are run in place of the cases' own, where given."""
+    names = []
+    for case in cases:
+        names.append(case.name)
+        data = (models or {}).get(case.name) or case.model()
+        (folder / f"{case.name}.tflite").write_bytes(data)
+        fed = {f"i{i}": value for i, value in enumerate(case.fed())}
+        np.savez(folder / f"{case.name}.npz", **fed)  # type: ignore[arg-type]
+    assert len(set(names)) == len(names), "two cases have one name"
+    while True:
+        run = subprocess.run(
+            [sys.executable, str(RUNNER), runtime, str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode == 0:
+            return {name: _outcome(folder, name) for name in names}
+        culprit = folder / "current"
+        assert culprit.exists(), run.stderr
+        failed = folder / f"{culprit.read_text(encoding='utf-8')}.error"
+        assert not failed.exists(), run.stderr
+        failed.write_text(f"ABORTED {run.returncode}", encoding="utf-8")
+
+
+def _outcome(folder: Path, name: str) -> Outcome:
+    failed = folder / f"{name}.error"
+    if failed.exists():
+        words = failed.read_text(encoding="utf-8")
+        return Outcome(error=words, aborted=words.startswith("ABORTED"))
+    with np.load(folder / f"{name}.out.npz") as stored:
+        return Outcome(outputs=tuple(stored[f"o{i}"] for i in range(len(stored.files))))

@@ -1,0 +1,71 @@
+"""Runs a folder of models in this process: `python kernel_runner.py litert|xnnpack|tflm FOLDER`.
+
+For each NAME.tflite with NAME.npz (inputs i0, i1, ...) writes NAME.out.npz (outputs o0, o1, ...)
+or NAME.error with the runtime's words. Before a model is touched its name goes to `current`, so
+that the caller knows which one ended the process.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def _litert(data: bytes, inputs: list[Any], *, delegate: bool) -> list[Any]:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    builtin = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(
+        model_content=data,
+        experimental_op_resolver_type=OpResolverType.AUTO if delegate else builtin,
+    )
+    interpreter.allocate_tensors()
+    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
+        interpreter.set_tensor(detail["index"], value)
+    interpreter.invoke()
+    return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+
+
+def _tflm(data: bytes, inputs: list[Any]) -> list[Any]:
+    from tflite_micro.python.tflite_micro import runtime
+
+    interpreter = runtime.Interpreter.from_bytes(data)
+    for i, value in enumerate(inputs):
+        interpreter.set_input(value, i)
+    interpreter.invoke()
+    outputs: list[Any] = []
+    while True:
+        try:
+            outputs.append(np.array(interpreter.get_output(len(outputs))))
+        except (IndexError, RuntimeError):
+            return outputs
+
+
+def _run(runtime: str, data: bytes, inputs: list[Any]) -> list[Any]:
+    if runtime == "tflm":
+        return _tflm(data, inputs)
+    return _litert(data, inputs, delegate=runtime == "xnnpack")
+
+
+def main(runtime: str, folder: Path) -> None:
+    for path in sorted(folder.glob("*.tflite")):
+        name = path.name.removesuffix(".tflite")
+        done, failed = folder / f"{name}.out.npz", folder / f"{name}.error"
+        if done.exists() or failed.exists():
+            continue
+        (folder / "current").write_text(name, encoding="utf-8")
+        with np.load(folder / f"{name}.npz") as stored:
+            inputs = [stored[f"i{i}"] for i in range(len(stored.files))]
+        try:
+            outputs = _run(runtime, path.read_bytes(), inputs)
+        except Exception as error:  # noqa: BLE001 - whatever a runtime raises is its verdict
+            failed.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+            continue
+        np.savez(done, **{f"o{i}": value for i, value in enumerate(outputs)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

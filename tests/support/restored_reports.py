@@ -1,0 +1,22 @@
+"""Reports written as JSON and read back."""
+
+from __future__ import annotations
+
+import json
+
+from tflite_align.report import Report
+from tflite_align.report.formats import FORMATS
+from tflite_align.report.json import to_dict
+from tflite_align.report.restore import restored
+
+FORMS = [name for name in FORMATS if name != ".html"]  # which draws what JSON leaves out
+
+
+def read_back(report: Report) -> Report:
+    return restored(Report, json.loads(json.dumps(to_dict(report))))
+
+
+def assert_same_in_every_form(report: Report) -> None:
+    back = read_back(report)
+    for form in FORMS:
+        assert FORMATS[form]([back], ()) == FORMATS[form]([report], ()), form
