@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tflite_align.verify import available
 from tflite_align.verify.engines import Engine, open_engine
+from tflite_align.verify.judges import available
 
 __all__ = ["KERNELS", "Ran", "run"]
 

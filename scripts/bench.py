@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]  # runs from a bare checkout, 
 import bench_speed  # noqa: E402 - needs the path
 import dealign  # noqa: E402 - needs the path
 from tflite_align import AlignError, AlignOptions, align  # noqa: E402 - needs the path
-from tflite_align.report import Report  # noqa: E402 - needs the path
+from tflite_align.report.report import Report  # noqa: E402 - needs the path
 
 
 def ports(report: Report) -> int:

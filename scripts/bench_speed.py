@@ -52,7 +52,7 @@ def watch():
                 found[0] = max(found[0], int(line.split()[1]))
         time.sleep(0.002)
 threading.Thread(target=watch, daemon=True).start()
-from tflite_align.cli import main
+from tflite_align.cli.main import main
 status = main(sys.argv[1:])
 high = next(int(x.split()[1]) for x in open("/proc/self/status") if x.startswith("VmHWM"))
 print(status, found[0] * 1024, high * 1024)

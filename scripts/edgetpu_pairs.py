@@ -21,12 +21,12 @@ from tflite_align.record import Record
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
+from tflite_align.checks.partition import predict  # noqa: E402
 from tflite_align.errors import AlignError  # noqa: E402 - needs the path
-from tflite_align.mapping import predict  # noqa: E402
-from tflite_align.model import Model, Operator  # noqa: E402
-from tflite_align.reader import read  # noqa: E402
+from tflite_align.format.model import Model, Operator  # noqa: E402
+from tflite_align.format.reader import read  # noqa: E402
 from tflite_align.report.text import text_table  # noqa: E402
-from tflite_align.rules import load_target  # noqa: E402
+from tflite_align.rules.targets import load_target  # noqa: E402
 
 COMPILED = "_edgetpu"
 CUSTOM = "edgetpu-custom-op"

@@ -10,21 +10,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tflite_align.model import (
-    Edit,
-    Model,
-    Operator,
-    QuantParams,
-    SetData,
-    SetName,
-    SetQuant,
-    SetVersion,
-    Tensor,
-)
+from tflite_align.format.edits import Edit, SetData, SetName, SetQuant, SetVersion
+from tflite_align.format.model import Model, Operator, QuantParams, Tensor
+from tflite_align.format.reader import read
+from tflite_align.format.writer.write import write
 from tflite_align.numerics import requantize_bias
-from tflite_align.reader import read
 from tflite_align.record import Record, replace
-from tflite_align.writer import write
 
 __all__ = ["FAULTS", "Fault"]
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
 from faults import FAULTS, Fault  # noqa: E402 - needs the path
 from tflite_align import AlignOptions, Report, align  # noqa: E402
-from tflite_align.rules import load_fixes  # noqa: E402
+from tflite_align.rules.fixes import load_fixes  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "fixes.md"
 TARGETS = ("tflite", "tflm")

@@ -16,8 +16,9 @@ import warnings
 import atheris
 
 with atheris.instrument_imports(include=["tflite_align"]):
-    from tflite_align import AlignError, AlignOptions, align, check, columns
-    from tflite_align.reader import read
+    from tflite_align import AlignError, AlignOptions, align, check
+    from tflite_align.format import flatbuffer_bulk as columns
+    from tflite_align.format.reader import read
 
 _PLAIN = AlignOptions(verify=False, targets=("tflite", "tflm", "ethos-u55"))
 

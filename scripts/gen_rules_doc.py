@@ -16,18 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
-from tflite_align.rules import (  # noqa: E402 - needs the path
-    OperatorRow,
-    Rule,
-    Target,
-    load_operators,
-    load_target,
-    target_names,
-    tell_limits,
-)
-from tflite_align.rules.operators import CATEGORIES  # noqa: E402
-from tflite_align.rules.words import kinds, number, rule_words, slots  # noqa: E402
-from tflite_align.support.limits import TENSOR_TESTS  # noqa: E402
+from tflite_align.checks.support.breaches import TENSOR_TESTS  # noqa: E402
+from tflite_align.rules.operator_rows import CATEGORIES, load_operators  # noqa: E402 - needs the path
+from tflite_align.rules.rows import OperatorRow, Rule  # noqa: E402 - needs the path
+from tflite_align.rules.rule_text import kinds, number, rule_words, slots  # noqa: E402
+from tflite_align.rules.support_rows import tell_limits  # noqa: E402 - needs the path
+from tflite_align.rules.targets import Target, load_target, target_names  # noqa: E402 - needs the path
 
 DOCUMENT = ROOT / "docs" / "rules.md"
 
@@ -49,7 +43,7 @@ Sources name a repository and a place in it: litert (google-ai-edge/LiteRT), tfl
 
 def grades(rule: Rule, target: Target) -> str:
     """A target's severity; by type where the types differ."""
-    found = {kind: target.level(rule.id, kind).severity for kind in kinds(rule.types)}
+    found = {kind: target.requirement(rule.id, kind).severity for kind in kinds(rule.types)}
     bold = {kind: f"**{word}**" if word == "error" else word for kind, word in found.items()}
     if len(set(bold.values())) == 1:
         return next(iter(bold.values()))

@@ -16,15 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
-from tflite_align.config import config_schema  # noqa: E402 - needs the path
-from tflite_align.lock import lock_schema  # noqa: E402 - needs the path
-from tflite_align.report.schema import batch_schema, report_schema  # noqa: E402 - needs the path
-from tflite_align.rules import (  # noqa: E402
-    fixes_schema,
-    operators_schema,
-    targets_schema,
-    versions_schema,
-)
+from tflite_align.report.json_schema import batch_schema, report_schema  # noqa: E402 - needs the path
+from tflite_align.rules.fixes import fixes_schema  # noqa: E402
+from tflite_align.rules.operator_rows import operators_schema  # noqa: E402
+from tflite_align.rules.targets import targets_schema  # noqa: E402
+from tflite_align.rules.versions import versions_schema  # noqa: E402
+from tflite_align.settings.config import config_schema  # noqa: E402 - needs the path
+from tflite_align.settings.lock import lock_schema  # noqa: E402 - needs the path
 
 
 def schemas() -> dict[Path, str]:

@@ -23,10 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
 from tflite_align import AlignOptions, check  # noqa: E402 - needs the path
-from tflite_align.checker import Finding  # noqa: E402
-from tflite_align.rules import load_target, target_names  # noqa: E402
+from tflite_align.checks.checker import Finding  # noqa: E402
+from tflite_align.rules.targets import load_target, target_names  # noqa: E402
 from tflite_align.verdicts import Acceptance  # noqa: E402
-from tflite_align.verify import available, judge_file  # noqa: E402
+from tflite_align.verify.judges import available, judge_file  # noqa: E402
 
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 SECONDS = 120.0

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Mutates a room's source and asks whether the tests notice; needs the extra `mutation`.
 
-    scripts/mutation.py numerics             every mutant of a room, or of one module of it
-    scripts/mutation.py writer --tenths 2    two of each ten, the same ones each time
+    scripts/mutation.py numerics                    every mutant of a room, or of one module of it
+    scripts/mutation.py format.writer --tenths 2    two of each ten, the same ones each time
 
 What is mutated, which tests are asked, and the type checker that is asked before them stand in
 pyproject.toml ([tool.mutmut]). The work is done in the folder mutants/, which also holds what is
@@ -23,7 +23,7 @@ import sys
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-KNOWN = ROOT / "tests" / "mutation" / "survivors"  # a file for each room
+KNOWN = ROOT / "tests" / "mutation" / "survivors"  # a file for each wing
 MUTANTS = ROOT / "mutants"
 
 # How mutmut notes that a mutant was ended by a test, by pytest itself, by the clock, by the type
@@ -95,7 +95,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("room", help="numerics, binder, writer, binder.templates, ...")
+    parser.add_argument(
+        "room", help="numerics, checks.binder, format.writer, checks.binder.cache, ..."
+    )
     parser.add_argument("--tenths", type=int, choices=range(1, 11), default=10)
     given = parser.parse_args()
     run(given.room, given.tenths)

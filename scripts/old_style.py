@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tflite_align.model import Edit, Model, SetData, SetQuant, SetType, SetVersion
+from tflite_align.format.edits import Edit, SetData, SetQuant, SetType, SetVersion
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
+from tflite_align.format.writer.write import write
 from tflite_align.numerics import requantize_bias
-from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.writer import write
 
 __all__ = ["old_style"]
 

@@ -27,7 +27,7 @@ import torch_nets
 from as_it_runs import Ran, run
 from recipes import run_recipe
 from tflite_align import check
-from tflite_align.reader import read
+from tflite_align.format.reader import read
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "tests/data/unet_onnx2tf.tflite"

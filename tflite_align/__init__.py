@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checker import Finding
+    from .checks.checker import Finding
+    from .checks.overrides import Override
     from .errors import (
         AlignError,
         FormatError,
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
         UnsupportedError,
         UsageError,
     )
-    from .options import AlignOptions
-    from .overrides import Override
-    from .pipeline import AlignResult, Progress, align, check
-    from .planner import Change
-    from .report import Report
-    from .rules import Target, load_target, target_names
+    from .pipeline.aligning import AlignResult, Progress, align
+    from .pipeline.checking import check
+    from .repair.planner.changes import Change
+    from .report.report import Report
+    from .rules.targets import Target, load_target, target_names
+    from .settings.options import AlignOptions
     from .verdicts import Proof
 
 __version__ = "0.1.0"
@@ -53,24 +54,24 @@ __all__ = [
 
 # Where each name is: imported when it is asked for, so that `--help` needs no numpy.
 _ROOMS = {
-    "Finding": "checker",
+    "Finding": "checks.checker",
     "AlignError": "errors",
     "FormatError": "errors",
     "NotAlignedError": "errors",
     "RuleError": "errors",
     "UnsupportedError": "errors",
     "UsageError": "errors",
-    "AlignOptions": "options",
-    "Override": "overrides",
-    "AlignResult": "pipeline",
-    "Progress": "pipeline",
-    "align": "pipeline",
-    "check": "pipeline",
-    "Change": "planner",
-    "Report": "report",
-    "Target": "rules",
-    "load_target": "rules",
-    "target_names": "rules",
+    "AlignOptions": "settings.options",
+    "Override": "checks.overrides",
+    "AlignResult": "pipeline.aligning",
+    "Progress": "pipeline.aligning",
+    "align": "pipeline.aligning",
+    "check": "pipeline.checking",
+    "Change": "repair.planner.changes",
+    "Report": "report.report",
+    "Target": "rules.targets",
+    "load_target": "rules.targets",
+    "target_names": "rules.targets",
     "Proof": "verdicts",
 }
 

@@ -16,21 +16,30 @@ from msgspec import to_builtins as plain
 from msgspec.structs import force_setattr
 from msgspec.structs import replace as _replace
 
-__all__ = ["Partial", "Record", "compared", "field", "is_record", "plain", "remember", "replace"]
+__all__ = [
+    "PartlyCompared",
+    "Record",
+    "compared",
+    "field",
+    "is_record",
+    "plain",
+    "remember",
+    "replace",
+]
 
 Record = Struct
 
 _R = TypeVar("_R", bound=Struct)
 
 
-class Partial(Struct, frozen=True, eq=False):
+class PartlyCompared(Struct, frozen=True, eq=False):
     """A record some of whose fields say where it stands or what is known of it, not what it is:
-    `aside` does not count when two are compared. `found` are those of them that are worked out
+    `uncompared` does not count when two are compared. `caches` are those of them that are worked out
     from the rest: a changed record starts without.
     """
 
-    aside: ClassVar[frozenset[str]] = frozenset({"pos"})
-    found: ClassVar[Mapping[str, Any]] = {}
+    uncompared: ClassVar[frozenset[str]] = frozenset({"pos"})
+    caches: ClassVar[Mapping[str, Any]] = {}
 
     def _what(self) -> tuple[Any, ...]:
         return tuple([getattr(self, name) for name in compared(type(self))])
@@ -38,7 +47,7 @@ class Partial(Struct, frozen=True, eq=False):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        assert isinstance(other, Partial)
+        assert isinstance(other, PartlyCompared)
         return self._what() == other._what()
 
     def __ne__(self, other: object) -> bool:
@@ -52,7 +61,7 @@ class Partial(Struct, frozen=True, eq=False):
 @cache
 def compared(kind: type[Struct]) -> tuple[str, ...]:
     """The names of the fields that make a record what it is, in their order."""
-    aside = kind.aside if issubclass(kind, Partial) else frozenset()
+    aside = kind.uncompared if issubclass(kind, PartlyCompared) else frozenset()
     return tuple([name for name in kind.__struct_fields__ if name not in aside])
 
 
@@ -63,8 +72,8 @@ def is_record(thing: object) -> bool:
 
 def replace(record: _R, /, **changes: Any) -> _R:
     """The record with other values in some fields; TypeError for a name that is no field."""
-    if isinstance(record, Partial) and record.found:
-        fresh = {name: start() for name, start in record.found.items()}
+    if isinstance(record, PartlyCompared) and record.caches:
+        fresh = {name: start() for name, start in record.caches.items()}
         return _replace(record, **{**fresh, **changes})
     return _replace(record, **changes)
 

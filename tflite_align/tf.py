@@ -10,9 +10,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import UsageError
-from .options import AlignOptions
-from .pipeline import AlignResult, Progress, align
+from .pipeline.aligning import AlignResult, Progress, align
 from .record import replace
+from .settings.options import AlignOptions
 
 if TYPE_CHECKING:
     import numpy as np

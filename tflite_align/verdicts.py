@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from .record import Partial, Record
+from .record import PartlyCompared, Record
 
 __all__ = [
     "Acceptance",
@@ -117,7 +117,7 @@ class StepCheck(Record, frozen=True, kw_only=True):
     not_judged: tuple[str, ...]  # addresses of operators that cannot be recomputed
 
 
-class Proof(Partial, frozen=True, kw_only=True):
+class Proof(PartlyCompared, frozen=True, kw_only=True):
     """The proof of one alignment: alignment loss, kernel fidelity, and the judges' acceptance."""
 
     word: Word
@@ -130,4 +130,4 @@ class Proof(Partial, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()  # what was left out of the numbers, and why
     seconds: float = 0.0
 
-    aside: ClassVar[frozenset[str]] = frozenset({"seconds"})
+    uncompared: ClassVar[frozenset[str]] = frozenset({"seconds"})

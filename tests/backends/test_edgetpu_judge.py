@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.models import concat_example
-from tflite_align.verify import edgetpu, judge_file
+from tflite_align.verify import edgetpu
 from tflite_align.verify.edgetpu import parse_log
+from tflite_align.verify.judges import judge_file
 
 SUMMARY = """\
 Edge TPU Compiler version 16.0.384591198

@@ -8,7 +8,7 @@ import pytest
 
 import fixes_table
 from faults import FAULTS, Fault
-from tflite_align.rules import load_fixes
+from tflite_align.rules.fixes import load_fixes
 
 # Repairs shown elsewhere: no file of the converter has a min and max, or an operator that needs it.
 ELSEWHERE = {

@@ -13,9 +13,9 @@ from tests.support.verify_forms import rescaled
 from tflite_align import align
 from tflite_align.record import replace
 from tflite_align.verdicts import Acceptance, Proof
-from tflite_align.verify import judge_file, prove
-from tflite_align.verify.judges import placed
-from tflite_align.verify.schema import pack, parse
+from tflite_align.verify.judges import judge_file, placed
+from tflite_align.verify.object_api import pack, parse
+from tflite_align.verify.prove import prove
 
 
 def chain() -> bytes:

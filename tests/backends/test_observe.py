@@ -12,14 +12,13 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tests.support.models import Graph, wide_member
 from tflite_align import AlignOptions, align
+from tflite_align.format.reader import read
 from tflite_align.numerics import Label, Range, covers, intersect, label_range
-from tflite_align.reader import read
-from tflite_align.verify import observe
 from tflite_align.verify.frontier import frontier
-from tflite_align.verify.graph import params, quantized_tensors
-from tflite_align.verify.observe import Observed
-from tflite_align.verify.schema import parse
+from tflite_align.verify.object_api import parse
+from tflite_align.verify.observe import Observed, observe
 from tflite_align.verify.twin import twin
+from tflite_align.verify.unpacked import params, quantized_tensors
 
 pytestmark = pytest.mark.backends
 Array = np.ndarray[Any, Any]

@@ -16,9 +16,9 @@ import pytest
 
 from tests.support.models import POOL, SHAPE, Graph
 from tflite_align import AlignOptions, align
-from tflite_align.model import Model, Operator
+from tflite_align.format.model import Model, Operator
+from tflite_align.format.reader import read
 from tflite_align.numerics import DTYPES
-from tflite_align.reader import read
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT is not installed")
 

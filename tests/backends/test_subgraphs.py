@@ -14,9 +14,9 @@ import pytest
 
 from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align import AlignOptions, align, check
-from tflite_align.reader import read
+from tflite_align.format.reader import read
 from tflite_align.verify.frontier import Frontier, frontier
-from tflite_align.verify.schema import parse
+from tflite_align.verify.object_api import parse
 from tflite_align.verify.twin import declared, twin
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT is not installed")

@@ -6,7 +6,8 @@ import pytest
 
 from tests.support.models import Graph, concat_example
 from tests.support.verify_forms import rescaled
-from tflite_align.verify import available, judge_file, prove
+from tflite_align.verify.judges import available, judge_file
+from tflite_align.verify.prove import prove
 
 VELA = ("ethos-u55", "ethos-u65", "ethos-u85")
 

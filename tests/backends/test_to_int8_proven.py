@@ -12,7 +12,7 @@ import pytest
 
 from old_style import old_style
 from tflite_align import AlignOptions, align
-from tflite_align.verify import available
+from tflite_align.verify.judges import available
 
 NETS = ("classifier", "head", "inception", "residual", "sample", "shuffle", "unet")
 WORSE_DB = 0.5

@@ -10,7 +10,7 @@ from tests.support.verify_forms import level, outputs, readings
 from tflite_align.errors import UnsupportedError
 from tflite_align.verify.constants import real_values
 from tflite_align.verify.frontier import frontier
-from tflite_align.verify.schema import builtin_name, pack, parse, type_name
+from tflite_align.verify.object_api import builtin_name, pack, parse, type_name
 from tflite_align.verify.twin import declared, twin
 
 

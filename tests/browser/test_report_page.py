@@ -10,7 +10,7 @@ import synthetic
 from tests.support.models import Graph, concat_example
 from tflite_align import AlignOptions, Report, align, check
 from tflite_align.record import replace
-from tflite_align.report.html import render_html
+from tflite_align.report.html.page import render_html
 
 pytestmark = pytest.mark.browser
 

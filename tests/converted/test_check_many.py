@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.damage import damaged
-from tflite_align import cli
+from tflite_align.cli import main as cli
 
 FORMS = ("a.json", "a.sarif", "a.txt", "a.xml")
 

@@ -12,14 +12,19 @@ import pytest
 
 import dealign
 from tflite_align import AlignOptions, align, check
-from tflite_align.binder import Bound, bind
-from tflite_align.model import Model
-from tflite_align.planner import fold_quantizes, plan
-from tflite_align.reader import read
-from tflite_align.rules import enabled_fixes, load_operators, load_target
-from tflite_align.solver import Options, solve
-from tflite_align.verify import judge_file
-from tflite_align.writer import write
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.binder.bound import Bound
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
+from tflite_align.format.writer.write import write
+from tflite_align.repair.planner.fold_apply import fold_quantizes
+from tflite_align.repair.planner.plan import plan
+from tflite_align.rules.fixes import enabled_fixes
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.targets import load_target
+from tflite_align.solver.problem_records import SolverOptions
+from tflite_align.solver.solve import solve
+from tflite_align.verify.judges import judge_file
 
 PLAIN = AlignOptions(verify=False)
 GATES = ("litert-ref", "litert", "xnnpack", "tflm", "ethos-u55")
@@ -50,7 +55,7 @@ def test_no_findings_or_only_declared_edits(corpus_model: Path) -> None:
     model = read(data)
     bound = bound_to_tflite(model)
     findings = result.report.findings
-    solution = solve(bound, [f.slot for f in findings if f.fix in enabled_fixes()], Options())
+    solution = solve(bound, [f.slot for f in findings if f.fix in enabled_fixes()], SolverOptions())
     drawn, _ = plan(bound, solution, [f for f in findings if f.fix in enabled_fixes()])
     drawn = fold_quantizes(drawn, model, bound_to_tflite, solution.source)
     written = write(data, model, drawn.edits)

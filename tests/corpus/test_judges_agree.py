@@ -13,7 +13,7 @@ import make_fixtures
 from fixture_nets import NETS
 from tflite_align import AlignOptions, align
 from tflite_align.verdicts import Acceptance
-from tflite_align.verify import available, judge_file
+from tflite_align.verify.judges import available, judge_file
 
 # Files on which a judge's process ends without a word. Strict: one that no longer does fails.
 GOES_DOWN = {

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tflite_align import AlignOptions, align
-from tflite_align.model import Model
-from tflite_align.reader import read
-from tflite_align.rules import enabled_fixes
-from tflite_align.verify import judge_file, prove
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
+from tflite_align.rules.fixes import enabled_fixes
+from tflite_align.verify.judges import judge_file
+from tflite_align.verify.prove import prove
 
 PLAIN = AlignOptions(verify=False)
 OPTIMIZE = AlignOptions(verify=False, optimize=True)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.support.verify_forms import level, outputs, readings, rescaled, run_float
-from tflite_align.verify import available, judge_file, prove
-from tflite_align.verify.schema import parse
+from tflite_align.verify.judges import available, judge_file
+from tflite_align.verify.object_api import parse
+from tflite_align.verify.prove import prove
 
 pytestmark = pytest.mark.corpus
 

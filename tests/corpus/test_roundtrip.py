@@ -18,20 +18,21 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.object_api import enum_names, expected, load, meaning, misaligned
 from tflite_align.errors import FormatError
-from tflite_align.model import (
+from tflite_align.format.edits import (
     AddOperator,
     AddTensor,
     Edit,
-    Model,
     SetData,
     SetGraphIO,
     SetOperand,
     SetOption,
     SetQuant,
 )
-from tflite_align.reader import read
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
+from tflite_align.format.writer.patch import Written
+from tflite_align.format.writer.write import write
 from tflite_align.record import replace
-from tflite_align.writer import Written, write
 
 ALLOCATE = """
 import sys

@@ -14,7 +14,7 @@ import pytest
 from tests.support.models import Graph, Quant, concat_example
 from tests.support.pages import BASH, CHECKOUT, NOT_RUN, Block, blocks, project_copy, run
 from tflite_align.record import replace
-from tflite_align.rules import load_operators
+from tflite_align.rules.operator_rows import load_operators
 
 BLOCKS = [b for b in blocks(CHECKOUT / "docs" / "adding.md") if b.key not in NOT_RUN]
 CHANGES = [b for b in BLOCKS if b.words[:1] in (("add",), ("new",)) or b.language == "diff"]
@@ -27,7 +27,7 @@ import pathlib
 from tests.support.kernel_batch import run_batch
 from tests.rules.operators.cases import case_types, satisfied
 from tests.rules.operators.mutations import violated
-from tflite_align.rules import load_operators
+from tflite_align.rules.operator_rows import load_operators
 row = load_operators()["DILATE"]
 kinds = case_types("DILATE")
 good = [satisfied(row, kind) for kind in kinds]

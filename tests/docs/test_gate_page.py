@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.pages import BASH, CHECKOUT, Block, blocks, project_copy, run, spans
-from tflite_align.rules import parse_target
+from tflite_align.rules.targets import parse_target
 
 PAGE = CHECKOUT / "docs" / "gate.md"
 BLOCKS = list(blocks(PAGE))

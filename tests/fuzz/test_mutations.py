@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.damage import damaged
-from tflite_align import AlignError, AlignOptions, align, check, cli
+from tflite_align import AlignError, AlignOptions, align, check
+from tflite_align.cli import main as cli
 from tflite_align.record import replace
 
 PLAIN = AlignOptions(verify=False)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tflite_align import check, cli
+from tflite_align import check
+from tflite_align.cli import main as cli
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TAKES_AT_MOST = 300  # seconds

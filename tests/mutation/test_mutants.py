@@ -15,7 +15,7 @@ pytestmark = [
     ),
 ]
 
-LOOKED_AT = ("numerics", "binder", "writer")
+LOOKED_AT = ("numerics", "checks.binder", "format.writer")
 
 
 @pytest.mark.parametrize("room", LOOKED_AT)

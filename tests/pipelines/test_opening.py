@@ -12,7 +12,7 @@ import opening
 from as_it_runs import KERNELS
 from tests.conftest import CHECKOUT, DATA
 from tflite_align import check
-from tflite_align.verify import available
+from tflite_align.verify.judges import available
 
 pytestmark = pytest.mark.pipelines
 

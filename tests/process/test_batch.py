@@ -11,9 +11,9 @@ import pytest
 import tflite_align
 from tests.support.model_folder import MODELS, lines, put, tree
 from tests.support.models import concat_example
-from tflite_align import cli
-from tflite_align.cli.tree import RECORD
-from tflite_align.report.schema import report_schema
+from tflite_align.cli import main as cli
+from tflite_align.cli.batch_folders import RECORD
+from tflite_align.report.json_schema import report_schema
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FAST = "--no-verify"

@@ -9,7 +9,7 @@ import pytest
 
 import tflite_align
 from tests.support.models import quiet_inputs, wide_member
-from tflite_align import cli
+from tflite_align.cli import main as cli
 
 FAST = "--no-verify"
 
@@ -33,7 +33,7 @@ def test_align_proves_and_writes(folder: Path, capsys: pytest.CaptureFixture[str
 def test_calibration_data_is_used_for_ranges_and_proof(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tflite_align.reader import read
+    from tflite_align.format.reader import read
 
     graph = read((folder / "in.tflite").read_bytes()).subgraphs[0]
     shape = graph.tensors[graph.inputs[0]].shape

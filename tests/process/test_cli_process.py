@@ -60,7 +60,7 @@ def test_nobody_reads_or_the_disk_is_full(folder: Path) -> None:
 
 LOADED = """
 import sys
-from tflite_align.cli import main
+from tflite_align.cli.main import main
 status = main(sys.argv[1:])
 heavy = {"ai_edge_litert", "tensorflow", "tflite_micro", "ethosu", "numpy"}
 heavy |= {"multiprocessing", "importlib.metadata"}  # what only a batch needs

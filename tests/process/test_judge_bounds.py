@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support.models import concat_example
-from tflite_align import cli
+from tflite_align.cli import main as cli
 from tflite_align.verify.process import run_tool
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits, descriptors, /proc")
@@ -173,7 +173,7 @@ def watch(event, arguments):
     if event == "import" and arguments[0].partition(".")[0] in NATIVE:
         seen.append("import " + arguments[0])
 sys.addaudithook(watch)
-from tflite_align.cli import main
+from tflite_align.cli.main import main
 status = main(sys.argv[1:])
 print(status, *sorted(set(seen)), file=sys.stderr)
 """

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.models import Graph
-from tflite_align import cli
+from tflite_align.cli import main as cli
 from tflite_align.verify.process import run_tool
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="looks processes up by signal 0")

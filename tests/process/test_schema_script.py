@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tflite_align.report.schema import report_schema
+from tflite_align.report.json_schema import report_schema
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

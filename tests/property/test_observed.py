@@ -6,14 +6,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.random_models import models
-from tflite_align.binder import Bound, bind
-from tflite_align.checker import check_bound
-from tflite_align.model import Slot
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.binder.bound import Bound
+from tflite_align.checks.checker import check_bound
+from tflite_align.format.model import Slot
+from tflite_align.format.reader import read
 from tflite_align.numerics import Range, covers, intersect, label_range
-from tflite_align.reader import read
-from tflite_align.rules import enabled_fixes, load_operators, load_target
-from tflite_align.solver import Key, Options, solve
-from tflite_align.solver.flow import Values, value_flow
+from tflite_align.rules.fixes import enabled_fixes
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.targets import load_target
+from tflite_align.solver.problem_records import SolverOptions
+from tflite_align.solver.ranges import Key, Values, value_flow
+from tflite_align.solver.solve import solve
 
 SLOW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -40,7 +44,7 @@ def test_no_observed_value_is_clipped(model: bytes, data: st.DataObject) -> None
     plain = value_flow(bound)
     observed = drawn_ranges(data, plain)
     broken = [finding.slot for finding in check_bound(bound) if finding.fix in enabled_fixes()]
-    solution = solve(bound, broken, Options(observed=observed))
+    solution = solve(bound, broken, SolverOptions(observed=observed))
     assert solution.conflicts == ()
     for slot, seen in solution.seen.items():
         key = (slot.subgraph, slot.tensor(bound.model))

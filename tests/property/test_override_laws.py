@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tests.support.random_models import PLAIN, models
 from tflite_align import AlignOptions, Override, align
-from tflite_align.model import Model
-from tflite_align.reader import read
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
 from tflite_align.record import replace
 
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 
 from tests.support.random_models import models
 from tflite_align import AlignOptions, align, check
-from tflite_align.binder import bind
-from tflite_align.checker import check_bound
-from tflite_align.model import Model, Subgraph
-from tflite_align.planner import fold_quantizes, plan
-from tflite_align.planner.after import applied
-from tflite_align.reader import read
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.checker import check_bound
+from tflite_align.format.model import Model, Subgraph
+from tflite_align.format.reader import read
+from tflite_align.format.writer.write import write
 from tflite_align.record import replace
-from tflite_align.rules import load_operators, load_target
-from tflite_align.solver import Options, solve
-from tflite_align.writer import write
+from tflite_align.repair.planner.after import applied
+from tflite_align.repair.planner.fold_apply import fold_quantizes
+from tflite_align.repair.planner.plan import plan
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.targets import load_target
+from tflite_align.solver.problem_records import SolverOptions
+from tflite_align.solver.solve import solve
 
 PLAIN = AlignOptions(verify=False)
 OPTIMIZE = AlignOptions(verify=False, optimize=True)
@@ -78,7 +81,7 @@ def test_the_plan_says_what_will_be_read(data: bytes) -> None:
 
     bound = bind(model, load_operators(), [load_target("tflite")])
     findings = check_bound(bound)
-    solution = solve(bound, [finding.slot for finding in findings], Options())
+    solution = solve(bound, [finding.slot for finding in findings], SolverOptions())
     drawn, _ = plan(bound, solution, findings)
     drawn = fold_quantizes(drawn, model, rebind, solution.source, everywhere=True)  # type: ignore[arg-type]
     foreseen = applied(model, drawn.edits).model

@@ -16,7 +16,7 @@ from tests.rules.operators.boundary import BoundaryCase, boundary_violated
 from tests.rules.operators.cases import Case, case_types
 from tests.rules.operators.mutations import rule_type, violated
 from tests.support.kernel_batch import Outcome, run_batch
-from tflite_align.rules import (
+from tflite_align.rules.rows import (
     BiasRule,
     FixedRule,
     Rule,
@@ -24,8 +24,8 @@ from tflite_align.rules import (
     WeightRule,
     WindowRule,
     ZeroPointRule,
-    load_target,
 )
+from tflite_align.rules.targets import load_target
 
 # Types for which LiteRT has no kernel; another runtime has.
 NO_LITERT_KERNEL = {
@@ -120,7 +120,7 @@ def test_target_grades_a_broken_rule_as_its_runtime_behaves(name: str, tmp_path:
     otherwise = {
         (name, *key)
         for key, held in right.items()
-        if (target.level(*key).severity != "error") is not held
+        if (target.requirement(*key).severity != "error") is not held
     }
     assert otherwise == {key for key in GRADED_OTHERWISE if key[0] == name}
 

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import tflite
 
-from tflite_align.rules import BiasRule, load_operators, load_target, target_names
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.rows import BiasRule
+from tflite_align.rules.targets import load_target, target_names
 from tflite_align.verify.judges import JUDGES
 
 ROWS = load_operators()

@@ -9,10 +9,12 @@ import pytest
 from tests.rules.operators.boundary import BoundaryCase, boundary_cases, boundary_violated
 from tests.rules.operators.cases import Case, case_types, keys_of, satisfied
 from tests.rules.operators.mutations import rule_type, violated
-from tflite_align.binder import bind
-from tflite_align.checker import Finding, check_bound
-from tflite_align.reader import read
-from tflite_align.rules import Rule, SameRule, load_operators, load_target, target_names
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.checker import Finding, check_bound
+from tflite_align.format.reader import read
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.rows import Rule, SameRule
+from tflite_align.rules.targets import load_target, target_names
 
 ROWS = load_operators()
 TARGETS = [load_target(name) for name in target_names()]
@@ -24,7 +26,7 @@ def found(case: Case | BoundaryCase) -> list[Finding]:
 
 
 def graded(rule: str, kind: str) -> set[tuple[str, str]]:
-    levels = [(target.name, target.level(rule, kind).severity) for target in TARGETS]
+    levels = [(target.name, target.requirement(rule, kind).severity) for target in TARGETS]
     return {pair for pair in levels if pair[1] != "off"}
 
 

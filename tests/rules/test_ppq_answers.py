@@ -17,11 +17,11 @@ import pytest
 from tests.support.ppq_graphs import TOPOLOGIES
 from tests.support.ppq_rows import policies_of_row, rows
 from tflite_align import AlignOptions, align
-from tflite_align.model import Model
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
 from tflite_align.numerics import Label
-from tflite_align.reader import read
-from tflite_align.rules import load_operators
-from tflite_align.rules.records import SameRule, ZeroPointRule
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.rows import SameRule, ZeroPointRule
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "ppq_answers.json"
 ANSWERS = json.loads(DATA.read_text(encoding="utf-8"))["graphs"]

@@ -12,7 +12,7 @@ from tests.rules.operators.all_cases import SATISFIED
 from tests.support.kernel_batch import run_batch
 from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align import AlignOptions, check
-from tflite_align.verify import available, judge_file
+from tflite_align.verify.judges import available, judge_file
 
 
 def _need(runtime: str) -> None:

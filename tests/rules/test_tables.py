@@ -12,28 +12,26 @@ import pytest
 
 import gen_rules_doc
 import gen_schemas
-from tflite_align.enums import operator_name
 from tflite_align.errors import RuleError, UsageError
-from tflite_align.layout import OPTIONS, table_layout
-from tflite_align.rules import (
-    WHOLE_MODEL,
-    BiasRule,
-    FixedRule,
-    Rule,
-    Target,
-    WeightRule,
+from tflite_align.format.enums import operator_name
+from tflite_align.format.schema import OPTIONS, table_layout
+from tflite_align.rules.operator_rows import (
+    CATEGORIES,
     load_operators,
-    load_target,
-    load_versions,
     operators_schema,
     parse_operators,
+)
+from tflite_align.rules.rows import BiasRule, FixedRule, Rule, WeightRule
+from tflite_align.rules.store import Rows, read_data
+from tflite_align.rules.support_rows import WHOLE_MODEL
+from tflite_align.rules.targets import (
+    Target,
+    load_target,
     parse_target,
     target_names,
     targets_schema,
 )
-from tflite_align.rules.operators import CATEGORIES
-from tflite_align.rules.store import Rows, read_data
-from tflite_align.rules.versions import parse_versions
+from tflite_align.rules.versions import load_versions, parse_versions
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schema"
 ROWS = load_operators()
@@ -146,7 +144,7 @@ def test_rule_ids_are_unique() -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_grades_every_rule_of_every_type(name: str) -> None:
     for rule, kind in grades():
-        level = TARGETS[name].level(rule, kind)
+        level = TARGETS[name].requirement(rule, kind)
         assert level.behaviour, (rule, kind)
 
 
@@ -154,15 +152,15 @@ def test_a_target_grades_every_rule_of_every_type(name: str) -> None:
 def test_every_level_of_a_target_decides_something(name: str) -> None:
     """A level that no rule reaches is a rule that was renamed, or an exception no longer needed."""
     target = TARGETS[name]
-    reached = {id(target.level(rule, kind)) for rule, kind in grades()}
-    idle = [level.rules for level in target.levels if id(level) not in reached]
+    reached = {id(target.requirement(rule, kind)) for rule, kind in grades()}
+    idle = [level.rules for level in target.requirements if id(level) not in reached]
     assert idle == []
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_pattern_of_a_target_names_a_rule(name: str) -> None:
     known = {rule for rule, _ in grades()}
-    patterns = [pattern for level in TARGETS[name].levels for pattern in level.rules]
+    patterns = [pattern for level in TARGETS[name].requirements for pattern in level.rules]
     assert [p for p in patterns if not fnmatch.filter(known, p)] == []
 
 
@@ -202,7 +200,7 @@ def test_tflm_separates_no_uint8_tensors() -> None:
 
 
 def severity(target: Target, rule: str, kind: str) -> str:
-    return target.level(rule, kind).severity
+    return target.requirement(rule, kind).severity
 
 
 def test_the_lowest_weight_is_never_an_error() -> None:
@@ -352,7 +350,7 @@ def test_a_malformed_target_is_refused_by_name(name: str) -> None:
 def test_a_target_that_forgets_a_rule_says_so() -> None:
     target = parse_target(TARGET + LEVEL.replace('"*"', '"same/*"'), "here.toml")
     with pytest.raises(RuleError, match=r"^target here: no level covers rule zero/ADD$"):
-        target.level("zero/ADD", "int8")
+        target.requirement("zero/ADD", "int8")
 
 
 def test_later_levels_are_exceptions_to_earlier_ones() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tflite_align import AlignOptions, AlignResult, align
-from tflite_align.reader import read
+from tflite_align.format.reader import read
 
 
 def converted(data: bytes, inputs: Any = None, outputs: Any = None, **more: Any) -> AlignResult:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from tests.rules.operators.cases import satisfied
-from tflite_align.binder import Bound, bind
-from tflite_align.constraints import Same, WellFormed
-from tflite_align.model import Model, Slot
-from tflite_align.reader import read
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.binder.bound import Bound
+from tflite_align.checks.constraints import Same, WellFormed
+from tflite_align.format.model import Model, Slot
+from tflite_align.format.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import Target, load_operators, load_target, parse_target
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.targets import Target, load_target, parse_target
 
 ROWS = load_operators()
 TARGET = load_target("tflite")

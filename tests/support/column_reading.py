@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tflite_align import columns
 from tflite_align.errors import AlignError
-from tflite_align.model import Model
-from tflite_align.reader import read
+from tflite_align.format import flatbuffer_bulk as columns
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
 
 # From how many tables on: the numbers that switch it off and always on.
 NEVER, ALWAYS = 10**9, 1

@@ -6,10 +6,10 @@ from typing import Any
 
 from tests.support.models import Graph
 from tflite_align import AlignOptions
-from tflite_align.model import Edit, SetQuant
-from tflite_align.reader import read
+from tflite_align.format.edits import Edit, SetQuant
+from tflite_align.format.reader import read
+from tflite_align.format.writer.write import write
 from tflite_align.record import replace
-from tflite_align.writer import write
 
 PLAIN = AlignOptions(verify=False)
 

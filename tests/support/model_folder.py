@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 
 from tests.support.models import concat_example
-from tflite_align.cli.tree import RECORD
-from tflite_align.report.schema import batch_schema
+from tflite_align.cli.batch_folders import RECORD
+from tflite_align.report.json_schema import batch_schema
 
 MODELS = ["a.tflite", "deep/er/c.tflite", "good.tflite"]
 

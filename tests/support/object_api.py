@@ -17,12 +17,10 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tflite_align.layout import OPTIONS, table_layout
-from tflite_align.model import (
+from tflite_align.format.edits import (
     AddOperator,
     AddTensor,
     Edit,
-    QuantParams,
     RemoveOperator,
     SetData,
     SetGraphIO,
@@ -33,7 +31,9 @@ from tflite_align.model import (
     SetType,
     SetVersion,
 )
-from tflite_align.tables import View
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.model import QuantParams
+from tflite_align.format.schema import OPTIONS, table_layout
 
 
 def load(data: bytes) -> Any:
@@ -61,7 +61,7 @@ def pack(model: Any) -> bytes:
 
 def misaligned(data: bytes) -> list[str]:
     """Places a FlatBuffers verifier would refuse, in what the known layouts reach."""
-    view = View(data)
+    view = BufferReader(data)
     found: list[str] = []
     todo = [("Model", view.root())]
     while todo:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from tflite_align.families import FAMILY_POLICIES
-from tflite_align.reader import read
+from tflite_align.format.reader import read
+from tflite_align.rules.families import FAMILY_POLICIES
 
 __all__ = ["ONNX_TYPES", "as_ppq_graph", "policies_of_row", "rows"]
 

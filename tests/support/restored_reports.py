@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 
-from tflite_align.report import Report
 from tflite_align.report.formats import FORMATS
-from tflite_align.report.json import to_dict
+from tflite_align.report.report import Report
 from tflite_align.report.restore import restored
 
 FORMS = [name for name in FORMATS if name != ".html"]  # which draws what JSON leaves out
 
 
 def read_back(report: Report) -> Report:
-    return restored(Report, json.loads(json.dumps(to_dict(report))))
+    return restored(Report, json.loads(json.dumps(report.to_dict())))
 
 
 def assert_same_in_every_form(report: Report) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_align.verify.forms import Form, Ran, run_forms, sample_records
 from tflite_align.verify.frontier import cut_copy, frontier
-from tflite_align.verify.numbers import powers, sqnr
+from tflite_align.verify.object_api import pack, parse
 from tflite_align.verify.process import workspace
 from tflite_align.verify.samples import Samples, make_samples
-from tflite_align.verify.schema import pack, parse
+from tflite_align.verify.sqnr import powers, sqnr
 from tflite_align.verify.twin import declared, twin
+from tflite_align.verify.variants import Form, Ran, run_forms, sample_records
 
 Array = npt.NDArray[Any]
 

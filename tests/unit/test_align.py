@@ -6,8 +6,8 @@ import numpy as np
 
 from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, align, check
-from tflite_align.model import Model, Tensor
-from tflite_align.reader import read
+from tflite_align.format.model import Model, Tensor
+from tflite_align.format.reader import read
 from tflite_align.record import replace
 
 PLAIN = AlignOptions(verify=False)

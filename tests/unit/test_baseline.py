@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.models import Graph
-from tflite_align import AlignOptions, UsageError, align, check, cli
-from tflite_align.baseline import Accepted, Baseline, accepted_in, entry_of
+from tflite_align import AlignOptions, UsageError, align, check
+from tflite_align.cli import main as cli
+from tflite_align.settings.baseline import Accepted, Baseline, accepted_in, entry_of
 
 TEXT = st.text(max_size=12)
 ENTRIES = st.builds(Accepted, rule=TEXT, slot=TEXT, tensor=TEXT)

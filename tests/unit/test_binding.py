@@ -27,12 +27,12 @@ from tests.support.models import (
     TensorSpec,
     model_bytes,
 )
-from tflite_align.binder import bind
-from tflite_align.constraints import BiasOf, Fixed, Weight
-from tflite_align.model import Model, QuantParams, Slot, SlotKind
-from tflite_align.reader import read
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.constraints import BiasOf, Fixed, Weight
+from tflite_align.format.model import Model, QuantParams, Slot, SlotKind
+from tflite_align.format.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import load_target
+from tflite_align.rules.targets import load_target
 
 
 def test_a_copy_ties_its_input_to_its_output() -> None:
@@ -41,7 +41,7 @@ def test_a_copy_ties_its_input_to_its_output() -> None:
     assert (tie.rule, tie.type, tie.slots, tie.reference) == (
         "same/MAX_POOL_2D", "int8", (X, Y), Y,
     )  # fmt: skip
-    assert [name for name, _ in tie.levels] == ["tflite"]
+    assert [name for name, _ in tie.requirements] == ["tflite"]
     assert not found.rigid & {X, Y}
 
 
@@ -152,7 +152,7 @@ def test_what_crosses_a_boundary_is_tied(name: str) -> None:
         map(sorted_slots, pairs)
     )
     assert all(tie.reference == tie.slots[0] and tie.type == "int8" for tie in across)
-    assert all(tie.levels for tie in across)
+    assert all(tie.requirements for tie in across)
 
 
 @pytest.mark.parametrize("name", BOUNDARIES)

@@ -11,8 +11,9 @@ from tests.rules.operators.cases import case_types
 from tests.support.bound_models import ROWS, TARGET, X, Y, altered, bound, missing, of_row, strict
 from tests.support.models import Graph, concat_example
 from tflite_align import Override
-from tflite_align.binder import FUSED, Bound, bind
-from tflite_align.constraints import (
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.binder.bound import FUSED, Bound
+from tflite_align.checks.constraints import (
     Anchored,
     BiasOf,
     Constraint,
@@ -24,11 +25,12 @@ from tflite_align.constraints import (
     ZeroPoint,
     constrained,
 )
-from tflite_align.model import Model, QuantParams, Slot
+from tflite_align.format.model import Model, QuantParams, Slot
+from tflite_align.format.reader import read
 from tflite_align.numerics import Label, Range
-from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import BiasRule, SlotPattern, WindowRule, parse_operators
+from tflite_align.rules.operator_rows import parse_operators
+from tflite_align.rules.rows import BiasRule, SlotPattern, WindowRule
 
 FORMS = [(name, kind) for name in ROWS for kind in case_types(name)]
 W, B = Slot(0, 0, "inputs", 1), Slot(0, 0, "inputs", 2)
@@ -63,7 +65,7 @@ def test_a_rule_is_asked_for_by_its_types_alone(type_name: str) -> None:
                 last = model.subgraphs[0].tensors[places[-1].tensor(model)]
                 assert (entry.type, last.type) == (type_name, type_name), entry
                 assert entry.type in types[entry.rule], entry
-                assert [level.severity for _, level in entry.levels] == ["error"], entry
+                assert [level.severity for _, level in entry.requirements] == ["error"], entry
                 asked.add((entry.rule, places))
         # What a target of more types asks of this one.
         for entry in bound(model).constraints:
@@ -84,7 +86,7 @@ def test_weights_without_a_scale_are_missing_one() -> None:
         kind: missing(bind(model, ROWS, [strict(kind, "params/missing")]))
         for kind in ("int8", "int16")
     }
-    assert [one.levels[0][1].severity for one in asked["int8"]] == ["error"]
+    assert [one.requirements[0][1].severity for one in asked["int8"]] == ["error"]
     assert asked["int16"] == []
 
 
@@ -339,7 +341,7 @@ def test_an_anchor_and_a_place_that_is_not_cut() -> None:
         Anchored(
             rule="override/anchor",
             type="",
-            levels=(),
+            requirements=(),
             slots=(place,),
             label=Label(*quant.label),
             by=str(anchor),
@@ -349,7 +351,7 @@ def test_an_anchor_and_a_place_that_is_not_cut() -> None:
         Uncut(
             rule="override/cut",
             type="",
-            levels=(),
+            requirements=(),
             slot=Slot(0, 2, "inputs", 1),
             by=str(uncut),
         )
@@ -362,8 +364,8 @@ def test_a_place_may_be_graded_otherwise() -> None:
     wish = Override(operator="SOFTMAX", severity="warning")
     (after,) = of_kind(with_overrides(model, wish), Fixed)
     assert before.severity == "error"
-    assert after.levels == tuple(
-        (name, replace(level, severity="warning")) for name, level in before.levels
+    assert after.requirements == tuple(
+        (name, replace(level, severity="warning")) for name, level in before.requirements
     )
 
 

@@ -8,7 +8,7 @@ from tests.support.border import border, converted
 from tests.support.models import SHAPE, Graph, TensorSpec
 from tests.support.object_api import load
 from tflite_align import AlignOptions
-from tflite_align.reader import read
+from tflite_align.format.reader import read
 
 FAST = AlignOptions(verify=False)
 

@@ -10,13 +10,15 @@ import pytest
 
 from tests.support.models import SHAPE, kept_join, quiet_inputs, two_inputs, wide_member
 from tflite_align import AlignOptions, UsageError, align
-from tflite_align.binder import bind
-from tflite_align.checker import check_bound
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.checker import check_bound
+from tflite_align.format.reader import read
 from tflite_align.numerics import Range
-from tflite_align.reader import read
-from tflite_align.rules import load_operators, load_target
-from tflite_align.solver import Options, solve
-from tflite_align.solver.flow import value_flow
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.targets import load_target
+from tflite_align.solver.problem_records import SolverOptions
+from tflite_align.solver.ranges import value_flow
+from tflite_align.solver.solve import solve
 
 Array = np.ndarray[Any, Any]
 
@@ -74,7 +76,7 @@ def test_a_value_that_was_seen_is_never_worth_less_than_a_cut(highest: float, cu
     wide = next(tensor.index for tensor in model.subgraphs[0].tensors if tensor.name == "c1")
     broken = [finding.slot for finding in check_bound(bound)]
     observed = {(0, wide): Range(-5.0, highest)}
-    assert len(solve(bound, broken, Options(observed=observed)).cuts) == cuts
+    assert len(solve(bound, broken, SolverOptions(observed=observed)).cuts) == cuts
 
 
 def test_without_a_runtime_the_declared_ranges_count_and_the_report_says_so(
@@ -95,6 +97,6 @@ def test_a_dead_member_asks_for_a_step_of_what_it_declared() -> None:
     observed = dict.fromkeys(value_flow(bound).labels, Range(-1e-12, 0.0))
     for key, arrived in value_flow(bound, observed).arrive.items():
         assert arrived.high - arrived.low == pytest.approx(value_flow(bound).labels[key].scale)
-    solution = solve(bound, broken, Options(observed=observed))
+    solution = solve(bound, broken, SolverOptions(observed=observed))
     assert solution.conflicts == ()
     assert min(written.scale for written in solution.source.values()) >= 0.04 / 256

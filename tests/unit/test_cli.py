@@ -12,9 +12,9 @@ import pytest
 
 import tflite_align
 from tests.support.models import wide_member
-from tflite_align import cli
+from tflite_align.cli import main as cli
 from tflite_align.report.formats import FORMATS
-from tflite_align.report.schema import report_schema
+from tflite_align.report.json_schema import report_schema
 
 FAST = "--no-verify"
 
@@ -252,7 +252,7 @@ def test_the_help_names_every_form(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_bug_is_one_line_too(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import tflite_align.cli.align as room
+    import tflite_align.cli.align_command as room
 
     def broken(*_arguments: object, **_options: object) -> None:
         raise KeyError("first\nsecond")
@@ -271,7 +271,7 @@ def test_a_bug_is_one_line_too(
 def test_an_interrupt_writes_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import tflite_align.cli.align as room
+    import tflite_align.cli.align_command as room
 
     def interrupted(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import synthetic
 from tests.support.column_reading import ALWAYS, NEVER, THRESHOLDS, read_with
-from tflite_align import columns
-from tflite_align.model import Model
+from tflite_align.format import flatbuffer_bulk as columns
+from tflite_align.format.model import Model
 
 SYNTHETIC = synthetic.build(40, channels=3).data
 
@@ -39,8 +39,8 @@ def test_a_damaged_file_is_refused_or_read_alike(place: int, value: int, length:
 
 def test_a_vtable_a_table_is_read_one_by_one() -> None:
     """Grouping by vtable gains nothing where each table has its own."""
-    from tflite_align.layout import table_layout
-    from tflite_align.tables import View
+    from tflite_align.format.flatbuffer import BufferReader
+    from tflite_align.format.schema import table_layout
 
     # 64 OperatorCode tables, each behind a vtable of its own: version = its number.
     tables, data = [], b""
@@ -50,6 +50,6 @@ def test_a_vtable_a_table_is_read_one_by_one() -> None:
         tables.append(len(data))
         data += (len(data) - vtable).to_bytes(4, "little") + number.to_bytes(4, "little")
     layout = table_layout("OperatorCode")
-    found = columns.Columns(View(data), layout, tables)
+    found = columns.Columns(BufferReader(data), layout, tables)
     assert found.values(layout.by_name["version"].id) == list(range(64))
     assert not found._groups

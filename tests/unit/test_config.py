@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tflite_align import cli
+from tflite_align.checks.overrides import Override
+from tflite_align.cli import main as cli
 from tflite_align.cli.commands import commands
-from tflite_align.config import SETTING_NAMES, Config, config_schema, parse_config
 from tflite_align.errors import UsageError
-from tflite_align.overrides import Override
+from tflite_align.settings.config import SETTING_NAMES, Config, config_schema, parse_config
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OWN = "tflite-align.toml"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, align, check
-from tflite_align.model import Slot
+from tflite_align.format.model import Slot
+from tflite_align.format.reader import read
 from tflite_align.numerics import Label
-from tflite_align.pipeline import question
-from tflite_align.reader import read
+from tflite_align.pipeline.aligning import question
 from tflite_align.record import replace
-from tflite_align.solver import Options, solve
+from tflite_align.solver.problem_records import SolverOptions
+from tflite_align.solver.solve import solve
 
 
 def logistic_and_tanh() -> bytes:
@@ -107,7 +108,11 @@ def test_rigid_against_rigid_in_one_rule() -> None:
     asked = question(concat_example(0.1, 0.04, 0.07), AlignOptions())
     both = (Slot(0, 2, "inputs", 0), Slot(0, 2, "inputs", 1))
     bound = replace(asked.bound, rigid=asked.bound.rigid | set(both))
-    for options in (Options(), Options(overlap="force"), Options(policies={"concat": "large"})):
+    for options in (
+        SolverOptions(),
+        SolverOptions(overlap="force"),
+        SolverOptions(policies={"concat": "large"}),
+    ):
         solution = solve(bound, asked.broken, options)
         assert solution.source == {}
         assert solution.seen == {}

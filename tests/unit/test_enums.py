@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tflite_align.enums import operator_code, operator_name, type_code, type_name
+from tflite_align.format.enums import operator_code, operator_name, type_code, type_name
 
 
 @pytest.mark.parametrize(

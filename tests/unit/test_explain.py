@@ -9,11 +9,14 @@ import pytest
 
 import tflite_align
 from tests.support.models import POOL, Graph, concat_example
-from tflite_align import AlignOptions, cli
-from tflite_align.pipeline import question
-from tflite_align.report.explain import explanation_lines, overview_lines
-from tflite_align.report.overview import overview
-from tflite_align.solver import Explanation, explain, solve
+from tflite_align import AlignOptions
+from tflite_align.cli import main as cli
+from tflite_align.pipeline.aligning import question
+from tflite_align.report.component_summary import overview
+from tflite_align.report.explanation_text import explanation_lines, overview_lines
+from tflite_align.solver.explain import explain
+from tflite_align.solver.explanation import Explanation
+from tflite_align.solver.solve import solve
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 

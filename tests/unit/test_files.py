@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tflite_align.files import (
+from tflite_align.cli.disk import (
     check_destination,
     read_arrays,
     read_model_file,

@@ -10,10 +10,10 @@ from tests.support.models import CONV, Graph, Quant, TensorSpec, concat_example
 from tests.support.object_api import load, pack
 from tflite_align import AlignOptions, align, check
 from tflite_align.errors import RuleError, UsageError
-from tflite_align.model import SetData, SetName
+from tflite_align.format.edits import SetData, SetName
 from tflite_align.numerics import int4_pack, int4_unpack, integers_of
 from tflite_align.record import replace
-from tflite_align.rules import enabled_fixes, load_fixes, parse_fixes
+from tflite_align.rules.fixes import enabled_fixes, load_fixes, parse_fixes
 
 
 def noisy() -> bytes:

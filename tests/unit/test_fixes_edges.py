@@ -10,8 +10,8 @@ from tests.support.edited_models import PLAIN, chain, named, requantized
 from tests.support.models import CONV, POOL, Graph, Quant
 from tests.support.object_api import load, pack
 from tflite_align import align, check
-from tflite_align.constraints import WellFormed
-from tflite_align.reader import read
+from tflite_align.checks.constraints import WellFormed
+from tflite_align.format.reader import read
 from tflite_align.record import replace
 
 

@@ -10,9 +10,9 @@ import pytest
 from tests.support.models import concat_example
 from tflite_align import AlignOptions, Report, align, check
 from tflite_align.record import replace
-from tflite_align.report import Unread
-from tflite_align.report.html import render_html
 from tflite_align.report.html.assets import LIBRARIES, asset
+from tflite_align.report.html.page import render_html
+from tflite_align.report.report import Unread
 
 EVIL = "</script><img src=x onerror=alert(1)><!--\u2028'\"&"
 

@@ -10,10 +10,12 @@ import pytest
 
 from tests.support.models import Graph
 from tflite_align.errors import FormatError
-from tflite_align.model import Model, QuantParams, SetData, SetQuant
-from tflite_align.reader import read
-from tflite_align.tables import Image
-from tflite_align.writer import Written, write
+from tflite_align.format.edits import SetData, SetQuant
+from tflite_align.format.flatbuffer import Image
+from tflite_align.format.model import Model, QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.writer.patch import Written
+from tflite_align.format.writer.write import write
 
 LONG = (1, 4, 512, 640)  # 1.25 MiB as int8
 

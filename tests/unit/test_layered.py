@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tflite_align.report.layered import Edge, place
+from tflite_align.report.graph_layout import Edge, place
 
 
 def _edges(*pairs: tuple[int, int]) -> list[Edge]:

@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.object_api import enum_names
-from tflite_align.layout import (
+from tflite_align.format.schema import (
     _CORE,
     _OPTION_FIELDS,
     OPTIONS,

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 import tflite_align
 from tests.support.models import Graph
-from tflite_align import cli
+from tflite_align.cli import main as cli
 from tflite_align.errors import UsageError
-from tflite_align.lock import (
+from tflite_align.format.reader import read
+from tflite_align.record import replace
+from tflite_align.settings.lock import (
     Lock,
     Port,
     Signed,
@@ -25,8 +27,6 @@ from tflite_align.lock import (
     parse_lock,
     render_lock,
 )
-from tflite_align.reader import read
-from tflite_align.record import replace
 
 FAST = "--no-verify"
 

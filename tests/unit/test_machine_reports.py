@@ -15,10 +15,10 @@ from junitparser import JUnitXml
 
 from tflite_align import AlignOptions, check
 from tflite_align.record import replace
-from tflite_align.report import Report, Unread
 from tflite_align.report.formats import FORMATS, OUTPUTS, renderer
 from tflite_align.report.github import render_github
 from tflite_align.report.junit import render_junit
+from tflite_align.report.report import Report, Unread
 from tflite_align.report.sarif import render_sarif
 from tflite_align.verdicts import Acceptance, JudgeVerdict, Proof
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.support.models import Graph
 from tflite_align import AlignOptions, check
-from tflite_align.mapping import TargetMapping, predict, predictions
-from tflite_align.reader import read
+from tflite_align.checks.partition import TargetMapping, predict, predictions
+from tflite_align.format.reader import read
+from tflite_align.format.writer.write import write
 from tflite_align.report.json import render_json
-from tflite_align.report.schema import report_schema
+from tflite_align.report.json_schema import report_schema
 from tflite_align.report.text import render_text
-from tflite_align.rules import load_target
-from tflite_align.writer import write
+from tflite_align.rules.targets import load_target
 
 EDGETPU = load_target("edgetpu")
 RESIZE = ("ResizeBilinearOptions", {"halfPixelCenters": True})

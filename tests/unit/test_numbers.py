@@ -8,14 +8,15 @@ import pytest
 from tests.support.models import Graph, concat_example
 from tflite_align.errors import UsageError
 from tflite_align.verdicts import Acceptance, Proof
-from tflite_align.verify import available, judge_file, prove
 from tflite_align.verify.frontier import frontier
-from tflite_align.verify.numbers import CEILING_DB, Powers, fidelity, loss, powers, sqnr
+from tflite_align.verify.judges import available, judge_file
+from tflite_align.verify.object_api import parse
 from tflite_align.verify.process import useful_line
+from tflite_align.verify.prove import prove
 from tflite_align.verify.samples import make_samples
-from tflite_align.verify.schema import parse
-from tflite_align.verify.stepwise import Steps, judge_steps, match_operators
-from tflite_align.verify.words import judge_word
+from tflite_align.verify.sqnr import CEILING_DB, Powers, fidelity, loss, powers, sqnr
+from tflite_align.verify.stepwise import Steps, match_operators, score_steps
+from tflite_align.verify.verdict_rules import judge_word
 
 UNITS = tuple((n, n + 1) for n in range(64))
 
@@ -254,16 +255,16 @@ def steps(*lsb: float, why: str = "") -> Steps:
 
 
 def test_a_deviation_is_ours_where_the_original_had_none_or_we_edited() -> None:
-    found = judge_steps(steps(0.5, 9.0, 9.0), steps(9.0, 9.0, 9.0), frozenset({(0, 2)}))
+    found = score_steps(steps(0.5, 9.0, 9.0), steps(9.0, 9.0, 9.0), frozenset({(0, 2)}))
     assert [(d.operator, d.ours) for d in found.beyond] == [(0, True), (1, False), (2, True)]
     assert found.beyond[0].address == "subgraph[0]/operator[0] CONV_2D"
 
 
 def test_a_little_worse_is_not_ours() -> None:
-    found = judge_steps(steps(2.4), steps(2.6), frozenset())
+    found = score_steps(steps(2.4), steps(2.6), frozenset())
     assert [d.ours for d in found.beyond] == [False]
 
 
 def test_where_the_original_does_not_run_only_edited_operators_are_ours() -> None:
-    found = judge_steps(steps(why="refused"), steps(9.0, 9.0, 0.1), frozenset({(0, 1)}))
+    found = score_steps(steps(why="refused"), steps(9.0, 9.0, 0.1), frozenset({(0, 1)}))
     assert [(d.operator, d.ours) for d in found.beyond] == [(0, False), (1, True)]

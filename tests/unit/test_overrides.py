@@ -10,13 +10,13 @@ import pytest
 from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, Override, align, check
 from tflite_align.errors import UsageError
-from tflite_align.model import Model
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
 from tflite_align.numerics import Label
-from tflite_align.pipeline import question
-from tflite_align.reader import read
-from tflite_align.report import Report
-from tflite_align.report.explain import explanation_lines
-from tflite_align.solver import explain
+from tflite_align.pipeline.aligning import question
+from tflite_align.report.explanation_text import explanation_lines
+from tflite_align.report.report import Report
+from tflite_align.solver.explain import explain
 
 CONCAT = "subgraph[0]/operator[2] CONCATENATION"
 

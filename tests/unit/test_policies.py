@@ -9,10 +9,10 @@ import pytest
 
 from tests.support.models import Graph, concat_example, ppq_example
 from tflite_align import AlignOptions, align
-from tflite_align.model import Model
+from tflite_align.checks.overrides import Override
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
 from tflite_align.numerics import Label, Range, covering_label, label_range
-from tflite_align.overrides import Override
-from tflite_align.reader import read
 
 
 def aligned(data: bytes, **options: Any) -> tuple[Model, int]:

@@ -7,18 +7,25 @@ from pathlib import Path
 import pytest
 
 from tests.support.models import POOL, Graph
-from tflite_align import AlignOptions, AlignResult, align, cli
-from tflite_align.binder import Bound, bind
-from tflite_align.checker import check_bound
-from tflite_align.model import AddOperator, Model, RemoveOperator, SetGraphIO
+from tflite_align import AlignOptions, AlignResult, align
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.binder.bound import Bound
+from tflite_align.checks.checker import check_bound
+from tflite_align.cli import main as cli
+from tflite_align.format.edits import AddOperator, RemoveOperator, SetGraphIO
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
 from tflite_align.numerics import Label
-from tflite_align.planner import Plan, fold_quantizes, plan
-from tflite_align.planner.after import applied
-from tflite_align.reader import read
 from tflite_align.record import replace
+from tflite_align.repair.planner.after import applied
+from tflite_align.repair.planner.changes import Plan
+from tflite_align.repair.planner.fold_apply import fold_quantizes
+from tflite_align.repair.planner.plan import plan
 from tflite_align.report.text import render_text
-from tflite_align.rules import load_operators, load_target
-from tflite_align.solver import Options, solve
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.targets import load_target
+from tflite_align.solver.problem_records import SolverOptions
+from tflite_align.solver.solve import solve
 
 PLAIN = AlignOptions(verify=False)
 OPTIMIZE = AlignOptions(verify=False, optimize=True)
@@ -155,7 +162,8 @@ def test_another_type_is_no_identity() -> None:
 
 def test_metadata_that_may_count_operators_forbids_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "tflite_align.planner.quantizes.unknown_metadata", lambda _: ("model_control_dependencies",)
+        "tflite_align.repair.planner.fold_apply.unknown_metadata",
+        lambda _: ("model_control_dependencies",),
     )
     data = identity(["y", "z"])
     assert align(data, OPTIMIZE).data == data
@@ -330,7 +338,7 @@ def forbidden() -> tuple[Model, Plan, list[tuple[int, int]]]:
     model = read(graph.bytes(["x"], ["p", "q", "s"]))
     bound = rebind(model)
     findings = check_bound(bound)
-    solution = solve(bound, [f.slot for f in findings], Options(overlap="forbid"))
+    solution = solve(bound, [f.slot for f in findings], SolverOptions(overlap="forbid"))
     drawn, conflicts = plan(bound, solution, findings)
     assert (drawn.cuts, conflicts) == (2, [])
     return model, drawn, list(solution.source)

@@ -11,8 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.object_api import add_options, buffer, chain, code, operator, pack, quant, tensor
 from tflite_align.errors import FormatError
-from tflite_align.model import QuantParams
-from tflite_align.reader import read
+from tflite_align.format.model import QuantParams
+from tflite_align.format.reader import read
 
 
 def test_reads_the_chain() -> None:

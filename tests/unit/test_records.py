@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tflite_align import AlignOptions, check
-from tflite_align.model import QuantParams
-from tflite_align.reader import read
+from tflite_align.format.model import QuantParams
+from tflite_align.format.reader import read
 from tflite_align.record import compared, replace
 
 

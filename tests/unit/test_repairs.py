@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support.models import Graph
-from tflite_align.model import Model, Slot
-from tflite_align.planner.weights import _re_expressed
-from tflite_align.reader import read
+from tflite_align.checks.subgraph_calls import resource_names
+from tflite_align.format.model import Model, Slot
+from tflite_align.format.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import CallRow, OperatorRow, SlotPattern, load_operators
+from tflite_align.repair.planner.weights import _re_expressed
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.rows import CallRow, OperatorRow, SlotPattern
 from tflite_align.verdicts import Acceptance
 from tflite_align.verify.process import steady
-from tflite_align.verify.words import judge_word
-from tflite_align.wiring import resource_names
+from tflite_align.verify.verdict_rules import judge_word
 
 
 def test_int16_weights_keep_their_sixteen_bits() -> None:

@@ -9,18 +9,18 @@ import jsonschema
 import pytest
 
 from tflite_align import UsageError, check
-from tflite_align.checker import Finding
-from tflite_align.model import Slot
-from tflite_align.planner import Change
+from tflite_align.checks.checker import Finding
+from tflite_align.format.model import Slot
 from tflite_align.record import replace
-from tflite_align.report import Report, Size
+from tflite_align.repair.planner.changes import Change
 from tflite_align.report.formats import FORMATS, renderer
-from tflite_align.report.json import render_json, to_dict
-from tflite_align.report.plain import printable, shorten
-from tflite_align.report.schema import report_schema
+from tflite_align.report.json import render_json
+from tflite_align.report.json_schema import report_schema
+from tflite_align.report.report import Report, Size
 from tflite_align.report.sections import closing
+from tflite_align.report.terminal_text import printable, shorten
 from tflite_align.report.text import render_text
-from tflite_align.solver import Component, Conflict
+from tflite_align.solver.problem_records import Component, Conflict
 from tflite_align.verdicts import (
     Acceptance,
     FidelityScore,
@@ -188,9 +188,9 @@ def test_schema_is_strict_and_valid() -> None:
     validator = jsonschema.Draft202012Validator(schema)
     for change_of in ({"format": 2}, {"exit_status": 2}, {"outcome": "won"}, {"unknown": 1}):
         with pytest.raises(jsonschema.ValidationError):
-            validator.validate({**to_dict(REPORT), **change_of})
+            validator.validate({**REPORT.to_dict(), **change_of})
     for field in ("format", "findings", "exit_status", "tool"):
-        without = {key: value for key, value in to_dict(REPORT).items() if key != field}
+        without = {key: value for key, value in REPORT.to_dict().items() if key != field}
         with pytest.raises(jsonschema.ValidationError):
             validator.validate(without)
 

@@ -9,11 +9,10 @@ import pytest
 
 from tests.support.restored_reports import assert_same_in_every_form, read_back
 from tflite_align import AlignOptions, check
-from tflite_align.baseline import entry_of
 from tflite_align.record import replace
-from tflite_align.report import Report
-from tflite_align.report.json import to_dict
+from tflite_align.report.report import Report
 from tflite_align.report.restore import restored
+from tflite_align.settings.baseline import entry_of
 from tflite_align.verdicts import OutputScore, Proof
 
 
@@ -56,7 +55,7 @@ WRONG: list[tuple[tuple[Any, ...], Any]] = [
 
 @pytest.mark.parametrize(("place", "value"), WRONG, ids=str)
 def test_what_is_no_report_is_refused(sample: bytes, place: tuple[Any, ...], value: Any) -> None:
-    document: Any = json.loads(json.dumps(to_dict(check(sample))))
+    document: Any = json.loads(json.dumps(check(sample).to_dict()))
     if value == "its own finding":
         value = [{**document["findings"][0], "message": "another"}]
     inner = document

@@ -98,7 +98,7 @@ def test_ppq_says_nothing_of_fixed_outputs() -> None:
 
 def test_what_nobody_asks_for_holds_nothing() -> None:
     """A sum of which one operand has a scale a channel: no slot of it is rigid for PPQ's sake."""
-    from tflite_align.pipeline import question
+    from tflite_align.pipeline.aligning import question
 
     graph = Graph()
     graph.activation("x", 0.05)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tflite_align.record import replace
 from tflite_align.solver import exact
+from tflite_align.solver.cost_tables import Sharing, Table, total_cost
 from tflite_align.solver.exact import minimise
 from tflite_align.solver.integer import solve_integer
-from tflite_align.solver.tables import Sharing, Table, total_cost
 
 Problem = tuple[list[int], list[Table], list[Sharing]]
 
@@ -47,7 +47,7 @@ def brute_force(problem: Problem) -> float:
 def test_cost_equals_brute_force(problem: Problem) -> None:
     answer = minimise(*problem)
     assert answer.optimal
-    assert answer.cost == answer.bound == brute_force(problem)
+    assert answer.cost == answer.lower_bound == brute_force(problem)
     assert all(0 <= c < size for c, size in zip(answer.choice, problem[0], strict=True))
 
 
@@ -79,7 +79,7 @@ def test_too_wide_a_problem_is_answered_and_admitted(problem: Problem, *, intege
     least = brute_force(problem)
     assert answer.cost == total_cost(answer.choice, problem[1], problem[2])
     assert answer.cost >= least - 1e-6
-    assert answer.bound <= least + 1e-6
+    assert answer.lower_bound <= least + 1e-6
     assert not answer.optimal or answer.cost == pytest.approx(least)
 
 

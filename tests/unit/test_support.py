@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 from tests.support.models import Graph, concat_example
-from tflite_align import AlignOptions, align, check, pipeline
-from tflite_align.binder import bind
-from tflite_align.checker import Finding, check_bound
+from tflite_align import AlignOptions, align, check
+from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.checker import Finding, check_bound
+from tflite_align.checks.support.breaches import OPERATOR_TESTS, TENSOR_TESTS
 from tflite_align.errors import RuleError
-from tflite_align.model import Model
-from tflite_align.reader import read
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
+from tflite_align.pipeline import aligning, inspection
 from tflite_align.record import replace
-from tflite_align.report.overview import overview
-from tflite_align.rules import Target, load_operators, load_target, parse_target
-from tflite_align.rules.support import LIMITS, SupportRow
-from tflite_align.solver import solve
-from tflite_align.support.limits import OPERATOR_TESTS, TENSOR_TESTS
+from tflite_align.report.component_summary import overview
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.support_rows import LIMITS, SupportRow
+from tflite_align.rules.targets import Target, load_target, parse_target
+from tflite_align.solver.solve import solve
 
 HEAD = """\
 format = 1
@@ -55,7 +57,7 @@ def _with_support(monkeypatch: pytest.MonkeyPatch, found: tuple[SupportRow, ...]
     def loaded(name: str) -> Target:
         return replace(load_target(name), support=found)
 
-    monkeypatch.setattr(pipeline.judged, "load_target", loaded)
+    monkeypatch.setattr(inspection, "load_target", loaded)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,7 @@ def test_explain_tells_it_apart_from_what_disagrees(monkeypatch: pytest.MonkeyPa
     row = rows(("operators", "['CONCATENATION']"), ("limits", "{ operator = ['ADD'] }"))
     found = target(row).support
     _with_support(monkeypatch, found)
-    asked = pipeline.question(concat_example(), AlignOptions())
+    asked = aligning.question(concat_example(), AlignOptions())
     solution = solve(asked.bound, asked.broken, asked.settings)
     story = overview(asked.bound, solution, asked.findings)
     assert not any("support/" in told for one in story.components for told in one.findings)

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.object_api import chain, pack
 from tflite_align.errors import FormatError
-from tflite_align.layout import table_layout
-from tflite_align.tables import View
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.schema import table_layout
 
 MODEL = table_layout("Model")
 
@@ -25,7 +25,7 @@ def data() -> bytes:
 
 
 def test_reads_scalars_references_and_strings(data: bytes) -> None:
-    view = View(data)
+    view = BufferReader(data)
     pos = view.root()
     plan, values = view.table(MODEL, pos)
     assert values[MODEL.by_name["version"].id] == 3
@@ -40,14 +40,14 @@ def test_takes_any_buffer(data: bytes) -> None:
     with mmap.mmap(-1, len(data)) as mapped:
         mapped[:] = data
         for buffer in (data, bytearray(data), memoryview(data)):
-            assert View(buffer).root() == View(data).root()
-        view = View(mapped)
-        assert view.root() == View(data).root()
+            assert BufferReader(buffer).root() == BufferReader(data).root()
+        view = BufferReader(mapped)
+        assert view.root() == BufferReader(data).root()
         del view  # nothing holds on to the mapping
 
 
 def test_absent_reads_as_empty(data: bytes) -> None:
-    view = View(data)
+    view = BufferReader(data)
     assert view.scalars(0, "i") == ()
     assert view.references(0) == []
     assert view.string(0) == ""
@@ -57,21 +57,21 @@ def test_absent_reads_as_empty(data: bytes) -> None:
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 1000])
 def test_scalar_vectors_of_every_length(count: int) -> None:
     numbers = tuple(range(-1, count - 1))
-    view = View(struct.pack(f"<I{count}q", count, *numbers))
+    view = BufferReader(struct.pack(f"<I{count}q", count, *numbers))
     assert view.scalars(0 + view.size * 0, "q") == ()
-    padded = View(bytes(4) + struct.pack(f"<I{count}q", count, *numbers))
+    padded = BufferReader(bytes(4) + struct.pack(f"<I{count}q", count, *numbers))
     assert padded.scalars(4, "q") == numbers
 
 
 def test_a_string_that_is_no_utf8_is_shown_escaped() -> None:
-    assert View(bytes(4) + struct.pack("<I3s", 3, b"a\xffb")).string(4) == "a\\xffb"
+    assert BufferReader(bytes(4) + struct.pack("<I3s", 3, b"a\xffb")).string(4) == "a\\xffb"
 
 
 def test_an_unknown_field_is_seen() -> None:
     # vtable: 14 fields where Model has 10; the last one is present.
     fields = [0] * 13 + [4]
     vtable = struct.pack("<16H", 32, 8, *fields)
-    view = View(vtable + struct.pack("<iI", 32, 7))
+    view = BufferReader(vtable + struct.pack("<iI", 32, 7))
     plan, values = view.table(MODEL, 32)
     assert plan.extra == ((13, 4),)
     assert values[0] == 0
@@ -86,14 +86,14 @@ def test_an_unknown_field_is_seen() -> None:
     ],
 )
 def test_malformed_tables_are_refused(data: bytes, build: object, message: str) -> None:
-    root = View(data).root()
-    view = View(build(data, root))  # type: ignore[operator]
+    root = BufferReader(data).root()
+    view = BufferReader(build(data, root))  # type: ignore[operator]
     with pytest.raises(FormatError, match=message):
         view.table(MODEL, view.root())
 
 
 def test_malformed_vtables_are_refused(data: bytes) -> None:
-    root = View(data).root()
+    root = BufferReader(data).root()
     vtable = root - struct.unpack_from("<i", data, root)[0]
     for pos, value, message in (
         (vtable, 3, "vtable of a Model table is malformed"),
@@ -105,11 +105,11 @@ def test_malformed_vtables_are_refused(data: bytes) -> None:
         (vtable + 4, 60000, "vtable places Model.version over another field or outside"),
     ):
         with pytest.raises(FormatError, match=message):
-            View(_patched(data, pos, "<H", value)).table(MODEL, root)
+            BufferReader(_patched(data, pos, "<H", value)).table(MODEL, root)
 
 
 def test_vectors_that_claim_too_much() -> None:
-    view = View(bytes(4) + struct.pack("<I", 1 << 30) + bytes(8))
+    view = BufferReader(bytes(4) + struct.pack("<I", 1 << 30) + bytes(8))
     for read in (
         lambda: view.scalars(4, "q"),
         lambda: view.references(4),
@@ -121,16 +121,16 @@ def test_vectors_that_claim_too_much() -> None:
 
 
 def test_a_reference_to_itself() -> None:
-    view = View(bytes(4) + struct.pack("<III", 2, 8, 0))
+    view = BufferReader(bytes(4) + struct.pack("<III", 2, 8, 0))
     with pytest.raises(FormatError, match="byte 8: element 0 of a vector points outside"):
         view.references(4)
-    view = View(bytes(4) + struct.pack("<III", 2, 4, 0))
+    view = BufferReader(bytes(4) + struct.pack("<III", 2, 4, 0))
     with pytest.raises(FormatError, match="byte 12: element 1 of a vector points outside"):
         view.references(4)
 
 
 def test_content_read_again_and_again_ends() -> None:
-    view = View(bytes(4) + struct.pack("<I", 1000) + bytes(4000))
+    view = BufferReader(bytes(4) + struct.pack("<I", 1000) + bytes(4000))
 
     def forever() -> None:
         while True:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.rules.operators.cases import case_types, satisfied
-from tflite_align.binder import FUSED, Templates
-from tflite_align.binder.collector import Collector
-from tflite_align.binder.operators import all_slots, bind_operator
-from tflite_align.constraints import Weight
-from tflite_align.model import Model, Operator
-from tflite_align.reader import read
+from tflite_align.checks.binder.bound import FUSED, Collector
+from tflite_align.checks.binder.cache import Templates
+from tflite_align.checks.binder.operators import all_slots, bind_operator
+from tflite_align.checks.constraints import Weight
+from tflite_align.format.model import Model, Operator
+from tflite_align.format.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import load_operators, load_target
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.targets import load_target
 
 ROWS = load_operators()
 TARGETS = [load_target(name) for name in ("tflite", "litert", "xnnpack", "tflm", "ethos-u55")]

@@ -11,12 +11,14 @@ from hypothesis.extra.numpy import arrays
 
 from tests.support.models import CONV, SHAPE, Graph, Quant, TensorSpec
 from tflite_align import AlignOptions, AlignResult, align
-from tflite_align.convert import convert_to_int8
-from tflite_align.model import Model
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
 from tflite_align.numerics import symmetric_weights
-from tflite_align.reader import read
 from tflite_align.record import replace
-from tflite_align.rules import load_operators, load_target, load_versions
+from tflite_align.repair.convert.uint8_to_int8 import convert_to_int8
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.targets import load_target
+from tflite_align.rules.versions import load_versions
 
 FAST = AlignOptions(verify=False, to="int8")
 

@@ -8,12 +8,12 @@ from tests.support.models import concat_example
 from tflite_align import AlignOptions, align, check
 from tflite_align.report.html.data import page_data
 from tflite_align.report.json import render_json
-from tflite_align.report.view import View
+from tflite_align.report.model_view import ModelView
 
 DRAWN = AlignOptions(verify=False, view=True)
 
 
-def _aligned(data: bytes, options: AlignOptions = DRAWN) -> View:
+def _aligned(data: bytes, options: AlignOptions = DRAWN) -> ModelView:
     view = align(data, options).report.view
     assert view is not None
     return view

@@ -13,12 +13,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.object_api import buffer, chain, expected, load, meaning, misaligned, pack
-from tflite_align.layout import table_layout
-from tflite_align.model import (
+from tflite_align.format.edits import (
     AddOperator,
     AddTensor,
     Edit,
-    QuantParams,
     RemoveOperator,
     SetData,
     SetGraphIO,
@@ -26,9 +24,12 @@ from tflite_align.model import (
     SetOption,
     SetQuant,
 )
-from tflite_align.reader import read
-from tflite_align.tables import View
-from tflite_align.writer import Written, write
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.model import QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.schema import table_layout
+from tflite_align.format.writer.patch import Written
+from tflite_align.format.writer.write import write
 
 HALF = QuantParams(scale=(0.25,), zero_point=(-7,))
 
@@ -53,7 +54,7 @@ def _written(data: bytes, edits: Sequence[Edit]) -> Written:
 def _field(data: bytes, table: str, pos: int, name: str) -> int:
     """Byte position of a field of the table at `pos`."""
     layout = table_layout(table)
-    plan, _ = View(data).table(layout, pos)
+    plan, _ = BufferReader(data).table(layout, pos)
     return pos + plan.at[layout.by_name[name].id]
 
 

@@ -9,24 +9,23 @@ import pytest
 
 from tests.support.object_api import chain, load, pack
 from tflite_align.errors import UnsupportedError, UsageError
-from tflite_align.layout import table_layout
-from tflite_align.model import (
+from tflite_align.format.edits import (
     AddTensor,
     Edit,
-    Model,
-    QuantParams,
     SetGraphIO,
     SetName,
     SetOption,
     SetQuant,
     SetType,
 )
-from tflite_align.reader import read
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.model import Model, QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.schema import table_layout
+from tflite_align.format.writer.metadata import memory_plan
+from tflite_align.format.writer.signatures import _renamed
+from tflite_align.format.writer.write import write
 from tflite_align.record import replace
-from tflite_align.tables import View
-from tflite_align.writer import write
-from tflite_align.writer.metadata import memory_plan
-from tflite_align.writer.signatures import _renamed
 
 
 def bare() -> bytes:
@@ -171,9 +170,9 @@ def test_a_shared_options_table_is_not_touched(shift: int) -> None:
     places = []
     for index in (1, 3):
         pos = read(bytes(data)).subgraphs[0].operators[index].pos
-        plan, values = View(bytes(data)).table(layout, pos)
+        plan, values = BufferReader(bytes(data)).table(layout, pos)
         at = pos + plan.at[number]
-        places.append((View(bytes(data)).target(plan, pos, values, number), at))
+        places.append((BufferReader(bytes(data)).target(plan, pos, values, number), at))
     target, (_, other) = max(places)[0], min(places)
     struct.pack_into("<I", data, other, target - other)
     shared = bytes(data)

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.object_api import chain, pack
 from tflite_align.errors import UnsupportedError
-from tflite_align.tables import View
-from tflite_align.writer.patch import Patches
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.writer.patch import Patches
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def data() -> bytes:
 
 
 def test_ranges_beside_one_another_are_all_written(data: bytes) -> None:
-    patches = Patches(View(data))
+    patches = Patches(BufferReader(data))
     patches.put(20, b"\xffend")
     patches.put(16, b"\xffabc")
     written = patches.written(b"")
@@ -26,7 +26,7 @@ def test_ranges_beside_one_another_are_all_written(data: bytes) -> None:
 
 
 def test_the_last_byte_may_be_overwritten_and_the_first(data: bytes) -> None:
-    patches = Patches(View(data))
+    patches = Patches(BufferReader(data))
     last = bytes([data[-1] ^ 255])
     patches.put(len(data) - 1, last)
     patches.put(0, b"\xff")
@@ -37,7 +37,7 @@ def test_the_last_byte_may_be_overwritten_and_the_first(data: bytes) -> None:
 
 
 def test_what_is_there_already_is_no_patch_and_takes_back_an_earlier_one(data: bytes) -> None:
-    patches = Patches(View(data))
+    patches = Patches(BufferReader(data))
     patches.put(32, data[32:36])
     patches.put(16, b"\xff\xff")
     patches.put(16, data[16:18])
@@ -47,14 +47,14 @@ def test_what_is_there_already_is_no_patch_and_takes_back_an_earlier_one(data: b
 
 
 def test_the_last_word_for_a_place_counts(data: bytes) -> None:
-    patches = Patches(View(data))
+    patches = Patches(BufferReader(data))
     patches.put(16, b"\xff\xfe")
     patches.put(16, b"\xfd\xfc")
     assert patches.written(b"").join() == data[:16] + b"\xfd\xfc" + data[18:]
 
 
 def test_two_edits_of_the_same_byte_are_refused(data: bytes) -> None:
-    patches = Patches(View(data))
+    patches = Patches(BufferReader(data))
     patches.put(16, b"\xff\xfe\xfd")
     patches.put(18, b"\xff\xff")
     with pytest.raises(UnsupportedError) as raised:

@@ -13,20 +13,15 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.object_api import buffer, chain, expected, load, meaning, misaligned, pack
 from tflite_align.errors import UnsupportedError
-from tflite_align.layout import table_layout
-from tflite_align.model import (
-    AddOperator,
-    AddTensor,
-    Edit,
-    QuantParams,
-    SetData,
-    SetQuant,
-)
-from tflite_align.reader import read
+from tflite_align.format.edits import AddOperator, AddTensor, Edit, SetData, SetQuant
+from tflite_align.format.flatbuffer import BufferReader, Image
+from tflite_align.format.model import QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.schema import table_layout
+from tflite_align.format.writer.patch import Written
+from tflite_align.format.writer.tail import _u32
+from tflite_align.format.writer.write import write
 from tflite_align.record import replace
-from tflite_align.tables import Image, View
-from tflite_align.writer import Written, write
-from tflite_align.writer.tail import _u32
 
 LONG = 1 << 20
 QUANT = table_layout("QuantizationParameters")
@@ -91,7 +86,7 @@ def test_parameters_that_lie_in_a_constant_are_not_overwritten(where: str) -> No
     at = bytes(out).index(content)
     quant = model.subgraphs[0].tensors[5].quant
     assert quant is not None
-    plan, _ = View(bytes(out)).table(QUANT, quant.pos)
+    plan, _ = BufferReader(bytes(out)).table(QUANT, quant.pos)
     place = quant.pos + plan.at[QUANT.by_name["scale"].id]
     struct.pack_into("<I", out, place, at - place)
     assert checked(bytes(out), SetData(subgraph=0, tensor=2, data=bytes(8))).prefix > 0
@@ -126,7 +121,7 @@ def test_constants_side_by_side_are_kept_apart() -> None:
 
 
 def test_an_offset_of_more_than_two_gigabytes() -> None:
-    assert _u32(View(struct.pack("<II", 1, 0xFFFFFFFE)), 4) == 0xFFFFFFFE
+    assert _u32(BufferReader(struct.pack("<II", 1, 0xFFFFFFFE)), 4) == 0xFFFFFFFE
 
 
 # --- operands, tensors --------------------------------------------------------------------------

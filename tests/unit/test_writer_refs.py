@@ -15,10 +15,10 @@ from tests.rules.operators.boundary import boundary_cases
 from tests.rules.operators.cases import satisfied
 from tests.support.object_api import chain, pack
 from tflite_align.errors import FormatError
-from tflite_align.layout import OPTIONS, OPTIONS2, table_layout
-from tflite_align.rules import load_operators
-from tflite_align.tables import View
-from tflite_align.writer.refs import References
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.schema import OPTIONS, OPTIONS2, table_layout
+from tflite_align.format.writer.refs import References
+from tflite_align.rules.operator_rows import load_operators
 
 DATA = Path(__file__).parents[1] / "data"
 KINDS = {
@@ -35,7 +35,7 @@ def extents(data: bytes) -> list[tuple[int, int]]:
     each vtable once.
     """
     found, vtables = [(0, 8)], set()
-    todo = [("Model", View(data).root())]
+    todo = [("Model", BufferReader(data).root())]
     while todo:
         name, pos = todo.pop()
         layout = table_layout(name)
@@ -101,7 +101,7 @@ def merged(made: Any, *, every: bool) -> bytes:
     of that one's tensors its first: what the table that is left refers to has as many owners.
     """
     data = bytearray(pack(made))
-    view = View(bytes(data))
+    view = BufferReader(bytes(data))
     model, graph = table_layout("Model"), table_layout("SubGraph")
     tables = [view.root()]
     for layout, name in ((model, "subgraphs"), (graph, "tensors")):
@@ -162,7 +162,7 @@ FILES: dict[str, Callable[[], bytes]] = {
 def test_owners_are_those_counted_one_by_one(name: str) -> None:
     data = FILES[name]()
     found = extents(data)
-    references = References(View(data), View(data).root())
+    references = References(BufferReader(data), BufferReader(data).root())
     edges = sorted({edge for extent in found for edge in extent})
     # All of an extent, what lies between two edges, and the bytes before and behind each of them.
     bytes_there = [(at, at + 1) for edge in edges for at in (edge - 1, edge)]
@@ -174,11 +174,11 @@ def test_owners_are_those_counted_one_by_one(name: str) -> None:
 @pytest.mark.parametrize("name", ["chain", "rare"])
 def test_a_file_cut_short_is_refused(name: str) -> None:
     data = FILES[name]()
-    root = View(data).root()
+    root = BufferReader(data).root()
     told = set()
     for size in range(root, len(data)):
         try:
-            References(View(data[:size]), root)
+            References(BufferReader(data[:size]), root)
         except FormatError as error:
             told.add(str(error).partition(": ")[2])
     assert {message for message in told if "table" not in message} == {
@@ -192,7 +192,7 @@ def test_a_table_past_the_end_is_refused_at_its_place() -> None:
     struct.pack_into("<i", data, 64, 64 - 56)
     struct.pack_into("<2H", data, 56, 4, 8)
     with pytest.raises(FormatError, match=r"Buffer table runs past the end of the file$") as told:
-        References(View(bytes(data)), 24)
+        References(BufferReader(bytes(data)), 24)
     assert told.value.offset == 76
 
 
@@ -201,17 +201,17 @@ def test_a_reference_far_beyond_the_end_leads_not_back(reference: int) -> None:
     data = buffers((48, 56), (64, 80), 72)
     struct.pack_into("<I", data, 52, reference)
     with pytest.raises(FormatError, match=r"a reference points outside the file$") as told:
-        References(View(bytes(data)), 24)
+        References(BufferReader(bytes(data)), 24)
     assert told.value.offset == 52 + reference
 
 
 def test_content_is_counted_up_to_four_times_the_bytes_there_are_and_64_kib() -> None:
     data = crowd(299)
-    root = View(data).root()
+    root = BufferReader(data).root()
     # All but the header counts, and each reference in a vector of tables.
     amount = len(extents(data)) - 1 + 299 + 299 * 299
     size, rest = divmod(amount - (1 << 16), 4)
     assert (size > len(data), rest) == (True, 0)
-    References(View(data.ljust(size, b"\0")), root)
+    References(BufferReader(data.ljust(size, b"\0")), root)
     with pytest.raises(FormatError, match=r"claims many times more content than it has bytes$"):
-        References(View(data.ljust(size - 1, b"\0")), root)
+        References(BufferReader(data.ljust(size - 1, b"\0")), root)

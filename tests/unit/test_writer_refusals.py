@@ -14,12 +14,10 @@ from hypothesis import strategies as st
 
 from tests.support.object_api import buffer, chain, entry, expected, load, meaning, pack
 from tflite_align.errors import UnsupportedError, UsageError
-from tflite_align.layout import table_layout
-from tflite_align.model import (
+from tflite_align.format.edits import (
     AddOperator,
     AddTensor,
     Edit,
-    QuantParams,
     RemoveOperator,
     SetData,
     SetGraphIO,
@@ -28,11 +26,14 @@ from tflite_align.model import (
     SetQuant,
     SetType,
 )
-from tflite_align.reader import read
-from tflite_align.tables import View
-from tflite_align.writer import unknown_metadata, write
-from tflite_align.writer.grow import grow
-from tflite_align.writer.nodes import make_table
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.model import QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.schema import table_layout
+from tflite_align.format.writer.grow import grow
+from tflite_align.format.writer.metadata import unknown_metadata
+from tflite_align.format.writer.nodes import make_table
+from tflite_align.format.writer.write import write
 
 QUANT = QuantParams(scale=(0.25,), zero_point=(1,))
 ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QUANT)
@@ -143,9 +144,9 @@ def test_edits_that_cannot_be_written_are_refused() -> None:
 
 def test_a_field_newer_than_the_code_is_never_lost() -> None:
     data = bytearray(pack(chain()))
-    root = View(bytes(data)).root()
+    root = BufferReader(bytes(data)).root()
     # A Model table of its own at the end, with a field 12: what a future schema might write.
-    plan, _ = View(bytes(data)).table(table_layout("Model"), root)
+    plan, _ = BufferReader(bytes(data)).table(table_layout("Model"), root)
     at = len(data)
     vtable_size = 4 + 2 * 13
     table = at + vtable_size + 2

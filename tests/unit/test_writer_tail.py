@@ -10,12 +10,13 @@ import pytest
 
 from tests.support.object_api import chain, load, pack
 from tflite_align.errors import UnsupportedError
-from tflite_align.model import AddTensor, QuantParams, SetQuant
-from tflite_align.reader import read
-from tflite_align.tables import View
-from tflite_align.writer import write
-from tflite_align.writer.patch import Patches
-from tflite_align.writer.tail import flatbuffer_end, move
+from tflite_align.format.edits import AddTensor, SetQuant
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.model import QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.writer.patch import Patches
+from tflite_align.format.writer.tail import flatbuffer_end, move
+from tflite_align.format.writer.write import write
 
 ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
 
@@ -48,7 +49,7 @@ def test_every_file_of_an_appended_zip_moves() -> None:
 
 def test_a_zip_is_not_moved_beyond_what_its_offsets_can_hold() -> None:
     _, zipped, _ = zipped_chain()
-    view, model = View(zipped), read(zipped)
+    view, model = BufferReader(zipped), read(zipped)
     directory = zipped.index(b"PK\1\2")
     move(view, model, Patches(view), 2**32 - 2 - directory, ())
     with pytest.raises(
@@ -152,8 +153,8 @@ def test_a_zip64_is_refused_when_it_would_have_to_move(where: str) -> None:
 def test_what_no_reference_reaches_need_not_be_near() -> None:
     """The two gigabytes that references span are those of the tables."""
     data, zipped, _ = zipped_chain()
-    assert flatbuffer_end(View(zipped), read(zipped)) == len(data)
-    assert flatbuffer_end(View(data), read(data)) == len(data)
+    assert flatbuffer_end(BufferReader(zipped), read(zipped)) == len(data)
+    assert flatbuffer_end(BufferReader(data), read(data)) == len(data)
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2, 3])

@@ -15,7 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..files import (
+from ..record import replace
+from ..report.batch_lines import Tally, parse_line
+from ..report.formats import renderer
+from ..report.report import Report, Unread
+from ..report.values import tool_version
+from ..resources import data_root
+from ..rules.targets import load_target
+from ..settings.options import AlignOptions
+from .baseline_file import accepted_for, read_baseline
+from .batch_folders import RECORD, Pair, pairs
+from .batch_job import BatchJob, BatchResult, carry_out, lost
+from .click_options import Given, given
+from .disk import (
     Spool,
     append_line,
     make_folder,
@@ -24,22 +36,10 @@ from ..files import (
     replace_file,
     replace_files,
 )
-from ..pipeline import AlignOptions
-from ..record import replace
-from ..report import Report, Unread
-from ..report.batch import Tally, parse_line
-from ..report.formats import renderer
-from ..report.json import tool_version
-from ..resources import data_root
-from ..rules import load_target
-from .baseline import accepted_for, read_baseline
 from .failure import about, reader_may_leave, tell
-from .files import STREAM, prepare
-from .one import Answer, Order, carry_out, lost
-from .options import Given, given
-from .show import aside, progress_bar, show_sections
+from .paths import STREAM, prepare
 from .streams import write_stdout
-from .tree import RECORD, Pair, pairs
+from .summary import aside, progress_bar, show_sections
 from .workers import in_order, outcomes, processes
 
 __all__ = ["run_batch"]
@@ -63,7 +63,7 @@ def run_batch(source: str, out: str, values: dict[str, Any]) -> int:
     _prepare(found, out, asked)
     known = read_baseline(asked.baseline)
     accepted = {pair.path: accepted_for(known, asked.baseline, pair.source) for pair in found}
-    record = _Record(out, keep=not asked.dry_run)
+    record = _DoneModels(out, keep=not asked.dry_run)
     orders = _orders(found, options, accepted, record, asked)
     tally = Tally(rows=asked.rows)
     with Spool() if asked.reports else nullcontext() as spool:
@@ -116,7 +116,7 @@ def _prepare(found: Sequence[Pair], out: str, asked: Given) -> None:
 # --- what is to be done ------------------------------------------------------------------------
 
 
-class _Record:
+class _DoneModels:
     """What is done: a line for each model that was written, later ones count. A line that is none
     (a run that was killed while it wrote it) counts for nothing.
     """
@@ -147,7 +147,7 @@ class _Record:
         start, end = self._places.get(path, (0, 0))
         return bytes(self._data[start:end])
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: BatchResult) -> None:
         if self._keep and answer.lasts:
             make_folder(self._folder)
             append_line(self._path, answer.text)
@@ -157,14 +157,14 @@ def _orders(
     found: Sequence[Pair],
     options: AlignOptions,
     accepted: dict[str, Any],
-    record: _Record,
+    record: _DoneModels,
     asked: Given,
-) -> Iterator[Order]:
+) -> Iterator[BatchJob]:
     common = _settings(options, keep_going=asked.keep_going)
     for pair in found:
         passed = accepted[pair.path]
         own = hashlib.sha256(f"{common}{passed!r}".encode()).hexdigest() if passed else common
-        yield Order(
+        yield BatchJob(
             pair=pair,
             options=replace(options, accepted=passed) if passed else options,
             settings=own,
@@ -198,8 +198,8 @@ def _versions() -> dict[str, str]:
 
 
 def _answers(
-    orders: Iterator[Order], jobs: int, record: _Record
-) -> Generator[tuple[int, Answer], None, None]:
+    orders: Iterator[BatchJob], jobs: int, record: _DoneModels
+) -> Generator[tuple[int, BatchResult], None, None]:
     """As they come; what is done is written down at once."""
     with closing(outcomes(carry_out, orders, jobs, lost)) as found:
         for place, answer in found:
@@ -208,7 +208,7 @@ def _answers(
 
 
 def _follow(
-    answers: Iterator[tuple[int, Answer]],
+    answers: Iterator[tuple[int, BatchResult]],
     found: Sequence[Pair],
     tally: Tally,
     spool: Spool | None,

@@ -9,8 +9,8 @@ import click
 
 from .. import __version__
 from ..resources import cmake_dir
+from .click_options import align_options, check_options, explain_options
 from .configured import ConfiguredCommand, NeededArgument
-from .options import align_options, check_options, explain_options
 
 __all__ = ["commands"]
 
@@ -142,7 +142,7 @@ def align(source: str, out: str, **values: Any) -> int:
         from .batch import run_batch  # noqa: PLC0415 - its rooms need numpy
 
         return run_batch(source, out, values)
-    from .align import run_align  # noqa: PLC0415 - as those of one model do, and these are fewer
+    from .align_command import run_align  # noqa: PLC0415 - as those of one model do, and these are fewer
 
     return run_align(source, out, values)
 
@@ -152,7 +152,7 @@ def align(source: str, out: str, **values: Any) -> int:
 @check_options
 def check(sources: tuple[str, ...], **values: Any) -> int:
     """Report every finding; change nothing. IN: files, folders, patterns."""
-    from .check import run_check  # noqa: PLC0415
+    from .check_command import run_check  # noqa: PLC0415
 
     return run_check(sources, values)
 
@@ -171,7 +171,7 @@ def explain(source: str, place: str | None, **values: Any) -> int:
     SLOT is an address as reports print it (the operator's name may be left out); TENSOR a name,
     an index of the main subgraph, or subgraph[1]/tensor[12].
     """
-    from .explain import run_explain  # noqa: PLC0415
+    from .explain_command import run_explain  # noqa: PLC0415
 
     return run_explain(source, place, values)
 
@@ -180,7 +180,7 @@ def explain(source: str, place: str | None, **values: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def targets(as_json: bool) -> None:  # noqa: FBT001 - click gives it by name
     """List the targets and which of their judges are installed."""
-    from .listings import show_targets  # noqa: PLC0415
+    from .list_commands import show_targets  # noqa: PLC0415
 
     show_targets(as_json=as_json)
 
@@ -192,7 +192,7 @@ def targets(as_json: bool) -> None:  # noqa: FBT001 - click gives it by name
 @click.option("--op", metavar="NAME", multiple=True, help="Of this operator only; repeatable.")
 def rules(target: tuple[str, ...], op: tuple[str, ...]) -> None:
     """Print the table of rules with their sources."""
-    from .listings import show_rules  # noqa: PLC0415
+    from .list_commands import show_rules  # noqa: PLC0415
 
     show_rules(target, op)
 
@@ -201,6 +201,6 @@ def rules(target: tuple[str, ...], op: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def fixes(*, as_json: bool) -> None:
     """List the repairs and whether each is on by default."""
-    from .listings import show_fixes  # noqa: PLC0415
+    from .list_commands import show_fixes  # noqa: PLC0415
 
     show_fixes(as_json=as_json)

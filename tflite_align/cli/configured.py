@@ -18,8 +18,8 @@ from ..errors import UsageError
 from .failure import Failure, about, reader_may_leave
 
 if TYPE_CHECKING:
-    from ..config import Config
-    from ..overrides import Override
+    from ..checks.overrides import Override
+    from ..settings.config import Config
 
 __all__ = ["ConfiguredCommand", "NeededArgument", "find_config", "overrides_of", "read_config"]
 
@@ -28,7 +28,7 @@ _SHOWN = "tflite_align.show_settings"  # in the context's meta: asked for, so no
 
 def find_config() -> tuple[str, Config] | None:
     """The nearest configuration's path, from the current directory, and what it holds."""
-    from ..config import CONFIG_NAMES  # noqa: PLC0415 - numpy is not needed for --help
+    from ..settings.config import CONFIG_NAMES  # noqa: PLC0415 - numpy is not needed for --help
 
     folder, up = os.getcwd(), ""  # noqa: PTH109 - as text, to be told as it is reached
     while True:
@@ -53,8 +53,8 @@ def read_config(path: str) -> Config:
 
 
 def _read(path: str) -> Config | None:
-    from ..config import parse_config  # noqa: PLC0415
-    from ..files import read_text_file  # noqa: PLC0415
+    from ..settings.config import parse_config  # noqa: PLC0415
+    from .disk import read_text_file  # noqa: PLC0415
 
     with about(path):
         try:
@@ -114,7 +114,7 @@ class ConfiguredCommand(click.Command):
         ctx.meta[_SHOWN] = bool(given.get("show_settings"))
         left = super().parse_args(ctx, args)
         ctx.params["config"] = config
-        ctx.meta["tflite_align.config"] = place
+        ctx.meta["tflite_align.settings.config"] = place
         return left
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -136,7 +136,7 @@ def _chosen(given: dict[str, Any]) -> tuple[str, Config | None]:
 
 def overrides_of(values: dict[str, Any]) -> tuple[Override, ...]:
     """The file's, and those that options make of patterns: of tensors, or addresses of slots."""
-    from ..overrides import ADDRESS, Override  # noqa: PLC0415
+    from ..checks.overrides import ADDRESS, Override  # noqa: PLC0415
 
     asked: dict[str, dict[str, Any]] = {
         "keep": {"keep": True},
@@ -158,9 +158,9 @@ def overrides_of(values: dict[str, Any]) -> tuple[Override, ...]:
 
 def _settings(ctx: click.Context) -> Iterator[str]:
     """As a configuration file that would say the same, with where each line comes from."""
-    from ..config import SETTING_NAMES  # noqa: PLC0415
+    from ..settings.config import SETTING_NAMES  # noqa: PLC0415
 
-    file = ctx.meta["tflite_align.config"]
+    file = ctx.meta["tflite_align.settings.config"]
     yield f"# settings of: {ctx.info_name}"
     yield f"# configuration: {file or 'none'}"
     for name in SETTING_NAMES:

@@ -38,7 +38,7 @@ class ReaderGone(Exception):  # noqa: N818 - nobody's error
 
 def tell(message: str, path: str | bytes | int | None = None) -> int:
     """Print `tflite_align: <path>: <message>` as one line on stderr; the exit status 2."""
-    from ..report.plain import printable  # noqa: PLC0415 - not needed where all goes well
+    from ..report.terminal_text import printable  # noqa: PLC0415 - not needed where all goes well
 
     parts = ["tflite_align"]
     if isinstance(path, (str, bytes)):

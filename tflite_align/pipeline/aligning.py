@@ -9,34 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
-from ..baseline import accepted_in
-from ..binder import Bound
-from ..checker import Finding
-from ..convert import Asked, convert
+from ..checks.binder.bound import Bound
+from ..checks.checker import Finding
+from ..checks.overrides import named_only, shifted
+from ..checks.partition import predictions
 from ..errors import AlignError, NotAlignedError
-from ..mapping import predictions
-from ..model import Model, Slot
+from ..format.flatbuffer import Bytes
+from ..format.model import Model, Slot
+from ..format.writer.write import write
 from ..numerics import Range
-from ..options import AlignOptions
-from ..overrides import named_only, shifted
-from ..planner import Plan, fold_quantizes, plan
 from ..record import Record, replace
-from ..repairs import changeable, enforced, mended, wanted
-from ..report import Outcome, Report
-from ..report.view import View
-from ..rules import enabled_fixes, fixes_off, load_operators
-from ..solver import PREFERENCES, Component, Conflict, Options, Solution, compare, solve
+from ..repair.convert.stage import Asked, convert
+from ..repair.planner.changes import Plan
+from ..repair.planner.fold_apply import fold_quantizes
+from ..repair.planner.plan import plan
+from ..repair.selection import changeable, enforced, mended, wanted
+from ..report.model_view import ModelView
+from ..report.report import Outcome, Report
+from ..rules.fixes import enabled_fixes, fixes_off
+from ..rules.operator_rows import load_operators
+from ..settings.baseline import accepted_in
+from ..settings.options import AlignOptions
+from ..solver.compare import compare
+from ..solver.problem_records import PREFERENCES, Component, Conflict, Solution, SolverOptions
+from ..solver.solve import solve
 from ..verdicts import BiasReading, OutputLevel, Proof
-from ..writer import write
-from .judged import Data, bind_model, judge, requested, size, templates, uncollected
-from .reasons import (
-    conflict_reasons,
-    kept_conflicts,
-    proof_reasons,
-    remaining_reasons,
-    without,
-)
-from .viewed import view_of
+from .inspection import bind_model, inspect_model, requested, size, templates, uncollected
+from .reasons import conflict_reasons, kept_conflicts, proof_reasons, remaining_reasons, without
+from .view_of_model import view_of
 
 __all__ = ["AlignResult", "Progress", "Question", "align", "question"]
 
@@ -71,7 +71,7 @@ class _Made(Record, frozen=True, kw_only=True):
 
 
 def align(
-    data: Data,
+    data: Bytes,
     options: AlignOptions | None = None,
     *,
     name: str = "",
@@ -98,7 +98,7 @@ class Question(Record, frozen=True, kw_only=True):
     bound: Bound
     findings: tuple[Finding, ...]
     wanted: tuple[Finding, ...]
-    settings: Options
+    settings: SolverOptions
     kept: tuple[Conflict, ...] = ()
 
     @property
@@ -106,7 +106,7 @@ class Question(Record, frozen=True, kw_only=True):
         return [finding.slot for finding in self.wanted]
 
 
-def question(data: Data, options: AlignOptions) -> Question:
+def question(data: Bytes, options: AlignOptions) -> Question:
     """What align() would ask the solver about this model; raises what check() raises."""
     return _Run(data, options, "", None).question()
 
@@ -115,7 +115,7 @@ class _Run:
     """One alignment: what went in, and what was found in it."""
 
     def __init__(
-        self, data: Data, options: AlignOptions, name: str, progress: Progress | None
+        self, data: Bytes, options: AlignOptions, name: str, progress: Progress | None
     ) -> None:
         self.given = data
         self.options = options
@@ -123,15 +123,15 @@ class _Run:
         self.progress = progress
         self.targets = requested(options)
         self.templates = templates(options, self.targets)
-        self.before = judge(data, options, self.targets, self.templates)
+        self.before = inspect_model(data, options, self.targets, self.templates)
         self.idle = self.before.bound.idle
         self.findings = self.before.findings
         self.fixes = enabled_fixes(options.fix, options.no_fix)
         judged = (self.before.bound, self.before.findings)
         fixes, only, bias = self.fixes, options.only, options.bias
-        self.mended = mended(data, fixes, only, bias, self._bound, judged=judged)
+        self.mended = mended(data, fixes, only, bias, self._bound, checked=judged)
         if self.mended.changes:
-            self.before = judge(self.mended.data, options, self.targets, self.templates)
+            self.before = inspect_model(self.mended.data, options, self.targets, self.templates)
         asked = Asked(
             to=options.to,
             free_io=options.io == "free",
@@ -153,9 +153,9 @@ class _Run:
             # Addresses are the given file's: operators may have moved since.
             moved = shifted(options.overrides, self.converted.place)
             self.options = replace(options, overrides=moved)
-            self.before = judge(self.data, self.options, self.targets, self.templates)
+            self.before = inspect_model(self.data, self.options, self.targets, self.templates)
         if options.calibration is not None:
-            from ..verify import check_calibration  # noqa: PLC0415 - a run without judges needs none of it
+            from ..verify.calibration import check_calibration  # noqa: PLC0415 - a run without judges needs none of it
 
             check_calibration(self.before.model, options.calibration)
 
@@ -176,7 +176,7 @@ class _Run:
         image = aligned or written.image(self.data, self.before.model)
         overrides = shifted(self.options.overrides, made.drawn.place)
         settled = replace(self.options, overrides=overrides)
-        after = judge(image, settled, self.targets, self.templates)
+        after = inspect_model(image, settled, self.targets, self.templates)
         proof = self._prove(aligned, made.drawn)
         priced = compare(asked.bound, asked.broken, settings) if self.options.compare else ()
         without_them = self._levels_without(asked, aligned, proof) if settings.observed else ()
@@ -195,8 +195,8 @@ class _Run:
         return AlignResult(written.chunks, report)
 
     def _view(
-        self, asked: Question, after: Model, solution: Solution, settings: Options
-    ) -> View | None:
+        self, asked: Question, after: Model, solution: Solution, settings: SolverOptions
+    ) -> ModelView | None:
         if not self.options.view:
             return None
         return view_of(
@@ -208,7 +208,7 @@ class _Run:
             broken=asked.broken,
         )
 
-    def _made(self, asked: Question, settings: Options) -> _Made:
+    def _made(self, asked: Question, settings: SolverOptions) -> _Made:
         solution = solve(asked.bound, asked.broken, settings)
         drawn, failed = plan(asked.bound, solution, asked.wanted, self.fixes)
         return _Made(
@@ -217,11 +217,11 @@ class _Run:
             conflicts=(*solution.conflicts, *failed, *asked.kept),
         )
 
-    def _observed(self, asked: Question) -> tuple[Options, tuple[str, ...]]:
+    def _observed(self, asked: Question) -> tuple[SolverOptions, tuple[str, ...]]:
         """The settings with what calibration shows of the values; else warnings that say why."""
         if self.options.calibration is None or not asked.wanted:
             return asked.settings, ()
-        from ..verify import observe  # noqa: PLC0415 - a run without judges needs none of it
+        from ..verify.observe import observe  # noqa: PLC0415 - a run without judges needs none of it
 
         found = observe(memoryview(self.data), self.options.calibration, progress=self.progress)
         if not found.ranges:
@@ -249,7 +249,7 @@ class _Run:
                 )
                 for score in proof.outputs
             )
-        from ..verify import declared_levels  # noqa: PLC0415 - a run without judges needs none of it
+        from ..verify.declared_sqnr import declared_levels  # noqa: PLC0415 - a run without judges needs none of it
 
         return declared_levels(
             memoryview(self.mended.data),
@@ -261,7 +261,7 @@ class _Run:
 
     def question(self) -> Question:
         """What the options make of the model's findings."""
-        settings = Options(
+        settings = SolverOptions(
             policies=self.options.policies,
             overlap=self.options.overlap,
             weights=PREFERENCES[self.options.prefer],
@@ -289,7 +289,7 @@ class _Run:
             )
             for way in ("declared", "as-run")
         ]
-        from ..verify import bias_readings  # noqa: PLC0415 - a run without judges needs none of it
+        from ..verify.declared_sqnr import bias_readings  # noqa: PLC0415 - a run without judges needs none of it
 
         return bias_readings(
             *files,
@@ -345,7 +345,7 @@ class _Run:
     def _prove(self, aligned: bytes | memoryview, drawn: Plan | None) -> Proof | None:
         if not self.options.verify:
             return None
-        from ..verify import prove  # noqa: PLC0415 - a run without judges needs none of it
+        from ..verify.prove import prove  # noqa: PLC0415 - a run without judges needs none of it
 
         return prove(
             memoryview(self.given),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from ..baseline import accepted_in
-from ..mapping import predictions
-from ..options import AlignOptions
-from ..report import Report
-from ..rules import enabled_fixes, fixes_off
+from ..checks.partition import predictions
+from ..format.flatbuffer import Bytes
+from ..report.report import Report
+from ..rules.fixes import enabled_fixes, fixes_off
+from ..settings.baseline import accepted_in
+from ..settings.options import AlignOptions
 from ..verdicts import Proof
-from .judged import Data, judge, requested, size, templates, uncollected
+from .inspection import inspect_model, requested, size, templates, uncollected
 from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
-from .viewed import view_of
+from .view_of_model import view_of
 
 __all__ = ["check"]
 
 
-def check(data: Data, options: AlignOptions | None = None, *, name: str = "") -> Report:
+def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -> Report:
     """Every finding of the model for the options' targets. Changes and runs nothing.
 
     Raises FormatError for bytes that are no readable model, UsageError for an unknown target.
@@ -23,7 +24,7 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
     options = options or AlignOptions()
     targets = requested(options)
     with uncollected():
-        judged = judge(data, options, targets, templates(options, targets))
+        judged = inspect_model(data, options, targets, templates(options, targets))
     passed, stale = accepted_in(judged.findings, options.accepted)
     proof = _asked(data, options)
     return Report(
@@ -48,13 +49,13 @@ def check(data: Data, options: AlignOptions | None = None, *, name: str = "") ->
     )
 
 
-def _asked(data: Data, options: AlignOptions) -> Proof | None:
+def _asked(data: Bytes, options: AlignOptions) -> Proof | None:
     """What the judges that were asked for say of the file as it is; nobody is asked unasked."""
     asked = dict.fromkeys((*options.judges, *options.require))
     named = tuple(judge for judge in asked if judge != "numbers")
     if not asked:
         return None
-    from ..verify import prove  # noqa: PLC0415 - a run without judges needs none of it
+    from ..verify.prove import prove  # noqa: PLC0415 - a run without judges needs none of it
 
     view = memoryview(data)
     seconds = options.judge_seconds

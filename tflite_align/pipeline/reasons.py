@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..baseline import Accepted
-from ..binder import Bound
-from ..checker import Finding
-from ..options import AlignOptions
-from ..solver import Conflict
+from ..checks.binder.bound import Bound
+from ..checks.checker import Finding
+from ..settings.baseline import Accepted
+from ..settings.options import AlignOptions
+from ..solver.problem_records import Conflict
 from ..verdicts import Proof
 
 __all__ = [

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from ..errors import UsageError
 from .github import render_github
 from .json import render_json
-from .record import Report, Unread
+from .report import Report, Unread
 from .text import render_text
 
 __all__ = ["FORMATS", "OUTPUTS", "Renderer", "renderer"]
@@ -39,7 +39,7 @@ def _junit(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
 
 
 def _html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    from .html import render_html  # noqa: PLC0415 - large scripts that the others do not need
+    from .html.page import render_html  # noqa: PLC0415 - large scripts that the others do not need
 
     return render_html(reports, unread)
 

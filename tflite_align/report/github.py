@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .record import Report, Unread
+from .report import Report, Unread
 
 __all__ = ["render_github"]
 

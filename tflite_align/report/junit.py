@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from ..checker import Finding
+from ..checks.checker import Finding
 from ..verdicts import JudgeVerdict
-from .plain import printable
-from .record import Report, Unread
+from .report import Report, Unread
+from .terminal_text import printable
 
 __all__ = ["render_junit"]
 

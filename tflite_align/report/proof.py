@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from ..verdicts import Acceptance, OutputScore, Proof, Word
-from .record import Report
+from .report import Report
 from .section import Row, Section
 
 __all__ = ["decibels", "proof_sections", "proof_word", "short_word"]

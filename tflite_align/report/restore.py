@@ -7,9 +7,9 @@ import types
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from ..checker import Finding
+from ..checks.checker import Finding
 from ..record import compared, is_record, replace
-from .record import Report
+from .report import Report
 
 __all__ = ["restored"]
 

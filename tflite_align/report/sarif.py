@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..checker import Finding
-from ..rules import Rule, load_operators, load_target
-from ..rules.words import general_words, rule_words
+from ..checks.checker import Finding
+from ..rules.operator_rows import load_operators
+from ..rules.rows import Rule
+from ..rules.rule_text import general_words, rule_words
+from ..rules.targets import load_target
 from ..verdicts import JudgeVerdict
-from .json import tool_version
-from .record import Report, Unread
+from .report import Report, Unread
+from .values import tool_version
 
 __all__ = ["render_sarif"]
 
@@ -108,7 +110,7 @@ def _behaviours(rule: Rule, targets: Sequence[str]) -> list[str]:
     for name in targets:
         target = load_target(name)
         for type_name in sorted(rule.types):
-            level = target.level(rule.id, type_name)
+            level = target.requirement(rule.id, type_name)
             if level.severity != "off":
                 found[f"{name}: {level.severity}: {level.behaviour}"] = None
     return list(found)

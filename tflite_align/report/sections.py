@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ..checker import Finding
-from ..planner import Change
+from ..checks.checker import Finding
 from ..record import Record
-from .glance import glance
-from .mapping import mapping_section
-from .plain import counts, plural, printable, shorten
+from ..repair.planner.changes import Change
+from .before_after import glance
+from .partition_section import mapping_section
 from .proof import proof_sections, proof_word
-from .record import Report
+from .report import Report
 from .section import Row, Section
+from .terminal_text import counts, plural, printable, shorten
 
-__all__ = ["closing", "counts", "done", "sections"]
+__all__ = ["closing", "done", "sections"]
 
 
-class _View(Record, frozen=True, kw_only=True):
+class _RowLimit(Record, frozen=True, kw_only=True):
     """How much is shown: `rows` a table, None for everything with names in full."""
 
     rows: int | None
@@ -44,7 +44,7 @@ class _View(Record, frozen=True, kw_only=True):
 
 def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
     """The whole report in the order it is read; `rows` limits each table and shortens names."""
-    view = _View(rows=rows)
+    view = _RowLimit(rows=rows)
     found = [_head(report)]
     if report.command == "check":
         found.append(_findings(report, view, "Findings", report.findings))
@@ -92,7 +92,7 @@ def _hint(finding: Finding, off: Sequence[str]) -> str:
     return f" [--fix {finding.fix}]" if finding.fix in off else ""
 
 
-def _findings(report: Report, view: _View, title: str, findings: Sequence[Finding]) -> Section:
+def _findings(report: Report, view: _RowLimit, title: str, findings: Sequence[Finding]) -> Section:
     """With a column of whom they concern, where there are several targets."""
     ordered = sorted(findings, key=lambda finding: finding.severity != "error")
     rows = [
@@ -130,7 +130,7 @@ _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 )
 
 
-def _changes(report: Report, view: _View) -> list[Section]:
+def _changes(report: Report, view: _RowLimit) -> list[Section]:
     found = []
     for kinds, title, place in _TABLES:
         changes = [change for change in report.changes if change.kind in kinds]
@@ -140,7 +140,7 @@ def _changes(report: Report, view: _View) -> list[Section]:
     return found
 
 
-def _change_row(report: Report, view: _View, change: Change, *, slots: bool) -> Row:
+def _change_row(report: Report, view: _RowLimit, change: Change, *, slots: bool) -> Row:
     graph = f"subgraph[{change.subgraph}]/" if report.size.subgraphs > 1 else ""
     shown = change.readers if view.rows is None else change.readers[:3]
     more = len(change.readers) - len(shown)
@@ -150,7 +150,7 @@ def _change_row(report: Report, view: _View, change: Change, *, slots: bool) -> 
     return (*cells, readers, why) if slots else (*cells, why)
 
 
-def _components(report: Report, view: _View) -> Section:
+def _components(report: Report, view: _RowLimit) -> Section:
     """How well each component was solved; in short only those that are not proven the least."""
     rows = [
         (
@@ -169,7 +169,7 @@ def _components(report: Report, view: _View) -> Section:
     return view.table("Components", head, rows)
 
 
-def _strategies(report: Report, view: _View) -> Section:
+def _strategies(report: Report, view: _RowLimit) -> Section:
     """What PPQ's strategies would have come to on the same model."""
     rows = [
         (
@@ -185,7 +185,7 @@ def _strategies(report: Report, view: _View) -> Section:
     return view.table("Strategies", head, rows)
 
 
-def _readings(report: Report, view: _View) -> Section:
+def _readings(report: Report, view: _RowLimit) -> Section:
     """What the two readings of a bias come to."""
     rows = [
         (
@@ -201,7 +201,7 @@ def _readings(report: Report, view: _View) -> Section:
     return view.table("Biases read by their declared scales, and as run", head, rows)
 
 
-def _conflicts(report: Report, view: _View) -> Section:
+def _conflicts(report: Report, view: _RowLimit) -> Section:
     addresses = report.conflict_addresses or ("",) * len(report.conflicts)
     rows = [
         (address, conflict.message, ", ".join(conflict.rules))

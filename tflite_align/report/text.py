@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .plain import printable
-from .record import Report, Unread
+from .report import Report, Unread
 from .section import Row, Section
 from .sections import closing, sections
+from .terminal_text import printable
 
 __all__ = ["more_rows", "render_sections", "render_text", "text_table"]
 

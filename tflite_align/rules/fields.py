@@ -14,12 +14,12 @@ from typing import Any
 from ..errors import RuleError, nearest
 from ..numerics import Label, to_float32, type_limits
 from ..record import Record
-from .records import SlotPattern
+from .rows import SlotPattern
 
 __all__ = [
-    "Field",
     "Parser",
     "Table",
+    "TomlField",
     "at_least",
     "choice",
     "integer",
@@ -46,13 +46,13 @@ class Parser(Record, frozen=True):
     schema: Mapping[str, Any]
 
 
-class Field(Record, frozen=True):
+class TomlField(Record, frozen=True):
     parser: Parser
     required: bool = False
     about: str = ""  # what editors show of the key
 
 
-Table = Mapping[str, Field]
+Table = Mapping[str, TomlField]
 
 
 def _expect(value: object, wanted: type | tuple[type, ...], where: str, name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..errors import RuleError, UsageError, nearest
 from ..record import Record
 from . import fields as f
-from .records import named
+from .rows import named
 from .store import read_data
 
 __all__ = [
@@ -44,19 +44,19 @@ class Fix(Record, frozen=True, kw_only=True):
 
 
 _FIX: f.Table = {
-    "id": f.Field(f.text, required=True),
-    "title": f.Field(f.text, required=True),
-    "does": f.Field(f.text, required=True),
-    "default": f.Field(f.choice("on", "off"), required=True),
-    "meaning": f.Field(f.choice("kept", "may change"), required=True),
-    "repairs": f.Field(f.list_of(f.text)),
-    "sources": f.Field(f.list_of(f.text)),
-    "quiet": f.Field(f.truth),
+    "id": f.TomlField(f.text, required=True),
+    "title": f.TomlField(f.text, required=True),
+    "does": f.TomlField(f.text, required=True),
+    "default": f.TomlField(f.choice("on", "off"), required=True),
+    "meaning": f.TomlField(f.choice("kept", "may change"), required=True),
+    "repairs": f.TomlField(f.list_of(f.text)),
+    "sources": f.TomlField(f.list_of(f.text)),
+    "quiet": f.TomlField(f.truth),
 }
 _ROW = f.Parser(lambda value, where: f.parse_table(value, _FIX, where), f.schema_of(_FIX))
 _FILE: f.Table = {
-    "format": f.Field(f.integer, required=True),
-    "fix": f.Field(f.list_of(_ROW), required=True),
+    "format": f.TomlField(f.integer, required=True),
+    "fix": f.TomlField(f.list_of(_ROW), required=True),
 }
 
 

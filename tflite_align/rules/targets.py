@@ -10,12 +10,12 @@ from typing import Any, Literal
 from ..errors import RuleError, UsageError
 from ..record import Record, replace
 from . import fields as f
-from .records import Rule, named
+from .rows import Rule, named
 from .store import data_files, read_data
-from .support import SUPPORT, SupportRow, parse_support
+from .support_rows import SUPPORT, SupportRow, parse_support
 
 __all__ = [
-    "Level",
+    "Requirement",
     "Severity",
     "Target",
     "load_target",
@@ -27,7 +27,7 @@ __all__ = [
 Severity = Literal["error", "warning", "off"]
 
 
-class Level(Record, frozen=True, kw_only=True):
+class Requirement(Record, frozen=True, kw_only=True):
     """How grave a broken rule is for a target, and what the runtime does then, in words."""
 
     rules: tuple[str, ...]  # glob patterns of rule ids
@@ -48,7 +48,7 @@ class Target(Record, frozen=True, kw_only=True):
 
     name: str
     title: str
-    levels: tuple[Level, ...]
+    requirements: tuple[Requirement, ...]
     quantize: Mapping[str, tuple[str, ...]]  # type -> types QUANTIZE can turn it into
     judges: tuple[str, ...]
     sources: tuple[str, ...]
@@ -56,16 +56,16 @@ class Target(Record, frozen=True, kw_only=True):
     splits: Literal["", "once"] = ""
     grades: tuple[tuple[str, Severity], ...] = ()
 
-    def level(self, rule_id: str, type_name: str) -> Level:
+    def requirement(self, rule_id: str, type_name: str) -> Requirement:
         """The last level whose pattern and types match: later entries are exceptions."""
-        for entry in reversed(self.levels):
+        for entry in reversed(self.requirements):
             if entry.types and type_name not in entry.types:
                 continue
             if any(named(rule_id, pattern) for pattern in entry.rules):
                 return self.graded(rule_id, entry)
         raise RuleError(f"target {self.name}: no level covers rule {rule_id}")
 
-    def graded(self, rule_id: str, level: Level) -> Level:
+    def graded(self, rule_id: str, level: Requirement) -> Requirement:
         """The level as the user grades it."""
         for pattern, severity in reversed(self.grades):
             if level.severity != "off" and named(rule_id, pattern):
@@ -73,15 +73,15 @@ class Target(Record, frozen=True, kw_only=True):
         return level
 
     def requires(self, rule: Rule, type_name: str) -> bool:
-        return type_name in rule.types and self.level(rule.id, type_name).severity != "off"
+        return type_name in rule.types and self.requirement(rule.id, type_name).severity != "off"
 
 
 _LEVEL: f.Table = {
-    "rules": f.Field(f.list_of(f.text), required=True),
-    "types": f.Field(f.list_of(f.text)),
-    "severity": f.Field(f.choice("error", "warning", "off"), required=True),
-    "behaviour": f.Field(f.text, required=True),
-    "sources": f.Field(f.list_of(f.text)),
+    "rules": f.TomlField(f.list_of(f.text), required=True),
+    "types": f.TomlField(f.list_of(f.text)),
+    "severity": f.TomlField(f.choice("error", "warning", "off"), required=True),
+    "behaviour": f.TomlField(f.text, required=True),
+    "sources": f.TomlField(f.list_of(f.text)),
 }
 _LEVEL_PARSER = f.Parser(
     lambda value, where: f.parse_table(value, _LEVEL, where), f.schema_of(_LEVEL)
@@ -91,15 +91,15 @@ _SUPPORT_PARSER = f.Parser(
     f.schema_of(SUPPORT),
 )
 _TARGET: f.Table = {
-    "format": f.Field(f.integer, required=True),
-    "name": f.Field(f.text, required=True),
-    "title": f.Field(f.text, required=True),
-    "judges": f.Field(f.list_of(f.text), required=True),
-    "sources": f.Field(f.list_of(f.text), required=True),
-    "quantize": f.Field(f.map_of(f.list_of(f.text)), required=True),
-    "level": f.Field(f.list_of(_LEVEL_PARSER), required=True),
-    "support": f.Field(f.list_of(_SUPPORT_PARSER)),
-    "splits": f.Field(f.choice("once")),
+    "format": f.TomlField(f.integer, required=True),
+    "name": f.TomlField(f.text, required=True),
+    "title": f.TomlField(f.text, required=True),
+    "judges": f.TomlField(f.list_of(f.text), required=True),
+    "sources": f.TomlField(f.list_of(f.text), required=True),
+    "quantize": f.TomlField(f.map_of(f.list_of(f.text)), required=True),
+    "level": f.TomlField(f.list_of(_LEVEL_PARSER), required=True),
+    "support": f.TomlField(f.list_of(_SUPPORT_PARSER)),
+    "splits": f.TomlField(f.choice("once")),
 }
 
 
@@ -113,7 +113,7 @@ def parse_target(document: str, where: str) -> Target:
     if given.pop("format") != 1:
         raise RuleError(f"{where}: format is unknown; this version reads 1")
     levels = tuple(
-        Level(
+        Requirement(
             rules=entry["rules"],
             types=entry.get("types", ()),
             severity=entry["severity"],
@@ -122,7 +122,7 @@ def parse_target(document: str, where: str) -> Target:
         )
         for entry in given.pop("level")
     )
-    return Target(levels=levels, **given)
+    return Target(requirements=levels, **given)
 
 
 def target_names() -> list[str]:

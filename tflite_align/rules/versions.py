@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 from ..errors import RuleError
-from ..model import Operator
+from ..format.model import Operator
 from ..record import Record, field
 from . import fields as f
-from .records import SlotPattern
+from .rows import SlotPattern
 from .store import Rows, read_data
 
 __all__ = ["VersionRow", "load_versions", "parse_versions", "versions_schema"]
@@ -32,15 +32,15 @@ class VersionRow(Record, frozen=True, kw_only=True):
 
 
 _ROW: f.Table = {
-    "slot": f.Field(f.slot, required=True),
-    "versions": f.Field(f.map_of(f.integer), required=True),
-    "only": f.Field(f.map_of(f.integer, keys_are_types=False)),
+    "slot": f.TomlField(f.slot, required=True),
+    "versions": f.TomlField(f.map_of(f.integer), required=True),
+    "only": f.TomlField(f.map_of(f.integer, keys_are_types=False)),
 }
 _ROW_PARSER = f.Parser(lambda value, where: f.parse_table(value, _ROW, where), f.schema_of(_ROW))
 _DOCUMENT: f.Table = {
-    "format": f.Field(f.integer, required=True),
-    "sources": f.Field(f.list_of(f.text), required=True),
-    "operator": f.Field(f.map_of(_ROW_PARSER, keys_are_types=False), required=True),
+    "format": f.TomlField(f.integer, required=True),
+    "sources": f.TomlField(f.list_of(f.text), required=True),
+    "operator": f.TomlField(f.map_of(_ROW_PARSER, keys_are_types=False), required=True),
 }
 
 

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..binder import Bound
-from ..constraints import Same
-from ..families import Policy
-from ..model import Slot
+from ..checks.binder.bound import Bound
+from ..checks.constraints import Same
+from ..format.model import Slot
 from ..numerics import Label, Range, covering_label, hull, label_range
-from .flow import Key, Values
+from ..rules.families import Policy
 from .policies import OperatorKey, as_ppq, policies_of, policy_inputs
-from .records import Node, Options
+from .problem_records import Node, SolverOptions
+from .ranges import Key, Values
 
 __all__ = ["assign_policies"]
 
@@ -33,7 +33,9 @@ __all__ = ["assign_policies"]
 _ALIGNING = ("input", "output", "large")
 
 
-def assign_policies(bound: Bound, values: Values, options: Options, nodes: Sequence[Node]) -> None:
+def assign_policies(
+    bound: Bound, values: Values, options: SolverOptions, nodes: Sequence[Node]
+) -> None:
     """Fill in `wanted`, `policy` and `keeps` of the nodes that policies decide."""
     named = policies_of(bound, options)
     if named or as_ppq(options):
@@ -47,7 +49,7 @@ class _Alignment:
         self,
         bound: Bound,
         values: Values,
-        options: Options,
+        options: SolverOptions,
         nodes: Sequence[Node],
         named: Mapping[OperatorKey, tuple[str, Policy]],
     ) -> None:

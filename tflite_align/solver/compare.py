@@ -11,18 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ..binder import Bound
-from ..families import Policy
-from ..model import Slot
+from ..checks.binder.bound import Bound
+from ..format.model import Slot
 from ..numerics import Label
 from ..record import replace
+from ..rules.families import Policy
+from .cost_tables import FORBIDDEN
 from .costs import cost_tables, lost_bits
-from .flow import value_flow
-from .limits import Limits, window_labels
-from .pose import pose
+from .label_limits import Limits, window_labels
+from .prepare import pose
 from .problem import build_problems
-from .records import Options, Overlap, Problem, Strategy
-from .tables import FORBIDDEN
+from .problem_records import Overlap, Problem, SolverOptions, Strategy
+from .ranges import value_flow
 
 __all__ = ["compare"]
 
@@ -59,7 +59,7 @@ _STRATEGIES: Mapping[str, Mapping[str, Policy]] = {
 }
 
 
-def compare(bound: Bound, broken: Iterable[Slot], options: Options) -> list[Strategy]:
+def compare(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> list[Strategy]:
     """The options' own answer first, then PPQ's strategies, with overlap forbidden and forced.
 
     `holds` is False where a strategy leaves a rule broken: its cost is then no price.
@@ -75,14 +75,14 @@ def compare(bound: Bound, broken: Iterable[Slot], options: Options) -> list[Stra
 
 
 class _Comparison:
-    def __init__(self, bound: Bound, broken: list[Slot], options: Options) -> None:
+    def __init__(self, bound: Bound, broken: list[Slot], options: SolverOptions) -> None:
         self.bound = bound
         self.broken = broken
         self.values = value_flow(bound, options.observed)
         self.limit = Limits(bound.model, bound.constraints)
         self.suggested = window_labels(bound)
 
-    def strategy(self, options: Options, name: str) -> Strategy:
+    def strategy(self, options: SolverOptions, name: str) -> Strategy:
         """What these options come to on every component they decide."""
         total = Strategy(name=name, cuts=0, elements_moved=0, bits_lost=0.0, cost=0.0, holds=True)
         problems = build_problems(self.bound, self.values, options, self.broken, self.suggested)
@@ -99,7 +99,7 @@ class _Comparison:
             )
         return total
 
-    def _price(self, options: Options, problem: Problem, chosen: Sequence[Label]) -> Strategy:
+    def _price(self, options: SolverOptions, problem: Problem, chosen: Sequence[Label]) -> Strategy:
         """One component's answer, priced by the weights alone: without what an option adds."""
         nodes = [
             replace(node, domain=(label,))

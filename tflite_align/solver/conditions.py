@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..numerics import Label
-from .records import Node
-from .tables import FORBIDDEN, Table
+from .cost_tables import FORBIDDEN, Table
+from .problem_records import Node
 
 __all__ = ["only", "together"]
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..binder import Bound
-from ..constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, Window, ZeroPoint
-from ..model import Model, Slot
+from ..checks.binder.bound import Bound
+from ..checks.constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, Window, ZeroPoint
+from ..format.model import Model, Slot
 from ..numerics import Label
 from ..record import replace
-from .flow import Values
-from .limits import Limits, window_labels
-from .pose import Posed, pose
+from .cost_tables import FORBIDDEN
+from .label_limits import Limits, window_labels
+from .prepare import Posed, pose
 from .problem import build_problems, contradictory
-from .records import Conflict, Options, Problem, Weights
-from .tables import FORBIDDEN
+from .problem_records import Conflict, Problem, SolverOptions, Weights
+from .ranges import Values
 
 __all__ = ["addresses", "forced_conflict", "minimal_conflict", "unsolvable"]
 
@@ -33,7 +33,9 @@ def unsolvable(posed: Posed) -> bool:
     return any(contradictory(node) for node in nodes) or posed.solve().cost >= FORBIDDEN
 
 
-def minimal_conflict(bound: Bound, values: Values, options: Options, problem: Problem) -> Conflict:
+def minimal_conflict(
+    bound: Bound, values: Values, options: SolverOptions, problem: Problem
+) -> Conflict:
     """Why an unsolvable component is so: requirements of which none can be left out."""
     if any(contradictory(node) for node in problem.nodes):
         reason = "these ask for different parameters where they must agree; left as it was"
@@ -49,7 +51,7 @@ def minimal_conflict(bound: Bound, values: Values, options: Options, problem: Pr
 
 
 def forced_conflict(
-    bound: Bound, values: Values, options: Options, problem: Problem
+    bound: Bound, values: Values, options: SolverOptions, problem: Problem
 ) -> Conflict | None:
     """Why a component cannot do without a QUANTIZE; None where it can, at some loss."""
     free = replace(options, overlap="auto", weights=_ONLY_CUTS)
@@ -65,7 +67,7 @@ def forced_conflict(
 
 
 def _minimal(
-    bound: Bound, values: Values, options: Options, problem: Problem, fails: _Fails
+    bound: Bound, values: Values, options: SolverOptions, problem: Problem, fails: _Fails
 ) -> list[_Item]:
     """Drop one requirement after the other; those that have to stay. Empty: nothing fails."""
     inside = frozenset(slot for node in problem.nodes for slot in node.slots)

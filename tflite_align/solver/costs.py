@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from ..numerics import Label
-from .flow import Values
-from .limits import Limits
-from .reads import Read, Reader, Reads, computing
-from .records import Node, Options, Problem, Value
-from .tables import FORBIDDEN, Sharing, Table
+from .cost_tables import FORBIDDEN, Sharing, Table
+from .label_limits import Limits
+from .precision import Read, Reader, Reads, computing
+from .problem_records import Node, Problem, SolverOptions, Value
+from .ranges import Values
 
 __all__ = ["cost_tables", "lost_bits", "priced"]
 
@@ -29,7 +29,7 @@ Tables = tuple[list[Table], list[Sharing]]
 class _Costs:
     """One component: what is asked of `reads`, and what needs no more than itself."""
 
-    def __init__(self, problem: Problem, values: Values, options: Options) -> None:
+    def __init__(self, problem: Problem, values: Values, options: SolverOptions) -> None:
         self.problem = problem
         self.values = values
         self.weights = options.weights
@@ -68,7 +68,7 @@ class _Costs:
 def priced(
     problems: Sequence[Problem],
     values: Values,
-    options: Options,
+    options: SolverOptions,
     limits: Limits,
     cuts: Mapping[str, str],
 ) -> list[Tables]:
@@ -90,7 +90,7 @@ def priced(
 
 
 def cost_tables(
-    problem: Problem, values: Values, options: Options, limits: Limits, cuts: str
+    problem: Problem, values: Values, options: SolverOptions, limits: Limits, cuts: str
 ) -> Tables:
     """One component; `cuts` is what `priced` has for its type."""
     (tables,) = priced([problem], values, options, limits, {problem.type: cuts})
@@ -126,7 +126,7 @@ def _tables(costs: _Costs, reads: Reads, blocks: Iterable[np.ndarray], limits: L
     return tables, sharings
 
 
-def lost_bits(problem: Problem, values: Values, options: Options) -> float:
+def lost_bits(problem: Problem, values: Values, options: SolverOptions) -> float:
     """Bits lost at all computing readers of a problem whose every domain is a single label."""
     costs = _Costs(problem, values, options)
     total = 0.0

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..record import replace
+from .cost_tables import Answer, Floats, Sharing, Table, expanded, total_cost
 from .integer import solve_integer
-from .tables import Answer, Floats, Sharing, Table, expanded, total_cost
 
 __all__ = ["minimise", "minimise_each"]
 
@@ -79,7 +79,7 @@ def _answers(posed: Sequence[Posed]) -> list[Answer]:
         return [_residue(*posed[0])]
     costs = _total(choices, stacks)
     return [
-        Answer(choice=tuple(choice), cost=cost, bound=cost, optimal=True)
+        Answer(choice=tuple(choice), cost=cost, lower_bound=cost, optimal=True)
         for choice, cost in zip(choices.tolist(), costs.tolist(), strict=True)
     ]
 
@@ -115,7 +115,9 @@ def _residue(sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[S
     ]
     choice, bound = (found[0], found[1]) if found else (_descend(sizes, [*tables, *pairs]), 0.0)
     cost = total_cost(choice, tables, sharings)
-    return Answer(choice=tuple(choice), cost=cost, bound=bound, optimal=cost <= bound + _TOLERANCE)
+    return Answer(
+        choice=tuple(choice), cost=cost, lower_bound=bound, optimal=cost <= bound + _TOLERANCE
+    )
 
 
 class _TooWideError(Exception):

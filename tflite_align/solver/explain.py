@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
-from ..binder import Bound
-from ..constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
-from ..model import Slot
+from ..checks.binder.bound import Bound
+from ..checks.constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
+from ..format.model import Slot
 from ..numerics import Label, close_scale, label_range
 from ..record import replace
-from .chain import Reached, Ties
 from .conditions import only, together
 from .conflicts import addresses, minimal_conflict
+from .cost_tables import FORBIDDEN, Answer, total_cost
 from .costs import cost_tables
 from .explanation import Alternative, Anchor, AnchorKind, CutStory, Explanation, Link, Tie
-from .flow import Key, Values, value_flow
-from .limits import Limits, window_labels
-from .pose import Posed, pose
+from .label_limits import Limits, window_labels
+from .prepare import Posed, pose
 from .problem import build_problems, contradictory
-from .records import Options, Problem, Value, Weights
-from .tables import FORBIDDEN, Answer, total_cost
+from .problem_records import Problem, SolverOptions, Value, Weights
+from .ranges import Key, Values, value_flow
+from .tie_path import Reached, Ties
 
 __all__ = ["explain", "explain_each"]
 
@@ -29,7 +29,7 @@ _NOTHING = Weights(cut=0, move=0, bit=0, clip=0, clamp=0, state=0, finer=0, chan
 
 
 def explain(
-    bound: Bound, broken: Iterable[Slot], options: Options, key: Key, slot: Slot | None = None
+    bound: Bound, broken: Iterable[Slot], options: SolverOptions, key: Key, slot: Slot | None = None
 ) -> Explanation:
     """Why the tensor `key` is written with the label it gets, when these slots are broken.
 
@@ -57,7 +57,7 @@ def explain(
 
 
 def explain_each(
-    bound: Bound, broken: Iterable[Slot], options: Options, keys: Collection[Key]
+    bound: Bound, broken: Iterable[Slot], options: SolverOptions, keys: Collection[Key]
 ) -> tuple[Explanation, ...]:
     """explain() for many tensors that the solver decides, in the order of the components.
 
@@ -128,7 +128,7 @@ class _Story:
         self,
         bound: Bound,
         values: Values,
-        options: Options,
+        options: SolverOptions,
         posed: Posed,
         key: Key,
         *,
@@ -181,7 +181,7 @@ class _Story:
             alternatives=others[:_MOST],
             more=max(0, len(others) - _MOST),
             cost=answer.cost,
-            bound=answer.bound,
+            bound=answer.lower_bound,
             optimal=answer.optimal,
             sees=None if slot is None else sees.get(slot, written),
         )

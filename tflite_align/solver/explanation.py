@@ -6,8 +6,8 @@ from typing import Literal
 
 from ..numerics import Label, Range
 from ..record import Record
-from .flow import Key
-from .records import Conflict
+from .problem_records import Conflict
+from .ranges import Key
 
 __all__ = ["Alternative", "Anchor", "AnchorKind", "CutStory", "Explanation", "Link", "Tie"]
 

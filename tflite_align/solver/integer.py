@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .tables import Sharing, Table
+from .cost_tables import Sharing, Table
 
 __all__ = ["solve_integer"]
 

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from ..numerics import Label, Range, close_scale, covering_label, covers, hull, label_range
-from .flow import Key, Values
 from .policies import as_ppq
-from .records import Conflict, Node, Options, Problem, Value
+from .problem_records import Conflict, Node, Problem, SolverOptions, Value
+from .ranges import Key, Values
 
 __all__ = ["assign_domains", "noise_free"]
 
@@ -49,7 +49,7 @@ def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
 
 
 def assign_domains(
-    problem: Problem, values: Values, options: Options, stands: Mapping[Label, Label]
+    problem: Problem, values: Values, options: SolverOptions, stands: Mapping[Label, Label]
 ) -> list[Conflict]:
     """Fill in every node's domain.
 
@@ -65,7 +65,11 @@ def _unique(labels: Iterable[Label]) -> list[Label]:
 
 class _Domains:
     def __init__(
-        self, problem: Problem, values: Values, options: Options, stands: Mapping[Label, Label]
+        self,
+        problem: Problem,
+        values: Values,
+        options: SolverOptions,
+        stands: Mapping[Label, Label],
     ) -> None:
         self.problem = problem
         self.values = values

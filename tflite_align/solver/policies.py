@@ -7,28 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..binder import Bound
-from ..constraints import BiasOf, Weight
-from ..families import Policy
-from ..model import Slot
+from ..checks.binder.bound import Bound
+from ..checks.constraints import BiasOf, Weight
+from ..format.model import Slot
+from ..format.wiring import quantized, slot_tensor
 from ..numerics import Label, close_scale
-from ..wiring import quantized, slot_tensor
-from .flow import Values
-from .records import Options
+from ..rules.families import Policy
+from .problem_records import SolverOptions
+from .ranges import Values
 
-__all__ = [
-    "OperatorKey",
-    "as_ppq",
-    "idle_policies",
-    "near",
-    "policies_of",
-    "policy_inputs",
-]
+__all__ = ["OperatorKey", "as_ppq", "idle_policies", "near", "policies_of", "policy_inputs"]
 
 OperatorKey = tuple[int, int]  # (subgraph, operator)
 
 
-def as_ppq(options: Options) -> bool:
+def as_ppq(options: SolverOptions) -> bool:
     """Whether PPQ's pass decides the whole graph: a policy and an overlap are named.
 
     With overlap auto the solver chooses freely around the operators that have a policy.
@@ -37,7 +30,7 @@ def as_ppq(options: Options) -> bool:
     return named and options.overlap != "auto"
 
 
-def policies_of(bound: Bound, options: Options) -> dict[OperatorKey, tuple[str, Policy]]:
+def policies_of(bound: Bound, options: SolverOptions) -> dict[OperatorKey, tuple[str, Policy]]:
     """(family, policy) of each operator that one is given for, "auto" aside.
 
     An override for the single operator wins over its family's policy.
@@ -58,7 +51,7 @@ def idle_policies(bound: Bound, policies: Mapping[str, Policy]) -> tuple[str, ..
     PPQ lets the states follow the first output. TFLite's states keep their parameters, and where
     a rule ties the output to them (schema/operators.toml) it is the output that follows.
     """
-    named = policies_of(bound, Options(policies=policies))
+    named = policies_of(bound, SolverOptions(policies=policies))
     return tuple(
         f"policy {family} first changes nothing at {_address(bound, place)}: a recurrent operator's"
         " states keep their parameters (rigid), and its output follows where a rule ties it"

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..binder import Bound
-from ..constraints import Anchored, Fixed, Same, Uncut, ZeroPoint
-from ..model import Slot
+from ..checks.binder.bound import Bound
+from ..checks.constraints import Anchored, Fixed, Same, Uncut, ZeroPoint
+from ..format.model import Slot
 from ..numerics import Label, close_scale
 from ..record import replace
 from .alignment import assign_policies
-from .flow import Key, Values
 from .policies import near, policies_of, policy_inputs
-from .records import Demand, Node, Options, Problem, Value
+from .problem_records import Demand, Node, Problem, SolverOptions, Value
+from .ranges import Key, Values
 
 __all__ = ["build_problems", "contradictory"]
 
@@ -43,7 +43,7 @@ class _Sets:
 
 
 class _Builder:
-    def __init__(self, bound: Bound, values: Values, options: Options) -> None:
+    def __init__(self, bound: Bound, values: Values, options: SolverOptions) -> None:
         self.bound = bound
         self.model = bound.model
         self.flow = values
@@ -244,7 +244,7 @@ class _Builder:
 def build_problems(
     bound: Bound,
     values: Values,
-    options: Options,
+    options: SolverOptions,
     broken: Iterable[Slot],
     suggested: Mapping[Slot, Label],
 ) -> list[Problem]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..model import Model
+from ..format.model import Model
 from ..record import Record
 
 __all__ = ["Calibration", "Wanted", "check_calibration", "matched"]

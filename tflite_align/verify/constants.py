@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UnsupportedError
-from .graph import Params, params, tensor_name
-from .schema import type_name
+from .object_api import type_name
+from .unpacked import Params, params, tensor_name
 
 __all__ = ["can_stay_integer", "real_values"]
 

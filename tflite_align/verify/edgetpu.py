@@ -11,7 +11,7 @@ import shutil
 from collections import Counter
 
 from ..errors import AlignError
-from ..reader import read
+from ..format.reader import read
 from ..verdicts import Acceptance
 from .process import acceptance, run_tool, useful_line, workspace
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..record import Record
-from ..rules import load_operators
-from .graph import LIMITS, is_constant, operator_name, params, real_tensors, tensor_name
-from .schema import type_name
+from ..rules.operator_rows import load_operators
+from .object_api import type_name
+from .unpacked import LIMITS, is_constant, operator_name, params, real_tensors, tensor_name
 
 __all__ = ["Frontier", "Probe", "cut_copy", "frontier"]
 

@@ -8,8 +8,8 @@ from ..errors import AlignError, UsageError
 from ..record import Record, replace
 from ..verdicts import Acceptance
 from . import edgetpu, litert, tflm, vela
-from .graph import operator_name
-from .schema import parse
+from .object_api import parse
+from .unpacked import operator_name
 
 __all__ = ["JUDGES", "JUDGE_SECONDS", "Judge", "available", "judge_file", "placed"]
 

@@ -12,14 +12,14 @@ from typing import Any
 from ..errors import UnsupportedError
 from ..record import Record, field
 from .calibration import Calibration
-from .forms import FLOAT_KERNELS, RUN_SECONDS, THREADS, sample_records
 from .frontier import frontier
 from .judges import available
+from .object_api import parse
 from .process import Ended, acceptance, answer_so_far, call_worker, children_pool, workspace
 from .prove import LARGEST_MODEL
 from .samples import Samples, make_samples
-from .schema import parse
 from .twin import open_twin
+from .variants import FLOAT_KERNELS, RUN_SECONDS, THREADS, sample_records
 
 __all__ = ["Observed", "observe"]
 

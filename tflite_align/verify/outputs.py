@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 from ..record import Record, replace
 from ..verdicts import FidelityScore, OutputScore, StepCheck, StepDeviation, Word
-from .forms import Ran
 from .frontier import Frontier
-from .numbers import REFERENCE_DB, Powers, fidelity, loss, powers, sqnr
 from .samples import Samples
+from .sqnr import REFERENCE_DB, Powers, fidelity, loss, powers, sqnr
+from .variants import Ran
 
 __all__ = [
     "Evidence",
     "Steps",
     "gross_deviations",
-    "judge_outputs",
     "named",
     "our_deviations",
     "reference_db",
+    "score_outputs",
 ]
 
 _GROSS = 4.0  # times the tolerance
@@ -66,7 +66,7 @@ def reference_db(evidence: Evidence) -> float:
     return min(levels, default=0.0)
 
 
-def judge_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, ...], str]:
+def score_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, ...], str]:
     """A score for each probe, and why there are none."""
     for form in ("twin", "declared:before", "declared:after"):
         ran = evidence.ran[form]

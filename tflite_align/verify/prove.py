@@ -17,27 +17,27 @@ import numpy.typing as npt
 from ..errors import UnsupportedError
 from ..record import Record, replace
 from ..verdicts import Acceptance, JudgeVerdict, Proof
-from .forms import FLOAT_KERNELS, Form, Ran, run_forms, sample_records
 from .frontier import Frontier, cut_copy, frontier
 from .judges import JUDGES, available, judge_file, placed
-from .numbers import REFERENCE_DB
+from .object_api import pack, parse
 from .outputs import (
     Evidence,
     Steps,
     gross_deviations,
-    judge_outputs,
     named,
     our_deviations,
     reference_db,
+    score_outputs,
 )
 from .process import children_pool, workspace
 from .samples import Samples, make_samples
-from .schema import pack, parse
+from .sqnr import REFERENCE_DB
 from .stepwise import Steps as CheckedSteps
-from .stepwise import check_steps, judge_steps
+from .stepwise import check_steps, score_steps
 from .tflm import arena_facts
 from .twin import declared, twin
-from .words import judge_word, overall
+from .variants import FLOAT_KERNELS, Form, Ran, run_forms, sample_records
+from .verdict_rules import judge_word, overall
 
 __all__ = ["DEFAULT_JUDGES", "prove"]
 
@@ -133,8 +133,8 @@ class _Order(Record, frozen=True, kw_only=True):
 class _Case(Record, frozen=True, kw_only=True):
     """Everything that is run, built before anything runs."""
 
-    found_before: Frontier
-    found_after: Frontier
+    frontier_before: Frontier
+    frontier_after: Frontier
     references: tuple[Form, ...]  # twin and declared(original)
     forms: tuple[Form, ...]  # the rest
 
@@ -164,7 +164,7 @@ def _prove(order: _Order) -> Proof:
         verdicts = _verdicts(order, evidence.ran)
         order.report("operator by operator", 0.9)
         steps = _steps(order, case, gathered, folder)
-        scores, why = judge_outputs(evidence, steps)
+        scores, why = score_outputs(evidence, steps)
     order.report("done", 1.0)
     proof = overall(verdicts, scores, why)
     mine, gross = our_deviations(steps), gross_deviations(steps)
@@ -178,7 +178,7 @@ def _prove(order: _Order) -> Proof:
         samples=evidence.samples.count,
         inputs=evidence.samples.what,
         steps=steps[0],
-        notes=case.found_after.notes + ((steps[1],) if steps[1] else ()),
+        notes=case.frontier_after.notes + ((steps[1],) if steps[1] else ()),
     )
 
 
@@ -204,7 +204,9 @@ def _case(order: _Order) -> _Case:
         if JUDGES[name].runs and available(name) is None:
             forms.append(_real(f"before:{name}", name, order.before, copy_before))
             forms.append(_real(f"after:{name}", name, order.after, copy_after))
-    return _Case(found_before=first, found_after=second, references=references, forms=tuple(forms))
+    return _Case(
+        frontier_before=first, frontier_after=second, references=references, forms=tuple(forms)
+    )
 
 
 def _notes(found: Frontier) -> str:
@@ -269,8 +271,8 @@ def _references(order: _Order, case: _Case, samples: Samples, folder: Path) -> _
         case.references, samples, records, folder, lambda _: None, seconds=order.seconds
     )
     evidence = Evidence(
-        before=case.found_before,
-        after=case.found_after,
+        before=case.frontier_before,
+        after=case.frontier_after,
         samples=samples,
         ran=ran,
         kernels=(),
@@ -331,12 +333,12 @@ def _steps(order: _Order, case: _Case, gathered: _Gathered, folder: Path) -> Ste
         return check_steps(copy, gathered.records, sequences, folder / name, seconds=order.seconds)
 
     try:
-        after = check(order.after, case.found_after, "steps-after")
+        after = check(order.after, case.frontier_after, "steps-after")
         if after.why:
             return None, f"operator by operator: not done: {after.why}"
         if after.within:
-            return judge_steps(after, after, order.edited), ""
-        before = check(order.reading, case.found_before, "steps-before")
+            return score_steps(after, after, order.edited), ""
+        before = check(order.reading, case.frontier_before, "steps-before")
     except UnsupportedError as error:
         return None, f"operator by operator: not done: {error}"
-    return judge_steps(before, after, order.edited), ""
+    return score_steps(before, after, order.edited), ""

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from ..errors import UnsupportedError
 from ..record import Record
 from .calibration import Calibration, Wanted, matched
-from .graph import LIMITS, Params, is_constant, is_stateful, operator_name, params, tensor_name
-from .schema import type_name
+from .object_api import type_name
+from .unpacked import LIMITS, Params, is_constant, is_stateful, operator_name, params, tensor_name
 
 __all__ = ["GraphInput", "Samples", "make_samples"]
 

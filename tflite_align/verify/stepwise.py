@@ -11,13 +11,13 @@ from typing import Any
 
 from ..record import Record
 from ..verdicts import StepCheck, StepDeviation
-from .forms import RUN_SECONDS
-from .graph import LIMITS, is_constant, operator_name
+from .object_api import pack, parse
 from .process import acceptance, call_worker
-from .schema import pack, parse
 from .twin import FloatGraph, float_graph
+from .unpacked import LIMITS, is_constant, operator_name
+from .variants import RUN_SECONDS
 
-__all__ = ["Steps", "check_steps", "judge_steps", "match_operators"]
+__all__ = ["Steps", "check_steps", "match_operators", "score_steps"]
 
 _SAMPLES = 4
 # LSB of the output, 99.9th percentile. Rounding is 0.5, fixed-point multipliers add up to 1.
@@ -200,7 +200,7 @@ def match_operators(before: tuple[str, ...], after: tuple[str, ...]) -> dict[int
     return matched
 
 
-def judge_steps(
+def score_steps(
     original: Steps, aligned: Steps, edited: frozenset[tuple[int, int]] | None
 ) -> StepCheck:
     """Which operators of the aligned file are beyond tolerance, and which of them are ours.

@@ -18,7 +18,8 @@ from ..errors import UnsupportedError
 from ..record import Record, field
 from .constants import can_stay_integer, real_values
 from .frontier import Frontier, cut_copy
-from .graph import (
+from .object_api import pack, parse, schema, type_name
+from .unpacked import (
     BIAS_SLOT,
     LIMITS,
     is_constant,
@@ -27,7 +28,6 @@ from .graph import (
     quantized_tensors,
     tensor_name,
 )
-from .schema import pack, parse, schema, type_name
 
 __all__ = ["FloatGraph", "declared", "float_graph", "opcode", "open_twin", "stated_clamp", "twin"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..errors import AlignError
 from ..verdicts import Acceptance
+from .object_api import parse
 from .process import acceptance, run_tool, workspace
-from .schema import parse
 
 __all__ = ["available", "judge"]
 

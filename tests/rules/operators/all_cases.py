@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.rules.operators.boundary import BoundaryCase, boundary_cases
 from tests.rules.operators.cases import Case, case_types, satisfied
-from tflite_align.rules import load_operators
+from tflite_align.rules.operator_rows import load_operators
 
 ROWS = load_operators()
 CASES: list[Case | BoundaryCase] = [

@@ -17,7 +17,7 @@ from tests.rules.operators.operands import MAKERS, Array, Form, Operand
 from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align.numerics import Label, Range, covering_label, label_range, type_limits
 from tflite_align.record import Record, replace
-from tflite_align.rules import (
+from tflite_align.rules.rows import (
     BiasRule,
     FixedRule,
     OperatorRow,

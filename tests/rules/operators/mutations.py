@@ -9,7 +9,7 @@ import numpy as np
 from tests.rules.operators.cases import Case, Key, keys_of, merged, satisfied
 from tests.support.models import Quant
 from tflite_align.record import replace
-from tflite_align.rules import (
+from tflite_align.rules.rows import (
     BiasRule,
     FixedRule,
     OperatorRow,

@@ -8,12 +8,12 @@ from collections import Counter
 from pathlib import PurePath
 
 from ...verdicts import OutputScore, Proof
-from ..plain import plural, shorten
 from ..proof import proof_word
-from ..record import Report
+from ..report import Report
 from ..section import Section
-from ..sections import counts, done, sections
-from .graph import charts, graph_section
+from ..sections import done, sections
+from ..terminal_text import counts, plural, shorten
+from .graph_section import charts, graph_section
 from .markup import Markup, element, joined
 
 __all__ = ["article", "title_of"]

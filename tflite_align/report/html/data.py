@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ...checker import Finding
+from ...checks.checker import Finding
 from ...numerics import Range, label_range
-from ..layered import Edge, place
-from ..plain import printable
-from ..record import Report
-from ..view import GroupView, Key, OperatorView, SubgraphView, TensorView, View
+from ..graph_layout import Edge, place
+from ..model_view import GroupView, Key, ModelView, OperatorView, SubgraphView, TensorView
+from ..report import Report
+from ..terminal_text import printable
 
 __all__ = ["page_data"]
 
@@ -23,7 +23,7 @@ def page_data(reports: Sequence[Report]) -> list[dict[str, Any]]:
 
 
 def _entry(report: Report) -> dict[str, Any]:
-    view = report.view or View(before=())
+    view = report.view or ModelView(before=())
     groups = {m.key: group.index for group in view.groups for m in group.members}
     graphs = {"before": [_graph(one, groups) for one in view.before]}
     if view.after:
@@ -56,7 +56,7 @@ def _entry(report: Report) -> dict[str, Any]:
     }
 
 
-def _groups_after(view: View, graph: SubgraphView) -> dict[Key, int]:
+def _groups_after(view: ModelView, graph: SubgraphView) -> dict[Key, int]:
     """Group of each tensor once QUANTIZE are inserted: of a tensor that was cut off, the side
     that holds what the rest of the group holds.
     """

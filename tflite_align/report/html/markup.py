@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from ..plain import printable
+from ..terminal_text import printable
 
 __all__ = ["Markup", "element", "island", "joined", "text"]
 

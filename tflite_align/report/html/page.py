@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..json import tool_version
-from ..plain import plural
-from ..record import Report, Unread
-from ..sections import counts
+from ..report import Report, Unread
+from ..terminal_text import counts, plural
+from ..values import tool_version
 from .article import article, title_of
 from .assets import LIBRARIES, asset, csp_hash, library
 from .data import page_data

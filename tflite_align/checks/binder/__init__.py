@@ -1,0 +1,1 @@
+"""Rules x model -> constraints on slots, and what the solver has to know of each slot."""

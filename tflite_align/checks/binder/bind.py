@@ -1,0 +1,87 @@
+"""Rules x model -> constraints on slots, and what the solver has to know of each slot.
+
+In: a model, the operator rows, the targets. Out: a `Bound`. Nothing is judged here; an operator
+without a row binds to nothing and its slots are rigid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from ...format.model import Model
+from ...rules.rows import OperatorRow, ZeroPointRule
+from ...rules.targets import Target
+from ..overrides import Override, resolve
+from ..parameters import wellformed
+from ..support.supported import supported
+from .bound import CUT, Bound, Collector
+from .boundaries import bind_boundaries, bind_variables
+from .cache import Templates
+from .user_constraints import impose
+
+__all__ = ["bind"]
+
+
+def bind(
+    model: Model,
+    rows: Mapping[str, OperatorRow],
+    targets: Sequence[Target],
+    *,
+    free_io: bool = False,
+    overrides: Sequence[Override] = (),
+    templates: Templates | None = None,
+) -> Bound:
+    """Bind every row to every operator of every subgraph, and what users say of single places.
+
+    `templates`: of the same rows and targets, from binding another state of the model: what is
+    still as it was there is not bound again. UsageError for an override that has several meanings
+    in this model.
+    """
+    templates = templates or Templates(rows, targets)
+    learnt = templates.learnt
+    found = Collector(model, targets, graded=learnt.graded)
+    templates.bind(found)
+    if not learnt.cuts:
+        learnt.cuts.update(_cuts(rows, targets))
+    bind_variables(found, rows)
+    bind_boundaries(found, rows, free_io=free_io)
+    found.constraints += wellformed(model, found.requirements)
+    found.constraints += supported(model, targets)
+    said = resolve(model, overrides)
+    held_by = impose(found, said)
+    return Bound(
+        model=model,
+        constraints=tuple(found.constraints),
+        rigid=frozenset(found.rigid),
+        flows=tuple(found.flows),
+        ranges=found.ranges,
+        families=found.families,
+        cuts=learnt.cuts,
+        variables=tuple(found.variables),
+        silent=frozenset(found.silent),
+        kept=said.kept,
+        policies=said.policies,
+        held_by=held_by,
+        idle=said.idle,
+    )
+
+
+def _cuts(
+    rows: Mapping[str, OperatorRow], targets: Sequence[Target]
+) -> dict[str, Literal["any", "zero"]]:
+    """What the cutting operator's own row and the targets' tables say of it."""
+    row = rows.get(CUT)
+    zero = {
+        type_name
+        for rule in (row.rules if row is not None else ())
+        if isinstance(rule, ZeroPointRule)
+        for type_name in rule.types
+        if any(target.requires(rule, type_name) for target in targets)
+    }
+    able = [
+        {source for source, results in target.quantize.items() if source in results}
+        for target in targets
+    ]
+    types = set.intersection(*able) if able else set()
+    return {name: "zero" if name in zero else "any" for name in sorted(types)}

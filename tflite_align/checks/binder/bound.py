@@ -1,0 +1,90 @@
+"""What binding makes: the bound model, and the record it is collected in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from ...format.model import Model, Slot, Tensor
+from ...format.wiring import slot_tensor
+from ...numerics import Range
+from ...record import Record, field
+from ...rules.families import Policy
+from ...rules.targets import Requirement, Target
+from ..constraints import BoundFlow, Constraint
+
+__all__ = ["CUT", "FUSED", "Bound", "Collector", "Requirements", "per_tensor"]
+
+# How grave a rule is for each target that asks for it.
+Requirements = tuple[tuple[str, Requirement], ...]
+
+# The operator that separates a reader from a tensor.
+CUT = "QUANTIZE"
+# The option field that states a clamp.
+FUSED = "fused_activation_function"
+
+
+class Bound(Record, frozen=True, kw_only=True):
+    """A model with its constraints.
+
+    `rigid`: slots that must go on seeing the parameters they see now. `flows`: how real values
+    pass through operators. `ranges`: real values an output slot's operator can produce at all.
+    `families`: the family of each operator that has a row, by (subgraph, operator); `policies`:
+    the policy that an override gives an operator.
+    `cuts`: the types within which a QUANTIZE can requantize on every target; "zero" where it
+    takes zero points of 0 only. `silent`: outputs whose operator could state a fused activation
+    and states none. `variables`: of each variable, the slots that write its value
+    (inputs) and those it is read into (outputs). `kept`: tensors whose parameters a user keeps, and
+    `held_by`: the rigid slots that are so for it, with the override in words; `idle`: what is to
+    be said of overrides that come to nothing.
+    """
+
+    model: Model
+    constraints: tuple[Constraint, ...]
+    rigid: frozenset[Slot]
+    flows: tuple[BoundFlow, ...]
+    ranges: Mapping[Slot, Range]
+    families: Mapping[tuple[int, int], str]
+    cuts: Mapping[str, Literal["any", "zero"]]
+    silent: frozenset[Slot]
+    variables: tuple[tuple[Slot, ...], ...]
+    kept: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    held_by: Mapping[Slot, str] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
+    policies: Mapping[tuple[int, int], Policy] = field(default_factory=dict)
+
+
+class Collector(Record):
+    """What binding has found so far."""
+
+    model: Model
+    targets: Sequence[Target]
+    constraints: list[Constraint] = field(default_factory=list)
+    rigid: set[Slot] = field(default_factory=set)
+    flows: list[BoundFlow] = field(default_factory=list)
+    ranges: dict[Slot, Range] = field(default_factory=dict)
+    families: dict[tuple[int, int], str] = field(default_factory=dict)
+    variables: list[tuple[Slot, ...]] = field(default_factory=list)
+    silent: set[Slot] = field(default_factory=set)
+    graded: dict[tuple[str, str], Requirements] = field(default_factory=dict)
+
+    def requirements(self, rule_id: str, type_name: str) -> Requirements:
+        known = self.graded.get((rule_id, type_name))
+        if known is None:
+            graded = ((t.name, t.requirement(rule_id, type_name)) for t in self.targets)
+            known = tuple((name, level) for name, level in graded if level.severity != "off")
+            self.graded[rule_id, type_name] = known
+        return known
+
+    def tensor(self, slot: Slot) -> Tensor | None:
+        return slot_tensor(self.model, slot)
+
+    def operand(self, slot: Slot) -> Tensor:
+        """The tensor of a slot that is known to hold one."""
+        tensor = self.tensor(slot)
+        assert tensor is not None
+        return tensor
+
+
+def per_tensor(tensor: Tensor) -> bool:
+    return tensor.quant is not None and tensor.quant.per_tensor and not tensor.quant.details

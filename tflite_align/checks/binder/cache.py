@@ -1,0 +1,245 @@
+"""Operators bound by example: those that look alike to the rules are bound once.
+
+What binding makes of an operator depends on its row, on the options that its rules name, and of
+each operand on its type and on how its parameters are stored, never on their values. The first
+operator of a look is bound by its row; every other gets the same at slots of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from ...format.model import Model, Operator, Slot, SlotKind, Subgraph
+from ...format.wiring import quantized
+from ...numerics import Range
+from ...record import Record, field
+from ...rules.rows import BiasRule, OperatorRow
+from ...rules.targets import Target
+from ..constraints import (
+    BiasOf,
+    BoundFlow,
+    Constraint,
+    Fixed,
+    Power,
+    Same,
+    Weight,
+    WellFormed,
+    Window,
+    ZeroPoint,
+)
+from .bound import FUSED, Collector, Requirements, per_tensor
+from .operators import all_slots, bind_operator, family_of
+
+__all__ = ["BindingCache", "Templates"]
+
+_MOST = 10_000  # looks that are remembered: two kilobytes each
+
+# Makes a constraint, or a flow, of the slots of one operator.
+_Maker = Callable[[Sequence[Slot]], Any]
+_Place = tuple[SlotKind, int]
+
+
+class _Template(Record, frozen=True, kw_only=True):
+    """What one row makes of operators of one look. Numbers are places in `places`."""
+
+    family: str
+    places: tuple[_Place, ...]
+    rigid: tuple[int, ...]
+    silent: tuple[int, ...]
+    ranges: tuple[tuple[int, Range], ...]
+    constraints: tuple[_Maker, ...]
+    flows: tuple[_Maker, ...]
+
+
+class _Instance(Record, frozen=True):
+    """A template at one operator."""
+
+    template: _Template
+    slots: tuple[Slot, ...]
+    constraints: tuple[Constraint, ...]
+    flows: tuple[BoundFlow, ...]
+
+
+class BindingCache(Record):
+    """What some rows and targets come to, whatever the model: good for every model to come."""
+
+    templates: dict[tuple[Any, ...], _Template] = field(default_factory=dict)
+    graded: dict[tuple[str, str], Requirements] = field(default_factory=dict)
+    cuts: dict[str, Literal["any", "zero"]] = field(default_factory=dict)
+
+
+class Templates(Record):
+    """The templates of some rows and targets, and where they were applied last: a model bound
+    again after a few edits is mostly what it was.
+    """
+
+    rows: Mapping[str, OperatorRow]
+    targets: Sequence[Target]
+    learnt: BindingCache = field(default_factory=BindingCache)
+    instances: dict[tuple[int, int], _Instance] = field(default_factory=dict)
+    options: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def bind(self, found: Collector) -> None:
+        """Bind every operator of the collector's model that has a row; the others are rigid."""
+        full = [buffer.data is not None and len(buffer.data) > 0 for buffer in found.model.buffers]
+        for graph in found.model.subgraphs:
+            looks = _looks(found.model, graph, full)
+            for operator in graph.operators:
+                row = self.rows.get(operator.name)
+                if row is None:
+                    found.rigid.update(all_slots(graph.index, operator))
+                    continue
+                key = self._key(operator, row, looks)
+                template = self.learnt.templates.get(key)
+                if template is None:
+                    template = _template(found, graph.index, operator, row)
+                    if len(self.learnt.templates) < _MOST:
+                        self.learnt.templates[key] = template
+                place = (graph.index, operator.index)
+                self._apply(found, place, template)
+                if row.family_axes:  # read from a constant, which no template looks at
+                    found.families[place] = family_of(found, graph.index, operator, row)
+
+    def _key(self, operator: Operator, row: OperatorRow, looks: Sequence[Any]) -> tuple[Any, ...]:
+        names = self.options.get(row.name)
+        if names is None:
+            told = (rule.type_option for rule in row.rules if isinstance(rule, BiasRule))
+            names = self.options[row.name] = (FUSED, *(name for name in told if name))
+        return (
+            operator.name,
+            len(operator.inputs),
+            len(operator.outputs),
+            *[operator.options.get(name) for name in names],
+            *[looks[tensor] for tensor in operator.inputs],
+            *[looks[tensor] for tensor in operator.outputs],
+            *[looks[tensor] for tensor in operator.intermediates],
+        )
+
+    def _apply(self, found: Collector, place: tuple[int, int], template: _Template) -> None:
+        known = self.instances.get(place)
+        if known is None or known.template is not template:
+            slots = tuple([Slot(*place, kind, index) for kind, index in template.places])
+            known = self.instances[place] = _Instance(
+                template,
+                slots,
+                tuple([make(slots) for make in template.constraints]),
+                tuple([make(slots) for make in template.flows]),
+            )
+        slots = known.slots
+        found.families[place] = template.family
+        found.constraints += known.constraints
+        found.flows += known.flows
+        if template.rigid:
+            found.rigid.update([slots[number] for number in template.rigid])
+        if template.silent:
+            found.silent.update([slots[number] for number in template.silent])
+        for number, reach in template.ranges:
+            found.ranges[slots[number]] = reach
+
+
+def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
+    """All that binding asks of each tensor; a last entry for absent operands (index -1)."""
+    looks: list[Any] = []
+    for tensor in graph.tensors:
+        quant = tensor.quant
+        if tensor.external_buffer or tensor.is_variable or tensor.buffer >= len(full):
+            constant = model.is_constant(graph.index, tensor.index)
+        else:
+            constant = full[tensor.buffer] or model.buffers[tensor.buffer].external
+        if quant is None:
+            looks.append((tensor.type, constant))
+        else:
+            looks.append(
+                (tensor.type, constant, quantized(tensor), per_tensor(tensor), quant.details)
+            )
+    looks.append(None)
+    return looks
+
+
+def _template(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> _Template:
+    """What the row makes of this operator, with slots as places."""
+    alone = Collector(found.model, found.targets, graded=found.graded)
+    bind_operator(alone, subgraph, operator, row)
+    numbers: dict[Slot, int] = {}
+
+    def number(slot: Slot) -> int:
+        return numbers.setdefault(slot, len(numbers))
+
+    flows = tuple(_flow_maker(flow, number) for flow in alone.flows)
+    constraints = tuple(_maker(entry, number) for entry in alone.constraints)
+    rigid = tuple(number(slot) for slot in sorted(alone.rigid))
+    silent = tuple(number(slot) for slot in alone.silent)
+    ranges = tuple((number(slot), reach) for slot, reach in alone.ranges.items())
+    return _Template(
+        family=row.family,
+        places=tuple((slot.kind, slot.index) for slot in numbers),
+        rigid=rigid,
+        silent=silent,
+        ranges=ranges,
+        constraints=constraints,
+        flows=flows,
+    )
+
+
+_Number = Callable[[Slot], int]
+
+
+def _picker(slots: Iterable[Slot], number: _Number) -> Callable[[Sequence[Slot]], tuple[Slot, ...]]:
+    places = [number(slot) for slot in slots]
+    return lambda held: tuple([held[place] for place in places])
+
+
+def _flow_maker(flow: BoundFlow, number: _Number) -> _Maker:
+    inputs, outputs = _picker(flow.inputs, number), _picker(flow.outputs, number)
+    kind, source = flow.kind, flow.source
+    return lambda held: BoundFlow(
+        kind=kind, inputs=inputs(held), outputs=outputs(held), source=source
+    )
+
+
+def _maker(entry: Constraint, number: _Number) -> _Maker:
+    """Makes the same constraint of another operator's slots."""
+    same: dict[str, Any] = {
+        "rule": entry.rule,
+        "type": entry.type,
+        "requirements": entry.requirements,
+    }
+    match entry:
+        case Same():
+            slots, first = _picker(entry.slots, number), number(entry.reference)
+            return lambda held: Same(**same, slots=slots(held), reference=held[first])
+        case Window():
+            over, under = _picker(entry.numerator, number), _picker(entry.denominator, number)
+            same |= {"form": entry.form, "window": entry.window}
+            return lambda held: Window(**same, numerator=over(held), denominator=under(held))
+        case BiasOf():
+            factors, own = _picker(entry.factors, number), number(entry.slot)
+            same |= {
+                "multiplier": entry.multiplier,
+                "legal_types": entry.legal_types,
+                "option": entry.option,
+                "stated": entry.stated,
+            }
+            return lambda held: BiasOf(**same, slot=held[own], factors=factors(held))
+        case WellFormed():
+            own, like = number(entry.slot), None if entry.like is None else number(entry.like)
+            same |= {"expected": entry.expected, "actual": entry.actual, "fixable": entry.fixable}
+            return lambda held: WellFormed(
+                **same, slot=held[own], like=None if like is None else held[like]
+            )
+        case Fixed():
+            own, labels = number(entry.slot), entry.labels
+            return lambda held: Fixed(**same, slot=held[own], labels=labels)
+        case Weight():
+            own = number(entry.slot)
+            same |= {
+                "axis": entry.axis,
+                "symmetric": entry.symmetric,
+                "minimum": entry.minimum,
+            }
+            return lambda held: Weight(**same, slot=held[own])
+        case ZeroPoint() | Power():
+            own, kind = number(entry.slot), type(entry)
+            return lambda held: kind(**same, slot=held[own])
+    raise TypeError(f"a row binds to no {type(entry).__name__}")

@@ -1,0 +1,324 @@
+"""One operator's row bound to one operator: a constraint for each rule that concerns it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from ...format.enums import type_name
+from ...format.model import Operator, Slot, SlotKind, Tensor
+from ...format.wiring import quantized
+from ...numerics import Label, Range
+from ...rules.families import Family
+from ...rules.rows import (
+    BiasRule,
+    FixedRule,
+    OperatorRow,
+    PowerRule,
+    Rule,
+    SameRule,
+    SlotPattern,
+    WeightRule,
+    WindowRule,
+    ZeroPointRule,
+)
+from ..constraints import (
+    BiasOf,
+    BoundFlow,
+    Fixed,
+    Power,
+    Same,
+    Weight,
+    WellFormed,
+    Window,
+    ZeroPoint,
+)
+from .bound import FUSED, Collector, per_tensor
+
+__all__ = ["all_slots", "bind_operator", "family_of"]
+
+# Types whose integers stand for real values wherever an operator computes with them.
+_REAL = frozenset({"int8", "uint8", "int16"})
+
+_KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
+
+# Real values a fused activation lets through, by ActivationFunctionType of the TFLite schema.
+_FUSED_RANGES = {
+    1: Range(0.0, math.inf),
+    2: Range(-1.0, 1.0),
+    3: Range(0.0, 6.0),
+    4: Range(-1.0, 1.0),
+}
+
+
+def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
+    for kind in _KINDS:
+        for index, tensor in enumerate(operator.operands(kind)):
+            if tensor >= 0:
+                yield Slot(subgraph, operator.index, kind, index)
+
+
+def _select(subgraph: int, operator: Operator, patterns: Iterable[SlotPattern]) -> list[Slot]:
+    """Slots that the patterns name and that hold a tensor, each once, in order."""
+    chosen: dict[Slot, None] = {}
+    place = operator.index
+    for pattern in patterns:
+        kind, start, stop = pattern.kind, pattern.start, pattern.stop
+        operands = operator.operands(kind)
+        count = len(operands)
+        last = count if stop is None or stop > count else stop
+        for index in range(start, last):
+            if operands[index] >= 0:
+                chosen[Slot(subgraph, place, kind, index)] = None
+    return list(chosen)
+
+
+def family_of(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> Family:
+    """The operator's family: its row's, unless that is for other axes (a constant inputs[1])."""
+    if not row.family_axes:
+        return row.family
+    source, axes = (found.tensor(Slot(subgraph, operator.index, "inputs", i)) for i in (0, 1))
+    data = None if axes is None else found.model.constant(subgraph, axes.index)
+    if source is None or axes is None or data is None or axes.type != "int32":
+        return "other"
+    rank = len(source.shape)
+    held = sorted(int(axis) % rank if rank else 0 for axis in np.frombuffer(data, "<i4"))
+    return row.family if tuple(held) == row.family_axes else "other"
+
+
+def bind_operator(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
+    found.families[subgraph, operator.index] = family_of(found, subgraph, operator, row)
+    found.rigid.update(_select(subgraph, operator, row.rigid))
+    for rule in row.rules:
+        if _concerned(found, subgraph, operator, rule):
+            _bind_rule(found, subgraph, operator, rule)
+    if not row.calls and row.resource is None:
+        _bind_unknown(found, subgraph, operator, row)
+    if row.flow is not None:
+        inputs = _select(subgraph, operator, row.flow.inputs)
+        outputs = _select(subgraph, operator, row.flow.outputs)
+        found.flows.append(
+            BoundFlow(
+                kind=row.flow.kind, inputs=tuple(inputs), outputs=tuple(outputs), source=row.flow
+            )
+        )
+    reach = row.range or Range(-math.inf, math.inf)
+    activation = operator.options.get(FUSED)
+    fused = _FUSED_RANGES.get(int(activation or 0))
+    if row.fuses and activation == 0 and operator.outputs:
+        found.silent.add(Slot(subgraph, operator.index, "outputs", 0))
+    if fused is not None:
+        reach = Range(max(reach.low, fused.low), min(reach.high, fused.high))
+    for index in range(len(operator.outputs)):
+        found.ranges[Slot(subgraph, operator.index, "outputs", index)] = reach
+
+
+def _concerned(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
+    """Whether the operands that a rule depends on are there, absent, and of its types."""
+    if rule.when is not None and not _select(subgraph, operator, (rule.when,)):
+        return False
+    if rule.unless is not None and _select(subgraph, operator, (rule.unless,)):
+        return False
+    beside = (found.operand(slot) for slot in _select(subgraph, operator, rule.beside))
+    return all(tensor.type in rule.types for tensor in beside)
+
+
+def _bind_rule(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> None:
+    match rule:
+        case SameRule():
+            _bind_same(found, rule, _select(subgraph, operator, rule.slots))
+        case FixedRule():
+            for slot in _select(subgraph, operator, (rule.slot,)):
+                _add_fixed(found, rule, slot)
+        case ZeroPointRule():
+            for slot in _select(subgraph, operator, rule.slots):
+                _add_simple(found, rule, slot, ZeroPoint)
+        case PowerRule():
+            for slot in _select(subgraph, operator, rule.slots):
+                _add_simple(found, rule, slot, Power)
+        case WeightRule():
+            for slot in _select(subgraph, operator, (rule.slot,)):
+                _add_weight(found, rule, slot)
+        case BiasRule():
+            for slot in _select(subgraph, operator, (rule.slot,)):
+                _add_bias(found, operator, rule, slot)
+        case WindowRule():
+            _add_window(found, subgraph, operator, rule)
+
+
+def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
+    """Tie the slots that hold affine tensors of one type; anything else is held rigid."""
+    if not any(found.requirements(rule.id, name) for name in rule.types):
+        return  # nobody asks for it: nothing is held for its sake
+    held = [(slot, found.operand(slot)) for slot in slots]
+    affine = [(s, t) for s, t in held if quantized(t)]
+    types = {tensor.type for _, tensor in affine}
+    alike = len(types) == 1 and all(per_tensor(t) for _, t in affine)
+    if len(affine) < 2 or not alike:
+        found.rigid.update(slot for slot, _ in affine)
+    if not alike:
+        return
+    type_name = types.pop()
+    levels = found.requirements(rule.id, type_name)
+    if type_name not in rule.types or not levels:
+        return
+    tied = tuple(slot for slot, _ in affine)
+    outputs = [slot for slot in tied if slot.kind == "outputs"]
+    for slot, tensor in held:
+        if tensor.type == type_name and not quantized(tensor):
+            _add_missing(found, slot, tensor, outputs[0] if outputs else tied[0])
+    if len(tied) < 2:
+        return
+    found.constraints.append(
+        Same(
+            rule=rule.id,
+            type=type_name,
+            requirements=levels,
+            slots=tied,
+            reference=outputs[0] if outputs else tied[0],
+        )
+    )
+
+
+def _add_missing(
+    found: Collector,
+    slot: Slot,
+    tensor: Tensor,
+    like: Slot | None = None,
+    rule: str = "params/missing",
+) -> None:
+    """An integer operand without a scale beside others that have one."""
+    levels = found.requirements(rule, tensor.type)
+    if levels:
+        found.constraints.append(
+            WellFormed(
+                rule=rule,
+                type=tensor.type,
+                requirements=levels,
+                slot=slot,
+                expected="a scale and a zero_point",
+                actual="none",
+                fixable=like is not None and (tensor.quant is None or not tensor.quant.details),
+                like=like,
+            )
+        )
+
+
+def _bind_unknown(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
+    """Integers that are computed with beside quantized ones, and that nothing says the meaning of.
+    What is copied along, and what a rule has spoken of, is not meant.
+    """
+    passed = {*_select(subgraph, operator, (*row.ignored, *row.rigid))}
+    passed |= {c.slot for c in found.constraints if isinstance(c, WellFormed)}
+    held = [(slot, found.tensor(slot)) for slot in all_slots(subgraph, operator)]
+    if not any(t is not None and quantized(t) for slot, t in held if slot not in passed):
+        return
+    for rule in row.rules:
+        asked = any(found.requirements(rule.id, name) for name in rule.types)
+        if isinstance(rule, SameRule) and (asked or row.flow is not None):
+            passed.update(_select(subgraph, operator, rule.slots))
+    for slot, tensor in held:
+        if tensor is None or slot in passed or quantized(tensor) or tensor.type not in _REAL:
+            continue
+        if slot.kind != "intermediates":
+            _add_missing(found, slot, tensor, rule="params/unknown")
+
+
+def _add_fixed(found: Collector, rule: FixedRule, slot: Slot) -> None:
+    tensor = found.operand(slot)
+    if not quantized(tensor) or tensor.type not in rule.types:
+        return
+    levels = found.requirements(rule.id, tensor.type)
+    if not levels:
+        return
+    labels: tuple[Label, ...] = rule.labels[tensor.type]
+    found.constraints.append(
+        Fixed(rule=rule.id, type=tensor.type, requirements=levels, slot=slot, labels=labels)
+    )
+
+
+def _add_simple(found: Collector, rule: Rule, slot: Slot, kind: type[ZeroPoint | Power]) -> None:
+    tensor = found.operand(slot)
+    if not quantized(tensor) or tensor.type not in rule.types:
+        return
+    levels = found.requirements(rule.id, tensor.type)
+    if levels:
+        found.constraints.append(
+            kind(rule=rule.id, type=tensor.type, requirements=levels, slot=slot)
+        )
+
+
+def _add_weight(found: Collector, rule: WeightRule, slot: Slot) -> None:
+    tensor = found.operand(slot)
+    if not quantized(tensor) or tensor.type not in rule.types:
+        return
+    levels = found.requirements(rule.id, tensor.type)
+    if levels and found.model.is_constant(slot.subgraph, tensor.index):
+        found.constraints.append(
+            Weight(
+                rule=rule.id,
+                type=tensor.type,
+                requirements=levels,
+                slot=slot,
+                axis=rule.axis,
+                symmetric=rule.symmetric,
+                minimum=rule.minimum,
+            )
+        )
+
+
+def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) -> None:
+    factors = _select(slot.subgraph, operator, rule.factors)
+    if len(factors) != len(rule.factors):
+        return
+    held = [(factor, found.operand(factor)) for factor in factors]
+    for factor, tensor in held:
+        if tensor.type in rule.bias_types and not quantized(tensor):
+            _add_missing(found, factor, tensor)
+    if not all(quantized(tensor) for _, tensor in held):
+        return
+    activation, bias = held[0][1].type, found.operand(slot)
+    levels = found.requirements(rule.id, activation)
+    if activation not in rule.bias_types or not levels or bias.type not in ("int32", "int64"):
+        return
+    legal = rule.bias_types[activation]
+    code = operator.options.get(rule.type_option)
+    stated = type_name(int(code)) if code else ""
+    also = (stated,) if stated in {"int32", "int64"} and stated not in legal else ()
+    found.constraints.append(
+        BiasOf(
+            rule=rule.id,
+            type=activation,
+            requirements=levels,
+            slot=slot,
+            factors=tuple(factors),
+            multiplier=rule.multiplier,
+            legal_types=(*legal, *also),
+            option=rule.type_option,
+            stated=stated,
+        )
+    )
+
+
+def _add_window(found: Collector, subgraph: int, operator: Operator, rule: WindowRule) -> None:
+    numerator = _select(subgraph, operator, rule.numerator)
+    denominator = _select(subgraph, operator, rule.denominator)
+    tensors = [found.operand(slot) for slot in (*numerator, *denominator)]
+    if not numerator or not all(quantized(tensor) for tensor in tensors):
+        return
+    type_name = tensors[-1].type
+    levels = found.requirements(rule.id, type_name)
+    if type_name in rule.types and levels:
+        found.constraints.append(
+            Window(
+                rule=rule.id,
+                type=type_name,
+                requirements=levels,
+                form=rule.form,
+                numerator=tuple(numerator),
+                denominator=tuple(denominator),
+                window=rule,
+            )
+        )

@@ -1,0 +1,298 @@
+"""Overrides: what a user decides for single places of a model, found in the model they are for.
+
+In: overrides with their patterns, and a model. Out: the slots and tensors they name. Whoever
+reads an `Override` knows that it names a place and asks for something.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
+
+from ..errors import UsageError
+from ..format.model import Model, Slot, SlotKind, Tensor
+from ..format.wiring import links, quantized
+from ..numerics import Label
+from ..record import Record, field, replace
+from ..rules.families import OPERATOR_POLICIES, Policy
+from ..rules.targets import Severity
+
+__all__ = ["ADDRESS", "Override", "ResolvedOverrides", "named_only", "resolve", "shifted"]
+
+Key = tuple[int, int]  # (subgraph, tensor)
+
+# `subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as reports print it; the operator's name and
+# the operand may be left out. `subgraph[0]/inputs[0]` is the subgraph's own border.
+ADDRESS = re.compile(
+    r"subgraph\[(?P<graph>[0-9]+)\]/(?:operator\[(?P<operator>[0-9]+)\](?: (?P<name>[^/]+))?"
+    r"(?:/(?P<kind>inputs|outputs|intermediates)\[(?P<index>[0-9]+)\])?"
+    r"|(?P<side>inputs|outputs)\[(?P<border>[0-9]+)\])"
+)
+
+
+class Override(Record, frozen=True, kw_only=True):
+    """What holds for the slots that `tensor` (a pattern of tensor names), `operator` (of operator
+    names) and `slot` (an address) all name; one of them at least is given.
+
+    `keep`: their tensors' parameters do not change. `anchor`: the groups of these slots take their
+    tensor's parameters (True), or those of the tensor that a pattern names. `cut` False: no
+    QUANTIZE is inserted there. `policy`: the alignment policy of these slots' operators, whatever
+    their family's is. `severity`: of what `rule`, a pattern of rule ids, finds there.
+    `origin` is how messages call it. Raises UsageError for one that names or asks nothing.
+    """
+
+    tensor: str = ""
+    operator: str = ""
+    slot: str = ""
+    keep: bool = False
+    anchor: bool | str = False
+    cut: bool = True
+    policy: Policy | None = None
+    rule: str = ""
+    severity: Severity | None = None
+    origin: str = "override"
+
+    def __post_init__(self) -> None:
+        if not (self.tensor or self.operator or self.slot):
+            raise UsageError("no place: give tensor, operator or slot")
+        if not (self.keep or self.anchor or not self.cut or self.policy or self.severity):
+            raise UsageError("asks for nothing: give keep, anchor, cut, policy or severity")
+        if self.policy is not None and self.policy not in OPERATOR_POLICIES:
+            known = ", ".join(OPERATOR_POLICIES)
+            raise UsageError(f"policy: expected one of {known}; found {self.policy!r}")
+        if self.rule and self.severity is None:
+            raise UsageError("rule says whose severity is meant: give severity")
+        if self.slot and ADDRESS.fullmatch(self.slot) is None:
+            raise UsageError(
+                f"slot: {self.slot!r} is no address; write it as reports do:"
+                " subgraph[0]/operator[12] CONCATENATION/inputs[1]"
+            )
+
+    def __str__(self) -> str:
+        named = (("tensor", self.tensor), ("operator", self.operator), ("slot", self.slot))
+        told = ", ".join(f'{what} "{text}"' for what, text in named if text)
+        return f"{self.origin} ({told})"
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """As a shell matches; a name is always its own pattern, brackets and all."""
+    return name == pattern or fnmatch.fnmatchcase(name, pattern)
+
+
+class Anchoring(Record, frozen=True, kw_only=True):
+    """The groups of these slots take this label."""
+
+    slots: tuple[Slot, ...]
+    label: Label
+    by: str
+
+
+class Grading(Record, frozen=True, kw_only=True):
+    """What rules of this pattern find at these slots is that grave."""
+
+    slots: frozenset[Slot]
+    rule: str
+    severity: Severity
+
+    def concerns(self, rule_id: str) -> bool:
+        return not self.rule or fnmatch.fnmatchcase(rule_id, self.rule)
+
+
+class ResolvedOverrides(Record, frozen=True, kw_only=True):
+    """What overrides come to in one model. Values are the overrides' own words; `idle` are
+    sentences about those that come to nothing.
+    """
+
+    kept: Mapping[Key, str] = field(default_factory=dict)
+    anchors: tuple[Anchoring, ...] = ()
+    uncut: Mapping[Slot, str] = field(default_factory=dict)  # readers
+    gradings: tuple[Grading, ...] = ()
+    policies: Mapping[Key, Policy] = field(default_factory=dict)  # by (subgraph, operator)
+    idle: tuple[str, ...] = ()
+
+
+def resolve(model: Model, overrides: Sequence[Override]) -> ResolvedOverrides:
+    """Every override's places. UsageError where an anchor's pattern names several tensors."""
+    kept: dict[Key, str] = {}
+    anchors: list[Anchoring] = []
+    uncut: dict[Slot, str] = {}
+    gradings: list[Grading] = []
+    policies: dict[Key, Policy] = {}
+    idle: list[str] = []
+    for one in overrides:
+        slots = list(_selected(model, one))
+        if not slots:
+            idle.append(f"{one} matches nothing")
+            continue
+        if one.keep:
+            kept.update({(s.subgraph, s.tensor(model)): str(one) for s in slots})
+        if one.anchor:
+            found = list(_anchored(model, one, slots))
+            anchors += found
+            if not found:
+                idle.append(f"{one}: its anchor names no quantized tensor")
+        if not one.cut:
+            uncut.update(dict.fromkeys(_readers(model, slots), str(one)))
+        if one.policy is not None:
+            places = {(slot.subgraph, slot.operator) for slot in slots if slot.operator >= 0}
+            policies.update(dict.fromkeys(sorted(places), one.policy))
+            if not places:
+                idle.append(f"{one}: its policy names no operator")
+        if one.severity is not None:
+            gradings.append(Grading(slots=frozenset(slots), rule=one.rule, severity=one.severity))
+    return ResolvedOverrides(
+        kept=kept,
+        anchors=tuple(anchors),
+        uncut=uncut,
+        gradings=tuple(gradings),
+        policies=policies,
+        idle=tuple(idle),
+    )
+
+
+_KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
+_SIDES: tuple[Literal["inputs", "outputs"], ...] = ("inputs", "outputs")
+
+
+def _selected(model: Model, one: Override) -> Iterator[Slot]:
+    """The slots that hold a tensor and that every pattern of the override names."""
+    address = ADDRESS.fullmatch(one.slot)
+    for graph in model.subgraphs:
+        if not one.operator:
+            border = [Slot(graph.index, -1, k, i) for k in _SIDES for i in range(_width(graph, k))]
+            yield from (slot for slot in border if _named(model, one, address, slot))
+        for operator in graph.operators:
+            if one.operator and not _matches(operator.name, one.operator):
+                continue
+            for kind in _KINDS:
+                for index in range(len(operator.operands(kind))):
+                    slot = Slot(graph.index, operator.index, kind, index)
+                    if _named(model, one, address, slot):
+                        yield slot
+
+
+def _width(graph: object, kind: str) -> int:
+    return len(getattr(graph, kind))
+
+
+def _named(model: Model, one: Override, address: re.Match[str] | None, slot: Slot) -> bool:
+    tensor = slot.tensor(model)
+    if tensor < 0 or (address is not None and not _at(model, address, slot)):
+        return False
+    return not one.tensor or _matches(
+        model.subgraphs[slot.subgraph].tensors[tensor].name, one.tensor
+    )
+
+
+def _at(model: Model, address: re.Match[str], slot: Slot) -> bool:
+    if int(address["graph"]) != slot.subgraph:
+        return False
+    if address["operator"] is None:
+        return (slot.operator, slot.kind, slot.index) == (
+            -1,
+            address["side"],
+            int(address["border"]),
+        )
+    if int(address["operator"]) != slot.operator:
+        return False
+    name = model.subgraphs[slot.subgraph].operators[slot.operator].name
+    whole = address["kind"] is None
+    return address["name"] in (None, name) and (
+        whole or (address["kind"], int(address["index"])) == (slot.kind, slot.index)
+    )
+
+
+def _readers(model: Model, slots: Sequence[Slot]) -> Iterator[Slot]:
+    """Where a QUANTIZE beside these slots would be read: an output means all its readers."""
+    for slot in slots:
+        writes = slot.kind != "inputs" if slot.operator >= 0 else slot.kind == "inputs"
+        if writes:
+            yield from links(model, slot.subgraph).readers.get(slot.tensor(model), ())
+        else:
+            yield slot
+
+
+def _label(tensor: Tensor) -> Label | None:
+    quant = tensor.quant
+    fits = quant is not None and quantized(tensor) and quant.per_tensor and not quant.details
+    return Label(*quant.label) if fits and quant is not None else None
+
+
+def _anchored(model: Model, one: Override, slots: Sequence[Slot]) -> Iterator[Anchoring]:
+    """The slots by the label that they are to take."""
+    by_label: dict[Label, list[Slot]] = {}
+    for slot in slots:
+        here = model.subgraphs[slot.subgraph].tensors[slot.tensor(model)]
+        if _label(here) is not None:
+            label = _label(here) if one.anchor is True else _foreign(model, one, slot, here)
+            if label is not None:
+                by_label.setdefault(label, []).append(slot)
+    for label, held in by_label.items():
+        yield Anchoring(slots=tuple(held), label=label, by=str(one))
+
+
+def _foreign(model: Model, one: Override, slot: Slot, here: Tensor) -> Label | None:
+    """The label of the tensor that the anchor's pattern names: an operand of the slot's own
+    operator, else any tensor of the subgraph.
+    """
+    graph = model.subgraphs[slot.subgraph]
+    near: set[int] = set()
+    if slot.operator >= 0:
+        operator = graph.operators[slot.operator]
+        near = {tensor for kind in _KINDS for tensor in operator.operands(kind) if tensor >= 0}
+    fitting = [
+        tensor
+        for tensor in graph.tensors
+        if tensor.type == here.type
+        and _label(tensor) is not None
+        and _matches(tensor.name, str(one.anchor))
+    ]
+    chosen = [tensor for tensor in fitting if tensor.index in near] or fitting
+    labels = {_label(tensor) for tensor in chosen}
+    if len(labels) > 1:
+        names = ", ".join(repr(tensor.name) for tensor in chosen[:3])
+        more = f" and {len(chosen) - 3} more" if len(chosen) > 3 else ""
+        place = slot.address(model)
+        raise UsageError(
+            f'{one}: anchor "{one.anchor}" names several tensors at {place}: {names}{more}'
+        )
+    return labels.pop() if labels else None
+
+
+# --- the same overrides in what becomes of the model ----------------------------------------------
+
+
+def shifted(
+    overrides: Sequence[Override], place: Callable[[int, int], int | None]
+) -> tuple[Override, ...]:
+    """The overrides for a model whose operators have moved: `place` is where (subgraph, operator)
+    is now, None where it is gone.
+    """
+    found = []
+    for one in overrides:
+        address = ADDRESS.fullmatch(one.slot)
+        if address is None or address["operator"] is None:
+            found.append(one)
+            continue
+        now = place(int(address["graph"]), int(address["operator"]))
+        if now is not None:
+            start, end = address.span("operator")
+            found.append(replace(one, slot=f"{one.slot[:start]}{now}{one.slot[end:]}"))
+    return tuple(found)
+
+
+def named_only(model: Model, overrides: Sequence[Override]) -> tuple[Override, ...]:
+    """The overrides without addresses, which a step in between may have moved: what they keep is
+    kept by name.
+    """
+    found = []
+    for one in overrides:
+        if not one.slot:
+            found.append(one)
+        elif one.keep:
+            for graph, tensor in resolve(model, (replace(one, severity=None, rule=""),)).kept:
+                name = model.subgraphs[graph].tensors[tensor].name
+                found.append(Override(tensor=name, keep=True, origin=one.origin))
+    return tuple(found)

@@ -1,0 +1,189 @@
+"""Parameters that can be read at all: checks that need no operator rule.
+
+Sources: LiteRT's model parser (interpreter_builder.cc ParseQuantization) for axis and lengths;
+the quantization specification for scale and zero point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from ..format.model import Model, QuantParams, Slot, Subgraph, Tensor
+from ..format.wiring import Links, links, quantized
+from ..numerics import Label, label_range, type_limits, usable_label
+from ..rules.targets import Requirement
+from ..rules.versions import load_versions
+from .constraints import WellFormed
+
+__all__ = ["wellformed"]
+
+_Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
+
+# Types whose whole range is meant to be used; a bias's is not.
+_ACTIVATIONS = ("int8", "uint8", "int16")
+
+# (rule, expected, actual, whether a repair is known)
+_Fault = tuple[str, str, str, bool]
+
+_STALE = 4.0  # widths of what the integers can hold
+
+
+def wellformed(model: Model, requirements: _Requirements) -> list[WellFormed]:
+    """A violated constraint for each fault of each used tensor's parameters.
+
+    Integer tensors that carry no scale stand for raw integers and are left alone.
+    """
+    found: list[WellFormed] = []
+    for graph in model.subgraphs:
+        wiring = links(model, graph.index)
+        found += _names(graph, wiring, requirements)
+        found += _versions(graph, requirements)
+        for tensor in graph.tensors:
+            quant = tensor.quant
+            if quant is None or not quant.scale or quant.details or _plain(tensor, quant):
+                continue
+            slot = _first_slot(wiring.producer.get(tensor.index), wiring.readers, tensor.index)
+            if slot is None:
+                continue
+            for rule, expected, actual, fixable in _faults(tensor, quant):
+                graded = requirements(rule, tensor.type)
+                if graded:
+                    found.append(
+                        WellFormed(
+                            rule=rule,
+                            type=tensor.type,
+                            requirements=graded,
+                            slot=slot,
+                            expected=expected,
+                            actual=actual,
+                            fixable=fixable,
+                        )
+                    )
+    return found
+
+
+def _names(graph: Subgraph, wiring: Links, requirements: _Requirements) -> Iterator[WellFormed]:
+    """The second and each further tensor of a name."""
+    taken: set[str] = set()
+    for tensor in graph.tensors:
+        if tensor.name not in taken:
+            taken.add(tensor.name)
+            continue
+        slot = _first_slot(wiring.producer.get(tensor.index), wiring.readers, tensor.index)
+        graded = requirements("names/duplicate", tensor.type)
+        if tensor.name and slot is not None and graded:
+            yield WellFormed(
+                rule="names/duplicate",
+                type=tensor.type,
+                requirements=graded,
+                slot=slot,
+                expected="a name of its own",
+                actual=f"{tensor.name!r} once more",
+                fixable=True,
+            )
+
+
+def _versions(graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
+    """Operators of a version from before the kernels for the type they have."""
+    rows = load_versions()
+    for operator in graph.operators:
+        row = rows.get(operator.name)
+        if row is None:
+            continue
+        operands = operator.operands(row.slot.kind)
+        index = operands[row.slot.start] if row.slot.start < len(operands) else -1
+        tensor = graph.tensors[index] if index >= 0 else None
+        if tensor is None or not quantized(tensor) or tensor.type not in row.versions:
+            continue
+        needed = row.versions[tensor.type]
+        graded = requirements(f"version/{operator.name}", tensor.type)
+        if operator.version < needed and graded and row.holds(operator):
+            yield WellFormed(
+                rule=f"version/{operator.name}",
+                type=tensor.type,
+                requirements=graded,
+                slot=Slot(graph.index, operator.index, row.slot.kind, row.slot.start),
+                expected=f"version {needed} or later for {tensor.type}",
+                actual=f"version {operator.version}",
+                fixable=True,
+            )
+
+
+def _stale(tensor: Tensor, quant: QuantParams) -> bool:
+    """Whether the recorded range cannot be where the scale comes from.
+
+    Converters widen, mirror and override ranges and leave the record as it was (a public SSD of
+    2018 records 2.6 times the width that its scale can hold): only a record that sticks out by
+    more than four such widths has nothing to do with the scale.
+    """
+    if tensor.type not in _ACTIVATIONS or not quant.per_tensor:
+        return False
+    if len(quant.minimum) != 1 or len(quant.maximum) != 1:
+        return False
+    held = label_range(Label(*quant.label), tensor.type)
+    beyond = max(held.low - quant.minimum[0], quant.maximum[0] - held.high)
+    return not beyond <= _STALE * (held.high - held.low)
+
+
+def _first_slot(producer: Slot | None, readers: dict[int, list[Slot]], tensor: int) -> Slot | None:
+    if producer is not None:
+        return producer
+    return readers[tensor][0] if tensor in readers else None
+
+
+# Scales at which any integer of an activation stands for a float32 value, with room to spare.
+_PLAIN_SCALE = 1e30
+
+
+def _plain(tensor: Tensor, quant: QuantParams) -> bool:
+    """Whether a glance shows that nothing is wrong: most tensors of most files."""
+    limits = type_limits(tensor.type)
+    if limits is None or len(quant.scale) != 1 or len(quant.zero_point) != 1 or quant.minimum:
+        return False
+    if tensor.shape and not 0 <= quant.quantized_dimension < len(tensor.shape):
+        return False
+    within = limits[0] <= quant.zero_point[0] <= limits[1]
+    return within and 0 < quant.scale[0] < _PLAIN_SCALE
+
+
+def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
+    if tensor.type == "float32":
+        return
+    bad = [] if quant.sound else [s for s in quant.scale if not math.isfinite(s) or s <= 0]
+    if bad and type_limits(tensor.type) is not None:
+        yield "params/scale", "positive finite scales", f"{bad[0]!r}", False
+    elif tensor.type in _ACTIVATIONS and not usable_label(Label(quant.extent[1], 0), tensor.type):
+        wanted = "a scale whose integers stand for float32 values"
+        yield "params/scale", wanted, f"{max(quant.scale)!r}", False
+    limits = type_limits(tensor.type)
+    points, outside = quant.zero_point, list[int]()
+    if (
+        limits is not None
+        and any(points)
+        and not limits[0] <= min(points) <= max(points) <= limits[1]
+    ):
+        outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]
+        wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
+        yield "params/zero_point", wanted, str(outside[0]), False
+    if not bad and not outside and _stale(tensor, quant):
+        held = label_range(Label(*quant.label), tensor.type)
+        wanted = f"a range of about {held.low:.6g}..{held.high:.6g}"
+        yield "minmax/stale", wanted, f"{quant.minimum[0]:.6g}..{quant.maximum[0]:.6g}", True
+    yield from _shape_faults(tensor, quant)
+
+
+def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
+    rank = len(tensor.shape)
+    axis = quant.quantized_dimension
+    count = len(quant.scale)
+    if rank and not 0 <= axis < rank:
+        # One scale, or one axis of that length, says where the parameters belong.
+        certain = count == 1 or tensor.shape.count(count) == 1
+        wanted = f"a quantized_dimension in 0..{rank - 1} for shape {list(tensor.shape)}"
+        yield "params/axis", wanted, str(axis), certain
+    elif rank and count > 1 and tensor.shape[axis] not in (count, -1):
+        wanted = f"1 or {tensor.shape[axis]} scales (axis {axis} of {list(tensor.shape)})"
+        yield "params/length", wanted, str(count), count in tensor.shape
+    if quant.zero_point and len(quant.zero_point) not in (1, count):
+        yield "params/length", f"1 or {count} zero points", str(len(quant.zero_point)), False

@@ -1,0 +1,131 @@
+"""Which operators a compiler that splits a graph once would map, predicted from its support rows.
+
+Such a compiler sorts operators into runs of one kind, its own and the CPU's, in the order of the
+file, each run taking all that is ready; its first run becomes one custom operator. The rest stays
+on the CPU, also what it could have mapped. This predicts; no compiler was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from ..format.model import Model, Operator, Subgraph
+from ..record import PartlyCompared, Record
+from ..rules.targets import Target
+from .constraints import Supported
+from .support.supported import unsupported
+
+__all__ = ["Left", "TargetMapping", "predict", "predictions"]
+
+
+class Left(Record, frozen=True, kw_only=True):
+    """An operator that is predicted to stay on the CPU. `why` and `rule` are empty where it only
+    depends on one that does: the compiler says "more than one subgraph".
+    """
+
+    address: str  # "subgraph[0]/operator[12] ARG_MAX"
+    subgraph: int
+    operator: int
+    why: str
+    rule: str
+
+
+class TargetMapping(PartlyCompared, frozen=True, kw_only=True):
+    """What a target's compiler is predicted to map: `mapped` of `operators`. `before` stays on
+    the CPU in front of the mapped part, `first` is where the graph splits behind it, and
+    `behind` is the rest, in the order of the file.
+    """
+
+    target: str
+    operators: int
+    mapped: int
+    before: tuple[Left, ...]
+    first: Left | None
+    behind: tuple[Left, ...]
+    indices: frozenset[int] = frozenset()  # mapped, of subgraph 0
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"indices"})
+
+    @property
+    def left(self) -> tuple[Left, ...]:
+        """All that stays on the CPU."""
+        return (*self.before, *([self.first] if self.first is not None else []), *self.behind)
+
+
+def predictions(model: Model, targets: Sequence[Target]) -> tuple[TargetMapping, ...]:
+    """One prediction for each target whose compiler splits graphs."""
+    return tuple(predict(model, target) for target in targets if target.splits == "once")
+
+
+def predict(model: Model, target: Target) -> TargetMapping:
+    """The prediction for one target. Operators of other subgraphs than the first stay on the CPU
+    with the operator that calls them.
+    """
+    refused: dict[tuple[int, int], Supported] = {}
+    for limit in unsupported(model, target):
+        refused.setdefault((limit.slot.subgraph, limit.slot.operator), limit)
+    main = model.subgraphs[0]
+    taken = {one.index for one in main.operators if (0, one.index) not in refused}
+    head, mapped = _runs(main, taken)
+    found: Mapping[bool, list[Left]] = {True: [], False: []}
+    for graph, operator in _operators(model):
+        if graph.index == 0 and operator.index in mapped:
+            continue
+        left = _left(graph, operator, refused.get((graph.index, operator.index)))
+        found[graph.index == 0 and operator.index in head].append(left)
+    behind = found[False]
+    return TargetMapping(
+        target=target.name,
+        operators=sum(len(graph.operators) for graph in model.subgraphs),
+        mapped=len(mapped),
+        before=tuple(found[True]),
+        first=behind[0] if behind else None,
+        behind=tuple(behind[1:]),
+        indices=frozenset(mapped),
+    )
+
+
+def _operators(model: Model) -> Iterator[tuple[Subgraph, Operator]]:
+    for graph in model.subgraphs:
+        yield from ((graph, operator) for operator in graph.operators)
+
+
+def _left(graph: Subgraph, operator: Operator, limit: Supported | None) -> Left:
+    return Left(
+        address=f"subgraph[{graph.index}]/operator[{operator.index}] {operator.name}",
+        subgraph=graph.index,
+        operator=operator.index,
+        why="" if limit is None else f"found {limit.actual}, expected {limit.expected}",
+        rule="" if limit is None else limit.rule,
+    )
+
+
+def _runs(graph: Subgraph, taken: set[int]) -> tuple[set[int], set[int]]:
+    """(operators before the mapped run, operators of the mapped run). Nothing is before a run
+    that does not exist.
+    """
+    written = {tensor for operator in graph.operators for tensor in operator.outputs}
+    done: set[int] = set()
+    head: set[int] = set()
+
+    # What is ready without any operator of the mapped run goes first where the file begins so.
+    begins = next((one for one in graph.operators if _ready(one, written, done)), None)
+    if begins is not None and begins.index not in taken:
+        head = _run(graph, written, done, {o.index for o in graph.operators} - taken)
+    mapped = _run(graph, written, done, taken)
+    return (head if mapped else set()), mapped
+
+
+def _run(graph: Subgraph, written: set[int], done: set[int], allowed: set[int]) -> set[int]:
+    """All operators of `allowed` that can follow what is done, one after the other."""
+    run = set()
+    for operator in graph.operators:
+        if operator.index in allowed and _ready(operator, written, done):
+            run.add(operator.index)
+            done.update(operator.outputs)
+    return run
+
+
+def _ready(operator: Operator, written: set[int], done: set[int]) -> bool:
+    return all(tensor < 0 or tensor not in written or tensor in done for tensor in operator.inputs)

@@ -1,0 +1,109 @@
+"""Values that cross subgraphs: calls of a subgraph, and variables that several share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..format.model import Model, Operator, Slot
+from ..record import Record
+from ..rules.rows import CallRow, OperatorRow
+
+__all__ = ["Call", "called_subgraphs", "resource_names"]
+
+
+def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, str | None]:
+    """For each slot that reads or writes a variable's value: the variable's name, or None where
+    the handle comes from somewhere that cannot be followed.
+    """
+    handles = _handles(model, rows)
+    result: dict[Slot, str | None] = {}
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            row = rows.get(operator.name)
+            if row is None or row.resource not in {"read", "write"} or not operator.inputs:
+                continue
+            slot = Slot(graph.index, operator.index, "outputs", 0)
+            if row.resource == "write":
+                slot = Slot(graph.index, operator.index, "inputs", 1)
+            result[slot] = handles.get((graph.index, operator.inputs[0]))
+    return result
+
+
+def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[tuple[int, int], str | None]:
+    """(subgraph, tensor) of each variable handle, followed into the subgraphs it is passed to;
+    None where callers pass different ones.
+    """
+    handles: dict[tuple[int, int], str | None] = {}
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            row = rows.get(operator.name)
+            if row is not None and row.resource == "handle":
+                name = _variable_name(operator)
+                handles.update({(graph.index, tensor): name for tensor in operator.outputs})
+    pairs = [pair for call in called_subgraphs(model, rows) for pair in call.pairs]
+    passed = [(a, b) for a, b in pairs if b.operator < 0 and b.kind == "inputs"]
+    for _ in model.subgraphs:
+        for here, there in passed:
+            given = (here.subgraph, here.tensor(model))
+            taken = (there.subgraph, there.tensor(model))
+            if given in handles:
+                same = handles.get(taken, handles[given]) == handles[given]
+                handles[taken] = handles[given] if same else None
+    return handles
+
+
+def _variable_name(operator: Operator) -> str:
+    options = operator.options
+    return f"{options.get('container', '')}\0{options.get('shared_name', '')}"
+
+
+class Call(Record, frozen=True, kw_only=True):
+    """One operator calling one subgraph; `pairs` are (operator slot, boundary slot), and
+    (operator slot, operator slot) for loop-carried values.
+    """
+
+    operator_name: str
+    subgraph: int
+    pairs: tuple[tuple[Slot, Slot], ...]
+
+
+def called_subgraphs(model: Model, rows: Mapping[str, OperatorRow]) -> list[Call]:
+    """All calls that the rows describe, in the order of the file."""
+    found = []
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            row = rows.get(operator.name)
+            carried = (
+                _carried_pairs(graph.index, operator) if row is not None and row.carried else []
+            )
+            for entry in row.calls if row is not None else ():
+                callee = operator.options.get(entry.option)
+                if isinstance(callee, int) and 0 <= callee < len(model.subgraphs):
+                    pairs = (*_boundary_pairs(graph.index, operator, entry, callee), *carried)
+                    found.append(Call(operator_name=operator.name, subgraph=callee, pairs=pairs))
+                    carried = []  # once, however many subgraphs it calls
+    return found
+
+
+def _boundary_pairs(
+    subgraph: int, operator: Operator, entry: CallRow, callee: int
+) -> Iterator[tuple[Slot, Slot]]:
+    if entry.inputs is not None:
+        for position, index in enumerate(entry.inputs.select(len(operator.inputs))):
+            here = Slot(subgraph, operator.index, "inputs", index)
+            yield here, Slot(callee, -1, "inputs", position)
+    if entry.outputs is not None:
+        for position, index in enumerate(entry.outputs.select(len(operator.outputs))):
+            here = Slot(subgraph, operator.index, "outputs", index)
+            yield here, Slot(callee, -1, "outputs", position)
+
+
+def _carried_pairs(subgraph: int, operator: Operator) -> list[tuple[Slot, Slot]]:
+    count = min(len(operator.inputs), len(operator.outputs))
+    return [
+        (
+            Slot(subgraph, operator.index, "inputs", i),
+            Slot(subgraph, operator.index, "outputs", i),
+        )
+        for i in range(count)
+    ]

@@ -1,0 +1,1 @@
+"""What targets take of a model's operators: their [[support]] rows bound to the model."""

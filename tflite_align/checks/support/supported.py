@@ -1,0 +1,90 @@
+"""What targets take of a model's operators: their [[support]] rows bound to the model.
+
+In: a model and targets. Out: a violated constraint for each limit that is not kept, at the slot
+it concerns. Nothing here is repaired, and a target without support rows says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...format.model import Model, Slot
+from ...format.wiring import slot_tensor
+from ...rules.support_rows import WHOLE_MODEL, SupportRow
+from ...rules.targets import Requirement, Target
+from ..constraints import Supported
+from .breaches import Breach, breaches
+from .place import Place
+
+__all__ = ["supported", "unsupported"]
+
+
+def supported(model: Model, targets: Sequence[Target]) -> list[Supported]:
+    """Every limit of every target that the model does not keep; alike ones of several targets
+    are one constraint.
+    """
+    found: dict[tuple[str, Slot, str, str], Supported] = {}
+    for target in targets:
+        for entry in unsupported(model, target):
+            key = (entry.rule, entry.slot, entry.expected, entry.actual)
+            known = found.get(key)
+            levels = (*(known.requirements if known is not None else ()), *entry.requirements)
+            found[key] = _graded(entry, levels)
+    return list(found.values())
+
+
+def _graded(entry: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Supported:
+    return Supported(
+        rule=entry.rule,
+        type=entry.type,
+        requirements=levels,
+        slot=entry.slot,
+        expected=entry.expected,
+        actual=entry.actual,
+        sentence=entry.sentence,
+    )
+
+
+def unsupported(model: Model, target: Target) -> Iterator[Supported]:
+    """Every limit of one target that the model does not keep, in the order of the file."""
+    rows = [row for row in target.support if row.severity != "off"]
+    for row in rows:
+        if row.operators == (WHOLE_MODEL,):
+            place = Place(model=model, subgraph=0, operator=None)
+            yield from _broken(place, row, target, WHOLE_MODEL)
+    named: dict[str, list[SupportRow]] = {}
+    for graph in model.subgraphs if rows else ():
+        for operator in graph.operators:
+            if operator.name not in named:
+                named[operator.name] = [r for r in rows if r.names(operator.name)]
+            place = Place(model=model, subgraph=graph.index, operator=operator)
+            for row in named[operator.name]:
+                yield from _broken(place, row, target, operator.name)
+
+
+def _broken(place: Place, row: SupportRow, target: Target, operator: str) -> Iterator[Supported]:
+    stated = Requirement(
+        rules=(row.rule(operator),),
+        types=(),
+        severity=row.severity,
+        behaviour=row.behaviour,
+        sources=row.sources,
+    )
+    level = target.graded(row.rule(operator), stated)
+    for breach in breaches(place, row) if level.severity != "off" else ():
+        yield _constraint(place.model, breach, row.rule(operator), target.name, level)
+
+
+def _constraint(
+    model: Model, breach: Breach, rule: str, target: str, level: Requirement
+) -> Supported:
+    tensor = slot_tensor(model, breach.slot)
+    return Supported(
+        rule=rule,
+        type="" if tensor is None else tensor.type,
+        requirements=((target, level),),
+        slot=breach.slot,
+        expected=breach.expected,
+        actual=breach.actual,
+        sentence=f"not supported: found {breach.actual}, expected {breach.expected}",
+    )

@@ -1,0 +1,96 @@
+"""`align IN OUT`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ..pipeline.aligning import AlignResult, align
+from ..record import replace
+from ..report.sections import closing
+from ..rules.targets import load_target
+from ..settings.options import AlignOptions
+from .baseline_file import accepted_for, read_baseline
+from .click_options import Given, given
+from .disk import read_arrays, read_model_file, replace_files
+from .failure import about, reader_may_leave
+from .lock_file import given_lock, new_lock, tell_lock
+from .paths import STREAM, ReportFile, prepare, report_files
+from .streams import read_stdin, write_stdout
+from .summary import progress_bar, show
+
+__all__ = ["run_align"]
+
+
+def run_align(source: str, out: str, values: dict[str, Any]) -> int:
+    """The whole job; returns the exit status. Failure, AlignError, OSError: it could not be done."""
+    options, asked = given(values)
+    reports = report_files(asked.reports)
+    for name in options.targets:
+        load_target(name)
+    outputs = [report.path for report in reports]
+    held = given_lock(asked)
+    locks = [asked.lock] if asked.lock is not None and held is None else []
+    prepare([source], outputs if asked.dry_run else [out, *outputs, *locks], own=out)
+    known = accepted_for(read_baseline(asked.baseline), asked.baseline, source)
+    options = replace(_calibrated(options, asked), accepted=known, lock=held)
+    result = _aligned(source, options, asked)
+    report = result.report
+    write = not asked.dry_run and (report.exit_status == 0 or asked.keep_going)
+    # Joining the output takes its size in memory: only where a lock is to be made of it.
+    new = new_lock(asked, held, result.data) if locks and write and report.exit_status == 0 else []
+    _write(result, source, out if write else None, reports, new)
+    tell_lock(asked, new)
+    if not asked.quiet:
+        # stdout belongs to the model or the JSON where that is asked for.
+        err = STREAM in (out, *outputs)
+        last = closing(report, out=out, dry_run=asked.dry_run, written=write)
+        with reader_may_leave(report.exit_status):
+            show(report, last, rows=asked.rows, err=err)
+    return report.exit_status
+
+
+def _calibrated(options: AlignOptions, asked: Given) -> AlignOptions:
+    if asked.calibration is None:
+        return options
+    with about(asked.calibration):
+        return replace(options, calibration=read_arrays(asked.calibration))
+
+
+def _aligned(source: str, options: AlignOptions, asked: Given) -> AlignResult:
+    with about(source):
+        if source == STREAM:
+            data: Any = read_stdin()
+        else:
+            data = read_model_file(source)
+        name = "<stdin>" if source == STREAM else source
+        with progress_bar(wanted=not asked.quiet) as progress:
+            return align(memoryview(data), options, name=name, progress=progress)
+
+
+def _write(
+    result: AlignResult,
+    source: str,
+    out: str | None,
+    reports: tuple[ReportFile, ...],
+    more: Sequence[tuple[str, Any]],
+) -> None:
+    """OUT, the reports and the lock: all of them or none."""
+    texts = {report.path: report.render([result.report], ()).encode() for report in reports}
+    streamed: list[bytes | memoryview] = [texts.pop(STREAM)] if STREAM in texts else []
+    files: list[tuple[str, Any]] = [(path, (text,)) for path, text in texts.items()]
+    files += more
+    if out == STREAM:
+        streamed += result.chunks
+    elif out is not None and not _is_there(result, source, out):
+        files.insert(0, (out, result.chunks))
+    replace_files(files)
+    if streamed:
+        write_stdout(streamed)
+
+
+def _is_there(result: AlignResult, source: str, out: str) -> bool:
+    """An unchanged model that is its own destination needs no writing."""
+    untouched = result.report.outcome != "aligned"
+    return untouched and source != STREAM and os.path.realpath(source) == os.path.realpath(out)

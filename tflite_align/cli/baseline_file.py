@@ -1,0 +1,53 @@
+"""Baseline files: read, found again for each model, written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import UsageError
+from ..report.report import Report
+from ..settings.baseline import Accepted, Baseline, entry_of
+from .disk import read_text_file
+from .failure import Failure, about
+
+__all__ = ["accepted_for", "baseline_text", "read_baseline"]
+
+
+def read_baseline(path: str | None) -> Baseline | None:
+    """The baseline, or None where none was asked for. Failure names the file for what it lacks."""
+    if path is None:
+        return None
+    with about(path):
+        try:
+            return Baseline.parse(read_text_file(path))
+        except UnicodeDecodeError:
+            raise Failure(f"{path}: no baseline: it is no text") from None
+        except UsageError as error:
+            raise Failure(f"{path}: {error}") from error
+
+
+def _key(model: str, baseline: str) -> str:
+    """The model's name as the baseline lists it: from the baseline's folder, with `/`."""
+    folder = Path(os.path.realpath(baseline)).parent
+    try:
+        return Path(os.path.relpath(os.path.realpath(model), folder)).as_posix()
+    except ValueError:  # another drive
+        return Path(os.path.realpath(model)).as_posix()
+
+
+def accepted_for(baseline: Baseline | None, path: str | None, model: str) -> tuple[Accepted, ...]:
+    """The entries for one model."""
+    if baseline is None or path is None:
+        return ()
+    return baseline.models.get(_key(model, path), ())
+
+
+def baseline_text(reports: Sequence[Report], path: str) -> str:
+    """A baseline that lets every finding of these reports pass."""
+    models = {
+        _key(report.name, path): tuple(entry_of(finding) for finding in report.remaining)
+        for report in reports
+    }
+    return Baseline(models=models).text()

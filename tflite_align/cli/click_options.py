@@ -1,0 +1,325 @@
+"""The options, and what they say as AlignOptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..record import Record
+from ..rules.families import FAMILY_POLICIES
+from .configured import overrides_of
+
+if TYPE_CHECKING:
+    from ..settings.options import AlignOptions
+
+__all__ = ["Given", "align_options", "check_options", "explain_options", "given", "settings"]
+
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Given(Record, frozen=True, kw_only=True):
+    """What was asked for beside AlignOptions: files and how much is said."""
+
+    reports: tuple[str, ...]
+    quiet: bool
+    verbose: bool
+    calibration: str | None = None
+    dry_run: bool = False
+    keep_going: bool = False
+    baseline: str | None = None
+    write_baseline: str | None = None
+    lock: str | None = None
+    update_lock: bool = False
+
+    @property
+    def rows(self) -> int | None:
+        """Rows a table of the summary may have; None: all."""
+        return None if self.verbose else 20
+
+
+def _choice(*names: str, values: tuple[str, ...], default: str, text: str) -> _Decorator:
+    return click.option(
+        *names, type=click.Choice(values), default=default, show_default=True, help=text
+    )
+
+
+def _many(name: str, metavar: str, text: str) -> _Decorator:
+    return click.option(name, multiple=True, metavar=metavar, help=text)
+
+
+_TARGET = _many("--target", "NAME", "Whose rules must hold; repeatable.  [default: tflite]")
+_IO = _choice(
+    "--io", values=("keep", "free"), default="keep", text="May graph inputs and outputs move?"
+)
+_REPORT = _many(
+    "--report",
+    "FILE",
+    "Write a report: .html .json .sarif .txt .xml (JUnit), of a folder aligned .jsonl too;"
+    " - is JSON on stdout; repeatable.",
+)
+_REQUIRE = _many(
+    "--require", "NAME", "A judge, or `numbers`: its silence is a failure; repeatable."
+)
+_JUDGE_SECONDS = click.option(
+    "--judge-seconds",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="End a judge's process after N seconds.  [default: 300; 1800 to run the inputs]",
+)
+_FAIL_ON = _choice(
+    "--fail-on",
+    values=("error", "warning"),
+    default="error",
+    text="What makes the exit status 1.",
+)
+_BASELINE = click.option(
+    "--baseline", metavar="FILE", help="Let the findings pass that this file lists."
+)
+_LOCK = (
+    click.option(
+        "--lock",
+        metavar="FILE",
+        help="The border that firmware compiled in must stay; written where it is absent.",
+    ),
+    click.option("--update-lock", is_flag=True, help="Write the lock anew instead of checking."),
+)
+_JOBS = click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the files; 0: as many as there are processors.",
+)
+_QUIET = click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong.")
+_VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
+
+
+def _border(side: str) -> _Decorator:
+    return click.option(
+        f"--{side}-type",
+        type=click.Choice(("int8", "uint8", "int16", "float32")),
+        help=f"Type the real-valued graph {side}s are to have.  [default: as they are]",
+    )
+
+
+_FIXES = (
+    _many("--fix", "ID", "Switch a repair on (`fixes` lists them); a glob or `all`; repeatable."),
+    _many("--no-fix", "ID", "Switch a repair off; repeatable."),
+)
+_BIAS = _choice(
+    "--bias",
+    values=("declared", "as-run"),
+    default="declared",
+    text="Which scale of a bias counts: its own, or the one that kernels compute with.",
+)
+_CHECK = (
+    _TARGET,
+    _IO,
+    *_LOCK,
+    _REPORT,
+    _many("--judge", "NAME", "Ask this judge whether it takes the file; repeatable."),
+    _REQUIRE,
+    _JUDGE_SECONDS,
+    _FAIL_ON,
+    _BASELINE,
+    click.option(
+        "--write-baseline", metavar="FILE", help="List every finding in this file; exit status 0."
+    ),
+    _choice(
+        "--output-format",
+        values=("text", "json", "sarif", "junit", "github"),
+        default="text",
+        text="What stdout holds; github: workflow commands that annotate the files.",
+    ),
+    _JOBS,
+    _QUIET,
+    _VERBOSE,
+)
+_DECIDE = (
+    *(
+        _choice(
+            f"--{family}",
+            values=policies,
+            default="auto",
+            text=f"Whose parameters a group of the {family} family takes.",
+        )
+        for family, policies in FAMILY_POLICIES.items()
+    ),
+    _choice(
+        "--overlap",
+        values=("forbid", "force", "auto"),
+        default="auto",
+        text="May a tensor that others share move?",
+    ),
+    _choice(
+        "--prefer",
+        values=("precision", "balanced", "speed"),
+        default="balanced",
+        text="How many QUANTIZE a bit of precision is worth: 16, 4 or 1.",
+    ),
+    _IO,
+    _choice("--only", values=("all", "errors"), default="all", text="Which findings to repair."),
+    _many("--keep", "PATTERN", "Tensors, or a slot, that keep their parameters; repeatable."),
+    _many("--anchor", "PATTERN", "Tensors whose parameters their groups take; repeatable."),
+    _many("--no-cut", "PATTERN", "Tensors or a slot beside which no QUANTIZE goes; repeatable."),
+)
+_EXPLAIN: tuple[_Decorator, ...] = (
+    _TARGET,
+    *_DECIDE,
+    *_FIXES,
+    _BIAS,
+    click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
+    _VERBOSE,
+)
+_ALIGN: tuple[_Decorator, ...] = (
+    _TARGET,
+    *_DECIDE,
+    click.option(
+        "--optimize/--no-optimize",
+        help="Also fold QUANTIZE operators where nothing needs repair.",
+    ),
+    *_FIXES,
+    _BIAS,
+    click.option(
+        "--to",
+        type=click.Choice(("int8",)),
+        help="Turn a uint8 model into an int8 one, which today's kernels take.",
+    ),
+    _border("input"),
+    _border("output"),
+    *_LOCK,
+    _REPORT,
+    click.option(
+        "--calibration",
+        metavar="FILE",
+        help="Real inputs: .npz, or a folder of .npy (by name or position), or .npy (one input).",
+    ),
+    click.option(
+        "--samples",
+        type=click.IntRange(1),
+        metavar="N",
+        default=64,
+        show_default=True,
+        help="Inputs to judge the numbers with.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        metavar="N",
+        default=0,
+        show_default=True,
+        help="Of the random inputs.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Plan and report; write nothing, ask no judge."),
+    click.option("--no-verify", is_flag=True, help="Skip the judges."),
+    _REQUIRE,
+    _JUDGE_SECONDS,
+    _FAIL_ON,
+    _BASELINE,
+    click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
+    _JOBS,
+    _QUIET,
+    _VERBOSE,
+)
+
+
+def _all_of(options: tuple[_Decorator, ...]) -> _Decorator:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+align_options = _all_of(_ALIGN)
+check_options = _all_of(_CHECK)
+explain_options = _all_of(_EXPLAIN)
+
+
+def settings(values: dict[str, Any]) -> AlignOptions:
+    """What a command that decides and writes nothing was asked for."""
+    from ..settings.options import AlignOptions  # noqa: PLC0415 - numpy is not needed for --help
+
+    return AlignOptions(
+        targets=_targets(values),
+        policies=_policies(values),
+        overlap=values["overlap"],
+        prefer=values["prefer"],
+        io=values["io"],
+        **_repairs(values),
+        only=values["only"],
+        **_users(values),
+    )
+
+
+def _users(values: dict[str, Any]) -> dict[str, Any]:
+    """What users say of rules and of single places."""
+    config = values.get("config")
+    severity = config.severity if config is not None else {}
+    return {"severity": severity, "overrides": overrides_of(values)}
+
+
+def _targets(values: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values["target"])) or ("tflite",)
+
+
+def _policies(values: dict[str, Any]) -> dict[str, Any]:
+    families = (family for family in FAMILY_POLICIES if values.get(family, "auto") != "auto")
+    return {family: values[family] for family in families}
+
+
+def _repairs(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "fix": values.get("fix", ()),
+        "no_fix": values.get("no_fix", ()),
+        "bias": values.get("bias", "declared"),
+    }
+
+
+def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
+    """The parsed values of either command, as the pipeline's options and ours."""
+    from ..settings.options import AlignOptions  # noqa: PLC0415 - numpy is not needed for --help
+
+    judged = not values.get("no_verify") and not values.get("dry_run")
+    options = AlignOptions(
+        targets=_targets(values),
+        policies=_policies(values),
+        overlap=values.get("overlap", "auto"),
+        prefer=values.get("prefer", "balanced"),
+        # Priced only where somebody will read it.
+        compare=bool(values["report"]) or values["verbose"],
+        io=values["io"],
+        to=values.get("to"),
+        input_type=values.get("input_type"),
+        output_type=values.get("output_type"),
+        only=values.get("only", "all"),
+        optimize=values.get("optimize", False),
+        fail_on=values["fail_on"],
+        verify=judged,
+        # A dry run asks no judge, so none can be missing.
+        require=() if values.get("dry_run") else tuple(dict.fromkeys(values["require"])),
+        judges=tuple(dict.fromkeys(values.get("judge", ()))),
+        judge_seconds=values["judge_seconds"],
+        samples=values.get("samples", 64),
+        seed=values.get("seed", 0),
+        view=any(path.lower().endswith(".html") for path in values["report"]),
+        **_repairs(values),
+        **_users(values),
+    )
+    return options, Given(
+        reports=values["report"],
+        quiet=values["quiet"],
+        verbose=values["verbose"],
+        calibration=values.get("calibration"),
+        dry_run=values.get("dry_run", False),
+        keep_going=values.get("keep_going", False),
+        baseline=values.get("baseline"),
+        write_baseline=values.get("write_baseline"),
+        lock=values["lock"],
+        update_lock=values["update_lock"],
+    )

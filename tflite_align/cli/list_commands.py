@@ -1,0 +1,141 @@
+"""`targets` and `rules`: what the tables under schema/ say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import click
+
+from ..errors import UsageError, nearest
+from ..report.json import render_document
+from ..rules.fixes import load_fixes
+from ..rules.operator_rows import load_operators
+from ..rules.rows import OperatorRow, Rule
+from ..rules.rule_text import rule_words, slots
+from ..rules.support_rows import tell_limits
+from ..rules.targets import Target, load_target, target_names
+from .failure import reader_may_leave
+from .summary import show_lines, show_table
+
+__all__ = ["show_fixes", "show_rules", "show_targets"]
+
+
+def show_targets(*, as_json: bool = False) -> None:
+    """Every target, and its judges: installed, or why not."""
+    from ..verify.judges import available  # noqa: PLC0415 - numpy is not needed for --help
+
+    targets = [load_target(name) for name in target_names()]
+    missing = {judge: available(judge) for target in targets for judge in target.judges}
+    records = [
+        {
+            "name": target.name,
+            "title": target.title,
+            "judges": [
+                {"name": judge, "installed": missing[judge] is None, "why": missing[judge]}
+                for judge in target.judges
+            ],
+        }
+        for target in targets
+    ]
+    rows = [
+        (target.name, target.title, "; ".join(_installed(j, missing) for j in target.judges))
+        for target in targets
+    ]
+    with reader_may_leave(0):
+        if as_json:
+            click.echo(json.dumps({"targets": records}, indent=2))
+        else:
+            show_table(("target", "what it is", "judges"), rows)
+
+
+def _installed(judge: str, missing: Mapping[str, str | None]) -> str:
+    why = missing[judge]
+    return f"{judge} (installed)" if why is None else f"{judge} (not installed: {why})"
+
+
+def show_fixes(*, as_json: bool) -> None:
+    fixes = tuple(load_fixes().values())
+    rows = [(fix.id, fix.default, fix.meaning, fix.title) for fix in fixes]
+    with reader_may_leave(0):
+        if as_json:
+            click.echo(render_document("fixes", fixes), nl=False)
+        else:
+            show_table(("id", "default", "meaning", "repairs"), rows)
+
+
+def show_rules(targets: Sequence[str], operators: Sequence[str]) -> None:
+    """Every operator's rules, or those named; with a target, how grave each is there."""
+    graded = [load_target(name) for name in dict.fromkeys(targets)]
+    table = load_operators()
+    chosen = [_row(table, name) for name in operators] or list(table.values())
+    with reader_may_leave(0):
+        for row in chosen:
+            show_lines([*_operator(row, graded), ""])
+
+
+def _row(table: Mapping[str, OperatorRow], name: str) -> OperatorRow:
+    if name.upper() in table:
+        return table[name.upper()]
+    near = nearest(name.upper(), table)
+    hint = f"; did you mean {near[0]}?" if near else "; an operator without a row is rigid"
+    raise UsageError(f"no rule speaks of {name!r}{hint}")
+
+
+def _operator(row: OperatorRow, targets: Sequence[Target]) -> list[str]:
+    about = [row.category] + ([f"family {row.family}"] if row.family != "other" else [])
+    lines = [f"{row.name} ({', '.join(about)})"]
+    for rule in row.rules:
+        lines.append(f"  {rule.id}: {_asks(rule)} ({', '.join(sorted(rule.types))})")
+        lines += [f"    {line}" for target in targets for line in _requirements(rule, target)]
+        if rule.note:
+            lines.append(f"    note: {rule.note}")
+        if rule.sources != row.sources:
+            lines.append(f"    source: {', '.join(rule.sources)}")
+    if not row.rules:
+        lines.append("  any parameters will do")
+    lines += [line for target in targets for line in _support(row.name, target)]
+    if row.rigid:
+        lines.append(f"  never changed: {_plain(slots(row.rigid))}")
+    lines += [f"  note: {note}" for note in row.notes]
+    lines += [f"  source: {source}" for source in row.sources]
+    return lines
+
+
+def _requirements(rule: Rule, target: Target) -> list[str]:
+    """How grave a break is: one line for the types that are judged alike."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(rule.types):
+        level = target.requirement(rule.id, name)
+        alike.setdefault((level.severity, level.behaviour), []).append(name)
+    return [
+        f"{target.name}: {severity} for {', '.join(names)}: {behaviour}"
+        for (severity, behaviour), names in alike.items()
+    ]
+
+
+def _support(operator: str, target: Target) -> Iterator[str]:
+    """What a target takes of the operator; nothing where it says nothing."""
+    for row in target.support:
+        if row.names(operator):
+            when = f", where {tell_limits(row.when)}" if row.when else ""
+            limits = (
+                tell_limits(row.limits)
+                if "operator" not in row.limits
+                else _listed(operator, row.limits["operator"])
+            )
+            yield f"  {row.rule(operator)}: {limits}{when}"
+            yield f"    {target.name}: {row.severity}: {row.behaviour}"
+            yield f"    source: {', '.join(row.sources)}"
+
+
+def _listed(operator: str, names: Sequence[str]) -> str:
+    return "is taken" if operator in names else "is not taken"
+
+
+def _asks(rule: Rule) -> str:
+    return _plain(rule_words(rule))
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")

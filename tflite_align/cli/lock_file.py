@@ -1,0 +1,71 @@
+"""`--lock FILE`: read before the work, written after it.
+
+An absent lock is written and said so; where the environment says CI, it is an error: a gate whose
+lock was forgotten must not pass by making one that nobody keeps.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import UsageError
+from ..format.flatbuffer import Bytes
+from ..pipeline.inspection import lock
+from ..settings.lock import Lock as LockRecord
+from ..settings.lock import parse_lock, render_lock
+from .click_options import Given
+from .disk import check_destination, read_model_file
+from .failure import Failure, about
+from .paths import STREAM
+from .streams import say
+
+__all__ = ["given_lock", "new_lock", "tell_lock"]
+
+_NO = ("", "0", "false")
+
+
+def given_lock(asked: Given, files: int = 1) -> LockRecord | None:
+    """The lock to hold the model to; None where there is none, or where it is to be written."""
+    if asked.lock is None:
+        if asked.update_lock:
+            raise UsageError("--update-lock needs --lock FILE: which file to write")
+        return None
+    if files > 1:
+        raise UsageError(f"--lock holds one model, and {files} files are named")
+    path = Path(asked.lock)
+    if asked.update_lock or not os.path.lexists(path):
+        if not asked.update_lock and os.environ.get("CI", "").lower() not in _NO:
+            raise Failure(
+                f"{asked.lock}: there is no lock, and CI makes none:"
+                " run with --update-lock where the file can be committed"
+            )
+        with about(asked.lock):
+            check_destination(path)
+        return None
+    with about(asked.lock):
+        try:
+            return parse_lock(memoryview(read_model_file(path)).tobytes())
+        except UsageError as error:
+            raise Failure(f"{asked.lock}: {error}") from None
+
+
+def new_lock(
+    asked: Given, held: LockRecord | None, model: Bytes | str
+) -> list[tuple[str, tuple[bytes]]]:
+    """What to write beside the outputs: the lock of a model (its bytes, or its file's name), where
+    the run was given none to hold.
+    """
+    if asked.lock is None or held is not None:
+        return []
+    if model == STREAM:
+        raise UsageError("a lock is made from a file, not from standard input")
+    with about(asked.lock):
+        data = read_model_file(model) if isinstance(model, str) else model
+        return [(asked.lock, (render_lock(lock(data)).encode(),))]
+
+
+def tell_lock(asked: Given, written: object) -> None:
+    """A new lock is never silent: it is to be looked at and committed."""
+    if written:
+        say(f"tflite_align: {asked.lock}: lock written", err=True)

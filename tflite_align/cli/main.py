@@ -1,0 +1,104 @@
+"""The command line: arguments, files, stdout, exit status. The only room that prints.
+
+Exit status 0: aligned, or nothing to do; 1: findings remain or a judge says no; 2: the job could
+not be done, told in one line on stderr, and nothing is written; 130, 143: interrupted, terminated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+import click
+
+from ..errors import AlignError
+from .commands import commands
+from .failure import Failure, ReaderGone, internal, tell
+from .streams import open_closed
+
+__all__ = ["main"]
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception: what is half written is taken away on the way out."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line on these arguments (default: the process's) and return its status.
+
+    Never raises for anything that goes wrong: one line on stderr instead.
+    """
+    open_closed()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A tensor's name that the terminal's encoding lacks must not end the run.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        with _terminable():
+            return _run(arguments)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        return tell(error.format_message())
+    except ReaderGone as error:
+        return error.status
+    except (Failure, AlignError) as error:
+        return tell(str(error))
+    except OSError as error:
+        # Files are named where they are used; what has no name is stdout.
+        return tell(error.strerror or str(error), error.filename or "standard output")
+    except (KeyboardInterrupt, click.Abort) as error:
+        tell(f"interrupted; {_left(error)}")
+        return 130
+    except _Terminated as error:
+        tell(f"terminated; {_left(error)}")
+        return 143
+    except MemoryError:
+        return tell("out of memory")
+    except Exception as error:  # noqa: BLE001 - the contract: one line, never a traceback
+        return tell(internal(error))
+    finally:
+        _let_go()
+
+
+def _left(error: BaseException) -> str:
+    """What a run that was stopped leaves behind; notes come from commands that write as they go."""
+    return "; ".join(getattr(error, "__notes__", ())) or "nothing is written"
+
+
+def _run(arguments: list[str]) -> int:
+    with commands.make_context("tflite_align", arguments) as context:
+        status = commands.invoke(context)
+    return status if isinstance(status, int) else 0
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises in here. Handlers belong to the main thread: elsewhere nothing is set."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _let_go() -> None:
+    """What stdout could not take (`| head`, a full disk) is told by now: not once more at exit."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,182 @@
+"""The summary and the progress bar: tables on a terminal, aligned text elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, TextIO
+
+from ..report.report import Report
+from ..report.section import Row, Section
+from ..report.sections import sections
+from ..report.terminal_text import printable
+from ..report.text import more_rows, render_sections, text_table
+from .streams import say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = [
+    "Bar",
+    "aside",
+    "is_terminal",
+    "progress_bar",
+    "show",
+    "show_lines",
+    "show_sections",
+    "show_table",
+]
+
+# How words of the report look on a terminal.
+_STYLES = {
+    "accepted": "green",
+    "aligned": "green",
+    "aligned,": "green",
+    "could": "red",
+    "error": "red",
+    "failed": "bold red",
+    "inconclusive": "yellow",
+    "not": "red",
+    "proven": "green",
+    "refused": "red",
+    "skipped": "yellow",
+    "warning": "yellow",
+}
+
+
+def is_terminal(stream: TextIO) -> bool:
+    return bool(getattr(stream, "isatty", bool)())
+
+
+def _dressed(stream: TextIO) -> bool:
+    """Whether tables and colours go there: a terminal, or who asks for them (https://force-color.org).
+    Whether there are colours in it, NO_COLOR and TERM say: rich asks them.
+    """
+    return is_terminal(stream) or bool(os.environ.get("FORCE_COLOR"))
+
+
+def show(report: Report, last: str, *, rows: int | None, err: bool) -> None:
+    """Print the report and its closing line on stdout, or on stderr."""
+    show_sections(sections(report, rows=rows), last, report.exit_status, err=err)
+
+
+def show_sections(told: Sequence[Section], last: str, status: int, *, err: bool) -> None:
+    """Print sections and a closing line, which is red where the status is not 0."""
+    stream = sys.stderr if err else sys.stdout
+    if _dressed(stream):
+        _show_tables(told, last, status, stream)
+    else:
+        say(render_sections(told, last), nl=False, err=err)
+
+
+def show_lines(lines: Sequence[str]) -> None:
+    """Print sentences on stdout; on a terminal broken between words, and the first one of each
+    paragraph stands out.
+    """
+    if not _dressed(sys.stdout):
+        say("\n".join(lines))
+        return
+    from rich.console import Console  # noqa: PLC0415 - only for a terminal
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(file=sys.stdout, highlight=False)
+    before = ""
+    for line in lines:
+        head = not before
+        indent = " " * (len(line) - len(line.lstrip()) + (0 if head else 2))
+        told = textwrap.fill(line, console.width, subsequent_indent=indent, break_on_hyphens=False)
+        console.print(Text(told, style="bold" if head else ""), soft_wrap=True)
+        before = line
+
+
+def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
+    """Print a table alone."""
+    stream = sys.stderr if err else sys.stdout
+    if not _dressed(stream):
+        say("\n".join(text_table(head, rows)), err=err)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only for a terminal
+
+    table = _table(Section(title="", head=head, rows=tuple(rows)))
+    Console(file=stream, highlight=False).print(table)
+
+
+def _show_tables(told: Sequence[Section], last: str, status: int, stream: TextIO) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only for a terminal
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(file=stream, highlight=False)
+    for section in told:
+        if section.title:
+            console.print(Text(section.title, style="bold"))
+        if section.rows:
+            console.print(_table(section))
+        if section.hidden:
+            console.print(Text(more_rows(section.hidden), style="dim"))
+        for line in section.lines:
+            console.print(Text(line, style=_STYLES.get(line.partition(":")[0], "")))
+        console.print()
+    console.print(Text(last, style="bold red" if status else "bold green"))
+
+
+def _table(section: Section) -> object:
+    """Cells are Text: brackets in a tensor's name are no markup."""
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    kept = [c for c in range(len(section.head)) if any(row[c] for row in section.rows)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in kept:
+        table.add_column(Text(section.head[column]), overflow="fold")
+    for row in section.rows:
+        table.add_row(*(Text(row[c], style=_STYLES.get(row[c].split(" ")[0], "")) for c in kept))
+    return table
+
+
+class Bar:
+    """Hears (what is at hand, fraction done)."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=1.0)
+
+    def __call__(self, stage: str, done: float) -> None:
+        self._bar.update(self._task, description=printable(stage), completed=done)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """No bar on the terminal while something else is printed there."""
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()
+
+
+def aside(bar: Bar | None) -> AbstractContextManager[None]:
+    return nullcontext() if bar is None else bar.aside()
+
+
+@contextmanager
+def progress_bar(*, wanted: bool) -> Iterator[Bar | None]:
+    """A bar on stderr; None where stderr is no terminal."""
+    if not wanted or not is_terminal(sys.stderr):
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only for a terminal
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    # What goes to stdout stays there, also where that is a file.
+    with Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as bar:
+        yield Bar(bar)

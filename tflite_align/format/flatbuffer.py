@@ -1,0 +1,292 @@
+"""Reading FlatBuffers tables with every offset checked before it is followed.
+
+A `View` is laid over the bytes of one file. Anything that does not hold raises FormatError with
+the byte offset. A vtable is understood once: its plan reads a whole table with one
+`Struct.unpack_from`, which is what keeps files of many operators quick to read.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError
+from ..record import Record
+from .schema import TableLayout, table_layout
+
+__all__ = ["DTYPES", "BufferReader", "Bytes", "Image", "VtablePlan"]
+
+Bytes = bytes | bytearray | memoryview | mmap.mmap
+
+_I32 = struct.Struct("<i")
+_U32 = struct.Struct("<I")
+_VTABLE_HEAD = struct.Struct("<HH")
+_SMALL = 16
+_WIDTHS = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
+_VECTORS = {
+    (code, count): struct.Struct(f"<{count}{code}") for code in _WIDTHS for count in range(_SMALL)
+}
+DTYPES = {code: np.dtype(f"<{code}" if width > 1 else code) for code, width in _WIDTHS.items()}
+
+# Tables may share vectors, so a small file can claim much more content than it has bytes. Real
+# files share little; what is beyond this many times the file's size is an attack or an accident.
+_SHARING = 4
+_SHARING_FLOOR = 1 << 16
+
+
+class VtablePlan(Record, frozen=True, kw_only=True):
+    """How tables with one certain vtable are read.
+
+    `at[id]` is the field's byte offset within the table, 0 when absent. `extra` lists
+    (id, offset) of fields that are present and not in the layout. `size` is the table's bytes.
+    """
+
+    layout: TableLayout
+    at: tuple[int, ...]
+    extra: tuple[tuple[int, int], ...]
+    size: int
+    reader: struct.Struct
+    defaults: tuple[Any, ...]
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+
+class Image(Record, frozen=True):
+    """The bytes of a file of which some long stretches are kept somewhere else.
+
+    `data` has the file's length; what it holds within the stretches `apart` (first byte, end, the
+    content, ascending and disjoint) means nothing: only constants may be read from there.
+    """
+
+    data: Bytes
+    apart: tuple[tuple[int, int, memoryview], ...]
+
+
+class BufferReader:
+    """A bounds-checked look at one buffer. Positions are byte offsets from its beginning."""
+
+    __slots__ = ("_apart", "_budget", "_bytes", "_plans", "_words", "buf", "size")
+
+    def __init__(self, data: Bytes | Image) -> None:
+        self._apart = data.apart if isinstance(data, Image) else ()
+        whole = data.data if isinstance(data, Image) else data
+        self.buf = memoryview(whole).cast("B").toreadonly()
+        self.size = len(self.buf)
+        self._bytes = np.frombuffer(self.buf, np.uint8)
+        self._words = self._bytes[: self.size & ~3].view("<u4")
+        self._plans: dict[str, dict[int, VtablePlan]] = {}
+        self._budget = _SHARING * self.size + _SHARING_FLOOR
+
+    def spend(self, amount: int, pos: int) -> None:
+        """Count `amount` bytes of content read; raise when the sum is beyond reason."""
+        self._budget -= amount
+        if self._budget < 0:
+            msg = "the file claims many times more content than it has bytes"
+            raise FormatError(msg, offset=pos)
+
+    def content(self, start: int, count: int) -> memoryview:
+        """The bytes of a constant, not copied."""
+        for first, end, data in self._apart:
+            if first <= start and start + count <= end:
+                return data[start - first : start - first + count]
+        self._stay_out(start, count)
+        return self.buf[start : start + count]
+
+    def _stay_out(self, pos: int, count: int) -> None:
+        """Raise where structure would be read from bytes that are a constant's."""
+        for first, end, _ in self._apart:
+            if pos < end and pos + count > first:
+                msg = "a table, a vector or a string lies within a constant"
+                raise FormatError(msg, offset=pos)
+
+    def root(self) -> int:
+        """Position of the root table."""
+        pos = int(_U32.unpack_from(self.buf, 0)[0])
+        if not 4 <= pos <= self.size - 4:
+            msg = f"root table at {pos} lies outside the file of {self.size} bytes"
+            raise FormatError(msg, offset=0)
+        return pos
+
+    def table(self, layout: TableLayout, pos: int) -> tuple[VtablePlan, tuple[Any, ...]]:
+        """The plan of the table at `pos` and its raw field values by id, defaults filled in.
+
+        A reference's raw value is its relative offset; follow it with `target`.
+        """
+        vtable = pos - _I32.unpack_from(self.buf, pos)[0]
+        plans = self._plans.get(layout.name)
+        if plans is None:
+            plans = self._plans[layout.name] = {}
+        plan = plans.get(vtable)
+        if plan is None:
+            plan = plans[vtable] = self._plan(layout, pos, vtable)
+        if self._apart:
+            self._stay_out(pos, plan.size)
+        if pos + plan.size > self.size:
+            msg = f"{layout.name} table of {plan.size} bytes runs past the end of the file"
+            raise FormatError(msg, offset=pos)
+        return plan, plan.pick(plan.reader.unpack_from(self.buf, pos) + plan.defaults)
+
+    def target(self, plan: VtablePlan, pos: int, values: tuple[Any, ...], number: int) -> int:
+        """Position that reference field `number` of the table at `pos` leads to; 0 when absent."""
+        at = plan.at[number]
+        if at == 0:
+            return 0
+        relative: int = values[number]
+        found = pos + at + relative
+        if relative == 0 or found > self.size - 4:
+            name = f"{plan.layout.name}.{plan.layout.fields[number].name}"
+            msg = f"{name} points outside the file or at itself"
+            raise FormatError(msg, offset=pos + at)
+        return found
+
+    def vector(self, pos: int, width: int) -> tuple[int, int]:
+        """(position of the first element, element count) of the vector at `pos`."""
+        count = int(_U32.unpack_from(self.buf, pos)[0])
+        if self._apart:
+            self._stay_out(pos, 4)
+        if pos + 4 + count * width > self.size:
+            msg = f"vector of {count} elements runs past the end of the file"
+            raise FormatError(msg, offset=pos)
+        return pos + 4, count
+
+    def scalars(self, pos: int, code: str) -> tuple[Any, ...]:
+        """The elements of a scalar vector; `pos` 0 (an absent field) reads as empty."""
+        if pos == 0:
+            return ()
+        count = int(_U32.unpack_from(self.buf, pos)[0])
+        size = count * _WIDTHS[code]
+        if self._apart:
+            self._stay_out(pos, 4 + size)
+        if pos + 4 + size > self.size:
+            msg = f"vector of {count} elements runs past the end of the file"
+            raise FormatError(msg, offset=pos)
+        self._budget -= size
+        if self._budget < 0:
+            self.spend(0, pos)
+        return tuple(self.elements(pos + 4, count, code))
+
+    def elements(self, start: int, count: int, code: str) -> Sequence[Any]:
+        """Elements that are known to lie within the file."""
+        if count < _SMALL:
+            return _VECTORS[code, count].unpack_from(self.buf, start)
+        found = np.frombuffer(self.buf, DTYPES[code], count, start)
+        # Per-channel zero points are zeros, mostly: no number a channel has to be made of them.
+        return found.tolist() if code != "q" or found.any() else (0,) * count
+
+    def gather(self, at: NDArray[np.int64], code: str) -> NDArray[Any]:
+        """The scalars at many positions that are known to lie within the file."""
+        kind = DTYPES[code]
+        width = kind.itemsize
+        if width == 1:
+            narrow: NDArray[Any] = self._bytes[at].view(kind)
+            return narrow
+        if width == 4 and not (at & 3).any():
+            aligned: NDArray[Any] = self._words[at >> 2].view(kind)
+            return aligned
+        picked = self._bytes[at[:, None] + np.arange(width)]
+        found: NDArray[Any] = np.ascontiguousarray(picked).view(kind)[:, 0]
+        return found
+
+    def free(self, at: NDArray[np.int64], sizes: int | NDArray[np.int64]) -> bool:
+        """Whether this many bytes at each position lie within the file and outside constants."""
+        ends = at + sizes
+        if at.size and int(ends.max()) > self.size:
+            return False
+        return not any(((at < end) & (ends > first)).any() for first, end, _ in self._apart)
+
+    def references(self, pos: int) -> list[int]:
+        """Positions that a vector of references leads to; `pos` 0 reads as empty."""
+        if pos == 0:
+            return []
+        start, count = self.vector(pos, 4)
+        self.spend(count * 4, pos)
+        if self._apart:
+            self._stay_out(start, count * 4)
+        relative = np.frombuffer(self.buf, "<u4", count, start).astype(np.int64)
+        found = relative + np.arange(start, start + 4 * count, 4, dtype=np.int64)
+        bad = np.flatnonzero((relative == 0) | (found > self.size - 4))
+        if bad.size:
+            msg = f"element {bad[0]} of a vector points outside the file or at itself"
+            raise FormatError(msg, offset=start + 4 * int(bad[0]))
+        positions: list[int] = found.tolist()
+        return positions
+
+    def blob(self, pos: int) -> memoryview:
+        """The bytes of a byte vector, not copied; `pos` 0 reads as empty."""
+        if pos == 0:
+            return self.buf[:0]
+        return self.content(*self.vector(pos, 1))
+
+    def string(self, pos: int) -> str:
+        """A string; bytes that are not UTF-8 are shown escaped. `pos` 0 reads as empty."""
+        if pos == 0:
+            return ""
+        start, count = self.vector(pos, 1)
+        self.spend(count, pos)
+        if self._apart:
+            self._stay_out(start, count)
+        return str(self.buf[start : start + count], "utf-8", "backslashreplace")
+
+    def _plan(self, layout: TableLayout, pos: int, vtable: int) -> VtablePlan:
+        entries, table_size = self._vtable(layout, pos, vtable)
+        found = _plan(layout.name, entries, table_size)
+        if isinstance(found, VtablePlan):
+            return found
+        name = f"{layout.name}.{layout.fields[found].name}"
+        msg = f"vtable places {name} over another field or outside"
+        raise FormatError(msg, offset=vtable + 4 + 2 * found)
+
+    def _vtable(self, layout: TableLayout, pos: int, vtable: int) -> tuple[tuple[int, ...], int]:
+        """The entries of a vtable and the byte size of its tables."""
+        if not 0 <= vtable <= self.size - 4:
+            msg = f"vtable of a {layout.name} table lies outside the file"
+            raise FormatError(msg, offset=pos)
+        size, table_size = _VTABLE_HEAD.unpack_from(self.buf, vtable)
+        if size < 4 or size % 2 or vtable + size > self.size or table_size < 4:
+            msg = f"vtable of a {layout.name} table is malformed"
+            raise FormatError(msg, offset=vtable)
+        self._stay_out(vtable, size)
+        return struct.unpack_from(f"<{(size - 4) // 2}H", self.buf, vtable + 4), table_size
+
+
+@lru_cache(maxsize=4096)
+def _plan(name: str, entries: tuple[int, ...], table_size: int) -> VtablePlan | int:
+    """How tables with this vtable are read; the number of a field that stands where none can.
+
+    Files of one converter have the same few dozen vtables.
+    """
+    layout = table_layout(name)
+    known = entries[: len(layout.fields)]
+    present = [(offset, number) for number, offset in enumerate(known) if offset]
+    present.sort()
+    parts = ["<i"]
+    end = 4
+    for offset, number in present:
+        entry = layout.fields[number]
+        if offset < end or offset + entry.width > table_size:
+            return number
+        parts.append(f"{offset - end}x{entry.code}")
+        end = offset + entry.width
+    order = {number: index for index, (_, number) in enumerate(present, start=1)}
+    first_default = len(present) + 1
+    total = len(layout.fields)
+    # Two more picks keep the result a tuple for a layout of one field or none.
+    picks = [order.get(number, first_default + number) for number in range(total)]
+    at = tuple(known) + (0,) * (total - len(known))
+    extra = [(number, offset) for number, offset in enumerate(entries) if offset]
+    fields = layout.fields
+    return VtablePlan(
+        layout=layout,
+        at=at,
+        extra=tuple(entry for entry in extra if entry[0] >= total),
+        size=table_size,
+        reader=struct.Struct("".join(parts)),
+        defaults=tuple(bool(f.default) if f.code == "?" else f.default for f in fields),
+        pick=itemgetter(*picks, 0, 0),
+    )

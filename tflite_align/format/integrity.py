@@ -1,0 +1,196 @@
+"""Structural checks of a model that was read: every index leads somewhere and the order makes sense.
+
+What is refused here, the runtime refuses too or could not run sensibly. Questions of
+quantization's meaning are the checker's, not this file's.
+"""
+
+from __future__ import annotations
+
+from ..errors import FormatError
+from .enums import constant_size
+from .model import Model, Operator, Subgraph, Tensor
+
+__all__ = ["check_structure"]
+
+# Option fields that hold the index of a subgraph which the operator runs.
+_CALLS = (
+    "body_subgraph_index",
+    "comparator_subgraph_index",
+    "cond_subgraph_index",
+    "decomposition_subgraph_index",
+    "else_subgraph_index",
+    "init_subgraph_index",
+    "subgraph",
+    "then_subgraph_index",
+    "update_computation_subgraph_index",
+)
+_CALLED = frozenset(_CALLS)
+_MAX_RANK = 255
+
+
+def check_structure(model: Model) -> None:
+    """Raise FormatError, naming the place, for the first thing that does not hold."""
+    if not model.subgraphs:
+        msg = "the model has no subgraph"
+        raise FormatError(msg, offset=model.pos)
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            _check_tensor(model, graph, tensor)
+        _check_indices(graph)
+        _check_order(model, graph)
+    _check_calls(model)
+    _check_signatures(model)
+    for entry in model.metadata:
+        if entry.buffer >= len(model.buffers):
+            msg = f"metadata {entry.name!r} names buffer {entry.buffer} of {len(model.buffers)}"
+            raise FormatError(msg, offset=model.pos)
+
+
+def _check_tensor(model: Model, graph: Subgraph, tensor: Tensor) -> None:
+    problem = _tensor_problem(model, graph, tensor)
+    if problem:
+        msg = f"subgraph[{graph.index}]/tensor[{tensor.index}] {tensor.name!r}: {problem}"
+        raise FormatError(msg, offset=tensor.pos)
+
+
+def _tensor_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
+    if tensor.buffer >= max(len(model.buffers), 1):
+        return f"buffer {tensor.buffer} of {len(model.buffers)} does not exist"
+    if len(tensor.shape) > _MAX_RANK:
+        return f"{len(tensor.shape)} dimensions"
+    if tensor.shape and min(tensor.shape) < -1:
+        return f"dimension {min(tensor.shape)}"
+    return _quant_problem(tensor) or _size_problem(model, graph, tensor)
+
+
+def _quant_problem(tensor: Tensor) -> str:
+    quant = tensor.quant
+    if quant is None or quant.details:
+        return ""
+    scales, points = len(quant.scale), len(quant.zero_point)
+    if points not in {0, scales}:
+        return f"{scales} scales and {points} zero points"
+    # Old converters left quantized_dimension 3 on rank-one biases, so any matching dimension does.
+    if scales > 1 and scales not in tensor.shape and min(tensor.shape, default=1) > 0:
+        return f"{scales} scales for a shape of {list(tensor.shape)}"
+    return ""
+
+
+def _size_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
+    """A constant's bytes must be those of its shape and type, where both say how many."""
+    if not tensor.buffer or tensor.sparse:
+        return ""
+    if tensor.quant is not None and tensor.quant.details:
+        return ""
+    data = model.constant(graph.index, tensor.index)
+    needed = constant_size(tensor.shape, tensor.type) if data is not None else None
+    if data is None or needed is None or len(data) == needed:
+        return ""
+    return f"{len(data)} bytes of constant data where shape and type need {needed}"
+
+
+def _check_indices(graph: Subgraph) -> None:
+    count = len(graph.tensors)
+    for kind, indices in (("inputs", graph.inputs), ("outputs", graph.outputs)):
+        for position, tensor in enumerate(indices):
+            if not 0 <= tensor < count:
+                place = f"subgraph[{graph.index}]/{kind}[{position}]"
+                msg = f"{place}: tensor {tensor} of {count} does not exist"
+                raise FormatError(msg, offset=graph.pos)
+    for operator in graph.operators:
+        operands = operator.inputs + operator.outputs + operator.intermediates
+        if operands and (min(operands) < -1 or max(operands) >= count):
+            _raise_operand(graph, operator)
+
+
+def _raise_operand(graph: Subgraph, operator: Operator) -> None:
+    count = len(graph.tensors)
+    for kind in ("inputs", "outputs", "intermediates"):
+        for position, tensor in enumerate(getattr(operator, kind)):
+            if not -1 <= tensor < count:
+                place = f"{_place(graph, operator)}/{kind}[{position}]"
+                msg = f"{place}: tensor {tensor} of {count} does not exist"
+                raise FormatError(msg, offset=operator.pos)
+
+
+def _check_order(model: Model, graph: Subgraph) -> None:
+    """One producer a tensor, and before its readers. Variables may be written again and again."""
+    producer: dict[int, int] = {}
+    for operator in graph.operators:
+        for tensor in operator.outputs:
+            if tensor < 0 or graph.tensors[tensor].is_variable:
+                continue
+            earlier = producer.setdefault(tensor, operator.index)
+            if earlier != operator.index:
+                first = _place(graph, graph.operators[earlier])
+                msg = f"{_place(graph, operator)} writes tensor {tensor}, as {first} does"
+                raise FormatError(msg, offset=operator.pos)
+    given = set(graph.inputs)
+    for operator in graph.operators:
+        for tensor in operator.inputs:
+            source = producer.get(tensor, -1)
+            if source < operator.index or tensor in given:
+                continue
+            if model.is_constant(graph.index, tensor):
+                continue
+            writer = _place(graph, graph.operators[source])
+            msg = f"{_place(graph, operator)} reads tensor {tensor} before {writer} writes it"
+            raise FormatError(msg, offset=operator.pos)
+
+
+def _check_calls(model: Model) -> None:
+    count = len(model.subgraphs)
+    calls: list[list[int]] = []
+    for graph in model.subgraphs:
+        found = []
+        for operator in graph.operators:
+            if _CALLED.isdisjoint(operator.options):
+                continue
+            for field in _CALLS:
+                callee = operator.options.get(field)
+                if not isinstance(callee, int):
+                    continue
+                if not 0 <= callee < count:
+                    place = _place(graph, operator)
+                    msg = f"{place}: {field} names subgraph {callee} of {count}"
+                    raise FormatError(msg, offset=operator.pos)
+                found.append(callee)
+        calls.append(found)
+    _check_recursion(model, calls)
+
+
+def _check_recursion(model: Model, calls: list[list[int]]) -> None:
+    """A subgraph that runs itself would never end; callees are taken off until none is left."""
+    callers = [0] * len(calls)
+    for found in calls:
+        for callee in found:
+            callers[callee] += 1
+    ready = [index for index, number in enumerate(callers) if number == 0]
+    done = 0
+    while ready:
+        done += 1
+        for callee in calls[ready.pop()]:
+            callers[callee] -= 1
+            if callers[callee] == 0:
+                ready.append(callee)
+    if done < len(calls):
+        culprit = next(index for index, number in enumerate(callers) if number)
+        msg = f"subgraph[{culprit}] is part of subgraphs that call each other without end"
+        raise FormatError(msg, offset=model.subgraphs[culprit].pos)
+
+
+def _check_signatures(model: Model) -> None:
+    for index, signature in enumerate(model.signatures):
+        place = f"signature[{index}] {signature.key!r}"
+        if signature.subgraph >= len(model.subgraphs):
+            msg = f"{place}: subgraph {signature.subgraph} of {len(model.subgraphs)} does not exist"
+            raise FormatError(msg, offset=model.pos)
+        count = len(model.subgraphs[signature.subgraph].tensors)
+        for name, tensor in signature.inputs + signature.outputs:
+            if tensor >= count:
+                msg = f"{place}: {name!r} names tensor {tensor} of {count}"
+                raise FormatError(msg, offset=model.pos)
+
+
+def _place(graph: Subgraph, operator: Operator) -> str:
+    return f"subgraph[{graph.index}]/operator[{operator.index}] {operator.name}"

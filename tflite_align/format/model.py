@@ -1,0 +1,245 @@
+"""The model as frozen records.
+
+Nothing here reads or writes bytes. `pos` fields are byte offsets of FlatBuffers tables in the
+original file; they let the writer and the reports point at a place without parsing again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from ..record import PartlyCompared, Record, field, remember
+
+__all__ = [
+    "Buffer",
+    "Metadata",
+    "Model",
+    "Operator",
+    "OperatorCode",
+    "QuantParams",
+    "Signature",
+    "Slot",
+    "SlotKind",
+    "Subgraph",
+    "Tensor",
+]
+
+SlotKind = Literal["inputs", "outputs", "intermediates"]
+
+_KIND_ORDER = {"inputs": 0, "intermediates": 1, "outputs": 2}
+
+
+class QuantParams(PartlyCompared, frozen=True, kw_only=True):
+    """Affine parameters: real value = scale[c] * (integer - zero_point[c]).
+
+    Every scale is a float32 value held exactly in a Python float. `scale` has one entry, or one
+    for each index along `quantized_dimension`. `minimum` and `maximum` are the optional
+    calibration ranges stored beside them (real values; empty when absent).
+    `details` is True when the file carries a quantization scheme beyond affine (custom,
+    blockwise, multi-axis): such a tensor is carried, never interpreted.
+    """
+
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    quantized_dimension: int = 0
+    minimum: tuple[float, ...] = ()
+    maximum: tuple[float, ...] = ()
+    details: bool = False
+    pos: int = 0
+    known_extent: tuple[float, float] | None = None  # see `extent`
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "known_extent"})
+    caches: ClassVar[Mapping[str, Any]] = {"known_extent": lambda: None}
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """(least, greatest) scale; (nan, nan) where one is none, (1, 1) where there is none.
+
+        Found once: there are as many scales as channels, and many questions come down to this.
+        """
+        if self.known_extent is None:
+            known = math.isfinite(sum(self.scale)) or not any(map(math.isnan, self.scale))
+            least, greatest = min(self.scale, default=1.0), max(self.scale, default=1.0)
+            extent = (least, greatest) if known else (math.nan, math.nan)
+            remember(self, "known_extent", extent)
+            return extent
+        return self.known_extent
+
+    @property
+    def sound(self) -> bool:
+        """Whether every scale is positive and finite."""
+        least, greatest = self.extent
+        return least > 0 and greatest < math.inf
+
+    @property
+    def per_tensor(self) -> bool:
+        return len(self.scale) == 1 and len(self.zero_point) <= 1
+
+    @property
+    def label(self) -> tuple[float, int]:
+        """(scale, zero_point) of per-tensor parameters; a missing zero_point reads as 0."""
+        return self.scale[0], (self.zero_point[0] if self.zero_point else 0)
+
+
+class Buffer(Record, frozen=True, kw_only=True):
+    """A constant's bytes, wherever they lie: inline, at `Buffer.offset`, or outside the file."""
+
+    index: int
+    data: memoryview | None  # None: no data, or data in an external file
+    pos: int
+    external: bool = False
+
+
+class Tensor(PartlyCompared, frozen=True, kw_only=True):
+    index: int
+    name: str
+    type: str  # "int8", "float32", ...; an unknown enum value is carried as "type#57"
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]  # empty when absent
+    buffer: int
+    quant: QuantParams | None
+    is_variable: bool = False
+    external_buffer: int = 0
+    sparse: bool = False
+    pos: int = 0
+
+    @property
+    def elements(self) -> int:
+        count = 1
+        for size in self.shape:
+            count *= max(size, 1)
+        return count
+
+
+class OperatorCode(PartlyCompared, frozen=True, kw_only=True):
+    index: int
+    name: str  # "CONV_2D"; custom operators are "CUSTOM"; an unknown code is "BUILTIN#250"
+    custom_code: str | None
+    version: int
+    pos: int = 0
+
+
+class Operator(PartlyCompared, frozen=True, kw_only=True):
+    """`inputs`, `outputs`, `intermediates` are tensor indices; -1 marks an absent optional operand.
+
+    `options` holds the option fields the reader knows by name (integers, booleans, strings;
+    enum values as integers), with defaults filled in for the known option tables only.
+    """
+
+    index: int
+    name: str
+    version: int
+    custom_code: str | None
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    intermediates: tuple[int, ...] = ()
+    options: Mapping[str, int | str] = field(default_factory=dict)
+    pos: int = 0
+
+    def operands(self, kind: SlotKind) -> tuple[int, ...]:
+        if kind == "inputs":
+            return self.inputs
+        return self.outputs if kind == "outputs" else self.intermediates
+
+
+class Subgraph(PartlyCompared, frozen=True, kw_only=True):
+    index: int
+    name: str
+    tensors: tuple[Tensor, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    operators: tuple[Operator, ...]
+    pos: int = 0
+    # What was found out about this very subgraph, by the name of who did; a replaced one is
+    # another subgraph and starts with nothing.
+    memo: dict[str, Any] = field(default_factory=dict)
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "memo"})
+    caches: ClassVar[Mapping[str, Any]] = {"memo": dict}
+
+
+class Signature(Record, frozen=True, kw_only=True):
+    key: str
+    subgraph: int
+    inputs: tuple[tuple[str, int], ...]  # (name, tensor index)
+    outputs: tuple[tuple[str, int], ...]
+
+
+class Metadata(Record, frozen=True, kw_only=True):
+    name: str
+    buffer: int
+
+
+class Model(Record, frozen=True, kw_only=True):
+    version: int
+    description: str
+    operator_codes: tuple[OperatorCode, ...]
+    subgraphs: tuple[Subgraph, ...]
+    buffers: tuple[Buffer, ...]
+    signatures: tuple[Signature, ...]
+    metadata: tuple[Metadata, ...]
+    size: int  # bytes of the whole file
+    pos: int = 0
+
+    @property
+    def named_subgraphs(self) -> frozenset[int]:
+        """Those that users run by name: the first, and every subgraph that a signature names."""
+        return frozenset({0, *(signature.subgraph for signature in self.signatures)})
+
+    def constant(self, subgraph: int, tensor: int) -> memoryview | None:
+        """The tensor's constant bytes, or None when it is no constant or lies in another file."""
+        record = self.subgraphs[subgraph].tensors[tensor]
+        if record.is_variable or record.external_buffer or record.buffer >= len(self.buffers):
+            return None
+        data = self.buffers[record.buffer].data
+        return data if data is not None and len(data) > 0 else None
+
+    def is_constant(self, subgraph: int, tensor: int) -> bool:
+        record = self.subgraphs[subgraph].tensors[tensor]
+        if record.external_buffer:
+            return True
+        if record.buffer < len(self.buffers) and self.buffers[record.buffer].external:
+            return True
+        return self.constant(subgraph, tensor) is not None
+
+
+class Slot(NamedTuple):
+    """An operand position. `operator` -1 is the subgraph's own boundary (its inputs / outputs).
+
+    A tuple, because slots are made and hashed more often than anything else there is.
+    """
+
+    subgraph: int
+    operator: int
+    kind: SlotKind
+    index: int  # type: ignore[assignment] # nobody searches a slot: the field takes the name
+
+    @property
+    def sort_key(self) -> tuple[int, int, int, int]:
+        return (self.subgraph, self.operator, _KIND_ORDER[self.kind], self.index)
+
+    def tensor(self, model: Model) -> int:
+        """Index of the tensor in this slot; -1 when the optional operand is absent."""
+        subgraph, number, kind, index = self
+        graph = model.subgraphs[subgraph]
+        indices: Sequence[int]
+        if number >= 0:
+            operator = graph.operators[number]
+            if kind == "inputs":
+                indices = operator.inputs
+            else:
+                indices = operator.outputs if kind == "outputs" else operator.intermediates
+        else:
+            indices = graph.inputs if kind == "inputs" else graph.outputs
+        return indices[index] if index < len(indices) else -1
+
+    def address(self, model: Model) -> str:
+        """`subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as every report writes it."""
+        if self.operator < 0:
+            return f"subgraph[{self.subgraph}]/{self.kind}[{self.index}]"
+        name = model.subgraphs[self.subgraph].operators[self.operator].name
+        return (
+            f"subgraph[{self.subgraph}]/operator[{self.operator}] {name}/{self.kind}[{self.index}]"
+        )

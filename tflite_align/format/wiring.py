@@ -1,0 +1,68 @@
+"""The wiring of a subgraph: who writes and who reads each tensor."""
+
+from __future__ import annotations
+
+from ..record import Record, field
+from .model import Model, Slot, Subgraph, Tensor
+
+__all__ = ["Links", "links", "own_state", "quantized", "slot_tensor"]
+
+_QUANTIZED = frozenset({"int8", "uint8", "int16", "int4"})
+
+
+def quantized(tensor: Tensor) -> bool:
+    """Whether a tensor's integers stand for real values by an affine scale."""
+    return tensor.type in _QUANTIZED and tensor.quant is not None and bool(tensor.quant.scale)
+
+
+def slot_tensor(model: Model, slot: Slot) -> Tensor | None:
+    index = slot.tensor(model)
+    return model.subgraphs[slot.subgraph].tensors[index] if index >= 0 else None
+
+
+class Links(Record, frozen=True):
+    """Producer and readers of each tensor of one subgraph; slots with operator -1 are its
+    boundary. A constant has no producer.
+    """
+
+    producer: dict[int, Slot] = field(default_factory=dict)
+    readers: dict[int, list[Slot]] = field(default_factory=dict)
+
+
+def links(model: Model, subgraph: int) -> Links:
+    """The wiring of one subgraph, found once: not to be changed by who gets it."""
+    graph = model.subgraphs[subgraph]
+    known: Links | None = graph.memo.get("links")
+    if known is None:
+        known = graph.memo["links"] = _links(graph, subgraph)
+    return known
+
+
+def _links(graph: Subgraph, subgraph: int) -> Links:
+    result = Links()
+    for index, tensor in enumerate(graph.inputs):
+        result.producer[tensor] = Slot(subgraph, -1, "inputs", index)
+    for operator in graph.operators:
+        for index, tensor in enumerate(operator.inputs):
+            if tensor >= 0:
+                slot = Slot(subgraph, operator.index, "inputs", index)
+                result.readers.setdefault(tensor, []).append(slot)
+        for index, tensor in enumerate(operator.outputs):
+            if tensor >= 0:
+                result.producer[tensor] = Slot(subgraph, operator.index, "outputs", index)
+        for index, tensor in enumerate(operator.intermediates):
+            if tensor >= 0:
+                slot = Slot(subgraph, operator.index, "intermediates", index)
+                result.producer.setdefault(tensor, slot)
+    for index, tensor in enumerate(graph.outputs):
+        result.readers.setdefault(tensor, []).append(Slot(subgraph, -1, "outputs", index))
+    return result
+
+
+def own_state(model: Model, slot: Slot) -> bool:
+    """Whether the slot holds a state tensor that no other operand reads or writes."""
+    tensor = slot_tensor(model, slot)
+    if tensor is None or not tensor.is_variable:
+        return False
+    wiring = links(model, slot.subgraph)
+    return tensor.index not in wiring.producer and len(wiring.readers.get(tensor.index, ())) == 1

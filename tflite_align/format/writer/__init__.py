@@ -1,0 +1,1 @@
+"""(bytes, edits) to bytes: nothing that was not meant to change changes."""

@@ -1,0 +1,149 @@
+"""Wanted field values, and their settlement: in place where that is safe, else made anew.
+
+A wanted value that cannot be put where the old one stands asks for a new table; a new table asks
+its parent for a new vector, and so on up to the root. Which way is taken is decided here alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from typing import Any, cast
+
+from ...errors import UnsupportedError
+from ..flatbuffer import BufferReader, VtablePlan
+from ..model import Model
+from ..schema import TableLayout
+from .nodes import Moved, NewTable, Old, Scalars, Value, pack_scalar
+from .patch import Patches
+from .refs import References
+
+__all__ = ["FieldValues"]
+
+# A table by its logical way from the root: a shared table has one key for each of its owners.
+Key = tuple[str | int, ...]
+
+_FIRST_OFFSET = 2
+
+
+class FieldValues:
+    """What is wanted of old tables, by key and field name."""
+
+    def __init__(self, view: BufferReader, model: Model, patches: Patches) -> None:
+        self.view = view
+        self.model = model
+        self.patches = patches
+        self.wanted: dict[Key, dict[str, Value]] = defaultdict(dict)
+        self.tables: dict[Key, tuple[TableLayout, int]] = {}
+
+    @cached_property
+    def references(self) -> References:
+        return References(self.view, self.model.pos)
+
+    def want(self, key: Key, layout: TableLayout, pos: int, **fields: Value) -> None:
+        """Ask that the table `key`, which is at `pos`, has these field values."""
+        self.tables[key] = (layout, pos)
+        self.wanted[key].update(fields)
+
+    def current(self, layout: TableLayout, pos: int, name: str) -> Any:
+        """A scalar field's value, or the position a reference field leads to (0: absent)."""
+        entry = layout.by_name[name]
+        plan, values = self.view.table(layout, pos)
+        if entry.kind == "scalar":
+            return values[entry.id]
+        return self.view.target(plan, pos, values, entry.id)
+
+    def settle(self, key: Key) -> NewTable | None:
+        """Patch the table in place and return None, or return the table to take its place."""
+        if key not in self.wanted:
+            return None
+        layout, pos = self.tables[key]
+        plan, values = self.view.table(layout, pos)
+        wanted = {
+            layout.by_name[name].id: value
+            for name, value in self.wanted[key].items()
+            if not self._holds(plan, pos, values, name, value)
+        }
+        if not wanted:
+            return None
+        places = self._places(plan, pos, values, wanted)
+        if places is None:
+            return self._remake(plan, pos, values, wanted)
+        for place, data in places:
+            self.patches.put(place, data)
+        return None
+
+    def _holds(
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], name: str, value: Value
+    ) -> bool:
+        """True when the field has the wanted value already."""
+        entry = plan.layout.by_name[name]
+        if entry.kind == "scalar":
+            return bool(values[entry.id] == value)
+        if not isinstance(value, Scalars):
+            return False
+        start, count = self._vector(plan, pos, values, entry.id, value)
+        if count != value.count:
+            return False
+        return self.view.buf[start : start + len(value.data)] == value.data
+
+    def _vector(
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], number: int, value: Scalars
+    ) -> tuple[int, int]:
+        """(first byte, element count) of the vector that `value` is to take the place of."""
+        target = self.view.target(plan, pos, values, number)
+        if target == 0:
+            return 0, 0
+        return self.view.vector(target, len(value.data) // value.count if value.count else 1)
+
+    def _places(
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], wanted: dict[int, Value]
+    ) -> list[tuple[int, bytes]] | None:
+        """Where to overwrite what, or None when the table has to be made anew."""
+        places = []
+        for number, value in wanted.items():
+            entry = plan.layout.fields[number]
+            if not plan.at[number]:
+                return None
+            if entry.kind == "scalar":
+                data = pack_scalar(entry, cast("float", value))
+                places.append((pos + plan.at[number], data))
+                continue
+            if not isinstance(value, Scalars):
+                return None
+            start, count = self._vector(plan, pos, values, number, value)
+            end = start + len(value.data)
+            if count != value.count or self.references.owners(start - 4, end) > 1:
+                return None
+            places.append((start, value.data))
+        return None if self.references.owners(pos, pos + plan.size) > 1 else places
+
+    def _remake(
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], wanted: dict[int, Value]
+    ) -> NewTable:
+        """The table with the wanted fields; what it refers to otherwise stays in the old bytes."""
+        if plan.extra:
+            name, number = plan.layout.name, plan.extra[0][0]
+            msg = (
+                f"the {name} table at byte {pos} has a field {number} that is newer than this "
+                f"version knows: it cannot be rewritten"
+            )
+            raise UnsupportedError(msg)
+        fields: dict[int, Value] = {}
+        for entry in plan.layout.fields:
+            if entry.id in wanted:
+                fields[entry.id] = wanted[entry.id]
+            elif not plan.at[entry.id]:
+                continue
+            elif entry.kind != "scalar":
+                fields[entry.id] = Old(self.view.target(plan, pos, values, entry.id))
+            elif _is_position(entry.name) and values[entry.id] >= _FIRST_OFFSET:
+                fields[entry.id] = Moved(values[entry.id])
+            else:
+                fields[entry.id] = values[entry.id]
+        return NewTable(plan.layout, fields)
+
+
+def _is_position(name: str) -> bool:
+    """Only operators are remade of the tables that hold absolute positions."""
+    return name == "large_custom_options_offset"

@@ -1,0 +1,167 @@
+"""New structure in front of the old bytes: positions first, then the bytes.
+
+FlatBuffers references point forward only, so a parent is laid down before its children and all
+of them before the old bytes. The grown part is a multiple of 64 bytes: what was aligned stays so.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import cast
+
+import numpy as np
+
+from ...errors import UnsupportedError
+from ...record import Record
+from ..schema import IDENTIFIER, Field
+from .nodes import Moved, NewTable, Node, Old, Refs, Scalars, Text, Value, pack_scalar
+
+__all__ = ["GRAIN", "grow"]
+
+GRAIN = 64
+_LIMIT = 2**31 - 1
+_HEADER = 8  # root reference and file identifier
+
+
+class _Shape(Record, frozen=True):
+    """Where a table's fields lie: byte offset by field id, and its vtable."""
+
+    at: dict[int, int]
+    size: int
+    vtable: bytes
+
+
+def grow(root: NewTable, old_end: int) -> bytes:
+    """The bytes to put in front of a file so that `root` becomes its root table.
+
+    `old_end` is where the old FlatBuffer ends; raises UnsupportedError when it would be moved
+    beyond what FlatBuffers can address.
+    """
+    order = _order(root)
+    shapes = {id(node): _shape(node) for node in order if isinstance(node, NewTable)}
+    vtables: dict[bytes, int] = {}
+    cursor = _HEADER
+    for shape in shapes.values():
+        if shape.vtable not in vtables:
+            vtables[shape.vtable] = cursor
+            cursor += len(shape.vtable)
+    positions: dict[int, int] = {}
+    for node in order:
+        cursor = _aligned(node, cursor)
+        positions[id(node)] = cursor
+        cursor += _size(node, shapes)
+    total = -(-cursor // GRAIN) * GRAIN
+    if total + old_end > _LIMIT:
+        msg = f"the model would take {total + old_end} bytes, more than the 2 GiB of a FlatBuffer"
+        raise UnsupportedError(msg)
+    out = bytearray(total)
+    struct.pack_into("<I4s", out, 0, positions[id(root)], IDENTIFIER)
+    for vtable, at in vtables.items():
+        out[at : at + len(vtable)] = vtable
+    emitter = _Emitter(out, positions, shapes, vtables)
+    for node in order:
+        emitter.put(node)
+    return bytes(out)
+
+
+def _order(root: NewTable) -> list[Node]:
+    """All new nodes, every parent before its children."""
+    order: list[Node] = [root]
+    for node in order:
+        children = (
+            node.items
+            if isinstance(node, Refs)
+            else node.fields.values()
+            if isinstance(node, NewTable)
+            else ()
+        )
+        order.extend(
+            child for child in children if isinstance(child, NewTable | Scalars | Text | Refs)
+        )
+    return order
+
+
+def _shape(table: NewTable) -> _Shape:
+    entries = sorted(
+        (table.layout.fields[number] for number in table.fields), key=lambda f: (-f.width, f.id)
+    )
+    at: dict[int, int] = {}
+    cursor = 4
+    for entry in entries:
+        at[entry.id] = cursor
+        cursor += entry.width
+    count = max(at, default=-1) + 1
+    words = [4 + 2 * count, cursor, *(at.get(number, 0) for number in range(count))]
+    return _Shape(at, cursor, struct.pack(f"<{len(words)}H", *words))
+
+
+def _aligned(node: Node, cursor: int) -> int:
+    """The first position from `cursor` on where what follows the leading 4 bytes is aligned."""
+    align = 4
+    if isinstance(node, Scalars):
+        align = max(align, node.align)
+    elif isinstance(node, NewTable):
+        align = max([align, *(node.layout.fields[number].width for number in node.fields)])
+    return -(-(cursor + 4) // align) * align - 4
+
+
+def _size(node: Node, shapes: dict[int, _Shape]) -> int:
+    if isinstance(node, NewTable):
+        return shapes[id(node)].size
+    if isinstance(node, Refs):
+        return 4 + 4 * len(node.items)
+    if isinstance(node, Text):
+        return 5 + len(node.data)
+    return 4 + len(node.data)
+
+
+class _Emitter:
+    """Writes nodes into `out`, whose length is the distance the old bytes move by."""
+
+    def __init__(
+        self,
+        out: bytearray,
+        positions: dict[int, int],
+        shapes: dict[int, _Shape],
+        vtables: dict[bytes, int],
+    ) -> None:
+        self.out = out
+        self.positions = positions
+        self.shapes = shapes
+        self.vtables = vtables
+
+    def put(self, node: Node) -> None:
+        at = self.positions[id(node)]
+        if isinstance(node, NewTable):
+            self._table(node, at)
+        elif isinstance(node, Refs):
+            places = np.arange(at + 4, at + 4 + 4 * len(node.items), 4, dtype=np.int64)
+            targets = np.array([self._find(item) for item in node.items], np.int64)
+            data = (targets - places).astype("<u4").tobytes()
+            self._vector(at, len(node.items), data)
+        elif isinstance(node, Text):
+            self._vector(at, len(node.data), node.data)
+        else:
+            self._vector(at, node.count, node.data)
+
+    def _table(self, table: NewTable, at: int) -> None:
+        shape = self.shapes[id(table)]
+        struct.pack_into("<i", self.out, at, at - self.vtables[shape.vtable])
+        for number, value in table.fields.items():
+            entry = table.layout.fields[number]
+            place = at + shape.at[number]
+            data = self._inline(entry, value, place)
+            self.out[place : place + len(data)] = data
+
+    def _inline(self, entry: Field, value: Value, place: int) -> bytes:
+        if entry.kind == "scalar":
+            number = value.offset + len(self.out) if isinstance(value, Moved) else value
+            return pack_scalar(entry, cast("float", number))
+        return struct.pack("<I", self._find(cast("Old | Node", value)) - place)
+
+    def _vector(self, at: int, count: int, data: bytes) -> None:
+        struct.pack_into("<I", self.out, at, count)
+        self.out[at + 4 : at + 4 + len(data)] = data
+
+    def _find(self, item: Old | Node) -> int:
+        return len(self.out) + item.pos if isinstance(item, Old) else self.positions[id(item)]

@@ -1,0 +1,101 @@
+"""New pieces of a FlatBuffer, before they have a position.
+
+A node is referred to by one parent only, so the new pieces form a tree that hangs from the new
+root; its leaves refer to old tables, vectors and strings, which stay where they are.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+
+from ...errors import UsageError
+from ...record import Record
+from ..schema import Field, TableLayout, table_layout
+
+__all__ = [
+    "Moved",
+    "NewTable",
+    "Node",
+    "Old",
+    "Refs",
+    "Scalars",
+    "Text",
+    "Value",
+    "make_table",
+    "pack_scalar",
+    "scalars",
+    "string",
+]
+
+
+class Old(Record, frozen=True):
+    """A reference to what lies at `pos` in the old bytes."""
+
+    pos: int
+
+
+class Moved(Record, frozen=True):
+    """A scalar that holds a byte offset from the beginning of the old file."""
+
+    offset: int
+
+
+class Scalars(Record, frozen=True, eq=False):
+    """A vector of `count` scalars, `data` its packed elements, aligned to `align` bytes."""
+
+    data: bytes
+    count: int
+    align: int
+
+
+class Text(Record, frozen=True, eq=False):
+    """A string, without its closing zero."""
+
+    data: bytes
+
+
+class Refs(Record, frozen=True, eq=False):
+    """A vector of references."""
+
+    items: Sequence[Old | Node]
+
+
+class NewTable(Record, frozen=True, eq=False):
+    """A table; `fields` by id, in any order. Fields not listed are absent."""
+
+    layout: TableLayout
+    fields: Mapping[int, Value]
+
+
+Node = NewTable | Scalars | Text | Refs
+Value = int | float | Old | Moved | Node
+
+
+def scalars(code: str, values: Sequence[float]) -> Scalars:
+    """A vector of scalars with struct code `code`; raises UsageError where one does not fit."""
+    try:
+        data = struct.pack(f"<{len(values)}{code}", *values)
+    except (struct.error, OverflowError) as error:
+        msg = f"a value of {list(values)[:8]} cannot be stored: {error}"
+        raise UsageError(msg) from None
+    return Scalars(data=data, count=len(values), align=struct.calcsize(code))
+
+
+def pack_scalar(entry: Field, value: float) -> bytes:
+    """The bytes of one inline scalar; raises UsageError where the value does not fit."""
+    try:
+        return struct.pack("<" + entry.code, value)
+    except (struct.error, OverflowError) as error:
+        msg = f"{entry.name} cannot be set to {value}: {error}"
+        raise UsageError(msg) from None
+
+
+def make_table(name: str, fields: Mapping[str, Value]) -> NewTable:
+    """A new table from values by field name."""
+    layout = table_layout(name)
+    return NewTable(layout, {layout.by_name[key].id: value for key, value in fields.items()})
+
+
+def string(text: str) -> Text:
+    return Text(text.encode())

@@ -1,0 +1,108 @@
+"""Byte ranges of the original that are overwritten, and the output as chunks around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...errors import UnsupportedError
+from ...record import Record
+from ..flatbuffer import BufferReader, Bytes, Image
+from ..model import Model
+
+__all__ = ["Patches", "Written"]
+
+_LONG = 1 << 20  # bytes of a constant that is not worth a second copy in memory
+
+
+class Written(Record, frozen=True, kw_only=True):
+    """The output, without a copy of the untouched bytes.
+
+    `chunks` in order make the file: the grown part (`prefix` bytes, a multiple of 64, 0 when
+    nothing grew), then views of the original between the overwritten ranges and their new bytes.
+    `patches` lists those ranges as (offset in the original, length), ascending.
+    """
+
+    chunks: tuple[memoryview | bytes, ...]
+    prefix: int
+    patches: tuple[tuple[int, int], ...]
+
+    def join(self) -> bytes:
+        return b"".join(self.chunks)
+
+    def image(self, data: Bytes, model: Model) -> bytes | Image:
+        """The output to be read again, without a second copy of long constants.
+
+        `data` and `model` are the original. Everything is copied as it was written but for
+        untouched constants of `_LONG` bytes or more: they are views of the original.
+        """
+        apart = list(self._kept(data, model))
+        if not apart:
+            return self.join()
+        # Pages of zeros that nobody writes to take no memory.
+        whole = np.zeros(sum(len(chunk) for chunk in self.chunks), np.uint8)
+        end = 0
+        for chunk in self.chunks:
+            start, end = end, end + len(chunk)
+            at = start
+            for first, last, _ in apart:
+                if start <= first and last <= end:
+                    whole[at:first] = np.frombuffer(chunk, np.uint8)[at - start : first - start]
+                    at = last
+            whole[at:end] = np.frombuffer(chunk, np.uint8)[at - start :]
+        return Image(whole.data, tuple(apart))
+
+    def _kept(self, data: Bytes, model: Model) -> Iterator[tuple[int, int, memoryview]]:
+        """(first byte in the output, end, bytes) of long constants that nothing overwrites."""
+        base = _address(data)
+        found = {
+            (_address(buffer.data) - base, len(buffer.data)): buffer.data
+            for buffer in model.buffers
+            if buffer.data is not None and len(buffer.data) >= _LONG
+        }
+        free = 0
+        for first, count in sorted(found):
+            touched = any(pos < first + count and pos + size > first for pos, size in self.patches)
+            if first >= free and not touched:
+                free = first + count
+                yield self.prefix + first, self.prefix + free, found[first, count]
+
+
+def _address(data: Bytes) -> int:
+    found: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
+    return found
+
+
+class Patches:
+    """Overwrites of the original, collected in any order; writing what is there is no patch."""
+
+    def __init__(self, view: BufferReader) -> None:
+        self._view = view
+        self._ranges: dict[int, bytes] = {}
+
+    def put(self, pos: int, data: bytes) -> None:
+        """Overwrite the original from byte `pos` on."""
+        if self._view.buf[pos : pos + len(data)] == data:
+            self._ranges.pop(pos, None)
+            return
+        self._ranges[pos] = data
+
+    def written(self, prefix: bytes) -> Written:
+        """The output; raises UnsupportedError where two overwritten ranges overlap."""
+        chunks: list[memoryview | bytes] = [prefix] if prefix else []
+        ranges: list[tuple[int, int]] = []
+        end = 0
+        for pos in sorted(self._ranges):
+            data = self._ranges[pos]
+            if pos < end:
+                msg = f"two edits need different bytes at {pos}: the file's tables overlap there"
+                raise UnsupportedError(msg)
+            if pos > end:
+                chunks.append(self._view.buf[end:pos])
+            chunks.append(data)
+            end = pos + len(data)
+            ranges.append((pos, len(data)))
+        if end < self._view.size:
+            chunks.append(self._view.buf[end:])
+        return Written(chunks=tuple(chunks), prefix=len(prefix), patches=tuple(ranges))

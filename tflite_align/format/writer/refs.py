@@ -1,0 +1,133 @@
+"""Which bytes of a file belong to how many owners.
+
+A place may be overwritten only when it belongs to one owner alone. Tables, vectors and strings
+are counted along every logical way from the root: what a shared table refers to counts twice.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from ...errors import FormatError
+from ..flatbuffer import BufferReader, VtablePlan
+from ..flatbuffer_bulk import Positions, groups
+from ..schema import OPTIONS, OPTIONS2, Field, table_layout
+
+__all__ = ["References"]
+
+_DETAILS = dict(
+    enumerate(("CustomQuantization", "BlockwiseQuantization", "MultiAxisQuantization"), start=1)
+)
+_SPARSE_INDEX = dict(enumerate(("Int32Vector", "Uint16Vector", "Uint8Vector"), start=1))
+_UNIONS = {
+    "array_indices": _SPARSE_INDEX,
+    "array_segments": _SPARSE_INDEX,
+    "builtin_options": OPTIONS,
+    "builtin_options2": OPTIONS2,
+    "details": _DETAILS,
+}
+
+
+class References:
+    """The extents of all that is reachable from the root, through the fields that are known."""
+
+    def __init__(self, view: BufferReader, root: int) -> None:
+        self._view = view
+        self._starts: list[Positions] = [np.zeros(1, np.int64)]  # root reference, identifier
+        self._ends: list[Positions] = [np.full(1, 8, np.int64)]
+        self._vtables: set[int] = set()
+        self._budget = 4 * view.size + (1 << 16)
+        self._tables("Model", np.array([root], np.int64))
+        self._starts_sorted = np.sort(np.concatenate(self._starts))
+        self._ends_sorted = np.sort(np.concatenate(self._ends))
+
+    def owners(self, start: int, end: int) -> int:
+        """How many tables, vtables, vectors and strings lie in the bytes from `start` to `end`."""
+        begun = int(self._starts_sorted.searchsorted(end, "left"))
+        over = int(self._ends_sorted.searchsorted(start, "right"))
+        return begun - over
+
+    def _tables(self, name: str, positions: Positions) -> None:
+        """Count what the tables of layout `name` at `positions` refer to."""
+        layout = table_layout(name)
+        if not layout.fields:
+            return
+        vtables = positions - self._u32(positions).astype(np.int32)
+        for members in groups(vtables):
+            group = positions[members]
+            plan, _ = self._view.table(layout, int(group[0]))
+            if int(group.max()) + plan.size > self._view.size:
+                msg = f"{name} table runs past the end of the file"
+                raise FormatError(msg, offset=int(group.max()))
+            self._extent(group, group + plan.size)
+            self._vtable(int(group[0]))
+            for entry in layout.fields:
+                if plan.at[entry.id]:
+                    self._field(plan, entry, group)
+
+    def _field(self, plan: VtablePlan, entry: Field, group: Positions) -> None:
+        if entry.kind == "scalar":
+            return
+        at = group + plan.at[entry.id]
+        targets = at + self._u32(at)
+        if entry.kind not in {"table", "union"}:
+            width = (
+                struct.calcsize(entry.item) if entry.item else 1 if entry.kind == "string" else 4
+            )
+            self._extent(targets, targets + 4 + width * self._u32(targets))
+        if entry.kind == "table":
+            self._tables(entry.target, targets)
+        elif entry.kind == "tables":
+            elements = self._elements(targets)
+            if elements.size:
+                self._tables(entry.target, elements)
+        elif entry.kind == "union":
+            self._union(plan, entry, group, targets)
+
+    def _union(self, plan: VtablePlan, entry: Field, group: Positions, targets: Positions) -> None:
+        type_at = plan.at[entry.id - 1]
+        if not type_at:
+            return
+        kinds = self._view.gather(group + type_at, "B")
+        for kind in sorted(set(kinds.tolist())):  # np.unique imports numpy.ma with it
+            name = _UNIONS[entry.name].get(kind)
+            if name is not None:
+                self._tables(name, targets[kinds == kind])
+
+    def _elements(self, vectors: Positions) -> Positions:
+        """The targets of all elements of reference vectors."""
+        counts = self._u32(vectors)
+        self._spend(int(counts.sum()))
+        ends = np.cumsum(counts)
+        within = np.arange(int(counts.sum()), dtype=np.int64) - np.repeat(ends - counts, counts)
+        at = np.repeat(vectors + 4, counts) + 4 * within
+        targets: Positions = at + self._u32(at)
+        return targets
+
+    def _extent(self, starts: Positions, ends: Positions) -> None:
+        self._spend(len(starts))
+        self._starts.append(starts)
+        self._ends.append(ends)
+
+    def _vtable(self, table: int) -> None:
+        """Count the vtable of a table, once however many tables use it."""
+        vtable = table - int(struct.unpack_from("<i", self._view.buf, table)[0])
+        if vtable not in self._vtables:
+            self._vtables.add(vtable)
+            size = int(struct.unpack_from("<H", self._view.buf, vtable)[0])
+            self._extent(np.array([vtable]), np.array([vtable + size]))
+
+    def _spend(self, amount: int) -> None:
+        self._budget -= amount
+        if self._budget < 0:
+            msg = "the file claims many times more content than it has bytes"
+            raise FormatError(msg)
+
+    def _u32(self, at: Positions) -> Positions:
+        """Little-endian 32-bit words at unaligned positions."""
+        if at.size and int(at.max()) > self._view.size - 4:
+            msg = "a reference points outside the file"
+            raise FormatError(msg, offset=int(at.max()))
+        return self._view.gather(at, "I").astype(np.int64)

@@ -1,0 +1,55 @@
+"""Signatures follow the subgraph's inputs and outputs when those name other tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ...errors import UnsupportedError
+from ..schema import table_layout
+from .field_values import FieldValues
+
+__all__ = ["follow"]
+
+_SIGNATURE = table_layout("SignatureDef")
+_TENSOR_MAP = table_layout("TensorMap")
+
+
+def follow(
+    draft: FieldValues, signatures: Sequence[int], lists: Mapping[tuple[int, int, str], list[int]]
+) -> None:
+    """Ask that every signature entry whose input or output was renamed names the new tensor.
+
+    `signatures` are the positions of the SignatureDef tables; `lists` the new operand lists, of
+    which those of operator -1 are the subgraphs' own.
+    """
+    for index, pos in enumerate(signatures):
+        signature = draft.model.signatures[index]
+        graph = draft.model.subgraphs[signature.subgraph]
+        for kind, entries, old in (
+            ("inputs", signature.inputs, graph.inputs),
+            ("outputs", signature.outputs, graph.outputs),
+        ):
+            new = lists.get((signature.subgraph, -1, kind))
+            if new is None:
+                continue
+            tables = draft.view.references(draft.current(_SIGNATURE, pos, kind))
+            named = [tensor for _, tensor in entries]
+            for number, tensor in enumerate(_renamed(signature.key, named, old, new)):
+                key = ("map", index, kind, number)
+                draft.want(key, _TENSOR_MAP, tables[number], tensor_index=tensor)
+
+
+def _renamed(key: str, named: list[int], old: Sequence[int], new: Sequence[int]) -> list[int]:
+    """The tensors the entries have to name when list `old` becomes `new`."""
+    result = []
+    for number, tensor in enumerate(named):
+        places = [new[at] for at, was in enumerate(old) if was == tensor]
+        if len(set(places)) <= 1:
+            result.append(places[0] if places else tensor)
+        elif len(places) == named.count(tensor):
+            # One entry for each place: they are taken to stand in the same order.
+            result.append(places[named[:number].count(tensor)])
+        else:
+            msg = f"signature {key!r}: tensor {tensor} stands in several places that now differ"
+            raise UnsupportedError(msg)
+    return result

@@ -1,0 +1,133 @@
+"""Absolute positions that move when a file grows at the front."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection
+
+from ...errors import UnsupportedError
+from ...record import Record
+from ..flatbuffer import BufferReader
+from ..model import Model
+from ..schema import table_layout
+from .patch import Patches
+
+__all__ = ["flatbuffer_end", "move"]
+
+_BUFFER = table_layout("Buffer")
+_OPERATOR = table_layout("Operator")
+_OFFSET = _BUFFER.by_name["offset"].id
+_LARGE = _OPERATOR.by_name["large_custom_options_offset"].id
+_FIRST_OFFSET = 2  # 0 and 1 are placeholders, not positions
+
+_END = struct.Struct("<4s4H2LH")  # end of central directory
+_ENTRY = struct.Struct("<4s6H3L5H2L")  # central directory entry
+_END_MAGIC, _ENTRY_MAGIC, _LOCAL_MAGIC = b"PK\5\6", b"PK\1\2", b"PK\3\4"
+_LOCATOR_MAGIC = b"PK\6\7"  # before the end record of a zip64
+_MAX_COMMENT = 0xFFFF
+_ESCAPE = 0xFFFFFFFF  # "see the zip64 record"
+_LOCATOR_SIZE = 20
+
+
+class _Zip(Record, frozen=True, kw_only=True):
+    """The directory of an appended zip: `places` hold its 32-bit absolute offsets."""
+
+    start: int
+    places: tuple[int, ...]
+
+
+def flatbuffer_end(view: BufferReader, model: Model) -> int:
+    """The first byte that no FlatBuffers reference needs to reach."""
+    ends = [view.size]
+    ends += [value for _, value in _buffer_offsets(view, model)]
+    ends += [value for _, value in _operator_offsets(view, model, ())]
+    found = _appended_zip(view)
+    if found is not None:
+        ends.append(found.start)
+    return min(ends)
+
+
+def move(
+    view: BufferReader,
+    model: Model,
+    patches: Patches,
+    distance: int,
+    remade: Collection[tuple[int, int]],
+) -> None:
+    """Add `distance` to every absolute position; `remade` operators carry theirs anew."""
+    for pos, value in _buffer_offsets(view, model):
+        patches.put(pos, struct.pack("<Q", value + distance))
+    for pos, value in _operator_offsets(view, model, remade):
+        patches.put(pos, struct.pack("<Q", value + distance))
+    found = _appended_zip(view)
+    for pos in found.places if found else ():
+        value = _u32(view, pos) + distance
+        if value >= _ESCAPE:
+            msg = "the appended zip would move beyond the 4 GiB that its offsets can hold"
+            raise UnsupportedError(msg)
+        patches.put(pos, struct.pack("<I", value))
+
+
+def _buffer_offsets(view: BufferReader, model: Model) -> list[tuple[int, int]]:
+    """(position, value) of every Buffer.offset that is a position."""
+    found = []
+    for buffer in model.buffers:
+        plan, values = view.table(_BUFFER, buffer.pos)
+        if values[_OFFSET] >= _FIRST_OFFSET:
+            found.append((buffer.pos + plan.at[_OFFSET], int(values[_OFFSET])))
+    return found
+
+
+def _operator_offsets(
+    view: BufferReader, model: Model, remade: Collection[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    found = []
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            plan, values = view.table(_OPERATOR, operator.pos)
+            if values[_LARGE] < _FIRST_OFFSET or (graph.index, operator.index) in remade:
+                continue
+            found.append((operator.pos + plan.at[_LARGE], int(values[_LARGE])))
+    return found
+
+
+def _appended_zip(view: BufferReader) -> _Zip | None:
+    """The zip at the file's end whose offsets count from the file's beginning, if there is one.
+
+    Offsets that count from the zip's own beginning need no change. Raises UnsupportedError for
+    zip64, which no tool that appends files to models writes.
+    """
+    tail_start = max(view.size - _END.size - _MAX_COMMENT, 0)
+    tail = bytes(view.buf[tail_start:])
+    at = tail.rfind(_END_MAGIC)
+    if at < 0 or at + _END.size > len(tail):
+        return None
+    end = tail_start + at
+    _, _, _, _, count, size, offset, _ = _END.unpack_from(view.buf, end)
+    locator = end - _LOCATOR_SIZE
+    if locator >= 0 and view.buf[locator : locator + 4] == _LOCATOR_MAGIC:
+        msg = "the file carries an appended zip64 archive, whose offsets cannot be moved"
+        raise UnsupportedError(msg)
+    directory = end - size
+    if offset != directory:
+        return None
+    places = [end + 16]
+    start = directory
+    for _ in range(count):
+        if directory + _ENTRY.size > end or view.buf[directory : directory + 4] != _ENTRY_MAGIC:
+            return None  # the magic number stood in other data by chance
+        entry = _ENTRY.unpack_from(view.buf, directory)
+        name, extra, comment, header = entry[10], entry[11], entry[12], entry[16]
+        if header == _ESCAPE:
+            msg = "the file carries an appended zip64 archive, whose offsets cannot be moved"
+            raise UnsupportedError(msg)
+        if view.buf[header : header + 4] != _LOCAL_MAGIC:
+            return None
+        places.append(directory + 42)
+        start = min(start, header)
+        directory += _ENTRY.size + name + extra + comment
+    return _Zip(start=start, places=tuple(places))
+
+
+def _u32(view: BufferReader, pos: int) -> int:
+    return int(struct.unpack_from("<I", view.buf, pos)[0])

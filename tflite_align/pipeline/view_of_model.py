@@ -1,0 +1,213 @@
+"""The view of a model for reports that draw it: graphs, groups, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..checks.binder.bound import Bound
+from ..checks.checker import Finding
+from ..checks.constraints import Same
+from ..format.model import Model, Operator, Slot, Subgraph, Tensor
+from ..numerics import Label, Range, label_range
+from ..record import replace
+from ..report.explanation_text import explanation_lines
+from ..report.model_view import (
+    GroupView,
+    Key,
+    Mark,
+    MemberView,
+    ModelView,
+    OperatorView,
+    SubgraphView,
+    TensorView,
+    Why,
+)
+from ..solver.explain import explain_each
+from ..solver.problem_records import Solution, SolverOptions
+
+__all__ = ["view_of"]
+
+_MOST = 400  # tensors whose story is told; `explain` tells any other
+
+
+def view_of(
+    bound: Bound,
+    findings: Sequence[Finding],
+    *,
+    after: Model | None = None,
+    solution: Solution | None = None,
+    settings: SolverOptions | None = None,
+    broken: Sequence[Slot] = (),
+) -> ModelView:
+    """The graph of the bound model and of what became of it. `solution` with the settings it was
+    found with, to repair the slots `broken`: None where nothing was decided.
+    """
+    before = tuple(_graph(bound.model, graph) for graph in bound.model.subgraphs)
+    whys: tuple[Why, ...] = ()
+    if solution is not None and settings is not None:
+        keys = [key for component in solution.components for key in component.tensors]
+        told = explain_each(bound, broken, settings, frozenset(keys[:_MOST]))
+        whys = tuple(
+            Why(key=one.key, lines=tuple(explanation_lines(one, alternatives=False)))
+            for one in told
+        )
+    view = ModelView(before=before, groups=_groups(bound, findings, solution), whys=whys)
+    if after is None:
+        return view
+    drawn = tuple(_graph(after, graph) for graph in after.subgraphs)
+    pairs = [_matched(*both) for both in zip(before, drawn, strict=True)]
+    return replace(
+        view, before=tuple(old for old, _ in pairs), after=tuple(new for _, new in pairs)
+    )
+
+
+# --- the graph ----------------------------------------------------------------------------------
+
+
+def _graph(model: Model, graph: Subgraph) -> SubgraphView:
+    return SubgraphView(
+        index=graph.index,
+        name=graph.name,
+        tensors=tuple(_tensor(model, graph.index, tensor) for tensor in graph.tensors),
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        operators=tuple(_operator(operator) for operator in graph.operators),
+    )
+
+
+def _operator(operator: Operator) -> OperatorView:
+    return OperatorView(
+        index=operator.index,
+        name=operator.custom_code or operator.name,
+        inputs=operator.inputs,
+        outputs=operator.outputs,
+    )
+
+
+def _tensor(model: Model, subgraph: int, tensor: Tensor) -> TensorView:
+    quant = tensor.quant
+    return TensorView(
+        index=tensor.index,
+        name=tensor.name,
+        type=tensor.type,
+        shape=tensor.shape,
+        label=_label(tensor),
+        channels=len(quant.scale) if quant is not None else 0,
+        constant=model.is_constant(subgraph, tensor.index),
+    )
+
+
+def _label(tensor: Tensor) -> Label | None:
+    quant = tensor.quant
+    return Label(*quant.label) if quant is not None and quant.per_tensor else None
+
+
+def _matched(before: SubgraphView, after: SubgraphView) -> tuple[SubgraphView, SubgraphView]:
+    """Both with their operators paired, and marked where there is no other."""
+    old = {(one.name, one.outputs): one.index for one in reversed(before.operators)}
+    pairs = {
+        new.index: old.pop((new.name, new.outputs))
+        for new in after.operators
+        if (new.name, new.outputs) in old
+    }
+    # One that writes another tensor now still reads what it read.
+    rest = sorted(old.values())
+    for new in after.operators:
+        if new.index in pairs:
+            continue
+        like = next((one for one in rest if _alike(before.operators[one], new)), None)
+        if like is not None:
+            pairs[new.index] = like
+            rest.remove(like)
+    back = {old_index: new_index for new_index, old_index in pairs.items()}
+    return (
+        replace(before, operators=_paired(before.operators, back, "removed")),
+        replace(after, operators=_paired(after.operators, pairs, "added")),
+    )
+
+
+def _alike(old: OperatorView, new: OperatorView) -> bool:
+    return old.name == new.name and bool({one for one in old.inputs if one >= 0} & {*new.inputs})
+
+
+def _paired(
+    operators: Sequence[OperatorView], pairs: Mapping[int, int], alone: Mark
+) -> tuple[OperatorView, ...]:
+    return tuple(
+        replace(one, other=pairs[one.index]) if one.index in pairs else replace(one, mark=alone)
+        for one in operators
+    )
+
+
+# --- groups -------------------------------------------------------------------------------------
+
+
+def _groups(
+    bound: Bound, findings: Sequence[Finding], solution: Solution | None
+) -> tuple[GroupView, ...]:
+    """Tensors tied by rules that a finding or a decision is about, the first finding's first."""
+    model = bound.model
+    touched = {(finding.slot.subgraph, finding.tensor) for finding in findings}
+    if solution is not None:
+        touched |= {cut.key for cut in solution.cuts} | set(solution.source)
+    found: list[GroupView] = []
+    for keys, rules in _tied(bound):
+        members = [member for key in keys if (member := _member(model, key, solution)) is not None]
+        if len(members) < 2 or not touched.intersection(keys):
+            continue
+        hull = Range(
+            min(one.before.low for one in members), max(one.before.high for one in members)
+        )
+        found.append(GroupView(index=len(found), rules=rules, hull=hull, members=tuple(members)))
+    return tuple(found)
+
+
+def _tied(bound: Bound) -> Iterator[tuple[list[Key], tuple[str, ...]]]:
+    """(tensors, rules) of each group that `same` rules join, in the order of the model."""
+    parent: dict[Key, Key] = {}
+
+    def root(key: Key) -> Key:
+        while parent.setdefault(key, key) != key:
+            parent[key] = key = parent[parent[key]]
+        return key
+
+    ties = [constraint for constraint in bound.constraints if isinstance(constraint, Same)]
+    for tie in ties:
+        first, *rest = _keys(bound.model, tie.slots) or [(-1, -1)]
+        for key in rest:
+            parent[root(key)] = root(first)
+    members: dict[Key, set[Key]] = {}
+    rules: dict[Key, set[str]] = {}
+    for tie in ties:
+        for key in _keys(bound.model, tie.slots):
+            members.setdefault(root(key), set()).add(key)
+            rules.setdefault(root(key), set()).add(tie.rule)
+    for key in sorted(members, key=lambda one: min(members[one])):
+        yield sorted(members[key]), tuple(sorted(rules[key]))
+
+
+def _keys(model: Model, slots: Sequence[Slot]) -> list[Key]:
+    held = ((slot.subgraph, slot.tensor(model)) for slot in slots)
+    return [key for key in held if key[1] >= 0]
+
+
+def _member(model: Model, key: Key, solution: Solution | None) -> MemberView | None:
+    tensor = model.subgraphs[key[0]].tensors[key[1]]
+    label = _label(tensor)
+    if label is None:
+        return None
+    before = label_range(label, tensor.type)
+    if solution is None:
+        return MemberView(key=key, name=tensor.name, before=before, after=None)
+    sources: Mapping[Key, Label] = solution.source
+    written = sources.get(key, label)
+    lost = written.scale / label.scale if label.scale > 0 else 0.0
+    return MemberView(
+        key=key,
+        name=tensor.name,
+        before=before,
+        after=label_range(written, tensor.type),
+        cuts=tuple(label_range(cut.label, tensor.type) for cut in solution.cuts if cut.key == key),
+        bits=math.log2(lost) if lost > 0 and math.isfinite(lost) else 0.0,
+    )

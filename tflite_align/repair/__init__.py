@@ -1,0 +1,1 @@
+"""What to change: which findings are repaired, plans of edits, conversions."""

@@ -1,0 +1,324 @@
+"""Graph inputs and outputs of another type: QUANTIZE and DEQUANTIZE added, removed or folded.
+
+What the converter's inference_input_type and inference_output_type do at conversion, done to a
+finished file. Real values stay what they are: between int8 and uint8 the integers shift by 128, an
+int16 border covers the range of the tensor behind it, a float border is quantized right behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ...checks.subgraph_calls import called_subgraphs
+from ...format.edits import RemoveOperator
+from ...format.model import Model, QuantParams, Slot, Tensor
+from ...format.wiring import quantized
+from ...numerics import Label, covering_label, label_range
+from ...rules.rows import OperatorRow
+from ...rules.targets import Target
+from ..planner.changes import Plan
+from ..planner.draft import Draft, show
+from .conversion import Conversion
+
+__all__ = ["IO_TYPES", "convert_border"]
+
+IO_TYPES = ("int8", "uint8", "int16", "float32")
+_EIGHT = {"int8": -128, "uint8": 0}  # types of one grid, and where it begins
+
+
+def convert_border(
+    model: Model,
+    rows: Mapping[str, OperatorRow],
+    targets: Sequence[Target],
+    *,
+    inputs: str | None = None,
+    outputs: str | None = None,
+) -> Conversion:
+    """Give every real-valued graph input and output the type that is asked for (None: as it is).
+
+    Concerned are subgraph 0 and every subgraph that a signature names. Integers without
+    parameters (indices, raw pixels) and other types are left as they are.
+    """
+    border = _Border(Draft(model), rows, targets)
+    called = {call.subgraph for call in called_subgraphs(model, rows)}
+    for subgraph in sorted(model.named_subgraphs):
+        graph = model.subgraphs[subgraph]
+        asked = [("inputs", i, inputs) for i in range(len(graph.inputs))]
+        asked += [("outputs", i, outputs) for i in range(len(graph.outputs))]
+        for kind, index, wanted in asked:
+            place = Slot(subgraph, -1, kind, index)  # type: ignore[arg-type]
+            if wanted is None or not border.concerns(place, wanted):
+                continue
+            if subgraph in called:
+                border.refuse(place, wanted, "its subgraph is called by another one")
+            elif kind == "inputs":
+                border.input(place, wanted)
+            else:
+                border.output(place, wanted)
+    return border.conversion()
+
+
+class _Border:
+    def __init__(
+        self, draft: Draft, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
+    ) -> None:
+        self.draft = draft
+        self.model = draft.model
+        self.rows = rows
+        self.targets = targets
+        self.refused: list[str] = []
+        self.done: dict[tuple[int, int, str], int] = {}  # tensor, side -> what takes its place
+        self.removed: set[tuple[int, int]] = set()
+
+    def conversion(self) -> Conversion:
+        draft = self.draft
+        plan = Plan(
+            edits=tuple(draft.edits), changes=tuple(draft.changes), edited=frozenset(draft.touched)
+        )
+        return Conversion(plan=plan, refused=tuple(self.refused))
+
+    def tensor(self, place: Slot) -> Tensor:
+        return self.draft.tensor(place.subgraph, place.tensor(self.model))
+
+    def concerns(self, place: Slot, wanted: str) -> bool:
+        tensor = self.tensor(place)
+        return tensor.type != wanted and (tensor.type == "float32" or quantized(tensor))
+
+    def refuse(self, place: Slot, wanted: str, why: str) -> None:
+        tensor = self.tensor(place)
+        self.refused.append(
+            f"{place.address(self.model)} {tensor.name!r} cannot become {wanted}: {why}"
+        )
+
+    # --- inputs --------------------------------------------------------------------------------
+
+    def input(self, place: Slot, wanted: str) -> None:
+        tensor = self.tensor(place)
+        key = (place.subgraph, tensor.index, "inputs")
+        if key in self.done:
+            self.draft.rewire(place, self.done[key])
+            return
+        readers = self.draft.links(place.subgraph).readers.get(tensor.index, [])
+        if tensor.type != "float32" and not _simple(tensor):
+            self.refuse(place, wanted, "it has a scale a channel")
+        elif tensor.type == "float32" or self._same_grid(place, readers, wanted):
+            self._input_behind(place, wanted, readers)
+        else:
+            self._new_input(place, wanted, readers)
+
+    def _same_grid(self, place: Slot, readers: Sequence[Slot], wanted: str) -> bool:
+        """Whether a QUANTIZE to the wanted type on the same grid is all that reads the input."""
+        ends = [self._requantized(reader) for reader in readers]
+        return bool(ends) and all(
+            end is not None and end.type == wanted and _shifted(self.tensor(place), end)
+            for end in ends
+        )
+
+    def _requantized(self, reader: Slot) -> Tensor | None:
+        """What a QUANTIZE in this slot writes; None for any other reader."""
+        if reader.operator < 0:
+            return None
+        operator = self.model.subgraphs[reader.subgraph].operators[reader.operator]
+        if operator.name != "QUANTIZE":
+            return None
+        written = self.draft.tensor(reader.subgraph, operator.outputs[0])
+        return written if _simple(written) else None
+
+    def _input_behind(self, place: Slot, wanted: str, readers: Sequence[Slot]) -> None:
+        """Begin behind the QUANTIZE operators that read the input: they go, or take its integers."""
+        ends = {reader: self._requantized(reader) for reader in readers}
+        for reader, end in ends.items():
+            if end is None:
+                why = f"{reader.address(self.model)} reads it, and is no QUANTIZE"
+                return self.refuse(place, wanted, why)
+        known = [end for end in ends.values() if end is not None]
+        if not known:
+            return self.refuse(place, wanted, "nothing quantizes it")
+        first = known[0]
+        if any((end.type, _label(end)) != (first.type, _label(first)) for end in known):
+            return self.refuse(place, wanted, "the QUANTIZE operators that read it differ")
+        if first.type == wanted:
+            return self._without(place, wanted, list(ends), known)
+        label = _bordering(first, wanted)
+        if label is None or not self._able(wanted, first.type):
+            return self.refuse(place, wanted, f"behind it the graph is {first.type}")
+        new = self._new(place, wanted, label)
+        for reader in ends:
+            self.draft.rewire(reader, new)
+        self._take(place, "inputs", new, f"{wanted} {show(label)}", "quantized by the caller")
+        return None
+
+    def _without(
+        self, place: Slot, wanted: str, readers: Sequence[Slot], ends: Sequence[Tensor]
+    ) -> None:
+        """The graph begins with what its QUANTIZE wrote."""
+        new = ends[0].index
+        for reader, end in zip(readers, ends, strict=True):
+            self._remove(place.subgraph, reader.operator)
+            for other in self.draft.links(place.subgraph).readers.get(end.index, []):
+                if end.index != new:
+                    self.draft.rewire(other, new)
+        after = f"{wanted} {show(_label(ends[0]))}"
+        self._take(place, "inputs", new, after, "its QUANTIZE is taken out")
+
+    def _new_input(self, place: Slot, wanted: str, readers: Sequence[Slot]) -> None:
+        """A new input in front, and an operator that writes the old one."""
+        tensor = self.tensor(place)
+        label = _bordering(tensor, wanted)
+        if wanted != "float32" and (label is None or not self._able(wanted, tensor.type)):
+            return self.refuse(place, wanted, f"it is {tensor.type}, and no QUANTIZE leads there")
+        new = self._new(place, wanted, label)
+        first = min((reader.operator for reader in readers if reader.operator >= 0), default=0)
+        step = ("QUANTIZE", tensor.type)
+        self.draft.add_step(place.subgraph, new, tensor.index, step, first)
+        after = wanted if label is None else f"{wanted} {show(label)}"
+        self._take(place, "inputs", new, after, "a QUANTIZE stands behind it")
+        return None
+
+    # --- outputs -------------------------------------------------------------------------------
+
+    def output(self, place: Slot, wanted: str) -> None:
+        tensor = self.tensor(place)
+        key = (place.subgraph, tensor.index, "outputs")
+        if key in self.done:
+            self.draft.rewire(place, self.done[key])
+            return
+        source = self._source(place)
+        if tensor.type == "float32":
+            self._output_before(place, wanted, source)
+        elif not _simple(tensor):
+            self.refuse(place, wanted, "it has a scale a channel")
+        elif source is not None and self._is_the_same(source, tensor, wanted):
+            self._end_at(place, wanted, source)
+        else:
+            self._new_output(place, wanted, tensor)
+
+    def _source(self, place: Slot) -> Tensor | None:
+        """What the QUANTIZE or DEQUANTIZE that writes this output reads; None without one."""
+        producer = self.draft.links(place.subgraph).producer.get(place.tensor(self.model))
+        if producer is None or producer.operator < 0:
+            return None
+        operator = self.model.subgraphs[place.subgraph].operators[producer.operator]
+        if operator.name not in {"QUANTIZE", "DEQUANTIZE"}:
+            return None
+        return self.draft.tensor(place.subgraph, operator.inputs[0])
+
+    def _is_the_same(self, source: Tensor, tensor: Tensor, wanted: str) -> bool:
+        """Whether the output could be this tensor: float as it is, or integers on one grid."""
+        if source.type != wanted or self._constant(source):
+            return False
+        if wanted == "float32":
+            return True
+        return _simple(source) and _shifted(source, tensor)
+
+    def _constant(self, tensor: Tensor) -> bool:
+        return any(
+            graph.tensors[tensor.index] is tensor
+            and self.model.is_constant(graph.index, tensor.index)
+            for graph in self.model.subgraphs
+            if tensor.index < len(graph.tensors)
+        )
+
+    def _output_before(self, place: Slot, wanted: str, source: Tensor | None) -> None:
+        """A float output ends in front of its DEQUANTIZE."""
+        if source is None or not _simple(source):
+            return self.refuse(place, wanted, "no DEQUANTIZE of a quantized tensor writes it")
+        if source.type == wanted:
+            return self._end_at(place, wanted, source)
+        return self._new_output(place, wanted, source)
+
+    def _end_at(self, place: Slot, wanted: str, source: Tensor) -> None:
+        self._drop_writer(place)
+        after = wanted if source.type == "float32" else f"{wanted} {show(_label(source))}"
+        self._take(place, "outputs", source.index, after, "the operator behind it is taken out")
+
+    def _drop_writer(self, place: Slot) -> None:
+        """The operator that wrote the output goes when nobody else reads what it writes."""
+        links = self.draft.links(place.subgraph)
+        tensor = place.tensor(self.model)
+        others = [slot for slot in links.readers.get(tensor, []) if slot.operator >= 0]
+        if not others:
+            self._remove(place.subgraph, links.producer[tensor].operator)
+
+    def _new_output(self, place: Slot, wanted: str, source: Tensor) -> None:
+        """An operator behind `source` writes a new output."""
+        label = _bordering(source, wanted)
+        if wanted != "float32" and (label is None or not self._able(source.type, wanted)):
+            return self.refuse(place, wanted, f"it is {source.type}, and no QUANTIZE leads there")
+        tensor = self.tensor(place)
+        new = self._new(place, wanted, label)
+        end = len(self.model.subgraphs[place.subgraph].operators)
+        name = "DEQUANTIZE" if wanted == "float32" else "QUANTIZE"
+        kind = source.type if wanted == "float32" else wanted
+        self.draft.add_step(place.subgraph, source.index, new, (name, kind), end)
+        if source.index != tensor.index:
+            self._drop_writer(place)
+        after = wanted if label is None else f"{wanted} {show(label)}"
+        self._take(place, "outputs", new, after, f"a {name} stands in front of it")
+        return None
+
+    # --- both ----------------------------------------------------------------------------------
+
+    def _new(self, place: Slot, wanted: str, label: Label | None) -> int:
+        """Index of a new tensor for this place of the border."""
+        index = place.tensor(self.model)
+        ending = f"_{wanted}"
+        return self.draft.add_tensor(
+            place.subgraph, index, ending, _params(label), type_name=wanted
+        )
+
+    def _able(self, source: str, result: str) -> bool:
+        """Whether a QUANTIZE of every target leads from one type to the other."""
+        return all(result in target.quantize.get(source, ()) for target in self.targets)
+
+    def _remove(self, subgraph: int, operator: int) -> None:
+        if (subgraph, operator) not in self.removed:
+            self.removed.add((subgraph, operator))
+            self.draft.edits.append(RemoveOperator(subgraph=subgraph, operator=operator))
+
+    def _take(self, place: Slot, side: str, new: int, after: str, how: str) -> None:
+        """Let the border name another tensor, and say so."""
+        tensor = self.tensor(place)
+        self.done[place.subgraph, tensor.index, side] = new
+        self.draft.rewire(place, new)
+        before = (
+            tensor.type if tensor.type == "float32" else f"{tensor.type} {show(_label(tensor))}"
+        )
+        key = (place.subgraph, tensor.index)
+        why = f"graph {side.removesuffix('s')} as asked: {how}"
+        self.draft.note("converted", key, before, after, why=why, readers=(place,))
+
+
+def _label(tensor: Tensor) -> Label:
+    assert tensor.quant is not None
+    return Label(*tensor.quant.label)
+
+
+def _shifted(first: Tensor, second: Tensor) -> bool:
+    """Whether two 8-bit tensors stand for the same values, integer by integer."""
+    if first.type not in _EIGHT or second.type not in _EIGHT:
+        return False
+    a, b = _label(first), _label(second)
+    return (
+        a.scale == b.scale
+        and a.zero_point - _EIGHT[first.type] == b.zero_point - _EIGHT[second.type]
+    )
+
+
+def _bordering(tensor: Tensor, wanted: str) -> Label | None:
+    """The label of a border of that type beside the tensor; None where it would lose values."""
+    label = _label(tensor)
+    if wanted in _EIGHT and tensor.type in _EIGHT:
+        return Label(label.scale, label.zero_point - _EIGHT[tensor.type] + _EIGHT[wanted])
+    if wanted == "int16" and tensor.type in _EIGHT:
+        return covering_label(label_range(label, tensor.type), wanted)
+    return None
+
+
+def _params(label: Label | None) -> QuantParams | None:
+    return None if label is None else QuantParams(scale=label[:1], zero_point=label[1:])
+
+
+def _simple(tensor: Tensor) -> bool:
+    """Whether one (scale, zero_point) says what the tensor's integers stand for."""
+    return quantized(tensor) and tensor.quant is not None and tensor.quant.per_tensor

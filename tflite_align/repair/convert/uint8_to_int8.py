@@ -1,0 +1,279 @@
+"""uint8 to int8: the files of TF1-era training, made to run where only int8 kernels are left.
+
+Activations keep their scales and shift by 128, so their values stay exactly what they are. Weights
+become symmetric, one scale a channel where the operator takes it; biases follow. An operator
+without an int8 kernel keeps its uint8 tensors, and so do graph inputs and outputs that may not
+move: a QUANTIZE stands between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ...checks.binder.bind import bind
+from ...format.edits import SetData, SetType, SetVersion
+from ...format.model import Model, Operator, QuantParams, Slot, Tensor
+from ...format.wiring import quantized
+from ...numerics import Label, requantize, symmetric_weights
+from ...record import Record, replace
+from ...rules.rows import OperatorRow, WeightRule
+from ...rules.targets import Target
+from ...rules.versions import VersionRow
+from ..planner.biases import plan_biases
+from ..planner.changes import Plan
+from ..planner.draft import Draft, relabelled, show
+from .conversion import Conversion
+
+__all__ = ["convert_to_int8"]
+
+_SHIFT = 128
+_FROM, _TO = "uint8", "int8"
+Key = tuple[int, int]
+
+
+def convert_to_int8(
+    model: Model,
+    rows: Mapping[str, OperatorRow],
+    versions: Mapping[str, VersionRow],
+    targets: Sequence[Target],
+    *,
+    free_io: bool = False,
+    fixes: frozenset[str] = frozenset(),
+) -> Conversion:
+    """Every uint8 tensor that stands for real values becomes int8 where its operators allow it.
+
+    uint8 tensors without parameters are raw integers and stay.
+    """
+    work = _Signed(Draft(model), rows, versions, targets, free_io=free_io)
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            work.operator(graph.index, operator)
+        for tensor in graph.tensors:
+            if _uint8(tensor):
+                work.tensor((graph.index, tensor.index))
+    refused = work.refused
+    bound = bind(model, rows, targets, free_io=free_io)
+    for conflict in plan_biases(work.draft, bound, work.seen, frozenset(), fixes):
+        refused.append(f"{conflict.slots[0].address(model)}: {conflict.message}")
+    draft = work.draft
+    plan = Plan(
+        edits=tuple(draft.edits), changes=tuple(draft.changes), edited=frozenset(draft.touched)
+    )
+    nothing = "--to int8: there is no uint8 tensor that could become int8"
+    return Conversion(
+        plan=plan,
+        refused=tuple(dict.fromkeys(refused)),
+        warnings=() if plan.edits or refused else (nothing,),
+    )
+
+
+def _uint8(tensor: Tensor) -> bool:
+    return (
+        tensor.type == _FROM
+        and quantized(tensor)
+        and tensor.quant is not None
+        and not tensor.quant.details
+        and not tensor.is_variable
+    )
+
+
+class _Readers(Record, frozen=True):
+    """Who reads one tensor: slots whose operator becomes int8, and the others."""
+
+    moved: tuple[Slot, ...]
+    kept: tuple[Slot, ...]
+
+
+class _Signed:
+    def __init__(
+        self,
+        draft: Draft,
+        rows: Mapping[str, OperatorRow],
+        versions: Mapping[str, VersionRow],
+        targets: Sequence[Target],
+        *,
+        free_io: bool,
+    ) -> None:
+        self.draft = draft
+        self.model = draft.model
+        self.rows = rows
+        self.versions = versions
+        self.targets = targets
+        self.free_io = free_io
+        self.moved: set[Key] = set()  # operators that become int8
+        self.seen: dict[Slot, tuple[float, ...]] = {}
+        self.refused: list[str] = []
+
+    # --- operators -----------------------------------------------------------------------------
+
+    def operator(self, subgraph: int, operator: Operator) -> None:
+        """Decide whether an operator becomes int8, and raise its version."""
+        row = self.versions.get(operator.name)
+        if row is None or not row.holds(operator) or operator.name not in self.rows:
+            return
+        operands = [t for t in (*operator.inputs, *operator.outputs) if t >= 0]
+        tensors = [self.draft.tensor(subgraph, index) for index in operands]
+        if not any(_uint8(tensor) for tensor in tensors):
+            return
+        if any(tensor.type == _FROM and tensor.is_variable for tensor in tensors):
+            return  # a state begins at integer 0, which would be another value
+        self.moved.add((subgraph, operator.index))
+        self.draft.touched.add((subgraph, operator.index))
+        wanted = row.versions[_TO]
+        decides = Slot(subgraph, operator.index, row.slot.kind, row.slot.start).tensor(self.model)
+        typed = decides >= 0 and _uint8(self.draft.tensor(subgraph, decides))
+        if typed and operator.version < wanted:
+            edit = SetVersion(subgraph=subgraph, operator=operator.index, version=wanted)
+            self.draft.edits.append(edit)
+
+    def _moves(self, slot: Slot) -> bool:
+        if slot.operator >= 0:
+            return (slot.subgraph, slot.operator) in self.moved
+        return self.free_io and slot.subgraph in self.model.named_subgraphs
+
+    # --- tensors -------------------------------------------------------------------------------
+
+    def tensor(self, key: Key) -> None:
+        links = self.draft.links(key[0])
+        slots = links.readers.get(key[1], [])
+        readers = _Readers(
+            moved=tuple(slot for slot in slots if self._moves(slot)),
+            kept=tuple(slot for slot in slots if not self._moves(slot)),
+        )
+        producer = links.producer.get(key[1])
+        if producer is None:
+            if self.model.constant(*key) is not None:
+                self._constant(key, readers)
+            return
+        tensor = self.draft.tensor(*key)
+        if tensor.quant is None or not tensor.quant.per_tensor:
+            touched = [slot for slot in (producer, *slots) if self._moves(slot)]
+            if touched:
+                where = touched[0].address(self.model)
+                self.refused.append(f"{where}: an activation with a scale a channel cannot move")
+            return
+        self._activation(key, producer, readers)
+
+    def _activation(self, key: Key, producer: Slot, readers: _Readers) -> None:
+        if self._moves(producer) and not readers.kept:
+            self._retype(key, (producer, *readers.moved))
+        elif self._moves(producer):
+            new = self._beside(key)
+            self.draft.rewire(producer, new)
+            for slot in readers.moved:
+                self.draft.rewire(slot, new)
+            after = producer.operator + 1
+            self._quantize(key, (new, key[1]), _FROM, after, readers.kept)
+        elif readers.moved:
+            new = self._beside(key)
+            for slot in readers.moved:
+                self.draft.rewire(slot, new)
+            end = len(self.model.subgraphs[key[0]].operators)
+            places = (slot.operator for slot in readers.moved if slot.operator >= 0)
+            self._quantize(key, (key[1], new), _TO, min(places, default=end), readers.moved)
+
+    def _retype(self, key: Key, slots: tuple[Slot, ...]) -> None:
+        tensor = self.draft.tensor(*key)
+        label = _shifted(tensor)
+        self.draft.edits.append(SetType(subgraph=key[0], tensor=key[1], type=_TO))
+        self.draft.set_quant(*key, relabelled(replace(tensor, type=_TO), label))
+        self._note(key, label, "the same values, shifted by 128", slots)
+
+    def _beside(self, key: Key) -> int:
+        """An int8 tensor of the same values."""
+        label = _shifted(self.draft.tensor(*key))
+        quant = QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
+        return self.draft.add_tensor(*key, "_int8", quant, type_name=_TO)
+
+    def _quantize(
+        self, key: Key, ends: tuple[int, int], result: str, before: int, slots: tuple[Slot, ...]
+    ) -> None:
+        source = _TO if result == _FROM else _FROM
+        unable = [t.name for t in self.targets if result not in t.quantize.get(source, ())]
+        if unable:
+            where = slots[0].address(self.model)
+            why = f"needs a QUANTIZE from {source} to {result}, which {unable[0]} does not have"
+            self.refused.append(f"{where}: {why}")
+            return
+        self.draft.add_step(key[0], *ends, ("QUANTIZE", result), before)
+        self._note(key, _shifted(self.draft.tensor(*key)), "a QUANTIZE shifts by 128", slots)
+
+    # --- constants -----------------------------------------------------------------------------
+
+    def _constant(self, key: Key, readers: _Readers) -> None:
+        """Integers of the same values; a copy for each way in which it is read, but one."""
+        ways: dict[tuple[bool, int | None], list[Slot]] = {}
+        for slot in readers.moved:
+            ways.setdefault(self._weight(slot), []).append(slot)
+        in_place = not readers.kept
+        for (weight, axis), slots in ways.items():
+            quant, data, told = self._integers(key, axis) if weight else self._exactly(key)
+            if in_place:
+                self.draft.edits.append(
+                    SetData(subgraph=key[0], tensor=key[1], data=data, type=_TO)
+                )
+                self.draft.set_quant(*key, quant)
+                in_place = False
+            else:
+                new = self.draft.add_tensor(*key, "_int8", quant, data=data, type_name=_TO)
+                for slot in slots:
+                    self.draft.rewire(slot, new)
+            if weight:
+                self.seen.update(dict.fromkeys(slots, quant.scale))
+            self._note(key, Label(quant.scale[0], quant.zero_point[0]), told, tuple(slots))
+
+    def _weight(self, slot: Slot) -> tuple[bool, int | None]:
+        """Whether the slot's rules ask for symmetric weights, and their axis of scales."""
+        name = self.model.subgraphs[slot.subgraph].operators[slot.operator].name
+        axes = [
+            rule.axis
+            for rule in self.rows[name].rules
+            if isinstance(rule, WeightRule) and _TO in rule.types
+            if slot.kind == rule.slot.kind and slot.index == rule.slot.start
+        ]
+        if not axes:
+            return False, None
+        return True, None if None in axes else axes[0]
+
+    def _exactly(self, key: Key) -> tuple[QuantParams, bytes, str]:
+        tensor, data = self.draft.tensor(*key), self.model.constant(*key)
+        assert data is not None
+        assert tensor.quant is not None
+        label = _shifted(tensor)
+        shifted = requantize(data, _FROM, Label(*tensor.quant.label), label, _TO)
+        quant = relabelled(replace(tensor, type=_TO), label)
+        return quant, shifted, "the same values, shifted by 128"
+
+    def _integers(self, key: Key, axis: int | None) -> tuple[QuantParams, bytes, str]:
+        tensor, data = self.draft.tensor(*key), self.model.constant(*key)
+        assert data is not None
+        assert tensor.quant is not None
+        integers = np.frombuffer(data, dtype=np.uint8).astype(np.float64).reshape(tensor.shape)
+        points = np.asarray(tensor.quant.zero_point or (0,), dtype=np.float64)
+        scales = np.asarray(tensor.quant.scale, dtype=np.float64)
+        if len(scales) > 1 or len(points) > 1:
+            shape = [1] * integers.ndim
+            shape[tensor.quant.quantized_dimension] = -1
+            points, scales = points.reshape(shape), scales.reshape(shape)
+        fitted = symmetric_weights((integers - points) * scales, axis, float(np.min(scales)))
+        quant = QuantParams(
+            scale=fitted.scales,
+            zero_point=(0,) * len(fitted.scales),
+            quantized_dimension=axis or 0,
+        )
+        many = f"{len(fitted.scales)} scales" if len(fitted.scales) > 1 else "one scale"
+        return quant, fitted.integers.tobytes(), f"symmetric, {many} ({fitted.noise:.3g} rms off)"
+
+    def _note(self, key: Key, label: Label, why: str, slots: tuple[Slot, ...]) -> None:
+        tensor = self.draft.tensor(*key)
+        assert tensor.quant is not None
+        before = f"{_FROM} {show(tensor.quant.label)}"
+        self.draft.note("converted", key, before, f"{_TO} {show(label)}", why=why, readers=slots)
+
+
+def _shifted(tensor: Tensor) -> Label:
+    assert tensor.quant is not None
+    scale, zero_point = tensor.quant.label
+    return Label(scale, zero_point - _SHIFT)

@@ -1,0 +1,1 @@
+"""Findings and a solution -> a plan of edits. Nothing is written here."""

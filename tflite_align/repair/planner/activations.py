@@ -1,0 +1,159 @@
+"""Edits for activations and the constants tied to them: relabel, cut, re-wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...format.edits import SetData
+from ...format.model import Slot
+from ...numerics import Label, close_scale, requantize
+from ...solver.problem_records import Solution
+from ...solver.ranges import Key
+from .draft import Draft, relabelled, show
+
+__all__ = ["plan_activations"]
+
+# The rules behind each cut of a tensor.
+Because = Mapping[tuple[Key, Label], tuple[str, ...]]
+
+
+def plan_activations(draft: Draft, solution: Solution, rigid: frozenset[Slot]) -> None:
+    """All edits that bring every decided tensor and reader to its label."""
+    because = {(cut.key, cut.label): cut.because for cut in reversed(solution.cuts)}
+    for key in sorted(solution.source):
+        _plan_value(draft, solution, key, rigid, because)
+    constants: dict[Key, list[Slot]] = {}
+    for slot in solution.seen:
+        key = (slot.subgraph, slot.tensor(draft.model))
+        if key not in solution.source:
+            constants.setdefault(key, []).append(slot)
+    for key in sorted(constants):
+        _plan_constant(draft, solution, key, constants[key])
+
+
+def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]]:
+    found: dict[Label, list[Slot]] = {}
+    for slot in readers:
+        if slot in solution.seen:
+            found.setdefault(solution.seen[slot], []).append(slot)
+    return found
+
+
+def _plan_value(
+    draft: Draft, solution: Solution, key: Key, rigid: frozenset[Slot], because: Because
+) -> None:
+    subgraph, index = key
+    tensor = draft.tensor(*key)
+    own = Label(*tensor.quant.label) if tensor.quant is not None else Label(0.0, 0)
+    written = solution.source[key]
+    wiring = draft.links(subgraph)
+    producer = wiring.producer[index]
+    readers = _by_label(solution, wiring.readers.get(index, []))
+    kept = next(
+        (
+            label
+            for label, slots in readers.items()
+            if label != written and any(s.operator < 0 and s in rigid for s in slots)
+        ),
+        None,
+    )
+    source = index
+    if kept is not None:
+        # A graph output stays the very tensor it was: its operator writes a new one.
+        source = draft.add_tensor(subgraph, index, "_written", relabelled(tensor, written))
+        draft.rewire(producer, source)
+        for slot in readers.get(written, []):
+            draft.rewire(slot, source)
+        draft.note(
+            "moved", key, show(own), show(written), why=solution.why[key], readers=(producer,)
+        )
+        if kept != own:
+            draft.set_quant(subgraph, index, relabelled(tensor, kept))
+    elif written != own:
+        draft.set_quant(subgraph, index, relabelled(tensor, written))
+        noise = written.zero_point == own.zero_point and close_scale(written.scale, own.scale)
+        kind = "snapped" if noise else "moved"
+        draft.note(kind, key, show(own), show(written), why=solution.why[key], readers=(producer,))  # type: ignore[arg-type]
+    for label, slots in readers.items():
+        if label == written:
+            continue
+        reuse = index if label == kept else None
+        whole = subgraph in draft.model.named_subgraphs
+        for served in [slots] if whole else _apart(slots):
+            _plan_cut(
+                draft,
+                solution,
+                key,
+                source=source,
+                reuse=reuse,
+                label=label,
+                slots=served,
+                because=because,
+            )
+
+
+def _apart(slots: list[Slot]) -> list[list[Slot]]:
+    """Readers, in a subgraph that is called, that may share what a QUANTIZE writes.
+
+    Each place among its outputs gets a tensor of its own: of a computed tensor that is there
+    twice, IF in LiteRT hands on the last one alone. An input that is there twice it copies.
+    """
+    outputs = [slot for slot in slots if slot.operator < 0]
+    others = set(outputs[1:])
+    return [[slot for slot in slots if slot not in others], *([slot] for slot in outputs[1:])]
+
+
+def _plan_cut(
+    draft: Draft,
+    solution: Solution,
+    key: Key,
+    *,
+    source: int,
+    reuse: int | None,
+    label: Label,
+    slots: list[Slot],
+    because: Because,
+) -> None:
+    """One QUANTIZE just before the first of the readers that it serves."""
+    subgraph, index = key
+    tensor = draft.tensor(*key)
+    target = reuse
+    if target is None:
+        target = draft.add_tensor(subgraph, index, "_requantized", relabelled(tensor, label))
+        for slot in slots:
+            draft.rewire(slot, target)
+    places = [slot.operator for slot in slots if slot.operator >= 0]
+    before = min(places) if places else draft.links(subgraph).producer[index].operator + 1
+    draft.add_quantize(subgraph, source, target, tensor.type, before)
+    rules = because.get((key, label), ())
+    why = "readers disagree: " + ", ".join(rules) if rules else "readers disagree"
+    written = solution.source[key]
+    draft.note("cut", key, show(written), show(label), why=why, readers=tuple(slots))
+
+
+def _plan_constant(draft: Draft, solution: Solution, key: Key, slots: list[Slot]) -> None:
+    """A constant is re-expressed; a copy of its own goes to each further label."""
+    subgraph, index = key
+    tensor = draft.tensor(*key)
+    data = draft.model.constant(*key)
+    if tensor.quant is None or data is None:
+        return
+    own = Label(*tensor.quant.label)
+    readers = draft.links(subgraph).readers.get(index, [])
+    wanted = _by_label(solution, slots)
+    stays = len(slots) < len(readers) or own in wanted
+    for label, group in wanted.items():
+        if label == own:
+            continue
+        new = requantize(data, tensor.type, own, label)
+        quant = relabelled(tensor, label)
+        if stays:
+            copy = draft.add_tensor(subgraph, index, "_requantized", quant, data=new)
+            for slot in group:
+                draft.rewire(slot, copy)
+        else:
+            draft.set_quant(subgraph, index, quant)
+            draft.edits.append(SetData(subgraph=subgraph, tensor=index, data=new))
+            stays = True
+        why = "constant re-expressed in its group's parameters"
+        draft.note("constant", key, show(own), show(label), why=why, readers=tuple(group))

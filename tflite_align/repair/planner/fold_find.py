@@ -1,0 +1,245 @@
+"""Which QUANTIZE operators within one type can go, and what takes their place. Changes nothing.
+
+Real values stay as they are declared, up to rounding: one rounding less is the only difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from ...checks.binder.bound import CUT, Bound
+from ...checks.constraints import Fixed, Same
+from ...format.model import Model, Operator, Slot, Subgraph, Tensor
+from ...format.wiring import Links, links
+from ...numerics import Label, close_scale, covers, intersect, label_range
+from ...record import Record
+from ...solver.label_limits import Limits
+from ...solver.ranges import Key, Values, value_flow
+
+__all__ = ["Fold", "Scope", "concerned", "steps"]
+
+
+class Scope(Record, frozen=True):
+    """Where may be tidied up. `decided`: whether a tensor's component is touched anyway.
+    `fold`: whether producers may write other parameters than they do.
+    """
+
+    decided: Callable[[Key], bool]
+    fold: bool
+
+
+class Fold(Record, frozen=True, kw_only=True):
+    """One thing to do. `before` and `after` are the labels on both sides of the QUANTIZE that is
+    removed or passed by; `result` is the tensor it writes. Slots are those of the bound model.
+    """
+
+    kind: Literal["identity", "composed", "folded"]
+    result: Key
+    rewired: tuple[tuple[Slot, int], ...]
+    removed: int | None  # operator
+    before: Label
+    after: Label
+    tensors: frozenset[Key]
+
+
+class _Quantize(Record, frozen=True):
+    """A QUANTIZE within one type, between per-tensor quantized activations."""
+
+    operator: Operator
+    source: Key
+    result: Key
+
+    @property
+    def reads(self) -> Slot:
+        return Slot(self.source[0], self.operator.index, "inputs", 0)
+
+
+class _Conditions:
+    """What the conditions are read from."""
+
+    def __init__(self, bound: Bound, scope: Scope) -> None:
+        self.bound = bound
+        self.scope = scope
+        self.values: Values = value_flow(bound)
+        self.limit = Limits(bound.model, bound.constraints)
+        self.held = {*bound.rigid, *(slot for slots in bound.variables for slot in slots)}
+        for constraint in bound.constraints:
+            if isinstance(constraint, Same):
+                self.held.update(constraint.slots)
+            elif isinstance(constraint, Fixed):
+                self.held.add(constraint.slot)
+        found = [
+            _Quantize(
+                operator, (graph.index, operator.inputs[0]), (graph.index, operator.outputs[0])
+            )
+            for graph in bound.model.subgraphs
+            for operator in graph.operators
+            if operator.name == CUT and len(operator.inputs) == len(operator.outputs) == 1
+        ]
+        self.quantizes = {one.result: one for one in found if self._within_one_type(one)}
+
+    def _within_one_type(self, one: _Quantize) -> bool:
+        tensors = self.bound.model.subgraphs[one.source[0]].tensors
+        if one.source not in self.values.labels or one.result not in self.values.labels:
+            return False
+        first, last = tensors[one.source[1]], tensors[one.result[1]]
+        return _alike(first, last) and one.source[1] in self.links(one.source).producer
+
+    def links(self, key: Key) -> Links:
+        return self.values.wiring[key[0]]
+
+    def readers(self, key: Key) -> list[Slot]:
+        return self.links(key).readers.get(key[1], [])
+
+    def label(self, key: Key) -> Label:
+        return self.values.labels[key]
+
+    def at_boundary(self, key: Key) -> bool:
+        """Whether a graph output is this very tensor: then it stays, with what writes it."""
+        return any(slot.operator < 0 for slot in self.readers(key))
+
+    def near(self, one: _Quantize) -> bool:
+        return self.scope.decided(one.source) or self.scope.decided(one.result)
+
+
+def _alike(first: Tensor, last: Tensor) -> bool:
+    """Whether two tensors differ in their parameters at most."""
+    return (first.type, first.shape, first.shape_signature) == (
+        last.type,
+        last.shape,
+        last.shape_signature,
+    ) and not (first.is_variable or last.is_variable)
+
+
+def concerned(model: Model, scope: Scope) -> bool:
+    """Whether a step is possible, going by the wiring alone: what follows costs much more."""
+    return any(_concerned(model, graph, scope) for graph in model.subgraphs)
+
+
+def _concerned(model: Model, graph: Subgraph, scope: Scope) -> bool:
+    quantizes = [one for one in graph.operators if one.name == CUT]
+    wiring = links(model, graph.index) if quantizes else None
+    for one in quantizes:
+        assert wiring is not None
+        near = any(scope.decided((graph.index, tensor)) for tensor in (*one.inputs, *one.outputs))
+        if (
+            near
+            and len(one.inputs) == len(one.outputs) == 1
+            and _possible(graph, wiring, one, scope)
+        ):
+            return True
+    return False
+
+
+def _possible(graph: Subgraph, wiring: Links, one: Operator, scope: Scope) -> bool:
+    """What `_identity`, `_composed` and `_folded` need at the least."""
+    source, result = one.inputs[0], one.outputs[0]
+    producer = wiring.producer.get(source)
+    if producer is None or not _alike(graph.tensors[source], graph.tensors[result]):
+        return False
+    if producer.operator >= 0 and graph.operators[producer.operator].name == CUT:
+        return True
+    readers = wiring.readers.get(result, [])
+    if not readers or any(slot.operator < 0 for slot in readers):
+        return False
+    if scope.fold and producer.operator >= 0 and len(wiring.readers[source]) == 1:
+        return True
+    before, after = graph.tensors[source].quant, graph.tensors[result].quant
+    if before is None or after is None or not (before.per_tensor and after.per_tensor):
+        return False
+    noise = close_scale(before.scale[0], after.scale[0])
+    return noise and before.label[1] == after.label[1]
+
+
+def steps(bound: Bound, scope: Scope) -> list[Fold]:
+    """What can be done now, in the order of the operators; steps may exclude each other."""
+    return list(_steps(_Conditions(bound, scope)))
+
+
+def _steps(view: _Conditions) -> Iterator[Fold]:
+    for one in view.quantizes.values():
+        for rule in (_identity, _composed, _folded):
+            step = rule(view, one)
+            if step is not None:
+                yield step
+                break
+
+
+def _identity(view: _Conditions, one: _Quantize) -> Fold | None:
+    """Parameters are the same on both sides: who reads the result may read the source."""
+    before, after = view.label(one.source), view.label(one.result)
+    readers = view.readers(one.result)
+    if not view.near(one) or not readers or view.at_boundary(one.result):
+        return None
+    noise = before.zero_point == after.zero_point and close_scale(before.scale, after.scale)
+    # Float noise is none to who computes multipliers of its own; others compare bits.
+    if before != after and (not noise or any(slot in view.held for slot in readers)):
+        return None
+    return Fold(
+        kind="identity",
+        result=one.result,
+        rewired=tuple((slot, one.source[1]) for slot in readers),
+        removed=one.operator.index,
+        before=before,
+        after=after,
+        tensors=frozenset({one.source, one.result}),
+    )
+
+
+def _composed(view: _Conditions, one: _Quantize) -> Fold | None:
+    """Behind another QUANTIZE whose clipping nobody can tell: it reads what that one reads."""
+    first = view.quantizes.get(one.source)
+    if first is None or not (view.near(first) and view.near(one)):
+        return None
+    between, after = view.label(one.source), view.label(one.result)
+    type_name = view.bound.model.subgraphs[one.source[0]].tensors[one.source[1]].type
+    passed = intersect(
+        label_range(view.label(first.source), type_name), label_range(after, type_name)
+    )
+    if not covers(label_range(between, type_name), passed, after.scale):
+        return None
+    alone = view.readers(one.source) == [one.reads]
+    return Fold(
+        kind="composed",
+        result=first.result,
+        rewired=((one.reads, first.source[1]),),
+        removed=first.operator.index if alone else None,
+        before=view.label(first.source),
+        after=between,
+        tensors=frozenset({first.source, first.result, one.result}),
+    )
+
+
+def _folded(view: _Conditions, one: _Quantize) -> Fold | None:
+    """The only reader of a free producer: the producer writes the wanted parameters at once."""
+    producer = view.links(one.source).producer[one.source[1]]
+    if (
+        not view.scope.fold
+        or not view.scope.decided(one.source)
+        or one.source in view.quantizes
+        or view.readers(one.source) != [one.reads]
+        or view.at_boundary(one.result)
+        or not view.readers(one.result)
+        or producer.operator < 0
+        or producer.kind != "outputs"
+        or producer in view.held
+    ):
+        return None
+    before, after = view.label(one.source), view.label(one.result)
+    type_name = view.bound.model.subgraphs[one.source[0]].tensors[one.source[1]].type
+    clamp = view.values.clamps.get(one.source)
+    step = max(before.scale, after.scale)
+    if clamp is not None and clamp.undone_by(label_range(after, type_name), step):
+        return None
+    if not view.limit(producer, after):
+        return None
+    return Fold(
+        kind="folded",
+        result=one.result,
+        rewired=((producer, one.result[1]),),
+        removed=one.operator.index,
+        before=before,
+        after=after,
+        tensors=frozenset({one.source, one.result}),
+    )

@@ -1,0 +1,154 @@
+"""Edits that need no solver and come before it: what the rest is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...checks.binder.bound import Bound
+from ...checks.checker import Finding, expected_bias_scales
+from ...checks.constraints import BiasOf, WellFormed
+from ...format.edits import SetName, SetVersion
+from ...format.model import QuantParams, Slot, Tensor
+from ...format.wiring import slot_tensor
+from ...numerics import Label, close_scale
+from ...record import replace
+from ...rules.versions import load_versions
+from .changes import Plan
+from .draft import Draft, relabelled, show
+
+__all__ = ["as_run", "mend"]
+
+
+def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
+    """Missing parameters, doubled names, stale ranges and old versions; others are passed over.
+
+    What takes its parameters from a tensor that has none itself yet is left for the next round.
+    """
+    draft = Draft(bound.model)
+    like = {c.slot: c.like for c in bound.constraints if isinstance(c, WellFormed) and c.like}
+    done: set[tuple[int, int, str]] = set()
+    for finding in findings:
+        key = (finding.slot.subgraph, finding.tensor)
+        if finding.fix == "versions":
+            _raised(draft, key, finding)
+            continue
+        if (*key, finding.fix) in done:
+            continue
+        done.add((*key, finding.fix))
+        if finding.rule == "params/missing" and finding.slot in like:
+            _given(draft, key, finding, like[finding.slot])
+        elif finding.rule == "names/duplicate":
+            _named(draft, key, finding)
+        elif finding.rule == "minmax/stale":
+            _ranged(draft, key, finding)
+    return _plan(draft)
+
+
+def _plan(draft: Draft) -> Plan:
+    return Plan(
+        edits=tuple(draft.edits), changes=tuple(draft.changes), edited=frozenset(draft.touched)
+    )
+
+
+def _given(draft: Draft, key: tuple[int, int], finding: Finding, like: Slot | None) -> None:
+    tensor = slot_tensor(draft.model, like) if like is not None else None
+    if tensor is None or tensor.quant is None:
+        return
+    label = Label(*tensor.quant.label)
+    draft.set_quant(*key, QuantParams(scale=(label.scale,), zero_point=(label.zero_point,)))
+    why = f"none of its own; its operator copies integers of {tensor.name!r}"
+    draft.note("parameters", key, "none", show(label), why=why, readers=(finding.slot,))
+
+
+def _named(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+    name = draft.free_name(key[0], draft.tensor(*key).name)
+    draft.edits.append(SetName(subgraph=key[0], tensor=key[1], name=name))
+    before, why = draft.tensor(*key).name, "another tensor has the name"
+    draft.note("parameters", key, before, name, why=why, readers=(finding.slot,))
+
+
+def _raised(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+    """The version that brought kernels for the operator's type."""
+    slot = finding.slot
+    operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
+    needed = load_versions()[operator.name].versions[draft.tensor(*key).type]
+    draft.edits.append(SetVersion(subgraph=slot.subgraph, operator=slot.operator, version=needed))
+    draft.touched.add((slot.subgraph, slot.operator))
+    why = "the version that brought kernels for this type"
+    draft.note("parameters", key, finding.actual, f"version {needed}", why=why, readers=(slot,))
+
+
+def _ranged(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+    tensor = draft.tensor(*key)
+    if tensor.quant is None:
+        return
+    quant = relabelled(tensor, Label(*tensor.quant.label))
+    draft.set_quant(*key, quant)
+    why = "what scale and zero_point can hold"
+    shown = [f"{q.minimum[0]:.6g}..{q.maximum[0]:.6g}" for q in (tensor.quant, quant)]
+    draft.note("parameters", key, *shown, why=why, readers=(finding.slot,))
+
+
+def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
+    """Biases with the scales that kernels compute with; the integers stay.
+
+    A bias whose readers compute with different scales gets a copy for each further one. Weights
+    whose scales run along another axis than the outputs' say nothing of what a kernel computes.
+    """
+    draft = Draft(bound.model)
+    broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}
+    asked: dict[tuple[int, int], dict[tuple[float, ...], list[Slot]]] = {}
+    for constraint in bound.constraints:
+        if isinstance(constraint, BiasOf):
+            bias = slot_tensor(bound.model, constraint.slot)
+            if bias is not None and bias.quant is not None and bias.quant.scale:
+                scales = tuple(expected_bias_scales(bound.model, constraint))
+                if len(scales) not in (1, bias.elements):
+                    continue
+                groups = asked.setdefault((constraint.slot.subgraph, bias.index), {})
+                groups.setdefault(scales, []).append(constraint.slot)
+    for key, groups in sorted(asked.items()):
+        if broken.intersection(slot for slots in groups.values() for slot in slots):
+            _corrected(draft, key, groups)
+    return _plan(draft)
+
+
+def _corrected(
+    draft: Draft, key: tuple[int, int], groups: dict[tuple[float, ...], list[Slot]]
+) -> None:
+    tensor = draft.tensor(*key)
+    readers = draft.links(key[0]).readers.get(key[1], [])
+    taken = sum(len(set(slots)) for slots in groups.values()) < len(readers)
+    taken = taken or any(_holds(tensor, scales) for scales in groups)
+    for scales, slots in groups.items():
+        if tensor.quant is None or _holds(tensor, scales):
+            continue
+        quant = replace(
+            tensor.quant,
+            scale=scales,
+            zero_point=(0,) * len(scales),
+            quantized_dimension=0,
+            minimum=(),
+            maximum=(),
+        )
+        if taken:
+            data = bytes(draft.model.constant(*key) or b"")
+            copy = draft.add_tensor(*key, "_as_run", quant, data=data)
+            for slot in dict.fromkeys(slots):
+                draft.rewire(slot, copy)
+        else:
+            draft.set_quant(*key, quant)
+            taken = True
+        before, after = f"scale {tensor.quant.scale[0]:.7g}", f"scale {scales[0]:.7g}"
+        why = "the scale that kernels compute with; the integers stay"
+        draft.note("parameters", key, before, after, why=why, readers=tuple(slots))
+
+
+def _holds(tensor: Tensor, scales: tuple[float, ...]) -> bool:
+    quant = tensor.quant
+    return (
+        quant is not None
+        and not any(quant.zero_point)
+        and len(quant.scale) == len(scales)
+        and all(close_scale(a, b) for a, b in zip(quant.scale, scales, strict=True))
+    )

@@ -1,0 +1,207 @@
+"""Biases that would not fit their type: a coarser weight scale makes room, or a coarser input.
+
+Both cost precision. What a channel's output noise grows by is estimated in real units: a scale k
+times as coarse adds (k^2 - 1) scale^2 / 12 to each weight, times the mean square of the inputs
+(taken to be spread evenly over their range); a QUANTIZE to an input k times as coarse adds
+k^2 scale^2 / 12 to each input, times the sum of the squared weights, and to every channel. The
+lesser of the two is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...checks.binder.bound import Bound
+from ...checks.constraints import BiasOf
+from ...format.edits import SetData
+from ...format.enums import constant_size
+from ...format.model import QuantParams, Slot, Tensor
+from ...format.wiring import slot_tensor
+from ...numerics import (
+    DTYPES,
+    Label,
+    Range,
+    covering_label,
+    integers_of,
+    label_range,
+    packed_as,
+    to_float32,
+    type_limits,
+)
+from ...record import replace
+from .biases import bias_type, product_of
+from .draft import Draft, show
+
+__all__ = ["plan_overflows"]
+
+Scales = Mapping[Slot, tuple[float, ...]]
+
+# Half of the type's range, as TensorFlow's own quantizer leaves: the kernel adds to the bias in
+# the same type (quantization_utils.cc, AdjustWeightsForBiasScale).
+_ROOM = 0.5
+
+
+def plan_overflows(
+    draft: Draft, bound: Bound, seen: Scales, broken: frozenset[Slot]
+) -> dict[Slot, tuple[float, ...]]:
+    """Raise the weight scales of channels whose bias will not fit; returns the scales that the
+    weight slots see from now on. Expected noise of a channel grows with the square of its scale,
+    so only the channels that need it are touched, and those by the least.
+    """
+    raised: dict[Slot, tuple[float, ...]] = {}
+    done: set[Slot] = set()
+    for constraint in bound.constraints:
+        if not isinstance(constraint, BiasOf) or constraint.slot in done:
+            continue
+        done.add(constraint.slot)
+        moved = any(factor in seen for factor in constraint.factors)
+        if (moved or constraint.slot in broken) and len(constraint.factors) > 1:
+            weights = constraint.factors[-1]
+            scales = _needed(draft, bound, constraint, seen)
+            if scales is None or weights in seen:
+                continue
+            cut = _cut(draft, bound, constraint, scales, seen)
+            if cut is not None:
+                raised[constraint.factors[0]] = (cut,)
+            elif _raise(draft, weights, scales):
+                raised[weights] = scales
+    return raised
+
+
+def _cut(
+    draft: Draft, bound: Bound, constraint: BiasOf, scales: tuple[float, ...], seen: Scales
+) -> float | None:
+    """The scale of a coarser input, put there by a QUANTIZE; None where the weights lose less, or
+    the input cannot be cut.
+    """
+    slot, weights = constraint.factors[0], slot_tensor(draft.model, constraint.factors[-1])
+    source = slot_tensor(draft.model, slot)
+    if slot in seen or slot in bound.rigid or source is None or weights is None:
+        return None
+    if source.quant is None or not source.quant.per_tensor or weights.quant is None:
+        return None
+    factor = _factor(weights.quant, scales)
+    label = Label(*source.quant.label)
+    noise = _noises(draft, slot.subgraph, (source, weights), scales)
+    if bound.cuts.get(source.type) != "any" or noise is None or noise[1] >= noise[0]:
+        return None
+    held = label_range(label, source.type)
+    wide = Range(held.low * factor, held.high * factor)
+    coarse = covering_label(wide, source.type)
+    quant = QuantParams(scale=(coarse.scale,), zero_point=(coarse.zero_point,))
+    key = (slot.subgraph, source.index)
+    target = draft.add_tensor(*key, "_requantized", quant)
+    draft.rewire(slot, target)
+    draft.add_quantize(slot.subgraph, source.index, target, source.type, slot.operator)
+    why = "so that the bias fits its type: coarser weights would lose more"
+    draft.note("cut", key, show(label), show(coarse), why=why, readers=(slot,))
+    return coarse.scale
+
+
+def _factor(quant: QuantParams, scales: tuple[float, ...]) -> float:
+    """How many times as coarse the channel becomes that needs it most."""
+    return max(new / old for new, old in zip(scales, quant.scale, strict=True))
+
+
+def _noises(
+    draft: Draft, subgraph: int, operands: tuple[Tensor, Tensor], scales: tuple[float, ...]
+) -> tuple[float, float] | None:
+    """Noise power that coarser weights add to all channels, and that a coarser input does."""
+    source, weights = operands
+    data = draft.model.constant(subgraph, weights.index)
+    quant = weights.quant
+    if data is None or quant is None or source.quant is None or weights.elements == 0:
+        return None
+    if len(data) != constant_size(weights.shape, weights.type):
+        return None
+    held = label_range(Label(*source.quant.label), source.type)
+    power = (held.low**2 + held.low * held.high + held.high**2) / 3
+    old, new = np.asarray(quant.scale), np.asarray(scales)
+    each = weights.elements / len(old)
+    coarser = float(np.sum(new**2 - old**2)) / 12 * each * power
+    along = [1] * len(weights.shape)
+    if len(old) > 1:
+        along[quant.quantized_dimension] = len(old)
+    real = integers_of(data, weights.type, weights.elements).reshape(weights.shape)
+    squares = float(np.sum((real.astype(np.float64) * old.reshape(along)) ** 2))
+    return coarser, (_factor(quant, scales) * source.quant.scale[0]) ** 2 / 12 * squares
+
+
+def _needed(
+    draft: Draft, bound: Bound, constraint: BiasOf, seen: Scales
+) -> tuple[float, ...] | None:
+    """The least weight scales that make the bias fit; None where it fits, or cannot be made to."""
+    bias = slot_tensor(bound.model, constraint.slot)
+    weights = slot_tensor(bound.model, constraint.factors[-1])
+    if bias is None or weights is None or weights.quant is None or weights.quant.details:
+        return None
+    data = draft.model.constant(constraint.slot.subgraph, bias.index)
+    limits = type_limits(bias_type([constraint], bias))
+    if data is None or limits is None or bias.type not in DTYPES or bias.quant is None:
+        return None
+    own = np.asarray(bias.quant.scale or product_of(bound, constraint, {}), dtype=np.float64)
+    wanted = np.asarray(product_of(bound, constraint, seen), dtype=np.float64)
+    stored = np.frombuffer(data, dtype=DTYPES[bias.type])
+    if _fit_at_a_glance(stored, own, wanted, limits[1]) and not bias.quant.zero_point:
+        return None
+    integers = stored.astype(np.float64)
+    if bias.quant.zero_point:
+        integers = integers - np.asarray(bias.quant.zero_point, dtype=np.float64)
+    fits = all(len(scales) in (1, integers.size) for scales in (own, wanted))
+    if not fits or not np.all(np.isfinite(wanted) & (wanted > 0)) or not np.all(np.isfinite(own)):
+        return None
+    real = np.abs(integers * own)
+    if not np.any(real / wanted > limits[1]):
+        return None
+    factor = real / (wanted * limits[1] * _ROOM)
+    over = np.where(real / wanted > limits[1], factor, 1.0)
+    factors = over if len(wanted) > 1 else np.max(over, keepdims=True)
+    return tuple(
+        to_float32(scale * float(factor))
+        for scale, factor in zip(weights.quant.scale, factors, strict=True)
+    )
+
+
+def _fit_at_a_glance(
+    integers: NDArray[Any], own: NDArray[np.float64], wanted: NDArray[np.float64], limit: int
+) -> bool:
+    """Whether the greatest integer would fit well, even in the channel whose scale becomes the least of
+    all, as in most layers; nan answers no.
+    """
+    greatest = max(int(integers.max(initial=0)), -int(integers.min(initial=0)))
+    largest, least = float(own.max(initial=0.0)), float(wanted.min(initial=np.inf))
+    return least > 0 and 0 <= greatest * (largest / least) <= limit / 2
+
+
+def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
+    """Requantize the weights; a copy of their own where others read them too."""
+    subgraph, index = slot.subgraph, slot.tensor(draft.model)
+    tensor = draft.tensor(subgraph, index)
+    data = draft.model.constant(subgraph, index)
+    quant = tensor.quant
+    if quant is None or data is None or any(quant.zero_point) or tensor.type == "int32":
+        return False
+    if len(data) != constant_size(tensor.shape, tensor.type) or not all(map(np.isfinite, scales)):
+        return False
+    along = [1] * len(tensor.shape)
+    if len(scales) > 1:
+        along[quant.quantized_dimension] = len(scales)
+    ratio = (np.asarray(quant.scale) / np.asarray(scales)).reshape(along)
+    values = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
+    new = packed_as(np.rint(values * ratio), tensor.type)
+    raised = replace(quant, scale=scales, minimum=(), maximum=())
+    if len(draft.links(subgraph).readers.get(index, [])) > 1:
+        copy = draft.add_tensor(subgraph, index, "_raised", raised, data=new)
+        draft.rewire(slot, copy)
+    else:
+        draft.set_quant(subgraph, index, raised)
+        draft.edits.append(SetData(subgraph=subgraph, tensor=index, data=new))
+    worst = max(range(len(scales)), key=lambda c: scales[c] / quant.scale[c])
+    before, after = f"scale {quant.scale[worst]:.7g}", f"scale {scales[worst]:.7g}"
+    why = "so that the bias fits its type"
+    draft.note("constant", (subgraph, index), before, after, why=why, readers=(slot,))
+    return True

@@ -1,0 +1,132 @@
+"""Solution -> edits. The plan is values; nothing is written here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ...checks.binder.bound import FUSED, Bound
+from ...checks.checker import Finding
+from ...format.edits import SetOption, SetQuant
+from ...format.model import Slot
+from ...format.wiring import own_state
+from ...numerics import Label
+from ...record import replace
+from ...rules.fixes import enabled_fixes
+from ...solver.problem_records import Conflict, Solution
+from .activations import plan_activations
+from .biases import plan_biases
+from .changes import Plan
+from .draft import Draft, relabelled, show
+from .overflow import plan_overflows
+from .weights import plan_weights
+
+__all__ = ["plan"]
+
+_AXIS_RULES = ("params/axis", "params/length")
+
+
+def plan(
+    bound: Bound,
+    solution: Solution,
+    findings: Iterable[Finding],
+    fixes: frozenset[str] | None = None,
+) -> tuple[Plan, list[Conflict]]:
+    """Edits that carry out the solution and repair the findings that need no solver.
+
+    `fixes`: ids of the repairs that are on; None: those that are by default. Returns the plan and
+    what it could not do.
+    """
+    draft = Draft(bound.model)
+    findings = list(findings)
+    fixes = enabled_fixes() if fixes is None else fixes
+    plan_activations(draft, solution, bound.rigid)
+    _plan_clamps(draft, solution)
+    moved: dict[Slot, tuple[float, ...]] = {}
+    for slot, label in solution.seen.items():
+        tensor = draft.tensor(slot.subgraph, slot.tensor(bound.model))
+        if tensor.quant is not None and Label(*tensor.quant.label) != label:
+            moved[slot] = (label.scale,)
+    moved.update(plan_weights(draft, bound, findings))
+    broken = frozenset(f.slot for f in findings if f.rule.startswith("bias/"))
+    if "bias-overflow" in fixes:
+        moved.update(plan_overflows(draft, bound, moved, broken))
+    conflicts = plan_biases(draft, bound, moved, broken, fixes)
+    _plan_axes(draft, findings)
+    _plan_states(draft, findings)
+    return (
+        Plan(
+            edits=tuple(draft.edits),
+            changes=tuple(draft.changes),
+            edited=frozenset(draft.touched),
+        ),
+        conflicts,
+    )
+
+
+def _plan_clamps(draft: Draft, solution: Solution) -> None:
+    """A clamp that a range stated and no longer does becomes a fused activation."""
+    for slot, activation in solution.activations.items():
+        draft.edits.append(
+            SetOption(subgraph=slot.subgraph, operator=slot.operator, field=FUSED, value=activation)
+        )
+        draft.touched.add((slot.subgraph, slot.operator))
+        name = {1: "RELU", 3: "RELU6"}[activation]
+        key = (slot.subgraph, slot.tensor(draft.model))
+        why = "the clamp that its range stated, now that the range is wider"
+        draft.note("activation", key, "stated by the range", name, why=why, readers=(slot,))
+
+
+def _plan_states(draft: Draft, findings: list[Finding]) -> None:
+    """Parameters of a state that is one operator's own: nobody else sees them change.
+
+    A scale that has to be a power of two becomes the next one up, which clips nothing; a zero
+    point that the kernel takes as 0 becomes 0.
+    """
+    new: dict[tuple[int, int], tuple[Label, Finding]] = {}
+    for finding in findings:
+        key = (finding.slot.subgraph, finding.tensor)
+        kind = finding.rule.partition("/")[0]
+        if kind not in {"power", "zero"} or not own_state(draft.model, finding.slot):
+            continue
+        quant = draft.tensor(*key).quant
+        if quant is None:
+            continue
+        label = new[key][0] if key in new else Label(*quant.label)
+        if kind == "power":
+            label = Label(2.0 ** math.ceil(math.log2(label.scale)), label.zero_point)
+        else:
+            label = Label(label.scale, 0)
+        new[key] = (label, finding)
+    for key, (label, finding) in new.items():
+        tensor = draft.tensor(*key)
+        before = show(tensor.quant.label) if tensor.quant is not None else ""
+        draft.set_quant(*key, relabelled(tensor, label))
+        slots = (finding.slot,)
+        draft.note("parameters", key, before, show(label), why=finding.behaviour, readers=slots)
+
+
+def _plan_axes(draft: Draft, findings: list[Finding]) -> None:
+    """A quantized_dimension that cannot be meant, where only one axis is possible."""
+    written = {(edit.subgraph, edit.tensor) for edit in draft.edits if isinstance(edit, SetQuant)}
+    for finding in findings:
+        key = (finding.slot.subgraph, finding.tensor)
+        if finding.rule not in _AXIS_RULES or not finding.fixable or key in written:
+            continue
+        tensor = draft.tensor(*key)
+        if tensor.quant is None:
+            continue
+        old, count = tensor.quant.quantized_dimension, len(tensor.quant.scale)
+        if count > 1 and tensor.shape.count(count) != 1:
+            continue
+        axis = tensor.shape.index(count) if count > 1 else 0
+        written.add(key)
+        draft.set_quant(*key, replace(tensor.quant, quantized_dimension=axis))
+        draft.note(
+            "parameters",
+            key,
+            f"quantized_dimension {old}",
+            f"quantized_dimension {axis}",
+            why=finding.behaviour,
+            readers=(finding.slot,),
+        )

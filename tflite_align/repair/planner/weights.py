@@ -1,0 +1,183 @@
+"""Edits for weights a kernel cannot take as they are: a zero point, scales along another axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...checks.binder.bound import Bound
+from ...checks.checker import Finding
+from ...checks.constraints import Weight
+from ...format.edits import SetData
+from ...format.enums import constant_size
+from ...format.model import QuantParams, Slot, Tensor
+from ...format.wiring import slot_tensor
+from ...numerics import integers_of, packed_as, to_float32
+from ...record import Record, replace
+from .draft import Draft
+
+__all__ = ["plan_weights"]
+
+
+# Largest magnitude of a symmetric weight.
+_LIMITS = {"int4": 7, "int8": 127, "uint8": 127, "int16": 32767}
+
+
+class _New(Record, frozen=True):
+    quant: QuantParams
+    data: bytes | None  # None: the integers stay
+    error: float  # largest, in real units
+
+
+def plan_weights(
+    draft: Draft, bound: Bound, findings: Iterable[Finding]
+) -> dict[Slot, tuple[float, ...]]:
+    """Repair each broken weight operand; returns the scales those slots see from now on."""
+    findings = list(findings)
+    broken = {f.slot for f in findings if f.rule.startswith("weight/") and f.fixable}
+    broken |= {f.slot for f in findings if f.rule == "params/length" and f.fixable}
+    others = {f.slot for f in findings if f.slot in broken and f.fix != "weight-minimum"}
+    lowest = broken - others  # nothing else is wrong with these
+    asked: dict[tuple[int, int], list[Weight]] = {}
+    for constraint in bound.constraints:
+        if isinstance(constraint, Weight) and constraint.slot in broken:
+            tensor = slot_tensor(bound.model, constraint.slot)
+            if tensor is not None:
+                asked.setdefault((constraint.slot.subgraph, tensor.index), []).append(constraint)
+    seen: dict[Slot, tuple[float, ...]] = {}
+    for key in sorted(asked):
+        low = all(constraint.slot in lowest for constraint in asked[key])
+        first = next((c for c in asked[key] if c.minimum is not None), asked[key][0])
+        new = _renewed(draft, key, first if low else asked[key][0], low=low)
+        if new is not None:
+            slots = list(dict.fromkeys(constraint.slot for constraint in asked[key]))
+            _apply(draft, key, slots, new)
+            seen.update(dict.fromkeys(slots, new.quant.scale))
+    return seen
+
+
+def _apply(draft: Draft, key: tuple[int, int], slots: list[Slot], new: _New) -> None:
+    subgraph, index = key
+    tensor = draft.tensor(*key)
+    old = tensor.quant
+    readers = draft.links(subgraph).readers.get(index, [])
+    if len(slots) < len(readers):
+        data = new.data or bytes(draft.model.constant(*key) or b"")
+        copy = draft.add_tensor(subgraph, index, "_symmetric", new.quant, data=data)
+        for slot in slots:
+            draft.rewire(slot, copy)
+    else:
+        draft.set_quant(subgraph, index, new.quant)
+        if new.data is not None:
+            draft.edits.append(SetData(subgraph=subgraph, tensor=index, data=new.data))
+    before = f"{len(old.scale)} scales, axis {old.quantized_dimension}" if old else ""
+    if old is not None and any(old.zero_point):
+        before += f", zero_point {next(z for z in old.zero_point if z)}"
+    after = f"{len(new.quant.scale)} scales, axis {new.quant.quantized_dimension}, zero_point 0"
+    why = f"weights re-expressed (rounding at most {new.error:.3g})"
+    draft.note("constant", key, before, after, why=why, readers=tuple(slots))
+
+
+def _renewed(
+    draft: Draft, key: tuple[int, int], constraint: Weight, *, low: bool = False
+) -> _New | None:
+    """Parameters that the kernel takes, and the integers that keep the real values."""
+    tensor = draft.tensor(*key)
+    data = draft.model.constant(*key)
+    if tensor.quant is None or data is None or tensor.type not in _LIMITS:
+        return None
+    if not all(0 < scale < np.inf for scale in tensor.quant.scale):
+        return None  # params/scale says so: nobody knows the real values
+    if len(data) != constant_size(tensor.shape, tensor.type):
+        return None  # a shape of which the bytes are not the content (a dimension of 0)
+    quant, axis = tensor.quant, constraint.axis
+    count, shape = len(quant.scale), tensor.shape
+    declared = quant.quantized_dimension
+    fits = count == 1 or (0 <= declared < len(shape) and shape[declared] == count)
+    if not fits:
+        # The scales belong to no axis that is declared; the kernel's own is the only reading.
+        if axis is None or not 0 <= axis < len(shape) or shape[axis] != count:
+            return None
+        quant = replace(quant, quantized_dimension=axis)
+        if not any(quant.zero_point):
+            return _New(quant, None, 0.0)
+    if low:
+        return _raised(tensor, quant, data, constraint.minimum)
+    return _re_expressed(tensor, quant, data, axis)
+
+
+def _raised(
+    tensor: Tensor, quant: QuantParams, data: memoryview, minimum: int | None
+) -> _New | None:
+    """No integer below `minimum`: clipped, or its channel's scale widened, whichever has the
+    smaller squared error.
+    """
+    if minimum is None or any(quant.zero_point):
+        return None
+    values = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
+    axis = quant.quantized_dimension if len(quant.scale) > 1 else None
+    others = tuple(i for i in range(values.ndim) if i != axis) if axis is not None else None
+    clipped = np.maximum(values, minimum)
+    deepest = np.min(values, axis=others, keepdims=True)
+    factor = np.maximum(deepest / minimum, 1.0)
+    widened = np.clip(np.rint(values / factor), minimum, -minimum)
+    losses = [
+        np.sum((real - values) ** 2, axis=others, keepdims=True)
+        for real in (clipped, widened * factor)
+    ]
+    wider = losses[1] < losses[0]
+    factors = np.broadcast_to(np.where(wider, factor, 1.0).ravel(), (len(quant.scale),))
+    new = np.where(wider, widened, clipped)
+    scales = tuple(to_float32(s * float(f)) for s, f in zip(quant.scale, factors, strict=True))
+    scale = _along(scales, tensor.shape, axis or 0)
+    old = _along(quant.scale, tensor.shape, axis or 0)
+    error = float(np.max(np.abs(new * scale - values * old), initial=0.0))
+    return _New(
+        replace(quant, scale=scales, minimum=(), maximum=()), packed_as(new, tensor.type), error
+    )
+
+
+def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: int | None) -> _New:
+    """Symmetric integers, one scale a channel of `axis` where the kernel takes that. A channel
+    whose steps fit as they are keeps its scale, and is exact.
+    """
+    integers = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
+    scale = _along(quant.scale, tensor.shape, quant.quantized_dimension)
+    zero = _along(quant.zero_point or (0,), tensor.shape, quant.quantized_dimension)
+    real = (integers - zero) * scale
+    others = tuple(i for i in range(real.ndim) if i != axis) if axis is not None else None
+    top = np.atleast_1d(np.max(np.abs(real), axis=others))
+    # A channel of zeros keeps a scale of its own: any will do, but it must be positive.
+    top = np.where(top > 0, top, float(np.max(top)) or 1.0)
+    most = _LIMITS[tensor.type]
+    own = np.asarray(quant.scale)
+    if own.size > 1 and quant.quantized_dimension != axis:
+        own = np.zeros(1)  # scales along another axis: none of them is a channel's
+    widest = np.where(top <= own * (most + 0.5), own, top / most)
+    scales = tuple(to_float32(value) for value in widest)
+    new_axis = axis if axis is not None else 0
+    steps = real / _along(scales, tensor.shape, new_axis)
+    rounded = np.clip(np.trunc(steps + np.copysign(0.5, steps)), -most, most)
+    error = float(np.max(np.abs(rounded * _along(scales, tensor.shape, new_axis) - real)))
+    return _New(
+        replace(
+            quant,
+            scale=scales,
+            zero_point=(0,) * len(scales),
+            quantized_dimension=new_axis,
+            minimum=(),
+            maximum=(),
+        ),
+        packed_as(rounded, tensor.type),
+        error,
+    )
+
+
+def _along(values: tuple[float, ...], shape: tuple[int, ...], axis: int) -> NDArray[np.float64]:
+    """Values laid along one axis, broadcast over the others; a single value over all."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.size == 1:
+        return array.reshape(())
+    return array.reshape([array.size if i == axis else 1 for i in range(len(shape))])

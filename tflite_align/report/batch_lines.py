@@ -1,0 +1,177 @@
+"""A folder of models aligned: a record for each model, the table and the sum for a person."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Literal, get_args
+
+from ..record import Record, field
+from ..verdicts import Word
+from .proof import short_word
+from .report import FORMAT, Report
+from .restore import restored
+from .section import Row, Section
+from .sections import closing
+from .terminal_text import plural, printable
+
+__all__ = ["BatchLine", "Digests", "Tally", "done_line", "failed_line", "parse_line"]
+
+BatchOutcome = Literal["aligned", "nothing to align", "not aligned", "could not be done"]
+
+
+class BatchLine(Record, frozen=True, kw_only=True):
+    """What became of one model of a batch.
+
+    `path`: below the folder, with `/`. Digests are SHA-256 in hexadecimal: of the file that came
+    in ("" where it could not be read), of the options, rules and versions it was aligned by, and of the
+    file that was written, "" where none was. `quantize`: QUANTIZE operators inserted less those
+    removed. `proof`: null where none was asked for. `seconds`: what it took when it was done; a model that was done before and is not
+    done again is `resumed`.
+    """
+
+    path: str
+    outcome: BatchOutcome
+    exit_status: Literal[0, 1, 2]
+    message: str
+    findings_before: int
+    findings_after: int
+    proof: Word | None
+    quantize: int
+    input_bytes: int
+    output_bytes: int
+    input_sha256: str
+    settings_sha256: str
+    output_sha256: str
+    seconds: float
+    resumed: bool
+    report: Report | None
+
+
+class Digests(Record, frozen=True, kw_only=True):
+    """SHA-256, in hexadecimal; "" of what there is not."""
+
+    given: str
+    settings: str
+    written: str
+
+
+def done_line(
+    path: str, report: Report, digests: Digests, sizes: tuple[int, int], seconds: float
+) -> BatchLine:
+    """The line of a model there is a report of; `sizes` in bytes before and after."""
+    kinds = Counter(change.kind for change in report.changes)
+    outcome: BatchOutcome = "not aligned"
+    if not report.reasons:
+        outcome = "aligned" if report.outcome == "aligned" else "nothing to align"
+    return BatchLine(
+        path=path,
+        outcome=outcome,
+        exit_status=1 if report.reasons else 0,
+        message=closing(report),
+        findings_before=len(report.findings),
+        findings_after=len(report.remaining),
+        proof=report.proof.word if report.proof is not None else None,
+        quantize=kinds["cut"] - kinds["removed"],
+        input_bytes=sizes[0],
+        output_bytes=sizes[1],
+        input_sha256=digests.given,
+        settings_sha256=digests.settings,
+        output_sha256=digests.written,
+        seconds=round(seconds, 3),
+        resumed=False,
+        report=report,
+    )
+
+
+def failed_line(path: str, message: str) -> BatchLine:
+    """The line of a model that the job could not be done on, and why."""
+    return BatchLine(
+        path=path,
+        outcome="could not be done",
+        exit_status=2,
+        message=message,
+        findings_before=0,
+        findings_after=0,
+        proof=None,
+        quantize=0,
+        input_bytes=0,
+        output_bytes=0,
+        input_sha256="",
+        settings_sha256="",
+        output_sha256="",
+        seconds=0.0,
+        resumed=False,
+        report=None,
+    )
+
+
+def parse_line(text: bytes | str) -> BatchLine:
+    """A line back as its record; raises ValueError for what is none, or of another format."""
+    value = json.loads(text)
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise ValueError(f"no line of format {FORMAT}")
+    return restored(BatchLine, value)
+
+
+class Tally(Record, kw_only=True):
+    """What the lines come to. `rows`: how many of them a table may show, None for all; those that
+    did not end well come first then. Holds no more lines than it shows.
+    """
+
+    rows: int | None
+    outcomes: Counter[str] = field(default_factory=Counter)
+    before: int = 0
+    after: int = 0
+    resumed: int = 0
+    exit_status: int = 0
+    _well: list[Row] = field(default_factory=list)
+    _ill: list[Row] = field(default_factory=list)
+
+    def add(self, line: BatchLine) -> None:
+        self.outcomes[line.outcome] += 1
+        self.before += line.findings_before
+        self.after += line.findings_after
+        self.resumed += line.resumed
+        self.exit_status = max(self.exit_status, line.exit_status)
+        well = self.rows is None or not line.exit_status
+        kept = self._well if well else self._ill
+        if self.rows is None or len(kept) < self.rows:
+            kept.append(_row(line))
+
+    def section(self) -> Section:
+        """A row a model."""
+        total = self.outcomes.total()
+        rows = [*self._ill, *self._well][: self.rows]
+        head = ("model", "found", "left", "QUANTIZE", "")
+        return Section(title="", head=head, rows=tuple(rows), hidden=total - len(rows))
+
+    def closing(self, where: str) -> str:
+        """The last line: `3 models: 2 aligned, 1 nothing to align; 9 findings before, 0 left`."""
+        told = ", ".join(
+            f"{self.outcomes[outcome]:,} {outcome}"
+            for outcome in get_args(BatchOutcome)
+            if self.outcomes[outcome]
+        )
+        total = plural(self.outcomes.total(), "model")
+        found = f"{plural(self.before, 'finding')} before, {self.after:,} left"
+        resumed = f"; {self.resumed:,} were done before" if self.resumed else ""
+        return printable(f"{total}: {told}; {found}{resumed}{where}")
+
+
+def _row(line: BatchLine) -> Row:
+    failed = line.exit_status == 2
+    counted = ("", "") if failed else (f"{line.findings_before:,}", f"{line.findings_after:,}")
+    inserted = f"{line.quantize:+d}" if line.quantize else ""
+    return tuple(map(printable, (line.path, *counted, inserted, _told(line))))
+
+
+def _told(line: BatchLine) -> str:
+    """What became of it in a few words; why, where it did not end well."""
+    if line.exit_status == 2:
+        return f"{line.outcome}: {line.message}"
+    if line.exit_status == 1:
+        return line.message
+    if line.outcome == "aligned" and line.proof is not None:
+        return f"{line.outcome}, {short_word(line.proof)}"
+    return line.outcome

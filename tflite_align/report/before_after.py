@@ -1,0 +1,63 @@
+"""Before and after, at a glance: the last table of an alignment's summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from .proof import decibels
+from .report import Report
+from .section import Row, Section
+from .terminal_text import counts, plural
+
+__all__ = ["glance"]
+
+_SQNR = "SQNR: signal over noise of the output that has the least; more is better"
+
+
+def glance(report: Report) -> Section:
+    """What changed for who uses the model: what is broken, its size, who takes it, how right its
+    numbers are. Nothing where nothing was changed.
+    """
+    if report.command != "align" or not report.changes:
+        return Section(title="")
+    numbers = tuple(_numbers(report))
+    rows = [
+        ("findings", counts(report.findings), counts(report.remaining)),
+        ("size", plural(report.size.bytes, "byte"), _size(report)),
+        *_judges(report),
+        *numbers,
+    ]
+    return Section(
+        title="Before and after",
+        head=("", "before", "after"),
+        rows=tuple(rows),
+        lines=(_SQNR,) if numbers else (),
+    )
+
+
+def _size(report: Report) -> str:
+    grown = report.size.bytes + report.grown_bytes
+    return "the same" if not report.grown_bytes else plural(grown, "byte")
+
+
+def _judges(report: Report) -> Iterator[Row]:
+    for verdict in report.proof.judges if report.proof is not None else ():
+        yield (verdict.judge, verdict.before.status, verdict.after.status)
+
+
+def _numbers(report: Report) -> Iterator[Row]:
+    """For each judge whose kernels ran: the SQNR of the output where it is least."""
+    if report.proof is None:
+        return
+    runs = [run for output in report.proof.outputs for run in output.runs]
+    for judge in dict.fromkeys(run.judge for run in runs):
+        own = [run for run in runs if run.judge == judge]
+        before = _worst(run.original_db for run in own)
+        yield (f"{judge}: SQNR", before, _worst(run.sqnr_db for run in own))
+
+
+def _worst(levels: Iterable[float | None]) -> str:
+    found = [level for level in levels if level is not None]
+    told = decibels(min(found, default=None), "did not run")
+    return f"{told} dB" if found and math.isfinite(min(found)) else told

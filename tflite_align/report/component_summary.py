@@ -1,0 +1,106 @@
+"""What became of every component that was broken, as a record; and the JSON of explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..checks.binder.bound import Bound
+from ..checks.checker import Finding
+from ..numerics import Label
+from ..record import Record
+from ..solver.explanation import Explanation
+from ..solver.problem_records import Component, Conflict, Solution
+from ..solver.ranges import Key
+from .json import render_document
+
+__all__ = ["Overview", "Relabelled", "Separated", "Story", "overview", "render_explanation"]
+
+UNSUPPORTED = "support/"  # how rules begin that say what a target takes
+
+
+class Relabelled(Record, frozen=True, kw_only=True):
+    key: Key
+    name: str
+    before: Label
+    after: Label
+    why: str
+
+
+class Separated(Record, frozen=True, kw_only=True):
+    """A QUANTIZE behind the tensor; `readers` are addresses."""
+
+    key: Key
+    name: str
+    label: Label
+    readers: str
+    because: tuple[str, ...]
+
+
+class Story(Record, frozen=True, kw_only=True):
+    """One component: what disagreed (messages of findings) and what was decided."""
+
+    component: Component
+    findings: tuple[str, ...]
+    moved: tuple[Relabelled, ...]
+    cuts: tuple[Separated, ...]
+
+
+class Overview(Record, frozen=True, kw_only=True):
+    """`elsewhere`: findings in no component that was decided: biases, weights, conflicts."""
+
+    components: tuple[Story, ...]
+    conflicts: tuple[Conflict, ...]
+    elsewhere: tuple[str, ...]
+
+
+def overview(bound: Bound, solution: Solution, findings: Sequence[Finding]) -> Overview:
+    """The solution and the findings that led to it, sorted by component."""
+    by_key: dict[Key, list[str]] = {}
+    # What a target does not take is no disagreement between tensors.
+    apart = [one.message for one in findings if one.rule.startswith(UNSUPPORTED)]
+    for finding in findings:
+        if finding.rule.startswith(UNSUPPORTED):
+            continue
+        by_key.setdefault((finding.slot.subgraph, finding.tensor), []).append(finding.message)
+    stories = []
+    for component in solution.components:
+        told = [text for key in component.tensors for text in by_key.pop(key, [])]
+        stories.append(_story(bound, solution, component, tuple(told)))
+    left = [text for texts in by_key.values() for text in texts]
+    return Overview(
+        components=tuple(stories), conflicts=solution.conflicts, elsewhere=(*left, *apart)
+    )
+
+
+def render_explanation(found: Explanation | Overview) -> str:
+    """Either answer of `explain` as a JSON document."""
+    name = "explanation" if isinstance(found, Explanation) else "overview"
+    return render_document(name, found)
+
+
+def _story(
+    bound: Bound, solution: Solution, component: Component, findings: tuple[str, ...]
+) -> Story:
+    model = bound.model
+    members = set(component.tensors)
+    moved = []
+    for key in component.tensors:
+        tensor = model.subgraphs[key[0]].tensors[key[1]]
+        after = solution.source.get(key)
+        if tensor.quant is None or after is None or Label(*tensor.quant.label) == after:
+            continue
+        before = Label(*tensor.quant.label)
+        why = solution.why[key]
+        moved.append(Relabelled(key=key, name=tensor.name, before=before, after=after, why=why))
+    cuts = [
+        Separated(
+            key=cut.key,
+            name=model.subgraphs[cut.key[0]].tensors[cut.key[1]].name,
+            label=cut.label,
+            readers=", ".join(slot.address(model) for slot in cut.slots),
+            because=cut.because,
+        )
+        for cut in solution.cuts
+        if cut.key in members
+    ]
+    return Story(component=component, findings=findings, moved=tuple(moved), cuts=tuple(cuts))

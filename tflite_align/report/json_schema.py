@@ -1,0 +1,130 @@
+"""The JSON Schema of the JSON report, made from the records themselves."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from ..record import compared, is_record
+from .batch_lines import BatchLine
+from .report import FORMAT, Report, Unread
+
+__all__ = ["batch_schema", "report_schema"]
+
+_FLOAT = {"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf", "nan"]}]}
+_SCALARS: dict[type, dict[str, Any]] = {
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: _FLOAT,
+    types.NoneType: {"type": "null"},
+}
+_TOOL = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "version"],
+    "properties": {"name": {"const": "tflite_align"}, "version": {"type": "string"}},
+}
+_HEAD = {"format": {"const": FORMAT}, "tool": _TOOL}
+
+
+def report_schema() -> dict[str, Any]:
+    """Schema of what render_json writes: one report, or several in `reports`."""
+    defs = _report()
+    several = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["format", "tool", "reports", "unread"],
+        "properties": {
+            **_HEAD,
+            "reports": {"type": "array", "items": {"$ref": "#/$defs/Report"}},
+            "unread": {"type": "array", "items": _of(Unread, defs)},
+        },
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align report",
+        "anyOf": [{"$ref": "#/$defs/Report"}, several],
+        "$defs": dict(sorted(defs.items())),
+    }
+
+
+def batch_schema() -> dict[str, Any]:
+    """Schema of one line of a batch's report and of its record of what is done."""
+    defs = _report()
+    _of(BatchLine, defs)
+    line = defs.pop("BatchLine")
+    line["properties"] = {**_HEAD, **line["properties"]}
+    line["required"] = list(line["properties"])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align batch line",
+        **line,
+        "$defs": dict(sorted(defs.items())),
+    }
+
+
+def _report() -> dict[str, Any]:
+    """Schemas of a report and of all that is in it, by name."""
+    defs: dict[str, Any] = {}
+    _of(Report, defs)
+    report = defs["Report"]
+    report["properties"] = {
+        **_HEAD,
+        **report["properties"],
+        "cuts": {"type": "integer", "minimum": 0, "description": "QUANTIZE operators inserted."},
+        "exit_status": {"enum": [0, 1]},
+    }
+    report["required"] = list(report["properties"])
+    return defs
+
+
+def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
+    """Schema of one annotation; records go to `defs` and are referred to."""
+    if hint in _SCALARS:
+        return dict(_SCALARS[hint])
+    if is_record(hint) or hasattr(hint, "_fields"):
+        return _record(hint, defs)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin in (Union, types.UnionType):
+        return {"anyOf": [_of(one, defs) for one in arguments]}
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return {"type": "array", "items": _of(arguments[0], defs)}
+    if origin is tuple:
+        return {
+            "type": "array",
+            "prefixItems": [_of(one, defs) for one in arguments],
+            "minItems": len(arguments),
+            "maxItems": len(arguments),
+        }
+    raise TypeError(
+        f"a report cannot hold {hint!r}: teach report/json_schema.py and report/values.py"
+    )
+
+
+def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
+    name = record.__name__
+    if name not in defs:
+        defs[name] = {}  # a place, before a record that names itself is met again
+        hints = get_type_hints(record)
+        kept = getattr(record, "_fields", ()) or compared(record)
+        properties = {name: _of(hints[name], defs) for name in kept}
+        defs[name] = {
+            "description": _first_paragraph(record),
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(properties),
+            "properties": properties,
+        }
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _first_paragraph(record: Any) -> str:
+    """A record's contract; nothing where it has none of its own."""
+    text = inspect.cleandoc(vars(record).get("__doc__") or "")
+    if text.startswith(f"{record.__name__}("):
+        return ""
+    return " ".join(text.partition("\n\n")[0].split())

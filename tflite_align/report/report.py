@@ -1,0 +1,108 @@
+"""The report: everything that was found, decided and proven, as one value."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from ..checks.checker import Finding
+from ..checks.partition import TargetMapping
+from ..record import PartlyCompared, Record
+from ..repair.planner.changes import Change
+from ..solver.problem_records import Component, Conflict, Strategy
+from ..verdicts import BiasReading, OutputLevel, Proof
+from .model_view import ModelView
+from .values import record_values, tool
+
+__all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread"]
+
+# Version of the report's form; raised when a reader of the old form would misread the new.
+FORMAT = 1
+
+Outcome = Literal["checked", "nothing to align", "aligned", "not aligned"]
+
+
+class Size(Record, frozen=True, kw_only=True):
+    """What the file holds, in numbers."""
+
+    bytes: int
+    subgraphs: int
+    operators: int
+    tensors: int
+
+
+class Unread(Record, frozen=True, kw_only=True):
+    """A file there is no report of, and why: one line, with the byte offset where there is one."""
+
+    name: str
+    message: str
+
+
+class Report(PartlyCompared, frozen=True, kw_only=True):
+    """The result of `align` or `check` on one model.
+
+    `findings` are those of the file that came in, `remaining` those of the file that goes out
+    (for `check` both are the same), `accepted` those of them that a baseline lets pass.
+    `rules`: every rule that was looked at. `mappings`: for each target whose compiler splits the
+    graph, what it is predicted to map of the file that goes out.
+    `without_calibration`: the proof's outputs, had the ranges not been tightened by what
+    calibration inputs showed; empty where they were not. `reasons` say in sentences why
+    `exit_status` is not 0.
+    `bias_readings`: for a file with biases in scales of their own, how far its two readings are
+    apart. `fixes_off`: ids of the repairs that were switched off.
+    `view`: for forms that draw the model, where it was asked for; in no other form.
+    """
+
+    command: Literal["align", "check"]
+    outcome: Outcome
+    targets: tuple[str, ...]
+    size: Size
+    findings: tuple[Finding, ...]
+    remaining: tuple[Finding, ...]
+    accepted: tuple[Finding, ...] = ()
+    rules: tuple[str, ...] = ()
+    mappings: tuple[TargetMapping, ...] = ()
+    fixes_off: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    components: tuple[Component, ...] = ()
+    strategies: tuple[Strategy, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    conflict_addresses: tuple[str, ...] = ()
+    proof: Proof | None = None
+    without_calibration: tuple[OutputLevel, ...] = ()
+    bias_readings: tuple[BiasReading, ...] = ()
+    grown_bytes: int = 0
+    warnings: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    name: str = ""
+    view: ModelView | None = None
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"view"})
+
+    @property
+    def exit_status(self) -> int:
+        """What the command line ends with: 1 where there are reasons to stop, else 0."""
+        return 1 if self.reasons else 0
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """Findings that remain and that no baseline lets pass."""
+        known = set(map(id, self.accepted))
+        return tuple(finding for finding in self.remaining if id(finding) not in known)
+
+    @property
+    def cuts(self) -> int:
+        """QUANTIZE operators inserted."""
+        return sum(change.kind == "cut" for change in self.changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values, in the form of schema/report.schema.json.
+
+        The same report gives the same values; there are no times and no dates in it.
+        """
+        return {
+            "format": FORMAT,
+            "tool": tool(),
+            **record_values(self),
+            "cuts": self.cuts,
+            "exit_status": self.exit_status,
+        }

@@ -1,0 +1,44 @@
+"""Words from a model made fit for a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from ..checks.checker import Finding
+
+__all__ = ["counts", "plural", "printable", "shorten"]
+
+_LONG = 48  # characters of a name that a table shows
+
+
+def printable(text: str) -> str:
+    r"""Control, direction and unassigned characters as `\x1b`: a name cannot steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )
+
+
+def shorten(text: str, most: int = _LONG) -> str:
+    """Every word longer than `most` characters loses its middle: converters join long names."""
+    return re.sub(rf"\S{{{most + 1},}}", lambda found: _shortened(found[0], most), text)
+
+
+def _shortened(word: str, most: int) -> str:
+    end = (most - 3) // 2
+    return f"{word[: most - 3 - end]}...{word[-end:]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def counts(findings: Sequence[Finding]) -> str:
+    """`2 errors, 1 warning`; `no findings`."""
+    severities = Counter(finding.severity for finding in findings)
+    named = [plural(severities[s], s) for s in ("error", "warning") if severities[s]]
+    return ", ".join(named) or "no findings"

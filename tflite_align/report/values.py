@@ -1,0 +1,58 @@
+"""Records as JSON values, and what every JSON document of the tool begins with."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ..format.model import Slot
+from ..numerics import Label, Range
+from ..record import compared, is_record
+
+__all__ = ["json_value", "record_values", "tool", "tool_version"]
+
+_DECIMALS = 3  # of a figure in dB or steps; kernels differ below that from machine to machine
+
+
+def tool_version() -> str:
+    # The package is loaded before any of its modules: reading its version is no import.
+    return str(getattr(sys.modules[__name__.partition(".")[0]], "__version__", "unknown"))
+
+
+def tool() -> dict[str, str]:
+    """Name and version of the program that writes the document."""
+    return {"name": "tflite_align", "version": tool_version()}
+
+
+def record_values(record: Any) -> dict[str, Any]:
+    """A record's fields in their order, without those that are ignored when records are compared.
+
+    Numbers that JSON lacks become the strings "inf", "-inf" and "nan".
+    """
+    return {name: json_value(name, getattr(record, name)) for name in compared(record.__class__)}
+
+
+def json_value(name: str, value: Any) -> Any:
+    """The value of the field `name`. A record that has a `to_dict` of its own is written by it."""
+    if is_record(value):
+        return value.to_dict() if hasattr(value, "to_dict") else record_values(value)
+    if isinstance(value, float):
+        return _number(name, value)
+    if isinstance(value, (frozenset, set)):
+        return sorted(json_value(name, entry) for entry in value)
+    if isinstance(value, Mapping):
+        return {str(key): json_value(name, value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, (Label, Range, Slot)):
+        return {key: json_value(key, entry) for key, entry in value._asdict().items()}
+    if isinstance(value, (tuple, list)):
+        return [json_value(name, entry) for entry in value]
+    return value
+
+
+def _number(name: str, value: float) -> float | str:
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    measured = name.endswith(("_db", "lsb"))
+    return round(float(value), _DECIMALS) if measured else float(value)

@@ -1,0 +1,226 @@
+"""schema/operators.toml -> operator rows. The only reader of that table."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, get_args
+
+from ..errors import RuleError
+from ..numerics import Range
+from . import fields as f
+from .families import Family
+from .rows import (
+    BiasRule,
+    CallRow,
+    FixedRule,
+    Flow,
+    OperatorRow,
+    PowerRule,
+    Rule,
+    SameRule,
+    WeightRule,
+    WindowRule,
+    ZeroPointRule,
+)
+from .store import Rows, read_data
+
+__all__ = ["CATEGORIES", "load_operators", "operators_schema", "parse_operators"]
+
+# The sections of the rule tables, in their order.
+CATEGORIES = (
+    "data movement",
+    "pooling and resizing",
+    "same-scale elementwise",
+    "variables",
+    "control flow",
+    "fixed output",
+    "weights and bias",
+    "recurrent",
+    "arithmetic",
+    "raw integers",
+    "comparison",
+    "index output",
+    "no integer kernel",
+)
+
+_COMMON: f.Table = {
+    "part": f.TomlField(f.text),
+    "sources": f.TomlField(f.list_of(f.text)),
+    "note": f.TomlField(f.text),
+    "when": f.TomlField(f.slot),
+    "unless": f.TomlField(f.slot),
+    "beside": f.TomlField(f.list_of(f.slot)),
+}
+_TYPES = {"types": f.TomlField(f.list_of(f.text), required=True)}
+_SLOTS = {"slots": f.TomlField(f.list_of(f.slot), required=True)}
+_SLOT = {"slot": f.TomlField(f.slot, required=True)}
+
+_KINDS: Mapping[str, tuple[type[Rule], f.Table]] = {
+    "same": (SameRule, {**_COMMON, **_TYPES, **_SLOTS}),
+    "fixed": (
+        FixedRule,
+        {
+            **_COMMON,
+            **_SLOT,
+            "labels": f.TomlField(f.map_of(f.list_of(f.label)), required=True),
+        },
+    ),
+    "zero": (ZeroPointRule, {**_COMMON, **_TYPES, **_SLOTS}),
+    "weight": (
+        WeightRule,
+        {
+            **_COMMON,
+            **_TYPES,
+            **_SLOT,
+            "axis": f.TomlField(f.integer),
+            "symmetric": f.TomlField(f.truth),
+            "minimum": f.TomlField(f.integer),
+        },
+    ),
+    "bias": (
+        BiasRule,
+        {
+            **_COMMON,
+            **_SLOT,
+            "factors": f.TomlField(f.list_of(f.slot), required=True),
+            "multiplier": f.TomlField(f.number),
+            "bias_types": f.TomlField(f.map_of(f.list_of(f.text)), required=True),
+            "type_option": f.TomlField(f.text),
+        },
+    ),
+    "window": (
+        WindowRule,
+        {
+            **_COMMON,
+            **_TYPES,
+            "form": f.TomlField(f.choice("product", "maximum", "square", "each")),
+            "numerator": f.TomlField(f.list_of(f.slot), required=True),
+            "denominator": f.TomlField(f.list_of(f.slot), required=True),
+            "multiplier": f.TomlField(f.number),
+            "low": f.TomlField(f.number),
+            "high": f.TomlField(f.number),
+        },
+    ),
+    "power": (PowerRule, {**_COMMON, **_TYPES, **_SLOTS}),
+}
+
+_FLOW: f.Table = {
+    "kind": f.TomlField(f.choice("copy", "average"), required=True),
+    "inputs": f.TomlField(f.list_of(f.slot), required=True),
+    "outputs": f.TomlField(f.list_of(f.slot), required=True),
+}
+_CALL: f.Table = {
+    "option": f.TomlField(f.text, required=True),
+    "inputs": f.TomlField(f.slot),
+    "outputs": f.TomlField(f.slot),
+}
+
+
+def _nested(table: f.Table) -> f.Parser:
+    def parse(value: Any, where: str) -> dict[str, Any]:
+        return f.parse_table(value, table, where)
+
+    return f.Parser(parse, f.schema_of(table))
+
+
+_ROW: f.Table = {
+    "category": f.TomlField(f.choice(*CATEGORIES)),
+    "family": f.TomlField(f.choice(*get_args(Family))),
+    "family_axes": f.TomlField(f.list_of(f.integer)),
+    "flow": f.TomlField(_nested(_FLOW)),
+    "range": f.TomlField(f.list_of(f.number)),
+    "rigid": f.TomlField(f.list_of(f.slot)),
+    "ignored": f.TomlField(f.list_of(f.slot)),
+    "resource": f.TomlField(f.choice("read", "write", "handle")),
+    "calls": f.TomlField(f.list_of(_nested(_CALL))),
+    "carried": f.TomlField(f.truth),
+    "fuses": f.TomlField(f.truth),
+    "sources": f.TomlField(f.list_of(f.text), required=True),
+    "notes": f.TomlField(f.list_of(f.text)),
+    **{kind: f.TomlField(f.list_of(_nested(table))) for kind, (_, table) in _KINDS.items()},
+}
+
+# What a kind holds for when the row leaves it out, and where `types` comes from another key.
+_DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
+    WeightRule: {"axis": None, "symmetric": True, "minimum": None},
+    BiasRule: {"multiplier": 1.0, "type_option": ""},
+    WindowRule: {"form": "product", "multiplier": 1.0, "low": 0.0, "high": float("inf")},
+}
+_TYPES_FROM: Mapping[type[Rule], str] = {FixedRule: "labels", BiasRule: "bias_types"}
+
+
+def _rule(kind: str, given: dict[str, Any], operator: str, row_sources: tuple[str, ...]) -> Rule:
+    record, _ = _KINDS[kind]
+    values = {**_DEFAULTS.get(record, {}), **given}
+    part = values.pop("part", None)
+    values.setdefault("sources", row_sources)
+    values["types"] = frozenset(values.get("types") or values[_TYPES_FROM[record]])
+    return record(id=f"{kind}/{operator}" + (f"/{part}" if part else ""), **values)
+
+
+def _row(name: str, given: dict[str, Any], where: str) -> OperatorRow:
+    rules: list[Rule] = []
+    sources = given["sources"]
+    for kind in _KINDS:
+        rules += [_rule(kind, entry, name, sources) for entry in given.pop(kind, ())]
+    ids = [rule.id for rule in rules]
+    if len(set(ids)) != len(ids):
+        raise RuleError(f"{where}: two constraints have one id; give each a `part`")
+    if "flow" in given:
+        given["flow"] = Flow(**given["flow"])
+    if "range" in given:
+        given["range"] = Range(*given["range"])
+    given["calls"] = tuple(
+        CallRow(option=c["option"], inputs=c.get("inputs"), outputs=c.get("outputs"))
+        for c in given.get("calls", ())
+    )
+    return OperatorRow(name=name, rules=tuple(rules), **given)
+
+
+def parse_operators(document: str, where: str = "operators.toml") -> dict[str, OperatorRow]:
+    """Rows by operator name. Raises RuleError with file and key for anything unexpected."""
+    try:
+        raw = tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{where}: {error}") from None
+    outer: f.Table = {
+        "format": f.TomlField(f.integer, required=True),
+        "operator": f.TomlField(_any_table, required=True),
+    }
+    top = f.parse_table(raw, outer, where)
+    if top["format"] != 1:
+        raise RuleError(f"{where}: format {top['format']} is unknown; this version reads 1")
+    rows = {}
+    for name, entry in top["operator"].items():
+        place = f"{where}: operator.{name}"
+        rows[name] = _row(name, f.parse_table(entry, _ROW, place), place)
+    return rows
+
+
+def _parse_any(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RuleError(f"{where}: expected a table, found {value!r}")
+    return value
+
+
+_any_table = f.Parser(_parse_any, {"type": "object", "additionalProperties": f.schema_of(_ROW)})
+
+
+@cache
+def load_operators() -> Mapping[str, OperatorRow]:
+    """The shipped table, whose rows are read as they are asked for."""
+    return Rows(read_data("operators.toml"), parse_operators)
+
+
+def operators_schema() -> dict[str, Any]:
+    """JSON Schema of schema/operators.toml, made from the same field tables."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align operator rules",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["format", "operator"],
+        "properties": {"format": {"const": 1}, "operator": _any_table.schema},
+    }

@@ -1,0 +1,183 @@
+"""Constraint kinds and operator rows: what a row of schema/operators.toml becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from ..format.model import SlotKind
+from ..numerics import Label, Range
+from ..record import Record, field
+from .families import Family
+
+__all__ = [
+    "BiasRule",
+    "CallRow",
+    "FixedRule",
+    "Flow",
+    "OperatorRow",
+    "PowerRule",
+    "Rule",
+    "SameRule",
+    "SlotPattern",
+    "WeightRule",
+    "WindowRule",
+    "ZeroPointRule",
+    "named",
+]
+
+
+_WILD = frozenset("*?[")
+
+
+def named(name: str, pattern: str) -> bool:
+    """Whether a glob pattern names it. Most patterns are a name, or the beginning of one and a
+    star, and need no expression to be compiled.
+    """
+    if _WILD.isdisjoint(pattern):
+        return name == pattern
+    start = pattern[:-1]
+    if pattern[-1] == "*" and _WILD.isdisjoint(start):
+        return name.startswith(start)
+    return fnmatchcase(name, pattern)
+
+
+class SlotPattern(Record, frozen=True):
+    """`inputs[0]`, `inputs[*]`, `inputs[1:]`, `outputs[0]`, `intermediates[4]`."""
+
+    kind: SlotKind
+    start: int
+    stop: int | None  # exclusive; None: to the last
+
+    def select(self, count: int) -> range:
+        return range(self.start, count if self.stop is None else min(self.stop, count))
+
+    def __str__(self) -> str:
+        if self.stop is None:
+            return f"{self.kind}[*]" if self.start == 0 else f"{self.kind}[{self.start}:]"
+        return f"{self.kind}[{self.start}]"
+
+
+class Rule(Record, frozen=True, kw_only=True):
+    """What every kind has. `id` is stable: kind/OPERATOR, with /part where there are several.
+
+    `when` and `unless` name an optional operand: the rule holds only where it is present, or
+    only where it is absent (an index of -1, or fewer operands than that). `beside` names operands
+    whose types must all be among `types` as well: int16 to int16, int8 weights beside int8
+    activations but not beside float ones.
+    """
+
+    id: str
+    types: frozenset[str]  # activation types it holds for
+    sources: tuple[str, ...] = ()
+    note: str = ""
+    when: SlotPattern | None = None
+    unless: SlotPattern | None = None
+    beside: tuple[SlotPattern, ...] = ()
+
+
+class SameRule(Rule, frozen=True, kw_only=True):
+    """All these slots share (scale, zero_point): the kernel handles raw integers."""
+
+    slots: tuple[SlotPattern, ...]
+
+
+class FixedRule(Rule, frozen=True, kw_only=True):
+    """The kernel writes these parameters whatever the file declares. Per type the legal labels;
+    the first is the one to write.
+    """
+
+    slot: SlotPattern
+    labels: Mapping[str, tuple[Label, ...]]
+
+
+class ZeroPointRule(Rule, frozen=True, kw_only=True):
+    """These slots have a zero point of 0."""
+
+    slots: tuple[SlotPattern, ...]
+
+
+class WeightRule(Rule, frozen=True, kw_only=True):
+    """Constant weights: zero point 0, no integer below `minimum`, per-axis only along `axis`
+    (None: per-tensor only). `types` are the types of the weights.
+    """
+
+    slot: SlotPattern
+    axis: int | None
+    symmetric: bool
+    minimum: int | None
+
+
+class BiasRule(Rule, frozen=True, kw_only=True):
+    """scale[c] = factor x product of the factors' scales, zero point 0.
+
+    `bias_types` maps the activation type (of the first factor) to the legal bias types, the
+    first of which a repair writes. `type_option` names the operator's option that, set to a
+    type other than float32 (0), makes that bias type legal.
+    """
+
+    slot: SlotPattern
+    factors: tuple[SlotPattern, ...]
+    multiplier: float
+    bias_types: Mapping[str, tuple[str, ...]]
+    type_option: str
+
+
+class WindowRule(Rule, frozen=True, kw_only=True):
+    """low <= ratio < high, the ratio being factor x product (or maximum, or its square) of the
+    numerator's scales over the product of the denominator's.
+    """
+
+    form: Literal["product", "maximum", "square", "each"]
+    numerator: tuple[SlotPattern, ...]
+    denominator: tuple[SlotPattern, ...]
+    multiplier: float
+    low: float
+    high: float
+
+
+class PowerRule(Rule, frozen=True, kw_only=True):
+    """The slot's scale is a power of two."""
+
+    slots: tuple[SlotPattern, ...]
+
+
+class Flow(Record, frozen=True, kw_only=True):
+    """How real values pass from inputs to outputs.
+
+    copy: each output is one of the inputs' elements or their maximum or minimum: commutes with
+    clipping. average: outputs lie within the inputs' range, but clipping first changes them.
+    """
+
+    kind: Literal["copy", "average"]
+    inputs: tuple[SlotPattern, ...]
+    outputs: tuple[SlotPattern, ...]
+
+
+class CallRow(Record, frozen=True, kw_only=True):
+    """A subgraph named by option `option`: these operands are its inputs and outputs."""
+
+    option: str
+    inputs: SlotPattern | None
+    outputs: SlotPattern | None
+
+
+class OperatorRow(Record, frozen=True, kw_only=True):
+    """One builtin operator. An operator without a row is rigid in every slot."""
+
+    name: str
+    category: str = "other"  # the section of the rule tables it is shown in
+    rules: tuple[Rule, ...] = ()
+    family: Family = "other"  # whose alignment policy holds for it
+    family_axes: tuple[int, ...] = ()  # only where its axes, a constant inputs[1], are these
+    flow: Flow | None = None
+    range: Range | None = None  # real values the operator can produce, whatever its inputs
+    rigid: tuple[SlotPattern, ...] = ()  # slots whose parameters must never change
+    ignored: tuple[SlotPattern, ...] = ()  # slots whose parameters mean nothing (indices, masks)
+    resource: Literal["read", "write", "handle"] | None = None
+    calls: tuple[CallRow, ...] = ()
+    fuses: bool = False  # its integer kernels clamp to a fused activation
+    carried: bool = False  # inputs[i], outputs[i] are one loop-carried value
+    sources: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,163 @@
+"""A rule in words: one sentence for listings, reports and the documentation.
+
+Names of slots, options and types stand in backticks, as Markdown has them.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+
+from ..errors import nearest
+from ..numerics import Label
+from .operator_rows import load_operators
+from .rows import (
+    BiasRule,
+    FixedRule,
+    PowerRule,
+    Rule,
+    SameRule,
+    SlotPattern,
+    WeightRule,
+    WindowRule,
+    ZeroPointRule,
+)
+
+__all__ = ["general_words", "kinds", "nearest_rule", "number", "rule_words", "slots"]
+
+# What rules ask that belong to no operator's row, by the beginning of their ids.
+_GENERAL = {
+    "params/scale": "scales are positive, finite, and stand for float32 values",
+    "params/zero_point": "zero points lie in the range of the type",
+    "params/length": "one scale, or one for each index along quantized_dimension",
+    "params/axis": "quantized_dimension names an axis of the tensor",
+    "params/missing": "an integer operand beside quantized ones carries parameters",
+    "params/unknown": "an integer operand that is computed with carries parameters",
+    "names/duplicate": "every tensor of a subgraph has a name of its own",
+    "minmax/stale": "a recorded min and max belong to the scale and zero_point beside them",
+    "boundary/": "operands of a call share the parameters of the callee's inputs and outputs",
+    "resource/": "all readers and writers of a variable share its parameters",
+    "support/": "the target takes the operator as it stands",
+    "lock/": "graph inputs and outputs are what the lock file holds",
+    "names/": "no two tensors of a subgraph have one name",
+    "minmax/": "the recorded range is one that the scale can come from",
+    "version/": "an operator's version is one that has kernels for its type",
+    "judge/": "the runtime or compiler takes the file",
+}
+
+# What no target grades: what a user or a judge says as it stands.
+_UNGRADED = ("lock/", "judge/")
+
+
+def general_words(rule_id: str) -> str:
+    """What a rule asks that stands in no operator's row; "" for an id nobody knows."""
+    return next((text for start, text in _GENERAL.items() if rule_id.startswith(start)), "")
+
+
+def nearest_rule(pattern: str) -> str | None:
+    """None where the pattern names some rule; else what to say: `; did you mean 'same/ADD'?`."""
+    graded = [start for start in _GENERAL if start not in _UNGRADED]
+    known = [rule.id for row in load_operators().values() for rule in row.rules]
+    general = any(
+        pattern.startswith(start) or fnmatch.fnmatchcase(start, pattern) for start in graded
+    )
+    if general or any(fnmatch.fnmatchcase(rule_id, pattern) for rule_id in known):
+        return None
+    near = nearest(pattern, [*known, *graded])
+    return f"; did you mean {near[0]!r}?" if near else "; `rules` lists them"
+
+
+def slots(patterns: Sequence[SlotPattern], joint: str = ", ") -> str:
+    return joint.join(f"`{pattern}`" for pattern in patterns)
+
+
+def number(value: float) -> str:
+    """As people write it: 1/256, 2^-10, 0.5."""
+    if value > 0 and value.hex().startswith("0x1.0000000000000p"):
+        exponent = int(value.hex().split("p")[1])
+        if -8 <= exponent < 0:
+            return f"1/{2**-exponent}"
+        return f"{2**exponent}" if 0 <= exponent <= 10 else f"2^{exponent}"
+    return f"{value:.9g}"
+
+
+def _label(value: Label) -> str:
+    return f"({number(value.scale)}, {value.zero_point})"
+
+
+def rule_words(rule: Rule) -> str:
+    """The constraint as a sentence."""
+    match rule:
+        case SameRule(slots=tied):
+            text = f"{slots(tied)} share scale and zero point"
+        case FixedRule():
+            text = f"`{rule.slot}` has {_fixed_labels(rule)}"
+        case ZeroPointRule(slots=held):
+            text = f"{slots(held)} {'has' if _single(held) else 'have'} zero point 0"
+        case PowerRule(slots=held):
+            text = f"{slots(held)}: the scale is a power of two"
+        case WeightRule():
+            text = _weight_words(rule)
+        case BiasRule():
+            text = _bias_words(rule)
+        case WindowRule():
+            text = _window_words(rule)
+        case _:
+            raise TypeError(f"no words for a {type(rule).__name__}")
+    return text + _conditions(rule)
+
+
+def _single(patterns: Sequence[SlotPattern]) -> bool:
+    return len(patterns) == 1 and patterns[0].stop is not None
+
+
+def _fixed_labels(rule: FixedRule) -> str:
+    return "; ".join(
+        f"{kind} {' or '.join(_label(one) for one in labels)}"
+        for kind, labels in rule.labels.items()
+    )
+
+
+def _weight_words(rule: WeightRule) -> str:
+    if rule.minimum is not None:
+        return f"`{rule.slot}`: no weight below {rule.minimum}"
+    parts = ["zero point 0"] if rule.symmetric else []
+    along = f"one a channel along axis {rule.axis}"
+    parts.append("one scale" if rule.axis is None else f"one scale, or {along}")
+    return f"`{rule.slot}`: {', '.join(parts)}"
+
+
+def _bias_words(rule: BiasRule) -> str:
+    factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
+    kinds = "; ".join(f"{a}: {' or '.join(b)}" for a, b in rule.bias_types.items())
+    option = f" (or as `{rule.type_option}` says)" if rule.type_option else ""
+    scale = f"scale {factor}{slots(rule.factors, ' x ')}"
+    return f"`{rule.slot}`: {scale}, zero point 0; type for {kinds}{option}"
+
+
+def _window_words(rule: WindowRule) -> str:
+    factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
+    joint = " x " if rule.form == "product" else ", "
+    over = slots(rule.numerator, joint)
+    if rule.form in {"maximum", "square"}:
+        over = f"max({over})" + ("^2" if rule.form == "square" else "")
+    ratio = f"{factor}{over} / {slots(rule.denominator)}" if rule.denominator else factor + over
+    low = f"{number(rule.low)} <= " if rule.low > 0 else ""
+    return f"scales: {low}{ratio} < {number(rule.high)}"
+
+
+def _conditions(rule: Rule) -> str:
+    text = ""
+    if rule.when is not None:
+        text += f", where `{rule.when}` is present"
+    if rule.unless is not None:
+        text += f", where `{rule.unless}` is absent"
+    if rule.beside:
+        text += f", where {slots(rule.beside, ' and ')} {'is' if _single(rule.beside) else 'are'}"
+        text += f" {' or '.join(kinds(rule.types))}"
+    return text
+
+
+def kinds(types: frozenset[str]) -> list[str]:
+    order = ("int8", "uint8", "int16", "int4")
+    return sorted(types, key=lambda kind: order.index(kind) if kind in order else len(order))

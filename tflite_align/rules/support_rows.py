@@ -1,0 +1,170 @@
+"""[[support]] rows of a target file: what its runtime or compiler takes of an operator, as data.
+
+A row names operators and limits. Each limit is one word of a closed vocabulary (`LIMITS`); what
+a word means is in `tflite_align.checks.support`, the one place that evaluates it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ..errors import RuleError
+from ..record import Record, field
+from . import fields as f
+from .rows import SlotPattern, named
+
+__all__ = ["LIMITS", "SUPPORT", "WHOLE_MODEL", "SupportRow", "parse_support", "tell_limits"]
+
+WHOLE_MODEL = "MODEL"
+
+_EVERY = (SlotPattern("inputs", 0, None), SlotPattern("outputs", 0, None))
+
+
+class SupportRow(Record, frozen=True, kw_only=True):
+    """Every operator that `operators` name and `when` holds for keeps within `limits`.
+
+    `operators` are glob patterns of operator names; "MODEL" stands for the model as a whole.
+    Limits of tensors concern the operands in `slots`, those that are absent left out. A broken
+    limit is a finding `support/OPERATOR`, with `/part` where the row has one; it is never
+    repaired.
+    """
+
+    operators: tuple[str, ...]
+    limits: Mapping[str, Any]
+    severity: Literal["error", "warning", "off"]
+    behaviour: str
+    part: str = ""
+    slots: tuple[SlotPattern, ...] = _EVERY
+    unless: tuple[str, ...] = ()
+    when: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    note: str = ""
+
+    def names(self, operator: str) -> bool:
+        """Whether the row speaks of operators of that name."""
+        return _matches(self.operators, operator) and not _matches(self.unless, operator)
+
+    def rule(self, operator: str) -> str:
+        """The stable id of the rule for operators of that name."""
+        return f"support/{operator}" + (f"/{self.part}" if self.part else "")
+
+
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    return any(named(name, pattern) for pattern in patterns)
+
+
+def _nested(table: f.Table) -> f.Parser:
+    return f.Parser(lambda value, where: f.parse_table(value, table, where), f.schema_of(table))
+
+
+def _dictionary(item: f.Parser) -> f.Parser:
+    return f.map_of(item, keys_are_types=False)
+
+
+def _yes(value: Any, where: str) -> bool:
+    if value is not True:
+        raise RuleError(f"{where}: expected true, found {value!r}")
+    return True
+
+
+_YES = f.Parser(_yes, {"const": True})
+_AXES: f.Table = {
+    "option": f.TomlField(f.text),
+    "slot": f.TomlField(f.slot),
+    "of": f.TomlField(f.slot, required=True),
+    "innermost": f.TomlField(f.integer, required=True),
+}
+_AXIS: f.Table = {
+    "slot": f.TomlField(f.slot, required=True),
+    "of": f.TomlField(f.slot, required=True),
+    "axis": f.TomlField(f.integer, required=True),  # counted from the end: -1 is the innermost
+}
+_GROWTH: f.Table = {
+    "from": f.TomlField(f.slot, required=True),
+    "to": f.TomlField(f.slot, required=True),
+    "at_most": f.TomlField(f.number, required=True),
+}
+
+# The vocabulary. First what is asked of the operator, then of each tensor in the row's slots.
+LIMITS: f.Table = {
+    "operator": f.TomlField(f.list_of(f.text)),  # its name is one of these
+    "custom_code": f.TomlField(f.list_of(f.text)),
+    "version_at_most": f.TomlField(f.integer),
+    "inputs_at_least": f.TomlField(f.integer),  # operands that are present
+    "inputs_at_most": f.TomlField(f.integer),
+    "outputs_at_least": f.TomlField(f.integer),
+    "outputs_at_most": f.TomlField(f.integer),
+    "options": f.TomlField(_dictionary(f.list_of(f.integer))),  # option -> legal values
+    "options_at_most": f.TomlField(_dictionary(f.integer)),
+    "options_equal": f.TomlField(f.list_of(f.list_of(f.text))),  # options that have one value
+    "axes": f.TomlField(_nested(_AXES)),  # axes named by an option or operand are innermost ones
+    "axes_include": f.TomlField(_nested(_AXIS)),  # a constant operand names this axis
+    "growth": f.TomlField(_nested(_GROWTH)),  # size of each dimension of `to` over that of `from`
+    "same_shape": f.TomlField(f.list_of(f.slot)),
+    "some_constant": f.TomlField(_YES),  # some input is a constant
+    "constants_zero": f.TomlField(_YES),  # inputs that are constants stand for 0 everywhere
+    "any_type": f.TomlField(f.list_of(f.text)),  # some operand that is computed has one
+    # Of subgraphs that these options name: no computed tensor is an output twice; no input is
+    # handed on to a later place than its own.
+    "distinct_outputs": f.TomlField(f.list_of(f.text)),
+    "carried_in_order": f.TomlField(f.list_of(f.text)),
+    "types": f.TomlField(f.list_of(f.text)),
+    "constant": f.TomlField(f.truth),
+    "absent": f.TomlField(_YES),
+    "static": f.TomlField(_YES),  # no dimension of unknown size
+    "ranks": f.TomlField(f.list_of(f.integer)),
+    # Only so many innermost dimensions exceed 1, except in constants.
+    "large_dimensions": f.TomlField(f.integer),
+    "constant_large_dimensions": f.TomlField(f.integer),  # the same, of constants
+    "elements_at_least": f.TomlField(f.integer),
+    "elements_at_most": f.TomlField(f.integer),
+    "positions_at_most": f.TomlField(f.integer),  # elements over the innermost size
+    "innermost_at_most": f.TomlField(f.integer),
+    "innermost_multiple_of": f.TomlField(f.integer),
+    "values": f.TomlField(f.list_of(f.integer)),  # integers of a constant are among these
+    "zero": f.TomlField(_YES),  # a constant stands for 0 everywhere
+    "rows_zero_outside": f.TomlField(f.integer),  # rows of a constant but the last so many are 0
+    "per_tensor": f.TomlField(_YES),  # one scale at most
+}
+
+SUPPORT: f.Table = {
+    "operators": f.TomlField(f.list_of(f.text), required=True),
+    "unless": f.TomlField(f.list_of(f.text)),
+    "part": f.TomlField(f.text),
+    "slots": f.TomlField(f.list_of(f.slot)),
+    "when": f.TomlField(_nested(LIMITS)),
+    "limits": f.TomlField(_nested(LIMITS), required=True),
+    "severity": f.TomlField(f.choice("error", "warning", "off"), required=True),
+    "behaviour": f.TomlField(f.text, required=True),
+    "sources": f.TomlField(f.list_of(f.text), required=True),
+    "note": f.TomlField(f.text),
+}
+
+
+def parse_support(given: dict[str, Any], where: str) -> SupportRow:
+    """A row from its parsed keys; RuleError for one that could never decide anything."""
+    if not given["operators"] or not given["limits"]:
+        raise RuleError(f"{where}: a row needs operators and limits")
+    axes = [table["axes"] for table in (given["limits"], given.get("when", {})) if "axes" in table]
+    if any(("option" in entry) == ("slot" in entry) for entry in axes):
+        raise RuleError(f"{where}: axes are named by an option or by a slot")
+    if WHOLE_MODEL in given["operators"] and len(given["operators"]) > 1:
+        raise RuleError(f"{where}: {WHOLE_MODEL} stands alone among operators")
+    return SupportRow(**given)
+
+
+def tell_limits(limits: Mapping[str, Any]) -> str:
+    """Limits in words, in the row's order: `types int8, uint8; large dimensions 3`."""
+    return "; ".join(
+        key.replace("_", " ") + ("" if value is True else f" {_told(value)}")
+        for key, value in limits.items()
+    )
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_told(entry)}" for key, entry in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(_told(entry) for entry in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,117 @@
+"""A baseline: findings that a team knows and lets pass, so that the gate can be shut today.
+
+In: the text of a baseline file, and reports. Out: what of a report is known, and what of the
+baseline no longer occurs. An entry is known by file, rule, operator, slot and tensor name, not by
+the operator's number: it survives changes elsewhere in the model.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..checks.checker import Finding
+from ..errors import UsageError
+from ..record import Record, compared, plain
+
+__all__ = ["BASELINE_FORMAT", "Accepted", "Baseline", "accepted_in", "entry_of"]
+
+BASELINE_FORMAT = 1
+_NUMBER = re.compile(r"/operator\[\d+\] ")
+
+
+class Accepted(Record, frozen=True, kw_only=True, order=True):
+    """A finding that is let pass, as often as it is listed. `slot` is the address without the
+    operator's number: `subgraph[0]/CONCATENATION/inputs[1]`.
+    """
+
+    rule: str
+    slot: str
+    tensor: str
+
+
+class Baseline(Record, frozen=True, kw_only=True):
+    """Entries by the model's file name, relative to the baseline's folder, with `/` between."""
+
+    models: Mapping[str, tuple[Accepted, ...]]
+
+    @classmethod
+    def parse(cls, text: str) -> Baseline:
+        """Raises UsageError that names the place for anything but a baseline of this format."""
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"line {error.lineno}: no JSON: {error.msg}") from None
+        if not isinstance(document, dict) or set(document) != {"format", "models"}:
+            raise UsageError("no baseline: expected an object of `format` and `models`")
+        if document["format"] != BASELINE_FORMAT:
+            told = f"format {document['format']!r}; this version reads {BASELINE_FORMAT}"
+            raise UsageError(f"{told}: write it anew with --write-baseline")
+        if not isinstance(document["models"], dict):
+            raise UsageError("models: expected an object of file names")
+        return cls(
+            models={
+                name: tuple(_entry(f"models[{name!r}][{number}]", raw) for number, raw in entries)
+                for name, listed in document["models"].items()
+                for entries in (enumerate(_list(f"models[{name!r}]", listed)),)
+            }
+        )
+
+    def text(self) -> str:
+        """The file: sorted, a line an entry, so that reviews show what was let pass."""
+        models = {
+            name: [_record(entry) for entry in sorted(entries)]
+            for name, entries in sorted(self.models.items())
+            if entries
+        }
+        blocks = [
+            f"  {json.dumps(name)}: [\n" + ",\n".join(f"   {line}" for line in lines) + "\n  ]"
+            for name, lines in models.items()
+        ]
+        inner = "{\n" + ",\n".join(blocks) + "\n }" if blocks else "{}"
+        return f'{{\n "format": {BASELINE_FORMAT},\n "models": {inner}\n}}\n'
+
+
+def _list(place: str, raw: Any) -> list[Any]:
+    if not isinstance(raw, list):
+        raise UsageError(f"{place}: expected a list")
+    return raw
+
+
+def _entry(place: str, raw: Any) -> Accepted:
+    names = list(compared(Accepted))
+    if not isinstance(raw, dict) or sorted(raw) != sorted(names):
+        raise UsageError(f"{place}: expected an object of {', '.join(names)}")
+    if not all(isinstance(value, str) for value in raw.values()):
+        raise UsageError(f"{place}: expected text in each field")
+    return Accepted(**raw)
+
+
+def _record(entry: Accepted) -> str:
+    return json.dumps(plain(entry))
+
+
+def entry_of(finding: Finding) -> Accepted:
+    """The entry that lets this finding pass."""
+    return Accepted(
+        rule=finding.rule,
+        slot=_NUMBER.sub("/", finding.address, count=1),
+        tensor=finding.tensor_name,
+    )
+
+
+def accepted_in(
+    findings: Iterable[Finding], entries: Sequence[Accepted]
+) -> tuple[tuple[Finding, ...], tuple[Accepted, ...]]:
+    """The findings that the entries let pass, each entry once; and the entries left over."""
+    left = Counter(entries)
+    passed = []
+    for finding in findings:
+        entry = entry_of(finding)
+        if left[entry] > 0:
+            left[entry] -= 1
+            passed.append(finding)
+    return tuple(passed), tuple(sorted(left.elements()))

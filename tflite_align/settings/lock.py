@@ -1,0 +1,271 @@
+"""The lock: what firmware has compiled in about a model's border, and what differs from it.
+
+In: a Model, or the text of a lock file. Out: the record, its text, and differences as Findings.
+A lock holds the inputs and outputs of subgraph 0 and of every signature, in order, and nothing of
+the inside: a re-trained model of the same border has the same lock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..checks.checker import Finding
+from ..errors import RuleError, UnsupportedError, UsageError
+from ..format.model import Model, Slot, SlotKind, Tensor
+from ..record import Record, compared, plain
+from ..rules.fields import Parser, Table, TomlField, integer, list_of, parse_table, schema_of, text
+
+__all__ = ["LOCK_FORMAT", "Lock", "Port", "Signed", "lock_findings", "lock_of", "lock_schema", "parse_lock", "render_lock"]  # fmt: skip
+
+# Version of the file's form; raised when a reader of the old form would misread the new.
+LOCK_FORMAT = 1
+
+_BEHAVIOUR = "firmware that has the locked values compiled in would misread the model"
+
+
+class Port(Record, frozen=True, kw_only=True):
+    """One input or output. `name` is the tensor's name, or its name in the signature; scales are
+    float32 values; no scale means not quantized.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    quantized_dimension: int
+
+
+class Signed(Record, frozen=True, kw_only=True):
+    """One signature: the key it is called by, its subgraph, and its inputs and outputs by name."""
+
+    key: str
+    subgraph: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+class Lock(Record, frozen=True, kw_only=True):
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    signatures: tuple[Signed, ...]
+
+
+def lock_of(model: Model) -> Lock:
+    """The model's border. UnsupportedError for a scale that is no number."""
+    graph = model.subgraphs[0]
+    return Lock(
+        inputs=tuple(_port(graph.tensors[index]) for index in graph.inputs),
+        outputs=tuple(_port(graph.tensors[index]) for index in graph.outputs),
+        signatures=tuple(
+            Signed(
+                key=one.key,
+                subgraph=one.subgraph,
+                inputs=_named(model, one.subgraph, one.inputs),
+                outputs=_named(model, one.subgraph, one.outputs),
+            )
+            for one in model.signatures
+        ),
+    )
+
+
+def _named(model: Model, graph: int, ports: Sequence[tuple[str, int]]) -> tuple[Port, ...]:
+    tensors = model.subgraphs[graph].tensors
+    return tuple(_port(tensors[index], name) for name, index in ports)
+
+
+def _port(tensor: Tensor, name: str | None = None) -> Port:
+    quant = tensor.quant
+    scales = quant.scale if quant is not None else ()
+    if not all(np.isfinite(scales)):
+        raise UnsupportedError(f"cannot be locked: tensor {tensor.name!r} has a scale of {scales}")
+    return Port(
+        name=tensor.name if name is None else name,
+        type=tensor.type,
+        shape=tensor.shape,
+        shape_signature=tensor.shape_signature,
+        scale=scales,
+        zero_point=quant.zero_point if quant is not None else (),
+        quantized_dimension=quant.quantized_dimension if quant is not None else 0,
+    )
+
+
+# --- the file ----------------------------------------------------------------------------------
+
+
+def _record(record: type[Any], table: Table) -> Parser:
+    def parse(value: Any, where: str) -> Any:
+        return record(**parse_table(value, table, where))
+
+    return Parser(parse, schema_of(table))
+
+
+def _scale(value: Any, where: str) -> float:
+    """The float32 nearest to the decimal in the file: what was written comes back bit by bit."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise RuleError(f"{where}: expected a number, found {value!r}")
+    with np.errstate(over="ignore"):
+        held = float(np.float32(value))
+    if not np.isfinite(held):
+        raise RuleError(f"{where}: expected a float32 number, found {value!r}")
+    return held
+
+
+_PORT: Table = {
+    "name": TomlField(text, required=True),
+    "type": TomlField(text, required=True),
+    "shape": TomlField(list_of(integer), required=True),
+    "shape_signature": TomlField(list_of(integer), required=True),
+    "scale": TomlField(list_of(Parser(_scale, {"type": "number"})), required=True),
+    "zero_point": TomlField(list_of(integer), required=True),
+    "quantized_dimension": TomlField(integer, required=True),
+}
+_PORTS = list_of(_record(Port, _PORT))
+_SIGNED: Table = {
+    "key": TomlField(text, required=True),
+    "subgraph": TomlField(integer, required=True),
+    "inputs": TomlField(_PORTS, required=True),
+    "outputs": TomlField(_PORTS, required=True),
+}
+_LOCK: Table = {
+    "format": TomlField(Parser(lambda value, _: value, {"const": LOCK_FORMAT}), required=True),
+    "inputs": TomlField(_PORTS, required=True),
+    "outputs": TomlField(_PORTS, required=True),
+    "signatures": TomlField(list_of(_record(Signed, _SIGNED)), required=True),
+}
+
+
+def parse_lock(source: bytes | str) -> Lock:
+    """The lock in a file's text. UsageError says what is wrong, and at which key."""
+    try:
+        raw = json.loads(source)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"no lock: not JSON: {error}") from None
+    found = raw.get("format") if isinstance(raw, dict) else None
+    if found != LOCK_FORMAT or isinstance(found, bool):
+        told = f"format {found!r}" if found is not None else "something without a format"
+        raise UsageError(f"no lock: expected a table of format {LOCK_FORMAT}, found {told}")
+    try:
+        taken = parse_table(raw, _LOCK, "lock")
+    except RuleError as error:
+        raise UsageError(str(error)) from None
+    del taken["format"]
+    return Lock(**taken)
+
+
+def render_lock(lock: Lock) -> str:
+    """Same lock, same text; a scale is the shortest decimal that is this float32 and no other."""
+    held = {"format": LOCK_FORMAT, **plain(lock)}
+    return json.dumps(_short(held), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(str(np.float32(value)))
+    if isinstance(value, dict):
+        return {key: _short(entry) for key, entry in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_short(entry) for entry in value]
+    return value
+
+
+def lock_schema() -> dict[str, Any]:
+    """The JSON Schema of a lock file, from the table that its reader enforces."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align lock",
+        **schema_of(_LOCK),
+    }
+
+
+# --- differences -------------------------------------------------------------------------------
+
+# Rule (after `lock/`), slot, address, what the lock holds, what the model has.
+_Difference = tuple[str, Slot, str, str, str]
+
+
+def lock_findings(model: Model, lock: Lock | None) -> list[Finding]:
+    """Every difference of the model's border from the lock, in order; none without a lock."""
+    if lock is None:
+        return []
+    have = lock_of(model)
+    differences = [
+        *_ports("inputs", 0, "subgraph[0]", lock.inputs, have.inputs),
+        *_ports("outputs", 0, "subgraph[0]", lock.outputs, have.outputs),
+    ]
+    told = {(rule, expected, found) for rule, _, _, expected, found in differences}
+    # What a signature says of the same tensors again is not said twice.
+    differences += [
+        one
+        for one in _signatures(lock.signatures, have.signatures)
+        if (one[0], one[3], one[4]) not in told
+    ]
+    return [_finding(model, one) for one in differences]
+
+
+def _signatures(locked: Sequence[Signed], have: Sequence[Signed]) -> Iterator[_Difference]:
+    by_key = {one.key: one for one in have}
+    known = {one.key for one in locked}
+    for one in locked:
+        address, slot = f"signature[{one.key}]", Slot(one.subgraph, -1, "inputs", 0)
+        other = by_key.get(one.key)
+        if other is None:
+            yield "signature", slot, address, f"signature {one.key!r}", "none"
+            continue
+        if one.subgraph != other.subgraph:
+            yield "signature", slot, address, f"subgraph {one.subgraph}", str(other.subgraph)
+        yield from _ports("inputs", other.subgraph, address, one.inputs, other.inputs)
+        yield from _ports("outputs", other.subgraph, address, one.outputs, other.outputs)
+    for one in have:
+        if one.key not in known:
+            slot = Slot(one.subgraph, -1, "inputs", 0)
+            yield "signature", slot, f"signature[{one.key}]", "none", f"signature {one.key!r}"
+
+
+def _ports(
+    kind: SlotKind, graph: int, place: str, locked: Sequence[Port], have: Sequence[Port]
+) -> Iterator[_Difference]:
+    if len(locked) != len(have):
+        slot, count = Slot(graph, -1, kind, 0), f"{place}/{kind}"
+        yield "count", slot, count, f"{len(locked)} {kind}", str(len(have))
+    for index, (old, new) in enumerate(zip(locked, have, strict=False)):
+        slot, address = Slot(graph, -1, kind, index), f"{place}/{kind}[{index}]"
+        for field in compared(Port):
+            expected, found = getattr(old, field), getattr(new, field)
+            if expected != found:
+                yield field, slot, address, _words(expected), _words(found)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, tuple):
+        held = [str(np.float32(v)) if isinstance(v, float) else str(v) for v in value]
+        return held[0] if len(held) == 1 else f"[{', '.join(held)}]"
+    return str(value)
+
+
+def _finding(model: Model, difference: _Difference) -> Finding:
+    rule, slot, address, expected, found = difference
+    inside = slot.subgraph < len(model.subgraphs)
+    index = slot.tensor(model) if inside else -1
+    tensor = model.subgraphs[slot.subgraph].tensors[index] if index >= 0 else None
+    what = rule.replace("quantized_dimension", "quantized dimension").replace("_", " ")
+    return Finding(
+        rule=f"lock/{rule}",
+        slot=slot if inside else Slot(0, -1, "inputs", 0),
+        address=address,
+        tensor=index,
+        tensor_name="" if tensor is None else tensor.name,
+        severity="error",
+        expected=expected,
+        actual=found,
+        behaviour=_BEHAVIOUR,
+        fix="",
+        message=f"{address}: {what} is {found}, the lock has {expected} (rule lock/{rule})",
+        targets=(),
+        offset=-1 if tensor is None else tensor.pos,
+    )

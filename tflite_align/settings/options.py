@@ -1,0 +1,118 @@
+"""What an alignment can be told: the command line's options, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ..checks.overrides import Override
+from ..errors import UsageError
+from ..record import Record, field
+from ..rules.families import FAMILIES, FAMILY_POLICIES, Policy
+from ..rules.targets import Severity
+from ..solver.problem_records import Overlap
+from .baseline import Accepted
+from .lock import Lock
+
+__all__ = ["AlignOptions", "IOType"]
+
+IOType = Literal["int8", "uint8", "int16", "float32"]
+Prefer = Literal["precision", "balanced", "speed"]
+Io = Literal["keep", "free"]
+To = Literal["int8"]
+Only = Literal["all", "errors"]
+FailOn = Literal["error", "warning"]
+Bias = Literal["declared", "as-run"]
+
+_WORDS: dict[str, tuple[Any, ...]] = {
+    "overlap": get_args(Overlap),
+    "prefer": get_args(Prefer),
+    "io": get_args(Io),
+    "to": (*get_args(To), None),
+    "input_type": (*get_args(IOType), None),
+    "output_type": (*get_args(IOType), None),
+    "only": get_args(Only),
+    "fail_on": get_args(FailOn),
+    "bias": get_args(Bias),
+}
+_TUPLES = ("targets", "require", "judges", "accepted", "fix", "no_fix", "overrides")
+
+
+class AlignOptions(Record, frozen=True, kw_only=True):
+    """What the command line can say, as values.
+
+    `policies`: PPQ's alignment policy for each family (`families.FAMILY_POLICIES`).
+    `prefer`: what a QUANTIZE is worth in precision. `compare`: price PPQ's strategies too.
+    `only`: "errors" leaves findings that are warnings alone. `optimize`: fold QUANTIZE operators
+    of components without findings too. `io`: whether graph inputs and
+    outputs may take other parameters. `require`: judges, or "numbers", without whose word the
+    result counts as failed. `judge_seconds`: what each judge's process may take, default 300, and
+    1800 where it runs the samples. `samples`: inputs to judge numbers by (at least 64 for a verdict).
+    `to`: "int8" turns a uint8 model into an int8 one.
+    `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
+    `judges`: whom check() asks beside those required; align() asks its targets' own. `accepted`:
+    findings that are let pass (a baseline's entries for this model).
+    `fix`, `no_fix`: repairs switched on and off, by id, glob or `all`. `bias`: whether a bias stands
+    for its integers in its declared scale, or in the one that kernels compute with.
+    `view`: let the report carry what a drawing of the model needs (its HTML form does).
+    `lock`: the border that the checked or aligned model must have.
+    `severity`: patterns of rule ids -> how grave they are on every target that asks for them, later
+    ones win; "off": neither reported nor repaired. `overrides`: what holds at single places.
+    `calibration`: real inputs, `[samples, *shape]` by name or position (real values, or integers of
+    the input's own type); what values they lead to tightens what is needed, and they are judged by.
+    Raises UsageError for a word that no option knows.
+    """
+
+    targets: tuple[str, ...] = ("tflite",)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    overlap: Overlap = "auto"
+    prefer: Prefer = "balanced"
+    compare: bool = False
+    io: Io = "keep"
+    to: To | None = None
+    input_type: IOType | None = None
+    output_type: IOType | None = None
+    only: Only = "all"
+    optimize: bool = False
+    fail_on: FailOn = "error"
+    verify: bool = True
+    require: tuple[str, ...] = ()
+    judge_seconds: float | None = None
+    samples: int = 64
+    seed: int = 0
+    calibration: Mapping[str | int, np.ndarray] | None = None
+    judges: tuple[str, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
+    fix: tuple[str, ...] = ()
+    no_fix: tuple[str, ...] = ()
+    bias: Bias = "declared"
+    lock: Lock | None = None
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
+    view: bool = False
+
+    def __post_init__(self) -> None:
+        for name in _TUPLES:
+            if not isinstance(getattr(self, name), (tuple, list)):
+                raise UsageError(f"{name}: expected a tuple, found {getattr(self, name)!r}")
+        if not self.targets:
+            raise UsageError("targets: none is named, so nothing would be looked at")
+        for name, known in _WORDS.items():
+            _one_of(name, getattr(self, name), known)
+        for family, policy in self.policies.items():
+            _one_of("policies", family, FAMILIES)
+            _one_of(f"policies[{family!r}]", policy, FAMILY_POLICIES[family])
+        for pattern, severity in self.severity.items():
+            _one_of(f"severity[{pattern!r}]", severity, get_args(Severity))
+        if self.samples < 1:
+            raise UsageError(f"samples: expected at least 1, found {self.samples}")
+        if self.judge_seconds is not None and not self.judge_seconds > 0:
+            raise UsageError(f"judge_seconds: expected more than 0, found {self.judge_seconds}")
+
+
+def _one_of(name: str, value: object, known: tuple[Any, ...]) -> None:
+    if value not in known:
+        words = ", ".join(str(word) for word in known)
+        raise UsageError(f"{name}: expected one of {words}; found {value!r}")

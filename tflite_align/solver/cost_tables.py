@@ -1,0 +1,80 @@
+"""The solver's own language: variables with choices, cost tables, and shared operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..record import Record
+
+__all__ = ["FORBIDDEN", "Answer", "Floats", "Sharing", "Table", "expanded", "total_cost"]
+
+Floats = NDArray[np.float64]
+
+# Larger than any sum of honest costs, small enough to keep float64 exact to 1e-6.
+FORBIDDEN = 1e7
+
+
+class Table(Record, frozen=True):
+    """Costs over the joint choices of `scope`; axis i is variable scope[i], each there once."""
+
+    scope: tuple[int, ...]
+    costs: Floats
+
+
+class Sharing(Record, frozen=True, kw_only=True):
+    """One operator of cost `cost` for each label that some reader takes and the source does not.
+
+    `labels[v]` numbers the choices of each variable so that equal labels have equal numbers.
+    """
+
+    source: int
+    readers: tuple[int, ...]
+    labels: Mapping[int, tuple[int, ...]]
+    cost: float
+
+
+class Answer(Record, frozen=True, kw_only=True):
+    """A choice for each variable, what it costs, and a cost that no choice is below."""
+
+    choice: tuple[int, ...]
+    cost: float
+    lower_bound: float
+    optimal: bool
+
+
+def expanded(sharings: Sequence[Sharing]) -> Table:
+    """Sharings of one shape (the same variables and numbers of choices) as a stack of joint
+    tables over source and readers: the first axis counts the sharings.
+    """
+    first = sharings[0]
+    scope = (first.source, *[v for v in dict.fromkeys(first.readers) if v != first.source])
+    rank = len(scope) + 1
+    axes = []
+    for axis, variable in enumerate(scope, start=1):
+        shape = [len(sharings)] + [1] * (rank - 1)
+        shape[axis] = len(first.labels[variable])
+        axes.append(np.array([one.labels[variable] for one in sharings]).reshape(shape))
+    sizes = [len(first.labels[variable]) for variable in scope]
+    count: Floats = np.zeros([len(sharings), *sizes])
+    for position in range(1, len(scope)):
+        new = axes[position] != axes[0]
+        for earlier in range(1, position):
+            new = new & (axes[position] != axes[earlier])
+        count += new
+    costs = np.array([one.cost for one in sharings]).reshape([-1] + [1] * len(scope))
+    return Table(scope, costs * count)
+
+
+def total_cost(
+    choice: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]
+) -> float:
+    """What a full choice costs."""
+    cost = float(sum(t.costs[tuple(choice[v] for v in t.scope)] for t in tables))
+    for sharing in sharings:
+        own = sharing.labels[sharing.source][choice[sharing.source]]
+        seen = {sharing.labels[v][choice[v]] for v in sharing.readers}
+        cost += sharing.cost * len(seen - {own})
+    return cost

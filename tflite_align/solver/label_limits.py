@@ -1,0 +1,242 @@
+"""Labels a slot cannot take: a multiplier outside a kernel's window, a bias past its integers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import numpy as np
+
+from ..checks.binder.bound import Bound
+from ..checks.checker import Extent, window_ratios
+from ..checks.constraints import BiasOf, Constraint, Window
+from ..format.model import Model, Slot
+from ..format.wiring import slot_tensor
+from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
+from ..record import Record, replace
+
+__all__ = ["Limits", "passed_windows", "window_labels"]
+
+
+class _Sides(Record, frozen=True):
+    """A window with the extent of each of its slots' scales, as they are declared. `shared`: its
+    slots move together, so that each may take an equal part of the way to its end.
+    """
+
+    constraint: Window
+    numerator: tuple[Extent, ...]
+    denominator: tuple[Extent, ...]
+    shared: bool = False
+
+    @property
+    def end(self) -> float:
+        """The ratio that one slot alone may bring about."""
+        end, now = self.constraint.window.high, self.ratios()[1]
+        if not self.shared or not 0 < now < end:
+            return end
+        return float(now * (end / now) ** (1 / len(self.numerator + self.denominator)))
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is a ratio at all; a scale that is none is a finding of its own."""
+        return min(least for least, _ in (*self.numerator, *self.denominator)) > 0
+
+    def ratios(self) -> Extent:
+        return window_ratios(self.constraint, self.numerator, self.denominator)
+
+    def takes(self, side: int, place: int, scale: float) -> bool:
+        """Whether the ratio is inside with this scale at one place of the numerator (`side` 0) or
+        of the denominator (1). A ratio that is beyond the upper end as things are is brought back
+        at the denominator: a numerator then only has to make it no worse.
+        """
+        sides = [self.numerator, self.denominator]
+        sides[side] = (*sides[side][:place], (scale, scale), *sides[side][place + 1 :])
+        if min([least for least, _ in (*sides[0], *sides[1])]) <= 0:
+            return True
+        low, high = window_ratios(self.constraint, *sides)
+        if low < self.constraint.window.low:
+            return False
+        return high < self.end or (side == 0 and high <= self.ratios()[1])
+
+
+class Limits:
+    """Which labels a slot may see, all other slots left as they are. Few slots are ever asked
+    about, so what concerns one is worked out when it is. `shared`: windows whose slots move
+    together.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        constraints: Iterable[Constraint],
+        shared: Collection[Window] = (),
+    ) -> None:
+        self.model = model
+        self.shared = {id(window) for window in shared}
+        self.unsettled: dict[Slot, list[BiasOf | tuple[Window, int, int]]] = {}
+        self.sides: dict[int, _Sides] = {}  # by the window's id: `unsettled` or they hold it
+        self.windows: dict[Slot, list[tuple[_Sides, int, int]]] = {}
+        self.least: dict[Slot, float] = {}
+        self.frozen: dict[Slot, Label] = {}
+        for constraint in constraints:
+            if isinstance(constraint, Window):
+                for side, slots in enumerate((constraint.numerator, constraint.denominator)):
+                    for place, slot in enumerate(slots):
+                        self.unsettled.setdefault(slot, []).append((constraint, side, place))
+            elif isinstance(constraint, BiasOf):
+                self.unsettled.setdefault(constraint.factors[0], []).append(constraint)
+
+    def take_all(self, slot: Slot, least: float, greatest: float) -> bool:
+        """Whether the slot may see every scale between these two: a window's ratio goes one way
+        with each of its scales, so that what it takes is an interval. False may mean: ask.
+        """
+        self._settle(slot)
+        if slot in self.frozen or least < self.least.get(slot, 0.0):
+            return False
+        return all(
+            sides.takes(side, place, least) and sides.takes(side, place, greatest)
+            for sides, side, place in self.windows.get(slot, ())
+        )
+
+    def _settle(self, slot: Slot) -> None:
+        for entry in self.unsettled.pop(slot, ()):
+            if isinstance(entry, BiasOf):
+                self._bias(slot, entry)
+            else:
+                constraint, side, place = entry
+                sides = self.sides.get(id(constraint))
+                if sides is None:
+                    sides = _sides(self.model, constraint)
+                    if id(constraint) in self.shared:
+                        sides = replace(sides, shared=True)
+                    self.sides[id(constraint)] = sides
+                self.windows.setdefault(slot, []).append((sides, side, place))
+
+    def _bias(self, source: Slot, constraint: BiasOf) -> None:
+        """Note what the bias of this input asks of it.
+
+        A bias that does not fit even as things are needs other weights, whatever is decided here.
+        """
+        least = _least_scale(self.model, constraint)
+        tensor = slot_tensor(self.model, source)
+        if least is not None:
+            least = min(least, *_scales(self.model, source))
+            self.least[source] = max(least, self.least.get(source, 0.0))
+        elif tensor is not None and tensor.quant is not None:
+            self.frozen[source] = Label(*tensor.quant.label)
+
+    def __call__(self, slot: Slot, label: Label) -> bool:
+        """Whether the slot may see the label."""
+        self._settle(slot)
+        if slot in self.frozen and not _same(label, self.frozen[slot]):
+            return False
+        if label.scale < self.least.get(slot, 0.0):
+            return False
+        return all(
+            sides.takes(side, place, label.scale)
+            for sides, side, place in self.windows.get(slot, ())
+        )
+
+
+def window_labels(bound: Bound) -> dict[Slot, Label]:
+    """For each written slot past a window's upper end: the least widening of its label that
+    brings the ratio back. The products behind it are as coarse as that, so little is lost.
+    """
+    found: dict[Slot, Label] = {}
+    for constraint in bound.constraints:
+        if not isinstance(constraint, Window) or len(constraint.denominator) != 1:
+            continue
+        slot = constraint.denominator[0]
+        tensor = slot_tensor(bound.model, slot)
+        if tensor is None or tensor.quant is None or not tensor.quant.per_tensor:
+            continue
+        sides = _sides(bound.model, constraint)
+        if not sides.sound:
+            continue
+        _, high = sides.ratios()
+        if high >= constraint.window.high:
+            scale, zero_point = tensor.quant.label
+            # A thousandth past the edge, so that float32 rounding cannot fall back over it.
+            wider = scale * high / constraint.window.high * 1.001
+            if usable_label(Label(wider, zero_point), tensor.type):
+                found[slot] = Label(to_float32(wider), zero_point)
+    return found
+
+
+def passed_windows(
+    bound: Bound, seen: Mapping[Slot, Label], source: Mapping[tuple[int, int], Label]
+) -> list[Window]:
+    """Windows that hold as things are, and would not with all that these labels move."""
+
+    def decided(slot: Slot) -> Label | None:
+        return seen.get(slot) or source.get((slot.subgraph, slot.tensor(bound.model)))
+
+    def moved(slot: Slot, extent: Extent) -> Extent:
+        label = decided(slot)
+        return (label.scale, label.scale) if label is not None else extent
+
+    found = []
+    for constraint in bound.constraints:
+        if not isinstance(constraint, Window) or not any(
+            map(decided, (*constraint.numerator, *constraint.denominator))
+        ):
+            continue
+        sides = _sides(bound.model, constraint)
+        if not sides.sound or sides.ratios()[1] >= constraint.window.high:
+            continue
+        numerator = tuple(map(moved, constraint.numerator, sides.numerator))
+        denominator = tuple(map(moved, constraint.denominator, sides.denominator))
+        if window_ratios(constraint, numerator, denominator)[1] >= constraint.window.high:
+            found.append(constraint)
+    return found
+
+
+def _same(first: Label, second: Label) -> bool:
+    return first.zero_point == second.zero_point and close_scale(first.scale, second.scale)
+
+
+def _scales(model: Model, slot: Slot) -> tuple[float, ...]:
+    tensor = slot_tensor(model, slot)
+    return tensor.quant.scale if tensor is not None and tensor.quant is not None else (1.0,)
+
+
+def _sides(model: Model, constraint: Window) -> _Sides:
+    def extents(slots: tuple[Slot, ...]) -> tuple[Extent, ...]:
+        tensors = [slot_tensor(model, slot) for slot in slots]
+        return tuple(
+            [
+                t.quant.extent if t is not None and t.quant is not None else (1.0, 1.0)
+                for t in tensors
+            ]
+        )
+
+    return _Sides(constraint, extents(constraint.numerator), extents(constraint.denominator))
+
+
+def _least_scale(model: Model, constraint: BiasOf) -> float | None:
+    """The least input scale at which every bias value still fits its type.
+
+    None where the bias cannot be re-expressed at all: then its input cannot move.
+    """
+    bias = slot_tensor(model, constraint.slot)
+    limits = type_limits(constraint.legal_types[0])
+    if bias is None or bias.type not in DTYPES or limits is None:
+        return None
+    data = model.constant(constraint.slot.subgraph, bias.index)
+    if data is None:
+        return None
+    weights = constraint.multiplier * np.asarray(
+        _scales(model, constraint.factors[-1]) if len(constraint.factors) > 1 else (1.0,)
+    )
+    for middle in constraint.factors[1:-1]:
+        weights = weights * _scales(model, middle)[0]
+    declared = bias.quant.scale if bias.quant is not None else ()
+    zero = bias.quant.zero_point if bias.quant is not None else ()
+    # Without parameters a bias is in units of the product as it is declared now.
+    scales = np.asarray(declared or weights * _scales(model, constraint.factors[0])[0])
+    values = np.frombuffer(data, dtype=DTYPES[bias.type]).astype(np.float64)
+    if not values.size or np.any(weights <= 0):
+        return None
+    if {scales.size, weights.size, max(len(zero), 1)} - {1, values.size}:
+        return None
+    real = np.abs(values - np.asarray(zero or (0,))) * scales
+    return float(np.max(real / weights)) / limits[1]

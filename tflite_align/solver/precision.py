@@ -1,0 +1,208 @@
+"""What readers lose, for every label their tensor is written at and every label they see.
+
+The arithmetic of the solver's costs: many readers at once, since each asks for a few numbers only
+and an array of a few numbers costs as much as one of thousands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..format.model import Slot
+from ..numerics import Label, label_range
+from .clamps import Clamp
+from .cost_tables import FORBIDDEN, Floats
+from .problem_records import Node, Value, Weights
+from .ranges import Values
+
+__all__ = ["Read", "Reader", "Reads", "computing"]
+
+# A node and the slots of one tensor in it.
+Reader = tuple[Node, tuple[Slot, ...]]
+
+_OBSERVED = 2.5  # times all of a range: what clipping any value costs that was really seen
+_ENTRIES = 1 << 18  # of one array
+
+
+class Read(NamedTuple):
+    """One reader of one tensor. `written`: the labels the tensor may be written at. `shared`:
+    how many readers share the tensor's precision. `cuts`: see `costs.priced`.
+    """
+
+    type: str
+    value: Value
+    node: Node
+    slots: tuple[Slot, ...]
+    written: tuple[Label, ...]
+    shared: int
+    cuts: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(self.written), len(self.node.domain), len(self.slots)
+
+
+def computing(reader: Reader) -> int:
+    """How many of the slots compute their own multipliers, so that noise they see stays."""
+    node, slots = reader
+    return len(slots) if node.free else len(node.loose.intersection(slots))
+
+
+class Reads:
+    """Prices by the values' ranges and noise, and by what weighs how much."""
+
+    def __init__(self, values: Values, weights: Weights) -> None:
+        self.values = values
+        self.weights = weights
+        self.rows: dict[tuple[str, tuple[Label, ...]], Floats] = {}
+
+    def priced(self, asked: Sequence[Read]) -> list[Floats]:
+        """For each read the costs, a row a written label and a column a seen one."""
+        alike: dict[tuple[int, int, int], list[int]] = {}
+        for place, read in enumerate(asked):
+            alike.setdefault(read.shape, []).append(place)
+        found: list[Any] = [None] * len(asked)
+        for (rows, columns, _), places in alike.items():
+            most = max(_ENTRIES // (rows * columns), 1)
+            for start in range(0, len(places), most):
+                some = places[start : start + most]
+                block = self._block([asked[place] for place in some])
+                for place, costs in zip(some, block, strict=True):
+                    found[place] = costs
+        return found
+
+    def grid(self, labels: tuple[Label, ...], type_name: str) -> Floats:
+        """Rows: scale, low, high, zero point of each label."""
+        known = self.rows.get((type_name, labels))
+        if known is None:
+            held = [(label, label_range(label, type_name)) for label in labels]
+            known = self.rows[type_name, labels] = np.array(
+                [
+                    [label.scale for label in labels],
+                    [span.low for _, span in held],
+                    [span.high for _, span in held],
+                    [float(label.zero_point) for label in labels],
+                ]
+            )
+        return known
+
+    def _block(self, group: Sequence[Read]) -> Floats:
+        """Costs of reads of one shape. Counted slot by slot, so that it does not matter who is
+        tied to whom; a bit of a tensor's precision counts once, shared by the readers that
+        compute.
+        """
+        weights = self.weights
+        written = np.stack([self.grid(read.written, read.type) for read in group])
+        seen = np.stack([self.grid(read.node.domain, read.type) for read in group])
+        a, b = written[:, :, :, None], seen[:, :, None, :]
+        same = (a[:, 0] == b[:, 0]) & (a[:, 3] == b[:, 3])
+        low, high = np.maximum(a[:, 1], b[:, 1]), np.minimum(a[:, 2], b[:, 2])
+        step = np.maximum(a[:, 0], b[:, 0])
+        slots = len(group[0].slots)
+        total = self._clip(group, low, high, step)
+        total = total + slots * self._clamp(group, low, high, step)
+        noise = a[:, 0] ** 2 + np.where(same, 0.0, b[:, 0] ** 2)
+        saw = _column(self.values.noise[read.value.key] for read in group)
+        counts = [computing((read.node, read.slots)) for read in group]
+        shares = [count / read.shared for count, read in zip(counts, group, strict=True)]
+        bits = 0.5 * np.log2(noise / saw)
+        total = total + _column(s * weights.bit for s in shares) * np.maximum(0.0, bits)
+        total = total + _column(s * weights.finer for s in shares) * np.maximum(-8.0, bits)
+        # A tied reader's own label is no loss at it: its readers count that.
+        bits = 0.5 * np.log2(noise / (saw + b[:, 0] ** 2))
+        tied = _column((slots - count) * weights.bit for count in counts)
+        total = total + tied * np.maximum(0.0, bits)
+        return _possible(group, total, same, (a[:, 3] == 0) & (b[:, 3] == 0))
+
+    def _clip(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
+        """Representable range that has to get through, and does not.
+
+        A range that is only declared may lose a step at its end. Values that were observed are
+        there: past half a step, which rounding moves them anyway, they would be clipped.
+        """
+        observed = self.values.observed
+        seen = _column(1.0 if read.value.key in observed else 0.0 for read in group)
+        step = np.where(seen > 0, 0.5 * step, step)
+        total: Floats = np.zeros_like(low)
+        for index in range(len(group[0].slots)):
+            needs = [self.values.need(read.slots[index], read.value.key) for read in group]
+            bottom, top = _column(n.low for n in needs), _column(n.high for n in needs)
+            missing = np.maximum(0.0, low - bottom - step)
+            missing = missing + np.maximum(0.0, top - high - step)
+            total = total + missing / np.maximum(top - bottom, step)
+            if observed:
+                total = total + _OBSERVED * seen * (missing > 0)
+        return self.weights.clip * total
+
+    def _clamp(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
+        """Un-doing a clamp that only the range states; little where the operator can state it."""
+        clamps = [self.values.clamps.get(read.value.key) for read in group]
+        if not any(clamps):
+            return np.zeros_like(low)
+        kept = [clamp or _UNCLAMPED for clamp in clamps]
+        broken = _flags(clamp.low for clamp in kept) & (low < 0)
+        broken |= _flags(clamp.high for clamp in kept) & (high > 0)
+        ends = _column(clamp.ceiling for clamp in kept) + step
+        broken |= _flags(clamp.six for clamp in kept) & (high > ends)
+        weights = self.weights
+        stated = [
+            read.value.key in self.values.silent and clamp.activation is not None
+            for read, clamp in zip(group, kept, strict=True)
+        ]
+        total: Floats = _column(weights.state if one else weights.clamp for one in stated) * broken
+        return total
+
+    def constant(
+        self, value: Value, slots: tuple[Slot, ...], domain: tuple[Label, ...], type_name: str
+    ) -> Floats:
+        """Re-expressing a constant costs no operator, only precision."""
+        own = self.values.labels[value.key]
+        needs = [self.values.need(slot, value.key) for slot in slots]
+        seen = value.key in self.values.observed
+        costs = []
+        for label in domain:
+            if label == own:
+                costs.append(0.0)
+                continue
+            held = label_range(label, type_name)
+            step = (0.25 if seen else 0.5) * label.scale
+            clipped = 0.0
+            for need in needs:
+                missing = max(0.0, held.low - need.low - step)
+                missing += max(0.0, need.high - held.high - step)
+                clipped += missing / max(need.high - need.low, step)
+                clipped += _OBSERVED if seen and missing > 0 else 0.0
+            finer = max(0.0, math.log2(label.scale / own.scale))
+            costs.append(self.weights.clip * clipped + self.weights.change + finer)
+        return np.array(costs)
+
+
+_UNCLAMPED = Clamp(low=False, high=False, six=False, ceiling=0.0)
+
+
+def _possible(
+    group: Sequence[Read], total: Floats, same: NDArray[np.bool_], zero: NDArray[np.bool_]
+) -> Floats:
+    """The costs, forbidden where a QUANTIZE would be needed that cannot stand there."""
+    if any(not read.node.uncut.isdisjoint(read.slots) for read in group):
+        held = _flags(not read.node.uncut.isdisjoint(read.slots) for read in group)
+        total = np.where(same | ~held, total, FORBIDDEN)
+    if any(read.cuts != "any" for read in group):
+        able = _flags(read.cuts == "any" for read in group)
+        able = able | (_flags(read.cuts == "zero" for read in group) & zero)
+        total = np.where(same | able, total, FORBIDDEN)
+    return total
+
+
+def _column(numbers: Iterable[float]) -> Floats:
+    """A number a read, to be spread over its table."""
+    return np.array(list(numbers), dtype=np.float64)[:, None, None]
+
+
+def _flags(truths: Iterable[bool]) -> NDArray[np.bool_]:
+    return np.array(list(truths), dtype=np.bool_)[:, None, None]

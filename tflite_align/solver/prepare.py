@@ -1,0 +1,85 @@
+"""Components made ready to be solved, and solved again under further conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..checks.binder.bound import Bound
+from ..numerics import Label
+from ..record import Record
+from .cost_tables import Answer, Sharing, Table
+from .costs import priced
+from .exact import minimise, minimise_each
+from .label_limits import Limits
+from .labels import assign_domains, noise_free
+from .problem_records import Conflict, Problem, SolverOptions
+from .ranges import Values
+
+__all__ = ["Posed", "pose", "pose_each", "solve_each"]
+
+
+class Posed(Record, frozen=True, kw_only=True):
+    """A component whose nodes have their domains, with what every choice costs.
+
+    `stands`: each declared label -> the one that stands for it, float noise apart.
+    """
+
+    problem: Problem
+    stands: Mapping[Label, Label]
+    conflicts: tuple[Conflict, ...]
+    tables: tuple[Table, ...]
+    sharings: tuple[Sharing, ...]
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(node.domain) for node in self.problem.nodes]
+
+    def solve(self, *conditions: Table) -> Answer:
+        """The cheapest choice of one label a node; conditions are further cost tables."""
+        return minimise(self.sizes, [*self.tables, *conditions], self.sharings)
+
+    def labels(self, answer: Answer) -> list[Label]:
+        """The label of each node that an answer stands for."""
+        nodes = self.problem.nodes
+        return [node.domain[pick] for node, pick in zip(nodes, answer.choice, strict=True)]
+
+
+def pose(
+    bound: Bound, values: Values, options: SolverOptions, limits: Limits, problem: Problem
+) -> Posed:
+    """Fill in the domains of the problem's nodes and price every choice."""
+    (posed,) = pose_each(bound, values, options, limits, [problem])
+    return posed
+
+
+def pose_each(
+    bound: Bound,
+    values: Values,
+    options: SolverOptions,
+    limits: Limits,
+    problems: Sequence[Problem],
+) -> list[Posed]:
+    """The same for many components, priced together."""
+    stands = [noise_free(problem, values) for problem in problems]
+    conflicts = [
+        assign_domains(problem, values, options, known)
+        for problem, known in zip(problems, stands, strict=True)
+    ]
+    tables = priced(problems, values, options, limits, bound.cuts)
+    return [
+        Posed(
+            problem=problem,
+            stands=known,
+            conflicts=tuple(told),
+            tables=tuple(costs),
+            sharings=tuple(shared),
+        )
+        for problem, known, told, (costs, shared) in zip(
+            problems, stands, conflicts, tables, strict=True
+        )
+    ]
+
+
+def solve_each(posed: Sequence[Posed]) -> list[Answer]:
+    """The answer of each component."""
+    return minimise_each([(one.sizes, one.tables, one.sharings) for one in posed])

@@ -1,0 +1,162 @@
+"""What goes into the solver and what comes out. No operator names in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from ..format.model import Slot
+from ..numerics import Label, Range
+from ..record import Record, field
+from ..rules.families import Policy
+from .ranges import Key
+
+__all__ = [
+    "PREFERENCES",
+    "Component",
+    "Conflict",
+    "Cut",
+    "Demand",
+    "Node",
+    "Problem",
+    "Solution",
+    "SolverOptions",
+    "Strategy",
+    "Value",
+    "Weights",
+]
+
+Overlap = Literal["forbid", "force", "auto"]
+Demand = tuple[Label, ...]  # one of these labels, whatever the other members of a node have
+
+
+class Weights(Record, frozen=True, kw_only=True):
+    """What the solver trades off. One inserted QUANTIZE costs `cut`, plus `move` times the share
+    of the component's largest tensor that it moves; one bit of precision lost at one reader
+    costs `bit`; representable range clipped away costs `clip` for all of it, and un-doing a
+    clamp that only a range states costs `clamp`, or `state` where the operator can state it.
+    """
+
+    cut: float = 1.0
+    move: float = 0.1
+    bit: float = 4.0
+    clip: float = 400.0
+    clamp: float = 100.0
+    state: float = 0.05  # stating such a clamp as the operator's fused activation instead
+    finer: float = 0.02  # a tie-break: among answers of equal cost the finer steps win
+    change: float = 0.001  # a tie-break: then the one that changes fewer tensors
+
+
+# What --prefer trades: how many QUANTIZE operators one bit at one reader is worth.
+PREFERENCES: Mapping[str, Weights] = {
+    "precision": Weights(bit=16.0),
+    "balanced": Weights(),
+    "speed": Weights(bit=1.0),
+}
+
+
+class Strategy(Record, frozen=True, kw_only=True):
+    """What one way of choosing labels comes to, over all components it decides.
+
+    `bits_lost`: summed over readers, half the log2 of the noise power each now sees over what it
+    saw. `cost`: in the solver's units; comparable only where `holds`.
+    """
+
+    name: str
+    cuts: int
+    elements_moved: int
+    bits_lost: float
+    cost: float
+    holds: bool
+
+
+class SolverOptions(Record, frozen=True, kw_only=True):
+    """`observed`: the least and greatest real value that calibration inputs put into a tensor."""
+
+    policies: Mapping[str, Policy] = field(default_factory=dict)  # by family
+    overlap: Overlap = "auto"
+    weights: Weights = field(default_factory=Weights)
+    observed: Mapping[Key, Range] = field(default_factory=dict)
+
+
+class Node(Record, kw_only=True):
+    """Slots that take one label. `domain` lists the labels it may take."""
+
+    slots: list[Slot]
+    rules: set[str] = field(default_factory=set)
+    held: Label | None = None  # rigid: the label it sees today
+    legal: tuple[Label, ...] = ()  # fixed: the labels its kernel can write
+    demands: list[Demand] = field(default_factory=list)  # of each rigid and each fixed slot
+    policy: str = ""  # "concat large": the family and policy that name its label
+    wanted: tuple[Label, ...] = ()  # what a policy allows it
+    keeps: bool = False  # policy none: what writes its operands keeps its parameters
+    free: bool = False  # computes its own multipliers
+    loose: set[Slot] = field(default_factory=set)  # tied by a policy alone: they compute freely
+    zero: bool = False  # zero point must be 0
+    uncut: set[Slot] = field(default_factory=set)  # they see their tensors as they are written
+    extra: tuple[Label, ...] = ()  # labels that a multiplier window suggests
+    domain: tuple[Label, ...] = ()
+
+
+class Value(Record, frozen=True, kw_only=True):
+    """One tensor: the node that writes it (None: a constant) and the nodes that read it."""
+
+    key: Key
+    source: int | None
+    readers: tuple[tuple[int, tuple[Slot, ...]], ...]  # (node, the slots of this tensor in it)
+    elements: int
+    shared: bool  # more than one reader
+
+
+class Problem(Record, kw_only=True):
+    """One component: nodes joined by values, all of one integer type."""
+
+    type: str
+    nodes: list[Node]
+    values: list[Value]
+
+
+class Cut(Record, frozen=True, kw_only=True):
+    """A label other than its tensor's own that some readers of the tensor see."""
+
+    key: Key
+    label: Label
+    slots: tuple[Slot, ...]
+    because: tuple[str, ...]  # rules of the node behind the cut
+
+
+class Conflict(Record, frozen=True, kw_only=True):
+    """Requirements that no assignment meets together, with the rules behind them."""
+
+    slots: tuple[Slot, ...]
+    rules: tuple[str, ...]
+    message: str
+
+
+class Component(Record, frozen=True, kw_only=True):
+    """What was decided for one component, and how well."""
+
+    index: int
+    type: str
+    tensors: tuple[Key, ...]
+    rules: tuple[str, ...]
+    cost: float
+    bound: float
+    optimal: bool
+    cuts: int
+    candidates: int
+
+
+class Solution(Record, frozen=True, kw_only=True):
+    """`source`: the label each decided tensor is written at. `seen`: the label each reader slot
+    of a decided tensor sees; a slot that is missing sees what it saw before. `activations`: fused
+    activations (ActivationFunctionType) that output slots have to state from now on.
+    """
+
+    source: Mapping[Key, Label]
+    seen: Mapping[Slot, Label]
+    cuts: tuple[Cut, ...]
+    components: tuple[Component, ...]
+    conflicts: tuple[Conflict, ...]
+    why: Mapping[Key, str]
+    activations: Mapping[Slot, int] = field(default_factory=dict)

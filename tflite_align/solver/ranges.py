@@ -1,0 +1,271 @@
+"""What each value needs, which is often less than its tensor can hold.
+
+Declared ranges flow forward (what can arrive) and backward (what any reader can tell apart)
+through operators that commute with clipping. All ranges in real values, noise in real units
+squared (the square of a step; the common factor 1/12 is left out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from ..checks.binder.bound import Bound
+from ..checks.constraints import BoundFlow, Weight
+from ..format.model import Model, Slot
+from ..format.wiring import Links, links, quantized
+from ..numerics import DTYPES, Label, Range, covers, hull, intersect, label_range, usable_label
+from ..record import Record
+from .clamps import Clamp, clamp_of
+
+__all__ = ["Key", "Values", "constant_range", "value_flow"]
+
+Key = tuple[int, int]  # (subgraph, tensor)
+
+_ANYTHING = Range(float("-inf"), float("inf"))
+
+_AT_ZERO = 1e-6  # steps from zero at which an observed edge counts as zero
+
+# Forward passes after which a variable that still grows counts as holding anything.
+_ROUNDS = 8
+
+
+class Values(Record, frozen=True, kw_only=True):
+    """Of every per-tensor quantized activation: its declared label, what can arrive in it, what
+    its operator could write if its range did not clip (`reach`), what its readers can tell
+    apart, and the declared noise accumulated along copies. `silent`: values whose operator could
+    state the clamp that so far only their range states (`clamps`). `observed`: what values were
+    seen to be, where somebody looked; what arrives is then no more than that.
+    """
+
+    labels: Mapping[Key, Label]
+    arrive: Mapping[Key, Range]
+    reach: Mapping[Key, Range]
+    tell: Mapping[Key, Range]
+    noise: Mapping[Key, float]
+    wiring: Mapping[int, Links]
+    slot_tell: Mapping[Slot, Range]
+    silent: frozenset[Key]
+    clamps: Mapping[Key, Clamp]
+    observed: Mapping[Key, Range]
+
+    def need(self, slot: Slot, key: Key) -> Range:
+        """Real values that have to get through this slot unclipped."""
+        return intersect(self.arrive[key], self.slot_tell.get(slot, self.tell[key]))
+
+
+def constant_range(model: Model, key: Key, label: Label) -> Range | None:
+    """Least and greatest real value of a constant; None when its bytes lie elsewhere."""
+    tensor = model.subgraphs[key[0]].tensors[key[1]]
+    data = model.constant(*key)
+    if data is None or tensor.type not in DTYPES:
+        return None
+    integers = np.frombuffer(data, dtype=DTYPES[tensor.type])
+    if not integers.size:
+        return Range(0.0, 0.0)
+    low, high = int(integers.min()), int(integers.max())
+    return Range((low - label.zero_point) * label.scale, (high - label.zero_point) * label.scale)
+
+
+_UNSEEN: Mapping[Key, Range] = MappingProxyType({})
+
+
+def value_flow(bound: Bound, observed: Mapping[Key, Range] = _UNSEEN) -> Values:
+    """Both passes over every subgraph, in the order of its operators.
+
+    `observed` narrows what arrives and nothing else: what an operator could write, and with that
+    whether its range clamps, does not depend on the inputs that somebody had at hand.
+    """
+    flow = _Pass(bound)
+    flow.settle_variables()
+    for graph in bound.model.subgraphs:
+        for operator in reversed(graph.operators):
+            flow.backward((graph.index, operator.index))
+    flow.finish()
+    return Values(
+        labels=flow.labels,
+        arrive={key: flow.seen(key, observed.get(key)) for key in flow.labels},
+        reach=flow.reach,
+        tell=flow.tell,
+        noise=flow.noise,
+        wiring=flow.wiring,
+        slot_tell=flow.slot_tell,
+        silent=frozenset((s.subgraph, s.tensor(bound.model)) for s in bound.silent),
+        clamps=flow.clamps(),
+        observed={key: seen for key, seen in observed.items() if key in flow.labels},
+    )
+
+
+class _Pass:
+    def __init__(self, bound: Bound) -> None:
+        self.model = bound.model
+        self.ranges = bound.ranges
+        self.flows: dict[Key, list[BoundFlow]] = {}
+        for flow in bound.flows:
+            for slot in (*flow.inputs, *flow.outputs)[:1]:
+                self.flows.setdefault((slot.subgraph, slot.operator), []).append(flow)
+        self.labels: dict[Key, Label] = {}
+        self.declared: dict[Key, Range] = {}
+        self.reach: dict[Key, Range] = {}
+        self.arrive: dict[Key, Range] = {}
+        self.tell: dict[Key, Range] = {}
+        self.noise: dict[Key, float] = {}
+        self.slot_tell: dict[Slot, Range] = {}
+        self.variables = bound.variables
+        self.held = {
+            slot: Range(0.0, 0.0)
+            for slots in bound.variables
+            if any(slot.kind == "inputs" for slot in slots)
+            for slot in slots
+            if slot.kind == "outputs"
+        }
+        self.wiring = {g.index: links(self.model, g.index) for g in self.model.subgraphs}
+        self.weights = {one.slot for one in bound.constraints if isinstance(one, Weight)}
+        self._start()
+
+    def _start(self) -> None:
+        for graph in self.model.subgraphs:
+            for tensor in graph.tensors:
+                if not quantized(tensor) or tensor.type == "int4" or tensor.quant is None:
+                    continue
+                if not tensor.quant.per_tensor or tensor.quant.details:
+                    continue
+                label = Label(*tensor.quant.label)
+                if not usable_label(label, tensor.type):
+                    continue
+                key = (graph.index, tensor.index)
+                declared = label_range(label, tensor.type)
+                self.labels[key] = label
+                self.declared[key] = self.arrive[key] = self.tell[key] = declared
+                self.reach[key] = _ANYTHING
+                self.noise[key] = label.scale**2
+                readers = self.wiring[graph.index].readers.get(tensor.index, ())
+                if all(slot in self.weights for slot in readers):
+                    continue  # no activation: what it holds need not be looked through
+                constant = constant_range(self.model, key, label)
+                if constant is not None:
+                    self.arrive[key] = constant
+
+    def settle_variables(self) -> None:
+        """Forward passes until what the variables hold stops growing.
+
+        A variable holds its first value (zero, or what an initialising subgraph assigns) and
+        then whatever its writers let through. If that does not settle, it may hold anything.
+        """
+        for _ in range(_ROUNDS):
+            self._forward_all()
+            if not self._grow_variables():
+                return
+        self.held = {}
+        self._forward_all()
+
+    def _forward_all(self) -> None:
+        for graph in self.model.subgraphs:
+            for operator in graph.operators:
+                self.forward((graph.index, operator.index))
+
+    def _grow_variables(self) -> bool:
+        grown = False
+        for slots in self.variables:
+            total = Range(0.0, 0.0)
+            for slot in slots:
+                key = (slot.subgraph, slot.tensor(self.model))
+                if slot.kind == "inputs" and key in self.arrive:
+                    total = hull(total, self.arrive[key])
+            for slot in slots:
+                if slot in self.held and not covers(self.held[slot], total):
+                    self.held[slot] = hull(self.held[slot], total)
+                    grown = True
+        return grown
+
+    def _keys(self, slots: tuple[Slot, ...]) -> list[Key] | None:
+        keys = [(slot.subgraph, slot.tensor(self.model)) for slot in slots]
+        return keys if keys and all(key in self.labels for key in keys) else None
+
+    def forward(self, place: Key) -> None:
+        operator = self.model.subgraphs[place[0]].operators[place[1]]
+        for index, tensor in enumerate(operator.outputs):
+            key = (place[0], tensor)
+            if key in self.labels:
+                slot = Slot(*place, "outputs", index)
+                reach = self.held.get(slot, self.ranges.get(slot, _ANYTHING))
+                self.reach[key] = reach
+                self.arrive[key] = intersect(self.declared[key], reach)
+        for flow in self.flows.get(place, ()):
+            inputs, outputs = self._keys(flow.inputs), self._keys(flow.outputs)
+            if inputs is None or outputs is None:
+                continue
+            coming = self.arrive[inputs[0]]
+            for key in inputs[1:]:
+                coming = hull(coming, self.arrive[key])
+            noise = max(self.noise[key] for key in inputs)
+            for key in outputs:
+                self.reach[key] = intersect(coming, self.reach[key])
+                self.arrive[key] = intersect(self.declared[key], self.reach[key])
+                same = all(self.labels[source] == self.labels[key] for source in inputs)
+                self.noise[key] = noise if same else noise + self.labels[key].scale ** 2
+
+    def backward(self, place: Key) -> None:
+        operator = self.model.subgraphs[place[0]].operators[place[1]]
+        for tensor in operator.outputs:
+            self._close((place[0], tensor))
+        for flow in self.flows.get(place, ()):
+            outputs = self._keys(flow.outputs)
+            if flow.kind != "copy" or outputs is None:
+                continue
+            asked = self.tell[outputs[0]]
+            for key in outputs[1:]:
+                asked = hull(asked, self.tell[key])
+            for slot in flow.outputs:
+                asked = intersect(asked, self.ranges.get(slot, _ANYTHING))
+            for slot in flow.inputs:
+                self.slot_tell[slot] = asked
+
+    def _close(self, key: Key) -> None:
+        """All readers of this tensor have been seen: what any of them can tell apart."""
+        readers = self.wiring[key[0]].readers.get(key[1], [])
+        if key not in self.labels or not readers:
+            return
+        declared = self.declared[key]
+        told = [intersect(declared, self.slot_tell.get(slot, declared)) for slot in readers]
+        total = told[0]
+        for entry in told[1:]:
+            total = hull(total, entry)
+        self.tell[key] = total
+
+    def seen(self, key: Key, observed: Range | None) -> Range:
+        """What arrives, no more than was observed; zero is always among it.
+
+        Never narrower than a step of the declared label: a value that stayed below that (a dead
+        channel is always 0) gives no scale to go by.
+        """
+        arrived = self.arrive[key]
+        if observed is None:
+            return arrived
+        step = self.labels[key].scale
+        # Float sums miss zero by a little; that is no value below zero.
+        low = observed.low if observed.low < -_AT_ZERO * step else 0.0
+        high = observed.high if observed.high > _AT_ZERO * step else 0.0
+        # The twin does not clip: what it has beyond the declared ranges arrives as their edge.
+        low, high = (min(max(edge, arrived.low), arrived.high) for edge in (low, high))
+        if high - low < step:
+            high = min(low + step, arrived.high)
+            low = max(high - step, arrived.low)
+        return Range(low, high)
+
+    def clamps(self) -> dict[Key, Clamp]:
+        found = {}
+        for key, label in self.labels.items():
+            type_name = self.model.subgraphs[key[0]].tensors[key[1]].type
+            clamp = clamp_of(label, type_name, self.reach[key])
+            if clamp is not None:
+                found[key] = clamp
+        return found
+
+    def finish(self) -> None:
+        for subgraph, wiring in self.wiring.items():
+            for tensor, producer in wiring.producer.items():
+                if producer.operator < 0:
+                    self._close((subgraph, tensor))

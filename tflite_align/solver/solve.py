@@ -1,0 +1,168 @@
+"""Constraints on slots -> the labels to give them, the cuts that takes, and why.
+
+Each component that holds a broken slot is solved on its own; every other is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..checks.binder.bound import Bound
+from ..format.model import Slot
+from ..numerics import Label, label_range
+from .conflicts import forced_conflict, minimal_conflict
+from .cost_tables import FORBIDDEN, Answer
+from .label_limits import Limits, passed_windows, window_labels
+from .prepare import Posed, pose_each, solve_each
+from .problem import build_problems, contradictory
+from .problem_records import (
+    Component,
+    Conflict,
+    Cut,
+    Problem,
+    Solution,
+    SolverOptions,
+    Value,
+)
+from .ranges import Key, Values, value_flow
+
+__all__ = ["solve"]
+
+
+def solve(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Solution:
+    """Decide every component that holds one of the broken slots. Never raises for a conflict:
+    conflicts are part of the answer.
+    """
+    values = value_flow(bound, options.observed)
+    problems = build_problems(bound, values, options, broken, window_labels(bound))
+    limits = Limits(bound.model, bound.constraints)
+    found = _decided(bound, values, options, limits, problems)
+    passed = passed_windows(bound, found.seen, found.source)
+    if not passed:
+        return found
+    limits = Limits(bound.model, bound.constraints, passed)
+    joint = _decided(bound, values, options, limits, problems)
+    return found if len(joint.conflicts) > len(found.conflicts) else joint
+
+
+def _decided(
+    bound: Bound, values: Values, options: SolverOptions, limits: Limits, problems: list[Problem]
+) -> Solution:
+    answer = _Answer(bound, values, options)
+    posed = pose_each(bound, values, options, limits, problems)
+    for number, (one, found) in enumerate(zip(posed, solve_each(posed), strict=True)):
+        answer.decide(number, one, found)
+    return Solution(
+        source=answer.source,
+        seen=answer.seen,
+        cuts=tuple(answer.cuts),
+        components=tuple(answer.components),
+        conflicts=tuple(answer.conflicts),
+        why=answer.why,
+        activations=_activations(bound, values, answer.source),
+    )
+
+
+def _activations(bound: Bound, values: Values, source: Mapping[Key, Label]) -> dict[Slot, int]:
+    """Clamps that decided labels no longer state, and their operators therefore have to."""
+    found = {}
+    for slot in sorted(bound.silent, key=lambda s: s.sort_key):
+        key = (slot.subgraph, slot.tensor(bound.model))
+        clamp = values.clamps.get(key)
+        if clamp is None or clamp.activation is None or key not in source:
+            continue
+        type_name = bound.model.subgraphs[key[0]].tensors[key[1]].type
+        if clamp.undone_by(label_range(source[key], type_name), source[key].scale):
+            found[slot] = clamp.activation
+    return found
+
+
+class _Answer:
+    def __init__(self, bound: Bound, values: Values, options: SolverOptions) -> None:
+        self.bound = bound
+        self.values = values
+        self.options = options
+        self.source: dict[Key, Label] = {}
+        self.seen: dict[Slot, Label] = {}
+        self.cuts: list[Cut] = []
+        self.components: list[Component] = []
+        self.conflicts: list[Conflict] = []
+        self.why: dict[Key, str] = {}
+        self.anchors: dict[Label, Key] = {}  # of the component at hand, the first that declares it
+
+    def decide(self, number: int, posed: Posed, answer: Answer) -> None:
+        problem = posed.problem
+        if answer.cost >= FORBIDDEN or any(contradictory(node) for node in problem.nodes):
+            told = minimal_conflict(self.bound, self.values, self.options, problem)
+            self.conflicts.append(told)
+            return
+        self.conflicts += posed.conflicts
+        chosen, stands = posed.labels(answer), posed.stands
+        rules = sorted({rule for node in problem.nodes for rule in node.rules if "/" in rule})
+        before = len(self.cuts)
+        self.anchors = {self.values.labels[v.key]: v.key for v in reversed(problem.values)}
+        for value in problem.values:
+            self._record(problem, value, chosen, stands)
+        self.components.append(
+            Component(
+                index=number,
+                type=problem.type,
+                tensors=tuple(value.key for value in problem.values),
+                rules=tuple(rules),
+                cost=answer.cost,
+                bound=answer.lower_bound,
+                optimal=answer.optimal,
+                cuts=len(self.cuts) - before,
+                candidates=len({label for node in problem.nodes for label in node.domain}),
+            )
+        )
+        if self.options.overlap == "force" and len(self.cuts) > before:
+            forced = forced_conflict(self.bound, self.values, self.options, problem)
+            self.conflicts += [forced] if forced is not None else []
+
+    def _record(
+        self, problem: Problem, value: Value, chosen: list[Label], stands: Mapping[Label, Label]
+    ) -> None:
+        own = self.values.labels[value.key]
+        written = own if value.source is None else chosen[value.source]
+        if value.source is not None:
+            self.source[value.key] = written
+            self.why[value.key] = self._reason(problem, value, written, stands)
+        cuts: dict[Label, list[Slot]] = {}
+        behind: dict[Label, set[str]] = {}
+        for number, slots in value.readers:
+            for slot in slots:
+                self.seen[slot] = chosen[number]
+            if chosen[number] != written:
+                cuts.setdefault(chosen[number], []).extend(slots)
+                behind.setdefault(chosen[number], set()).update(problem.nodes[number].rules)
+        if value.source is None:
+            return
+        source_rules = problem.nodes[value.source].rules
+        for label, cut_slots in cuts.items():
+            self.cuts.append(
+                Cut(
+                    key=value.key,
+                    label=label,
+                    slots=tuple(sorted(cut_slots, key=lambda s: s.sort_key)),
+                    because=tuple(sorted(behind[label] | source_rules)),
+                )
+            )
+
+    def _reason(
+        self, problem: Problem, value: Value, written: Label, stands: Mapping[Label, Label]
+    ) -> str:
+        """Where the label of a tensor comes from, in words."""
+        own = self.values.labels[value.key]
+        if written == own:
+            return "keeps its parameters"
+        if written == stands.get(own):
+            return "float noise snapped to the group's bits"
+        if value.source is not None and written in problem.nodes[value.source].legal:
+            return "fixed: the kernel writes these parameters"
+        anchor = self.anchors.get(written)
+        if anchor is not None:
+            subgraph, tensor = anchor
+            name = self.bound.model.subgraphs[subgraph].tensors[tensor].name
+            return f"takes the parameters of {name!r}"
+        return "takes the finest parameters that cover what its group needs"

@@ -1,0 +1,106 @@
+"""What ties a tensor to others: the shortest way along rules and tensors that are not cut."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from ..checks.binder.bound import Bound
+from ..checks.constraints import Fixed, Same
+from ..format.model import Slot
+from ..numerics import Label
+from ..record import Record
+from .problem_records import Problem
+from .ranges import Key
+
+__all__ = ["Reached", "Step", "Ties"]
+
+
+class Step(Record, frozen=True, kw_only=True):
+    """A rule that ties a slot of one tensor to a slot of the next."""
+
+    rule: str
+    here: Slot
+    there: Slot
+    key: Key  # the tensor in `there`
+
+
+class Reached(Record, frozen=True, kw_only=True):
+    """A tensor, the nearest first, with the steps that lead to it."""
+
+    key: Key
+    steps: tuple[Step, ...]
+
+
+class Ties:
+    """The ties of one solved component; `chosen` is the label of each node."""
+
+    def __init__(self, bound: Bound, problem: Problem, chosen: Sequence[Label]) -> None:
+        self.bound = bound
+        self.attached: dict[Key, list[Slot]] = {}
+        self.holder: dict[Slot, Key] = {}
+        for value in problem.values:
+            slots: list[Slot] = []
+            if value.source is not None:
+                slots += [
+                    slot
+                    for slot in problem.nodes[value.source].slots
+                    if slot.kind != "inputs" or slot.operator < 0
+                    if (slot.subgraph, slot.tensor(bound.model)) == value.key
+                ]
+            for number, readers in value.readers:
+                if value.source is None or chosen[number] == chosen[value.source]:
+                    slots += readers
+            self.attached[value.key] = sorted(set(slots), key=lambda slot: slot.sort_key)
+            self.holder.update(dict.fromkeys(slots, value.key))
+        self.rules: dict[Slot, list[tuple[str, tuple[Slot, ...]]]] = {}
+        inside = {slot for node in problem.nodes for slot in node.slots}
+        for constraint in bound.constraints:
+            if isinstance(constraint, Same) and not inside.isdisjoint(constraint.slots):
+                self._tie(constraint.rule, constraint.slots)
+        self._tie_policies(problem)
+        self.fixed = {c.slot: c for c in bound.constraints if isinstance(c, Fixed)}
+
+    def _tie(self, rule: str, slots: tuple[Slot, ...]) -> None:
+        for slot in slots:
+            self.rules.setdefault(slot, []).append((rule, slots))
+
+    def _tie_policies(self, problem: Problem) -> None:
+        """What a policy ties is no constraint: slots of one operator that share a node."""
+        for node in problem.nodes:
+            named = sorted(rule for rule in node.rules if rule.startswith("policy/"))
+            by_operator: dict[tuple[int, int], list[Slot]] = {}
+            for slot in node.slots:
+                if slot.kind == "inputs" and slot not in self.rules:
+                    by_operator.setdefault((slot.subgraph, slot.operator), []).append(slot)
+            for slots in by_operator.values():
+                if named and len(slots) > 1:
+                    self._tie(named[0], tuple(slots))
+
+    def of(self, key: Key) -> list[tuple[str, tuple[Slot, ...]]]:
+        """The rules that tie the tensor's own slots, each once."""
+        found = [tie for slot in self.attached.get(key, ()) for tie in self.rules.get(slot, ())]
+        return list(dict.fromkeys(found))
+
+    def reached(self, start: Key) -> list[Reached]:
+        """Every tensor that shares the label of `start`, nearest first, itself at the head."""
+        seen = {start}
+        found = [Reached(key=start, steps=())]
+        queue = deque(found)
+        while queue:
+            last = queue.popleft()
+            for step in self._steps(last.key):
+                if step.key not in seen:
+                    seen.add(step.key)
+                    found.append(Reached(key=step.key, steps=(*last.steps, step)))
+                    queue.append(found[-1])
+        return found
+
+    def _steps(self, key: Key) -> list[Step]:
+        return [
+            Step(rule=rule, here=slot, there=other, key=self.holder[other])
+            for slot in self.attached.get(key, ())
+            for rule, slots in self.rules.get(slot, ())
+            for other in slots
+            if other != slot and other in self.holder
+        ]

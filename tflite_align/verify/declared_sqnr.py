@@ -1,0 +1,98 @@
+"""How near the declared reading of one aligned file comes to the original's twin; no proof."""
+
+from __future__ import annotations
+
+from ..errors import UnsupportedError
+from ..verdicts import BiasReading, OutputLevel
+from .calibration import Calibration
+from .frontier import frontier
+from .object_api import parse
+from .outputs import Evidence
+from .process import workspace
+from .samples import make_samples
+from .sqnr import sqnr
+from .twin import declared, twin
+from .variants import FLOAT_KERNELS, Form, run_forms, sample_records
+
+__all__ = ["bias_readings", "declared_levels"]
+
+Data = bytes | memoryview
+
+
+def declared_levels(
+    original: Data, aligned: Data, *, calibration: Calibration, samples: int, seed: int
+) -> tuple[OutputLevel, ...]:
+    """SQNR in dB of `aligned`'s declared reading at each output that `prove` compares, on the very
+    inputs that it takes from the calibration. Empty where that cannot be computed.
+    """
+    try:
+        model = parse(original)
+        first, second = frontier(model), frontier(parse(aligned))
+        if len(first.probes) != len(second.probes):
+            return ()
+        forms = (
+            Form(name="twin", data=twin(original, first), kernels=FLOAT_KERNELS),
+            Form(name="declared:after", data=declared(aligned, second), kernels=FLOAT_KERNELS),
+        )
+        inputs = make_samples(model, calibration=calibration, count=samples, seed=seed)
+    except UnsupportedError:
+        return ()
+    with workspace() as folder:
+        ran = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
+    evidence = Evidence(before=first, after=second, samples=inputs, ran=ran, kernels=(), seed=seed)
+    levels = []
+    for number, probe in enumerate(first.probes):
+        found = evidence.powers("declared:after", number)
+        levels.append(
+            OutputLevel(
+                name=probe.name,
+                index=-1 if probe.output is None else probe.output,
+                declared_aligned_db=sqnr(found) if found else None,
+            )
+        )
+    return tuple(levels)
+
+
+def bias_readings(
+    by_scale: Data, as_run: Data, *, calibration: Calibration | None, samples: int, seed: int
+) -> tuple[BiasReading, ...]:
+    """How far two readings of one file are apart: by its biases' declared scales, and with those
+    that kernels compute with. Empty where that cannot be computed.
+    """
+    files = {"declared": by_scale, "as-run": as_run}
+    try:
+        model = parse(by_scale)
+        found = {name: frontier(parse(data)) for name, data in files.items()}
+        forms = tuple(
+            Form(name=f"{kind}:{name}", data=make(data, found[name]), kernels=FLOAT_KERNELS)
+            for name, data in files.items()
+            for kind, make in (("twin", twin), ("levels", declared))
+        )
+        inputs = make_samples(model, calibration=calibration, count=samples, seed=seed)
+    except UnsupportedError:
+        return ()
+    with workspace() as folder:
+        ran = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
+
+    def level(reference: str, measured: str, number: int) -> float | None:
+        evidence = Evidence(
+            before=found["declared"],
+            after=found["as-run"],
+            samples=inputs,
+            ran={"twin": ran[reference], "measured": ran[measured]},
+            kernels=(),
+            seed=seed,
+        )
+        powers = evidence.powers("measured", number)
+        return sqnr(powers) if powers else None
+
+    return tuple(
+        BiasReading(
+            name=probe.name,
+            index=-1 if probe.output is None else probe.output,
+            apart_db=level("twin:declared", "twin:as-run", number),
+            declared_db=level("twin:declared", "levels:declared", number),
+            as_run_db=level("twin:as-run", "levels:as-run", number),
+        )
+        for number, probe in enumerate(found["declared"].probes)
+    )
