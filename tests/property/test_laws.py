@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.random_models import PLAIN, models
 from tflite_align import AlignOptions, align, check
 from tflite_align.format.reader import read
-from tflite_align.pipeline import inspection
+from tflite_align.pipeline import session
 from tflite_align.record import replace
 from tflite_align.rules.operator_rows import load_operators
 from tflite_align.rules.rows import OperatorRow
@@ -51,7 +51,7 @@ def test_every_policy_leaves_no_findings(data: bytes, policy: str) -> None:
 def test_the_order_of_rules_does_not_matter(data: bytes, order: random.Random) -> None:
     expected = align(data, PLAIN).data
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inspection, "load_operators", lambda: _shuffled(order))
+        patch.setattr(session, "load_operators", lambda: _shuffled(order))
         assert align(data, PLAIN).data == expected
 
 

@@ -13,7 +13,7 @@ from tflite_align.checks.support.breaches import OPERATOR_TESTS, TENSOR_TESTS
 from tflite_align.errors import RuleError
 from tflite_align.format.model import Model
 from tflite_align.format.reader import read
-from tflite_align.pipeline import aligning, inspection
+from tflite_align.pipeline import aligning, session
 from tflite_align.record import replace
 from tflite_align.report.component_summary import overview
 from tflite_align.rules.operator_rows import load_operators
@@ -57,7 +57,7 @@ def _with_support(monkeypatch: pytest.MonkeyPatch, found: tuple[SupportRow, ...]
     def loaded(name: str) -> Target:
         return replace(load_target(name), support=found)
 
-    monkeypatch.setattr(inspection, "load_target", loaded)
+    monkeypatch.setattr(session, "load_target", loaded)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..format.flatbuffer import Bytes
-from ..pipeline.inspection import lock
+from ..format.reader import read
 from ..settings.lock import Lock as LockRecord
-from ..settings.lock import parse_lock, render_lock
+from ..settings.lock import lock_of, parse_lock, render_lock
 from .click_options import Given
 from .disk import check_destination, read_model_file
 from .failure import Failure, about
@@ -62,7 +62,7 @@ def new_lock(
         raise UsageError("a lock is made from a file, not from standard input")
     with about(asked.lock):
         data = read_model_file(model) if isinstance(model, str) else model
-        return [(asked.lock, (render_lock(lock(data)).encode(),))]
+        return [(asked.lock, (render_lock(lock_of(read(data))).encode(),))]
 
 
 def tell_lock(asked: Given, written: object) -> None:

@@ -1,0 +1,142 @@
+"""Last stage: the report of an alignment, built once from what the stages before it hold."""
+
+from __future__ import annotations
+
+from ..checks.partition import predictions
+from ..errors import AlignError
+from ..format.writer.write import write
+from ..record import replace
+from ..repair.selection import mended
+from ..report.model_view import ModelView
+from ..report.report import Report
+from ..rules.fixes import fixes_off
+from ..settings.baseline import accepted_in
+from ..solver.compare import compare
+from ..solver.problem_records import Strategy
+from ..verdicts import BiasReading, OutputLevel
+from .decision import Decision, solve_question
+from .execution import Executed
+from .preparation import Prepared
+from .reasons import conflict_reasons, proof_reasons, remaining_reasons, without
+from .view_of_model import view_of
+
+__all__ = ["build_report"]
+
+
+def build_report(
+    prepared: Prepared, decision: Decision, executed: Executed, name: str = ""
+) -> Report:
+    """`name` is what the report calls the model."""
+    session, before = prepared.session, prepared.inspected
+    options, remaining, conflicts = session.options, executed.remaining, decision.conflicts
+    accepted, _ = accepted_in(remaining, options.accepted)
+    return Report(
+        command="align",
+        outcome=executed.outcome,
+        targets=options.targets,
+        size=before.size,
+        findings=prepared.findings,
+        remaining=remaining,
+        accepted=accepted,
+        rules=before.rules,
+        mappings=predictions(executed.model, session.targets),
+        fixes_off=fixes_off(session.fixes),
+        changes=executed.changes,
+        components=decision.components,
+        strategies=_strategies(prepared, decision),
+        conflicts=conflicts,
+        conflict_addresses=tuple(one.slots[0].address(before.model) for one in conflicts),
+        proof=executed.proof,
+        without_calibration=_levels_without_calibration(prepared, decision, executed),
+        bias_readings=_bias_readings(prepared, executed),
+        grown_bytes=executed.grown_bytes,
+        warnings=(*prepared.idle, *prepared.conversion.warnings, *decision.warnings),
+        reasons=(
+            *prepared.refused,
+            *remaining_reasons(without(remaining, accepted), options),
+            *conflict_reasons(conflicts),
+            *proof_reasons(executed.proof, options),
+        ),
+        name=name,
+        view=_view(prepared, decision, executed),
+    )
+
+
+def _strategies(prepared: Prepared, decision: Decision) -> tuple[Strategy, ...]:
+    """What PPQ's strategies would cost in place of the decision."""
+    if decision.plan is None or not prepared.session.options.compare:
+        return ()
+    question = decision.question
+    return tuple(compare(question.bound, question.broken, question.settings))
+
+
+def _view(prepared: Prepared, decision: Decision, executed: Executed) -> ModelView | None:
+    if not prepared.session.options.view:
+        return None
+    if decision.plan is None:
+        return view_of(prepared.inspected.bound, prepared.inspected.findings)
+    question = decision.question
+    return view_of(
+        question.bound,
+        question.findings,
+        after=executed.model,
+        solution=decision.solution,
+        settings=question.settings,
+        broken=question.broken,
+    )
+
+
+def _levels_without_calibration(
+    prepared: Prepared, decision: Decision, executed: Executed
+) -> tuple[OutputLevel, ...]:
+    """The outputs' levels, had calibration tightened no range; empty where it tightened none."""
+    question, proof = decision.question, executed.proof
+    if decision.plan is None or not question.settings.observed or proof is None:
+        return ()
+    unobserved = replace(question, settings=replace(question.settings, observed={}))
+    edits = solve_question(prepared, unobserved).edits
+    try:
+        data = write(prepared.data, prepared.inspected.model, edits).join()
+    except AlignError:
+        return ()  # more QUANTIZE than the file's metadata leaves room for, perhaps
+    if data == b"".join(executed.chunks):
+        return tuple(
+            OutputLevel(
+                name=score.name,
+                index=score.index,
+                declared_aligned_db=score.declared_aligned_db,
+            )
+            for score in proof.outputs
+        )
+    from ..verify.declared_sqnr import declared_levels  # noqa: PLC0415 - a run without judges needs none of it
+
+    options = prepared.session.options
+    assert options.calibration is not None, "ranges were observed"
+    return declared_levels(
+        memoryview(prepared.repair.data),
+        data,
+        calibration=options.calibration,
+        samples=options.samples,
+        seed=options.seed,
+    )
+
+
+def _bias_readings(prepared: Prepared, executed: Executed) -> tuple[BiasReading, ...]:
+    """How far apart the two readings of biases in scales of their own are."""
+    scaled = any(finding.fix == "bias-scale" for finding in prepared.findings)
+    if executed.proof is None or not scaled:
+        return ()
+    session = prepared.session
+    fixes = session.fixes | {"bias-scale"}
+    files = [
+        memoryview(mended(prepared.original, fixes, "all", reading, session.bind).data)
+        for reading in ("declared", "as-run")
+    ]
+    from ..verify.declared_sqnr import bias_readings  # noqa: PLC0415 - a run without judges needs none of it
+
+    return bias_readings(
+        *files,
+        calibration=session.options.calibration,
+        samples=session.options.samples,
+        seed=session.options.seed,
+    )

@@ -1,0 +1,108 @@
+"""Third stage: the solver chooses parameters, the planner turns them into edits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..checks.overrides import named_only
+from ..format.edits import Edit
+from ..numerics import Range
+from ..record import Record, replace
+from ..repair.planner.changes import Change, Plan
+from ..repair.planner.fold_apply import fold_quantizes
+from ..repair.planner.plan import plan
+from ..settings.options import AlignOptions
+from ..solver.problem_records import Component, Conflict, Solution
+from ..solver.solve import solve
+from .preparation import Prepared
+from .question import Question
+from .session import Progress
+
+__all__ = ["Decision", "decide", "solve_question"]
+
+
+class Decision(Record, frozen=True, kw_only=True):
+    """The answer to `question`, whose settings hold the ranges that calibration showed.
+
+    `solution`: None where there was nothing to solve; `plan`: None where nothing is to be edited.
+    """
+
+    question: Question
+    solution: Solution | None = None
+    plan: Plan | None = None
+    conflicts: tuple[Conflict, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        return self.plan.edits if self.plan is not None else ()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return self.plan.changes if self.plan is not None else ()
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        return self.solution.components if self.solution is not None else ()
+
+
+def decide(prepared: Prepared, question: Question, progress: Progress | None = None) -> Decision:
+    """Decide what to edit: nothing in a file whose conversion is refused."""
+    if prepared.refused:
+        return Decision(question=question)
+    if not _needs_solving(question, prepared.session.options):
+        return Decision(question=question, conflicts=question.kept)
+    question, warnings = _observe(prepared, question, progress)
+    decision = solve_question(prepared, question)
+    return decision if decision.plan is None else replace(decision, warnings=warnings)
+
+
+def solve_question(prepared: Prepared, question: Question) -> Decision:
+    """Solve and plan with the question's settings as they are."""
+    solution = solve(question.bound, question.broken, question.settings)
+    draft, failures = plan(question.bound, solution, question.wanted, prepared.session.fixes)
+    folded = _fold(prepared, draft, solution)
+    return Decision(
+        question=question,
+        solution=solution,
+        plan=folded if folded.edits else None,
+        conflicts=(*solution.conflicts, *failures, *question.kept),
+    )
+
+
+def _needs_solving(question: Question, options: AlignOptions) -> bool:
+    requested = any(one.anchor or one.policy for one in options.overrides)
+    return bool(question.wanted or options.policies or options.optimize or requested)
+
+
+def _observe(
+    prepared: Prepared, question: Question, progress: Progress | None
+) -> tuple[Question, Sequence[str]]:
+    """The question with the ranges that calibration shows; warnings where it shows none."""
+    calibration = prepared.session.options.calibration
+    if calibration is None or not question.wanted:
+        return question, ()
+    from ..verify.observe import observe  # noqa: PLC0415 - a run without judges needs none of it
+
+    observed = observe(memoryview(prepared.data), calibration, progress=progress)
+    if not observed.ranges:
+        return question, (f"calibration tightens no ranges: {observed.why}",)
+    ranges = {key: Range(*bounds) for key, bounds in observed.ranges.items()}
+    return replace(question, settings=replace(question.settings, observed=ranges)), ()
+
+
+def _fold(prepared: Prepared, draft: Plan, solution: Solution) -> Plan:
+    """The plan without QUANTIZE operators that it makes needless."""
+    session, model = prepared.session, prepared.inspected.model
+    options = session.options
+    # A QUANTIZE that a policy asks for is needed by no rule: folding would undo the policy.
+    policy = bool(options.policies) or any(one.policy for one in options.overrides)
+    by_name = session.with_overrides(named_only(model, options.overrides))
+    return fold_quantizes(
+        draft,
+        model,
+        by_name.bind,
+        solution.source,
+        everywhere=options.optimize,
+        fold=not policy and options.overlap != "forbid",
+    )

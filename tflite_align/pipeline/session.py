@@ -1,0 +1,144 @@
+"""A session: what the options ask for, loaded once, and models read, bound and checked by it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from ..checks.binder.bind import bind
+from ..checks.binder.bound import Bound
+from ..checks.binder.cache import BindingCache, Templates
+from ..checks.checker import Finding, check_bound
+from ..checks.overrides import Override
+from ..errors import UsageError
+from ..format.flatbuffer import Bytes, Image
+from ..format.model import Model
+from ..format.reader import read
+from ..record import Record, replace
+from ..report.report import Size
+from ..rules.fixes import enabled_fixes, unheard_rules
+from ..rules.operator_rows import load_operators
+from ..rules.rows import OperatorRow
+from ..rules.rule_text import nearest_rule
+from ..rules.targets import Severity, Target, load_target
+from ..settings.lock import lock_findings
+from ..settings.options import AlignOptions
+from ..solver.policies import idle_policies
+
+__all__ = ["Inspected", "Progress", "Session", "uncollected"]
+
+Progress = Callable[[str, float], None]
+
+
+class Inspected(Record, frozen=True):
+    """A model with its constraints and what is broken."""
+
+    model: Model
+    bound: Bound
+    findings: tuple[Finding, ...]
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Ids of the rules that say something of this model, sorted."""
+        return tuple(sorted({entry.rule for entry in self.bound.constraints if entry.requirements}))
+
+    @property
+    def size(self) -> Size:
+        graphs = self.model.subgraphs
+        return Size(
+            bytes=self.model.size,
+            subgraphs=len(graphs),
+            operators=sum(len(graph.operators) for graph in graphs),
+            tensors=sum(len(graph.tensors) for graph in graphs),
+        )
+
+
+class Session(Record, frozen=True, kw_only=True):
+    """The options of one job and what they name: targets, operator rows, ids of enabled fixes.
+
+    `templates` remembers how operators were bound, for the next state of the same model.
+    """
+
+    options: AlignOptions
+    targets: Sequence[Target]
+    rows: Mapping[str, OperatorRow]
+    fixes: frozenset[str]
+    templates: Templates
+
+    @classmethod
+    def of(cls, options: AlignOptions) -> Session:
+        """UsageError for a target, a rule or a fix that does not exist."""
+        targets = _load_targets(options)
+        rows = load_operators()
+        # Cached by what it depends on, so that later models of the same targets profit.
+        cache = _binding_cache(options.targets, tuple(options.severity.items()))
+        return cls(
+            options=options,
+            targets=targets,
+            rows=rows,
+            fixes=enabled_fixes(options.fix, options.no_fix),
+            templates=Templates(rows, targets, cache),
+        )
+
+    def inspect(self, data: Bytes | Image) -> Inspected:
+        """Read, bind and check a model; FormatError for bytes that are none."""
+        bound = self.bind(read(data))
+        border = lock_findings(bound.model, self.options.lock)
+        return Inspected(bound.model, bound, (*check_bound(bound), *border))
+
+    def bind(self, model: Model) -> Bound:
+        """Bind the model, without the rules of quiet fixes that are off: they are not reported."""
+        bound = bind(
+            model,
+            self.rows,
+            self.targets,
+            free_io=self.options.io == "free",
+            overrides=self.options.overrides,
+            templates=self.templates,
+        )
+        globs = unheard_rules(self.fixes)
+        rules = {entry.rule for entry in bound.constraints}
+        quiet = {rule for rule in rules if any(fnmatchcase(rule, glob) for glob in globs)}
+        reported = tuple(entry for entry in bound.constraints if entry.rule not in quiet)
+        idle = idle_policies(bound, self.options.policies)
+        if not idle and len(reported) == len(bound.constraints):
+            return bound
+        return replace(bound, constraints=reported, idle=(*bound.idle, *idle))
+
+    def with_overrides(self, overrides: tuple[Override, ...]) -> Session:
+        """The same for another state of the model, where overrides have other addresses."""
+        return replace(self, options=replace(self.options, overrides=overrides))
+
+
+def _load_targets(options: AlignOptions) -> list[Target]:
+    """The options' targets, graded as the options say."""
+    patterns = [*options.severity, *(one.rule for one in options.overrides if one.rule)]
+    for pattern in patterns:
+        if (hint := nearest_rule(pattern)) is not None:
+            raise UsageError(f"severity: no rule is called {pattern!r}{hint}")
+    grades = tuple(options.severity.items())
+    return [replace(load_target(name), grades=grades) for name in options.targets]
+
+
+@functools.lru_cache(maxsize=16)
+def _binding_cache(
+    _targets: tuple[str, ...], _grades: tuple[tuple[str, Severity], ...]
+) -> BindingCache:
+    return BindingCache()
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Switch Python's cycle collector off meanwhile: the many records of a model hold no cycles,
+    and searching them again and again makes large models slower than linear.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
