@@ -30,7 +30,7 @@ __all__ = ["run_check"]
 
 
 def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
-    """Judge every file; one that cannot be read does not keep the others from being judged.
+    """Check every file; one that cannot be read does not keep the others from being checked.
 
     Returns the exit status. Reports hold what could not be read too.
     """

@@ -241,18 +241,29 @@ check_options = _all_of(_CHECK)
 explain_options = _all_of(_EXPLAIN)
 
 
+# Options that AlignOptions holds under the same name and with the same default.
+_SAME_NAME = (
+    "overlap", "prefer", "io", "to", "input_type", "output_type", "only", "optimize", "fail_on",
+    "judge_seconds", "samples", "seed", "fix", "no_fix", "bias",
+)  # fmt: skip
+
+
 def settings(values: dict[str, Any]) -> AlignOptions:
-    """What a command that decides and writes nothing was asked for."""
+    """AlignOptions from the parsed values of any command; what it has no option for is default."""
     from ..settings.options import AlignOptions  # noqa: PLC0415 - numpy is not needed for --help
 
+    reports, dry_run = values.get("report", ()), values.get("dry_run", False)
     return AlignOptions(
+        **{name: values[name] for name in _SAME_NAME if name in values},
         targets=_targets(values),
         policies=_policies(values),
-        overlap=values["overlap"],
-        prefer=values["prefer"],
-        io=values["io"],
-        **_repairs(values),
-        only=values["only"],
+        # Priced only where somebody will read it.
+        compare=bool(reports) or values["verbose"],
+        # A dry run asks no judge, so none can be missing.
+        verify=not values.get("no_verify") and not dry_run,
+        require=() if dry_run else tuple(dict.fromkeys(values.get("require", ()))),
+        judges=tuple(dict.fromkeys(values.get("judge", ()))),
+        view=any(path.lower().endswith(".html") for path in reports),
         **_users(values),
     )
 
@@ -273,45 +284,9 @@ def _policies(values: dict[str, Any]) -> dict[str, Any]:
     return {family: values[family] for family in families}
 
 
-def _repairs(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "fix": values.get("fix", ()),
-        "no_fix": values.get("no_fix", ()),
-        "bias": values.get("bias", "declared"),
-    }
-
-
 def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
-    """The parsed values of either command, as the pipeline's options and ours."""
-    from ..settings.options import AlignOptions  # noqa: PLC0415 - numpy is not needed for --help
-
-    judged = not values.get("no_verify") and not values.get("dry_run")
-    options = AlignOptions(
-        targets=_targets(values),
-        policies=_policies(values),
-        overlap=values.get("overlap", "auto"),
-        prefer=values.get("prefer", "balanced"),
-        # Priced only where somebody will read it.
-        compare=bool(values["report"]) or values["verbose"],
-        io=values["io"],
-        to=values.get("to"),
-        input_type=values.get("input_type"),
-        output_type=values.get("output_type"),
-        only=values.get("only", "all"),
-        optimize=values.get("optimize", False),
-        fail_on=values["fail_on"],
-        verify=judged,
-        # A dry run asks no judge, so none can be missing.
-        require=() if values.get("dry_run") else tuple(dict.fromkeys(values["require"])),
-        judges=tuple(dict.fromkeys(values.get("judge", ()))),
-        judge_seconds=values["judge_seconds"],
-        samples=values.get("samples", 64),
-        seed=values.get("seed", 0),
-        view=any(path.lower().endswith(".html") for path in values["report"]),
-        **_repairs(values),
-        **_users(values),
-    )
-    return options, Given(
+    """The parsed values of align or check, as the pipeline's options and the command line's own."""
+    return settings(values), Given(
         reports=values["report"],
         quiet=values["quiet"],
         verbose=values["verbose"],
