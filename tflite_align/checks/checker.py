@@ -222,36 +222,37 @@ def _power(model: Model, constraint: Power) -> Iterator[_Fault]:
 def _weight(model: Model, constraint: Weight) -> Iterator[_Fault]:
     quant = _quant(model, constraint.slot)
     slot = constraint.slot
-    if constraint.symmetric and any(quant.zero_point):
+    rule = constraint.source
+    if rule.symmetric and any(quant.zero_point):
         found = next(z for z in quant.zero_point if z)
         sentence = f"weight zero_point {found}, expected 0"
         yield slot, "zero_point 0", f"zero_point {found}", sentence, "zero_point"
     if len(quant.scale) > 1:
         axis = quant.quantized_dimension
-        if constraint.axis is None:
+        if rule.axis is None:
             sentence = f"{len(quant.scale)} scales where the kernel takes one a tensor"
             yield slot, "1 scale", f"{len(quant.scale)} scales", sentence, "axis"
-        elif axis != constraint.axis:
-            sentence = f"quantized_dimension {axis}, expected {constraint.axis}"
-            yield slot, f"axis {constraint.axis}", f"axis {axis}", sentence, "axis"
-    if constraint.minimum is not None:
-        yield from _weight_values(model, constraint)
+        elif axis != rule.axis:
+            sentence = f"quantized_dimension {axis}, expected {rule.axis}"
+            yield slot, f"axis {rule.axis}", f"axis {axis}", sentence, "axis"
+    if rule.minimum is not None:
+        yield from _weight_values(model, constraint, rule.minimum)
 
 
-def _weight_values(model: Model, constraint: Weight) -> Iterator[_Fault]:
+def _weight_values(model: Model, constraint: Weight, minimum: int) -> Iterator[_Fault]:
     slot = constraint.slot
     data = model.constant(slot.subgraph, slot.tensor(model))
-    if data is None or constraint.minimum is None:
+    if data is None:
         return
     values = (
         int4_unpack(data)
         if constraint.type == "int4"
         else np.frombuffer(data, dtype=DTYPES[constraint.type])
     )
-    lowest = int(values.min(initial=constraint.minimum))
-    if lowest < constraint.minimum:
-        sentence = f"weight {lowest} below {constraint.minimum}"
-        yield slot, f"weights >= {constraint.minimum}", str(lowest), sentence, "minimum"
+    lowest = int(values.min(initial=minimum))
+    if lowest < minimum:
+        sentence = f"weight {lowest} below {minimum}"
+        yield slot, f"weights >= {minimum}", str(lowest), sentence, "minimum"
 
 
 def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
@@ -261,7 +262,7 @@ def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
     for middle in quants[1:-1]:
         first *= middle.scale[0]
     last = quants[-1].scale if len(quants) > 1 else (1.0,)
-    return product_scale(first, last, constraint.multiplier)
+    return product_scale(first, last, constraint.source.multiplier)
 
 
 def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
@@ -274,7 +275,7 @@ def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
         sentence = f"{bias.type} bias where {constraint.type} activations need {wanted}"
         yield constraint.slot, wanted, bias.type, sentence, "type" if known else ""
     elif constraint.stated not in {"", bias.type}:
-        sentence = f"{constraint.option} states {constraint.stated}, but the bias is {bias.type}"
+        sentence = f"{constraint.source.type_option} states {constraint.stated}, but the bias is {bias.type}"
         yield constraint.slot, constraint.stated, bias.type, sentence, "type" if known else ""
     if bias.quant is None or not bias.quant.scale:
         if known:
@@ -335,13 +336,14 @@ def window_ratios(
     constraint: Window, numerator: Sequence[Extent], denominator: Sequence[Extent]
 ) -> Extent:
     """(least, largest) ratio of a window, given the extent of each slot's scales."""
-    low = high = constraint.window.multiplier
-    if constraint.form == "product":
+    rule = constraint.source
+    low = high = rule.multiplier
+    if rule.form == "product":
         for least, greatest in numerator:
             low, high = low * least, high * greatest
-    elif constraint.form == "maximum":
+    elif rule.form == "maximum":
         low = high = low * max([greatest for _, greatest in numerator])
-    elif constraint.form == "square":
+    elif rule.form == "square":
         low = high = low * max([greatest for _, greatest in numerator]) ** 2
     else:
         low *= min([least for least, _ in numerator])
@@ -352,13 +354,13 @@ def window_ratios(
 
 
 def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
-    quants = [_quant(model, slot) for slot in (*constraint.numerator, *constraint.denominator)]
+    quants = [_quant(model, slot) for slot in constraint.slots]
     if not all(quant.sound for quant in quants):
         return  # params/scale says so
     extents = [quant.extent for quant in quants]
     count = len(constraint.numerator)
     low, high = window_ratios(constraint, extents[:count], extents[count:])
-    window = constraint.window
+    window = constraint.source
     if low >= window.low and high < window.high:
         return
     worst = high if high >= window.high else low

@@ -7,10 +7,9 @@ from typing import Literal
 
 from ..checks.binder.bound import Bound
 from ..checks.checker import Finding, check_bound
-from ..checks.constraints import Constraint, Fixed, Power, Same, Window, ZeroPoint
 from ..format.edits import Edit
 from ..format.flatbuffer import Bytes
-from ..format.model import Model, Slot
+from ..format.model import Model
 from ..format.reader import read
 from ..format.wiring import own_state
 from ..format.writer.write import write
@@ -69,32 +68,13 @@ def enforced(
         return bound
     kept = []
     for constraint in bound.constraints:
-        slots = _slots(constraint)
+        slots = constraint.slots
         if constraint.severity != "error" and any((constraint.rule, s) in graded for s in slots):
             continue
-        found = _without(constraint, {slot for slot in slots if (constraint.rule, slot) in shut})
-        if found is not None:
-            kept.append(found)
+        rest = constraint.without({slot for slot in slots if (constraint.rule, slot) in shut})
+        if rest is not None:
+            kept.append(rest)
     return replace(bound, constraints=tuple(kept))
-
-
-def _slots(constraint: Constraint) -> tuple[Slot, ...]:
-    if isinstance(constraint, Window):
-        return (*constraint.denominator, *constraint.numerator)
-    several: tuple[Slot, ...] | None = getattr(constraint, "slots", None)
-    return several or (getattr(constraint, "slot"),)  # noqa: B009 - every other kind has one
-
-
-def _without(constraint: Constraint, broken: set[Slot]) -> Constraint | None:
-    """The constraint on the slots that are not broken. What weights and biases have to be stays:
-    it is needed wherever something beside them moves.
-    """
-    if not broken or not isinstance(constraint, Same | Fixed | ZeroPoint | Power | Window):
-        return constraint
-    if not isinstance(constraint, Same):
-        return None
-    slots = tuple(slot for slot in constraint.slots if slot not in broken)
-    return replace(constraint, slots=slots) if len(slots) > 1 else None
 
 
 class Mended(Record, frozen=True, kw_only=True):

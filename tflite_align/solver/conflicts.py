@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..checks.binder.bound import Bound
-from ..checks.constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, Window, ZeroPoint
+from ..checks.constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, ZeroPoint
 from ..format.model import Model, Slot
 from ..numerics import Label
 from ..record import replace
@@ -73,7 +73,7 @@ def _minimal(
     inside = frozenset(slot for node in problem.nodes for slot in node.slots)
     small = replace(values, labels={one.key: values.labels[one.key] for one in problem.values})
     held = sorted(inside & bound.rigid, key=lambda slot: slot.sort_key)
-    tied = [entry for entry in bound.constraints if not inside.isdisjoint(_slots(entry))]
+    tied = [entry for entry in bound.constraints if not inside.isdisjoint(entry.label_slots)]
     items: list[_Item] = [*tied, *held]
 
     def broken(kept: Sequence[_Item]) -> bool:
@@ -105,27 +105,13 @@ def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> li
         size //= 2
 
 
-def _slots(entry: Constraint) -> tuple[Slot, ...]:
-    """The slots whose labels a constraint speaks of; none for those that do not bind labels."""
-    match entry:
-        case Same() | Anchored():
-            return entry.slots
-        case Fixed() | Uncut() | ZeroPoint():
-            return (entry.slot,)
-        case BiasOf():
-            return entry.factors[:1]
-        case Window():
-            return (*entry.numerator, *entry.denominator)
-    return ()
-
-
 def _conflict(
     bound: Bound, values: Values, kept: list[_Item], reason: str, problem: Problem
 ) -> Conflict:
     inside = {slot for node in problem.nodes for slot in node.slots}
     slots: dict[Slot, None] = {}
     for item in kept:
-        named = (item,) if isinstance(item, Slot) else _slots(item)
+        named = (item,) if isinstance(item, Slot) else item.label_slots
         slots.update(dict.fromkeys(slot for slot in named if slot in inside))
     rules = {_rule(bound, item) for item in kept}
     told = "; ".join(_told(bound, values, item) for item in kept)
@@ -149,7 +135,7 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
         label = values.labels[item.subgraph, item.tensor(model)]
         why = f" by {bound.held_by[item]}" if item in bound.held_by else ""
         return f"{item.address(model)} keeps {_show(label)}{why}"
-    slots = _slots(item)
+    slots = item.label_slots
     first = slots[0].address(model)
     match item:
         case Same():

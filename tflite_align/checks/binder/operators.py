@@ -10,7 +10,7 @@ import numpy as np
 from ...format.enums import type_name
 from ...format.model import Operator, Slot, SlotKind, Tensor
 from ...format.wiring import quantized
-from ...numerics import Label, Range
+from ...numerics import Range
 from ...rules.families import Family
 from ...rules.rows import (
     BiasRule,
@@ -233,9 +233,8 @@ def _add_fixed(found: Collector, rule: FixedRule, slot: Slot) -> None:
     levels = found.requirements(rule.id, tensor.type)
     if not levels:
         return
-    labels: tuple[Label, ...] = rule.labels[tensor.type]
     found.constraints.append(
-        Fixed(rule=rule.id, type=tensor.type, requirements=levels, slot=slot, labels=labels)
+        Fixed(rule=rule.id, type=tensor.type, requirements=levels, slot=slot, source=rule)
     )
 
 
@@ -262,9 +261,7 @@ def _add_weight(found: Collector, rule: WeightRule, slot: Slot) -> None:
                 type=tensor.type,
                 requirements=levels,
                 slot=slot,
-                axis=rule.axis,
-                symmetric=rule.symmetric,
-                minimum=rule.minimum,
+                source=rule,
             )
         )
 
@@ -283,10 +280,8 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
     levels = found.requirements(rule.id, activation)
     if activation not in rule.bias_types or not levels or bias.type not in ("int32", "int64"):
         return
-    legal = rule.bias_types[activation]
     code = operator.options.get(rule.type_option)
     stated = type_name(int(code)) if code else ""
-    also = (stated,) if stated in {"int32", "int64"} and stated not in legal else ()
     found.constraints.append(
         BiasOf(
             rule=rule.id,
@@ -294,9 +289,7 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
             requirements=levels,
             slot=slot,
             factors=tuple(factors),
-            multiplier=rule.multiplier,
-            legal_types=(*legal, *also),
-            option=rule.type_option,
+            source=rule,
             stated=stated,
         )
     )
@@ -316,9 +309,8 @@ def _add_window(found: Collector, subgraph: int, operator: Operator, rule: Windo
                 rule=rule.id,
                 type=type_name,
                 requirements=levels,
-                form=rule.form,
                 numerator=tuple(numerator),
                 denominator=tuple(denominator),
-                window=rule,
+                source=rule,
             )
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...format.model import Slot
 from ...format.wiring import links
 from ...record import replace
-from ..constraints import Anchored, BiasOf, Constraint, Uncut, constrained
+from ..constraints import Anchored, BiasOf, Constraint, Uncut
 from ..overrides import Grading, ResolvedOverrides
 from .bound import Collector
 
@@ -49,7 +49,7 @@ def impose(found: Collector, said: ResolvedOverrides) -> dict[Slot, str]:
 def _graded(entry: Constraint, gradings: Sequence[Grading]) -> Constraint | None:
     """The constraint as grave as users say, the last one's word; None where it is off."""
     for grading in reversed(gradings):
-        if grading.concerns(entry.rule) and not grading.slots.isdisjoint(constrained(entry)):
+        if grading.concerns(entry.rule) and not grading.slots.isdisjoint(entry.slots):
             if grading.severity == "off":
                 return None
             levels = (

@@ -84,7 +84,7 @@ def product_of(
         first *= _scales(bound, middle, seen)[0]
     several = len(constraint.factors) > 1
     last = _scales(bound, constraint.factors[-1], seen) if several else (1.0,)
-    return tuple(product_scale(first, last, constraint.multiplier))
+    return tuple(product_scale(first, last, constraint.source.multiplier))
 
 
 class _Bias:
@@ -140,11 +140,11 @@ class _Bias:
     def _state(self, wanted: _Wanted, constraints: list[BiasOf]) -> None:
         """Where the operator states its bias's type, let it state the right one."""
         for constraint in constraints:
-            if constraint.option and constraint.stated not in {"", wanted.type}:
+            if constraint.source.type_option and constraint.stated not in {"", wanted.type}:
                 edit = SetOption(
                     subgraph=constraint.slot.subgraph,
                     operator=constraint.slot.operator,
-                    field=constraint.option,
+                    field=constraint.source.type_option,
                     value=type_code(wanted.type),
                 )
                 self.draft.edits.append(edit)

@@ -49,7 +49,7 @@ def plan_weights(
     seen: dict[Slot, tuple[float, ...]] = {}
     for key in sorted(asked):
         low = all(constraint.slot in lowest for constraint in asked[key])
-        first = next((c for c in asked[key] if c.minimum is not None), asked[key][0])
+        first = next((c for c in asked[key] if c.source.minimum is not None), asked[key][0])
         new = _renewed(draft, key, first if low else asked[key][0], low=low)
         if new is not None:
             slots = list(dict.fromkeys(constraint.slot for constraint in asked[key]))
@@ -92,7 +92,7 @@ def _renewed(
         return None  # params/scale says so: nobody knows the real values
     if len(data) != constant_size(tensor.shape, tensor.type):
         return None  # a shape of which the bytes are not the content (a dimension of 0)
-    quant, axis = tensor.quant, constraint.axis
+    quant, axis = tensor.quant, constraint.source.axis
     count, shape = len(quant.scale), tensor.shape
     declared = quant.quantized_dimension
     fits = count == 1 or (0 <= declared < len(shape) and shape[declared] == count)
@@ -104,7 +104,7 @@ def _renewed(
         if not any(quant.zero_point):
             return _New(quant, None, 0.0)
     if low:
-        return _raised(tensor, quant, data, constraint.minimum)
+        return _raised(tensor, quant, data, constraint.source.minimum)
     return _re_expressed(tensor, quant, data, axis)
 
 
