@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..checks.binder.bound import Bound
 from ..checks.checker import Finding
 from ..checks.constraints import Same
+from ..checks.disjoint import DisjointSets
 from ..format.model import Model, Operator, Slot, Subgraph, Tensor
 from ..numerics import Label, Range, label_range
 from ..record import replace
@@ -165,24 +166,18 @@ def _groups(
 
 def _tied(bound: Bound) -> Iterator[tuple[list[Key], tuple[str, ...]]]:
     """(tensors, rules) of each group that `same` rules join, in the order of the model."""
-    parent: dict[Key, Key] = {}
-
-    def root(key: Key) -> Key:
-        while parent.setdefault(key, key) != key:
-            parent[key] = key = parent[parent[key]]
-        return key
-
+    sets = DisjointSets[Key](lambda key: key)
     ties = [constraint for constraint in bound.constraints if isinstance(constraint, Same)]
     for tie in ties:
         first, *rest = _keys(bound.model, tie.slots) or [(-1, -1)]
         for key in rest:
-            parent[root(key)] = root(first)
+            sets.union(first, key)
     members: dict[Key, set[Key]] = {}
     rules: dict[Key, set[str]] = {}
     for tie in ties:
         for key in _keys(bound.model, tie.slots):
-            members.setdefault(root(key), set()).add(key)
-            rules.setdefault(root(key), set()).add(tie.rule)
+            members.setdefault(sets.find(key), set()).add(key)
+            rules.setdefault(sets.find(key), set()).add(tie.rule)
     for key in sorted(members, key=lambda one: min(members[one])):
         yield sorted(members[key]), tuple(sorted(rules[key]))
 

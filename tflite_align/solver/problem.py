@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..checks.binder.bound import Bound
 from ..checks.constraints import Anchored, Fixed, Same, Uncut, ZeroPoint
+from ..checks.disjoint import DisjointSets
 from ..format.model import Slot
 from ..numerics import Label, close_scale
 from ..record import replace
@@ -21,27 +22,6 @@ from .ranges import Key, Values
 __all__ = ["build_problems", "contradictory"]
 
 
-class _Sets:
-    """Disjoint sets of slots."""
-
-    def __init__(self) -> None:
-        self.parent: dict[Slot, Slot] = {}
-
-    def find(self, slot: Slot) -> Slot:
-        root = slot
-        while (up := self.parent.get(root, root)) != root:
-            root = up
-        while slot != root:
-            self.parent[slot], slot = root, self.parent.get(slot, slot)
-        return root
-
-    def union(self, first: Slot, second: Slot) -> None:
-        a, b = self.find(first), self.find(second)
-        if a != b:
-            low, high = sorted((a, b), key=lambda s: s.sort_key)
-            self.parent[high] = low
-
-
 class _Builder:
     def __init__(self, bound: Bound, values: Values, options: SolverOptions) -> None:
         self.bound = bound
@@ -49,7 +29,7 @@ class _Builder:
         self.flow = values
         self.options = options
         self.policies = policies_of(bound, options)
-        self.sets = _Sets()
+        self.sets = DisjointSets[Slot](lambda slot: slot.sort_key)
         self.tied: dict[Slot, set[str]] = {}
         self.nodes: list[Node] = []
         self.node_of: dict[Slot, int] = {}
@@ -306,22 +286,14 @@ def _disagrees(builder: _Builder, node: Node) -> bool:
 
 def _components(count: int, values: list[Value]) -> list[int]:
     """Component number of each node: the lowest node reachable through values."""
-    parent = list(range(count))
-
-    def find(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
+    sets = DisjointSets[int](lambda number: number)
     for value in values:
         joined = [number for number, _ in value.readers]
         if value.source is not None:
             joined.append(value.source)
         for other in joined[1:]:
-            low, high = sorted((find(joined[0]), find(other)))
-            parent[high] = low
-    return [find(node) for node in range(count)]
+            sets.union(joined[0], other)
+    return [sets.find(number) for number in range(count)]
 
 
 def _problem(builder: _Builder, members: list[int], inside: list[Value]) -> Problem:
