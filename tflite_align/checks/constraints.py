@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import ClassVar, Literal
 
 from ..format.model import Slot
+from ..format.type_groups import BIAS_TYPES
 from ..numerics import Label
 from ..record import Record, replace
 from ..rules.rows import BiasRule, FixedRule, Flow, WeightRule, WindowRule
@@ -27,9 +28,6 @@ __all__ = [
     "Window",
     "ZeroPoint",
 ]
-
-# Bias types that an operator can state to be its own.
-_STATED_TYPES = frozenset({"int32", "int64"})
 
 
 class Constraint(Record, frozen=True, kw_only=True):
@@ -139,7 +137,7 @@ class BiasOf(OneSlot, frozen=True, kw_only=True):
     def legal_types(self) -> tuple[str, ...]:
         """The bias types that the kernel takes; a repair writes the first."""
         legal = self.source.bias_types[self.type]
-        if self.stated in _STATED_TYPES and self.stated not in legal:
+        if self.stated in BIAS_TYPES and self.stated not in legal:
             return (*legal, self.stated)
         return legal
 

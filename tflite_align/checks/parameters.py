@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from ..format.model import Model, QuantParams, Slot, Subgraph, Tensor
+from ..format.type_groups import ACTIVATION_TYPES
 from ..format.wiring import Links, links, quantized
 from ..numerics import Label, label_range, type_limits, usable_label
 from ..rules.targets import Requirement
@@ -19,9 +20,6 @@ from .constraints import WellFormed
 __all__ = ["wellformed"]
 
 _Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
-
-# Types whose whole range is meant to be used; a bias's is not.
-_ACTIVATIONS = ("int8", "uint8", "int16")
 
 # (rule, expected, actual, whether a repair is known)
 _Fault = tuple[str, str, str, bool]
@@ -117,7 +115,7 @@ def _stale(tensor: Tensor, quant: QuantParams) -> bool:
     2018 records 2.6 times the width that its scale can hold): only a record that sticks out by
     more than four such widths has nothing to do with the scale.
     """
-    if tensor.type not in _ACTIVATIONS or not quant.per_tensor:
+    if tensor.type not in ACTIVATION_TYPES or not quant.per_tensor:
         return False
     if len(quant.minimum) != 1 or len(quant.maximum) != 1:
         return False
@@ -153,7 +151,9 @@ def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
     bad = [] if quant.sound else [s for s in quant.scale if not math.isfinite(s) or s <= 0]
     if bad and type_limits(tensor.type) is not None:
         yield "params/scale", "positive finite scales", f"{bad[0]!r}", False
-    elif tensor.type in _ACTIVATIONS and not usable_label(Label(quant.extent[1], 0), tensor.type):
+    elif tensor.type in ACTIVATION_TYPES and not usable_label(
+        Label(quant.extent[1], 0), tensor.type
+    ):
         wanted = "a scale whose integers stand for float32 values"
         yield "params/scale", wanted, f"{max(quant.scale)!r}", False
     limits = type_limits(tensor.type)

@@ -14,9 +14,6 @@ from .terminal_text import plural, printable
 
 __all__ = ["explanation_lines", "overview_lines"]
 
-# ActivationFunctionType of the TFLite schema, those that a range can state.
-_ACTIVATIONS = {1: "RELU", 3: "RELU6"}
-
 
 def explanation_lines(found: Explanation, *, alternatives: bool = True) -> list[str]:
     """One sentence or two a line; costs are in units of what the last line says.
@@ -111,7 +108,7 @@ def _label(found: Explanation) -> list[str]:
     holds = "" if kept else f" They hold {_span(found.holds)}."
     lines = [f"It {verb} {_show(found.label)}{_because(found, anchor)}.{holds}{noise}"]
     if found.activation:
-        name = _ACTIVATIONS.get(found.activation, f"activation {found.activation}")
+        name = found.activation.name
         lines.append(f"Its range no longer states a clamp, so its operator does: {name}.")
     elif found.clamps and kept:
         lines.append("Its range states a clamp, which a wider one would undo.")

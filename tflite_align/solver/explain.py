@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from ..checks.binder.bound import Bound
 from ..checks.constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
+from ..format.enums import Activation
 from ..format.model import Slot
 from ..numerics import Label, close_scale, label_range
 from ..record import replace
@@ -192,14 +193,14 @@ class _Story:
         ties = Ties(self.bound, self.posed.problem, declared)
         return replace(found, status="clean", ties=self._ties(ties))
 
-    def _activation(self, written: Label) -> int:
-        """What the operator has to state once the range no longer does; 0: nothing."""
+    def _activation(self, written: Label) -> Activation:
+        """What the operator has to state once the range no longer does."""
         key = self.value.key
         clamp = self.values.clamps.get(key)
         if clamp is None or key not in self.values.silent:
-            return 0
+            return Activation.NONE
         undone = clamp.undone_by(label_range(written, self.posed.problem.type), written.scale)
-        return (clamp.activation or 0) if undone else 0
+        return (clamp.activation if undone else None) or Activation.NONE
 
     def _ties(self, ties: Ties) -> tuple[Tie, ...]:
         model = self.bound.model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..format.enums import Activation
 from ..numerics import Label, Range
 from ..record import Record
 from .problem_records import Conflict
@@ -93,7 +94,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     told: Range | None = None
     noise: float = 0.0
     clamps: bool = False  # its declared range states a clamp that its operator does not
-    activation: int = 0  # the fused activation (ActivationFunctionType) that states it instead
+    activation: Activation = Activation.NONE  # the fused one that states it instead
     snapped: bool = False  # the label differs from the declared one by float noise alone
     ties: tuple[Tie, ...] = ()
     anchor: Anchor | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from ..format.enums import Activation
 from ..format.model import Slot
 from ..numerics import Label, Range
 from ..record import Record, field
@@ -150,7 +151,7 @@ class Component(Record, frozen=True, kw_only=True):
 class Solution(Record, frozen=True, kw_only=True):
     """`source`: the label each decided tensor is written at. `seen`: the label each reader slot
     of a decided tensor sees; a slot that is missing sees what it saw before. `activations`: fused
-    activations (ActivationFunctionType) that output slots have to state from now on.
+    activations that output slots have to state from now on.
     """
 
     source: Mapping[Key, Label]
@@ -159,4 +160,4 @@ class Solution(Record, frozen=True, kw_only=True):
     components: tuple[Component, ...]
     conflicts: tuple[Conflict, ...]
     why: Mapping[Key, str]
-    activations: Mapping[Slot, int] = field(default_factory=dict)
+    activations: Mapping[Slot, Activation] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..checks.binder.bound import Bound
+from ..format.enums import Activation
 from ..format.model import Slot
 from ..numerics import Label, label_range
 from .conflicts import forced_conflict, minimal_conflict
@@ -63,7 +64,9 @@ def _decided(
     )
 
 
-def _activations(bound: Bound, values: Values, source: Mapping[Key, Label]) -> dict[Slot, int]:
+def _activations(
+    bound: Bound, values: Values, source: Mapping[Key, Label]
+) -> dict[Slot, Activation]:
     """Clamps that decided labels no longer state, and their operators therefore have to."""
     found = {}
     for slot in sorted(bound.silent, key=lambda s: s.sort_key):

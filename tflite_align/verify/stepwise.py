@@ -9,12 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..format.type_groups import QUANTIZED_TYPES
+from ..numerics import INTEGER_LIMITS
 from ..record import Record
 from ..verdicts import StepCheck, StepDeviation
 from .object_api import pack, parse
 from .process import acceptance, call_worker
 from .twin import FloatGraph, float_graph
-from .unpacked import LIMITS, is_constant, operator_name
+from .unpacked import is_constant, operator_name
 from .variants import RUN_SECONDS
 
 __all__ = ["Steps", "check_steps", "match_operators", "score_steps"]
@@ -179,7 +181,8 @@ def _record(floats: FloatGraph, tensor: int) -> dict[str, Any]:
 
 def _check(floats: FloatGraph, operator: int, tensor: int, output: int) -> dict[str, Any]:
     record = _record(floats, tensor)
-    lowest, highest = LIMITS.get(record["kind"], (-(2**31), 2**31 - 1))
+    kind = record["kind"] if record["kind"] in QUANTIZED_TYPES else "int32"
+    lowest, highest = INTEGER_LIMITS[kind]
     return record | {"operator": operator, "output": output, "lowest": lowest, "highest": highest}
 
 

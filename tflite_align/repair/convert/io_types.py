@@ -20,9 +20,8 @@ from ..planner.changes import Plan
 from ..planner.draft import Draft, show
 from .conversion import Conversion
 
-__all__ = ["IO_TYPES", "convert_border"]
+__all__ = ["convert_border"]
 
-IO_TYPES = ("int8", "uint8", "int16", "float32")
 _EIGHT = {"int8": -128, "uint8": 0}  # types of one grid, and where it begins
 
 

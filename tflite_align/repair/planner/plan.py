@@ -71,10 +71,11 @@ def _plan_clamps(draft: Draft, solution: Solution) -> None:
             SetOption(subgraph=slot.subgraph, operator=slot.operator, field=FUSED, value=activation)
         )
         draft.touched.add((slot.subgraph, slot.operator))
-        name = {1: "RELU", 3: "RELU6"}[activation]
         key = (slot.subgraph, slot.tensor(draft.model))
         why = "the clamp that its range stated, now that the range is wider"
-        draft.note("activation", key, "stated by the range", name, why=why, readers=(slot,))
+        draft.note(
+            "activation", key, "stated by the range", activation.name, why=why, readers=(slot,)
+        )
 
 
 def _plan_states(draft: Draft, findings: list[Finding]) -> None:

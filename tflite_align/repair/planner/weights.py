@@ -13,16 +13,13 @@ from ...checks.constraints import Weight
 from ...format.edits import SetData
 from ...format.enums import constant_size
 from ...format.model import QuantParams, Slot, Tensor
+from ...format.type_groups import QUANTIZED_TYPES
 from ...format.wiring import slot_tensor
-from ...numerics import integers_of, packed_as, to_float32
+from ...numerics import INTEGER_LIMITS, integers_of, packed_as, to_float32
 from ...record import Record, replace
 from .draft import Draft
 
 __all__ = ["plan_weights"]
-
-
-# Largest magnitude of a symmetric weight.
-_LIMITS = {"int4": 7, "int8": 127, "uint8": 127, "int16": 32767}
 
 
 class _New(Record, frozen=True):
@@ -86,7 +83,7 @@ def _renewed(
     """Parameters that the kernel takes, and the integers that keep the real values."""
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)
-    if tensor.quant is None or data is None or tensor.type not in _LIMITS:
+    if tensor.quant is None or data is None or tensor.type not in QUANTIZED_TYPES:
         return None
     if not all(0 < scale < np.inf for scale in tensor.quant.scale):
         return None  # params/scale says so: nobody knows the real values
@@ -151,7 +148,8 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     top = np.atleast_1d(np.max(np.abs(real), axis=others))
     # A channel of zeros keeps a scale of its own: any will do, but it must be positive.
     top = np.where(top > 0, top, float(np.max(top)) or 1.0)
-    most = _LIMITS[tensor.type]
+    low, high = INTEGER_LIMITS[tensor.type]
+    most = (high - low) // 2
     own = np.asarray(quant.scale)
     if own.size > 1 and quant.quantized_dimension != axis:
         own = np.zeros(1)  # scales along another axis: none of them is a channel's
