@@ -76,6 +76,15 @@ class Label(NamedTuple):
     scale: float
     zero_point: int
 
+    def __str__(self) -> str:
+        """As reports write it: `(0.05, 3)`."""
+        return f"({self.scale:.7g}, {self.zero_point})"
+
+    @property
+    def in_words(self) -> str:
+        """As a finding writes it, exact for every float32: `scale 0.05, zero_point 3`."""
+        return f"scale {self.scale:.9g}, zero_point {self.zero_point}"
+
 
 class Range(NamedTuple):
     """A closed interval of real values."""

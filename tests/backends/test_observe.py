@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tests.support.models import Graph, wide_member
 from tflite_align import AlignOptions, align
 from tflite_align.format.reader import read
-from tflite_align.numerics import Label, Range, covers, intersect, label_range
+from tflite_align.numerics import Range, covers, intersect, label_range
 from tflite_align.verify.frontier import frontier
 from tflite_align.verify.object_api import parse
 from tflite_align.verify.observe import Observed, observe
@@ -141,7 +141,7 @@ def test_real_values_get_through_the_aligned_model() -> None:
             first, last = before.tensors[index].quant, after.tensors[index].quant
             assert first is not None
             assert last is not None
-            declared = label_range(Label(*first.label), "int8")
-            held = label_range(Label(*last.label), "int8")
+            declared = label_range(first.label, "int8")
+            held = label_range(last.label, "int8")
             needed = intersect(declared, Range(*seen))
-            assert covers(held, needed, slack=0.5 * last.label[0] * (1 + 1e-5))
+            assert covers(held, needed, slack=0.5 * last.label.scale * (1 + 1e-5))

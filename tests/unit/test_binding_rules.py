@@ -26,7 +26,7 @@ from tflite_align.checks.constraints import (
 )
 from tflite_align.format.model import Model, QuantParams, Slot
 from tflite_align.format.reader import read
-from tflite_align.numerics import Label, Range
+from tflite_align.numerics import Range
 from tflite_align.record import replace
 from tflite_align.rules.operator_rows import parse_operators
 from tflite_align.rules.rows import BiasRule, SlotPattern, WindowRule
@@ -346,7 +346,7 @@ def test_an_anchor_and_a_place_that_is_not_cut() -> None:
             type="",
             requirements=(),
             slots=(place,),
-            label=Label(*quant.label),
+            label=quant.label,
             by=str(anchor),
         )
     ]

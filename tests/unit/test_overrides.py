@@ -28,7 +28,7 @@ def aligned(data: bytes, *overrides: Override, **options: Any) -> tuple[Model, R
 
 def labels(model: Model) -> dict[str, Label]:
     return {
-        tensor.name: Label(*tensor.quant.label)
+        tensor.name: tensor.quant.label
         for tensor in model.subgraphs[0].tensors
         if tensor.quant is not None and tensor.quant.scale
     }

@@ -157,12 +157,13 @@ def _same(model: Model, constraint: Same) -> Iterator[_Fault]:
         found = _quant(model, slot).label
         if found == wanted:
             continue
-        if found[0] != wanted[0]:
-            sentence = f"scale {found[0]:.9g} differs from {name}'s {wanted[0]:.9g}"
+        if found.scale != wanted.scale:
+            sentence = f"scale {found.scale:.9g} differs from {name}'s {wanted.scale:.9g}"
         else:
-            sentence = f"zero_point {found[1]} differs from {name}'s {wanted[1]}"
-        noise = found[1] == wanted[1] and close_scale(found[0], wanted[0])
-        yield slot, _show(wanted), _show(found), sentence, "noise" if noise else "tied"
+            sentence = f"zero_point {found.zero_point} differs from {name}'s {wanted.zero_point}"
+        same_zero = found.zero_point == wanted.zero_point
+        noise = same_zero and close_scale(found.scale, wanted.scale)
+        yield slot, wanted.in_words, found.in_words, sentence, "noise" if noise else "tied"
 
 
 def _relative(slot: Slot, near: Slot, model: Model) -> str:
@@ -172,16 +173,12 @@ def _relative(slot: Slot, near: Slot, model: Model) -> str:
     return slot.address(model)
 
 
-def _show(label: Label | tuple[float, int]) -> str:
-    return f"scale {label[0]:.9g}, zero_point {label[1]}"
-
-
 def _fixed(model: Model, constraint: Fixed) -> Iterator[_Fault]:
     quant = _quant(model, constraint.slot)
     if quant.per_tensor and any(quant.label == legal for legal in constraint.labels):
         return
-    wanted = _show(constraint.labels[0])
-    found = _show(quant.label) if quant.per_tensor else f"{len(quant.scale)} scales"
+    wanted = constraint.labels[0].in_words
+    found = quant.label.in_words if quant.per_tensor else f"{len(quant.scale)} scales"
     sentence = f"{found} declared, but the kernel always writes {wanted}"
     yield constraint.slot, wanted, found, sentence, _fixed_fault(quant, constraint.labels[0])
 
@@ -189,7 +186,8 @@ def _fixed(model: Model, constraint: Fixed) -> Iterator[_Fault]:
 def _fixed_fault(quant: QuantParams, legal: Label) -> str:
     if not quant.per_tensor:
         return ""
-    noise = quant.label[1] == legal.zero_point and close_scale(quant.label[0], legal.scale)
+    label = quant.label
+    noise = label.zero_point == legal.zero_point and close_scale(label.scale, legal.scale)
     return "noise" if noise else "fixed"
 
 

@@ -216,8 +216,8 @@ def _readers(model: Model, slots: Sequence[Slot]) -> Iterator[Slot]:
 
 def _label(tensor: Tensor) -> Label | None:
     quant = tensor.quant
-    fits = quant is not None and quantized(tensor) and quant.per_tensor and not quant.details
-    return Label(*quant.label) if fits and quant is not None else None
+    affine = quant is not None and quantized(tensor) and not quant.details
+    return tensor.label if affine else None
 
 
 def _anchored(model: Model, one: Override, slots: Sequence[Slot]) -> Iterator[Anchoring]:

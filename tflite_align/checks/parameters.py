@@ -119,7 +119,7 @@ def _stale(tensor: Tensor, quant: QuantParams) -> bool:
         return False
     if len(quant.minimum) != 1 or len(quant.maximum) != 1:
         return False
-    held = label_range(Label(*quant.label), tensor.type)
+    held = label_range(quant.label, tensor.type)
     beyond = max(held.low - quant.minimum[0], quant.maximum[0] - held.high)
     return not beyond <= _STALE * (held.high - held.low)
 
@@ -167,7 +167,7 @@ def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
         wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
         yield "params/zero_point", wanted, str(outside[0]), False
     if not bad and not outside and _stale(tensor, quant):
-        held = label_range(Label(*quant.label), tensor.type)
+        held = label_range(quant.label, tensor.type)
         wanted = f"a range of about {held.low:.6g}..{held.high:.6g}"
         yield "minmax/stale", wanted, f"{quant.minimum[0]:.6g}..{quant.maximum[0]:.6g}", True
     yield from _shape_faults(tensor, quant)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from ..numerics import Label
 from ..record import PartlyCompared, Record, field, remember
 
 __all__ = [
@@ -78,9 +79,9 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
         return len(self.scale) == 1 and len(self.zero_point) <= 1
 
     @property
-    def label(self) -> tuple[float, int]:
-        """(scale, zero_point) of per-tensor parameters; a missing zero_point reads as 0."""
-        return self.scale[0], (self.zero_point[0] if self.zero_point else 0)
+    def label(self) -> Label:
+        """The label of per-tensor parameters; a missing zero_point reads as 0."""
+        return Label(self.scale[0], self.zero_point[0] if self.zero_point else 0)
 
 
 class Buffer(Record, frozen=True, kw_only=True):
@@ -111,6 +112,11 @@ class Tensor(PartlyCompared, frozen=True, kw_only=True):
         for size in self.shape:
             count *= max(size, 1)
         return count
+
+    @property
+    def label(self) -> Label | None:
+        """The label of a tensor with per-tensor parameters; None for any other."""
+        return self.quant.label if self.quant is not None and self.quant.per_tensor else None
 
 
 class OperatorCode(PartlyCompared, frozen=True, kw_only=True):

@@ -93,15 +93,10 @@ def _tensor(model: Model, subgraph: int, tensor: Tensor) -> TensorView:
         name=tensor.name,
         type=tensor.type,
         shape=tensor.shape,
-        label=_label(tensor),
+        label=tensor.label,
         channels=len(quant.scale) if quant is not None else 0,
         constant=model.is_constant(subgraph, tensor.index),
     )
-
-
-def _label(tensor: Tensor) -> Label | None:
-    quant = tensor.quant
-    return Label(*quant.label) if quant is not None and quant.per_tensor else None
 
 
 def _matched(before: SubgraphView, after: SubgraphView) -> tuple[SubgraphView, SubgraphView]:
@@ -189,7 +184,7 @@ def _keys(model: Model, slots: Sequence[Slot]) -> list[Key]:
 
 def _member(model: Model, key: Key, solution: Solution | None) -> MemberView | None:
     tensor = model.subgraphs[key[0]].tensors[key[1]]
-    label = _label(tensor)
+    label = tensor.label
     if label is None:
         return None
     before = label_range(label, tensor.type)

@@ -87,9 +87,9 @@ def _story(
     for key in component.tensors:
         tensor = model.subgraphs[key[0]].tensors[key[1]]
         after = solution.source.get(key)
-        if tensor.quant is None or after is None or Label(*tensor.quant.label) == after:
+        if tensor.quant is None or after is None or tensor.quant.label == after:
             continue
-        before = Label(*tensor.quant.label)
+        before = tensor.quant.label
         why = solution.why[key]
         moved.append(Relabelled(key=key, name=tensor.name, before=before, after=after, why=why))
     cuts = [

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from ..checks.binder.bound import Bound
 from ..checks.constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, ZeroPoint
 from ..format.model import Model, Slot
-from ..numerics import Label
 from ..record import replace
 from .cost_tables import FORBIDDEN
 from .label_limits import Limits, window_labels
@@ -134,18 +133,18 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
     if isinstance(item, Slot):
         label = values.labels[item.subgraph, item.tensor(model)]
         why = f" by {bound.held_by[item]}" if item in bound.held_by else ""
-        return f"{item.address(model)} keeps {_show(label)}{why}"
+        return f"{item.address(model)} keeps {label}{why}"
     slots = item.label_slots
     first = slots[0].address(model)
     match item:
         case Same():
             return f"{item.rule} ties {addresses(model, slots)}"
         case Anchored():
-            return f"{item.by} gives {_show(item.label)} to {addresses(model, slots)}"
+            return f"{item.by} gives {item.label} to {addresses(model, slots)}"
         case Uncut():
             return f"{item.by} forbids a QUANTIZE before {first}"
         case Fixed():
-            wanted = " or ".join(_show(label) for label in item.labels)
+            wanted = " or ".join(str(label) for label in item.labels)
             return f"{item.rule} writes {wanted} at {first}"
         case ZeroPoint():
             return f"{item.rule} needs zero_point 0 at {first}"
@@ -165,7 +164,3 @@ def addresses(model: Model, slots: Sequence[Slot]) -> str:
         before = here
     more = [f"{len(slots) - _FEW} more"] if len(slots) > _FEW else []
     return ", ".join(told + more)
-
-
-def _show(label: Label) -> str:
-    return f"({label.scale:.7g}, {label.zero_point})"

@@ -122,7 +122,7 @@ class Limits:
             least = min(least, *_scales(self.model, source))
             self.least[source] = max(least, self.least.get(source, 0.0))
         elif tensor is not None and tensor.quant is not None:
-            self.frozen[source] = Label(*tensor.quant.label)
+            self.frozen[source] = tensor.quant.label
 
     def __call__(self, slot: Slot, label: Label) -> bool:
         """Whether the slot may see the label."""

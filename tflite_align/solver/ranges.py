@@ -132,7 +132,7 @@ class _Pass:
                     continue
                 if not tensor.quant.per_tensor or tensor.quant.details:
                     continue
-                label = Label(*tensor.quant.label)
+                label = tensor.quant.label
                 if not usable_label(label, tensor.type):
                     continue
                 key = (graph.index, tensor.index)

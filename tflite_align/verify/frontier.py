@@ -227,7 +227,7 @@ def _flow(name: str) -> str:
 def _scale(tensor: Any) -> float:
     found = params(tensor)
     quantized = found is not None and found.per_tensor and type_name(tensor.type) in QUANTIZED_TYPES
-    return found.label[0] if found is not None and quantized else 0.0
+    return found.label.scale if found is not None and quantized else 0.0
 
 
 def _limits(tensor: Any) -> tuple[float, float] | None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import UnsupportedError
 from ..format.type_groups import QUANTIZED_TYPES
-from ..numerics import INTEGER_LIMITS
+from ..numerics import INTEGER_LIMITS, Label
 from ..record import Record
 from .calibration import Calibration, Wanted, matched
 from .object_api import type_name
@@ -35,7 +35,7 @@ class GraphInput(Record, frozen=True, kw_only=True):
     name: str
     kind: str
     shape: tuple[int, ...]
-    label: tuple[float, int] | None
+    label: Label | None
     low: float
     high: float
     whole: bool  # integers without parameters: indices, raw pixels
@@ -129,9 +129,9 @@ def _graph_input(model: Any, index: int) -> GraphInput:
     )
 
 
-def _range(kind: str, label: tuple[float, int]) -> tuple[float, float]:
+def _range(kind: str, label: Label) -> tuple[float, float]:
     lowest, highest = INTEGER_LIMITS[kind]
-    return (lowest - label[1]) * label[0], (highest - label[1]) * label[0]
+    return (lowest - label.zero_point) * label.scale, (highest - label.zero_point) * label.scale
 
 
 def _float_range(model: Any, index: int) -> tuple[float, float]:

@@ -337,7 +337,7 @@ def stated_clamp(model: Any, operator: Any, quantized: dict[int, tuple[int, Any]
         return None
     found = params(_with(quant))
     lowest, highest = INTEGER_LIMITS[type_name(kind)]
-    if found is None or not found.per_tensor or found.label[1] != lowest:
+    if found is None or not found.per_tensor or found.label.zero_point != lowest:
         return None
-    top = (highest - lowest) * found.label[0]
+    top = (highest - lowest) * found.label.scale
     return "RELU6" if abs(top - 6.0) <= 6.0 * 1e-5 else "RELU"

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import UnsupportedError
 from ..format.type_groups import BIAS_TYPES, QUANTIZED_TYPES
+from ..numerics import Label
 from ..record import Record
 from .object_api import builtin_name, schema, type_name
 
@@ -51,8 +52,8 @@ class Params(Record, frozen=True, kw_only=True):
         return len(self.scale) == 1
 
     @property
-    def label(self) -> tuple[float, int]:
-        return float(self.scale[0]), int(self.zero_point[0])
+    def label(self) -> Label:
+        return Label(float(self.scale[0]), int(self.zero_point[0]))
 
 
 def operator_name(model: Any, operator: Any) -> str:

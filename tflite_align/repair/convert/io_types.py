@@ -17,7 +17,7 @@ from ...numerics import Label, covering_label, label_range
 from ...rules.rows import OperatorRow
 from ...rules.targets import Target
 from ..planner.changes import Plan
-from ..planner.draft import Draft, show
+from ..planner.draft import Draft
 from .conversion import Conversion
 
 __all__ = ["convert_border"]
@@ -144,7 +144,7 @@ class _Border:
         new = self._new(place, wanted, label)
         for reader in ends:
             self.draft.rewire(reader, new)
-        self._take(place, "inputs", new, f"{wanted} {show(label)}", "quantized by the caller")
+        self._take(place, "inputs", new, f"{wanted} {label}", "quantized by the caller")
         return None
 
     def _without(
@@ -157,7 +157,7 @@ class _Border:
             for other in self.draft.links(place.subgraph).readers.get(end.index, []):
                 if end.index != new:
                     self.draft.rewire(other, new)
-        after = f"{wanted} {show(_label(ends[0]))}"
+        after = f"{wanted} {_label(ends[0])}"
         self._take(place, "inputs", new, after, "its QUANTIZE is taken out")
 
     def _new_input(self, place: Slot, wanted: str, readers: Sequence[Slot]) -> None:
@@ -170,7 +170,7 @@ class _Border:
         first = min((reader.operator for reader in readers if reader.operator >= 0), default=0)
         step = ("QUANTIZE", tensor.type)
         self.draft.add_step(place.subgraph, new, tensor.index, step, first)
-        after = wanted if label is None else f"{wanted} {show(label)}"
+        after = wanted if label is None else f"{wanted} {label}"
         self._take(place, "inputs", new, after, "a QUANTIZE stands behind it")
         return None
 
@@ -228,7 +228,7 @@ class _Border:
 
     def _end_at(self, place: Slot, wanted: str, source: Tensor) -> None:
         self._drop_writer(place)
-        after = wanted if source.type == "float32" else f"{wanted} {show(_label(source))}"
+        after = wanted if source.type == "float32" else f"{wanted} {_label(source)}"
         self._take(place, "outputs", source.index, after, "the operator behind it is taken out")
 
     def _drop_writer(self, place: Slot) -> None:
@@ -252,7 +252,7 @@ class _Border:
         self.draft.add_step(place.subgraph, source.index, new, (name, kind), end)
         if source.index != tensor.index:
             self._drop_writer(place)
-        after = wanted if label is None else f"{wanted} {show(label)}"
+        after = wanted if label is None else f"{wanted} {label}"
         self._take(place, "outputs", new, after, f"a {name} stands in front of it")
         return None
 
@@ -280,9 +280,7 @@ class _Border:
         tensor = self.tensor(place)
         self.done[place.subgraph, tensor.index, side] = new
         self.draft.rewire(place, new)
-        before = (
-            tensor.type if tensor.type == "float32" else f"{tensor.type} {show(_label(tensor))}"
-        )
+        before = tensor.type if tensor.type == "float32" else f"{tensor.type} {_label(tensor)}"
         key = (place.subgraph, tensor.index)
         why = f"graph {side.removesuffix('s')} as asked: {how}"
         self.draft.note("converted", key, before, after, why=why, readers=(place,))
@@ -290,7 +288,7 @@ class _Border:
 
 def _label(tensor: Tensor) -> Label:
     assert tensor.quant is not None
-    return Label(*tensor.quant.label)
+    return tensor.quant.label
 
 
 def _shifted(first: Tensor, second: Tensor) -> bool:

@@ -23,7 +23,7 @@ from ...rules.targets import Target
 from ...rules.versions import VersionRow
 from ..planner.biases import plan_biases
 from ..planner.changes import Plan
-from ..planner.draft import Draft, relabelled, show
+from ..planner.draft import Draft, relabelled
 from .conversion import Conversion
 
 __all__ = ["convert_to_int8"]
@@ -242,7 +242,7 @@ class _Signed:
         assert data is not None
         assert tensor.quant is not None
         label = _shifted(tensor)
-        shifted = requantize(data, _FROM, Label(*tensor.quant.label), label, _TO)
+        shifted = requantize(data, _FROM, tensor.quant.label, label, _TO)
         quant = relabelled(replace(tensor, type=_TO), label)
         return quant, shifted, "the same values, shifted by 128"
 
@@ -269,8 +269,8 @@ class _Signed:
     def _note(self, key: Key, label: Label, why: str, slots: tuple[Slot, ...]) -> None:
         tensor = self.draft.tensor(*key)
         assert tensor.quant is not None
-        before = f"{_FROM} {show(tensor.quant.label)}"
-        self.draft.note("converted", key, before, f"{_TO} {show(label)}", why=why, readers=slots)
+        before = f"{_FROM} {tensor.quant.label}"
+        self.draft.note("converted", key, before, f"{_TO} {label}", why=why, readers=slots)
 
 
 def _shifted(tensor: Tensor) -> Label:

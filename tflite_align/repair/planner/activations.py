@@ -9,7 +9,7 @@ from ...format.model import Slot
 from ...numerics import Label, close_scale, requantize
 from ...solver.problem_records import Solution
 from ...solver.ranges import Key
-from .draft import Draft, relabelled, show
+from .draft import Draft, relabelled
 
 __all__ = ["plan_activations"]
 
@@ -44,7 +44,7 @@ def _plan_value(
 ) -> None:
     subgraph, index = key
     tensor = draft.tensor(*key)
-    own = Label(*tensor.quant.label) if tensor.quant is not None else Label(0.0, 0)
+    own = tensor.quant.label if tensor.quant is not None else Label(0.0, 0)
     written = solution.source[key]
     wiring = draft.links(subgraph)
     producer = wiring.producer[index]
@@ -64,16 +64,14 @@ def _plan_value(
         draft.rewire(producer, source)
         for slot in readers.get(written, []):
             draft.rewire(slot, source)
-        draft.note(
-            "moved", key, show(own), show(written), why=solution.why[key], readers=(producer,)
-        )
+        draft.note("moved", key, str(own), str(written), why=solution.why[key], readers=(producer,))
         if kept != own:
             draft.set_quant(subgraph, index, relabelled(tensor, kept))
     elif written != own:
         draft.set_quant(subgraph, index, relabelled(tensor, written))
         noise = written.zero_point == own.zero_point and close_scale(written.scale, own.scale)
         kind = "snapped" if noise else "moved"
-        draft.note(kind, key, show(own), show(written), why=solution.why[key], readers=(producer,))  # type: ignore[arg-type]
+        draft.note(kind, key, str(own), str(written), why=solution.why[key], readers=(producer,))  # type: ignore[arg-type]
     for label, slots in readers.items():
         if label == written:
             continue
@@ -128,7 +126,7 @@ def _plan_cut(
     rules = because.get((key, label), ())
     why = "readers disagree: " + ", ".join(rules) if rules else "readers disagree"
     written = solution.source[key]
-    draft.note("cut", key, show(written), show(label), why=why, readers=tuple(slots))
+    draft.note("cut", key, str(written), str(label), why=why, readers=tuple(slots))
 
 
 def _plan_constant(draft: Draft, solution: Solution, key: Key, slots: list[Slot]) -> None:
@@ -138,7 +136,7 @@ def _plan_constant(draft: Draft, solution: Solution, key: Key, slots: list[Slot]
     data = draft.model.constant(*key)
     if tensor.quant is None or data is None:
         return
-    own = Label(*tensor.quant.label)
+    own = tensor.quant.label
     readers = draft.links(subgraph).readers.get(index, [])
     wanted = _by_label(solution, slots)
     stays = len(slots) < len(readers) or own in wanted
@@ -156,4 +154,4 @@ def _plan_constant(draft: Draft, solution: Solution, key: Key, slots: list[Slot]
             draft.edits.append(SetData(subgraph=subgraph, tensor=index, data=new))
             stays = True
         why = "constant re-expressed in its group's parameters"
-        draft.note("constant", key, show(own), show(label), why=why, readers=tuple(group))
+        draft.note("constant", key, str(own), str(label), why=why, readers=tuple(group))

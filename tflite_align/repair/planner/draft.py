@@ -9,7 +9,7 @@ from ...numerics import Label, label_range, type_limits
 from ...record import Record, field, replace
 from .changes import Change, ChangeKind
 
-__all__ = ["Draft", "relabelled", "show"]
+__all__ = ["Draft", "relabelled"]
 
 # Versions by integer type (op_version.cc of LiteRT); 1 for those not listed. QUANTIZE: of its
 # output, where int16 came with 2; DEQUANTIZE: of its input.
@@ -17,10 +17,6 @@ _VERSIONS = {
     "QUANTIZE": {"int16": 2},
     "DEQUANTIZE": {"int8": 2, "int16": 3},
 }
-
-
-def show(label: Label | tuple[float, int]) -> str:
-    return f"({label[0]:.7g}, {label[1]})"
 
 
 def relabelled(tensor: Tensor, label: Label) -> QuantParams:

@@ -25,7 +25,6 @@ from ...record import Record, replace
 from ...solver.ranges import Key
 from .after import After, applied
 from .changes import Change, ChangeKind, Plan
-from .draft import show
 from .fold_find import Fold, Scope, concerned, steps
 
 __all__ = ["fold_quantizes"]
@@ -175,7 +174,7 @@ def _removed(edits: list[Edit], subgraph: int, operator: int) -> list[Edit]:
 def _unsaid(changes: list[Change], edits: list[Edit], step: Fold) -> list[Change]:
     """Without the note of an inserted QUANTIZE that is not inserted after all."""
     like = {(edit.subgraph, edit.index): edit.like for edit in edits if isinstance(edit, AddTensor)}
-    cut = (step.result[0], like.get(step.result, step.result[1]), show(step.after))
+    cut = (step.result[0], like.get(step.result, step.result[1]), str(step.after))
     place = next(
         (
             number
@@ -202,8 +201,8 @@ def _change(
         subgraph=subgraph,
         tensor=tensor,
         name=after.model.subgraphs[subgraph].tensors[tensor].name,
-        before=show(step.before),
-        after=show(step.after),
+        before=str(step.before),
+        after=str(step.after),
         why=_WHY[step.kind] if inserted is not None else _PASSED,
         readers=tuple(_address(after, model, slot) for slot, _ in step.rewired),
     )

@@ -149,7 +149,7 @@ def _possible(graph: Subgraph, wiring: Links, one: Operator, scope: Scope) -> bo
     if before is None or after is None or not (before.per_tensor and after.per_tensor):
         return False
     noise = close_scale(before.scale[0], after.scale[0])
-    return noise and before.label[1] == after.label[1]
+    return noise and before.label.zero_point == after.label.zero_point
 
 
 def steps(bound: Bound, scope: Scope) -> list[Fold]:

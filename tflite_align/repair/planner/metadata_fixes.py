@@ -10,11 +10,11 @@ from ...checks.constraints import BiasOf, WellFormed
 from ...format.edits import SetName, SetVersion
 from ...format.model import QuantParams, Slot, Tensor
 from ...format.wiring import slot_tensor
-from ...numerics import Label, close_scale
+from ...numerics import close_scale
 from ...record import replace
 from ...rules.versions import load_versions
 from .changes import Plan
-from .draft import Draft, relabelled, show
+from .draft import Draft, relabelled
 
 __all__ = ["as_run", "mend"]
 
@@ -54,10 +54,10 @@ def _given(draft: Draft, key: tuple[int, int], finding: Finding, like: Slot | No
     tensor = slot_tensor(draft.model, like) if like is not None else None
     if tensor is None or tensor.quant is None:
         return
-    label = Label(*tensor.quant.label)
+    label = tensor.quant.label
     draft.set_quant(*key, QuantParams(scale=(label.scale,), zero_point=(label.zero_point,)))
     why = f"none of its own; its operator copies integers of {tensor.name!r}"
-    draft.note("parameters", key, "none", show(label), why=why, readers=(finding.slot,))
+    draft.note("parameters", key, "none", str(label), why=why, readers=(finding.slot,))
 
 
 def _named(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
@@ -82,7 +82,7 @@ def _ranged(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
     tensor = draft.tensor(*key)
     if tensor.quant is None:
         return
-    quant = relabelled(tensor, Label(*tensor.quant.label))
+    quant = relabelled(tensor, tensor.quant.label)
     draft.set_quant(*key, quant)
     why = "what scale and zero_point can hold"
     shown = [f"{q.minimum[0]:.6g}..{q.maximum[0]:.6g}" for q in (tensor.quant, quant)]

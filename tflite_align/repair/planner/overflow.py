@@ -23,7 +23,6 @@ from ...format.model import QuantParams, Slot, Tensor
 from ...format.wiring import slot_tensor
 from ...numerics import (
     DTYPES,
-    Label,
     Range,
     covering_label,
     integers_of,
@@ -34,7 +33,7 @@ from ...numerics import (
 )
 from ...record import replace
 from .biases import bias_type, product_of
-from .draft import Draft, show
+from .draft import Draft
 
 __all__ = ["plan_overflows"]
 
@@ -85,7 +84,7 @@ def _cut(
     if source.quant is None or not source.quant.per_tensor or weights.quant is None:
         return None
     factor = _factor(weights.quant, scales)
-    label = Label(*source.quant.label)
+    label = source.quant.label
     noise = _noises(draft, slot.subgraph, (source, weights), scales)
     if bound.cuts.get(source.type) != "any" or noise is None or noise[1] >= noise[0]:
         return None
@@ -98,7 +97,7 @@ def _cut(
     draft.rewire(slot, target)
     draft.add_quantize(slot.subgraph, source.index, target, source.type, slot.operator)
     why = "so that the bias fits its type: coarser weights would lose more"
-    draft.note("cut", key, show(label), show(coarse), why=why, readers=(slot,))
+    draft.note("cut", key, str(label), str(coarse), why=why, readers=(slot,))
     return coarse.scale
 
 
@@ -118,7 +117,7 @@ def _noises(
         return None
     if len(data) != constant_size(weights.shape, weights.type):
         return None
-    held = label_range(Label(*source.quant.label), source.type)
+    held = label_range(source.quant.label, source.type)
     power = (held.low**2 + held.low * held.high + held.high**2) / 3
     old, new = np.asarray(quant.scale), np.asarray(scales)
     each = weights.elements / len(old)

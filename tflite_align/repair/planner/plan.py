@@ -17,7 +17,7 @@ from ...solver.problem_records import Conflict, Solution
 from .activations import plan_activations
 from .biases import plan_biases
 from .changes import Plan
-from .draft import Draft, relabelled, show
+from .draft import Draft, relabelled
 from .overflow import plan_overflows
 from .weights import plan_weights
 
@@ -45,7 +45,7 @@ def plan(
     moved: dict[Slot, tuple[float, ...]] = {}
     for slot, label in solution.seen.items():
         tensor = draft.tensor(slot.subgraph, slot.tensor(bound.model))
-        if tensor.quant is not None and Label(*tensor.quant.label) != label:
+        if tensor.quant is not None and tensor.quant.label != label:
             moved[slot] = (label.scale,)
     moved.update(plan_weights(draft, bound, findings))
     broken = frozenset(f.slot for f in findings if f.rule.startswith("bias/"))
@@ -93,7 +93,7 @@ def _plan_states(draft: Draft, findings: list[Finding]) -> None:
         quant = draft.tensor(*key).quant
         if quant is None:
             continue
-        label = new[key][0] if key in new else Label(*quant.label)
+        label = new[key][0] if key in new else quant.label
         if kind == "power":
             label = Label(2.0 ** math.ceil(math.log2(label.scale)), label.zero_point)
         else:
@@ -101,10 +101,10 @@ def _plan_states(draft: Draft, findings: list[Finding]) -> None:
         new[key] = (label, finding)
     for key, (label, finding) in new.items():
         tensor = draft.tensor(*key)
-        before = show(tensor.quant.label) if tensor.quant is not None else ""
+        before = str(tensor.quant.label) if tensor.quant is not None else ""
         draft.set_quant(*key, relabelled(tensor, label))
         slots = (finding.slot,)
-        draft.note("parameters", key, before, show(label), why=finding.behaviour, readers=slots)
+        draft.note("parameters", key, before, str(label), why=finding.behaviour, readers=slots)
 
 
 def _plan_axes(draft: Draft, findings: list[Finding]) -> None:
