@@ -14,6 +14,7 @@ from ..format.reader import read
 from ..format.wiring import own_state
 from ..format.writer.write import write
 from ..record import Record, replace
+from ..rules.fixes import BIAS_FIXES, WEIGHT_FIXES
 from .planner.changes import Change, Plan
 from .planner.metadata_fixes import as_run, mend
 
@@ -21,8 +22,8 @@ __all__ = ["Mended", "changeable", "enforced", "mended", "wanted"]
 
 _EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization does both
 
-# What is repaired by changing the tensor in the slot and nothing else, by the kind of rule.
-_ON_THE_SPOT = frozenset({"bias", "params", "power", "weight"})
+# What is repaired by changing the tensor in the slot and nothing else.
+_ON_THE_SPOT = BIAS_FIXES | WEIGHT_FIXES | {"missing-parameters", "parameter-axis", "state"}
 
 
 def wanted(
@@ -49,8 +50,7 @@ def changeable(bound: Bound, findings: Sequence[Finding]) -> tuple[Finding, ...]
     def kept(finding: Finding) -> bool:
         if (finding.slot.subgraph, finding.tensor) not in bound.kept:
             return False
-        here = finding.rule.partition("/")[0] in _ON_THE_SPOT
-        return here or own_state(bound.model, finding.slot)
+        return finding.fix in _ON_THE_SPOT or own_state(bound.model, finding.slot)
 
     return tuple(finding for finding in findings if not bound.kept or not kept(finding))
 

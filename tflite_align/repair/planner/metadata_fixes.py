@@ -35,11 +35,11 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
         if (*key, finding.fix) in done:
             continue
         done.add((*key, finding.fix))
-        if finding.rule == "params/missing" and finding.slot in like:
+        if finding.fix == "missing-parameters" and finding.slot in like:
             _given(draft, key, finding, like[finding.slot])
-        elif finding.rule == "names/duplicate":
+        elif finding.fix == "names":
             _named(draft, key, finding)
-        elif finding.rule == "minmax/stale":
+        elif finding.fix == "minmax":
             _ranged(draft, key, finding)
     return _plan(draft)
 

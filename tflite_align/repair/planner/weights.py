@@ -17,6 +17,7 @@ from ...format.type_groups import QUANTIZED_TYPES
 from ...format.wiring import slot_tensor
 from ...numerics import INTEGER_LIMITS, integers_of, packed_as, to_float32
 from ...record import Record, replace
+from ...rules.fixes import WEIGHT_FIXES
 from .draft import Draft
 
 __all__ = ["plan_weights"]
@@ -33,8 +34,7 @@ def plan_weights(
 ) -> dict[Slot, tuple[float, ...]]:
     """Repair each broken weight operand; returns the scales those slots see from now on."""
     findings = list(findings)
-    broken = {f.slot for f in findings if f.rule.startswith("weight/") and f.fixable}
-    broken |= {f.slot for f in findings if f.rule == "params/length" and f.fixable}
+    broken = {f.slot for f in findings if f.fix in WEIGHT_FIXES or _miscounted(draft, f)}
     others = {f.slot for f in findings if f.slot in broken and f.fix != "weight-minimum"}
     lowest = broken - others  # nothing else is wrong with these
     asked: dict[tuple[int, int], list[Weight]] = {}
@@ -53,6 +53,14 @@ def plan_weights(
             _apply(draft, key, slots, new)
             seen.update(dict.fromkeys(slots, new.quant.scale))
     return seen
+
+
+def _miscounted(draft: Draft, finding: Finding) -> bool:
+    """Whether the axis that the parameters name is one of the tensor, but of another length."""
+    if finding.fix != "parameter-axis":
+        return False
+    tensor = draft.tensor(finding.slot.subgraph, finding.tensor)
+    return tensor.quant is not None and 0 <= tensor.quant.quantized_dimension < len(tensor.shape)
 
 
 def _apply(draft: Draft, key: tuple[int, int], slots: list[Slot], new: _New) -> None:
