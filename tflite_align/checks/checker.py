@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..format.model import Model, QuantParams, Slot, Tensor
+from ..format.model import Model, QuantParams, Slot, Tensor, TensorId
 from ..format.wiring import own_state, slot_tensor
 from ..numerics import (
     DTYPES,
@@ -73,6 +73,10 @@ class Finding(Record, frozen=True, kw_only=True):
     def fixable(self) -> bool:
         """Whether a repair is known, switched on or not."""
         return bool(self.fix)
+
+    @property
+    def tensor_id(self) -> TensorId:
+        return TensorId(self.slot.subgraph, self.tensor)
 
     @property
     def sort_key(self) -> tuple[tuple[int, int, int, int], str]:
@@ -168,7 +172,7 @@ def _same(model: Model, constraint: Same) -> Iterator[_Fault]:
 
 def _relative(slot: Slot, near: Slot, model: Model) -> str:
     """A slot's name as seen from the same operator, or its whole address from elsewhere."""
-    if (slot.subgraph, slot.operator) == (near.subgraph, near.operator):
+    if slot.operator_id == near.operator_id:
         return f"{slot.kind}[{slot.index}]"
     return slot.address(model)
 

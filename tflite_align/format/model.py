@@ -19,12 +19,14 @@ __all__ = [
     "Model",
     "Operator",
     "OperatorCode",
+    "OperatorId",
     "QuantParams",
     "Signature",
     "Slot",
     "SlotKind",
     "Subgraph",
     "Tensor",
+    "TensorId",
 ]
 
 SlotKind = Literal["inputs", "outputs", "intermediates"]
@@ -211,6 +213,20 @@ class Model(Record, frozen=True, kw_only=True):
         return self.constant(subgraph, tensor) is not None
 
 
+class TensorId(NamedTuple):
+    """A tensor of a model, by its position."""
+
+    subgraph: int
+    tensor: int
+
+
+class OperatorId(NamedTuple):
+    """An operator of a model, by its position."""
+
+    subgraph: int
+    operator: int
+
+
 class Slot(NamedTuple):
     """An operand position. `operator` -1 is the subgraph's own boundary (its inputs / outputs).
 
@@ -240,6 +256,14 @@ class Slot(NamedTuple):
         else:
             indices = graph.inputs if kind == "inputs" else graph.outputs
         return indices[index] if index < len(indices) else -1
+
+    def tensor_id(self, model: Model) -> TensorId:
+        """The tensor in this slot, which has to hold one."""
+        return TensorId(self.subgraph, self.tensor(model))
+
+    @property
+    def operator_id(self) -> OperatorId:
+        return OperatorId(self.subgraph, self.operator)
 
     def address(self, model: Model) -> str:
         """`subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as every report writes it."""

@@ -9,7 +9,7 @@ from ..checks.binder.bound import Bound
 from ..checks.checker import Finding, check_bound
 from ..format.edits import Edit
 from ..format.flatbuffer import Bytes
-from ..format.model import Model
+from ..format.model import Model, OperatorId
 from ..format.reader import read
 from ..format.wiring import own_state
 from ..format.writer.write import write
@@ -48,7 +48,7 @@ def changeable(bound: Bound, findings: Sequence[Finding]) -> tuple[Finding, ...]
     """The findings whose repair changes no tensor that a user keeps."""
 
     def kept(finding: Finding) -> bool:
-        if (finding.slot.subgraph, finding.tensor) not in bound.kept:
+        if finding.tensor_id not in bound.kept:
             return False
         return finding.fix in _ON_THE_SPOT or own_state(bound.model, finding.slot)
 
@@ -82,7 +82,7 @@ class Mended(Record, frozen=True, kw_only=True):
 
     data: Bytes
     changes: tuple[Change, ...] = ()
-    edited: frozenset[tuple[int, int]] = frozenset()
+    edited: frozenset[OperatorId] = frozenset()
     grown_bytes: int = 0
 
 

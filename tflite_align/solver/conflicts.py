@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..checks.binder.bound import Bound
 from ..checks.constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, ZeroPoint
-from ..format.model import Model, Slot
+from ..format.model import Model, OperatorId, Slot
 from ..record import replace
 from .cost_tables import FORBIDDEN
 from .label_limits import Limits, window_labels
@@ -131,7 +131,7 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
     """One requirement in words, with its places."""
     model = bound.model
     if isinstance(item, Slot):
-        label = values.labels[item.subgraph, item.tensor(model)]
+        label = values.labels[item.tensor_id(model)]
         why = f" by {bound.held_by[item]}" if item in bound.held_by else ""
         return f"{item.address(model)} keeps {label}{why}"
     slots = item.label_slots
@@ -156,9 +156,9 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
 def addresses(model: Model, slots: Sequence[Slot]) -> str:
     """The slots' addresses, an operator's own said once; past a few only how many more."""
     told: list[str] = []
-    before: tuple[int, int] | None = None
+    before: OperatorId | None = None
     for slot in slots[:_FEW]:
-        here = (slot.subgraph, slot.operator)
+        here = slot.operator_id
         whole = slot.address(model)
         told.append(whole.rpartition("/")[2] if here == before else whole)
         before = here

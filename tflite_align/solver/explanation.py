@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from ..format.enums import Activation
+from ..format.model import TensorId
 from ..numerics import Label, Range
 from ..record import Record
 from .problem_records import Conflict
-from .ranges import Key
 
 __all__ = ["Alternative", "Anchor", "AnchorKind", "CutStory", "Explanation", "Link", "Tie"]
 
@@ -29,7 +29,7 @@ class Link(Record, frozen=True, kw_only=True):
     rule: str
     here: str  # addresses
     there: str
-    key: Key
+    key: TensorId
     name: str
 
 
@@ -42,7 +42,7 @@ class Anchor(Record, frozen=True, kw_only=True):
     """
 
     kind: AnchorKind
-    key: Key | None = None
+    key: TensorId | None = None
     name: str = ""
     address: str = ""
     rule: str = ""
@@ -80,7 +80,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     copies, as a step in real units; costs are in the solver's units.
     """
 
-    key: Key
+    key: TensorId
     name: str
     type: str
     status: Status

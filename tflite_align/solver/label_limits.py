@@ -9,7 +9,7 @@ import numpy as np
 from ..checks.binder.bound import Bound
 from ..checks.checker import Extent, window_ratios
 from ..checks.constraints import BiasOf, Constraint, Window
-from ..format.model import Model, Slot
+from ..format.model import Model, Slot, TensorId
 from ..format.wiring import slot_tensor
 from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
 from ..record import Record, replace
@@ -163,12 +163,12 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
 
 
 def passed_windows(
-    bound: Bound, seen: Mapping[Slot, Label], source: Mapping[tuple[int, int], Label]
+    bound: Bound, seen: Mapping[Slot, Label], source: Mapping[TensorId, Label]
 ) -> list[Window]:
     """Windows that hold as things are, and would not with all that these labels move."""
 
     def decided(slot: Slot) -> Label | None:
-        return seen.get(slot) or source.get((slot.subgraph, slot.tensor(bound.model)))
+        return seen.get(slot) or source.get(slot.tensor_id(bound.model))
 
     def moved(slot: Slot, extent: Extent) -> Extent:
         label = decided(slot)

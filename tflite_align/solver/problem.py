@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..checks.binder.bound import Bound
 from ..checks.constraints import Anchored, Fixed, Same, Uncut, ZeroPoint
 from ..checks.disjoint import DisjointSets
-from ..format.model import Slot
+from ..format.model import OperatorId, Slot, TensorId
 from ..numerics import Label, close_scale
 from ..record import replace
 from .alignment import assign_policies
 from .policies import near, policies_of, policy_inputs
 from .problem_records import Demand, Node, Problem, SolverOptions, Value
-from .ranges import Key, Values
+from .ranges import Values
 
 __all__ = ["build_problems", "contradictory"]
 
@@ -36,7 +36,7 @@ class _Builder:
         self.values: list[Value] = []
 
     def label(self, slot: Slot) -> Label | None:
-        return self.flow.labels.get((slot.subgraph, slot.tensor(self.model)))
+        return self.flow.labels.get(slot.tensor_id(self.model))
 
     def tie(self) -> None:
         for constraint in self.bound.constraints:
@@ -103,11 +103,13 @@ class _Builder:
         for subgraph, wiring in self.flow.wiring.items():
             for tensor, readers in wiring.readers.items():
                 producer = wiring.producer.get(tensor)
-                if (subgraph, tensor) not in self.flow.labels or producer is None:
+                if TensorId(subgraph, tensor) not in self.flow.labels or producer is None:
                     continue
                 slots = [producer, *readers]
                 free = [
-                    s for s in slots if (subgraph, s.operator) not in still or s not in self.tied
+                    s
+                    for s in slots
+                    if OperatorId(subgraph, s.operator) not in still or s not in self.tied
                 ]
                 free = [s for s in free if s not in self.bound.rigid]
                 if producer not in free or not apart.isdisjoint(slots):
@@ -141,11 +143,11 @@ class _Builder:
         """One value a tensor; its free readers share a node."""
         for subgraph, wiring in self.flow.wiring.items():
             for tensor in self.model.subgraphs[subgraph].tensors:
-                key = (subgraph, tensor.index)
+                key = TensorId(subgraph, tensor.index)
                 if key in self.flow.labels:
                     self._value(key, wiring.producer.get(tensor.index), tensor.elements)
 
-    def _value(self, key: Key, producer: Slot | None, elements: int) -> None:
+    def _value(self, key: TensorId, producer: Slot | None, elements: int) -> None:
         readers = self.flow.wiring[key[0]].readers.get(key[1], [])
         if producer is None and self.model.subgraphs[key[0]].tensors[key[1]].is_variable:
             # A state: nothing writes it but the operator itself, at the parameters it has.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..format.model import OperatorId
 from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import INTEGER_LIMITS
 from ..record import Record
@@ -203,9 +204,7 @@ def match_operators(before: tuple[str, ...], after: tuple[str, ...]) -> dict[int
     return matched
 
 
-def score_steps(
-    original: Steps, aligned: Steps, edited: frozenset[tuple[int, int]] | None
-) -> StepCheck:
+def score_steps(original: Steps, aligned: Steps, edited: frozenset[OperatorId] | None) -> StepCheck:
     """Which operators of the aligned file are beyond tolerance, and which of them are ours.
 
     `edited` None: not known, so that an operator nothing is known of counts as edited.
@@ -239,7 +238,7 @@ def _is_ours(
     operator: int,
     lsb: float,
     limit: float,
-    known: tuple[Steps, dict[int, int], frozenset[tuple[int, int]] | None],
+    known: tuple[Steps, dict[int, int], frozenset[OperatorId] | None],
 ) -> bool:
     original, pairs, edited = known
     if operator not in pairs or (0, operator) in (edited or ()):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from ...format.model import Model, Operator, Slot, SlotKind, Subgraph
+from ...format.model import Model, Operator, OperatorId, Slot, SlotKind, Subgraph
 from ...format.wiring import quantized
 from ...numerics import Range
 from ...record import Record, field
@@ -66,7 +66,7 @@ class Templates(Record):
     rows: Mapping[str, OperatorRow]
     targets: Sequence[Target]
     learnt: BindingCache = field(default_factory=BindingCache)
-    instances: dict[tuple[int, int], _Instance] = field(default_factory=dict)
+    instances: dict[OperatorId, _Instance] = field(default_factory=dict)
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def bind(self, found: Collector) -> None:
@@ -85,7 +85,7 @@ class Templates(Record):
                     template = _template(found, graph.index, operator, row)
                     if len(self.learnt.templates) < _MOST:
                         self.learnt.templates[key] = template
-                place = (graph.index, operator.index)
+                place = OperatorId(graph.index, operator.index)
                 self._apply(found, place, template)
                 if row.family_axes:  # read from a constant, which no template looks at
                     found.families[place] = family_of(found, graph.index, operator, row)
@@ -105,7 +105,7 @@ class Templates(Record):
             *[looks[tensor] for tensor in operator.intermediates],
         )
 
-    def _apply(self, found: Collector, place: tuple[int, int], template: _Template) -> None:
+    def _apply(self, found: Collector, place: OperatorId, template: _Template) -> None:
         known = self.instances.get(place)
         if known is None or known.template is not template:
             slots = tuple([Slot(*place, kind, index) for kind, index in template.places])

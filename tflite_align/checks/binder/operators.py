@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from ...format.enums import Activation, type_name
-from ...format.model import Operator, Slot, SlotKind, Tensor
+from ...format.model import Operator, OperatorId, Slot, SlotKind, Tensor
 from ...format.type_groups import ACTIVATION_TYPES, BIAS_TYPES
 from ...format.wiring import quantized
 from ...numerics import Range
@@ -87,7 +87,7 @@ def family_of(found: Collector, subgraph: int, operator: Operator, row: Operator
 
 
 def bind_operator(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
-    found.families[subgraph, operator.index] = family_of(found, subgraph, operator, row)
+    found.families[OperatorId(subgraph, operator.index)] = family_of(found, subgraph, operator, row)
     found.rigid.update(_select(subgraph, operator, row.rigid))
     for rule in row.rules:
         if _concerned(found, subgraph, operator, rule):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...format.model import Slot
+from ...format.model import Slot, TensorId
 from ...format.wiring import links
 from ...record import replace
 from ..constraints import Anchored, BiasOf, Constraint, Uncut
@@ -60,7 +60,7 @@ def _graded(entry: Constraint, gradings: Sequence[Grading]) -> Constraint | None
     return entry
 
 
-def _holders(found: Collector, key: tuple[int, int]) -> list[Slot]:
+def _holders(found: Collector, key: TensorId) -> list[Slot]:
     """The slots that must see what they see now for a tensor to keep its parameters: the one
     that writes it, the readers of a constant, and what a bias is in units of.
     """
@@ -70,7 +70,6 @@ def _holders(found: Collector, key: tuple[int, int]) -> list[Slot]:
     biased = [
         entry.factors[0]
         for entry in found.constraints
-        if isinstance(entry, BiasOf)
-        and (entry.slot.subgraph, entry.slot.tensor(found.model)) == key
+        if isinstance(entry, BiasOf) and entry.slot.tensor_id(found.model) == key
     ]
     return biased or wiring.readers[key[1]]

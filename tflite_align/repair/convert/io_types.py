@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ...checks.subgraph_calls import called_subgraphs
 from ...format.edits import RemoveOperator
-from ...format.model import Model, QuantParams, Slot, Tensor
+from ...format.model import Model, OperatorId, QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import quantized
 from ...numerics import Label, covering_label, label_range
 from ...rules.rows import OperatorRow
@@ -67,7 +67,7 @@ class _Border:
         self.targets = targets
         self.refused: list[str] = []
         self.done: dict[tuple[int, int, str], int] = {}  # tensor, side -> what takes its place
-        self.removed: set[tuple[int, int]] = set()
+        self.removed: set[OperatorId] = set()
 
     def conversion(self) -> Conversion:
         draft = self.draft
@@ -271,8 +271,8 @@ class _Border:
         return all(result in target.quantize.get(source, ()) for target in self.targets)
 
     def _remove(self, subgraph: int, operator: int) -> None:
-        if (subgraph, operator) not in self.removed:
-            self.removed.add((subgraph, operator))
+        if OperatorId(subgraph, operator) not in self.removed:
+            self.removed.add(OperatorId(subgraph, operator))
             self.draft.edits.append(RemoveOperator(subgraph=subgraph, operator=operator))
 
     def _take(self, place: Slot, side: str, new: int, after: str, how: str) -> None:
@@ -281,7 +281,7 @@ class _Border:
         self.done[place.subgraph, tensor.index, side] = new
         self.draft.rewire(place, new)
         before = tensor.type if tensor.type == "float32" else f"{tensor.type} {_label(tensor)}"
-        key = (place.subgraph, tensor.index)
+        key = TensorId(place.subgraph, tensor.index)
         why = f"graph {side.removesuffix('s')} as asked: {how}"
         self.draft.note("converted", key, before, after, why=why, readers=(place,))
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...format.edits import SetData
-from ...format.model import Slot
+from ...format.model import Slot, TensorId
 from ...numerics import Label, close_scale, requantize
 from ...solver.problem_records import Solution
-from ...solver.ranges import Key
 from .draft import Draft, relabelled
 
 __all__ = ["plan_activations"]
 
 # The rules behind each cut of a tensor.
-Because = Mapping[tuple[Key, Label], tuple[str, ...]]
+Because = Mapping[tuple[TensorId, Label], tuple[str, ...]]
 
 
 def plan_activations(draft: Draft, solution: Solution, rigid: frozenset[Slot]) -> None:
@@ -22,9 +21,9 @@ def plan_activations(draft: Draft, solution: Solution, rigid: frozenset[Slot]) -
     because = {(cut.key, cut.label): cut.because for cut in reversed(solution.cuts)}
     for key in sorted(solution.source):
         _plan_value(draft, solution, key, rigid, because)
-    constants: dict[Key, list[Slot]] = {}
+    constants: dict[TensorId, list[Slot]] = {}
     for slot in solution.seen:
-        key = (slot.subgraph, slot.tensor(draft.model))
+        key = slot.tensor_id(draft.model)
         if key not in solution.source:
             constants.setdefault(key, []).append(slot)
     for key in sorted(constants):
@@ -40,7 +39,7 @@ def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]
 
 
 def _plan_value(
-    draft: Draft, solution: Solution, key: Key, rigid: frozenset[Slot], because: Because
+    draft: Draft, solution: Solution, key: TensorId, rigid: frozenset[Slot], because: Because
 ) -> None:
     subgraph, index = key
     tensor = draft.tensor(*key)
@@ -104,7 +103,7 @@ def _apart(slots: list[Slot]) -> list[list[Slot]]:
 def _plan_cut(
     draft: Draft,
     solution: Solution,
-    key: Key,
+    key: TensorId,
     *,
     source: int,
     reuse: int | None,
@@ -129,7 +128,7 @@ def _plan_cut(
     draft.note("cut", key, str(written), str(label), why=why, readers=tuple(slots))
 
 
-def _plan_constant(draft: Draft, solution: Solution, key: Key, slots: list[Slot]) -> None:
+def _plan_constant(draft: Draft, solution: Solution, key: TensorId, slots: list[Slot]) -> None:
     """A constant is re-expressed; a copy of its own goes to each further label."""
     subgraph, index = key
     tensor = draft.tensor(*key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...format.edits import AddOperator, AddTensor, Edit, SetGraphIO, SetOperand, SetQuant
-from ...format.model import Model, QuantParams, Slot, Tensor
+from ...format.model import Model, OperatorId, QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import Links, links
 from ...numerics import Label, label_range, type_limits
 from ...record import Record, field, replace
@@ -38,7 +38,7 @@ class Draft(Record):
     model: Model
     edits: list[Edit] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    touched: set[tuple[int, int]] = field(default_factory=set)
+    touched: set[OperatorId] = field(default_factory=set)
     wiring: dict[int, Links] = field(default_factory=dict)
     _added: dict[int, int] = field(default_factory=dict)
     _names: dict[int, set[str]] = field(default_factory=dict)
@@ -58,9 +58,9 @@ class Draft(Record):
         self.edits.append(SetQuant(subgraph=subgraph, tensor=index, quant=quant))
         wiring = self.links(subgraph)
         for slot in wiring.readers.get(index, []):
-            self.touched.add((subgraph, slot.operator))
+            self.touched.add(OperatorId(subgraph, slot.operator))
         if index in wiring.producer:
-            self.touched.add((subgraph, wiring.producer[index].operator))
+            self.touched.add(wiring.producer[index].operator_id)
 
     def add_tensor(
         self,
@@ -144,12 +144,12 @@ class Draft(Record):
                 tensor=tensor,
             )
         )
-        self.touched.add((slot.subgraph, slot.operator))
+        self.touched.add(slot.operator_id)
 
     def note(
         self,
         kind: ChangeKind,
-        key: tuple[int, int],
+        key: TensorId,
         before: str,
         after: str,
         *,

@@ -8,7 +8,7 @@ from ...checks.binder.bound import Bound
 from ...checks.checker import Finding, expected_bias_scales
 from ...checks.constraints import BiasOf, WellFormed
 from ...format.edits import SetName, SetVersion
-from ...format.model import QuantParams, Slot, Tensor
+from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import close_scale
 from ...record import replace
@@ -28,7 +28,7 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
     like = {c.slot: c.like for c in bound.constraints if isinstance(c, WellFormed) and c.like}
     done: set[tuple[int, int, str]] = set()
     for finding in findings:
-        key = (finding.slot.subgraph, finding.tensor)
+        key = finding.tensor_id
         if finding.fix == "versions":
             _raised(draft, key, finding)
             continue
@@ -50,7 +50,7 @@ def _plan(draft: Draft) -> Plan:
     )
 
 
-def _given(draft: Draft, key: tuple[int, int], finding: Finding, like: Slot | None) -> None:
+def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> None:
     tensor = slot_tensor(draft.model, like) if like is not None else None
     if tensor is None or tensor.quant is None:
         return
@@ -60,25 +60,25 @@ def _given(draft: Draft, key: tuple[int, int], finding: Finding, like: Slot | No
     draft.note("parameters", key, "none", str(label), why=why, readers=(finding.slot,))
 
 
-def _named(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+def _named(draft: Draft, key: TensorId, finding: Finding) -> None:
     name = draft.free_name(key[0], draft.tensor(*key).name)
     draft.edits.append(SetName(subgraph=key[0], tensor=key[1], name=name))
     before, why = draft.tensor(*key).name, "another tensor has the name"
     draft.note("parameters", key, before, name, why=why, readers=(finding.slot,))
 
 
-def _raised(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+def _raised(draft: Draft, key: TensorId, finding: Finding) -> None:
     """The version that brought kernels for the operator's type."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     needed = load_versions()[operator.name].versions[draft.tensor(*key).type]
     draft.edits.append(SetVersion(subgraph=slot.subgraph, operator=slot.operator, version=needed))
-    draft.touched.add((slot.subgraph, slot.operator))
+    draft.touched.add(slot.operator_id)
     why = "the version that brought kernels for this type"
     draft.note("parameters", key, finding.actual, f"version {needed}", why=why, readers=(slot,))
 
 
-def _ranged(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+def _ranged(draft: Draft, key: TensorId, finding: Finding) -> None:
     tensor = draft.tensor(*key)
     if tensor.quant is None:
         return
@@ -97,7 +97,7 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
     """
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}
-    asked: dict[tuple[int, int], dict[tuple[float, ...], list[Slot]]] = {}
+    asked: dict[TensorId, dict[tuple[float, ...], list[Slot]]] = {}
     for constraint in bound.constraints:
         if isinstance(constraint, BiasOf):
             bias = slot_tensor(bound.model, constraint.slot)
@@ -105,7 +105,7 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
                 scales = tuple(expected_bias_scales(bound.model, constraint))
                 if len(scales) not in (1, bias.elements):
                     continue
-                groups = asked.setdefault((constraint.slot.subgraph, bias.index), {})
+                groups = asked.setdefault(TensorId(constraint.slot.subgraph, bias.index), {})
                 groups.setdefault(scales, []).append(constraint.slot)
     for key, groups in sorted(asked.items()):
         if broken.intersection(slot for slots in groups.values() for slot in slots):
@@ -113,9 +113,7 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
     return _plan(draft)
 
 
-def _corrected(
-    draft: Draft, key: tuple[int, int], groups: dict[tuple[float, ...], list[Slot]]
-) -> None:
+def _corrected(draft: Draft, key: TensorId, groups: dict[tuple[float, ...], list[Slot]]) -> None:
     tensor = draft.tensor(*key)
     readers = draft.links(key[0]).readers.get(key[1], [])
     taken = sum(len(set(slots)) for slots in groups.values()) < len(readers)

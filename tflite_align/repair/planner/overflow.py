@@ -19,7 +19,7 @@ from ...checks.binder.bound import Bound
 from ...checks.constraints import BiasOf
 from ...format.edits import SetData
 from ...format.enums import constant_size
-from ...format.model import QuantParams, Slot, Tensor
+from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import (
     DTYPES,
@@ -92,7 +92,7 @@ def _cut(
     wide = Range(held.low * factor, held.high * factor)
     coarse = covering_label(wide, source.type)
     quant = QuantParams(scale=(coarse.scale,), zero_point=(coarse.zero_point,))
-    key = (slot.subgraph, source.index)
+    key = TensorId(slot.subgraph, source.index)
     target = draft.add_tensor(*key, "_requantized", quant)
     draft.rewire(slot, target)
     draft.add_quantize(slot.subgraph, source.index, target, source.type, slot.operator)
@@ -202,5 +202,5 @@ def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
     worst = max(range(len(scales)), key=lambda c: scales[c] / quant.scale[c])
     before, after = f"scale {quant.scale[worst]:.7g}", f"scale {scales[worst]:.7g}"
     why = "so that the bias fits its type"
-    draft.note("constant", (subgraph, index), before, after, why=why, readers=(slot,))
+    draft.note("constant", TensorId(subgraph, index), before, after, why=why, readers=(slot,))
     return True

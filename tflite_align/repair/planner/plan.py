@@ -9,7 +9,7 @@ from ...checks.binder.bound import FUSED, Bound
 from ...checks.checker import Finding
 from ...checks.constraints import Power
 from ...format.edits import SetOption, SetQuant
-from ...format.model import Slot
+from ...format.model import Slot, TensorId
 from ...numerics import Label
 from ...record import replace
 from ...rules.fixes import BIAS_FIXES, enabled_fixes
@@ -68,8 +68,8 @@ def _plan_clamps(draft: Draft, solution: Solution) -> None:
         draft.edits.append(
             SetOption(subgraph=slot.subgraph, operator=slot.operator, field=FUSED, value=activation)
         )
-        draft.touched.add((slot.subgraph, slot.operator))
-        key = (slot.subgraph, slot.tensor(draft.model))
+        draft.touched.add(slot.operator_id)
+        key = slot.tensor_id(draft.model)
         why = "the clamp that its range stated, now that the range is wider"
         draft.note(
             "activation", key, "stated by the range", activation.name, why=why, readers=(slot,)
@@ -82,12 +82,12 @@ def _plan_states(draft: Draft, bound: Bound, findings: list[Finding]) -> None:
     A scale that has to be a power of two becomes the next one up, which clips nothing; a zero
     point that the kernel takes as 0 becomes 0.
     """
-    new: dict[tuple[int, int], tuple[Label, Finding]] = {}
+    new: dict[TensorId, tuple[Label, Finding]] = {}
     powers = {(c.rule, c.slot) for c in bound.constraints if isinstance(c, Power)}
     for finding in findings:
         if finding.fix != "state":
             continue
-        key = (finding.slot.subgraph, finding.tensor)
+        key = finding.tensor_id
         quant = draft.tensor(*key).quant
         if quant is None:
             continue
@@ -107,9 +107,11 @@ def _plan_states(draft: Draft, bound: Bound, findings: list[Finding]) -> None:
 
 def _plan_axes(draft: Draft, findings: list[Finding]) -> None:
     """A quantized_dimension that cannot be meant, where only one axis is possible."""
-    written = {(edit.subgraph, edit.tensor) for edit in draft.edits if isinstance(edit, SetQuant)}
+    written = {
+        TensorId(edit.subgraph, edit.tensor) for edit in draft.edits if isinstance(edit, SetQuant)
+    }
     for finding in findings:
-        key = (finding.slot.subgraph, finding.tensor)
+        key = finding.tensor_id
         if finding.fix != "parameter-axis" or key in written:
             continue
         tensor = draft.tensor(*key)

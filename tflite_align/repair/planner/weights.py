@@ -12,7 +12,7 @@ from ...checks.checker import Finding
 from ...checks.constraints import Weight
 from ...format.edits import SetData
 from ...format.enums import constant_size
-from ...format.model import QuantParams, Slot, Tensor
+from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.type_groups import QUANTIZED_TYPES
 from ...format.wiring import slot_tensor
 from ...numerics import INTEGER_LIMITS, integers_of, packed_as, to_float32
@@ -37,12 +37,14 @@ def plan_weights(
     broken = {f.slot for f in findings if f.fix in WEIGHT_FIXES or _miscounted(draft, f)}
     others = {f.slot for f in findings if f.slot in broken and f.fix != "weight-minimum"}
     lowest = broken - others  # nothing else is wrong with these
-    asked: dict[tuple[int, int], list[Weight]] = {}
+    asked: dict[TensorId, list[Weight]] = {}
     for constraint in bound.constraints:
         if isinstance(constraint, Weight) and constraint.slot in broken:
             tensor = slot_tensor(bound.model, constraint.slot)
             if tensor is not None:
-                asked.setdefault((constraint.slot.subgraph, tensor.index), []).append(constraint)
+                asked.setdefault(TensorId(constraint.slot.subgraph, tensor.index), []).append(
+                    constraint
+                )
     seen: dict[Slot, tuple[float, ...]] = {}
     for key in sorted(asked):
         low = all(constraint.slot in lowest for constraint in asked[key])
@@ -63,7 +65,7 @@ def _miscounted(draft: Draft, finding: Finding) -> bool:
     return tensor.quant is not None and 0 <= tensor.quant.quantized_dimension < len(tensor.shape)
 
 
-def _apply(draft: Draft, key: tuple[int, int], slots: list[Slot], new: _New) -> None:
+def _apply(draft: Draft, key: TensorId, slots: list[Slot], new: _New) -> None:
     subgraph, index = key
     tensor = draft.tensor(*key)
     old = tensor.quant
@@ -85,9 +87,7 @@ def _apply(draft: Draft, key: tuple[int, int], slots: list[Slot], new: _New) -> 
     draft.note("constant", key, before, after, why=why, readers=tuple(slots))
 
 
-def _renewed(
-    draft: Draft, key: tuple[int, int], constraint: Weight, *, low: bool = False
-) -> _New | None:
+def _renewed(draft: Draft, key: TensorId, constraint: Weight, *, low: bool = False) -> _New | None:
     """Parameters that the kernel takes, and the integers that keep the real values."""
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)
