@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "DTYPES",
+    "INTEGER_LIMITS",
     "Fitted",
     "Label",
     "Range",
@@ -47,7 +48,8 @@ DTYPES: dict[str, np.dtype[np.generic]] = {
     "int64": np.dtype("<i8"),
 }
 
-_LIMITS = {
+# Smallest and largest integer of each type.
+INTEGER_LIMITS = {
     "int4": (-8, 7),
     "int8": (-128, 127),
     "uint8": (0, 255),
@@ -74,6 +76,15 @@ class Label(NamedTuple):
     scale: float
     zero_point: int
 
+    def __str__(self) -> str:
+        """As reports write it: `(0.05, 3)`."""
+        return f"({self.scale:.7g}, {self.zero_point})"
+
+    @property
+    def in_words(self) -> str:
+        """As a finding writes it, exact for every float32: `scale 0.05, zero_point 3`."""
+        return f"scale {self.scale:.9g}, zero_point {self.zero_point}"
+
 
 class Range(NamedTuple):
     """A closed interval of real values."""
@@ -90,12 +101,12 @@ def to_float32(value: float) -> float:
 
 def type_limits(type_name: str) -> tuple[int, int] | None:
     """Smallest and largest integer of a quantized type; None for any other type."""
-    return _LIMITS.get(type_name)
+    return INTEGER_LIMITS.get(type_name)
 
 
 def label_range(label: Label, type_name: str) -> Range:
     """Real values that a tensor of this type and label can hold."""
-    low, high = _LIMITS[type_name]
+    low, high = INTEGER_LIMITS[type_name]
     return Range(label.scale * (low - label.zero_point), label.scale * (high - label.zero_point))
 
 
@@ -135,7 +146,7 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
     No scale is below the smallest normal float32, which an empty range gives; edges past half of
     the largest float32, which no usable label has, are taken to lie there.
     """
-    low, high = _LIMITS[type_name]
+    low, high = INTEGER_LIMITS[type_name]
     smallest = _SMALLEST
     bottom = max(min(wanted.low, 0.0), -_LARGEST / 2)
     top = min(max(wanted.high, 0.0), _LARGEST / 2)
@@ -209,7 +220,7 @@ def requantize(
     packed = type_name == "int4"
     integers = int4_unpack(data) if packed else np.frombuffer(data, dtype=DTYPES[type_name])
     real = (integers.astype(np.float64) - old.zero_point) * old.scale
-    low, high = _LIMITS[target]
+    low, high = INTEGER_LIMITS[target]
     steps = np.clip(_round(real / new.scale) + new.zero_point, low, high)
     if target == "int4":
         return int4_pack(steps.astype(np.int8))
@@ -241,7 +252,7 @@ def requantize_bias(
         integers = integers - np.asarray(zero_points, dtype=np.float64)
     real = integers * old_scales
     steps = _round(real / new_scales)
-    low, high = _LIMITS[new_type]
+    low, high = INTEGER_LIMITS[new_type]
     # float64 cannot hold 2^63 - 1 and would round it up: the cast must not wrap.
     limit = float(high) if float(high) <= high else float(np.nextafter(float(high), 0.0))
     overflow = bool(np.any((steps < low) | (steps > limit)))

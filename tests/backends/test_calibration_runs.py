@@ -29,7 +29,7 @@ def label(result: AlignResult, name: str) -> Label:
     tensors = read(result.data).subgraphs[0].tensors
     quant = next(tensor.quant for tensor in tensors if tensor.name == name)
     assert quant is not None
-    return Label(*quant.label)
+    return quant.label
 
 
 def test_a_member_that_stays_small_does_not_widen_its_group() -> None:

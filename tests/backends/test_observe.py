@@ -12,8 +12,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tests.support.models import Graph, wide_member
 from tflite_align import AlignOptions, align
+from tflite_align.format.model import TensorId
 from tflite_align.format.reader import read
-from tflite_align.numerics import Label, Range, covers, intersect, label_range
+from tflite_align.numerics import Range, covers, intersect, label_range
 from tflite_align.verify.frontier import frontier
 from tflite_align.verify.object_api import parse
 from tflite_align.verify.observe import Observed, observe
@@ -37,7 +38,7 @@ def calibration(data: bytes, count: int) -> dict[str | int, Array]:
     return found
 
 
-def directly(data: bytes, given: dict[str | int, Array]) -> dict[tuple[int, int], Any]:
+def directly(data: bytes, given: dict[str | int, Array]) -> dict[TensorId, Any]:
     """Least and greatest value of every tensor of the twin that LiteRT's builtin kernels keep."""
     model = parse(data)
     interpreter = Interpreter(
@@ -57,10 +58,12 @@ def directly(data: bytes, given: dict[str | int, Array]) -> dict[tuple[int, int]
         interpreter.invoke()
         for tensor, values in rows.items():
             values.append(interpreter.get_tensor(tensor).copy())
-    return {(0, t): (float(np.min(found)), float(np.max(found))) for t, found in rows.items()}
+    return {
+        TensorId(0, t): (float(np.min(found)), float(np.max(found))) for t, found in rows.items()
+    }
 
 
-def same(found: Observed, expected: dict[tuple[int, int], Any]) -> None:
+def same(found: Observed, expected: dict[TensorId, Any]) -> None:
     assert found.why == ""
     assert set(found.ranges) == set(expected)
     for key, (low, high) in expected.items():
@@ -99,7 +102,7 @@ def test_a_folded_relu_is_part_of_the_function() -> None:
     graph.conv("x", "y", 0.5, -128)
     data = graph.bytes(["x"], ["y"])
     written = read(data).subgraphs[0].outputs[0]
-    assert observe(data, calibration(data, 8)).ranges[(0, written)][0] == 0.0
+    assert observe(data, calibration(data, 8)).ranges[TensorId(0, written)][0] == 0.0
 
 
 def test_progress_is_told() -> None:
@@ -141,7 +144,7 @@ def test_real_values_get_through_the_aligned_model() -> None:
             first, last = before.tensors[index].quant, after.tensors[index].quant
             assert first is not None
             assert last is not None
-            declared = label_range(Label(*first.label), "int8")
-            held = label_range(Label(*last.label), "int8")
+            declared = label_range(first.label, "int8")
+            held = label_range(last.label, "int8")
             needed = intersect(declared, Range(*seen))
-            assert covers(held, needed, slack=0.5 * last.label[0] * (1 + 1e-5))
+            assert covers(held, needed, slack=0.5 * last.label.scale * (1 + 1e-5))

@@ -9,14 +9,14 @@ from tests.support.random_models import models
 from tflite_align.checks.binder.bind import bind
 from tflite_align.checks.binder.bound import Bound
 from tflite_align.checks.checker import check_bound
-from tflite_align.format.model import Slot
+from tflite_align.format.model import Slot, TensorId
 from tflite_align.format.reader import read
 from tflite_align.numerics import Range, covers, intersect, label_range
 from tflite_align.rules.fixes import enabled_fixes
 from tflite_align.rules.operator_rows import load_operators
 from tflite_align.rules.targets import load_target
 from tflite_align.solver.problem_records import SolverOptions
-from tflite_align.solver.ranges import Key, Values, value_flow
+from tflite_align.solver.ranges import Values, value_flow
 from tflite_align.solver.solve import solve
 
 SLOW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,7 +26,7 @@ def bound_of(data: bytes) -> Bound:
     return bind(read(data), load_operators(), [load_target("tflite")])
 
 
-def drawn_ranges(data: st.DataObject, values: Values) -> dict[Key, Range]:
+def drawn_ranges(data: st.DataObject, values: Values) -> dict[TensorId, Range]:
     """Of a random choice of tensors, random parts of what they declare; zero need not be there."""
     found = {}
     for key, label in values.labels.items():
@@ -47,7 +47,7 @@ def test_no_observed_value_is_clipped(model: bytes, data: st.DataObject) -> None
     solution = solve(bound, broken, SolverOptions(observed=observed))
     assert solution.conflicts == ()
     for slot, seen in solution.seen.items():
-        key = (slot.subgraph, slot.tensor(bound.model))
+        key = slot.tensor_id(bound.model)
         if key not in observed or key not in solution.source or writer(plain, key) in bound.ranges:
             continue
         written = solution.source[key]
@@ -59,7 +59,7 @@ def test_no_observed_value_is_clipped(model: bytes, data: st.DataObject) -> None
             assert covers(through, intersect(needed, held), slack=slack)
 
 
-def writer(values: Values, key: Key) -> Slot | None:
+def writer(values: Values, key: TensorId) -> Slot | None:
     return values.wiring[key[0]].producer.get(key[1])
 
 

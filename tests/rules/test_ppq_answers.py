@@ -73,7 +73,7 @@ def _labels(model: Model) -> Iterator[tuple[str, Label]]:
             for place, index in enumerate(operands):
                 quant = graph.tensors[index].quant
                 if quant is not None and quant.scale:
-                    yield f"{operator.name}_{number}.{side}{place}", Label(*quant.label)
+                    yield f"{operator.name}_{number}.{side}{place}", quant.label
 
 
 def theirs(name: str, row: str) -> Labels | str:

@@ -100,8 +100,8 @@ def test_weights_and_bias_of_a_convolution() -> None:
     weights = [entry for entry in entries if isinstance(entry, Weight)]
     (bias,) = [entry for entry in entries if isinstance(entry, BiasOf)]
     w, b = Slot(0, 0, "inputs", 1), Slot(0, 0, "inputs", 2)
-    assert {(entry.slot, entry.axis) for entry in weights} == {(w, 0)}
-    assert any(entry.symmetric for entry in weights)
+    assert {(entry.slot, entry.source.axis) for entry in weights} == {(w, 0)}
+    assert any(entry.source.symmetric for entry in weights)
     assert (bias.slot, bias.factors, bias.type, bias.legal_types) == (b, (X, w), "int8", ("int32",))
     # Weights that another operator computes have no integers to look at.
     made = altered(model, w.tensor(model), buffer=0)

@@ -23,11 +23,10 @@ from tflite_align.checks.constraints import (
     Weight,
     Window,
     ZeroPoint,
-    constrained,
 )
 from tflite_align.format.model import Model, QuantParams, Slot
 from tflite_align.format.reader import read
-from tflite_align.numerics import Label, Range
+from tflite_align.numerics import Range
 from tflite_align.record import replace
 from tflite_align.rules.operator_rows import parse_operators
 from tflite_align.rules.rows import BiasRule, SlotPattern, WindowRule
@@ -61,7 +60,7 @@ def test_a_rule_is_asked_for_by_its_types_alone(type_name: str) -> None:
         asked = set()
         for entry in bind(model, ROWS, [target]).constraints:
             if entry.rule in types:
-                places = (entry.factors[0],) if isinstance(entry, BiasOf) else constrained(entry)
+                places = (entry.factors[0],) if isinstance(entry, BiasOf) else entry.slots
                 last = model.subgraphs[0].tensors[places[-1].tensor(model)]
                 assert (entry.type, last.type) == (type_name, type_name), entry
                 assert entry.type in types[entry.rule], entry
@@ -70,7 +69,7 @@ def test_a_rule_is_asked_for_by_its_types_alone(type_name: str) -> None:
         # What a target of more types asks of this one.
         for entry in bound(model).constraints:
             if entry.rule in types and entry.type == type_name:
-                places = (entry.factors[0],) if isinstance(entry, BiasOf) else constrained(entry)
+                places = (entry.factors[0],) if isinstance(entry, BiasOf) else entry.slots
                 assert (entry.rule, places) in asked
 
 
@@ -131,7 +130,11 @@ def test_a_bias_may_have_the_type_that_its_operator_states(
 ) -> None:
     model = stating(conv(), code)
     (entry,) = of_kind(bound(model), BiasOf)
-    assert (entry.option, entry.stated, entry.legal_types) == ("quantized_bias_type", stated, legal)
+    assert (entry.source.type_option, entry.stated, entry.legal_types) == (
+        "quantized_bias_type",
+        stated,
+        legal,
+    )
 
 
 def test_no_other_type_than_the_stated_one_of_integers_is_added() -> None:
@@ -139,7 +142,7 @@ def test_no_other_type_than_the_stated_one_of_integers_is_added() -> None:
         (entry,) = of_kind(bound(stating(of_row(name, "int16"), 2)), BiasOf)
         assert (entry.stated, entry.legal_types) == ("int32", ("int64", "int32"))
     (entry,) = of_kind(bound(of_row("DEPTHWISE_CONV_2D")), BiasOf)
-    assert (entry.option, entry.stated, entry.legal_types) == ("", "", ("int32",))
+    assert (entry.source.type_option, entry.stated, entry.legal_types) == ("", "", ("int32",))
 
 
 def stating(model: Model, code: int, option: str = "quantized_bias_type") -> Model:
@@ -158,10 +161,10 @@ def test_weights_have_an_axis_or_a_lowest_value() -> None:
     assert weights
     for entry in weights:
         rule: Any = rules[entry.rule]
-        assert (entry.axis, entry.symmetric, entry.minimum) == (
+        assert (entry.source.axis, entry.source.symmetric, entry.source.minimum) == (
             rule.axis, rule.symmetric, rule.minimum,
         )  # fmt: skip
-    assert {entry.minimum for entry in weights} == {None, -127}
+    assert {entry.source.minimum for entry in weights} == {None, -127}
 
 
 LSTMS = ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
@@ -248,7 +251,7 @@ def test_a_window_is_of_operands_that_have_scales(name: str, rule: WindowRule) -
     for kind in sorted(rule.types & {*case_types(name)}):
         model = of_row(name, kind)
         (entry,) = windows(model, kind, rule)
-        assert (entry.type, entry.form, entry.window) == (kind, rule.form, rule)
+        assert (entry.type, entry.source.form, entry.source) == (kind, rule.form, rule)
         for slot in (*entry.numerator, *entry.denominator):
             assert windows(altered(model, slot.tensor(model), quant=None), kind, rule) == []
         (graph,) = model.subgraphs
@@ -343,7 +346,7 @@ def test_an_anchor_and_a_place_that_is_not_cut() -> None:
             type="",
             requirements=(),
             slots=(place,),
-            label=Label(*quant.label),
+            label=quant.label,
             by=str(anchor),
         )
     ]

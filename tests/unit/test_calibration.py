@@ -12,6 +12,7 @@ from tests.support.models import SHAPE, kept_join, quiet_inputs, two_inputs, wid
 from tflite_align import AlignOptions, UsageError, align
 from tflite_align.checks.binder.bind import bind
 from tflite_align.checks.checker import check_bound
+from tflite_align.format.model import TensorId
 from tflite_align.format.reader import read
 from tflite_align.numerics import Range
 from tflite_align.rules.operator_rows import load_operators
@@ -75,7 +76,7 @@ def test_a_value_that_was_seen_is_never_worth_less_than_a_cut(highest: float, cu
     bound = bind(model, load_operators(), [load_target("tflite")])
     wide = next(tensor.index for tensor in model.subgraphs[0].tensors if tensor.name == "c1")
     broken = [finding.slot for finding in check_bound(bound)]
-    observed = {(0, wide): Range(-5.0, highest)}
+    observed = {TensorId(0, wide): Range(-5.0, highest)}
     assert len(solve(bound, broken, SolverOptions(observed=observed)).cuts) == cuts
 
 

@@ -6,7 +6,6 @@ from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, align, check
 from tflite_align.format.model import Slot
 from tflite_align.format.reader import read
-from tflite_align.numerics import Label
 from tflite_align.pipeline.aligning import question
 from tflite_align.record import replace
 from tflite_align.solver.problem_records import SolverOptions
@@ -33,7 +32,7 @@ def test_force_never_gives_a_fixed_slot_another_label() -> None:
     assert report.remaining == ()
     assert report.cuts == 1
     labels = {
-        tensor.name: Label(*tensor.quant.label)
+        tensor.name: tensor.quant.label
         for tensor in read(result.data).subgraphs[0].tensors
         if tensor.quant is not None and tensor.quant.scale
     }

@@ -11,6 +11,7 @@ import tflite_align
 from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions
 from tflite_align.cli import main as cli
+from tflite_align.format.model import TensorId
 from tflite_align.pipeline.aligning import question
 from tflite_align.report.component_summary import overview
 from tflite_align.report.explanation_text import explanation_lines, overview_lines
@@ -27,10 +28,10 @@ UNITS = (
 )
 
 
-def key(data: bytes, name: str) -> tuple[int, int]:
+def key(data: bytes, name: str) -> TensorId:
     asked = question(data, AlignOptions())
     tensors = asked.bound.model.subgraphs[0].tensors
-    return 0, next(tensor.index for tensor in tensors if tensor.name == name)
+    return TensorId(0, next(tensor.index for tensor in tensors if tensor.name == name))
 
 
 def explained(data: bytes, name: str, options: AlignOptions | None = None) -> Explanation:

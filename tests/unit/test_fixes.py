@@ -13,7 +13,13 @@ from tflite_align.errors import RuleError, UsageError
 from tflite_align.format.edits import SetData, SetName
 from tflite_align.numerics import int4_pack, int4_unpack, integers_of
 from tflite_align.record import replace
-from tflite_align.rules.fixes import enabled_fixes, load_fixes, parse_fixes
+from tflite_align.rules.fixes import (
+    BIAS_FIXES,
+    WEIGHT_FIXES,
+    enabled_fixes,
+    load_fixes,
+    parse_fixes,
+)
 
 
 def noisy() -> bytes:
@@ -217,3 +223,12 @@ def test_int4_weights_with_a_zero_point_stay_packed_and_exact_where_they_fit() -
     scales = np.asarray(tensor.quant.scale).reshape(-1, 1, 1, 1)
     assert tensor.quant.zero_point == (0, 0, 0)
     assert np.allclose(kept * scales, (weights - 2) * float(np.float32(0.1)), atol=1e-7)
+
+
+def test_the_groups_of_fixes_are_those_that_repair_such_rules() -> None:
+    """What a bias or a weight rule can be repaired by, whatever is wrong."""
+    for kind, group in (("bias", BIAS_FIXES), ("weight", WEIGHT_FIXES)):
+        repairing = (fix for fix in load_fixes().values() if fix.repairs)
+        rules = {fix.id: fix.repairs for fix in repairing if fix.repairs[0].startswith(f"{kind}/")}
+        assert set(rules) == group
+        assert all(rule.startswith(f"{kind}/") for each in rules.values() for rule in each)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.models import Graph, concat_example
 from tflite_align.errors import UsageError
+from tflite_align.format.model import OperatorId
 from tflite_align.verdicts import Acceptance, Proof
 from tflite_align.verify.frontier import frontier
 from tflite_align.verify.judges import available, judge_file
@@ -111,7 +112,7 @@ def verdict(
         status, _, reason = text.partition(": ")
         return Acceptance(status=status, reason=reason, operator=operator)  # type: ignore[arg-type]
 
-    found = judge_word(judge, acceptance(before), acceptance(after), frozenset({(0, 4)}))
+    found = judge_word(judge, acceptance(before), acceptance(after), frozenset({OperatorId(0, 4)}))
     return found.word, found.why
 
 
@@ -255,7 +256,7 @@ def steps(*lsb: float, why: str = "") -> Steps:
 
 
 def test_a_deviation_is_ours_where_the_original_had_none_or_we_edited() -> None:
-    found = score_steps(steps(0.5, 9.0, 9.0), steps(9.0, 9.0, 9.0), frozenset({(0, 2)}))
+    found = score_steps(steps(0.5, 9.0, 9.0), steps(9.0, 9.0, 9.0), frozenset({OperatorId(0, 2)}))
     assert [(d.operator, d.ours) for d in found.beyond] == [(0, True), (1, False), (2, True)]
     assert found.beyond[0].address == "subgraph[0]/operator[0] CONV_2D"
 
@@ -266,5 +267,5 @@ def test_a_little_worse_is_not_ours() -> None:
 
 
 def test_where_the_original_does_not_run_only_edited_operators_are_ours() -> None:
-    found = score_steps(steps(why="refused"), steps(9.0, 9.0, 0.1), frozenset({(0, 1)}))
+    found = score_steps(steps(why="refused"), steps(9.0, 9.0, 0.1), frozenset({OperatorId(0, 1)}))
     assert [(d.operator, d.ours) for d in found.beyond] == [(0, False), (1, True)]

@@ -10,7 +10,7 @@ import pytest
 from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, Override, align, check
 from tflite_align.errors import UsageError
-from tflite_align.format.model import Model
+from tflite_align.format.model import Model, TensorId
 from tflite_align.format.reader import read
 from tflite_align.numerics import Label
 from tflite_align.pipeline.aligning import question
@@ -28,7 +28,7 @@ def aligned(data: bytes, *overrides: Override, **options: Any) -> tuple[Model, R
 
 def labels(model: Model) -> dict[str, Label]:
     return {
-        tensor.name: Label(*tensor.quant.label)
+        tensor.name: tensor.quant.label
         for tensor in model.subgraphs[0].tensors
         if tensor.quant is not None and tensor.quant.scale
     }
@@ -385,7 +385,7 @@ def told(data: bytes, name: str, *overrides: Override) -> str:
     tensors = asked.bound.model.subgraphs[0].tensors
     index = next(tensor.index for tensor in tensors if tensor.name == name)
     return "\n".join(
-        explanation_lines(explain(asked.bound, asked.broken, asked.settings, (0, index)))
+        explanation_lines(explain(asked.bound, asked.broken, asked.settings, TensorId(0, index)))
     )
 
 

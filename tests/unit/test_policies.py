@@ -24,7 +24,7 @@ def aligned(data: bytes, **options: Any) -> tuple[Model, int]:
 def label(model: Model, name: str) -> Label:
     tensor = next(t for t in model.subgraphs[0].tensors if t.name == name)
     assert tensor.quant is not None
-    return Label(*tensor.quant.label)
+    return tensor.quant.label
 
 
 def operand(model: Model, operator: str, index: int, nth: int = 0) -> Label:
@@ -32,7 +32,7 @@ def operand(model: Model, operator: str, index: int, nth: int = 0) -> Label:
     found = [entry for entry in graph.operators if entry.name == operator][nth]
     quant = graph.tensors[found.inputs[index]].quant
     assert quant is not None
-    return Label(*quant.label)
+    return quant.label
 
 
 def f32(value: float) -> float:

@@ -13,7 +13,7 @@ from tflite_align.checks.binder.bound import Bound
 from tflite_align.checks.checker import check_bound
 from tflite_align.cli import main as cli
 from tflite_align.format.edits import AddOperator, RemoveOperator, SetGraphIO
-from tflite_align.format.model import Model
+from tflite_align.format.model import Model, OperatorId, TensorId
 from tflite_align.format.reader import read
 from tflite_align.numerics import Label
 from tflite_align.record import replace
@@ -326,7 +326,7 @@ def rebind(model: Model) -> Bound:
     return bind(model, load_operators(), [load_target("tflite")])
 
 
-def forbidden() -> tuple[Model, Plan, list[tuple[int, int]]]:
+def forbidden() -> tuple[Model, Plan, list[TensorId]]:
     """A plan in which --overlap forbid cuts two pools off a convolution with one QUANTIZE."""
     graph = started()
     graph.conv("x", "c", 0.1)
@@ -391,7 +391,9 @@ def test_operators_are_counted_where_they_end_up() -> None:
         AddOperator(subgraph=0, before=1, name="QUANTIZE", version=1, inputs=(0,), outputs=(9,)),
         AddOperator(subgraph=0, before=3, name="QUANTIZE", version=1, inputs=(0,), outputs=(8,)),
     )
-    drawn = Plan(edits=edits, changes=(), edited=frozenset({(0, 0), (0, 1), (0, 2), (0, 3)}))
+    drawn = Plan(
+        edits=edits, changes=(), edited=frozenset(OperatorId(0, index) for index in range(4))
+    )
     # 0, added, [1 removed], 2, added, 3
     assert drawn.edited_after == {(0, 0), (0, 1), (0, 2), (0, 3), (0, 4)}
     drawn = replace(drawn, edited=frozenset({(0, 1), (0, 3)}))

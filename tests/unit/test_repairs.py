@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.support.models import Graph
 from tflite_align.checks.subgraph_calls import resource_names
-from tflite_align.format.model import Model, Slot
+from tflite_align.format.model import Model, OperatorId, Slot
 from tflite_align.format.reader import read
 from tflite_align.record import replace
 from tflite_align.repair.planner.weights import _re_expressed
@@ -80,7 +80,7 @@ def test_a_handle_is_followed_into_the_subgraph_it_is_passed_to() -> None:
 
 def test_the_same_refusal_before_and_after_is_not_ours() -> None:
     refused = Acceptance(status="refused", reason="no kernel", operator=3)
-    verdict = judge_word("tflm", refused, refused, frozenset({(0, 3)}))
+    verdict = judge_word("tflm", refused, refused, frozenset({OperatorId(0, 3)}))
     assert verdict.word == "unchanged"
 
 

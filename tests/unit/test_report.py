@@ -10,7 +10,7 @@ import pytest
 
 from tflite_align import UsageError, check
 from tflite_align.checks.checker import Finding
-from tflite_align.format.model import Slot
+from tflite_align.format.model import Slot, TensorId
 from tflite_align.record import replace
 from tflite_align.repair.planner.changes import Change
 from tflite_align.report.formats import FORMATS, renderer
@@ -146,7 +146,7 @@ REPORT = Report(
         Component(
             index=0,
             type="int8",
-            tensors=((0, 16), (0, 17)),
+            tensors=(TensorId(0, 16), TensorId(0, 17)),
             rules=("same/CONCATENATION",),
             cost=0.585,
             bound=float("-inf"),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..format.model import Model, QuantParams, Slot, Tensor
+from ..format.model import Model, QuantParams, Slot, Tensor, TensorId
 from ..format.wiring import own_state, slot_tensor
 from ..numerics import (
     DTYPES,
@@ -73,6 +73,10 @@ class Finding(Record, frozen=True, kw_only=True):
     def fixable(self) -> bool:
         """Whether a repair is known, switched on or not."""
         return bool(self.fix)
+
+    @property
+    def tensor_id(self) -> TensorId:
+        return TensorId(self.slot.subgraph, self.tensor)
 
     @property
     def sort_key(self) -> tuple[tuple[int, int, int, int], str]:
@@ -157,31 +161,28 @@ def _same(model: Model, constraint: Same) -> Iterator[_Fault]:
         found = _quant(model, slot).label
         if found == wanted:
             continue
-        if found[0] != wanted[0]:
-            sentence = f"scale {found[0]:.9g} differs from {name}'s {wanted[0]:.9g}"
+        if found.scale != wanted.scale:
+            sentence = f"scale {found.scale:.9g} differs from {name}'s {wanted.scale:.9g}"
         else:
-            sentence = f"zero_point {found[1]} differs from {name}'s {wanted[1]}"
-        noise = found[1] == wanted[1] and close_scale(found[0], wanted[0])
-        yield slot, _show(wanted), _show(found), sentence, "noise" if noise else "tied"
+            sentence = f"zero_point {found.zero_point} differs from {name}'s {wanted.zero_point}"
+        same_zero = found.zero_point == wanted.zero_point
+        noise = same_zero and close_scale(found.scale, wanted.scale)
+        yield slot, wanted.in_words, found.in_words, sentence, "noise" if noise else "tied"
 
 
 def _relative(slot: Slot, near: Slot, model: Model) -> str:
     """A slot's name as seen from the same operator, or its whole address from elsewhere."""
-    if (slot.subgraph, slot.operator) == (near.subgraph, near.operator):
+    if slot.operator_id == near.operator_id:
         return f"{slot.kind}[{slot.index}]"
     return slot.address(model)
-
-
-def _show(label: Label | tuple[float, int]) -> str:
-    return f"scale {label[0]:.9g}, zero_point {label[1]}"
 
 
 def _fixed(model: Model, constraint: Fixed) -> Iterator[_Fault]:
     quant = _quant(model, constraint.slot)
     if quant.per_tensor and any(quant.label == legal for legal in constraint.labels):
         return
-    wanted = _show(constraint.labels[0])
-    found = _show(quant.label) if quant.per_tensor else f"{len(quant.scale)} scales"
+    wanted = constraint.labels[0].in_words
+    found = quant.label.in_words if quant.per_tensor else f"{len(quant.scale)} scales"
     sentence = f"{found} declared, but the kernel always writes {wanted}"
     yield constraint.slot, wanted, found, sentence, _fixed_fault(quant, constraint.labels[0])
 
@@ -189,7 +190,8 @@ def _fixed(model: Model, constraint: Fixed) -> Iterator[_Fault]:
 def _fixed_fault(quant: QuantParams, legal: Label) -> str:
     if not quant.per_tensor:
         return ""
-    noise = quant.label[1] == legal.zero_point and close_scale(quant.label[0], legal.scale)
+    label = quant.label
+    noise = label.zero_point == legal.zero_point and close_scale(label.scale, legal.scale)
     return "noise" if noise else "fixed"
 
 
@@ -222,36 +224,37 @@ def _power(model: Model, constraint: Power) -> Iterator[_Fault]:
 def _weight(model: Model, constraint: Weight) -> Iterator[_Fault]:
     quant = _quant(model, constraint.slot)
     slot = constraint.slot
-    if constraint.symmetric and any(quant.zero_point):
+    rule = constraint.source
+    if rule.symmetric and any(quant.zero_point):
         found = next(z for z in quant.zero_point if z)
         sentence = f"weight zero_point {found}, expected 0"
         yield slot, "zero_point 0", f"zero_point {found}", sentence, "zero_point"
     if len(quant.scale) > 1:
         axis = quant.quantized_dimension
-        if constraint.axis is None:
+        if rule.axis is None:
             sentence = f"{len(quant.scale)} scales where the kernel takes one a tensor"
             yield slot, "1 scale", f"{len(quant.scale)} scales", sentence, "axis"
-        elif axis != constraint.axis:
-            sentence = f"quantized_dimension {axis}, expected {constraint.axis}"
-            yield slot, f"axis {constraint.axis}", f"axis {axis}", sentence, "axis"
-    if constraint.minimum is not None:
-        yield from _weight_values(model, constraint)
+        elif axis != rule.axis:
+            sentence = f"quantized_dimension {axis}, expected {rule.axis}"
+            yield slot, f"axis {rule.axis}", f"axis {axis}", sentence, "axis"
+    if rule.minimum is not None:
+        yield from _weight_values(model, constraint, rule.minimum)
 
 
-def _weight_values(model: Model, constraint: Weight) -> Iterator[_Fault]:
+def _weight_values(model: Model, constraint: Weight, minimum: int) -> Iterator[_Fault]:
     slot = constraint.slot
     data = model.constant(slot.subgraph, slot.tensor(model))
-    if data is None or constraint.minimum is None:
+    if data is None:
         return
     values = (
         int4_unpack(data)
         if constraint.type == "int4"
         else np.frombuffer(data, dtype=DTYPES[constraint.type])
     )
-    lowest = int(values.min(initial=constraint.minimum))
-    if lowest < constraint.minimum:
-        sentence = f"weight {lowest} below {constraint.minimum}"
-        yield slot, f"weights >= {constraint.minimum}", str(lowest), sentence, "minimum"
+    lowest = int(values.min(initial=minimum))
+    if lowest < minimum:
+        sentence = f"weight {lowest} below {minimum}"
+        yield slot, f"weights >= {minimum}", str(lowest), sentence, "minimum"
 
 
 def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
@@ -261,7 +264,7 @@ def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
     for middle in quants[1:-1]:
         first *= middle.scale[0]
     last = quants[-1].scale if len(quants) > 1 else (1.0,)
-    return product_scale(first, last, constraint.multiplier)
+    return product_scale(first, last, constraint.source.multiplier)
 
 
 def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
@@ -274,7 +277,7 @@ def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
         sentence = f"{bias.type} bias where {constraint.type} activations need {wanted}"
         yield constraint.slot, wanted, bias.type, sentence, "type" if known else ""
     elif constraint.stated not in {"", bias.type}:
-        sentence = f"{constraint.option} states {constraint.stated}, but the bias is {bias.type}"
+        sentence = f"{constraint.source.type_option} states {constraint.stated}, but the bias is {bias.type}"
         yield constraint.slot, constraint.stated, bias.type, sentence, "type" if known else ""
     if bias.quant is None or not bias.quant.scale:
         if known:
@@ -335,13 +338,14 @@ def window_ratios(
     constraint: Window, numerator: Sequence[Extent], denominator: Sequence[Extent]
 ) -> Extent:
     """(least, largest) ratio of a window, given the extent of each slot's scales."""
-    low = high = constraint.window.multiplier
-    if constraint.form == "product":
+    rule = constraint.source
+    low = high = rule.multiplier
+    if rule.form == "product":
         for least, greatest in numerator:
             low, high = low * least, high * greatest
-    elif constraint.form == "maximum":
+    elif rule.form == "maximum":
         low = high = low * max([greatest for _, greatest in numerator])
-    elif constraint.form == "square":
+    elif rule.form == "square":
         low = high = low * max([greatest for _, greatest in numerator]) ** 2
     else:
         low *= min([least for least, _ in numerator])
@@ -352,13 +356,13 @@ def window_ratios(
 
 
 def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
-    quants = [_quant(model, slot) for slot in (*constraint.numerator, *constraint.denominator)]
+    quants = [_quant(model, slot) for slot in constraint.slots]
     if not all(quant.sound for quant in quants):
         return  # params/scale says so
     extents = [quant.extent for quant in quants]
     count = len(constraint.numerator)
     low, high = window_ratios(constraint, extents[:count], extents[count:])
-    window = constraint.window
+    window = constraint.source
     if low >= window.low and high < window.high:
         return
     worst = high if high >= window.high else low

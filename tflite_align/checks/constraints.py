@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Collection
+from typing import ClassVar, Literal
 
 from ..format.model import Slot
+from ..format.type_groups import BIAS_TYPES
 from ..numerics import Label
-from ..record import Record
-from ..rules.rows import Flow, WindowRule
+from ..record import Record, replace
+from ..rules.rows import BiasRule, FixedRule, Flow, WeightRule, WindowRule
 from ..rules.targets import Requirement
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "BoundFlow",
     "Constraint",
     "Fixed",
+    "OneSlot",
     "Power",
     "Same",
     "Supported",
@@ -24,12 +27,18 @@ __all__ = [
     "WellFormed",
     "Window",
     "ZeroPoint",
-    "constrained",
 ]
 
 
 class Constraint(Record, frozen=True, kw_only=True):
-    """`levels` grades it for each target that requires it: (target name, level)."""
+    """`requirements` grades it for each target that requires it: (target name, level). The kind
+    of each constraint that a row states holds that row's rule, if it states more than slots, as
+    `source`.
+    """
+
+    # Whether one that is broken and stays so binds nothing. Weight and bias constraints are never
+    # dropped: they are needed when a neighbouring tensor's scale changes.
+    droppable: ClassVar[bool] = False
 
     rule: str
     type: str
@@ -39,6 +48,32 @@ class Constraint(Record, frozen=True, kw_only=True):
     def severity(self) -> Literal["error", "warning"]:
         return "error" if any(lv.severity == "error" for _, lv in self.requirements) else "warning"
 
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots at which it can be broken."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def label_slots(self) -> tuple[Slot, ...]:
+        """The slots whose labels it limits; empty for a kind that limits none."""
+        return ()
+
+    def without(self, broken: Collection[Slot]) -> Constraint | None:
+        """The constraint that remains when it is not enforced at these of its slots; None if
+        nothing remains.
+        """
+        return None if broken and self.droppable else self
+
+
+class OneSlot(Constraint, frozen=True, kw_only=True):
+    """A constraint on one slot alone."""
+
+    slot: Slot
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        return (self.slot,)
+
 
 class Same(Constraint, frozen=True, kw_only=True):
     """All slots share (scale, zero_point). `reference` is the one the others are measured by."""
@@ -46,69 +81,111 @@ class Same(Constraint, frozen=True, kw_only=True):
     slots: tuple[Slot, ...]
     reference: Slot
 
+    @property
+    def label_slots(self) -> tuple[Slot, ...]:
+        return self.slots
 
-class Fixed(Constraint, frozen=True, kw_only=True):
-    """The slot has one of these labels; a repair writes the first."""
+    def without(self, broken: Collection[Slot]) -> Constraint | None:
+        if not broken:
+            return self
+        slots = tuple(slot for slot in self.slots if slot not in broken)
+        return replace(self, slots=slots) if len(slots) > 1 else None
 
-    slot: Slot
-    labels: tuple[Label, ...]
+
+class Fixed(OneSlot, frozen=True, kw_only=True):
+    """The slot has one of the rule's labels for its type; a repair writes the first."""
+
+    droppable: ClassVar[bool] = True
+
+    source: FixedRule
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        return self.source.labels[self.type]
+
+    @property
+    def label_slots(self) -> tuple[Slot, ...]:
+        return (self.slot,)
 
 
-class ZeroPoint(Constraint, frozen=True, kw_only=True):
+class ZeroPoint(OneSlot, frozen=True, kw_only=True):
     """The slot's zero point is 0."""
 
-    slot: Slot
+    droppable: ClassVar[bool] = True
+
+    @property
+    def label_slots(self) -> tuple[Slot, ...]:
+        return (self.slot,)
 
 
-class Weight(Constraint, frozen=True, kw_only=True):
-    slot: Slot
-    axis: int | None
-    symmetric: bool
-    minimum: int | None
+class Weight(OneSlot, frozen=True, kw_only=True):
+    """The slot holds constant weights as the rule describes them."""
+
+    source: WeightRule
 
 
-class BiasOf(Constraint, frozen=True, kw_only=True):
-    """scale = multiplier x scales of the factors (the last may be per-axis), zero point 0, and
-    one of the legal types, the first of which a repair writes.
+class BiasOf(OneSlot, frozen=True, kw_only=True):
+    """scale = the rule's multiplier x scales of the factors (the last may be per-axis), zero point
+    0, and one of the legal types.
     """
 
-    slot: Slot
     factors: tuple[Slot, ...]
-    multiplier: float
-    legal_types: tuple[str, ...]
-    option: str = ""  # the operator's option that states the bias's type
-    stated: str = ""  # the type it states; empty where it states none
+    source: BiasRule
+    stated: str = ""  # the type that the operator's option states; empty where it states none
+
+    @property
+    def legal_types(self) -> tuple[str, ...]:
+        """The bias types that the kernel takes; a repair writes the first."""
+        legal = self.source.bias_types[self.type]
+        if self.stated in BIAS_TYPES and self.stated not in legal:
+            return (*legal, self.stated)
+        return legal
+
+    @property
+    def label_slots(self) -> tuple[Slot, ...]:
+        return self.factors[:1]
 
 
 class Window(Constraint, frozen=True, kw_only=True):
-    form: Literal["product", "maximum", "square", "each"]
+    """The ratio of the two sides' scales is inside the rule's window."""
+
+    droppable: ClassVar[bool] = True
+
     numerator: tuple[Slot, ...]
     denominator: tuple[Slot, ...]
-    window: WindowRule
+    source: WindowRule
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        return (*self.numerator, *self.denominator)
+
+    @property
+    def label_slots(self) -> tuple[Slot, ...]:
+        return self.slots
 
 
-class Power(Constraint, frozen=True, kw_only=True):
-    slot: Slot
+class Power(OneSlot, frozen=True, kw_only=True):
+    """The slot's scale is a power of two."""
+
+    droppable: ClassVar[bool] = True
 
 
-class WellFormed(Constraint, frozen=True, kw_only=True):
+class WellFormed(OneSlot, frozen=True, kw_only=True):
     """A tensor's parameters can be read at all: `rule` names the part that cannot. `like`: a slot whose parameters
     the tensor shares, where it has none of its own.
     """
 
-    slot: Slot
     expected: str
     actual: str
     fixable: bool = False
     like: Slot | None = None
 
 
-class Supported(Constraint, frozen=True, kw_only=True):
+class Supported(OneSlot, frozen=True, kw_only=True):
     """A limit of what a target takes, which the operator of this slot does not keep. Nothing
     that alignment does could repair it.
     """
 
-    slot: Slot
     expected: str
     actual: str
     sentence: str
@@ -121,33 +198,19 @@ class Anchored(Constraint, frozen=True, kw_only=True):
     label: Label
     by: str  # the override, in words
 
+    @property
+    def label_slots(self) -> tuple[Slot, ...]:
+        return self.slots
 
-class Uncut(Constraint, frozen=True, kw_only=True):
+
+class Uncut(OneSlot, frozen=True, kw_only=True):
     """A user's: no QUANTIZE is inserted before this slot. No state of a file breaks it."""
 
-    slot: Slot
     by: str
 
-
-def constrained(entry: Constraint) -> tuple[Slot, ...]:
-    """The slots at which a constraint can be found broken."""
-    match entry:
-        case Same(slots=slots) | Anchored(slots=slots):
-            return slots
-        case Window(numerator=over, denominator=under):
-            return (*over, *under)
-        case (
-            Fixed(slot=slot)
-            | ZeroPoint(slot=slot)
-            | Weight(slot=slot)
-            | BiasOf(slot=slot)
-            | Power(slot=slot)
-            | WellFormed(slot=slot)
-            | Supported(slot=slot)
-            | Uncut(slot=slot)
-        ):
-            return (slot,)
-    raise TypeError(f"no slots are known of a {type(entry).__name__}")
+    @property
+    def label_slots(self) -> tuple[Slot, ...]:
+        return (self.slot,)
 
 
 class BoundFlow(Record, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from ..errors import UsageError
-from ..format.model import Model, Slot, SlotKind, Tensor
+from ..format.model import Model, OperatorId, Slot, SlotKind, Tensor, TensorId
 from ..format.wiring import links, quantized
 from ..numerics import Label
 from ..record import Record, field, replace
@@ -21,7 +21,6 @@ from ..rules.targets import Severity
 
 __all__ = ["ADDRESS", "Override", "ResolvedOverrides", "named_only", "resolve", "shifted"]
 
-Key = tuple[int, int]  # (subgraph, tensor)
 
 # `subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as reports print it; the operator's name and
 # the operand may be left out. `subgraph[0]/inputs[0]` is the subgraph's own border.
@@ -105,21 +104,21 @@ class ResolvedOverrides(Record, frozen=True, kw_only=True):
     sentences about those that come to nothing.
     """
 
-    kept: Mapping[Key, str] = field(default_factory=dict)
+    kept: Mapping[TensorId, str] = field(default_factory=dict)
     anchors: tuple[Anchoring, ...] = ()
     uncut: Mapping[Slot, str] = field(default_factory=dict)  # readers
     gradings: tuple[Grading, ...] = ()
-    policies: Mapping[Key, Policy] = field(default_factory=dict)  # by (subgraph, operator)
+    policies: Mapping[OperatorId, Policy] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
 
 
 def resolve(model: Model, overrides: Sequence[Override]) -> ResolvedOverrides:
     """Every override's places. UsageError where an anchor's pattern names several tensors."""
-    kept: dict[Key, str] = {}
+    kept: dict[TensorId, str] = {}
     anchors: list[Anchoring] = []
     uncut: dict[Slot, str] = {}
     gradings: list[Grading] = []
-    policies: dict[Key, Policy] = {}
+    policies: dict[OperatorId, Policy] = {}
     idle: list[str] = []
     for one in overrides:
         slots = list(_selected(model, one))
@@ -127,7 +126,7 @@ def resolve(model: Model, overrides: Sequence[Override]) -> ResolvedOverrides:
             idle.append(f"{one} matches nothing")
             continue
         if one.keep:
-            kept.update({(s.subgraph, s.tensor(model)): str(one) for s in slots})
+            kept.update({s.tensor_id(model): str(one) for s in slots})
         if one.anchor:
             found = list(_anchored(model, one, slots))
             anchors += found
@@ -136,7 +135,7 @@ def resolve(model: Model, overrides: Sequence[Override]) -> ResolvedOverrides:
         if not one.cut:
             uncut.update(dict.fromkeys(_readers(model, slots), str(one)))
         if one.policy is not None:
-            places = {(slot.subgraph, slot.operator) for slot in slots if slot.operator >= 0}
+            places = {slot.operator_id for slot in slots if slot.operator >= 0}
             policies.update(dict.fromkeys(sorted(places), one.policy))
             if not places:
                 idle.append(f"{one}: its policy names no operator")
@@ -216,8 +215,8 @@ def _readers(model: Model, slots: Sequence[Slot]) -> Iterator[Slot]:
 
 def _label(tensor: Tensor) -> Label | None:
     quant = tensor.quant
-    fits = quant is not None and quantized(tensor) and quant.per_tensor and not quant.details
-    return Label(*quant.label) if fits and quant is not None else None
+    affine = quant is not None and quantized(tensor) and not quant.details
+    return tensor.label if affine else None
 
 
 def _anchored(model: Model, one: Override, slots: Sequence[Slot]) -> Iterator[Anchoring]:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from ..format.model import Model, QuantParams, Slot, Subgraph, Tensor
+from ..format.type_groups import ACTIVATION_TYPES
 from ..format.wiring import Links, links, quantized
 from ..numerics import Label, label_range, type_limits, usable_label
 from ..rules.targets import Requirement
@@ -19,9 +20,6 @@ from .constraints import WellFormed
 __all__ = ["wellformed"]
 
 _Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
-
-# Types whose whole range is meant to be used; a bias's is not.
-_ACTIVATIONS = ("int8", "uint8", "int16")
 
 # (rule, expected, actual, whether a repair is known)
 _Fault = tuple[str, str, str, bool]
@@ -117,11 +115,11 @@ def _stale(tensor: Tensor, quant: QuantParams) -> bool:
     2018 records 2.6 times the width that its scale can hold): only a record that sticks out by
     more than four such widths has nothing to do with the scale.
     """
-    if tensor.type not in _ACTIVATIONS or not quant.per_tensor:
+    if tensor.type not in ACTIVATION_TYPES or not quant.per_tensor:
         return False
     if len(quant.minimum) != 1 or len(quant.maximum) != 1:
         return False
-    held = label_range(Label(*quant.label), tensor.type)
+    held = label_range(quant.label, tensor.type)
     beyond = max(held.low - quant.minimum[0], quant.maximum[0] - held.high)
     return not beyond <= _STALE * (held.high - held.low)
 
@@ -153,7 +151,9 @@ def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
     bad = [] if quant.sound else [s for s in quant.scale if not math.isfinite(s) or s <= 0]
     if bad and type_limits(tensor.type) is not None:
         yield "params/scale", "positive finite scales", f"{bad[0]!r}", False
-    elif tensor.type in _ACTIVATIONS and not usable_label(Label(quant.extent[1], 0), tensor.type):
+    elif tensor.type in ACTIVATION_TYPES and not usable_label(
+        Label(quant.extent[1], 0), tensor.type
+    ):
         wanted = "a scale whose integers stand for float32 values"
         yield "params/scale", wanted, f"{max(quant.scale)!r}", False
     limits = type_limits(tensor.type)
@@ -167,7 +167,7 @@ def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
         wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
         yield "params/zero_point", wanted, str(outside[0]), False
     if not bad and not outside and _stale(tensor, quant):
-        held = label_range(Label(*quant.label), tensor.type)
+        held = label_range(quant.label, tensor.type)
         wanted = f"a range of about {held.low:.6g}..{held.high:.6g}"
         yield "minmax/stale", wanted, f"{quant.minimum[0]:.6g}..{quant.maximum[0]:.6g}", True
     yield from _shape_faults(tensor, quant)

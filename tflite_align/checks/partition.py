@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from ..format.model import Model, Operator, Subgraph
+from ..format.model import Model, Operator, OperatorId, Subgraph
 from ..record import PartlyCompared, Record
 from ..rules.targets import Target
 from .constraints import Supported
@@ -62,9 +62,9 @@ def predict(model: Model, target: Target) -> TargetMapping:
     """The prediction for one target. Operators of other subgraphs than the first stay on the CPU
     with the operator that calls them.
     """
-    refused: dict[tuple[int, int], Supported] = {}
+    refused: dict[OperatorId, Supported] = {}
     for limit in unsupported(model, target):
-        refused.setdefault((limit.slot.subgraph, limit.slot.operator), limit)
+        refused.setdefault(limit.slot.operator_id, limit)
     main = model.subgraphs[0]
     taken = {one.index for one in main.operators if (0, one.index) not in refused}
     head, mapped = _runs(main, taken)
@@ -72,7 +72,7 @@ def predict(model: Model, target: Target) -> TargetMapping:
     for graph, operator in _operators(model):
         if graph.index == 0 and operator.index in mapped:
             continue
-        left = _left(graph, operator, refused.get((graph.index, operator.index)))
+        left = _left(graph, operator, refused.get(OperatorId(graph.index, operator.index)))
         found[graph.index == 0 and operator.index in head].append(left)
     behind = found[False]
     return TargetMapping(

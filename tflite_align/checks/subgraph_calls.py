@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..format.model import Model, Operator, Slot
+from ..format.model import Model, Operator, Slot, TensorId
 from ..record import Record
 from ..rules.rows import CallRow, OperatorRow
 
@@ -25,27 +25,27 @@ def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, 
             slot = Slot(graph.index, operator.index, "outputs", 0)
             if row.resource == "write":
                 slot = Slot(graph.index, operator.index, "inputs", 1)
-            result[slot] = handles.get((graph.index, operator.inputs[0]))
+            result[slot] = handles.get(TensorId(graph.index, operator.inputs[0]))
     return result
 
 
-def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[tuple[int, int], str | None]:
+def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[TensorId, str | None]:
     """(subgraph, tensor) of each variable handle, followed into the subgraphs it is passed to;
     None where callers pass different ones.
     """
-    handles: dict[tuple[int, int], str | None] = {}
+    handles: dict[TensorId, str | None] = {}
     for graph in model.subgraphs:
         for operator in graph.operators:
             row = rows.get(operator.name)
             if row is not None and row.resource == "handle":
                 name = _variable_name(operator)
-                handles.update({(graph.index, tensor): name for tensor in operator.outputs})
+                handles.update({TensorId(graph.index, tensor): name for tensor in operator.outputs})
     pairs = [pair for call in called_subgraphs(model, rows) for pair in call.pairs]
     passed = [(a, b) for a, b in pairs if b.operator < 0 and b.kind == "inputs"]
     for _ in model.subgraphs:
         for here, there in passed:
-            given = (here.subgraph, here.tensor(model))
-            taken = (there.subgraph, there.tensor(model))
+            given = here.tensor_id(model)
+            taken = there.tensor_id(model)
             if given in handles:
                 same = handles.get(taken, handles[given]) == handles[given]
                 handles[taken] = handles[given] if same else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..format.type_groups import BORDER_TYPES
 from ..record import Record
 from ..rules.families import FAMILY_POLICIES
 from .configured import overrides_of
@@ -101,7 +102,7 @@ _VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, 
 def _border(side: str) -> _Decorator:
     return click.option(
         f"--{side}-type",
-        type=click.Choice(("int8", "uint8", "int16", "float32")),
+        type=click.Choice(BORDER_TYPES),
         help=f"Type the real-valued graph {side}s are to have.  [default: as they are]",
     )
 

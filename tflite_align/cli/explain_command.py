@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError, nearest
-from ..format.model import Model, Slot, SlotKind, Subgraph
+from ..format.model import Model, Slot, SlotKind, Subgraph, TensorId
 from ..pipeline.aligning import question
 from ..report.component_summary import Overview, overview, render_explanation
 from ..report.explanation_text import explanation_lines, overview_lines
@@ -65,10 +65,10 @@ def run_explain(source: str, place: str | None, values: dict[str, Any]) -> int:
     return 0
 
 
-def _resolve(model: Model, place: str) -> tuple[tuple[int, int], Slot | None]:
+def _resolve(model: Model, place: str) -> tuple[TensorId, Slot | None]:
     """The tensor (subgraph, index) that is meant, and the slot where one was named."""
     named = [
-        (graph.index, tensor.index)
+        TensorId(graph.index, tensor.index)
         for graph in model.subgraphs
         for tensor in graph.tensors
         if tensor.name == place
@@ -91,14 +91,14 @@ def _resolve(model: Model, place: str) -> tuple[tuple[int, int], Slot | None]:
     raise UsageError(f"no tensor is called {place!r}{_nearest(model, place)}")
 
 
-def _indexed(model: Model, found: re.Match[str], place: str) -> tuple[int, int] | None:
+def _indexed(model: Model, found: re.Match[str], place: str) -> TensorId | None:
     """None where the subgraph has no such tensor; a bare number may still be a name."""
     graph = _subgraph(model, found["graph"], place)
     index = int(found["inner"] or found["bare"])
-    return (graph.index, index) if index < len(graph.tensors) else None
+    return TensorId(graph.index, index) if index < len(graph.tensors) else None
 
 
-def _slot(model: Model, found: re.Match[str], place: str) -> tuple[tuple[int, int], Slot]:
+def _slot(model: Model, found: re.Match[str], place: str) -> tuple[TensorId, Slot]:
     graph = _subgraph(model, found["graph"], place)
     kinds: dict[str, SlotKind] = {
         "inputs": "inputs",
@@ -119,7 +119,7 @@ def _slot(model: Model, found: re.Match[str], place: str) -> tuple[tuple[int, in
     tensor = slot.tensor(model)
     if tensor < 0:
         raise UsageError(f"{place}: there is no such operand, or it is absent")
-    return (graph.index, tensor), slot
+    return TensorId(graph.index, tensor), slot
 
 
 def _subgraph(model: Model, written: str | None, place: str) -> Subgraph:

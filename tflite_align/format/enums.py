@@ -10,9 +10,19 @@ import importlib.machinery
 import importlib.util
 import math
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Any
 
-__all__ = ["BITS", "constant_size", "operator_code", "operator_name", "type_code", "type_name"]
+__all__ = [
+    "BITS",
+    "Activation",
+    "constant_size",
+    "operator_code",
+    "operator_name",
+    "type_code",
+    "type_name",
+]
+
 
 # Bits an element takes in a constant's bytes; types not listed have no fixed width.
 BITS = {
@@ -33,6 +43,17 @@ BITS = {
     "uint64": 64,
     "uint8": 8,
 }
+
+
+class Activation(IntEnum):
+    """A fused activation by its code: ActivationFunctionType of the TFLite schema."""
+
+    NONE = 0
+    RELU = 1
+    RELU_N1_TO_1 = 2
+    RELU6 = 3
+    TANH = 4
+    SIGN_BIT = 5
 
 
 def _members(name: str) -> dict[int, str]:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from ..numerics import Label
 from ..record import PartlyCompared, Record, field, remember
 
 __all__ = [
@@ -18,12 +19,14 @@ __all__ = [
     "Model",
     "Operator",
     "OperatorCode",
+    "OperatorId",
     "QuantParams",
     "Signature",
     "Slot",
     "SlotKind",
     "Subgraph",
     "Tensor",
+    "TensorId",
 ]
 
 SlotKind = Literal["inputs", "outputs", "intermediates"]
@@ -78,9 +81,9 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
         return len(self.scale) == 1 and len(self.zero_point) <= 1
 
     @property
-    def label(self) -> tuple[float, int]:
-        """(scale, zero_point) of per-tensor parameters; a missing zero_point reads as 0."""
-        return self.scale[0], (self.zero_point[0] if self.zero_point else 0)
+    def label(self) -> Label:
+        """The label of per-tensor parameters; a missing zero_point reads as 0."""
+        return Label(self.scale[0], self.zero_point[0] if self.zero_point else 0)
 
 
 class Buffer(Record, frozen=True, kw_only=True):
@@ -111,6 +114,11 @@ class Tensor(PartlyCompared, frozen=True, kw_only=True):
         for size in self.shape:
             count *= max(size, 1)
         return count
+
+    @property
+    def label(self) -> Label | None:
+        """The label of a tensor with per-tensor parameters; None for any other."""
+        return self.quant.label if self.quant is not None and self.quant.per_tensor else None
 
 
 class OperatorCode(PartlyCompared, frozen=True, kw_only=True):
@@ -205,6 +213,20 @@ class Model(Record, frozen=True, kw_only=True):
         return self.constant(subgraph, tensor) is not None
 
 
+class TensorId(NamedTuple):
+    """A tensor of a model, by its position."""
+
+    subgraph: int
+    tensor: int
+
+
+class OperatorId(NamedTuple):
+    """An operator of a model, by its position."""
+
+    subgraph: int
+    operator: int
+
+
 class Slot(NamedTuple):
     """An operand position. `operator` -1 is the subgraph's own boundary (its inputs / outputs).
 
@@ -234,6 +256,14 @@ class Slot(NamedTuple):
         else:
             indices = graph.inputs if kind == "inputs" else graph.outputs
         return indices[index] if index < len(indices) else -1
+
+    def tensor_id(self, model: Model) -> TensorId:
+        """The tensor in this slot, which has to hold one."""
+        return TensorId(self.subgraph, self.tensor(model))
+
+    @property
+    def operator_id(self) -> OperatorId:
+        return OperatorId(self.subgraph, self.operator)
 
     def address(self, model: Model) -> str:
         """`subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as every report writes it."""

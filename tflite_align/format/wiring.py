@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..record import Record, field
 from .model import Model, Slot, Subgraph, Tensor
+from .type_groups import QUANTIZED_TYPES
 
 __all__ = ["Links", "links", "own_state", "quantized", "slot_tensor"]
 
-_QUANTIZED = frozenset({"int8", "uint8", "int16", "int4"})
+_QUANTIZED = frozenset(QUANTIZED_TYPES)
 
 
 def quantized(tensor: Tensor) -> bool:

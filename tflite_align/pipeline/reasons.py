@@ -57,7 +57,7 @@ def kept_conflicts(bound: Bound, findings: Sequence[Finding]) -> tuple[Conflict,
         Conflict(
             slots=(finding.slot,),
             rules=(finding.rule,),
-            message=f"{bound.kept[finding.slot.subgraph, finding.tensor]} keeps"
+            message=f"{bound.kept[finding.tensor_id]} keeps"
             f" {finding.tensor_name!r}, which {finding.rule} asks to change",
         )
         for finding in findings

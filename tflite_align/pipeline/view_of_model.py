@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..checks.binder.bound import Bound
 from ..checks.checker import Finding
 from ..checks.constraints import Same
-from ..format.model import Model, Operator, Slot, Subgraph, Tensor
+from ..checks.disjoint import DisjointSets
+from ..format.model import Model, Operator, Slot, Subgraph, Tensor, TensorId
 from ..numerics import Label, Range, label_range
 from ..record import replace
 from ..report.explanation_text import explanation_lines
 from ..report.model_view import (
     GroupView,
-    Key,
     Mark,
     MemberView,
     ModelView,
@@ -92,15 +92,10 @@ def _tensor(model: Model, subgraph: int, tensor: Tensor) -> TensorView:
         name=tensor.name,
         type=tensor.type,
         shape=tensor.shape,
-        label=_label(tensor),
+        label=tensor.label,
         channels=len(quant.scale) if quant is not None else 0,
         constant=model.is_constant(subgraph, tensor.index),
     )
-
-
-def _label(tensor: Tensor) -> Label | None:
-    quant = tensor.quant
-    return Label(*quant.label) if quant is not None and quant.per_tensor else None
 
 
 def _matched(before: SubgraphView, after: SubgraphView) -> tuple[SubgraphView, SubgraphView]:
@@ -148,7 +143,7 @@ def _groups(
 ) -> tuple[GroupView, ...]:
     """Tensors tied by rules that a finding or a decision is about, the first finding's first."""
     model = bound.model
-    touched = {(finding.slot.subgraph, finding.tensor) for finding in findings}
+    touched = {finding.tensor_id for finding in findings}
     if solution is not None:
         touched |= {cut.key for cut in solution.cuts} | set(solution.source)
     found: list[GroupView] = []
@@ -163,44 +158,38 @@ def _groups(
     return tuple(found)
 
 
-def _tied(bound: Bound) -> Iterator[tuple[list[Key], tuple[str, ...]]]:
+def _tied(bound: Bound) -> Iterator[tuple[list[TensorId], tuple[str, ...]]]:
     """(tensors, rules) of each group that `same` rules join, in the order of the model."""
-    parent: dict[Key, Key] = {}
-
-    def root(key: Key) -> Key:
-        while parent.setdefault(key, key) != key:
-            parent[key] = key = parent[parent[key]]
-        return key
-
+    sets = DisjointSets[TensorId](lambda key: key)
     ties = [constraint for constraint in bound.constraints if isinstance(constraint, Same)]
     for tie in ties:
-        first, *rest = _keys(bound.model, tie.slots) or [(-1, -1)]
+        first, *rest = _keys(bound.model, tie.slots) or [TensorId(-1, -1)]
         for key in rest:
-            parent[root(key)] = root(first)
-    members: dict[Key, set[Key]] = {}
-    rules: dict[Key, set[str]] = {}
+            sets.union(first, key)
+    members: dict[TensorId, set[TensorId]] = {}
+    rules: dict[TensorId, set[str]] = {}
     for tie in ties:
         for key in _keys(bound.model, tie.slots):
-            members.setdefault(root(key), set()).add(key)
-            rules.setdefault(root(key), set()).add(tie.rule)
+            members.setdefault(sets.find(key), set()).add(key)
+            rules.setdefault(sets.find(key), set()).add(tie.rule)
     for key in sorted(members, key=lambda one: min(members[one])):
         yield sorted(members[key]), tuple(sorted(rules[key]))
 
 
-def _keys(model: Model, slots: Sequence[Slot]) -> list[Key]:
-    held = ((slot.subgraph, slot.tensor(model)) for slot in slots)
+def _keys(model: Model, slots: Sequence[Slot]) -> list[TensorId]:
+    held = (slot.tensor_id(model) for slot in slots)
     return [key for key in held if key[1] >= 0]
 
 
-def _member(model: Model, key: Key, solution: Solution | None) -> MemberView | None:
+def _member(model: Model, key: TensorId, solution: Solution | None) -> MemberView | None:
     tensor = model.subgraphs[key[0]].tensors[key[1]]
-    label = _label(tensor)
+    label = tensor.label
     if label is None:
         return None
     before = label_range(label, tensor.type)
     if solution is None:
         return MemberView(key=key, name=tensor.name, before=before, after=None)
-    sources: Mapping[Key, Label] = solution.source
+    sources: Mapping[TensorId, Label] = solution.source
     written = sources.get(key, label)
     lost = written.scale / label.scale if label.scale > 0 else 0.0
     return MemberView(

@@ -7,14 +7,14 @@ from typing import Literal
 
 from ..checks.binder.bound import Bound
 from ..checks.checker import Finding, check_bound
-from ..checks.constraints import Constraint, Fixed, Power, Same, Window, ZeroPoint
 from ..format.edits import Edit
 from ..format.flatbuffer import Bytes
-from ..format.model import Model, Slot
+from ..format.model import Model, OperatorId
 from ..format.reader import read
 from ..format.wiring import own_state
 from ..format.writer.write import write
 from ..record import Record, replace
+from ..rules.fixes import BIAS_FIXES, WEIGHT_FIXES
 from .planner.changes import Change, Plan
 from .planner.metadata_fixes import as_run, mend
 
@@ -22,8 +22,8 @@ __all__ = ["Mended", "changeable", "enforced", "mended", "wanted"]
 
 _EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization does both
 
-# What is repaired by changing the tensor in the slot and nothing else, by the kind of rule.
-_ON_THE_SPOT = frozenset({"bias", "params", "power", "weight"})
+# What is repaired by changing the tensor in the slot and nothing else.
+_ON_THE_SPOT = BIAS_FIXES | WEIGHT_FIXES | {"missing-parameters", "parameter-axis", "state"}
 
 
 def wanted(
@@ -48,10 +48,9 @@ def changeable(bound: Bound, findings: Sequence[Finding]) -> tuple[Finding, ...]
     """The findings whose repair changes no tensor that a user keeps."""
 
     def kept(finding: Finding) -> bool:
-        if (finding.slot.subgraph, finding.tensor) not in bound.kept:
+        if finding.tensor_id not in bound.kept:
             return False
-        here = finding.rule.partition("/")[0] in _ON_THE_SPOT
-        return here or own_state(bound.model, finding.slot)
+        return finding.fix in _ON_THE_SPOT or own_state(bound.model, finding.slot)
 
     return tuple(finding for finding in findings if not bound.kept or not kept(finding))
 
@@ -69,32 +68,13 @@ def enforced(
         return bound
     kept = []
     for constraint in bound.constraints:
-        slots = _slots(constraint)
+        slots = constraint.slots
         if constraint.severity != "error" and any((constraint.rule, s) in graded for s in slots):
             continue
-        found = _without(constraint, {slot for slot in slots if (constraint.rule, slot) in shut})
-        if found is not None:
-            kept.append(found)
+        rest = constraint.without({slot for slot in slots if (constraint.rule, slot) in shut})
+        if rest is not None:
+            kept.append(rest)
     return replace(bound, constraints=tuple(kept))
-
-
-def _slots(constraint: Constraint) -> tuple[Slot, ...]:
-    if isinstance(constraint, Window):
-        return (*constraint.denominator, *constraint.numerator)
-    several: tuple[Slot, ...] | None = getattr(constraint, "slots", None)
-    return several or (getattr(constraint, "slot"),)  # noqa: B009 - every other kind has one
-
-
-def _without(constraint: Constraint, broken: set[Slot]) -> Constraint | None:
-    """The constraint on the slots that are not broken. What weights and biases have to be stays:
-    it is needed wherever something beside them moves.
-    """
-    if not broken or not isinstance(constraint, Same | Fixed | ZeroPoint | Power | Window):
-        return constraint
-    if not isinstance(constraint, Same):
-        return None
-    slots = tuple(slot for slot in constraint.slots if slot not in broken)
-    return replace(constraint, slots=slots) if len(slots) > 1 else None
 
 
 class Mended(Record, frozen=True, kw_only=True):
@@ -102,7 +82,7 @@ class Mended(Record, frozen=True, kw_only=True):
 
     data: Bytes
     changes: tuple[Change, ...] = ()
-    edited: frozenset[tuple[int, int]] = frozenset()
+    edited: frozenset[OperatorId] = frozenset()
     grown_bytes: int = 0
 
 

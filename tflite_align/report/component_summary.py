@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from ..checks.binder.bound import Bound
 from ..checks.checker import Finding
+from ..format.model import TensorId
 from ..numerics import Label
 from ..record import Record
 from ..solver.explanation import Explanation
 from ..solver.problem_records import Component, Conflict, Solution
-from ..solver.ranges import Key
 from .json import render_document
 
 __all__ = ["Overview", "Relabelled", "Separated", "Story", "overview", "render_explanation"]
@@ -19,7 +19,7 @@ UNSUPPORTED = "support/"  # how rules begin that say what a target takes
 
 
 class Relabelled(Record, frozen=True, kw_only=True):
-    key: Key
+    key: TensorId
     name: str
     before: Label
     after: Label
@@ -29,7 +29,7 @@ class Relabelled(Record, frozen=True, kw_only=True):
 class Separated(Record, frozen=True, kw_only=True):
     """A QUANTIZE behind the tensor; `readers` are addresses."""
 
-    key: Key
+    key: TensorId
     name: str
     label: Label
     readers: str
@@ -55,13 +55,13 @@ class Overview(Record, frozen=True, kw_only=True):
 
 def overview(bound: Bound, solution: Solution, findings: Sequence[Finding]) -> Overview:
     """The solution and the findings that led to it, sorted by component."""
-    by_key: dict[Key, list[str]] = {}
+    by_key: dict[TensorId, list[str]] = {}
     # What a target does not take is no disagreement between tensors.
     apart = [one.message for one in findings if one.rule.startswith(UNSUPPORTED)]
     for finding in findings:
         if finding.rule.startswith(UNSUPPORTED):
             continue
-        by_key.setdefault((finding.slot.subgraph, finding.tensor), []).append(finding.message)
+        by_key.setdefault(finding.tensor_id, []).append(finding.message)
     stories = []
     for component in solution.components:
         told = [text for key in component.tensors for text in by_key.pop(key, [])]
@@ -87,9 +87,9 @@ def _story(
     for key in component.tensors:
         tensor = model.subgraphs[key[0]].tensors[key[1]]
         after = solution.source.get(key)
-        if tensor.quant is None or after is None or Label(*tensor.quant.label) == after:
+        if tensor.quant is None or after is None or tensor.quant.label == after:
             continue
-        before = Label(*tensor.quant.label)
+        before = tensor.quant.label
         why = solution.why[key]
         moved.append(Relabelled(key=key, name=tensor.name, before=before, after=after, why=why))
     cuts = [

@@ -14,9 +14,6 @@ from .terminal_text import plural, printable
 
 __all__ = ["explanation_lines", "overview_lines"]
 
-# ActivationFunctionType of the TFLite schema, those that a range can state.
-_ACTIVATIONS = {1: "RELU", 3: "RELU6"}
-
 
 def explanation_lines(found: Explanation, *, alternatives: bool = True) -> list[str]:
     """One sentence or two a line; costs are in units of what the last line says.
@@ -61,7 +58,7 @@ def overview_lines(model: Model, found: Overview, *, rows: int | None = None) ->
 
 
 def _show(label: Label | None) -> str:
-    return "?" if label is None else f"({label.scale:.7g}, {label.zero_point})"
+    return "?" if label is None else str(label)
 
 
 def _span(found: Range | None) -> str:
@@ -111,7 +108,7 @@ def _label(found: Explanation) -> list[str]:
     holds = "" if kept else f" They hold {_span(found.holds)}."
     lines = [f"It {verb} {_show(found.label)}{_because(found, anchor)}.{holds}{noise}"]
     if found.activation:
-        name = _ACTIVATIONS.get(found.activation, f"activation {found.activation}")
+        name = found.activation.name
         lines.append(f"Its range no longer states a clamp, so its operator does: {name}.")
     elif found.clamps and kept:
         lines.append("Its range states a clamp, which a wider one would undo.")
@@ -180,7 +177,7 @@ def _cut(found: Explanation, cut: CutStory) -> str:
         without = f"Without it the component would cost {_units(cut.without)}, {more}."
     rules = ", ".join(cut.because)
     return (
-        f"A QUANTIZE to {_show(cut.label)} is inserted for {cut.readers}, since the readers"
+        f"A QUANTIZE to {cut.label} is inserted for {cut.readers}, since the readers"
         f" disagree ({rules}). It costs {_units(total)}: {', '.join(parts)}. {without}"
     )
 
@@ -189,11 +186,11 @@ def _alternatives(found: Explanation) -> list[str]:
     lines = []
     for other in found.alternatives:
         if other.cost is None:
-            lines.append(f"With {_show(other.label)} no assignment is possible.")
+            lines.append(f"With {other.label} no assignment is possible.")
         else:
             more = _units(other.cost - found.cost)
             lines.append(
-                f"With {_show(other.label)} instead the component would cost"
+                f"With {other.label} instead the component would cost"
                 f" {_units(other.cost)}, {more} more."
             )
     if found.more:
@@ -246,7 +243,7 @@ def _story(story: Story, number: int, rows: int | None) -> list[str]:
     if told:
         lines += [f"{plural(len(story.moved), 'tensor')} moved:", *_few(told, rows)]
     cuts = [
-        f"a QUANTIZE to {_show(cut.label)} behind {cut.name!r} for {cut.readers}"
+        f"a QUANTIZE to {cut.label} behind {cut.name!r} for {cut.readers}"
         f" ({', '.join(cut.because)})"
         for cut in story.cuts
     ]

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..format.model import TensorId
 from ..numerics import Label, Range
 from ..record import Record
 
 __all__ = [
     "GroupView",
-    "Key",
     "Mark",
     "MemberView",
     "ModelView",
@@ -21,7 +21,6 @@ __all__ = [
     "Why",
 ]
 
-Key = tuple[int, int]  # (subgraph, tensor)
 Mark = Literal["", "added", "removed"]
 
 
@@ -62,7 +61,7 @@ class MemberView(Record, frozen=True, kw_only=True):
     readers behind an inserted QUANTIZE see. `bits`: precision lost (positive) or won by the move.
     """
 
-    key: Key
+    key: TensorId
     name: str
     before: Range
     after: Range | None
@@ -82,7 +81,7 @@ class GroupView(Record, frozen=True, kw_only=True):
 class Why(Record, frozen=True, kw_only=True):
     """The chain of why of one tensor, a sentence or two a line."""
 
-    key: Key
+    key: TensorId
     lines: tuple[str, ...]
 
 

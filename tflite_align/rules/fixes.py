@@ -15,6 +15,8 @@ from .rows import named
 from .store import read_data
 
 __all__ = [
+    "BIAS_FIXES",
+    "WEIGHT_FIXES",
     "Fix",
     "enabled_fixes",
     "fix_of",
@@ -24,6 +26,10 @@ __all__ = [
     "parse_fixes",
     "unheard_rules",
 ]
+
+# Fixes that re-express a bias, and those that re-express weights.
+BIAS_FIXES = frozenset({"bias-scale", "bias-type"})
+WEIGHT_FIXES = frozenset({"weight-axis", "weight-minimum", "weight-zero-point"})
 
 
 class Fix(Record, frozen=True, kw_only=True):

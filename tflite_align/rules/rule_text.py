@@ -9,6 +9,7 @@ import fnmatch
 from collections.abc import Sequence
 
 from ..errors import nearest
+from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import Label
 from .operator_rows import load_operators
 from .rows import (
@@ -159,5 +160,5 @@ def _conditions(rule: Rule) -> str:
 
 
 def kinds(types: frozenset[str]) -> list[str]:
-    order = ("int8", "uint8", "int16", "int4")
-    return sorted(types, key=lambda kind: order.index(kind) if kind in order else len(order))
+    order = {kind: place for place, kind in enumerate(QUANTIZED_TYPES)}
+    return sorted(types, key=lambda kind: order.get(kind, len(order)))

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..checks.overrides import ADDRESS, Override
 from ..errors import RuleError, UsageError
+from ..format.type_groups import BORDER_TYPES
 from ..record import Record, field, replace
 from ..rules import fields as f
 from ..rules.families import FAMILY_POLICIES, OPERATOR_POLICIES
@@ -141,7 +142,7 @@ def _duration(value: Any, where: str) -> float:
 
 
 _DURATION = f.Parser(_duration, {"type": "number", "exclusiveMinimum": 0})
-_TYPE = f.choice("int8", "uint8", "int16", "float32")
+_TYPE = f.choice(*BORDER_TYPES)
 
 
 def _settings() -> f.Table:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..checks.overrides import Override
 from ..errors import UsageError
+from ..format.type_groups import BORDER_TYPES, IOType
 from ..record import Record, field
 from ..rules.families import FAMILIES, FAMILY_POLICIES, Policy
 from ..rules.targets import Severity
@@ -16,9 +17,8 @@ from ..solver.problem_records import Overlap
 from .baseline import Accepted
 from .lock import Lock
 
-__all__ = ["AlignOptions", "IOType"]
+__all__ = ["AlignOptions"]
 
-IOType = Literal["int8", "uint8", "int16", "float32"]
 Prefer = Literal["precision", "balanced", "speed"]
 Io = Literal["keep", "free"]
 To = Literal["int8"]
@@ -31,8 +31,8 @@ _WORDS: dict[str, tuple[Any, ...]] = {
     "prefer": get_args(Prefer),
     "io": get_args(Io),
     "to": (*get_args(To), None),
-    "input_type": (*get_args(IOType), None),
-    "output_type": (*get_args(IOType), None),
+    "input_type": (*BORDER_TYPES, None),
+    "output_type": (*BORDER_TYPES, None),
     "only": get_args(Only),
     "fail_on": get_args(FailOn),
     "bias": get_args(Bias),

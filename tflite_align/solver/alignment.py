@@ -20,12 +20,12 @@ from collections.abc import Mapping, Sequence
 
 from ..checks.binder.bound import Bound
 from ..checks.constraints import Same
-from ..format.model import Slot
+from ..format.model import OperatorId, Slot, TensorId
 from ..numerics import Label, Range, covering_label, hull, label_range
 from ..rules.families import Policy
-from .policies import OperatorKey, as_ppq, policies_of, policy_inputs
+from .policies import as_ppq, policies_of, policy_inputs
 from .problem_records import Node, SolverOptions
-from .ranges import Key, Values
+from .ranges import Values
 
 __all__ = ["assign_policies"]
 
@@ -51,7 +51,7 @@ class _Alignment:
         values: Values,
         options: SolverOptions,
         nodes: Sequence[Node],
-        named: Mapping[OperatorKey, tuple[str, Policy]],
+        named: Mapping[OperatorId, tuple[str, Policy]],
     ) -> None:
         self.bound = bound
         self.model = bound.model
@@ -64,8 +64,8 @@ class _Alignment:
         self.label: dict[int, Label] = {}
         self.master: dict[int, int] = {}
         self.aligned: dict[int, Label] = {}  # by their own operator, before a later one moves them
-        self.passive: dict[int, list[Key]] = {}  # node -> tensors that its operator writes
-        self.decided: set[Key] = set()  # operands of the operators that are aligned so far
+        self.passive: dict[int, list[TensorId]] = {}  # node -> tensors that its operator writes
+        self.decided: set[TensorId] = set()  # operands of the operators that are aligned so far
         self.fixed: set[int] = set()
         for number, node in enumerate(nodes):
             label = node.held or self._legal(node)
@@ -126,10 +126,10 @@ class _Alignment:
         """The declared label of a slot that is known to have one."""
         return self.values.labels[self._key(slot)]
 
-    def _key(self, slot: Slot) -> Key:
-        return slot.subgraph, slot.tensor(self.model)
+    def _key(self, slot: Slot) -> TensorId:
+        return slot.tensor_id(self.model)
 
-    def _type(self, key: Key) -> str:
+    def _type(self, key: TensorId) -> str:
         return self.model.subgraphs[key[0]].tensors[key[1]].type
 
     def _root(self, number: int) -> int:
@@ -181,7 +181,7 @@ class _Alignment:
                 continue
             inputs = [slot for slot in constraint.slots if slot.kind == "inputs"]
             outputs = [slot for slot in constraint.slots if slot.kind == "outputs"]
-            places = {(slot.subgraph, slot.operator) for slot in constraint.slots}
+            places = {slot.operator_id for slot in constraint.slots}
             if len(inputs) != 1 or not outputs or len(places) != 1:
                 continue
             place, number = places.pop(), self.where.get(inputs[0])
@@ -199,12 +199,12 @@ class _Alignment:
 
     # --- operators with a policy --------------------------------------------------------------
 
-    def _outputs(self, place: OperatorKey) -> list[Slot]:
+    def _outputs(self, place: OperatorId) -> list[Slot]:
         operator = self.model.subgraphs[place[0]].operators[place[1]]
         slots = [Slot(*place, "outputs", number) for number in range(len(operator.outputs))]
         return [slot for slot in slots if slot in self.where]
 
-    def _keep(self, place: OperatorKey, family: str) -> None:
+    def _keep(self, place: OperatorId, family: str) -> None:
         """`none`: a tied operator works at its output's label, and moves nothing else."""
         for slot in self._outputs(place)[:1]:
             number = self.where[slot]
@@ -215,9 +215,7 @@ class _Alignment:
                 self.nodes[number].keeps = True
                 self.nodes[number].policy = f"{family} none"
 
-    def _align(
-        self, place: OperatorKey, slots: Sequence[Slot], policy: Policy, family: str
-    ) -> None:
+    def _align(self, place: OperatorId, slots: Sequence[Slot], policy: Policy, family: str) -> None:
         number, outputs = self.where[slots[0]], self._outputs(place)
         tied = [slot for slot in outputs if self.where[slot] == number]
         if policy == "input" and len(slots) == 1 and not tied:
@@ -296,7 +294,7 @@ class _Alignment:
         producer = self._producer(slot)
         if producer is None or producer.operator < 0:
             return
-        place, source = (producer.subgraph, producer.operator), self.where[producer]
+        place, source = producer.operator_id, self.where[producer]
         if self.nodes[source].keeps:
             return
         free = self.nodes[source].free
@@ -306,7 +304,7 @@ class _Alignment:
             return
         self._follow(source, number)
 
-    def _shared(self, place: OperatorKey) -> bool:
+    def _shared(self, place: OperatorId) -> bool:
         """Whether what the operator writes is read more than once; a kept graph output reads."""
         operator = self.model.subgraphs[place[0]].operators[place[1]]
         readers = [

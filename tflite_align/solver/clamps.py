@@ -6,6 +6,7 @@ ends at 6 a ReLU6. Widening it would un-do the clamp, unless the operator states
 
 from __future__ import annotations
 
+from ..format.enums import Activation
 from ..numerics import Label, Range, label_range
 from ..record import Record
 
@@ -13,9 +14,6 @@ __all__ = ["Clamp", "clamp_of"]
 
 # How near to 6 a range ends that states a RELU6: a quarter of a step of an 8-bit range to 6.
 _SIX = 6e-3
-
-# ActivationFunctionType of the TFLite schema.
-_RELU, _RELU6 = 1, 3
 
 
 class Clamp(Record, frozen=True, kw_only=True):
@@ -29,10 +27,10 @@ class Clamp(Record, frozen=True, kw_only=True):
     ceiling: float
 
     @property
-    def activation(self) -> int | None:
+    def activation(self) -> Activation | None:
         if not self.low or self.high:
             return None
-        return _RELU6 if self.six else _RELU
+        return Activation.RELU6 if self.six else Activation.RELU
 
     def undone_by(self, held: Range, step: float) -> bool:
         """Whether values in `held` reach past the clamp."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..checks.binder.bound import Bound
-from ..checks.constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, Window, ZeroPoint
-from ..format.model import Model, Slot
-from ..numerics import Label
+from ..checks.constraints import Anchored, BiasOf, Constraint, Fixed, Same, Uncut, ZeroPoint
+from ..format.model import Model, OperatorId, Slot
 from ..record import replace
 from .cost_tables import FORBIDDEN
 from .label_limits import Limits, window_labels
@@ -73,7 +72,7 @@ def _minimal(
     inside = frozenset(slot for node in problem.nodes for slot in node.slots)
     small = replace(values, labels={one.key: values.labels[one.key] for one in problem.values})
     held = sorted(inside & bound.rigid, key=lambda slot: slot.sort_key)
-    tied = [entry for entry in bound.constraints if not inside.isdisjoint(_slots(entry))]
+    tied = [entry for entry in bound.constraints if not inside.isdisjoint(entry.label_slots)]
     items: list[_Item] = [*tied, *held]
 
     def broken(kept: Sequence[_Item]) -> bool:
@@ -105,27 +104,13 @@ def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> li
         size //= 2
 
 
-def _slots(entry: Constraint) -> tuple[Slot, ...]:
-    """The slots whose labels a constraint speaks of; none for those that do not bind labels."""
-    match entry:
-        case Same() | Anchored():
-            return entry.slots
-        case Fixed() | Uncut() | ZeroPoint():
-            return (entry.slot,)
-        case BiasOf():
-            return entry.factors[:1]
-        case Window():
-            return (*entry.numerator, *entry.denominator)
-    return ()
-
-
 def _conflict(
     bound: Bound, values: Values, kept: list[_Item], reason: str, problem: Problem
 ) -> Conflict:
     inside = {slot for node in problem.nodes for slot in node.slots}
     slots: dict[Slot, None] = {}
     for item in kept:
-        named = (item,) if isinstance(item, Slot) else _slots(item)
+        named = (item,) if isinstance(item, Slot) else item.label_slots
         slots.update(dict.fromkeys(slot for slot in named if slot in inside))
     rules = {_rule(bound, item) for item in kept}
     told = "; ".join(_told(bound, values, item) for item in kept)
@@ -146,20 +131,20 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
     """One requirement in words, with its places."""
     model = bound.model
     if isinstance(item, Slot):
-        label = values.labels[item.subgraph, item.tensor(model)]
+        label = values.labels[item.tensor_id(model)]
         why = f" by {bound.held_by[item]}" if item in bound.held_by else ""
-        return f"{item.address(model)} keeps {_show(label)}{why}"
-    slots = _slots(item)
+        return f"{item.address(model)} keeps {label}{why}"
+    slots = item.label_slots
     first = slots[0].address(model)
     match item:
         case Same():
             return f"{item.rule} ties {addresses(model, slots)}"
         case Anchored():
-            return f"{item.by} gives {_show(item.label)} to {addresses(model, slots)}"
+            return f"{item.by} gives {item.label} to {addresses(model, slots)}"
         case Uncut():
             return f"{item.by} forbids a QUANTIZE before {first}"
         case Fixed():
-            wanted = " or ".join(_show(label) for label in item.labels)
+            wanted = " or ".join(str(label) for label in item.labels)
             return f"{item.rule} writes {wanted} at {first}"
         case ZeroPoint():
             return f"{item.rule} needs zero_point 0 at {first}"
@@ -171,15 +156,11 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
 def addresses(model: Model, slots: Sequence[Slot]) -> str:
     """The slots' addresses, an operator's own said once; past a few only how many more."""
     told: list[str] = []
-    before: tuple[int, int] | None = None
+    before: OperatorId | None = None
     for slot in slots[:_FEW]:
-        here = (slot.subgraph, slot.operator)
+        here = slot.operator_id
         whole = slot.address(model)
         told.append(whole.rpartition("/")[2] if here == before else whole)
         before = here
     more = [f"{len(slots) - _FEW} more"] if len(slots) > _FEW else []
     return ", ".join(told + more)
-
-
-def _show(label: Label) -> str:
-    return f"({label.scale:.7g}, {label.zero_point})"

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable
 
 from ..checks.binder.bound import Bound
 from ..checks.constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
-from ..format.model import Slot
+from ..format.enums import Activation
+from ..format.model import Slot, TensorId
 from ..numerics import Label, close_scale, label_range
 from ..record import replace
 from .conditions import only, together
@@ -19,7 +20,7 @@ from .label_limits import Limits, window_labels
 from .prepare import Posed, pose
 from .problem import build_problems, contradictory
 from .problem_records import Problem, SolverOptions, Value, Weights
-from .ranges import Key, Values, value_flow
+from .ranges import Values, value_flow
 from .tie_path import Reached, Ties
 
 __all__ = ["explain", "explain_each"]
@@ -29,7 +30,11 @@ _NOTHING = Weights(cut=0, move=0, bit=0, clip=0, clamp=0, state=0, finer=0, chan
 
 
 def explain(
-    bound: Bound, broken: Iterable[Slot], options: SolverOptions, key: Key, slot: Slot | None = None
+    bound: Bound,
+    broken: Iterable[Slot],
+    options: SolverOptions,
+    key: TensorId,
+    slot: Slot | None = None,
 ) -> Explanation:
     """Why the tensor `key` is written with the label it gets, when these slots are broken.
 
@@ -57,7 +62,7 @@ def explain(
 
 
 def explain_each(
-    bound: Bound, broken: Iterable[Slot], options: SolverOptions, keys: Collection[Key]
+    bound: Bound, broken: Iterable[Slot], options: SolverOptions, keys: Collection[TensorId]
 ) -> tuple[Explanation, ...]:
     """explain() for many tensors that the solver decides, in the order of the components.
 
@@ -79,18 +84,18 @@ def explain_each(
     return tuple(told)
 
 
-def _holding(problems: Iterable[Problem], key: Key) -> Problem | None:
+def _holding(problems: Iterable[Problem], key: TensorId) -> Problem | None:
     holding = (one for one in problems if any(value.key == key for value in one.values))
     return next(holding, None)
 
 
-def _outside(bound: Bound, key: Key) -> str:
+def _outside(bound: Bound, key: TensorId) -> str:
     """Why a tensor has no label that could be chosen."""
     tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
     for constraint in bound.constraints:
         if not isinstance(constraint, (BiasOf, Weight)):
             continue
-        if (constraint.slot.subgraph, constraint.slot.tensor(bound.model)) != key:
+        if constraint.slot.tensor_id(bound.model) != key:
             continue
         place = f"(rule {constraint.rule} at {constraint.slot.address(bound.model)})"
         if isinstance(constraint, BiasOf):
@@ -130,7 +135,7 @@ class _Story:
         values: Values,
         options: SolverOptions,
         posed: Posed,
-        key: Key,
+        key: TensorId,
         *,
         answer: Answer | None = None,
     ) -> None:
@@ -192,14 +197,14 @@ class _Story:
         ties = Ties(self.bound, self.posed.problem, declared)
         return replace(found, status="clean", ties=self._ties(ties))
 
-    def _activation(self, written: Label) -> int:
-        """What the operator has to state once the range no longer does; 0: nothing."""
+    def _activation(self, written: Label) -> Activation:
+        """What the operator has to state once the range no longer does."""
         key = self.value.key
         clamp = self.values.clamps.get(key)
         if clamp is None or key not in self.values.silent:
-            return 0
+            return Activation.NONE
         undone = clamp.undone_by(label_range(written, self.posed.problem.type), written.scale)
-        return (clamp.activation or 0) if undone else 0
+        return (clamp.activation if undone else None) or Activation.NONE
 
     def _ties(self, ties: Ties) -> tuple[Tie, ...]:
         model = self.bound.model
@@ -225,7 +230,7 @@ class _Story:
         found = []
         for entry in self.users:
             slots = entry.slots if isinstance(entry, Anchored) else (entry.slot,)
-            here = [s for s in slots if (s.subgraph, s.tensor(model)) == key]
+            here = [s for s in slots if s.tensor_id(model) == key]
             if here:
                 what = "anchors it" if isinstance(entry, Anchored) else "forbids a QUANTIZE"
                 found.append(Tie(rule=f"{entry.by} {what}", slots=addresses(model, here)))
@@ -261,7 +266,9 @@ class _Story:
             return ""
         return "" if node.keeps else node.policy
 
-    def _without_choice(self, slot: Slot, ties: Ties, key: Key, written: Label) -> Anchor | None:
+    def _without_choice(
+        self, slot: Slot, ties: Ties, key: TensorId, written: Label
+    ) -> Anchor | None:
         model = self.bound.model
         if slot in self.bound.rigid and _near(self.values.labels[key], written):
             anchor = self._named("kept", key)
@@ -284,11 +291,11 @@ class _Story:
         if slot.operator < 0:
             graph = "graph" if slot.subgraph == 0 else f"subgraph[{slot.subgraph}]"
             return f"{graph} {slot.kind[:-1]}"
-        if (slot.subgraph, slot.operator) not in self.bound.families:
+        if slot.operator_id not in self.bound.families:
             return "operator without a row"
         return "operand that its operator's row holds"
 
-    def _named(self, kind: AnchorKind, key: Key) -> Anchor:
+    def _named(self, kind: AnchorKind, key: TensorId) -> Anchor:
         name = self.bound.model.subgraphs[key[0]].tensors[key[1]].name
         return Anchor(kind=kind, key=key, name=name)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..format.enums import Activation
+from ..format.model import TensorId
 from ..numerics import Label, Range
 from ..record import Record
 from .problem_records import Conflict
-from .ranges import Key
 
 __all__ = ["Alternative", "Anchor", "AnchorKind", "CutStory", "Explanation", "Link", "Tie"]
 
@@ -28,7 +29,7 @@ class Link(Record, frozen=True, kw_only=True):
     rule: str
     here: str  # addresses
     there: str
-    key: Key
+    key: TensorId
     name: str
 
 
@@ -41,7 +42,7 @@ class Anchor(Record, frozen=True, kw_only=True):
     """
 
     kind: AnchorKind
-    key: Key | None = None
+    key: TensorId | None = None
     name: str = ""
     address: str = ""
     rule: str = ""
@@ -79,7 +80,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     copies, as a step in real units; costs are in the solver's units.
     """
 
-    key: Key
+    key: TensorId
     name: str
     type: str
     status: Status
@@ -93,7 +94,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     told: Range | None = None
     noise: float = 0.0
     clamps: bool = False  # its declared range states a clamp that its operator does not
-    activation: int = 0  # the fused activation (ActivationFunctionType) that states it instead
+    activation: Activation = Activation.NONE  # the fused one that states it instead
     snapped: bool = False  # the label differs from the declared one by float noise alone
     ties: tuple[Tie, ...] = ()
     anchor: Anchor | None = None

@@ -9,7 +9,7 @@ import numpy as np
 from ..checks.binder.bound import Bound
 from ..checks.checker import Extent, window_ratios
 from ..checks.constraints import BiasOf, Constraint, Window
-from ..format.model import Model, Slot
+from ..format.model import Model, Slot, TensorId
 from ..format.wiring import slot_tensor
 from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
 from ..record import Record, replace
@@ -30,7 +30,7 @@ class _Sides(Record, frozen=True):
     @property
     def end(self) -> float:
         """The ratio that one slot alone may bring about."""
-        end, now = self.constraint.window.high, self.ratios()[1]
+        end, now = self.constraint.source.high, self.ratios()[1]
         if not self.shared or not 0 < now < end:
             return end
         return float(now * (end / now) ** (1 / len(self.numerator + self.denominator)))
@@ -53,7 +53,7 @@ class _Sides(Record, frozen=True):
         if min([least for least, _ in (*sides[0], *sides[1])]) <= 0:
             return True
         low, high = window_ratios(self.constraint, *sides)
-        if low < self.constraint.window.low:
+        if low < self.constraint.source.low:
             return False
         return high < self.end or (side == 0 and high <= self.ratios()[1])
 
@@ -122,7 +122,7 @@ class Limits:
             least = min(least, *_scales(self.model, source))
             self.least[source] = max(least, self.least.get(source, 0.0))
         elif tensor is not None and tensor.quant is not None:
-            self.frozen[source] = Label(*tensor.quant.label)
+            self.frozen[source] = tensor.quant.label
 
     def __call__(self, slot: Slot, label: Label) -> bool:
         """Whether the slot may see the label."""
@@ -153,22 +153,22 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
         if not sides.sound:
             continue
         _, high = sides.ratios()
-        if high >= constraint.window.high:
+        if high >= constraint.source.high:
             scale, zero_point = tensor.quant.label
             # A thousandth past the edge, so that float32 rounding cannot fall back over it.
-            wider = scale * high / constraint.window.high * 1.001
+            wider = scale * high / constraint.source.high * 1.001
             if usable_label(Label(wider, zero_point), tensor.type):
                 found[slot] = Label(to_float32(wider), zero_point)
     return found
 
 
 def passed_windows(
-    bound: Bound, seen: Mapping[Slot, Label], source: Mapping[tuple[int, int], Label]
+    bound: Bound, seen: Mapping[Slot, Label], source: Mapping[TensorId, Label]
 ) -> list[Window]:
     """Windows that hold as things are, and would not with all that these labels move."""
 
     def decided(slot: Slot) -> Label | None:
-        return seen.get(slot) or source.get((slot.subgraph, slot.tensor(bound.model)))
+        return seen.get(slot) or source.get(slot.tensor_id(bound.model))
 
     def moved(slot: Slot, extent: Extent) -> Extent:
         label = decided(slot)
@@ -181,11 +181,11 @@ def passed_windows(
         ):
             continue
         sides = _sides(bound.model, constraint)
-        if not sides.sound or sides.ratios()[1] >= constraint.window.high:
+        if not sides.sound or sides.ratios()[1] >= constraint.source.high:
             continue
         numerator = tuple(map(moved, constraint.numerator, sides.numerator))
         denominator = tuple(map(moved, constraint.denominator, sides.denominator))
-        if window_ratios(constraint, numerator, denominator)[1] >= constraint.window.high:
+        if window_ratios(constraint, numerator, denominator)[1] >= constraint.source.high:
             found.append(constraint)
     return found
 
@@ -224,7 +224,7 @@ def _least_scale(model: Model, constraint: BiasOf) -> float | None:
     data = model.constant(constraint.slot.subgraph, bias.index)
     if data is None:
         return None
-    weights = constraint.multiplier * np.asarray(
+    weights = constraint.source.multiplier * np.asarray(
         _scales(model, constraint.factors[-1]) if len(constraint.factors) > 1 else (1.0,)
     )
     for middle in constraint.factors[1:-1]:

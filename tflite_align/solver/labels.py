@@ -11,10 +11,11 @@ import bisect
 from collections import deque
 from collections.abc import Iterable, Mapping
 
+from ..format.model import TensorId
 from ..numerics import Label, Range, close_scale, covering_label, covers, hull, label_range
 from .policies import as_ppq
 from .problem_records import Conflict, Node, Problem, SolverOptions, Value
-from .ranges import Key, Values
+from .ranges import Values
 
 __all__ = ["assign_domains", "noise_free"]
 
@@ -214,7 +215,7 @@ class _Domains:
             )
         )
 
-    def _pinned(self) -> dict[int, Key]:
+    def _pinned(self) -> dict[int, TensorId]:
         """Free producers that must go on writing what they write now: those that policy `none`
         speaks for; under --overlap forbid those of shared tensors; and with policies and an
         overlap named, as PPQ's pass has it, all that neither a policy nor a broken rule moves.

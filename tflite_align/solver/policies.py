@@ -9,16 +9,14 @@ from collections.abc import Mapping, Sequence
 
 from ..checks.binder.bound import Bound
 from ..checks.constraints import BiasOf, Weight
-from ..format.model import Slot
+from ..format.model import OperatorId, Slot
 from ..format.wiring import quantized, slot_tensor
 from ..numerics import Label, close_scale
 from ..rules.families import Policy
 from .problem_records import SolverOptions
 from .ranges import Values
 
-__all__ = ["OperatorKey", "as_ppq", "idle_policies", "near", "policies_of", "policy_inputs"]
-
-OperatorKey = tuple[int, int]  # (subgraph, operator)
+__all__ = ["as_ppq", "idle_policies", "near", "policies_of", "policy_inputs"]
 
 
 def as_ppq(options: SolverOptions) -> bool:
@@ -30,12 +28,12 @@ def as_ppq(options: SolverOptions) -> bool:
     return named and options.overlap != "auto"
 
 
-def policies_of(bound: Bound, options: SolverOptions) -> dict[OperatorKey, tuple[str, Policy]]:
+def policies_of(bound: Bound, options: SolverOptions) -> dict[OperatorId, tuple[str, Policy]]:
     """(family, policy) of each operator that one is given for, "auto" aside.
 
     An override for the single operator wins over its family's policy.
     """
-    named: dict[OperatorKey, tuple[str, Policy]] = {}
+    named: dict[OperatorId, tuple[str, Policy]] = {}
     for place, family in bound.families.items():
         policy = bound.policies.get(place, options.policies.get(family, "auto"))
         if policy != "auto":
@@ -60,16 +58,16 @@ def idle_policies(bound: Bound, policies: Mapping[str, Policy]) -> tuple[str, ..
     )
 
 
-def _address(bound: Bound, place: OperatorKey) -> str:
+def _address(bound: Bound, place: OperatorId) -> str:
     return Slot(*place, "outputs", 0).address(bound.model).rpartition("/")[0]
 
 
-def _quantized_output(bound: Bound, place: OperatorKey) -> bool:
+def _quantized_output(bound: Bound, place: OperatorId) -> bool:
     tensor = slot_tensor(bound.model, Slot(*place, "outputs", 0))
     return tensor is not None and quantized(tensor)
 
 
-def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorKey]) -> list[list[Slot]]:
+def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorId]) -> list[list[Slot]]:
     """Of each operator the inputs that a policy aligns: activations and constants with one scale.
 
     Weights and biases keep what their rules say of them, and rigid slots what they have.

@@ -10,36 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..checks.binder.bound import Bound
 from ..checks.constraints import Anchored, Fixed, Same, Uncut, ZeroPoint
-from ..format.model import Slot
+from ..checks.disjoint import DisjointSets
+from ..format.model import OperatorId, Slot, TensorId
 from ..numerics import Label, close_scale
 from ..record import replace
 from .alignment import assign_policies
 from .policies import near, policies_of, policy_inputs
 from .problem_records import Demand, Node, Problem, SolverOptions, Value
-from .ranges import Key, Values
+from .ranges import Values
 
 __all__ = ["build_problems", "contradictory"]
-
-
-class _Sets:
-    """Disjoint sets of slots."""
-
-    def __init__(self) -> None:
-        self.parent: dict[Slot, Slot] = {}
-
-    def find(self, slot: Slot) -> Slot:
-        root = slot
-        while (up := self.parent.get(root, root)) != root:
-            root = up
-        while slot != root:
-            self.parent[slot], slot = root, self.parent.get(slot, slot)
-        return root
-
-    def union(self, first: Slot, second: Slot) -> None:
-        a, b = self.find(first), self.find(second)
-        if a != b:
-            low, high = sorted((a, b), key=lambda s: s.sort_key)
-            self.parent[high] = low
 
 
 class _Builder:
@@ -49,14 +29,14 @@ class _Builder:
         self.flow = values
         self.options = options
         self.policies = policies_of(bound, options)
-        self.sets = _Sets()
+        self.sets = DisjointSets[Slot](lambda slot: slot.sort_key)
         self.tied: dict[Slot, set[str]] = {}
         self.nodes: list[Node] = []
         self.node_of: dict[Slot, int] = {}
         self.values: list[Value] = []
 
     def label(self, slot: Slot) -> Label | None:
-        return self.flow.labels.get((slot.subgraph, slot.tensor(self.model)))
+        return self.flow.labels.get(slot.tensor_id(self.model))
 
     def tie(self) -> None:
         for constraint in self.bound.constraints:
@@ -123,11 +103,13 @@ class _Builder:
         for subgraph, wiring in self.flow.wiring.items():
             for tensor, readers in wiring.readers.items():
                 producer = wiring.producer.get(tensor)
-                if (subgraph, tensor) not in self.flow.labels or producer is None:
+                if TensorId(subgraph, tensor) not in self.flow.labels or producer is None:
                     continue
                 slots = [producer, *readers]
                 free = [
-                    s for s in slots if (subgraph, s.operator) not in still or s not in self.tied
+                    s
+                    for s in slots
+                    if OperatorId(subgraph, s.operator) not in still or s not in self.tied
                 ]
                 free = [s for s in free if s not in self.bound.rigid]
                 if producer not in free or not apart.isdisjoint(slots):
@@ -161,11 +143,11 @@ class _Builder:
         """One value a tensor; its free readers share a node."""
         for subgraph, wiring in self.flow.wiring.items():
             for tensor in self.model.subgraphs[subgraph].tensors:
-                key = (subgraph, tensor.index)
+                key = TensorId(subgraph, tensor.index)
                 if key in self.flow.labels:
                     self._value(key, wiring.producer.get(tensor.index), tensor.elements)
 
-    def _value(self, key: Key, producer: Slot | None, elements: int) -> None:
+    def _value(self, key: TensorId, producer: Slot | None, elements: int) -> None:
         readers = self.flow.wiring[key[0]].readers.get(key[1], [])
         if producer is None and self.model.subgraphs[key[0]].tensors[key[1]].is_variable:
             # A state: nothing writes it but the operator itself, at the parameters it has.
@@ -306,22 +288,14 @@ def _disagrees(builder: _Builder, node: Node) -> bool:
 
 def _components(count: int, values: list[Value]) -> list[int]:
     """Component number of each node: the lowest node reachable through values."""
-    parent = list(range(count))
-
-    def find(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
+    sets = DisjointSets[int](lambda number: number)
     for value in values:
         joined = [number for number, _ in value.readers]
         if value.source is not None:
             joined.append(value.source)
         for other in joined[1:]:
-            low, high = sorted((find(joined[0]), find(other)))
-            parent[high] = low
-    return [find(node) for node in range(count)]
+            sets.union(joined[0], other)
+    return [sets.find(number) for number in range(count)]
 
 
 def _problem(builder: _Builder, members: list[int], inside: list[Value]) -> Problem:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from ..format.model import Slot
+from ..format.enums import Activation
+from ..format.model import Slot, TensorId
 from ..numerics import Label, Range
 from ..record import Record, field
 from ..rules.families import Policy
-from .ranges import Key
 
 __all__ = [
     "PREFERENCES",
@@ -76,7 +76,7 @@ class SolverOptions(Record, frozen=True, kw_only=True):
     policies: Mapping[str, Policy] = field(default_factory=dict)  # by family
     overlap: Overlap = "auto"
     weights: Weights = field(default_factory=Weights)
-    observed: Mapping[Key, Range] = field(default_factory=dict)
+    observed: Mapping[TensorId, Range] = field(default_factory=dict)
 
 
 class Node(Record, kw_only=True):
@@ -101,7 +101,7 @@ class Node(Record, kw_only=True):
 class Value(Record, frozen=True, kw_only=True):
     """One tensor: the node that writes it (None: a constant) and the nodes that read it."""
 
-    key: Key
+    key: TensorId
     source: int | None
     readers: tuple[tuple[int, tuple[Slot, ...]], ...]  # (node, the slots of this tensor in it)
     elements: int
@@ -119,7 +119,7 @@ class Problem(Record, kw_only=True):
 class Cut(Record, frozen=True, kw_only=True):
     """A label other than its tensor's own that some readers of the tensor see."""
 
-    key: Key
+    key: TensorId
     label: Label
     slots: tuple[Slot, ...]
     because: tuple[str, ...]  # rules of the node behind the cut
@@ -138,7 +138,7 @@ class Component(Record, frozen=True, kw_only=True):
 
     index: int
     type: str
-    tensors: tuple[Key, ...]
+    tensors: tuple[TensorId, ...]
     rules: tuple[str, ...]
     cost: float
     bound: float
@@ -150,13 +150,13 @@ class Component(Record, frozen=True, kw_only=True):
 class Solution(Record, frozen=True, kw_only=True):
     """`source`: the label each decided tensor is written at. `seen`: the label each reader slot
     of a decided tensor sees; a slot that is missing sees what it saw before. `activations`: fused
-    activations (ActivationFunctionType) that output slots have to state from now on.
+    activations that output slots have to state from now on.
     """
 
-    source: Mapping[Key, Label]
+    source: Mapping[TensorId, Label]
     seen: Mapping[Slot, Label]
     cuts: tuple[Cut, ...]
     components: tuple[Component, ...]
     conflicts: tuple[Conflict, ...]
-    why: Mapping[Key, str]
-    activations: Mapping[Slot, int] = field(default_factory=dict)
+    why: Mapping[TensorId, str]
+    activations: Mapping[Slot, Activation] = field(default_factory=dict)

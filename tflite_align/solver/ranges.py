@@ -14,15 +14,14 @@ import numpy as np
 
 from ..checks.binder.bound import Bound
 from ..checks.constraints import BoundFlow, Weight
-from ..format.model import Model, Slot
+from ..format.model import Model, OperatorId, Slot, TensorId
 from ..format.wiring import Links, links, quantized
 from ..numerics import DTYPES, Label, Range, covers, hull, intersect, label_range, usable_label
 from ..record import Record
 from .clamps import Clamp, clamp_of
 
-__all__ = ["Key", "Values", "constant_range", "value_flow"]
+__all__ = ["Values", "constant_range", "value_flow"]
 
-Key = tuple[int, int]  # (subgraph, tensor)
 
 _ANYTHING = Range(float("-inf"), float("inf"))
 
@@ -40,23 +39,23 @@ class Values(Record, frozen=True, kw_only=True):
     seen to be, where somebody looked; what arrives is then no more than that.
     """
 
-    labels: Mapping[Key, Label]
-    arrive: Mapping[Key, Range]
-    reach: Mapping[Key, Range]
-    tell: Mapping[Key, Range]
-    noise: Mapping[Key, float]
+    labels: Mapping[TensorId, Label]
+    arrive: Mapping[TensorId, Range]
+    reach: Mapping[TensorId, Range]
+    tell: Mapping[TensorId, Range]
+    noise: Mapping[TensorId, float]
     wiring: Mapping[int, Links]
     slot_tell: Mapping[Slot, Range]
-    silent: frozenset[Key]
-    clamps: Mapping[Key, Clamp]
-    observed: Mapping[Key, Range]
+    silent: frozenset[TensorId]
+    clamps: Mapping[TensorId, Clamp]
+    observed: Mapping[TensorId, Range]
 
-    def need(self, slot: Slot, key: Key) -> Range:
+    def need(self, slot: Slot, key: TensorId) -> Range:
         """Real values that have to get through this slot unclipped."""
         return intersect(self.arrive[key], self.slot_tell.get(slot, self.tell[key]))
 
 
-def constant_range(model: Model, key: Key, label: Label) -> Range | None:
+def constant_range(model: Model, key: TensorId, label: Label) -> Range | None:
     """Least and greatest real value of a constant; None when its bytes lie elsewhere."""
     tensor = model.subgraphs[key[0]].tensors[key[1]]
     data = model.constant(*key)
@@ -69,10 +68,10 @@ def constant_range(model: Model, key: Key, label: Label) -> Range | None:
     return Range((low - label.zero_point) * label.scale, (high - label.zero_point) * label.scale)
 
 
-_UNSEEN: Mapping[Key, Range] = MappingProxyType({})
+_UNSEEN: Mapping[TensorId, Range] = MappingProxyType({})
 
 
-def value_flow(bound: Bound, observed: Mapping[Key, Range] = _UNSEEN) -> Values:
+def value_flow(bound: Bound, observed: Mapping[TensorId, Range] = _UNSEEN) -> Values:
     """Both passes over every subgraph, in the order of its operators.
 
     `observed` narrows what arrives and nothing else: what an operator could write, and with that
@@ -82,7 +81,7 @@ def value_flow(bound: Bound, observed: Mapping[Key, Range] = _UNSEEN) -> Values:
     flow.settle_variables()
     for graph in bound.model.subgraphs:
         for operator in reversed(graph.operators):
-            flow.backward((graph.index, operator.index))
+            flow.backward(OperatorId(graph.index, operator.index))
     flow.finish()
     return Values(
         labels=flow.labels,
@@ -92,7 +91,7 @@ def value_flow(bound: Bound, observed: Mapping[Key, Range] = _UNSEEN) -> Values:
         noise=flow.noise,
         wiring=flow.wiring,
         slot_tell=flow.slot_tell,
-        silent=frozenset((s.subgraph, s.tensor(bound.model)) for s in bound.silent),
+        silent=frozenset(s.tensor_id(bound.model) for s in bound.silent),
         clamps=flow.clamps(),
         observed={key: seen for key, seen in observed.items() if key in flow.labels},
     )
@@ -102,16 +101,16 @@ class _Pass:
     def __init__(self, bound: Bound) -> None:
         self.model = bound.model
         self.ranges = bound.ranges
-        self.flows: dict[Key, list[BoundFlow]] = {}
+        self.flows: dict[OperatorId, list[BoundFlow]] = {}
         for flow in bound.flows:
             for slot in (*flow.inputs, *flow.outputs)[:1]:
-                self.flows.setdefault((slot.subgraph, slot.operator), []).append(flow)
-        self.labels: dict[Key, Label] = {}
-        self.declared: dict[Key, Range] = {}
-        self.reach: dict[Key, Range] = {}
-        self.arrive: dict[Key, Range] = {}
-        self.tell: dict[Key, Range] = {}
-        self.noise: dict[Key, float] = {}
+                self.flows.setdefault(slot.operator_id, []).append(flow)
+        self.labels: dict[TensorId, Label] = {}
+        self.declared: dict[TensorId, Range] = {}
+        self.reach: dict[TensorId, Range] = {}
+        self.arrive: dict[TensorId, Range] = {}
+        self.tell: dict[TensorId, Range] = {}
+        self.noise: dict[TensorId, float] = {}
         self.slot_tell: dict[Slot, Range] = {}
         self.variables = bound.variables
         self.held = {
@@ -132,10 +131,10 @@ class _Pass:
                     continue
                 if not tensor.quant.per_tensor or tensor.quant.details:
                     continue
-                label = Label(*tensor.quant.label)
+                label = tensor.quant.label
                 if not usable_label(label, tensor.type):
                     continue
-                key = (graph.index, tensor.index)
+                key = TensorId(graph.index, tensor.index)
                 declared = label_range(label, tensor.type)
                 self.labels[key] = label
                 self.declared[key] = self.arrive[key] = self.tell[key] = declared
@@ -164,14 +163,14 @@ class _Pass:
     def _forward_all(self) -> None:
         for graph in self.model.subgraphs:
             for operator in graph.operators:
-                self.forward((graph.index, operator.index))
+                self.forward(OperatorId(graph.index, operator.index))
 
     def _grow_variables(self) -> bool:
         grown = False
         for slots in self.variables:
             total = Range(0.0, 0.0)
             for slot in slots:
-                key = (slot.subgraph, slot.tensor(self.model))
+                key = slot.tensor_id(self.model)
                 if slot.kind == "inputs" and key in self.arrive:
                     total = hull(total, self.arrive[key])
             for slot in slots:
@@ -180,11 +179,11 @@ class _Pass:
                     grown = True
         return grown
 
-    def _keys(self, slots: tuple[Slot, ...]) -> list[Key] | None:
-        keys = [(slot.subgraph, slot.tensor(self.model)) for slot in slots]
+    def _keys(self, slots: tuple[Slot, ...]) -> list[TensorId] | None:
+        keys = [slot.tensor_id(self.model) for slot in slots]
         return keys if keys and all(key in self.labels for key in keys) else None
 
-    def forward(self, place: Key) -> None:
+    def forward(self, place: OperatorId) -> None:
         operator = self.model.subgraphs[place[0]].operators[place[1]]
         for index, tensor in enumerate(operator.outputs):
             key = (place[0], tensor)
@@ -207,10 +206,10 @@ class _Pass:
                 same = all(self.labels[source] == self.labels[key] for source in inputs)
                 self.noise[key] = noise if same else noise + self.labels[key].scale ** 2
 
-    def backward(self, place: Key) -> None:
+    def backward(self, place: OperatorId) -> None:
         operator = self.model.subgraphs[place[0]].operators[place[1]]
         for tensor in operator.outputs:
-            self._close((place[0], tensor))
+            self._close(TensorId(place.subgraph, tensor))
         for flow in self.flows.get(place, ()):
             outputs = self._keys(flow.outputs)
             if flow.kind != "copy" or outputs is None:
@@ -223,7 +222,7 @@ class _Pass:
             for slot in flow.inputs:
                 self.slot_tell[slot] = asked
 
-    def _close(self, key: Key) -> None:
+    def _close(self, key: TensorId) -> None:
         """All readers of this tensor have been seen: what any of them can tell apart."""
         readers = self.wiring[key[0]].readers.get(key[1], [])
         if key not in self.labels or not readers:
@@ -235,7 +234,7 @@ class _Pass:
             total = hull(total, entry)
         self.tell[key] = total
 
-    def seen(self, key: Key, observed: Range | None) -> Range:
+    def seen(self, key: TensorId, observed: Range | None) -> Range:
         """What arrives, no more than was observed; zero is always among it.
 
         Never narrower than a step of the declared label: a value that stayed below that (a dead
@@ -255,7 +254,7 @@ class _Pass:
             low = max(high - step, arrived.low)
         return Range(low, high)
 
-    def clamps(self) -> dict[Key, Clamp]:
+    def clamps(self) -> dict[TensorId, Clamp]:
         found = {}
         for key, label in self.labels.items():
             type_name = self.model.subgraphs[key[0]].tensors[key[1]].type
@@ -268,4 +267,4 @@ class _Pass:
         for subgraph, wiring in self.wiring.items():
             for tensor, producer in wiring.producer.items():
                 if producer.operator < 0:
-                    self._close((subgraph, tensor))
+                    self._close(TensorId(subgraph, tensor))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..checks.binder.bound import Bound
-from ..format.model import Slot
+from ..format.enums import Activation
+from ..format.model import Slot, TensorId
 from ..numerics import Label, label_range
 from .conflicts import forced_conflict, minimal_conflict
 from .cost_tables import FORBIDDEN, Answer
@@ -24,7 +25,7 @@ from .problem_records import (
     SolverOptions,
     Value,
 )
-from .ranges import Key, Values, value_flow
+from .ranges import Values, value_flow
 
 __all__ = ["solve"]
 
@@ -63,11 +64,13 @@ def _decided(
     )
 
 
-def _activations(bound: Bound, values: Values, source: Mapping[Key, Label]) -> dict[Slot, int]:
+def _activations(
+    bound: Bound, values: Values, source: Mapping[TensorId, Label]
+) -> dict[Slot, Activation]:
     """Clamps that decided labels no longer state, and their operators therefore have to."""
     found = {}
     for slot in sorted(bound.silent, key=lambda s: s.sort_key):
-        key = (slot.subgraph, slot.tensor(bound.model))
+        key = slot.tensor_id(bound.model)
         clamp = values.clamps.get(key)
         if clamp is None or clamp.activation is None or key not in source:
             continue
@@ -82,13 +85,15 @@ class _Answer:
         self.bound = bound
         self.values = values
         self.options = options
-        self.source: dict[Key, Label] = {}
+        self.source: dict[TensorId, Label] = {}
         self.seen: dict[Slot, Label] = {}
         self.cuts: list[Cut] = []
         self.components: list[Component] = []
         self.conflicts: list[Conflict] = []
-        self.why: dict[Key, str] = {}
-        self.anchors: dict[Label, Key] = {}  # of the component at hand, the first that declares it
+        self.why: dict[TensorId, str] = {}
+        self.anchors: dict[
+            Label, TensorId
+        ] = {}  # of the component at hand, the first that declares it
 
     def decide(self, number: int, posed: Posed, answer: Answer) -> None:
         problem = posed.problem

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from ..checks.binder.bound import Bound
 from ..checks.constraints import Fixed, Same
-from ..format.model import Slot
+from ..format.model import OperatorId, Slot, TensorId
 from ..numerics import Label
 from ..record import Record
 from .problem_records import Problem
-from .ranges import Key
 
 __all__ = ["Reached", "Step", "Ties"]
 
@@ -22,13 +21,13 @@ class Step(Record, frozen=True, kw_only=True):
     rule: str
     here: Slot
     there: Slot
-    key: Key  # the tensor in `there`
+    key: TensorId  # the tensor in `there`
 
 
 class Reached(Record, frozen=True, kw_only=True):
     """A tensor, the nearest first, with the steps that lead to it."""
 
-    key: Key
+    key: TensorId
     steps: tuple[Step, ...]
 
 
@@ -37,8 +36,8 @@ class Ties:
 
     def __init__(self, bound: Bound, problem: Problem, chosen: Sequence[Label]) -> None:
         self.bound = bound
-        self.attached: dict[Key, list[Slot]] = {}
-        self.holder: dict[Slot, Key] = {}
+        self.attached: dict[TensorId, list[Slot]] = {}
+        self.holder: dict[Slot, TensorId] = {}
         for value in problem.values:
             slots: list[Slot] = []
             if value.source is not None:
@@ -46,7 +45,7 @@ class Ties:
                     slot
                     for slot in problem.nodes[value.source].slots
                     if slot.kind != "inputs" or slot.operator < 0
-                    if (slot.subgraph, slot.tensor(bound.model)) == value.key
+                    if slot.tensor_id(bound.model) == value.key
                 ]
             for number, readers in value.readers:
                 if value.source is None or chosen[number] == chosen[value.source]:
@@ -69,20 +68,20 @@ class Ties:
         """What a policy ties is no constraint: slots of one operator that share a node."""
         for node in problem.nodes:
             named = sorted(rule for rule in node.rules if rule.startswith("policy/"))
-            by_operator: dict[tuple[int, int], list[Slot]] = {}
+            by_operator: dict[OperatorId, list[Slot]] = {}
             for slot in node.slots:
                 if slot.kind == "inputs" and slot not in self.rules:
-                    by_operator.setdefault((slot.subgraph, slot.operator), []).append(slot)
+                    by_operator.setdefault(slot.operator_id, []).append(slot)
             for slots in by_operator.values():
                 if named and len(slots) > 1:
                     self._tie(named[0], tuple(slots))
 
-    def of(self, key: Key) -> list[tuple[str, tuple[Slot, ...]]]:
+    def of(self, key: TensorId) -> list[tuple[str, tuple[Slot, ...]]]:
         """The rules that tie the tensor's own slots, each once."""
         found = [tie for slot in self.attached.get(key, ()) for tie in self.rules.get(slot, ())]
         return list(dict.fromkeys(found))
 
-    def reached(self, start: Key) -> list[Reached]:
+    def reached(self, start: TensorId) -> list[Reached]:
         """Every tensor that shares the label of `start`, nearest first, itself at the head."""
         seen = {start}
         found = [Reached(key=start, steps=())]
@@ -96,7 +95,7 @@ class Ties:
                     queue.append(found[-1])
         return found
 
-    def _steps(self, key: Key) -> list[Step]:
+    def _steps(self, key: TensorId) -> list[Step]:
         return [
             Step(rule=rule, here=slot, there=other, key=self.holder[other])
             for slot in self.attached.get(key, ())

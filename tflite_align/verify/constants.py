@@ -31,7 +31,7 @@ def can_stay_integer(model: Any, tensor: Any) -> bool:
     if found is None or len(model.buffers[tensor.buffer].data) < _SMALL:
         return False
     if kind == "int16":
-        return found.per_tensor and found.label[1] == 0
+        return found.per_tensor and found.label.zero_point == 0
     return kind in ("int8", "uint8")
 
 

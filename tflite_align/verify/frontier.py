@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..format.type_groups import QUANTIZED_TYPES
+from ..numerics import INTEGER_LIMITS
 from ..record import Record
 from ..rules.operator_rows import load_operators
 from .object_api import type_name
-from .unpacked import LIMITS, is_constant, operator_name, params, real_tensors, tensor_name
+from .unpacked import is_constant, operator_name, params, real_tensors, tensor_name
 
 __all__ = ["Frontier", "Probe", "cut_copy", "frontier"]
 
@@ -157,7 +159,7 @@ class _Walk:
             if operator_name(self.model, operator) != "QUANTIZE":
                 break
             source = operator.inputs[0]
-            if type_name(self.graph.tensors[source].type) not in LIMITS:
+            if type_name(self.graph.tensors[source].type) not in QUANTIZED_TYPES:
                 break
             tensor = source
         return tensor
@@ -224,16 +226,16 @@ def _flow(name: str) -> str:
 
 def _scale(tensor: Any) -> float:
     found = params(tensor)
-    quantized = found is not None and found.per_tensor and type_name(tensor.type) in LIMITS
-    return found.label[0] if found is not None and quantized else 0.0
+    quantized = found is not None and found.per_tensor and type_name(tensor.type) in QUANTIZED_TYPES
+    return found.label.scale if found is not None and quantized else 0.0
 
 
 def _limits(tensor: Any) -> tuple[float, float] | None:
     found, kind = params(tensor), type_name(tensor.type)
-    if found is None or not found.per_tensor or kind not in LIMITS:
+    if found is None or not found.per_tensor or kind not in QUANTIZED_TYPES:
         return None
     scale, zero_point = found.label
-    lowest, highest = LIMITS[kind]
+    lowest, highest = INTEGER_LIMITS[kind]
     return (lowest - zero_point) * scale, (highest - zero_point) * scale
 
 

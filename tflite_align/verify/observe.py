@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnsupportedError
+from ..format.model import TensorId
 from ..record import Record, field
 from .calibration import Calibration
 from .frontier import frontier
@@ -27,7 +28,7 @@ _POLL_SECONDS = 0.2
 
 Data = bytes | memoryview
 Progress = Callable[[str, float], None]
-Ranges = Mapping[tuple[int, int], tuple[float, float]]
+Ranges = Mapping[TensorId, tuple[float, float]]
 
 
 class Observed(Record, frozen=True, kw_only=True):
@@ -76,7 +77,7 @@ def _samples(data: Data, calibration: Calibration) -> Samples:
     return make_samples(parse(data), calibration=calibration, count=sys.maxsize, seed=0)
 
 
-def _of_inputs(data: Data, samples: Samples) -> dict[tuple[int, int], tuple[float, float]]:
+def _of_inputs(data: Data, samples: Samples) -> dict[TensorId, tuple[float, float]]:
     """Quantized graph inputs: what they are fed, on their own grid."""
     ranges = {}
     places = parse(data).subgraphs[0].inputs
@@ -84,17 +85,17 @@ def _of_inputs(data: Data, samples: Samples) -> dict[tuple[int, int], tuple[floa
         if one.label is not None:
             scale, zero_point = one.label
             low, high = int(array.min()) - zero_point, int(array.max()) - zero_point
-            ranges[(0, tensor)] = (low * scale, high * scale)
+            ranges[TensorId(0, tensor)] = (low * scale, high * scale)
     return ranges
 
 
 def _finite(
     tensors: tuple[int, ...], answer: Mapping[str, Any]
-) -> dict[tuple[int, int], tuple[float, float]]:
+) -> dict[TensorId, tuple[float, float]]:
     """An output that stayed empty, or overflowed, tells nothing."""
     rows = zip(tensors, answer["low"], answer["high"], strict=True)
     return {
-        (0, tensor): (float(low), float(high))
+        TensorId(0, tensor): (float(low), float(high))
         for tensor, low, high in rows
         if math.isfinite(low) and math.isfinite(high)
     }

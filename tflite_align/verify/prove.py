@@ -15,6 +15,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ..errors import UnsupportedError
+from ..format.model import OperatorId
 from ..record import Record, replace
 from ..verdicts import Acceptance, JudgeVerdict, Proof
 from .frontier import Frontier, cut_copy, frontier
@@ -60,7 +61,7 @@ def prove(
     samples: int = 64,
     seed: int = 0,
     judges: Sequence[str] | None = None,
-    edited: frozenset[tuple[int, int]] | None = None,
+    edited: frozenset[OperatorId] | None = None,
     changed: bool = True,
     judge_seconds: float | None = None,
     reading: Data | None = None,
@@ -125,7 +126,7 @@ class _Order(Record, frozen=True, kw_only=True):
     count: int
     seed: int
     asked: tuple[str, ...]
-    edited: frozenset[tuple[int, int]] | None
+    edited: frozenset[OperatorId] | None
     report: Progress
     seconds: float | None
 

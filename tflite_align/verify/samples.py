@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UnsupportedError
+from ..format.type_groups import QUANTIZED_TYPES
+from ..numerics import INTEGER_LIMITS, Label
 from ..record import Record
 from .calibration import Calibration, Wanted, matched
 from .object_api import type_name
-from .unpacked import LIMITS, Params, is_constant, is_stateful, operator_name, params, tensor_name
+from .unpacked import Params, is_constant, is_stateful, operator_name, params, tensor_name
 
 __all__ = ["GraphInput", "Samples", "make_samples"]
 
@@ -33,7 +35,7 @@ class GraphInput(Record, frozen=True, kw_only=True):
     name: str
     kind: str
     shape: tuple[int, ...]
-    label: tuple[float, int] | None
+    label: Label | None
     low: float
     high: float
     whole: bool  # integers without parameters: indices, raw pixels
@@ -102,7 +104,9 @@ def _graph_input(model: Any, index: int) -> GraphInput:
     tensor = graph.tensors[index]
     kind, found = type_name(tensor.type), params(tensor)
     shape = tuple(int(size) for size in (tensor.shape if tensor.shape is not None else []))
-    label = found.label if found is not None and found.per_tensor and kind in LIMITS else None
+    label = (
+        found.label if found is not None and found.per_tensor and kind in QUANTIZED_TYPES else None
+    )
     if label is not None:
         low, high = _range(kind, label)
     elif kind.startswith("float"):
@@ -125,9 +129,9 @@ def _graph_input(model: Any, index: int) -> GraphInput:
     )
 
 
-def _range(kind: str, label: tuple[float, int]) -> tuple[float, float]:
-    lowest, highest = LIMITS[kind]
-    return (lowest - label[1]) * label[0], (highest - label[1]) * label[0]
+def _range(kind: str, label: Label) -> tuple[float, float]:
+    lowest, highest = INTEGER_LIMITS[kind]
+    return (lowest - label.zero_point) * label.scale, (highest - label.zero_point) * label.scale
 
 
 def _float_range(model: Any, index: int) -> tuple[float, float]:
@@ -137,7 +141,7 @@ def _float_range(model: Any, index: int) -> tuple[float, float]:
         if operator_name(model, operator) == "QUANTIZE" and index in operator.inputs:
             target = graph.tensors[operator.outputs[0]]
             found, kind = params(target), type_name(target.type)
-            if isinstance(found, Params) and found.per_tensor and kind in LIMITS:
+            if isinstance(found, Params) and found.per_tensor and kind in QUANTIZED_TYPES:
                 return _range(kind, found.label)
     return -1.0, 1.0
 
@@ -236,7 +240,7 @@ def _grid(one: GraphInput, real: Array) -> Array:
     """Real values -> the input's own type, on its own grid."""
     if one.label is not None:
         scale, zero = one.label
-        lowest, highest = LIMITS[one.kind]
+        lowest, highest = INTEGER_LIMITS[one.kind]
         steps: Array = np.clip(np.rint(real / scale) + zero, lowest, highest)
         return steps.astype(one.kind)
     if one.whole:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..format.model import OperatorId
+from ..format.type_groups import QUANTIZED_TYPES
+from ..numerics import INTEGER_LIMITS
 from ..record import Record
 from ..verdicts import StepCheck, StepDeviation
 from .object_api import pack, parse
 from .process import acceptance, call_worker
 from .twin import FloatGraph, float_graph
-from .unpacked import LIMITS, is_constant, operator_name
+from .unpacked import is_constant, operator_name
 from .variants import RUN_SECONDS
 
 __all__ = ["Steps", "check_steps", "match_operators", "score_steps"]
@@ -179,7 +182,8 @@ def _record(floats: FloatGraph, tensor: int) -> dict[str, Any]:
 
 def _check(floats: FloatGraph, operator: int, tensor: int, output: int) -> dict[str, Any]:
     record = _record(floats, tensor)
-    lowest, highest = LIMITS.get(record["kind"], (-(2**31), 2**31 - 1))
+    kind = record["kind"] if record["kind"] in QUANTIZED_TYPES else "int32"
+    lowest, highest = INTEGER_LIMITS[kind]
     return record | {"operator": operator, "output": output, "lowest": lowest, "highest": highest}
 
 
@@ -200,9 +204,7 @@ def match_operators(before: tuple[str, ...], after: tuple[str, ...]) -> dict[int
     return matched
 
 
-def score_steps(
-    original: Steps, aligned: Steps, edited: frozenset[tuple[int, int]] | None
-) -> StepCheck:
+def score_steps(original: Steps, aligned: Steps, edited: frozenset[OperatorId] | None) -> StepCheck:
     """Which operators of the aligned file are beyond tolerance, and which of them are ours.
 
     `edited` None: not known, so that an operator nothing is known of counts as edited.
@@ -236,7 +238,7 @@ def _is_ours(
     operator: int,
     lsb: float,
     limit: float,
-    known: tuple[Steps, dict[int, int], frozenset[tuple[int, int]] | None],
+    known: tuple[Steps, dict[int, int], frozenset[OperatorId] | None],
 ) -> bool:
     original, pairs, edited = known
     if operator not in pairs or (0, operator) in (edited or ()):

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedError
+from ..format.type_groups import ACTIVATION_TYPES
+from ..numerics import INTEGER_LIMITS
 from ..record import Record, field
 from .constants import can_stay_integer, real_values
 from .frontier import Frontier, cut_copy
 from .object_api import pack, parse, schema, type_name
 from .unpacked import (
     BIAS_SLOT,
-    LIMITS,
     is_constant,
     operator_name,
     params,
@@ -192,7 +193,7 @@ class FloatGraph(Record, kw_only=True):
         """Source -> QUANTIZE -> DEQUANTIZE -> target, by what `source` or `target` declares."""
         declarer = target if target in self.declared else source
         kind, _, zero_point = self.label(declarer)
-        if kind not in ("int8", "uint8", "int16"):
+        if kind not in ACTIVATION_TYPES:
             self.insert("CAST", [source], [target])  # no float kernel quantizes to that
             return
         middle = self.like(source, "integer")
@@ -335,8 +336,8 @@ def stated_clamp(model: Any, operator: Any, quantized: dict[int, tuple[int, Any]
     if kind is None or type_name(kind) not in ("int8", "uint8"):
         return None
     found = params(_with(quant))
-    lowest, highest = LIMITS[type_name(kind)]
-    if found is None or not found.per_tensor or found.label[1] != lowest:
+    lowest, highest = INTEGER_LIMITS[type_name(kind)]
+    if found is None or not found.per_tensor or found.label.zero_point != lowest:
         return None
-    top = (highest - lowest) * found.label[0]
+    top = (highest - lowest) * found.label.scale
     return "RELU6" if abs(top - 6.0) <= 6.0 * 1e-5 else "RELU"

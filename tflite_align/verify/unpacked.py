@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UnsupportedError
+from ..format.type_groups import BIAS_TYPES, QUANTIZED_TYPES
+from ..numerics import Label
 from ..record import Record
 from .object_api import builtin_name, schema, type_name
 
 __all__ = [
     "BIAS_SLOT",
-    "LIMITS",
     "Params",
     "is_constant",
     "is_stateful",
@@ -35,9 +36,7 @@ BIAS_SLOT = {
     "FULLY_CONNECTED": (2, 0, 1),
     "TRANSPOSE_CONV": (3, 2, 1),
 }
-LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int4": (-8, 7)}
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
-_BIAS_TYPES = ("int32", "int64")
 _RECURRENT = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "SVDF")
 
 
@@ -53,8 +52,8 @@ class Params(Record, frozen=True, kw_only=True):
         return len(self.scale) == 1
 
     @property
-    def label(self) -> tuple[float, int]:
-        return float(self.scale[0]), int(self.zero_point[0])
+    def label(self) -> Label:
+        return Label(float(self.scale[0]), int(self.zero_point[0]))
 
 
 def operator_name(model: Any, operator: Any) -> str:
@@ -101,7 +100,7 @@ def quantized_tensors(model: Any, graph: Any) -> set[int]:
     found = {
         index
         for index, tensor in enumerate(graph.tensors)
-        if type_name(tensor.type) in LIMITS and params(tensor) is not None
+        if type_name(tensor.type) in QUANTIZED_TYPES and params(tensor) is not None
     }
     for operator in graph.operators:
         name = operator_name(model, operator)
@@ -114,7 +113,7 @@ def quantized_tensors(model: Any, graph: Any) -> set[int]:
         else:
             continue
         for index in slots:
-            if index >= 0 and type_name(graph.tensors[index].type) in _BIAS_TYPES:
+            if index >= 0 and type_name(graph.tensors[index].type) in BIAS_TYPES:
                 tensor = graph.tensors[index]
                 if params(tensor) is not None or name in BIAS_SLOT:
                     found.add(index)

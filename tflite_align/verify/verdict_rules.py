@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..format.model import OperatorId
 from ..verdicts import Acceptance, JudgeVerdict, OutputScore, Proof, Word
 
 __all__ = ["judge_word", "overall"]
@@ -14,7 +15,7 @@ _NUMBERS = re.compile(r"[-+]?\d[\d.e+-]*")
 
 
 def judge_word(
-    judge: str, before: Acceptance, after: Acceptance, edited: frozenset[tuple[int, int]]
+    judge: str, before: Acceptance, after: Acceptance, edited: frozenset[OperatorId]
 ) -> JudgeVerdict:
     """A judge fails us only where it accepted the original, or names an operator we edited."""
     word, why = _judge_word(judge, before, after, edited)
@@ -22,7 +23,7 @@ def judge_word(
 
 
 def _judge_word(
-    judge: str, before: Acceptance, after: Acceptance, edited: frozenset[tuple[int, int]]
+    judge: str, before: Acceptance, after: Acceptance, edited: frozenset[OperatorId]
 ) -> tuple[Word, str]:
     if after.status == "skipped":
         return "skipped", after.reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from ...format.model import Model, Slot, Tensor
+from ...format.model import Model, OperatorId, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import Range
 from ...record import Record, field
@@ -44,14 +44,14 @@ class Bound(Record, frozen=True, kw_only=True):
     rigid: frozenset[Slot]
     flows: tuple[BoundFlow, ...]
     ranges: Mapping[Slot, Range]
-    families: Mapping[tuple[int, int], str]
+    families: Mapping[OperatorId, str]
     cuts: Mapping[str, Literal["any", "zero"]]
     silent: frozenset[Slot]
     variables: tuple[tuple[Slot, ...], ...]
-    kept: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    kept: Mapping[TensorId, str] = field(default_factory=dict)
     held_by: Mapping[Slot, str] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
-    policies: Mapping[tuple[int, int], Policy] = field(default_factory=dict)
+    policies: Mapping[OperatorId, Policy] = field(default_factory=dict)
 
 
 class Collector(Record):
@@ -63,7 +63,7 @@ class Collector(Record):
     rigid: set[Slot] = field(default_factory=set)
     flows: list[BoundFlow] = field(default_factory=list)
     ranges: dict[Slot, Range] = field(default_factory=dict)
-    families: dict[tuple[int, int], str] = field(default_factory=dict)
+    families: dict[OperatorId, str] = field(default_factory=dict)
     variables: list[tuple[Slot, ...]] = field(default_factory=list)
     silent: set[Slot] = field(default_factory=set)
     graded: dict[tuple[str, str], Requirements] = field(default_factory=dict)

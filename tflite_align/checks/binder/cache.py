@@ -7,27 +7,16 @@ operator of a look is bound by its row; every other gets the same at slots of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from ...format.model import Model, Operator, Slot, SlotKind, Subgraph
+from ...format.model import Model, Operator, OperatorId, Slot, SlotKind, Subgraph
 from ...format.wiring import quantized
 from ...numerics import Range
 from ...record import Record, field
 from ...rules.rows import BiasRule, OperatorRow
 from ...rules.targets import Target
-from ..constraints import (
-    BiasOf,
-    BoundFlow,
-    Constraint,
-    Fixed,
-    Power,
-    Same,
-    Weight,
-    WellFormed,
-    Window,
-    ZeroPoint,
-)
+from ..constraints import BoundFlow, Constraint
 from .bound import FUSED, Collector, Requirements, per_tensor
 from .operators import all_slots, bind_operator, family_of
 
@@ -77,7 +66,7 @@ class Templates(Record):
     rows: Mapping[str, OperatorRow]
     targets: Sequence[Target]
     learnt: BindingCache = field(default_factory=BindingCache)
-    instances: dict[tuple[int, int], _Instance] = field(default_factory=dict)
+    instances: dict[OperatorId, _Instance] = field(default_factory=dict)
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def bind(self, found: Collector) -> None:
@@ -96,7 +85,7 @@ class Templates(Record):
                     template = _template(found, graph.index, operator, row)
                     if len(self.learnt.templates) < _MOST:
                         self.learnt.templates[key] = template
-                place = (graph.index, operator.index)
+                place = OperatorId(graph.index, operator.index)
                 self._apply(found, place, template)
                 if row.family_axes:  # read from a constant, which no template looks at
                     found.families[place] = family_of(found, graph.index, operator, row)
@@ -116,7 +105,7 @@ class Templates(Record):
             *[looks[tensor] for tensor in operator.intermediates],
         )
 
-    def _apply(self, found: Collector, place: tuple[int, int], template: _Template) -> None:
+    def _apply(self, found: Collector, place: OperatorId, template: _Template) -> None:
         known = self.instances.get(place)
         if known is None or known.template is not template:
             slots = tuple([Slot(*place, kind, index) for kind, index in template.places])
@@ -166,7 +155,7 @@ def _template(found: Collector, subgraph: int, operator: Operator, row: Operator
     def number(slot: Slot) -> int:
         return numbers.setdefault(slot, len(numbers))
 
-    flows = tuple(_flow_maker(flow, number) for flow in alone.flows)
+    flows = tuple(_maker(flow, number) for flow in alone.flows)
     constraints = tuple(_maker(entry, number) for entry in alone.constraints)
     rigid = tuple(number(slot) for slot in sorted(alone.rigid))
     silent = tuple(number(slot) for slot in alone.silent)
@@ -182,64 +171,27 @@ def _template(found: Collector, subgraph: int, operator: Operator, row: Operator
     )
 
 
-_Number = Callable[[Slot], int]
+def _maker(entry: Constraint | BoundFlow, number: Callable[[Slot], int]) -> _Maker:
+    """Makes the same record of another operator's slots; what is no slot stays."""
+    kind = type(entry)
+    fixed: dict[str, Any] = {}
+    single: list[tuple[str, int]] = []
+    several: list[tuple[str, list[int]]] = []
+    for name in kind.__struct_fields__:
+        value = getattr(entry, name)
+        if isinstance(value, Slot):
+            single.append((name, number(value)))
+        elif isinstance(value, tuple) and value and isinstance(value[0], Slot):
+            several.append((name, [number(slot) for slot in value]))
+        else:
+            fixed[name] = value
 
+    def make(slots: Sequence[Slot]) -> Constraint | BoundFlow:
+        fields = fixed.copy()
+        for name, place in single:
+            fields[name] = slots[place]
+        for name, places in several:
+            fields[name] = tuple([slots[place] for place in places])
+        return kind(**fields)
 
-def _picker(slots: Iterable[Slot], number: _Number) -> Callable[[Sequence[Slot]], tuple[Slot, ...]]:
-    places = [number(slot) for slot in slots]
-    return lambda held: tuple([held[place] for place in places])
-
-
-def _flow_maker(flow: BoundFlow, number: _Number) -> _Maker:
-    inputs, outputs = _picker(flow.inputs, number), _picker(flow.outputs, number)
-    kind, source = flow.kind, flow.source
-    return lambda held: BoundFlow(
-        kind=kind, inputs=inputs(held), outputs=outputs(held), source=source
-    )
-
-
-def _maker(entry: Constraint, number: _Number) -> _Maker:
-    """Makes the same constraint of another operator's slots."""
-    same: dict[str, Any] = {
-        "rule": entry.rule,
-        "type": entry.type,
-        "requirements": entry.requirements,
-    }
-    match entry:
-        case Same():
-            slots, first = _picker(entry.slots, number), number(entry.reference)
-            return lambda held: Same(**same, slots=slots(held), reference=held[first])
-        case Window():
-            over, under = _picker(entry.numerator, number), _picker(entry.denominator, number)
-            same |= {"form": entry.form, "window": entry.window}
-            return lambda held: Window(**same, numerator=over(held), denominator=under(held))
-        case BiasOf():
-            factors, own = _picker(entry.factors, number), number(entry.slot)
-            same |= {
-                "multiplier": entry.multiplier,
-                "legal_types": entry.legal_types,
-                "option": entry.option,
-                "stated": entry.stated,
-            }
-            return lambda held: BiasOf(**same, slot=held[own], factors=factors(held))
-        case WellFormed():
-            own, like = number(entry.slot), None if entry.like is None else number(entry.like)
-            same |= {"expected": entry.expected, "actual": entry.actual, "fixable": entry.fixable}
-            return lambda held: WellFormed(
-                **same, slot=held[own], like=None if like is None else held[like]
-            )
-        case Fixed():
-            own, labels = number(entry.slot), entry.labels
-            return lambda held: Fixed(**same, slot=held[own], labels=labels)
-        case Weight():
-            own = number(entry.slot)
-            same |= {
-                "axis": entry.axis,
-                "symmetric": entry.symmetric,
-                "minimum": entry.minimum,
-            }
-            return lambda held: Weight(**same, slot=held[own])
-        case ZeroPoint() | Power():
-            own, kind = number(entry.slot), type(entry)
-            return lambda held: kind(**same, slot=held[own])
-    raise TypeError(f"a row binds to no {type(entry).__name__}")
+    return make

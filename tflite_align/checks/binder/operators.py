@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ...format.enums import type_name
-from ...format.model import Operator, Slot, SlotKind, Tensor
+from ...format.enums import Activation, type_name
+from ...format.model import Operator, OperatorId, Slot, SlotKind, Tensor
+from ...format.type_groups import ACTIVATION_TYPES, BIAS_TYPES
 from ...format.wiring import quantized
-from ...numerics import Label, Range
+from ...numerics import Range
 from ...rules.families import Family
 from ...rules.rows import (
     BiasRule,
@@ -39,17 +40,14 @@ from .bound import FUSED, Collector, per_tensor
 
 __all__ = ["all_slots", "bind_operator", "family_of"]
 
-# Types whose integers stand for real values wherever an operator computes with them.
-_REAL = frozenset({"int8", "uint8", "int16"})
-
 _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 
-# Real values a fused activation lets through, by ActivationFunctionType of the TFLite schema.
-_FUSED_RANGES = {
-    1: Range(0.0, math.inf),
-    2: Range(-1.0, 1.0),
-    3: Range(0.0, 6.0),
-    4: Range(-1.0, 1.0),
+# Real values a fused activation lets through.
+_FUSED_RANGES: Mapping[int, Range] = {
+    Activation.RELU: Range(0.0, math.inf),
+    Activation.RELU_N1_TO_1: Range(-1.0, 1.0),
+    Activation.RELU6: Range(0.0, 6.0),
+    Activation.TANH: Range(-1.0, 1.0),
 }
 
 
@@ -89,7 +87,7 @@ def family_of(found: Collector, subgraph: int, operator: Operator, row: Operator
 
 
 def bind_operator(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
-    found.families[subgraph, operator.index] = family_of(found, subgraph, operator, row)
+    found.families[OperatorId(subgraph, operator.index)] = family_of(found, subgraph, operator, row)
     found.rigid.update(_select(subgraph, operator, row.rigid))
     for rule in row.rules:
         if _concerned(found, subgraph, operator, rule):
@@ -107,7 +105,7 @@ def bind_operator(found: Collector, subgraph: int, operator: Operator, row: Oper
     reach = row.range or Range(-math.inf, math.inf)
     activation = operator.options.get(FUSED)
     fused = _FUSED_RANGES.get(int(activation or 0))
-    if row.fuses and activation == 0 and operator.outputs:
+    if row.fuses and activation == Activation.NONE and operator.outputs:
         found.silent.add(Slot(subgraph, operator.index, "outputs", 0))
     if fused is not None:
         reach = Range(max(reach.low, fused.low), min(reach.high, fused.high))
@@ -220,7 +218,12 @@ def _bind_unknown(found: Collector, subgraph: int, operator: Operator, row: Oper
         if isinstance(rule, SameRule) and (asked or row.flow is not None):
             passed.update(_select(subgraph, operator, rule.slots))
     for slot, tensor in held:
-        if tensor is None or slot in passed or quantized(tensor) or tensor.type not in _REAL:
+        if (
+            tensor is None
+            or slot in passed
+            or quantized(tensor)
+            or tensor.type not in ACTIVATION_TYPES
+        ):
             continue
         if slot.kind != "intermediates":
             _add_missing(found, slot, tensor, rule="params/unknown")
@@ -233,9 +236,8 @@ def _add_fixed(found: Collector, rule: FixedRule, slot: Slot) -> None:
     levels = found.requirements(rule.id, tensor.type)
     if not levels:
         return
-    labels: tuple[Label, ...] = rule.labels[tensor.type]
     found.constraints.append(
-        Fixed(rule=rule.id, type=tensor.type, requirements=levels, slot=slot, labels=labels)
+        Fixed(rule=rule.id, type=tensor.type, requirements=levels, slot=slot, source=rule)
     )
 
 
@@ -262,9 +264,7 @@ def _add_weight(found: Collector, rule: WeightRule, slot: Slot) -> None:
                 type=tensor.type,
                 requirements=levels,
                 slot=slot,
-                axis=rule.axis,
-                symmetric=rule.symmetric,
-                minimum=rule.minimum,
+                source=rule,
             )
         )
 
@@ -281,12 +281,10 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
         return
     activation, bias = held[0][1].type, found.operand(slot)
     levels = found.requirements(rule.id, activation)
-    if activation not in rule.bias_types or not levels or bias.type not in ("int32", "int64"):
+    if activation not in rule.bias_types or not levels or bias.type not in BIAS_TYPES:
         return
-    legal = rule.bias_types[activation]
     code = operator.options.get(rule.type_option)
     stated = type_name(int(code)) if code else ""
-    also = (stated,) if stated in {"int32", "int64"} and stated not in legal else ()
     found.constraints.append(
         BiasOf(
             rule=rule.id,
@@ -294,9 +292,7 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
             requirements=levels,
             slot=slot,
             factors=tuple(factors),
-            multiplier=rule.multiplier,
-            legal_types=(*legal, *also),
-            option=rule.type_option,
+            source=rule,
             stated=stated,
         )
     )
@@ -316,9 +312,8 @@ def _add_window(found: Collector, subgraph: int, operator: Operator, rule: Windo
                 rule=rule.id,
                 type=type_name,
                 requirements=levels,
-                form=rule.form,
                 numerator=tuple(numerator),
                 denominator=tuple(denominator),
-                window=rule,
+                source=rule,
             )
         )

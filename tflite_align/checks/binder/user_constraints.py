@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...format.model import Slot
+from ...format.model import Slot, TensorId
 from ...format.wiring import links
 from ...record import replace
-from ..constraints import Anchored, BiasOf, Constraint, Uncut, constrained
+from ..constraints import Anchored, BiasOf, Constraint, Uncut
 from ..overrides import Grading, ResolvedOverrides
 from .bound import Collector
 
@@ -49,7 +49,7 @@ def impose(found: Collector, said: ResolvedOverrides) -> dict[Slot, str]:
 def _graded(entry: Constraint, gradings: Sequence[Grading]) -> Constraint | None:
     """The constraint as grave as users say, the last one's word; None where it is off."""
     for grading in reversed(gradings):
-        if grading.concerns(entry.rule) and not grading.slots.isdisjoint(constrained(entry)):
+        if grading.concerns(entry.rule) and not grading.slots.isdisjoint(entry.slots):
             if grading.severity == "off":
                 return None
             levels = (
@@ -60,7 +60,7 @@ def _graded(entry: Constraint, gradings: Sequence[Grading]) -> Constraint | None
     return entry
 
 
-def _holders(found: Collector, key: tuple[int, int]) -> list[Slot]:
+def _holders(found: Collector, key: TensorId) -> list[Slot]:
     """The slots that must see what they see now for a tensor to keep its parameters: the one
     that writes it, the readers of a constant, and what a bias is in units of.
     """
@@ -70,7 +70,6 @@ def _holders(found: Collector, key: tuple[int, int]) -> list[Slot]:
     biased = [
         entry.factors[0]
         for entry in found.constraints
-        if isinstance(entry, BiasOf)
-        and (entry.slot.subgraph, entry.slot.tensor(found.model)) == key
+        if isinstance(entry, BiasOf) and entry.slot.tensor_id(found.model) == key
     ]
     return biased or wiring.readers[key[1]]

@@ -290,7 +290,9 @@ def _values(place: Place, tensor: Tensor, value: Sequence[int]) -> _Words:
 
 def _zero(place: Place, tensor: Tensor, __: object) -> _Words:
     integers = place.integers(tensor)
-    zero_point = tensor.quant.label[1] if tensor.quant is not None and tensor.quant.scale else 0
+    zero_point = (
+        tensor.quant.label.zero_point if tensor.quant is not None and tensor.quant.scale else 0
+    )
     kept = integers is not None and bool(np.all(integers == zero_point))
     return None if kept else ("zeros alone", "other values")
 

@@ -11,18 +11,17 @@ from collections.abc import Mapping, Sequence
 
 from ...checks.subgraph_calls import called_subgraphs
 from ...format.edits import RemoveOperator
-from ...format.model import Model, QuantParams, Slot, Tensor
+from ...format.model import Model, OperatorId, QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import quantized
 from ...numerics import Label, covering_label, label_range
 from ...rules.rows import OperatorRow
 from ...rules.targets import Target
 from ..planner.changes import Plan
-from ..planner.draft import Draft, show
+from ..planner.draft import Draft
 from .conversion import Conversion
 
-__all__ = ["IO_TYPES", "convert_border"]
+__all__ = ["convert_border"]
 
-IO_TYPES = ("int8", "uint8", "int16", "float32")
 _EIGHT = {"int8": -128, "uint8": 0}  # types of one grid, and where it begins
 
 
@@ -68,7 +67,7 @@ class _Border:
         self.targets = targets
         self.refused: list[str] = []
         self.done: dict[tuple[int, int, str], int] = {}  # tensor, side -> what takes its place
-        self.removed: set[tuple[int, int]] = set()
+        self.removed: set[OperatorId] = set()
 
     def conversion(self) -> Conversion:
         draft = self.draft
@@ -145,7 +144,7 @@ class _Border:
         new = self._new(place, wanted, label)
         for reader in ends:
             self.draft.rewire(reader, new)
-        self._take(place, "inputs", new, f"{wanted} {show(label)}", "quantized by the caller")
+        self._take(place, "inputs", new, f"{wanted} {label}", "quantized by the caller")
         return None
 
     def _without(
@@ -158,7 +157,7 @@ class _Border:
             for other in self.draft.links(place.subgraph).readers.get(end.index, []):
                 if end.index != new:
                     self.draft.rewire(other, new)
-        after = f"{wanted} {show(_label(ends[0]))}"
+        after = f"{wanted} {_label(ends[0])}"
         self._take(place, "inputs", new, after, "its QUANTIZE is taken out")
 
     def _new_input(self, place: Slot, wanted: str, readers: Sequence[Slot]) -> None:
@@ -171,7 +170,7 @@ class _Border:
         first = min((reader.operator for reader in readers if reader.operator >= 0), default=0)
         step = ("QUANTIZE", tensor.type)
         self.draft.add_step(place.subgraph, new, tensor.index, step, first)
-        after = wanted if label is None else f"{wanted} {show(label)}"
+        after = wanted if label is None else f"{wanted} {label}"
         self._take(place, "inputs", new, after, "a QUANTIZE stands behind it")
         return None
 
@@ -229,7 +228,7 @@ class _Border:
 
     def _end_at(self, place: Slot, wanted: str, source: Tensor) -> None:
         self._drop_writer(place)
-        after = wanted if source.type == "float32" else f"{wanted} {show(_label(source))}"
+        after = wanted if source.type == "float32" else f"{wanted} {_label(source)}"
         self._take(place, "outputs", source.index, after, "the operator behind it is taken out")
 
     def _drop_writer(self, place: Slot) -> None:
@@ -253,7 +252,7 @@ class _Border:
         self.draft.add_step(place.subgraph, source.index, new, (name, kind), end)
         if source.index != tensor.index:
             self._drop_writer(place)
-        after = wanted if label is None else f"{wanted} {show(label)}"
+        after = wanted if label is None else f"{wanted} {label}"
         self._take(place, "outputs", new, after, f"a {name} stands in front of it")
         return None
 
@@ -272,8 +271,8 @@ class _Border:
         return all(result in target.quantize.get(source, ()) for target in self.targets)
 
     def _remove(self, subgraph: int, operator: int) -> None:
-        if (subgraph, operator) not in self.removed:
-            self.removed.add((subgraph, operator))
+        if OperatorId(subgraph, operator) not in self.removed:
+            self.removed.add(OperatorId(subgraph, operator))
             self.draft.edits.append(RemoveOperator(subgraph=subgraph, operator=operator))
 
     def _take(self, place: Slot, side: str, new: int, after: str, how: str) -> None:
@@ -281,17 +280,15 @@ class _Border:
         tensor = self.tensor(place)
         self.done[place.subgraph, tensor.index, side] = new
         self.draft.rewire(place, new)
-        before = (
-            tensor.type if tensor.type == "float32" else f"{tensor.type} {show(_label(tensor))}"
-        )
-        key = (place.subgraph, tensor.index)
+        before = tensor.type if tensor.type == "float32" else f"{tensor.type} {_label(tensor)}"
+        key = TensorId(place.subgraph, tensor.index)
         why = f"graph {side.removesuffix('s')} as asked: {how}"
         self.draft.note("converted", key, before, after, why=why, readers=(place,))
 
 
 def _label(tensor: Tensor) -> Label:
     assert tensor.quant is not None
-    return Label(*tensor.quant.label)
+    return tensor.quant.label
 
 
 def _shifted(first: Tensor, second: Tensor) -> bool:

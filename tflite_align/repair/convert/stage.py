@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from ...format.flatbuffer import Bytes
-from ...format.model import Model
+from ...format.model import Model, OperatorId
 from ...format.reader import read
 from ...format.writer.write import write
 from ...record import Record, replace
@@ -41,7 +41,7 @@ class Converted(Record, frozen=True, kw_only=True):
 
     data: Bytes
     changes: tuple[Change, ...] = ()
-    edited: frozenset[tuple[int, int]] = frozenset()  # operators, by their index in `data`
+    edited: frozenset[OperatorId] = frozenset()  # operators, by their index in `data`
     grown_bytes: int = 0
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Converted(Record, frozen=True, kw_only=True):
             here = plan.place(subgraph, here) if here is not None else None
         return here
 
-    def edited_after(self, later: Plan | None) -> frozenset[tuple[int, int]]:
+    def edited_after(self, later: Plan | None) -> frozenset[OperatorId]:
         """Operators that this conversion or a later plan edits, by their index after both."""
         if later is None:
             return self.edited
@@ -68,7 +68,7 @@ def convert(
     rows: Mapping[str, OperatorRow],
     targets: Sequence[Target],
     *,
-    edited: frozenset[tuple[int, int]] = frozenset(),
+    edited: frozenset[OperatorId] = frozenset(),
 ) -> Converted:
     """Carry out what is asked, one conversion after the other; all of it or nothing.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...checks.binder.bind import bind
 from ...format.edits import SetData, SetType, SetVersion
-from ...format.model import Model, Operator, QuantParams, Slot, Tensor
+from ...format.model import Model, Operator, OperatorId, QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import quantized
 from ...numerics import Label, requantize, symmetric_weights
 from ...record import Record, replace
@@ -23,14 +23,13 @@ from ...rules.targets import Target
 from ...rules.versions import VersionRow
 from ..planner.biases import plan_biases
 from ..planner.changes import Plan
-from ..planner.draft import Draft, relabelled, show
+from ..planner.draft import Draft, relabelled
 from .conversion import Conversion
 
 __all__ = ["convert_to_int8"]
 
 _SHIFT = 128
 _FROM, _TO = "uint8", "int8"
-Key = tuple[int, int]
 
 
 def convert_to_int8(
@@ -52,7 +51,7 @@ def convert_to_int8(
             work.operator(graph.index, operator)
         for tensor in graph.tensors:
             if _uint8(tensor):
-                work.tensor((graph.index, tensor.index))
+                work.tensor(TensorId(graph.index, tensor.index))
     refused = work.refused
     bound = bind(model, rows, targets, free_io=free_io)
     for conflict in plan_biases(work.draft, bound, work.seen, frozenset(), fixes):
@@ -102,7 +101,7 @@ class _Signed:
         self.versions = versions
         self.targets = targets
         self.free_io = free_io
-        self.moved: set[Key] = set()  # operators that become int8
+        self.moved: set[OperatorId] = set()  # operators that become int8
         self.seen: dict[Slot, tuple[float, ...]] = {}
         self.refused: list[str] = []
 
@@ -119,8 +118,8 @@ class _Signed:
             return
         if any(tensor.type == _FROM and tensor.is_variable for tensor in tensors):
             return  # a state begins at integer 0, which would be another value
-        self.moved.add((subgraph, operator.index))
-        self.draft.touched.add((subgraph, operator.index))
+        self.moved.add(OperatorId(subgraph, operator.index))
+        self.draft.touched.add(OperatorId(subgraph, operator.index))
         wanted = row.versions[_TO]
         decides = Slot(subgraph, operator.index, row.slot.kind, row.slot.start).tensor(self.model)
         typed = decides >= 0 and _uint8(self.draft.tensor(subgraph, decides))
@@ -130,12 +129,12 @@ class _Signed:
 
     def _moves(self, slot: Slot) -> bool:
         if slot.operator >= 0:
-            return (slot.subgraph, slot.operator) in self.moved
+            return slot.operator_id in self.moved
         return self.free_io and slot.subgraph in self.model.named_subgraphs
 
     # --- tensors -------------------------------------------------------------------------------
 
-    def tensor(self, key: Key) -> None:
+    def tensor(self, key: TensorId) -> None:
         links = self.draft.links(key[0])
         slots = links.readers.get(key[1], [])
         readers = _Readers(
@@ -156,7 +155,7 @@ class _Signed:
             return
         self._activation(key, producer, readers)
 
-    def _activation(self, key: Key, producer: Slot, readers: _Readers) -> None:
+    def _activation(self, key: TensorId, producer: Slot, readers: _Readers) -> None:
         if self._moves(producer) and not readers.kept:
             self._retype(key, (producer, *readers.moved))
         elif self._moves(producer):
@@ -174,21 +173,26 @@ class _Signed:
             places = (slot.operator for slot in readers.moved if slot.operator >= 0)
             self._quantize(key, (key[1], new), _TO, min(places, default=end), readers.moved)
 
-    def _retype(self, key: Key, slots: tuple[Slot, ...]) -> None:
+    def _retype(self, key: TensorId, slots: tuple[Slot, ...]) -> None:
         tensor = self.draft.tensor(*key)
         label = _shifted(tensor)
         self.draft.edits.append(SetType(subgraph=key[0], tensor=key[1], type=_TO))
         self.draft.set_quant(*key, relabelled(replace(tensor, type=_TO), label))
         self._note(key, label, "the same values, shifted by 128", slots)
 
-    def _beside(self, key: Key) -> int:
+    def _beside(self, key: TensorId) -> int:
         """An int8 tensor of the same values."""
         label = _shifted(self.draft.tensor(*key))
         quant = QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
         return self.draft.add_tensor(*key, "_int8", quant, type_name=_TO)
 
     def _quantize(
-        self, key: Key, ends: tuple[int, int], result: str, before: int, slots: tuple[Slot, ...]
+        self,
+        key: TensorId,
+        ends: tuple[int, int],
+        result: str,
+        before: int,
+        slots: tuple[Slot, ...],
     ) -> None:
         source = _TO if result == _FROM else _FROM
         unable = [t.name for t in self.targets if result not in t.quantize.get(source, ())]
@@ -202,7 +206,7 @@ class _Signed:
 
     # --- constants -----------------------------------------------------------------------------
 
-    def _constant(self, key: Key, readers: _Readers) -> None:
+    def _constant(self, key: TensorId, readers: _Readers) -> None:
         """Integers of the same values; a copy for each way in which it is read, but one."""
         ways: dict[tuple[bool, int | None], list[Slot]] = {}
         for slot in readers.moved:
@@ -237,16 +241,16 @@ class _Signed:
             return False, None
         return True, None if None in axes else axes[0]
 
-    def _exactly(self, key: Key) -> tuple[QuantParams, bytes, str]:
+    def _exactly(self, key: TensorId) -> tuple[QuantParams, bytes, str]:
         tensor, data = self.draft.tensor(*key), self.model.constant(*key)
         assert data is not None
         assert tensor.quant is not None
         label = _shifted(tensor)
-        shifted = requantize(data, _FROM, Label(*tensor.quant.label), label, _TO)
+        shifted = requantize(data, _FROM, tensor.quant.label, label, _TO)
         quant = relabelled(replace(tensor, type=_TO), label)
         return quant, shifted, "the same values, shifted by 128"
 
-    def _integers(self, key: Key, axis: int | None) -> tuple[QuantParams, bytes, str]:
+    def _integers(self, key: TensorId, axis: int | None) -> tuple[QuantParams, bytes, str]:
         tensor, data = self.draft.tensor(*key), self.model.constant(*key)
         assert data is not None
         assert tensor.quant is not None
@@ -266,11 +270,11 @@ class _Signed:
         many = f"{len(fitted.scales)} scales" if len(fitted.scales) > 1 else "one scale"
         return quant, fitted.integers.tobytes(), f"symmetric, {many} ({fitted.noise:.3g} rms off)"
 
-    def _note(self, key: Key, label: Label, why: str, slots: tuple[Slot, ...]) -> None:
+    def _note(self, key: TensorId, label: Label, why: str, slots: tuple[Slot, ...]) -> None:
         tensor = self.draft.tensor(*key)
         assert tensor.quant is not None
-        before = f"{_FROM} {show(tensor.quant.label)}"
-        self.draft.note("converted", key, before, f"{_TO} {show(label)}", why=why, readers=slots)
+        before = f"{_FROM} {tensor.quant.label}"
+        self.draft.note("converted", key, before, f"{_TO} {label}", why=why, readers=slots)
 
 
 def _shifted(tensor: Tensor) -> Label:

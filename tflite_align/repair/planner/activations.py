@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...format.edits import SetData
-from ...format.model import Slot
+from ...format.model import Slot, TensorId
 from ...numerics import Label, close_scale, requantize
 from ...solver.problem_records import Solution
-from ...solver.ranges import Key
-from .draft import Draft, relabelled, show
+from .draft import Draft, relabelled
 
 __all__ = ["plan_activations"]
 
 # The rules behind each cut of a tensor.
-Because = Mapping[tuple[Key, Label], tuple[str, ...]]
+Because = Mapping[tuple[TensorId, Label], tuple[str, ...]]
 
 
 def plan_activations(draft: Draft, solution: Solution, rigid: frozenset[Slot]) -> None:
@@ -22,9 +21,9 @@ def plan_activations(draft: Draft, solution: Solution, rigid: frozenset[Slot]) -
     because = {(cut.key, cut.label): cut.because for cut in reversed(solution.cuts)}
     for key in sorted(solution.source):
         _plan_value(draft, solution, key, rigid, because)
-    constants: dict[Key, list[Slot]] = {}
+    constants: dict[TensorId, list[Slot]] = {}
     for slot in solution.seen:
-        key = (slot.subgraph, slot.tensor(draft.model))
+        key = slot.tensor_id(draft.model)
         if key not in solution.source:
             constants.setdefault(key, []).append(slot)
     for key in sorted(constants):
@@ -40,11 +39,11 @@ def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]
 
 
 def _plan_value(
-    draft: Draft, solution: Solution, key: Key, rigid: frozenset[Slot], because: Because
+    draft: Draft, solution: Solution, key: TensorId, rigid: frozenset[Slot], because: Because
 ) -> None:
     subgraph, index = key
     tensor = draft.tensor(*key)
-    own = Label(*tensor.quant.label) if tensor.quant is not None else Label(0.0, 0)
+    own = tensor.quant.label if tensor.quant is not None else Label(0.0, 0)
     written = solution.source[key]
     wiring = draft.links(subgraph)
     producer = wiring.producer[index]
@@ -64,16 +63,14 @@ def _plan_value(
         draft.rewire(producer, source)
         for slot in readers.get(written, []):
             draft.rewire(slot, source)
-        draft.note(
-            "moved", key, show(own), show(written), why=solution.why[key], readers=(producer,)
-        )
+        draft.note("moved", key, str(own), str(written), why=solution.why[key], readers=(producer,))
         if kept != own:
             draft.set_quant(subgraph, index, relabelled(tensor, kept))
     elif written != own:
         draft.set_quant(subgraph, index, relabelled(tensor, written))
         noise = written.zero_point == own.zero_point and close_scale(written.scale, own.scale)
         kind = "snapped" if noise else "moved"
-        draft.note(kind, key, show(own), show(written), why=solution.why[key], readers=(producer,))  # type: ignore[arg-type]
+        draft.note(kind, key, str(own), str(written), why=solution.why[key], readers=(producer,))  # type: ignore[arg-type]
     for label, slots in readers.items():
         if label == written:
             continue
@@ -106,7 +103,7 @@ def _apart(slots: list[Slot]) -> list[list[Slot]]:
 def _plan_cut(
     draft: Draft,
     solution: Solution,
-    key: Key,
+    key: TensorId,
     *,
     source: int,
     reuse: int | None,
@@ -128,17 +125,17 @@ def _plan_cut(
     rules = because.get((key, label), ())
     why = "readers disagree: " + ", ".join(rules) if rules else "readers disagree"
     written = solution.source[key]
-    draft.note("cut", key, show(written), show(label), why=why, readers=tuple(slots))
+    draft.note("cut", key, str(written), str(label), why=why, readers=tuple(slots))
 
 
-def _plan_constant(draft: Draft, solution: Solution, key: Key, slots: list[Slot]) -> None:
+def _plan_constant(draft: Draft, solution: Solution, key: TensorId, slots: list[Slot]) -> None:
     """A constant is re-expressed; a copy of its own goes to each further label."""
     subgraph, index = key
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)
     if tensor.quant is None or data is None:
         return
-    own = Label(*tensor.quant.label)
+    own = tensor.quant.label
     readers = draft.links(subgraph).readers.get(index, [])
     wanted = _by_label(solution, slots)
     stays = len(slots) < len(readers) or own in wanted
@@ -156,4 +153,4 @@ def _plan_constant(draft: Draft, solution: Solution, key: Key, slots: list[Slot]
             draft.edits.append(SetData(subgraph=subgraph, tensor=index, data=new))
             stays = True
         why = "constant re-expressed in its group's parameters"
-        draft.note("constant", key, show(own), show(label), why=why, readers=tuple(group))
+        draft.note("constant", key, str(own), str(label), why=why, readers=tuple(group))

@@ -22,7 +22,7 @@ from ...format.edits import (
     SetType,
     SetVersion,
 )
-from ...format.model import Buffer, Model, Operator, Slot, Subgraph, Tensor
+from ...format.model import Buffer, Model, Operator, OperatorId, Slot, Subgraph, Tensor
 from ...record import Record, replace
 
 __all__ = ["After", "applied"]
@@ -34,13 +34,13 @@ class After(Record, frozen=True):
     """
 
     model: Model
-    origin: Mapping[tuple[int, int], int | AddOperator]
+    origin: Mapping[OperatorId, int | AddOperator]
 
     def old_slot(self, slot: Slot) -> Slot | None:
         """The same slot in the original; None where its operator is an added one."""
         if slot.operator < 0:
             return slot
-        old = self.origin[slot.subgraph, slot.operator]
+        old = self.origin[slot.operator_id]
         return slot._replace(operator=old) if isinstance(old, int) else None
 
 
@@ -50,7 +50,7 @@ def applied(model: Model, edits: Iterable[Edit]) -> After:
     graphs = [_Graph(graph, buffers) for graph in model.subgraphs]
     for edit in edits:
         graphs[edit.subgraph].take(edit)
-    origin: dict[tuple[int, int], int | AddOperator] = {}
+    origin: dict[OperatorId, int | AddOperator] = {}
     subgraphs = tuple(graph.done(origin) for graph in graphs)
     return After(replace(model, subgraphs=subgraphs, buffers=tuple(buffers)), origin)
 
@@ -120,12 +120,12 @@ class _Graph:
         self.buffers.append(Buffer(index=len(self.buffers), data=view, pos=0))
         return len(self.buffers) - 1
 
-    def done(self, origin: dict[tuple[int, int], int | AddOperator]) -> Subgraph:
+    def done(self, origin: dict[OperatorId, int | AddOperator]) -> Subgraph:
         """The subgraph, its operators numbered anew; where they come from goes to `origin`."""
         operators: list[Operator] = []
 
         def put(operator: Operator, source: int | AddOperator) -> None:
-            origin[self.graph.index, len(operators)] = source
+            origin[OperatorId(self.graph.index, len(operators))] = source
             moved = operator.index != len(operators)
             operators.append(replace(operator, index=len(operators)) if moved else operator)
 

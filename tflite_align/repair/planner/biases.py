@@ -8,7 +8,7 @@ from ...checks.binder.bound import Bound
 from ...checks.constraints import BiasOf
 from ...format.edits import SetData, SetOption
 from ...format.enums import type_code
-from ...format.model import QuantParams, Slot, Tensor
+from ...format.model import OperatorId, QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import close_scale, product_scale, requantize_bias
 from ...record import Record, replace
@@ -41,7 +41,7 @@ def plan_biases(
     for constraint in bound.constraints:
         if isinstance(constraint, BiasOf):
             by_slot.setdefault(constraint.slot, []).append(constraint)
-    asked: dict[tuple[int, int], dict[_Wanted, list[BiasOf]]] = {}
+    asked: dict[TensorId, dict[_Wanted, list[BiasOf]]] = {}
     for slot, constraints in by_slot.items():
         bias = slot_tensor(bound.model, slot)
         moved = any(factor in seen for c in constraints for factor in c.factors)
@@ -51,7 +51,7 @@ def plan_biases(
                 scales = bias.quant.scale
             kind = bias_type(constraints, bias) if "bias-type" in fixes else bias.type
             wanted = _Wanted(scales, kind)
-            key = (slot.subgraph, bias.index)
+            key = TensorId(slot.subgraph, bias.index)
             asked.setdefault(key, {}).setdefault(wanted, []).append(constraints[0])
     conflicts = []
     for key in sorted(asked):
@@ -84,15 +84,13 @@ def product_of(
         first *= _scales(bound, middle, seen)[0]
     several = len(constraint.factors) > 1
     last = _scales(bound, constraint.factors[-1], seen) if several else (1.0,)
-    return tuple(product_scale(first, last, constraint.multiplier))
+    return tuple(product_scale(first, last, constraint.source.multiplier))
 
 
 class _Bias:
     """One bias tensor, and what the operators that read it want of it."""
 
-    def __init__(
-        self, draft: Draft, bound: Bound, key: tuple[int, int], fixes: frozenset[str]
-    ) -> None:
+    def __init__(self, draft: Draft, bound: Bound, key: TensorId, fixes: frozenset[str]) -> None:
         self.fixes = fixes
         self.draft = draft
         self.bound = bound
@@ -140,15 +138,15 @@ class _Bias:
     def _state(self, wanted: _Wanted, constraints: list[BiasOf]) -> None:
         """Where the operator states its bias's type, let it state the right one."""
         for constraint in constraints:
-            if constraint.option and constraint.stated not in {"", wanted.type}:
+            if constraint.source.type_option and constraint.stated not in {"", wanted.type}:
                 edit = SetOption(
                     subgraph=constraint.slot.subgraph,
                     operator=constraint.slot.operator,
-                    field=constraint.option,
+                    field=constraint.source.type_option,
                     value=type_code(wanted.type),
                 )
                 self.draft.edits.append(edit)
-                self.draft.touched.add((edit.subgraph, edit.operator))
+                self.draft.touched.add(OperatorId(edit.subgraph, edit.operator))
                 before, after = f"stated as {constraint.stated}", f"stated as {wanted.type}"
                 why = "the operator states the type that its bias has"
                 slots = (constraint.slot,)
@@ -184,7 +182,7 @@ class _Bias:
             self.draft.edits.append(
                 SetData(subgraph=subgraph, tensor=index, data=new, type=changed)
             )
-        self.draft.touched.update((slot.subgraph, slot.operator) for slot in slots)
+        self.draft.touched.update(slot.operator_id for slot in slots)
 
     def _note(
         self,

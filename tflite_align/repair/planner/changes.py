@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ...format.edits import AddOperator, Edit, RemoveOperator
+from ...format.model import OperatorId
 from ...record import Record
 
 __all__ = ["Change", "Plan"]
@@ -37,16 +38,16 @@ class Change(Record, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """`edited`: (subgraph, operator) of every operator an operand of which was re-expressed or
+    """`edited`: every operator an operand of which was re-expressed or
     re-wired, by its index in the original.
     """
 
     edits: tuple[Edit, ...]
     changes: tuple[Change, ...]
-    edited: frozenset[tuple[int, int]]
+    edited: frozenset[OperatorId]
 
     @property
-    def edited_after(self) -> frozenset[tuple[int, int]]:
+    def edited_after(self) -> frozenset[OperatorId]:
         """The same operators, and the inserted ones, by their index in the aligned file."""
         added: dict[int, list[int]] = {}
         removed: dict[int, list[int]] = {}
@@ -60,7 +61,7 @@ class Plan(Record, frozen=True, kw_only=True):
             return sum(operator < place for operator in removed.get(subgraph, ()))
 
         found = {
-            (
+            OperatorId(
                 subgraph,
                 index
                 + sum(before <= index for before in added.get(subgraph, ()))
@@ -71,7 +72,7 @@ class Plan(Record, frozen=True, kw_only=True):
         }
         for subgraph, places in added.items():
             found.update(
-                (subgraph, place + rank - gone(subgraph, place))
+                OperatorId(subgraph, place + rank - gone(subgraph, place))
                 for rank, place in enumerate(sorted(places))
             )
         return frozenset(found)

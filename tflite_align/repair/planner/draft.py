@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...format.edits import AddOperator, AddTensor, Edit, SetGraphIO, SetOperand, SetQuant
-from ...format.model import Model, QuantParams, Slot, Tensor
+from ...format.model import Model, OperatorId, QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import Links, links
 from ...numerics import Label, label_range, type_limits
 from ...record import Record, field, replace
 from .changes import Change, ChangeKind
 
-__all__ = ["Draft", "relabelled", "show"]
+__all__ = ["Draft", "relabelled"]
 
 # Versions by integer type (op_version.cc of LiteRT); 1 for those not listed. QUANTIZE: of its
 # output, where int16 came with 2; DEQUANTIZE: of its input.
@@ -17,10 +17,6 @@ _VERSIONS = {
     "QUANTIZE": {"int16": 2},
     "DEQUANTIZE": {"int8": 2, "int16": 3},
 }
-
-
-def show(label: Label | tuple[float, int]) -> str:
-    return f"({label[0]:.7g}, {label[1]})"
 
 
 def relabelled(tensor: Tensor, label: Label) -> QuantParams:
@@ -42,7 +38,7 @@ class Draft(Record):
     model: Model
     edits: list[Edit] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    touched: set[tuple[int, int]] = field(default_factory=set)
+    touched: set[OperatorId] = field(default_factory=set)
     wiring: dict[int, Links] = field(default_factory=dict)
     _added: dict[int, int] = field(default_factory=dict)
     _names: dict[int, set[str]] = field(default_factory=dict)
@@ -62,9 +58,9 @@ class Draft(Record):
         self.edits.append(SetQuant(subgraph=subgraph, tensor=index, quant=quant))
         wiring = self.links(subgraph)
         for slot in wiring.readers.get(index, []):
-            self.touched.add((subgraph, slot.operator))
+            self.touched.add(OperatorId(subgraph, slot.operator))
         if index in wiring.producer:
-            self.touched.add((subgraph, wiring.producer[index].operator))
+            self.touched.add(wiring.producer[index].operator_id)
 
     def add_tensor(
         self,
@@ -148,12 +144,12 @@ class Draft(Record):
                 tensor=tensor,
             )
         )
-        self.touched.add((slot.subgraph, slot.operator))
+        self.touched.add(slot.operator_id)
 
     def note(
         self,
         kind: ChangeKind,
-        key: tuple[int, int],
+        key: TensorId,
         before: str,
         after: str,
         *,

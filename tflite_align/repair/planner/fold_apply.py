@@ -19,13 +19,11 @@ from ...format.edits import (
     SetOperand,
     SetOption,
 )
-from ...format.model import Model, Slot
+from ...format.model import Model, OperatorId, Slot, TensorId
 from ...format.writer.metadata import unknown_metadata
 from ...record import Record, replace
-from ...solver.ranges import Key
 from .after import After, applied
 from .changes import Change, ChangeKind, Plan
-from .draft import show
 from .fold_find import Fold, Scope, concerned, steps
 
 __all__ = ["fold_quantizes"]
@@ -42,7 +40,7 @@ def fold_quantizes(
     drawn: Plan,
     model: Model,
     rebind: Callable[[Model], Bound],
-    decided: Collection[Key],
+    decided: Collection[TensorId],
     *,
     everywhere: bool = False,
     fold: bool = True,
@@ -66,7 +64,7 @@ def fold_quantizes(
     if not concerned(applied(model, drawn.edits).model, scope):
         return drawn
     state = _State.of(model, drawn, rebind)
-    barred: set[tuple[str, frozenset[Key]]] = set()
+    barred: set[tuple[str, frozenset[TensorId]]] = set()
     careful = False
     faults: int | None = None  # of `state`, once it matters
     while True:
@@ -100,7 +98,7 @@ class _State(Record, frozen=True):
 
 def _apart(found: list[Fold]) -> list[Fold]:
     """Steps that share no tensor, the first ones first."""
-    taken: set[Key] = set()
+    taken: set[TensorId] = set()
     chosen = []
     for step in found:
         if taken.isdisjoint(step.tensors):
@@ -117,9 +115,11 @@ def _carried_out(state: _State, model: Model, chosen: list[Fold]) -> Plan:
         for slot, tensor in step.rewired:
             edits = _rewired(edits, state.after, slot, tensor)
             old = state.after.old_slot(slot)
-            touched |= {(old.subgraph, old.operator)} if old is not None else set()
+            touched |= {old.operator_id} if old is not None else set()
         subgraph = step.result[0]
-        source = state.after.origin[subgraph, step.removed] if step.removed is not None else None
+        source = None
+    if step.removed is not None:
+        source = state.after.origin[OperatorId(subgraph, step.removed)]
         if isinstance(source, AddOperator):
             edits.remove(source)
             changes = _unsaid(changes, edits, step)
@@ -134,7 +134,7 @@ def _carried_out(state: _State, model: Model, chosen: list[Fold]) -> Plan:
 
 def _rewired(edits: list[Edit], after: After, slot: Slot, tensor: int) -> list[Edit]:
     """Edits that let the slot name the tensor; what an earlier edit said of it is replaced."""
-    source = after.origin[slot.subgraph, slot.operator]
+    source = after.origin[slot.operator_id]
     if isinstance(source, AddOperator):
         operands = list(source.inputs if slot.kind == "inputs" else source.outputs)
         operands[slot.index] = tensor
@@ -163,19 +163,24 @@ def _rewired(edits: list[Edit], after: After, slot: Slot, tensor: int) -> list[E
 
 def _removed(edits: list[Edit], subgraph: int, operator: int) -> list[Edit]:
     """An old operator left out, and what was to be done to it forgotten."""
-    place = (subgraph, operator)
+    place = OperatorId(subgraph, operator)
     kept = [
         edit
         for edit in edits
-        if not isinstance(edit, SetOperand | SetOption) or (edit.subgraph, edit.operator) != place
+        if not isinstance(edit, SetOperand | SetOption)
+        or OperatorId(edit.subgraph, edit.operator) != place
     ]
     return [*kept, RemoveOperator(subgraph=subgraph, operator=operator)]
 
 
 def _unsaid(changes: list[Change], edits: list[Edit], step: Fold) -> list[Change]:
     """Without the note of an inserted QUANTIZE that is not inserted after all."""
-    like = {(edit.subgraph, edit.index): edit.like for edit in edits if isinstance(edit, AddTensor)}
-    cut = (step.result[0], like.get(step.result, step.result[1]), show(step.after))
+    like = {
+        TensorId(edit.subgraph, edit.index): edit.like
+        for edit in edits
+        if isinstance(edit, AddTensor)
+    }
+    cut = (step.result[0], like.get(step.result, step.result[1]), str(step.after))
     place = next(
         (
             number
@@ -202,8 +207,8 @@ def _change(
         subgraph=subgraph,
         tensor=tensor,
         name=after.model.subgraphs[subgraph].tensors[tensor].name,
-        before=show(step.before),
-        after=show(step.after),
+        before=str(step.before),
+        after=str(step.after),
         why=_WHY[step.kind] if inserted is not None else _PASSED,
         readers=tuple(_address(after, model, slot) for slot, _ in step.rewired),
     )
@@ -226,30 +231,30 @@ def _pruned(plan: Plan, model: Model) -> Plan:
     named = set()
     for edit in plan.edits:
         if isinstance(edit, AddOperator):
-            named |= {(edit.subgraph, tensor) for tensor in (*edit.inputs, *edit.outputs)}
+            named |= {TensorId(edit.subgraph, tensor) for tensor in (*edit.inputs, *edit.outputs)}
         elif isinstance(edit, SetOperand | SetGraphIO):
-            named.add((edit.subgraph, edit.tensor))
+            named.add(TensorId(edit.subgraph, edit.tensor))
     added = [edit for edit in plan.edits if isinstance(edit, AddTensor)]
-    if all((edit.subgraph, edit.index) in named for edit in added):
+    if all(TensorId(edit.subgraph, edit.index) in named for edit in added):
         return plan
-    numbers: dict[Key, int] = {}
+    numbers: dict[TensorId, int] = {}
     following = {graph.index: len(graph.tensors) for graph in model.subgraphs}
     for edit in added:
-        if (edit.subgraph, edit.index) in named:
-            numbers[edit.subgraph, edit.index] = following[edit.subgraph]
+        if TensorId(edit.subgraph, edit.index) in named:
+            numbers[TensorId(edit.subgraph, edit.index)] = following[edit.subgraph]
             following[edit.subgraph] += 1
-    gone = {(edit.subgraph, edit.index) for edit in added} - set(numbers)
+    gone = {TensorId(edit.subgraph, edit.index) for edit in added} - set(numbers)
     edits = [
         _renumbered(edit, numbers)
         for edit in plan.edits
-        if not isinstance(edit, AddTensor) or (edit.subgraph, edit.index) not in gone
+        if not isinstance(edit, AddTensor) or TensorId(edit.subgraph, edit.index) not in gone
     ]
     return replace(plan, edits=tuple(edits))
 
 
-def _renumbered(edit: Edit, numbers: dict[Key, int]) -> Edit:
+def _renumbered(edit: Edit, numbers: dict[TensorId, int]) -> Edit:
     def new(tensor: int) -> int:
-        return numbers.get((edit.subgraph, tensor), tensor)
+        return numbers.get(TensorId(edit.subgraph, tensor), tensor)
 
     if isinstance(edit, AddTensor):
         return replace(edit, index=new(edit.index))

@@ -10,12 +10,12 @@ from typing import Literal
 
 from ...checks.binder.bound import CUT, Bound
 from ...checks.constraints import Fixed, Same
-from ...format.model import Model, Operator, Slot, Subgraph, Tensor
+from ...format.model import Model, Operator, Slot, Subgraph, Tensor, TensorId
 from ...format.wiring import Links, links
 from ...numerics import Label, close_scale, covers, intersect, label_range
 from ...record import Record
 from ...solver.label_limits import Limits
-from ...solver.ranges import Key, Values, value_flow
+from ...solver.ranges import Values, value_flow
 
 __all__ = ["Fold", "Scope", "concerned", "steps"]
 
@@ -25,7 +25,7 @@ class Scope(Record, frozen=True):
     `fold`: whether producers may write other parameters than they do.
     """
 
-    decided: Callable[[Key], bool]
+    decided: Callable[[TensorId], bool]
     fold: bool
 
 
@@ -35,20 +35,20 @@ class Fold(Record, frozen=True, kw_only=True):
     """
 
     kind: Literal["identity", "composed", "folded"]
-    result: Key
+    result: TensorId
     rewired: tuple[tuple[Slot, int], ...]
     removed: int | None  # operator
     before: Label
     after: Label
-    tensors: frozenset[Key]
+    tensors: frozenset[TensorId]
 
 
 class _Quantize(Record, frozen=True):
     """A QUANTIZE within one type, between per-tensor quantized activations."""
 
     operator: Operator
-    source: Key
-    result: Key
+    source: TensorId
+    result: TensorId
 
     @property
     def reads(self) -> Slot:
@@ -71,7 +71,9 @@ class _Conditions:
                 self.held.add(constraint.slot)
         found = [
             _Quantize(
-                operator, (graph.index, operator.inputs[0]), (graph.index, operator.outputs[0])
+                operator,
+                TensorId(graph.index, operator.inputs[0]),
+                TensorId(graph.index, operator.outputs[0]),
             )
             for graph in bound.model.subgraphs
             for operator in graph.operators
@@ -86,16 +88,16 @@ class _Conditions:
         first, last = tensors[one.source[1]], tensors[one.result[1]]
         return _alike(first, last) and one.source[1] in self.links(one.source).producer
 
-    def links(self, key: Key) -> Links:
+    def links(self, key: TensorId) -> Links:
         return self.values.wiring[key[0]]
 
-    def readers(self, key: Key) -> list[Slot]:
+    def readers(self, key: TensorId) -> list[Slot]:
         return self.links(key).readers.get(key[1], [])
 
-    def label(self, key: Key) -> Label:
+    def label(self, key: TensorId) -> Label:
         return self.values.labels[key]
 
-    def at_boundary(self, key: Key) -> bool:
+    def at_boundary(self, key: TensorId) -> bool:
         """Whether a graph output is this very tensor: then it stays, with what writes it."""
         return any(slot.operator < 0 for slot in self.readers(key))
 
@@ -122,7 +124,9 @@ def _concerned(model: Model, graph: Subgraph, scope: Scope) -> bool:
     wiring = links(model, graph.index) if quantizes else None
     for one in quantizes:
         assert wiring is not None
-        near = any(scope.decided((graph.index, tensor)) for tensor in (*one.inputs, *one.outputs))
+        near = any(
+            scope.decided(TensorId(graph.index, tensor)) for tensor in (*one.inputs, *one.outputs)
+        )
         if (
             near
             and len(one.inputs) == len(one.outputs) == 1
@@ -149,7 +153,7 @@ def _possible(graph: Subgraph, wiring: Links, one: Operator, scope: Scope) -> bo
     if before is None or after is None or not (before.per_tensor and after.per_tensor):
         return False
     noise = close_scale(before.scale[0], after.scale[0])
-    return noise and before.label[1] == after.label[1]
+    return noise and before.label.zero_point == after.label.zero_point
 
 
 def steps(bound: Bound, scope: Scope) -> list[Fold]:

@@ -8,13 +8,13 @@ from ...checks.binder.bound import Bound
 from ...checks.checker import Finding, expected_bias_scales
 from ...checks.constraints import BiasOf, WellFormed
 from ...format.edits import SetName, SetVersion
-from ...format.model import QuantParams, Slot, Tensor
+from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
-from ...numerics import Label, close_scale
+from ...numerics import close_scale
 from ...record import replace
 from ...rules.versions import load_versions
 from .changes import Plan
-from .draft import Draft, relabelled, show
+from .draft import Draft, relabelled
 
 __all__ = ["as_run", "mend"]
 
@@ -28,18 +28,18 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
     like = {c.slot: c.like for c in bound.constraints if isinstance(c, WellFormed) and c.like}
     done: set[tuple[int, int, str]] = set()
     for finding in findings:
-        key = (finding.slot.subgraph, finding.tensor)
+        key = finding.tensor_id
         if finding.fix == "versions":
             _raised(draft, key, finding)
             continue
         if (*key, finding.fix) in done:
             continue
         done.add((*key, finding.fix))
-        if finding.rule == "params/missing" and finding.slot in like:
+        if finding.fix == "missing-parameters" and finding.slot in like:
             _given(draft, key, finding, like[finding.slot])
-        elif finding.rule == "names/duplicate":
+        elif finding.fix == "names":
             _named(draft, key, finding)
-        elif finding.rule == "minmax/stale":
+        elif finding.fix == "minmax":
             _ranged(draft, key, finding)
     return _plan(draft)
 
@@ -50,39 +50,39 @@ def _plan(draft: Draft) -> Plan:
     )
 
 
-def _given(draft: Draft, key: tuple[int, int], finding: Finding, like: Slot | None) -> None:
+def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> None:
     tensor = slot_tensor(draft.model, like) if like is not None else None
     if tensor is None or tensor.quant is None:
         return
-    label = Label(*tensor.quant.label)
+    label = tensor.quant.label
     draft.set_quant(*key, QuantParams(scale=(label.scale,), zero_point=(label.zero_point,)))
     why = f"none of its own; its operator copies integers of {tensor.name!r}"
-    draft.note("parameters", key, "none", show(label), why=why, readers=(finding.slot,))
+    draft.note("parameters", key, "none", str(label), why=why, readers=(finding.slot,))
 
 
-def _named(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+def _named(draft: Draft, key: TensorId, finding: Finding) -> None:
     name = draft.free_name(key[0], draft.tensor(*key).name)
     draft.edits.append(SetName(subgraph=key[0], tensor=key[1], name=name))
     before, why = draft.tensor(*key).name, "another tensor has the name"
     draft.note("parameters", key, before, name, why=why, readers=(finding.slot,))
 
 
-def _raised(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+def _raised(draft: Draft, key: TensorId, finding: Finding) -> None:
     """The version that brought kernels for the operator's type."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     needed = load_versions()[operator.name].versions[draft.tensor(*key).type]
     draft.edits.append(SetVersion(subgraph=slot.subgraph, operator=slot.operator, version=needed))
-    draft.touched.add((slot.subgraph, slot.operator))
+    draft.touched.add(slot.operator_id)
     why = "the version that brought kernels for this type"
     draft.note("parameters", key, finding.actual, f"version {needed}", why=why, readers=(slot,))
 
 
-def _ranged(draft: Draft, key: tuple[int, int], finding: Finding) -> None:
+def _ranged(draft: Draft, key: TensorId, finding: Finding) -> None:
     tensor = draft.tensor(*key)
     if tensor.quant is None:
         return
-    quant = relabelled(tensor, Label(*tensor.quant.label))
+    quant = relabelled(tensor, tensor.quant.label)
     draft.set_quant(*key, quant)
     why = "what scale and zero_point can hold"
     shown = [f"{q.minimum[0]:.6g}..{q.maximum[0]:.6g}" for q in (tensor.quant, quant)]
@@ -97,7 +97,7 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
     """
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}
-    asked: dict[tuple[int, int], dict[tuple[float, ...], list[Slot]]] = {}
+    asked: dict[TensorId, dict[tuple[float, ...], list[Slot]]] = {}
     for constraint in bound.constraints:
         if isinstance(constraint, BiasOf):
             bias = slot_tensor(bound.model, constraint.slot)
@@ -105,7 +105,7 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
                 scales = tuple(expected_bias_scales(bound.model, constraint))
                 if len(scales) not in (1, bias.elements):
                     continue
-                groups = asked.setdefault((constraint.slot.subgraph, bias.index), {})
+                groups = asked.setdefault(TensorId(constraint.slot.subgraph, bias.index), {})
                 groups.setdefault(scales, []).append(constraint.slot)
     for key, groups in sorted(asked.items()):
         if broken.intersection(slot for slots in groups.values() for slot in slots):
@@ -113,9 +113,7 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
     return _plan(draft)
 
 
-def _corrected(
-    draft: Draft, key: tuple[int, int], groups: dict[tuple[float, ...], list[Slot]]
-) -> None:
+def _corrected(draft: Draft, key: TensorId, groups: dict[tuple[float, ...], list[Slot]]) -> None:
     tensor = draft.tensor(*key)
     readers = draft.links(key[0]).readers.get(key[1], [])
     taken = sum(len(set(slots)) for slots in groups.values()) < len(readers)

@@ -19,11 +19,10 @@ from ...checks.binder.bound import Bound
 from ...checks.constraints import BiasOf
 from ...format.edits import SetData
 from ...format.enums import constant_size
-from ...format.model import QuantParams, Slot, Tensor
+from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import (
     DTYPES,
-    Label,
     Range,
     covering_label,
     integers_of,
@@ -34,7 +33,7 @@ from ...numerics import (
 )
 from ...record import replace
 from .biases import bias_type, product_of
-from .draft import Draft, show
+from .draft import Draft
 
 __all__ = ["plan_overflows"]
 
@@ -85,7 +84,7 @@ def _cut(
     if source.quant is None or not source.quant.per_tensor or weights.quant is None:
         return None
     factor = _factor(weights.quant, scales)
-    label = Label(*source.quant.label)
+    label = source.quant.label
     noise = _noises(draft, slot.subgraph, (source, weights), scales)
     if bound.cuts.get(source.type) != "any" or noise is None or noise[1] >= noise[0]:
         return None
@@ -93,12 +92,12 @@ def _cut(
     wide = Range(held.low * factor, held.high * factor)
     coarse = covering_label(wide, source.type)
     quant = QuantParams(scale=(coarse.scale,), zero_point=(coarse.zero_point,))
-    key = (slot.subgraph, source.index)
+    key = TensorId(slot.subgraph, source.index)
     target = draft.add_tensor(*key, "_requantized", quant)
     draft.rewire(slot, target)
     draft.add_quantize(slot.subgraph, source.index, target, source.type, slot.operator)
     why = "so that the bias fits its type: coarser weights would lose more"
-    draft.note("cut", key, show(label), show(coarse), why=why, readers=(slot,))
+    draft.note("cut", key, str(label), str(coarse), why=why, readers=(slot,))
     return coarse.scale
 
 
@@ -118,7 +117,7 @@ def _noises(
         return None
     if len(data) != constant_size(weights.shape, weights.type):
         return None
-    held = label_range(Label(*source.quant.label), source.type)
+    held = label_range(source.quant.label, source.type)
     power = (held.low**2 + held.low * held.high + held.high**2) / 3
     old, new = np.asarray(quant.scale), np.asarray(scales)
     each = weights.elements / len(old)
@@ -203,5 +202,5 @@ def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
     worst = max(range(len(scales)), key=lambda c: scales[c] / quant.scale[c])
     before, after = f"scale {quant.scale[worst]:.7g}", f"scale {scales[worst]:.7g}"
     why = "so that the bias fits its type"
-    draft.note("constant", (subgraph, index), before, after, why=why, readers=(slot,))
+    draft.note("constant", TensorId(subgraph, index), before, after, why=why, readers=(slot,))
     return True

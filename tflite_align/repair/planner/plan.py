@@ -7,23 +7,21 @@ from collections.abc import Iterable
 
 from ...checks.binder.bound import FUSED, Bound
 from ...checks.checker import Finding
+from ...checks.constraints import Power
 from ...format.edits import SetOption, SetQuant
-from ...format.model import Slot
-from ...format.wiring import own_state
+from ...format.model import Slot, TensorId
 from ...numerics import Label
 from ...record import replace
-from ...rules.fixes import enabled_fixes
+from ...rules.fixes import BIAS_FIXES, enabled_fixes
 from ...solver.problem_records import Conflict, Solution
 from .activations import plan_activations
 from .biases import plan_biases
 from .changes import Plan
-from .draft import Draft, relabelled, show
+from .draft import Draft, relabelled
 from .overflow import plan_overflows
 from .weights import plan_weights
 
 __all__ = ["plan"]
-
-_AXIS_RULES = ("params/axis", "params/length")
 
 
 def plan(
@@ -45,15 +43,15 @@ def plan(
     moved: dict[Slot, tuple[float, ...]] = {}
     for slot, label in solution.seen.items():
         tensor = draft.tensor(slot.subgraph, slot.tensor(bound.model))
-        if tensor.quant is not None and Label(*tensor.quant.label) != label:
+        if tensor.quant is not None and tensor.quant.label != label:
             moved[slot] = (label.scale,)
     moved.update(plan_weights(draft, bound, findings))
-    broken = frozenset(f.slot for f in findings if f.rule.startswith("bias/"))
+    broken = frozenset(f.slot for f in findings if f.fix in BIAS_FIXES)
     if "bias-overflow" in fixes:
         moved.update(plan_overflows(draft, bound, moved, broken))
     conflicts = plan_biases(draft, bound, moved, broken, fixes)
     _plan_axes(draft, findings)
-    _plan_states(draft, findings)
+    _plan_states(draft, bound, findings)
     return (
         Plan(
             edits=tuple(draft.edits),
@@ -70,48 +68,51 @@ def _plan_clamps(draft: Draft, solution: Solution) -> None:
         draft.edits.append(
             SetOption(subgraph=slot.subgraph, operator=slot.operator, field=FUSED, value=activation)
         )
-        draft.touched.add((slot.subgraph, slot.operator))
-        name = {1: "RELU", 3: "RELU6"}[activation]
-        key = (slot.subgraph, slot.tensor(draft.model))
+        draft.touched.add(slot.operator_id)
+        key = slot.tensor_id(draft.model)
         why = "the clamp that its range stated, now that the range is wider"
-        draft.note("activation", key, "stated by the range", name, why=why, readers=(slot,))
+        draft.note(
+            "activation", key, "stated by the range", activation.name, why=why, readers=(slot,)
+        )
 
 
-def _plan_states(draft: Draft, findings: list[Finding]) -> None:
+def _plan_states(draft: Draft, bound: Bound, findings: list[Finding]) -> None:
     """Parameters of a state that is one operator's own: nobody else sees them change.
 
     A scale that has to be a power of two becomes the next one up, which clips nothing; a zero
     point that the kernel takes as 0 becomes 0.
     """
-    new: dict[tuple[int, int], tuple[Label, Finding]] = {}
+    new: dict[TensorId, tuple[Label, Finding]] = {}
+    powers = {(c.rule, c.slot) for c in bound.constraints if isinstance(c, Power)}
     for finding in findings:
-        key = (finding.slot.subgraph, finding.tensor)
-        kind = finding.rule.partition("/")[0]
-        if kind not in {"power", "zero"} or not own_state(draft.model, finding.slot):
+        if finding.fix != "state":
             continue
+        key = finding.tensor_id
         quant = draft.tensor(*key).quant
         if quant is None:
             continue
-        label = new[key][0] if key in new else Label(*quant.label)
-        if kind == "power":
+        label = new[key][0] if key in new else quant.label
+        if (finding.rule, finding.slot) in powers:
             label = Label(2.0 ** math.ceil(math.log2(label.scale)), label.zero_point)
         else:
             label = Label(label.scale, 0)
         new[key] = (label, finding)
     for key, (label, finding) in new.items():
         tensor = draft.tensor(*key)
-        before = show(tensor.quant.label) if tensor.quant is not None else ""
+        before = str(tensor.quant.label) if tensor.quant is not None else ""
         draft.set_quant(*key, relabelled(tensor, label))
         slots = (finding.slot,)
-        draft.note("parameters", key, before, show(label), why=finding.behaviour, readers=slots)
+        draft.note("parameters", key, before, str(label), why=finding.behaviour, readers=slots)
 
 
 def _plan_axes(draft: Draft, findings: list[Finding]) -> None:
     """A quantized_dimension that cannot be meant, where only one axis is possible."""
-    written = {(edit.subgraph, edit.tensor) for edit in draft.edits if isinstance(edit, SetQuant)}
+    written = {
+        TensorId(edit.subgraph, edit.tensor) for edit in draft.edits if isinstance(edit, SetQuant)
+    }
     for finding in findings:
-        key = (finding.slot.subgraph, finding.tensor)
-        if finding.rule not in _AXIS_RULES or not finding.fixable or key in written:
+        key = finding.tensor_id
+        if finding.fix != "parameter-axis" or key in written:
             continue
         tensor = draft.tensor(*key)
         if tensor.quant is None:

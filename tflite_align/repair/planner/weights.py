@@ -12,17 +12,15 @@ from ...checks.checker import Finding
 from ...checks.constraints import Weight
 from ...format.edits import SetData
 from ...format.enums import constant_size
-from ...format.model import QuantParams, Slot, Tensor
+from ...format.model import QuantParams, Slot, Tensor, TensorId
+from ...format.type_groups import QUANTIZED_TYPES
 from ...format.wiring import slot_tensor
-from ...numerics import integers_of, packed_as, to_float32
+from ...numerics import INTEGER_LIMITS, integers_of, packed_as, to_float32
 from ...record import Record, replace
+from ...rules.fixes import WEIGHT_FIXES
 from .draft import Draft
 
 __all__ = ["plan_weights"]
-
-
-# Largest magnitude of a symmetric weight.
-_LIMITS = {"int4": 7, "int8": 127, "uint8": 127, "int16": 32767}
 
 
 class _New(Record, frozen=True):
@@ -36,20 +34,21 @@ def plan_weights(
 ) -> dict[Slot, tuple[float, ...]]:
     """Repair each broken weight operand; returns the scales those slots see from now on."""
     findings = list(findings)
-    broken = {f.slot for f in findings if f.rule.startswith("weight/") and f.fixable}
-    broken |= {f.slot for f in findings if f.rule == "params/length" and f.fixable}
+    broken = {f.slot for f in findings if f.fix in WEIGHT_FIXES or _miscounted(draft, f)}
     others = {f.slot for f in findings if f.slot in broken and f.fix != "weight-minimum"}
     lowest = broken - others  # nothing else is wrong with these
-    asked: dict[tuple[int, int], list[Weight]] = {}
+    asked: dict[TensorId, list[Weight]] = {}
     for constraint in bound.constraints:
         if isinstance(constraint, Weight) and constraint.slot in broken:
             tensor = slot_tensor(bound.model, constraint.slot)
             if tensor is not None:
-                asked.setdefault((constraint.slot.subgraph, tensor.index), []).append(constraint)
+                asked.setdefault(TensorId(constraint.slot.subgraph, tensor.index), []).append(
+                    constraint
+                )
     seen: dict[Slot, tuple[float, ...]] = {}
     for key in sorted(asked):
         low = all(constraint.slot in lowest for constraint in asked[key])
-        first = next((c for c in asked[key] if c.minimum is not None), asked[key][0])
+        first = next((c for c in asked[key] if c.source.minimum is not None), asked[key][0])
         new = _renewed(draft, key, first if low else asked[key][0], low=low)
         if new is not None:
             slots = list(dict.fromkeys(constraint.slot for constraint in asked[key]))
@@ -58,7 +57,15 @@ def plan_weights(
     return seen
 
 
-def _apply(draft: Draft, key: tuple[int, int], slots: list[Slot], new: _New) -> None:
+def _miscounted(draft: Draft, finding: Finding) -> bool:
+    """Whether the axis that the parameters name is one of the tensor, but of another length."""
+    if finding.fix != "parameter-axis":
+        return False
+    tensor = draft.tensor(finding.slot.subgraph, finding.tensor)
+    return tensor.quant is not None and 0 <= tensor.quant.quantized_dimension < len(tensor.shape)
+
+
+def _apply(draft: Draft, key: TensorId, slots: list[Slot], new: _New) -> None:
     subgraph, index = key
     tensor = draft.tensor(*key)
     old = tensor.quant
@@ -80,19 +87,17 @@ def _apply(draft: Draft, key: tuple[int, int], slots: list[Slot], new: _New) -> 
     draft.note("constant", key, before, after, why=why, readers=tuple(slots))
 
 
-def _renewed(
-    draft: Draft, key: tuple[int, int], constraint: Weight, *, low: bool = False
-) -> _New | None:
+def _renewed(draft: Draft, key: TensorId, constraint: Weight, *, low: bool = False) -> _New | None:
     """Parameters that the kernel takes, and the integers that keep the real values."""
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)
-    if tensor.quant is None or data is None or tensor.type not in _LIMITS:
+    if tensor.quant is None or data is None or tensor.type not in QUANTIZED_TYPES:
         return None
     if not all(0 < scale < np.inf for scale in tensor.quant.scale):
         return None  # params/scale says so: nobody knows the real values
     if len(data) != constant_size(tensor.shape, tensor.type):
         return None  # a shape of which the bytes are not the content (a dimension of 0)
-    quant, axis = tensor.quant, constraint.axis
+    quant, axis = tensor.quant, constraint.source.axis
     count, shape = len(quant.scale), tensor.shape
     declared = quant.quantized_dimension
     fits = count == 1 or (0 <= declared < len(shape) and shape[declared] == count)
@@ -104,7 +109,7 @@ def _renewed(
         if not any(quant.zero_point):
             return _New(quant, None, 0.0)
     if low:
-        return _raised(tensor, quant, data, constraint.minimum)
+        return _raised(tensor, quant, data, constraint.source.minimum)
     return _re_expressed(tensor, quant, data, axis)
 
 
@@ -151,7 +156,8 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     top = np.atleast_1d(np.max(np.abs(real), axis=others))
     # A channel of zeros keeps a scale of its own: any will do, but it must be positive.
     top = np.where(top > 0, top, float(np.max(top)) or 1.0)
-    most = _LIMITS[tensor.type]
+    low, high = INTEGER_LIMITS[tensor.type]
+    most = (high - low) // 2
     own = np.asarray(quant.scale)
     if own.size > 1 and quant.quantized_dimension != axis:
         own = np.zeros(1)  # scales along another axis: none of them is a channel's

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...checks.checker import Finding
+from ...format.model import TensorId
 from ...numerics import Range, label_range
 from ..graph_layout import Edge, place
-from ..model_view import GroupView, Key, ModelView, OperatorView, SubgraphView, TensorView
+from ..model_view import GroupView, ModelView, OperatorView, SubgraphView, TensorView
 from ..report import Report
 from ..terminal_text import printable
 
@@ -56,11 +57,11 @@ def _entry(report: Report) -> dict[str, Any]:
     }
 
 
-def _groups_after(view: ModelView, graph: SubgraphView) -> dict[Key, int]:
+def _groups_after(view: ModelView, graph: SubgraphView) -> dict[TensorId, int]:
     """Group of each tensor once QUANTIZE are inserted: of a tensor that was cut off, the side
     that holds what the rest of the group holds.
     """
-    found: dict[Key, int] = {}
+    found: dict[TensorId, int] = {}
     shared: dict[int, Range] = {}
     cut: dict[int, int] = {}
     for group in view.groups:
@@ -79,7 +80,7 @@ def _groups_after(view: ModelView, graph: SubgraphView) -> dict[Key, int]:
             tensor = graph.tensors[number]
             label = tensor.label
             if label is not None and label_range(label, tensor.type) == shared[index]:
-                found[graph.index, number] = index
+                found[TensorId(graph.index, number)] = index
     return found
 
 
@@ -99,7 +100,7 @@ def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 # --- the graph ----------------------------------------------------------------------------------
 
 
-def _graph(graph: SubgraphView, groups: dict[Key, int]) -> dict[str, Any]:
+def _graph(graph: SubgraphView, groups: dict[TensorId, int]) -> dict[str, Any]:
     """`vertices` are the graph's inputs, then its operators, then its outputs."""
     first = len(graph.inputs)
     last = first + len(graph.operators)
@@ -128,7 +129,7 @@ def _graph(graph: SubgraphView, groups: dict[Key, int]) -> dict[str, Any]:
         "outputs": graph.outputs,
         "operators": [_operator(one) for one in graph.operators],
         "tensors": {
-            str(one.index): _tensor(one, groups.get((graph.index, one.index)))
+            str(one.index): _tensor(one, groups.get(TensorId(graph.index, one.index)))
             for one in graph.tensors
             if one.index in used
         },

@@ -1,0 +1,36 @@
+"""Disjoint sets: which slots, tensors or nodes belong together when some pairs of them do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+__all__ = ["DisjointSets"]
+
+_T = TypeVar("_T", bound=Hashable)
+
+
+class DisjointSets(Generic[_T]):
+    """Each member is alone until a union joins its set with another. The root, which stands for
+    a set, is its least member by `order`.
+    """
+
+    def __init__(self, order: Callable[[_T], Any]) -> None:
+        self.order = order
+        self.parent: dict[_T, _T] = {}
+
+    def find(self, member: _T) -> _T:
+        """The root of the member's set."""
+        parent = self.parent
+        root = member
+        while (up := parent.get(root, root)) != root:
+            root = up
+        while member != root:
+            parent[member], member = root, parent.get(member, member)
+        return root
+
+    def union(self, first: _T, second: _T) -> None:
+        a, b = self.find(first), self.find(second)
+        if a != b:
+            low, high = sorted((a, b), key=self.order)
+            self.parent[high] = low

@@ -1,0 +1,19 @@
+"""Which tensor types may hold what. Imports nothing: the command line starts with it."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+__all__ = ["ACTIVATION_TYPES", "BIAS_TYPES", "BORDER_TYPES", "QUANTIZED_TYPES", "IOType"]
+
+# Types whose integers stand for real values where a scale is declared: those of activations, and
+# those of weights too.
+ACTIVATION_TYPES = ("int8", "uint8", "int16")
+QUANTIZED_TYPES = (*ACTIVATION_TYPES, "int4")
+
+# Types of a bias, whose integers count steps of the accumulator.
+BIAS_TYPES = ("int32", "int64")
+
+# Types that a conversion can give to the graph's inputs and outputs.
+IOType = Literal["int8", "uint8", "int16", "float32"]
+BORDER_TYPES: tuple[IOType, ...] = get_args(IOType)
