@@ -6,6 +6,7 @@ import inspect
 import types
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from ..format.model import OperatorId, TensorId
 from ..record import compared, is_record
 from .batch_lines import BatchLine
 from .report import FORMAT, Report, Unread
@@ -84,6 +85,8 @@ def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
     """Schema of one annotation; records go to `defs` and are referred to."""
     if hint in _SCALARS:
         return dict(_SCALARS[hint])
+    if hint in (OperatorId, TensorId):  # written as pairs
+        hint = tuple[int, int]
     if is_record(hint) or hasattr(hint, "_fields"):
         return _record(hint, defs)
     origin, arguments = get_origin(hint), get_args(hint)

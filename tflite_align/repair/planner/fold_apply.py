@@ -118,14 +118,14 @@ def _carried_out(state: _State, model: Model, chosen: list[Fold]) -> Plan:
             touched |= {old.operator_id} if old is not None else set()
         subgraph = step.result[0]
         source = None
-    if step.removed is not None:
-        source = state.after.origin[OperatorId(subgraph, step.removed)]
+        if step.removed is not None:
+            source = state.after.origin[OperatorId(subgraph, step.removed)]
         if isinstance(source, AddOperator):
             edits.remove(source)
             changes = _unsaid(changes, edits, step)
         elif source is not None:
             edits = _removed(edits, subgraph, source)
-            touched.discard((subgraph, source))
+            touched.discard(OperatorId(subgraph, source))
         if not isinstance(source, AddOperator) or step.kind == "folded":
             changes.append(_change(state.after, model, step, inserted=source))
         plan = Plan(edits=tuple(edits), changes=tuple(changes), edited=frozenset(touched))
