@@ -13,7 +13,7 @@ import numpy as np
 from tflite_align.format.edits import Edit, SetData, SetName, SetQuant, SetVersion
 from tflite_align.format.model import Model, Operator, QuantParams, Tensor
 from tflite_align.format.reader import read
-from tflite_align.format.writer.write import write
+from tflite_align.format.writer.splice import splice
 from tflite_align.numerics import requantize_bias
 from tflite_align.record import Record, replace
 
@@ -34,7 +34,7 @@ class Fault(Record, frozen=True, kw_only=True):
         if self.edits is None:
             return data
         model = read(data)
-        return write(data, model, list(self.edits(model))).join()
+        return splice(data, model, list(self.edits(model))).join()
 
 
 def _operators(model: Model, *names: str) -> Iterator[Operator]:

@@ -13,7 +13,7 @@ import numpy as np
 from tflite_align.format.edits import Edit, SetData, SetQuant, SetType, SetVersion
 from tflite_align.format.model import Model
 from tflite_align.format.reader import read
-from tflite_align.format.writer.write import write
+from tflite_align.format.writer.splice import splice
 from tflite_align.numerics import requantize_bias
 from tflite_align.record import replace
 
@@ -25,7 +25,7 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"
 def old_style(data: bytes) -> bytes:
     """The uint8 file that stands for nearly the same function."""
     model = read(data)
-    return write(data, model, list(_edits(model))).join()
+    return splice(data, model, list(_edits(model))).join()
 
 
 def _edits(model: Model) -> Iterator[Edit]:

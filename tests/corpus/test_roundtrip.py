@@ -31,7 +31,7 @@ from tflite_align.format.edits import (
 from tflite_align.format.model import Model
 from tflite_align.format.reader import read
 from tflite_align.format.writer.patch import Written
-from tflite_align.format.writer.write import write
+from tflite_align.format.writer.splice import splice
 from tflite_align.record import replace
 
 ALLOCATE = """
@@ -145,7 +145,7 @@ def test_nothing_wanted_nothing_written(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     model = read(data)
     for edits in ([], list(_no_change(model))):
-        written = write(data, model, edits)
+        written = splice(data, model, edits)
         assert (written.prefix, written.patches) == (0, ())
         assert written.join() == data
 
@@ -225,7 +225,7 @@ def test_edits_do_what_they_say_and_nothing_else(corpus_model: Path, make: Any) 
     edits = make(model)
     if not edits:
         pytest.skip("nothing of this kind in the model")
-    out = _check_bytes(data, write(data, model, edits))
+    out = _check_bytes(data, splice(data, model, edits))
     assert meaning(out) == expected(data, edits)
     _check_alignment(data, out)
 
@@ -254,7 +254,7 @@ def test_the_runtime_takes_what_it_took(corpus_model: Path, tmp_path: Path) -> N
     if not edits:
         pytest.skip("no quantized activation in the model")
     changed = tmp_path / "changed.tflite"
-    changed.write_bytes(write(data, model, edits).join())
+    changed.write_bytes(splice(data, model, edits).join())
     if not _allocates(corpus_model):
         pytest.skip("the runtime does not take the original: custom operators")
     assert _allocates(changed)
@@ -278,7 +278,7 @@ ZIPPED = (
 def test_the_appended_zip_stays_readable(corpus_dir: Path, name: str) -> None:
     data = (corpus_dir / name).read_bytes()
     model = read(data)
-    written = write(data, model, _insertion(model) or _growth(model))
+    written = splice(data, model, _insertion(model) or _growth(model))
     assert written.prefix > 0
     with (
         zipfile.ZipFile(io.BytesIO(data)) as before,

@@ -8,7 +8,7 @@ from tests.support.models import Graph
 from tflite_align import AlignOptions
 from tflite_align.format.edits import Edit, SetQuant
 from tflite_align.format.reader import read
-from tflite_align.format.writer.write import write
+from tflite_align.format.writer.splice import splice
 from tflite_align.record import replace
 
 PLAIN = AlignOptions(verify=False)
@@ -21,7 +21,7 @@ def named(data: bytes, name: str) -> tuple[Any, Any]:
 
 
 def edited(data: bytes, *edits: Edit) -> bytes:
-    return write(data, read(data), edits).join()
+    return splice(data, read(data), edits).join()
 
 
 def chain() -> bytes:

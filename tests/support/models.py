@@ -204,7 +204,7 @@ class Graph:
         self.operators.append(
             OperatorSpec(name=operator, inputs=inputs, outputs=outputs, options=options)
         )
-        return outputs[0]
+        return outputs[0] if outputs else ""
 
     def bytes(self, inputs: list[str], outputs: list[str]) -> bytes:
         return model_bytes(

@@ -15,7 +15,7 @@ from tflite_align.format.flatbuffer import Image
 from tflite_align.format.model import Model, QuantParams
 from tflite_align.format.reader import read
 from tflite_align.format.writer.patch import Written
-from tflite_align.format.writer.write import write
+from tflite_align.format.writer.splice import splice
 
 LONG = (1, 4, 512, 640)  # 1.25 MiB as int8
 
@@ -36,7 +36,7 @@ def model() -> bytes:
 def both(data: bytes, *edits: Any) -> tuple[Written, Image, Model, Model]:
     """What was written as an image, and the model read from it and from the joined bytes."""
     found = read(data)
-    written = write(data, found, edits)
+    written = splice(data, found, edits)
     image = written.image(data, found)
     assert isinstance(image, Image)
     return written, image, read(image), read(written.join())

@@ -14,7 +14,7 @@ from tests.support.models import Graph
 from tflite_align import AlignOptions, check
 from tflite_align.checks.partition import TargetMapping, predict, predictions
 from tflite_align.format.reader import read
-from tflite_align.format.writer.write import write
+from tflite_align.format.writer.splice import splice
 from tflite_align.report.json import render_json
 from tflite_align.report.json_schema import report_schema
 from tflite_align.report.text import render_text
@@ -199,4 +199,4 @@ def test_a_size_that_is_not_known_is_an_error() -> None:
 def test_writing_without_edits_does_not_change_the_prediction() -> None:
     data = float_ends()
     model = read(data)
-    assert predict(read(write(data, model, []).join()), EDGETPU) == predict(model, EDGETPU)
+    assert predict(read(splice(data, model, []).join()), EDGETPU) == predict(model, EDGETPU)

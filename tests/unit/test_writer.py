@@ -29,14 +29,14 @@ from tflite_align.format.model import QuantParams
 from tflite_align.format.reader import read
 from tflite_align.format.schema import table_layout
 from tflite_align.format.writer.patch import Written
-from tflite_align.format.writer.write import write
+from tflite_align.format.writer.splice import splice
 
 HALF = QuantParams(scale=(0.25,), zero_point=(-7,))
 
 
 def _written(data: bytes, edits: Sequence[Edit]) -> Written:
     """Write, and check the bytes outside the patches and the meaning of the whole."""
-    written = write(data, read(data), edits)
+    written = splice(data, read(data), edits)
     out = written.join()
     body = bytearray(out[written.prefix :])
     for start, length in written.patches:
@@ -46,7 +46,7 @@ def _written(data: bytes, edits: Sequence[Edit]) -> Written:
     assert meaning(out) == expected(data, edits)
     assert written.prefix % 64 == 0
     assert misaligned(out) == []
-    again = write(out, read(out), [])
+    again = splice(out, read(out), [])
     assert again.join() == out
     return written
 
@@ -81,7 +81,7 @@ def _set(**fields: Any) -> SetQuant:
 
 def test_no_edits_is_the_original_itself() -> None:
     data = pack(chain())
-    written = write(data, read(data), [])
+    written = splice(data, read(data), [])
     assert written == Written(chunks=(memoryview(data),), prefix=0, patches=())
     assert written.join() == data
 
@@ -154,8 +154,8 @@ def test_what_is_absent_and_stays_so() -> None:
     parameters.scale = parameters.zeroPoint = None
     parameters.min = [-1.0]
     data = pack(made)
-    assert write(data, read(data), [_set(scale=(), zero_point=())]).chunks == (data,)
-    emptied = read(write(data, read(data), [_set(tensor=0, scale=(), zero_point=())]).join())
+    assert splice(data, read(data), [_set(scale=(), zero_point=())]).chunks == (data,)
+    emptied = read(splice(data, read(data), [_set(tensor=0, scale=(), zero_point=())]).join())
     assert emptied.subgraphs[0].tensors[0].quant is None
 
 
@@ -253,14 +253,14 @@ def test_an_inserted_operator_gets_an_operator_code_once() -> None:
     graph = read(out).subgraphs[0]
     edit = AddOperator(subgraph=0, before=4, name="QUANTIZE", version=1, inputs=(4,), outputs=(5,))
     assert [op.name for op in graph.operators] == ["RESHAPE", "ADD", "QUANTIZE", "RESHAPE"]
-    more = write(out, read(out), [edit]).join()
+    more = splice(out, read(out), [edit]).join()
     assert len(load(more).operatorCodes) == 3
 
 
 def test_another_version_is_another_code() -> None:
     out = _written(pack(chain()), _insertion()).join()
     edit = AddOperator(subgraph=0, before=1, name="QUANTIZE", version=2, inputs=(1,), outputs=(1,))
-    assert [c.version for c in load(write(out, read(out), [edit]).join()).operatorCodes] == [
+    assert [c.version for c in load(splice(out, read(out), [edit]).join()).operatorCodes] == [
         1,
         2,
         1,
@@ -275,7 +275,7 @@ def test_several_at_one_place_keep_their_order() -> None:
         for name in names
     ]
     data = pack(chain())
-    out = write(data, read(data), [])
+    out = splice(data, read(data), [])
     assert out.prefix == 0
     graph = load(_meaningful(data, edits)).subgraphs[0]
     assert [op.opcodeIndex for op in graph.operators] == [0, 1, 0, 2, 3, 4]
@@ -303,7 +303,7 @@ def test_a_removed_operator_is_left_out_whatever_else_is_asked_of_it() -> None:
 
 
 def _meaningful(data: bytes, edits: Sequence[Edit]) -> bytes:
-    out = write(data, read(data), edits).join()
+    out = splice(data, read(data), edits).join()
     assert meaning(out) == expected(data, edits)
     return out
 

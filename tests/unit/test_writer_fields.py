@@ -24,7 +24,7 @@ from tflite_align.format.reader import read
 from tflite_align.format.schema import table_layout
 from tflite_align.format.writer.metadata import memory_plan
 from tflite_align.format.writer.signatures import _renamed
-from tflite_align.format.writer.write import write
+from tflite_align.format.writer.splice import splice
 from tflite_align.record import replace
 
 
@@ -44,7 +44,7 @@ def test_new_parameters_hold_all_they_are_given() -> None:
         minimum=(-1.0, -2.0),
         maximum=(1.0, 2.0),
     )
-    out = write(data, read(data), [SetQuant(subgraph=0, tensor=1, quant=quant)]).join()
+    out = splice(data, read(data), [SetQuant(subgraph=0, tensor=1, quant=quant)]).join()
     made = load(out).subgraphs[0].tensors[1].quantization
     assert list(made.scale) == [0.5, 0.25]
     assert list(made.zeroPoint) == [3, 4]
@@ -59,11 +59,11 @@ def test_zero_points_that_nobody_states_are_zeros() -> None:
         SetQuant(subgraph=0, tensor=1, quant=quant),
         AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=quant),
     ]
-    tensors = load(write(data, read(data), edits).join()).subgraphs[0].tensors
+    tensors = load(splice(data, read(data), edits).join()).subgraphs[0].tensors
     assert list(tensors[1].quantization.zeroPoint) == [0, 0]
     assert list(tensors[5].quantization.zeroPoint) == [0, 0]
     other = SetQuant(subgraph=0, tensor=0, quant=replace(quant, scale=(0.25,)))
-    tensors = load(write(data, read(data), [other]).join()).subgraphs[0].tensors
+    tensors = load(splice(data, read(data), [other]).join()).subgraphs[0].tensors
     assert list(tensors[0].quantization.zeroPoint) == [0]
 
 
@@ -72,7 +72,7 @@ def test_a_graph_input_and_a_graph_output_are_two_lists() -> None:
     before = read(data).subgraphs[0]
     for kind, other in (("inputs", "outputs"), ("outputs", "inputs")):
         edit = SetGraphIO(subgraph=0, kind=kind, index=0, tensor=3)  # type: ignore[arg-type]
-        after = read(write(data, read(data), [edit]).join()).subgraphs[0]
+        after = read(splice(data, read(data), [edit]).join()).subgraphs[0]
         assert getattr(after, kind)[0] == 3
         assert getattr(after, other) == getattr(before, other)
 
@@ -82,7 +82,7 @@ def test_one_of_several_graph_inputs() -> None:
     made.subgraphs[0].inputs = [0, 1]
     data = pack(made)
     edit = SetGraphIO(subgraph=0, kind="inputs", index=1, tensor=3)
-    after = read(write(data, read(data), [edit]).join()).subgraphs[0]
+    after = read(splice(data, read(data), [edit]).join()).subgraphs[0]
     assert (after.inputs, after.outputs) == ((0, 3), (4,))
 
 
@@ -90,14 +90,14 @@ def test_a_constant_keeps_the_type_of_its_data() -> None:
     data = pack(chain())
     message = r"^subgraph\[0\]/tensor\[2\]: its data has a type of its own$"
     with pytest.raises(UsageError, match=message):
-        write(data, read(data), [SetType(subgraph=0, tensor=2, type="uint8")])
-    changed = write(data, read(data), [SetType(subgraph=0, tensor=1, type="uint8")]).join()
+        splice(data, read(data), [SetType(subgraph=0, tensor=2, type="uint8")])
+    changed = splice(data, read(data), [SetType(subgraph=0, tensor=1, type="uint8")]).join()
     assert read(changed).subgraphs[0].tensors[1].type == "uint8"
 
 
 def test_a_tensor_that_is_renamed() -> None:
     data = pack(chain())
-    out = write(data, read(data), [SetName(subgraph=0, tensor=1, name="hidden")]).join()
+    out = splice(data, read(data), [SetName(subgraph=0, tensor=1, name="hidden")]).join()
     names = [tensor.name for tensor in read(out).subgraphs[0].tensors]
     assert names == ["x", "hidden", "constant", "y", "z"]
 
@@ -107,7 +107,7 @@ def test_a_new_tensor_has_the_shapes_of_its_like() -> None:
     made.subgraphs[0].tensors[1].shapeSignature = [-1, 4]
     data = pack(made)
     edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
-    tensors = read(write(data, read(data), [edit]).join()).subgraphs[0].tensors
+    tensors = read(splice(data, read(data), [edit]).join()).subgraphs[0].tensors
     assert tensors[5].shape_signature == (-1, 4)
     assert tensors[5].shape == tensors[1].shape
     # The buffer without data serves it: none is added.
@@ -126,11 +126,11 @@ def test_an_operator_without_options_gets_some() -> None:
         SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1),
         SetOption(subgraph=0, operator=1, field="pot_scale_int16", value=0),
     ]
-    options = read(write(data, read(data), edits).join()).subgraphs[0].operators[1].options
+    options = read(splice(data, read(data), edits).join()).subgraphs[0].operators[1].options
     assert options == {"fused_activation_function": 1, "pot_scale_int16": False}
     back = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=0)
-    assert write(data, read(data), [back]).chunks == (data,)
-    changed = read(write(data, read(data), [*edits, back]).join()).subgraphs[0].operators[1]
+    assert splice(data, read(data), [back]).chunks == (data,)
+    changed = read(splice(data, read(data), [*edits, back]).join()).subgraphs[0].operators[1]
     assert changed.options == {"fused_activation_function": 0, "pot_scale_int16": False}
 
 
@@ -140,7 +140,7 @@ def test_an_option_that_the_operator_lacks_is_refused() -> None:
     for operator, field in ((0, "fused_activation_function"), (1, "padding")):
         edit = SetOption(subgraph=0, operator=operator, field=field, value=1)
         with pytest.raises(UnsupportedError) as refusal:
-            write(data, model, [edit])
+            splice(data, model, [edit])
         name = model.subgraphs[0].operators[operator].name
         assert str(refusal.value) == (
             f"subgraph[0]/operator[{operator}] {name}: its options have no field '{field}'"
@@ -177,7 +177,7 @@ def test_a_shared_options_table_is_not_touched(shift: int) -> None:
     struct.pack_into("<I", data, other, target - other)
     shared = bytes(data)
     edit = SetOption(subgraph=0, operator=1, field="fused_activation_function", value=3)
-    operators = read(write(shared, read(shared), [edit]).join()).subgraphs[0].operators
+    operators = read(splice(shared, read(shared), [edit]).join()).subgraphs[0].operators
     assert operators[1].options["fused_activation_function"] == 3
     assert operators[3].options["fused_activation_function"] == 1
 

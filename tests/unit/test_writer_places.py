@@ -19,8 +19,8 @@ from tflite_align.format.model import QuantParams
 from tflite_align.format.reader import read
 from tflite_align.format.schema import table_layout
 from tflite_align.format.writer.patch import Written
+from tflite_align.format.writer.splice import splice
 from tflite_align.format.writer.tail import _u32
-from tflite_align.format.writer.write import write
 from tflite_align.record import replace
 
 LONG = 1 << 20
@@ -49,7 +49,7 @@ def placed(made: Any, places: Sequence[tuple[int, int]], pos: int) -> Any:
 
 
 def checked(data: bytes, *edits: Edit) -> Written:
-    written = write(data, read(data), edits)
+    written = splice(data, read(data), edits)
     assert meaning(written.join()) == expected(data, edits)
     return written
 
@@ -81,7 +81,7 @@ def test_parameters_that_lie_in_a_constant_are_not_overwritten(where: str) -> No
         data = pack(made)
     # What is added stands in front of the old bytes: from there a reference reaches all of them.
     added = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QUANTIZED)
-    out = bytearray(write(data, read(data), [added]).join())
+    out = bytearray(splice(data, read(data), [added]).join())
     model = read(bytes(out))
     at = bytes(out).index(content)
     quant = model.subgraphs[0].tensors[5].quant
@@ -108,7 +108,7 @@ def test_constants_side_by_side_are_kept_apart() -> None:
         (SetData(subgraph=0, tensor=0, data=bytes([9]) * LONG), [1, 3]),
         (SetQuant(subgraph=0, tensor=3, quant=QUANTIZED), [1, 2, 3]),
     ):
-        image = write(data, model, [edit]).image(data, model)
+        image = splice(data, model, [edit]).image(data, model)
         assert isinstance(image, Image)
         assert [view[0] for _, _, view in image.apart] == apart
         # Not copied: what stands there in the image is nothing.
@@ -187,4 +187,4 @@ def test_data_of_sparse_variable_or_external_tensors_is_refused(change: Any) -> 
     change(made.subgraphs[0].tensors[2])
     data = pack(made)
     with pytest.raises(UnsupportedError, match=r"sparse, variable or external data cannot be set$"):
-        write(data, read(data), [SET])
+        splice(data, read(data), [SET])

@@ -33,7 +33,7 @@ from tflite_align.format.schema import table_layout
 from tflite_align.format.writer.grow import grow
 from tflite_align.format.writer.metadata import unknown_metadata
 from tflite_align.format.writer.nodes import make_table
-from tflite_align.format.writer.write import write
+from tflite_align.format.writer.splice import splice
 
 QUANT = QuantParams(scale=(0.25,), zero_point=(1,))
 ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QUANT)
@@ -100,13 +100,13 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QU
 def test_edits_of_missing_tensors_and_operators_are_refused(edit: Edit, message: str) -> None:
     data = pack(chain())
     with pytest.raises(UsageError, match=message):
-        write(data, read(data), [edit])
+        splice(data, read(data), [edit])
 
 
 def test_a_model_read_from_other_bytes_is_refused() -> None:
     data = pack(chain())
     with pytest.raises(UsageError, match="the model was read from"):
-        write(data + bytes(16), read(data), [])
+        splice(data + bytes(16), read(data), [])
 
 
 def _blockwise(model: Any) -> None:
@@ -139,7 +139,7 @@ def test_edits_that_cannot_be_written_are_refused() -> None:
         change(made)
         data = pack(made)
         with pytest.raises(UnsupportedError, match=message):
-            write(data, read(data), [edit])
+            splice(data, read(data), [edit])
 
 
 def test_a_field_newer_than_the_code_is_never_lost() -> None:
@@ -172,7 +172,7 @@ def test_a_field_newer_than_the_code_is_never_lost() -> None:
         pos=table,
     )
     with pytest.raises(UnsupportedError, match=r"the Model table at byte .* has a field 12 that"):
-        write(bytes(data), model, [SetData(subgraph=0, tensor=2, data=bytes(8), type="int16")])
+        splice(bytes(data), model, [SetData(subgraph=0, tensor=2, data=bytes(8), type="int16")])
 
 
 def test_growth_beyond_two_gigabytes_is_refused() -> None:
@@ -197,7 +197,7 @@ def _twice(entries: int) -> bytes:
 def test_entries_of_one_tensor_follow_in_their_order() -> None:
     data = _twice(2)
     edit = SetGraphIO(subgraph=0, kind="outputs", index=1, tensor=3)
-    out = write(data, read(data), [edit]).join()
+    out = splice(data, read(data), [edit]).join()
     assert read(out).signatures[0].outputs == (("a", 4), ("b", 3))
 
 
@@ -205,13 +205,13 @@ def test_entries_that_cannot_be_told_apart() -> None:
     data = _twice(3)
     edit = SetGraphIO(subgraph=0, kind="outputs", index=1, tensor=3)
     with pytest.raises(UnsupportedError, match="signature 'serve': tensor 4 stands in several"):
-        write(data, read(data), [edit])
+        splice(data, read(data), [edit])
 
 
 def test_an_entry_without_an_index_is_made_anew() -> None:
     data = pack(chain())  # x is tensor 0, which FlatBuffers leaves out
     edit = SetGraphIO(subgraph=0, kind="inputs", index=0, tensor=3)
-    written = write(data, read(data), [edit])
+    written = splice(data, read(data), [edit])
     assert written.prefix > 0
     assert read(written.join()).signatures[0].inputs == (("x", 3),)
 
@@ -221,8 +221,8 @@ def test_a_mapped_file_is_written_from() -> None:
     with mmap.mmap(-1, len(data)) as mapped:
         mapped[:] = data
         model = read(mapped)
-        written = write(mapped, model, [ADDED])
-        assert written.join() == write(data, read(data), [ADDED]).join()
+        written = splice(mapped, model, [ADDED])
+        assert written.join() == splice(data, read(data), [ADDED]).join()
         del model, written
         gc.collect()
 
@@ -244,16 +244,16 @@ def test_unknown_metadata_forbids_growth_only() -> None:
     model = read(data)
     assert unknown_metadata(model) == ("model_control_dependencies",)
     with pytest.raises(UnsupportedError, match="metadata 'model_control_dependencies', which may"):
-        write(data, model, [ADDED])
+        splice(data, model, [ADDED])
     with pytest.raises(UnsupportedError, match="none can be added or removed"):
-        write(data, model, [RemoveOperator(subgraph=0, operator=1)])
+        splice(data, model, [RemoveOperator(subgraph=0, operator=1)])
     edit = SetQuant(subgraph=0, tensor=1, quant=QUANT)
-    assert meaning(write(data, model, [edit]).join()) == expected(data, [edit])
+    assert meaning(splice(data, model, [edit]).join()) == expected(data, [edit])
     bare = load(data)
     bare.subgraphs[0].operators[1].inputs = bare.subgraphs[0].operators[1].outputs = []
     data = pack(bare)
     with pytest.raises(UnsupportedError, match="none can be added or removed"):
-        write(data, read(data), [RemoveOperator(subgraph=0, operator=1)])
+        splice(data, read(data), [RemoveOperator(subgraph=0, operator=1)])
 
 
 def _plan(*offsets: int) -> bytes:
@@ -261,7 +261,7 @@ def _plan(*offsets: int) -> bytes:
 
 
 def _plan_after(data: bytes, edits: list[Edit]) -> tuple[int, ...]:
-    made = load(write(data, read(data), edits).join())
+    made = load(splice(data, read(data), edits).join())
     content = bytes(bytearray(made.buffers[made.metadata[1].buffer].data))
     return struct.unpack(f"<{len(content) // 4}i", content)
 
@@ -316,7 +316,7 @@ def test_a_memory_plan_in_the_first_buffer_is_kept_in_step() -> None:
 def test_a_malformed_memory_plan_is_refused(content: bytes, message: str) -> None:
     data = _with_metadata("OfflineMemoryAllocation", content)
     with pytest.raises(UnsupportedError, match=message):
-        write(data, read(data), [ADDED])
+        splice(data, read(data), [ADDED])
 
 
 # --- any list of edits -------------------------------------------------------------------------
@@ -377,7 +377,7 @@ def test_any_list_of_edits_means_what_it_says(
         AddTensor(subgraph=0, index=5 + i, like=i, name=f"new{i}", type="int16", quant=None)
         for i in range(added)
     ]
-    written = write(data, read(data), [*new, *edits])
+    written = splice(data, read(data), [*new, *edits])
     out = written.join()
     assert meaning(out) == expected(data, [*new, *edits])
     body = bytearray(out[written.prefix :])

@@ -15,8 +15,8 @@ from tflite_align.format.flatbuffer import BufferReader
 from tflite_align.format.model import QuantParams
 from tflite_align.format.reader import read
 from tflite_align.format.writer.patch import Patches
+from tflite_align.format.writer.splice import splice
 from tflite_align.format.writer.tail import flatbuffer_end, move
-from tflite_align.format.writer.write import write
 
 ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
 
@@ -37,7 +37,7 @@ def files_found(data: bytes, comment: int = 0) -> int:
 def test_every_file_of_an_appended_zip_moves() -> None:
     data, zipped, files = zipped_chain()
     edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
-    out = write(zipped, read(zipped), [edit]).join()
+    out = splice(zipped, read(zipped), [edit]).join()
     assert len(out) > len(zipped)
     with zipfile.ZipFile(io.BytesIO(out)) as archive:
         assert archive.testzip() is None
@@ -80,7 +80,7 @@ def test_a_zip_with_a_comment_moves(length: int) -> None:
         archive.writestr("a", b"first")
         archive.comment = b"c" * length
     zipped = content.getvalue()
-    out = write(zipped, read(zipped), [ADDED]).join()
+    out = splice(zipped, read(zipped), [ADDED]).join()
     assert files_found(zipped, length) == files_found(out, length) == 1
 
 
@@ -93,7 +93,7 @@ def test_a_zip_that_holds_a_zip_moves_as_a_whole() -> None:
         archive.writestr("inner.zip", inner.getvalue())
         archive.writestr("b", b"second")
     zipped = content.getvalue()
-    out = write(zipped, read(zipped), [ADDED]).join()
+    out = splice(zipped, read(zipped), [ADDED]).join()
     assert files_found(zipped) == files_found(out) == 2
     with zipfile.ZipFile(io.BytesIO(out)) as archive:
         assert archive.read("inner.zip") == inner.getvalue()
@@ -102,7 +102,7 @@ def test_a_zip_that_holds_a_zip_moves_as_a_whole() -> None:
 @pytest.mark.parametrize("tail", [b"PK\5\6", b"PK\5\6" + bytes(17), b"PK\5\6" + bytes(18)])
 def test_the_end_of_a_zip_without_one_is_left_alone(tail: bytes) -> None:
     data = pack(chain()) + tail
-    written = write(data, read(data), [ADDED])
+    written = splice(data, read(data), [ADDED])
     assert written.prefix > 0
     assert written.join().endswith(tail)
 
@@ -124,7 +124,7 @@ def test_a_directory_that_is_none_is_left_alone() -> None:
         b"PK\1\2" + bytes(41) + end_of_zip(1, 45, len(data)),
     ):
         whole = data + tail
-        assert write(whole, read(whole), [ADDED]).join().endswith(tail)
+        assert splice(whole, read(whole), [ADDED]).join().endswith(tail)
 
 
 def test_a_file_without_a_name_moves() -> None:
@@ -132,7 +132,7 @@ def test_a_file_without_a_name_moves() -> None:
     data = pack(chain())
     entry = b"PK\1\2" + bytes(38) + struct.pack("<L", len(data))
     zipped = data + local + entry + end_of_zip(1, 46, len(data) + 30)
-    assert files_found(write(zipped, read(zipped), [ADDED]).join()) == 1
+    assert files_found(splice(zipped, read(zipped), [ADDED]).join()) == 1
 
 
 @pytest.mark.parametrize("where", ["locator", "entry"])
@@ -145,9 +145,9 @@ def test_a_zip64_is_refused_when_it_would_have_to_move(where: str) -> None:
         data += entry + end_of_zip(1, 46, len(data))
     message = r"^the file carries an appended zip64 archive, whose offsets cannot be moved$"
     with pytest.raises(UnsupportedError, match=message):
-        write(data, read(data), [ADDED])
+        splice(data, read(data), [ADDED])
     in_place = SetQuant(subgraph=0, tensor=1, quant=QuantParams(scale=(0.25,), zero_point=(1,)))
-    assert write(data, read(data), [in_place]).prefix == 0
+    assert splice(data, read(data), [in_place]).prefix == 0
 
 
 def test_what_no_reference_reaches_need_not_be_near() -> None:
@@ -165,7 +165,7 @@ def test_an_offset_that_is_a_position_moves(offset: int) -> None:
     made.buffers[2].data = None
     made.buffers[2].offset, made.buffers[2].size = offset, 1
     data = pack(made)
-    written = write(data, read(data), [ADDED])
+    written = splice(data, read(data), [ADDED])
     after = load(written.join())
     moved = offset + (written.prefix if offset > 1 else 0)
     assert after.subgraphs[0].operators[0].largeCustomOptionsOffset == moved

@@ -107,6 +107,9 @@ class Tensor(PartlyCompared, frozen=True, kw_only=True):
     external_buffer: int = 0
     sparse: bool = False
     pos: int = 0
+    like: int | None = None  # of an added tensor: the one of the file that has its shape
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "like"})
 
     @property
     def elements(self) -> int:
@@ -134,6 +137,7 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
 
     `options` holds the option fields the reader knows by name (integers, booleans, strings;
     enum values as integers), with defaults filled in for the known option tables only.
+    `origin` is the operator's index in the file that was read; None for one that is added.
     """
 
     index: int
@@ -145,6 +149,9 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
     intermediates: tuple[int, ...] = ()
     options: Mapping[str, int | str] = field(default_factory=dict)
     pos: int = 0
+    origin: int | None = None
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "origin"})
 
     def operands(self, kind: SlotKind) -> tuple[int, ...]:
         if kind == "inputs":

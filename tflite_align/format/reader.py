@@ -271,6 +271,7 @@ def _operators(
             intermediates=intermediates,
             options=told,
             pos=pos,
+            origin=index,
         )
         for index, (code, inputs, outputs, intermediates, told, pos) in enumerate(rows)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..checks.partition import predictions
 from ..errors import AlignError
-from ..format.writer.write import write
+from ..format.writer.splice import splice
 from ..record import replace
 from ..repair.selection import mended
 from ..report.model_view import ModelView
@@ -96,7 +96,7 @@ def _levels_without_calibration(
     unobserved = replace(question, settings=replace(question.settings, observed={}))
     edits = solve_question(prepared, unobserved).edits
     try:
-        data = write(prepared.data, prepared.inspected.model, edits).join()
+        data = splice(prepared.data, prepared.inspected.model, edits).join()
     except AlignError:
         return ()  # more QUANTIZE than the file's metadata leaves room for, perhaps
     if data == b"".join(executed.chunks):

@@ -7,6 +7,7 @@ from ..checks.overrides import shifted
 from ..format.model import Model
 from ..format.writer.write import write
 from ..record import Record
+from ..repair.planner.after import applied
 from ..repair.planner.changes import Change, Plan
 from ..report.report import Outcome
 from ..verdicts import Proof
@@ -64,7 +65,7 @@ def _unedited(prepared: Prepared, decision: Decision, progress: Progress | None)
 
 def _edited(prepared: Prepared, plan: Plan, progress: Progress | None) -> Executed:
     session, model = prepared.session, prepared.inspected.model
-    written = write(prepared.data, model, plan.edits)
+    written = write(prepared.data, model, applied(model, plan.edits).model)
     # Judges take the whole file; the checker alone needs no copy of long constants.
     data = written.join() if session.options.verify else b""
     moved = session.with_overrides(shifted(session.options.overrides, plan.place))

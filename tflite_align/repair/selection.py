@@ -12,7 +12,7 @@ from ..format.flatbuffer import Bytes
 from ..format.model import Model, OperatorId
 from ..format.reader import read
 from ..format.wiring import own_state
-from ..format.writer.write import write
+from ..format.writer.splice import splice
 from ..record import Record, replace
 from ..rules.fixes import BIAS_FIXES, WEIGHT_FIXES
 from .planner.changes import Change, Plan
@@ -119,7 +119,7 @@ def mended(
 
 
 def _written(found: Mended, model: Model, drawn: Plan) -> Mended:
-    written = write(found.data, model, drawn.edits)
+    written = splice(found.data, model, drawn.edits)
     return Mended(
         data=written.join(),
         changes=found.changes + drawn.changes,

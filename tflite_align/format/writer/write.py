@@ -1,185 +1,20 @@
-"""(bytes, edits) to bytes: nothing that was not meant to change changes.
-
-Values are overwritten where they stand; structure grows in front of the old bytes and refers to
-them. A model without effective edits comes out as the very same bytes.
-"""
+"""Write a changed model: the file it was read from, with what differs spliced in."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
-
-from ...errors import UnsupportedError, UsageError
-from ..edits import Edit
-from ..flatbuffer import BufferReader, Bytes
+from ..flatbuffer import Bytes
 from ..model import Model
-from ..schema import table_layout
-from .field_values import FieldValues
-from .grow import grow
-from .metadata import MEMORY_PLAN, memory_plan, unknown_metadata
-from .nodes import NewTable, Node, Old, Refs
-from .patch import Patches, Written
-from .pending import PendingEdits
-from .signatures import follow
-from .tail import flatbuffer_end, move
+from .differences import differences
+from .patch import Written
+from .splice import splice
 
 __all__ = ["write"]
 
-_MODEL = table_layout("Model")
-_SUBGRAPH = table_layout("SubGraph")
-_TENSOR = table_layout("Tensor")
-_OPERATOR = table_layout("Operator")
-_SIGNATURE = table_layout("SignatureDef")
-_METADATA = table_layout("Metadata")
 
+def write(data: Bytes, before: Model, after: Model) -> Written:
+    """The file `data`, of which `before` was read, as `after` has it.
 
-def write(data: Bytes, model: Model, edits: Sequence[Edit]) -> Written:
-    """The file `data`, of which `model` was read, with the edits made.
-
-    Raises UsageError for an edit that names what does not exist, UnsupportedError where the
-    change cannot be made without risk; nothing is written then.
+    Where nothing differs the very same bytes come out. Raises UsageError for a state that the
+    file cannot be brought to, UnsupportedError where that cannot be done without risk.
     """
-    view = BufferReader(data)
-    if view.size != model.size:
-        msg = f"the model was read from {model.size} bytes, not from these {view.size}"
-        raise UsageError(msg)
-    patches = Patches(view)
-    draft = FieldValues(view, model, patches)
-    intake = PendingEdits(draft)
-    intake.take(edits)
-    assembly = _Assembly(draft, intake)
-    root = assembly.root()
-    if root is None:
-        return patches.written(b"")
-    prefix = grow(root, flatbuffer_end(view, model))
-    move(view, model, patches, len(prefix), assembly.remade)
-    return patches.written(prefix)
-
-
-class _Assembly:
-    """Settles all tables, children before parents, and hangs the new ones into new parents."""
-
-    def __init__(self, draft: FieldValues, intake: PendingEdits) -> None:
-        self.draft = draft
-        self.intake = intake
-        self.model = draft.model
-        self.remade: set[tuple[int, int]] = set()  # operators made anew
-
-    def root(self) -> NewTable | None:
-        """The new root table, or None when everything could be done in place."""
-        self._metadata()
-        signatures = self._children("signature_defs")
-        follow(self.draft, signatures, self.intake.lists)
-        self._options_and_quantization()
-        graphs = {
-            graph.index: table
-            for graph in self.model.subgraphs
-            if (table := self._subgraph(graph.index)) is not None
-        }
-        codes = [code.pos for code in self.model.operator_codes]
-        buffers = [buffer.pos for buffer in self.model.buffers]
-        self._vector("operator_codes", codes, {}, self.intake.codes.made)
-        self._vector("subgraphs", [graph.pos for graph in self.model.subgraphs], graphs, [])
-        self._vector("buffers", buffers, {}, self.intake.buffers)
-        self._vector("metadata", self._children("metadata"), self._settled("metadata"), [])
-        self._vector("signature_defs", signatures, self._signatures(signatures), [])
-        return self.draft.settle(("model",))
-
-    def _children(self, name: Literal["metadata", "signature_defs"]) -> list[int]:
-        """Positions of tables the records do not carry positions of."""
-        view = self.draft.view
-        return view.references(self.draft.current(_MODEL, self.model.pos, name))
-
-    def _vector(
-        self, name: str, old: list[int], remade: dict[int, NewTable], added: Sequence[NewTable]
-    ) -> None:
-        """Ask the Model for a new vector when an element was made anew or added."""
-        if remade or added:
-            items: list[Old | Node] = [remade.get(i) or Old(pos) for i, pos in enumerate(old)]
-            refs = Refs([*items, *added])
-            self.draft.want(("model",), _MODEL, self.model.pos, **{name: refs})
-
-    def _settled(self, kind: str) -> dict[int, NewTable]:
-        """Settle all tables whose key is (kind, index); those made anew, by index."""
-        keys = [key for key in self.draft.wanted if key[0] == kind and len(key) == 2]
-        return {int(key[1]): table for key in keys if (table := self.draft.settle(key)) is not None}
-
-    def _metadata(self) -> None:
-        """Keep metadata that counts tensors in step, or refuse."""
-        intake, model = self.intake, self.model
-        grown = {graph: len(tables) for graph, tables in intake.tensors.items() if tables}
-        unknown = unknown_metadata(model)
-        if unknown and (grown or intake.operators or intake.removed):
-            msg = (
-                f"the model carries metadata {unknown[0]!r}, which may count tensors or operators: "
-                f"none can be added or removed"
-            )
-            raise UnsupportedError(msg)
-        if not grown and not intake.altered:
-            return
-        for index, entry in enumerate(model.metadata):
-            if entry.name != MEMORY_PLAN:
-                continue
-            old = model.buffers[entry.buffer].data
-            plan = memory_plan(model, bytes(old or b""), grown, intake.altered)
-            buffer = intake.replace_buffer(entry.buffer, plan)
-            pos = self._children("metadata")[index]
-            self.draft.want(("metadata", index), _METADATA, pos, buffer=buffer)
-
-    def _options_and_quantization(self) -> None:
-        """Settle the tables below operators and tensors; new ones are wanted of their parents."""
-        for key in [key for key in self.draft.wanted if key[0] in {"options", "quant"}]:
-            table = self.draft.settle(key)
-            if table is None:
-                continue
-            graph = self.model.subgraphs[int(key[1])]
-            index = int(key[2])
-            if key[0] == "quant":
-                pos = graph.tensors[index].pos
-                self.draft.want(("tensor", graph.index, index), _TENSOR, pos, quantization=table)
-            else:
-                pos = graph.operators[index].pos
-                parent = ("operator", graph.index, index)
-                self.draft.want(parent, _OPERATOR, pos, **{str(key[3]): table})
-
-    def _subgraph(self, index: int) -> NewTable | None:
-        graph = self.model.subgraphs[index]
-        tensors: list[Old | Node] = [
-            self.draft.settle(("tensor", index, tensor.index)) or Old(tensor.pos)
-            for tensor in graph.tensors
-        ]
-        added = self.intake.tensors.get(index, [])
-        if added or any(isinstance(item, NewTable) for item in tensors):
-            refs = Refs([*tensors, *added])
-            self.draft.want(("graph", index), _SUBGRAPH, graph.pos, tensors=refs)
-        inserted = self.intake.operators.get(index, {})
-        operators: list[Old | Node] = []
-        changed = bool(inserted)
-        for operator in graph.operators:
-            operators += inserted.get(operator.index, [])
-            if (index, operator.index) in self.intake.removed:
-                changed = True
-                continue
-            table = self.draft.settle(("operator", index, operator.index))
-            if table is not None:
-                changed = True
-                self.remade.add((index, operator.index))
-            operators.append(table or Old(operator.pos))
-        operators += inserted.get(len(graph.operators), [])
-        if changed:
-            self.draft.want(("graph", index), _SUBGRAPH, graph.pos, operators=Refs(operators))
-        return self.draft.settle(("graph", index))
-
-    def _signatures(self, positions: list[int]) -> dict[int, NewTable]:
-        """Settle the signatures' entries, then the signatures."""
-        entries: dict[tuple[int, str], dict[int, NewTable]] = {}
-        for key in [key for key in self.draft.wanted if key[0] == "map"]:
-            table = self.draft.settle(key)
-            if table is not None:
-                entries.setdefault((int(key[1]), str(key[2])), {})[int(key[3])] = table
-        for (index, kind), remade in entries.items():
-            pos = positions[index]
-            old = self.draft.view.references(self.draft.current(_SIGNATURE, pos, kind))
-            refs = Refs([remade.get(number) or Old(at) for number, at in enumerate(old)])
-            self.draft.want(("signature", index), _SIGNATURE, pos, **{kind: refs})
-        return self._settled("signature")
+    return splice(data, before, differences(before, after))

@@ -8,7 +8,7 @@ from typing import Literal
 from ...format.flatbuffer import Bytes
 from ...format.model import Model, OperatorId
 from ...format.reader import read
-from ...format.writer.write import write
+from ...format.writer.splice import splice
 from ...record import Record, replace
 from ...rules.rows import OperatorRow
 from ...rules.targets import Target
@@ -81,7 +81,7 @@ def convert(
             return Converted(data=data, edited=edited, refused=done.refused)
         found = replace(found, warnings=(*found.warnings, *done.warnings))
         if done.plan.edits:
-            written = write(found.data, model, done.plan.edits)
+            written = splice(found.data, model, done.plan.edits)
             found = replace(
                 found,
                 data=written.join(),

@@ -107,6 +107,7 @@ class _Graph:
                 shape_signature=like.shape_signature,
                 buffer=self._buffer(edit.data),
                 quant=edit.quant,
+                like=edit.like if like.like is None else like.like,
             )
         old = self.tensors[edit.tensor]
         if isinstance(edit, SetQuant):

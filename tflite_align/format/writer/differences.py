@@ -1,0 +1,190 @@
+"""What differs between two states of a model, as edits of the file that the first was read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from ...errors import UnsupportedError, UsageError
+from ..edits import (
+    AddOperator,
+    AddTensor,
+    Edit,
+    RemoveOperator,
+    SetData,
+    SetGraphIO,
+    SetName,
+    SetOperand,
+    SetOption,
+    SetQuant,
+    SetType,
+    SetVersion,
+)
+from ..model import Model, Operator, SlotKind, Subgraph, Tensor
+
+__all__ = ["differences"]
+
+_KINDS: tuple[SlotKind, ...] = ("inputs", "outputs", "intermediates")
+_SIDES: tuple[Literal["inputs", "outputs"], ...] = ("inputs", "outputs")
+# Fields that the writer has no way to change.
+_FIXED_TENSOR = ("shape", "shape_signature", "is_variable", "external_buffer", "sparse")
+_FIXED_OPERATOR = ("name", "custom_code")
+
+
+def differences(before: Model, after: Model) -> tuple[Edit, ...]:
+    """Edits that make `after` of the file of which `before` was read.
+
+    An operator of `after` is the one of `before` that its `origin` names, or a new one; tensors
+    keep their indices and new ones follow. Buffers of `after` are those of `before` and new ones.
+    Raises UsageError for states that no edits lead to, UnsupportedError for what cannot be changed.
+    """
+    if len(before.subgraphs) != len(after.subgraphs):
+        raise UsageError("subgraphs cannot be added or removed")
+    edits: list[Edit] = []
+    for old, new in zip(before.subgraphs, after.subgraphs, strict=True):
+        if old is not new:
+            edits += _GraphDifferences(before, after, old, new).edits()
+    # Added tensors first: what else is edited may name them.
+    return (*(e for e in edits if isinstance(e, AddTensor)), *_others(edits))
+
+
+def _others(edits: list[Edit]) -> Iterator[Edit]:
+    return (edit for edit in edits if not isinstance(edit, AddTensor))
+
+
+class _GraphDifferences:
+    """One subgraph, as it was read and as it is to be."""
+
+    def __init__(self, before: Model, after: Model, old: Subgraph, new: Subgraph) -> None:
+        self.before = before
+        self.after = after
+        self.old = old
+        self.new = new
+        self.index = old.index
+
+    def edits(self) -> Iterator[Edit]:
+        if len(self.new.tensors) < len(self.old.tensors):
+            raise UsageError(f"subgraph[{self.index}]: tensors cannot be removed")
+        for tensor in self.new.tensors[len(self.old.tensors) :]:
+            yield self._added_tensor(tensor)
+        for was, tensor in zip(self.old.tensors, self.new.tensors, strict=False):
+            if was is not tensor:
+                yield from self._tensor(was, tensor)
+        yield from self._operators()
+        for side in _SIDES:
+            yield from self._boundary(side, getattr(self.old, side), getattr(self.new, side))
+
+    # --- tensors -----------------------------------------------------------------------------
+
+    def _data(self, tensor: Tensor) -> bytes | None:
+        """The bytes of a buffer that is not one of the file's; None for one that is."""
+        if tensor.buffer < len(self.before.buffers):
+            return None
+        data = self.after.buffers[tensor.buffer].data
+        return None if data is None else bytes(data)
+
+    def _added_tensor(self, tensor: Tensor) -> AddTensor:
+        if tensor.like is None:
+            raise UsageError(f"subgraph[{self.index}]/tensor[{tensor.index}]: like no other tensor")
+        return AddTensor(
+            subgraph=self.index,
+            index=tensor.index,
+            like=tensor.like,
+            name=tensor.name,
+            type=tensor.type,
+            quant=tensor.quant,
+            data=self._data(tensor),
+        )
+
+    def _tensor(self, was: Tensor, tensor: Tensor) -> Iterator[Edit]:
+        place = {"subgraph": self.index, "tensor": was.index}
+        _refuse(f"subgraph[{self.index}]/tensor[{was.index}]", _FIXED_TENSOR, was, tensor)
+        if tensor.quant is not None and tensor.quant != was.quant:
+            yield SetQuant(**place, quant=tensor.quant)
+        elif tensor.quant is None and was.quant is not None:
+            raise UnsupportedError(
+                f"subgraph[{self.index}]/tensor[{was.index}]: parameters cannot be taken away"
+            )
+        data = self._data(tensor)
+        retyped = tensor.type if tensor.type != was.type else None
+        if data is not None:
+            yield SetData(**place, data=data, type=retyped)
+        elif tensor.buffer != was.buffer:
+            raise UsageError(f"subgraph[{self.index}]/tensor[{was.index}]: another tensor's buffer")
+        elif retyped is not None:
+            yield SetType(**place, type=retyped)
+        if tensor.name != was.name:
+            yield SetName(**place, name=tensor.name)
+
+    # --- operators ---------------------------------------------------------------------------
+
+    def _operators(self) -> Iterator[Edit]:
+        kept: set[int] = set()
+        added: list[Operator] = []
+        for operator in self.new.operators:
+            origin = operator.origin
+            if origin is None:
+                added.append(operator)
+                continue
+            if not 0 <= origin < len(self.old.operators) or origin <= max(kept, default=-1):
+                raise UsageError(
+                    f"subgraph[{self.index}]: operators of the file keep their order;"
+                    f" operator {origin} is out of place"
+                )
+            yield from self._insertions(added, origin)
+            added = []
+            kept.add(origin)
+            was = self.old.operators[origin]
+            if was is not operator:
+                yield from self._operator(was, operator)
+        yield from self._insertions(added, len(self.old.operators))
+        for was in self.old.operators:
+            if was.index not in kept:
+                yield RemoveOperator(subgraph=self.index, operator=was.index)
+
+    def _insertions(self, added: list[Operator], before: int) -> Iterator[Edit]:
+        for operator in added:
+            if operator.options or operator.intermediates or operator.custom_code:
+                raise UnsupportedError(
+                    f"subgraph[{self.index}]: a new {operator.name} cannot have options"
+                )
+            yield AddOperator(
+                subgraph=self.index,
+                before=before,
+                name=operator.name,
+                version=operator.version,
+                inputs=operator.inputs,
+                outputs=operator.outputs,
+            )
+
+    def _operator(self, was: Operator, operator: Operator) -> Iterator[Edit]:
+        place = {"subgraph": self.index, "operator": was.index}
+        where = f"subgraph[{self.index}]/operator[{was.index}] {was.name}"
+        _refuse(where, _FIXED_OPERATOR, was, operator)
+        for kind in _KINDS:
+            operands = (was.operands(kind), operator.operands(kind))
+            if len(operands[0]) != len(operands[1]):
+                raise UnsupportedError(f"{where}: the number of {kind} cannot be changed")
+            for index, (old, new) in enumerate(zip(*operands, strict=True)):
+                if old != new:
+                    yield SetOperand(**place, kind=kind, index=index, tensor=new)
+        for name, value in operator.options.items():
+            if was.options.get(name) != value:
+                yield SetOption(**place, field=name, value=int(value))
+        if operator.version != was.version:
+            yield SetVersion(**place, version=operator.version)
+
+    def _boundary(
+        self, side: Literal["inputs", "outputs"], old: tuple[int, ...], new: tuple[int, ...]
+    ) -> Iterator[Edit]:
+        if len(old) != len(new):
+            raise UnsupportedError(f"subgraph[{self.index}]: the number of {side} is fixed")
+        for index, (was, tensor) in enumerate(zip(old, new, strict=True)):
+            if was != tensor:
+                yield SetGraphIO(subgraph=self.index, kind=side, index=index, tensor=tensor)
+
+
+def _refuse(place: str, names: tuple[str, ...], was: object, now: object) -> None:
+    changed = [name for name in names if getattr(was, name) != getattr(now, name)]
+    if changed:
+        raise UnsupportedError(f"{place}: {changed[0]} cannot be changed")
