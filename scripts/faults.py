@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tflite_align.format.edits import Edit, SetData, SetName, SetQuant, SetVersion
 from tflite_align.format.model import Model, Operator, QuantParams, Tensor
 from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import Edit, SetData, SetName, SetQuant, SetVersion
 from tflite_align.format.writer.splice import splice
 from tflite_align.numerics import requantize_bias
 from tflite_align.record import Record, replace

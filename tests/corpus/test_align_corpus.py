@@ -16,7 +16,7 @@ from tflite_align.checks.binder.bind import bind
 from tflite_align.checks.binder.bound import Bound
 from tflite_align.format.model import Model
 from tflite_align.format.reader import read
-from tflite_align.format.writer.splice import splice
+from tflite_align.format.writer.write import write
 from tflite_align.repair.planner.fold_apply import fold_quantizes
 from tflite_align.repair.planner.plan import plan
 from tflite_align.rules.fixes import enabled_fixes
@@ -58,7 +58,7 @@ def test_no_findings_or_only_declared_edits(corpus_model: Path) -> None:
     solution = solve(bound, [f.slot for f in findings if f.fix in enabled_fixes()], SolverOptions())
     drawn, _ = plan(bound, solution, [f for f in findings if f.fix in enabled_fixes()])
     drawn = fold_quantizes(drawn, model, bound_to_tflite, solution.source)
-    written = splice(data, model, drawn.edits)
+    written = write(data, model, drawn.model)
     assert written.join() == result.data
     old = np.frombuffer(data, dtype=np.uint8)
     new = np.frombuffer(result.data, dtype=np.uint8)[written.prefix :]

@@ -18,7 +18,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.object_api import enum_names, expected, load, meaning, misaligned
 from tflite_align.errors import FormatError
-from tflite_align.format.edits import (
+from tflite_align.format.model import Model
+from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import (
     AddOperator,
     AddTensor,
     Edit,
@@ -28,8 +30,6 @@ from tflite_align.format.edits import (
     SetOption,
     SetQuant,
 )
-from tflite_align.format.model import Model
-from tflite_align.format.reader import read
 from tflite_align.format.writer.patch import Written
 from tflite_align.format.writer.splice import splice
 from tflite_align.record import replace

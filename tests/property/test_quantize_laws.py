@@ -15,9 +15,8 @@ from tflite_align.checks.binder.bind import bind
 from tflite_align.checks.checker import check_bound
 from tflite_align.format.model import Model, Subgraph
 from tflite_align.format.reader import read
-from tflite_align.format.writer.splice import splice
+from tflite_align.format.writer.write import write
 from tflite_align.record import replace
-from tflite_align.repair.planner.after import applied
 from tflite_align.repair.planner.fold_apply import fold_quantizes
 from tflite_align.repair.planner.plan import plan
 from tflite_align.rules.operator_rows import load_operators
@@ -84,8 +83,8 @@ def test_the_plan_says_what_will_be_read(data: bytes) -> None:
     solution = solve(bound, [finding.slot for finding in findings], SolverOptions())
     drawn, _ = plan(bound, solution, findings)
     drawn = fold_quantizes(drawn, model, rebind, solution.source, everywhere=True)  # type: ignore[arg-type]
-    foreseen = applied(model, drawn.edits).model
-    found = read(splice(data, model, drawn.edits).join())
+    foreseen = drawn.model
+    found = read(write(data, model, foreseen).join())
     assert list(_shown(foreseen)) == list(_shown(found))
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.support.models import Graph
 from tflite_align import AlignOptions
-from tflite_align.format.edits import Edit, SetQuant
 from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import Edit, SetQuant
 from tflite_align.format.writer.splice import splice
 from tflite_align.record import replace
 

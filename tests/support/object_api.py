@@ -17,7 +17,10 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tflite_align.format.edits import (
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.model import QuantParams
+from tflite_align.format.schema import OPTIONS, table_layout
+from tflite_align.format.writer.edits import (
     AddOperator,
     AddTensor,
     Edit,
@@ -31,9 +34,6 @@ from tflite_align.format.edits import (
     SetType,
     SetVersion,
 )
-from tflite_align.format.flatbuffer import BufferReader
-from tflite_align.format.model import QuantParams
-from tflite_align.format.schema import OPTIONS, table_layout
 
 
 def load(data: bytes) -> Any:

@@ -10,7 +10,7 @@ from tests.support.models import CONV, Graph, Quant, TensorSpec, concat_example
 from tests.support.object_api import load, pack
 from tflite_align import AlignOptions, align, check
 from tflite_align.errors import RuleError, UsageError
-from tflite_align.format.edits import SetData, SetName
+from tflite_align.format.writer.edits import SetData, SetName
 from tflite_align.numerics import int4_pack, int4_unpack, integers_of
 from tflite_align.record import replace
 from tflite_align.rules.fixes import (

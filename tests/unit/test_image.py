@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.models import Graph
 from tflite_align.errors import FormatError
-from tflite_align.format.edits import SetData, SetQuant
 from tflite_align.format.flatbuffer import Image
 from tflite_align.format.model import Model, QuantParams
 from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import SetData, SetQuant
 from tflite_align.format.writer.patch import Written
 from tflite_align.format.writer.splice import splice
 

@@ -13,7 +13,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.object_api import buffer, chain, expected, load, meaning, misaligned, pack
-from tflite_align.format.edits import (
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.model import QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.schema import table_layout
+from tflite_align.format.writer.edits import (
     AddOperator,
     AddTensor,
     Edit,
@@ -24,10 +28,6 @@ from tflite_align.format.edits import (
     SetOption,
     SetQuant,
 )
-from tflite_align.format.flatbuffer import BufferReader
-from tflite_align.format.model import QuantParams
-from tflite_align.format.reader import read
-from tflite_align.format.schema import table_layout
 from tflite_align.format.writer.patch import Written
 from tflite_align.format.writer.splice import splice
 

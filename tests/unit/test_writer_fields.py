@@ -9,7 +9,12 @@ import pytest
 
 from tests.support.object_api import chain, load, pack
 from tflite_align.errors import UnsupportedError, UsageError
-from tflite_align.format.edits import (
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.model import Model, QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.schema import table_layout
+from tflite_align.format.signature_entries import renamed_entries
+from tflite_align.format.writer.edits import (
     AddTensor,
     Edit,
     SetGraphIO,
@@ -18,12 +23,7 @@ from tflite_align.format.edits import (
     SetQuant,
     SetType,
 )
-from tflite_align.format.flatbuffer import BufferReader
-from tflite_align.format.model import Model, QuantParams
-from tflite_align.format.reader import read
-from tflite_align.format.schema import table_layout
 from tflite_align.format.writer.metadata import memory_plan
-from tflite_align.format.writer.signatures import _renamed
 from tflite_align.format.writer.splice import splice
 from tflite_align.record import replace
 
@@ -95,7 +95,7 @@ def test_a_constant_keeps_the_type_of_its_data() -> None:
     assert read(changed).subgraphs[0].tensors[1].type == "uint8"
 
 
-def test_a_tensor_that_is_renamed() -> None:
+def test_a_tensor_that_isrenamed_entries() -> None:
     data = pack(chain())
     out = splice(data, read(data), [SetName(subgraph=0, tensor=1, name="hidden")]).join()
     names = [tensor.name for tensor in read(out).subgraphs[0].tensors]
@@ -245,9 +245,9 @@ def test_a_plan_that_fits_no_subgraph_is_refused(content: bytes, why: str) -> No
 
 
 def test_an_entry_follows_its_place_and_stays_where_it_has_none() -> None:
-    assert _renamed("s", [4, 5], [4, 5], [4, 9]) == [4, 9]
-    assert _renamed("s", [7], [4, 5], [4, 9]) == [7]
-    assert _renamed("s", [4], [4, 4], [8, 8]) == [8]
-    assert _renamed("s", [4, 4], [4, 4], [8, 9]) == [8, 9]
+    assert renamed_entries("s", [4, 5], [4, 5], [4, 9]) == [4, 9]
+    assert renamed_entries("s", [7], [4, 5], [4, 9]) == [7]
+    assert renamed_entries("s", [4], [4, 4], [8, 8]) == [8]
+    assert renamed_entries("s", [4, 4], [4, 4], [8, 9]) == [8, 9]
     with pytest.raises(UnsupportedError, match=r"^signature 's': tensor 4 stands in several"):
-        _renamed("s", [4], [4, 4], [8, 9])
+        renamed_entries("s", [4], [4, 4], [8, 9])

@@ -13,11 +13,11 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.object_api import buffer, chain, expected, load, meaning, misaligned, pack
 from tflite_align.errors import UnsupportedError
-from tflite_align.format.edits import AddOperator, AddTensor, Edit, SetData, SetQuant
 from tflite_align.format.flatbuffer import BufferReader, Image
 from tflite_align.format.model import QuantParams
 from tflite_align.format.reader import read
 from tflite_align.format.schema import table_layout
+from tflite_align.format.writer.edits import AddOperator, AddTensor, Edit, SetData, SetQuant
 from tflite_align.format.writer.patch import Written
 from tflite_align.format.writer.splice import splice
 from tflite_align.format.writer.tail import _u32

@@ -14,7 +14,11 @@ from hypothesis import strategies as st
 
 from tests.support.object_api import buffer, chain, entry, expected, load, meaning, pack
 from tflite_align.errors import UnsupportedError, UsageError
-from tflite_align.format.edits import (
+from tflite_align.format.flatbuffer import BufferReader
+from tflite_align.format.model import QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.schema import table_layout
+from tflite_align.format.writer.edits import (
     AddOperator,
     AddTensor,
     Edit,
@@ -26,10 +30,6 @@ from tflite_align.format.edits import (
     SetQuant,
     SetType,
 )
-from tflite_align.format.flatbuffer import BufferReader
-from tflite_align.format.model import QuantParams
-from tflite_align.format.reader import read
-from tflite_align.format.schema import table_layout
 from tflite_align.format.writer.grow import grow
 from tflite_align.format.writer.metadata import unknown_metadata
 from tflite_align.format.writer.nodes import make_table

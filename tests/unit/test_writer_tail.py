@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.object_api import chain, load, pack
 from tflite_align.errors import UnsupportedError
-from tflite_align.format.edits import AddTensor, SetQuant
 from tflite_align.format.flatbuffer import BufferReader
 from tflite_align.format.model import QuantParams
 from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import AddTensor, SetQuant
 from tflite_align.format.writer.patch import Patches
 from tflite_align.format.writer.splice import splice
 from tflite_align.format.writer.tail import flatbuffer_end, move

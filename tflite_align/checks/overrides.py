@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from ..errors import UsageError
 from ..format.model import Model, OperatorId, Slot, SlotKind, Tensor, TensorId
 from ..format.wiring import links, quantized
 from ..numerics import Label
-from ..record import Record, field, replace
+from ..record import Record, field
 from ..rules.families import OPERATOR_POLICIES, Policy
 from ..rules.targets import Severity
 
-__all__ = ["ADDRESS", "Override", "ResolvedOverrides", "named_only", "resolve", "shifted"]
+__all__ = ["ADDRESS", "Override", "ResolvedOverrides", "resolve"]
 
 
 # `subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as reports print it; the operator's name and
@@ -194,9 +194,13 @@ def _at(model: Model, address: re.Match[str], slot: Slot) -> bool:
             address["side"],
             int(address["border"]),
         )
-    if int(address["operator"]) != slot.operator:
+    if slot.operator < 0:
         return False
-    name = model.subgraphs[slot.subgraph].operators[slot.operator].name
+    operator = model.subgraphs[slot.subgraph].operators[slot.operator]
+    # Addresses are those of the file that was read, whatever was added or removed since.
+    if operator.origin != int(address["operator"]):
+        return False
+    name = operator.name
     whole = address["kind"] is None
     return address["name"] in (None, name) and (
         whole or (address["kind"], int(address["index"])) == (slot.kind, slot.index)
@@ -258,40 +262,3 @@ def _foreign(model: Model, one: Override, slot: Slot, here: Tensor) -> Label | N
             f'{one}: anchor "{one.anchor}" names several tensors at {place}: {names}{more}'
         )
     return labels.pop() if labels else None
-
-
-# --- the same overrides in what becomes of the model ----------------------------------------------
-
-
-def shifted(
-    overrides: Sequence[Override], place: Callable[[int, int], int | None]
-) -> tuple[Override, ...]:
-    """The overrides for a model whose operators have moved: `place` is where (subgraph, operator)
-    is now, None where it is gone.
-    """
-    found = []
-    for one in overrides:
-        address = ADDRESS.fullmatch(one.slot)
-        if address is None or address["operator"] is None:
-            found.append(one)
-            continue
-        now = place(int(address["graph"]), int(address["operator"]))
-        if now is not None:
-            start, end = address.span("operator")
-            found.append(replace(one, slot=f"{one.slot[:start]}{now}{one.slot[end:]}"))
-    return tuple(found)
-
-
-def named_only(model: Model, overrides: Sequence[Override]) -> tuple[Override, ...]:
-    """The overrides without addresses, which a step in between may have moved: what they keep is
-    kept by name.
-    """
-    found = []
-    for one in overrides:
-        if not one.slot:
-            found.append(one)
-        elif one.keep:
-            for graph, tensor in resolve(model, (replace(one, severity=None, rule=""),)).kept:
-                name = model.subgraphs[graph].tensors[tensor].name
-                found.append(Override(tensor=name, keep=True, origin=one.origin))
-    return tuple(found)

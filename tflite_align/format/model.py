@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from ..numerics import Label
-from ..record import PartlyCompared, Record, field, remember
+from ..record import PartlyCompared, Record, field, remember, replace
 
 __all__ = [
     "Buffer",
@@ -27,6 +27,7 @@ __all__ = [
     "Subgraph",
     "Tensor",
     "TensorId",
+    "carry_origins",
 ]
 
 SlotKind = Literal["inputs", "outputs", "intermediates"]
@@ -232,6 +233,19 @@ class OperatorId(NamedTuple):
 
     subgraph: int
     operator: int
+
+
+def carry_origins(model: Model, state: Model) -> Model:
+    """The model that was read of a written file, its operators with the origins of `state`.
+
+    `state` is what was written; both have the same operators in the same order.
+    """
+    graphs = []
+    for graph, written in zip(model.subgraphs, state.subgraphs, strict=True):
+        pairs = zip(graph.operators, written.operators, strict=True)
+        operators = tuple(replace(one, origin=other.origin) for one, other in pairs)
+        graphs.append(replace(graph, operators=operators))
+    return replace(model, subgraphs=tuple(graphs))
 
 
 class Slot(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..checks.partition import predictions
 from ..errors import AlignError
-from ..format.writer.splice import splice
 from ..record import replace
 from ..repair.selection import mended
 from ..report.model_view import ModelView
@@ -94,9 +93,10 @@ def _levels_without_calibration(
     if decision.plan is None or not question.settings.observed or proof is None:
         return ()
     unobserved = replace(question, settings=replace(question.settings, observed={}))
-    edits = solve_question(prepared, unobserved).edits
+    plan = solve_question(prepared, unobserved).plan
+    state = prepared.inspected.model if plan is None else plan.model
     try:
-        data = splice(prepared.data, prepared.inspected.model, edits).join()
+        data = bytes(prepared.written(state))
     except AlignError:
         return ()  # more QUANTIZE than the file's metadata leaves room for, perhaps
     if data == b"".join(executed.chunks):
@@ -113,7 +113,7 @@ def _levels_without_calibration(
     options = prepared.session.options
     assert options.calibration is not None, "ranges were observed"
     return declared_levels(
-        memoryview(prepared.repair.data),
+        memoryview(prepared.written(prepared.repair.model)),
         data,
         calibration=options.calibration,
         samples=options.samples,
@@ -128,10 +128,12 @@ def _bias_readings(prepared: Prepared, executed: Executed) -> tuple[BiasReading,
         return ()
     session = prepared.session
     fixes = session.fixes | {"bias-scale"}
-    files = [
-        memoryview(mended(prepared.original, fixes, "all", reading, session.bind).data)
+    given = prepared.given.model
+    states = (
+        mended(given, fixes, "all", reading, session.bind).model
         for reading in ("declared", "as-run")
-    ]
+    )
+    files = [memoryview(prepared.written(state)) for state in states]
     from ..verify.declared_sqnr import bias_readings  # noqa: PLC0415 - a run without judges needs none of it
 
     return bias_readings(

@@ -24,7 +24,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
     options = options or AlignOptions()
     session = Session.of(options)
     with uncollected():
-        inspected = session.inspect(data)
+        inspected = session.inspect(session.read(data))
     findings = inspected.findings
     accepted, stale = accepted_in(findings, options.accepted)
     proof = _ask_judges(data, options)

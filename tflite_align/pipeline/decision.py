@@ -1,11 +1,9 @@
-"""Third stage: the solver chooses parameters, the planner turns them into edits."""
+"""Third stage: the solver chooses parameters, the planner makes the model that has them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..checks.overrides import named_only
-from ..format.edits import Edit
 from ..numerics import Range
 from ..record import Record, replace
 from ..repair.planner.changes import Change, Plan
@@ -24,7 +22,7 @@ __all__ = ["Decision", "decide", "solve_question"]
 class Decision(Record, frozen=True, kw_only=True):
     """The answer to `question`, whose settings hold the ranges that calibration showed.
 
-    `solution`: None where there was nothing to solve; `plan`: None where nothing is to be edited.
+    `solution`: None where there was nothing to solve; `plan`: None where nothing is to be changed.
     """
 
     question: Question
@@ -32,10 +30,6 @@ class Decision(Record, frozen=True, kw_only=True):
     plan: Plan | None = None
     conflicts: tuple[Conflict, ...] = ()
     warnings: tuple[str, ...] = ()
-
-    @property
-    def edits(self) -> tuple[Edit, ...]:
-        return self.plan.edits if self.plan is not None else ()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -62,10 +56,11 @@ def solve_question(prepared: Prepared, question: Question) -> Decision:
     solution = solve(question.bound, question.broken, question.settings)
     draft, failures = plan(question.bound, solution, question.wanted, prepared.session.fixes)
     folded = _fold(prepared, draft, solution)
+    changed = folded.model is not prepared.inspected.model
     return Decision(
         question=question,
         solution=solution,
-        plan=folded if folded.edits else None,
+        plan=folded if changed else None,
         conflicts=(*solution.conflicts, *failures, *question.kept),
     )
 
@@ -84,7 +79,9 @@ def _observe(
         return question, ()
     from ..verify.observe import observe  # noqa: PLC0415 - a run without judges needs none of it
 
-    observed = observe(memoryview(prepared.data), calibration, progress=progress)
+    observed = observe(
+        memoryview(prepared.written(prepared.inspected.model)), calibration, progress=progress
+    )
     if not observed.ranges:
         return question, (f"calibration tightens no ranges: {observed.why}",)
     ranges = {key: Range(*bounds) for key, bounds in observed.ranges.items()}
@@ -97,11 +94,10 @@ def _fold(prepared: Prepared, draft: Plan, solution: Solution) -> Plan:
     options = session.options
     # A QUANTIZE that a policy asks for is needed by no rule: folding would undo the policy.
     policy = bool(options.policies) or any(one.policy for one in options.overrides)
-    by_name = session.with_overrides(named_only(model, options.overrides))
     return fold_quantizes(
         draft,
         model,
-        by_name.bind,
+        session.bind,
         solution.source,
         everywhere=options.optimize,
         fold=not policy and options.overlap != "forbid",

@@ -1,14 +1,12 @@
-"""Fourth stage: write the edits, check what was written, prove it equal to the original."""
+"""Fourth stage: write the changed model, check what was written, prove it equal to the original."""
 
 from __future__ import annotations
 
 from ..checks.checker import Finding
-from ..checks.overrides import shifted
-from ..format.model import Model
+from ..format.model import Model, OperatorId, carry_origins
 from ..format.writer.write import write
 from ..record import Record
-from ..repair.planner.after import applied
-from ..repair.planner.changes import Change, Plan
+from ..repair.planner.changes import Change, Plan, edited_operators
 from ..report.report import Outcome
 from ..verdicts import Proof
 from .decision import Decision
@@ -34,7 +32,7 @@ class Executed(Record, frozen=True, kw_only=True):
 
 
 def carry_out(prepared: Prepared, decision: Decision, progress: Progress | None = None) -> Executed:
-    """Write what was decided; without edits the bytes stay those that were prepared."""
+    """Write what was decided, once: nothing was written before."""
     if prepared.refused:
         return Executed(
             outcome="not aligned",
@@ -42,42 +40,39 @@ def carry_out(prepared: Prepared, decision: Decision, progress: Progress | None 
             model=prepared.inspected.model,
             remaining=prepared.findings,
         )
-    if decision.plan is None:
-        return _unedited(prepared, decision, progress)
-    return _edited(prepared, decision.plan, progress)
+    if decision.plan is None and not prepared.changes:
+        return _untouched(prepared, decision, progress)
+    return _written(prepared, decision.plan, progress)
 
 
-def _unedited(prepared: Prepared, decision: Decision, progress: Progress | None) -> Executed:
-    outcome: Outcome = "aligned" if prepared.changes else "nothing to align"
-    if decision.conflicts and not prepared.changes:
-        outcome = "not aligned"
-    view = memoryview(prepared.data)
+def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None) -> Executed:
+    view = memoryview(prepared.original)
     return Executed(
-        outcome=outcome,
+        outcome="not aligned" if decision.conflicts else "nothing to align",
         chunks=(view,),
-        model=prepared.inspected.model,
-        remaining=prepared.inspected.findings,
+        model=prepared.given.model,
+        remaining=prepared.given.findings,
         proof=_prove(prepared, view, None, progress),
-        changes=prepared.changes,
-        grown_bytes=prepared.grown_bytes,
     )
 
 
-def _edited(prepared: Prepared, plan: Plan, progress: Progress | None) -> Executed:
-    session, model = prepared.session, prepared.inspected.model
-    written = write(prepared.data, model, applied(model, plan.edits).model)
+def _written(prepared: Prepared, plan: Plan | None, progress: Progress | None) -> Executed:
+    """The changed model spliced into the original, read back and checked."""
+    session, given = prepared.session, prepared.given.model
+    state = prepared.inspected.model if plan is None else plan.model
+    written = write(prepared.original, given, state)
     # Judges take the whole file; the checker alone needs no copy of long constants.
     data = written.join() if session.options.verify else b""
-    moved = session.with_overrides(shifted(session.options.overrides, plan.place))
-    after = moved.inspect(data or written.image(prepared.data, model))
+    model = session.read(data or written.image(prepared.original, given))
+    after = session.inspect(carry_origins(model, state))
     return Executed(
         outcome="aligned",
         chunks=written.chunks,
         model=after.model,
         remaining=after.findings,
         proof=_prove(prepared, data, plan, progress),
-        changes=(*prepared.changes, *plan.changes),
-        grown_bytes=prepared.grown_bytes + written.prefix,
+        changes=(*prepared.changes, *(plan.changes if plan is not None else ())),
+        grown_bytes=written.prefix,
     )
 
 
@@ -97,12 +92,20 @@ def _prove(
         samples=options.samples,
         seed=options.seed,
         judges=_judges(prepared.session),
-        edited=prepared.conversion.edited_after(plan),
+        edited=_edited_operators(prepared, plan),
         changed=plan is not None or bool(prepared.changes),
         judge_seconds=options.judge_seconds,
-        reading=memoryview(prepared.repair.data),
+        reading=memoryview(prepared.written(prepared.repair.model)),
         progress=progress,
     )
+
+
+def _edited_operators(prepared: Prepared, plan: Plan | None) -> frozenset[OperatorId]:
+    """Operators that were edited or added, by their index in the written file."""
+    origins, state = prepared.conversion.edited, prepared.inspected.model
+    if plan is not None:
+        origins, state = origins | plan.edited_origins(state), plan.model
+    return edited_operators(state, origins)
 
 
 def _judges(session: Session) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..checks.checker import Finding
-from ..checks.overrides import shifted
 from ..format.flatbuffer import Bytes
+from ..format.model import Model
+from ..format.writer.write import write
 from ..record import Record
 from ..repair.convert.stage import Asked, Converted, convert
 from ..repair.planner.changes import Change
@@ -17,22 +18,25 @@ __all__ = ["Prepared", "prepare"]
 class Prepared(Record, frozen=True, kw_only=True):
     """The model as the solver meets it, and how it became so.
 
-    `original`: the bytes that came in; `findings` and `idle` (overrides and policies without
-    effect) are of those, `inspected` is of the mended and converted `data`. `session`: its
-    overrides are at the addresses of `data`.
+    `original`: the bytes that came in, and `given` what was read of them; `inspected` is the
+    mended and converted model, which nothing has been written of.
     """
 
     session: Session
     original: Bytes
-    findings: tuple[Finding, ...]
-    idle: tuple[str, ...]
+    given: Inspected
     repair: Mended
     conversion: Converted
     inspected: Inspected
 
     @property
-    def data(self) -> Bytes:
-        return self.conversion.data
+    def findings(self) -> tuple[Finding, ...]:
+        return self.given.findings
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Sentences about overrides and policies without effect."""
+        return self.given.bound.idle
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -43,31 +47,28 @@ class Prepared(Record, frozen=True, kw_only=True):
     def changes(self) -> tuple[Change, ...]:
         return (*self.repair.changes, *self.conversion.changes)
 
-    @property
-    def grown_bytes(self) -> int:
-        return self.repair.grown_bytes + self.conversion.grown_bytes
+    def written(self, state: Model) -> Bytes:
+        """The given file as this state of its model has it; the very bytes where it is the same."""
+        if state is self.given.model:
+            return self.original
+        return write(self.original, self.given.model, state).join()
 
 
 def prepare(session: Session, data: Bytes) -> Prepared:
     """Carry out all that needs no decision. Raises AlignError where the job cannot be done."""
     options, fixes = session.options, session.fixes
-    inspected = original = session.inspect(data)
-    checked = (original.bound, original.findings)
-    repair = mended(data, fixes, options.only, options.bias, session.bind, checked=checked)
-    if repair.changes:
-        inspected = session.inspect(repair.data)
+    inspected = given = session.inspect(session.read(data))
+    checked = (given.bound, given.findings)
+    repair = mended(given.model, fixes, options.only, options.bias, session.bind, checked=checked)
     conversion = convert(
-        repair.data,
-        inspected.model,
+        repair.model,
         _requested_types(session),
         session.rows,
         session.targets,
         edited=repair.edited,
     )
-    if conversion.changes:
-        # Addresses are the original file's: operators may have moved since.
-        session = session.with_overrides(shifted(options.overrides, conversion.place))
-        inspected = session.inspect(conversion.data)
+    if conversion.model is not given.model:
+        inspected = session.inspect(conversion.model)
     if options.calibration is not None:
         from ..verify.calibration import check_calibration  # noqa: PLC0415 - a run without judges needs none of it
 
@@ -75,8 +76,7 @@ def prepare(session: Session, data: Bytes) -> Prepared:
     return Prepared(
         session=session,
         original=data,
-        findings=original.findings,
-        idle=original.bound.idle,
+        given=given,
         repair=repair,
         conversion=conversion,
         inspected=inspected,

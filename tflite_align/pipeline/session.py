@@ -12,7 +12,6 @@ from ..checks.binder.bind import bind
 from ..checks.binder.bound import Bound
 from ..checks.binder.cache import BindingCache, Templates
 from ..checks.checker import Finding, check_bound
-from ..checks.overrides import Override
 from ..errors import UsageError
 from ..format.flatbuffer import Bytes, Image
 from ..format.model import Model
@@ -83,9 +82,14 @@ class Session(Record, frozen=True, kw_only=True):
             templates=Templates(rows, targets, cache),
         )
 
-    def inspect(self, data: Bytes | Image) -> Inspected:
-        """Read, bind and check a model; FormatError for bytes that are none."""
-        bound = self.bind(read(data))
+    @staticmethod
+    def read(data: Bytes | Image) -> Model:
+        """The model in a file; FormatError for bytes that hold none."""
+        return read(data)
+
+    def inspect(self, model: Model) -> Inspected:
+        """Bind and check a state of a model."""
+        bound = self.bind(model)
         border = lock_findings(bound.model, self.options.lock)
         return Inspected(bound.model, bound, (*check_bound(bound), *border))
 
@@ -107,10 +111,6 @@ class Session(Record, frozen=True, kw_only=True):
         if not idle and len(reported) == len(bound.constraints):
             return bound
         return replace(bound, constraints=reported, idle=(*bound.idle, *idle))
-
-    def with_overrides(self, overrides: tuple[Override, ...]) -> Session:
-        """The same for another state of the model, where overrides have other addresses."""
-        return replace(self, options=replace(self.options, overrides=overrides))
 
 
 def _load_targets(options: AlignOptions) -> list[Target]:

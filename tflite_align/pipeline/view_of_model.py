@@ -56,7 +56,11 @@ def view_of(
     if after is None:
         return view
     drawn = tuple(_graph(after, graph) for graph in after.subgraphs)
-    pairs = [_matched(*both) for both in zip(before, drawn, strict=True)]
+    graphs = zip(bound.model.subgraphs, after.subgraphs, strict=True)
+    pairs = [
+        _matched(old, new, _same_operators(*both))
+        for old, new, both in zip(before, drawn, graphs, strict=True)
+    ]
     return replace(
         view, before=tuple(old for old, _ in pairs), after=tuple(new for _, new in pairs)
     )
@@ -98,32 +102,27 @@ def _tensor(model: Model, subgraph: int, tensor: Tensor) -> TensorView:
     )
 
 
-def _matched(before: SubgraphView, after: SubgraphView) -> tuple[SubgraphView, SubgraphView]:
+def _matched(
+    before: SubgraphView, after: SubgraphView, pairs: Mapping[int, int]
+) -> tuple[SubgraphView, SubgraphView]:
     """Both with their operators paired, and marked where there is no other."""
-    old = {(one.name, one.outputs): one.index for one in reversed(before.operators)}
-    pairs = {
-        new.index: old.pop((new.name, new.outputs))
-        for new in after.operators
-        if (new.name, new.outputs) in old
-    }
-    # One that writes another tensor now still reads what it read.
-    rest = sorted(old.values())
-    for new in after.operators:
-        if new.index in pairs:
-            continue
-        like = next((one for one in rest if _alike(before.operators[one], new)), None)
-        if like is not None:
-            pairs[new.index] = like
-            rest.remove(like)
-    back = {old_index: new_index for new_index, old_index in pairs.items()}
+    back = {old: new for new, old in pairs.items()}
     return (
         replace(before, operators=_paired(before.operators, back, "removed")),
         replace(after, operators=_paired(after.operators, pairs, "added")),
     )
 
 
-def _alike(old: OperatorView, new: OperatorView) -> bool:
-    return old.name == new.name and bool({one for one in old.inputs if one >= 0} & {*new.inputs})
+def _same_operators(before: Subgraph, after: Subgraph) -> dict[int, int]:
+    """Index in `after` -> index in `before`, of the operators that are in both."""
+    old = {_identity(one): one.index for one in before.operators}
+    identities = ((one.index, _identity(one)) for one in after.operators)
+    return {index: old[identity] for index, identity in identities if identity in old}
+
+
+def _identity(operator: Operator) -> int | tuple[int, ...]:
+    """An operator of the file is the one it comes from, an added one that which writes these."""
+    return operator.outputs if operator.origin is None else operator.origin
 
 
 def _paired(

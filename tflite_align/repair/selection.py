@@ -7,15 +7,11 @@ from typing import Literal
 
 from ..checks.binder.bound import Bound
 from ..checks.checker import Finding, check_bound
-from ..format.edits import Edit
-from ..format.flatbuffer import Bytes
 from ..format.model import Model, OperatorId
-from ..format.reader import read
 from ..format.wiring import own_state
-from ..format.writer.splice import splice
 from ..record import Record, replace
 from ..rules.fixes import BIAS_FIXES, WEIGHT_FIXES
-from .planner.changes import Change, Plan
+from .planner.changes import Change
 from .planner.metadata_fixes import as_run, mend
 
 __all__ = ["Mended", "changeable", "enforced", "mended", "wanted"]
@@ -78,16 +74,18 @@ def enforced(
 
 
 class Mended(Record, frozen=True, kw_only=True):
-    """The file as everything else takes it to be: the original itself where nothing was done."""
+    """The model as everything else takes it to be: the given one where nothing was done.
 
-    data: Bytes
+    `edited`: operators, as (subgraph, index in the file that was read).
+    """
+
+    model: Model
     changes: tuple[Change, ...] = ()
     edited: frozenset[OperatorId] = frozenset()
-    grown_bytes: int = 0
 
 
 def mended(
-    data: Bytes,
+    given: Model,
     fixes: frozenset[str],
     only: Literal["all", "errors"],
     bias: Literal["declared", "as-run"],
@@ -97,32 +95,26 @@ def mended(
 ) -> Mended:
     """Missing parameters, names and ranges, and biases read as run: none changes an integer.
 
-    Parameters may be handed on from operator to operator, one a round. Raises what the writer
-    raises. `checked`: what `data` is bound to and its findings, where that is known already.
+    Parameters may be handed on from operator to operator, one a round. `checked`: what the model
+    is bound to and its findings, where that is known already.
     """
-    found = Mended(data=data)
-    tried: set[tuple[Edit, ...]] = set()  # what was done once and is asked for again has no effect
+    state = Mended(model=given)
+    tried: set[tuple[Change, ...]] = set()  # repairs without effect are not tried again
     while True:
         if checked is None:
-            bound = bind(read(found.data))
+            bound = bind(state.model)
             checked = bound, check_bound(bound)
         bound, findings = checked
-        checked = None
-        asked = changeable(bound, wanted(findings, fixes, only))
-        drawn = mend(bound, asked)
-        if not drawn.edits and bias == "as-run":
-            drawn = as_run(bound, asked)
-        if not drawn.edits or drawn.edits in tried:
-            return found
-        tried.add(drawn.edits)
-        found = _written(found, bound.model, drawn)
-
-
-def _written(found: Mended, model: Model, drawn: Plan) -> Mended:
-    written = splice(found.data, model, drawn.edits)
-    return Mended(
-        data=written.join(),
-        changes=found.changes + drawn.changes,
-        edited=found.edited | drawn.edited,
-        grown_bytes=found.grown_bytes + written.prefix,
-    )
+        checked, model = None, bound.model
+        repairable = changeable(bound, wanted(findings, fixes, only))
+        plan = mend(bound, repairable)
+        if plan.model is model and bias == "as-run":
+            plan = as_run(bound, repairable)
+        if plan.model is model or plan.changes in tried:
+            return state
+        tried.add(plan.changes)
+        state = Mended(
+            model=plan.model,
+            changes=state.changes + plan.changes,
+            edited=state.edited | plan.edited_origins(model),
+        )

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ...errors import UnsupportedError, UsageError
-from ..edits import (
+from ..model import Model, Operator, SlotKind, Subgraph, Tensor
+from .edits import (
     AddOperator,
     AddTensor,
     Edit,
@@ -20,7 +21,6 @@ from ..edits import (
     SetType,
     SetVersion,
 )
-from ..model import Model, Operator, SlotKind, Subgraph, Tensor
 
 __all__ = ["differences"]
 

@@ -9,7 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import UnsupportedError, UsageError
-from ..edits import (
+from ..enums import constant_size, type_code
+from ..model import Model, Operator, QuantParams, Subgraph, Tensor
+from ..schema import OPTIONS, OPTIONS2, OPTIONS_OF_OPERATOR, table_layout
+from .codes import Codes
+from .edits import (
     AddOperator,
     AddTensor,
     Edit,
@@ -23,10 +27,6 @@ from ..edits import (
     SetType,
     SetVersion,
 )
-from ..enums import constant_size, type_code
-from ..model import Model, Operator, QuantParams, Subgraph, Tensor
-from ..schema import OPTIONS, OPTIONS2, OPTIONS_OF_OPERATOR, table_layout
-from .codes import Codes
 from .field_values import FieldValues
 from .nodes import NewTable, Scalars, Value, make_table, scalars, string
 

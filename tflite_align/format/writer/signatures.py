@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...errors import UnsupportedError
 from ..schema import table_layout
+from ..signature_entries import renamed_entries
 from .field_values import FieldValues
 
 __all__ = ["follow"]
@@ -34,22 +34,6 @@ def follow(
                 continue
             tables = draft.view.references(draft.current(_SIGNATURE, pos, kind))
             named = [tensor for _, tensor in entries]
-            for number, tensor in enumerate(_renamed(signature.key, named, old, new)):
+            for number, tensor in enumerate(renamed_entries(signature.key, named, old, new)):
                 key = ("map", index, kind, number)
                 draft.want(key, _TENSOR_MAP, tables[number], tensor_index=tensor)
-
-
-def _renamed(key: str, named: list[int], old: Sequence[int], new: Sequence[int]) -> list[int]:
-    """The tensors the entries have to name when list `old` becomes `new`."""
-    result = []
-    for number, tensor in enumerate(named):
-        places = [new[at] for at, was in enumerate(old) if was == tensor]
-        if len(set(places)) <= 1:
-            result.append(places[0] if places else tensor)
-        elif len(places) == named.count(tensor):
-            # One entry for each place: they are taken to stand in the same order.
-            result.append(places[named[:number].count(tensor)])
-        else:
-            msg = f"signature {key!r}: tensor {tensor} stands in several places that now differ"
-            raise UnsupportedError(msg)
-    return result

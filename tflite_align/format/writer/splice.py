@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ...errors import UnsupportedError, UsageError
-from ..edits import Edit
 from ..flatbuffer import BufferReader, Bytes
 from ..model import Model
 from ..schema import table_layout
+from .edits import Edit
 from .field_values import FieldValues
 from .grow import grow
 from .metadata import MEMORY_PLAN, memory_plan, unknown_metadata

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...checks.subgraph_calls import called_subgraphs
-from ...format.edits import RemoveOperator
 from ...format.model import Model, OperatorId, QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import quantized
 from ...numerics import Label, covering_label, label_range
 from ...rules.rows import OperatorRow
 from ...rules.targets import Target
-from ..planner.changes import Plan
 from ..planner.draft import Draft
 from .conversion import Conversion
 
@@ -70,11 +68,7 @@ class _Border:
         self.removed: set[OperatorId] = set()
 
     def conversion(self) -> Conversion:
-        draft = self.draft
-        plan = Plan(
-            edits=tuple(draft.edits), changes=tuple(draft.changes), edited=frozenset(draft.touched)
-        )
-        return Conversion(plan=plan, refused=tuple(self.refused))
+        return Conversion(plan=self.draft.plan(), refused=tuple(self.refused))
 
     def tensor(self, place: Slot) -> Tensor:
         return self.draft.tensor(place.subgraph, place.tensor(self.model))
@@ -273,7 +267,7 @@ class _Border:
     def _remove(self, subgraph: int, operator: int) -> None:
         if OperatorId(subgraph, operator) not in self.removed:
             self.removed.add(OperatorId(subgraph, operator))
-            self.draft.edits.append(RemoveOperator(subgraph=subgraph, operator=operator))
+            self.draft.graph(subgraph).remove(operator)
 
     def _take(self, place: Slot, side: str, new: int, after: str, how: str) -> None:
         """Let the border name another tensor, and say so."""

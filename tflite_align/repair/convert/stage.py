@@ -1,19 +1,16 @@
-"""The stage before alignment: a file is converted, written and handed on as if it had come in so."""
+"""The stage before alignment: a model is converted and handed on as if it had come in so."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from ...format.flatbuffer import Bytes
 from ...format.model import Model, OperatorId
-from ...format.reader import read
-from ...format.writer.splice import splice
 from ...record import Record, replace
 from ...rules.rows import OperatorRow
 from ...rules.targets import Target
 from ...rules.versions import load_versions
-from ..planner.changes import Change, Plan
+from ..planner.changes import Change
 from .conversion import Conversion
 from .io_types import convert_border
 from .uint8_to_int8 import convert_to_int8
@@ -35,34 +32,20 @@ class Asked(Record, frozen=True, kw_only=True):
 
 
 class Converted(Record, frozen=True, kw_only=True):
-    """The file after its conversion. `data` is the original itself where nothing was done;
-    `refused` says why nothing was, where something was asked for that cannot be.
+    """The model after its conversions: the given one where nothing was done.
+
+    `edited`: operators, as (subgraph, index in the file that was read). `refused` says why nothing
+    was done, where something was asked for that cannot be.
     """
 
-    data: Bytes
+    model: Model
     changes: tuple[Change, ...] = ()
-    edited: frozenset[OperatorId] = frozenset()  # operators, by their index in `data`
-    grown_bytes: int = 0
+    edited: frozenset[OperatorId] = frozenset()
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    plans: tuple[Plan, ...] = ()
-
-    def place(self, subgraph: int, operator: int) -> int | None:
-        """Where an operator of the original is in `data`; None where it is left out."""
-        here: int | None = operator
-        for plan in self.plans:
-            here = plan.place(subgraph, here) if here is not None else None
-        return here
-
-    def edited_after(self, later: Plan | None) -> frozenset[OperatorId]:
-        """Operators that this conversion or a later plan edits, by their index after both."""
-        if later is None:
-            return self.edited
-        return replace(later, edited=later.edited | self.edited).edited_after
 
 
 def convert(
-    data: Bytes,
     model: Model,
     asked: Asked,
     rows: Mapping[str, OperatorRow],
@@ -72,26 +55,22 @@ def convert(
 ) -> Converted:
     """Carry out what is asked, one conversion after the other; all of it or nothing.
 
-    `edited`: operators that were edited before. Raises what the writer raises.
+    `edited`: operators that were edited before, by their index in the file that was read.
     """
-    found = Converted(data=data, edited=edited)
+    state = Converted(model=model, edited=edited)
     for conversion in _conversions(asked, rows, targets):
-        done = conversion(model)
+        done = conversion(state.model)
         if done.refused:
-            return Converted(data=data, edited=edited, refused=done.refused)
-        found = replace(found, warnings=(*found.warnings, *done.warnings))
-        if done.plan.edits:
-            written = splice(found.data, model, done.plan.edits)
-            found = replace(
-                found,
-                data=written.join(),
-                changes=(*found.changes, *done.plan.changes),
-                edited=found.edited_after(done.plan),
-                grown_bytes=found.grown_bytes + written.prefix,
-                plans=(*found.plans, done.plan),
+            return Converted(model=model, edited=edited, refused=done.refused)
+        state = replace(state, warnings=(*state.warnings, *done.warnings))
+        if done.plan.model is not state.model:
+            state = replace(
+                state,
+                model=done.plan.model,
+                changes=(*state.changes, *done.plan.changes),
+                edited=state.edited | done.plan.edited_origins(state.model),
             )
-            model = read(found.data)
-    return found
+    return state
 
 
 def _conversions(

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...checks.binder.bind import bind
-from ...format.edits import SetData, SetType, SetVersion
 from ...format.model import Model, Operator, OperatorId, QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import quantized
 from ...numerics import Label, requantize, symmetric_weights
@@ -22,7 +21,6 @@ from ...rules.rows import OperatorRow, WeightRule
 from ...rules.targets import Target
 from ...rules.versions import VersionRow
 from ..planner.biases import plan_biases
-from ..planner.changes import Plan
 from ..planner.draft import Draft, relabelled
 from .conversion import Conversion
 
@@ -56,15 +54,12 @@ def convert_to_int8(
     bound = bind(model, rows, targets, free_io=free_io)
     for conflict in plan_biases(work.draft, bound, work.seen, frozenset(), fixes):
         refused.append(f"{conflict.slots[0].address(model)}: {conflict.message}")
-    draft = work.draft
-    plan = Plan(
-        edits=tuple(draft.edits), changes=tuple(draft.changes), edited=frozenset(draft.touched)
-    )
+    plan = work.draft.plan()
     nothing = "--to int8: there is no uint8 tensor that could become int8"
     return Conversion(
         plan=plan,
         refused=tuple(dict.fromkeys(refused)),
-        warnings=() if plan.edits or refused else (nothing,),
+        warnings=() if plan.model is not model or refused else (nothing,),
     )
 
 
@@ -124,8 +119,7 @@ class _Signed:
         decides = Slot(subgraph, operator.index, row.slot.kind, row.slot.start).tensor(self.model)
         typed = decides >= 0 and _uint8(self.draft.tensor(subgraph, decides))
         if typed and operator.version < wanted:
-            edit = SetVersion(subgraph=subgraph, operator=operator.index, version=wanted)
-            self.draft.edits.append(edit)
+            self.draft.graph(subgraph).set_operator(operator.index, version=wanted)
 
     def _moves(self, slot: Slot) -> bool:
         if slot.operator >= 0:
@@ -176,7 +170,7 @@ class _Signed:
     def _retype(self, key: TensorId, slots: tuple[Slot, ...]) -> None:
         tensor = self.draft.tensor(*key)
         label = _shifted(tensor)
-        self.draft.edits.append(SetType(subgraph=key[0], tensor=key[1], type=_TO))
+        self.draft.graph(key[0]).set_tensor(key[1], type=_TO)
         self.draft.set_quant(*key, relabelled(replace(tensor, type=_TO), label))
         self._note(key, label, "the same values, shifted by 128", slots)
 
@@ -215,9 +209,7 @@ class _Signed:
         for (weight, axis), slots in ways.items():
             quant, data, told = self._integers(key, axis) if weight else self._exactly(key)
             if in_place:
-                self.draft.edits.append(
-                    SetData(subgraph=key[0], tensor=key[1], data=data, type=_TO)
-                )
+                self.draft.graph(key[0]).set_data(key[1], data, _TO)
                 self.draft.set_quant(*key, quant)
                 in_place = False
             else:

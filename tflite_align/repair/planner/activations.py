@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...format.edits import SetData
 from ...format.model import Slot, TensorId
 from ...numerics import Label, close_scale, requantize
 from ...solver.problem_records import Solution
@@ -17,7 +16,7 @@ Because = Mapping[tuple[TensorId, Label], tuple[str, ...]]
 
 
 def plan_activations(draft: Draft, solution: Solution, rigid: frozenset[Slot]) -> None:
-    """All edits that bring every decided tensor and reader to its label."""
+    """Bring every decided tensor and reader to its label."""
     because = {(cut.key, cut.label): cut.because for cut in reversed(solution.cuts)}
     for key in sorted(solution.source):
         _plan_value(draft, solution, key, rigid, because)
@@ -150,7 +149,7 @@ def _plan_constant(draft: Draft, solution: Solution, key: TensorId, slots: list[
                 draft.rewire(slot, copy)
         else:
             draft.set_quant(subgraph, index, quant)
-            draft.edits.append(SetData(subgraph=subgraph, tensor=index, data=new))
+            draft.graph(subgraph).set_data(index, new)
             stays = True
         why = "constant re-expressed in its group's parameters"
         draft.note("constant", key, str(own), str(label), why=why, readers=tuple(group))

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from ...checks.binder.bound import Bound
 from ...checks.constraints import BiasOf
-from ...format.edits import SetData, SetOption
 from ...format.enums import type_code
-from ...format.model import OperatorId, QuantParams, Slot, Tensor, TensorId
+from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import close_scale, product_scale, requantize_bias
 from ...record import Record, replace
@@ -139,14 +138,11 @@ class _Bias:
         """Where the operator states its bias's type, let it state the right one."""
         for constraint in constraints:
             if constraint.source.type_option and constraint.stated not in {"", wanted.type}:
-                edit = SetOption(
-                    subgraph=constraint.slot.subgraph,
-                    operator=constraint.slot.operator,
-                    field=constraint.source.type_option,
-                    value=type_code(wanted.type),
+                option, code = constraint.source.type_option, type_code(wanted.type)
+                self.draft.graph(constraint.slot.subgraph).set_option(
+                    constraint.slot.operator, option, code
                 )
-                self.draft.edits.append(edit)
-                self.draft.touched.add(OperatorId(edit.subgraph, edit.operator))
+                self.draft.touched.add(constraint.slot.operator_id)
                 before, after = f"stated as {constraint.stated}", f"stated as {wanted.type}"
                 why = "the operator states the type that its bias has"
                 slots = (constraint.slot,)
@@ -178,10 +174,7 @@ class _Bias:
                 self.draft.rewire(slot, added)
         else:
             self.draft.set_quant(subgraph, index, quant)
-            changed = wanted.type if wanted.type != self.tensor.type else None
-            self.draft.edits.append(
-                SetData(subgraph=subgraph, tensor=index, data=new, type=changed)
-            )
+            self.draft.graph(subgraph).set_data(index, new, wanted.type)
         self.draft.touched.update(slot.operator_id for slot in slots)
 
     def _note(

@@ -1,14 +1,13 @@
-"""What the planner hands on: edits for the writer, changes for people."""
+"""What a stage hands on: the changed model, and the changes in words."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from ...format.edits import AddOperator, Edit, RemoveOperator
-from ...format.model import OperatorId
+from ...format.model import Model, OperatorId
 from ...record import Record
 
-__all__ = ["Change", "Plan"]
+__all__ = ["Change", "Plan", "edited_operators"]
 
 ChangeKind = Literal[
     "moved",
@@ -38,55 +37,35 @@ class Change(Record, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """`edited`: every operator an operand of which was re-expressed or
-    re-wired, by its index in the original.
+    """What a stage makes of a model. `edited`: (subgraph, operator) of every operator an operand of
+    which was re-expressed or re-wired, by its index in the model that the stage was given.
     """
 
-    edits: tuple[Edit, ...]
+    model: Model
     changes: tuple[Change, ...]
     edited: frozenset[OperatorId]
 
-    @property
-    def edited_after(self) -> frozenset[OperatorId]:
-        """The same operators, and the inserted ones, by their index in the aligned file."""
-        added: dict[int, list[int]] = {}
-        removed: dict[int, list[int]] = {}
-        for edit in self.edits:
-            if isinstance(edit, AddOperator):
-                added.setdefault(edit.subgraph, []).append(edit.before)
-            elif isinstance(edit, RemoveOperator):
-                removed.setdefault(edit.subgraph, []).append(edit.operator)
+    def edited_origins(self, model: Model) -> frozenset[OperatorId]:
+        """The same operators by their index in the file that was read; `model` is the one that the
+        stage was given.
+        """
+        places = ((graph, index) for graph, index in self.edited if index >= 0)
+        origins = (
+            (graph, model.subgraphs[graph].operators[index].origin) for graph, index in places
+        )
+        return frozenset(
+            OperatorId(graph, origin) for graph, origin in origins if origin is not None
+        )
 
-        def gone(subgraph: int, place: int) -> int:
-            return sum(operator < place for operator in removed.get(subgraph, ()))
 
-        found = {
-            OperatorId(
-                subgraph,
-                index
-                + sum(before <= index for before in added.get(subgraph, ()))
-                - gone(subgraph, index),
-            )
-            for subgraph, index in self.edited
-            if index >= 0 and index not in removed.get(subgraph, ())
-        }
-        for subgraph, places in added.items():
-            found.update(
-                OperatorId(subgraph, place + rank - gone(subgraph, place))
-                for rank, place in enumerate(sorted(places))
-            )
-        return frozenset(found)
+def edited_operators(model: Model, origins: frozenset[OperatorId]) -> frozenset[OperatorId]:
+    """(subgraph, index) of the operators that are new in this state of a model or were edited.
 
-    def place(self, subgraph: int, operator: int) -> int | None:
-        """Where an operator of the original is in the aligned file; None where it is left out."""
-        here = [edit for edit in self.edits if getattr(edit, "subgraph", -1) == subgraph]
-        gone = [edit.operator for edit in here if isinstance(edit, RemoveOperator)]
-        added = [edit.before for edit in here if isinstance(edit, AddOperator)]
-        if operator in gone:
-            return None
-        before = sum(place <= operator for place in added) - sum(one < operator for one in gone)
-        return operator + before
-
-    @property
-    def cuts(self) -> int:
-        return sum(change.kind == "cut" for change in self.changes)
+    `origins`: the edited ones, by their index in the file that was read.
+    """
+    return frozenset(
+        OperatorId(graph.index, operator.index)
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if operator.origin is None or (graph.index, operator.origin) in origins
+    )

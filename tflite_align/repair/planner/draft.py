@@ -1,13 +1,23 @@
-"""A plan being drawn up: edits collected, names and new indices handed out."""
+"""A stage's working copy of a model: what is changed, and the changes in words."""
 
 from __future__ import annotations
 
-from ...format.edits import AddOperator, AddTensor, Edit, SetGraphIO, SetOperand, SetQuant
-from ...format.model import Model, OperatorId, QuantParams, Slot, Tensor, TensorId
+from ...format.model import (
+    Buffer,
+    Model,
+    Operator,
+    OperatorId,
+    QuantParams,
+    Slot,
+    Tensor,
+    TensorId,
+)
+from ...format.signature_entries import followed_signatures
 from ...format.wiring import Links, links
 from ...numerics import Label, label_range, type_limits
 from ...record import Record, field, replace
-from .changes import Change, ChangeKind
+from .changes import Change, ChangeKind, Plan
+from .graph_copy import GraphCopy
 
 __all__ = ["Draft", "relabelled"]
 
@@ -35,13 +45,48 @@ def relabelled(tensor: Tensor, label: Label) -> QuantParams:
 
 
 class Draft(Record):
+    """A model that one stage changes. `model` stays the one that the stage was given: every index
+    is one of it, and those of added tensors follow its own.
+    """
+
     model: Model
-    edits: list[Edit] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     touched: set[OperatorId] = field(default_factory=set)
+    requantized: set[TensorId] = field(default_factory=set)  # tensors given parameters
     wiring: dict[int, Links] = field(default_factory=dict)
-    _added: dict[int, int] = field(default_factory=dict)
+    _graphs: dict[int, GraphCopy] = field(default_factory=dict)
+    _buffers: list[Buffer] = field(default_factory=list)
     _names: dict[int, set[str]] = field(default_factory=dict)
+
+    def graph(self, subgraph: int) -> GraphCopy:
+        """The subgraph's working copy."""
+        if subgraph not in self._graphs:
+            if not self._graphs:
+                self._buffers.extend(self.model.buffers)
+            self._graphs[subgraph] = GraphCopy(self.model.subgraphs[subgraph], self._buffers)
+        return self._graphs[subgraph]
+
+    def plan(self) -> Plan:
+        """What the stage makes of the model."""
+        return Plan(
+            model=self._changed(),
+            changes=tuple(self.changes),
+            edited=frozenset(self.touched),
+        )
+
+    def _changed(self) -> Model:
+        if not self._graphs:
+            return self.model
+        subgraphs = tuple(
+            self._graphs[graph.index].done() if graph.index in self._graphs else graph
+            for graph in self.model.subgraphs
+        )
+        return replace(
+            self.model,
+            subgraphs=subgraphs,
+            buffers=tuple(self._buffers),
+            signatures=followed_signatures(self.model, subgraphs),
+        )
 
     def links(self, subgraph: int) -> Links:
         if subgraph not in self.wiring:
@@ -52,10 +97,19 @@ class Draft(Record):
         return self.model.subgraphs[subgraph].tensors[index]
 
     def set_quant(self, subgraph: int, index: int, quant: QuantParams) -> None:
-        """An edit only where something changes; all operators at the tensor count as edited."""
-        if self.tensor(subgraph, index).quant == quant:
+        """Only where something changes; all operators at the tensor count as edited.
+
+        Calibration ranges that the tensor has stay where `quant` gives none: the writer rewrites
+        them, and does not take them away.
+        """
+        old = self.tensor(subgraph, index).quant
+        if old is not None and (old.minimum or old.maximum):
+            low, high = quant.minimum or old.minimum, quant.maximum or old.maximum
+            quant = replace(quant, minimum=low, maximum=high)
+        if old == quant:
             return
-        self.edits.append(SetQuant(subgraph=subgraph, tensor=index, quant=quant))
+        self.graph(subgraph).set_tensor(index, quant=quant)
+        self.requantized.add(TensorId(subgraph, index))
         wiring = self.links(subgraph)
         for slot in wiring.readers.get(index, []):
             self.touched.add(OperatorId(subgraph, slot.operator))
@@ -73,28 +127,13 @@ class Draft(Record):
         type_name: str | None = None,
     ) -> int:
         """Index of a new tensor shaped as `like`, with a name no other tensor has."""
-        graph = self.model.subgraphs[subgraph]
-        count = self._added.get(subgraph, 0)
-        self._added[subgraph] = count + 1
-        index = len(graph.tensors) + count
-        self.edits.append(
-            AddTensor(
-                subgraph=subgraph,
-                index=index,
-                like=like,
-                name=self._name(subgraph, f"{graph.tensors[like].name}{ending}"),
-                type=type_name or graph.tensors[like].type,
-                quant=quant,
-                data=data,
-            )
-        )
-        return index
+        shaped = self.tensor(subgraph, like)
+        name = self.free_name(subgraph, f"{shaped.name}{ending}")
+        kind = type_name or shaped.type
+        return self.graph(subgraph).add_tensor(like, name, kind, quant, data)
 
     def free_name(self, subgraph: int, wanted: str) -> str:
         """`wanted`, with a number behind it where a tensor has that name; taken from now on."""
-        return self._name(subgraph, wanted)
-
-    def _name(self, subgraph: int, wanted: str) -> str:
         if subgraph not in self._names:
             tensors = self.model.subgraphs[subgraph].tensors
             self._names[subgraph] = {tensor.name for tensor in tensors}
@@ -117,34 +156,20 @@ class Draft(Record):
     ) -> None:
         """A QUANTIZE to, or a DEQUANTIZE from, integers of a type: `step` is the two names."""
         name, type_name = step
-        self.edits.append(
-            AddOperator(
-                subgraph=subgraph,
-                before=before,
-                name=name,
-                version=_VERSIONS[name].get(type_name, 1),
-                inputs=(source,),
-                outputs=(target,),
-            )
+        operator = Operator(
+            index=-1,
+            name=name,
+            version=_VERSIONS[name].get(type_name, 1),
+            custom_code=None,
+            inputs=(source,),
+            outputs=(target,),
         )
+        self.graph(subgraph).insert(before, operator)
 
     def rewire(self, slot: Slot, tensor: int) -> None:
-        if slot.operator < 0:
-            kind = "inputs" if slot.kind == "inputs" else "outputs"
-            self.edits.append(
-                SetGraphIO(subgraph=slot.subgraph, kind=kind, index=slot.index, tensor=tensor)  # type: ignore[arg-type]
-            )
-            return
-        self.edits.append(
-            SetOperand(
-                subgraph=slot.subgraph,
-                operator=slot.operator,
-                kind=slot.kind,
-                index=slot.index,
-                tensor=tensor,
-            )
-        )
-        self.touched.add(slot.operator_id)
+        self.graph(slot.subgraph).set_operand(slot.operator, slot.kind, slot.index, tensor)
+        if slot.operator >= 0:
+            self.touched.add(slot.operator_id)
 
     def note(
         self,

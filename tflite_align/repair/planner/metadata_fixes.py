@@ -1,4 +1,4 @@
-"""Edits that need no solver and come before it: what the rest is judged by."""
+"""Repairs that need no solver and come before it: the rest depends on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from ...checks.binder.bound import Bound
 from ...checks.checker import Finding, expected_bias_scales
 from ...checks.constraints import BiasOf, WellFormed
-from ...format.edits import SetName, SetVersion
 from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import close_scale
@@ -41,13 +40,7 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
             _named(draft, key, finding)
         elif finding.fix == "minmax":
             _ranged(draft, key, finding)
-    return _plan(draft)
-
-
-def _plan(draft: Draft) -> Plan:
-    return Plan(
-        edits=tuple(draft.edits), changes=tuple(draft.changes), edited=frozenset(draft.touched)
-    )
+    return draft.plan()
 
 
 def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> None:
@@ -62,7 +55,7 @@ def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> 
 
 def _named(draft: Draft, key: TensorId, finding: Finding) -> None:
     name = draft.free_name(key[0], draft.tensor(*key).name)
-    draft.edits.append(SetName(subgraph=key[0], tensor=key[1], name=name))
+    draft.graph(key[0]).set_tensor(key[1], name=name)
     before, why = draft.tensor(*key).name, "another tensor has the name"
     draft.note("parameters", key, before, name, why=why, readers=(finding.slot,))
 
@@ -72,7 +65,7 @@ def _raised(draft: Draft, key: TensorId, finding: Finding) -> None:
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     needed = load_versions()[operator.name].versions[draft.tensor(*key).type]
-    draft.edits.append(SetVersion(subgraph=slot.subgraph, operator=slot.operator, version=needed))
+    draft.graph(slot.subgraph).set_operator(slot.operator, version=needed)
     draft.touched.add(slot.operator_id)
     why = "the version that brought kernels for this type"
     draft.note("parameters", key, finding.actual, f"version {needed}", why=why, readers=(slot,))
@@ -110,7 +103,7 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
     for key, groups in sorted(asked.items()):
         if broken.intersection(slot for slots in groups.values() for slot in slots):
             _corrected(draft, key, groups)
-    return _plan(draft)
+    return draft.plan()
 
 
 def _corrected(draft: Draft, key: TensorId, groups: dict[tuple[float, ...], list[Slot]]) -> None:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from ...checks.binder.bound import Bound
 from ...checks.constraints import BiasOf
-from ...format.edits import SetData
 from ...format.enums import constant_size
 from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
@@ -198,7 +197,7 @@ def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
         draft.rewire(slot, copy)
     else:
         draft.set_quant(subgraph, index, raised)
-        draft.edits.append(SetData(subgraph=subgraph, tensor=index, data=new))
+        draft.graph(subgraph).set_data(index, new)
     worst = max(range(len(scales)), key=lambda c: scales[c] / quant.scale[c])
     before, after = f"scale {quant.scale[worst]:.7g}", f"scale {scales[worst]:.7g}"
     why = "so that the bias fits its type"

@@ -1,4 +1,4 @@
-"""Solution -> edits. The plan is values; nothing is written here."""
+"""Solution -> the changed model. Nothing is written here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from ...checks.binder.bound import FUSED, Bound
 from ...checks.checker import Finding
 from ...checks.constraints import Power
-from ...format.edits import SetOption, SetQuant
 from ...format.model import Slot, TensorId
 from ...numerics import Label
 from ...record import replace
@@ -30,7 +29,7 @@ def plan(
     findings: Iterable[Finding],
     fixes: frozenset[str] | None = None,
 ) -> tuple[Plan, list[Conflict]]:
-    """Edits that carry out the solution and repair the findings that need no solver.
+    """Carry out the solution and repair the findings that need no solver.
 
     `fixes`: ids of the repairs that are on; None: those that are by default. Returns the plan and
     what it could not do.
@@ -53,11 +52,7 @@ def plan(
     _plan_axes(draft, findings)
     _plan_states(draft, bound, findings)
     return (
-        Plan(
-            edits=tuple(draft.edits),
-            changes=tuple(draft.changes),
-            edited=frozenset(draft.touched),
-        ),
+        draft.plan(),
         conflicts,
     )
 
@@ -65,9 +60,7 @@ def plan(
 def _plan_clamps(draft: Draft, solution: Solution) -> None:
     """A clamp that a range stated and no longer does becomes a fused activation."""
     for slot, activation in solution.activations.items():
-        draft.edits.append(
-            SetOption(subgraph=slot.subgraph, operator=slot.operator, field=FUSED, value=activation)
-        )
+        draft.graph(slot.subgraph).set_option(slot.operator, FUSED, activation)
         draft.touched.add(slot.operator_id)
         key = slot.tensor_id(draft.model)
         why = "the clamp that its range stated, now that the range is wider"
@@ -107,9 +100,7 @@ def _plan_states(draft: Draft, bound: Bound, findings: list[Finding]) -> None:
 
 def _plan_axes(draft: Draft, findings: list[Finding]) -> None:
     """A quantized_dimension that cannot be meant, where only one axis is possible."""
-    written = {
-        TensorId(edit.subgraph, edit.tensor) for edit in draft.edits if isinstance(edit, SetQuant)
-    }
+    written = set(draft.requantized)
     for finding in findings:
         key = finding.tensor_id
         if finding.fix != "parameter-axis" or key in written:

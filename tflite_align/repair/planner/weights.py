@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ...checks.binder.bound import Bound
 from ...checks.checker import Finding
 from ...checks.constraints import Weight
-from ...format.edits import SetData
 from ...format.enums import constant_size
 from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.type_groups import QUANTIZED_TYPES
@@ -78,7 +77,7 @@ def _apply(draft: Draft, key: TensorId, slots: list[Slot], new: _New) -> None:
     else:
         draft.set_quant(subgraph, index, new.quant)
         if new.data is not None:
-            draft.edits.append(SetData(subgraph=subgraph, tensor=index, data=new.data))
+            draft.graph(subgraph).set_data(index, new.data)
     before = f"{len(old.scale)} scales, axis {old.quantized_dimension}" if old else ""
     if old is not None and any(old.zero_point):
         before += f", zero_point {next(z for z in old.zero_point if z)}"

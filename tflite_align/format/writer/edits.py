@@ -1,4 +1,4 @@
-"""The edits that may be made to a model.
+"""The edits that the splice makes to a file; `differences` derives them from two states.
 
 Tensor and operator indices are always those of the original model; added tensors are numbered
 on from the subgraph's last one in the order of their AddTensor edits.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..record import Record
-from .model import QuantParams, SlotKind
+from ...record import Record
+from ..model import QuantParams, SlotKind
 
 __all__ = [
     "AddOperator",

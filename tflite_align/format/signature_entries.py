@@ -1,0 +1,55 @@
+"""Which tensors a signature's entries name once the subgraph's inputs or outputs are others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import UnsupportedError
+from ..record import replace
+from .model import Model, Signature, Subgraph
+
+__all__ = ["followed_signatures", "renamed_entries"]
+
+
+def followed_signatures(model: Model, subgraphs: Sequence[Subgraph]) -> tuple[Signature, ...]:
+    """The model's signatures, of which each entry names what its input or output becomes.
+
+    `subgraphs` are the model's own with other inputs and outputs. UnsupportedError where one entry
+    stands for several places that now differ.
+    """
+    return tuple(
+        _followed(signature, model.subgraphs[signature.subgraph], subgraphs[signature.subgraph])
+        for signature in model.signatures
+    )
+
+
+def _followed(signature: Signature, old: Subgraph, new: Subgraph) -> Signature:
+    if (old.inputs, old.outputs) == (new.inputs, new.outputs):
+        return signature
+    sides = {}
+    for side in ("inputs", "outputs"):
+        entries: tuple[tuple[str, int], ...] = getattr(signature, side)
+        tensors = [tensor for _, tensor in entries]
+        named = renamed_entries(signature.key, tensors, getattr(old, side), getattr(new, side))
+        sides[side] = tuple(
+            (name, tensor) for (name, _), tensor in zip(entries, named, strict=True)
+        )
+    return replace(signature, **sides)
+
+
+def renamed_entries(
+    key: str, named: list[int], old: Sequence[int], new: Sequence[int]
+) -> list[int]:
+    """The tensors the entries have to name when list `old` becomes `new`."""
+    result = []
+    for number, tensor in enumerate(named):
+        places = [new[at] for at, was in enumerate(old) if was == tensor]
+        if len(set(places)) <= 1:
+            result.append(places[0] if places else tensor)
+        elif len(places) == named.count(tensor):
+            # One entry for each place: they are taken to stand in the same order.
+            result.append(places[named[:number].count(tensor)])
+        else:
+            msg = f"signature {key!r}: tensor {tensor} stands in several places that now differ"
+            raise UnsupportedError(msg)
+    return result

@@ -1,0 +1,104 @@
+"""A subgraph that is being changed: tensors and operators by the indices they had at first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...format.model import Buffer, Operator, QuantParams, SlotKind, Subgraph, Tensor
+from ...record import replace
+
+__all__ = ["GraphCopy"]
+
+
+class GraphCopy:
+    """One subgraph of a model and the changes to it. `buffers` are the model's, new ones behind
+    them; copies of several subgraphs share the list.
+    """
+
+    def __init__(self, graph: Subgraph, buffers: list[Buffer]) -> None:
+        self.graph = graph
+        self.buffers = buffers
+        self.tensors: list[Tensor] = list(graph.tensors)
+        self.operators: list[Operator] = list(graph.operators)
+        self.inserted: dict[int, list[Operator]] = {}
+        self.removed: set[int] = set()
+        self.boundary = {"inputs": list(graph.inputs), "outputs": list(graph.outputs)}
+
+    def set_tensor(self, index: int, **fields: Any) -> None:
+        self.tensors[index] = replace(self.tensors[index], **fields)
+
+    def set_data(self, index: int, data: bytes, type_name: str | None = None) -> None:
+        """Give a constant other bytes, and another type where one is named."""
+        kind = type_name or self.tensors[index].type
+        self.set_tensor(index, buffer=self._buffer(data), type=kind)
+
+    def add_tensor(
+        self,
+        like: int,
+        name: str,
+        type_name: str,
+        quant: QuantParams | None,
+        data: bytes | None = None,
+    ) -> int:
+        """Index of a new tensor of the shape of `like`; constant where `data` is given."""
+        shaped = self.tensors[like]
+        self.tensors.append(
+            Tensor(
+                index=len(self.tensors),
+                name=name,
+                type=type_name,
+                shape=shaped.shape,
+                shape_signature=shaped.shape_signature,
+                buffer=self._buffer(data),
+                quant=quant,
+                like=like,
+            )
+        )
+        return len(self.tensors) - 1
+
+    def insert(self, before: int, operator: Operator) -> None:
+        """Put a new operator before the one that had this index; several keep their order."""
+        self.inserted.setdefault(before, []).append(operator)
+
+    def remove(self, operator: int) -> None:
+        self.removed.add(operator)
+
+    def set_operator(self, index: int, **fields: Any) -> None:
+        self.operators[index] = replace(self.operators[index], **fields)
+
+    def set_option(self, index: int, field: str, value: int) -> None:
+        self.set_operator(index, options={**self.operators[index].options, field: value})
+
+    def set_operand(self, operator: int, kind: SlotKind, index: int, tensor: int) -> None:
+        """Let an operand position name another tensor; of the subgraph itself for operator -1."""
+        if operator < 0:
+            self.boundary[kind][index] = tensor
+            return
+        operands = list(self.operators[operator].operands(kind))
+        operands[index] = tensor
+        self.set_operator(operator, **{kind: tuple(operands)})
+
+    def _buffer(self, data: bytes | None) -> int:
+        view = None if data is None else memoryview(data)
+        self.buffers.append(Buffer(index=len(self.buffers), data=view, pos=0))
+        return len(self.buffers) - 1
+
+    def done(self) -> Subgraph:
+        """The changed subgraph, its operators numbered anew."""
+        operators: list[Operator] = []
+        for place in range(len(self.operators) + 1):
+            operators += self.inserted.get(place, ())
+            if place < len(self.operators) and place not in self.removed:
+                operators.append(self.operators[place])
+        return replace(
+            self.graph,
+            tensors=tuple(self.tensors),
+            operators=tuple(
+                [
+                    operator if operator.index == index else replace(operator, index=index)
+                    for index, operator in enumerate(operators)
+                ]
+            ),
+            inputs=tuple(self.boundary["inputs"]),
+            outputs=tuple(self.boundary["outputs"]),
+        )
