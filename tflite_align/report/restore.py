@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ..checks.checker import Finding
+from ..format.model import OperatorId, TensorId
 from ..record import compared, is_record, replace
 from .report import Report
 
@@ -34,6 +35,8 @@ def _of(hint: Any, value: Any) -> Any:
         return _exactly(hint, value)
     if hint is float:
         return _number(value)
+    if hint in (OperatorId, TensorId):  # written as pairs
+        return hint(*_of(tuple[int, int], value))
     if is_record(hint) or hasattr(hint, "_fields"):
         return _record(hint, value)
     origin, arguments = get_origin(hint), get_args(hint)
