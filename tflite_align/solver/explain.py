@@ -9,7 +9,7 @@ from ..checks.binder.bound import Bound
 from ..checks.constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
 from ..format.enums import Activation
 from ..format.model import Slot, TensorId
-from ..numerics import Label, close_scale, label_range
+from ..numerics import Label, label_range
 from ..record import replace
 from .conditions import only, together
 from .conflicts import addresses, minimal_conflict
@@ -17,6 +17,7 @@ from .cost_tables import FORBIDDEN, Answer, total_cost
 from .costs import cost_tables
 from .explanation import Alternative, Anchor, AnchorKind, CutStory, Explanation, Link, Tie
 from .label_limits import Limits, window_labels
+from .policies import near
 from .prepare import Posed, pose
 from .problem import build_problems, contradictory
 from .problem_records import Problem, SolverOptions, Value, Weights
@@ -178,7 +179,7 @@ class _Story:
             label=written,
             holds=label_range(written, found.type),
             activation=self._activation(written),
-            snapped=written != self.own and _near(written, self.own),
+            snapped=written != self.own and near(written, self.own),
             ties=self._ties(ties),
             anchor=anchor,
             chain=steps,
@@ -270,14 +271,14 @@ class _Story:
         self, slot: Slot, ties: Ties, key: TensorId, written: Label
     ) -> Anchor | None:
         model = self.bound.model
-        if slot in self.bound.rigid and _near(self.values.labels[key], written):
+        if slot in self.bound.rigid and near(self.values.labels[key], written):
             anchor = self._named("kept", key)
             return replace(anchor, address=slot.address(model), reason=self._rigid(slot))
         fixed = ties.fixed.get(slot)
         if fixed is not None and written in fixed.labels:
             return replace(self._named("fixed", key), address=slot.address(model), rule=fixed.rule)
         for entry in self.users:
-            if isinstance(entry, Anchored) and slot in entry.slots and _near(entry.label, written):
+            if isinstance(entry, Anchored) and slot in entry.slots and near(entry.label, written):
                 anchor = self._named("anchor", key)
                 return replace(anchor, address=slot.address(model), reason=entry.by)
         policy = self._policy(slot)
@@ -393,7 +394,3 @@ class _Story:
 
 def _possible(answer: Answer) -> float | None:
     return answer.cost if answer.cost < FORBIDDEN else None
-
-
-def _near(first: Label, second: Label) -> bool:
-    return first.zero_point == second.zero_point and close_scale(first.scale, second.scale)

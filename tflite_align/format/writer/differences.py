@@ -44,12 +44,7 @@ def differences(before: Model, after: Model) -> tuple[Edit, ...]:
     for old, new in zip(before.subgraphs, after.subgraphs, strict=True):
         if old is not new:
             edits += _GraphDifferences(before, after, old, new).edits()
-    # Added tensors first: what else is edited may name them.
-    return (*(e for e in edits if isinstance(e, AddTensor)), *_others(edits))
-
-
-def _others(edits: list[Edit]) -> Iterator[Edit]:
-    return (edit for edit in edits if not isinstance(edit, AddTensor))
+    return tuple(edits)
 
 
 class _GraphDifferences:
