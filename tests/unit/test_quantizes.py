@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.models import POOL, Graph
+from tests.support.results import names, reads
 from tflite_align import AlignOptions, AlignResult, align
 from tflite_align.checks.binder.bind import bind
 from tflite_align.checks.binder.bound import Bound
@@ -28,16 +29,6 @@ from tflite_align.solver.solve import solve
 PLAIN = AlignOptions(verify=False)
 OPTIMIZE = AlignOptions(verify=False, optimize=True)
 WIDE = (1, 4, 4, 6)
-
-
-def names(result: AlignResult) -> list[str]:
-    return [operator.name for operator in read(result.data).subgraphs[0].operators]
-
-
-def reads(result: AlignResult, operator: int) -> list[str]:
-    """Names of the tensors that an operator of the result reads."""
-    graph = read(result.data).subgraphs[0]
-    return [graph.tensors[index].name for index in graph.operators[operator].inputs]
 
 
 def kinds(result: AlignResult) -> list[str]:

@@ -21,7 +21,6 @@ from tflite_align.format.writer.edits import (
     AddOperator,
     AddTensor,
     Edit,
-    RemoveOperator,
     SetData,
     SetGraphIO,
     SetOperand,
@@ -279,27 +278,6 @@ def test_several_at_one_place_keep_their_order() -> None:
     assert out.prefix == 0
     graph = load(_meaningful(data, edits)).subgraphs[0]
     assert [op.opcodeIndex for op in graph.operators] == [0, 1, 0, 2, 3, 4]
-
-
-def test_a_removed_operator_counts_for_the_places_of_others() -> None:
-    edits: list[Edit] = [
-        *_insertion(),
-        RemoveOperator(subgraph=0, operator=0),
-        SetOperand(subgraph=0, operator=1, kind="inputs", index=0, tensor=0),
-    ]
-    graph = read(_written(pack(chain()), edits).join()).subgraphs[0]
-    assert [op.name for op in graph.operators] == ["ADD", "QUANTIZE", "RESHAPE"]
-    assert [op.inputs for op in graph.operators] == [(0, 2), (3,), (5,)]
-    assert len(graph.tensors) == 6
-
-
-def test_a_removed_operator_is_left_out_whatever_else_is_asked_of_it() -> None:
-    edits: list[Edit] = [
-        RemoveOperator(subgraph=0, operator=1),
-        SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1),
-        SetOperand(subgraph=0, operator=1, kind="inputs", index=0, tensor=0),
-    ]
-    assert len(read(_written(pack(chain()), edits).join()).subgraphs[0].operators) == 2
 
 
 def _meaningful(data: bytes, edits: Sequence[Edit]) -> bytes:

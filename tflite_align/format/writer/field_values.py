@@ -6,6 +6,7 @@ its parent for a new vector, and so on up to the root. Which way is taken is dec
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from functools import cached_property
 from typing import Any, cast
@@ -14,7 +15,7 @@ from ...errors import UnsupportedError
 from ..flatbuffer import BufferReader, VtablePlan
 from ..model import Model
 from ..schema import TableLayout
-from .nodes import Moved, NewTable, Old, Scalars, Value, pack_scalar
+from .nodes import Moved, NewTable, Old, Refs, Scalars, Value, pack_scalar
 from .patch import Patches
 from .refs import References
 
@@ -109,14 +110,42 @@ class FieldValues:
                 data = pack_scalar(entry, cast("float", value))
                 places.append((pos + plan.at[number], data))
                 continue
-            if not isinstance(value, Scalars):
+            place = (
+                self._scalars_place(plan, pos, values, number, value)
+                if isinstance(value, Scalars)
+                else self._shorter_place(plan, pos, values, number, value)
+            )
+            if place is None:
                 return None
-            start, count = self._vector(plan, pos, values, number, value)
-            end = start + len(value.data)
-            if count != value.count or self.references.owners(start - 4, end) > 1:
-                return None
-            places.append((start, value.data))
+            places.append(place)
         return None if self.references.owners(pos, pos + plan.size) > 1 else places
+
+    def _scalars_place(
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], number: int, value: Scalars
+    ) -> tuple[int, bytes] | None:
+        """Where the elements of a vector stand that has as many, and nobody else's."""
+        start, count = self._vector(plan, pos, values, number, value)
+        end = start + len(value.data)
+        if count != value.count or self.references.owners(start - 4, end) > 1:
+            return None
+        return start, value.data
+
+    def _shorter_place(
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], number: int, value: Value
+    ) -> tuple[int, bytes] | None:
+        """Where a vector of references stands that loses some of its tables and gains none: the
+        others move up, which keeps every reference pointing forward, and the places at its end
+        are left as they are.
+        """
+        if not isinstance(value, Refs) or not all(isinstance(one, Old) for one in value.items):
+            return None
+        target = self.view.target(plan, pos, values, number)
+        start, count = self.view.vector(target, 4)
+        if len(value.items) > count or self.references.owners(target, start + 4 * count) > 1:
+            return None
+        tables = [cast("Old", one).pos for one in value.items]
+        distances = [table - (start + 4 * place) for place, table in enumerate(tables)]
+        return target, struct.pack(f"<I{len(distances)}I", len(distances), *distances)
 
     def _remake(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], wanted: dict[int, Value]

@@ -23,6 +23,7 @@ _WHY = {
     "identity": "the parameters on both sides are the same",
     "composed": "another QUANTIZE follows: one step does for both",
     "folded": "its only source writes these parameters itself",
+    "through_float": "it reads the integers that a DEQUANTIZE had made floats of",
 }
 _PASSED = "read past another QUANTIZE, whose range clips nothing here"
 
@@ -104,9 +105,9 @@ class _Step(Record, frozen=True):
                 edited |= {OperatorId(slot.subgraph, place)} if place is not None else set()
             subgraph = step.result[0]
             inserted = False
-            if step.removed is not None:
-                draft.graph(subgraph).remove(step.removed)
-                place = self._base_place(Slot(subgraph, step.removed, "inputs", 0))
+            for operator in step.removed:
+                draft.graph(subgraph).remove(operator)
+                place = self._base_place(Slot(subgraph, operator, "inputs", 0))
                 inserted = place is None
                 if place is not None:
                     edited.discard(OperatorId(subgraph, place))
@@ -128,7 +129,7 @@ class _Step(Record, frozen=True):
         itself had put behind it has merely moved.
         """
         kind: ChangeKind = "moved" if inserted else "removed"
-        if step.removed is None:
+        if not step.removed or step.kind == "through_float":
             kind = "composed"
         subgraph, tensor = step.result
         return Change(
@@ -138,7 +139,7 @@ class _Step(Record, frozen=True):
             name=self.plan.model.subgraphs[subgraph].tensors[tensor].name,
             before=str(step.before),
             after=str(step.after),
-            why=_WHY[step.kind] if step.removed is not None else _PASSED,
+            why=_WHY[step.kind] if step.removed or step.kind != "composed" else _PASSED,
             readers=tuple(self._address(slot) for slot, _ in step.rewired),
         )
 

@@ -19,6 +19,8 @@ from ...solver.ranges import Values, value_flow
 
 __all__ = ["Fold", "Scope", "concerned", "steps"]
 
+_TO_FLOAT = "DEQUANTIZE"
+
 
 class Scope(Record, frozen=True):
     """Where may be tidied up. `decided`: whether a tensor's component is touched anyway.
@@ -32,23 +34,28 @@ class Scope(Record, frozen=True):
 class Fold(Record, frozen=True, kw_only=True):
     """One thing to do. `before` and `after` are the labels on both sides of the QUANTIZE that is
     removed or passed by; `result` is the tensor it writes. Slots are those of the bound model.
+
+    `through_float`: a QUANTIZE of floats stays, and reads the integers that these floats were.
     """
 
-    kind: Literal["identity", "composed", "folded"]
+    kind: Literal["identity", "composed", "folded", "through_float"]
     result: TensorId
     rewired: tuple[tuple[Slot, int], ...]
-    removed: int | None  # operator
+    removed: tuple[int, ...]  # operators
     before: Label
     after: Label
     tensors: frozenset[TensorId]
 
 
 class _Quantize(Record, frozen=True):
-    """A QUANTIZE within one type, between per-tensor quantized activations."""
+    """A QUANTIZE within one type, between per-tensor quantized activations. `floats`: it reads
+    what a DEQUANTIZE, the operator, makes of `source`.
+    """
 
     operator: Operator
     source: TensorId
     result: TensorId
+    floats: Operator | None = None
 
     @property
     def reads(self) -> Slot:
@@ -70,23 +77,26 @@ class _Conditions:
             elif isinstance(constraint, Fixed):
                 self.held.add(constraint.slot)
         found = [
-            _Quantize(
-                operator,
-                TensorId(graph.index, operator.inputs[0]),
-                TensorId(graph.index, operator.outputs[0]),
-            )
+            self._quantize(graph, operator)
             for graph in bound.model.subgraphs
             for operator in graph.operators
-            if operator.name == CUT and len(operator.inputs) == len(operator.outputs) == 1
+            if _single(operator, CUT)
         ]
         self.quantizes = {one.result: one for one in found if self._within_one_type(one)}
+
+    def _quantize(self, graph: Subgraph, operator: Operator) -> _Quantize:
+        floats = _dequantize(graph, self.values.wiring[graph.index], operator)
+        source = (floats or operator).inputs[0]
+        ids = TensorId(graph.index, source), TensorId(graph.index, operator.outputs[0])
+        return _Quantize(operator, *ids, floats)
 
     def _within_one_type(self, one: _Quantize) -> bool:
         tensors = self.bound.model.subgraphs[one.source[0]].tensors
         if one.source not in self.values.labels or one.result not in self.values.labels:
             return False
         first, last = tensors[one.source[1]], tensors[one.result[1]]
-        return _alike(first, last) and one.source[1] in self.links(one.source).producer
+        produced = one.source[1] in self.links(one.source).producer
+        return _alike(first, last) and (produced or one.floats is not None)
 
     def links(self, key: TensorId) -> Links:
         return self.values.wiring[key[0]]
@@ -105,13 +115,29 @@ class _Conditions:
         return self.scope.decided(one.source) or self.scope.decided(one.result)
 
 
+def _single(operator: Operator, name: str) -> bool:
+    return operator.name == name and len(operator.inputs) == len(operator.outputs) == 1
+
+
+def _dequantize(graph: Subgraph, wiring: Links, one: Operator) -> Operator | None:
+    """The DEQUANTIZE that makes the floats which a QUANTIZE reads, if one does."""
+    producer = wiring.producer.get(one.inputs[0])
+    if producer is None or producer.operator < 0:
+        return None
+    found = graph.operators[producer.operator]
+    return found if _single(found, _TO_FLOAT) else None
+
+
 def _alike(first: Tensor, last: Tensor) -> bool:
-    """Whether two tensors differ in their parameters at most."""
-    return (first.type, first.shape, first.shape_signature) == (
-        last.type,
-        last.shape,
-        last.shape_signature,
-    ) and not (first.is_variable or last.is_variable)
+    """Whether two tensors differ in their parameters at most. Not every tool writes a signature
+    of the sizes that may vary: one that is not there says nothing.
+    """
+    signatures = {one.shape_signature for one in (first, last) if one.shape_signature}
+    return (
+        (first.type, first.shape) == (last.type, last.shape)
+        and len(signatures) < 2
+        and not (first.is_variable or last.is_variable)
+    )
 
 
 def concerned(model: Model, scope: Scope) -> bool:
@@ -124,13 +150,14 @@ def _concerned(model: Model, graph: Subgraph, scope: Scope) -> bool:
     wiring = links(model, graph.index) if quantizes else None
     for one in quantizes:
         assert wiring is not None
-        near = any(
-            scope.decided(TensorId(graph.index, tensor)) for tensor in (*one.inputs, *one.outputs)
-        )
-        if (
-            near
-            and len(one.inputs) == len(one.outputs) == 1
-            and _possible(graph, wiring, one, scope)
+        if not _single(one, CUT):
+            continue
+        floats = _dequantize(graph, wiring, one)
+        ends = ((floats or one).inputs[0], one.outputs[0])
+        if any(scope.decided(TensorId(graph.index, tensor)) for tensor in ends) and (
+            _alike(*(graph.tensors[tensor] for tensor in ends))
+            if floats is not None
+            else _possible(graph, wiring, one, scope)
         ):
             return True
     return False
@@ -163,7 +190,7 @@ def steps(bound: Bound, scope: Scope) -> list[Fold]:
 
 def _steps(view: _Conditions) -> Iterator[Fold]:
     for one in view.quantizes.values():
-        for rule in (_identity, _composed, _folded):
+        for rule in (_identity, _through_float, _composed, _folded):
             step = rule(view, one)
             if step is not None:
                 yield step
@@ -184,7 +211,35 @@ def _identity(view: _Conditions, one: _Quantize) -> Fold | None:
         kind="identity",
         result=one.result,
         rewired=tuple((slot, one.source[1]) for slot in readers),
-        removed=one.operator.index,
+        removed=(*_unread(view, one), one.operator.index),
+        before=before,
+        after=after,
+        tensors=frozenset({one.source, one.result}),
+    )
+
+
+def _unread(view: _Conditions, one: _Quantize) -> tuple[int, ...]:
+    """The DEQUANTIZE in front, where only this QUANTIZE reads what it writes."""
+    if one.floats is None:
+        return ()
+    floats = TensorId(one.source[0], one.floats.outputs[0])
+    return (one.floats.index,) if view.readers(floats) == [one.reads] else ()
+
+
+def _through_float(view: _Conditions, one: _Quantize) -> Fold | None:
+    """Behind a DEQUANTIZE: it requantizes the integers at once, where every target can."""
+    if one.floats is None or not view.near(one):
+        return None
+    before, after = view.label(one.source), view.label(one.result)
+    type_name = view.bound.model.subgraphs[one.source[0]].tensors[one.source[1]].type
+    cut = view.bound.cuts.get(type_name)
+    if cut is None or (cut == "zero" and (before.zero_point or after.zero_point)):
+        return None
+    return Fold(
+        kind="through_float",
+        result=one.result,
+        rewired=((one.reads, one.source[1]),),
+        removed=_unread(view, one),
         before=before,
         after=after,
         tensors=frozenset({one.source, one.result}),
@@ -194,7 +249,9 @@ def _identity(view: _Conditions, one: _Quantize) -> Fold | None:
 def _composed(view: _Conditions, one: _Quantize) -> Fold | None:
     """Behind another QUANTIZE whose clipping nobody can tell: it reads what that one reads."""
     first = view.quantizes.get(one.source)
-    if first is None or not (view.near(first) and view.near(one)):
+    if first is None or first.floats is not None or one.floats is not None:
+        return None
+    if not (view.near(first) and view.near(one)):
         return None
     between, after = view.label(one.source), view.label(one.result)
     type_name = view.bound.model.subgraphs[one.source[0]].tensors[one.source[1]].type
@@ -208,7 +265,7 @@ def _composed(view: _Conditions, one: _Quantize) -> Fold | None:
         kind="composed",
         result=first.result,
         rewired=((one.reads, first.source[1]),),
-        removed=first.operator.index if alone else None,
+        removed=(first.operator.index,) if alone else (),
         before=view.label(first.source),
         after=between,
         tensors=frozenset({first.source, first.result, one.result}),
@@ -217,6 +274,8 @@ def _composed(view: _Conditions, one: _Quantize) -> Fold | None:
 
 def _folded(view: _Conditions, one: _Quantize) -> Fold | None:
     """The only reader of a free producer: the producer writes the wanted parameters at once."""
+    if one.floats is not None:
+        return None
     producer = view.links(one.source).producer[one.source[1]]
     if (
         not view.scope.fold
@@ -242,7 +301,7 @@ def _folded(view: _Conditions, one: _Quantize) -> Fold | None:
         kind="folded",
         result=one.result,
         rewired=((producer, one.result[1]),),
-        removed=one.operator.index,
+        removed=(one.operator.index,),
         before=before,
         after=after,
         tensors=frozenset({one.source, one.result}),

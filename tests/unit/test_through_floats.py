@@ -1,0 +1,97 @@
+"""Chains of QUANTIZE, and those that read floats which a DEQUANTIZE made of the same type."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.models import Graph, TensorSpec
+from tests.support.object_api import load, pack
+from tests.support.results import names, reads
+from tflite_align import AlignOptions, align
+from tflite_align.numerics import Label
+
+PLAIN = AlignOptions(verify=False)
+OPTIMIZE = AlignOptions(verify=False, optimize=True)
+
+
+def through_floats(second: Label, outputs: list[str], *, type_name: str = "int8") -> bytes:
+    """X -> conv c -> DEQUANTIZE f -> QUANTIZE q -> conv y."""
+    graph = Graph(type_name)
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.tensors["f"] = TensorSpec(name="f", type="float32", shape=graph.tensors["c"].shape)
+    graph.add("DEQUANTIZE", ["c"], ["f"])
+    graph.activation("q", *second)
+    graph.add("QUANTIZE", ["f"], ["q"])
+    graph.conv("q", "y", 0.3)
+    return graph.bytes(["x"], outputs)
+
+
+@pytest.mark.parametrize("type_name", ["int8", "int16"])
+def test_a_pair_through_floats_goes_where_the_parameters_are_the_same(type_name: str) -> None:
+    data = through_floats(Label(0.1, 0), ["y"], type_name=type_name)
+    result = align(data, OPTIMIZE)
+    assert names(result) == ["CONV_2D", "CONV_2D"]
+    assert reads(result, 1)[0] == "c"
+    assert len(result.data) == len(data)
+    assert align(data, PLAIN).data == data
+
+
+def test_floats_that_are_an_output_stay() -> None:
+    result = align(through_floats(Label(0.1, 0), ["y", "f"]), OPTIMIZE)
+    assert names(result) == ["CONV_2D", "DEQUANTIZE", "CONV_2D"]
+    assert reads(result, 2)[0] == "c"
+
+
+def test_a_pair_through_floats_with_other_parameters_becomes_one_quantize() -> None:
+    data = through_floats(Label(0.17, 3), ["q"])
+    result = align(data, OPTIMIZE)
+    assert names(result) == ["CONV_2D", "QUANTIZE", "CONV_2D"]
+    assert reads(result, 1) == ["c"]
+    (change,) = result.report.changes
+    assert (change.kind, change.before, change.after) == ("composed", "(0.1, 0)", "(0.17, 3)")
+    assert "DEQUANTIZE" in change.why
+    assert align(result.data, OPTIMIZE).data == result.data
+
+
+def test_a_pair_with_an_int16_zero_point_stays_a_pair() -> None:
+    """No runtime requantizes int16 at once where a zero point is not 0."""
+    data = through_floats(Label(0.17, 3), ["q"], type_name="int16")
+    assert align(data, OPTIMIZE).data == data
+
+
+# --- chains ---------------------------------------------------------------------------------------
+
+
+def test_a_chain_of_identities_goes_whole_and_the_file_does_not_grow() -> None:
+    """The source states its sizes that may vary, what was added behind it does not."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    for source, name in (("c", "q1"), ("q1", "q2"), ("q2", "q3")):
+        graph.activation(name, 0.1)
+        graph.add("QUANTIZE", [source], [name])
+    graph.conv("q3", "y", 0.3)
+    made = load(graph.bytes(["x"], ["y"]))
+    source = next(one for one in made.subgraphs[0].tensors if one.name == b"c")
+    source.shapeSignature = [-1, *source.shape[1:]]
+    data = pack(made)
+    result = align(data, OPTIMIZE)
+    assert names(result) == ["CONV_2D", "CONV_2D"]
+    assert len(result.data) == len(data)
+    assert align(result.data, OPTIMIZE).data == result.data
+
+
+def test_signatures_that_disagree_are_no_identity() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.activation("q", 0.1)
+    graph.add("QUANTIZE", ["c"], ["q"])
+    graph.conv("q", "y", 0.3)
+    made = load(graph.bytes(["x"], ["y"]))
+    for name, signature in ((b"c", [-1, 4, 4, 3]), (b"q", [1, -1, 4, 3])):
+        tensor = next(one for one in made.subgraphs[0].tensors if one.name == name)
+        tensor.shapeSignature = signature
+    data = pack(made)
+    assert align(data, OPTIMIZE).data == data
