@@ -142,7 +142,8 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
     """The finest label whose range contains both edges of `wanted` and zero.
 
     The scale is widened until an integer zero point fits, so neither edge is clipped.
-    Symmetric (always so for int16): zero point 0, the larger magnitude over the type's maximum.
+    Symmetric (always so for int16): zero point 0, each edge over the end of the type on its side,
+    so that the range of a label is covered by that label.
     No scale is below the smallest normal float32, which an empty range gives; edges past half of
     the largest float32, which no usable label has, are taken to lie there.
     """
@@ -151,7 +152,7 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
     bottom = max(min(wanted.low, 0.0), -_LARGEST / 2)
     top = min(max(wanted.high, 0.0), _LARGEST / 2)
     if symmetric or type_name == "int16":
-        return Label(_scale_up(max(-bottom, top, smallest * high) / high), 0)
+        return Label(_scale_up(max(bottom / low, top / high, smallest)), 0)
     if top == bottom:
         return Label(smallest, low)
     # Rounding may carry it past the end, where an edge next to nothing would have no step.

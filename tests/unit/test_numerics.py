@@ -50,6 +50,13 @@ def test_covering_label_keeps_a_range_that_starts_at_zero() -> None:
     assert covering_label(Range(-25.5, 0.0), "int8").zero_point == 127
 
 
+@given(st.floats(1e-6, 1e6))
+def test_the_range_of_an_int16_label_is_covered_by_that_label(scale: float) -> None:
+    """Else each alignment would make it a little coarser than the one before."""
+    label = Label(to_float32(scale), 0)
+    assert covering_label(label_range(label, "int16"), "int16") == label
+
+
 def test_covering_label_of_int16_is_symmetric() -> None:
     """The larger magnitude over 32767, rounded up to the next float32 so that it covers."""
     label = covering_label(Range(-1.0, 3.0), "int16")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -183,3 +184,14 @@ def test_version_rows_name_operators_that_have_rules() -> None:
     rows = load_operators()
     assert set(load_versions()) <= set(rows), "an operator without a rule row is rigid"
     assert all("int8" in row.versions for row in load_versions().values())
+
+
+def test_a_border_of_another_type_needs_no_uint8_in_between() -> None:
+    data = conv_net(WEIGHTS, 128).bytes(["x"], ["y"])
+    result = converted(data, input_type="float32", output_type="float32")
+    assert operators(result.data) == ["QUANTIZE", "CONV_2D", "DEQUANTIZE"]
+    again = converted(result.data, input_type="float32", output_type="float32")
+    assert again.data == result.data
+    one_side = converted(data, output_type="float32")
+    assert operators(one_side.data) == ["QUANTIZE", "CONV_2D", "DEQUANTIZE"]
+    assert told(read(one_side.data), 0) == ("uint8", pytest.approx(0.05), 120)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from ...format.model import Model, OperatorId
+from ...format.model import Model, OperatorId, SlotKind
 from ...record import Record, replace
 from ...rules.rows import OperatorRow
 from ...rules.targets import Target
@@ -77,12 +77,18 @@ def _conversions(
     asked: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Iterator[Callable[[Model], Conversion]]:
     if asked.to is not None:
+        # A side that is given a type of its own next needs no uint8 in between.
+        sides: tuple[tuple[SlotKind, str | None], ...] = (
+            ("inputs", asked.inputs),
+            ("outputs", asked.outputs),
+        )
+        free = frozenset(side for side, wanted in sides if asked.free_io or wanted is not None)
         yield lambda model: convert_to_int8(
             model,
             rows,
             load_versions(),
             targets,
-            free_io=asked.free_io,
+            free=free,
             fixes=asked.fixes,
         )
     if asked.inputs is not None or asked.outputs is not None:

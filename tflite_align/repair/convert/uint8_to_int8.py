@@ -13,7 +13,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...checks.binder.bind import bind
-from ...format.model import Model, Operator, OperatorId, QuantParams, Slot, Tensor, TensorId
+from ...format.model import (
+    Model,
+    Operator,
+    OperatorId,
+    QuantParams,
+    Slot,
+    SlotKind,
+    Tensor,
+    TensorId,
+)
 from ...format.wiring import quantized
 from ...numerics import Label, requantize, symmetric_weights
 from ...record import Record, replace
@@ -36,14 +45,15 @@ def convert_to_int8(
     versions: Mapping[str, VersionRow],
     targets: Sequence[Target],
     *,
-    free_io: bool = False,
+    free: frozenset[SlotKind] = frozenset(),
     fixes: frozenset[str] = frozenset(),
 ) -> Conversion:
     """Every uint8 tensor that stands for real values becomes int8 where its operators allow it.
 
-    uint8 tensors without parameters are raw integers and stay.
+    uint8 tensors without parameters are raw integers and stay. `free`: graph inputs or outputs
+    that become int8 too; others stay uint8, with a QUANTIZE inside.
     """
-    work = _Signed(Draft(model), rows, versions, targets, free_io=free_io)
+    work = _Signed(Draft(model), rows, versions, targets, free=free)
     for graph in model.subgraphs:
         for operator in graph.operators:
             work.operator(graph.index, operator)
@@ -51,7 +61,7 @@ def convert_to_int8(
             if _uint8(tensor):
                 work.tensor(TensorId(graph.index, tensor.index))
     refused = work.refused
-    bound = bind(model, rows, targets, free_io=free_io)
+    bound = bind(model, rows, targets, free_io=bool(free))
     for conflict in plan_biases(work.draft, bound, work.seen, frozenset(), fixes):
         refused.append(f"{conflict.slots[0].address(model)}: {conflict.message}")
     plan = work.draft.plan()
@@ -88,14 +98,14 @@ class _Signed:
         versions: Mapping[str, VersionRow],
         targets: Sequence[Target],
         *,
-        free_io: bool,
+        free: frozenset[SlotKind],
     ) -> None:
         self.draft = draft
         self.model = draft.model
         self.rows = rows
         self.versions = versions
         self.targets = targets
-        self.free_io = free_io
+        self.free = free
         self.moved: set[OperatorId] = set()  # operators that become int8
         self.seen: dict[Slot, tuple[float, ...]] = {}
         self.refused: list[str] = []
@@ -124,7 +134,7 @@ class _Signed:
     def _moves(self, slot: Slot) -> bool:
         if slot.operator >= 0:
             return slot.operator_id in self.moved
-        return self.free_io and slot.subgraph in self.model.named_subgraphs
+        return slot.kind in self.free and slot.subgraph in self.model.named_subgraphs
 
     # --- tensors -------------------------------------------------------------------------------
 
