@@ -152,7 +152,8 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
     bottom = max(min(wanted.low, 0.0), -_LARGEST / 2)
     top = min(max(wanted.high, 0.0), _LARGEST / 2)
     if symmetric or type_name == "int16":
-        return Label(_scale_up(max(bottom / low, top / high, smallest)), 0)
+        below = bottom / low if low else -bottom / high  # uint8 has no integers below 0
+        return Label(_scale_up(max(below, top / high, smallest)), 0)
     if top == bottom:
         return Label(smallest, low)
     # Rounding may carry it past the end, where an edge next to nothing would have no step.

@@ -1,12 +1,15 @@
-"""Runs a folder of models in this process: `python kernel_runner.py litert|xnnpack|tflm FOLDER`.
+"""Runs a folder of models: `python kernel_runner.py litert|xnnpack|tflm FOLDER`.
 
 For each NAME.tflite with NAME.npz (inputs i0, i1, ...) writes NAME.out.npz (outputs o0, o1, ...)
-or NAME.error with the runtime's words. Before a model is touched its name goes to `current`, so
-that the caller knows which one ended the process.
+or NAME.error with the runtime's words. The models run in a child that is forked after the runtime
+was imported. Before a model is touched its name goes to `current`: where a model ends the child,
+"ABORTED" and the status become its error, and another child goes on behind it.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,7 +53,24 @@ def _run(runtime: str, data: bytes, inputs: list[Any]) -> list[Any]:
     return _litert(data, inputs, delegate=runtime == "xnnpack")
 
 
+_MODULES = {"tflm": "tflite_micro.python.tflite_micro.runtime"}
+
+
 def main(runtime: str, folder: Path) -> None:
+    importlib.import_module(_MODULES.get(runtime, "ai_edge_litert.interpreter"))
+    while True:
+        child = os.fork()
+        if child == 0:
+            _run_all(runtime, folder)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status == 0:
+            return
+        culprit = (folder / "current").read_text(encoding="utf-8")
+        (folder / f"{culprit}.error").write_text(f"ABORTED {status}", encoding="utf-8")
+
+
+def _run_all(runtime: str, folder: Path) -> None:
     for path in sorted(folder.glob("*.tflite")):
         name = path.name.removesuffix(".tflite")
         done, failed = folder / f"{name}.out.npz", folder / f"{name}.error"

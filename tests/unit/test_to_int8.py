@@ -195,3 +195,13 @@ def test_a_border_of_another_type_needs_no_uint8_in_between() -> None:
     one_side = converted(data, output_type="float32")
     assert operators(one_side.data) == ["QUANTIZE", "CONV_2D", "DEQUANTIZE"]
     assert told(read(one_side.data), 0) == ("uint8", pytest.approx(0.05), 120)
+
+
+def test_an_operator_that_stays_uint8_keeps_the_quantize_in_front_of_it() -> None:
+    graph = conv_net(WEIGHTS, 128)
+    graph.activation("z", 0.1, 30)
+    graph.add("REVERSE_SEQUENCE", ["y"], ["z"])
+    data = graph.bytes(["x"], ["z"])
+    result = converted(data)
+    assert operators(result.data) == ["QUANTIZE", "CONV_2D", "QUANTIZE", "REVERSE_SEQUENCE"]
+    assert converted(result.data).data == result.data

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...checks.binder.bind import bind
+from ...checks.binder.bound import CUT
 from ...format.model import (
     Model,
     Operator,
@@ -20,6 +21,7 @@ from ...format.model import (
     QuantParams,
     Slot,
     SlotKind,
+    Subgraph,
     Tensor,
     TensorId,
 )
@@ -57,6 +59,7 @@ def convert_to_int8(
     for graph in model.subgraphs:
         for operator in graph.operators:
             work.operator(graph.index, operator)
+        work.keep_steps(graph)
         for tensor in graph.tensors:
             if _uint8(tensor):
                 work.tensor(TensorId(graph.index, tensor.index))
@@ -130,6 +133,22 @@ class _Signed:
         typed = decides >= 0 and _uint8(self.draft.tensor(subgraph, decides))
         if typed and operator.version < wanted:
             self.draft.graph(subgraph).set_operator(operator.index, version=wanted)
+
+    def keep_steps(self, graph: Subgraph) -> None:
+        """Leave a QUANTIZE between int8 and uint8 as it is where only it would move the tensor."""
+        links = self.draft.links(graph.index)
+        for operator in graph.operators:
+            place = OperatorId(graph.index, operator.index)
+            ends = (*operator.inputs, *operator.outputs)
+            types = sorted(graph.tensors[end].type for end in ends if end >= 0)
+            if operator.name != CUT or place not in self.moved or types != [_TO, _FROM]:
+                continue
+            tensor = next(end for end in ends if graph.tensors[end].type == _FROM)
+            slots = [*links.readers.get(tensor, []), links.producer.get(tensor)]
+            others = [slot for slot in slots if slot is not None and slot.operator_id != place]
+            if not any(self._moves(slot) for slot in others):
+                self.moved.discard(place)
+                self.draft.touched.discard(place)
 
     def _moves(self, slot: Slot) -> bool:
         if slot.operator >= 0:
