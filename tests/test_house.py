@@ -67,8 +67,12 @@ LIBRARY_DOORS = {
     "msgspec": {"record"},
     "tensorflow": {"verify"},
     "tflite_micro": {"verify"},
+    "tosa_converter_for_tflite": {"verify"},
 }
-LAZY = {"ai_edge_litert", "ethosu", "highspy", "tensorflow", "tflite_micro"}
+LAZY = {
+    "ai_edge_litert", "ethosu", "highspy", "tensorflow", "tflite_micro",
+    "tosa_converter_for_tflite",
+}  # fmt: skip
 
 # What opens, moves or removes files, by the last name of the call.
 OPENERS = {

@@ -165,7 +165,7 @@ WATCHED = """
 import sys
 STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn",
           "os.system", "os.startfile", "pty.spawn")
-NATIVE = ("ai_edge_litert", "tensorflow", "tflite_micro", "ethosu")
+NATIVE = ("ai_edge_litert", "tensorflow", "tflite_micro", "ethosu", "tosa_converter_for_tflite")
 seen = []
 def watch(event, arguments):
     if event in STARTS:

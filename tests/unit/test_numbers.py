@@ -145,7 +145,7 @@ def test_an_unchanged_file_asks_no_judge() -> None:
 
 def test_unknown_judges_are_usage() -> None:
     expected = "no judge named 'abacus'; there are litert, litert-ref, xnnpack, tflm, "
-    expected += "ethos-u55, ethos-u65, ethos-u85, edgetpu"
+    expected += "ethos-u55, ethos-u65, ethos-u85, edgetpu, mlir"
     for ask in (available, lambda name: judge_file(b"", name)):
         with pytest.raises(UsageError) as caught:
             ask("abacus")

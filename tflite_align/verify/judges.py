@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..errors import AlignError, UsageError
 from ..record import Record, replace
 from ..verdicts import Acceptance
-from . import edgetpu, litert, tflm, vela
+from . import edgetpu, litert, mlir, tflm, vela
 from .object_api import parse
 from .unpacked import operator_name
 
@@ -47,6 +47,7 @@ JUDGES: dict[str, Judge] = {
         _entry("ethos-u65", "Vela for Ethos-U65", vela, runs=False),
         _entry("ethos-u85", "Vela for Ethos-U85", vela, runs=False),
         _entry("edgetpu", "Coral's Edge TPU compiler", edgetpu, runs=False),
+        _entry("mlir", "LiteRT's MLIR operator verifiers", mlir, runs=False),
     )
 }
 

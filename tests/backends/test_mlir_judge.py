@@ -1,0 +1,179 @@
+"""LiteRT's MLIR dialect as a judge: what its verifiers refuse, and what is no refusal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import tests
+from tests.rules.operators.all_cases import ROWS, SATISFIED
+from tests.rules.operators.mutations import violated
+from tests.support.models import Graph
+from tflite_align.record import replace
+from tflite_align.verify import mlir
+from tflite_align.verify.judges import available, judge_file
+from tflite_align.verify.mlir import parse_words
+
+pytestmark = pytest.mark.backends
+
+SHAPE = (1, 4, 4, 3)
+
+
+@pytest.fixture
+def installed() -> None:
+    missing = available("mlir")
+    if missing is not None:
+        pytest.skip(missing)
+
+
+def reshaped(second: float = 0.4) -> bytes:
+    """Two RESHAPEs in a row; the second one's scales agree where `second` is 0.4."""
+    graph = Graph()
+    graph.activation("x", 0.4)
+    graph.constant("shape", list(SHAPE), "int32")
+    graph.activation("one", 0.4, shape=SHAPE)
+    graph.activation("two", second, shape=SHAPE)
+    graph.add("RESHAPE", ["x", "shape"], ["one"], ("ReshapeOptions", {}))
+    graph.add("RESHAPE", ["one", "shape"], ["two"], ("ReshapeOptions", {}))
+    return graph.bytes(["x"], ["two"])
+
+
+def test_it_takes_a_sound_file(installed: None) -> None:
+    found = judge_file(reshaped(), "mlir")
+    assert (found.status, found.reason, found.facts) == ("accepted", "", ())
+
+
+def test_it_refuses_with_the_verifiers_words_and_the_operator(installed: None) -> None:
+    found = judge_file(reshaped(0.25), "mlir")
+    assert found.status == "refused"
+    assert found.reason.startswith(
+        "'tfl.reshape' op quantization parameters violate the same scale constraint: "
+        "!quant.uniform<i8:f32, "
+    )
+    assert (found.operator, found.place) == (1, "subgraph[0]/operator[1] RESHAPE")
+    assert judge_file(reshaped(0.25), "mlir") == found
+
+
+def test_it_refuses_what_is_no_model(installed: None) -> None:
+    found = judge_file(b"no model", "mlir")
+    assert (found.status, found.reason) == ("refused", "couldn't parse flatbuffer")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        pytest.param("ELU-int8", "'tosa.exp' op requires the same element type", id="an error"),
+        pytest.param("FILL-int16", "failed to legalize operation", id="no lowering"),
+        pytest.param("READ_VARIABLE-int8", "unable to find corresponding TosaOp", id="status 0"),
+    ],
+)
+def test_what_has_no_lowering_is_taken(name: str, words: str, installed: None) -> None:
+    found = judge_file(SATISFIED[name].model(), "mlir")
+    assert (found.status, found.reason) == ("accepted", "")
+    ((fact, value),) = found.facts
+    assert fact == "not lowered to TOSA"
+    assert value.startswith(words)
+
+
+def test_its_own_rewriting_to_int8_is_no_fault_of_a_uint8_file(installed: None) -> None:
+    """It makes uint8 int8 before it lowers, and then ties a CONCATENATION that rescales."""
+    case = SATISFIED["CONCATENATION-uint8"]
+    key = ("inputs", 0)
+    quant = replace(case.quants[key], scale=(case.quants[key].scale[0] * 2,))
+    found = judge_file(replace(case, quants={**case.quants, key: quant}).model(), "mlir")
+    assert found.status == "accepted"
+    assert (
+        "'tfl.concatenation' op quantization parameters violate" in dict(found.facts).popitem()[1]
+    )
+
+
+def test_a_crash_is_an_answer(installed: None) -> None:
+    """A BATCH_MATMUL whose right side has a scale for each index of the wrong axis."""
+    row = ROWS["BATCH_MATMUL"]
+    (rule,) = (rule for rule in row.rules if rule.id == "weight/BATCH_MATMUL/axis")
+    case = next(iter(violated(row, rule, "int8")))
+    found = judge_file(case.model(), "mlir")
+    assert (found.status, found.operator) == ("crashed", None)
+    assert found.reason.startswith("SIGSEGV" if sys.platform != "win32" else "exception")
+
+
+def test_a_hang_is_an_answer(installed: None) -> None:
+    assert judge_file(reshaped(), "mlir", seconds=0.01).status == "timeout"
+
+
+def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr(sys, "platform", "linux")
+    found = judge_file(b"", "mlir")
+    assert found.status == "skipped"
+    assert found.reason == "tosa-converter-for-tflite is not installed (extra: mlir)"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert available("mlir") == "tosa-converter-for-tflite: no wheel for this platform"
+
+
+# --- which operator it means -------------------------------------------------------------------
+
+SAME = "quantization parameters violate the same scale constraint"
+
+
+def test_the_first_error_counts() -> None:
+    said = (
+        "W0000 a warning\n"
+        'loc("caf\\C3\\A9 \\22x\\22"("model.tflite":0:0)): error: \'tfl.reshape\' op is wrong\n'
+        'loc("model.tflite":0:0): error: Failed VHLO to version 1.13.7\n'
+        "[ERROR] Conversion failed: Could not convert\n"
+    )
+    assert parse_words(said) == (('café "x"',), "'tfl.reshape' op is wrong")
+    assert parse_words("error: plain\n") == ((), "plain")
+    assert parse_words("[ERROR] Conversion failed: no memory\n") == ((), "")
+
+
+def test_all_names_of_an_operator_with_several_outputs() -> None:
+    said = 'loc(fused["a"("model.tflite":0:0), "b"("model.tflite":0:0)]): error: words'
+    assert parse_words(said) == (("a", "b"), "words")
+
+
+@pytest.mark.parametrize(
+    ("names", "words", "operator"),
+    [
+        pytest.param(("two",), "'tfl.reshape' op is wrong", 1, id="kind and name"),
+        pytest.param(("two",), "words without a kind", 1, id="name alone"),
+        pytest.param((), f"'tfl.reshape' op {SAME}", None, id="two of the kind"),
+        pytest.param(("two",), "'tfl.squeeze' op is wrong", None, id="another kind"),
+        pytest.param(("two", "one"), "'tfl.reshape' op is wrong", None, id="both names"),
+        pytest.param((), "couldn't parse flatbuffer", None, id="neither"),
+        pytest.param(
+            (),
+            f"'tfl.reshape' op {SAME}: !quant.uniform<i8:f32, 0.4> vs. !quant.uniform<i8:f32, 0.25>",
+            1,
+            id="parameters",
+        ),
+        pytest.param(
+            (),
+            f"'tfl.reshape' op {SAME}: !quant.uniform<i8<-127:127>:f32, 4.0E-1:7>",
+            None,
+            id="a zero point that none has",
+        ),
+    ],
+)
+def test_the_operator_is_named_where_it_is_the_only_one(
+    names: tuple[str, ...], words: str, operator: int | None
+) -> None:
+    assert mlir._operator(names, words, reshaped(0.25)) == operator
+
+
+def test_words_without_a_known_end_are_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that says it in other words is not counted as having taken the file."""
+    monkeypatch.setattr(mlir, "_RUN", "raise SystemExit('error: all is different')")
+    found = mlir.judge(reshaped(), "mlir", 60)
+    assert found.status == "skipped"
+    assert found.reason == "the judge could not be asked: error: all is different"
+
+
+def test_the_tests_are_not_another_distributions() -> None:
+    """The wheel installs a package `tests`, which goes before a folder without __init__.py."""
+    assert Path(tests.__file__ or "").resolve().parent == Path(__file__).resolve().parents[1]

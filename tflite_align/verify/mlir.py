@@ -1,0 +1,122 @@
+"""Judge: LiteRT's own MLIR dialect, whose operator verifiers run when a file is loaded into it.
+
+Arm's tosa-converter-for-tflite loads the file into that dialect and lowers it to TOSA. What the
+importer and the verifiers say of the file is the verdict; what the lowering cannot do is not.
+Its words are those of version 2026.2.0.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+
+from ..errors import AlignError
+from ..format.model import Operator, Subgraph
+from ..format.reader import read
+from ..numerics import Label, close_scale
+from ..verdicts import Acceptance
+from .process import acceptance, run_tool, useful_line, workspace
+
+__all__ = ["available", "judge", "parse_words"]
+
+PACKAGE = "tosa-converter-for-tflite"
+# What its script runs, without needing it on the PATH.
+_RUN = "from tosa_converter_for_tflite.cli import main; main()"
+# Its last line says how far it came: not into the dialect, or into it and no further.
+_NOT_LOADED = "Could not convert the TFLite model to its MLIR representation"
+_NOT_LOWERED = "Could not legalize the TFLite model to TOSA"
+_ERROR = re.compile(r"^(?:(.*?): )?error: (.*?)\s*$", re.MULTILINE)
+_NAMES = re.compile(r'"((?:[^"\\]|\\.)*)"\("')  # loc("name"("model.tflite":0:0))
+_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)")
+_KIND = re.compile(r"^'tfl\.(\w+)' op ")
+# !quant.uniform<i8:f32, 0.05:-128>: per tensor, also with a narrow range.
+_PARAMETERS = re.compile(r"!quant\.uniform<[iu]\d+(?:<[^>]*>)?:f32, ([-+.\dEe]+)(?::(-?\d+))?>")
+# Where the dialect's name is not the schema's in small letters.
+_OTHER_NAMES = {"BASIC_LSTM": "LSTM"}
+
+
+def available() -> str | None:
+    """None when tosa-converter-for-tflite is installed, else why the judge is skipped."""
+    if importlib.util.find_spec("tosa_converter_for_tflite"):
+        return None
+    if sys.platform not in ("linux", "win32"):
+        return f"{PACKAGE}: no wheel for this platform"
+    return f"{PACKAGE} is not installed (extra: mlir)"
+
+
+def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
+    """Load into the dialect; accepted means that the importer and every verifier took the file.
+
+    An operator without a lowering to TOSA makes the tool fail as well: that is a fact.
+    """
+    with workspace() as folder:
+        (folder / "model.tflite").write_bytes(data)
+        command = [sys.executable, "-P", "-c", _RUN, "model.tflite", "-o", "model.tosa"]
+        ended = run_tool(command, folder, seconds=seconds)
+    if ended.code is None or ended.code not in (0, 1):
+        return acceptance(ended)
+    where, words = parse_words(ended.errors)
+    if ended.code == 1 and _NOT_LOADED in ended.errors:
+        reason = words or useful_line(ended.errors)
+        return Acceptance(status="refused", reason=reason, operator=_operator(where, words, data))
+    if ended.code == 1 and _NOT_LOWERED not in ended.errors:
+        return acceptance(ended)  # it could not be asked: no verdict
+    facts = (("not lowered to TOSA", words),) if words else ()
+    return Acceptance(status="accepted", facts=facts)
+
+
+def parse_words(text: str) -> tuple[tuple[str, ...], str]:
+    """The first error it prints: names of the location (tensors that the operator writes), and
+    the words; both empty where there is none. Its exit status says less than this line.
+    """
+    found = _ERROR.search(text)
+    if found is None:
+        return (), ""
+    names = tuple(_plain(name) for name in _NAMES.findall(found[1] or ""))
+    return names, found[2]
+
+
+def _plain(name: str) -> str:
+    """A name as the file has it: MLIR prints other than plain characters as two hex digits."""
+
+    def character(escape: re.Match[bytes]) -> bytes:
+        code = escape[1]
+        return bytes.fromhex(code.decode()) if len(code) == 2 else code
+
+    return _ESCAPED.sub(character, name.encode()).decode(errors="replace")
+
+
+def _operator(names: tuple[str, ...], words: str, data: bytes | memoryview) -> int | None:
+    """The operator of subgraph 0 that the error means, if it can mean no other of the file:
+    of that kind, writing a tensor of that name, with the two parameters that are printed.
+    """
+    kind = _KIND.match(words)
+    if kind is None and not names:
+        return None
+    try:
+        model = read(data)
+    except AlignError:
+        return None
+    upper = kind[1].upper() if kind else ""
+    kinds = {upper, _OTHER_NAMES.get(upper, upper)} if kind else set()
+    labels = [Label(float(scale), int(point or 0)) for scale, point in _PARAMETERS.findall(words)]
+    found = [
+        (graph.index, one.index)
+        for graph in model.subgraphs
+        for one in graph.operators
+        if (not kinds or one.name in kinds)
+        and (not names or any(graph.tensors[t].name in names for t in one.outputs if t >= 0))
+        and _has(graph, one, labels)
+    ]
+    return found[0][1] if len(found) == 1 and found[0][0] == 0 else None
+
+
+def _has(graph: Subgraph, one: Operator, labels: list[Label]) -> bool:
+    """Whether each of these labels is one of its operands'."""
+    tensors = [graph.tensors[t] for t in (*one.inputs, *one.outputs) if t >= 0]
+    own = [tensor.label for tensor in tensors if tensor.label is not None]
+    return all(
+        any(label.zero_point == o.zero_point and close_scale(label.scale, o.scale) for o in own)
+        for label in labels
+    )
