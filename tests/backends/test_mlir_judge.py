@@ -11,7 +11,6 @@ import tests
 from tests.rules.operators.all_cases import ROWS, SATISFIED
 from tests.rules.operators.mutations import violated
 from tests.support.models import Graph
-from tflite_align.record import replace
 from tflite_align.verify import mlir
 from tflite_align.verify.judges import available, judge_file
 from tflite_align.verify.mlir import parse_words
@@ -79,10 +78,9 @@ def test_what_has_no_lowering_is_taken(name: str, words: str, installed: None) -
 
 def test_its_own_rewriting_to_int8_is_no_fault_of_a_uint8_file(installed: None) -> None:
     """It makes uint8 int8 before it lowers, and then ties a CONCATENATION that rescales."""
-    case = SATISFIED["CONCATENATION-uint8"]
-    key = ("inputs", 0)
-    quant = replace(case.quants[key], scale=(case.quants[key].scale[0] * 2,))
-    found = judge_file(replace(case, quants={**case.quants, key: quant}).model(), "mlir")
+    row = ROWS["CONCATENATION"]
+    (rule,) = (rule for rule in row.rules if rule.id == "same/CONCATENATION")
+    found = judge_file(next(iter(violated(row, rule, "uint8"))).model(), "mlir")
     assert found.status == "accepted"
     assert (
         "'tfl.concatenation' op quantization parameters violate" in dict(found.facts).popitem()[1]

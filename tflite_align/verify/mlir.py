@@ -16,9 +16,9 @@ from ..format.model import Operator, Subgraph
 from ..format.reader import read
 from ..numerics import Label, close_scale
 from ..verdicts import Acceptance
-from .process import acceptance, run_tool, useful_line, workspace
+from .process import Ended, acceptance, run_tool, useful_line, workspace
 
-__all__ = ["available", "judge", "parse_words"]
+__all__ = ["available", "judge", "parse_words", "verdict"]
 
 PACKAGE = "tosa-converter-for-tflite"
 # What its script runs, without needing it on the PATH.
@@ -54,7 +54,12 @@ def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
         (folder / "model.tflite").write_bytes(data)
         command = [sys.executable, "-P", "-c", _RUN, "model.tflite", "-o", "model.tosa"]
         ended = run_tool(command, folder, seconds=seconds)
-    if ended.code is None or ended.code not in (0, 1):
+    return verdict(ended, data)
+
+
+def verdict(ended: Ended, data: bytes | memoryview) -> Acceptance:
+    """What the tool's end means for the file it was given."""
+    if ended.code not in (0, 1):
         return acceptance(ended)
     where, words = parse_words(ended.errors)
     if ended.code == 1 and _NOT_LOADED in ended.errors:

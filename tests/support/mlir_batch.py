@@ -1,0 +1,39 @@
+"""Asks the judge `mlir` of many models in one process, and starts anew when one ends it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tflite_align.verdicts import Acceptance
+from tflite_align.verify import mlir
+from tflite_align.verify.process import Ended
+
+RUNNER = Path(__file__).with_name("mlir_runner.py")
+
+
+def judge_batch(models: Mapping[str, bytes], folder: Path) -> dict[str, Acceptance]:
+    """By name what `judge_file` would say, without the operator's address."""
+    stems = {name: f"{index:04}" for index, name in enumerate(models)}
+    for name, stem in stems.items():
+        (folder / f"{stem}.tflite").write_bytes(models[name])
+    while True:
+        command = [sys.executable, str(RUNNER), str(folder)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        if run.returncode == 0:
+            break
+        culprit = folder / "current"
+        assert culprit.exists(), run.stderr
+        said = (folder / culprit.read_text(encoding="utf-8")).with_suffix(".said")
+        assert not said.exists(), run.stderr
+        printed = (folder / "printed").read_text(encoding="utf-8", errors="replace")
+        said.write_text(f"{printed}\n{run.returncode}", encoding="utf-8")
+    return {name: _verdict(folder / f"{stems[name]}.said", models[name]) for name in models}
+
+
+def _verdict(said: Path, data: bytes) -> Acceptance:
+    printed, _, code = said.read_text(encoding="utf-8").rpartition("\n")
+    ended = Ended(code=int(code), errors=printed, answer={}, seconds_allowed=0)
+    return mlir.verdict(ended, data)
