@@ -1,0 +1,207 @@
+"""Our rows against a second table of rules over finished files: that of NXP's Neutron backend.
+
+Its converter refuses a .tflite that breaks one of these rows. Read in pytorch/executorch at
+cff6f4dd, `backends/nxp/backend/ir/converter/builder/quantization_verification.py`; each row here
+names the line there. It speaks of 27 operators, those that the backend writes; of other operators
+of ours it says nothing, and they are not compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tflite_align.numerics import Label
+from tflite_align.record import Record, field
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.rows import (
+    BiasRule,
+    FixedRule,
+    OperatorRow,
+    Rule,
+    SameRule,
+    SlotPattern,
+    WeightRule,
+)
+
+ROWS = load_operators()
+BOTH = ("int8", "uint8")
+
+
+class Demand(Record, frozen=True, kw_only=True):
+    """What their table wants of one operator. `line` is where its entry begins."""
+
+    line: int
+    same: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # slots of one scale and zero point, by type
+    fixed: dict[str, Label] = field(default_factory=dict)  # outputs[0], by type
+    bias: tuple[str, ...] = ()  # types of inputs[2] = inputs[0] x inputs[1], zero point 0
+    weight_zero: dict[str, int] = field(default_factory=dict)  # of constant inputs[1], by type
+
+
+def _same(line: int, *slots: str, types: tuple[str, ...] = BOTH) -> Demand:
+    return Demand(line=line, same=dict.fromkeys(types, slots))
+
+
+_FIVE = tuple(f"inputs[{index}]" for index in range(5))
+NXP = {
+    "AVERAGE_POOL_2D": _same(244, "inputs[0]", "outputs[0]"),
+    "BROADCAST_TO": _same(248, "inputs[0]", "outputs[0]"),
+    "CONCATENATION": _same(252, *_FIVE, "outputs[0]", types=("int8",)),
+    "CONV_2D": Demand(line=259, bias=("int32",)),
+    "DEPTHWISE_CONV_2D": Demand(line=260, bias=("int32",)),
+    "FULLY_CONNECTED": Demand(line=261, bias=("int32",), weight_zero={"int8": 0, "uint8": 128}),
+    "GATHER": _same(265, "inputs[0]", "outputs[0]"),
+    "GATHER_ND": _same(269, "inputs[0]", "outputs[0]"),
+    "L2_NORMALIZATION": Demand(line=273, fixed={"int8": Label(1 / 128, 0)}),
+    "LOG_SOFTMAX": Demand(
+        line=276, fixed={"int8": Label(16 / 256, 127), "uint8": Label(16 / 256, 255)}
+    ),
+    "LOGISTIC": Demand(line=280, fixed={"int8": Label(1 / 256, -128), "uint8": Label(1 / 256, 0)}),
+    "MAX_POOL_2D": _same(284, "inputs[0]", "outputs[0]"),
+    "MAXIMUM": _same(288, "inputs[0]", "inputs[1]", "outputs[0]"),
+    "MINIMUM": _same(294, "inputs[0]", "inputs[1]", "outputs[0]"),
+    "PAD": _same(300, "inputs[0]", "outputs[0]"),
+    "PADV2": _same(304, "inputs[0]", "inputs[2]", "outputs[0]"),
+    "RESHAPE": _same(310, "inputs[0]", "outputs[0]"),
+    "RESIZE_BILINEAR": _same(314, "inputs[0]", "outputs[0]"),
+    "RESIZE_NEAREST_NEIGHBOR": _same(318, "inputs[0]", "outputs[0]"),
+    "SCATTER_ND": _same(322, "inputs[1]", "outputs[0]"),
+    "SELECT_V2": _same(326, "inputs[1]", "inputs[2]", "outputs[0]"),
+    "SLICE": _same(332, "inputs[0]", "outputs[0]"),
+    "SOFTMAX": Demand(line=336, fixed={"int8": Label(1 / 256, -128), "uint8": Label(1 / 256, 0)}),
+    "SQUEEZE": _same(340, "inputs[0]", "outputs[0]"),
+    "TANH": Demand(line=344, fixed={"int8": Label(1 / 128, 0)}),
+    "TILE": _same(347, "inputs[0]", "outputs[0]"),
+    "TRANSPOSE": _same(351, "inputs[0]", "outputs[0]"),
+}
+# Inputs that a list of any length is written out to: one more than their table has.
+INPUTS = {"CONCATENATION": 6, "MAXIMUM": 2, "MINIMUM": 2}
+
+# (who demands it, a demand: operator, kind, type, and of what) -> why the other does not.
+DIFFERENCES = {
+    (
+        "nxp",
+        "* bias int16 int32",
+    ): "its rule is for any activation type, but no row of it has int16",
+    ("ours", "* bias int16 int64*"): "16x8: biases of 64 bits, which LiteRT reads",
+    ("nxp", "FULLY_CONNECTED weight_zero uint8 128"): "the kernels of uint8 take any zero point",
+    (
+        "ours",
+        "CONV_2D weight_zero int8 0",
+    ): "it does not look; the int8 kernels subtract no zero point of a weight",
+    ("ours", "DEPTHWISE_CONV_2D weight_zero int8 0"): "the same",
+    ("ours", "* weight_zero int4 0"): "its tensors have 8 bits",
+    ("ours", "* same int16 *"): "its rows are of 8 bits; int16 kernels copy integers as well",
+    ("ours", "* fixed int16 *"): "its rows are of 8 bits",
+    ("ours", "CONCATENATION same int8 inputs[[]5]"): "it looks at five inputs, whatever there are",
+    (
+        "ours",
+        "CONCATENATION same uint8 *",
+    ): "LiteRT's uint8 kernel rescales: its targets switch the rule off",
+    ("ours", "L2_NORMALIZATION fixed uint8 *"): "it has no row for uint8; the kernels fix 1/128",
+    ("ours", "TANH fixed uint8 *"): "it has no row for uint8; the kernels fix 1/128",
+    ("ours", "* rule zero/*"): "it looks at no zero point on its own",
+    ("ours", "* rule window/*"): "it looks at no multiplier",
+    ("ours", "* rule weight/*/axis"): "it looks at no axis",
+    ("ours", "* rule weight/*/minimum"): "it looks at no weights; every runtime computes -128",
+}
+
+
+def _slots(pattern: SlotPattern, operator: str) -> Iterator[str]:
+    count = INPUTS.get(operator, 1) if pattern.stop is None else pattern.stop
+    for index in pattern.select(count):
+        yield f"{pattern.kind}[{index}]"
+
+
+def _label(label: Label) -> str:
+    return f"1/{1 / label.scale:g} {label.zero_point}"
+
+
+def _of_rule(operator: str, rule: Rule) -> Iterator[str]:
+    """The demands of one rule of ours; one without their like is named by its id."""
+    match rule:
+        case SameRule(slots=slots):
+            for kind in rule.types:
+                for pattern in slots:
+                    yield from (f"{operator} same {kind} {s}" for s in _slots(pattern, operator))
+        case FixedRule(labels=labels):
+            assert str(rule.slot) == "outputs[0]"
+            for kind, legal in labels.items():
+                yield f"{operator} fixed {kind} {_label(legal[0])}"
+        case BiasRule(bias_types=bias_types):
+            assert str(rule.slot) == "inputs[2]"
+            assert [str(factor) for factor in rule.factors] == ["inputs[0]", "inputs[1]"]
+            assert rule.multiplier == 1
+            for kind, legal_types in bias_types.items():
+                yield f"{operator} bias {kind} {' or '.join(legal_types)}"
+        case WeightRule(symmetric=True):
+            assert str(rule.slot) == "inputs[1]"
+            yield from (f"{operator} weight_zero {kind} 0" for kind in rule.types)
+        case _:
+            yield f"{operator} rule {rule.id}"
+
+
+def _ours(row: OperatorRow) -> set[str]:
+    return {demand for rule in row.rules for demand in _of_rule(row.name, rule)}
+
+
+def _theirs(operator: str, row: Demand) -> set[str]:
+    demands = {f"{operator} same {kind} {s}" for kind, slots in row.same.items() for s in slots}
+    demands |= {f"{operator} fixed {kind} {_label(one)}" for kind, one in row.fixed.items()}
+    kinds = (*BOTH, "int16")
+    demands |= {f"{operator} bias {kind} {one}" for kind in kinds for one in row.bias}
+    return demands | {
+        f"{operator} weight_zero {kind} {point}" for kind, point in row.weight_zero.items()
+    }
+
+
+def _apart() -> Iterator[tuple[str, str]]:
+    for operator, row in NXP.items():
+        ours, theirs = _ours(ROWS[operator]), _theirs(operator, row)
+        yield from (("ours", demand) for demand in sorted(ours - theirs))
+        yield from (("nxp", demand) for demand in sorted(theirs - ours))
+
+
+def _reasons(who: str, demand: str) -> list[tuple[str, str]]:
+    return [
+        (side, pattern)
+        for side, pattern in DIFFERENCES
+        if side == who and fnmatchcase(demand, pattern)
+    ]
+
+
+def test_every_difference_has_its_reason() -> None:
+    apart = list(_apart())
+    reasons = {(who, demand): _reasons(who, demand) for who, demand in apart}
+    assert {key: found for key, found in reasons.items() if len(found) != 1} == {}
+    assert {found for (found,) in reasons.values()} == set(DIFFERENCES), "a difference that is none"
+
+
+def test_the_table_has_its_operators_in_the_order_of_their_lines() -> None:
+    assert len(NXP) == 27
+    lines = [row.line for row in NXP.values()]
+    assert lines == sorted(set(lines))
+
+
+@pytest.mark.parametrize("operator", NXP)
+def test_each_operator_shares_a_demand_with_ours(operator: str) -> None:
+    """Tied slots are one group on both sides, so that a slot's name is enough to compare."""
+    assert _ours(ROWS[operator]) & _theirs(operator, NXP[operator])
+    for kind in BOTH:
+        groups = [
+            {slot for pattern in rule.slots for slot in _slots(pattern, operator)}
+            for rule in ROWS[operator].rules
+            if isinstance(rule, SameRule) and kind in rule.types
+        ]
+        assert not groups or set.intersection(*groups), "two groups apart"
+
+
+def test_labels_are_told_apart_as_their_comparison_does() -> None:
+    """They compare with a tolerance of 1e-5; ours are exact powers of two, as theirs."""
+    labels = [label for row in NXP.values() for label in row.fixed.values()]
+    assert all(math.log2(label.scale).is_integer() for label in labels)
