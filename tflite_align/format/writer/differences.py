@@ -115,13 +115,14 @@ class _GraphDifferences:
 
     def _operators(self) -> Iterator[Edit]:
         kept: set[int] = set()
+        last = -1
         added: list[Operator] = []
         for operator in self.new.operators:
             origin = operator.origin
             if origin is None:
                 added.append(operator)
                 continue
-            if not 0 <= origin < len(self.old.operators) or origin <= max(kept, default=-1):
+            if not last < origin < len(self.old.operators):
                 raise UsageError(
                     f"subgraph[{self.index}]: operators of the file keep their order;"
                     f" operator {origin} is out of place"
@@ -129,6 +130,7 @@ class _GraphDifferences:
             yield from self._insertions(added, origin)
             added = []
             kept.add(origin)
+            last = origin
             was = self.old.operators[origin]
             if was is not operator:
                 yield from self._operator(was, operator)
