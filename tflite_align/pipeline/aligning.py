@@ -59,11 +59,20 @@ def align(
     options = options or AlignOptions()
     # Judges work on arrays and in processes of their own: there the collector is wanted.
     with nullcontext() if options.verify else uncollected():
-        prepared = prepare(Session.of(options), data)
-        decision = decide(prepared, ask(prepared), progress)
-        executed = carry_out(prepared, decision, progress)
-        report = build_report(prepared, decision, executed, name)
-        return AlignResult(executed.chunks, report)
+        return _stages(data, options, name, progress)
+
+
+def _stages(
+    data: Bytes, options: AlignOptions, name: str, progress: Progress | None
+) -> AlignResult:
+    """All stages. What they made of the model is gone when this returns: a collector switched on
+    again has nothing of it to search.
+    """
+    prepared = prepare(Session.of(options), data)
+    decision = decide(prepared, ask(prepared), progress)
+    executed = carry_out(prepared, decision, progress)
+    report = build_report(prepared, decision, executed, name)
+    return AlignResult(executed.chunks, report)
 
 
 def question(data: Bytes, options: AlignOptions) -> Question:
