@@ -34,6 +34,8 @@ def policies_of(bound: Bound, options: SolverOptions) -> dict[OperatorId, tuple[
     An override for the single operator wins over its family's policy.
     """
     named: dict[OperatorId, tuple[str, Policy]] = {}
+    if not bound.policies and all(policy == "auto" for policy in options.policies.values()):
+        return named
     for place, family in bound.families.items():
         policy = bound.policies.get(place, options.policies.get(family, "auto"))
         if policy != "auto":

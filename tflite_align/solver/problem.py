@@ -141,11 +141,10 @@ class _Builder:
 
     def connect(self) -> None:
         """One value a tensor; its free readers share a node."""
-        for subgraph, wiring in self.flow.wiring.items():
-            for tensor in self.model.subgraphs[subgraph].tensors:
-                key = TensorId(subgraph, tensor.index)
-                if key in self.flow.labels:
-                    self._value(key, wiring.producer.get(tensor.index), tensor.elements)
+        for key in self.flow.labels:
+            tensor = self.model.subgraphs[key.subgraph].tensors[key.tensor]
+            wiring = self.flow.wiring[key.subgraph]
+            self._value(key, wiring.producer.get(key.tensor), tensor.elements)
 
     def _value(self, key: TensorId, producer: Slot | None, elements: int) -> None:
         readers = self.flow.wiring[key[0]].readers.get(key[1], [])

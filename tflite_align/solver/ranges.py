@@ -7,7 +7,7 @@ squared (the square of a step; the common factor 1/12 is left out).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -71,17 +71,20 @@ def constant_range(model: Model, key: TensorId, label: Label) -> Range | None:
 _UNSEEN: Mapping[TensorId, Range] = MappingProxyType({})
 
 
-def value_flow(bound: Bound, observed: Mapping[TensorId, Range] = _UNSEEN) -> Values:
+def value_flow(
+    bound: Bound,
+    observed: Mapping[TensorId, Range] = _UNSEEN,
+    within: Iterable[TensorId] | None = None,
+) -> Values:
     """Both passes over every subgraph, in the order of its operators.
 
     `observed` narrows what arrives and nothing else: what an operator could write, and with that
-    whether its range clamps, does not depend on the inputs that somebody had at hand.
+    whether its range clamps, does not depend on the inputs that somebody had at hand. `within`:
+    the tensors to look at, in the order of the file; no value may flow between them and others.
     """
-    flow = _Pass(bound)
+    flow = _Pass(bound, within)
     flow.settle_variables()
-    for graph in bound.model.subgraphs:
-        for operator in reversed(graph.operators):
-            flow.backward(OperatorId(graph.index, operator.index))
+    flow.backward_all()
     flow.finish()
     return Values(
         labels=flow.labels,
@@ -97,8 +100,14 @@ def value_flow(bound: Bound, observed: Mapping[TensorId, Range] = _UNSEEN) -> Va
     )
 
 
+def _all_tensors(model: Model) -> Iterator[TensorId]:
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            yield TensorId(graph.index, tensor.index)
+
+
 class _Pass:
-    def __init__(self, bound: Bound) -> None:
+    def __init__(self, bound: Bound, within: Iterable[TensorId] | None) -> None:
         self.model = bound.model
         self.ranges = bound.ranges
         self.flows: dict[OperatorId, list[BoundFlow]] = {}
@@ -122,30 +131,40 @@ class _Pass:
         }
         self.wiring = {g.index: links(self.model, g.index) for g in self.model.subgraphs}
         self.weights = {one.slot for one in bound.constraints if isinstance(one, Weight)}
-        self._start()
+        for key in _all_tensors(self.model) if within is None else within:
+            self._start(key)
+        self.places = list(self._writers())
 
-    def _start(self) -> None:
-        for graph in self.model.subgraphs:
-            for tensor in graph.tensors:
-                if not quantized(tensor) or tensor.type == "int4" or tensor.quant is None:
-                    continue
-                if not tensor.quant.per_tensor or tensor.quant.details:
-                    continue
-                label = tensor.quant.label
-                if not usable_label(label, tensor.type):
-                    continue
-                key = TensorId(graph.index, tensor.index)
-                declared = label_range(label, tensor.type)
-                self.labels[key] = label
-                self.declared[key] = self.arrive[key] = self.tell[key] = declared
-                self.reach[key] = _ANYTHING
-                self.noise[key] = label.scale**2
-                readers = self.wiring[graph.index].readers.get(tensor.index, ())
-                if all(slot in self.weights for slot in readers):
-                    continue  # no activation: what it holds need not be looked through
-                constant = constant_range(self.model, key, label)
-                if constant is not None:
-                    self.arrive[key] = constant
+    def _start(self, key: TensorId) -> None:
+        tensor = self.model.subgraphs[key.subgraph].tensors[key.tensor]
+        if not quantized(tensor) or tensor.type == "int4" or tensor.quant is None:
+            return
+        if not tensor.quant.per_tensor or tensor.quant.details:
+            return
+        label = tensor.quant.label
+        if not usable_label(label, tensor.type):
+            return
+        declared = label_range(label, tensor.type)
+        self.labels[key] = label
+        self.declared[key] = self.arrive[key] = self.tell[key] = declared
+        self.reach[key] = _ANYTHING
+        self.noise[key] = label.scale**2
+        readers = self.wiring[key.subgraph].readers.get(key.tensor, ())
+        if all(slot in self.weights for slot in readers):
+            return  # no activation: what it holds need not be looked through
+        constant = constant_range(self.model, key, label)
+        if constant is not None:
+            self.arrive[key] = constant
+
+    def _writers(self) -> Iterator[OperatorId]:
+        """The operators that write a tensor with a label, in the order of the file."""
+        labelled: dict[int, set[int]] = {}
+        for subgraph, tensor in self.labels:
+            labelled.setdefault(subgraph, set()).add(tensor)
+        for subgraph, tensors in sorted(labelled.items()):
+            for operator in self.model.subgraphs[subgraph].operators:
+                if not tensors.isdisjoint(operator.outputs):
+                    yield OperatorId(subgraph, operator.index)
 
     def settle_variables(self) -> None:
         """Forward passes until what the variables hold stops growing.
@@ -161,9 +180,12 @@ class _Pass:
         self._forward_all()
 
     def _forward_all(self) -> None:
-        for graph in self.model.subgraphs:
-            for operator in graph.operators:
-                self.forward(OperatorId(graph.index, operator.index))
+        for place in self.places:
+            self.forward(place)
+
+    def backward_all(self) -> None:
+        for place in reversed(self.places):
+            self.backward(place)
 
     def _grow_variables(self) -> bool:
         grown = False

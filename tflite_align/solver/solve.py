@@ -26,6 +26,7 @@ from .problem_records import (
     Value,
 )
 from .ranges import Values, value_flow
+from .region import region_of
 
 __all__ = ["solve"]
 
@@ -34,7 +35,10 @@ def solve(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Solut
     """Decide every component that holds one of the broken slots. Never raises for a conflict:
     conflicts are part of the answer.
     """
-    values = value_flow(bound, options.observed)
+    broken = list(broken)
+    region = region_of(bound, broken, options)
+    bound = region.bound
+    values = value_flow(bound, options.observed, region.tensors)
     problems = build_problems(bound, values, options, broken, window_labels(bound))
     limits = Limits(bound.model, bound.constraints)
     found = _decided(bound, values, options, limits, problems)

@@ -1,0 +1,94 @@
+"""The part of a model that broken slots concern: nothing outside it bears on what is decided.
+
+Tensors belong together when constraints tie slots of theirs, or when real values pass from one to
+the other; all else is left out of sight before the solver looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..checks.binder.bound import Bound
+from ..checks.constraints import Anchored, Same
+from ..format.model import Slot, TensorId
+from ..format.wiring import links
+from ..record import Record, replace
+from .policies import policies_of
+from .problem_records import SolverOptions
+
+__all__ = ["Region", "region_of"]
+
+
+class Region(Record, frozen=True):
+    """`bound` has the constraints, flows and silent outputs of the operators at `tensors`, which
+    are in the order of the file; None: all there are.
+    """
+
+    bound: Bound
+    tensors: tuple[TensorId, ...] | None
+
+
+def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Region:
+    """What has to be looked at to decide all that these slots concern.
+
+    It is everything where a wish of the user's reaches what no broken slot does, and where values
+    go round through variables.
+    """
+    anchored = any(isinstance(entry, Anchored) for entry in bound.constraints)
+    if anchored or bound.variables or options.overlap == "force" or policies_of(bound, options):
+        return Region(bound, None)
+    tensors, operators = _reached(bound, broken)
+
+    def near(slot: Slot) -> bool:
+        return slot[:2] in operators
+
+    part = replace(
+        bound,
+        constraints=tuple(
+            [
+                entry
+                for entry in bound.constraints
+                # Only what ties calls and variables has slots of several operators.
+                if near(entry.slots[0]) or (isinstance(entry, Same) and any(map(near, entry.slots)))
+            ]
+        ),
+        flows=tuple([flow for flow in bound.flows if any(map(near, flow.inputs))]),
+        silent=frozenset(filter(near, bound.silent)),
+    )
+    return Region(part, tuple(sorted(tensors)))
+
+
+def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[tuple[int, int]]]:
+    """All tensors that belong together with those of the broken slots, and the operators (and
+    boundaries) that write or read them.
+    """
+    beside: dict[Slot, list[tuple[Slot, ...]]] = {}
+    for together in _together(bound):
+        for slot in together:
+            beside.setdefault(slot, []).append(together)
+    model = bound.model
+    tensors: set[TensorId] = set()
+    operators: set[tuple[int, int]] = set()
+    ahead = [slot.tensor_id(model) for slot in broken]
+    while ahead:
+        key = ahead.pop()
+        if key in tensors or key.tensor < 0:
+            continue
+        tensors.add(key)
+        wiring = links(model, key.subgraph)
+        slots = list(wiring.readers.get(key.tensor, ()))
+        if key.tensor in wiring.producer:
+            slots.append(wiring.producer[key.tensor])
+        for slot in slots:
+            operators.add(slot[:2])
+            for together in beside.get(slot, ()):
+                ahead += [other.tensor_id(model) for other in together]
+    return tensors, operators
+
+
+def _together(bound: Bound) -> Iterator[tuple[Slot, ...]]:
+    for entry in bound.constraints:
+        if isinstance(entry, Same):
+            yield entry.slots
+    for flow in bound.flows:
+        yield (*flow.inputs, *flow.outputs)
