@@ -64,12 +64,12 @@ def _written(prepared: Prepared, plan: Plan | None, progress: Progress | None) -
     # Judges take the whole file; the checker alone needs no copy of long constants.
     data = written.join() if session.options.verify else b""
     model = session.read(data or written.image(prepared.original, given))
-    after = session.inspect(carry_origins(model, state))
+    model = carry_origins(model, state)
     return Executed(
         outcome="aligned",
         chunks=written.chunks,
-        model=after.model,
-        remaining=after.findings,
+        model=model,
+        remaining=session.recheck(model, prepared.given),
         proof=_prove(prepared, data, plan, progress),
         changes=(*prepared.changes, *(plan.changes if plan is not None else ())),
         grown_bytes=written.prefix,

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from ..checks.binder.bind import bind
 from ..checks.binder.bound import Bound
 from ..checks.binder.cache import BindingCache, Templates
 from ..checks.checker import Finding, check_bound
+from ..checks.unchanged import unchanged
 from ..errors import UsageError
 from ..format.flatbuffer import Bytes, Image
-from ..format.model import Model
+from ..format.model import Model, OperatorId
 from ..format.reader import read
 from ..record import Record, replace
 from ..report.report import Size
@@ -93,8 +94,22 @@ class Session(Record, frozen=True, kw_only=True):
         border = lock_findings(bound.model, self.options.lock)
         return Inspected(bound.model, bound, (*check_bound(bound), *border))
 
-    def bind(self, model: Model) -> Bound:
-        """Bind the model, without the rules of quiet fixes that are off: they are not reported."""
+    def recheck(self, model: Model, earlier: Inspected) -> tuple[Finding, ...]:
+        """What `inspect` would find in a model that was made of an earlier one, as the origins of
+        its operators say. Operators without a finding there that are the same to the last bit are
+        not looked at again.
+        """
+        if self.options.overrides:
+            return self.inspect(model).findings  # they reach beyond the operators they name
+        broken = {finding.slot.operator_id for finding in earlier.findings}
+        same = unchanged(model, earlier.model)
+        bound = self.bind(model, {place for place, was in same.items() if was not in broken})
+        return (*check_bound(bound), *lock_findings(model, self.options.lock))
+
+    def bind(self, model: Model, passed: Collection[OperatorId] = ()) -> Bound:
+        """Bind the model, without the rules of quiet fixes that are off: they are not reported.
+        Operators that are `passed` over have nothing bound.
+        """
         bound = bind(
             model,
             self.rows,
@@ -102,6 +117,7 @@ class Session(Record, frozen=True, kw_only=True):
             free_io=self.options.io == "free",
             overrides=self.options.overrides,
             templates=self.templates,
+            passed=passed,
         )
         globs = unheard_rules(self.fixes)
         rules = {entry.rule for entry in bound.constraints}

@@ -6,10 +6,10 @@ without a row binds to nothing and its slots are rigid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from ...format.model import Model
+from ...format.model import Model, OperatorId
 from ...rules.rows import OperatorRow, ZeroPointRule
 from ...rules.targets import Target
 from ..overrides import Override, resolve
@@ -31,17 +31,19 @@ def bind(
     free_io: bool = False,
     overrides: Sequence[Override] = (),
     templates: Templates | None = None,
+    passed: Collection[OperatorId] = (),
 ) -> Bound:
     """Bind every row to every operator of every subgraph, and what users say of single places.
 
     `templates`: of the same rows and targets, from binding another state of the model: what is
-    still as it was there is not bound again. UsageError for an override that has several meanings
+    still as it was there is not bound again. `passed`: operators that nothing is asked about; their
+    rows are not bound. UsageError for an override that has several meanings
     in this model.
     """
     templates = templates or Templates(rows, targets)
     learnt = templates.learnt
     found = Collector(model, targets, graded=learnt.graded)
-    templates.bind(found)
+    templates.bind(found, passed)
     if not learnt.cuts:
         learnt.cuts.update(_cuts(rows, targets))
     bind_variables(found, rows)

@@ -7,7 +7,7 @@ operator of a look is bound by its row; every other gets the same at slots of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from ...format.model import Model, Operator, OperatorId, Slot, SlotKind, Subgraph
@@ -69,12 +69,17 @@ class Templates(Record):
     instances: dict[OperatorId, _Instance] = field(default_factory=dict)
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def bind(self, found: Collector) -> None:
-        """Bind every operator of the collector's model that has a row; the others are rigid."""
+    def bind(self, found: Collector, passed: Collection[OperatorId] = ()) -> None:
+        """Bind every operator of the collector's model that has a row, but those that are to be
+        passed over; the others are rigid.
+        """
         full = [buffer.data is not None and len(buffer.data) > 0 for buffer in found.model.buffers]
         for graph in found.model.subgraphs:
             looks = _looks(found.model, graph, full)
             for operator in graph.operators:
+                place = OperatorId(graph.index, operator.index)
+                if place in passed:
+                    continue
                 row = self.rows.get(operator.name)
                 if row is None:
                     found.rigid.update(all_slots(graph.index, operator))
@@ -85,7 +90,6 @@ class Templates(Record):
                     template = _template(found, graph.index, operator, row)
                     if len(self.learnt.templates) < _MOST:
                         self.learnt.templates[key] = template
-                place = OperatorId(graph.index, operator.index)
                 self._apply(found, place, template)
                 if row.family_axes:  # read from a constant, which no template looks at
                     found.families[place] = family_of(found, graph.index, operator, row)
