@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from ..format.model import Model, QuantParams, Slot, Subgraph, Tensor
 from ..format.type_groups import ACTIVATION_TYPES
-from ..format.wiring import Links, links, quantized
+from ..format.wiring import links, quantized
 from ..numerics import Label, label_range, type_limits, usable_label
 from ..rules.targets import Requirement
 from ..rules.versions import load_versions
@@ -34,14 +34,13 @@ def wellformed(model: Model, requirements: _Requirements) -> list[WellFormed]:
     """
     found: list[WellFormed] = []
     for graph in model.subgraphs:
-        wiring = links(model, graph.index)
-        found += _names(graph, wiring, requirements)
+        found += _names(model, graph, requirements)
         found += _versions(graph, requirements)
         for tensor in graph.tensors:
             quant = tensor.quant
             if quant is None or not quant.scale or quant.details or _plain(tensor, quant):
                 continue
-            slot = _first_slot(wiring.producer.get(tensor.index), wiring.readers, tensor.index)
+            slot = _first_slot(model, graph, tensor)
             if slot is None:
                 continue
             for rule, expected, actual, fixable in _faults(tensor, quant):
@@ -61,14 +60,16 @@ def wellformed(model: Model, requirements: _Requirements) -> list[WellFormed]:
     return found
 
 
-def _names(graph: Subgraph, wiring: Links, requirements: _Requirements) -> Iterator[WellFormed]:
+def _names(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
     """The second and each further tensor of a name."""
+    if len({tensor.name for tensor in graph.tensors}) == len(graph.tensors):
+        return
     taken: set[str] = set()
     for tensor in graph.tensors:
         if tensor.name not in taken:
             taken.add(tensor.name)
             continue
-        slot = _first_slot(wiring.producer.get(tensor.index), wiring.readers, tensor.index)
+        slot = _first_slot(model, graph, tensor)
         graded = requirements("names/duplicate", tensor.type)
         if tensor.name and slot is not None and graded:
             yield WellFormed(
@@ -95,8 +96,10 @@ def _versions(graph: Subgraph, requirements: _Requirements) -> Iterator[WellForm
         if tensor is None or not quantized(tensor) or tensor.type not in row.versions:
             continue
         needed = row.versions[tensor.type]
+        if operator.version >= needed:
+            continue
         graded = requirements(f"version/{operator.name}", tensor.type)
-        if operator.version < needed and graded and row.holds(operator):
+        if graded and row.holds(operator):
             yield WellFormed(
                 rule=f"version/{operator.name}",
                 type=tensor.type,
@@ -124,10 +127,12 @@ def _stale(tensor: Tensor, quant: QuantParams) -> bool:
     return not beyond <= _STALE * (held.high - held.low)
 
 
-def _first_slot(producer: Slot | None, readers: dict[int, list[Slot]], tensor: int) -> Slot | None:
-    if producer is not None:
-        return producer
-    return readers[tensor][0] if tensor in readers else None
+def _first_slot(model: Model, graph: Subgraph, tensor: Tensor) -> Slot | None:
+    """Where the tensor is written, else where it is read first; None where nobody uses it."""
+    wiring = links(model, graph.index)
+    if tensor.index in wiring.producer:
+        return wiring.producer[tensor.index]
+    return next(iter(wiring.readers.get(tensor.index, ())), None)
 
 
 # Scales at which any integer of an activation stands for a float32 value, with room to spare.
@@ -137,12 +142,17 @@ _PLAIN_SCALE = 1e30
 def _plain(tensor: Tensor, quant: QuantParams) -> bool:
     """Whether a glance shows that nothing is wrong: most tensors of most files."""
     limits = type_limits(tensor.type)
-    if limits is None or len(quant.scale) != 1 or len(quant.zero_point) != 1 or quant.minimum:
+    shape, count, points = tensor.shape, len(quant.scale), quant.zero_point
+    if limits is None or len(points) != count or quant.minimum:
         return False
-    if tensor.shape and not 0 <= quant.quantized_dimension < len(tensor.shape):
+    if shape and not 0 <= quant.quantized_dimension < len(shape):
         return False
-    within = limits[0] <= quant.zero_point[0] <= limits[1]
-    return within and 0 < quant.scale[0] < _PLAIN_SCALE
+    if count > 1 and (not shape or shape[quant.quantized_dimension] != count):
+        return False
+    if any(points) and not limits[0] <= min(points) <= max(points) <= limits[1]:
+        return False
+    least, greatest = quant.extent
+    return least > 0 and greatest < _PLAIN_SCALE
 
 
 def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:

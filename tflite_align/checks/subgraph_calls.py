@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from ..format.model import Model, Operator, Slot, TensorId
+from ..format.model import Model, Operator, Slot, Subgraph, TensorId
 from ..record import Record
 from ..rules.rows import CallRow, OperatorRow
 
@@ -18,9 +18,8 @@ def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, 
     handles = _handles(model, rows)
     result: dict[Slot, str | None] = {}
     for graph in model.subgraphs:
-        for operator in graph.operators:
-            row = rows.get(operator.name)
-            if row is None or row.resource not in {"read", "write"} or not operator.inputs:
+        for operator, row in _operators(graph, rows, lambda row: row.resource in {"read", "write"}):
+            if not operator.inputs:
                 continue
             slot = Slot(graph.index, operator.index, "outputs", 0)
             if row.resource == "write":
@@ -35,11 +34,11 @@ def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[TensorId, st
     """
     handles: dict[TensorId, str | None] = {}
     for graph in model.subgraphs:
-        for operator in graph.operators:
-            row = rows.get(operator.name)
-            if row is not None and row.resource == "handle":
-                name = _variable_name(operator)
-                handles.update({TensorId(graph.index, tensor): name for tensor in operator.outputs})
+        for operator, _ in _operators(graph, rows, lambda row: row.resource == "handle"):
+            name = _variable_name(operator)
+            handles.update({TensorId(graph.index, tensor): name for tensor in operator.outputs})
+    if not handles:
+        return handles
     pairs = [pair for call in called_subgraphs(model, rows) for pair in call.pairs]
     passed = [(a, b) for a, b in pairs if b.operator < 0 and b.kind == "inputs"]
     for _ in model.subgraphs:
@@ -50,6 +49,16 @@ def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[TensorId, st
                 same = handles.get(taken, handles[given]) == handles[given]
                 handles[taken] = handles[given] if same else None
     return handles
+
+
+def _operators(
+    graph: Subgraph, rows: Mapping[str, OperatorRow], meant: Callable[[OperatorRow], bool]
+) -> Iterator[tuple[Operator, OperatorRow]]:
+    """The operators whose rows are meant: few in any file, and none in most."""
+    names = {operator.name for operator in graph.operators}
+    named = {name: row for name in names if (row := rows.get(name)) is not None and meant(row)}
+    if named:
+        yield from ((one, named[one.name]) for one in graph.operators if one.name in named)
 
 
 def _variable_name(operator: Operator) -> str:
@@ -71,12 +80,9 @@ def called_subgraphs(model: Model, rows: Mapping[str, OperatorRow]) -> list[Call
     """All calls that the rows describe, in the order of the file."""
     found = []
     for graph in model.subgraphs:
-        for operator in graph.operators:
-            row = rows.get(operator.name)
-            carried = (
-                _carried_pairs(graph.index, operator) if row is not None and row.carried else []
-            )
-            for entry in row.calls if row is not None else ():
+        for operator, row in _operators(graph, rows, lambda row: bool(row.calls)):
+            carried = _carried_pairs(graph.index, operator) if row.carried else []
+            for entry in row.calls:
                 callee = operator.options.get(entry.option)
                 if isinstance(callee, int) and 0 <= callee < len(model.subgraphs):
                     pairs = (*_boundary_pairs(graph.index, operator, entry, callee), *carried)

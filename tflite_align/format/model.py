@@ -63,6 +63,8 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
 
         Found once: there are as many scales as channels, and many questions come down to this.
         """
+        if len(self.scale) == 1:
+            return self.scale[0], self.scale[0]
         if self.known_extent is None:
             known = math.isfinite(sum(self.scale)) or not any(map(math.isnan, self.scale))
             least, greatest = min(self.scale, default=1.0), max(self.scale, default=1.0)
