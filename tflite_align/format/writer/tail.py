@@ -8,8 +8,9 @@ from collections.abc import Collection
 from ...errors import UnsupportedError
 from ...record import Record
 from ..flatbuffer import BufferReader
+from ..flatbuffer_bulk import Columns
 from ..model import Model
-from ..schema import table_layout
+from ..schema import TableLayout, table_layout
 from .patch import Patches
 
 __all__ = ["flatbuffer_end", "move"]
@@ -70,25 +71,31 @@ def move(
 
 def _buffer_offsets(view: BufferReader, model: Model) -> list[tuple[int, int]]:
     """(position, value) of every Buffer.offset that is a position."""
-    found = []
-    for buffer in model.buffers:
-        plan, values = view.table(_BUFFER, buffer.pos)
-        if values[_OFFSET] >= _FIRST_OFFSET:
-            found.append((buffer.pos + plan.at[_OFFSET], int(values[_OFFSET])))
-    return found
+    return _positions(view, _BUFFER, [buffer.pos for buffer in model.buffers], _OFFSET)
 
 
 def _operator_offsets(
     view: BufferReader, model: Model, remade: Collection[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    found = []
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            plan, values = view.table(_OPERATOR, operator.pos)
-            if values[_LARGE] < _FIRST_OFFSET or (graph.index, operator.index) in remade:
-                continue
-            found.append((operator.pos + plan.at[_LARGE], int(values[_LARGE])))
-    return found
+    tables = [
+        operator.pos
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if (graph.index, operator.index) not in remade
+    ]
+    return _positions(view, _OPERATOR, tables, _LARGE)
+
+
+def _positions(
+    view: BufferReader, layout: TableLayout, tables: list[int], number: int
+) -> list[tuple[int, int]]:
+    """(position, value) of a scalar field of many tables, where the value is a position."""
+    values = Columns(view, layout, tables).values(number)
+    return [
+        (pos + view.table(layout, pos)[0].at[number], int(value))
+        for pos, value in zip(tables, values, strict=True)
+        if value >= _FIRST_OFFSET
+    ]
 
 
 def _appended_zip(view: BufferReader) -> _Zip | None:
