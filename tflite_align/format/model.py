@@ -90,12 +90,15 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
 
 
 class Buffer(Record, frozen=True, kw_only=True):
-    """A constant's bytes, wherever they lie: inline, at `Buffer.offset`, or outside the file."""
+    """A constant's bytes, wherever they lie: inline, at `Buffer.offset`, or outside the file.
+    `start`: the first one's place in the file, where they are in it.
+    """
 
     index: int
     data: memoryview | None  # None: no data, or data in an external file
     pos: int
     external: bool = False
+    start: int = 0
 
 
 class Tensor(PartlyCompared, frozen=True, kw_only=True):

@@ -133,14 +133,14 @@ def _buffers(view: BufferReader, positions: list[int]) -> list[Buffer]:
     found = []
     rows = zip(positions, columns.targets(_B["data"]), spans, strict=True)
     for index, (pos, target, (offset, size)) in enumerate(rows):
-        data = view.blob(target)
+        data, start = view.blob(target), target + 4
         if not data and offset >= _FIRST_OFFSET:
             if offset + size > view.size:
                 end = offset + size
                 msg = f"buffer[{index}] names bytes {offset} to {end}, beyond the file's end"
                 raise FormatError(msg, offset=pos)
-            data = view.content(offset, size)
-        found.append(Buffer(index=index, data=data or None, pos=pos))
+            data, start = view.content(offset, size), offset
+        found.append(Buffer(index=index, data=data or None, pos=pos, start=start if data else 0))
     return found
 
 

@@ -20,6 +20,7 @@ __all__ = ["GRAIN", "grow"]
 
 GRAIN = 64
 _LIMIT = 2**31 - 1
+_NODES = (NewTable, Scalars, Text, Refs)
 _HEADER = 8  # root reference and file identifier
 
 
@@ -75,9 +76,7 @@ def _order(root: NewTable) -> list[Node]:
             if isinstance(node, NewTable)
             else ()
         )
-        order.extend(
-            child for child in children if isinstance(child, NewTable | Scalars | Text | Refs)
-        )
+        order.extend([child for child in children if isinstance(child, _NODES)])
     return order
 
 

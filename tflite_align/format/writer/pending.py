@@ -231,14 +231,9 @@ class PendingEdits:
     @cached_property
     def _ranges(self) -> tuple[np.ndarray, np.ndarray]:
         """First byte and end of every buffer's data in the file; (0, 0) where there is none."""
-        base = np.frombuffer(self.draft.view.buf, np.uint8).__array_interface__["data"][0]
-        starts = np.zeros(len(self.model.buffers), np.int64)
-        ends = np.zeros(len(self.model.buffers), np.int64)
-        for buffer in self.model.buffers:
-            if buffer.data is not None:
-                first = np.frombuffer(buffer.data, np.uint8).__array_interface__["data"][0] - base
-                starts[buffer.index], ends[buffer.index] = first, first + len(buffer.data)
-        return starts, ends
+        starts = np.array([buffer.start for buffer in self.model.buffers], np.int64)
+        sizes = [0 if buffer.data is None else len(buffer.data) for buffer in self.model.buffers]
+        return starts, starts + np.array(sizes, np.int64)
 
     # --- operators ---------------------------------------------------------------------------
 

@@ -6,12 +6,12 @@ them. A model without effective edits comes out as the very same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from ...errors import UnsupportedError, UsageError
 from ..flatbuffer import BufferReader, Bytes
-from ..model import Model
+from ..model import Model, Subgraph
 from ..schema import table_layout
 from .edits import Edit
 from .field_values import FieldValues
@@ -99,10 +99,15 @@ class _Assembly:
             refs = Refs([*items, *added])
             self.draft.want(("model",), _MODEL, self.model.pos, **{name: refs})
 
-    def _settled(self, kind: str) -> dict[int, NewTable]:
-        """Settle all tables whose key is (kind, index); those made anew, by index."""
-        keys = [key for key in self.draft.wanted if key[0] == kind and len(key) == 2]
-        return {int(key[1]): table for key in keys if (table := self.draft.settle(key)) is not None}
+    def _settled(self, kind: str, *within: int, but: Collection[int] = ()) -> dict[int, NewTable]:
+        """Settle all tables whose key is (kind, [subgraph,] index), ascending, but those of some
+        indices; those made anew, by index.
+        """
+        above = (kind, *within)
+        keys = sorted(key for key in self.draft.wanted if key[:-1] == above and key[-1] not in but)
+        return {
+            int(key[-1]): table for key in keys if (table := self.draft.settle(key)) is not None
+        }
 
     def _metadata(self) -> None:
         """Keep metadata that counts tensors in step, or refuse."""
@@ -144,31 +149,31 @@ class _Assembly:
 
     def _subgraph(self, index: int) -> NewTable | None:
         graph = self.model.subgraphs[index]
-        tensors: list[Old | Node] = [
-            self.draft.settle(("tensor", index, tensor.index)) or Old(tensor.pos)
-            for tensor in graph.tensors
-        ]
+        remade = self._settled("tensor", index)
         added = self.intake.tensors.get(index, [])
-        if added or any(isinstance(item, NewTable) for item in tensors):
-            refs = Refs([*tensors, *added])
-            self.draft.want(("graph", index), _SUBGRAPH, graph.pos, tensors=refs)
+        if added or remade:
+            kept = [remade.get(tensor.index) or Old(tensor.pos) for tensor in graph.tensors]
+            self.draft.want(("graph", index), _SUBGRAPH, graph.pos, tensors=Refs([*kept, *added]))
+        operators = self._operators(graph)
+        if operators is not None:
+            self.draft.want(("graph", index), _SUBGRAPH, graph.pos, operators=operators)
+        return self.draft.settle(("graph", index))
+
+    def _operators(self, graph: Subgraph) -> Refs | None:
+        """The subgraph's operators; None where they are the very tables that they were."""
+        index = graph.index
+        removed = {number for subgraph, number in self.intake.removed if subgraph == index}
+        remade = self._settled("operator", index, but=removed)
+        self.remade.update((index, number) for number in remade)
         inserted = self.intake.operators.get(index, {})
+        if not (inserted or removed or remade):
+            return None
         operators: list[Old | Node] = []
-        changed = bool(inserted)
         for operator in graph.operators:
             operators += inserted.get(operator.index, [])
-            if (index, operator.index) in self.intake.removed:
-                changed = True
-                continue
-            table = self.draft.settle(("operator", index, operator.index))
-            if table is not None:
-                changed = True
-                self.remade.add((index, operator.index))
-            operators.append(table or Old(operator.pos))
-        operators += inserted.get(len(graph.operators), [])
-        if changed:
-            self.draft.want(("graph", index), _SUBGRAPH, graph.pos, operators=Refs(operators))
-        return self.draft.settle(("graph", index))
+            if operator.index not in removed:
+                operators.append(remade.get(operator.index) or Old(operator.pos))
+        return Refs([*operators, *inserted.get(len(graph.operators), [])])
 
     def _signatures(self, positions: list[int]) -> dict[int, NewTable]:
         """Settle the signatures' entries, then the signatures."""
