@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from ..record import Record, field
-from .model import Model, Slot, Subgraph, Tensor
+from .model import Model, Operator, Slot, Subgraph, Tensor
 from .type_groups import QUANTIZED_TYPES
 
-__all__ = ["Links", "links", "own_state", "quantized", "slot_tensor"]
+__all__ = ["Links", "links", "links_at", "own_state", "quantized", "slot_tensor"]
 
 _QUANTIZED = frozenset(QUANTIZED_TYPES)
 
@@ -35,15 +37,32 @@ def links(model: Model, subgraph: int) -> Links:
     graph = model.subgraphs[subgraph]
     known: Links | None = graph.memo.get("links")
     if known is None:
-        known = graph.memo["links"] = _links(graph, subgraph)
+        known = graph.memo["links"] = _links(graph, subgraph, graph.operators)
     return known
 
 
-def _links(graph: Subgraph, subgraph: int) -> Links:
+def links_at(graph: Subgraph, tensors: Collection[int]) -> Links:
+    """The wiring at the operators that name one of these tensors, and at the boundary: all there
+    is of these tensors, and not all of others.
+    """
+    wanted = set(tensors)
+    near = [
+        one
+        for one in graph.operators
+        if not (
+            wanted.isdisjoint(one.inputs)
+            and wanted.isdisjoint(one.outputs)
+            and wanted.isdisjoint(one.intermediates)
+        )
+    ]
+    return _links(graph, graph.index, near)
+
+
+def _links(graph: Subgraph, subgraph: int, operators: Sequence[Operator]) -> Links:
     result = Links()
     for index, tensor in enumerate(graph.inputs):
         result.producer[tensor] = Slot(subgraph, -1, "inputs", index)
-    for operator in graph.operators:
+    for operator in operators:
         for index, tensor in enumerate(operator.inputs):
             if tensor >= 0:
                 slot = Slot(subgraph, operator.index, "inputs", index)

@@ -36,15 +36,17 @@ def plan_biases(
     `seen`: scales that slots see after alignment, where they differ from the declared ones.
     Returns the biases that cannot be re-expressed.
     """
+    rules = [entry for entry in bound.constraints if isinstance(entry, BiasOf)]
+    moving = {entry.slot for entry in rules if not seen.keys().isdisjoint(entry.factors)}
     by_slot: dict[Slot, list[BiasOf]] = {}
-    for constraint in bound.constraints:
-        if isinstance(constraint, BiasOf):
-            by_slot.setdefault(constraint.slot, []).append(constraint)
+    for entry in rules:
+        if entry.slot in moving or entry.slot in broken:
+            by_slot.setdefault(entry.slot, []).append(entry)
     asked: dict[TensorId, dict[_Wanted, list[BiasOf]]] = {}
     for slot, constraints in by_slot.items():
         bias = slot_tensor(bound.model, slot)
-        moved = any(factor in seen for c in constraints for factor in c.factors)
-        if bias is not None and (moved or slot in broken):
+        moved = slot in moving
+        if bias is not None:
             scales = product_of(bound, constraints[0], seen)
             if not moved and "bias-scale" not in fixes and bias.quant and bias.quant.scale:
                 scales = bias.quant.scale

@@ -11,7 +11,7 @@ from typing import Literal
 from ...checks.binder.bound import CUT, Bound
 from ...checks.constraints import Fixed, Same
 from ...format.model import Model, Operator, Slot, Subgraph, Tensor, TensorId
-from ...format.wiring import Links, links
+from ...format.wiring import Links, links_at
 from ...numerics import Label, close_scale, covers, intersect, label_range
 from ...record import Record
 from ...solver.label_limits import Limits
@@ -142,25 +142,30 @@ def _alike(first: Tensor, last: Tensor) -> bool:
 
 def concerned(model: Model, scope: Scope) -> bool:
     """Whether a step is possible, going by the wiring alone: what follows costs much more."""
-    return any(_concerned(model, graph, scope) for graph in model.subgraphs)
+    return any(_concerned(graph, scope) for graph in model.subgraphs)
 
 
-def _concerned(model: Model, graph: Subgraph, scope: Scope) -> bool:
-    quantizes = [one for one in graph.operators if one.name == CUT]
-    wiring = links(model, graph.index) if quantizes else None
-    for one in quantizes:
-        assert wiring is not None
-        if not _single(one, CUT):
-            continue
-        floats = _dequantize(graph, wiring, one)
-        ends = ((floats or one).inputs[0], one.outputs[0])
-        if any(scope.decided(TensorId(graph.index, tensor)) for tensor in ends) and (
-            _alike(*(graph.tensors[tensor] for tensor in ends))
-            if floats is not None
-            else _possible(graph, wiring, one, scope)
-        ):
-            return True
-    return False
+def _concerned(graph: Subgraph, scope: Scope) -> bool:
+    steps = [one for one in graph.operators if _single(one, CUT)]
+    near = [
+        one
+        for one in steps
+        if any(scope.decided(TensorId(graph.index, t)) for t in (*one.inputs, *one.outputs))
+        or graph.tensors[one.inputs[0]].type == "float32"
+    ]
+    if not near:
+        return False
+    wiring = links_at(graph, [tensor for one in near for tensor in (*one.inputs, *one.outputs)])
+    return any(_concerns(graph, wiring, one, scope) for one in near)
+
+
+def _concerns(graph: Subgraph, wiring: Links, one: Operator, scope: Scope) -> bool:
+    floats = _dequantize(graph, wiring, one)
+    if floats is None:
+        return _possible(graph, wiring, one, scope)
+    ends = (floats.inputs[0], one.outputs[0])
+    near = any(scope.decided(TensorId(graph.index, tensor)) for tensor in ends)
+    return near and _alike(*(graph.tensors[tensor] for tensor in ends))
 
 
 def _possible(graph: Subgraph, wiring: Links, one: Operator, scope: Scope) -> bool:

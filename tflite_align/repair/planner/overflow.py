@@ -56,7 +56,7 @@ def plan_overflows(
         if not isinstance(constraint, BiasOf) or constraint.slot in done:
             continue
         done.add(constraint.slot)
-        moved = any(factor in seen for factor in constraint.factors)
+        moved = not seen.keys().isdisjoint(constraint.factors)
         if (moved or constraint.slot in broken) and len(constraint.factors) > 1:
             weights = constraint.factors[-1]
             scales = _needed(draft, bound, constraint, seen)
