@@ -202,7 +202,9 @@ def product_scale(first: float, seconds: tuple[float, ...], factor: float = 1.0)
     """Scales of a bias: input scale x each weight scale x factor, rounded once to float32."""
     if len(seconds) == 1:
         return [to_float32(first * seconds[0] * factor)]
-    products = first * np.asarray(seconds, dtype=np.float64) * factor
+    products = first * np.asarray(seconds, dtype=np.float64)
+    if factor != 1.0:
+        products = products * factor
     found: list[float] = products.astype(np.float32).tolist()
     return found
 

@@ -356,10 +356,9 @@ def window_ratios(
 
 
 def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
-    quants = [_quant(model, slot) for slot in constraint.slots]
-    if not all(quant.sound for quant in quants):
+    extents = [_quant(model, slot).extent for slot in constraint.slots]
+    if not all(least > 0 and greatest < np.inf for least, greatest in extents):
         return  # params/scale says so
-    extents = [quant.extent for quant in quants]
     count = len(constraint.numerator)
     low, high = window_ratios(constraint, extents[:count], extents[count:])
     window = constraint.source

@@ -147,7 +147,9 @@ def _plain(tensor: Tensor, quant: QuantParams) -> bool:
         return False
     if shape and not 0 <= quant.quantized_dimension < len(shape):
         return False
-    if count > 1 and (not shape or shape[quant.quantized_dimension] != count):
+    if count == 1:
+        return limits[0] <= points[0] <= limits[1] and 0 < quant.scale[0] < _PLAIN_SCALE
+    if not shape or shape[quant.quantized_dimension] != count:
         return False
     if any(points) and not limits[0] <= min(points) <= max(points) <= limits[1]:
         return False

@@ -186,11 +186,15 @@ class BufferReader:
         if width == 1:
             narrow: NDArray[Any] = self._bytes[at].view(kind)
             return narrow
-        if width == 4 and not (at & 3).any():
-            aligned: NDArray[Any] = self._words[at >> 2].view(kind)
-            return aligned
-        picked = self._bytes[at[:, None] + np.arange(width)]
-        found: NDArray[Any] = np.ascontiguousarray(picked).view(kind)[:, 0]
+        aligned = not (at & 3).any()
+        if width == 4 and aligned:
+            words: NDArray[Any] = self._words[at >> 2].view(kind)
+            return words
+        if width == 8 and aligned:
+            picked: NDArray[Any] = self._words[(at >> 2)[..., None] + np.arange(2)]
+        else:
+            picked = self._bytes[at[..., None] + np.arange(width)]
+        found: NDArray[Any] = np.ascontiguousarray(picked).view(kind)[..., 0]
         return found
 
     def free(self, at: NDArray[np.int64], sizes: int | NDArray[np.int64]) -> bool:

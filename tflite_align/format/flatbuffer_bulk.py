@@ -79,6 +79,8 @@ class Columns:
     def targets(self, number: int) -> list[int]:
         """Positions that a reference field of each table leads to; 0 where it is absent."""
         view = self._view
+        if self._groups and not any(plan.at[number] for plan, _ in self._groups):
+            return [0] * len(self._positions)
         if self._groups:
             found = np.zeros(len(self._positions), np.int64)
             for plan, members in self._groups:
@@ -108,6 +110,8 @@ def groups(vtables: Positions) -> list[Positions]:
 
 def vectors(view: BufferReader, positions: Sequence[int], code: str) -> list[tuple[Any, ...]]:
     """The elements of many scalar vectors; position 0 reads as empty."""
+    if not any(positions):
+        return [()] * len(positions)
     if len(positions) >= _MANY:
         at = np.array(positions, np.int64)
         there = np.flatnonzero(at)
@@ -133,13 +137,10 @@ def _vectors(
             for place, start in zip(there[members].tolist(), starts[members].tolist(), strict=True):
                 result[place] = tuple(view.elements(start, count, code))
             continue
-        columns = [
-            view.gather(starts[members] + width * index, code).tolist() for index in range(count)
-        ]
-        for place, elements in zip(
-            there[members].tolist(), zip(*columns, strict=True), strict=True
-        ):
-            result[place] = elements
+        at = starts[members][:, None] + width * np.arange(count)
+        rows = view.gather(at, code).tolist()
+        for place, elements in zip(there[members].tolist(), rows, strict=True):
+            result[place] = tuple(elements)
     return result
 
 

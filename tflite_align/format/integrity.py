@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors import FormatError
 from .enums import constant_size
-from .model import Model, Operator, Subgraph, Tensor
+from .model import Model, Operator, QuantParams, Subgraph, Tensor
 
 __all__ = ["check_structure"]
 
@@ -60,12 +60,12 @@ def _tensor_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
         return f"{len(tensor.shape)} dimensions"
     if tensor.shape and min(tensor.shape) < -1:
         return f"dimension {min(tensor.shape)}"
-    return _quant_problem(tensor) or _size_problem(model, graph, tensor)
+    problem = "" if tensor.quant is None else _quant_problem(tensor, tensor.quant)
+    return problem or (_size_problem(model, graph, tensor) if tensor.buffer else "")
 
 
-def _quant_problem(tensor: Tensor) -> str:
-    quant = tensor.quant
-    if quant is None or quant.details:
+def _quant_problem(tensor: Tensor, quant: QuantParams) -> str:
+    if quant.details:
         return ""
     scales, points = len(quant.scale), len(quant.zero_point)
     if points not in {0, scales}:
@@ -78,7 +78,7 @@ def _quant_problem(tensor: Tensor) -> str:
 
 def _size_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
     """A constant's bytes must be those of its shape and type, where both say how many."""
-    if not tensor.buffer or tensor.sparse:
+    if tensor.sparse:
         return ""
     if tensor.quant is not None and tensor.quant.details:
         return ""

@@ -49,7 +49,8 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
                 entry
                 for entry in bound.constraints
                 # Only what ties calls and variables has slots of several operators.
-                if near(entry.slots[0]) or (isinstance(entry, Same) and any(map(near, entry.slots)))
+                if entry.slots[0][:2] in operators
+                or (isinstance(entry, Same) and any(map(near, entry.slots)))
             ]
         ),
         flows=tuple([flow for flow in bound.flows if any(map(near, flow.inputs))]),

@@ -112,7 +112,8 @@ class Templates(Record):
     def _apply(self, found: Collector, place: OperatorId, template: _Template) -> None:
         known = self.instances.get(place)
         if known is None or known.template is not template:
-            slots = tuple([Slot(*place, kind, index) for kind, index in template.places])
+            subgraph, number = place
+            slots = tuple([Slot(subgraph, number, kind, index) for kind, index in template.places])
             known = self.instances[place] = _Instance(
                 template,
                 slots,
