@@ -86,8 +86,9 @@ def _names(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterat
 def _versions(graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
     """Operators of a version from before the kernels for the type they have."""
     rows = load_versions()
+    named = {name: rows.get(name) for name in {one.name for one in graph.operators}}
     for operator in graph.operators:
-        row = rows.get(operator.name)
+        row = named[operator.name]
         if row is None:
             continue
         operands = operator.operands(row.slot.kind)

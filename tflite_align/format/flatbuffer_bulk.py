@@ -8,6 +8,7 @@ that every offset holds. Both read the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -104,8 +105,11 @@ class Columns:
 
 def groups(vtables: Positions) -> list[Positions]:
     """The places of tables that can be read with one plan, by vtable: each group ascending."""
+    if vtables.size and (vtables == vtables[0]).all():
+        return [np.arange(vtables.size)]
     order = np.argsort(vtables, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(vtables[order])) + 1)
+    breaks = (np.flatnonzero(np.diff(vtables[order])) + 1).tolist()
+    return [order[start:end] for start, end in pairwise([0, *breaks, vtables.size])]
 
 
 def vectors(view: BufferReader, positions: Sequence[int], code: str) -> list[tuple[Any, ...]]:

@@ -35,7 +35,9 @@ def check_structure(model: Model) -> None:
         raise FormatError(msg, offset=model.pos)
     for graph in model.subgraphs:
         for tensor in graph.tensors:
-            _check_tensor(model, graph, tensor)
+            if problem := _tensor_problem(model, graph, tensor):
+                place = f"subgraph[{graph.index}]/tensor[{tensor.index}] {tensor.name!r}"
+                raise FormatError(f"{place}: {problem}", offset=tensor.pos)
         _check_indices(graph)
         _check_order(model, graph)
     _check_calls(model)
@@ -44,13 +46,6 @@ def check_structure(model: Model) -> None:
         if entry.buffer >= len(model.buffers):
             msg = f"metadata {entry.name!r} names buffer {entry.buffer} of {len(model.buffers)}"
             raise FormatError(msg, offset=model.pos)
-
-
-def _check_tensor(model: Model, graph: Subgraph, tensor: Tensor) -> None:
-    problem = _tensor_problem(model, graph, tensor)
-    if problem:
-        msg = f"subgraph[{graph.index}]/tensor[{tensor.index}] {tensor.name!r}: {problem}"
-        raise FormatError(msg, offset=tensor.pos)
 
 
 def _tensor_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:

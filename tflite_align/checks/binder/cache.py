@@ -76,11 +76,12 @@ class Templates(Record):
         full = [buffer.data is not None and len(buffer.data) > 0 for buffer in found.model.buffers]
         for graph in found.model.subgraphs:
             looks = _looks(found.model, graph, full)
+            rows = {name: self.rows.get(name) for name in {one.name for one in graph.operators}}
             for operator in graph.operators:
                 place = OperatorId(graph.index, operator.index)
                 if place in passed:
                     continue
-                row = self.rows.get(operator.name)
+                row = rows[operator.name]
                 if row is None:
                     found.rigid.update(all_slots(graph.index, operator))
                     continue

@@ -135,7 +135,10 @@ class _Emitter:
             self._table(node, at)
         elif isinstance(node, Refs):
             places = np.arange(at + 4, at + 4 + 4 * len(node.items), 4, dtype=np.int64)
-            targets = np.array([self._find(item) for item in node.items], np.int64)
+            old, new = len(self.out), self.positions
+            targets = np.array(
+                [old + i.pos if isinstance(i, Old) else new[id(i)] for i in node.items], np.int64
+            )
             data = (targets - places).astype("<u4").tobytes()
             self._vector(at, len(node.items), data)
         elif isinstance(node, Text):
