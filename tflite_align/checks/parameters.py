@@ -15,6 +15,7 @@ from ..format.wiring import links, quantized
 from ..numerics import Label, label_range, type_limits, usable_label
 from ..rules.targets import Requirement
 from ..rules.versions import load_versions
+from .binder.bound import Sound
 from .constraints import WellFormed
 
 __all__ = ["wellformed"]
@@ -24,19 +25,25 @@ _Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
 # (rule, expected, actual, whether a repair is known)
 _Fault = tuple[str, str, str, bool]
 
+_NOTHING = Sound()
 _STALE = 4.0  # widths of what the integers can hold
 
 
-def wellformed(model: Model, requirements: _Requirements) -> list[WellFormed]:
-    """A violated constraint for each fault of each used tensor's parameters.
+def wellformed(
+    model: Model, requirements: _Requirements, sound: Sound = _NOTHING
+) -> list[WellFormed]:
+    """A violated constraint for each fault of each used tensor's parameters; what is known to be
+    `sound` is passed over.
 
     Integer tensors that carry no scale stand for raw integers and are left alone.
     """
     found: list[WellFormed] = []
     for graph in model.subgraphs:
         found += _names(model, graph, requirements)
-        found += _versions(graph, requirements)
+        found += _versions(graph, requirements, sound)
         for tensor in graph.tensors:
+            if (graph.index, tensor.index) in sound.tensors:
+                continue
             quant = tensor.quant
             if quant is None or not quant.scale or quant.details or _plain(tensor, quant):
                 continue
@@ -83,13 +90,13 @@ def _names(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterat
             )
 
 
-def _versions(graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
+def _versions(graph: Subgraph, requirements: _Requirements, sound: Sound) -> Iterator[WellFormed]:
     """Operators of a version from before the kernels for the type they have."""
     rows = load_versions()
     named = {name: rows.get(name) for name in {one.name for one in graph.operators}}
     for operator in graph.operators:
         row = named[operator.name]
-        if row is None:
+        if row is None or (graph.index, operator.index) in sound.operators:
             continue
         operands = operator.operands(row.slot.kind)
         index = operands[row.slot.start] if row.slot.start < len(operands) else -1

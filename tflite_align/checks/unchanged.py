@@ -33,14 +33,10 @@ def unchanged(model: Model, earlier: Model) -> dict[OperatorId, OperatorId]:
             if operator.origin is None:
                 continue
             was = before.operators[operator.origin]
-            if _same_operator(operator, was) and all(map(same.__getitem__, _operands(operator))):
+            if _same_operator(operator, was) and all(map(same.__getitem__, operator.named)):
                 place = OperatorId(graph.index, operator.index)
                 found[place] = OperatorId(graph.index, operator.origin)
     return found
-
-
-def _operands(operator: Operator) -> tuple[int, ...]:
-    return operator.inputs + operator.outputs + operator.intermediates
 
 
 def _same_operator(one: Operator, was: Operator) -> bool:

@@ -159,6 +159,11 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
 
     uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "origin"})
 
+    @property
+    def named(self) -> tuple[int, ...]:
+        """All operands, absent ones too."""
+        return self.inputs + self.outputs + self.intermediates
+
     def operands(self, kind: SlotKind) -> tuple[int, ...]:
         if kind == "inputs":
             return self.inputs

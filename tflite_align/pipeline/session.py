@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from ..checks.binder.bind import bind
-from ..checks.binder.bound import Bound
+from ..checks.binder.bound import Bound, Sound
 from ..checks.binder.cache import BindingCache, Templates
 from ..checks.checker import Finding, check_bound
 from ..checks.unchanged import unchanged
 from ..errors import UsageError
 from ..format.flatbuffer import Bytes, Image
-from ..format.model import Model, OperatorId
+from ..format.model import Model, TensorId
 from ..format.reader import read
 from ..record import Record, replace
 from ..report.report import Size
@@ -29,6 +29,8 @@ from ..settings.options import AlignOptions
 from ..solver.policies import idle_policies
 
 __all__ = ["Inspected", "Progress", "Session", "uncollected"]
+
+_NOTHING = Sound()
 
 Progress = Callable[[str, float], None]
 
@@ -101,14 +103,12 @@ class Session(Record, frozen=True, kw_only=True):
         """
         if self.options.overrides:
             return self.inspect(model).findings  # they reach beyond the operators they name
-        broken = {finding.slot.operator_id for finding in earlier.findings}
-        same = unchanged(model, earlier.model)
-        bound = self.bind(model, {place for place, was in same.items() if was not in broken})
+        bound = self.bind(model, _sound(model, earlier))
         return (*check_bound(bound), *lock_findings(model, self.options.lock))
 
-    def bind(self, model: Model, passed: Collection[OperatorId] = ()) -> Bound:
+    def bind(self, model: Model, sound: Sound = _NOTHING) -> Bound:
         """Bind the model, without the rules of quiet fixes that are off: they are not reported.
-        Operators that are `passed` over have nothing bound.
+        What is known to be `sound` is passed over.
         """
         bound = bind(
             model,
@@ -117,7 +117,7 @@ class Session(Record, frozen=True, kw_only=True):
             free_io=self.options.io == "free",
             overrides=self.options.overrides,
             templates=self.templates,
-            passed=passed,
+            sound=sound,
         )
         globs = unheard_rules(self.fixes)
         rules = {entry.rule for entry in bound.constraints}
@@ -127,6 +127,25 @@ class Session(Record, frozen=True, kw_only=True):
         if not idle and len(reported) == len(bound.constraints):
             return bound
         return replace(bound, constraints=reported, idle=(*bound.idle, *idle))
+
+
+def _sound(model: Model, earlier: Inspected) -> Sound:
+    """What is the same as in the earlier model, where there was no finding at it.
+
+    Of tensors those that an operator names which is itself as it was: another one may have been
+    out of use, and no finding for that.
+    """
+    broken = {finding.slot.operator_id for finding in earlier.findings}
+    faulty = {finding.tensor_id for finding in earlier.findings}
+    operators = {
+        place for place, was in unchanged(model, earlier.model).items() if was not in broken
+    }
+    tensors = {
+        TensorId(subgraph, tensor)
+        for subgraph, index in operators
+        for tensor in model.subgraphs[subgraph].operators[index].named
+    }
+    return Sound(operators, tensors - faulty)
 
 
 def _load_targets(options: AlignOptions) -> list[Target]:

@@ -6,21 +6,23 @@ without a row binds to nothing and its slots are rigid.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from ...format.model import Model, OperatorId
+from ...format.model import Model
 from ...rules.rows import OperatorRow, ZeroPointRule
 from ...rules.targets import Target
 from ..overrides import Override, resolve
 from ..parameters import wellformed
 from ..support.supported import supported
-from .bound import CUT, Bound, Collector
+from .bound import CUT, Bound, Collector, Sound
 from .boundaries import bind_boundaries, bind_variables
 from .cache import Templates
 from .user_constraints import impose
 
 __all__ = ["bind"]
+
+_NOTHING = Sound()
 
 
 def bind(
@@ -31,24 +33,24 @@ def bind(
     free_io: bool = False,
     overrides: Sequence[Override] = (),
     templates: Templates | None = None,
-    passed: Collection[OperatorId] = (),
+    sound: Sound = _NOTHING,
 ) -> Bound:
     """Bind every row to every operator of every subgraph, and what users say of single places.
 
     `templates`: of the same rows and targets, from binding another state of the model: what is
-    still as it was there is not bound again. `passed`: operators that nothing is asked about; their
-    rows are not bound. UsageError for an override that has several meanings
+    still as it was there is not bound again. `sound`: what need not be asked about; what rules ask
+    of it alone is not bound. UsageError for an override that has several meanings
     in this model.
     """
     templates = templates or Templates(rows, targets)
     learnt = templates.learnt
     found = Collector(model, targets, graded=learnt.graded)
-    templates.bind(found, passed)
+    templates.bind(found, sound.operators)
     if not learnt.cuts:
         learnt.cuts.update(_cuts(rows, targets))
     bind_variables(found, rows)
     bind_boundaries(found, rows, free_io=free_io)
-    found.constraints += wellformed(model, found.requirements)
+    found.constraints += wellformed(model, found.requirements, sound)
     found.constraints += supported(model, targets)
     said = resolve(model, overrides)
     held_by = impose(found, said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from ...format.model import Model, OperatorId, Slot, Tensor, TensorId
@@ -13,7 +13,7 @@ from ...rules.families import Policy
 from ...rules.targets import Requirement, Target
 from ..constraints import BoundFlow, Constraint
 
-__all__ = ["CUT", "FUSED", "Bound", "Collector", "Requirements", "per_tensor"]
+__all__ = ["CUT", "FUSED", "Bound", "Collector", "Requirements", "Sound", "per_tensor"]
 
 # How grave a rule is for each target that asks for it.
 Requirements = tuple[tuple[str, Requirement], ...]
@@ -52,6 +52,13 @@ class Bound(Record, frozen=True, kw_only=True):
     held_by: Mapping[Slot, str] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
     policies: Mapping[OperatorId, Policy] = field(default_factory=dict)
+
+
+class Sound(Record, frozen=True):
+    """Operators, and tensors, that rules are known to find nothing at."""
+
+    operators: Collection[OperatorId] = frozenset()
+    tensors: Collection[TensorId] = frozenset()
 
 
 class Collector(Record):
