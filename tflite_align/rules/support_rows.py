@@ -14,9 +14,11 @@ from ..record import Record, field
 from . import fields as f
 from .rows import SlotPattern, named
 
-__all__ = ["LIMITS", "SUPPORT", "WHOLE_MODEL", "SupportRow", "parse_support", "tell_limits"]
+__all__ = ["CPU", "LIMITS", "SUPPORT", "WHOLE_MODEL", "SupportRow", "parse_support", "tell_limits"]
 
 WHOLE_MODEL = "MODEL"
+# The part of rows whose breach means: a compiler leaves the operator to the CPU.
+CPU = "cpu"
 
 _EVERY = (SlotPattern("inputs", 0, None), SlotPattern("outputs", 0, None))
 
@@ -27,7 +29,7 @@ class SupportRow(Record, frozen=True, kw_only=True):
     `operators` are glob patterns of operator names; "MODEL" stands for the model as a whole.
     Limits of tensors concern the operands in `slots`, those that are absent left out. A broken
     limit is a finding `support/OPERATOR`, with `/part` where the row has one; it is never
-    repaired.
+    repaired. Of rows with `once` and one part, an operator has one finding: the first.
     """
 
     operators: tuple[str, ...]
@@ -40,6 +42,7 @@ class SupportRow(Record, frozen=True, kw_only=True):
     when: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     note: str = ""
+    once: bool = False
 
     def names(self, operator: str) -> bool:
         """Whether the row speaks of operators of that name."""
@@ -139,6 +142,7 @@ SUPPORT: f.Table = {
     "behaviour": f.TomlField(f.text, required=True),
     "sources": f.TomlField(f.list_of(f.text), required=True),
     "note": f.TomlField(f.text),
+    "once": f.TomlField(_YES),
 }
 
 

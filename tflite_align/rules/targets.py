@@ -28,13 +28,21 @@ Severity = Literal["error", "warning", "off"]
 
 
 class Requirement(Record, frozen=True, kw_only=True):
-    """How grave a broken rule is for a target, and what the runtime does then, in words."""
+    """How grave a broken rule is for a target, and what the runtime does then, in words.
+
+    `only`: "cpu" for a level that holds where the target leaves the operator to the CPU (a support
+    row with part "cpu" is broken); elsewhere the target honours what is declared.
+    `honours`: the part of differing parameters that an operator which is not on the CPU honours:
+    where that part alone differs the level is a warning.
+    """
 
     rules: tuple[str, ...]  # glob patterns of rule ids
     types: tuple[str, ...]  # empty: all
     severity: Severity
     behaviour: str
     sources: tuple[str, ...]
+    only: Literal["", "cpu"] = ""
+    honours: Literal["", "scale", "zero_point"] = ""
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -82,6 +90,8 @@ _LEVEL: f.Table = {
     "severity": f.TomlField(f.choice("error", "warning", "off"), required=True),
     "behaviour": f.TomlField(f.text, required=True),
     "sources": f.TomlField(f.list_of(f.text)),
+    "only": f.TomlField(f.choice("cpu")),
+    "honours": f.TomlField(f.choice("scale", "zero_point")),
 }
 _LEVEL_PARSER = f.Parser(
     lambda value, where: f.parse_table(value, _LEVEL, where), f.schema_of(_LEVEL)
@@ -119,6 +129,8 @@ def parse_target(document: str, where: str) -> Target:
             severity=entry["severity"],
             behaviour=entry["behaviour"],
             sources=entry.get("sources", ()),
+            only=entry.get("only", ""),
+            honours=entry.get("honours", ""),
         )
         for entry in given.pop("level")
     )

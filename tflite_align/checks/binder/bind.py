@@ -18,6 +18,7 @@ from ..support.supported import supported
 from .bound import CUT, Bound, Collector, Sound
 from .boundaries import bind_boundaries, bind_variables
 from .cache import Templates
+from .placement import placed
 from .user_constraints import impose
 
 __all__ = ["bind"]
@@ -51,6 +52,7 @@ def bind(
     bind_variables(found, rows)
     bind_boundaries(found, rows, free_io=free_io)
     found.constraints += wellformed(model, found.requirements, sound)
+    found.constraints = placed(model, found.constraints, targets)
     found.constraints += supported(model, targets)
     said = resolve(model, overrides)
     held_by = impose(found, said)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...format.model import Model, Slot
+from ...format.model import Model, OperatorId, Slot
 from ...format.wiring import slot_tensor
-from ...rules.support_rows import WHOLE_MODEL, SupportRow
+from ...record import replace
+from ...rules.support_rows import CPU, WHOLE_MODEL, SupportRow
 from ...rules.targets import Requirement, Target
 from ..constraints import Supported
 from .breaches import Breach, breaches
 from .place import Place
 
-__all__ = ["supported", "unsupported"]
+__all__ = ["on_cpu", "supported", "unsupported"]
 
 
 def supported(model: Model, targets: Sequence[Target]) -> list[Supported]:
@@ -58,8 +59,20 @@ def unsupported(model: Model, target: Target) -> Iterator[Supported]:
             if operator.name not in named:
                 named[operator.name] = [r for r in rows if r.names(operator.name)]
             place = Place(model=model, subgraph=graph.index, operator=operator)
+            told: set[str] = set()
             for row in named[operator.name]:
-                yield from _broken(place, row, target, operator.name)
+                if not (row.once and row.part in told):
+                    broken = list(_broken(place, row, target, operator.name))
+                    yield from broken[:1] if row.once else broken
+                    told.update(row.part for _ in broken)
+
+
+def on_cpu(model: Model, target: Target) -> frozenset[OperatorId]:
+    """The operators that the target leaves to the CPU, however a user grades that."""
+    rows = tuple(row for row in target.support if row.part == CPU)
+    asked = replace(target, support=rows, grades=())
+    places = (entry.slot for entry in unsupported(model, asked))
+    return frozenset(OperatorId(slot.subgraph, slot.operator) for slot in places)
 
 
 def _broken(place: Place, row: SupportRow, target: Target, operator: str) -> Iterator[Supported]:

@@ -1,0 +1,80 @@
+"""Grades that depend on where an operator runs: levels of targets with `only` or `honours`.
+
+In: the constraints that rules make, and the targets. Out: the same constraints, each graded for
+where its operator runs. One that no target asks for any more is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ...format.model import Model, OperatorId, Slot
+from ...format.wiring import slot_tensor
+from ...numerics import Label, close_scale
+from ...record import replace
+from ...rules.targets import Requirement, Target
+from ..constraints import Constraint, Fixed, Same
+from ..support.supported import on_cpu
+
+__all__ = ["placed"]
+
+
+def placed(
+    model: Model, constraints: Iterable[Constraint], targets: Sequence[Target]
+) -> list[Constraint]:
+    """Every constraint that is still asked for, graded for the place of its operator."""
+    asked = [t for t in targets if any(lv.only or lv.honours for lv in t.requirements)]
+    if not asked:
+        return list(constraints)
+    left = {target.name: on_cpu(model, target) for target in asked}
+    graded = (_graded(model, constraint, left) for constraint in constraints)
+    return [constraint for constraint in graded if constraint is not None]
+
+
+def _graded(
+    model: Model, constraint: Constraint, left: dict[str, frozenset[OperatorId]]
+) -> Constraint | None:
+    if not any(level.only or level.honours for _, level in constraint.requirements):
+        return constraint
+    place = OperatorId(constraint.slots[0].subgraph, constraint.slots[0].operator)
+    levels = []
+    for name, level in constraint.requirements:
+        if place in left.get(name, ()):
+            levels.append((name, level))
+        elif not level.only:
+            levels.append((name, _honoured(model, constraint, level)))
+    return replace(constraint, requirements=tuple(levels)) if levels else None
+
+
+def _honoured(model: Model, constraint: Constraint, level: Requirement) -> Requirement:
+    """A warning where what differs is what the target honours."""
+    if not level.honours or level.severity != "error" or not _agrees(model, constraint, level):
+        return level
+    part = level.honours.replace("_", " ")
+    behaviour = f"the NPU honours the {part}s, the only part that differs; a CPU kernel does not"
+    return replace(level, severity="warning", behaviour=behaviour)
+
+
+def _agrees(model: Model, constraint: Constraint, level: Requirement) -> bool:
+    """Whether something differs, and what the target does not honour is as the rule wants it."""
+    found = [label for slot in constraint.slots if (label := _label(model, slot)) is not None]
+    if isinstance(constraint, Fixed) and found:
+        wanted = constraint.labels
+    elif isinstance(constraint, Same) and len(found) > 1:
+        wanted, found = (found[0],), found[1:]
+    else:
+        return False
+    kept = [any(_alike(label, one, level.honours) for one in wanted) for label in found]
+    same = [any(_alike(label, one, "") for one in wanted) for label in found]
+    return all(kept) and not all(same)
+
+
+def _label(model: Model, slot: Slot) -> Label | None:
+    tensor = slot_tensor(model, slot)
+    return None if tensor is None else tensor.label
+
+
+def _alike(one: Label, other: Label, apart_from: str) -> bool:
+    """Whether two labels agree in what is not named."""
+    scales = apart_from == "scale" or close_scale(one.scale, other.scale)
+    return scales and (apart_from == "zero_point" or one.zero_point == other.zero_point)
