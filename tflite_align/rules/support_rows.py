@@ -88,6 +88,26 @@ _GROWTH: f.Table = {
     "to": f.TomlField(f.slot, required=True),
     "at_most": f.TomlField(f.number, required=True),
 }
+_PRODUCT: f.Table = {
+    "options": f.TomlField(f.list_of(f.text), required=True),
+    "at_most": f.TomlField(f.integer, required=True),
+}
+_REDUCED: f.Table = {
+    "slot": f.TomlField(f.slot, required=True),
+    "of": f.TomlField(f.slot, required=True),
+    "each_at_most": f.TomlField(f.integer),
+    "product_at_most": f.TomlField(f.integer),
+}
+_STRIDED: f.Table = {
+    "slot": f.TomlField(f.slot, required=True),
+    "axes": f.TomlField(f.list_of(f.integer), required=True),  # counted from the end
+}
+_UPSCALE: f.Table = {
+    "from": f.TomlField(f.slot, required=True),
+    "to": f.TomlField(f.slot, required=True),
+    "factors": f.TomlField(f.list_of(f.integer), required=True),
+    "alike": f.TomlField(_YES),
+}
 
 # The vocabulary. First what is asked of the operator, then of each tensor in the row's slots.
 LIMITS: f.Table = {
@@ -103,6 +123,13 @@ LIMITS: f.Table = {
     "options_equal": f.TomlField(f.list_of(f.list_of(f.text))),  # options that have one value
     "axes": f.TomlField(_nested(_AXES)),  # axes named by an option or operand are innermost ones
     "axes_include": f.TomlField(_nested(_AXIS)),  # a constant operand names this axis
+    "options_at_least": f.TomlField(_dictionary(f.integer)),
+    "options_product_at_most": f.TomlField(_nested(_PRODUCT)),
+    "reduced": f.TomlField(_nested(_REDUCED)),  # sizes along the axes of a constant operand
+    "strided_axes": f.TomlField(_nested(_STRIDED)),  # strides of a constant operand are 1 elsewhere
+    "upscale": f.TomlField(_nested(_UPSCALE)),  # factors by which height and width grow
+    "same_parameters": f.TomlField(f.list_of(f.slot)),  # one scale and zero point
+    "border_types": f.TomlField(f.list_of(f.text)),  # of the model's own inputs and outputs
     "growth": f.TomlField(_nested(_GROWTH)),  # size of each dimension of `to` over that of `from`
     "same_shape": f.TomlField(f.list_of(f.slot)),
     "some_constant": f.TomlField(_YES),  # some input is a constant
@@ -113,6 +140,13 @@ LIMITS: f.Table = {
     "distinct_outputs": f.TomlField(f.list_of(f.text)),
     "carried_in_order": f.TomlField(f.list_of(f.text)),
     "types": f.TomlField(f.list_of(f.text)),
+    "types_not": f.TomlField(f.list_of(f.text)),
+    "quantized": f.TomlField(f.list_of(f.text)),  # tensors of these types have a scale
+    "affine": f.TomlField(_YES),  # no scheme beyond scales and zero points
+    "zero_points": f.TomlField(f.map_of(f.list_of(f.integer))),  # type -> [least, greatest]
+    "static_behind": f.TomlField(f.integer),  # sizes but the outermost so many are known
+    "shaped": f.TomlField(_YES),  # a constant, or no scalar
+    "unit_dimension": f.TomlField(f.integer),  # one of the so many innermost sizes is 1
     "constant": f.TomlField(f.truth),
     "absent": f.TomlField(_YES),
     "static": f.TomlField(_YES),  # no dimension of unknown size

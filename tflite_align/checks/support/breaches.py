@@ -15,6 +15,7 @@ from ...format.model import Slot, SlotKind, Tensor
 from ...record import Record
 from ...rules.rows import SlotPattern
 from ...rules.support_rows import SupportRow
+from . import geometry, operands
 from .calls import carried_in_order, distinct_outputs
 from .place import Place
 
@@ -332,6 +333,13 @@ OPERATOR_TESTS: Mapping[str, Callable[[Place, Any], _Words]] = {
     "any_type": _any_type,
     "distinct_outputs": distinct_outputs,
     "carried_in_order": carried_in_order,
+    "options_at_least": geometry.options_at_least,
+    "options_product_at_most": geometry.options_product_at_most,
+    "same_parameters": geometry.same_parameters,
+    "reduced": geometry.reduced,
+    "strided_axes": geometry.strided_axes,
+    "upscale": geometry.upscale,
+    "border_types": geometry.border_types,
 }
 TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {
     "types": _types,
@@ -350,4 +358,11 @@ TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {
     "zero": _zero,
     "rows_zero_outside": _rows_zero_outside,
     "per_tensor": _per_tensor,
+    "types_not": operands.types_not,
+    "quantized": operands.quantized,
+    "zero_points": operands.zero_points,
+    "static_behind": operands.static_behind,
+    "shaped": operands.shaped,
+    "unit_dimension": operands.unit_dimension,
+    "affine": operands.affine,
 }

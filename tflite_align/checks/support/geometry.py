@@ -1,0 +1,114 @@
+"""Limits on how operands lie to one another: strides, factors of a resize, reduced axes, borders.
+
+A test sees one operator and the value that the row gives. It returns None where the limit is kept,
+else (what was expected, what was found) in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...numerics import close_scale
+from .place import Place
+
+__all__ = [
+    "border_types",
+    "options_at_least",
+    "options_product_at_most",
+    "reduced",
+    "same_parameters",
+    "strided_axes",
+    "upscale",
+]
+
+_Words = tuple[str, str] | None
+
+
+def options_at_least(place: Place, value: Mapping[str, int]) -> _Words:
+    for name, least in value.items():
+        found = place.option(name)
+        if found < least:
+            return f"{name} of {least} or more", str(found)
+    return None
+
+
+def options_product_at_most(place: Place, value: Mapping[str, Any]) -> _Words:
+    product = math.prod(place.option(name) for name in value["options"])
+    kept = product <= value["at_most"]
+    return None if kept else (f"{' x '.join(value['options'])} up to {value['at_most']}", f"{product}")
+
+
+def same_parameters(place: Place, value: Sequence[Any]) -> _Words:
+    """Scale and zero point of all that are quantized."""
+    labels = [tensor.label for tensor in place.tensors(*value) if tensor.label is not None]
+    for label in labels[1:]:
+        first = labels[0]
+        if not close_scale(first.scale, label.scale) or first.zero_point != label.zero_point:
+            told = (f"scale {one.scale:g}, zero point {one.zero_point}" for one in (first, label))
+            return "equal scales and zero points", " and ".join(told)
+    return None
+
+
+def reduced(place: Place, value: Mapping[str, Any]) -> _Words:
+    """Each axis that a constant operand names, and their product, are small enough."""
+    measured = place.tensors(value["of"])
+    named = place.tensors(value["slot"])
+    axes = place.integers(named[0]) if named else None
+    if not measured or axes is None:
+        return None
+    shape = measured[0].shape
+    sizes = [shape[int(axis)] for axis in axes.flat if -len(shape) <= int(axis) < len(shape)]
+    if "each_at_most" in value and any(size > value["each_at_most"] for size in sizes):
+        return f"reduced sizes up to {value['each_at_most']}", f"{max(sizes)}"
+    if "product_at_most" in value and math.prod(sizes) > value["product_at_most"]:
+        return f"{value['product_at_most']} reduced elements or fewer", f"{math.prod(sizes)}"
+    return None
+
+
+def strided_axes(place: Place, value: Mapping[str, Any]) -> _Words:
+    """Strides in a constant operand are positive, and 1 but along these axes (from the end)."""
+    named = place.tensors(value["slot"])
+    strides = place.integers(named[0]) if named else None
+    if strides is None:
+        return None
+    found = [int(stride) for stride in strides.flat]
+    kept = all(
+        stride == 1 or (stride > 0 and index - len(found) in value["axes"])
+        for index, stride in enumerate(found)
+    )
+    told = ", ".join(str(axis) for axis in value["axes"])
+    return None if kept else (f"positive strides, 1 but along axes {told}", f"strides {found}")
+
+
+def upscale(place: Place, value: Mapping[str, Any]) -> _Words:
+    """Height and width (of NHWC) grow by one of these factors; what is 1 x 1 or keeps its size is
+    always taken. `alike`: by the same factor, unless one of them is 1 before and after.
+    """
+    before, after = place.tensors(value["from"]), place.tensors(value["to"])
+    if not before or not after or len(before[0].shape) != 4 or len(after[0].shape) != 4:
+        return None
+    old, new = before[0].shape[1:3], after[0].shape[1:3]
+    if old in (new, (1, 1)) or min(old) < 1:
+        return None
+    corners = place.option("align_corners")
+    pairs = [pair for pair in zip(old, new, strict=True) if not value.get("alike") or pair != (1, 1)]
+    found = [
+        (end - 1) / (start - 1) if corners and start > 1 else end / start for start, end in pairs
+    ]
+    kept = all(factor in value["factors"] for factor in found)
+    if kept and (not value.get("alike") or len(set(found)) == 1):
+        return None
+    expected = f"a factor of {', '.join(str(one) for one in value['factors'])}"
+    told = " and ".join(f"{start} to {end}" for start, end in zip(old, new, strict=True))
+    return expected + (" for height and width" if value.get("alike") else ""), told
+
+
+def border_types(place: Place, value: Sequence[str]) -> _Words:
+    """Of the model: the inputs and outputs of its subgraphs have these types."""
+    for graph in place.model.subgraphs:
+        for index in (*graph.inputs, *graph.outputs):
+            if 0 <= index < len(graph.tensors) and graph.tensors[index].type not in value:
+                return "no such input or output", f"{graph.tensors[index].type}"
+    return None

@@ -1,0 +1,64 @@
+"""Limits on one operand's parameters and shape, beside the plain ones of `breaches`.
+
+A test sees one tensor of an operator and the value that the row gives. It returns None where the
+limit is kept, else (what was expected, what was found) in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ...format.model import Tensor
+from .place import Place
+
+__all__ = ["affine", "quantized", "shaped", "static_behind", "types_not", "unit_dimension", "zero_points"]
+
+_Words = tuple[str, str] | None
+
+
+def types_not(_: Place, tensor: Tensor, value: Sequence[str]) -> _Words:
+    return (f"no {' or '.join(value)}", tensor.type) if tensor.type in value else None
+
+
+def quantized(_: Place, tensor: Tensor, value: Sequence[str]) -> _Words:
+    """A tensor of one of these types has a scale."""
+    if tensor.type not in value or (tensor.quant is not None and tensor.quant.scale):
+        return None
+    return "a scale", f"{tensor.type} without one"
+
+
+def zero_points(_: Place, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> _Words:
+    """Zero points of a tensor of such a type lie between these two."""
+    limits = value.get(tensor.type)
+    points = tensor.quant.zero_point if tensor.quant is not None and tensor.quant.scale else ()
+    outside = [point for point in points if limits and not limits[0] <= point <= limits[1]]
+    if not outside or limits is None:
+        return None
+    low, high = limits
+    return f"a zero point of {low}" if low == high else f"a zero point in {low}..{high}", str(outside[0])
+
+
+def static_behind(_: Place, tensor: Tensor, value: int) -> _Words:
+    """Every size behind the so many outermost ones is known."""
+    sizes = tensor.shape_signature or tensor.shape
+    known = all(size >= 0 for size in sizes[value:])
+    return None if known else ("sizes that are known", f"{list(sizes)}")
+
+
+def shaped(place: Place, tensor: Tensor, _: object) -> _Words:
+    """It has a shape: a tensor that is computed has one dimension or more."""
+    kept = bool(tensor.shape) or place.constant(tensor)
+    return None if kept else ("a shape", "a scalar that is computed")
+
+
+def unit_dimension(_: Place, tensor: Tensor, value: int) -> _Words:
+    """One of the so many innermost sizes is 1; a tensor of fewer dimensions keeps it."""
+    sizes = tensor.shape[-value:]
+    kept = len(sizes) < value or 1 in sizes
+    return None if kept else (f"a size of 1 in the {value} innermost dimensions", f"{list(tensor.shape)}")
+
+
+def affine(_: Place, tensor: Tensor, __: object) -> _Words:
+    """It has no quantization scheme beyond scales and zero points."""
+    kept = tensor.quant is None or not tensor.quant.details
+    return None if kept else ("scales and zero points alone", "another scheme (blockwise)")
