@@ -112,7 +112,7 @@ def _hard_swish(kind: str) -> bytes:
 
 
 @pytest.mark.backends
-@pytest.mark.parametrize("target", ["ethos-u55", "ethos-u85"])
+@pytest.mark.parametrize("target", ["ethos-u55", "ethos-u65", "ethos-u85"])
 @pytest.mark.parametrize(
     ("kind", "status"), [("int8", "accepted"), ("int16", "refused"), ("float32", "refused")]
 )

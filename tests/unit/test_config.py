@@ -78,8 +78,8 @@ BAD = {
     "unknown target": (
         "target = ['tfml']",
         (
-            "tflite-align.toml: target[0]: 'tfml' is none of edgetpu, ethos-u55, ethos-u85, litert,"
-            " ppq, tflite, tflm, xnnpack"
+            "tflite-align.toml: target[0]: 'tfml' is none of edgetpu, ethos-u55, ethos-u65, ethos-u85,"
+            " litert, ppq, tflite, tflm, xnnpack"
         ),
     ),
     "no list": (

@@ -129,6 +129,7 @@ LIMITS: f.Table = {
     "strided_axes": f.TomlField(_nested(_STRIDED)),  # strides of a constant operand are 1 elsewhere
     "upscale": f.TomlField(_nested(_UPSCALE)),  # factors by which height and width grow
     "same_parameters": f.TomlField(f.list_of(f.slot)),  # one scale and zero point
+    "around": f.TomlField(f.list_of(f.text)),  # it dilates one of these, with its counterpart
     "border_types": f.TomlField(f.list_of(f.text)),  # of the model's own inputs and outputs
     "growth": f.TomlField(_nested(_GROWTH)),  # size of each dimension of `to` over that of `from`
     "same_shape": f.TomlField(f.list_of(f.slot)),

@@ -339,6 +339,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Place, Any], _Words]] = {
     "reduced": geometry.reduced,
     "strided_axes": geometry.strided_axes,
     "upscale": geometry.upscale,
+    "around": geometry.around,
     "border_types": geometry.border_types,
 }
 TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {

@@ -10,10 +10,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...format.model import Operator
 from ...numerics import close_scale
 from .place import Place
 
 __all__ = [
+    "around",
     "border_types",
     "options_at_least",
     "options_product_at_most",
@@ -37,7 +39,9 @@ def options_at_least(place: Place, value: Mapping[str, int]) -> _Words:
 def options_product_at_most(place: Place, value: Mapping[str, Any]) -> _Words:
     product = math.prod(place.option(name) for name in value["options"])
     kept = product <= value["at_most"]
-    return None if kept else (f"{' x '.join(value['options'])} up to {value['at_most']}", f"{product}")
+    return (
+        None if kept else (f"{' x '.join(value['options'])} up to {value['at_most']}", f"{product}")
+    )
 
 
 def same_parameters(place: Place, value: Sequence[Any]) -> _Words:
@@ -93,7 +97,9 @@ def upscale(place: Place, value: Mapping[str, Any]) -> _Words:
     if old in (new, (1, 1)) or min(old) < 1:
         return None
     corners = place.option("align_corners")
-    pairs = [pair for pair in zip(old, new, strict=True) if not value.get("alike") or pair != (1, 1)]
+    pairs = [
+        pair for pair in zip(old, new, strict=True) if not value.get("alike") or pair != (1, 1)
+    ]
     found = [
         (end - 1) / (start - 1) if corners and start > 1 else end / start for start, end in pairs
     ]
@@ -103,6 +109,43 @@ def upscale(place: Place, value: Mapping[str, Any]) -> _Words:
     expected = f"a factor of {', '.join(str(one) for one in value['factors'])}"
     told = " and ".join(f"{start} to {end}" for start, end in zip(old, new, strict=True))
     return expected + (" for height and width" if value.get("alike") else ""), told
+
+
+_RESHAPING = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
+_COUNTERPARTS = {
+    "SPACE_TO_BATCH_ND": "BATCH_TO_SPACE_ND",
+    "BATCH_TO_SPACE_ND": "SPACE_TO_BATCH_ND",
+}
+
+
+def around(place: Place, value: Sequence[str]) -> _Words:
+    """The operator and its counterpart stand on the two sides of one of these, which is dilated
+    so; nothing else reads what passes between them.
+    """
+    operator = place.operator
+    expected = f"its counterpart behind a {' or '.join(value)}"
+    if operator is None or not operator.inputs or not operator.outputs:
+        return expected, "none"
+    held = place.model.subgraphs[place.subgraph].operators
+    ahead = operator.name == "SPACE_TO_BATCH_ND"
+
+    def beside(one: Operator) -> Operator | None:
+        """The one operator on that side along the data."""
+        tensor = one.outputs[0] if ahead else one.inputs[0]
+        found = [o for o in held if tensor in (o.inputs if ahead else o.outputs)]
+        return found[0] if len(found) == 1 else None
+
+    def behind(one: Operator | None) -> Operator | None:
+        """The same past operators that give a tensor another shape."""
+        found = beside(one) if one is not None else None
+        while found is not None and found.name in _RESHAPING:
+            found = beside(found) if found.inputs and found.outputs else None
+        return found if found is not None and found.inputs and found.outputs else None
+
+    middle = behind(operator)
+    end = behind(middle) if middle is not None and middle.name in value else None
+    kept = end is not None and end.name == _COUNTERPARTS.get(operator.name)
+    return None if kept else (expected, "none")
 
 
 def border_types(place: Place, value: Sequence[str]) -> _Words:

@@ -11,7 +11,15 @@ from collections.abc import Mapping, Sequence
 from ...format.model import Tensor
 from .place import Place
 
-__all__ = ["affine", "quantized", "shaped", "static_behind", "types_not", "unit_dimension", "zero_points"]
+__all__ = [
+    "affine",
+    "quantized",
+    "shaped",
+    "static_behind",
+    "types_not",
+    "unit_dimension",
+    "zero_points",
+]
 
 _Words = tuple[str, str] | None
 
@@ -35,7 +43,9 @@ def zero_points(_: Place, tensor: Tensor, value: Mapping[str, Sequence[int]]) ->
     if not outside or limits is None:
         return None
     low, high = limits
-    return f"a zero point of {low}" if low == high else f"a zero point in {low}..{high}", str(outside[0])
+    return f"a zero point of {low}" if low == high else f"a zero point in {low}..{high}", str(
+        outside[0]
+    )
 
 
 def static_behind(_: Place, tensor: Tensor, value: int) -> _Words:
@@ -55,7 +65,11 @@ def unit_dimension(_: Place, tensor: Tensor, value: int) -> _Words:
     """One of the so many innermost sizes is 1; a tensor of fewer dimensions keeps it."""
     sizes = tensor.shape[-value:]
     kept = len(sizes) < value or 1 in sizes
-    return None if kept else (f"a size of 1 in the {value} innermost dimensions", f"{list(tensor.shape)}")
+    return (
+        None
+        if kept
+        else (f"a size of 1 in the {value} innermost dimensions", f"{list(tensor.shape)}")
+    )
 
 
 def affine(_: Place, tensor: Tensor, __: object) -> _Words:
