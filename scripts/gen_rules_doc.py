@@ -21,7 +21,7 @@ from tflite_align.rules.operator_rows import CATEGORIES, load_operators  # noqa:
 from tflite_align.rules.rows import OperatorRow, Rule  # noqa: E402 - needs the path
 from tflite_align.rules.rule_text import kinds, number, rule_words, slots  # noqa: E402
 from tflite_align.rules.support_rows import tell_limits  # noqa: E402 - needs the path
-from tflite_align.rules.targets import Target, load_target, target_names  # noqa: E402 - needs the path
+from tflite_align.rules.targets import Requirement, Target, load_target, target_names  # noqa: E402 - needs the path
 
 DOCUMENT = ROOT / "docs" / "rules.md"
 
@@ -41,10 +41,21 @@ Sources name a repository and a place in it: litert (google-ai-edge/LiteRT), tfl
 """
 
 
+def _word(level: Requirement) -> str:
+    """A level's severity, and where it holds."""
+    word = f"**{level.severity}**" if level.severity == "error" else level.severity
+    if level.only:
+        return f"{word} on the CPU"
+    if level.honours:
+        part = level.honours.replace("_", " ")
+        return f"{word}, warning if the {part} alone differs"
+    return word
+
+
 def grades(rule: Rule, target: Target) -> str:
     """A target's severity; by type where the types differ."""
-    found = {kind: target.requirement(rule.id, kind).severity for kind in kinds(rule.types)}
-    bold = {kind: f"**{word}**" if word == "error" else word for kind, word in found.items()}
+    found = {kind: target.requirement(rule.id, kind) for kind in kinds(rule.types)}
+    bold = {kind: _word(level) for kind, level in found.items()}
     if len(set(bold.values())) == 1:
         return next(iter(bold.values()))
     pairs = itertools.groupby(

@@ -107,7 +107,8 @@ def _requirements(rule: Rule, target: Target) -> list[str]:
     alike: dict[tuple[str, str], list[str]] = {}
     for name in sorted(rule.types):
         level = target.requirement(rule.id, name)
-        alike.setdefault((level.severity, level.behaviour), []).append(name)
+        where = f" on the {level.only.upper()}" if level.only else ""
+        alike.setdefault((level.severity + where, level.behaviour), []).append(name)
     return [
         f"{target.name}: {severity} for {', '.join(names)}: {behaviour}"
         for (severity, behaviour), names in alike.items()
