@@ -9,6 +9,7 @@ from tflite_align import AlignOptions, align, check, target_names
 from tflite_align.report.text import render_text
 
 THREE = ("tflm", "ethos-u55", "xnnpack")
+GRADED = ("tflm", "edgetpu", "xnnpack")
 
 
 def logistic() -> bytes:
@@ -22,7 +23,7 @@ def logistic() -> bytes:
 
 
 def relu6() -> bytes:
-    """An error for TFLM, a warning for Ethos-U55, nothing for XNNPACK."""
+    """An error for TFLM, a warning for the Edge TPU, nothing for XNNPACK and on an Ethos-U."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("r", 0.1)
@@ -49,24 +50,24 @@ def test_what_is_aligned_for_all_is_aligned_for_each(data: bytes) -> None:
 
 
 def test_a_finding_says_how_grave_it_is_for_each() -> None:
-    report = check(relu6(), AlignOptions(targets=THREE))
+    report = check(relu6(), AlignOptions(targets=GRADED))
     (finding,) = report.findings
     assert finding.severity == "error"
     assert [(grade.target, grade.severity) for grade in finding.grades] == [
         ("tflm", "error"),
-        ("ethos-u55", "warning"),
+        ("edgetpu", "warning"),
     ]
     assert finding.behaviour == finding.grades[0].behaviour
     text = render_text(report)
     assert text.splitlines()[4].split()[-1] == "for"
-    assert text.splitlines()[5].endswith("  tflm (error), ethos-u55 (warning)")
+    assert text.splitlines()[5].endswith("  tflm (error), edgetpu (warning)")
     document = report.to_dict()["findings"][0]
-    assert [grade["target"] for grade in document["grades"]] == ["tflm", "ethos-u55"]
+    assert [grade["target"] for grade in document["grades"]] == ["tflm", "edgetpu"]
 
 
 def test_where_all_agree_only_their_names_are_told() -> None:
-    text = render_text(check(concat_example(), AlignOptions(targets=THREE)))
-    assert "  tflm, ethos-u55, xnnpack\n" in text
+    text = render_text(check(concat_example(), AlignOptions(targets=GRADED)))
+    assert "  tflm, edgetpu, xnnpack\n" in text
 
 
 def test_one_target_has_no_column_of_its_own() -> None:
