@@ -37,6 +37,7 @@ class TensorSpec(Record, frozen=True, kw_only=True):
     quant: Quant | None = None
     data: Array | None = None
     variable: bool = False
+    sparse: bool = False  # kept as the compressed rows of a matrix
 
 
 class OperatorSpec(Record, frozen=True, kw_only=True):
@@ -91,6 +92,8 @@ def _tensor(model: Any, spec: TensorSpec) -> Any:
     made.shape = list(spec.shape)
     made.isVariable = spec.variable
     made.buffer = 0
+    if spec.sparse:
+        made.sparsity = _sparsity(spec)
     if spec.data is not None:
         buffer = fb.BufferT()
         buffer.data = np.frombuffer(_bytes(spec), dtype=np.uint8)
@@ -108,8 +111,37 @@ def _bytes(spec: TensorSpec) -> bytes:
     assert spec.data is not None
     if spec.type == "int4":
         return int4_pack(np.asarray(spec.data, dtype=np.int8).reshape(-1))
-    data: bytes = np.ascontiguousarray(spec.data, dtype=spec.type).tobytes()
+    if spec.type == "string":
+        return _strings([bytes(word) for word in spec.data.reshape(-1)])
+    values = spec.data[np.nonzero(spec.data)] if spec.sparse else spec.data
+    data: bytes = np.ascontiguousarray(values, dtype=spec.type).tobytes()
     return data
+
+
+def _strings(words: Sequence[bytes]) -> bytes:
+    """A string tensor's bytes: how many, where each begins and where the last ends, the text."""
+    starts = np.cumsum([4 * (len(words) + 2), *map(len, words)])
+    head = np.array([len(words), *starts], dtype="<i4")
+    return head.tobytes() + b"".join(words)
+
+
+def _sparsity(spec: TensorSpec) -> Any:
+    """Of a matrix: dense rows, compressed columns."""
+    assert spec.data is not None
+    rows, columns = np.nonzero(spec.data)
+    dense, compressed = fb.DimensionMetadataT(), fb.DimensionMetadataT()
+    dense.format, dense.denseSize = fb.DimensionType.DENSE, spec.shape[0]
+    compressed.format = fb.DimensionType.SPARSE_CSR
+    ends = np.searchsorted(rows, np.arange(spec.shape[0] + 1))
+    for name, values in (("Segments", ends), ("Indices", columns)):
+        vector = fb.Int32VectorT()
+        vector.values = values.tolist()
+        setattr(compressed, f"array{name}", vector)
+        setattr(compressed, f"array{name}Type", fb.SparseIndexVector.Int32Vector)
+    made = fb.SparsityParametersT()
+    made.traversalOrder = [0, 1]
+    made.dimMetadata = [dense, compressed]
+    return made
 
 
 def _operator(model: Any, spec: OperatorSpec, index: Mapping[str, int]) -> Any:
@@ -119,12 +151,17 @@ def _operator(model: Any, spec: OperatorSpec, index: Mapping[str, int]) -> Any:
     made.outputs = [index[name] for name in spec.outputs]
     if spec.options is not None:
         table, values = spec.options
-        made.builtinOptionsType = getattr(fb.BuiltinOptions, table)
-        made.builtinOptions = getattr(fb, table + "T")()
+        options = getattr(fb, table + "T")()
         for name, value in values.items():
             # A misspelt field would silently be no field at all.
-            assert hasattr(made.builtinOptions, name), f"{table} has no {name}"
-            setattr(made.builtinOptions, name, value)
+            assert hasattr(options, name), f"{table} has no {name}"
+            setattr(options, name, value)
+        if hasattr(fb.BuiltinOptions, table):
+            made.builtinOptionsType = getattr(fb.BuiltinOptions, table)
+            made.builtinOptions = options
+        else:
+            made.builtinOptions2Type = getattr(fb.BuiltinOptions2, table)
+            made.builtinOptions2 = options
     return made
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.support.models import GraphSpec
 from tflite_align.record import Record
 
 Array = NDArray[Any]
@@ -19,6 +20,11 @@ Reference = Callable[..., Sequence[Array] | Array]
 
 ALL = ("int8", "uint8", "int16")
 BYTES = ("int8", "uint8")
+
+
+def no_answer(*_: Array) -> list[Array]:
+    """The reference of a form that is only run."""
+    return []
 
 
 class Operand(Record, frozen=True, kw_only=True):
@@ -50,32 +56,44 @@ class Form(Record, frozen=True, kw_only=True):
     """An operator's operands and meaning. `reference` takes the real (or plain) values of all
     operands that are present, in order, and returns those of the outputs; NaN where either
     answer of a comparison will do. `tolerance` is in steps of the output, beyond the rounding of the last one.
+    `graphs`: the subgraphs of the whole model, where the operator cannot stand alone; the data
+    operands are i0, i1, ... of the first one. `runs_only`: the operator's acceptance is judged, not
+    the values it computes.
     """
 
     inputs: tuple[Operand, ...]
     outputs: tuple[Output, ...]
-    reference: Reference
+    reference: Reference = no_answer
     options: tuple[str, Mapping[str, Any]] | None = None
     tolerance: float = 0.0
     version: int = 1  # the least that kernels are registered for
+    graphs: tuple[GraphSpec, ...] = ()
+    runs_only: bool = False
 
 
 class Maker(Record, frozen=True, kw_only=True):
+    """`types`: the quantized activation types; `plain`: those without parameters for which the
+    operator is well formed.
+    """
+
     name: str
     types: tuple[str, ...]
+    plain: tuple[str, ...]
     make: Callable[[str], Form]
 
 
 MAKERS: dict[str, Maker] = {}
 
 
-def maker(*names: str, types: tuple[str, ...] = ALL) -> Callable[..., Callable[..., Form]]:
+def maker(
+    *names: str, types: tuple[str, ...] = ALL, plain: tuple[str, ...] = ("float32",)
+) -> Callable[..., Callable[..., Form]]:
     """Register a function of the activation type (and, for several names, of the name)."""
 
     def register(make: Callable[..., Form]) -> Callable[..., Form]:
         for name in names:
             made = make if len(names) == 1 else _named(make, name)
-            MAKERS[name] = Maker(name=name, types=types, make=made)
+            MAKERS[name] = Maker(name=name, types=types, plain=plain, make=made)
         return make
 
     return register
@@ -85,12 +103,22 @@ def _named(make: Callable[..., Form], name: str) -> Callable[[str], Form]:
     return lambda type_name: make(type_name, name)
 
 
-def data(*shape: int, span: tuple[float, float] = (-4.0, 4.0)) -> Operand:
-    return Operand(role="data", shape=shape, span=span)
+def data(
+    *shape: int, span: tuple[float, float] = (-4.0, 4.0), type_name: str = ""
+) -> Operand:
+    return Operand(role="data", shape=shape, span=span, type=type_name)
 
 
-def constant(*shape: int, span: tuple[float, float] = (-4.0, 4.0)) -> Operand:
-    return Operand(role="constant", shape=shape, span=span)
+def constant(
+    *shape: int, span: tuple[float, float] = (-4.0, 4.0), type_name: str = ""
+) -> Operand:
+    return Operand(role="constant", shape=shape, span=span, type=type_name)
+
+
+def text(*words: str) -> Operand:
+    """A constant tensor of strings."""
+    values = np.array([word.encode() for word in words], dtype=object)
+    return Operand(role="plain", shape=values.shape, type="string", values=values)
 
 
 def plain(values: Any, type_name: str = "int32") -> Operand:
