@@ -84,7 +84,12 @@ def _run_all(runtime: str, folder: Path) -> None:
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises is its verdict
             failed.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
             continue
-        np.savez(done, **{f"o{i}": value for i, value in enumerate(outputs)})
+        np.savez(done, **{f"o{i}": _storable(value) for i, value in enumerate(outputs)})
+
+
+def _storable(value: Any) -> Any:
+    """Strings come as objects, which no file of arrays holds."""
+    return value.astype(bytes) if value.dtype == object else value
 
 
 if __name__ == "__main__":
