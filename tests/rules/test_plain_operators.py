@@ -4,8 +4,6 @@ mean there.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.rules.operators.all_makers import MAKERS
@@ -15,7 +13,6 @@ from tests.support.kernel_batch import Outcome, run_batch
 CASES = {
     case.name: case
     for made in MAKERS.values()
-    if not made.types
     for case in (plain_case(made.name, type_name) for type_name in made.plain)
 }
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support.models import GraphSpec
+from tests.support.models import GraphSpec, OperatorSpec, TensorSpec
 from tflite_align.record import Record
 
 Array = NDArray[Any]
@@ -56,9 +56,9 @@ class Form(Record, frozen=True, kw_only=True):
     """An operator's operands and meaning. `reference` takes the real (or plain) values of all
     operands that are present, in order, and returns those of the outputs; NaN where either
     answer of a comparison will do. `tolerance` is in steps of the output, beyond the rounding of the last one.
-    `graphs`: the subgraphs of the whole model, where the operator cannot stand alone; the data
-    operands are i0, i1, ... of the first one. `runs_only`: the operator's acceptance is judged, not
-    the values it computes.
+    Where the operator cannot stand alone, `operators` are all those of the main subgraph, which
+    name the operands i0, i1, ..., the outputs o0, o1, ... and the `inner` tensors; `subgraphs` are
+    those that follow it. `runs_only`: that it is accepted is judged, not the values it computes.
     """
 
     inputs: tuple[Operand, ...]
@@ -67,7 +67,9 @@ class Form(Record, frozen=True, kw_only=True):
     options: tuple[str, Mapping[str, Any]] | None = None
     tolerance: float = 0.0
     version: int = 1  # the least that kernels are registered for
-    graphs: tuple[GraphSpec, ...] = ()
+    operators: tuple[OperatorSpec, ...] = ()
+    inner: tuple[TensorSpec, ...] = ()
+    subgraphs: tuple[GraphSpec, ...] = ()
     runs_only: bool = False
 
 
@@ -103,15 +105,11 @@ def _named(make: Callable[..., Form], name: str) -> Callable[[str], Form]:
     return lambda type_name: make(type_name, name)
 
 
-def data(
-    *shape: int, span: tuple[float, float] = (-4.0, 4.0), type_name: str = ""
-) -> Operand:
+def data(*shape: int, span: tuple[float, float] = (-4.0, 4.0), type_name: str = "") -> Operand:
     return Operand(role="data", shape=shape, span=span, type=type_name)
 
 
-def constant(
-    *shape: int, span: tuple[float, float] = (-4.0, 4.0), type_name: str = ""
-) -> Operand:
+def constant(*shape: int, span: tuple[float, float] = (-4.0, 4.0), type_name: str = "") -> Operand:
     return Operand(role="constant", shape=shape, span=span, type=type_name)
 
 

@@ -48,8 +48,10 @@ def _one(type_name: str, name: str) -> Form:
     )
 
 
-for _name, (_, _, _types) in _ONE.items():
-    maker(_name, types=(), plain=_types)(lambda type_name, name=_name: _one(type_name, name))
+for _name in _ONE:
+    maker(_name, types=(), plain=_ONE[_name][-1])(
+        lambda type_name, name=_name: _one(type_name, name)
+    )
 
 
 # Operator -> meaning, options, span of the second operand, types.
@@ -74,8 +76,10 @@ def _two(_: str, name: str) -> Form:
     )
 
 
-for _name, (_, _, _, _types) in _TWO.items():
-    maker(_name, types=(), plain=_types)(lambda type_name, name=_name: _two(type_name, name))
+for _name in _TWO:
+    maker(_name, types=(), plain=_TWO[_name][-1])(
+        lambda type_name, name=_name: _two(type_name, name)
+    )
 
 
 @maker("REDUCE_ALL", "REDUCE_ANY", types=(), plain=("bool",))
@@ -160,7 +164,7 @@ def _bucketize(_: str) -> Form:
     return Form(
         inputs=(data(4, 6),),
         outputs=(output(4, 6, type_name="int32"),),
-        reference=lambda x: np.searchsorted(_EDGES, x, side="right"),
+        reference=lambda x: np.digitize(x, _EDGES),
         options=("BucketizeOptions", {"boundaries": _EDGES}),
     )
 
@@ -317,8 +321,8 @@ def _non_max_suppression(_: str, name: str) -> Form:
     count = np.array(2)
     return Form(
         inputs=(
-            Operand(role="plain", shape=(4, 4), type="float32", values=np.float32(_BOXES)),
-            Operand(role="plain", shape=(4,), type="float32", values=np.float32(_SCORES)),
+            plain(_BOXES, "float32"),
+            plain(_SCORES, "float32"),
             *limits,
         ),
         outputs=(

@@ -36,7 +36,7 @@ class PlainCase(Record, frozen=True, kw_only=True):
         return self.type if follows else operand.type or self.type
 
     def model(self) -> bytes:
-        return model_bytes(self.form.graphs or [self._graph()])
+        return model_bytes([self._graph(), *self.form.subgraphs])
 
     def _graph(self) -> GraphSpec:
         inputs = [self._input(i, operand) for i, operand in enumerate(self.form.inputs)]
@@ -52,8 +52,8 @@ class PlainCase(Record, frozen=True, kw_only=True):
             version=self.form.version,
         )
         return GraphSpec(
-            tensors=[*inputs, *outputs],
-            operators=[operator],
+            tensors=[*inputs, *outputs, *self.form.inner],
+            operators=self.form.operators or [operator],
             inputs=[f"i{i}" for i in self.fed_indices()],
             outputs=[spec.name for spec in outputs],
         )

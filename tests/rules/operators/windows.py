@@ -7,7 +7,6 @@ import numpy as np
 from tests.rules.operators.operands import (
     Array,
     Form,
-    Operand,
     constant,
     data,
     maker,
@@ -15,7 +14,7 @@ from tests.rules.operators.operands import (
     plain,
     text,
 )
-from tests.support.models import GraphSpec, OperatorSpec, TensorSpec
+from tests.support.models import OperatorSpec, TensorSpec
 
 VALID = 1  # Padding of the schema
 
@@ -154,23 +153,15 @@ def _skip_gram(_: str) -> Form:
 def _densify(type_name: str) -> Form:
     """A sparse constant made dense."""
     table = np.array([[0, 1, 0, 2], [0, 0, 0, 0], [3, 0, 0, 4]], dtype=type_name)
-    shape = table.shape
-    main = GraphSpec(
-        tensors=[
-            TensorSpec(name="sparse", type=type_name, shape=shape, data=table, sparse=True),
-            TensorSpec(name="o0", type=type_name, shape=shape),
-        ],
-        operators=[
+    sparse = TensorSpec(name="sparse", type=type_name, shape=(3, 4), data=table, sparse=True)
+    return Form(
+        inputs=(),
+        outputs=(output(3, 4),),
+        reference=lambda: table,
+        operators=(
             OperatorSpec(
                 name="DENSIFY", inputs=["sparse"], outputs=["o0"], options=("DensifyOptions", {})
-            )
-        ],
-        inputs=[],
-        outputs=["o0"],
-    )
-    return Form(
-        inputs=(Operand(role="plain", shape=shape, type=type_name, values=table),),
-        outputs=(output(*shape),),
-        reference=lambda x: x,
-        graphs=(main,),
+            ),
+        ),
+        inner=(sparse,),
     )
