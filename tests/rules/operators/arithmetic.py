@@ -10,6 +10,8 @@ import numpy as np
 from tests.rules.operators.operands import (
     ALL,
     BYTES,
+    PLAIN_ANY,
+    PLAIN_NUMBERS,
     Array,
     Form,
     constant,
@@ -28,7 +30,7 @@ _TWO = {
 }
 
 
-@maker(*_TWO)
+@maker(*_TWO, plain=PLAIN_NUMBERS)
 def _two_inputs(_: str, name: str) -> Form:
     table, reference = _TWO[name]
     return Form(
@@ -40,7 +42,7 @@ def _two_inputs(_: str, name: str) -> Form:
     )
 
 
-@maker("SQUARED_DIFFERENCE", types=("int8", "int16"))
+@maker("SQUARED_DIFFERENCE", types=("int8", "int16"), plain=("float32", "int32"))
 def _squared_difference(type_name: str) -> Form:
     return Form(
         inputs=(data(4, 6), data(4, 6, span=(-3.0, 5.0))),
@@ -51,19 +53,19 @@ def _squared_difference(type_name: str) -> Form:
     )
 
 
-@maker("DIV", types=ALL)
-def _div(_: str) -> Form:
+@maker("DIV", types=ALL, plain=("float32", "int32"))
+def _div(type_name: str) -> Form:
     # A numerator away from zero keeps clear of the 8-bit kernels' known defect.
     return Form(
         inputs=(data(4, 6, span=(1.0, 4.0)), data(4, 6, span=(1.0, 2.0))),
         outputs=(output(4, 6),),
-        reference=np.divide,
+        reference=np.floor_divide if type_name == "int32" else np.divide,
         options=("DivOptions", {}),
         tolerance=1.0,
     )
 
 
-@maker("ADD_N", types=("int8",))
+@maker("ADD_N", types=("int8",), plain=("float32", "int32"))
 def _add_n(_: str) -> Form:
     return Form(
         inputs=(data(4, 6), data(4, 6)),
@@ -74,7 +76,7 @@ def _add_n(_: str) -> Form:
     )
 
 
-@maker("CUMSUM", types=("int8",))
+@maker("CUMSUM", types=("int8",), plain=PLAIN_NUMBERS)
 def _cumsum(_: str) -> Form:
     return Form(
         inputs=(data(4, 6), plain(1)),
@@ -135,11 +137,22 @@ def _one_input(type_name: str, name: str) -> Form:
     )
 
 
+# QUANTIZE gives parameters to what has none.
+_PLAIN_ONE: dict[str, tuple[str, ...]] = {
+    "ABS": ("float32", "int32"),
+    "GELU": ("float32", "float16"),
+    "NEG": ("float32", "float16", "int32", "int64"),
+    "QUANTIZE": (),
+}
+
 for _name, (_, _, _types, _) in _ONE.items():
-    maker(_name, types=_types)(lambda type_name, name=_name: _one_input(type_name, name))
+    _plain = _PLAIN_ONE.get(_name, ("float32",))
+    maker(_name, types=_types, plain=_plain)(
+        lambda type_name, name=_name: _one_input(type_name, name)
+    )
 
 
-@maker("DEQUANTIZE", types=ALL)
+@maker("DEQUANTIZE", types=ALL, plain=("float16",))
 def _dequantize(_: str) -> Form:
     return Form(
         inputs=(data(4, 6),),
@@ -169,10 +182,11 @@ def _reduce(type_name: str, name: str) -> Form:
 
 
 for _name, (_, _types) in _REDUCE.items():
-    maker(_name, types=_types)(lambda type_name, name=_name: _reduce(type_name, name))
+    _plain = ("float32",) if _name == "MEAN" else PLAIN_NUMBERS
+    maker(_name, types=_types, plain=_plain)(lambda type_name, name=_name: _reduce(type_name, name))
 
 
-@maker("FLOOR_DIV", types=("int8", "int16"))
+@maker("FLOOR_DIV", types=("int8", "int16"), plain=("float32", "int32"))
 def _floor_div(_: str) -> Form:
     return Form(
         inputs=(data(4, 6), constant(4, 6, span=(1.0, 3.9))),
@@ -182,7 +196,7 @@ def _floor_div(_: str) -> Form:
     )
 
 
-@maker("FLOOR_MOD", types=("int8", "int16"))
+@maker("FLOOR_MOD", types=("int8", "int16"), plain=PLAIN_NUMBERS)
 def _floor_mod(_: str) -> Form:
     return Form(
         inputs=(data(4, 6), constant(4, 6, span=(1.0, 3.9))),
@@ -200,7 +214,7 @@ _COMPARE = {
     "LESS": ("LessOptions", np.less, ALL),
     "LESS_EQUAL": ("LessEqualOptions", np.less_equal, ALL),
 }
-# The kernels compare on a grid of 1/256: what lies closer may come out either way.
+# The 8-bit kernels compare on a grid of 1/256: what lies closer may come out either way.
 _GRID = 1.0 / 128
 
 
@@ -208,7 +222,7 @@ def _compare(type_name: str, name: str) -> Form:
     table, compare, _ = _COMPARE[name]
 
     def judged(a: Array, b: Array) -> Array:
-        near = (np.abs(a - b) < _GRID) & (type_name != "int16")
+        near = (np.abs(a - b) < _GRID) & (type_name in BYTES)
         return np.where(near, np.nan, compare(a, b).astype(float))
 
     return Form(
@@ -220,10 +234,12 @@ def _compare(type_name: str, name: str) -> Form:
 
 
 for _name, (_, _, _types) in _COMPARE.items():
-    maker(_name, types=_types)(lambda type_name, name=_name: _compare(type_name, name))
+    maker(_name, types=_types, plain=("float32", "float16", "int32", "int64"))(
+        lambda type_name, name=_name: _compare(type_name, name)
+    )
 
 
-@maker("ARG_MAX", "ARG_MIN", types=BYTES)
+@maker("ARG_MAX", "ARG_MIN", types=BYTES, plain=("float32", "bool", "int32"))
 def _arg(_: str, name: str) -> Form:
     pick = np.argmax if name == "ARG_MAX" else np.argmin
     table = "ArgMaxOptions" if name == "ARG_MAX" else "ArgMinOptions"
@@ -235,7 +251,7 @@ def _arg(_: str, name: str) -> Form:
     )
 
 
-@maker("SHAPE", types=ALL)
+@maker("SHAPE", types=ALL, plain=PLAIN_ANY)
 def _shape(_: str) -> Form:
     return Form(
         inputs=(data(4, 6),),
@@ -246,7 +262,7 @@ def _shape(_: str) -> Form:
     )
 
 
-@maker("WHERE", types=BYTES)
+@maker("WHERE", types=BYTES, plain=("float32", "bool", "int32", "int64"))
 def _where(_: str) -> Form:
     return Form(
         inputs=(data(256),),

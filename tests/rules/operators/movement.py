@@ -8,6 +8,9 @@ import numpy as np
 
 from tests.rules.operators.operands import (
     BYTES,
+    PLAIN_ANY,
+    PLAIN_MOVED,
+    PLAIN_NUMBERS,
     Array,
     Form,
     constant,
@@ -18,7 +21,7 @@ from tests.rules.operators.operands import (
 )
 
 
-@maker("RESHAPE")
+@maker("RESHAPE", plain=PLAIN_ANY)
 def _reshape(_: str) -> Form:
     return Form(
         inputs=(data(1, 4, 6), plain([3, 8])),
@@ -28,7 +31,7 @@ def _reshape(_: str) -> Form:
     )
 
 
-@maker("SQUEEZE")
+@maker("SQUEEZE", plain=PLAIN_ANY)
 def _squeeze(_: str) -> Form:
     return Form(
         inputs=(data(1, 4, 6),),
@@ -38,7 +41,7 @@ def _squeeze(_: str) -> Form:
     )
 
 
-@maker("EXPAND_DIMS")
+@maker("EXPAND_DIMS", plain=PLAIN_ANY)
 def _expand_dims(_: str) -> Form:
     return Form(
         inputs=(data(4, 6), plain([1])),
@@ -48,7 +51,7 @@ def _expand_dims(_: str) -> Form:
     )
 
 
-@maker("TRANSPOSE")
+@maker("TRANSPOSE", plain=PLAIN_ANY)
 def _transpose(_: str) -> Form:
     return Form(
         inputs=(data(2, 3, 4), plain([2, 0, 1])),
@@ -58,7 +61,7 @@ def _transpose(_: str) -> Form:
     )
 
 
-@maker("SLICE")
+@maker("SLICE", plain=PLAIN_ANY)
 def _slice(_: str) -> Form:
     return Form(
         inputs=(data(1, 4, 6), plain([0, 1, 2]), plain([1, 3, 4])),
@@ -68,7 +71,7 @@ def _slice(_: str) -> Form:
     )
 
 
-@maker("STRIDED_SLICE")
+@maker("STRIDED_SLICE", plain=PLAIN_ANY)
 def _strided_slice(_: str) -> Form:
     return Form(
         inputs=(data(1, 4, 6), plain([0, 0, 1]), plain([1, 4, 6]), plain([1, 2, 2])),
@@ -78,7 +81,7 @@ def _strided_slice(_: str) -> Form:
     )
 
 
-@maker("SPLIT")
+@maker("SPLIT", plain=PLAIN_NUMBERS)
 def _split(_: str) -> Form:
     return Form(
         inputs=(plain(2), data(1, 4, 6)),
@@ -88,7 +91,7 @@ def _split(_: str) -> Form:
     )
 
 
-@maker("SPLIT_V")
+@maker("SPLIT_V", plain=PLAIN_NUMBERS)
 def _split_v(_: str) -> Form:
     return Form(
         inputs=(data(1, 4, 6), plain([2, 4]), plain(2)),
@@ -98,7 +101,7 @@ def _split_v(_: str) -> Form:
     )
 
 
-@maker("UNPACK")
+@maker("UNPACK", plain=("float32", "float16", "bool", "int32"))
 def _unpack(_: str) -> Form:
     return Form(
         inputs=(data(2, 12),),
@@ -108,7 +111,7 @@ def _unpack(_: str) -> Form:
     )
 
 
-@maker("PACK")
+@maker("PACK", plain=PLAIN_NUMBERS)
 def _pack(_: str) -> Form:
     return Form(
         inputs=(data(12), data(12, span=(-3.0, 5.0))),
@@ -118,7 +121,7 @@ def _pack(_: str) -> Form:
     )
 
 
-@maker("CONCATENATION")
+@maker("CONCATENATION", plain=PLAIN_MOVED)
 def _concatenation(_: str) -> Form:
     return Form(
         inputs=(data(1, 4, 4), data(1, 4, 4, span=(-3.0, 5.0))),
@@ -128,7 +131,7 @@ def _concatenation(_: str) -> Form:
     )
 
 
-@maker("GATHER")
+@maker("GATHER", plain=PLAIN_MOVED)
 def _gather(_: str) -> Form:
     return Form(
         inputs=(data(6, 4), plain([5, 0, 3, 3])),
@@ -138,7 +141,7 @@ def _gather(_: str) -> Form:
     )
 
 
-@maker("GATHER_ND")
+@maker("GATHER_ND", plain=PLAIN_MOVED)
 def _gather_nd(_: str) -> Form:
     return Form(
         inputs=(data(6, 4), plain([[5], [0], [3]])),
@@ -148,7 +151,7 @@ def _gather_nd(_: str) -> Form:
     )
 
 
-@maker("TILE")
+@maker("TILE", plain=PLAIN_ANY)
 def _tile(_: str) -> Form:
     return Form(
         inputs=(data(3, 4), plain([2, 2])),
@@ -158,7 +161,7 @@ def _tile(_: str) -> Form:
     )
 
 
-@maker("REVERSE_V2")
+@maker("REVERSE_V2", plain=PLAIN_MOVED)
 def _reverse_v2(_: str) -> Form:
     return Form(
         inputs=(data(3, 6), plain([1])),
@@ -168,7 +171,7 @@ def _reverse_v2(_: str) -> Form:
     )
 
 
-@maker("REVERSE_SEQUENCE", types=("uint8", "int16"))
+@maker("REVERSE_SEQUENCE", types=("uint8", "int16"), plain=PLAIN_NUMBERS)
 def _reverse_sequence(_: str) -> Form:
     def reverse(x: Array, lengths: Array) -> Array:
         result = x.copy()
@@ -184,7 +187,7 @@ def _reverse_sequence(_: str) -> Form:
     )
 
 
-@maker("BROADCAST_TO")
+@maker("BROADCAST_TO", plain=PLAIN_ANY)
 def _broadcast_to(_: str) -> Form:
     return Form(
         inputs=(data(1, 8), plain([3, 8])),
@@ -195,7 +198,7 @@ def _broadcast_to(_: str) -> Form:
     )
 
 
-@maker("SELECT", "SELECT_V2")
+@maker("SELECT", "SELECT_V2", plain=PLAIN_ANY)
 def _select(_: str, name: str) -> Form:
     table = "SelectOptions" if name == "SELECT" else "SelectV2Options"
     choice = np.arange(24).reshape(4, 6) % 3 == 0
@@ -207,7 +210,7 @@ def _select(_: str, name: str) -> Form:
     )
 
 
-@maker("DYNAMIC_UPDATE_SLICE")
+@maker("DYNAMIC_UPDATE_SLICE", plain=PLAIN_ANY)
 def _dynamic_update_slice(_: str) -> Form:
     def update(x: Array, part: Array, _start: Array) -> Array:
         result = x.copy()
@@ -222,7 +225,7 @@ def _dynamic_update_slice(_: str) -> Form:
     )
 
 
-@maker("SCATTER_ND", types=BYTES)
+@maker("SCATTER_ND", types=BYTES, plain=("float32", "bool", "int32", "int64"))
 def _scatter_nd(_: str) -> Form:
     def scatter(places: Array, values: Array, shape: Array) -> Array:
         result = np.zeros(shape)
@@ -237,7 +240,7 @@ def _scatter_nd(_: str) -> Form:
     )
 
 
-@maker("TOPK_V2")
+@maker("TOPK_V2", plain=PLAIN_NUMBERS)
 def _topk(_: str) -> Form:
     def top(x: Array, _k: Array) -> list[Any]:
         # Equal values leave the order of the indices open.
@@ -251,7 +254,7 @@ def _topk(_: str) -> Form:
     )
 
 
-@maker("FILL")
+@maker("FILL", plain=PLAIN_ANY)
 def _fill(_: str) -> Form:
     return Form(
         inputs=(plain([3, 4]), data()),
@@ -261,7 +264,7 @@ def _fill(_: str) -> Form:
     )
 
 
-@maker("ONE_HOT", types=BYTES)
+@maker("ONE_HOT", types=BYTES, plain=("float32", "bool", "int32", "int64"))
 def _one_hot(_: str) -> Form:
     def place(i: Array, _depth: Array, on: Array, off: Array) -> Array:
         return np.where(i[:, None] == np.arange(4), on, off)
@@ -274,7 +277,7 @@ def _one_hot(_: str) -> Form:
     )
 
 
-@maker("EMBEDDING_LOOKUP")
+@maker("EMBEDDING_LOOKUP", plain=PLAIN_ANY)
 def _embedding_lookup(_: str) -> Form:
     return Form(
         inputs=(plain([2, 0, 2]), constant(4, 6)),
@@ -283,7 +286,7 @@ def _embedding_lookup(_: str) -> Form:
     )
 
 
-@maker("MATRIX_DIAG")
+@maker("MATRIX_DIAG", plain=PLAIN_NUMBERS)
 def _matrix_diag(_: str) -> Form:
     return Form(
         inputs=(data(5),),
@@ -293,7 +296,7 @@ def _matrix_diag(_: str) -> Form:
     )
 
 
-@maker("MATRIX_SET_DIAG")
+@maker("MATRIX_SET_DIAG", plain=PLAIN_NUMBERS)
 def _matrix_set_diag(_: str) -> Form:
     def place(x: Array, diagonal: Array) -> Array:
         return np.where(np.eye(5, dtype=bool), diagonal, x)
@@ -306,7 +309,7 @@ def _matrix_set_diag(_: str) -> Form:
     )
 
 
-@maker("UNIQUE")
+@maker("UNIQUE", plain=PLAIN_NUMBERS)
 def _unique(_: str) -> Form:
     def first_seen(x: Array) -> list[Any]:
         _, places, back = np.unique(x, return_index=True, return_inverse=True)
@@ -321,7 +324,7 @@ def _unique(_: str) -> Form:
     )
 
 
-@maker("SPARSE_TO_DENSE", types=BYTES)
+@maker("SPARSE_TO_DENSE", types=BYTES, plain=PLAIN_NUMBERS)
 def _sparse_to_dense(_: str) -> Form:
     def place(i: Array, shape: Array, values: Array, default: Array) -> Array:
         result = np.full(shape, float(default.reshape(())))
@@ -336,7 +339,7 @@ def _sparse_to_dense(_: str) -> Form:
     )
 
 
-@maker("ZEROS_LIKE", types=("int8",))
+@maker("ZEROS_LIKE", types=("int8",), plain=PLAIN_NUMBERS)
 def _zeros_like(_: str) -> Form:
     return Form(
         inputs=(data(3, 4),),

@@ -27,12 +27,12 @@ Options = tuple[str, dict[str, Any]]
 # Operator -> meaning, options, types.
 _ONE: dict[str, tuple[Callable[..., Array], Options | None, tuple[str, ...]]] = {
     "CEIL": (np.ceil, None, ("float32",)),
-    "COS": (np.cos, ("CosOptions", {}), ("float32",)),
-    "FLOOR": (np.floor, None, ("float32",)),
+    "COS": (np.cos, ("CosOptions", {}), ("float32", "float16")),
+    "FLOOR": (np.floor, None, ("float32", "float16")),
     "LOGICAL_NOT": (np.logical_not, ("LogicalNotOptions", {}), ("bool",)),
-    "ROUND": (np.round, None, ("float32",)),
+    "ROUND": (np.round, None, ("float32", "float16")),
     "SIGN": (np.sign, ("SignOptions", {}), (*FLOATS, "int32")),
-    "SIN": (np.sin, None, ("float32",)),
+    "SIN": (np.sin, None, ("float32", "float16")),
     "SQUARE": (np.square, ("SquareOptions", {}), ("float32",)),
 }
 

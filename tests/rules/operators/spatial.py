@@ -6,6 +6,9 @@ import numpy as np
 
 from tests.rules.operators.operands import (
     BYTES,
+    PLAIN_ANY,
+    PLAIN_MOVED,
+    PLAIN_NUMBERS,
     Array,
     Form,
     constant,
@@ -25,7 +28,7 @@ def _to_batch(x: Array, block: int) -> Array:
     return result
 
 
-@maker("BATCH_TO_SPACE_ND")
+@maker("BATCH_TO_SPACE_ND", plain=PLAIN_ANY)
 def _batch_to_space(_: str) -> Form:
     def back(x: Array, _block: Array, _crops: Array) -> Array:
         parts = x.reshape(2, 2, 1, 2, 3, 2).transpose(2, 3, 0, 4, 1, 5)
@@ -40,7 +43,7 @@ def _batch_to_space(_: str) -> Form:
     )
 
 
-@maker("SPACE_TO_BATCH_ND")
+@maker("SPACE_TO_BATCH_ND", plain=PLAIN_ANY)
 def _space_to_batch(_: str) -> Form:
     return Form(
         inputs=(data(1, 4, 6, 2), plain([2, 2]), plain([[0, 0], [0, 0]])),
@@ -50,7 +53,7 @@ def _space_to_batch(_: str) -> Form:
     )
 
 
-@maker("SPACE_TO_DEPTH", types=BYTES)
+@maker("SPACE_TO_DEPTH", types=BYTES, plain=PLAIN_NUMBERS)
 def _space_to_depth(_: str) -> Form:
     def move(x: Array) -> Array:
         parts = x.reshape(1, 2, 2, 3, 2, 2).transpose(0, 1, 3, 2, 4, 5)
@@ -65,7 +68,7 @@ def _space_to_depth(_: str) -> Form:
     )
 
 
-@maker("DEPTH_TO_SPACE", types=BYTES)
+@maker("DEPTH_TO_SPACE", types=BYTES, plain=PLAIN_NUMBERS)
 def _depth_to_space(_: str) -> Form:
     def move(x: Array) -> Array:
         parts = x.reshape(1, 2, 3, 2, 2, 2).transpose(0, 1, 3, 2, 4, 5)
@@ -83,7 +86,7 @@ def _depth_to_space(_: str) -> Form:
 PADS = [[0, 0], [1, 1], [1, 2], [0, 0]]
 
 
-@maker("PAD")
+@maker("PAD", plain=PLAIN_MOVED)
 def _pad(_: str) -> Form:
     return Form(
         inputs=(data(1, 3, 4, 2), plain(PADS)),
@@ -93,7 +96,7 @@ def _pad(_: str) -> Form:
     )
 
 
-@maker("PADV2")
+@maker("PADV2", plain=PLAIN_MOVED)
 def _padv2(_: str) -> Form:
     def pad(x: Array, pads: Array, value: Array) -> Array:
         return np.pad(x, pads, constant_values=float(value.reshape(())))
@@ -106,7 +109,7 @@ def _padv2(_: str) -> Form:
     )
 
 
-@maker("MIRROR_PAD")
+@maker("MIRROR_PAD", plain=PLAIN_ANY)
 def _mirror_pad(_: str) -> Form:
     return Form(
         inputs=(data(1, 3, 4, 2), plain([[0, 0], [1, 1], [1, 2], [0, 0]])),

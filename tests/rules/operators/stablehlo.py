@@ -11,7 +11,7 @@ from tests.rules.operators.graphs import of_two
 from tests.rules.operators.operands import Array, Form, data, maker, output, plain
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
-NUMBERS = ("float32", "float64", *INTEGERS)
+NUMBERS = ("float32", "float16", "float64", *INTEGERS)
 
 _TWO: dict[str, tuple[Any, tuple[str, ...]]] = {
     "STABLEHLO_ADD": (np.add, NUMBERS),

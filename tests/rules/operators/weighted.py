@@ -7,6 +7,7 @@ import numpy as np
 from tests.rules.operators.operands import (
     ALL,
     BYTES,
+    PLAIN_NUMBERS,
     Array,
     Form,
     Operand,
@@ -207,7 +208,7 @@ def _resize_bilinear(_: str) -> Form:
     )
 
 
-@maker("RESIZE_NEAREST_NEIGHBOR")
+@maker("RESIZE_NEAREST_NEIGHBOR", plain=("float32", "float16", "bool", "int32"))
 def _resize_nearest(_: str) -> Form:
     return Form(
         inputs=(data(1, 3, 4, 2), plain([6, 8])),
@@ -218,7 +219,7 @@ def _resize_nearest(_: str) -> Form:
     )
 
 
-@maker("REDUCE_MAX", "REDUCE_MIN")
+@maker("REDUCE_MAX", "REDUCE_MIN", plain=PLAIN_NUMBERS)
 def _reduce(_: str, name: str) -> Form:
     reduce = np.max if name == "REDUCE_MAX" else np.min
     return Form(
@@ -235,7 +236,7 @@ def _softmax(x: Array) -> Array:
     return result
 
 
-@maker("SOFTMAX")
+@maker("SOFTMAX", plain=("float32", "float16"))
 def _softmax_form(type_name: str) -> Form:
     return Form(
         inputs=(data(3, 6),),
@@ -257,7 +258,7 @@ def _log_softmax(_: str) -> Form:
     )
 
 
-@maker("LOGISTIC", "TANH", types=ALL)
+@maker("LOGISTIC", "TANH", types=ALL, plain=("float32", "float16"))
 def _sigmoid(type_name: str, name: str) -> Form:
     def logistic(x: Array) -> Array:
         result: Array = 1.0 / (1.0 + np.exp(-x))

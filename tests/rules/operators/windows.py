@@ -94,7 +94,7 @@ def _conv_3d_transpose(_: str) -> Form:
 
 
 # A type's own size is all that matters to what only moves values.
-ANY = ("float32", "float64", "int8", "uint8", "int16", "int32", "int64")
+ANY = ("float32", "float64", "bool", "int8", "uint8", "int16", "int32", "int64")
 
 
 @maker("DILATE", types=(), plain=ANY)
