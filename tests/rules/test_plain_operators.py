@@ -1,14 +1,20 @@
-"""Every operator that LiteRT registers has a maker or a reason; the plain forms compute what they
-mean there.
+"""Every operator that LiteRT registers has a maker; the forms of plain types compute there what
+they mean.
 """
 
 from __future__ import annotations
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 
 from tests.rules.operators.all_makers import MAKERS
-from tests.rules.operators.plain_cases import plain_case
+from tests.rules.operators.operands import Form, data, output
+from tests.rules.operators.plain_cases import PlainCase, plain_case
+from tests.rules.operators.without import NO_KERNEL, WITHOUT_MAKER
 from tests.support.kernel_batch import Outcome, run_batch
+
+BUILTIN = {name for name in vars(schema.BuiltinOperator) if not name.startswith("_")}
 
 CASES = {
     case.name: case
@@ -26,3 +32,27 @@ def litert(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 def test_plain_form_computes_the_reference(name: str, litert: dict[str, Outcome]) -> None:
     assert not litert[name].error
     assert CASES[name].faults(litert[name].outputs) == []
+
+
+@pytest.mark.parametrize("name", ["ADD-float32", "ADD-int32", "EQUAL-int32", "SKIP_GRAM-string"])
+def test_other_values_are_a_fault(name: str, litert: dict[str, Outcome]) -> None:
+    (made,) = litert[name].outputs
+    assert CASES[name].faults([made[::-1]]) != []
+    assert CASES[name].faults([made[:-1]]) != []
+
+
+def test_every_builtin_operator_has_a_maker_or_a_reason() -> None:
+    assert set(MAKERS) | set(WITHOUT_MAKER) == BUILTIN
+    assert not set(MAKERS) & set(WITHOUT_MAKER)
+
+
+def test_every_operator_has_a_type() -> None:
+    assert [made.name for made in MAKERS.values() if not made.types and not made.plain] == []
+
+
+@pytest.mark.parametrize("name", [n for n, why in WITHOUT_MAKER.items() if why == NO_KERNEL])
+def test_litert_has_no_kernel_for_what_has_no_maker(name: str) -> None:
+    form = Form(inputs=(data(2),), outputs=(output(2),), runs_only=True)
+    case = PlainCase(name=name, operator=name, type="float32", form=form, stored={})
+    with pytest.raises(ValueError, match=f"Didn't find op for builtin opcode '{name}'"):
+        Interpreter(model_content=case.model())

@@ -134,6 +134,8 @@ def drawn(random: np.random.Generator, operand: Operand, type_name: str) -> Arra
         parts = random.uniform(low, high, (2, *operand.shape))
         return np.asarray(parts[0] + 1j * parts[1], dtype=type_name)
     if "int" in type_name:
-        least = max(int(np.ceil(low)), 0 if type_name.startswith("u") else int(low) - 1)
-        return np.asarray(random.integers(least, int(high) + 1, operand.shape), dtype=type_name)
+        least = int(np.ceil(max(low, 0.0) if type_name.startswith("u") else low))
+        most = max(least, int(np.floor(high)))
+        whole = random.integers(least, most, operand.shape, endpoint=True)
+        return np.asarray(whole, dtype=type_name)
     return np.asarray(random.uniform(low, high, operand.shape), dtype=type_name)
