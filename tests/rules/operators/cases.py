@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from tests.rules.operators import arithmetic, movement, spatial, weighted
-from tests.rules.operators.operands import MAKERS, Array, Form, Operand
+from tests.rules.operators.all_makers import MAKERS
+from tests.rules.operators.operands import Array, Form, Operand
 from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align.numerics import Label, Range, covering_label, label_range, type_limits
 from tflite_align.record import Record, replace
@@ -27,9 +27,6 @@ from tflite_align.rules.rows import (
 )
 
 __all__ = ["Case", "Key", "case_types", "dequantize", "keys_of", "merged", "satisfied"]
-
-# Importing them registers their makers.
-_LIBRARY = (arithmetic, movement, spatial, weighted)
 
 Key = tuple[str, int]  # ("inputs", 0)
 

@@ -99,6 +99,7 @@ def maker(
 
     def register(make: Callable[..., Form]) -> Callable[..., Form]:
         for name in names:
+            assert name not in MAKERS, f"{name} has a maker already"
             made = make if len(names) == 1 else _named(make, name)
             MAKERS[name] = Maker(name=name, types=types, plain=plain, make=made)
         return make
