@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
 from tflite_align.checks.support.breaches import TENSOR_TESTS  # noqa: E402
+from tflite_align.rules.kernels import kernel_sets, load_kernels  # noqa: E402 - needs the path
 from tflite_align.rules.operator_rows import CATEGORIES, load_operators  # noqa: E402 - needs the path
 from tflite_align.rules.rows import OperatorRow, Rule  # noqa: E402 - needs the path
 from tflite_align.rules.rule_text import kinds, number, rule_words, slots  # noqa: E402
@@ -24,6 +25,7 @@ from tflite_align.rules.support_rows import tell_limits  # noqa: E402 - needs th
 from tflite_align.rules.targets import Requirement, Target, load_target, target_names  # noqa: E402 - needs the path
 
 DOCUMENT = ROOT / "docs" / "rules.md"
+KERNELS = ROOT / "docs" / "kernels.md"
 
 HEAD = """\
 # Quantization rules of TFLite's builtin operators
@@ -142,20 +144,48 @@ def render() -> str:
     return "\n".join(lines) + "\n"
 
 
+KERNELS_HEAD = """\
+# Which runtime computes what
+
+<!-- made from schema/kernels/*.toml by scripts/gen_rules_doc.py -->
+
+Operand types that each runtime computes rightly, operator by operator: inputs, then `>`, then outputs. `T` is one of the
+types behind the colon, `a|b` is either, `-` an operand given as -1, `~` one that is left out, `*` one operand or more. What is not here is
+refused, or computed wrongly; `check` says which (rules `types/OPERATOR`). Types alone are meant: scales, zero points,
+shapes and options have [rules of their own](rules.md).
+
+"""
+
+
+def render_kernels() -> str:
+    """The page of operand types."""
+    sets = {name: load_kernels(name) for name in kernel_sets()}
+    lines = [f"| operator | {' | '.join(sets)} |", f"|---|{'---|' * len(sets)}"]
+    for operator in sorted({name for rows in sets.values() for name in rows}):
+        rows = [rows[operator] for rows in sets.values()]
+        if any(row.takes for row in rows):
+            cells = [
+                "<br>".join(f"`{one.text}`".replace("|", "\\|") for one in row.takes) or "none"
+                for row in rows
+            ]
+            lines.append(f"| {operator} | {' | '.join(cells)} |")
+    return KERNELS_HEAD + "\n".join(lines) + "\n"
+
+
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Render docs/rules.md from the rule tables.")
+    parser = argparse.ArgumentParser(description="Render docs/rules.md and docs/kernels.md.")
     parser.add_argument("--check", action="store_true", help="compare only")
     given = parser.parse_args(arguments)
-    text = render()
-    if DOCUMENT.exists() and DOCUMENT.read_text(encoding="utf-8") == text:
-        return 0
-    if given.check:
-        print(f"{DOCUMENT.relative_to(ROOT)} is not up to date")
-        return 1
-    DOCUMENT.parent.mkdir(exist_ok=True)
-    DOCUMENT.write_text(text, encoding="utf-8")
-    print(f"{DOCUMENT.relative_to(ROOT)} written")
-    return 0
+    stale = 0
+    for document, text in ((DOCUMENT, render()), (KERNELS, render_kernels())):
+        if document.exists() and document.read_text(encoding="utf-8") == text:
+            continue
+        stale = 1
+        word = "is not up to date" if given.check else "written"
+        print(f"{document.relative_to(ROOT)} {word}")
+        if not given.check:
+            document.write_text(text, encoding="utf-8")
+    return stale if given.check else 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
 from tflite_align.report.json_schema import batch_schema, report_schema  # noqa: E402 - needs the path
 from tflite_align.rules.fixes import fixes_schema  # noqa: E402
+from tflite_align.rules.kernels import kernels_schema  # noqa: E402
 from tflite_align.rules.operator_rows import operators_schema  # noqa: E402
 from tflite_align.rules.targets import targets_schema  # noqa: E402
 from tflite_align.rules.versions import versions_schema  # noqa: E402
@@ -32,6 +33,7 @@ def schemas() -> dict[Path, str]:
         "config": config_schema(),
         "operators": operators_schema(),
         "targets": targets_schema(),
+        "kernels": kernels_schema(),
         "report": report_schema(),
         "batch": batch_schema(),
         "versions": versions_schema(),

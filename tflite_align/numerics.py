@@ -240,7 +240,8 @@ def requantize_bias(
     *,
     zero_points: tuple[int, ...] = (),
 ) -> tuple[bytes, bool, float]:
-    """Bias integers from their declared parameters to new scales (one each, or one a channel).
+    """Bias integers from their declared parameters to new scales (one each, or one a channel);
+    float32 values are in units of their one old scale.
 
     Returns the new bytes, whether any value left the new type's range (it is then saturated),
     and the largest rounding error in real units. A scale that is none (not positive, not finite)
@@ -251,7 +252,10 @@ def requantize_bias(
     for scales in (old_scales, new_scales):
         if scales.size and not 0 < scales.min() <= scales.max() < math.inf:
             return bytes(data), True, math.inf
-    integers = np.frombuffer(data, dtype=DTYPES[type_name]).astype(np.float64)
+    dtype = np.dtype("<f4") if type_name == "float32" else DTYPES[type_name]
+    integers = np.frombuffer(data, dtype=dtype).astype(np.float64)
+    if not np.all(np.isfinite(integers)):
+        return bytes(data), True, math.inf
     if zero_points:
         integers = integers - np.asarray(zero_points, dtype=np.float64)
     real = integers * old_scales

@@ -2,14 +2,17 @@
 
 For each NAME.tflite with NAME.npz (inputs i0, i1, ...) writes NAME.out.npz (outputs o0, o1, ...)
 or NAME.error with the runtime's words. The models run in a child that is forked after the runtime
-was imported. Before a model is touched its name goes to `current`: where a model ends the child,
-"ABORTED" and the status become its error, and another child goes on behind it.
+was imported, within limits of memory and time. Before a model is touched its name goes to
+`current`: where a model ends the child, "ABORTED" and the status become its error, and another
+child goes on behind it.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,6 +56,8 @@ def _run(runtime: str, data: bytes, inputs: list[Any]) -> list[Any]:
     return _litert(data, inputs, delegate=runtime == "xnnpack")
 
 
+_MEMORY = 6 << 30  # bytes of address space
+_SECONDS = 5  # for one model
 _MODULES = {"tflm": "tflite_micro.python.tflite_micro.runtime"}
 
 
@@ -61,6 +66,7 @@ def main(runtime: str, folder: Path) -> None:
     while True:
         child = os.fork()
         if child == 0:
+            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
             _run_all(runtime, folder)
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -77,6 +83,7 @@ def _run_all(runtime: str, folder: Path) -> None:
         if done.exists() or failed.exists():
             continue
         (folder / "current").write_text(name, encoding="utf-8")
+        signal.alarm(_SECONDS)
         with np.load(folder / f"{name}.npz") as stored:
             inputs = [stored[f"i{i}"] for i in range(len(stored.files))]
         try:

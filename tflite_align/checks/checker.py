@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..format.model import Model, QuantParams, Slot, Tensor, TensorId
+from ..format.type_groups import BIAS_TYPES
 from ..format.wiring import own_state, slot_tensor
 from ..numerics import (
     DTYPES,
@@ -140,7 +141,7 @@ def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[_Fault]:
     """Constraints that are bound only where they are broken."""
     expected, actual = constraint.expected, constraint.actual
     if isinstance(constraint, Supported):
-        yield constraint.slot, expected, actual, constraint.sentence, ""
+        yield constraint.slot, expected, actual, constraint.sentence, constraint.repair
         return
     wrong = f"found {actual}, expected {expected}"
     kind = "parameters" if constraint.fixable else ""
@@ -276,6 +277,8 @@ def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
         wanted = constraint.legal_types[0]
         sentence = f"{bias.type} bias where {constraint.type} activations need {wanted}"
         yield constraint.slot, wanted, bias.type, sentence, "type" if known else ""
+        if bias.type not in BIAS_TYPES:
+            return
     elif constraint.stated not in {"", bias.type}:
         sentence = f"{constraint.source.type_option} states {constraint.stated}, but the bias is {bias.type}"
         yield constraint.slot, constraint.stated, bias.type, sentence, "type" if known else ""

@@ -182,13 +182,14 @@ class WellFormed(OneSlot, frozen=True, kw_only=True):
 
 
 class Supported(OneSlot, frozen=True, kw_only=True):
-    """A limit of what a target takes, which the operator of this slot does not keep. Nothing
-    that alignment does could repair it.
+    """A limit of what a target takes, which the operator of this slot does not keep. `repair`: the
+    kind of fault for the table of repairs; "" where nothing that alignment does could repair it.
     """
 
     expected: str
     actual: str
     sentence: str
+    repair: str = ""
 
 
 class Anchored(Constraint, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import click
 from ..errors import UsageError, nearest
 from ..report.json import render_document
 from ..rules.fixes import load_fixes
+from ..rules.kernels import load_kernels
 from ..rules.operator_rows import load_operators
 from ..rules.rows import OperatorRow, Rule
 from ..rules.rule_text import rule_words, slots
@@ -95,6 +96,7 @@ def _operator(row: OperatorRow, targets: Sequence[Target]) -> list[str]:
     if not row.rules:
         lines.append("  any parameters will do")
     lines += [line for target in targets for line in _support(row.name, target)]
+    lines += [line for target in targets for line in _kernels(row.name, target)]
     if row.rigid:
         lines.append(f"  never changed: {_plain(slots(row.rigid))}")
     lines += [f"  note: {note}" for note in row.notes]
@@ -128,6 +130,20 @@ def _support(operator: str, target: Target) -> Iterator[str]:
             yield f"  {row.rule(operator)}: {limits}{when}"
             yield f"    {target.name}: {row.severity}: {row.behaviour}"
             yield f"    source: {', '.join(row.sources)}"
+
+
+def _kernels(operator: str, target: Target) -> Iterator[str]:
+    """Operand types and versions that the target's kernels take."""
+    for name, words in target.kernels.items():
+        row = load_kernels(name).get(operator)
+        if row is None:
+            yield f"  types/{operator}: {target.name}: not known"
+            continue
+        taken = "; ".join(pattern.text for pattern in row.takes) or "no kernel"
+        yield f"  types/{operator}: {target.name} ({words}): {taken}"
+        if row.versions:
+            yield f"    versions {row.versions[0]} to {row.versions[1]}"
+        yield f"    source: {', '.join(row.sources)}"
 
 
 def _listed(operator: str, names: Sequence[str]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..checks.binder.bound import Bound
 from ..checks.checker import Finding
 from ..format.flatbuffer import Bytes
 from ..format.model import Model
@@ -9,7 +12,8 @@ from ..format.writer.write import write
 from ..record import Record
 from ..repair.convert.stage import Asked, Converted, convert
 from ..repair.planner.changes import Change
-from ..repair.selection import Mended, mended
+from ..repair.retype.fitting import Retyped, retype
+from ..repair.selection import Mended, changeable, mended, wanted
 from .session import Inspected, Session
 
 __all__ = ["Prepared", "prepare"]
@@ -26,6 +30,7 @@ class Prepared(Record, frozen=True, kw_only=True):
     original: Bytes
     given: Inspected
     repair: Mended
+    fitted: Retyped
     conversion: Converted
     inspected: Inspected
 
@@ -45,7 +50,7 @@ class Prepared(Record, frozen=True, kw_only=True):
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        return (*self.repair.changes, *self.conversion.changes)
+        return (*self.repair.changes, *self.fitted.changes, *self.conversion.changes)
 
     def written(self, state: Model) -> Bytes:
         """The given file as this state of its model has it; the very bytes where it is the same."""
@@ -60,12 +65,13 @@ def prepare(session: Session, data: Bytes) -> Prepared:
     inspected = given = session.inspect(session.read(data))
     checked = (given.bound, given.findings)
     repair = mended(given.model, fixes, options.only, options.bias, session.bind, checked=checked)
+    fitted = _fitted(session, repair, given)
     conversion = convert(
-        repair.model,
+        fitted.model,
         _requested_types(session),
         session.rows,
         session.targets,
-        edited=repair.edited,
+        edited=fitted.edited,
     )
     if conversion.model is not given.model:
         inspected = session.inspect(conversion.model)
@@ -78,8 +84,28 @@ def prepare(session: Session, data: Bytes) -> Prepared:
         original=data,
         given=given,
         repair=repair,
+        fitted=fitted,
         conversion=conversion,
         inspected=inspected,
+    )
+
+
+def _fitted(session: Session, repair: Mended, given: Inspected) -> Retyped:
+    """Operands whose types do not fit, and versions that are not registered."""
+    options = session.options
+
+    def repairable(bound: Bound, findings: Sequence[Finding]) -> Sequence[Finding]:
+        return changeable(bound, wanted(findings, session.fixes, options.only))
+
+    same = repair.model is given.model
+    inspected = given if same else session.inspect(repair.model)
+    return retype(
+        repair.model,
+        session.targets,
+        session.bind,
+        repairable,
+        checked=(inspected.bound, inspected.findings),
+        edited=repair.edited,
     )
 
 

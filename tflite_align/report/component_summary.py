@@ -15,7 +15,7 @@ from .json import render_document
 
 __all__ = ["Overview", "Relabelled", "Separated", "Story", "overview", "render_explanation"]
 
-UNSUPPORTED = "support/"  # how rules begin that say what a target takes
+UNSUPPORTED = ("support/", "types/")  # how rules begin that say what a target takes
 
 
 class Relabelled(Record, frozen=True, kw_only=True):

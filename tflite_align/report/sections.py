@@ -121,6 +121,7 @@ def _whom(finding: Finding) -> str:
 # Kinds of changes -> the title and what the column of slots is called; none where it says nothing.
 _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("converted",), "Converted", "at"),
+    (("retyped",), "Operand types fitted", "for"),
     (("moved", "snapped", "parameters", "activation"), "Aligned", ""),
     (("cut",), "Cut: a QUANTIZE inserted", "for"),
     (("removed",), "QUANTIZE removed", "wired directly"),
@@ -229,6 +230,7 @@ def _remarks(report: Report) -> list[str]:
 
 _DONE = (
     (("converted",), "tensor", "converted"),
+    (("retyped",), "operand", "fitted"),
     (("moved", "snapped"), "tensor", "moved"),
     (("activation",), "activation", "stated"),
     (("cut",), "QUANTIZE", "inserted"),

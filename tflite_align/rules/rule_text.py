@@ -39,6 +39,7 @@ _GENERAL = {
     "boundary/": "operands of a call share the parameters of the callee's inputs and outputs",
     "resource/": "all readers and writers of a variable share its parameters",
     "support/": "the target takes the operator as it stands",
+    "types/": "a kernel of the target takes these operand types together",
     "lock/": "graph inputs and outputs are what the lock file holds",
     "names/": "no two tensors of a subgraph have one name",
     "minmax/": "the recorded range is one that the scale can come from",

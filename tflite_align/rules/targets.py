@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Literal
 
 from ..errors import RuleError, UsageError
-from ..record import Record, replace
+from ..record import Record, field, replace
 from . import fields as f
 from .rows import Rule, named
 from .store import data_files, read_data
@@ -51,6 +51,9 @@ class Target(Record, frozen=True, kw_only=True):
     `grades`: (pattern of rule ids, severity) that a user puts in place of what is required here;
     later ones win, and none asks for what is off.
 
+    `kernels`: its sets of kernels (schema/kernels), each with what messages call it; an operator
+    may run on any of them.
+
     `splits`: "once" for a compiler that maps one connected part and leaves the rest to the CPU.
     """
 
@@ -62,6 +65,7 @@ class Target(Record, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     support: tuple[SupportRow, ...] = ()
     splits: Literal["", "once"] = ""
+    kernels: Mapping[str, str] = field(default_factory=dict)
     grades: tuple[tuple[str, Severity], ...] = ()
 
     def requirement(self, rule_id: str, type_name: str) -> Requirement:
@@ -110,6 +114,7 @@ _TARGET: f.Table = {
     "level": f.TomlField(f.list_of(_LEVEL_PARSER), required=True),
     "support": f.TomlField(f.list_of(_SUPPORT_PARSER)),
     "splits": f.TomlField(f.choice("once")),
+    "kernels": f.TomlField(f.map_of(f.text, keys_are_types=False)),
 }
 
 

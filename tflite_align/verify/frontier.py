@@ -44,6 +44,7 @@ _JUMPS = frozenset(
     ]
 )
 _SATURATING = frozenset({"LOGISTIC", "SOFTMAX", "TANH", "LOG_SOFTMAX"})
+_EIGHT_BITS = frozenset({"int8", "uint8"})
 _DEQUANTIZED = frozenset({"QUANTIZE", "DEQUANTIZE"})
 _PASSING = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 _RUNNABLE_CUSTOM = frozenset(["CUSTOM:TFLite_Detection_PostProcess"])
@@ -60,6 +61,7 @@ class Probe(Record, frozen=True, kw_only=True):
     feeds: bool  # it is such an input
     limits: tuple[float, float] | None  # what the tensor can hold, real values; None: float
     step: float  # what its values are rounded to, real value; 0: float
+    narrowed: float  # step of the narrower integers that a QUANTIZE makes them of; 0: of none
 
 
 class Frontier(Record, frozen=True, kw_only=True):
@@ -179,6 +181,7 @@ class _Walk:
                 feeds=feeds,
                 limits=_limits(self.graph.tensors[tensor]),
                 step=self._step(tensor, inner=output is None),
+                narrowed=self._narrowed(tensor),
             )
         )
         if not behind:
@@ -203,6 +206,15 @@ class _Walk:
             if tensor in reader.inputs and _flow(operator_name(self.model, reader)) == "copy":
                 steps += [_scale(self.graph.tensors[t]) for t in reader.outputs]
         return max(steps)
+
+    def _narrowed(self, tensor: int) -> float:
+        """No tensor is finer than the 8 bits that its operator writes and a QUANTIZE widens."""
+        operator = self.writer.get(tensor)
+        if operator is None or operator_name(self.model, operator) != "QUANTIZE":
+            return 0.0
+        source = self.graph.tensors[operator.inputs[0]]
+        types = type_name(source.type), type_name(self.graph.tensors[tensor].type)
+        return _scale(source) if types[0] in _EIGHT_BITS and types[1] not in _EIGHT_BITS else 0.0
 
     def _saturated(self, tensor: int) -> int | None:
         """The input of the saturating operator that closes the way to this tensor, if one does."""

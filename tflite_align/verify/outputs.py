@@ -84,7 +84,8 @@ def _score(evidence: Evidence, probe: int, steps: Steps) -> OutputScore:
     original, aligned = (evidence.powers(f"declared:{w}", probe) for w in ("before", "after"))
     original_db = sqnr(original) if original else None
     aligned_db = sqnr(aligned) if aligned else None
-    word, why = loss(original, aligned, evidence.seed, logits=place.feeds, step=place.step)
+    step = max(place.step, evidence.after.probes[probe].narrowed)
+    word, why = loss(original, aligned, evidence.seed, logits=place.feeds, step=step)
     runs = tuple(
         _run(evidence, probe, kernels, declared=(original, aligned), steps=steps)
         for kernels in evidence.kernels

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...format.enums import Activation, type_name
 from ...format.model import Operator, OperatorId, Slot, SlotKind, Tensor
-from ...format.type_groups import ACTIVATION_TYPES, BIAS_TYPES
+from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
 from ...format.wiring import quantized
 from ...numerics import Range
 from ...rules.families import Family
@@ -281,7 +281,7 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
         return
     activation, bias = held[0][1].type, found.operand(slot)
     levels = found.requirements(rule.id, activation)
-    if activation not in rule.bias_types or not levels or bias.type not in BIAS_TYPES:
+    if activation not in rule.bias_types or not levels or bias.type not in READABLE_BIAS_TYPES:
         return
     code = operator.options.get(rule.type_option)
     stated = type_name(int(code)) if code else ""

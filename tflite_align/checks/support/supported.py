@@ -1,7 +1,8 @@
-"""What targets take of a model's operators: their [[support]] rows bound to the model.
+"""What targets take of a model's operators: their [[support]] rows and their kernels' rows bound
+to the model.
 
 In: a model and targets. Out: a violated constraint for each limit that is not kept, at the slot
-it concerns. Nothing here is repaired, and a target without support rows says nothing.
+it concerns. A target without such rows says nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ...rules.support_rows import CPU, WHOLE_MODEL, SupportRow
 from ...rules.targets import Requirement, Target
 from ..constraints import Supported
 from .breaches import Breach, breaches
+from .kernel_breaches import kernel_breaches
 from .place import Place
 
 __all__ = ["on_cpu", "supported", "unsupported"]
@@ -26,7 +28,7 @@ def supported(model: Model, targets: Sequence[Target]) -> list[Supported]:
     """
     found: dict[tuple[str, Slot, str, str], Supported] = {}
     for target in targets:
-        for entry in unsupported(model, target):
+        for entry in (*unsupported(model, target), *kernel_breaches(model, target)):
             key = (entry.rule, entry.slot, entry.expected, entry.actual)
             known = found.get(key)
             levels = (*(known.requirements if known is not None else ()), *entry.requirements)
@@ -43,6 +45,7 @@ def _graded(entry: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Su
         expected=entry.expected,
         actual=entry.actual,
         sentence=entry.sentence,
+        repair=entry.repair,
     )
 
 

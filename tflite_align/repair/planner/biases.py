@@ -151,7 +151,11 @@ class _Bias:
                 self.draft.note("parameters", self.key, before, after, why=why, readers=slots)
 
     def _declared(self, constraint: BiasOf) -> tuple[float, ...]:
-        """Its scales; without parameters it is taken to be in the declared product's."""
+        """Its scales; without parameters it is taken to be in the declared product's, and floats
+        are real values.
+        """
+        if self.tensor.type == "float32":
+            return (1.0,)
         own = self.tensor.quant.scale if self.tensor.quant is not None else ()
         return own or product_of(self.bound, constraint, {})
 

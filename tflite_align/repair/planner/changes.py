@@ -20,6 +20,7 @@ ChangeKind = Literal[
     "parameters",
     "activation",
     "converted",
+    "retyped",
 ]
 
 

@@ -66,6 +66,11 @@ class Draft(Record):
             self._graphs[subgraph] = GraphCopy(self.model.subgraphs[subgraph], self._buffers)
         return self._graphs[subgraph]
 
+    @property
+    def changed(self) -> bool:
+        """Whether anything was changed so far."""
+        return bool(self._graphs)
+
     def plan(self) -> Plan:
         """What the stage makes of the model."""
         return Plan(

@@ -1,0 +1,74 @@
+"""Runs one-operator models of every operand type in the real runtimes, and says what they do."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tests.rules.kernels.typed import TypedCase, bases
+from tests.rules.kernels.varied import varied
+from tests.support.kernel_batch import Outcome, run_batch
+from tflite_align.record import Record
+from tflite_align.rules import kernels
+
+__all__ = ["RUNTIMES", "Observed", "survey"]
+
+RUNTIMES = ("litert", "xnnpack", "tflm")
+
+
+class Observed(Record, frozen=True, kw_only=True):
+    """What one runtime did with one model. `base`: the signature of the well-formed model that it
+    was varied from, `place` the operand that differs ("" for a base).
+    """
+
+    operator: str
+    runtime: str
+    signature: str
+    outcome: kernels.Outcome
+    base: str
+    place: str
+    words: str = ""
+
+
+def survey(operators: Iterable[str], runtimes: Sequence[str] = RUNTIMES) -> Iterator[Observed]:
+    """Every base of the operators, then its variations where some runtime computes it rightly."""
+    found = {case.name: case for name in operators for case in bases(name)}
+    right: set[str] = set()
+    for runtime in runtimes:
+        outcomes = _run(list(found.values()), runtime)
+        for name, case in found.items():
+            seen = _observed(case, case, runtime, outcomes[name])
+            right |= {name} if seen.outcome == "right" else set()
+            yield seen
+    others = {
+        case.name: (found[name], case)
+        for name in found
+        if name in right
+        for case in varied(found[name])
+    }
+    for runtime in runtimes:
+        outcomes = _run([case for _, case in others.values()], runtime)
+        for name, (base, case) in others.items():
+            yield _observed(base, case, runtime, outcomes[name])
+
+
+def _run(cases: list[TypedCase], runtime: str) -> dict[str, Outcome]:
+    with tempfile.TemporaryDirectory() as folder:
+        return run_batch(cases, runtime, Path(folder))
+
+
+def _observed(base: TypedCase, case: TypedCase, runtime: str, outcome: Outcome) -> Observed:
+    what: kernels.Outcome = "refused"
+    if not outcome.error:
+        what = "right" if case.right(outcome.outputs) else "wrong"
+    place = "" if case is base else case.name.removeprefix(f"{base.name}-").split("-")[0]
+    return Observed(
+        operator=case.operator,
+        runtime=runtime,
+        signature=case.signature,
+        outcome=what,
+        base=base.name,
+        place=place,
+        words=outcome.error,
+    )

@@ -1,0 +1,128 @@
+"""The models that differ from a well-formed one in the type of one operand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tests.rules.kernels.typed import (
+    ABSENT,
+    LEFT_OUT,
+    OTHERS,
+    QUANTIZED,
+    TYPES,
+    TypedCase,
+    TypedSlot,
+    filled,
+    stored,
+)
+from tests.rules.operators.operands import Form
+from tests.support.models import Quant
+from tflite_align.format.enums import type_code
+from tflite_align.numerics import Range, covering_label
+from tflite_align.record import replace
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.rules.rows import BiasRule, FixedRule
+
+__all__ = ["varied"]
+
+
+def varied(base: TypedCase) -> Iterator[TypedCase]:
+    """Each operand alone in every other type, and left out; each output in every other type."""
+    for place, slot in enumerate(base.inputs):
+        kinds = (*TYPES, ABSENT) if slot.type not in OTHERS else ()
+        last = place == len(base.inputs) - 1
+        for kind in (*kinds, *((LEFT_OUT,) if last else ())):
+            if kind != slot.type:
+                changed = _changed(slot, kind)
+                inputs = (*base.inputs[:place], changed, *base.inputs[place + 1 :])
+                made = replace(base, name=f"{base.name}-i{place}-{kind}", inputs=inputs)
+                yield _with_bias_scale(made)
+    for place, slot in enumerate(base.outputs):
+        for kind in TYPES if slot.type not in OTHERS else ():
+            if kind != slot.type:
+                for number, changed in enumerate(_outputs(base, slot, kind)):
+                    outputs = (*base.outputs[:place], changed, *base.outputs[place + 1 :])
+                    form = _stating(base.form, place, kind)
+                    name = f"{base.name}-o{place}-{kind}" + (f"-{number}" if number else "")
+                    yield replace(base, name=name, outputs=outputs, form=form)
+
+
+# Options that state the type of an output, with its place.
+_STATED = {
+    "ArgMaxOptions": ("outputType", 0),
+    "ArgMinOptions": ("outputType", 0),
+    "CastOptions": ("outDataType", 0),
+    "ShapeOptions": ("outType", 0),
+    "UniqueOptions": ("idxOutType", 1),
+}
+
+
+def _stating(form: Form, place: int, kind: str) -> Form:
+    """The form whose options state this type for the output, where they state one."""
+    table, options = form.options or ("", {})
+    option, stated = _STATED.get(table, ("", -1))
+    if stated != place:
+        return form
+    return replace(form, options=(table, {**options, option: type_code(kind)}))
+
+
+def _with_bias_scale(case: TypedCase) -> TypedCase:
+    """The bias in units of the scales that its factors have now."""
+    row = load_operators().get(case.operator)
+    for rule in row.rules if row is not None else ():
+        if not isinstance(rule, BiasRule):
+            continue
+        (place,) = rule.slot.select(len(case.inputs)) or (None,)
+        places = [i for pattern in rule.factors for i in pattern.select(len(case.inputs))]
+        if place is None or place in places or case.inputs[place].quant is None:
+            continue
+        quants = [case.inputs[i].quant for i in places]
+        if None in quants:
+            continue
+        scales = np.float64(rule.multiplier) * np.ones(1)
+        for quant in quants:
+            assert quant is not None
+            scales = scales * np.asarray(quant.scale)
+        scale = tuple(float(np.float32(value)) for value in scales)
+        bias = replace(case.inputs[place], quant=Quant(scale=scale, zero_point=(0,) * len(scale)))
+        inputs = (*case.inputs[:place], bias, *case.inputs[place + 1 :])
+        return replace(case, inputs=inputs)
+    return case
+
+
+def _changed(slot: TypedSlot, kind: str) -> TypedSlot:
+    """The same real values, as near as the other type can hold them."""
+    if kind in (ABSENT, LEFT_OUT):
+        return replace(slot, type=kind, quant=None)
+    if slot.type == ABSENT:
+        return filled(replace(slot, type=kind, role="constant", quant=None), np.zeros(slot.shape))
+    role = "constant" if kind == "int4" and slot.role == "data" else slot.role
+    if slot.role == "plain":
+        return replace(slot, type=kind, values=stored(np.asarray(slot.values), kind, None))
+    keeps = slot.quant is not None and kind in ("int32", "int64")
+    quant = slot.quant if keeps or (slot.role == "bias" and kind in QUANTIZED) else None
+    real = slot.real() if slot.values is not None else np.zeros(slot.shape)
+    return filled(replace(slot, type=kind, role=role, quant=quant), real)
+
+
+def _outputs(base: TypedCase, slot: TypedSlot, kind: str) -> Iterator[TypedSlot]:
+    """The output in another type: with parameters that cover its values, and those that a kernel
+    may write whatever is declared.
+    """
+    keeps = slot.quant is not None and kind in ("int32", "int64")
+    bare = replace(slot, type=kind, quant=None)
+    if keeps:
+        label = covering_label(Range(*slot.span), "int16")
+        yield replace(bare, quant=Quant(scale=(label.scale,), zero_point=(0,)))
+        return
+    yield filled(bare, None)
+    row = load_operators().get(base.operator)
+    for rule in row.rules if row is not None and kind in QUANTIZED else ():
+        if isinstance(rule, FixedRule) and kind in rule.labels:
+            for label in rule.labels[kind]:
+                quant = Quant(scale=(label.scale,), zero_point=(label.zero_point,))
+                yield replace(bare, quant=quant)
+            if kind == "int16":
+                yield replace(bare, quant=Quant(scale=(2.0**-16,), zero_point=(-32768,)))

@@ -1,0 +1,134 @@
+"""Constants in another type, and a DEQUANTIZE of a constant done once and for all."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...format.model import Model, Operator, QuantParams, Slot, Tensor, TensorId
+from ...numerics import DTYPES, Label, Range, covering_label, integers_of, packed_as, type_limits
+from ...record import Record
+from ..planner.draft import Draft
+
+__all__ = ["Reexpressed", "fold_dequantize", "reexpressed"]
+
+_FLOATS: dict[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
+_Values = NDArray[np.float64]
+_DEQUANTIZE = "DEQUANTIZE"
+
+
+class Reexpressed(Record, frozen=True, kw_only=True):
+    """A constant's bytes in another type, with the parameters that they are in."""
+
+    data: bytes
+    quant: QuantParams | None
+
+
+def reexpressed(model: Model, subgraph: int, tensor: Tensor, wanted: str) -> Reexpressed | None:
+    """The constant in another type: its real values, rounded once. None where they cannot be
+    read, or the type has no way to hold them.
+
+    Plain integers (indices, shapes) keep their values, or cannot be had in a type too narrow.
+    """
+    values = _values(model, subgraph, tensor)
+    if values is None:
+        return None
+    plain = tensor.quant is None or not tensor.quant.scale
+    if plain and tensor.type not in _FLOATS:
+        return _plain(values, wanted)
+    if wanted in _FLOATS:
+        return Reexpressed(data=values.astype(_FLOATS[wanted]).tobytes(), quant=None)
+    limits = type_limits(wanted)
+    if limits is None or not values.size or not np.all(np.isfinite(values)):
+        return None
+    label = _label(values, wanted, symmetric=plain or _symmetric(tensor))
+    steps = np.rint(values / label.scale) + label.zero_point
+    quant = QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
+    return Reexpressed(data=packed_as(np.clip(steps, *limits), wanted), quant=quant)
+
+
+def _symmetric(tensor: Tensor) -> bool:
+    return tensor.quant is not None and not any(tensor.quant.zero_point)
+
+
+def _label(values: _Values, wanted: str, *, symmetric: bool) -> Label:
+    span = Range(float(values.min()), float(values.max()))
+    if symmetric and wanted != "uint8":
+        edge = max(-span.low, span.high)
+        span = Range(-edge * 127 / 128 if wanted == "int8" else -edge, edge)
+    return covering_label(span, wanted, symmetric=symmetric and wanted != "uint8")
+
+
+def _plain(values: _Values, wanted: str) -> Reexpressed | None:
+    limits = type_limits(wanted)
+    if limits is None or (
+        values.size and not limits[0] <= values.min() <= values.max() <= limits[1]
+    ):
+        return None
+    return Reexpressed(data=packed_as(values, wanted), quant=None)
+
+
+def _values(model: Model, subgraph: int, tensor: Tensor) -> _Values | None:
+    """Real values of a constant, in its shape; None where its bytes do not fill it."""
+    data = model.constant(subgraph, tensor.index)
+    count = math.prod(tensor.shape)
+    if data is None or tensor.sparse or (tensor.quant is not None and tensor.quant.details):
+        return None
+    if tensor.type in _FLOATS:
+        floats = np.frombuffer(data, _FLOATS[tensor.type]).astype(np.float64)
+        return floats.reshape(tensor.shape) if floats.size == count else None
+    if tensor.type != "int4" and tensor.type not in DTYPES:
+        return None
+    integers = integers_of(data, tensor.type, count)
+    if integers.size != count:
+        return None
+    values = integers.reshape(tensor.shape)
+    quant = tensor.quant
+    if quant is None or not quant.scale:
+        return values
+    scale, point = (_along(entry, tensor) for entry in (quant.scale, quant.zero_point or (0,)))
+    if scale is None or point is None or not quant.sound:
+        return None
+    return (values - point) * scale
+
+
+def _along(entries: tuple[float, ...], tensor: Tensor) -> _Values | None:
+    """One number, or one a channel, shaped to go with the tensor's values."""
+    assert tensor.quant is not None
+    axis = tensor.quant.quantized_dimension
+    if len(entries) == 1:
+        return np.asarray(entries[0], np.float64)
+    if not 0 <= axis < len(tensor.shape) or tensor.shape[axis] != len(entries):
+        return None
+    shape = [1] * len(tensor.shape)
+    shape[axis] = -1
+    return np.asarray(entries, np.float64).reshape(shape)
+
+
+def fold_dequantize(draft: Draft, subgraph: int, operator: Operator) -> bool:
+    """Take out a DEQUANTIZE of a constant: its readers get the floats. False for anything else."""
+    if operator.name != _DEQUANTIZE or len(operator.inputs) != 1 or len(operator.outputs) != 1:
+        return False
+    source = draft.tensor(subgraph, operator.inputs[0])
+    result = draft.tensor(subgraph, operator.outputs[0])
+    readers = draft.links(subgraph).readers.get(result.index, [])
+    if result.type not in _FLOATS or source.shape != result.shape or not readers:
+        return False
+    if any(slot.operator < 0 for slot in readers):
+        return False  # a graph output is written by an operator
+    values = _values(draft.model, subgraph, source)
+    if values is None:
+        return False
+    data = values.astype(_FLOATS[result.type]).tobytes()
+    new = draft.add_tensor(subgraph, result.index, "_constant", None, data=data)
+    for slot in readers:
+        draft.rewire(slot, new)
+    draft.graph(subgraph).remove(operator.index)
+    slot = Slot(subgraph, operator.index, "outputs", 0)
+    why = "a DEQUANTIZE of a constant, done in the file"
+    key = TensorId(subgraph, result.index)
+    draft.note("retyped", key, source.type, result.type, why=why, readers=(slot,))
+    return True

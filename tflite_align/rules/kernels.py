@@ -1,0 +1,104 @@
+"""schema/kernels/*.toml -> KernelRow: the operand types and versions that a set of kernels takes.
+
+A row is what the real runtime did with one-operator models of every type; tests hold it there.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal
+
+from ..errors import RuleError
+from ..record import Record
+from . import fields as f
+from .operand_types import OperandTypes, Pattern, parse_pattern
+from .store import Rows, data_files, read_data
+
+__all__ = [
+    "KernelRow",
+    "Outcome",
+    "kernel_sets",
+    "kernels_schema",
+    "load_kernels",
+    "parse_kernels",
+]
+
+Outcome = Literal["right", "wrong", "refused"]
+
+
+class KernelRow(Record, frozen=True, kw_only=True):
+    """The kernels of one operator. `takes`: operand types that it computes rightly; `wrong`: those
+    that it runs and computes wrong values with; it refuses all others, or ends the process.
+    `versions`: the first and the last that are registered; empty where nobody looks at them.
+    """
+
+    name: str
+    takes: tuple[Pattern, ...]
+    wrong: tuple[Pattern, ...] = ()
+    versions: tuple[int, ...] = ()
+    sources: tuple[str, ...] = ()
+    note: str = ""
+
+    def outcome(self, given: OperandTypes) -> Outcome:
+        """What becomes of an operator with these operand types."""
+        if any(pattern.matches(given) for pattern in self.takes):
+            return "right"
+        return "wrong" if any(pattern.matches(given) for pattern in self.wrong) else "refused"
+
+
+def _pattern(value: Any, where: str) -> Pattern:
+    if not isinstance(value, str):
+        raise RuleError(f"{where}: expected a string, found {value!r}")
+    return parse_pattern(value, where)
+
+
+_PATTERNS = f.list_of(f.Parser(_pattern, {"type": "string"}))
+_ROW: f.Table = {
+    "takes": f.TomlField(_PATTERNS, required=True),
+    "wrong": f.TomlField(_PATTERNS),
+    "versions": f.TomlField(f.list_of(f.integer)),
+    "sources": f.TomlField(f.list_of(f.text), required=True),
+    "note": f.TomlField(f.text),
+}
+_ROW_PARSER = f.Parser(lambda value, where: f.parse_table(value, _ROW, where), f.schema_of(_ROW))
+_DOCUMENT: f.Table = {
+    "format": f.TomlField(f.integer, required=True),
+    "title": f.TomlField(f.text, required=True),
+    "sources": f.TomlField(f.list_of(f.text), required=True),
+    "operator": f.TomlField(f.map_of(_ROW_PARSER, keys_are_types=False), required=True),
+}
+
+
+def parse_kernels(document: str, where: str) -> Mapping[str, KernelRow]:
+    """The rows by operator; RuleError with file and key for anything unexpected."""
+    try:
+        raw = tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{where}: {error}") from None
+    given = f.parse_table(raw, _DOCUMENT, where)
+    if given["format"] != 1:
+        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    return {name: KernelRow(name=name, **row) for name, row in given["operator"].items()}
+
+
+def kernel_sets() -> list[str]:
+    """Names of the sets of kernels that there are rows for."""
+    return [name.removesuffix(".toml") for name in data_files("kernels", ".toml")]
+
+
+@cache
+def load_kernels(name: str) -> Mapping[str, KernelRow]:
+    """The shipped rows of one set of kernels, each read when it is first asked for."""
+    place = f"kernels/{name}.toml"
+    return Rows(read_data(place), lambda part: parse_kernels(part, place))
+
+
+def kernels_schema() -> dict[str, Any]:
+    """JSON Schema of a file of kernel rows."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align kernels",
+        **f.schema_of(_DOCUMENT),
+    }

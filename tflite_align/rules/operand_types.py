@@ -1,0 +1,121 @@
+"""Patterns of operand types: `T T int32|int64|- > T : int8 uint8`, as rows of kernels have them.
+
+A pattern names a type for each input, then `>`, then one for each output. `a|b` is either, `-` an
+optional operand given as -1, `~` one that is left out at the end, `any` every type, and `*` behind
+the last name of a side lets it stand once or more often. `T` is one of the types behind the colon,
+the same wherever it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..errors import RuleError
+from ..record import Record
+
+__all__ = ["ABSENT", "ANY", "KNOWN_TYPES", "LEFT_OUT", "OperandTypes", "Pattern", "parse_pattern"]
+
+ABSENT = "-"
+LEFT_OUT = "~"
+ANY = "any"
+# Types that rows of kernels speak of; whether a kernel takes others, they do not know.
+KNOWN_TYPES = frozenset(
+    {
+        ABSENT,
+        "bool",
+        "float16",
+        "float32",
+        "int16",
+        "int32",
+        "int4",
+        "int64",
+        "int8",
+        "uint8",
+    }
+)
+_VARIABLE = "T"
+
+
+class OperandTypes(Record, frozen=True):
+    """The operand types of one operator; ABSENT for an optional input that is given as -1."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join([*self.inputs, ">", *self.outputs])
+
+
+class _Token(Record, frozen=True):
+    names: frozenset[str]
+    first: str  # the name that a repair writes
+    many: bool = False
+
+    def takes(self, name: str, chosen: str) -> bool:
+        if name in self.names or (name == chosen and _VARIABLE in self.names):
+            return True
+        return ANY in self.names and name not in (ABSENT, LEFT_OUT)
+
+    def wanted(self, name: str, chosen: str) -> str:
+        """The type itself where it is taken, else the one to have in its place."""
+        if self.takes(name, chosen):
+            return name
+        return chosen if self.first == _VARIABLE else self.first
+
+
+class Pattern(Record, frozen=True):
+    """Operand types that belong together; `types`: what `T` may be."""
+
+    text: str
+    inputs: tuple[_Token, ...]
+    outputs: tuple[_Token, ...]
+    types: tuple[str, ...]
+
+    def matches(self, given: OperandTypes) -> bool:
+        return any(wanted == given for wanted in self.nearest(given))
+
+    def nearest(self, given: OperandTypes) -> Iterator[OperandTypes]:
+        """For each type that T may be, the signature of this pattern that `given` has most in
+        common with; none where the number of operands differs.
+        """
+        inputs = _spread(self.inputs, len(given.inputs))
+        outputs = _spread(self.outputs, len(given.outputs))
+        if inputs is None or outputs is None:
+            return
+        lacking = (LEFT_OUT,) * (len(inputs) - len(given.inputs))
+        for chosen in self.types or ("",):
+            wanted = list(_wanted(inputs, (*given.inputs, *lacking), chosen))
+            while wanted and wanted[-1] == LEFT_OUT:
+                wanted.pop()
+            yield OperandTypes(tuple(wanted), _wanted(outputs, given.outputs, chosen))
+
+
+def _wanted(tokens: Sequence[_Token], names: Sequence[str], chosen: str) -> tuple[str, ...]:
+    return tuple(token.wanted(name, chosen) for token, name in zip(tokens, names, strict=True))
+
+
+def _spread(tokens: tuple[_Token, ...], count: int) -> tuple[_Token, ...] | None:
+    """A token for each operand: the last one as often as it is needed. Operands may lack at the
+    end, never be too many.
+    """
+    if tokens and tokens[-1].many and count > len(tokens):
+        return (*tokens, *(tokens[-1] for _ in range(count - len(tokens))))
+    return tokens if count <= len(tokens) else None
+
+
+def parse_pattern(text: str, where: str) -> Pattern:
+    """A pattern from its text; RuleError for one that says nothing."""
+    body, _, types = text.partition(":")
+    sides = body.split(">")
+    if len(sides) != 2:
+        raise RuleError(f"{where}: {text!r} has no '>' between inputs and outputs")
+    inputs, outputs = (tuple(_token(name) for name in side.split()) for side in sides)
+    tokens = (*inputs, *outputs)
+    if any(_VARIABLE in token.names for token in tokens) is not bool(types.split()):
+        raise RuleError(f"{where}: {text!r}: T stands for one of the types behind ':'")
+    return Pattern(text, inputs, outputs, tuple(types.split()))
+
+
+def _token(text: str) -> _Token:
+    names = text.removesuffix("*").split("|")
+    return _Token(frozenset(names), names[0], many=text.endswith("*"))
