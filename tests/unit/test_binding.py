@@ -85,8 +85,10 @@ def test_one_that_is_left_alone_is_held() -> None:
 @pytest.mark.parametrize("name", ["SOFTMAX", "LOGISTIC", "TANH"])
 def test_a_fixed_output_is_bound_where_it_has_parameters(name: str) -> None:
     model = of_row(name)
-    (entry,) = [e for e in bound(model).constraints if isinstance(e, Fixed)]
-    assert (entry.rule, entry.slot, entry.type) == (f"fixed/{name}", Y, "int8")
+    entries = [e for e in bound(model).constraints if isinstance(e, Fixed)]
+    parts = ("/scale", "/zero_point") if name == "LOGISTIC" else ("",)
+    assert [e.rule for e in entries] == [f"fixed/{name}{part}" for part in parts]
+    assert {(e.slot, e.type) for e in entries} == {(Y, "int8")}
     bare = bound(altered(model, model.subgraphs[0].outputs[0], quant=None))
     assert not any(isinstance(e, Fixed) for e in bare.constraints)
 

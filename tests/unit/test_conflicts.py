@@ -43,10 +43,11 @@ def test_force_never_gives_a_fixed_slot_another_label() -> None:
 def test_force_says_which_rules_exclude_each_other() -> None:
     report = align(logistic_and_tanh(), AlignOptions(verify=False, overlap="force")).report
     (conflict,) = report.conflicts
-    assert conflict.rules == ("fixed/LOGISTIC", "fixed/TANH", "same/CONCATENATION")
+    assert conflict.rules == ("fixed/LOGISTIC/zero_point", "fixed/TANH", "same/CONCATENATION")
     assert conflict.message == (
         "overlap force: these exclude one another, so a QUANTIZE separates them:"
-        " fixed/LOGISTIC writes (0.00390625, -128) at subgraph[0]/operator[0] LOGISTIC/outputs[0];"
+        " fixed/LOGISTIC/zero_point writes the zero_point of (0.00390625, -128)"
+        " at subgraph[0]/operator[0] LOGISTIC/outputs[0];"
         " fixed/TANH writes (0.0078125, 0) at subgraph[0]/operator[1] TANH/outputs[0];"
         " same/CONCATENATION ties subgraph[0]/operator[2] CONCATENATION/inputs[0], inputs[1],"
         " outputs[0]"

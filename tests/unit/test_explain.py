@@ -121,7 +121,7 @@ def test_parameters_fixed_by_a_kernel_are_explained() -> None:
             " its readers can tell apart is -2.66 to 2.44. It carries the noise of a step of 0.02."
         ),
         (
-            "It gets (0.00390625, -128), what the kernel writes to 'l' (rule fixed/LOGISTIC at"
+            "It gets (0.00390625, -128), what the kernel writes to 'l' (rule fixed/LOGISTIC/scale at"
             f" {place}). They hold 0 to 0.99609."
         ),
         f"The way there: same/MAX_POOL_2D ties {pool}/outputs[0] to {pool}/inputs[0], 'l'.",
@@ -130,7 +130,7 @@ def test_parameters_fixed_by_a_kernel_are_explained() -> None:
         "With (0.003921569, -128) instead the component would cost 1.055, 1.1 more.",
         "With (0.02, 5) instead the component would cost 1.101, 1.146 more.",
         (
-            "Its component: 2 tensors under fixed/LOGISTIC, same/MAX_POOL_2D; cost -0.04512,"
+            "Its component: 2 tensors under fixed/LOGISTIC/scale, fixed/LOGISTIC/zero_point, same/MAX_POOL_2D; cost -0.04512,"
             " the least possible."
         ),
         UNITS,

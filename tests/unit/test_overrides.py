@@ -255,7 +255,7 @@ def test_keep_against_a_kernel_of_fixed_parameters() -> None:
     data = graph.bytes(["x"], ["y"])
     _, report = aligned(data, Override(tensor="l", keep=True, origin="--keep"))
     (conflict,) = report.conflicts
-    assert conflict.rules == ("fixed/LOGISTIC", "override/keep")
+    assert conflict.rules == ("fixed/LOGISTIC/zero_point", "override/keep")
     assert conflict.message.endswith('keeps (0.1, 0) by --keep (tensor "l")')
     assert report.exit_status == 1
 

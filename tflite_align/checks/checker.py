@@ -180,12 +180,19 @@ def _relative(slot: Slot, near: Slot, model: Model) -> str:
 
 def _fixed(model: Model, constraint: Fixed) -> Iterator[_Fault]:
     quant = _quant(model, constraint.slot)
-    if quant.per_tensor and any(quant.label == legal for legal in constraint.labels):
+    if quant.per_tensor and constraint.keeps(quant.label):
         return
-    wanted = constraint.labels[0].in_words
-    found = quant.label.in_words if quant.per_tensor else f"{len(quant.scale)} scales"
+    wanted, found = _told(constraint, constraint.labels[0]), f"{len(quant.scale)} scales"
+    if quant.per_tensor:
+        found = _told(constraint, quant.label)
     sentence = f"{found} declared, but the kernel always writes {wanted}"
     yield constraint.slot, wanted, found, sentence, _fixed_fault(quant, constraint.labels[0])
+
+
+def _told(constraint: Fixed, label: Label) -> str:
+    """The part of a label that the rule holds."""
+    parts = {"scale": f"scale {label.scale:.9g}", "zero_point": f"zero_point {label.zero_point}"}
+    return parts.get(constraint.source.held, label.in_words)
 
 
 def _fixed_fault(quant: QuantParams, legal: Label) -> str:

@@ -93,7 +93,9 @@ class Same(Constraint, frozen=True, kw_only=True):
 
 
 class Fixed(OneSlot, frozen=True, kw_only=True):
-    """The slot has one of the rule's labels for its type; a repair writes the first."""
+    """The slot has one of the rule's labels for its type, or the part of one that the rule holds;
+    a repair writes the first.
+    """
 
     droppable: ClassVar[bool] = True
 
@@ -102,6 +104,14 @@ class Fixed(OneSlot, frozen=True, kw_only=True):
     @property
     def labels(self) -> tuple[Label, ...]:
         return self.source.labels[self.type]
+
+    def keeps(self, label: Label) -> bool:
+        return self.source.keeps(label, self.type)
+
+    def legal(self, label: Label | None) -> tuple[Label, ...]:
+        """The labels that the slot may have; its own first where that is one."""
+        own = (label,) if label is not None and self.keeps(label) else ()
+        return own + tuple(legal for legal in self.labels if legal not in own)
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:

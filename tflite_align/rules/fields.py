@@ -21,6 +21,7 @@ __all__ = [
     "Table",
     "TomlField",
     "at_least",
+    "by_slot",
     "choice",
     "integer",
     "label",
@@ -185,6 +186,22 @@ def map_of(item: Parser, *, keys_are_types: bool = True) -> Parser:
         return {key: item.parse(entry, f"{where}.{key}") for key, entry in value.items()}
 
     return Parser(parse, {"type": "object", "additionalProperties": item.schema})
+
+
+def by_slot(item: Parser) -> Parser:
+    """A table whose keys are slots; read as pairs, in the file's order."""
+
+    def parse(value: Any, where: str) -> tuple[tuple[SlotPattern, Any], ...]:
+        _expect(value, dict, where, "a table")
+        return tuple(
+            (parse_slot(key, where), item.parse(entry, f"{where}.{key}"))
+            for key, entry in value.items()
+        )
+
+    names = {"pattern": f"^{_SLOT.pattern}$"}
+    return Parser(
+        parse, {"type": "object", "propertyNames": names, "additionalProperties": item.schema}
+    )
 
 
 def parse_table(value: Any, table: Table, where: str) -> dict[str, Any]:

@@ -52,6 +52,7 @@ _COMMON: f.Table = {
     "when": f.TomlField(f.slot),
     "unless": f.TomlField(f.slot),
     "beside": f.TomlField(f.list_of(f.slot)),
+    "where": f.TomlField(f.by_slot(f.list_of(f.text))),
 }
 _TYPES = {"types": f.TomlField(f.list_of(f.text), required=True)}
 _SLOTS = {"slots": f.TomlField(f.list_of(f.slot), required=True)}
@@ -65,6 +66,7 @@ _KINDS: Mapping[str, tuple[type[Rule], f.Table]] = {
             **_COMMON,
             **_SLOT,
             "labels": f.TomlField(f.map_of(f.list_of(f.label)), required=True),
+            "held": f.TomlField(f.choice("both", "scale", "zero_point")),
         },
     ),
     "zero": (ZeroPointRule, {**_COMMON, **_TYPES, **_SLOTS}),
@@ -144,6 +146,7 @@ _ROW: f.Table = {
 
 # What a kind holds for when the row leaves it out, and where `types` comes from another key.
 _DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
+    FixedRule: {"held": "both"},
     WeightRule: {"axis": None, "symmetric": True, "minimum": None},
     BiasRule: {"multiplier": 1.0, "type_option": ""},
     WindowRule: {"form": "product", "multiplier": 1.0, "low": 0.0, "high": float("inf")},

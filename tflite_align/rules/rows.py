@@ -65,7 +65,8 @@ class Rule(Record, frozen=True, kw_only=True):
     `when` and `unless` name an optional operand: the rule holds only where it is present, or
     only where it is absent (an index of -1, or fewer operands than that). `beside` names operands
     whose types must all be among `types` as well: int16 to int16, int8 weights beside int8
-    activations but not beside float ones.
+    activations but not beside float ones. `where` names operands with the types that they must
+    have for the rule to hold.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Rule(Record, frozen=True, kw_only=True):
     when: SlotPattern | None = None
     unless: SlotPattern | None = None
     beside: tuple[SlotPattern, ...] = ()
+    where: tuple[tuple[SlotPattern, tuple[str, ...]], ...] = ()
 
 
 class SameRule(Rule, frozen=True, kw_only=True):
@@ -85,11 +87,20 @@ class SameRule(Rule, frozen=True, kw_only=True):
 
 class FixedRule(Rule, frozen=True, kw_only=True):
     """The kernel writes these parameters whatever the file declares. Per type the legal labels;
-    the first is the one to write.
+    the first is the one to write. `held`: whether scale and zero point are held, or one alone.
     """
 
     slot: SlotPattern
     labels: Mapping[str, tuple[Label, ...]]
+    held: Literal["both", "scale", "zero_point"]
+
+    def keeps(self, label: Label, type_name: str) -> bool:
+        """Whether a tensor of that type may declare the label."""
+        return any(
+            (self.held == "zero_point" or label.scale == legal.scale)
+            and (self.held == "scale" or label.zero_point == legal.zero_point)
+            for legal in self.labels[type_name]
+        )
 
 
 class ZeroPointRule(Rule, frozen=True, kw_only=True):

@@ -83,6 +83,10 @@ def number(value: float) -> str:
     return f"{value:.9g}"
 
 
+# What of the labels a fixed rule holds.
+_HELD = {"both": "", "scale": "the scale of ", "zero_point": "the zero point of "}
+
+
 def _label(value: Label) -> str:
     return f"({number(value.scale)}, {value.zero_point})"
 
@@ -93,7 +97,7 @@ def rule_words(rule: Rule) -> str:
         case SameRule(slots=tied):
             text = f"{slots(tied)} share scale and zero point"
         case FixedRule():
-            text = f"`{rule.slot}` has {_fixed_labels(rule)}"
+            text = f"`{rule.slot}` has {_HELD[rule.held]}{_fixed_labels(rule)}"
         case ZeroPointRule(slots=held):
             text = f"{slots(held)} {'has' if _single(held) else 'have'} zero point 0"
         case PowerRule(slots=held):
@@ -157,6 +161,8 @@ def _conditions(rule: Rule) -> str:
     if rule.beside:
         text += f", where {slots(rule.beside, ' and ')} {'is' if _single(rule.beside) else 'are'}"
         text += f" {' or '.join(kinds(rule.types))}"
+    for pattern, types in rule.where:
+        text += f", where `{pattern}` is {' or '.join(types)}"
     return text
 
 

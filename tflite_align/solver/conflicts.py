@@ -145,7 +145,8 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
             return f"{item.by} forbids a QUANTIZE before {first}"
         case Fixed():
             wanted = " or ".join(str(label) for label in item.labels)
-            return f"{item.rule} writes {wanted} at {first}"
+            part = "" if item.source.held == "both" else f"the {item.source.held} of "
+            return f"{item.rule} writes {part}{wanted} at {first}"
         case ZeroPoint():
             return f"{item.rule} needs zero_point 0 at {first}"
         case BiasOf():

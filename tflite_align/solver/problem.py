@@ -76,7 +76,11 @@ class _Builder:
     def _demands(self) -> dict[Slot, Demand]:
         """The labels that a slot must have whatever the others do."""
         fixed = [entry for entry in self.bound.constraints if isinstance(entry, Fixed)]
-        demands: dict[Slot, Demand] = {entry.slot: entry.labels for entry in fixed}
+        demands: dict[Slot, Demand] = {}
+        for entry in fixed:
+            legal = entry.legal(self.label(entry.slot))
+            both = tuple(one for one in demands.get(entry.slot, legal) if one in legal)
+            demands[entry.slot] = both or legal
         for slot in self.bound.rigid:
             label = self.label(slot)
             if label is not None:
@@ -204,10 +208,11 @@ class _Builder:
             if isinstance(constraint, Uncut):
                 node.uncut.add(constraint.slot)
             elif isinstance(constraint, Fixed):
-                both = tuple(label for label in node.legal if label in constraint.labels)
-                node.legal = both or constraint.labels
+                legal = constraint.legal(self.label(constraint.slot))
+                both = tuple(label for label in node.legal if label in legal)
+                node.legal = both or legal
                 if constraint.slot not in self.bound.rigid or constraint.slot in self.bound.held_by:
-                    node.demands.append(constraint.labels)
+                    node.demands.append(legal)
             else:
                 node.zero = True
 

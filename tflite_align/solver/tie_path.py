@@ -58,7 +58,8 @@ class Ties:
             if isinstance(constraint, Same) and not inside.isdisjoint(constraint.slots):
                 self._tie(constraint.rule, constraint.slots)
         self._tie_policies(problem)
-        self.fixed = {c.slot: c for c in bound.constraints if isinstance(c, Fixed)}
+        fixed = [c for c in bound.constraints if isinstance(c, Fixed)]
+        self.fixed = {c.slot: c for c in reversed(fixed)}  # the first of each slot
 
     def _tie(self, rule: str, slots: tuple[Slot, ...]) -> None:
         for slot in slots:

@@ -21,12 +21,13 @@ from tflite_align.rules.rows import (
     BiasRule,
     FixedRule,
     OperatorRow,
+    Rule,
     SameRule,
     SlotPattern,
     ZeroPointRule,
 )
 
-__all__ = ["Case", "Key", "case_types", "dequantize", "keys_of", "merged", "satisfied"]
+__all__ = ["Case", "Key", "case_types", "dequantize", "holds_beside", "keys_of", "merged", "satisfied"]
 
 Key = tuple[str, int]  # ("inputs", 0)
 
@@ -161,6 +162,16 @@ def keys_of(pattern: SlotPattern, form: Form) -> list[Key]:
     return [(pattern.kind, i) for i in pattern.select(count)] if count else []
 
 
+def holds_beside(rule: Rule, form: Form, type_name: str) -> bool:
+    """Whether the inputs have the types that the rule names beside its own."""
+    types = [operand.type or type_name for operand in form.inputs]
+    return all(
+        types[pattern.start] in wanted
+        for pattern, wanted in rule.where
+        if pattern.kind == "inputs" and pattern.start < len(types)
+    )
+
+
 def merged(groups: Iterable[list[Key]]) -> list[list[Key]]:
     """Groups that have a slot in common are one."""
     result: list[list[Key]] = []
@@ -178,6 +189,7 @@ class _Labels:
         self.row, self.type, self.form = row, type_name, form
         self.quants: dict[Key, Quant] = {}
         rules = [r for r in row.rules if type_name in r.types or isinstance(r, BiasRule)]
+        rules = [r for r in rules if holds_beside(r, form, type_name)]
         self.zero = {
             key
             for rule in rules

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tests.rules.operators.cases import Case, Key, keys_of, merged, satisfied
+from tests.rules.operators.cases import Case, Key, holds_beside, keys_of, merged, satisfied
 from tests.support.models import Quant
 from tflite_align.record import replace
 from tflite_align.rules.rows import (
@@ -29,6 +29,8 @@ _Mutant = tuple[Key, str, dict[Key, Quant]]  # (slot, what was done, the slots' 
 def violated(row: OperatorRow, rule: Rule, type_name: str) -> Iterator[Case]:
     """Cases that break this rule; none where the rule does not concern this type."""
     case = satisfied(row, type_name)
+    if not holds_beside(rule, case.form, type_name):
+        return
     for (kind, index), word, quants in _mutants(case, row, rule):
         yield replace(
             case,
@@ -46,8 +48,10 @@ def _mutants(case: Case, row: OperatorRow, rule: Rule) -> Iterator[_Mutant]:
                     yield key, "zero_point", {key: _shifted(case, key)}
         case FixedRule(slot=slot) if case.type in rule.types:
             for key in _present(case, (slot,)):
-                yield key, "scale", {key: _doubled(case.quants[key])}
-                yield key, "zero_point", {key: _shifted(case, key)}
+                if rule.held != "zero_point":
+                    yield key, "scale", {key: _doubled(case.quants[key])}
+                if rule.held != "scale":
+                    yield key, "zero_point", {key: _shifted(case, key)}
         case ZeroPointRule(slots=slots):
             yield from _off_zero(case, row, rule, slots)
         case BiasRule(slot=slot) if case.operand_type(rule.factors[0].start) in rule.types:

@@ -119,6 +119,10 @@ def _concerned(found: Collector, subgraph: int, operator: Operator, rule: Rule) 
         return False
     if rule.unless is not None and _select(subgraph, operator, (rule.unless,)):
         return False
+    for pattern, types in rule.where:
+        held = _select(subgraph, operator, (pattern,))
+        if not held or any(found.operand(slot).type not in types for slot in held):
+            return False
     beside = (found.operand(slot) for slot in _select(subgraph, operator, rule.beside))
     return all(tensor.type in rule.types for tensor in beside)
 
