@@ -8,19 +8,17 @@ from typing import Any, Literal
 import numpy as np
 
 from ..format.model import Model, QuantParams, Slot, Tensor, TensorId
-from ..format.type_groups import BIAS_TYPES
 from ..format.wiring import own_state, slot_tensor
 from ..numerics import (
     DTYPES,
     Label,
     close_scale,
-    first_apart,
     int4_unpack,
     is_power_of_two,
-    product_scale,
 )
 from ..record import Record
 from ..rules.fixes import fix_of
+from .bias_faults import bias_faults
 from .binder.bound import CUT, Bound
 from .constraints import (
     BiasOf,
@@ -34,8 +32,9 @@ from .constraints import (
     Window,
     ZeroPoint,
 )
+from .faults import Fault, quant_of
 
-__all__ = ["Extent", "Finding", "Grade", "check_bound", "expected_bias_scales", "window_ratios"]
+__all__ = ["Extent", "Finding", "Grade", "check_bound", "window_ratios"]
 
 
 class Grade(Record, frozen=True, kw_only=True):
@@ -84,10 +83,6 @@ class Finding(Record, frozen=True, kw_only=True):
         return (self.slot.sort_key, self.rule)
 
 
-# Slot, what was expected, what was found, the sentence, the kind of fault ("": no repair is known).
-_Fault = tuple[Slot, str, str, str, str]
-
-
 def check_bound(bound: Bound) -> list[Finding]:
     """Every finding of a bound model, sorted by slot and rule."""
     findings = []
@@ -99,7 +94,7 @@ def check_bound(bound: Bound) -> list[Finding]:
     return sorted(findings, key=lambda finding: finding.sort_key)
 
 
-def _finding(model: Model, constraint: Constraint, fault: _Fault) -> Finding:
+def _finding(model: Model, constraint: Constraint, fault: Fault) -> Finding:
     slot, expected, actual, sentence, fault_kind = fault
     tensor = slot_tensor(model, slot)
     address = slot.address(model)
@@ -137,7 +132,7 @@ def _offset(model: Model, slot: Slot, tensor: Tensor | None) -> int:
     return -1
 
 
-def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[_Fault]:
+def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[Fault]:
     """Constraints that are bound only where they are broken."""
     expected, actual = constraint.expected, constraint.actual
     if isinstance(constraint, Supported):
@@ -148,18 +143,11 @@ def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[_Fault]:
     yield constraint.slot, expected, actual, wrong, kind
 
 
-def _quant(model: Model, slot: Slot) -> QuantParams:
-    tensor = slot_tensor(model, slot)
-    assert tensor is not None
-    assert tensor.quant is not None
-    return tensor.quant
-
-
-def _same(model: Model, constraint: Same) -> Iterator[_Fault]:
-    wanted = _quant(model, constraint.reference).label
+def _same(model: Model, constraint: Same) -> Iterator[Fault]:
+    wanted = quant_of(model, constraint.reference).label
     name = _relative(constraint.reference, constraint.slots[0], model)
     for slot in constraint.slots:
-        found = _quant(model, slot).label
+        found = quant_of(model, slot).label
         if found == wanted:
             continue
         if found.scale != wanted.scale:
@@ -178,8 +166,8 @@ def _relative(slot: Slot, near: Slot, model: Model) -> str:
     return slot.address(model)
 
 
-def _fixed(model: Model, constraint: Fixed) -> Iterator[_Fault]:
-    quant = _quant(model, constraint.slot)
+def _fixed(model: Model, constraint: Fixed) -> Iterator[Fault]:
+    quant = quant_of(model, constraint.slot)
     if quant.per_tensor and constraint.keeps(quant.label):
         return
     wanted, found = _told(constraint, constraint.labels[0]), f"{len(quant.scale)} scales"
@@ -203,8 +191,8 @@ def _fixed_fault(quant: QuantParams, legal: Label) -> str:
     return "noise" if noise else "fixed"
 
 
-def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[_Fault]:
-    found = [z for z in _quant(model, constraint.slot).zero_point if z != 0]
+def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[Fault]:
+    found = [z for z in quant_of(model, constraint.slot).zero_point if z != 0]
     if found:
         slot = constraint.slot
         sentence = f"zero_point {found[0]} where the {constraint.type} kernel takes it as 0"
@@ -215,8 +203,8 @@ def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[_Fault]:
         yield slot, "zero_point 0", f"zero_point {found[0]}", sentence, kind if fixable else ""
 
 
-def _power(model: Model, constraint: Power) -> Iterator[_Fault]:
-    for scale in _quant(model, constraint.slot).scale:
+def _power(model: Model, constraint: Power) -> Iterator[Fault]:
+    for scale in quant_of(model, constraint.slot).scale:
         if not is_power_of_two(scale):
             sentence = f"scale {scale:.9g} is no power of two"
             yield (
@@ -229,8 +217,8 @@ def _power(model: Model, constraint: Power) -> Iterator[_Fault]:
             return
 
 
-def _weight(model: Model, constraint: Weight) -> Iterator[_Fault]:
-    quant = _quant(model, constraint.slot)
+def _weight(model: Model, constraint: Weight) -> Iterator[Fault]:
+    quant = quant_of(model, constraint.slot)
     slot = constraint.slot
     rule = constraint.source
     if rule.symmetric and any(quant.zero_point):
@@ -249,7 +237,7 @@ def _weight(model: Model, constraint: Weight) -> Iterator[_Fault]:
         yield from _weight_values(model, constraint, rule.minimum)
 
 
-def _weight_values(model: Model, constraint: Weight, minimum: int) -> Iterator[_Fault]:
+def _weight_values(model: Model, constraint: Weight, minimum: int) -> Iterator[Fault]:
     slot = constraint.slot
     data = model.constant(slot.subgraph, slot.tensor(model))
     if data is None:
@@ -263,81 +251,6 @@ def _weight_values(model: Model, constraint: Weight, minimum: int) -> Iterator[_
     if lowest < minimum:
         sentence = f"weight {lowest} below {minimum}"
         yield slot, f"weights >= {minimum}", str(lowest), sentence, "minimum"
-
-
-def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
-    """Multiplier x the factors' scales, one a channel where the weights are per-axis."""
-    quants = [_quant(model, slot) for slot in constraint.factors]
-    first = quants[0].scale[0]
-    for middle in quants[1:-1]:
-        first *= middle.scale[0]
-    last = quants[-1].scale if len(quants) > 1 else (1.0,)
-    return product_scale(first, last, constraint.source.multiplier)
-
-
-def _bias(model: Model, constraint: BiasOf) -> Iterator[_Fault]:
-    bias = slot_tensor(model, constraint.slot)
-    if bias is None:
-        return
-    known = model.constant(constraint.slot.subgraph, bias.index) is not None
-    if bias.type not in constraint.legal_types:
-        wanted = constraint.legal_types[0]
-        sentence = f"{bias.type} bias where {constraint.type} activations need {wanted}"
-        yield constraint.slot, wanted, bias.type, sentence, "type" if known else ""
-        if bias.type not in BIAS_TYPES:
-            return
-    elif constraint.stated not in {"", bias.type}:
-        sentence = f"{constraint.source.type_option} states {constraint.stated}, but the bias is {bias.type}"
-        yield constraint.slot, constraint.stated, bias.type, sentence, "type" if known else ""
-    if bias.quant is None or not bias.quant.scale:
-        if known:
-            right = expected_bias_scales(model, constraint)[0]
-            sentence = f"bias without a scale; input scale x weight scale = {right:.9g}"
-            yield constraint.slot, f"{right:.9g}", "none", sentence, "scale"
-        return
-    if any(bias.quant.zero_point):
-        found = next(z for z in bias.quant.zero_point if z)
-        sentence = f"bias zero_point {found}, expected 0"
-        yield (
-            constraint.slot,
-            "zero_point 0",
-            f"zero_point {found}",
-            sentence,
-            "zero_point" if known else "",
-        )
-    yield from _bias_scale(model, constraint, list(bias.quant.scale), fixable=known)
-
-
-def _bias_scale(
-    model: Model, constraint: BiasOf, found: list[float], *, fixable: bool
-) -> Iterator[_Fault]:
-    wanted = expected_bias_scales(model, constraint)
-    count = max(len(wanted), len(found))
-    if min(len(wanted), len(found)) not in (1, count):
-        sentence = f"{len(found)} bias scales for {len(wanted)} weight scales"
-        yield (
-            constraint.slot,
-            f"{len(wanted)} scales",
-            f"{len(found)} scales",
-            sentence,
-            "",
-        )
-        return
-    wanted, found = _stretch(wanted, count), _stretch(found, count)
-    if wanted == found:
-        return
-    channel = first_apart(wanted, found)
-    if channel is not None:
-        right, given = wanted[channel], found[channel]
-        place = f" in channel {channel}" if count > 1 else ""
-        sentence = (
-            f"bias scale {given:.9g}{place} differs from input scale x weight scale = {right:.9g}"
-        )
-        yield constraint.slot, f"{right:.9g}", f"{given:.9g}", sentence, "scale" if fixable else ""
-
-
-def _stretch(values: list[float], count: int) -> list[float]:
-    return values * count if len(values) == 1 else values
 
 
 # The least and the greatest scale of a slot's tensor.
@@ -365,8 +278,8 @@ def window_ratios(
     return low, high
 
 
-def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
-    extents = [_quant(model, slot).extent for slot in constraint.slots]
+def _window(model: Model, constraint: Window) -> Iterator[Fault]:
+    extents = [quant_of(model, slot).extent for slot in constraint.slots]
     if not all(least > 0 and greatest < np.inf for least, greatest in extents):
         return  # params/scale says so
     count = len(constraint.numerator)
@@ -378,16 +291,17 @@ def _window(model: Model, constraint: Window) -> Iterator[_Fault]:
     span = f"{window.low:g} <= ratio < {window.high:g}"
     slot = constraint.denominator[0] if constraint.denominator else constraint.numerator[0]
     sentence = f"scale ratio {worst:.6g} is outside {span}"
-    yield slot, span, f"{worst:.6g}", sentence, "window" if high >= window.high else ""
+    movable = high >= window.high and constraint.denominator
+    yield slot, span, f"{worst:.6g}", sentence, "window" if movable else ""
 
 
 # What can be wrong with each kind of constraint; a user's own kinds are never broken.
-_FAULTS: dict[type[Constraint], Callable[[Model, Any], Iterable[_Fault]]] = {
+_FAULTS: dict[type[Constraint], Callable[[Model, Any], Iterable[Fault]]] = {
     Same: _same,
     Fixed: _fixed,
     ZeroPoint: _zero_point,
     Weight: _weight,
-    BiasOf: _bias,
+    BiasOf: bias_faults,
     Window: _window,
     Power: _power,
     Supported: _said,

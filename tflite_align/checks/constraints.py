@@ -147,7 +147,7 @@ class BiasOf(OneSlot, frozen=True, kw_only=True):
     def legal_types(self) -> tuple[str, ...]:
         """The bias types that the kernel takes; a repair writes the first."""
         legal = self.source.bias_types[self.type]
-        if self.stated in BIAS_TYPES and self.stated not in legal:
+        if self.source.heeded and self.stated in BIAS_TYPES and self.stated not in legal:
             return (*legal, self.stated)
         return legal
 

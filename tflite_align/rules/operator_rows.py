@@ -79,6 +79,7 @@ _KINDS: Mapping[str, tuple[type[Rule], f.Table]] = {
             "axis": f.TomlField(f.integer),
             "symmetric": f.TomlField(f.truth),
             "minimum": f.TomlField(f.integer),
+            "scales": f.TomlField(f.choice("any", "one", "several")),
         },
     ),
     "bias": (
@@ -90,6 +91,8 @@ _KINDS: Mapping[str, tuple[type[Rule], f.Table]] = {
             "multiplier": f.TomlField(f.number),
             "bias_types": f.TomlField(f.map_of(f.list_of(f.text)), required=True),
             "type_option": f.TomlField(f.text),
+            "heeded": f.TomlField(f.truth),
+            "counted": f.TomlField(f.truth),
         },
     ),
     "window": (
@@ -147,8 +150,8 @@ _ROW: f.Table = {
 # What a kind holds for when the row leaves it out, and where `types` comes from another key.
 _DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
     FixedRule: {"held": "both"},
-    WeightRule: {"axis": None, "symmetric": True, "minimum": None},
-    BiasRule: {"multiplier": 1.0, "type_option": ""},
+    WeightRule: {"axis": None, "symmetric": True, "minimum": None, "scales": "any"},
+    BiasRule: {"multiplier": 1.0, "type_option": "", "heeded": True, "counted": False},
     WindowRule: {"form": "product", "multiplier": 1.0, "low": 0.0, "high": float("inf")},
 }
 _TYPES_FROM: Mapping[type[Rule], str] = {FixedRule: "labels", BiasRule: "bias_types"}

@@ -111,21 +111,25 @@ class ZeroPointRule(Rule, frozen=True, kw_only=True):
 
 class WeightRule(Rule, frozen=True, kw_only=True):
     """Constant weights: zero point 0, no integer below `minimum`, per-axis only along `axis`
-    (None: per-tensor only). `types` are the types of the weights.
+    (None: per-tensor only). `types` are the types of the weights; `scales`: the rule holds only
+    for weights with one scale, or only for those with several.
     """
 
     slot: SlotPattern
     axis: int | None
     symmetric: bool
     minimum: int | None
+    scales: Literal["any", "one", "several"]
 
 
 class BiasRule(Rule, frozen=True, kw_only=True):
     """scale[c] = factor x product of the factors' scales, zero point 0.
 
     `bias_types` maps the activation type (of the first factor) to the legal bias types, the
-    first of which a repair writes. `type_option` names the operator's option that, set to a
-    type other than float32 (0), makes that bias type legal.
+    first of which a repair writes. `type_option` names the operator's option that states the
+    bias's type (0, float32: none), and that a repair keeps in step. With `heeded` the kernel reads
+    it: what it states is legal, and has to be what is there. `counted`: all that is asked is one
+    scale for one scale of the last factor, or as many as that has.
     """
 
     slot: SlotPattern
@@ -133,6 +137,8 @@ class BiasRule(Rule, frozen=True, kw_only=True):
     multiplier: float
     bias_types: Mapping[str, tuple[str, ...]]
     type_option: str
+    heeded: bool
+    counted: bool
 
 
 class WindowRule(Rule, frozen=True, kw_only=True):

@@ -130,13 +130,17 @@ def _weight_words(rule: WeightRule) -> str:
     parts = ["zero point 0"] if rule.symmetric else []
     along = f"one a channel along axis {rule.axis}"
     parts.append("one scale" if rule.axis is None else f"one scale, or {along}")
-    return f"`{rule.slot}`: {', '.join(parts)}"
+    held = {"any": "", "one": " (where it has one scale)", "several": " (where it has several)"}
+    return f"`{rule.slot}`{held[rule.scales]}: {', '.join(parts)}"
 
 
 def _bias_words(rule: BiasRule) -> str:
+    if rule.counted:
+        return f"`{rule.slot}`: as many scales as `{rule.factors[-1]}` has"
     factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
     kinds = "; ".join(f"{a}: {' or '.join(b)}" for a, b in rule.bias_types.items())
-    option = f" (or as `{rule.type_option}` says)" if rule.type_option else ""
+    heeded = rule.type_option and rule.heeded
+    option = f" (or as `{rule.type_option}` says)" if heeded else ""
     scale = f"scale {factor}{slots(rule.factors, ' x ')}"
     return f"`{rule.slot}`: {scale}, zero point 0; type for {kinds}{option}"
 

@@ -133,6 +133,8 @@ LIMITS: f.Table = {
     "border_types": f.TomlField(f.list_of(f.text)),  # of the model's own inputs and outputs
     "growth": f.TomlField(_nested(_GROWTH)),  # size of each dimension of `to` over that of `from`
     "same_shape": f.TomlField(f.list_of(f.slot)),
+    "same_type": f.TomlField(f.list_of(f.slot)),
+    "output_types": f.TomlField(f.list_of(f.text)),  # the type of its first output
     "some_constant": f.TomlField(_YES),  # some input is a constant
     "constants_zero": f.TomlField(_YES),  # inputs that are constants stand for 0 everywhere
     "any_type": f.TomlField(f.list_of(f.text)),  # some operand that is computed has one
@@ -164,6 +166,7 @@ LIMITS: f.Table = {
     "zero": f.TomlField(_YES),  # a constant stands for 0 everywhere
     "rows_zero_outside": f.TomlField(f.integer),  # rows of a constant but the last so many are 0
     "per_tensor": f.TomlField(_YES),  # one scale at most
+    "raw": f.TomlField(_YES),  # no scale
 }
 
 SUPPORT: f.Table = {

@@ -46,14 +46,15 @@ class _Sides(Record, frozen=True):
     def takes(self, side: int, place: int, scale: float) -> bool:
         """Whether the ratio is inside with this scale at one place of the numerator (`side` 0) or
         of the denominator (1). A ratio that is beyond the upper end as things are is brought back
-        at the denominator: a numerator then only has to make it no worse.
+        at the denominator: a numerator then only has to make it no worse. One that is below the
+        lower end must become no worse.
         """
         sides = [self.numerator, self.denominator]
         sides[side] = (*sides[side][:place], (scale, scale), *sides[side][place + 1 :])
         if min([least for least, _ in (*sides[0], *sides[1])]) <= 0:
             return True
         low, high = window_ratios(self.constraint, *sides)
-        if low < self.constraint.source.low:
+        if low < min(self.constraint.source.low, self.ratios()[0]):
             return False
         return high < self.end or (side == 0 and high <= self.ratios()[1])
 

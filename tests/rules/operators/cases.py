@@ -27,7 +27,16 @@ from tflite_align.rules.rows import (
     ZeroPointRule,
 )
 
-__all__ = ["Case", "Key", "case_types", "dequantize", "holds_beside", "keys_of", "merged", "satisfied"]
+__all__ = [
+    "Case",
+    "Key",
+    "case_types",
+    "dequantize",
+    "holds_beside",
+    "keys_of",
+    "merged",
+    "satisfied",
+]
 
 Key = tuple[str, int]  # ("inputs", 0)
 
@@ -164,11 +173,11 @@ def keys_of(pattern: SlotPattern, form: Form) -> list[Key]:
 
 def holds_beside(rule: Rule, form: Form, type_name: str) -> bool:
     """Whether the inputs have the types that the rule names beside its own."""
-    types = [operand.type or type_name for operand in form.inputs]
+    inputs = [operand.type or type_name for operand in form.inputs]
+    outputs = [made.type or type_name for made in form.outputs]
     return all(
-        types[pattern.start] in wanted
+        (inputs if pattern.kind == "inputs" else outputs)[pattern.start] in wanted
         for pattern, wanted in rule.where
-        if pattern.kind == "inputs" and pattern.start < len(types)
     )
 
 

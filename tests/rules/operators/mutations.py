@@ -56,6 +56,9 @@ def _mutants(case: Case, row: OperatorRow, rule: Rule) -> Iterator[_Mutant]:
             yield from _off_zero(case, row, rule, slots)
         case BiasRule(slot=slot) if case.operand_type(rule.factors[0].start) in rule.types:
             for key in _present(case, (slot,)):
+                if rule.counted:
+                    yield key, "count", _miscounted(case, rule, key)
+                    continue
                 yield key, "scale", {key: _doubled(case.quants[key])}
                 yield key, "zero_point", {key: _heavy(case.quants[key])}
         case WeightRule(slot=slot):
@@ -92,6 +95,17 @@ def _heavy(quant: Quant) -> Quant:
     return replace(quant, zero_point=points)
 
 
+def _miscounted(case: Case, rule: BiasRule, key: Key) -> dict[Key, Quant]:
+    """As many scales of one value where the weights have one, or one beside as many."""
+    weights = keys_of(rule.factors[-1], case.form)[0]
+    bias, held = case.quants[key], case.quants[weights]
+    count = case.form.inputs[key[1]].shape[0]
+    if len(held.scale) == 1:
+        return {key: Quant(scale=bias.scale * count, zero_point=(0,) * count)}
+    alike = replace(held, scale=held.scale[:1] * len(held.scale))
+    return {key: Quant(scale=bias.scale[:1], zero_point=(0,)), weights: alike}
+
+
 def _off_zero(
     case: Case, row: OperatorRow, rule: ZeroPointRule, slots: Sequence[SlotPattern]
 ) -> Iterator[_Mutant]:
@@ -115,6 +129,8 @@ def _broken_weight(case: Case, rule: WeightRule, key: Key) -> Iterator[_Mutant]:
     kind = case.slot_type(key)
     if kind not in rule.types or case.form.inputs[key[1]].role not in ("weight", "constant"):
         return
+    if rule.scales == "several" and len(quant.scale) == 1 and rule.axis is not None:
+        quant = _along(quant, rule.axis, case.form.inputs[key[1]].shape[rule.axis])
     if rule.symmetric:
         points = (5000 if kind == "int16" else 20,) * len(quant.zero_point)
         yield key, "zero_point", {key: replace(quant, zero_point=points)}

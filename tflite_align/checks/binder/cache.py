@@ -146,7 +146,14 @@ def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
             looks.append((tensor.type, constant))
         else:
             looks.append(
-                (tensor.type, constant, quantized(tensor), per_tensor(tensor), quant.details)
+                (
+                    tensor.type,
+                    constant,
+                    quantized(tensor),
+                    per_tensor(tensor),
+                    len(quant.scale) == 1,
+                    quant.details,
+                )
             )
     looks.append(None)
     return looks

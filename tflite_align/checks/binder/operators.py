@@ -260,6 +260,9 @@ def _add_weight(found: Collector, rule: WeightRule, slot: Slot) -> None:
     tensor = found.operand(slot)
     if not quantized(tensor) or tensor.type not in rule.types:
         return
+    count = len(tensor.quant.scale) if tensor.quant is not None else 0
+    if rule.scales != "any" and (rule.scales == "one") is not (count == 1):
+        return
     levels = found.requirements(rule.id, tensor.type)
     if levels and found.model.is_constant(slot.subgraph, tensor.index):
         found.constraints.append(

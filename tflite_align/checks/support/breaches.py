@@ -328,6 +328,8 @@ OPERATOR_TESTS: Mapping[str, Callable[[Place, Any], _Words]] = {
     "axes_include": _axes_include,
     "growth": _growth,
     "same_shape": _same_shape,
+    "same_type": geometry.same_type,
+    "output_types": geometry.output_types,
     "some_constant": _some_constant,
     "constants_zero": _constants_zero,
     "any_type": _any_type,
@@ -366,4 +368,5 @@ TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {
     "shaped": operands.shaped,
     "unit_dimension": operands.unit_dimension,
     "affine": operands.affine,
+    "raw": operands.raw,
 }

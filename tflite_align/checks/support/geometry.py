@@ -12,6 +12,7 @@ from typing import Any
 
 from ...format.model import Operator
 from ...numerics import close_scale
+from ...rules.rows import SlotPattern
 from .place import Place
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "border_types",
     "options_at_least",
     "options_product_at_most",
+    "output_types",
     "reduced",
     "same_parameters",
+    "same_type",
     "strided_axes",
     "upscale",
 ]
@@ -53,6 +56,18 @@ def same_parameters(place: Place, value: Sequence[Any]) -> _Words:
             told = (f"scale {one.scale:g}, zero point {one.zero_point}" for one in (first, label))
             return "equal scales and zero points", " and ".join(told)
     return None
+
+
+def same_type(place: Place, value: Sequence[SlotPattern]) -> _Words:
+    types = [tensor.type for tensor in place.tensors(*value)]
+    return None if len(set(types)) < 2 else ("one type", " and ".join(types))
+
+
+def output_types(place: Place, value: Sequence[str]) -> _Words:
+    """The first output has one of these types."""
+    types = [tensor.type for tensor in place.tensors(SlotPattern("outputs", 0, 1))]
+    kept = not types or types[0] in value
+    return None if kept else (f"an output of {' or '.join(value)}", types[0])
 
 
 def reduced(place: Place, value: Mapping[str, Any]) -> _Words:

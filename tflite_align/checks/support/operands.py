@@ -14,6 +14,7 @@ from .place import Place
 __all__ = [
     "affine",
     "quantized",
+    "raw",
     "shaped",
     "static_behind",
     "types_not",
@@ -33,6 +34,12 @@ def quantized(_: Place, tensor: Tensor, value: Sequence[str]) -> _Words:
     if tensor.type not in value or (tensor.quant is not None and tensor.quant.scale):
         return None
     return "a scale", f"{tensor.type} without one"
+
+
+def raw(_: Place, tensor: Tensor, __: object) -> _Words:
+    """It has no scale: its integers stand for themselves."""
+    count = len(tensor.quant.scale) if tensor.quant is not None else 0
+    return None if count == 0 else ("integers without a scale", tensor.type)
 
 
 def zero_points(_: Place, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> _Words:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...checks.bias_faults import expected_bias_scales
 from ...checks.binder.bound import Bound
-from ...checks.checker import Finding, expected_bias_scales
+from ...checks.checker import Finding
 from ...checks.constraints import BiasOf, WellFormed
 from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor

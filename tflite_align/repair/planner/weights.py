@@ -48,12 +48,17 @@ def plan_weights(
     for key in sorted(asked):
         low = all(constraint.slot in lowest for constraint in asked[key])
         first = next((c for c in asked[key] if c.source.minimum is not None), asked[key][0])
-        new = _renewed(draft, key, first if low else asked[key][0], low=low)
+        new = _renewed(draft, key, first if low else _strictest(asked[key]), low=low)
         if new is not None:
             slots = list(dict.fromkeys(constraint.slot for constraint in asked[key]))
             _apply(draft, key, slots, new)
             seen.update(dict.fromkeys(slots, new.quant.scale))
     return seen
+
+
+def _strictest(constraints: list[Weight]) -> Weight:
+    """One that allows one scale alone, where there is one."""
+    return next((c for c in constraints if c.source.axis is None), constraints[0])
 
 
 def _miscounted(draft: Draft, finding: Finding) -> bool:

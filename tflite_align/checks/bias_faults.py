@@ -1,0 +1,107 @@
+"""What is wrong with a bias: its type, its scales, its zero point, how many scales it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..format.model import Model, Tensor
+from ..format.type_groups import BIAS_TYPES
+from ..format.wiring import slot_tensor
+from ..numerics import first_apart, product_scale
+from .constraints import BiasOf
+from .faults import Fault, quant_of
+
+__all__ = ["bias_faults", "expected_bias_scales"]
+
+
+def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
+    """Multiplier x the factors' scales, one a channel where the weights are per-axis."""
+    quants = [quant_of(model, slot) for slot in constraint.factors]
+    first = quants[0].scale[0]
+    for middle in quants[1:-1]:
+        first *= middle.scale[0]
+    last = quants[-1].scale if len(quants) > 1 else (1.0,)
+    return product_scale(first, last, constraint.source.multiplier)
+
+
+def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
+    bias = slot_tensor(model, constraint.slot)
+    if bias is None:
+        return
+    known = model.constant(constraint.slot.subgraph, bias.index) is not None
+    if constraint.source.counted:
+        yield from _bias_count(model, constraint, bias, fixable=known)
+        return
+    if bias.type not in constraint.legal_types:
+        wanted = constraint.legal_types[0]
+        sentence = f"{bias.type} bias where {constraint.type} activations need {wanted}"
+        yield constraint.slot, wanted, bias.type, sentence, "type" if known else ""
+        if bias.type not in BIAS_TYPES:
+            return
+    elif constraint.source.heeded and constraint.stated not in {"", bias.type}:
+        sentence = f"{constraint.source.type_option} states {constraint.stated}, but the bias is {bias.type}"
+        yield constraint.slot, constraint.stated, bias.type, sentence, "type" if known else ""
+    if bias.quant is None or not bias.quant.scale:
+        if known:
+            right = expected_bias_scales(model, constraint)[0]
+            sentence = f"bias without a scale; input scale x weight scale = {right:.9g}"
+            yield constraint.slot, f"{right:.9g}", "none", sentence, "scale"
+        return
+    if any(bias.quant.zero_point):
+        found = next(z for z in bias.quant.zero_point if z)
+        sentence = f"bias zero_point {found}, expected 0"
+        yield (
+            constraint.slot,
+            "zero_point 0",
+            f"zero_point {found}",
+            sentence,
+            "zero_point" if known else "",
+        )
+    yield from _bias_scale(model, constraint, list(bias.quant.scale), fixable=known)
+
+
+def _bias_count(
+    model: Model, constraint: BiasOf, bias: Tensor, *, fixable: bool
+) -> Iterator[Fault]:
+    found = len(bias.quant.scale) if bias.quant is not None else 0
+    wanted = len(expected_bias_scales(model, constraint))
+    if found not in (0, wanted):
+        sentence = f"{_scales(found)} of the bias beside {_scales(wanted)} of the weights"
+        kind = "scale" if fixable and 1 in (found, wanted) else ""
+        yield constraint.slot, _scales(wanted), _scales(found), sentence, kind
+
+
+def _scales(count: int) -> str:
+    return "1 scale" if count == 1 else f"{count} scales"
+
+
+def _bias_scale(
+    model: Model, constraint: BiasOf, found: list[float], *, fixable: bool
+) -> Iterator[Fault]:
+    wanted = expected_bias_scales(model, constraint)
+    count = max(len(wanted), len(found))
+    if min(len(wanted), len(found)) not in (1, count):
+        sentence = f"{len(found)} bias scales for {len(wanted)} weight scales"
+        yield (
+            constraint.slot,
+            f"{len(wanted)} scales",
+            f"{len(found)} scales",
+            sentence,
+            "",
+        )
+        return
+    wanted, found = _stretch(wanted, count), _stretch(found, count)
+    if wanted == found:
+        return
+    channel = first_apart(wanted, found)
+    if channel is not None:
+        right, given = wanted[channel], found[channel]
+        place = f" in channel {channel}" if count > 1 else ""
+        sentence = (
+            f"bias scale {given:.9g}{place} differs from input scale x weight scale = {right:.9g}"
+        )
+        yield constraint.slot, f"{right:.9g}", f"{given:.9g}", sentence, "scale" if fixable else ""
+
+
+def _stretch(values: list[float], count: int) -> list[float]:
+    return values * count if len(values) == 1 else values
