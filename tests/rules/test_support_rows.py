@@ -28,12 +28,16 @@ def _unsupported(model: bytes, target: str) -> list[str]:
 
 @pytest.mark.parametrize("target", ["litert", "xnnpack", "tflm"])
 def test_rows_refuse_the_forms_that_the_runtime_refuses(target: str, tmp_path: Path) -> None:
-    """Forms that keep every rule: only the operator or its type can be why one does not run."""
+    """Forms that keep every rule: only the operator or its type can be why one does not run, or
+    is computed wrongly.
+    """
     _need(target)
     outcomes = run_batch(SATISFIED.values(), target, tmp_path)
     refused = {name for name, outcome in outcomes.items() if outcome.error}
     told = {name for name, case in SATISFIED.items() if _unsupported(case.model(), target)}
-    assert told == refused
+    assert refused <= told
+    runs = told - refused
+    assert [n for n in runs if not SATISFIED[n].faults(outcomes[n].outputs)] == []
 
 
 def _convolution(activation: str) -> bytes:

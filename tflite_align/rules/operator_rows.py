@@ -18,6 +18,7 @@ from .rows import (
     Flow,
     OperatorRow,
     PowerRule,
+    PresentRule,
     Rule,
     SameRule,
     WeightRule,
@@ -109,6 +110,17 @@ _KINDS: Mapping[str, tuple[type[Rule], f.Table]] = {
         },
     ),
     "power": (PowerRule, {**_COMMON, **_TYPES, **_SLOTS}),
+    "present": (
+        PresentRule,
+        {
+            **_COMMON,
+            **_SLOT,
+            "factors": f.TomlField(f.list_of(f.slot), required=True),
+            "bias_types": f.TomlField(f.map_of(f.text, keys_are_types=False), required=True),
+            "axis": f.TomlField(f.integer, required=True),
+            "absence": f.TomlField(f.choice("either", "left_out", "minus_one")),
+        },
+    ),
 }
 
 _FLOW: f.Table = {
@@ -150,11 +162,16 @@ _ROW: f.Table = {
 # What a kind holds for when the row leaves it out, and where `types` comes from another key.
 _DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
     FixedRule: {"held": "both"},
+    PresentRule: {"absence": "either"},
     WeightRule: {"axis": None, "symmetric": True, "minimum": None, "scales": "any"},
     BiasRule: {"multiplier": 1.0, "type_option": "", "heeded": True, "counted": False},
     WindowRule: {"form": "product", "multiplier": 1.0, "low": 0.0, "high": float("inf")},
 }
-_TYPES_FROM: Mapping[type[Rule], str] = {FixedRule: "labels", BiasRule: "bias_types"}
+_TYPES_FROM: Mapping[type[Rule], str] = {
+    FixedRule: "labels",
+    BiasRule: "bias_types",
+    PresentRule: "bias_types",
+}
 
 
 def _rule(kind: str, given: dict[str, Any], operator: str, row_sources: tuple[str, ...]) -> Rule:

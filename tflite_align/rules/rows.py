@@ -18,6 +18,7 @@ __all__ = [
     "Flow",
     "OperatorRow",
     "PowerRule",
+    "PresentRule",
     "Rule",
     "SameRule",
     "SlotPattern",
@@ -139,6 +140,19 @@ class BiasRule(Rule, frozen=True, kw_only=True):
     type_option: str
     heeded: bool
     counted: bool
+
+
+class PresentRule(Rule, frozen=True, kw_only=True):
+    """The slot, a bias, holds a tensor. `absence`: how it may not be missing: an operand `left_out`,
+    a `minus_one` in its place, or either. A repair adds zeros of the type that `bias_types` has
+    for the first factor's, as many as the last factor has along `axis`.
+    """
+
+    slot: SlotPattern
+    factors: tuple[SlotPattern, ...]
+    bias_types: Mapping[str, str]
+    axis: int
+    absence: Literal["either", "left_out", "minus_one"]
 
 
 class WindowRule(Rule, frozen=True, kw_only=True):

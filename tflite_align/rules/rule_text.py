@@ -16,6 +16,7 @@ from .rows import (
     BiasRule,
     FixedRule,
     PowerRule,
+    PresentRule,
     Rule,
     SameRule,
     SlotPattern,
@@ -106,6 +107,9 @@ def rule_words(rule: Rule) -> str:
             text = _weight_words(rule)
         case BiasRule():
             text = _bias_words(rule)
+        case PresentRule():
+            how = {"either": "", "left_out": " (not left out)", "minus_one": " (not -1)"}
+            text = f"`{rule.slot}` is there{how[rule.absence]}"
         case WindowRule():
             text = _window_words(rule)
         case _:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.rules.measured.form import Form, at, each, ramp, tensor
+from tests.rules.measured.form import ABSENT, Form, at, each, ramp, tensor
 from tests.support.models import Array, Quant, TensorSpec
+from tflite_align.record import replace
 
 _SCALE = float(np.float32(0.02))
 _OPTIONS = {
@@ -200,6 +201,43 @@ BIAS_SCALES = [
     )
 ]
 
+
+def _missing(operator: str, kind: str, *, left_out: bool, **found: Any) -> Form:
+    """A convolution whose bias is left out, or -1."""
+    form = weighted(
+        f"{kind}_bias_{'left_out' if left_out else 'minus_one'}",
+        operator,
+        type_name=kind,
+        scales=_SEVERAL,
+        bias="int64" if kind == "int16" else "int32",
+        **found,
+    )
+    source, held = form.inputs[:2]
+    zeros = form.fed[0].astype(np.float64) - (source.quant.zero_point[0] if source.quant else 0)
+    inputs = (source, held) if left_out else (source, held, ABSENT)
+    return replace(form, inputs=inputs, expected=_meant(operator, zeros * _SCALE, held))
+
+
+def _no_bias(operator: str, *parts: str, tflm: bool = False) -> dict[str, dict[str, str]]:
+    rule = "/".join(("present", operator, *parts))
+    return {"wrong": dict.fromkeys(_ALL if tflm else _LITERT, rule)}
+
+
+_DEPTHWISE = "DEPTHWISE_CONV_2D"
+MISSING = [
+    *(
+        _missing("CONV_2D", kind, left_out=left_out, **_no_bias("CONV_2D"))
+        for kind in ("int8", "int16")
+        for left_out in (True, False)
+    ),
+    _missing(_DEPTHWISE, "int8", left_out=True, **_no_bias(_DEPTHWISE, "left_out")),
+    _missing(_DEPTHWISE, "int16", left_out=True),
+    *(
+        _missing(_DEPTHWISE, kind, left_out=False, **_no_bias(_DEPTHWISE, "minus_one", tflm=True))
+        for kind in ("int8", "int16")
+    ),
+]
+
 RANKS = [
     weighted("rank_6", _FC, scales=_ONE, lead=(1, 1, 1, 1)),
     weighted(
@@ -248,4 +286,11 @@ MATMULS = [
     ),
 ]
 
-FORMS: list[Form] = [*ZERO_POINTS, *BIAS_TYPES, *BIAS_SCALES, *RANKS, *MATMULS]
+FORMS: list[Form] = [
+    *ZERO_POINTS,
+    *BIAS_TYPES,
+    *BIAS_SCALES,
+    *MISSING,
+    *RANKS,
+    *MATMULS,
+]

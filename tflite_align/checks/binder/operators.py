@@ -18,6 +18,7 @@ from ...rules.rows import (
     FixedRule,
     OperatorRow,
     PowerRule,
+    PresentRule,
     Rule,
     SameRule,
     SlotPattern,
@@ -148,6 +149,8 @@ def _bind_rule(found: Collector, subgraph: int, operator: Operator, rule: Rule) 
                 _add_bias(found, operator, rule, slot)
         case WindowRule():
             _add_window(found, subgraph, operator, rule)
+        case PresentRule():
+            _add_absent(found, subgraph, operator, rule)
 
 
 def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
@@ -303,6 +306,32 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
             stated=stated,
         )
     )
+
+
+def _add_absent(found: Collector, subgraph: int, operator: Operator, rule: PresentRule) -> None:
+    """A bias that is not there."""
+    index = rule.slot.start
+    slot = Slot(subgraph, operator.index, rule.slot.kind, index)
+    left_out = index >= len(operator.operands(rule.slot.kind))
+    told = "left_out" if left_out else "minus_one"
+    factors = [found.tensor(one) for one in _select(subgraph, operator, rule.factors)]
+    if found.tensor(slot) is not None or rule.absence not in ("either", told):
+        return
+    if len(factors) != len(rule.factors) or factors[0] is None:
+        return
+    levels = found.requirements(rule.id, factors[0].type)
+    if factors[0].type in rule.types and levels:
+        found.constraints.append(
+            WellFormed(
+                rule=rule.id,
+                type=factors[0].type,
+                requirements=levels,
+                slot=slot,
+                expected="a bias",
+                actual="no operand" if left_out else "-1",
+                fixable=True,
+            )
+        )
 
 
 def _add_window(found: Collector, subgraph: int, operator: Operator, rule: WindowRule) -> None:

@@ -89,6 +89,7 @@ class _GraphDifferences:
             type=tensor.type,
             quant=tensor.quant,
             data=self._data(tensor),
+            shape=tensor.shape if tensor.shape != self.new.tensors[tensor.like].shape else None,
         )
 
     def _tensor(self, was: Tensor, tensor: Tensor) -> Iterator[Edit]:
@@ -160,10 +161,11 @@ class _GraphDifferences:
         _refuse(where, _FIXED_OPERATOR, was, operator)
         for kind in _KINDS:
             operands = (was.operands(kind), operator.operands(kind))
-            if len(operands[0]) != len(operands[1]):
+            more = len(operands[1]) - len(operands[0])
+            if more < 0 or (more and kind != "inputs"):
                 raise UnsupportedError(f"{where}: the number of {kind} cannot be changed")
-            for index, (old, new) in enumerate(zip(*operands, strict=True)):
-                if old != new:
+            for index, new in enumerate(operands[1]):
+                if index >= len(operands[0]) or operands[0][index] != new:
                     yield SetOperand(**place, kind=kind, index=index, tensor=new)
         for name, value in operator.options.items():
             if was.options.get(name) != value:

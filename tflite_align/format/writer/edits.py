@@ -63,7 +63,9 @@ class SetVersion(Record, frozen=True, kw_only=True):
 
 
 class AddTensor(Record, frozen=True, kw_only=True):
-    """A new tensor shaped as tensor `like` of the same subgraph; constant when `data` is given."""
+    """A new tensor shaped as tensor `like` of the same subgraph, or of the sizes `shape`; constant
+    when `data` is given.
+    """
 
     subgraph: int
     index: int
@@ -72,6 +74,7 @@ class AddTensor(Record, frozen=True, kw_only=True):
     type: str
     quant: QuantParams | None
     data: bytes | None = None
+    shape: tuple[int, ...] | None = None
 
 
 class AddOperator(Record, frozen=True, kw_only=True):
@@ -97,7 +100,9 @@ class RemoveOperator(Record, frozen=True, kw_only=True):
 
 
 class SetOperand(Record, frozen=True, kw_only=True):
-    """Let an operator's operand position name another tensor (old or added)."""
+    """Let an operator's operand position name another tensor (old or added). An `index` of one
+    past the last input adds an input.
+    """
 
     subgraph: int
     operator: int

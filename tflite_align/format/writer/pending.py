@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import UnsupportedError, UsageError
+from ...record import replace
 from ..enums import constant_size, type_code
 from ..model import Model, Operator, QuantParams, Subgraph, Tensor
 from ..schema import OPTIONS, OPTIONS2, OPTIONS_OF_OPERATOR, table_layout
@@ -177,6 +178,8 @@ class PendingEdits:
         like = edit
         while (edit.subgraph, like.like) in self._added:
             like = self._added[edit.subgraph, like.like]
+            if edit.shape is None and like.shape is not None:
+                edit = replace(edit, shape=like.shape)
         model = self._tensor(edit.subgraph, like.like)
         expected = len(self.model.subgraphs[edit.subgraph].tensors) + len(added)
         if edit.index != expected:
@@ -186,7 +189,9 @@ class PendingEdits:
             "type": _type_code(edit.type),
             "name": string(edit.name),
         }
-        if self.draft.current(_TENSOR, model.pos, "shape"):
+        if edit.shape is not None:
+            model = replace(model, shape=edit.shape, shape_signature=())
+        if edit.shape is not None or self.draft.current(_TENSOR, model.pos, "shape"):
             fields["shape"] = scalars("i", model.shape)
         if model.shape_signature:
             fields["shape_signature"] = scalars("i", model.shape_signature)
@@ -280,13 +285,19 @@ class PendingEdits:
     def _set_operand(self, edit: SetOperand) -> None:
         operator = self._operator(edit.subgraph, edit.operator)
         operands = operator.operands(edit.kind)
+        key = (edit.subgraph, edit.operator, edit.kind)
+        listed = self.lists.get(key, list(operands))
+        if edit.kind == "inputs" and edit.index == len(listed) >= len(operands):
+            self._check_named(edit.subgraph, edit.tensor)
+            self.lists[key] = [*listed, edit.tensor]
+            self.altered.add((edit.subgraph, edit.tensor))
+            return
         if not 0 <= edit.index < len(operands):
             place = f"subgraph[{edit.subgraph}]/operator[{edit.operator}] {operator.name}"
             msg = f"{place} has no {edit.kind}[{edit.index}]"
             raise UsageError(msg)
         if edit.tensor != -1:
             self._check_named(edit.subgraph, edit.tensor)
-        key = (edit.subgraph, edit.operator, edit.kind)
         self._set_listed(key, operands, edit.index, edit.tensor)
 
     def _set_graph_io(self, edit: SetGraphIO) -> None:

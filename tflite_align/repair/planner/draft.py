@@ -130,12 +130,15 @@ class Draft(Record):
         *,
         data: bytes | None = None,
         type_name: str | None = None,
+        shape: tuple[int, ...] | None = None,
     ) -> int:
-        """Index of a new tensor shaped as `like`, with a name no other tensor has."""
+        """Index of a new tensor shaped as `like`, or of another shape, with a name no other tensor
+        has.
+        """
         shaped = self.tensor(subgraph, like)
         name = self.free_name(subgraph, f"{shaped.name}{ending}")
         kind = type_name or shaped.type
-        return self.graph(subgraph).add_tensor(like, name, kind, quant, data)
+        return self.graph(subgraph).add_tensor(like, name, kind, quant, data=data, shape=shape)
 
     def free_name(self, subgraph: int, wanted: str) -> str:
         """`wanted`, with a number behind it where a tensor has that name; taken from now on."""

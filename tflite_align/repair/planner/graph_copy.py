@@ -38,10 +38,16 @@ class GraphCopy:
         name: str,
         type_name: str,
         quant: QuantParams | None,
+        *,
         data: bytes | None = None,
+        shape: tuple[int, ...] | None = None,
     ) -> int:
-        """Index of a new tensor of the shape of `like`; constant where `data` is given."""
+        """Index of a new tensor of the shape of `like`, or of another; constant where `data` is
+        given.
+        """
         shaped = self.tensors[like]
+        if shape is not None:
+            shaped = replace(shaped, shape=shape, shape_signature=())
         self.tensors.append(
             Tensor(
                 index=len(self.tensors),
@@ -70,12 +76,14 @@ class GraphCopy:
         self.set_operator(index, options={**self.operators[index].options, field: value})
 
     def set_operand(self, operator: int, kind: SlotKind, index: int, tensor: int) -> None:
-        """Let an operand position name another tensor; of the subgraph itself for operator -1."""
+        """Let an operand position name another tensor; of the subgraph itself for operator -1. One
+        past the last operand adds one.
+        """
         if operator < 0:
             self.boundary[kind][index] = tensor
             return
         operands = list(self.operators[operator].operands(kind))
-        operands[index] = tensor
+        operands[index : index + 1] = [tensor]
         self.set_operator(operator, **{kind: tuple(operands)})
 
     def _buffer(self, data: bytes | None) -> int:

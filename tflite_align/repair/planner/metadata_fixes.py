@@ -13,6 +13,7 @@ from ...format.wiring import slot_tensor
 from ...numerics import close_scale
 from ...record import replace
 from ...rules.versions import load_versions
+from .added_bias import add_bias
 from .changes import Plan
 from .draft import Draft, relabelled
 
@@ -20,7 +21,8 @@ __all__ = ["as_run", "mend"]
 
 
 def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Missing parameters, doubled names, stale ranges and old versions; others are passed over.
+    """Missing parameters and biases, doubled names, stale ranges and old versions; others are
+    passed over.
 
     What takes its parameters from a tensor that has none itself yet is left for the next round.
     """
@@ -31,6 +33,9 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
         key = finding.tensor_id
         if finding.fix == "versions":
             _raised(draft, key, finding)
+            continue
+        if finding.fix == "missing-bias":
+            add_bias(draft, finding)
             continue
         if (*key, finding.fix) in done:
             continue

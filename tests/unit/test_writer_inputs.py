@@ -1,0 +1,92 @@
+"""An operator that gets an input more: written by differences, read back, refused elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.models import Graph
+from tflite_align.errors import UnsupportedError, UsageError
+from tflite_align.format.model import Model, QuantParams, Slot
+from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import AddTensor, SetOperand
+from tflite_align.format.writer.splice import splice
+from tflite_align.format.writer.write import write
+from tflite_align.record import replace
+from tflite_align.repair.planner.draft import Draft
+
+
+def _bare() -> bytes:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.constant("w", np.ones((3, 1, 1, 3)), "int8", 0.02)
+    graph.activation("y", 0.1)
+    graph.add("CONV_2D", ["x", "w"], ["y"], ("Conv2DOptions", {"strideH": 1, "strideW": 1}))
+    graph.conv("y", "z", 0.1)
+    return graph.bytes(["x"], ["z"])
+
+
+def _grown(model: Model) -> Model:
+    draft = Draft(model)
+    weights = model.subgraphs[0].operators[0].inputs[1]
+    quant = QuantParams(scale=(0.001,), zero_point=(0,))
+    data = np.zeros(3, np.int32).tobytes()
+    bias = draft.add_tensor(0, weights, "_bias", quant, data=data, type_name="int32", shape=(3,))
+    draft.rewire(Slot(0, 0, "inputs", 2), bias)
+    return draft.plan().model
+
+
+def test_an_input_is_added_and_nothing_else_changes() -> None:
+    data = _bare()
+    before = read(data)
+    after = _grown(before)
+    found = read(write(data, before, after).join())
+    first, second = found.subgraphs[0].operators
+    assert first.inputs == (
+        *before.subgraphs[0].operators[0].inputs,
+        len(before.subgraphs[0].tensors),
+    )
+    assert first.options == before.subgraphs[0].operators[0].options
+    assert second == before.subgraphs[0].operators[1]
+    bias = found.subgraphs[0].tensors[-1]
+    assert (bias.name, bias.type, bias.shape, bias.shape_signature) == ("w_bias", "int32", (3,), ())
+    assert found.constant(0, bias.index) == bytes(12)
+    assert found.subgraphs[0].tensors[:-1] == before.subgraphs[0].tensors
+
+
+def test_two_inputs_are_added_in_order_alone() -> None:
+    data = _bare()
+    model = read(data)
+    edits = [
+        SetOperand(subgraph=0, operator=0, kind="inputs", index=2, tensor=0),
+        SetOperand(subgraph=0, operator=0, kind="inputs", index=3, tensor=1),
+    ]
+    found = read(splice(data, model, edits).join())
+    assert found.subgraphs[0].operators[0].inputs[2:] == (0, 1)
+    with pytest.raises(UsageError, match=r"has no inputs\[3\]"):
+        splice(data, model, edits[1:])
+    with pytest.raises(UsageError, match=r"has no outputs\[1\]"):
+        splice(data, model, [replace(edits[0], kind="outputs", index=1)])
+
+
+def test_fewer_inputs_and_more_outputs_are_refused() -> None:
+    data = _bare()
+    model = read(data)
+    graph = model.subgraphs[0]
+    for fields in ({"inputs": graph.operators[0].inputs[:1]}, {"outputs": (0, 1)}):
+        operators = (replace(graph.operators[0], **fields), *graph.operators[1:])
+        changed = replace(model, subgraphs=(replace(graph, operators=operators),))
+        with pytest.raises(UnsupportedError, match="the number of"):
+            write(data, model, changed)
+
+
+def test_a_tensor_like_an_added_one_has_its_shape() -> None:
+    data = _bare()
+    model = read(data)
+    count = len(model.subgraphs[0].tensors)
+    first = AddTensor(
+        subgraph=0, index=count, like=1, name="a", type="int32", quant=None, shape=(2,)
+    )
+    second = replace(first, index=count + 1, like=count, name="b", shape=None)
+    found = read(splice(data, model, [first, second]).join())
+    assert [tensor.shape for tensor in found.subgraphs[0].tensors[-2:]] == [(2,), (2,)]

@@ -1,0 +1,51 @@
+"""A bias of zeros for a convolution that has none."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...checks.checker import Finding
+from ...format.model import QuantParams, Tensor, TensorId
+from ...format.wiring import quantized
+from ...numerics import product_scale
+from ...rules.operator_rows import load_operators
+from ...rules.rows import PresentRule
+from .draft import Draft
+
+__all__ = ["add_bias"]
+
+
+def add_bias(draft: Draft, finding: Finding) -> None:
+    """Add the operand that the finding misses; nothing where the weights do not say how long."""
+    slot = finding.slot
+    operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
+    rules = load_operators()[operator.name].rules
+    rule = next(r for r in rules if r.id == finding.rule and isinstance(r, PresentRule))
+    assert isinstance(rule, PresentRule)
+    places = [operator.operands(one.kind)[one.start] for one in rule.factors]
+    source, weights = (draft.tensor(slot.subgraph, place) for place in (places[0], places[-1]))
+    kind = rule.bias_types.get(source.type)
+    if kind is None or not 0 <= rule.axis < len(weights.shape) or weights.shape[rule.axis] < 1:
+        return
+    count = weights.shape[rule.axis]
+    data = np.zeros(count, kind).tobytes()
+    quant = None if kind == "float32" else _product(source, weights)
+    added = draft.add_tensor(
+        slot.subgraph, weights.index, "_bias", quant, data=data, type_name=kind, shape=(count,)
+    )
+    draft.rewire(slot, added)
+    why = "its kernels do not run without a bias; zeros add nothing"
+    key = TensorId(slot.subgraph, weights.index)
+    draft.note("bias", key, "none", f"{count} zeros, {kind}", why=why, readers=(slot,))
+
+
+def _product(source: Tensor, weights: Tensor) -> QuantParams | None:
+    """Input scale x weight scale; none where one of them has no scale."""
+    if (
+        source.quant is None
+        or weights.quant is None
+        or not (quantized(source) and quantized(weights))
+    ):
+        return None
+    scales = tuple(product_scale(source.quant.scale[0], weights.quant.scale, 1.0))
+    return QuantParams(scale=scales, zero_point=(0,) * len(scales))
