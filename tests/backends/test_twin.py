@@ -125,3 +125,34 @@ def test_a_scheme_beyond_affine_has_no_twin() -> None:
 def test_nonsense_is_refused_in_one_sentence() -> None:
     with pytest.raises(UnsupportedError, match="the object API cannot unpack the model"):
         parse(b"TFL3 nonsense" * 20)
+
+
+@pytest.mark.parametrize(("code", "low", "high"), [(1, 0.0, np.inf), (2, -1.0, 1.0), (3, 0.0, 6.0)])
+def test_an_activation_that_the_float_kernel_refuses_is_applied(
+    code: int, low: float, high: float
+) -> None:
+    """LiteRT's CONCATENATION refuses a fused activation, float or not."""
+    graph = Graph()
+    graph.activation("x", 0.08, 3)
+    graph.activation("z", 0.05, -5)
+    graph.activation("y", 0.1, 2, shape=(1, 4, 4, 6))
+    options = {"axis": 3, "fusedActivationFunction": code}
+    graph.add("CONCATENATION", ["x", "z"], ["y"], ("ConcatenationOptions", options))
+    data = graph.bytes(["x", "z"], ["y"])
+    ran, samples = readings(data)
+    real = [
+        (array.astype(np.float64) - point) * float(np.float32(scale))
+        for array, scale, point in zip(samples.arrays, (0.08, 0.05), (3, -5), strict=True)
+    ]
+    wanted = np.clip(np.concatenate(real, axis=-1), low, high).reshape(len(real[0]), -1)
+    assert np.abs(outputs(ran, "twin") - wanted).max() < 1e-5
+    assert np.abs(outputs(ran, "declared") - wanted).max() < 0.06
+
+
+def test_an_activation_that_a_kernel_passes_over_is_applied() -> None:
+    graph = Graph()
+    graph.activation("x", 0.01)
+    graph.activation("y", 0.01)
+    graph.add("ADD", ["x", "x"], ["y"], ("AddOptions", {"fusedActivationFunction": 4}))
+    data = graph.bytes(["x"], ["y"])
+    assert operators(twin(data, frontier(parse(data)))) == ["ADD", "TANH"]

@@ -18,6 +18,7 @@ from ..errors import UnsupportedError
 from ..format.type_groups import ACTIVATION_TYPES
 from ..numerics import INTEGER_LIMITS
 from ..record import Record, field
+from .activations import ACTIVATIONS, take_activation
 from .constants import can_stay_integer, real_values
 from .frontier import Frontier, cut_copy
 from .object_api import pack, parse, schema, type_name
@@ -51,7 +52,7 @@ _COMPUTES = frozenset(
 )
 # Their float kernels want constants where the integer ones have them.
 _WANTS_CONSTANTS = ("LSTM", "SVDF", "RNN", "EMBEDDING", "HASHTABLE", "CUSTOM:")
-_VERSIONS = {"QUANTIZE": 2, "DEQUANTIZE": 5, "CAST": 1, "RELU": 1, "RELU6": 1}
+_VERSIONS = {"QUANTIZE": 2, "DEQUANTIZE": 5, "CAST": 1, **dict.fromkeys(ACTIVATIONS.values(), 1)}
 
 
 def twin(data: bytes | memoryview, found: Frontier) -> bytes:
@@ -101,8 +102,9 @@ def declared(data: bytes | memoryview, found: Frontier) -> bytes:
         operators = floats.take_operators()
         _pairs_at_inputs(floats, operators)
         for operator in operators:
+            written = dict.fromkeys(operator.outputs)
             floats.add(operator)
-            for tensor in dict.fromkeys(operator.outputs):
+            for tensor in written:
                 if tensor in floats.declared:
                     old, new = floats.rename_output(operator, tensor)
                     floats.pair(new, old)
@@ -158,6 +160,7 @@ class FloatGraph(Record, kw_only=True):
     graph: Any
     declared: dict[int, tuple[int, Any]]  # tensor -> (type, quantization)
     prologue: list[Any] = field(default_factory=list)
+    unfused: dict[int, Any] = field(default_factory=dict)  # id of an operator -> its activation
 
     def label(self, tensor: int) -> tuple[str, float, int]:
         """(type, scale, zero_point) that the file declares for a quantized activation."""
@@ -174,7 +177,14 @@ class FloatGraph(Record, kw_only=True):
         return list(operators)
 
     def add(self, operator: Any) -> None:
+        """Append it; a fused activation that its float kernel passes over is one of its own."""
         self.graph.operators.append(operator)
+        name = take_activation(operator, operator_name(self.model, operator))
+        if name is not None:
+            written = operator.outputs[0]
+            operator.outputs = [self.like(written, "unfused")]
+            self.insert(name, operator.outputs, [written])
+            self.unfused[id(operator)] = self.graph.operators[-1]
 
     def insert(self, name: str, inputs: list[int], outputs: list[int]) -> None:
         self.graph.operators.append(_operator(self.model, name, inputs, outputs))
@@ -186,6 +196,7 @@ class FloatGraph(Record, kw_only=True):
     def rename_output(self, operator: Any, tensor: int) -> tuple[int, int]:
         """Let the operator write a new tensor instead: (old, new)."""
         new = self.like(tensor, "raw")
+        operator = self.unfused.get(id(operator), operator)
         operator.outputs = [new if t == tensor else t for t in operator.outputs]
         return tensor, new
 
