@@ -56,8 +56,8 @@ ADDED = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=QU
         ),
         (RemoveOperator(subgraph=0, operator=3), r"subgraph\[0\] has no operator 3"),
         (
-            SetOperand(subgraph=0, operator=1, kind="inputs", index=2, tensor=0),
-            r"subgraph\[0\]/operator\[1\] ADD has no inputs\[2\]",
+            SetOperand(subgraph=0, operator=1, kind="inputs", index=3, tensor=0),
+            r"subgraph\[0\]/operator\[1\] ADD has no inputs\[3\]",
         ),
         (
             SetOperand(subgraph=0, operator=1, kind="inputs", index=0, tensor=5),

@@ -185,6 +185,11 @@ _ALIGN: tuple[_Decorator, ...] = (
     ),
     *_FIXES,
     _BIAS,
+    _many(
+        "--allow-metadata",
+        "NAME",
+        "Metadata that counts neither tensors nor operators; repeatable.",
+    ),
     click.option(
         "--to",
         type=click.Choice(("int8",)),
@@ -246,6 +251,7 @@ explain_options = _all_of(_EXPLAIN)
 _SAME_NAME = (
     "overlap", "prefer", "io", "to", "input_type", "output_type", "only", "optimize", "fail_on",
     "judge_seconds", "samples", "seed", "fix", "no_fix", "bias",
+    "allow_metadata",
 )  # fmt: skip
 
 

@@ -208,6 +208,8 @@ class Model(Record, frozen=True, kw_only=True):
     metadata: tuple[Metadata, ...]
     size: int  # bytes of the whole file
     pos: int = 0
+    # Names of metadata of which a user says that it counts neither tensors nor operators.
+    allowed_metadata: frozenset[str] = frozenset()
 
     @property
     def named_subgraphs(self) -> frozenset[int]:

@@ -85,10 +85,12 @@ class Session(Record, frozen=True, kw_only=True):
             templates=Templates(rows, targets, cache),
         )
 
-    @staticmethod
-    def read(data: Bytes | Image) -> Model:
+    def read(self, data: Bytes | Image) -> Model:
         """The model in a file; FormatError for bytes that hold none."""
-        return read(data)
+        model = read(data)
+        if not self.options.allow_metadata:
+            return model
+        return replace(model, allowed_metadata=frozenset(self.options.allow_metadata))
 
     def inspect(self, model: Model) -> Inspected:
         """Bind and check a state of a model."""

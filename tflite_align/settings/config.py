@@ -170,6 +170,9 @@ def _settings() -> f.Table:
         "optimize": f.TomlField(f.truth, about="Fold QUANTIZE where nothing needs repair, too."),
         "fix": f.TomlField(f.list_of(f.word), about="Repairs to switch on: ids, globs or `all`."),
         "no-fix": f.TomlField(f.list_of(f.word), about="Repairs to switch off."),
+        "allow-metadata": f.TomlField(
+            f.list_of(f.word), about="Metadata that counts neither tensors nor operators."
+        ),
         "bias": f.TomlField(
             f.choice("declared", "as-run"), about="Which scale of a bias counts: its own or not."
         ),

@@ -37,7 +37,16 @@ _WORDS: dict[str, tuple[Any, ...]] = {
     "fail_on": get_args(FailOn),
     "bias": get_args(Bias),
 }
-_TUPLES = ("targets", "require", "judges", "accepted", "fix", "no_fix", "overrides")
+_TUPLES = (
+    "targets",
+    "require",
+    "judges",
+    "accepted",
+    "fix",
+    "no_fix",
+    "allow_metadata",
+    "overrides",
+)
 
 
 class AlignOptions(Record, frozen=True, kw_only=True):
@@ -58,7 +67,8 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     for its integers in its declared scale, or in the one that kernels compute with.
     `view`: let the report carry what a drawing of the model needs (its HTML form does).
     `lock`: the border that the checked or aligned model must have.
-    `severity`: patterns of rule ids -> how grave they are on every target that asks for them, later
+    `allow_metadata`: names of metadata that count neither tensors nor operators, so that some may
+    be added. `severity`: patterns of rule ids -> how grave they are on every target that asks for them, later
     ones win; "off": neither reported nor repaired. `overrides`: what holds at single places.
     `calibration`: real inputs, `[samples, *shape]` by name or position (real values, or integers of
     the input's own type); what values they lead to tightens what is needed, and they are judged by.
@@ -87,6 +97,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     accepted: tuple[Accepted, ...] = ()
     fix: tuple[str, ...] = ()
     no_fix: tuple[str, ...] = ()
+    allow_metadata: tuple[str, ...] = ()
     bias: Bias = "declared"
     lock: Lock | None = None
     severity: Mapping[str, Severity] = field(default_factory=dict)

@@ -35,10 +35,11 @@ _ANYWHERE = -1  # "place this tensor at run time"
 def unknown_metadata(model: Model) -> tuple[str, ...]:
     """Names of metadata that may count tensors or operators in a way not known here.
 
-    Adding a tensor or an operator to such a model is refused.
+    Adding a tensor or an operator to such a model is refused. `allowed_metadata` of the model are
+    left out.
     """
     names = {entry.name for entry in model.metadata}
-    return tuple(sorted(names - HARMLESS - {MEMORY_PLAN}))
+    return tuple(sorted(names - HARMLESS - {MEMORY_PLAN} - model.allowed_metadata))
 
 
 def memory_plan(

@@ -117,7 +117,7 @@ class _Assembly:
         if unknown and (grown or intake.operators or intake.removed):
             msg = (
                 f"the model carries metadata {unknown[0]!r}, which may count tensors or operators: "
-                f"none can be added or removed"
+                f"none can be added or removed. Where it does not, --allow-metadata {unknown[0]} says so"
             )
             raise UnsupportedError(msg)
         if not grown and not intake.altered:

@@ -1,0 +1,34 @@
+"""Metadata that the tool does not know, and the option that says that it counts nothing."""
+
+from __future__ import annotations
+
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.support.models import Graph
+from tests.support.object_api import load, pack
+from tflite_align import AlignOptions, align
+from tflite_align.errors import UnsupportedError, UsageError
+from tflite_align.record import replace
+
+
+def test_metadata_that_is_allowed_forbids_nothing() -> None:
+    """The name in the message is what the option takes."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("z", 0.07)
+    graph.activation("y", 0.05, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["x", "z"], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    made = load(graph.bytes(["x", "z"], ["y"]))
+    record = schema.MetadataT()
+    record.name, record.buffer = "xcoreSharedConfig", 0
+    made.metadata = [record]
+    data = pack(made)
+    options = AlignOptions(verify=False)
+    for allowed in ((), ("SL_PARAMSv1",)):
+        with pytest.raises(UnsupportedError, match="--allow-metadata xcoreSharedConfig says so"):
+            align(data, replace(options, allow_metadata=allowed))
+    result = align(data, replace(options, allow_metadata=("xcoreSharedConfig",)))
+    assert (result.report.cuts, result.report.remaining) == (1, ())
+    with pytest.raises(UsageError, match="allow_metadata: expected a tuple"):
+        AlignOptions(allow_metadata="xcoreSharedConfig")  # type: ignore[arg-type]
