@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support.models import Graph
+from tflite_align import AlignOptions, align
 from tflite_align.checks.subgraph_calls import resource_names
 from tflite_align.format.model import Model, OperatorId, Slot
 from tflite_align.format.reader import read
@@ -88,3 +89,17 @@ def test_a_refusals_words_are_the_same_each_time() -> None:
     told = "t->params.scale != output->params.scale (-46 != 136)Node number 10 (CONCATENATION)"
     expected = "t->params.scale != output->params.scale Node number 10 (CONCATENATION)"
     assert steady(told) == expected
+
+
+def test_a_tensor_without_elements_gets_no_quantize() -> None:
+    """A runtime compares the parameters of an empty operand too, and there is nothing to lose."""
+    graph = Graph()
+    graph.activation("x", 0.08, 3, shape=(0, 4))
+    graph.activation("z", 0.05, 3, shape=(2, 4))
+    graph.activation("y", 0.05, 3, shape=(2, 4))
+    graph.add("CONCATENATION", ["x", "z"], ["y"], ("ConcatenationOptions", {"axis": 0}))
+    result = align(graph.bytes(["x", "z"], ["y"]), AlignOptions(verify=False))
+    found = read(result.data).subgraphs[0]
+    assert [operator.name for operator in found.operators] == ["CONCATENATION"]
+    assert {tensor.label for tensor in found.tensors} == {found.tensors[found.outputs[0]].label}
+    assert (result.report.remaining, result.report.exit_status) == ((), 0)

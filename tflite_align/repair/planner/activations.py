@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...format.model import Slot, TensorId
+from ...format.model import Slot, Tensor, TensorId
 from ...numerics import Label, close_scale, requantize
 from ...solver.problem_records import Solution
 from .draft import Draft, relabelled
@@ -47,6 +47,9 @@ def _plan_value(
     wiring = draft.links(subgraph)
     producer = wiring.producer[index]
     readers = _by_label(solution, wiring.readers.get(index, []))
+    if _empty(tensor) and set(readers) != {written}:
+        _plan_empty(draft, key, list(readers), producer)
+        return
     kept = next(
         (
             label
@@ -86,6 +89,23 @@ def _plan_value(
                 slots=served,
                 because=because,
             )
+
+
+def _empty(tensor: Tensor) -> bool:
+    """Whether it has no elements, whatever the run."""
+    return 0 in tensor.shape and -1 not in tensor.shape_signature
+
+
+def _plan_empty(draft: Draft, key: TensorId, labels: list[Label], producer: Slot) -> None:
+    """No integers: the parameters say nothing, and become what the one label of the readers is. No
+    QUANTIZE is put behind it, which not every runtime runs on nothing.
+    """
+    tensor = draft.tensor(*key)
+    if len(labels) == 1 and tensor.quant is not None:
+        own = tensor.quant.label
+        draft.set_quant(*key, relabelled(tensor, labels[0]))
+        why = "a tensor without elements takes its reader's"
+        draft.note("moved", key, str(own), str(labels[0]), why=why, readers=(producer,))
 
 
 def _apart(slots: list[Slot]) -> list[list[Slot]]:
