@@ -18,9 +18,9 @@ from ..errors import UnsupportedError
 from ..format.type_groups import ACTIVATION_TYPES
 from ..numerics import INTEGER_LIMITS
 from ..record import Record, field
-from .activations import ACTIVATIONS, take_activation
 from .constants import can_stay_integer, real_values
 from .frontier import Frontier, cut_copy
+from .fused_activations import ACTIVATIONS, take_activation
 from .object_api import pack, parse, schema, type_name
 from .unpacked import (
     BIAS_SLOT,
