@@ -100,7 +100,8 @@ def test_weights_and_bias_of_a_convolution() -> None:
     model = read(graph.bytes(["x"], ["y"]))
     entries = bound(model).constraints
     weights = [entry for entry in entries if isinstance(entry, Weight)]
-    (bias,) = [entry for entry in entries if isinstance(entry, BiasOf)]
+    bias, counted = (entry for entry in entries if isinstance(entry, BiasOf))
+    assert (bias.slot, bias.source.counted, counted.source.counted) == (counted.slot, False, True)
     w, b = Slot(0, 0, "inputs", 1), Slot(0, 0, "inputs", 2)
     assert {(entry.slot, entry.source.axis) for entry in weights} == {(w, 0)}
     assert any(entry.source.symmetric for entry in weights)

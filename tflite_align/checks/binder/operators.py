@@ -194,9 +194,12 @@ def _add_missing(
     like: Slot | None = None,
     rule: str = "params/missing",
 ) -> None:
-    """An integer operand without a scale beside others that have one."""
+    """An integer operand without a scale beside others that have one; several rules may ask."""
     levels = found.requirements(rule, tensor.type)
-    if levels:
+    known = any(
+        isinstance(c, WellFormed) and (c.rule, c.slot) == (rule, slot) for c in found.constraints
+    )
+    if levels and not known:
         found.constraints.append(
             WellFormed(
                 rule=rule,
