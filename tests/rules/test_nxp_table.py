@@ -108,6 +108,7 @@ DIFFERENCES = {
     ("ours", "* rule zero/*"): "it looks at no zero point on its own",
     ("ours", "* rule window/*"): "it looks at no multiplier",
     ("ours", "* rule weight/*/axis"): "it looks at no axis",
+    ("ours", "* rule present/*"): "it looks at operands that are there",
     ("ours", "* rule weight/*/minimum"): "it looks at no weights; every runtime computes -128",
 }
 
