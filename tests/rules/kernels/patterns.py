@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tests.rules.kernels.survey import Observed
 from tests.rules.kernels.typed import TYPES
+from tests.rules.kernels.varied import MANY_INPUTS
 from tests.rules.operators.all_makers import MAKERS
 from tests.rules.operators.operands import Form
 from tflite_align.rules.kernels import Outcome
@@ -20,8 +21,7 @@ from tflite_align.rules.operand_types import ABSENT, ANY, LEFT_OUT, parse_patter
 __all__ = ["patterns_of"]
 
 _Row = tuple[tuple[frozenset[str], ...], tuple[frozenset[str], ...]]
-# Operators with as many operands or results as one likes.
-_MANY_INPUTS = frozenset({"ADD_N", "CONCATENATION", "PACK"})
+# Operators with as many results as one likes.
 _MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})
 
 
@@ -177,7 +177,7 @@ def _named(text: str, activation: str) -> str:
 
 def _many(text: str, operator: str) -> str:
     inputs, _, outputs = text.partition(" > ")
-    if operator in _MANY_INPUTS:
+    if operator in MANY_INPUTS:
         inputs = _last_repeated(inputs)
     if operator in _MANY_OUTPUTS:
         outputs = _last_repeated(outputs)

@@ -25,20 +25,27 @@ from tflite_align.record import replace
 from tflite_align.rules.operator_rows import load_operators
 from tflite_align.rules.rows import BiasRule, FixedRule
 
-__all__ = ["varied"]
+__all__ = ["MANY_INPUTS", "varied"]
+
+# Operators that take as many operands as one likes: one fewer is another model, as good as before.
+MANY_INPUTS = frozenset({"ADD_N", "CONCATENATION", "PACK"})
 
 
 def varied(base: TypedCase) -> Iterator[TypedCase]:
     """Each operand alone in every other type, and left out; each output in every other type."""
     for place, slot in enumerate(base.inputs):
         kinds = (*TYPES, ABSENT) if slot.type not in OTHERS else ()
-        last = place == len(base.inputs) - 1
+        last = place == len(base.inputs) - 1 and base.operator not in MANY_INPUTS
         for kind in (*kinds, *((LEFT_OUT,) if last else ())):
             if kind != slot.type:
                 changed = _changed(slot, kind)
                 inputs = (*base.inputs[:place], changed, *base.inputs[place + 1 :])
                 made = replace(base, name=f"{base.name}-i{place}-{kind}", inputs=inputs)
                 yield _with_bias_scale(made)
+                around = _around_zero(changed)
+                if around is not None:
+                    inputs = (*base.inputs[:place], around, *base.inputs[place + 1 :])
+                    yield replace(made, name=f"{made.name}-zero", inputs=inputs)
     for place, slot in enumerate(base.outputs):
         for kind in TYPES if slot.type not in OTHERS else ():
             if kind != slot.type:
@@ -90,6 +97,15 @@ def _with_bias_scale(case: TypedCase) -> TypedCase:
         inputs = (*case.inputs[:place], bias, *case.inputs[place + 1 :])
         return replace(case, inputs=inputs)
     return case
+
+
+def _around_zero(slot: TypedSlot) -> TypedSlot | None:
+    """The operand with zero point 0, which some kernels take for granted; None where it has it."""
+    if slot.type not in ("int4", "int8") or slot.quant is None or not any(slot.quant.zero_point):
+        return None
+    label = covering_label(Range(*slot.span), slot.type, symmetric=True)
+    quant = Quant(scale=(label.scale,), zero_point=(0,))
+    return filled(replace(slot, quant=quant), slot.real())
 
 
 def _changed(slot: TypedSlot, kind: str) -> TypedSlot:

@@ -66,7 +66,7 @@ def _comparison(operator: str, kind: str, scale: float, *, exact: bool) -> Form:
         wrong = dict.fromkeys(_ALL, f"window/{operator}/shift")
     told = {} if exact or raw else dict.fromkeys(_ALL, f"window/{operator}/grid")
     if kind == "int16":
-        wrong["tflm"] = " ".join(filter(None, (f"support/{operator}/type", wrong.get("tflm"))))
+        wrong["tflm"] = " ".join(filter(None, (f"types/{operator}", wrong.get("tflm"))))
     return Form(
         name=f"{operator.lower()}_{kind}_{scale:g}",
         operator=operator,
@@ -144,8 +144,8 @@ LOOKUPS = [
         wrong=dict.fromkeys(_ALL, "weight/EMBEDDING_LOOKUP/zero_point"),
     ),
     _lookup("scale_a_row", "int8", _ROWS, wrong={"tflm": f"{_TABLE}/scales"}),
-    _lookup("four_bits", "int4", at(0.02), wrong={"tflm": f"{_TABLE}/type"}),
-    _lookup("int16", "int16", at(0.02), wrong=dict.fromkeys(_ALL, f"{_TABLE}/type")),
+    _lookup("four_bits", "int4", at(0.02), wrong={"tflm": "types/EMBEDDING_LOOKUP"}),
+    _lookup("int16", "int16", at(0.02), wrong=dict.fromkeys(_ALL, "types/EMBEDDING_LOOKUP")),
 ]
 
 
@@ -183,7 +183,7 @@ _DEQUANTIZE = Form(
     fed=(_HALVES,),
     expected=_HALVES,
     version=3,
-    wrong={"tflm": "support/DEQUANTIZE/type"},
+    wrong={"tflm": "types/DEQUANTIZE"},
 )
 
 FORMS: list[Form] = [

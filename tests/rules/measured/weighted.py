@@ -273,7 +273,7 @@ def _matmul(name: str, kind: str, scales: Quant, **found: Any) -> Form:
 
 
 _COLUMNS = each(0.01, 0.02, 0.03, 0.015, 0.04, axis=2)
-_AXIS, _MIXED = "weight/BATCH_MATMUL/axis", "support/BATCH_MATMUL/mixed"
+_AXIS, _MIXED = "weight/BATCH_MATMUL/axis", "types/BATCH_MATMUL"
 MATMULS = [
     _matmul("8x8", "int8", _ONE),
     _matmul("8x8_several", "int8", _COLUMNS, wrong=dict.fromkeys(_ALL, _AXIS)),

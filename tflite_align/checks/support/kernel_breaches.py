@@ -15,7 +15,7 @@ from ...record import Record
 from ...rules.kernels import KernelRow, Outcome, load_kernels
 from ...rules.operand_types import ABSENT, KNOWN_TYPES, LEFT_OUT, OperandTypes
 from ...rules.operator_rows import load_operators
-from ...rules.rows import BiasRule
+from ...rules.rows import BiasRule, PresentRule
 from ...rules.targets import Requirement, Severity, Target
 from ..constraints import Supported
 
@@ -172,20 +172,29 @@ def _verdicts(asked: _Asked, judged: _Judged) -> Iterator[_Verdict]:
 
 
 def _of_the_bias(asked: _Asked, wanted: OperandTypes | None) -> bool:
-    """Whether only a bias has an odd type, and a bias rule of this target speaks of that."""
+    """Whether only a bias has an odd type, or lacks, and a rule of this target speaks of that."""
     row = load_operators().get(asked.operator.name)
     if row is None or wanted is None or wanted.outputs != asked.given.outputs:
         return False
     given = asked.given.inputs
-    odd = {i for i, name in enumerate(wanted.inputs) if i >= len(given) or given[i] != name}
-    for rule in row.rules:
-        if isinstance(rule, BiasRule) and odd == {rule.slot.start} and max(odd) < len(given):
-            index = rule.factors[0].start
-            activation = given[index] if index < len(given) else ""
-            told = activation in rule.bias_types and given[max(odd)] in READABLE_BIAS_TYPES
-            if told and asked.target.requirement(rule.id, activation).severity != "off":
-                return True
-    return False
+    odd = [i for i, name in enumerate(wanted.inputs) if i >= len(given) or given[i] != name]
+    rules = [
+        rule
+        for rule in row.rules
+        if isinstance(rule, BiasRule | PresentRule) and odd == [rule.slot.start]
+    ]
+    return any(_speaks(asked, rule, rule.factors[0].start, rule.slot.start) for rule in rules)
+
+
+def _speaks(asked: _Asked, rule: BiasRule | PresentRule, factor: int, bias: int) -> bool:
+    """Whether the rule holds for these types; `factor` and `bias` are places of inputs."""
+    given = asked.given.inputs
+    activation = given[factor] if factor < len(given) else ABSENT
+    found = given[bias] if bias < len(given) else ABSENT
+    concerned = found in READABLE_BIAS_TYPES if isinstance(rule, BiasRule) else found == ABSENT
+    if not concerned or activation not in rule.bias_types:
+        return False
+    return asked.target.requirement(rule.id, activation).severity != "off"
 
 
 def _unknown(asked: _Asked, behaviour: str, actual: str) -> _Verdict:
