@@ -142,7 +142,8 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
     """`inputs`, `outputs`, `intermediates` are tensor indices; -1 marks an absent optional operand.
 
     `options` holds the option fields the reader knows by name (integers, booleans, strings;
-    enum values as integers), with defaults filled in for the known option tables only.
+    enum values as integers), with defaults filled in for the known option tables only. `numbers`:
+    the list of integers among them: the sizes of a RESHAPE, the axes of a SQUEEZE.
     `origin` is the operator's index in the file that was read; None for one that is added.
     """
 
@@ -154,6 +155,7 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
     outputs: tuple[int, ...]
     intermediates: tuple[int, ...] = ()
     options: Mapping[str, int | str] = field(default_factory=dict)
+    numbers: tuple[int, ...] = ()
     pos: int = 0
     origin: int | None = None
 

@@ -45,6 +45,7 @@ _FIRST_OFFSET = 2
 
 _OPTION_LAYOUTS = {code: table_layout(name) for code, name in OPTIONS.items()}
 _OPTION2_LAYOUTS = {code: table_layout(name) for code, name in OPTIONS2.items()}
+_NUMBERED = ("ReshapeOptions", "SqueezeOptions")
 _MODEL = table_layout("Model")
 _CODE = table_layout("OperatorCode")
 _BUFFER = table_layout("Buffer")
@@ -244,12 +245,13 @@ def _operators(
         msg = f"{place}: operator code {numbers[wrong]} of {len(codes)} does not exist"
         raise FormatError(msg, offset=positions[wrong])
     options: list[dict[str, Any]] = [{} for _ in positions]
+    lists: dict[int, tuple[int, ...]] = {}
     for kinds, targets, layouts in (
         ("builtin_options_type", "builtin_options", _OPTION_LAYOUTS),
         ("builtin_options2_type", "builtin_options2", _OPTION2_LAYOUTS),
     ):
         _add_options(
-            view, options, columns.values(_O[kinds]), columns.targets(_O[targets]), layouts
+            view, options, columns.values(_O[kinds]), columns.targets(_O[targets]), layouts, lists
         )
     rows = zip(
         [codes[number] for number in numbers],
@@ -270,6 +272,7 @@ def _operators(
             outputs=outputs,
             intermediates=intermediates,
             options=told,
+            numbers=lists.get(index, ()),
             pos=pos,
             origin=index,
         )
@@ -283,8 +286,11 @@ def _add_options(
     kinds: list[int],
     targets: list[int],
     layouts: Mapping[int, TableLayout],
+    lists: dict[int, tuple[int, ...]],
 ) -> None:
-    """The named fields of operators' option tables; floats and vectors are left out."""
+    """The named fields of operators' option tables; of vectors the one of int32 that RESHAPE and
+    SQUEEZE have, into `lists`, and no floats.
+    """
     for kind in sorted(set(kinds)):
         layout = layouts.get(kind)
         if layout is None or not layout.fields:
@@ -300,6 +306,11 @@ def _add_options(
                 found: list[Any] = columns.values(entry.id)
             elif entry.kind == "string":
                 found = strings(view, columns.targets(entry.id))
+            elif layout.name in _NUMBERED:
+                lists.update(
+                    zip(places, vectors(view, columns.targets(entry.id), "i"), strict=True)
+                )
+                continue
             else:
                 continue
             for place, value in zip(places, found, strict=True):

@@ -1,0 +1,182 @@
+"""Shapes of operators that compute: elementwise, products, windows over images, recurrent ones.
+
+Each function takes the operator and returns its first outputs' shapes.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, told
+
+__all__ = [
+    "argument",
+    "batch_matmul",
+    "broadcast",
+    "convolution",
+    "depthwise",
+    "fully_connected",
+    "join",
+    "lstm",
+    "pooling",
+    "recurrent",
+    "reduce",
+    "same",
+    "sequence_lstm",
+    "svdf",
+]
+
+_SAME = 0  # Padding.SAME of the schema
+
+
+def same(at: Scene) -> list[Shape]:
+    """As the operand that the row names."""
+    return [at.shape(at.operand.start)]
+
+
+def join(*shapes: Shape) -> Shape:
+    """What the shapes broadcast to; ContradictionError where they do not."""
+    rank = max(map(len, shapes))
+    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    found = []
+    for sizes in zip(*padded, strict=True):
+        wide = {size for size in sizes if size != 1}
+        if len(wide) > 1:
+            raise ContradictionError("shapes that broadcast", told(*shapes))
+        found.append(wide.pop() if wide else 1)
+    return tuple(found)
+
+
+def broadcast(at: Scene) -> list[Shape]:
+    """All inputs stretched to one another."""
+    return [join(*(at.shape(index) for index in range(len(at.operator.inputs))))]
+
+
+def fully_connected(at: Scene) -> list[Shape]:
+    given, weights = at.shape(0), at.ranked(1, 2)
+    units, depth = weights
+    if at.option("weights_format"):
+        raise UnknownShapeError
+    if at.option("keep_num_dims"):
+        if not given:
+            raise UnknownShapeError
+        if given[-1] != depth:
+            raise ContradictionError(f"an innermost size of {depth}", told(given))
+        return [(*given[:-1], units)]
+    count = math.prod(given)
+    if depth == 0 or count % depth:
+        raise ContradictionError(f"a multiple of {depth} elements", told(given))
+    return [(count // depth, units)]
+
+
+def batch_matmul(at: Scene) -> list[Shape]:
+    left, right = at.shape(0), at.shape(1)
+    if len(left) < 2 or len(right) < 2:
+        raise UnknownShapeError
+    rows, inner = (left[-1], left[-2]) if at.option("adj_x") else left[-2:]
+    other, columns = (right[-1], right[-2]) if at.option("adj_y") else right[-2:]
+    if inner != other:
+        raise ContradictionError("inner sizes that agree", told(left, right))
+    return [(*join(left[:-2], right[:-2]), rows, columns)]
+
+
+# --- windows -------------------------------------------------------------------------------------
+
+
+def _slid(at: Scene, size: int, window: int, stride: int, dilation: int = 1) -> int:
+    if stride < 1 or window < 1 or dilation < 1:
+        raise UnknownShapeError
+    if at.option("padding") == _SAME:
+        return -(-size // stride)
+    found = (size + stride - ((window - 1) * dilation + 1)) // stride
+    if found < 1:
+        raise UnknownShapeError
+    return found
+
+
+def _windows(at: Scene, given: Shape, windows: Shape) -> Shape:
+    """Sizes of what the windows make of the inner axes: depth, height and width, or the last two."""
+    names = ("d", "h", "w")[-len(windows) :]
+    return tuple(
+        _slid(
+            at,
+            size,
+            window,
+            at.option(f"stride_{name}"),
+            at.option(f"dilation_{name}_factor") or 1,
+        )
+        for size, window, name in zip(given[1:-1], windows, names, strict=True)
+    )
+
+
+def convolution(at: Scene) -> list[Shape]:
+    """Of two axes, weights (out, height, width, in), or of three, (depth, height, width, in, out)."""
+    given, weights = at.ranked(0, 4, 5), at.ranked(1, 4, 5)
+    if len(given) != len(weights):
+        raise UnknownShapeError
+    flat = len(given) == 4
+    depth, made = (weights[3], weights[0]) if flat else (weights[3], weights[4])
+    if depth < 1 or (given[-1] % depth if flat else given[-1] != depth):
+        raise ContradictionError(f"a multiple of {depth} channels", told(given))
+    windows = weights[1:3] if flat else weights[:3]
+    return [(given[0], *_windows(at, given, windows), made)]
+
+
+def depthwise(at: Scene) -> list[Shape]:
+    given, weights = at.ranked(0, 4), at.ranked(1, 4)
+    if given[3] < 1 or weights[3] % given[3]:
+        raise ContradictionError(f"channels that divide {weights[3]}", told(given))
+    return [(given[0], *_windows(at, given, weights[1:3]), weights[3])]
+
+
+def pooling(at: Scene) -> list[Shape]:
+    given = at.ranked(0, 4)
+    windows = (at.option("filter_height"), at.option("filter_width"))
+    return [(given[0], *_windows(at, given, windows), given[3])]
+
+
+# --- reductions ----------------------------------------------------------------------------------
+
+
+def reduce(at: Scene) -> list[Shape]:
+    given = at.shape(0)
+    axes = {axis_of(axis, len(given)) for axis in at.listed(1)} if given else set[int]()
+    if at.option("keep_dims"):
+        return [tuple(1 if i in axes else size for i, size in enumerate(given))]
+    return [tuple(size for i, size in enumerate(given) if i not in axes)]
+
+
+def argument(at: Scene) -> list[Shape]:
+    """The place of the greatest along one axis, which goes."""
+    given = at.shape(0)
+    axis = axis_of(at.single(1), len(given))
+    return [given[:axis] + given[axis + 1 :]]
+
+
+# --- recurrent -----------------------------------------------------------------------------------
+
+
+def svdf(at: Scene) -> list[Shape]:
+    given, features = at.ranked(0, 2), at.ranked(1, 2)
+    rank = at.option("rank")
+    if rank < 1:
+        raise UnknownShapeError
+    return [(given[0], features[0] // rank)]
+
+
+def recurrent(at: Scene) -> list[Shape]:
+    """A plain cell, or a sequence of them: as many units as the weights have rows."""
+    given, weights = at.ranked(0, 2, 3), at.ranked(1, 2)
+    return [(*given[:-1], weights[0])]
+
+
+def lstm(at: Scene) -> list[Shape]:
+    """One step of the full kernel, with 20 inputs or more; the basic one has 5."""
+    if len(at.operator.inputs) < 20:
+        raise UnknownShapeError
+    return [(at.ranked(0, 2)[0], at.ranked(8, 2)[1])]
+
+
+def sequence_lstm(at: Scene) -> list[Shape]:
+    given = at.ranked(0, 3)
+    return [(*given[:-1], at.ranked(8, 2)[1])]

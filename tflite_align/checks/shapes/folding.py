@@ -1,0 +1,130 @@
+"""Values of small integer tensors: what sizes are computed from other sizes with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .scene import Scene, Shape, UnknownShapeError
+from .slicing import sliced_axes
+
+__all__ = ["folded"]
+
+_Array = NDArray[Any]
+_Fold = Callable[[Scene, Shape], _Array]
+
+
+def folded(at: Scene, made: Shape) -> _Array | None:
+    """Integers of the operator's first output, of shape `made`; None where they are not known."""
+    fold = _FOLDS.get(at.operator.name)
+    if fold is None:
+        return None
+    try:
+        return fold(at, made).reshape(made)
+    except (UnknownShapeError, ValueError, IndexError, TypeError):
+        return None
+
+
+def _all(at: Scene) -> list[_Array]:
+    return [at.value(index) for index in range(len(at.operator.inputs))]
+
+
+def _elementwise(function: Callable[..., Any]) -> _Fold:
+    def fold(at: Scene, _: Shape) -> _Array:
+        if at.option("fused_activation_function"):
+            raise UnknownShapeError
+        return np.asarray(function(*_all(at)))
+
+    return fold
+
+
+def _divided(left: _Array, right: _Array) -> _Array:
+    """Whole division as C does it, towards zero."""
+    if not np.all(right):
+        raise UnknownShapeError
+    return np.sign(left) * np.sign(right) * (np.abs(left) // np.abs(right))
+
+
+def _floor_divided(left: _Array, right: _Array) -> _Array:
+    if not np.all(right):
+        raise UnknownShapeError
+    return np.asarray(left // right)
+
+
+def _floor_rest(left: _Array, right: _Array) -> _Array:
+    if not np.all(right):
+        raise UnknownShapeError
+    return np.asarray(left % right)
+
+
+def _strided(at: Scene, _: Shape) -> _Array:
+    axes = sliced_axes(at)
+    given = at.value(0)
+    sizes = iter(given.shape)
+    wide = given.reshape([1 if axis.added else next(sizes) for axis in axes])
+    return wide[np.ix_(*(list(axis.taken) for axis in axes))]
+
+
+def _sliced(at: Scene, made: Shape) -> _Array:
+    begin = at.listed(1)
+    places = (slice(b, b + size) for b, size in zip(begin, made, strict=True))
+    return at.value(0)[tuple(places)]
+
+
+def _reduced(function: Callable[..., Any]) -> _Fold:
+    def fold(at: Scene, _: Shape) -> _Array:
+        given = at.value(0)
+        axes = tuple({axis % given.ndim for axis in at.listed(1)}) if given.ndim else ()
+        return np.asarray(function(given, axis=axes))
+
+    return fold
+
+
+def _gathered(at: Scene, _: Shape) -> _Array:
+    if at.option("batch_dims"):
+        raise UnknownShapeError
+    return np.take(at.value(0), at.value(1), axis=at.option("axis"))
+
+
+def _counted(at: Scene, _: Shape) -> _Array:
+    return np.arange(at.single(0), at.single(1), at.single(2))
+
+
+_FOLDS: Mapping[str, _Fold] = {
+    "ABS": _elementwise(np.abs),
+    "ADD": _elementwise(np.add),
+    "BROADCAST_ARGS": lambda at, _: np.array(
+        np.broadcast_shapes(tuple(at.listed(0)), tuple(at.listed(1)))
+    ),
+    "BROADCAST_TO": lambda at, made: np.broadcast_to(at.value(0), made),
+    "CAST": _elementwise(np.asarray),
+    "CONCATENATION": lambda at, _: np.concatenate(_all(at), axis=at.option("axis")),
+    "DIV": _elementwise(_divided),
+    "EXPAND_DIMS": lambda at, _: at.value(0),
+    "FILL": lambda at, made: np.full(made, at.value(1)),
+    "FLOOR_DIV": _elementwise(_floor_divided),
+    "FLOOR_MOD": _elementwise(_floor_rest),
+    "GATHER": _gathered,
+    "MAXIMUM": _elementwise(np.maximum),
+    "MINIMUM": _elementwise(np.minimum),
+    "MUL": _elementwise(np.multiply),
+    "NEG": _elementwise(np.negative),
+    "PACK": lambda at, _: np.stack(_all(at), axis=at.option("axis")),
+    "RANGE": _counted,
+    "RANK": lambda at, _: np.array(len(at.shape(0))),
+    "REDUCE_MAX": _reduced(np.max),
+    "REDUCE_MIN": _reduced(np.min),
+    "REDUCE_PROD": _reduced(np.prod),
+    "RESHAPE": lambda at, _: at.value(0),
+    "SHAPE": lambda at, _: np.array(at.shape(0)),
+    "SLICE": _sliced,
+    "SQUEEZE": lambda at, _: at.value(0),
+    "STRIDED_SLICE": _strided,
+    "SUB": _elementwise(np.subtract),
+    "SUM": _reduced(np.sum),
+    "TILE": lambda at, _: np.tile(at.value(0), at.listed(1)),
+    "TRANSPOSE": lambda at, _: np.transpose(at.value(0), at.listed(1)),
+}

@@ -1,0 +1,125 @@
+"""One operator and what is known of its operands' shapes and values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...format.model import Model, Operator, Subgraph
+from ...numerics import DTYPES
+from ...record import Record, field
+from ...rules.rows import SlotPattern
+
+__all__ = ["ContradictionError", "Scene", "Shape", "ShapeFunction", "UnknownShapeError", "axis_of", "told"]
+
+Shape = tuple[int, ...]
+
+_MOST_VALUES = 256  # elements of a tensor whose values are followed
+_COUNTED = frozenset({"int32", "int64"})
+
+
+class UnknownShapeError(Exception):
+    """Nothing before the run says what shape comes out."""
+
+
+class ContradictionError(Exception):
+    """Operands whose shapes no kernel takes together: what was expected, and what was found."""
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(expected, actual)
+        self.expected = expected
+        self.actual = actual
+
+
+class Scene(Record):
+    """A subgraph on the way from its inputs to its outputs, at one operator.
+
+    `shapes`: of each tensor that is known so far, `values` of small integer tensors among them.
+    `operand`: the input that the operator's row names.
+    """
+
+    model: Model
+    graph: Subgraph
+    operator: Operator
+    operand: SlotPattern
+    shapes: dict[int, Shape] = field(default_factory=dict)
+    values: dict[int, NDArray[Any] | None] = field(default_factory=dict)
+
+    def has(self, index: int) -> bool:
+        """Whether this input is there."""
+        return index < len(self.operator.inputs) and self.operator.inputs[index] >= 0
+
+    def shape(self, index: int = 0) -> Shape:
+        """Shape of an input; UnknownShapeError where it is not known."""
+        found = self.shapes.get(self.operator.inputs[index]) if self.has(index) else None
+        if found is None:
+            raise UnknownShapeError
+        return found
+
+    def ranked(self, index: int, *ranks: int) -> Shape:
+        """The same of an input that is known to have one of these ranks."""
+        found = self.shape(index)
+        if len(found) not in ranks:
+            raise UnknownShapeError
+        return found
+
+    def option(self, name: str) -> int:
+        return int(self.operator.options.get(name, 0))
+
+    def value(self, index: int) -> NDArray[Any]:
+        """Integers of an input, in its shape; UnknownShapeError where they are not known."""
+        tensor = self.operator.inputs[index] if self.has(index) else -1
+        if tensor not in self.values:
+            self.values[tensor] = self._constant(tensor) if tensor >= 0 else None
+        found = self.values[tensor]
+        if found is None:
+            raise UnknownShapeError
+        return found
+
+    def listed(self, index: int) -> list[int]:
+        """The same in one row."""
+        return [int(one) for one in self.value(index).reshape(-1)]
+
+    def single(self, index: int) -> int:
+        """The one integer of an input."""
+        found = self.listed(index)
+        if len(found) != 1:
+            raise UnknownShapeError
+        return found[0]
+
+    def _constant(self, index: int) -> NDArray[Any] | None:
+        tensor = self.graph.tensors[index]
+        quant = tensor.quant
+        if tensor.type not in _COUNTED or tensor.sparse or (quant is not None and quant.scale):
+            return None
+        data = self.model.constant(self.graph.index, index)
+        kind = np.dtype(DTYPES[tensor.type])
+        count = int(np.prod(tensor.shape)) if min(tensor.shape, default=1) > 0 else 0
+        if data is None or count > _MOST_VALUES or len(data) != count * kind.itemsize:
+            return None
+        return np.frombuffer(data, kind).reshape(tensor.shape)
+
+    def keep(self, found: NDArray[Any]) -> None:
+        """Remember what the first output holds."""
+        tensor = self.graph.tensors[self.operator.outputs[0]]
+        if tensor.type in _COUNTED and found.size <= _MOST_VALUES:
+            self.values[tensor.index] = found.astype(DTYPES[tensor.type])
+
+
+# Shapes of the outputs, the first ones; raises one of the two errors above.
+ShapeFunction = Callable[[Scene], Sequence[Shape]]
+
+
+def told(*shapes: Shape) -> str:
+    return " and ".join(str(list(shape)) for shape in shapes)
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """An axis counted from the front; UnknownShapeError for one that is not there."""
+    found = axis + rank if axis < 0 else axis
+    if not 0 <= found < rank:
+        raise UnknownShapeError
+    return found

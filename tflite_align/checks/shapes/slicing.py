@@ -1,0 +1,68 @@
+"""STRIDED_SLICE: which places along each axis are taken, masks applied."""
+
+from __future__ import annotations
+
+from ...record import Record
+from .scene import Scene, UnknownShapeError
+
+__all__ = ["SlicedAxis", "sliced_axes"]
+
+
+class SlicedAxis(Record, frozen=True):
+    """What becomes of one axis; `added`: it is a new one of size 1. `dropped`: one place is taken and
+    the axis goes.
+    """
+
+    taken: range
+    dropped: bool = False
+    added: bool = False
+
+
+def sliced_axes(at: Scene) -> list[SlicedAxis]:
+    """Every axis of the input and every new one, in order.
+
+    Source: tflite/kernels/strided_slice.cc, BuildStridedSliceParams.
+    """
+    given = at.shape(0)
+    begin, end, stride = (at.listed(index) for index in (1, 2, 3))
+    named = len(begin)
+    if not len(end) == len(stride) == named:
+        raise UnknownShapeError
+    masks = [_bits(at.option(f"{name}_mask"), named) for name in ("ellipsis", "new_axis")]
+    ellipsis, new = masks
+    if sum(ellipsis) > 1 or any(a and b for a, b in zip(ellipsis, new, strict=True)):
+        raise UnknownShapeError
+    spread = len(given) - (named - sum(ellipsis) - sum(new))
+    if spread < 0:
+        raise UnknownShapeError
+    sizes = iter(given)
+    found: list[SlicedAxis] = []
+    for place in range(named):
+        if ellipsis[place]:
+            found += [SlicedAxis(range(next(sizes))) for _ in range(spread)]
+        elif new[place]:
+            found.append(SlicedAxis(range(1), added=True))
+        else:
+            bounds = (begin[place], end[place], stride[place])
+            found.append(_axis(at, place, next(sizes), bounds))
+    return [*found, *(SlicedAxis(range(size)) for size in sizes)]
+
+
+def _bits(mask: int, count: int) -> list[bool]:
+    return [bool(mask >> place & 1) for place in range(count)]
+
+
+def _axis(at: Scene, place: int, size: int, bounds: tuple[int, int, int]) -> SlicedAxis:
+    begin, end, stride = bounds
+    if stride == 0:
+        raise UnknownShapeError
+    if at.option("shrink_axis_mask") >> place & 1:
+        first = begin + size if begin < 0 else begin
+        if at.option("begin_mask") >> place & 1:
+            first = 0 if stride > 0 else size - 1
+        if not 0 <= first < size:
+            raise UnknownShapeError
+        return SlicedAxis(range(first, first + 1), dropped=True)
+    start = None if at.option("begin_mask") >> place & 1 else begin
+    stop = None if at.option("end_mask") >> place & 1 else end
+    return SlicedAxis(range(*slice(start, stop, stride).indices(size)))

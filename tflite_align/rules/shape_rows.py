@@ -1,0 +1,73 @@
+"""schema/shapes.toml: which way each operator makes its outputs' shapes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from ..errors import RuleError
+from ..record import Record
+from . import fields as f
+from .rows import SlotPattern
+from .store import read_data
+
+__all__ = ["ShapeRow", "load_shapes", "parse_shapes", "shapes_schema"]
+
+
+class ShapeRow(Record, frozen=True, kw_only=True):
+    """`function`: the name of what finds the shapes; `operand`: the input it looks at, where it is
+    one of several.
+    """
+
+    function: str
+    operators: tuple[str, ...]
+    sources: tuple[str, ...]
+    operand: SlotPattern = SlotPattern("inputs", 0, 1)
+
+
+_ROW: f.Table = {
+    "function": f.TomlField(f.text, required=True),
+    "operators": f.TomlField(f.list_of(f.text), required=True),
+    "sources": f.TomlField(f.list_of(f.text), required=True),
+    "operand": f.TomlField(f.slot),
+}
+_PARSER = f.Parser(lambda value, where: f.parse_table(value, _ROW, where), f.schema_of(_ROW))
+_FILE: f.Table = {
+    "format": f.TomlField(f.integer, required=True),
+    "shape": f.TomlField(f.list_of(_PARSER), required=True),
+}
+
+
+def parse_shapes(document: str, where: str) -> Mapping[str, ShapeRow]:
+    """The rows by operator; RuleError with file and key for anything unexpected."""
+    try:
+        raw = tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{where}: {error}") from None
+    given = f.parse_table(raw, _FILE, where)
+    if given["format"] != 1:
+        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    found: dict[str, ShapeRow] = {}
+    for number, row in enumerate(given["shape"]):
+        entry = ShapeRow(**row)
+        for name in entry.operators:
+            if name in found:
+                raise RuleError(f"{where}: shape[{number}]: {name} has two rows")
+            found[name] = entry
+    return found
+
+
+@cache
+def load_shapes() -> Mapping[str, ShapeRow]:
+    return parse_shapes(read_data("shapes.toml"), "shapes.toml")
+
+
+def shapes_schema() -> dict[str, Any]:
+    """JSON Schema of the table."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align shapes",
+        **f.schema_of(_FILE),
+    }
