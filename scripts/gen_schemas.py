@@ -20,6 +20,7 @@ from tflite_align.report.json_schema import batch_schema, report_schema  # noqa:
 from tflite_align.rules.fixes import fixes_schema  # noqa: E402
 from tflite_align.rules.kernels import kernels_schema  # noqa: E402
 from tflite_align.rules.operator_rows import operators_schema  # noqa: E402
+from tflite_align.rules.shape_rows import shapes_schema  # noqa: E402
 from tflite_align.rules.targets import targets_schema  # noqa: E402
 from tflite_align.rules.versions import versions_schema  # noqa: E402
 from tflite_align.settings.config import config_schema  # noqa: E402 - needs the path
@@ -33,6 +34,7 @@ def schemas() -> dict[Path, str]:
         "config": config_schema(),
         "operators": operators_schema(),
         "targets": targets_schema(),
+        "shapes": shapes_schema(),
         "kernels": kernels_schema(),
         "report": report_schema(),
         "batch": batch_schema(),

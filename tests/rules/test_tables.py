@@ -12,6 +12,7 @@ import pytest
 
 import gen_rules_doc
 import gen_schemas
+from tflite_align.checks.shapes.inference import FUNCTIONS
 from tflite_align.errors import RuleError, UsageError
 from tflite_align.format.enums import operator_name
 from tflite_align.format.schema import OPTIONS, table_layout
@@ -22,6 +23,7 @@ from tflite_align.rules.operator_rows import (
     parse_operators,
 )
 from tflite_align.rules.rows import BiasRule, FixedRule, Rule, WeightRule
+from tflite_align.rules.shape_rows import load_shapes, parse_shapes
 from tflite_align.rules.store import Rows, read_data
 from tflite_align.rules.support_rows import WHOLE_MODEL
 from tflite_align.rules.targets import (
@@ -49,6 +51,7 @@ GENERAL = (
     "params/unknown",
     "params/zero_point",
 )
+SHAPES = [f"shape/{name}{part}" for name in load_shapes() for part in ("", "/operands")]
 VERSIONS = [f"version/{name}" for name in load_versions()]
 TIED = [f"resource/{row.name}" for row in ROWS.values() if row.resource] + [
     f"boundary/{row.name}" for row in ROWS.values() if row.calls
@@ -62,6 +65,22 @@ def test_rows_read_one_by_one_are_those_of_the_whole_table() -> None:
     assert dict(load_operators()) == parse_operators(operators)
     versions = read_data("versions.toml")
     assert dict(load_versions()) == parse_versions(versions, "versions.toml")
+
+
+def test_rows_of_shapes_name_operators_and_functions_that_exist() -> None:
+    assert load_shapes().keys() <= BUILTIN
+    assert {row.function for row in load_shapes().values()} == FUNCTIONS.keys()
+    cited = {source for row in load_shapes().values() for source in row.sources}
+    assert {source.split(":")[0] for source in cited} <= REPOSITORIES
+
+
+def test_two_rows_of_shapes_for_one_operator_are_refused() -> None:
+    row = '[[shape]]\nfunction = "same"\noperators = ["ABS"]\nsources = []\n'
+    with pytest.raises(RuleError, match=r"^here: shape\[1\]: ABS has two rows$"):
+        parse_shapes(f"format = 1\n{row}{row}", "here")
+    for document, words in (("format = = 1", "line 1"), (f"format = 2\n{row}", "reads 1")):
+        with pytest.raises(RuleError, match=words):
+            parse_shapes(document, "here")
 
 
 def test_a_row_that_cannot_be_read_names_its_line_in_the_whole_table() -> None:
@@ -78,7 +97,7 @@ def grades() -> list[tuple[str, str]]:
     own = [(rule.id, kind) for rule in RULES for kind in sorted(rule.types)]
     free = [
         (i, kind)
-        for i in (*GENERAL, *TIED, *VERSIONS)
+        for i in (*GENERAL, *TIED, *VERSIONS, *SHAPES)
         for kind in ("int8", "uint8", "int16", "int32")
     ]
     return own + free

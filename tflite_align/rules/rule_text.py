@@ -37,6 +37,7 @@ _GENERAL = {
     "params/unknown": "an integer operand that is computed with carries parameters",
     "names/duplicate": "every tensor of a subgraph has a name of its own",
     "minmax/stale": "a recorded min and max belong to the scale and zero_point beside them",
+    "shape/": "a tensor has the shape that its operator makes of its operands",
     "boundary/": "operands of a call share the parameters of the callee's inputs and outputs",
     "resource/": "all readers and writers of a variable share its parameters",
     "support/": "the target takes the operator as it stands",

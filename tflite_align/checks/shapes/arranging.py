@@ -162,7 +162,9 @@ def slice_(at: Scene) -> list[Shape]:
         raise UnknownShapeError
     rows = list(zip(given, begin, size, strict=True))
     found = tuple(full - start if wanted == -1 else wanted for full, start, wanted in rows)
-    if any(start < 0 or start + got > full for (full, start, _), got in zip(rows, found, strict=True)):
+    if any(
+        start < 0 or start + got > full for (full, start, _), got in zip(rows, found, strict=True)
+    ):
         raise UnknownShapeError
     return [found]
 

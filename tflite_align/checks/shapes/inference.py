@@ -33,8 +33,7 @@ class Clash(Record, frozen=True, kw_only=True):
 
 
 class Inferred(Record, frozen=True, kw_only=True):
-    """Of one subgraph: the shapes that operators make, by tensor, and what contradicts.
-    """
+    """Of one subgraph: the shapes that operators make, by tensor, and what contradicts."""
 
     shapes: Mapping[int, Shape] = field(default_factory=dict)
     clashes: tuple[Clash, ...] = ()

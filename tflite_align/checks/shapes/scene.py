@@ -13,7 +13,15 @@ from ...numerics import DTYPES
 from ...record import Record, field
 from ...rules.rows import SlotPattern
 
-__all__ = ["ContradictionError", "Scene", "Shape", "ShapeFunction", "UnknownShapeError", "axis_of", "told"]
+__all__ = [
+    "ContradictionError",
+    "Scene",
+    "Shape",
+    "ShapeFunction",
+    "UnknownShapeError",
+    "axis_of",
+    "told",
+]
 
 Shape = tuple[int, ...]
 

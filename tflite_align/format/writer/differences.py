@@ -18,6 +18,7 @@ from .edits import (
     SetOperand,
     SetOption,
     SetQuant,
+    SetShape,
     SetType,
     SetVersion,
 )
@@ -27,7 +28,7 @@ __all__ = ["differences"]
 _KINDS: tuple[SlotKind, ...] = ("inputs", "outputs", "intermediates")
 _SIDES: tuple[Literal["inputs", "outputs"], ...] = ("inputs", "outputs")
 # Fields that the writer has no way to change.
-_FIXED_TENSOR = ("shape", "shape_signature", "is_variable", "external_buffer", "sparse")
+_FIXED_TENSOR = ("is_variable", "external_buffer", "sparse")
 _FIXED_OPERATOR = ("name", "custom_code")
 
 
@@ -81,6 +82,10 @@ class _GraphDifferences:
     def _added_tensor(self, tensor: Tensor) -> AddTensor:
         if tensor.like is None:
             raise UsageError(f"subgraph[{self.index}]/tensor[{tensor.index}]: like no other tensor")
+        # Another new tensor, or one of the file as the file has it.
+        news = tensor.like >= len(self.old.tensors)
+        like = (self.new if news else self.old).tensors[tensor.like]
+        reshaped = (tensor.shape, tensor.shape_signature) != (like.shape, like.shape_signature)
         return AddTensor(
             subgraph=self.index,
             index=tensor.index,
@@ -89,7 +94,8 @@ class _GraphDifferences:
             type=tensor.type,
             quant=tensor.quant,
             data=self._data(tensor),
-            shape=tensor.shape if tensor.shape != self.new.tensors[tensor.like].shape else None,
+            shape=tensor.shape if reshaped else None,
+            signature=tensor.shape_signature if reshaped else (),
         )
 
     def _tensor(self, was: Tensor, tensor: Tensor) -> Iterator[Edit]:
@@ -109,6 +115,8 @@ class _GraphDifferences:
             raise UsageError(f"subgraph[{self.index}]/tensor[{was.index}]: another tensor's buffer")
         elif retyped is not None:
             yield SetType(**place, type=retyped)
+        if (tensor.shape, tensor.shape_signature) != (was.shape, was.shape_signature):
+            yield SetShape(**place, shape=tensor.shape, signature=tensor.shape_signature)
         if tensor.name != was.name:
             yield SetName(**place, name=tensor.name)
 

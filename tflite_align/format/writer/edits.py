@@ -22,6 +22,7 @@ __all__ = [
     "SetOperand",
     "SetOption",
     "SetQuant",
+    "SetShape",
     "SetType",
     "SetVersion",
 ]
@@ -54,6 +55,17 @@ class SetType(Record, frozen=True, kw_only=True):
     type: str
 
 
+class SetShape(Record, frozen=True, kw_only=True):
+    """Give a tensor without constant data another shape. `signature`: the sizes with -1 where they
+    are open; empty for a tensor that states none.
+    """
+
+    subgraph: int
+    tensor: int
+    shape: tuple[int, ...]
+    signature: tuple[int, ...] = ()
+
+
 class SetVersion(Record, frozen=True, kw_only=True):
     """Let an operator be of another version of its builtin code."""
 
@@ -63,8 +75,8 @@ class SetVersion(Record, frozen=True, kw_only=True):
 
 
 class AddTensor(Record, frozen=True, kw_only=True):
-    """A new tensor shaped as tensor `like` of the same subgraph, or of the sizes `shape`; constant
-    when `data` is given.
+    """A new tensor shaped as tensor `like` of the same subgraph, or of the sizes `shape`, with the
+    signature beside them; constant when `data` is given.
     """
 
     subgraph: int
@@ -75,6 +87,7 @@ class AddTensor(Record, frozen=True, kw_only=True):
     quant: QuantParams | None
     data: bytes | None = None
     shape: tuple[int, ...] | None = None
+    signature: tuple[int, ...] = ()
 
 
 class AddOperator(Record, frozen=True, kw_only=True):
@@ -149,4 +162,5 @@ Edit = (
     | SetType
     | SetVersion
     | SetName
+    | SetShape
 )

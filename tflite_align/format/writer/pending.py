@@ -25,6 +25,7 @@ from .edits import (
     SetOperand,
     SetOption,
     SetQuant,
+    SetShape,
     SetType,
     SetVersion,
 )
@@ -81,6 +82,8 @@ class PendingEdits:
                 self._set_graph_io(edit)
             elif isinstance(edit, SetType):
                 self._set_type(edit)
+            elif isinstance(edit, SetShape):
+                self._set_shape(edit)
             elif isinstance(edit, SetVersion):
                 self._set_version(edit)
             elif isinstance(edit, SetName):
@@ -173,13 +176,25 @@ class PendingEdits:
         self._want_tensor(edit.subgraph, tensor, type=_type_code(edit.type))
         self.altered.add((edit.subgraph, edit.tensor))
 
+    def _set_shape(self, edit: SetShape) -> None:
+        """In place where there are as many sizes; the table is made anew for others."""
+        tensor = self._tensor(edit.subgraph, edit.tensor)
+        place = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
+        if self.model.is_constant(edit.subgraph, edit.tensor):
+            raise UsageError(f"{place}: its data has a shape of its own")
+        if bool(edit.signature) != bool(tensor.shape_signature):
+            raise UsageError(f"{place}: a signature is neither added nor taken away")
+        self._want_tensor(edit.subgraph, tensor, shape=scalars("i", edit.shape))
+        if edit.signature:
+            self._want_tensor(edit.subgraph, tensor, shape_signature=scalars("i", edit.signature))
+
     def _add_tensor(self, edit: AddTensor) -> None:
         added = self.tensors[edit.subgraph]
         like = edit
         while (edit.subgraph, like.like) in self._added:
             like = self._added[edit.subgraph, like.like]
             if edit.shape is None and like.shape is not None:
-                edit = replace(edit, shape=like.shape)
+                edit = replace(edit, shape=like.shape, signature=like.signature)
         model = self._tensor(edit.subgraph, like.like)
         expected = len(self.model.subgraphs[edit.subgraph].tensors) + len(added)
         if edit.index != expected:
@@ -190,7 +205,7 @@ class PendingEdits:
             "name": string(edit.name),
         }
         if edit.shape is not None:
-            model = replace(model, shape=edit.shape, shape_signature=())
+            model = replace(model, shape=edit.shape, shape_signature=edit.signature)
         if edit.shape is not None or self.draft.current(_TENSOR, model.pos, "shape"):
             fields["shape"] = scalars("i", model.shape)
         if model.shape_signature:

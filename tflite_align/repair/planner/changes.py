@@ -21,6 +21,7 @@ ChangeKind = Literal[
     "activation",
     "converted",
     "retyped",
+    "shape",
 ]
 
 

@@ -8,6 +8,7 @@ from ...checks.bias_faults import expected_bias_scales
 from ...checks.binder.bound import Bound
 from ...checks.checker import Finding
 from ...checks.constraints import BiasOf, WellFormed
+from ...checks.shapes.inference import inferred
 from ...format.model import QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import close_scale
@@ -21,8 +22,8 @@ __all__ = ["as_run", "mend"]
 
 
 def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Missing parameters and biases, doubled names, stale ranges and old versions; others are
-    passed over.
+    """Missing parameters and biases, doubled names, stale ranges and shapes, and old versions;
+    others are passed over.
 
     What takes its parameters from a tensor that has none itself yet is left for the next round.
     """
@@ -46,6 +47,8 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
             _named(draft, key, finding)
         elif finding.fix == "minmax":
             _ranged(draft, key, finding)
+        elif finding.fix == "shapes":
+            _shaped(draft, key, finding)
     return draft.plan()
 
 
@@ -86,6 +89,20 @@ def _ranged(draft: Draft, key: TensorId, finding: Finding) -> None:
     why = "what scale and zero_point can hold"
     shown = [f"{q.minimum[0]:.6g}..{q.maximum[0]:.6g}" for q in (tensor.quant, quant)]
     draft.note("parameters", key, *shown, why=why, readers=(finding.slot,))
+
+
+def _shaped(draft: Draft, key: TensorId, finding: Finding) -> None:
+    """The shape that the operator makes; what was open of the signature stays open."""
+    tensor, shape = draft.tensor(*key), inferred(draft.model, key.subgraph).shapes[key.tensor]
+    signature = tensor.shape_signature
+    if len(signature) == len(shape):
+        pairs = zip(signature, shape, strict=True)
+        signature = tuple(-1 if stated == -1 else size for stated, size in pairs)
+    elif signature:
+        signature = shape
+    draft.graph(key.subgraph).set_tensor(key.tensor, shape=shape, shape_signature=signature)
+    why = "what its operator makes of its operands"
+    draft.note("shape", key, finding.actual, finding.expected, why=why, readers=(finding.slot,))
 
 
 def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:

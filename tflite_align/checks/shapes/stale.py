@@ -1,0 +1,59 @@
+"""Shapes that the file states and operators do not make, and operands that contradict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ...format.model import Model, Slot, Subgraph
+from ...rules.targets import Requirement
+from ..constraints import WellFormed
+from .inference import inferred
+from .scene import told
+
+__all__ = ["stale_shapes"]
+
+_Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
+
+
+def stale_shapes(model: Model, requirements: _Requirements) -> Iterator[WellFormed]:
+    """A violated constraint for each tensor of another shape than its operator makes, and for each
+    operator whose operands no kernel takes together.
+
+    What the file gives no shape is not judged.
+    """
+    for graph in model.subgraphs:
+        yield from _stale(model, graph, requirements)
+
+
+def _stale(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
+    found = inferred(model, graph.index)
+    for clash in found.clashes:
+        operator = graph.operators[clash.operator]
+        rule = f"shape/{operator.name}/operands"
+        kind = graph.tensors[operator.inputs[0]].type
+        if graded := requirements(rule, kind):
+            yield WellFormed(
+                rule=rule,
+                type=kind,
+                requirements=graded,
+                slot=Slot(graph.index, operator.index, "inputs", 0),
+                expected=clash.expected,
+                actual=clash.actual,
+            )
+    shapes, tensors = found.shapes, graph.tensors
+    wrong = {index for index, shape in shapes.items() if tensors[index].shape not in ((), shape)}
+    if not wrong:
+        return
+    for operator in graph.operators:
+        for place, index in enumerate(operator.outputs):
+            rule, tensor = f"shape/{operator.name}", tensors[index]
+            if index in wrong and (graded := requirements(rule, tensor.type)):
+                yield WellFormed(
+                    rule=rule,
+                    type=tensor.type,
+                    requirements=graded,
+                    slot=Slot(graph.index, operator.index, "outputs", place),
+                    expected=f"shape {told(shapes[index])}",
+                    actual=f"shape {told(tensor.shape)}",
+                    fixable=True,
+                )
