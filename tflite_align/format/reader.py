@@ -250,8 +250,8 @@ def _operators(
         ("builtin_options_type", "builtin_options", _OPTION_LAYOUTS),
         ("builtin_options2_type", "builtin_options2", _OPTION2_LAYOUTS),
     ):
-        _add_options(
-            view, options, columns.values(_O[kinds]), columns.targets(_O[targets]), layouts, lists
+        lists |= _add_options(
+            view, options, columns.values(_O[kinds]), columns.targets(_O[targets]), layouts
         )
     rows = zip(
         [codes[number] for number in numbers],
@@ -286,11 +286,11 @@ def _add_options(
     kinds: list[int],
     targets: list[int],
     layouts: Mapping[int, TableLayout],
-    lists: dict[int, tuple[int, ...]],
-) -> None:
-    """The named fields of operators' option tables; of vectors the one of int32 that RESHAPE and
-    SQUEEZE have, into `lists`, and no floats.
+) -> dict[int, tuple[int, ...]]:
+    """The named fields of operators' option tables; no floats, and of vectors the one of int32 that
+    RESHAPE and SQUEEZE have, which is returned by operator.
     """
+    lists: dict[int, tuple[int, ...]] = {}
     for kind in sorted(set(kinds)):
         layout = layouts.get(kind)
         if layout is None or not layout.fields:
@@ -315,6 +315,7 @@ def _add_options(
                 continue
             for place, value in zip(places, found, strict=True):
                 options[place][entry.name] = value
+    return lists
 
 
 def _signature(view: BufferReader, pos: int) -> Signature:

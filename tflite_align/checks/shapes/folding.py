@@ -65,7 +65,7 @@ def _strided(at: Scene, _: Shape) -> _Array:
     given = at.value(0)
     sizes = iter(given.shape)
     wide = given.reshape([1 if axis.added else next(sizes) for axis in axes])
-    return wide[np.ix_(*(list(axis.taken) for axis in axes))]
+    return np.asarray(wide[np.ix_(*(list(axis.taken) for axis in axes))])
 
 
 def _sliced(at: Scene, made: Shape) -> _Array:

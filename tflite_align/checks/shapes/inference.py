@@ -56,7 +56,7 @@ def _inferred(model: Model, graph: Subgraph) -> Inferred:
     rows = load_shapes()
     names = {operator.name for operator in graph.operators}
     named = {name: (rows[name], FUNCTIONS[rows[name].function]) for name in names if name in rows}
-    shapes = _given(model, graph)
+    shapes = _given(graph)
     values: dict[int, object] = {}
     made: dict[int, Shape] = {}
     clashes: list[Clash] = []
@@ -89,7 +89,7 @@ def _inferred(model: Model, graph: Subgraph) -> Inferred:
     return Inferred(shapes=made, clashes=tuple(clashes))
 
 
-def _given(model: Model, graph: Subgraph) -> dict[int, Shape]:
+def _given(graph: Subgraph) -> dict[int, Shape]:
     """What the file alone says: of inputs, constants and states."""
     written = {tensor for operator in graph.operators for tensor in operator.outputs}
     found = {}
