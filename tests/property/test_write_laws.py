@@ -84,7 +84,8 @@ def changed(draw: st.DrawFn, model: Model) -> Model:
 
 
 def _change(draw: st.DrawFn, editor: Editor) -> None:
-    kind = draw(st.sampled_from(["quant", "name", "data", "insert", "remove", "version", "fused"]))
+    kinds = ["quant", "name", "shape", "data", "insert", "remove", "version", "fused"]
+    kind = draw(st.sampled_from(kinds))
     graph = editor.graph
     index = draw(st.sampled_from(activations(graph)))
     if kind == "quant":
@@ -93,6 +94,10 @@ def _change(draw: st.DrawFn, editor: Editor) -> None:
         editor.tensor(index, quant=quant)
     elif kind == "name":
         editor.tensor(index, name=draw(st.text("abc", min_size=1, max_size=5)))
+    elif kind == "shape" and index < len(editor.model.subgraphs[0].tensors):
+        if editor.model.constant(0, index) is None:
+            sizes = draw(st.lists(st.integers(1, 9), min_size=1, max_size=5))
+            editor.tensor(index, shape=tuple(sizes))
     elif kind == "data":
         _replace_constant(draw, editor)
     elif kind == "insert":
@@ -209,7 +214,10 @@ def test_states_that_no_edits_lead_to_are_refused() -> None:
         with pytest.raises(UsageError, match=what):
             write(data, model, state)
     for state, what in (
-        (of(tensors=(replace(graph.tensors[0], shape=(1,)), *graph.tensors[1:])), "shape cannot"),
+        (
+            of(tensors=(replace(graph.tensors[0], is_variable=True), *graph.tensors[1:])),
+            "is_variable cannot",
+        ),
         (of(operators=(replace(first, name="ADD"), *others)), "name cannot be changed"),
         (of(operators=(replace(first, inputs=(0,)), *others)), "number of inputs"),
         (of(inputs=()), "number of inputs is fixed"),

@@ -42,7 +42,7 @@ FIELDS = {
 }
 # What a declared tensor or operator may change of itself.
 OWN = {
-    "Tensor": {"quant", "type", "buffer", "name"},
+    "Tensor": {"quant", "type", "buffer", "name", "shape", "signature"},
     "Operator": {"inputs", "outputs", "code", "options", "options_type", "offset"},
 }
 
@@ -164,7 +164,9 @@ def places(old: File) -> Iterator[Place]:
 
 
 def _of_tensor(old: File, tensor: int, owner: Owner) -> Iterator[Place]:
-    yield from _bodies(old, "Tensor", tensor, ("type", "buffer", "name"), owner)
+    yield from _bodies(
+        old, "Tensor", tensor, ("type", "buffer", "name", "shape", "signature"), owner
+    )
     quant = old.get("Tensor", tensor, "quant")
     if quant is not None:
         vectors = ("scale", "zero_point", "min", "max", "dimension")

@@ -10,7 +10,7 @@ from tests.support.models import CONV, Graph, Quant, TensorSpec, concat_example
 from tests.support.object_api import load, pack
 from tflite_align import AlignOptions, align, check
 from tflite_align.errors import RuleError, UsageError
-from tflite_align.format.writer.edits import SetData, SetName
+from tflite_align.format.writer.edits import SetData, SetName, SetShape
 from tflite_align.numerics import int4_pack, int4_unpack, integers_of
 from tflite_align.record import replace
 from tflite_align.rules.fixes import (
@@ -56,6 +56,12 @@ def stale_range() -> bytes:
     return pack(made)
 
 
+def stale_shape() -> bytes:
+    data = chain()
+    _, tensor = named(data, "p")
+    return edited(data, SetShape(subgraph=0, tensor=tensor.index, shape=(2, 4, 4, 3)))
+
+
 def doubled() -> bytes:
     data = chain()
     _, tensor = named(data, "p")
@@ -71,6 +77,7 @@ BROKEN = {
     "missing-parameters": missing,
     "names": doubled,
     "minmax": stale_range,
+    "shapes": stale_shape,
     "versions": chain,  # its operators are of version 1, which knows uint8 alone
 }
 

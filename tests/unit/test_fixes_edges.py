@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.bound_models import bound
 from tests.support.edited_models import PLAIN, chain, named, requantized
-from tests.support.models import CONV, POOL, Graph, Quant
+from tests.support.models import CONV, POOL, SHAPE, Graph, Quant
 from tests.support.object_api import load, pack
 from tflite_align import align, check
 from tflite_align.checks.constraints import WellFormed
@@ -167,7 +167,7 @@ def test_a_copy_that_nobody_asks_about_needs_no_parameters() -> None:
     graph.activation("raw", 0.05)
     graph.activation("y", 0.05)
     graph.tensors["raw"] = replace(graph.tensors["raw"], quant=None)
-    graph.add("RESHAPE", ["raw"], ["y"])
+    graph.add("RESHAPE", ["raw"], ["y"], ("ReshapeOptions", {"newShape": list(SHAPE)}))
     data = graph.bytes(["raw"], ["y"])
     assert [one.rule for one in check(data, PLAIN).findings] == ["params/missing"]
     off = replace(PLAIN, severity={"same/RESHAPE": "off"})

@@ -10,8 +10,7 @@ import numpy as np
 
 from ...errors import UnsupportedError, UsageError
 from ...record import replace
-from ..enums import constant_size, type_code
-from ..model import Model, Operator, QuantParams, Subgraph, Tensor
+from ..model import Model, Operator, Subgraph, Tensor
 from ..schema import OPTIONS, OPTIONS2, OPTIONS_OF_OPERATOR, table_layout
 from .codes import Codes
 from .edits import (
@@ -31,6 +30,7 @@ from .edits import (
 )
 from .field_values import FieldValues
 from .nodes import NewTable, Scalars, Value, make_table, scalars, string
+from .tensor_values import beyond_affine, check_size, code_of_type, new_quant
 
 __all__ = ["PendingEdits"]
 
@@ -135,10 +135,10 @@ class PendingEdits:
     def _set_quant(self, edit: SetQuant) -> None:
         tensor = self._tensor(edit.subgraph, edit.tensor)
         if tensor.quant is not None and tensor.quant.details:
-            raise _beyond_affine(edit.subgraph, edit.tensor)
+            raise beyond_affine(edit.subgraph, edit.tensor)
         pos = self.draft.current(_TENSOR, tensor.pos, "quantization")
         if not pos:
-            self._want_tensor(edit.subgraph, tensor, quantization=_new_quant(edit.quant))
+            self._want_tensor(edit.subgraph, tensor, quantization=new_quant(edit.quant))
             return
         quant = edit.quant
         key = ("quant", edit.subgraph, edit.tensor)
@@ -161,11 +161,11 @@ class PendingEdits:
         place = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
         if tensor.external_buffer or tensor.sparse or tensor.is_variable:
             raise UnsupportedError(f"{place}: sparse, variable or external data cannot be set")
-        _check_size(place, tensor, edit.type or tensor.type, edit.data)
+        check_size(place, tensor, edit.type or tensor.type, edit.data)
         buffer = self.replace_buffer(tensor.buffer, edit.data)
         self._want_tensor(edit.subgraph, tensor, buffer=buffer)
         if edit.type is not None:
-            self._want_tensor(edit.subgraph, tensor, type=_type_code(edit.type))
+            self._want_tensor(edit.subgraph, tensor, type=code_of_type(edit.type))
             self.altered.add((edit.subgraph, edit.tensor))
 
     def _set_type(self, edit: SetType) -> None:
@@ -173,7 +173,7 @@ class PendingEdits:
         if self.model.is_constant(edit.subgraph, edit.tensor):
             msg = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]: its data has a type of its own"
             raise UsageError(msg)
-        self._want_tensor(edit.subgraph, tensor, type=_type_code(edit.type))
+        self._want_tensor(edit.subgraph, tensor, type=code_of_type(edit.type))
         self.altered.add((edit.subgraph, edit.tensor))
 
     def _set_shape(self, edit: SetShape) -> None:
@@ -201,7 +201,7 @@ class PendingEdits:
             msg = f"subgraph[{edit.subgraph}]: the next tensor is {expected}, not {edit.index}"
             raise UsageError(msg)
         fields: dict[str, Value] = {
-            "type": _type_code(edit.type),
+            "type": code_of_type(edit.type),
             "name": string(edit.name),
         }
         if edit.shape is not None:
@@ -214,11 +214,11 @@ class PendingEdits:
             fields["has_rank"] = True
         if edit.quant is not None:
             if edit.quant.details:
-                raise _beyond_affine(edit.subgraph, edit.index)
-            fields["quantization"] = _new_quant(edit.quant)
+                raise beyond_affine(edit.subgraph, edit.index)
+            fields["quantization"] = new_quant(edit.quant)
         if edit.data is not None:
             place = f"subgraph[{edit.subgraph}]/tensor[{edit.index}]"
-            _check_size(place, model, edit.type, edit.data)
+            check_size(place, model, edit.type, edit.data)
         buffer = self._empty_buffer if edit.data is None else self._add_buffer(edit.data)
         fields["buffer"] = buffer
         added.append(make_table("Tensor", fields))
@@ -372,37 +372,3 @@ class PendingEdits:
         self.draft.want(
             key, _OPERATOR, operator.pos, builtin_options_type=code, builtin_options=table
         )
-
-
-def _beyond_affine(subgraph: int, tensor: int) -> UnsupportedError:
-    place = f"subgraph[{subgraph}]/tensor[{tensor}]"
-    return UnsupportedError(f"{place}: parameters of a scheme beyond affine cannot be set")
-
-
-def _check_size(place: str, shaped: Tensor, kind: str, data: bytes) -> None:
-    needed = constant_size(shaped.shape, kind)
-    if needed is not None and len(data) != needed:
-        msg = f"{place}: {len(data)} bytes of data where shape and type need {needed}"
-        raise UsageError(msg)
-
-
-def _type_code(name: str) -> int:
-    try:
-        return type_code(name)
-    except (KeyError, ValueError):
-        msg = f"{name!r} is no tensor type"
-        raise UsageError(msg) from None
-
-
-def _new_quant(quant: QuantParams) -> NewTable:
-    fields: dict[str, Value] = {
-        "scale": scalars("f", quant.scale),
-        "zero_point": scalars("q", quant.zero_point or (0,) * len(quant.scale)),
-    }
-    if quant.quantized_dimension:
-        fields["quantized_dimension"] = quant.quantized_dimension
-    if quant.minimum:
-        fields["min"] = scalars("f", quant.minimum)
-    if quant.maximum:
-        fields["max"] = scalars("f", quant.maximum)
-    return make_table("QuantizationParameters", fields)

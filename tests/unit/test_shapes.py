@@ -1,0 +1,253 @@
+"""Shapes that converters leave behind: found, told by target, rewritten in place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.edited_models import PLAIN, edited, named
+from tests.support.models import CONV, Graph, TensorSpec
+from tests.support.object_api import load, pack
+from tflite_align import align, check
+from tflite_align.checks.shapes.inference import inferred
+from tflite_align.errors import UsageError
+from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import AddTensor, SetShape
+from tflite_align.format.writer.splice import splice
+from tflite_align.record import replace
+from tflite_align.rules.targets import target_names
+
+TRUSTING = ("tflm", "ethos-u55", "ethos-u65", "ethos-u85")
+
+
+def dilated(*, signature: bool = False) -> bytes:
+    """A dilated convolution as the converter writes it: batch 1 where the operators make 2."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("s", 0.05, shape=(1, 2, 4, 3))
+    graph.constant("blocks", np.array([2, 1]), "int32")
+    graph.constant("border", np.zeros((2, 2)), "int32")
+    graph.add("SPACE_TO_BATCH_ND", ["x", "blocks", "border"], ["s"])
+    graph.conv("s", "c", 0.1)
+    graph.tensors["c"] = replace(graph.tensors["c"], shape=(1, 2, 4, 3))
+    graph.activation("y", 0.1)
+    graph.add("BATCH_TO_SPACE_ND", ["c", "blocks", "border"], ["y"])
+    data = graph.bytes(["x"], ["y"])
+    if not signature:
+        return data
+    made = load(data)
+    for tensor in made.subgraphs[0].tensors:
+        if tensor.name in (b"x", b"s", b"c", b"y"):
+            tensor.shapeSignature = [-1, *tensor.shape[1:]]
+    return pack(made)
+
+
+def shapes_of(data: bytes) -> dict[str, tuple[int, ...]]:
+    return {tensor.name: tensor.shape for tensor in read(data).subgraphs[0].tensors}
+
+
+def found(data: bytes, target: str) -> list[tuple[str, str]]:
+    report = check(data, replace(PLAIN, targets=(target,)))
+    return [(one.rule, one.severity) for one in report.findings if one.rule.startswith("shape/")]
+
+
+@pytest.mark.parametrize("target", [name for name in target_names() if name != "ppq"])
+def test_a_stale_shape_is_an_error_where_the_file_is_trusted(target: str) -> None:
+    severity = "error" if target in TRUSTING else "warning"
+    rules = ["shape/SPACE_TO_BATCH_ND", "shape/CONV_2D"]
+    assert found(dilated(), target) == [(rule, severity) for rule in rules]
+
+
+def test_the_words_name_both_shapes() -> None:
+    finding = check(dilated(), PLAIN).findings[0]
+    told = "found shape [1, 2, 4, 3], expected shape [2, 2, 4, 3] (rule shape/SPACE_TO_BATCH_ND)"
+    assert finding.message.endswith(told)
+    assert finding.fix == "shapes"
+
+
+def test_shapes_are_rewritten_and_nothing_else() -> None:
+    data = dilated()
+    result = align(data, PLAIN)
+    assert result.report.remaining == ()
+    assert [change.kind for change in result.report.changes] == ["shape", "shape"]
+    assert shapes_of(result.data) == {**shapes_of(data), "s": (2, 2, 4, 3), "c": (2, 2, 4, 3)}
+    pairs = zip(data, result.data, strict=True)
+    assert [(a, b) for a, b in pairs if a != b] == [(1, 2), (1, 2)]
+    assert align(result.data, PLAIN).data == result.data
+
+
+def test_sizes_that_are_open_stay_open() -> None:
+    data = align(dilated(signature=True), PLAIN).data
+    _, tensor = named(data, "c")
+    assert (tensor.shape, tensor.shape_signature) == ((2, 2, 4, 3), (-1, 2, 4, 3))
+
+
+def test_without_the_repair_it_stays() -> None:
+    options = replace(PLAIN, no_fix=("shapes",))
+    result = align(dilated(), options)
+    assert result.data == dilated()
+    assert len(result.report.remaining) == 2
+
+
+def chained(*, stated: tuple[int, ...] = (1, 4, 12)) -> bytes:
+    """A RESHAPE to sizes that are computed of another tensor's shape."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.05, shape=stated)
+    for name, values in (("zero", 0), ("two", 2), ("one", 1)):
+        graph.constant(name, np.array([values]), "int32")
+    graph.constant("open", np.array([-1]), "int32")
+    for name, shape in (("sizes", (4,)), ("first", (2,)), ("all", (3,))):
+        graph.tensors[name] = TensorSpec(name=name, type="int32", shape=shape)
+    graph.add("SHAPE", ["x"], ["sizes"], ("ShapeOptions", {"outType": 2}))
+    graph.add("STRIDED_SLICE", ["sizes", "zero", "two", "one"], ["first"])
+    graph.add("CONCATENATION", ["first", "open"], ["all"], ("ConcatenationOptions", {"axis": 0}))
+    graph.add("RESHAPE", ["x", "all"], ["y"])
+    return graph.bytes(["x"], ["y"])
+
+
+def test_computed_sizes_are_followed() -> None:
+    assert found(chained(), "tflm") == []
+    assert found(chained(stated=(1, 1, 12)), "tflm") == [("shape/RESHAPE", "error")]
+
+
+def test_another_number_of_sizes() -> None:
+    data = chained(stated=(1, 4, 4, 3))
+    result = align(data, PLAIN)
+    assert result.report.remaining == ()
+    assert shapes_of(result.data) == {**shapes_of(data), "y": (1, 4, 12)}
+
+
+def test_a_tensor_without_a_shape_is_not_judged() -> None:
+    assert found(chained(stated=()), "tflm") == []
+
+
+def test_a_cut_behind_a_rewritten_tensor_has_its_shape() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    for name, scale in (("a", 0.1), ("b", 0.02)):
+        graph.conv("x", name, scale)
+        graph.tensors[name] = replace(graph.tensors[name], shape=(1, 1, 4, 3))
+    graph.activation("y", 0.1, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["a", "b"], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    result = align(graph.bytes(["x"], ["a", "b", "y"]), PLAIN)
+    assert result.report.remaining == ()
+    added = [t for t in read(result.data).subgraphs[0].tensors if t.name.startswith(("a_", "b_"))]
+    assert [tensor.shape for tensor in added] == [(1, 4, 4, 3)] * len(added)
+    assert added
+
+
+# --- contradictions ------------------------------------------------------------------------------
+
+
+def added() -> bytes:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("w", 0.05, shape=(1, 4, 5, 3))
+    graph.activation("y", 0.1)
+    graph.add("ADD", ["x", "w"], ["y"])
+    return graph.bytes(["x", "w"], ["y"])
+
+
+def multiplied() -> bytes:
+    graph = Graph()
+    graph.activation("x", 0.05, shape=(2, 3))
+    graph.activation("w", 0.05, shape=(4, 5))
+    graph.activation("y", 0.1, shape=(2, 5))
+    graph.add("BATCH_MATMUL", ["x", "w"], ["y"], ("BatchMatMulOptions", {}))
+    return graph.bytes(["x", "w"], ["y"])
+
+
+@pytest.mark.parametrize(
+    ("data", "rule", "words"),
+    [
+        (added(), "shape/ADD/operands", "[1, 4, 4, 3] and [1, 4, 5, 3], expected shapes that"),
+        (multiplied(), "shape/BATCH_MATMUL/operands", "[2, 3] and [4, 5], expected inner sizes"),
+    ],
+)
+def test_operands_that_contradict_are_an_error_everywhere(
+    data: bytes, rule: str, words: str
+) -> None:
+    for target in target_names():
+        assert found(data, target) == ([(rule, "error")] if target != "ppq" else [])
+    result = align(data, PLAIN)
+    (left,) = [one for one in result.report.remaining if one.rule == rule]
+    assert words in left.message
+    assert left.fix == ""
+    assert result.report.exit_status == 1
+
+
+def test_of_a_subgraph_that_is_called_nothing_is_known() -> None:
+    model = read(dilated())
+    other = replace(model.subgraphs[0], index=1)
+    both = replace(model, subgraphs=(model.subgraphs[0], other))
+    assert inferred(both, 1).shapes == {}
+    assert inferred(both, 0).shapes != {}
+
+
+def test_what_behind_an_unknown_operator_stands_is_unknown() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("u", 0.05)
+    graph.add("CUSTOM", ["x"], ["u"])
+    graph.conv("u", "c", 0.1)
+    graph.tensors["c"] = replace(graph.tensors["c"], shape=(1, 9, 9, 3))
+    assert inferred(read(graph.bytes(["x"], ["c"])), 0).shapes == {}
+
+
+def test_a_window_of_no_sense_says_nothing() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.operators[-1] = replace(graph.operators[-1], options=(CONV[0], {"strideH": 0}))
+    assert inferred(read(graph.bytes(["x"], ["c"])), 0).shapes == {}
+
+
+# --- the writer ----------------------------------------------------------------------------------
+
+
+def test_a_shape_of_as_many_sizes_is_written_in_place() -> None:
+    data = dilated()
+    model, tensor = named(data, "c")
+    out = splice(data, model, [SetShape(subgraph=0, tensor=tensor.index, shape=(7, 2, 4, 3))])
+    joined = out.join()
+    assert len(joined) == len(data)
+    assert shapes_of(joined) == {**shapes_of(data), "c": (7, 2, 4, 3)}
+
+
+def test_a_shape_of_other_sizes_makes_the_tensor_anew() -> None:
+    data = dilated(signature=True)
+    _, tensor = named(data, "c")
+    place = {"subgraph": 0, "tensor": tensor.index}
+    out = edited(data, SetShape(**place, shape=(7, 2), signature=(-1, 2)))
+    _, made = named(out, "c")
+    assert (made.shape, made.shape_signature) == ((7, 2), (-1, 2))
+    assert replace(made, shape=tensor.shape, shape_signature=tensor.shape_signature) == tensor
+
+
+def test_shapes_that_cannot_be_set_are_refused() -> None:
+    data = dilated()
+    for name, fields, words in (
+        ("blocks", {"shape": (1, 2)}, "its data has a shape of its own"),
+        ("c", {"shape": (1,), "signature": (1,)}, "neither added nor taken away"),
+    ):
+        _, tensor = named(data, name)
+        with pytest.raises(UsageError, match=words):
+            edited(data, SetShape(subgraph=0, tensor=tensor.index, **fields))
+
+
+def test_a_new_tensor_may_have_open_sizes() -> None:
+    data = dilated()
+    model, tensor = named(data, "c")
+    new = AddTensor(
+        subgraph=0,
+        index=len(model.subgraphs[0].tensors),
+        like=tensor.index,
+        name="n",
+        type="int8",
+        quant=None,
+        shape=(1, 2),
+        signature=(-1, 2),
+    )
+    _, made = named(edited(data, new), "n")
+    assert (made.shape, made.shape_signature) == ((1, 2), (-1, 2))

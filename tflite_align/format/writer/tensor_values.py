@@ -1,0 +1,48 @@
+"""Values of a tensor's fields, checked, and the table of its parameters."""
+
+from __future__ import annotations
+
+from ...errors import UnsupportedError, UsageError
+from ..enums import constant_size, type_code
+from ..model import QuantParams, Tensor
+from .nodes import NewTable, Value, make_table, scalars
+
+__all__ = ["beyond_affine", "check_size", "code_of_type", "new_quant"]
+
+
+def beyond_affine(subgraph: int, tensor: int) -> UnsupportedError:
+    """The error for parameters of a scheme that is carried and never interpreted."""
+    place = f"subgraph[{subgraph}]/tensor[{tensor}]"
+    return UnsupportedError(f"{place}: parameters of a scheme beyond affine cannot be set")
+
+
+def check_size(place: str, shaped: Tensor, kind: str, data: bytes) -> None:
+    """Raise UsageError where a constant's bytes are not as many as its shape and type need."""
+    needed = constant_size(shaped.shape, kind)
+    if needed is not None and len(data) != needed:
+        msg = f"{place}: {len(data)} bytes of data where shape and type need {needed}"
+        raise UsageError(msg)
+
+
+def code_of_type(name: str) -> int:
+    """The code of a tensor type; UsageError for a name that is none."""
+    try:
+        return type_code(name)
+    except (KeyError, ValueError):
+        msg = f"{name!r} is no tensor type"
+        raise UsageError(msg) from None
+
+
+def new_quant(quant: QuantParams) -> NewTable:
+    """A table of parameters, which states zero points always."""
+    fields: dict[str, Value] = {
+        "scale": scalars("f", quant.scale),
+        "zero_point": scalars("q", quant.zero_point or (0,) * len(quant.scale)),
+    }
+    if quant.quantized_dimension:
+        fields["quantized_dimension"] = quant.quantized_dimension
+    if quant.minimum:
+        fields["min"] = scalars("f", quant.minimum)
+    if quant.maximum:
+        fields["max"] = scalars("f", quant.maximum)
+    return make_table("QuantizationParameters", fields)
