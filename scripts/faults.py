@@ -12,7 +12,7 @@ import numpy as np
 
 from tflite_align.format.model import Model, Operator, QuantParams, Tensor
 from tflite_align.format.reader import read
-from tflite_align.format.writer.edits import Edit, SetData, SetName, SetQuant, SetVersion
+from tflite_align.format.writer.edits import Edit, SetData, SetName, SetQuant, SetShape, SetVersion
 from tflite_align.format.writer.splice import splice
 from tflite_align.numerics import requantize_bias
 from tflite_align.record import Record, replace
@@ -162,6 +162,15 @@ def _off_zero(model: Model) -> _Edits:
             yield _set(operator.outputs[0], replace(old, zero_point=(3,)))
 
 
+def _one_row(model: Model) -> _Edits:
+    """As converters leave shapes behind that they could not compute: open sizes as 1."""
+    for operator in _operators(model, "CONV_2D"):
+        batch, _, *rest = _tensor(model, operator.outputs[0]).shape
+        signature = _tensor(model, operator.outputs[0]).shape_signature
+        shape = (batch, 1, *rest)
+        yield SetShape(subgraph=0, tensor=operator.outputs[0], shape=shape, signature=signature)
+
+
 def _one_name(model: Model) -> _Edits:
     for operator in _operators(model, "CONV_2D"):
         yield SetName(subgraph=0, tensor=operator.outputs[0], name="conv")
@@ -228,6 +237,12 @@ FAULTS = (
         base="residual_int8",
         told="every convolution's output is 'conv'",
         edits=_one_name,
+    ),
+    Fault(
+        fix="shapes",
+        base="residual_int8",
+        told="every convolution's output one row high",
+        edits=_one_row,
     ),
     Fault(
         fix="versions",

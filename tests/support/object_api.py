@@ -31,6 +31,7 @@ from tflite_align.format.writer.edits import (
     SetOperand,
     SetOption,
     SetQuant,
+    SetShape,
     SetType,
     SetVersion,
 )
@@ -251,10 +252,13 @@ def expected(data: bytes, edits: Sequence[Edit]) -> Any:
 def _change(
     graph: Any,
     operators: list[Any],
-    edit: SetQuant | SetData | SetName | SetOperand | SetOption | SetType | SetVersion,
+    edit: SetQuant | SetData | SetName | SetOperand | SetOption | SetShape | SetType | SetVersion,
 ) -> None:
     if isinstance(edit, SetType):
         graph["tensors"][edit.tensor]["type"] = _TYPES[edit.type]
+    elif isinstance(edit, SetShape):
+        graph["tensors"][edit.tensor]["shape"] = list(edit.shape)
+        graph["tensors"][edit.tensor]["shapeSignature"] = list(edit.signature) or None
     elif isinstance(edit, SetName):
         graph["tensors"][edit.tensor]["name"] = edit.name.encode()
     elif isinstance(edit, SetVersion):

@@ -45,7 +45,7 @@ def _divided(left: _Array, right: _Array) -> _Array:
     """Whole division as C does it, towards zero."""
     if not np.all(right):
         raise UnknownShapeError
-    return np.sign(left) * np.sign(right) * (np.abs(left) // np.abs(right))
+    return np.asarray(np.sign(left) * np.sign(right) * (np.abs(left) // np.abs(right)))
 
 
 def _floor_divided(left: _Array, right: _Array) -> _Array:
