@@ -45,10 +45,10 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
             _given(draft, key, finding, like[finding.slot])
         elif finding.fix == "names":
             _named(draft, key, finding)
-        elif finding.fix == "minmax":
-            _ranged(draft, key, finding)
         elif finding.fix == "shapes":
             _shaped(draft, key, finding)
+        elif finding.fix == "minmax":
+            _ranged(draft, key, finding)
     return draft.plan()
 
 
