@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.edited_models import PLAIN, edited, named
 from tests.support.models import CONV, Graph, TensorSpec
-from tests.support.object_api import load, pack
+from tests.support.stale_models import dilated
 from tflite_align import align, check
 from tflite_align.checks.shapes.inference import inferred
 from tflite_align.errors import UsageError
@@ -18,28 +18,6 @@ from tflite_align.record import replace
 from tflite_align.rules.targets import target_names
 
 TRUSTING = ("tflm", "ethos-u55", "ethos-u65", "ethos-u85")
-
-
-def dilated(*, signature: bool = False) -> bytes:
-    """A dilated convolution as the converter writes it: batch 1 where the operators make 2."""
-    graph = Graph()
-    graph.activation("x", 0.05)
-    graph.activation("s", 0.05, shape=(1, 2, 4, 3))
-    graph.constant("blocks", np.array([2, 1]), "int32")
-    graph.constant("border", np.zeros((2, 2)), "int32")
-    graph.add("SPACE_TO_BATCH_ND", ["x", "blocks", "border"], ["s"])
-    graph.conv("s", "c", 0.1)
-    graph.tensors["c"] = replace(graph.tensors["c"], shape=(1, 2, 4, 3))
-    graph.activation("y", 0.1)
-    graph.add("BATCH_TO_SPACE_ND", ["c", "blocks", "border"], ["y"])
-    data = graph.bytes(["x"], ["y"])
-    if not signature:
-        return data
-    made = load(data)
-    for tensor in made.subgraphs[0].tensors:
-        if tensor.name in (b"x", b"s", b"c", b"y"):
-            tensor.shapeSignature = [-1, *tensor.shape[1:]]
-    return pack(made)
 
 
 def shapes_of(data: bytes) -> dict[str, tuple[int, ...]]:
