@@ -12,7 +12,15 @@ import numpy as np
 
 from tflite_align.format.model import Model, Operator, QuantParams, Tensor
 from tflite_align.format.reader import read
-from tflite_align.format.writer.edits import Edit, SetData, SetName, SetQuant, SetShape, SetVersion
+from tflite_align.format.writer.edits import (
+    Edit,
+    SetData,
+    SetName,
+    SetQuant,
+    SetShape,
+    SetType,
+    SetVersion,
+)
 from tflite_align.format.writer.splice import splice
 from tflite_align.numerics import requantize_bias
 from tflite_align.record import Record, replace
@@ -176,6 +184,23 @@ def _one_name(model: Model) -> _Edits:
         yield SetName(subgraph=0, tensor=operator.outputs[0], name="conv")
 
 
+def _other_type(model: Model) -> _Edits:
+    """What the first convolutions write is uint8 on the same grid, behind int8 and in front of it."""
+    outputs = model.subgraphs[0].outputs
+    for operator in list(_operators(model, "CONV_2D"))[:2]:
+        tensor = operator.outputs[0]
+        old = _quant(model, tensor)
+        if tensor not in outputs:
+            yield _set(tensor, replace(old, zero_point=(old.zero_point[0] + 128,)))
+            yield SetType(subgraph=0, tensor=tensor, type="uint8")
+
+
+def _late_version(model: Model) -> _Edits:
+    """As a converter newer than every runtime would write them."""
+    for operator in _operators(model, "CONV_2D"):
+        yield SetVersion(subgraph=0, operator=operator.index, version=99)
+
+
 def _first_version(model: Model) -> _Edits:
     """As a converter writes them that gives every operator version 1."""
     for operator in model.subgraphs[0].operators:
@@ -189,6 +214,18 @@ FAULTS = (
         base="classifier_int8",
         told="SOFTMAX's 1/256 as 0.00390623",
         edits=_noise,
+    ),
+    Fault(
+        fix="types",
+        base="residual_int8",
+        told="outputs of convolutions as uint8",
+        edits=_other_type,
+    ),
+    Fault(
+        fix="registered-version",
+        base="residual_int8",
+        told="convolutions at version 99",
+        edits=_late_version,
     ),
     Fault(fix="tied", base="inception_int8_dealigned", told="every tensor calibrated alone"),
     Fault(

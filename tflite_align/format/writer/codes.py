@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...errors import UnsupportedError, UsageError
 from ..enums import operator_code
-from ..model import Model
+from ..model import Model, OperatorId
 from .nodes import NewTable, Value, make_table
 
 __all__ = ["Codes"]
@@ -13,11 +15,15 @@ _PLACEHOLDER = 127  # what the old byte field says of a code that only the new f
 
 
 class Codes:
-    """`made` holds the new ones, which are numbered on from the old ones."""
+    """`made` holds the new ones, which are numbered on from the old ones. `altered`: old ones that
+    are to be of another version; `used`: old ones that operators come to have.
+    """
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.made: list[NewTable] = []
+        self.altered: dict[int, int] = {}
+        self.used: set[int] = set()
         self._known: dict[tuple[str, int], int] = {}
 
     def index(self, name: str, version: int) -> int:
@@ -26,13 +32,29 @@ class Codes:
         if known is not None:
             return known
         for code in self.model.operator_codes:
-            if (code.name, code.version) == (name, version) and code.custom_code is None:
+            same = (code.name, code.version) == (name, version) and code.custom_code is None
+            if same and code.index not in self.altered:
                 self._known[name, version] = code.index
+                self.used.add(code.index)
                 return code.index
         self.made.append(_table(name, version))
         index = len(self.model.operator_codes) + len(self.made) - 1
         self._known[name, version] = index
         return index
+
+    def alter(self, of: Mapping[OperatorId, int], wanted: Mapping[OperatorId, int]) -> None:
+        """Give codes another version where all their operators want it: runtimes look at every
+        code of a file, also at one that no operator has any more.
+
+        `of`: the code of each operator that stays; `wanted`: versions by operator.
+        """
+        versions: dict[int, set[int | None]] = {}
+        for place, code in of.items():
+            versions.setdefault(code, set()).add(wanted.get(place))
+        for code, found in versions.items():
+            version = next(iter(found))
+            if len(found) == 1 and version is not None and code not in self.used:
+                self.altered[code] = version
 
 
 def _table(name: str, version: int) -> NewTable:

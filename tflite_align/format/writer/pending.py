@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import UnsupportedError, UsageError
 from ...record import replace
-from ..model import Model, Operator, Subgraph, Tensor
+from ..model import Model, Operator, OperatorId, Subgraph, Tensor
 from ..schema import OPTIONS, OPTIONS2, OPTIONS_OF_OPERATOR, table_layout
 from .codes import Codes
 from .edits import (
@@ -38,6 +38,7 @@ _BUFFER = table_layout("Buffer")
 _TENSOR = table_layout("Tensor")
 _QUANT = table_layout("QuantizationParameters")
 _OPERATOR = table_layout("Operator")
+_CODE = table_layout("OperatorCode")
 _OPTION_CODES = {name: code for code, name in OPTIONS.items()}
 _DATA_ALIGN = 16
 
@@ -84,12 +85,11 @@ class PendingEdits:
                 self._set_type(edit)
             elif isinstance(edit, SetShape):
                 self._set_shape(edit)
-            elif isinstance(edit, SetVersion):
-                self._set_version(edit)
             elif isinstance(edit, SetName):
                 renamed = self._tensor(edit.subgraph, edit.tensor)
                 self._want_tensor(edit.subgraph, renamed, name=string(edit.name))
         self._want_lists()
+        self._set_versions([edit for edit in edits if isinstance(edit, SetVersion)])
 
     def replace_buffer(self, index: int, data: bytes) -> int:
         """Give buffer `index` new bytes in place where nobody else uses them.
@@ -291,11 +291,27 @@ class PendingEdits:
         operands = (*operator.inputs, *operator.outputs)
         self.altered.update((edit.subgraph, tensor) for tensor in operands)
 
-    def _set_version(self, edit: SetVersion) -> None:
-        operator = self._operator(edit.subgraph, edit.operator)
-        key = ("operator", edit.subgraph, edit.operator)
-        index = self.codes.index(operator.name, edit.version)
-        self.draft.want(key, _OPERATOR, operator.pos, opcode_index=index)
+    def _set_versions(self, edits: Sequence[SetVersion]) -> None:
+        if not edits:
+            return
+        wanted = {OperatorId(edit.subgraph, edit.operator): edit.version for edit in edits}
+        changed = {place: self._operator(*place) for place in wanted}
+        codes = {
+            OperatorId(graph.index, one.index): self.draft.current(
+                _OPERATOR, one.pos, "opcode_index"
+            )
+            for graph in self.model.subgraphs
+            for one in graph.operators
+            if (graph.index, one.index) not in self.removed
+        }
+        self.codes.alter(codes, wanted)
+        for code, version in self.codes.altered.items():
+            pos = self.model.operator_codes[code].pos
+            self.draft.want(("code", code), _CODE, pos, version=version)
+        for place, operator in changed.items():
+            if codes.get(place) not in self.codes.altered:
+                index = self.codes.index(operator.name, wanted[place])
+                self.draft.want(("operator", *place), _OPERATOR, operator.pos, opcode_index=index)
 
     def _set_operand(self, edit: SetOperand) -> None:
         operator = self._operator(edit.subgraph, edit.operator)

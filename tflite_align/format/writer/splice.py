@@ -78,7 +78,7 @@ class _Assembly:
         }
         codes = [code.pos for code in self.model.operator_codes]
         buffers = [buffer.pos for buffer in self.model.buffers]
-        self._vector("operator_codes", codes, {}, self.intake.codes.made)
+        self._vector("operator_codes", codes, self._settled("code"), self.intake.codes.made)
         self._vector("subgraphs", [graph.pos for graph in self.model.subgraphs], graphs, [])
         self._vector("buffers", buffers, {}, self.intake.buffers)
         self._vector("metadata", self._children("metadata"), self._settled("metadata"), [])

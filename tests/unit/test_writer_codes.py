@@ -1,0 +1,65 @@
+"""Operator codes when operators come to be of other versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.support.object_api import chain, load, pack
+from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import AddOperator, Edit, RemoveOperator, SetVersion
+from tflite_align.format.writer.patch import Written
+from tflite_align.format.writer.splice import splice
+
+
+def written(edits: Sequence[Edit]) -> Written:
+    """RESHAPE (0), ADD (1), RESHAPE (2), written with these edits."""
+    data = pack(chain())
+    return splice(data, read(data), edits)
+
+
+def versions(found: Written) -> tuple[list[int], list[int]]:
+    """Of the codes of the file, and of the operators."""
+    data = found.join()
+    operators = read(data).subgraphs[0].operators
+    return [code.version for code in load(data).operatorCodes], [o.version for o in operators]
+
+
+def raised(*operators: int, version: int = 5) -> list[Edit]:
+    return [SetVersion(subgraph=0, operator=one, version=version) for one in operators]
+
+
+def test_a_code_takes_the_version_that_all_its_operators_want() -> None:
+    """Runtimes look at every code of a file: the old version may not stay behind in one."""
+    codes, operators = versions(written(raised(0, 2)))
+    before, _ = versions(written([]))
+    assert codes == [5, *before[1:]]
+    assert operators == [5, before[1], 5]
+
+
+def test_a_code_that_another_operator_keeps_stays() -> None:
+    codes, operators = versions(written(raised(2)))
+    before, _ = versions(written([]))
+    assert codes == [*before, 5]
+    assert operators == [before[0], before[1], 5]
+
+
+def test_an_operator_that_goes_keeps_no_code() -> None:
+    codes, _ = versions(written([RemoveOperator(subgraph=0, operator=0), *raised(2)]))
+    assert codes[0] == 5
+
+
+def test_a_code_that_a_new_operator_has_stays() -> None:
+    before, _ = versions(written([]))
+    new = AddOperator(
+        subgraph=0, before=3, name="RESHAPE", version=before[0], inputs=(4,), outputs=(4,)
+    )
+    codes, operators = versions(written([new, *raised(0, 2)]))
+    assert codes == [*before, 5]
+    assert operators == [5, before[1], 5, before[0]]
+
+
+def test_different_versions_are_different_codes() -> None:
+    codes, operators = versions(written([*raised(0), *raised(2, version=7)]))
+    before, _ = versions(written([]))
+    assert codes == [*before, 5, 7]
+    assert (operators[0], operators[2]) == (5, 7)
