@@ -19,9 +19,9 @@ def written(edits: Sequence[Edit]) -> Written:
 
 def versions(found: Written) -> tuple[list[int], list[int]]:
     """Of the codes of the file, and of the operators."""
-    data = found.join()
-    operators = read(data).subgraphs[0].operators
-    return [code.version for code in load(data).operatorCodes], [o.version for o in operators]
+    made = load(found.join())
+    codes = [code.version for code in made.operatorCodes]
+    return codes, [codes[one.opcodeIndex] for one in made.subgraphs[0].operators]
 
 
 def raised(*operators: int, version: int = 5) -> list[Edit]:
