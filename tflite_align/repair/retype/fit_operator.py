@@ -104,6 +104,8 @@ class _Fit:
         if slot.kind == "outputs":
             return self._output_step(slot, tensor, wanted) is not None
         if self.draft.model.constant(self.subgraph, tensor.index) is not None:
+            if wanted == "int4":
+                return False  # 16 steps hold no constant that had more
             return reexpressed(self.draft.model, self.subgraph, tensor, wanted) is not None
         if tensor.is_variable:
             return False
