@@ -19,8 +19,6 @@ from tflite_align.verify.judges import available, judge_file
 GOES_DOWN = {
     ("litert/blockwise_quantized.tflite", "litert"): "blockwise scales in an ADD",
     ("litert/blockwise_quantized.tflite", "xnnpack"): "blockwise scales in an ADD",
-    ("tflm/keyword_scrambled_8bit.tflite", "litert"): "an SVDF that damages memory",
-    ("tflm/keyword_scrambled_8bit.tflite", "xnnpack"): "an SVDF that damages memory",
 }
 TARGETS = ("litert", "xnnpack", "tflm", "ethos-u55", "ethos-u85")
 LARGEST = 3 << 20  # bytes; a compiler takes minutes over the few larger ones

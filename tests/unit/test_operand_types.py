@@ -37,6 +37,8 @@ def matches(pattern: str, given: str) -> bool:
         ("T > T: int8", "int8 int8 > int8", False),
         ("T > T: int8", "int8 > int8 int8", False),
         ("> int32", "> int32", True),
+        ("T > T T: int8", "int8 > int8", False),
+        ("int32 T > T*: int8", "int32 int8 >", False),
     ],
 )
 def test_a_pattern_matches(pattern: str, given: str, *, expected: bool) -> None:

@@ -80,7 +80,7 @@ class Pattern(Record, frozen=True):
         """
         inputs = _spread(self.inputs, len(given.inputs))
         outputs = _spread(self.outputs, len(given.outputs))
-        if inputs is None or outputs is None:
+        if inputs is None or outputs is None or len(outputs) != len(given.outputs):
             return
         lacking = (LEFT_OUT,) * (len(inputs) - len(given.inputs))
         for chosen in self.types or ("",):

@@ -70,7 +70,12 @@ def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[t
     model = bound.model
     tensors: set[TensorId] = set()
     operators: set[tuple[int, int]] = set()
-    ahead = [slot.tensor_id(model) for slot in broken]
+    ahead = []
+    for slot in broken:
+        # Intermediates of an operator are neither read nor written by another one.
+        operators.add(slot[:2])
+        tied = (other for together in beside.get(slot, ()) for other in together)
+        ahead += [other.tensor_id(model) for other in (slot, *tied)]
     while ahead:
         key = ahead.pop()
         if key in tensors or key.tensor < 0:

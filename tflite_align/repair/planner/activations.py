@@ -47,7 +47,7 @@ def _plan_value(
     wiring = draft.links(subgraph)
     producer = wiring.producer[index]
     readers = _by_label(solution, wiring.readers.get(index, []))
-    if _empty(tensor) and set(readers) != {written}:
+    if readers and _empty(tensor) and set(readers) != {written}:
         _plan_empty(draft, key, list(readers), producer)
         return
     kept = next(
