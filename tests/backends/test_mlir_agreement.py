@@ -26,15 +26,11 @@ pytestmark = pytest.mark.backends
 _TAKES, _REFUSES, _ENDS = "accepted", "refused", "crashed"
 
 _NO_TRAIT = "the dialect's operator has no trait of equal scales; the kernel copies integers"
-_ADD_N = "it ties the output too, which the kernels rescale to"
 _NO_KERNEL = "the dialect takes a type that LiteRT has no kernel for"
-_ZEROS = "it wants one type of input and output; the kernel reads no input"
 
 # (what is broken: a rule, or "sound", and the operator) -> what the verifier says of all such
 # models, and why that is not what `check` says. The first row that fits counts.
 OTHERWISE = {
-    "*/ADD_N": (_REFUSES, _ADD_N),
-    "*/ZEROS_LIKE": (_REFUSES, _ZEROS),
     "sound/CUMSUM": (_TAKES, _NO_KERNEL),
     "sound/SQUARED_DIFFERENCE": (_TAKES, _NO_KERNEL),
     "*/IF": (_REFUSES, "its importer makes a TensorFlow If of it, which knows no quantized types"),

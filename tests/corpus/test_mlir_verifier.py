@@ -41,7 +41,6 @@ REFUSED = {
 OTHERWISE = {
     "litert/blockwise_quantized.tflite": ("crashed", "blockwise scales"),
     "litert/qwen_fc_blockwise_quantized.tflite": ("crashed", "blockwise scales"),
-    "tflm/keyword_scrambled_8bit.tflite": ("refused", "SOFTMAX from int8 to int16, for kernels"),
     "tflm/person_detect.tflite": ("accepted", "an axis that no tensor has, beside one scale"),
     "violators/litert_torch_densenet_pc.tflite": ("accepted", "biases"),
     "violators/litert_torch_head_pc.tflite": ("accepted", "fixed outputs"),

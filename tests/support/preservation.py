@@ -156,6 +156,12 @@ def places(old: File) -> Iterator[Place]:
                 start, length = old.inline(options)
                 yield Place(start=start, length=length, owner=owner)
         yield from _bodies(old, "Graph", graph, ("inputs", "outputs"), ("border", g, 0))
+        index = next(i for i, (name, _) in enumerate(FIELDS["Graph"]) if name == "operators")
+        at = old.slot(graph, index)
+        if at is not None:
+            # With its count, which is less where operators are left out.
+            start, count = old.vector(at)
+            yield Place(start=start - 4, length=4 + 4 * count, owner=("list", g, 0))
     for signature in old.all("Model", old.root, "signatures"):
         border = ("border", old.number("Signature", signature, "graph"), 0)
         for kind in ("inputs", "outputs"):
@@ -236,6 +242,8 @@ def declared_of(old: bytes, report: Any) -> set[Owner]:
     """What a report says was changed: tensors, the operators at them, the border they belong to."""
     file = File(old)
     found: set[Owner] = {("tensor", change.subgraph, change.tensor) for change in report.changes}
+    removing = {"removed", "composed", "converted", "retyped"}
+    found |= {("list", one.subgraph, 0) for one in report.changes if one.kind in removing}
     for g, graph in enumerate(file.graphs):
         changed = {tensor for kind, at, tensor in found if (kind, at) == ("tensor", g)}
         for o, operator in enumerate(file.all("Graph", graph, "operators")):
