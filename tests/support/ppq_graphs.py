@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.support.models import POOL, SHAPE, Graph, TensorSpec
+from tflite_align.record import replace
 
 __all__ = ["TOPOLOGIES"]
 
@@ -184,14 +185,18 @@ def _to_graph_output(operator: str) -> Callable[[], bytes]:
 
 def _split_to_sum() -> bytes:
     net = _Net(0)
-    net.conv("x", "c1", 0.1, 3)
+    tall = (1, 8, 4, 3)  # its halves are as tall as everything else
+    net.activation("tall", 0.05, shape=tall)
+    net.conv("tall", "c1", 0.1, 3)
+    net.tensors["c1"] = replace(net.tensors["c1"], shape=tall)
     net.conv("x", "c2", 0.04, -100)
     for name in ("s1", "s2"):
         net.activation(name, 0.1, 3)
     net.constant("axis", 1, "int32")
     net.add("SPLIT", ["axis", "c1"], ["s1", "s2"], ("SplitOptions", {"numSplits": 2}))
     net.join("ADD", ["s1", "c2"], "a1", 0.12, 1)
-    return net.end("a1", "s2")
+    ends = [net.conv(name, f"end_{name}", 0.09, 2) for name in ("a1", "s2")]
+    return net.bytes(["x", "tall"], ends)
 
 
 def _passed_to_concat(operator: str) -> Callable[[], bytes]:
