@@ -221,3 +221,16 @@ def test_float_weights_are_quantized() -> None:
     real = integers_of(data, "int8", 12).reshape(3, 4) * found.quant.label.scale
     assert np.abs(real - weights).max() <= found.quant.label.scale / 2
     assert found.quant.label.zero_point == 0
+
+
+def test_raw_integers_are_not_requantized() -> None:
+    """CAST hands integers on as numbers: a QUANTIZE in front would change them."""
+    graph = Graph("uint8")
+    graph.activation("x", 0.05, 3)
+    graph.tensors["y"] = TensorSpec(name="y", type="float32", shape=SHAPE)
+    graph.add("CAST", ["x"], ["y"], ("CastOptions", {"inDataType": 3, "outDataType": 0}))
+    data = graph.bytes(["x"], ["y"])
+    options = replace(FAST, targets=("tflm",))
+    (finding,) = (f for f in check(data, options).findings if f.rule == "types/CAST")
+    assert (finding.severity, finding.fix) == ("error", "")
+    assert align(data, options).data == data

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ...format.model import Model, Operator, Slot, Subgraph
 from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
+from ...format.wiring import quantized
 from ...record import Record
 from ...rules.kernels import KernelRow, Outcome, load_kernels
 from ...rules.operand_types import ABSENT, KNOWN_TYPES, LEFT_OUT, OperandTypes
@@ -276,9 +277,36 @@ def _reachable(asked: _Asked, wanted: OperandTypes | None) -> bool:
     }
     if (inputs or outputs) and len({*computed, *given.outputs}) < 2:
         return False
+    if not all(_stands_for_reals(asked, slot) for slot in _odd_slots(asked, wanted)):
+        return False
     return all({a, b} <= _INTEGERS for a, b in inputs) and all(
         {a, b} <= {*_INTEGERS, "float32"} for a, b in outputs
     )
+
+
+def _odd_slots(asked: _Asked, wanted: OperandTypes) -> Iterator[Slot]:
+    graph, operator = asked.graph.index, asked.operator.index
+    for index, (found, name) in enumerate(zip(asked.given.inputs, wanted.inputs, strict=False)):
+        if found != name:
+            yield Slot(graph, operator, "inputs", index)
+    for index, (found, name) in enumerate(zip(asked.given.outputs, wanted.outputs, strict=True)):
+        if found != name:
+            yield Slot(graph, operator, "outputs", index)
+
+
+def _stands_for_reals(asked: _Asked, slot: Slot) -> bool:
+    """Whether the operand's values are real ones, so that a QUANTIZE keeps what they mean: it is no
+    plain integer, and the operator is none that works on raw integers.
+    """
+    row = load_operators().get(asked.operator.name)
+    count = len(asked.operator.operands(slot.kind))
+    rigid = row is None or any(
+        one.kind == slot.kind and slot.index in one.select(count) for one in row.rigid
+    )
+    index = asked.operator.operands(slot.kind)[slot.index]
+    tensor = asked.graph.tensors[index]
+    plain = tensor.type in _INTEGERS and not quantized(tensor)
+    return not rigid and index >= 0 and not plain
 
 
 def _odd_slot(asked: _Asked, wanted: OperandTypes | None) -> Slot:
