@@ -62,10 +62,11 @@ class Prepared(Record, frozen=True, kw_only=True):
 def prepare(session: Session, data: Bytes) -> Prepared:
     """Carry out all that needs no decision. Raises AlignError where the job cannot be done."""
     options, fixes = session.options, session.fixes
-    inspected = given = session.inspect(session.read(data))
+    given = session.inspect(session.read(data))
     checked = (given.bound, given.findings)
     repair = mended(given.model, fixes, options.only, options.bias, session.bind, checked=checked)
-    fitted = _fitted(session, repair, given)
+    inspected = given if repair.model is given.model else session.inspect(repair.model)
+    fitted = _fitted(session, repair, inspected)
     conversion = convert(
         fitted.model,
         _requested_types(session),
@@ -73,7 +74,7 @@ def prepare(session: Session, data: Bytes) -> Prepared:
         session.targets,
         edited=fitted.edited,
     )
-    if conversion.model is not given.model:
+    if conversion.model is not repair.model:
         inspected = session.inspect(conversion.model)
     if options.calibration is not None:
         from ..verify.calibration import check_calibration  # noqa: PLC0415 - a run without judges needs none of it
@@ -90,15 +91,15 @@ def prepare(session: Session, data: Bytes) -> Prepared:
     )
 
 
-def _fitted(session: Session, repair: Mended, given: Inspected) -> Retyped:
-    """Operands whose types do not fit, and versions that are not registered."""
+def _fitted(session: Session, repair: Mended, inspected: Inspected) -> Retyped:
+    """Operands whose types do not fit, and versions that are not registered; `inspected` is what
+    the repairs left.
+    """
     options = session.options
 
     def repairable(bound: Bound, findings: Sequence[Finding]) -> Sequence[Finding]:
         return changeable(bound, wanted(findings, session.fixes, options.only))
 
-    same = repair.model is given.model
-    inspected = given if same else session.inspect(repair.model)
     return retype(
         repair.model,
         session.targets,

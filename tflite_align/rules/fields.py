@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ __all__ = [
     "list_of",
     "map_of",
     "number",
+    "parse_document",
     "parse_slot",
     "parse_table",
     "schema_of",
@@ -221,6 +223,20 @@ def parse_table(value: Any, table: Table, where: str) -> dict[str, Any]:
         if entry.required and key not in value:
             raise RuleError(f"{at}key {key!r} is missing")
     return {key: table[key].parser.parse(given, f"{inside}{key}") for key, given in value.items()}
+
+
+def parse_document(document: str, table: Table, where: str) -> dict[str, Any]:
+    """A table file of format 1 as parsed keys, `format` among them; RuleError with file and key
+    for anything unexpected.
+    """
+    try:
+        raw = tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{where}: {error}") from None
+    given = parse_table(raw, table, where)
+    if given["format"] != 1:
+        raise RuleError(f"{where}: format {given['format']} is unknown; this version reads 1")
+    return given
 
 
 def schema_of(table: Table) -> dict[str, Any]:

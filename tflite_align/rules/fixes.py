@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
@@ -68,13 +67,7 @@ _FILE: f.Table = {
 
 def parse_fixes(document: str, where: str) -> dict[str, Fix]:
     """Fixes by id, in the file's order; RuleError with the key for anything unexpected."""
-    try:
-        raw = tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{where}: {error}") from None
-    given = f.parse_table(raw, _FILE, where)
-    if given["format"] != 1:
-        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    given = f.parse_document(document, _FILE, where)
     found: dict[str, Fix] = {}
     for number, row in enumerate(given["fix"]):
         fix = Fix(**row)

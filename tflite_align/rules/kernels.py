@@ -5,7 +5,6 @@ A row is what the real runtime did with one-operator models of every type; tests
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
@@ -73,13 +72,7 @@ _DOCUMENT: f.Table = {
 
 def parse_kernels(document: str, where: str) -> Mapping[str, KernelRow]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    try:
-        raw = tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{where}: {error}") from None
-    given = f.parse_table(raw, _DOCUMENT, where)
-    if given["format"] != 1:
-        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    given = f.parse_document(document, _DOCUMENT, where)
     return {name: KernelRow(name=name, **row) for name, row in given["operator"].items()}
 
 

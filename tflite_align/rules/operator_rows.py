@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, get_args
@@ -204,17 +203,11 @@ def _row(name: str, given: dict[str, Any], where: str) -> OperatorRow:
 
 def parse_operators(document: str, where: str = "operators.toml") -> dict[str, OperatorRow]:
     """Rows by operator name. Raises RuleError with file and key for anything unexpected."""
-    try:
-        raw = tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{where}: {error}") from None
     outer: f.Table = {
         "format": f.TomlField(f.integer, required=True),
         "operator": f.TomlField(_any_table, required=True),
     }
-    top = f.parse_table(raw, outer, where)
-    if top["format"] != 1:
-        raise RuleError(f"{where}: format {top['format']} is unknown; this version reads 1")
+    top = f.parse_document(document, outer, where)
     rows = {}
     for name, entry in top["operator"].items():
         place = f"{where}: operator.{name}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -42,13 +41,7 @@ _FILE: f.Table = {
 
 def parse_shapes(document: str, where: str) -> Mapping[str, ShapeRow]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    try:
-        raw = tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{where}: {error}") from None
-    given = f.parse_table(raw, _FILE, where)
-    if given["format"] != 1:
-        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    given = f.parse_document(document, _FILE, where)
     found: dict[str, ShapeRow] = {}
     for number, row in enumerate(given["shape"]):
         entry = ShapeRow(**row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
@@ -120,13 +119,8 @@ _TARGET: f.Table = {
 
 def parse_target(document: str, where: str) -> Target:
     """A target from its TOML text; RuleError with file and key for anything unexpected."""
-    try:
-        raw = tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{where}: {error}") from None
-    given = f.parse_table(raw, _TARGET, where)
-    if given.pop("format") != 1:
-        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    given = f.parse_document(document, _TARGET, where)
+    del given["format"]
     levels = tuple(
         Requirement(
             rules=entry["rules"],

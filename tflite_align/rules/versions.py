@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from ..errors import RuleError
 from ..format.model import Operator
 from ..record import Record, field
 from . import fields as f
@@ -46,13 +44,7 @@ _DOCUMENT: f.Table = {
 
 def parse_versions(document: str, where: str) -> Mapping[str, VersionRow]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    try:
-        raw = tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{where}: {error}") from None
-    given = f.parse_table(raw, _DOCUMENT, where)
-    if given["format"] != 1:
-        raise RuleError(f"{where}: format is unknown; this version reads 1")
+    given = f.parse_document(document, _DOCUMENT, where)
     return {name: VersionRow(name=name, **row) for name, row in given["operator"].items()}
 
 

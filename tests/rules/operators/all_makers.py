@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from tests.rules.operators import (
-    arithmetic,
-    movement,
-    plain,
-    recurrent,
-    resources,
-    spatial,
-    stablehlo,
-    subgraphs,
-    weighted,
-    windows,
-)
+from importlib import import_module
+
 from tests.rules.operators.operands import MAKERS
 
 __all__ = ["MAKERS"]
 
-_LIBRARY = (
-    arithmetic,
-    movement,
-    plain,
-    recurrent,
-    resources,
-    spatial,
-    stablehlo,
-    subgraphs,
-    weighted,
-    windows,
-)
+for _name in (
+    "arithmetic",
+    "movement",
+    "plain",
+    "recurrent",
+    "resources",
+    "spatial",
+    "stablehlo",
+    "subgraphs",
+    "weighted",
+    "windows",
+):
+    import_module(f"tests.rules.operators.{_name}")

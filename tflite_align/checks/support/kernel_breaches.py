@@ -20,7 +20,7 @@ from ...rules.rows import BiasRule, PresentRule
 from ...rules.targets import Requirement, Severity, Target
 from ..constraints import Supported
 
-__all__ = ["distance", "kernel_breaches", "signature_of", "taken_signatures"]
+__all__ = ["distance", "kernel_breaches", "taken_types", "types_of"]
 
 _CUSTOM = "CUSTOM"
 _TO_FLOAT = "DEQUANTIZE"
@@ -77,7 +77,7 @@ class _Judged(Record, frozen=True, kw_only=True):
         return all(outcome == "right" for outcome in self.outcomes.values())
 
 
-def signature_of(graph: Subgraph, operator: Operator) -> OperandTypes:
+def types_of(graph: Subgraph, operator: Operator) -> OperandTypes:
     """The types of the operator's operands."""
     types = [graph.tensors[i].type if i >= 0 else ABSENT for i in operator.inputs]
     return OperandTypes(tuple(types), tuple(graph.tensors[i].type for i in operator.outputs))
@@ -94,7 +94,7 @@ def kernel_breaches(model: Model, target: Target) -> Iterator[Supported]:
             if operator.name == _CUSTOM:
                 continue  # told by the rows of custom operators
             rows = {name: row for name in sets if (row := sets[name].get(operator.name))}
-            given = signature_of(graph, operator)
+            given = types_of(graph, operator)
             key = (operator.name, given)
             if key not in known:
                 known[key] = _judged(rows, given)
@@ -111,11 +111,11 @@ def _judged(rows: Mapping[str, KernelRow], given: OperandTypes) -> _Judged:
     outcomes = {name: row.outcome(given) for name, row in rows.items()}
     if all(outcome == "right" for outcome in outcomes.values()):
         return _Judged(outcomes=outcomes, nearest=given)
-    taken = taken_signatures(rows.values(), given)
+    taken = taken_types(rows.values(), given)
     return _Judged(outcomes=outcomes, nearest=taken[0] if taken else None)
 
 
-def taken_signatures(rows: Iterable[KernelRow], given: OperandTypes) -> list[OperandTypes]:
+def taken_types(rows: Iterable[KernelRow], given: OperandTypes) -> list[OperandTypes]:
     """Types that some row takes for as many operands, the nearest to the given ones first; of
     equally near ones those that differ at an output, which a QUANTIZE behind it gives back.
     """

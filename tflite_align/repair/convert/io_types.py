@@ -12,15 +12,14 @@ from collections.abc import Mapping, Sequence
 from ...checks.subgraph_calls import called_subgraphs
 from ...format.model import Model, OperatorId, QuantParams, Slot, Tensor, TensorId
 from ...format.wiring import quantized
-from ...numerics import Label, covering_label, label_range
+from ...numerics import Label
 from ...rules.rows import OperatorRow
 from ...rules.targets import Target
 from ..planner.draft import Draft
+from ..planner.type_change import EIGHT_BITS, label_in_type
 from .conversion import Conversion
 
 __all__ = ["convert_border"]
-
-_EIGHT = {"int8": -128, "uint8": 0}  # types of one grid, and where it begins
 
 
 def convert_border(
@@ -287,23 +286,16 @@ def _label(tensor: Tensor) -> Label:
 
 def _shifted(first: Tensor, second: Tensor) -> bool:
     """Whether two 8-bit tensors stand for the same values, integer by integer."""
-    if first.type not in _EIGHT or second.type not in _EIGHT:
+    if first.type not in EIGHT_BITS or second.type not in EIGHT_BITS:
         return False
-    a, b = _label(first), _label(second)
-    return (
-        a.scale == b.scale
-        and a.zero_point - _EIGHT[first.type] == b.zero_point - _EIGHT[second.type]
-    )
+    return label_in_type(_label(first), first.type, second.type) == _label(second)
 
 
 def _bordering(tensor: Tensor, wanted: str) -> Label | None:
     """The label of a border of that type beside the tensor; None where it would lose values."""
-    label = _label(tensor)
-    if wanted in _EIGHT and tensor.type in _EIGHT:
-        return Label(label.scale, label.zero_point - _EIGHT[tensor.type] + _EIGHT[wanted])
-    if wanted == "int16" and tensor.type in _EIGHT:
-        return covering_label(label_range(label, tensor.type), wanted)
-    return None
+    if tensor.type not in EIGHT_BITS or wanted not in {*EIGHT_BITS, "int16"}:
+        return None
+    return label_in_type(_label(tensor), tensor.type, wanted)
 
 
 def _params(label: Label | None) -> QuantParams | None:

@@ -19,7 +19,7 @@ from ...record import Record, replace
 from ...rules.fixes import WEIGHT_FIXES
 from .draft import Draft
 
-__all__ = ["plan_weights"]
+__all__ = ["along_axis", "plan_weights"]
 
 
 class _New(Record, frozen=True):
@@ -140,8 +140,8 @@ def _raised(
     factors = np.broadcast_to(np.where(wider, factor, 1.0).ravel(), (len(quant.scale),))
     new = np.where(wider, widened, clipped)
     scales = tuple(to_float32(s * float(f)) for s, f in zip(quant.scale, factors, strict=True))
-    scale = _along(scales, tensor.shape, axis or 0)
-    old = _along(quant.scale, tensor.shape, axis or 0)
+    scale = along_axis(scales, tensor.shape, axis or 0)
+    old = along_axis(quant.scale, tensor.shape, axis or 0)
     error = float(np.max(np.abs(new * scale - values * old), initial=0.0))
     return _New(
         replace(quant, scale=scales, minimum=(), maximum=()), packed_as(new, tensor.type), error
@@ -153,8 +153,8 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     whose steps fit as they are keeps its scale, and is exact.
     """
     integers = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
-    scale = _along(quant.scale, tensor.shape, quant.quantized_dimension)
-    zero = _along(quant.zero_point or (0,), tensor.shape, quant.quantized_dimension)
+    scale = along_axis(quant.scale, tensor.shape, quant.quantized_dimension)
+    zero = along_axis(quant.zero_point or (0,), tensor.shape, quant.quantized_dimension)
     real = (integers - zero) * scale
     others = tuple(i for i in range(real.ndim) if i != axis) if axis is not None else None
     top = np.atleast_1d(np.max(np.abs(real), axis=others))
@@ -168,9 +168,9 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     widest = np.where(top <= own * (most + 0.5), own, top / most)
     scales = tuple(to_float32(value) for value in widest)
     new_axis = axis if axis is not None else 0
-    steps = real / _along(scales, tensor.shape, new_axis)
+    steps = real / along_axis(scales, tensor.shape, new_axis)
     rounded = np.clip(np.trunc(steps + np.copysign(0.5, steps)), -most, most)
-    error = float(np.max(np.abs(rounded * _along(scales, tensor.shape, new_axis) - real)))
+    error = float(np.max(np.abs(rounded * along_axis(scales, tensor.shape, new_axis) - real)))
     return _New(
         replace(
             quant,
@@ -185,7 +185,7 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     )
 
 
-def _along(values: tuple[float, ...], shape: tuple[int, ...], axis: int) -> NDArray[np.float64]:
+def along_axis(values: tuple[float, ...], shape: tuple[int, ...], axis: int) -> NDArray[np.float64]:
     """Values laid along one axis, broadcast over the others; a single value over all."""
     array = np.asarray(values, dtype=np.float64)
     if array.size == 1:

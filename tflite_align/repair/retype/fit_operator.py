@@ -1,4 +1,4 @@
-"""One operator made to fit a signature: each operand that differs from it, in its own way."""
+"""One operator made to fit operand types: each operand that differs, in its own way."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from ...format.model import Operator, QuantParams, Slot, SlotKind, Tensor, TensorId
 from ...format.type_groups import ACTIVATION_TYPES
 from ...format.wiring import quantized
-from ...numerics import Label, covering_label, label_range
+from ...numerics import Label
 from ...rules.operand_types import ABSENT, OperandTypes
 from ...rules.operator_rows import load_operators
 from ...rules.rows import BiasRule, FixedRule
 from ...rules.targets import Target
 from ..planner.draft import Draft
+from ..planner.type_change import label_in_type
 from .other_type import reexpressed
 
 __all__ = ["fit", "label_in"]
 
-_EIGHT = {"int8": -128, "uint8": 0}  # types of one grid, and where it begins
 _FLOAT = "float32"
 _FEW = 2  # operands that may differ: beyond that another operator is meant
 
@@ -26,12 +26,12 @@ def fit(
     draft: Draft,
     subgraph: int,
     operator: Operator,
-    signature: OperandTypes,
+    types: OperandTypes,
     targets: Sequence[Target],
 ) -> bool:
     """Give the operator operands of these types; False, and nothing done, where one cannot be."""
     work = _Fit(draft, subgraph, operator, targets)
-    steps = work.differing(signature)
+    steps = work.differing(types)
     if steps is None or not 0 < len(steps) <= _FEW:
         return False
     if not all(work.possible(slot, wanted) for slot, wanted in steps):
@@ -42,16 +42,11 @@ def fit(
 
 
 def label_in(tensor: Tensor, wanted: str) -> Label | None:
-    """The tensor's parameters in another type: the same grid, shifted, between int8 and uint8;
-    else the finest that cover its range. None where it has none.
-    """
+    """The tensor's parameters in another type; None where it has no one scale and zero point."""
     quant = tensor.quant
     if quant is None or not quantized(tensor) or not quant.per_tensor or quant.details:
         return None
-    if tensor.type in _EIGHT and wanted in _EIGHT:
-        shift = _EIGHT[wanted] - _EIGHT[tensor.type]
-        return Label(quant.label.scale, quant.label.zero_point + shift)
-    return covering_label(label_range(quant.label, tensor.type), wanted)
+    return label_in_type(quant.label, tensor.type, wanted)
 
 
 class _Fit:
@@ -65,7 +60,7 @@ class _Fit:
         row = load_operators().get(operator.name)
         self.rules = row.rules if row is not None else ()
 
-    def differing(self, signature: OperandTypes) -> list[tuple[Slot, str]] | None:
+    def differing(self, types: OperandTypes) -> list[tuple[Slot, str]] | None:
         """Slots whose types are others, with the wanted type; None where an operand is to come or
         go. Biases are left to their own rule.
         """
@@ -74,8 +69,8 @@ class _Fit:
             (rule.slot.kind, rule.slot.start) for rule in self.rules if isinstance(rule, BiasRule)
         }
         sides: tuple[tuple[SlotKind, tuple[str, ...]], ...] = (
-            ("inputs", signature.inputs),
-            ("outputs", signature.outputs),
+            ("inputs", types.inputs),
+            ("outputs", types.outputs),
         )
         for kind, wanted in sides:
             operands = self.operator.operands(kind)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from ...checks.binder.bound import Bound
 from ...checks.checker import Finding, check_bound
-from ...checks.support.kernel_breaches import distance, signature_of, taken_signatures
+from ...checks.support.kernel_breaches import distance, taken_types, types_of
 from ...format.model import Model, Operator, OperatorId
 from ...record import Record
 from ...rules.kernels import load_kernels
@@ -22,7 +22,7 @@ from ..planner.draft import Draft
 from .fit_operator import fit
 from .other_type import fold_dequantize
 
-__all__ = ["Retyped", "fitting_signatures", "retype"]
+__all__ = ["Retyped", "fitting_types", "retype"]
 
 _TYPES = "types"
 _VERSION = "registered-version"
@@ -99,19 +99,19 @@ def _repair(
     """Fit one operator, unless that was tried before; nothing where no way is open."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
-    given = signature_of(draft.model.subgraphs[slot.subgraph], operator)
+    given = types_of(draft.model.subgraphs[slot.subgraph], operator)
     place = (slot.subgraph, operator.origin, operator.outputs if operator.origin is None else ())
     if place in tried:
         return
     tried.add(place)
     if fold_dequantize(draft, slot.subgraph, operator):
         return
-    for signature in fitting_signatures(operator, given, targets):
-        if fit(draft, slot.subgraph, operator, signature, targets):
+    for types in fitting_types(operator, given, targets):
+        if fit(draft, slot.subgraph, operator, types, targets):
             return
 
 
-def fitting_signatures(
+def fitting_types(
     operator: Operator, given: OperandTypes, targets: Collection[Target]
 ) -> list[OperandTypes]:
     """Types that every target takes: those that differ least, all of them as near."""
@@ -122,15 +122,15 @@ def fitting_signatures(
     ]
     if any(operator.name not in load_kernels(name) for t in targets for name in t.kernels):
         return []
-    found = taken_signatures((row for group in rows for row in group), given)
+    found = taken_types((row for group in rows for row in group), given)
     taken = [
-        signature
-        for signature in found
+        types
+        for types in found
         if all(
-            any(row.outcome(signature) == "right" for row in group)
-            and not any(row.outcome(signature) == "wrong" for row in group)
+            any(row.outcome(types) == "right" for row in group)
+            and not any(row.outcome(types) == "wrong" for row in group)
             for group in rows
         )
     ]
-    least = min((distance(given, signature) for signature in taken), default=0)
-    return [signature for signature in taken if distance(given, signature) == least]
+    least = min((distance(given, types) for types in taken), default=0)
+    return [types for types in taken if distance(given, types) == least]

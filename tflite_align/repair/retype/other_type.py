@@ -12,6 +12,7 @@ from ...format.model import Model, Operator, QuantParams, Slot, Tensor, TensorId
 from ...numerics import DTYPES, Label, Range, covering_label, integers_of, packed_as, type_limits
 from ...record import Record
 from ..planner.draft import Draft
+from ..planner.weights import along_axis
 
 __all__ = ["Reexpressed", "fold_dequantize", "reexpressed"]
 
@@ -89,23 +90,12 @@ def _values(model: Model, subgraph: int, tensor: Tensor) -> _Values | None:
     quant = tensor.quant
     if quant is None or not quant.scale:
         return values
-    scale, point = (_along(entry, tensor) for entry in (quant.scale, quant.zero_point or (0,)))
-    if scale is None or point is None or not quant.sound:
+    points, axis = quant.zero_point or (0,), quant.quantized_dimension
+    channels = tensor.shape[axis] if 0 <= axis < len(tensor.shape) else 1
+    if not {len(quant.scale), len(points)} <= {1, channels} or not quant.sound:
         return None
+    scale, point = (along_axis(entry, tensor.shape, axis) for entry in (quant.scale, points))
     return (values - point) * scale
-
-
-def _along(entries: tuple[float, ...], tensor: Tensor) -> _Values | None:
-    """One number, or one a channel, shaped to go with the tensor's values."""
-    assert tensor.quant is not None
-    axis = tensor.quant.quantized_dimension
-    if len(entries) == 1:
-        return np.asarray(entries[0], np.float64)
-    if not 0 <= axis < len(tensor.shape) or tensor.shape[axis] != len(entries):
-        return None
-    shape = [1] * len(tensor.shape)
-    shape[axis] = -1
-    return np.asarray(entries, np.float64).reshape(shape)
 
 
 def fold_dequantize(draft: Draft, subgraph: int, operator: Operator) -> bool:
