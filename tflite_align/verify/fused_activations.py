@@ -43,7 +43,9 @@ _HONOURED: Mapping[str, frozenset[int]] = {
 
 
 def take_activation(operator: Any, name: str) -> str | None:
-    """The operator that has to follow, its option then cleared; None where the kernel does it."""
+    """The activation operator to insert behind this one, whose option is cleared then; None where
+    the float kernel applies the fused activation itself.
+    """
     code = getattr(operator.builtinOptions, "fusedActivationFunction", 0)
     if code not in ACTIVATIONS or code in _HONOURED.get(name, frozenset({code})):
         return None

@@ -56,7 +56,9 @@ def _honoured(model: Model, constraint: Constraint, level: Requirement) -> Requi
 
 
 def _agrees(model: Model, constraint: Constraint, level: Requirement) -> bool:
-    """Whether something differs, and what the target does not honour is as the rule wants it."""
+    """Whether the scale or the zero point differs from what the rule wants, and only the one that
+    the target honours.
+    """
     found = [label for slot in constraint.slots if (label := _label(model, slot)) is not None]
     if isinstance(constraint, Fixed) and found:
         wanted = constraint.labels

@@ -147,7 +147,7 @@ def reduce(at: Scene) -> list[Shape]:
 
 
 def argument(at: Scene) -> list[Shape]:
-    """The place of the greatest along one axis, which goes."""
+    """ARG_MAX and ARG_MIN: the input without the axis that a constant operand names."""
     given = at.shape(0)
     axis = axis_of(at.single(1), len(given))
     return [given[:axis] + given[axis + 1 :]]

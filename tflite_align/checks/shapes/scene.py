@@ -88,7 +88,7 @@ class Scene(Record):
         return found
 
     def listed(self, index: int) -> list[int]:
-        """The same in one row."""
+        """The known integers of an input, as a flat list; UnknownShapeError where they are not known."""
         return [int(one) for one in self.value(index).reshape(-1)]
 
     def single(self, index: int) -> int:

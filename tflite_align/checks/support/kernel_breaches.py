@@ -250,8 +250,9 @@ def _types(asked: _Asked, judged: _Judged) -> _Verdict:
 
 
 def _reachable(asked: _Asked, wanted: OperandTypes | None) -> bool:
-    """Whether a QUANTIZE, or other integers of a constant, can make every operand fit. An operator
-    whose computed operands have one type, which no kernel takes, is not made to fit so.
+    """Whether inserted QUANTIZE operators and re-expressed constants can give every operand the
+    wanted type. Never where all computed operands have one type that no kernel takes: that is a
+    missing kernel, not an odd operand.
     """
     constants = [
         index >= 0 and asked.model.is_constant(asked.graph.index, index)

@@ -56,7 +56,7 @@ def zero_points(_: Place, tensor: Tensor, value: Mapping[str, Sequence[int]]) ->
 
 
 def static_behind(_: Place, tensor: Tensor, value: int) -> _Words:
-    """Every size behind the so many outermost ones is known."""
+    """All dimensions are static, but for the first `value` ones."""
     sizes = tensor.shape_signature or tensor.shape
     known = all(size >= 0 for size in sizes[value:])
     return None if known else ("sizes that are known", f"{list(sizes)}")
