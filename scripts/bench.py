@@ -38,7 +38,7 @@ def loss_db(report: Report) -> float | None:
     """Worst output: declared(aligned) - declared(broken), dB; None where it was not judged."""
     scores = [
         o.declared_aligned_db - o.declared_original_db
-        for o in (report.proof.outputs if report.proof else ())
+        for o in (report.verification.outputs if report.verification else ())
         if o.index >= 0 and o.declared_aligned_db is not None and o.declared_original_db is not None
     ]
     return min(scores) if scores else None

@@ -74,24 +74,28 @@ def measured(fault: Fault, folder: Path) -> Report:
 
 def worst(report: Report) -> tuple[float | None, float | None]:
     """SQNR in dB of the first output before and after, of the worst judge that runs the file."""
-    runs = report.proof.outputs[0].runs if report.proof and report.proof.outputs else ()
+    runs = (
+        report.verification.outputs[0].runs
+        if report.verification and report.verification.outputs
+        else ()
+    )
     before = [run.original_db for run in runs if run.original_db is not None]
     after = [run.sqnr_db for run in runs if run.sqnr_db is not None]
     return min(before, default=None), min(after, default=None)
 
 
 def row(fault: Fault, report: Report) -> str:
-    judges = report.proof.judges if report.proof is not None else ()
+    judges = report.verification.judges if report.verification is not None else ()
     told = "<br>".join(f"{j.judge} {j.before.status} -> {j.after.status}" for j in judges)
     levels = " | ".join("-" if level is None else f"{level:.1f}" for level in worst(report))
-    word = report.proof.word if report.proof is not None else "-"
+    word = report.verification.word if report.verification is not None else "-"
     found = f"{len(report.findings)} -> {len(report.remaining)}"
     cells = (f"`{fault.fix}`", f"`{fault.base}`: {fault.told}", found, told, levels, word)
     return f"| {' | '.join(cells)} |"
 
 
 def render_measured(folder: Path) -> str:
-    head = "| repair | file and fault | findings | judges | dB before | dB after | proof |"
+    head = "| repair | file and fault | findings | judges | dB before | dB after | verification |"
     rows = [row(fault, measured(fault, folder)) for fault in FAULTS]
     return "\n".join([MEASURED, head, "|" + "---|" * 7, *rows]) + "\n"
 

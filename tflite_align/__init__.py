@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .report.report import Report
     from .rules.targets import Target, load_target, target_names
     from .settings.options import AlignOptions
-    from .verdicts import Proof
+    from .verdicts import Verification
 
 __version__ = "0.1.0"
 
@@ -39,12 +39,12 @@ __all__ = [
     "NotAlignedError",
     "Override",
     "Progress",
-    "Proof",
     "Report",
     "RuleError",
     "Target",
     "UnsupportedError",
     "UsageError",
+    "Verification",
     "__version__",
     "align",
     "check",
@@ -72,7 +72,7 @@ _ROOMS = {
     "Target": "rules.targets",
     "load_target": "rules.targets",
     "target_names": "rules.targets",
-    "Proof": "verdicts",
+    "Verification": "verdicts",
 }
 
 

@@ -11,16 +11,20 @@ __all__ = [
     "BiasReading",
     "FidelityScore",
     "JudgeVerdict",
+    "JudgeWord",
     "OutputLevel",
     "OutputScore",
-    "Proof",
     "Status",
     "StepCheck",
     "StepDeviation",
+    "Verification",
     "Word",
 ]
 
-Word = Literal["proven", "failed", "inconclusive", "skipped", "unchanged"]
+# Of numbers, and of a whole verification. "accepted": only loaded, its numbers were not run.
+Word = Literal["verified", "failed", "inconclusive", "skipped", "unchanged", "accepted"]
+# Of one judge. "unchanged": it takes neither file, for the same reason.
+JudgeWord = Literal["accepted", "failed", "inconclusive", "skipped", "unchanged"]
 
 Status = Literal["accepted", "refused", "crashed", "timeout", "skipped"]
 
@@ -41,7 +45,7 @@ class JudgeVerdict(Record, frozen=True, kw_only=True):
     judge: str  # "litert", "xnnpack", "tflm", "ethos-u55", ...
     before: Acceptance
     after: Acceptance
-    word: Word
+    word: JudgeWord
     why: str = ""
 
 
@@ -117,8 +121,8 @@ class StepCheck(Record, frozen=True, kw_only=True):
     not_judged: tuple[str, ...]  # addresses of operators that cannot be recomputed
 
 
-class Proof(PartlyCompared, frozen=True, kw_only=True):
-    """The proof of one alignment: alignment loss, kernel fidelity, and the judges' acceptance."""
+class Verification(PartlyCompared, frozen=True, kw_only=True):
+    """The verification of one alignment: alignment loss, kernel fidelity, and the judges' acceptance."""
 
     word: Word
     why: str

@@ -8,10 +8,10 @@ from tflite_align import AlignOptions, align
 from tflite_align.report.text import render_text
 
 
-def test_a_bias_as_run_is_proven_against_the_original_as_it_runs() -> None:
+def test_a_bias_as_run_is_verified_against_the_original_as_it_runs() -> None:
     result = align(stale_bias(), AlignOptions(bias="as-run", targets=("litert",)))
-    assert result.report.proof is not None
-    assert result.report.proof.word == "proven"
+    assert result.report.verification is not None
+    assert result.report.verification.word == "verified"
 
 
 def test_the_report_shows_how_far_the_readings_of_a_bias_are_apart() -> None:

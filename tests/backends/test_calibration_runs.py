@@ -40,7 +40,7 @@ def test_a_member_that_stays_small_does_not_widen_its_group() -> None:
     assert label(result, "c1") == label(result, "c2") == label(result, "cat")
     assert label(result, "cat").scale < 0.04
     assert (result.report.remaining, result.report.cuts) == ((), 0)
-    assert (result.report.proof, result.report.without_calibration) == (None, ())
+    assert (result.report.verification, result.report.without_calibration) == (None, ())
     assert align(result.data, real).data == result.data
 
 
@@ -55,10 +55,10 @@ def test_a_cut_is_not_needed_where_values_stay_small() -> None:
 
 def test_the_report_compares_each_output_with_and_without() -> None:
     report = align(wide_member(), AlignOptions(calibration={"x": quiet_inputs()})).report
-    assert report.proof is not None
-    assert report.proof.word == "proven"
+    assert report.verification is not None
+    assert report.verification.word == "verified"
     without = {level.name: level.declared_aligned_db for level in report.without_calibration}
-    real = {score.name: score.declared_aligned_db for score in report.proof.outputs}
+    real = {score.name: score.declared_aligned_db for score in report.verification.outputs}
     assert list(without) == list(real) == ["y", "z"]
     for name in ("y", "z"):
         before, after = without[name], real[name]
@@ -77,6 +77,6 @@ def test_a_calibration_that_decides_nothing_is_compared_with_itself() -> None:
         "x": np.random.default_rng(0).normal(0, 3, (64, 4, 4, 3)).astype(np.float32)
     }
     report = align(wide_member(), AlignOptions(calibration=wild)).report
-    assert report.proof is not None
-    real = [score.declared_aligned_db for score in report.proof.outputs]
+    assert report.verification is not None
+    real = [score.declared_aligned_db for score in report.verification.outputs]
     assert [level.declared_aligned_db for level in report.without_calibration] == real

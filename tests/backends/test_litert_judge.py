@@ -1,4 +1,4 @@
-"""LiteRT as a judge, and whole proofs on small models made here."""
+"""LiteRT as a judge, and whole verifications on small models made here."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.support.models import SHAPE, Graph, TensorSpec, concat_example
 from tests.support.verify_forms import rescaled
 from tflite_align import align
 from tflite_align.record import replace
-from tflite_align.verdicts import Acceptance, Proof
+from tflite_align.verdicts import Acceptance, Verification
 from tflite_align.verify.judges import judge_file, placed
 from tflite_align.verify.object_api import pack, parse
-from tflite_align.verify.prove import prove
+from tflite_align.verify.verification import verify
 
 
 def chain() -> bytes:
@@ -88,11 +88,11 @@ def test_a_broken_worker_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    prove(chain(), rescaled(chain(), 1, 1.05), samples=4)
+    verify(chain(), rescaled(chain(), 1, 1.05), samples=4)
     assert list(tmp_path.iterdir()) == []
 
 
-# --- proofs ------------------------------------------------------------------------------------
+# --- verifications ------------------------------------------------------------------------------------
 
 
 def rebiased(data: bytes, name: bytes, source: bytes) -> bytes:
@@ -108,37 +108,37 @@ def rebiased(data: bytes, name: bytes, source: bytes) -> bytes:
     return pack(model)
 
 
-def test_a_sound_change_is_proven() -> None:
+def test_a_sound_change_is_verified() -> None:
     stages: list[tuple[str, float]] = []
-    proof = prove(
+    verification = verify(
         chain(),
         rebiased(rescaled(chain(), 1, 1.1), b"y", b"c2"),
         progress=lambda stage, fraction: stages.append((stage, fraction)),
     )
-    assert (proof.word, proof.why) == ("proven", "")
-    assert (proof.samples, proof.inputs) == (64, "random, seed 0")
-    assert [verdict.word for verdict in proof.judges] == ["proven", "proven"]
-    (score,) = proof.outputs
+    assert (verification.word, verification.why) == ("verified", "")
+    assert (verification.samples, verification.inputs) == (64, "random, seed 0")
+    assert [verdict.word for verdict in verification.judges] == ["accepted", "accepted"]
+    (score,) = verification.outputs
     assert score.name == "y"
     assert [run.judge for run in score.runs] == ["litert", "xnnpack"]
-    assert proof.steps is not None
-    assert (proof.steps.checked, proof.steps.beyond) == (3, ())
+    assert verification.steps is not None
+    assert (verification.steps.checked, verification.steps.beyond) == (3, ())
     assert stages[0] == ("build the float twin", 0.0)
     assert stages[-1] == ("done", 1.0)
 
 
 def test_a_bias_left_behind_fails_and_is_named() -> None:
-    proof = prove(chain(), rescaled(chain(), 1, 4.0))
-    assert proof.word == "failed"
-    assert proof.steps is not None
-    assert [d.address for d in proof.steps.beyond] == ["subgraph[0]/operator[2] CONV_2D"]
-    assert proof.steps.beyond[0].ours
+    verification = verify(chain(), rescaled(chain(), 1, 4.0))
+    assert verification.word == "failed"
+    assert verification.steps is not None
+    assert [d.address for d in verification.steps.beyond] == ["subgraph[0]/operator[2] CONV_2D"]
+    assert verification.steps.beyond[0].ours
 
 
 def test_a_range_cut_in_half_loses_declared_signal() -> None:
-    proof = prove(chain(), rebiased(rescaled(chain(), 1, 0.25), b"y", b"c2"))
-    assert proof.word == "failed"
-    assert proof.why.startswith("y: alignment loses")
+    verification = verify(chain(), rebiased(rescaled(chain(), 1, 0.25), b"y", b"c2"))
+    assert verification.word == "failed"
+    assert verification.why.startswith("y: alignment loses")
 
 
 def test_an_undone_relu_fails() -> None:
@@ -151,21 +151,21 @@ def test_an_undone_relu_fails() -> None:
     tensors = {tensor.name: tensor for tensor in model.subgraphs[0].tensors}
     quant = tensors[b"c1"].quantization
     quant.scale, quant.zeroPoint = np.array([0.2], np.float32), np.array([0])
-    proof = prove(original, rebiased(pack(model), b"y", b"c1"))
-    assert proof.word == "failed"
+    verification = verify(original, rebiased(pack(model), b"y", b"c1"))
+    assert verification.word == "failed"
 
 
-def test_the_same_seed_gives_the_same_proof() -> None:
+def test_the_same_seed_gives_the_same_verification() -> None:
     aligned = rebiased(rescaled(chain(), 1, 1.1), b"y", b"c2")
-    first, again = (prove(chain(), aligned, samples=16, seed=7) for _ in range(2))
+    first, again = (verify(chain(), aligned, samples=16, seed=7) for _ in range(2))
     assert replace(first, seconds=0.0) == replace(again, seconds=0.0)
 
 
 def test_calibration_serves_instead_of_random_inputs() -> None:
     aligned = rebiased(rescaled(chain(), 1, 1.1), b"y", b"c2")
     real = np.random.default_rng(0).normal(0, 2, (40, 1, 4, 4, 3)).astype(np.float32)
-    proof = prove(chain(), aligned, calibration={"x": real})
-    assert (proof.word, proof.inputs) == ("proven", "calibration, 40 samples")
+    verification = verify(chain(), aligned, calibration={"x": real})
+    assert (verification.word, verification.inputs) == ("verified", "calibration, 40 samples")
 
 
 def test_a_float_model_is_its_own_twin() -> None:
@@ -177,25 +177,29 @@ def test_a_float_model_is_its_own_twin() -> None:
     model = parse(graph.bytes(["x"], ["y"]))
     for tensor in model.subgraphs[0].tensors:
         tensor.type, tensor.quantization = 0, None
-    proof = prove(pack(model), pack(model))
-    assert proof.word == "proven"
-    assert proof.outputs[0].declared_aligned_db == 100.0
-    assert [run.sqnr_db for run in proof.outputs[0].runs] == [100.0, 100.0]
+    verification = verify(pack(model), pack(model))
+    assert verification.word == "verified"
+    assert verification.outputs[0].declared_aligned_db == 100.0
+    assert [run.sqnr_db for run in verification.outputs[0].runs] == [100.0, 100.0]
 
 
 def test_what_nobody_runs_is_refused_as_before() -> None:
-    proof = prove(concat_example(), rescaled(concat_example(), 0, 1.01))
-    assert [verdict.word for verdict in proof.judges] == ["unchanged", "unchanged"]
-    assert proof.word == "inconclusive"
-    assert proof.why == ("y: nothing lost in the declared reading, but no kernel set runs the file")
+    verification = verify(concat_example(), rescaled(concat_example(), 0, 1.01))
+    assert [verdict.word for verdict in verification.judges] == ["unchanged", "unchanged"]
+    assert verification.word == "inconclusive"
+    assert verification.why == (
+        "y: nothing lost in the declared reading, but no kernel set runs the file"
+    )
 
 
 def test_numbers_of_nonsense_are_skipped_and_the_judge_fails() -> None:
-    proof = prove(chain(), b"TFL3 nonsense" * 20)
-    assert isinstance(proof, Proof)
-    assert proof.word == "failed"
-    assert proof.why.startswith("litert took the original, but not the aligned file: refused: ")
-    assert proof.outputs == ()
+    verification = verify(chain(), b"TFL3 nonsense" * 20)
+    assert isinstance(verification, Verification)
+    assert verification.word == "failed"
+    assert verification.why.startswith(
+        "litert took the original, but not the aligned file: refused: "
+    )
+    assert verification.outputs == ()
 
 
 def branching() -> bytes:
@@ -214,9 +218,9 @@ def branching() -> bytes:
 def test_what_feeds_a_comparison_is_compared_behind_new_quantizes_too() -> None:
     report = align(branching()).report
     assert any(change.kind == "cut" for change in report.changes)
-    assert report.proof is not None
-    assert report.proof.word == "proven", report.proof.why
-    assert len(report.proof.outputs) > 1
+    assert report.verification is not None
+    assert report.verification.word == "verified", report.verification.why
+    assert len(report.verification.outputs) > 1
 
 
 def test_a_branch_of_a_select_may_be_as_coarse_as_what_is_selected() -> None:

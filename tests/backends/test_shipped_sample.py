@@ -13,15 +13,15 @@ from tflite_align import align
 
 def test_refused_and_wrong_before_right_after() -> None:
     result = align((DATA / "unet_onnx2tf.tflite").read_bytes())
-    proof = result.raise_for_status().report.proof
-    assert proof is not None
-    assert proof.word == "proven"
-    judged = {verdict.judge: verdict for verdict in proof.judges}
+    verification = result.raise_for_status().report.verification
+    assert verification is not None
+    assert verification.word == "verified"
+    judged = {verdict.judge: verdict for verdict in verification.judges}
     assert (judged["xnnpack"].before.status, judged["xnnpack"].after.status) == (
         "refused",
         "accepted",
     )
-    runs = {run.judge: run for run in proof.outputs[0].runs}
+    runs = {run.judge: run for run in verification.outputs[0].runs}
     before, after = runs["litert"].original_db, runs["litert"].sqnr_db
     assert before is not None
     assert after is not None

@@ -12,8 +12,8 @@ from tflite_align import AlignOptions, align
 def test_tflm_computes_what_litert_computes_once_shapes_are_rewritten() -> None:
     report = align(dilated(signature=True), AlignOptions(targets=("tflm", "litert"))).report
     assert report.exit_status == 0, report.reasons
-    assert report.proof is not None
-    runs = {run.judge: run for run in report.proof.outputs[0].runs}
+    assert report.verification is not None
+    runs = {run.judge: run for run in report.verification.outputs[0].runs}
     tflm, litert = runs["tflm"], runs["litert"]
     assert tflm.sqnr_db is not None
     assert litert.sqnr_db is not None
@@ -25,5 +25,5 @@ def test_tflm_computes_what_litert_computes_once_shapes_are_rewritten() -> None:
 @pytest.mark.backends
 def test_vela_takes_it() -> None:
     report = align(dilated(), AlignOptions(targets=("ethos-u55",))).report
-    assert report.proof is not None
-    assert [one.after.status for one in report.proof.judges] == ["accepted"]
+    assert report.verification is not None
+    assert [one.after.status for one in report.verification.judges] == ["accepted"]

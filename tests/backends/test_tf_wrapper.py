@@ -32,8 +32,8 @@ converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
 options = AlignOptions(input_type="int8", output_type="int8", samples=32)
 result = convert_and_align(converter, options, calibrate=True, name="inception")
 result.raise_for_status()
-proof = result.report.proof
-print(json.dumps([result.report.outcome, proof.word, proof.inputs, len(result.data)]))
+verification = result.report.verification
+print(json.dumps([result.report.outcome, verification.word, verification.inputs, len(result.data)]))
 """
 
 
@@ -54,7 +54,7 @@ def test_the_real_converter() -> None:
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     outcome, word, inputs, size = json.loads(ran.stdout.splitlines()[-1])
-    assert (outcome, word, inputs) == ("aligned", "proven", "calibration, 32 samples")
+    assert (outcome, word, inputs) == ("aligned", "verified", "calibration, 32 samples")
     assert size > 1000
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.models import Graph, concat_example
 from tests.support.verify_forms import rescaled
 from tflite_align.verify.judges import available, judge_file
-from tflite_align.verify.prove import prove
+from tflite_align.verify.verification import verify
 
 VELA = ("ethos-u55", "ethos-u65", "ethos-u85")
 
@@ -57,10 +57,10 @@ def test_tflm_refuses_with_its_own_words() -> None:
 
 def test_tflm_computes_numbers_too() -> None:
     need("tflm")
-    proof = prove(plain(), rescaled(plain(), 1, 1.1), judges=["tflm"])
-    assert proof.word == "proven"
-    assert [run.judge for run in proof.outputs[0].runs] == ["tflm"]
-    assert dict(proof.judges[0].after.facts).keys() == {"arena bytes"}
+    verification = verify(plain(), rescaled(plain(), 1, 1.1), judges=["tflm"])
+    assert verification.word == "verified"
+    assert [run.judge for run in verification.outputs[0].runs] == ["tflm"]
+    assert dict(verification.judges[0].after.facts).keys() == {"arena bytes"}
 
 
 @pytest.mark.parametrize("judge", VELA)
@@ -87,15 +87,17 @@ def test_vela_refuses_with_its_own_words(judge: str) -> None:
 
 def test_a_compiler_that_refused_before_for_the_same_reason_is_unchanged() -> None:
     need("ethos-u55")
-    proof = prove(reshaped(), rescaled(reshaped(), 0, 1.1), judges=["ethos-u55"])
-    assert [verdict.word for verdict in proof.judges] == ["unchanged"]
+    verification = verify(reshaped(), rescaled(reshaped(), 0, 1.1), judges=["ethos-u55"])
+    assert [verdict.word for verdict in verification.judges] == ["unchanged"]
 
 
 def test_a_judge_that_is_asked_of_an_unchanged_file_answers() -> None:
     need("ethos-u85")
-    proof = prove(plain(), plain(), changed=False, judges=["ethos-u85"])
-    assert proof.word == "unchanged"
-    assert [(verdict.judge, verdict.word) for verdict in proof.judges] == [("ethos-u85", "proven")]
+    verification = verify(plain(), plain(), changed=False, judges=["ethos-u85"])
+    assert verification.word == "unchanged"
+    assert [(verdict.judge, verdict.word) for verdict in verification.judges] == [
+        ("ethos-u85", "accepted")
+    ]
 
 
 def test_what_is_not_installed_is_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:

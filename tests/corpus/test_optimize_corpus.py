@@ -11,7 +11,7 @@ from tflite_align.format.model import Model
 from tflite_align.format.reader import read
 from tflite_align.rules.fixes import enabled_fixes
 from tflite_align.verify.judges import judge_file
-from tflite_align.verify.prove import prove
+from tflite_align.verify.verification import verify
 
 PLAIN = AlignOptions(verify=False)
 OPTIMIZE = AlignOptions(verify=False, optimize=True)
@@ -56,15 +56,15 @@ def test_no_operator_more_and_litert_takes_what_it_took(corpus_model: Path) -> N
 
 @pytest.mark.backends
 @pytest.mark.parametrize("name", FOLDED)
-def test_the_converters_own_are_folded_and_proven(name: str, fixtures_dir: Path) -> None:
+def test_the_converters_own_are_folded_and_verified(name: str, fixtures_dir: Path) -> None:
     data = (fixtures_dir / name).read_bytes()
     result = align(data, OPTIMIZE)
     removed = [change for change in result.report.changes if change.kind == "removed"]
     assert len(removed) == FOLDED[name]
     assert operators(result.data) == operators(data) - FOLDED[name]
-    proof = prove(data, result.data)
-    assert proof.word == "proven", proof.why
-    (first, *_) = proof.outputs
+    verification = verify(data, result.data)
+    assert verification.word == "verified", verification.why
+    (first, *_) = verification.outputs
     assert first.declared_aligned_db is not None
     assert first.declared_original_db is not None
     assert first.declared_aligned_db > first.declared_original_db - 0.1
@@ -75,5 +75,5 @@ def test_the_converters_own_are_folded_and_proven(name: str, fixtures_dir: Path)
 @pytest.mark.parametrize("name", ["litert_torch_inception_pc", "litert_torch_densenet_pc"])
 def test_real_models_are_not_made_worse(name: str, corpus_dir: Path) -> None:
     data = (corpus_dir / "violators" / f"{name}.tflite").read_bytes()
-    proof = prove(data, align(data, OPTIMIZE).data)
-    assert proof.word != "failed", proof.why
+    verification = verify(data, align(data, OPTIMIZE).data)
+    assert verification.word != "failed", verification.why

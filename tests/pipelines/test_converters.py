@@ -117,8 +117,8 @@ def files(case: Case, ran_recipe: Callable[[str, str], Path], tmp_path: Path) ->
         aligned = tmp_path / "aligned.tflite"
         calibration: dict[str | int, Any] = {0: np.load(folder / "calibration.npy")}
         result = align(given.read_bytes(), AlignOptions(calibration=calibration))
-        assert result.report.proof is not None
-        assert result.report.proof.word == "proven"
+        assert result.report.verification is not None
+        assert result.report.verification.word == "verified"
         aligned.write_bytes(result.raise_for_status().data)
     inputs, reference = np.load(folder / "inputs.npy"), np.load(folder / "float.npy")
     return Files(given=given, aligned=aligned, inputs=inputs, reference=reference)

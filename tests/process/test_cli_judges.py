@@ -30,7 +30,7 @@ def test_align_proves_and_writes(folder: Path, capsys: pytest.CaptureFixture[str
     assert names(folder) == ["in.tflite", "out.tflite"]
 
 
-def test_calibration_data_is_used_for_ranges_and_proof(
+def test_calibration_data_is_used_for_ranges_and_verification(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tflite_align.format.reader import read

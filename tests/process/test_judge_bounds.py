@@ -156,7 +156,7 @@ def test_a_judge_that_goes_down_is_an_answer(
     arguments = ["check", str(model), "--judge", "tflm", "--report", "-"]
     assert cli.main(arguments) == 1
     report = json.loads(capsys.readouterr().out)
-    (verdict,) = report["proof"]["judges"]
+    (verdict,) = report["verification"]["judges"]
     after = verdict["after"]
     assert f"{after['status']}: {after['reason']}".startswith(told)
 

@@ -81,7 +81,7 @@ def test_a_hanging_judge_is_reported_as_timeout(
     assert cli.main([*command, "--report", "-"]) == 1
     report = json.loads(capsys.readouterr().out)
     (report,) = report.get("files", report.get("reports", [report]))
-    (verdict,) = report["proof"]["judges"]
+    (verdict,) = report["verification"]["judges"]
     assert (verdict["after"]["status"], verdict["after"]["reason"]) == (
         "timeout",
         f"no answer in {LIMIT} s",

@@ -144,9 +144,9 @@ def test_the_table_before_and_after_has_findings_size_and_judges(zoo_folder: Pat
         ["findings 4 errors no findings"],
         ["size 7,672 bytes the same"],
     ]
-    proven = in_pipe(*ALIGN[:2]).decode().partition("Before and after\n")[2]
-    assert re.search(r"litert +refused +accepted", proven)
-    assert re.search(r"litert: SQNR +did not run +\d+\.\d dB", proven)
+    verified = in_pipe(*ALIGN[:2]).decode().partition("Before and after\n")[2]
+    assert re.search(r"litert +refused +accepted", verified)
+    assert re.search(r"litert: SQNR +did not run +\d+\.\d dB", verified)
     assert "Before and after" not in in_pipe("zoo/good.tflite", "good.tflite", FAST).decode()
 
 

@@ -1,4 +1,4 @@
-"""Proof of preservation from two files alone, by a parser that shares nothing with the project's.
+"""Verification of preservation from two files alone, by a parser that shares nothing with the project's.
 
 The claim: the new file is a prefix followed by the old file, byte for byte, but for places that
 may be named one by one; and whatever the new root reaches is either one of the old tables where it

@@ -18,12 +18,12 @@ from tflite_align import (
     NotAlignedError,
     Override,
     Progress,
-    Proof,
     Report,
     RuleError,
     Target,
     UnsupportedError,
     UsageError,
+    Verification,
     __version__,
     align,
     check,
@@ -83,9 +83,9 @@ def read(report: Report) -> None:
     for change in report.changes:
         assert_type(change, Change)
         assert_type(change.tensor, int)
-    if report.proof is not None:
-        assert_type(report.proof, Proof)
-        assert_type(report.proof.outputs[0].declared_aligned_db, float | None)
+    if report.verification is not None:
+        assert_type(report.verification, Verification)
+        assert_type(report.verification.outputs[0].declared_aligned_db, float | None)
 
 
 def main() -> int:

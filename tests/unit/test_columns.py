@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import synthetic
 from tests.support.column_reading import ALWAYS, NEVER, THRESHOLDS, read_with
 from tflite_align.format import flatbuffer_bulk as columns
 from tflite_align.format.model import Model
+from tflite_align.record import replace
 
 SYNTHETIC = synthetic.build(40, channels=3).data
 
@@ -23,6 +24,7 @@ def test_positions_are_the_same_too(quick: int) -> None:
         assert [op.pos for op in one.operators] == [op.pos for op in other.operators]
 
 
+@example(place=7576, value=255, length=4)  # a scale that is NaN
 @given(
     place=st.integers(0, len(SYNTHETIC) - 1),
     value=st.integers(0, 255),
@@ -34,7 +36,9 @@ def test_a_damaged_file_is_refused_or_read_alike(place: int, value: int, length:
     fast, slow = (read_with(bytes(data), many) for many in (ALWAYS, NEVER))
     assert isinstance(fast, Model) == isinstance(slow, Model)
     if isinstance(slow, Model):
-        assert fast == slow
+        assert fast.buffers == slow.buffers
+        texts = [repr(replace(model, buffers=())) for model in (fast, slow)]
+        assert texts[0] == texts[1]  # a NaN is not equal to itself, its text is
 
 
 def test_a_vtable_a_table_is_read_one_by_one() -> None:

@@ -31,7 +31,7 @@ def test_is_valid_html(report: Report) -> None:
     tree = _parsed(render_html([report]))
     assert tree.find(".//h1").text.strip() == "concat.tflite"
     heads = [one.text for one in tree.findall(".//article//h3")]
-    assert heads[:3] == ["What was wrong", "What was done", "Is it proven?"]
+    assert heads[:3] == ["What was wrong", "What was done", "Is it verified?"]
     assert len(tree.findall(".//main")) == 1
 
 

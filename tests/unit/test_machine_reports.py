@@ -20,7 +20,7 @@ from tflite_align.report.github import render_github
 from tflite_align.report.junit import render_junit
 from tflite_align.report.report import Report, Unread
 from tflite_align.report.sarif import render_sarif
-from tflite_align.verdicts import Acceptance, JudgeVerdict, Proof
+from tflite_align.verdicts import Acceptance, JudgeVerdict, Verification
 
 DATA = Path(__file__).parents[1] / "data"
 SARIF = jsonschema.validators.validator_for({})(
@@ -31,7 +31,7 @@ REPORT = check(SAMPLE, name="models/sample.tflite")
 UNREAD = Unread(name="models/bad.tflite", message="byte 0: not a TFLite model")
 JUDGED = replace(
     REPORT,
-    proof=Proof(
+    verification=Verification(
         word="unchanged",
         why="",
         judges=tuple(

@@ -8,16 +8,16 @@ import pytest
 from tests.support.models import Graph, concat_example
 from tflite_align.errors import UsageError
 from tflite_align.format.model import OperatorId
-from tflite_align.verdicts import Acceptance, Proof
+from tflite_align.verdicts import Acceptance, Verification
 from tflite_align.verify.frontier import frontier
 from tflite_align.verify.judges import available, judge_file
 from tflite_align.verify.object_api import parse
 from tflite_align.verify.process import useful_line
-from tflite_align.verify.prove import prove
 from tflite_align.verify.samples import make_samples
 from tflite_align.verify.sqnr import CEILING_DB, Powers, fidelity, loss, powers, sqnr
 from tflite_align.verify.stepwise import Steps, match_operators, score_steps
 from tflite_align.verify.verdict_rules import judge_word
+from tflite_align.verify.verification import verify
 
 UNITS = tuple((n, n + 1) for n in range(64))
 
@@ -83,7 +83,7 @@ def test_the_bootstrap_is_deterministic() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "word"),
-    [(0.01, 0.01, "proven"), (0.01, 0.1, "failed"), (0.5, 0.01, "inconclusive")],
+    [(0.01, 0.01, "verified"), (0.01, 0.1, "failed"), (0.5, 0.01, "inconclusive")],
 )
 def test_an_alignment_loss_is_graded_by_its_bound(before: float, after: float, word: str) -> None:
     assert loss(noisy(before, 1), noisy(after, 2), 0)[0] == word
@@ -92,7 +92,7 @@ def test_an_alignment_loss_is_graded_by_its_bound(before: float, after: float, w
 @pytest.mark.parametrize(
     ("step", "word"), [(0.05, "inconclusive"), (0.01, "failed"), (0.0, "failed")]
 )
-def test_a_rounding_more_near_an_input_is_no_proof_of_harm(step: float, word: str) -> None:
+def test_a_rounding_more_near_an_input_is_not_taken_for_harm(step: float, word: str) -> None:
     """From 40 dB to 34: noise of 0.017 a value more, which is a third of a step, or twice it."""
     assert loss(noisy(0.01, 1), noisy(0.02, 2), 0, step=step)[0] == word
 
@@ -119,8 +119,8 @@ def verdict(
 @pytest.mark.parametrize(
     ("before", "after", "operator", "judge", "word"),
     [
-        ("accepted", "accepted", None, "litert", "proven"),
-        ("refused: no", "accepted", None, "litert", "proven"),
+        ("accepted", "accepted", None, "litert", "accepted"),
+        ("refused: no", "accepted", None, "litert", "accepted"),
         ("accepted", "refused: no", None, "litert", "failed"),
         ("accepted", "refused: no", None, "xnnpack", "failed"),
         ("accepted", "crashed: SIGABRT", None, "tflm", "failed"),
@@ -139,8 +139,8 @@ def test_words_of_a_judge(
 
 
 def test_an_unchanged_file_asks_no_judge() -> None:
-    proof = prove(b"", b"", changed=False)
-    assert proof == Proof(word="unchanged", why="the file is as it was")
+    verification = verify(b"", b"", changed=False)
+    assert verification == Verification(word="unchanged", why="the file is as it was")
 
 
 def test_unknown_judges_are_usage() -> None:

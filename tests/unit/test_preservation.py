@@ -1,4 +1,4 @@
-"""Preservation in files of a kind that is rare in the world, and what the proof itself can see.
+"""Preservation in files of a kind that is rare in the world, and what the verification itself can see.
 
 Each file has one tensor in a group that disagrees, and something beside it that a careless writer
 would touch: see `RARE`.
@@ -171,7 +171,7 @@ def test_the_runtime_reads_what_it_read(name: str) -> None:
             assert list(old.quantization.scale) == list(after.quantization.scale)
 
 
-# --- the proof can fail --------------------------------------------------------------------------
+# --- the verification can fail --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", RARE)

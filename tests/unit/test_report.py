@@ -27,9 +27,9 @@ from tflite_align.verdicts import (
     JudgeVerdict,
     OutputLevel,
     OutputScore,
-    Proof,
     StepCheck,
     StepDeviation,
+    Verification,
 )
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -75,7 +75,7 @@ def change(kind: str, tensor: int, name: str, *readers: str) -> Change:
     )
 
 
-PROOF = Proof(
+VERIFICATION = Verification(
     word="inconclusive",
     why="tflm: skipped: no wheel",
     judges=(
@@ -83,7 +83,7 @@ PROOF = Proof(
             judge="litert",
             before=Acceptance(status="refused", reason="scales differ", operator=6),
             after=Acceptance(status="accepted", facts=(("arena bytes", "4352"),)),
-            word="proven",
+            word="accepted",
             why="accepts it now",
         ),
     ),
@@ -102,10 +102,10 @@ PROOF = Proof(
                     original_db=None,
                     gap_db=-0.0382,
                     gap_low_db=-0.2886,
-                    word="proven",
+                    word="verified",
                 ),
             ),
-            word="proven",
+            word="verified",
         ),
     ),
     samples=64,
@@ -157,7 +157,7 @@ REPORT = Report(
     ),
     conflicts=(Conflict(slots=(SLOT,), rules=("fixed/SOFTMAX",), message="no label fits both"),),
     conflict_addresses=(ADDRESS,),
-    proof=PROOF,
+    verification=VERIFICATION,
     without_calibration=(OutputLevel(name="logits", index=0, declared_aligned_db=31.2046),),
     grown_bytes=64,
     warnings=("an offset is dropped",),
@@ -186,7 +186,7 @@ def test_schema_is_strict_and_valid() -> None:
     schema = report_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
-    for change_of in ({"format": 2}, {"exit_status": 2}, {"outcome": "won"}, {"unknown": 1}):
+    for change_of in ({"format": 3}, {"exit_status": 2}, {"outcome": "won"}, {"unknown": 1}):
         with pytest.raises(jsonschema.ValidationError):
             validator.validate({**REPORT.to_dict(), **change_of})
     for field in ("format", "findings", "exit_status", "tool"):
@@ -196,7 +196,7 @@ def test_schema_is_strict_and_valid() -> None:
 
 
 def test_json_knows_no_time() -> None:
-    later = replace(REPORT, proof=replace(PROOF, seconds=99.0))
+    later = replace(REPORT, verification=replace(VERIFICATION, seconds=99.0))
     assert render_json(later) == render_json(REPORT)
 
 
@@ -229,14 +229,14 @@ def test_report_forms_are_chosen_by_the_ending() -> None:
 
 
 DONE = "2 tensors moved, 1 QUANTIZE inserted, 1 bias re-expressed, 1 constant re-expressed"
-UNPROVEN = "unproven: inconclusive: tflm: skipped: no wheel"
+NOT_VERIFIED = "not verified (inconclusive): tflm: skipped: no wheel"
 
 
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({}, f"aligned: {DONE}, {UNPROVEN}"),
-        ({"out": "o.tflite"}, f"aligned: {DONE}, {UNPROVEN} -> o.tflite"),
+        ({}, f"aligned: {DONE}, {NOT_VERIFIED}"),
+        ({"out": "o.tflite"}, f"aligned: {DONE}, {NOT_VERIFIED} -> o.tflite"),
         ({"dry_run": True}, f"would align: {DONE}, not judged (dry run: nothing written)"),
     ],
 )

@@ -13,7 +13,7 @@ from tflite_align.record import replace
 from tflite_align.report.report import Report
 from tflite_align.report.restore import restored
 from tflite_align.settings.baseline import entry_of
-from tflite_align.verdicts import OutputScore, Proof
+from tflite_align.verdicts import OutputScore, Verification
 
 
 def test_what_a_baseline_lets_pass_is_among_what_remains(sample: bytes) -> None:
@@ -33,10 +33,10 @@ def test_numbers_that_json_lacks(sample: bytes, value: float | None) -> None:
         declared_original_db=value,
         declared_aligned_db=value,
         runs=(),
-        word="proven",
+        word="verified",
     )
-    proof = Proof(word="proven", why="", outputs=(score,))
-    report = replace(check(sample), proof=proof)
+    verification = Verification(word="verified", why="", outputs=(score,))
+    report = replace(check(sample), verification=verification)
     assert read_back(report) == report
 
 
@@ -47,7 +47,7 @@ WRONG: list[tuple[tuple[Any, ...], Any]] = [
     (("size",), []),
     (("targets",), "tflite"),
     (("findings", 0, "slot"), {"subgraph": 0}),
-    (("proof",), {}),
+    (("verification",), {}),
     (("more",), 1),
     (("accepted",), "its own finding"),
 ]

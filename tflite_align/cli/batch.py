@@ -45,7 +45,7 @@ from .workers import in_order, outcomes, processes
 __all__ = ["run_batch"]
 
 _LINES = ".jsonl"  # the ending of the report that is a line a model
-# What else a proof follows from.
+# What else a verification follows from.
 _JUDGED_BY = ("ai-edge-litert", "ethos-u-vela", "tensorflow", "tensorflow-cpu", "tflite-micro")
 
 

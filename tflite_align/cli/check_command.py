@@ -152,7 +152,7 @@ def _show_total(reports: Sequence[Report], unread: Sequence[Unread], *, err: boo
 
 def _row(report: Report) -> tuple[str, ...]:
     found = Counter(finding.severity for finding in report.open)
-    judges = report.proof.judges if report.proof is not None else ()
+    judges = report.verification.judges if report.verification is not None else ()
     said = Counter(verdict.after.status for verdict in judges)
     told = ", ".join(f"{count} {status}" for status, count in sorted(said.items()))
     counted = (found["error"], found["warning"], len(report.accepted))

@@ -119,7 +119,7 @@ def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) ->
     help="Print the folder of TfliteAlign.cmake and exit.",
 )
 def commands() -> None:
-    """Make the quantization contract of a finished .tflite file hold, and prove it.
+    """Make the quantization contract of a finished .tflite file hold, and verify it.
 
     Writes OUT only when nothing disproves it. IN and OUT may be the same file; - is stdin, stdout.
     Where IN is a folder, every .tflite file below it goes to the same place below OUT.

@@ -40,7 +40,7 @@ _STYLES = {
     "failed": "bold red",
     "inconclusive": "yellow",
     "not": "red",
-    "proven": "green",
+    "verified": "green",
     "refused": "red",
     "skipped": "yellow",
     "warning": "yellow",

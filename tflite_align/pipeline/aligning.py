@@ -2,7 +2,7 @@
 
 Each stage has a module of its own and ensures what the next requires: `prepare` reads, checks and
 converts, `ask` selects what to repair, `decide` solves and plans, `carry_out` writes, checks and
-proves, `build_report` reports.
+verifies, `build_report` reports.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def align(
     name: str = "",
     progress: Progress | None = None,
 ) -> AlignResult:
-    """Make the quantization contract of a model hold, and prove it.
+    """Make the quantization contract of a model hold, and verify it.
 
     A model without findings comes back as it is. To be used only when `report.exit_status` is 0.
     `name` is what the report calls the model; `progress` hears (stage, fraction done). Raises

@@ -16,7 +16,7 @@ from ..verdicts import BiasReading, OutputLevel
 from .decision import Decision, solve_question
 from .execution import Executed
 from .preparation import Prepared
-from .reasons import conflict_reasons, proof_reasons, remaining_reasons, without
+from .reasons import conflict_reasons, remaining_reasons, verification_reasons, without
 from .view_of_model import view_of
 
 __all__ = ["build_report"]
@@ -45,7 +45,7 @@ def build_report(
         strategies=_strategies(prepared, decision),
         conflicts=conflicts,
         conflict_addresses=tuple(one.slots[0].address(before.model) for one in conflicts),
-        proof=executed.proof,
+        verification=executed.verification,
         without_calibration=_levels_without_calibration(prepared, decision, executed),
         bias_readings=_bias_readings(prepared, executed),
         grown_bytes=executed.grown_bytes,
@@ -54,7 +54,7 @@ def build_report(
             *prepared.refused,
             *remaining_reasons(without(remaining, accepted), options),
             *conflict_reasons(conflicts),
-            *proof_reasons(executed.proof, options),
+            *verification_reasons(executed.verification, options),
         ),
         name=name,
         view=_view(prepared, decision, executed),
@@ -89,8 +89,8 @@ def _levels_without_calibration(
     prepared: Prepared, decision: Decision, executed: Executed
 ) -> tuple[OutputLevel, ...]:
     """The outputs' levels, had calibration tightened no range; empty where it tightened none."""
-    question, proof = decision.question, executed.proof
-    if decision.plan is None or not question.settings.observed or proof is None:
+    question, verification = decision.question, executed.verification
+    if decision.plan is None or not question.settings.observed or verification is None:
         return ()
     unobserved = replace(question, settings=replace(question.settings, observed={}))
     plan = solve_question(prepared, unobserved).plan
@@ -106,7 +106,7 @@ def _levels_without_calibration(
                 index=score.index,
                 declared_aligned_db=score.declared_aligned_db,
             )
-            for score in proof.outputs
+            for score in verification.outputs
         )
     from ..verify.declared_sqnr import declared_levels  # noqa: PLC0415 - a run without judges needs none of it
 
@@ -124,7 +124,7 @@ def _levels_without_calibration(
 def _bias_readings(prepared: Prepared, executed: Executed) -> tuple[BiasReading, ...]:
     """How far apart the two readings of biases in scales of their own are."""
     scaled = any(finding.fix == "bias-scale" for finding in prepared.findings)
-    if executed.proof is None or not scaled:
+    if executed.verification is None or not scaled:
         return ()
     session = prepared.session
     fixes = session.fixes | {"bias-scale"}

@@ -8,7 +8,7 @@ from ..format.writer.write import write
 from ..record import Record
 from ..repair.planner.changes import Change, Plan, edited_operators
 from ..report.report import Outcome
-from ..verdicts import Proof
+from ..verdicts import Verification
 from .decision import Decision
 from .preparation import Prepared
 from .session import Progress, Session
@@ -26,7 +26,7 @@ class Executed(Record, frozen=True, kw_only=True):
     chunks: tuple[bytes | memoryview, ...]
     model: Model
     remaining: tuple[Finding, ...]
-    proof: Proof | None = None
+    verification: Verification | None = None
     changes: tuple[Change, ...] = ()
     grown_bytes: int = 0
 
@@ -52,7 +52,7 @@ def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None
         chunks=(view,),
         model=prepared.given.model,
         remaining=prepared.given.findings,
-        proof=_prove(prepared, view, None, progress),
+        verification=_verify(prepared, view, None, progress),
     )
 
 
@@ -70,22 +70,22 @@ def _written(prepared: Prepared, plan: Plan | None, progress: Progress | None) -
         chunks=written.chunks,
         model=model,
         remaining=session.recheck(model, prepared.given),
-        proof=_prove(prepared, data, plan, progress),
+        verification=_verify(prepared, data, plan, progress),
         changes=(*prepared.changes, *(plan.changes if plan is not None else ())),
         grown_bytes=written.prefix,
     )
 
 
-def _prove(
+def _verify(
     prepared: Prepared, data: bytes | memoryview, plan: Plan | None, progress: Progress | None
-) -> Proof | None:
+) -> Verification | None:
     """Compare the file with the original and let the judges run it, unless that is off."""
     options = prepared.session.options
     if not options.verify:
         return None
-    from ..verify.prove import prove  # noqa: PLC0415 - a run without judges needs none of it
+    from ..verify.verification import verify  # noqa: PLC0415 - a run without judges needs none of it
 
-    return prove(
+    return verify(
         memoryview(prepared.original),
         data,
         calibration=options.calibration,

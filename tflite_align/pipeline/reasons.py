@@ -9,23 +9,23 @@ from ..checks.checker import Finding
 from ..settings.baseline import Accepted
 from ..settings.options import AlignOptions
 from ..solver.problem_records import Conflict
-from ..verdicts import Proof
+from ..verdicts import Verification
 
 __all__ = [
     "conflict_reasons",
     "judge_reasons",
     "kept_conflicts",
-    "proof_reasons",
     "remaining_reasons",
     "stale_warnings",
+    "verification_reasons",
     "without",
 ]
 
 
-def judge_reasons(proof: Proof | None, options: AlignOptions) -> list[str]:
+def judge_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
     """Why the judges fail a check."""
     reasons = []
-    for verdict in proof.judges if proof is not None else ():
+    for verdict in verification.judges if verification is not None else ():
         said = verdict.after
         told = f"{said.status}: {said.reason}" if said.reason else said.status
         if verdict.judge in options.require and said.status != "accepted":
@@ -81,16 +81,16 @@ def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> lis
     return reasons
 
 
-def proof_reasons(proof: Proof | None, options: AlignOptions) -> list[str]:
-    """Why the proof, or the lack of one, fails the run."""
-    if proof is None:
+def verification_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
+    """Why the verification, or the lack of one, fails the run."""
+    if verification is None:
         return [f"{name} is required, but nothing was judged" for name in options.require]
-    reasons = [f"not proven: {proof.why}"] if proof.word == "failed" else []
-    judged = {verdict.judge: verdict for verdict in proof.judges}
+    reasons = [f"not verified: {verification.why}"] if verification.word == "failed" else []
+    judged = {verdict.judge: verdict for verdict in verification.judges}
     for name in options.require:
         if name == "numbers":
-            if proof.word not in ("proven", "unchanged"):
-                reasons.append(f"numbers are required, but {proof.word}: {proof.why}")
+            if verification.word not in ("verified", "unchanged"):
+                reasons.append(f"numbers are required, but {verification.word}: {verification.why}")
         elif name not in judged or judged[name].after.status != "accepted":
             found = judged[name].after if name in judged else None
             told = f"{found.status}: {found.reason}" if found else "it was not asked"

@@ -8,12 +8,12 @@ from typing import Literal, get_args
 
 from ..record import Record, field
 from ..verdicts import Word
-from .proof import short_word
 from .report import FORMAT, Report
 from .restore import restored
 from .section import Row, Section
 from .sections import closing
 from .terminal_text import plural, printable
+from .verification_section import short_word
 
 __all__ = ["BatchLine", "Digests", "Tally", "done_line", "failed_line", "parse_line"]
 
@@ -26,7 +26,7 @@ class BatchLine(Record, frozen=True, kw_only=True):
     `path`: below the folder, with `/`. Digests are SHA-256 in hexadecimal: of the file that came
     in ("" where it could not be read), of the options, rules and versions it was aligned by, and of the
     file that was written, "" where none was. `quantize`: QUANTIZE operators inserted less those
-    removed. `proof`: null where none was asked for. `seconds`: what it took when it was done; a model that was done before and is not
+    removed. `verification`: null where none was asked for. `seconds`: what it took when it was done; a model that was done before and is not
     done again is `resumed`.
     """
 
@@ -36,7 +36,7 @@ class BatchLine(Record, frozen=True, kw_only=True):
     message: str
     findings_before: int
     findings_after: int
-    proof: Word | None
+    verification: Word | None
     quantize: int
     input_bytes: int
     output_bytes: int
@@ -71,7 +71,7 @@ def done_line(
         message=closing(report),
         findings_before=len(report.findings),
         findings_after=len(report.remaining),
-        proof=report.proof.word if report.proof is not None else None,
+        verification=report.verification.word if report.verification is not None else None,
         quantize=kinds["cut"] - kinds["removed"],
         input_bytes=sizes[0],
         output_bytes=sizes[1],
@@ -93,7 +93,7 @@ def failed_line(path: str, message: str) -> BatchLine:
         message=message,
         findings_before=0,
         findings_after=0,
-        proof=None,
+        verification=None,
         quantize=0,
         input_bytes=0,
         output_bytes=0,
@@ -172,6 +172,6 @@ def _told(line: BatchLine) -> str:
         return f"{line.outcome}: {line.message}"
     if line.exit_status == 1:
         return line.message
-    if line.outcome == "aligned" and line.proof is not None:
-        return f"{line.outcome}, {short_word(line.proof)}"
+    if line.outcome == "aligned" and line.verification is not None:
+        return f"{line.outcome}, {short_word(line.verification)}"
     return line.outcome

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from .proof import decibels
 from .report import Report
 from .section import Row, Section
 from .terminal_text import counts, plural
+from .verification_section import decibels
 
 __all__ = ["glance"]
 
@@ -42,15 +42,15 @@ def _size(report: Report) -> str:
 
 
 def _judges(report: Report) -> Iterator[Row]:
-    for verdict in report.proof.judges if report.proof is not None else ():
+    for verdict in report.verification.judges if report.verification is not None else ():
         yield (verdict.judge, verdict.before.status, verdict.after.status)
 
 
 def _numbers(report: Report) -> Iterator[Row]:
     """For each judge whose kernels ran: the SQNR of the output where it is least."""
-    if report.proof is None:
+    if report.verification is None:
         return
-    runs = [run for output in report.proof.outputs for run in output.runs]
+    runs = [run for output in report.verification.outputs for run in output.runs]
     for judge in dict.fromkeys(run.judge for run in runs):
         own = [run for run in runs if run.judge == judge]
         before = _worst(run.original_db for run in own)

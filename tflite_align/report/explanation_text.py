@@ -216,7 +216,7 @@ def _certainty(cost: float, bound: float, *, optimal: bool) -> str:
     if optimal:
         return "the least possible"
     gap = _units(cost - bound)
-    return f"not proven the least: none is below {_units(bound)} (a gap of {gap})"
+    return f"not shown to be the least: none is below {_units(bound)} (a gap of {gap})"
 
 
 # --- all components -----------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def _lines(report: Report) -> Iterator[str]:
     for finding in report.open:
         told = f"{finding.message}: {finding.behaviour}"
         yield _command(finding.severity, report.name, finding.rule, told)
-    for verdict in report.proof.judges if report.proof is not None else ():
+    for verdict in report.verification.judges if report.verification is not None else ():
         said = verdict.after
         if said.status not in ("accepted", "skipped"):
             told = f"{said.status}: {said.reason}" if said.reason else said.status

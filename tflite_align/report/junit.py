@@ -46,7 +46,7 @@ def _suite(report: Report) -> TestSuite:
         found.setdefault(finding.rule, []).append(finding)
     for rule in sorted(found):
         suite.add_testcase(_case(report, rule, found[rule]))
-    for verdict in report.proof.judges if report.proof is not None else ():
+    for verdict in report.verification.judges if report.verification is not None else ():
         suite.add_testcase(_judge(report, verdict))
     return suite
 

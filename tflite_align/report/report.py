@@ -1,4 +1,4 @@
-"""The report: everything that was found, decided and proven, as one value."""
+"""The report: everything that was found, decided and verified, as one value."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..checks.partition import TargetMapping
 from ..record import PartlyCompared, Record
 from ..repair.planner.changes import Change
 from ..solver.problem_records import Component, Conflict, Strategy
-from ..verdicts import BiasReading, OutputLevel, Proof
+from ..verdicts import BiasReading, OutputLevel, Verification
 from .model_view import ModelView
 from .values import record_values, tool
 
 __all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread"]
 
 # Version of the report's form; raised when a reader of the old form would misread the new.
-FORMAT = 1
+FORMAT = 2
 
 Outcome = Literal["checked", "nothing to align", "aligned", "not aligned"]
 
@@ -44,7 +44,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     (for `check` both are the same), `accepted` those of them that a baseline lets pass.
     `rules`: every rule that was looked at. `mappings`: for each target whose compiler splits the
     graph, what it is predicted to map of the file that goes out.
-    `without_calibration`: the proof's outputs, had the ranges not been tightened by what
+    `without_calibration`: the verification's outputs, had the ranges not been tightened by what
     calibration inputs showed; empty where they were not. `reasons` say in sentences why
     `exit_status` is not 0.
     `bias_readings`: for a file with biases in scales of their own, how far its two readings are
@@ -67,7 +67,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     strategies: tuple[Strategy, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     conflict_addresses: tuple[str, ...] = ()
-    proof: Proof | None = None
+    verification: Verification | None = None
     without_calibration: tuple[OutputLevel, ...] = ()
     bias_readings: tuple[BiasReading, ...] = ()
     grown_bytes: int = 0

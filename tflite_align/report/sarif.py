@@ -123,7 +123,7 @@ def _results(report: Report) -> Iterator[dict[str, Any]]:
     passed = set(map(id, report.accepted))
     for finding in report.remaining:
         yield _result(report, finding, accepted=id(finding) in passed)
-    for verdict in report.proof.judges if report.proof is not None else ():
+    for verdict in report.verification.judges if report.verification is not None else ():
         if verdict.after.status not in ("accepted", "skipped"):
             yield _refusal(report, verdict)
 

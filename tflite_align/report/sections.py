@@ -13,10 +13,10 @@ from ..record import Record
 from ..repair.planner.changes import Change
 from .before_after import glance
 from .partition_section import mapping_section
-from .proof import proof_sections, proof_word
 from .report import Report
 from .section import Row, Section
 from .terminal_text import counts, plural, printable, shorten
+from .verification_section import verification_sections, verification_word
 
 __all__ = ["closing", "done", "sections"]
 
@@ -60,7 +60,7 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
     for mapping in report.mappings:
         told = mapping_section(mapping)
         found.append(view.table(told.title, told.head, told.rows, told.lines))
-    for told in proof_sections(report, full=rows is None):
+    for told in verification_sections(report, full=rows is None):
         found.append(view.table(told.title, told.head, told.rows, told.lines))
     found.append(Section(title="", lines=tuple(view.cell(line) for line in _remarks(report))))
     found.append(glance(report))
@@ -153,7 +153,7 @@ def _change_row(report: Report, view: _RowLimit, change: Change, *, slots: bool)
 
 
 def _components(report: Report, view: _RowLimit) -> Section:
-    """How well each component was solved; in short only those that are not proven the least."""
+    """How well each component was solved; in short only those not shown to be the least."""
     rows = [
         (
             str(entry.index),
@@ -167,7 +167,7 @@ def _components(report: Report, view: _RowLimit) -> Section:
         for entry in report.components
         if view.rows is None or not entry.optimal
     ]
-    head = ("component", "tensors", "cost", "proven", "QUANTIZE", "candidates", "rules")
+    head = ("component", "tensors", "cost", "optimal", "QUANTIZE", "candidates", "rules")
     return view.table("Components", head, rows)
 
 
@@ -264,7 +264,7 @@ def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bo
     """The one line that says how it ended. `out`: the destination's name, where there is one."""
     if report.command == "check":
         return printable(f"{report.name or 'model'}: {counts(report.open)}{_passed(report)}")
-    word = "not judged" if dry_run else proof_word(report.proof)
+    word = "not judged" if dry_run else verification_word(report.verification)
     if report.outcome == "nothing to align" and not report.reasons:
         left = f"; {counts(report.remaining)} left" if report.remaining else ""
         told = f"nothing to align{left}"

@@ -1,4 +1,4 @@
-"""How near the declared reading of one aligned file comes to the original's twin; no proof."""
+"""How near the declared reading of one aligned file comes to the original's twin; no verification."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Data = bytes | memoryview
 def declared_levels(
     original: Data, aligned: Data, *, calibration: Calibration, samples: int, seed: int
 ) -> tuple[OutputLevel, ...]:
-    """SQNR in dB of `aligned`'s declared reading at each output that `prove` compares, on the very
+    """SQNR in dB of `aligned`'s declared reading at each output that `verify` compares, on the very
     inputs that it takes from the calibration. Empty where that cannot be computed.
     """
     try:

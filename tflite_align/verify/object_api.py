@@ -1,6 +1,6 @@
 """The one door to the generated object API of the TFLite schema.
 
-Twins and instrumented copies are built with it; they live only inside a proof. It never writes an
+Twins and instrumented copies are built with it; they live only inside a verification. It never writes an
 aligned model. The generated module is loaded by its path, so that neither LiteRT nor TensorFlow
 is imported into this process.
 """

@@ -17,10 +17,10 @@ from .frontier import frontier
 from .judges import available
 from .object_api import parse
 from .process import Ended, acceptance, answer_so_far, call_worker, children_pool, workspace
-from .prove import LARGEST_MODEL
 from .samples import Samples, make_samples
 from .twin import open_twin
 from .variants import FLOAT_KERNELS, RUN_SECONDS, THREADS, sample_records
+from .verification import LARGEST_MODEL
 
 __all__ = ["Observed", "observe"]
 

@@ -90,11 +90,11 @@ def _score(evidence: Evidence, probe: int, steps: Steps) -> OutputScore:
         _run(evidence, probe, kernels, declared=(original, aligned), steps=steps)
         for kernels in evidence.kernels
     )
-    if word == "proven":
+    if word == "verified":
         word, why = _fidelity_word(runs)
     elif word == "inconclusive":
         word, why = _by_steps(word, why, steps)
-    if place.behind_jump and word != "proven":
+    if place.behind_jump and word != "verified":
         word, why = _behind(why, steps)
     elif place.saturates and word == "inconclusive" and _too_low(original_db):
         word, why = "skipped", f"saturates: judged at what feeds it; {why}"
@@ -116,7 +116,7 @@ def _pairs(evidence: Evidence, scores: list[OutputScore]) -> tuple[OutputScore, 
     for number, place in enumerate(evidence.before.probes):
         score = scores[number]
         low = score.word == "inconclusive" and _too_low(score.declared_original_db)
-        if place.feeds and low and scores[number - 1].word == "proven":
+        if place.feeds and low and scores[number - 1].word == "verified":
             why = f"judged at what it feeds; {score.why}"
             scores[number] = replace(score, word="skipped", why=why)
     return tuple(scores)
@@ -151,7 +151,7 @@ def _run(
         ran = evidence.ran[f"after:{kernels}"]
         word, why = "skipped", ran.why or "nothing to compare"
     elif not gap.beyond:
-        word, why = "proven", ""
+        word, why = "verified", ""
     else:
         known = fidelity(original, before, evidence.seed) if original and before else None
         word, why = _beyond(gap.gap_db, known.gap_db if known else None, steps)
@@ -181,8 +181,8 @@ def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
         for run in runs:
             if run.word == word:
                 return ("failed" if word == "failed" else "inconclusive"), f"{run.judge} {run.why}"
-    if any(run.word == "proven" for run in runs):
-        return "proven", ""
+    if any(run.word == "verified" for run in runs):
+        return "verified", ""
     return "inconclusive", "nothing lost in the declared reading, but no kernel set runs the file"
 
 

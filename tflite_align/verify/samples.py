@@ -1,4 +1,4 @@
-"""The inputs of a proof: random ones that look like something, or the user's calibration data.
+"""The inputs of a verification: random ones that look like something, or the user's calibration data.
 
 All values are kept on the *original's* input grid, so that quantizing the input is no noise: twin,
 declared readings and runs get the very same real values.

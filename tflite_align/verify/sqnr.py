@@ -25,7 +25,7 @@ REFERENCE_DB = 10.0
 # A requantization more or less, and the float kernels' own noise.
 LOSS_DB = 1.0
 # Near an input a requantization is more than 1 dB: all the noise there is are one or two roundings.
-# Root mean square of what may be added, in steps, and is then no proof of harm: two roundings.
+# Root mean square of what may be added, in steps, and is then no verification of harm: two roundings.
 LOSS_STEPS = (2 / 12) ** 0.5
 LOGITS_LOSS_DB = 3.0
 # An untouched ResNet runs 3 dB off its own declared reading: integer kernels round differently.
@@ -129,7 +129,7 @@ def loss(
         )
     allowed = LOGITS_LOSS_DB if logits else LOSS_DB
     if now >= before - allowed:
-        return "proven", ""
+        return "verified", ""
     said = f"alignment loses {lost.gap_db:.1f} dB: {before:.1f} dB declared before, {now:.1f} now"
     if _added(original, aligned) <= (LOSS_STEPS * step) ** 2:
         return "inconclusive", f"{said}, by no more than what rounding once or twice more adds"

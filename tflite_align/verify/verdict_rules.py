@@ -1,4 +1,4 @@
-"""From what was observed to a word: proven, failed, inconclusive, skipped or unchanged."""
+"""From what was observed to a word: verified, failed, inconclusive, skipped or unchanged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ..format.model import OperatorId
-from ..verdicts import Acceptance, JudgeVerdict, OutputScore, Proof, Word
+from ..verdicts import Acceptance, JudgeVerdict, JudgeWord, OutputScore, Verification, Word
 
 __all__ = ["judge_word", "overall"]
 
@@ -24,11 +24,11 @@ def judge_word(
 
 def _judge_word(
     judge: str, before: Acceptance, after: Acceptance, edited: frozenset[OperatorId]
-) -> tuple[Word, str]:
+) -> tuple[JudgeWord, str]:
     if after.status == "skipped":
         return "skipped", after.reason
     if after.status == "accepted":
-        return "proven", "" if before.status == "accepted" else "accepts it now"
+        return "accepted", "" if before.status == "accepted" else "accepts it now"
     said = f"{after.status}: {after.reason}" if after.reason else after.status
     if before.status == "accepted":
         if after.status == "timeout":
@@ -47,10 +47,12 @@ def _same(before: Acceptance, after: Acceptance) -> bool:
     return crashed or _NUMBERS.sub("#", before.reason) == _NUMBERS.sub("#", after.reason)
 
 
-def overall(judges: Sequence[JudgeVerdict], outputs: Sequence[OutputScore], why: str) -> Proof:
-    """The word of the whole proof. `why`: what is to be said when no output tells."""
+def overall(
+    judges: Sequence[JudgeVerdict], outputs: Sequence[OutputScore], why: str
+) -> Verification:
+    """The word of the whole verification. `why`: what is to be said when no output tells."""
     word, reason = _overall(judges, outputs, why)
-    return Proof(word=word, why=reason, judges=tuple(judges), outputs=tuple(outputs))
+    return Verification(word=word, why=reason, judges=tuple(judges), outputs=tuple(outputs))
 
 
 def _overall(
@@ -64,8 +66,8 @@ def _overall(
             return "failed", f"{score.name}: {score.why}"
     counted = [score for score in outputs if score.word != "skipped"]
     for score in counted:
-        if score.word != "proven":
+        if score.word != "verified":
             return "inconclusive", f"{score.name}: {score.why}"
     if counted:
-        return "proven", ""
+        return "verified", ""
     return "skipped", why or "nothing could be judged"

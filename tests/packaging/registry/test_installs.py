@@ -59,7 +59,7 @@ def test_the_wheel_alone_works(version: str, wheel: Path, tmp_path: Path, sample
     told = f"tflite-align {tflite_align.__version__}\n"
     assert run(str(programs / "tflite-align"), "--version").replace("_", "-") == told
     assert "4 errors" in tool("check", "in.tflite", status=1)
-    assert "proven -> out.tflite" in tool("in.tflite", "out.tflite", "--report", "x.html")
+    assert "verified -> out.tflite" in tool("in.tflite", "out.tflite", "--report", "x.html")
     assert "no findings" in tool("check", "out.tflite", "--target", "tflm")
     assert "<html" in (tmp_path / "x.html").read_text(encoding="utf-8")
     assert "same/CONCATENATION" in tool("rules")

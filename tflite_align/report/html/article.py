@@ -7,12 +7,12 @@ import re
 from collections import Counter
 from pathlib import PurePath
 
-from ...verdicts import OutputScore, Proof
-from ..proof import proof_word
+from ...verdicts import OutputScore, Verification
 from ..report import Report
 from ..section import Section
 from ..sections import done, sections
 from ..terminal_text import counts, plural, shorten
+from ..verification_section import verification_word
 from .graph_section import charts, graph_section
 from .markup import Markup, element, joined
 
@@ -20,7 +20,7 @@ __all__ = ["article", "title_of"]
 
 # Words of verdicts and severities that get a colour as well.
 _WORDS = {
-    "proven": "good",
+    "verified": "good",
     "accepted": "good",
     "unchanged": "calm",
     "inconclusive": "calm",
@@ -86,7 +86,7 @@ def _summary(report: Report) -> Markup:
     cards = [_card("What was wrong", _wrong(report))]
     if report.command == "align":
         cards.append(_card("What was done", _done(report)))
-    cards.append(_card("Is it proven?", _proven(report), _levels(report.proof)))
+    cards.append(_card("Is it verified?", _verified(report), _levels(report.verification)))
     return element(
         "section",
         element("h2", "In short", class_="hidden"),
@@ -147,30 +147,30 @@ def _examples(report: Report) -> Markup:
     return element("ul", *told, element("li", f"and {more:,} more") if more > 0 else "")
 
 
-def _proven(report: Report) -> tuple[str, ...]:
-    proof = report.proof
+def _verified(report: Report) -> tuple[str, ...]:
+    verification = report.verification
     points = [element("li", reason, class_="bad") for reason in report.reasons]
-    if proof is None:
+    if verification is None:
         asked = "no judge was asked." if report.command == "check" else "it was not verified."
         return (f"Not judged: {asked}", *points)
-    word, _, why = shorten(proof_word(proof)).partition(": ")
+    word, _, why = shorten(verification_word(verification)).partition(": ")
     points += [element("li", why)] if why else []
-    words = Counter((verdict.word, verdict.after.status) for verdict in proof.judges)
+    words = Counter((verdict.word, verdict.after.status) for verdict in verification.judges)
     for verdict, status in words:
         named = ", ".join(
-            v.judge for v in proof.judges if (v.word, v.after.status) == (verdict, status)
+            v.judge for v in verification.judges if (v.word, v.after.status) == (verdict, status)
         )
         points.append(element("li", _word(status), f" by {named}"))
     return (f"{word.capitalize()}.", *points)
 
 
-def _levels(proof: Proof | None) -> Markup:
+def _levels(verification: Verification | None) -> Markup:
     """SQNR before and after: by the declared parameters, then as each kernel set runs it."""
-    if proof is None or not proof.outputs:
+    if verification is None or not verification.outputs:
         return Markup("")
     head = [element("th", told, scope="col") for told in ("SQNR against float", "before", "after")]
-    rows = [row for score in proof.outputs[:_OUTPUTS] for row in _level(score, proof)]
-    more = len(proof.outputs) - _OUTPUTS
+    rows = [row for score in verification.outputs[:_OUTPUTS] for row in _level(score, verification)]
+    more = len(verification.outputs) - _OUTPUTS
     note = element("p", f"{plural(more, 'compared tensor')} more below") if more > 0 else ""
     table = element(
         "table", element("thead", element("tr", *head)), *(element("tr", *row) for row in rows)
@@ -178,10 +178,12 @@ def _levels(proof: Proof | None) -> Markup:
     return joined([table, note])
 
 
-def _level(score: OutputScore, proof: Proof) -> list[list[Markup]]:
+def _level(score: OutputScore, verification: Verification) -> list[list[Markup]]:
     """Rows; a file that a judge refused has no figure there, but a word."""
     place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
-    refused = {v.judge: v.before.status for v in proof.judges if v.before.status != "accepted"}
+    refused = {
+        v.judge: v.before.status for v in verification.judges if v.before.status != "accepted"
+    }
     rows = [[element("th", f"{place}, as declared", scope="row")]]
     rows[0] += [
         element("td", _db(one)) for one in (score.declared_original_db, score.declared_aligned_db)

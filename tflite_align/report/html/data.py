@@ -197,9 +197,9 @@ def _number(value: float | None) -> float | None:
 
 def _levels(report: Report) -> list[dict[str, Any]]:
     """SQNR of each output in dB, by what was compared with the float twin."""
-    proof = report.proof
+    verification = report.verification
     found = []
-    for score in proof.outputs if proof is not None else ():
+    for score in verification.outputs if verification is not None else ():
         place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
         bars = [
             ["declared before", _number(score.declared_original_db)],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ...verdicts import OutputScore
 from ..model_view import GroupView
-from ..proof import proof_word
 from ..report import Report
 from ..terminal_text import plural, shorten
+from ..verification_section import verification_word
 from .markup import Markup, element, joined
 
 __all__ = ["charts", "graph_section"]
@@ -108,7 +108,7 @@ def _side(number: int) -> Markup:
 def charts(report: Report, number: int) -> Markup:
     """SQNR by output, range by group, cost by strategy; nothing where there is no figure."""
     parts = []
-    if report.proof is not None and report.proof.outputs:
+    if report.verification is not None and report.verification.outputs:
         parts += [
             element("h2", "SQNR by output"),
             element(
@@ -116,11 +116,11 @@ def charts(report: Report, number: int) -> Markup:
                 "Signal to quantization noise against the same model in float, in dB; more is"
                 " better. As declared: every tensor rounded to its own scale, arithmetic exact;"
                 " the others as each runtime's kernels compute."
-                f" Proof: {shorten(proof_word(report.proof))}.",
+                f" Verification: {shorten(verification_word(report.verification))}.",
             ),
             element(
                 "div",
-                *(_level(at, one) for at, one in enumerate(report.proof.outputs)),
+                *(_level(at, one) for at, one in enumerate(report.verification.outputs)),
                 class_="figures",
             ),
         ]

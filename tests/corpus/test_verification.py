@@ -1,4 +1,4 @@
-"""Proofs over real models: what their makers' float models and the runtimes say of them."""
+"""Verifications over real models: what their makers' float models and the runtimes say of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.support.verify_forms import level, outputs, readings, rescaled, run_float
 from tflite_align.verify.judges import available, judge_file
 from tflite_align.verify.object_api import parse
-from tflite_align.verify.prove import prove
+from tflite_align.verify.verification import verify
 
 pytestmark = pytest.mark.corpus
 
@@ -69,19 +69,19 @@ def test_as_it_runs_the_unet_is_another_function(corpus_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CLEAN)
-def test_a_clean_model_is_proven_against_itself(corpus_dir: Path, name: str) -> None:
+def test_a_clean_model_is_verified_against_itself(corpus_dir: Path, name: str) -> None:
     data = read(corpus_dir, f"mlperf_tiny/{name}")
-    proof = prove(data, data)
-    assert proof.word == "proven", proof.why
-    assert proof.steps is not None
-    assert proof.steps.beyond == ()
+    verification = verify(data, data)
+    assert verification.word == "verified", verification.why
+    assert verification.steps is not None
+    assert verification.steps.beyond == ()
 
 
 @pytest.mark.parametrize("name", SAME_FUNCTION)
 def test_the_origin_stands_for_the_same_function(corpus_dir: Path, name: str) -> None:
     origin = read(corpus_dir, name)
-    proof = prove(read(corpus_dir, f"dealigned/{name.split('/')[1]}"), origin)
-    assert proof.word == "proven", proof.why
+    verification = verify(read(corpus_dir, f"dealigned/{name.split('/')[1]}"), origin)
+    assert verification.word == "verified", verification.why
 
 
 @pytest.mark.parametrize("name", ["litert/blockwise_quantized", "tflm/keyword_scrambled_8bit"])
@@ -90,10 +90,10 @@ def test_a_crash_is_an_answer(corpus_dir: Path, name: str) -> None:
     found = judge_file(data, "litert")
     assert found.status == "crashed"
     assert found.reason.startswith("SIG")
-    proof = prove(data, data, judges=["litert"])
+    verification = verify(data, data, judges=["litert"])
     # It writes past its memory: now and then a run of it survives.
-    assert [verdict.word for verdict in proof.judges] in (["unchanged"], ["proven"])
-    assert proof.word in ("skipped", "inconclusive")
+    assert [verdict.word for verdict in verification.judges] in (["unchanged"], ["accepted"])
+    assert verification.word in ("skipped", "inconclusive")
 
 
 def test_variables_are_kept_over_sequences(corpus_dir: Path) -> None:
@@ -102,8 +102,8 @@ def test_variables_are_kept_over_sequences(corpus_dir: Path) -> None:
     assert samples.stateful
     assert all(last - first >= 16 for first, last in samples.sequences)
     assert outputs(ran, "twin").shape[0] == samples.count
-    proof = prove(data, data, judges=["litert"])
-    assert proof.word == "proven", proof.why
+    verification = verify(data, data, judges=["litert"])
+    assert verification.word == "verified", verification.why
 
 
 @pytest.mark.parametrize(
@@ -118,40 +118,42 @@ def test_variables_are_kept_over_sequences(corpus_dir: Path) -> None:
 )
 def test_a_scale_halved_and_nothing_else_fails(corpus_dir: Path, name: str, operator: int) -> None:
     data = read(corpus_dir, name)
-    assert prove(data, rescaled(data, operator, 0.5)).word == "failed"
+    assert verify(data, rescaled(data, operator, 0.5)).word == "failed"
 
 
-def test_the_makers_repair_of_deeplab_is_proven(corpus_dir: Path) -> None:
-    proof = prove(
+def test_the_makers_repair_of_deeplab_is_verified(corpus_dir: Path) -> None:
+    verification = verify(
         read(corpus_dir, "coral/deeplabv3_mnv2_dm05_pascal_quant_2019"),
         read(corpus_dir, "coral/deeplabv3_mnv2_dm05_pascal_quant_2021"),
         samples=16,
     )
-    assert proof.word == "proven", proof.why
-    (score,) = proof.outputs
+    assert verification.word == "verified", verification.why
+    (score,) = verification.outputs
     assert (score.name, score.index) == ("ResizeBilinear_2", -1)
-    assert {verdict.judge: verdict.why for verdict in proof.judges}["xnnpack"] == "accepts it now"
+    assert {verdict.judge: verdict.why for verdict in verification.judges}[
+        "xnnpack"
+    ] == "accepts it now"
 
 
 def test_an_integer_lstm_has_a_twin(corpus_dir: Path) -> None:
     data = read(corpus_dir, "tflm/trained_lstm_int8")
-    assert prove(data, data).word == "proven"
+    assert verify(data, data).word == "verified"
 
 
 def test_a_custom_operator_is_judged_up_to_it(corpus_dir: Path) -> None:
     data = read(corpus_dir, "coral/posenet_mobilenet_v1_075_353_481_16_quant_decoder")
-    proof = prove(data, data, samples=4)
-    assert proof.word == "proven", proof.why
-    assert proof.notes == ("operator[37] CUSTOM:PosenetDecoderOp has no kernel here",)
-    assert [verdict.word for verdict in proof.judges] == ["unchanged", "unchanged"]
+    verification = verify(data, data, samples=4)
+    assert verification.word == "verified", verification.why
+    assert verification.notes == ("operator[37] CUSTOM:PosenetDecoderOp has no kernel here",)
+    assert [verdict.word for verdict in verification.judges] == ["unchanged", "unchanged"]
 
 
 def test_blockwise_weights_are_not_judged(corpus_dir: Path) -> None:
     data = read(corpus_dir, "litert/qwen_fc_blockwise_quantized")
-    proof = prove(data, data)
-    assert proof.word == "skipped"
-    assert proof.why.startswith("numbers not judged: ")
-    assert proof.why.endswith("a quantization scheme beyond affine")
+    verification = verify(data, data)
+    assert verification.word == "skipped"
+    assert verification.why.startswith("numbers not judged: ")
+    assert verification.why.endswith("a quantization scheme beyond affine")
 
 
 @pytest.mark.backends
@@ -160,9 +162,11 @@ def test_what_only_tflm_runs_is_judged_by_tflm(corpus_dir: Path) -> None:
     if missing is not None:
         pytest.skip(missing)
     data = read(corpus_dir, "tflm/person_detect")
-    proof = prove(read(corpus_dir, "dealigned/person_detect"), data, judges=["litert", "tflm"])
-    assert {verdict.judge: verdict.word for verdict in proof.judges} == {
+    verification = verify(
+        read(corpus_dir, "dealigned/person_detect"), data, judges=["litert", "tflm"]
+    )
+    assert {verdict.judge: verdict.word for verdict in verification.judges} == {
         "litert": "unchanged",
-        "tflm": "proven",
+        "tflm": "accepted",
     }
-    assert proof.word == "proven", proof.why
+    assert verification.word == "verified", verification.why

@@ -26,11 +26,11 @@ RIGHT_DB = 25.0
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.fix)
 def test_repaired_on_a_real_file(fault: Fault, fixtures_dir: Path) -> None:
     report = fixes_table.measured(fault, fixtures_dir)
-    assert report.proof is not None
+    assert report.verification is not None
     assert report.findings != ()
     assert report.remaining == ()
     assert report.exit_status == 0, report.reasons
-    asked = [judge for judge in report.proof.judges if judge.after.status != "skipped"]
+    asked = [judge for judge in report.verification.judges if judge.after.status != "skipped"]
     assert all(judge.after.status == "accepted" for judge in asked)
     before, after = fixes_table.worst(report)
     refused = any(judge.before.status != "accepted" for judge in asked)

@@ -1,4 +1,4 @@
-"""The proof of one alignment: two statements about its numbers, and the judges' acceptance.
+"""The verification of one alignment: two statements about its numbers, and the judges' acceptance.
 
 (a) Alignment loss: declared(aligned) >= declared(original) - 1 dB. No integer kernel is in it.
 (b) Kernel fidelity: run(aligned) is no further from the twin than declared(aligned), within a
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..errors import UnsupportedError
 from ..format.model import OperatorId
 from ..record import Record, replace
-from ..verdicts import Acceptance, JudgeVerdict, Proof
+from ..verdicts import Acceptance, JudgeVerdict, Verification
 from .frontier import Frontier, cut_copy, frontier
 from .judges import JUDGES, available, judge_file, placed
 from .object_api import pack, parse
@@ -40,7 +40,7 @@ from .twin import declared, twin
 from .variants import FLOAT_KERNELS, Form, Ran, run_forms, sample_records
 from .verdict_rules import judge_word, overall
 
-__all__ = ["DEFAULT_JUDGES", "prove"]
+__all__ = ["DEFAULT_JUDGES", "verify"]
 
 DEFAULT_JUDGES = ("litert", "xnnpack")
 _SPREADS = (0.3, 0.1)  # parts of the inputs' declared ranges to try when the whole is too much
@@ -53,7 +53,7 @@ Data = bytes | memoryview
 Progress = Callable[[str, float], None]
 
 
-def prove(
+def verify(
     original: Data,
     aligned: Data,
     *,
@@ -66,7 +66,7 @@ def prove(
     judge_seconds: float | None = None,
     reading: Data | None = None,
     progress: Progress | None = None,
-) -> Proof:
+) -> Verification:
     """Prove that `aligned` stands for the same function as `original`, and that it runs so.
 
     `calibration`: real inputs, [samples, *shape] by input name or position (real values, or
@@ -79,7 +79,7 @@ def prove(
     fraction done).
 
     Raises UsageError for unknown judges and calibration that does not fit; whatever else goes
-    wrong is a word in the proof.
+    wrong is a word in the verification.
     """
     started = time.monotonic()
     asked = tuple(dict.fromkeys(DEFAULT_JUDGES if judges is None else judges))
@@ -88,7 +88,7 @@ def prove(
     report = progress or (lambda _stage, _fraction: None)
     if not changed:
         verdicts = _same_file(aligned, asked if judges is not None else (), judge_seconds)
-        proof = Proof(word="unchanged", why="the file is as it was", judges=verdicts)
+        verification = Verification(word="unchanged", why="the file is as it was", judges=verdicts)
     else:
         order = _Order(
             before=original,
@@ -102,8 +102,8 @@ def prove(
             report=report,
             seconds=judge_seconds,
         )
-        proof = _prove(order)
-    return replace(proof, seconds=time.monotonic() - started)
+        verification = _verify(order)
+    return replace(verification, seconds=time.monotonic() - started)
 
 
 def _same_file(
@@ -149,7 +149,7 @@ class _Gathered(Record, frozen=True, kw_only=True):
         return all(ran.outputs is not None for ran in self.evidence.ran.values())
 
 
-def _prove(order: _Order) -> Proof:
+def _verify(order: _Order) -> Verification:
     order.report("build the float twin", 0.0)
     try:
         case = _case(order)
@@ -167,15 +167,15 @@ def _prove(order: _Order) -> Proof:
         steps = _steps(order, case, gathered, folder)
         scores, why = score_outputs(evidence, steps)
     order.report("done", 1.0)
-    proof = overall(verdicts, scores, why)
+    verification = overall(verdicts, scores, why)
     mine, gross = our_deviations(steps), gross_deviations(steps)
-    if proof.word in ("proven", "inconclusive") and gross:
-        proof = replace(proof, word="failed", why=named(gross))
-    elif proof.word == "proven" and mine:
+    if verification.word in ("verified", "inconclusive") and gross:
+        verification = replace(verification, word="failed", why=named(gross))
+    elif verification.word == "verified" and mine:
         why = f"the compared outputs do not show it, but {named(mine)}"
-        proof = replace(proof, word="inconclusive", why=why)
+        verification = replace(verification, word="inconclusive", why=why)
     return replace(
-        proof,
+        verification,
         samples=evidence.samples.count,
         inputs=evidence.samples.what,
         steps=steps[0],

@@ -1,43 +1,42 @@
-"""The proof as tables: the outputs' figures, the judges before and after, the word."""
+"""The verification as tables: the outputs' figures, the judges before and after, the word."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-from ..verdicts import Acceptance, OutputScore, Proof, Word
+from ..verdicts import Acceptance, OutputScore, Verification, Word
 from .report import Report
 from .section import Row, Section
 
-__all__ = ["decibels", "proof_sections", "proof_word", "short_word"]
+__all__ = ["decibels", "short_word", "verification_sections", "verification_word"]
 
-# Neither disproved nor proven is one word for people.
 _WORDS: dict[Word, str] = {
-    "proven": "proven",
+    "verified": "verified",
     "failed": "failed",
-    "inconclusive": "unproven",
-    "skipped": "unproven",
+    "inconclusive": "not verified (inconclusive)",
+    "skipped": "not verified (skipped)",
     "unchanged": "unchanged",
+    "accepted": "accepted, numbers not run",
 }
 
 
-def proof_word(proof: Proof | None) -> str:
-    """`proven`; `unproven: skipped: why`; `not verified` where no proof was asked for."""
-    if proof is None:
+def verification_word(verification: Verification | None) -> str:
+    """`verified`, `not verified (skipped): why`; `not verified` where none was asked for."""
+    if verification is None:
         return "not verified"
-    word = short_word(proof.word)
-    why = f"{proof.word}: {proof.why}" if word == "unproven" else proof.why
-    return f"{word}: {why}" if why and proof.word != "proven" else word
+    word, why = short_word(verification.word), verification.why
+    return f"{word}: {why}" if why and verification.word != "verified" else word
 
 
 def short_word(word: Word) -> str:
     return _WORDS[word]
 
 
-def proof_sections(report: Report, *, full: bool) -> list[Section]:
-    """Nothing for a report without a proof. `full`: with each judge's own words."""
-    proof = report.proof
-    if proof is None:
+def verification_sections(report: Report, *, full: bool) -> list[Section]:
+    """Nothing for a report without a verification. `full`: with each judge's own words."""
+    verification = report.verification
+    if verification is None:
         return []
     judges = Section(
         title="Judges",
@@ -50,15 +49,15 @@ def proof_sections(report: Report, *, full: bool) -> list[Section]:
                 v.word,
                 v.why,
             )
-            for v in proof.judges
+            for v in verification.judges
         ),
     )
     return [
-        _numbers(proof),
-        _calibration(report, proof),
+        _numbers(verification),
+        _calibration(report, verification),
         judges,
-        _steps(proof),
-        Section(title="", lines=_word(proof)),
+        _steps(verification),
+        Section(title="", lines=_word(verification)),
     ]
 
 
@@ -76,7 +75,7 @@ def decibels(value: float | None, absent: str = "-") -> str:
     return f"{value:.1f}" if math.isfinite(value) else ("exact" if value > 0 else "no signal")
 
 
-def _numbers(proof: Proof) -> Section:
+def _numbers(verification: Verification) -> Section:
     head = (
         "output",
         "declared before",
@@ -87,7 +86,7 @@ def _numbers(proof: Proof) -> Section:
         "",
         "why",
     )
-    rows = tuple(row for score in proof.outputs for row in _score(score))
+    rows = tuple(row for score in verification.outputs for row in _score(score))
     return Section(title="Numbers: SQNR in dB against the float twin", head=head, rows=rows)
 
 
@@ -100,10 +99,10 @@ def _score(score: OutputScore) -> Iterator[Row]:
         yield "", "", "", run.judge, ran, runs, run.word, run.why
 
 
-def _calibration(report: Report, proof: Proof) -> Section:
+def _calibration(report: Report, verification: Verification) -> Section:
     """What the observed ranges bought: the same outputs of the plan that would be made without."""
     head = ("output", "without", "with")
-    scores = {(score.index, score.name): score for score in proof.outputs}
+    scores = {(score.index, score.name): score for score in verification.outputs}
     rows = []
     for level in report.without_calibration:
         score = scores.get((level.index, level.name))
@@ -113,8 +112,8 @@ def _calibration(report: Report, proof: Proof) -> Section:
     return Section(title="Calibration: declared SQNR in dB", head=head, rows=tuple(rows))
 
 
-def _steps(proof: Proof) -> Section:
-    steps = proof.steps
+def _steps(verification: Verification) -> Section:
+    steps = verification.steps
     if steps is None:
         return Section(title="")
     told = f"{steps.checked} operators compared, {len(steps.beyond)} beyond tolerance"
@@ -138,6 +137,11 @@ def _steps(proof: Proof) -> Section:
     )
 
 
-def _word(proof: Proof) -> Row:
-    judged = f" ({proof.samples} inputs: {proof.inputs})" if proof.samples else ""
-    return (f"proof: {proof_word(proof)}{judged}", *(f"note: {note}" for note in proof.notes))
+def _word(verification: Verification) -> Row:
+    judged = (
+        f" ({verification.samples} inputs: {verification.inputs})" if verification.samples else ""
+    )
+    return (
+        f"verification: {verification_word(verification)}{judged}",
+        *(f"note: {note}" for note in verification.notes),
+    )

@@ -28,12 +28,12 @@ def test_an_old_file_runs_on_todays_kernels(net: str, fixtures_dir: Path) -> Non
     report = result.report
     assert report.remaining == ()
     assert report.exit_status == 0, report.reasons
-    assert report.proof is not None
-    for verdict in report.proof.judges:
+    assert report.verification is not None
+    for verdict in report.verification.judges:
         assert verdict.after.status == "accepted", verdict
         if verdict.judge == "tflm":
             assert verdict.before.status == "refused"
-    for score in report.proof.outputs:
+    for score in report.verification.outputs:
         for run in score.runs:
             if run.original_db is not None and run.sqnr_db is not None and run.original_db > 10:
                 assert run.sqnr_db > run.original_db - WORSE_DB - UNCERTAIN_DB, (score.name, run)
@@ -47,9 +47,9 @@ def test_uint8_models_of_the_corpus(corpus_model: Path) -> None:
     if len(data) > 1_000_000:
         pytest.skip("large: measured by hand, docs/conversions.md")
     result = align(data, AlignOptions(to="int8"))
-    if result.data == data or result.report.proof is None:
+    if result.data == data or result.report.verification is None:
         pytest.skip("nothing in it is uint8")
-    for score in result.report.proof.outputs:
+    for score in result.report.verification.outputs:
         runs = {run.judge: run for run in score.runs}
         run = runs.get("litert")
         if score.index < 0 or run is None or run.original_db is None or run.original_db < 10:
