@@ -1,7 +1,7 @@
 """Subgraphs that LiteRT runs wrongly whatever their parameters: told, and never made.
 
 Each form is run by the builtin kernels and compared with NumPy's answer; the rows of the targets
-have to say exactly which forms go wrong.
+have to say exactly which forms go wrong, and may say so of those that are right by luck.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ FORMS: dict[str, tuple[str, str]] = {
     "copied twice": ("b2", "b3"),
     "constant twice": ("k", "k"),
 }
+# One tensor is two outputs: LiteRT reads memory it has given away, which may still hold the answer.
+BY_LUCK = {("IF", "computed twice"), ("IF", "copied twice")}
 
 
 def _tensor(name: str, kind: str, scale: float = STEP, data: Array | None = None) -> TensorSpec:
@@ -173,7 +175,9 @@ def test_what_litert_hands_on_wrongly_is_told(operator: str, kind: str, form: st
     for target in ("tflite", "litert"):
         found = check(data, AlignOptions(targets=(target,), verify=False)).findings
         told = [f.rule for f in found if f.rule in ("support/IF/outputs", "support/WHILE/carried")]
-        assert (told == []) == right, f"{target}: {told}"
+        assert told or right, f"{target}: nothing about outputs that are wrong"
+        if (operator, form) not in BY_LUCK:
+            assert not (told and right), f"{target}: {told}"
 
 
 @pytest.mark.backends

@@ -77,7 +77,7 @@ def test_a_hanging_judge_is_reported_as_timeout(
     (stand_in / "__init__.py").write_text(HANGS.format(pids=str(pids)))
     monkeypatch.setenv("PYTHONPATH", str(stand_in.parent))  # for the worker
     monkeypatch.syspath_prepend(stand_in.parent)  # for `available`, where it is not installed
-    command = ["check", str(model(tmp_path)), "--judge", "tflm", "--judge-seconds", LIMIT]
+    command = ["check", str(model(tmp_path)), "--require", "tflm", "--judge-seconds", LIMIT]
     assert cli.main([*command, "--report", "-"]) == 1
     report = json.loads(capsys.readouterr().out)
     (report,) = report.get("files", report.get("reports", [report]))
@@ -86,7 +86,7 @@ def test_a_hanging_judge_is_reported_as_timeout(
         "timeout",
         f"no answer in {LIMIT} s",
     )
-    assert report["reasons"] == [f"tflm says no: timeout: no answer in {LIMIT} s"]
+    assert report["reasons"] == [f"tflm is required, but timeout: no answer in {LIMIT} s"]
     started = [int(line) for line in pids.read_text().split()]
     assert started
     assert gone(started)

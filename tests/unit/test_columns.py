@@ -35,7 +35,7 @@ def test_a_damaged_file_is_refused_or_read_alike(place: int, value: int, length:
     data[place : place + length] = bytes([value]) * len(data[place : place + length])
     fast, slow = (read_with(bytes(data), many) for many in (ALWAYS, NEVER))
     assert isinstance(fast, Model) == isinstance(slow, Model)
-    if isinstance(slow, Model):
+    if isinstance(fast, Model) and isinstance(slow, Model):
         assert fast.buffers == slow.buffers
         texts = [repr(replace(model, buffers=())) for model in (fast, slow)]
         assert texts[0] == texts[1]  # a NaN is not equal to itself, its text is

@@ -140,7 +140,7 @@ def test_words_of_a_judge(
 
 def test_an_unchanged_file_asks_no_judge() -> None:
     verification = verify(b"", b"", changed=False)
-    assert verification == Verification(word="unchanged", why="the file is as it was")
+    assert verification == Verification(word="skipped", why="no judge counts")
 
 
 def test_unknown_judges_are_usage() -> None:

@@ -254,4 +254,20 @@ def test_the_closing_line_of_a_failure_and_of_nothing_to_do() -> None:
     )
     assert closing(failed, out="o.tflite") == "not aligned: 1 error finding -> o.tflite"
     nothing = replace(REPORT, outcome="nothing to align", findings=(), remaining=(), changes=())
-    assert closing(nothing, out="o.tflite") == "nothing to align -> o.tflite"
+    assert closing(nothing, out="o.tflite") == f"nothing to align; {NOT_VERIFIED} -> o.tflite"
+    refused = replace(nothing, reasons=("verification failed: tflm refuses the file",))
+    assert closing(refused, out="o.tflite", written=False) == (
+        "nothing to align, but verification failed: tflm refuses the file; o.tflite is not written"
+    )
+
+
+def test_the_closing_line_of_a_clean_check_says_that_nothing_was_run() -> None:
+    clean = replace(REPORT, command="check", name="a.tflite", findings=(), remaining=())
+    assert closing(replace(clean, verification=None)) == (
+        "a.tflite: no findings (static check; --run asks the runtimes)"
+    )
+    assert closing(clean) == f"a.tflite: no findings; {NOT_VERIFIED}"
+    loaded = replace(VERIFICATION, word="accepted", why="")
+    assert closing(replace(clean, verification=loaded)) == (
+        "a.tflite: no findings; accepted, numbers not run"
+    )

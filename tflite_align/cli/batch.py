@@ -51,7 +51,7 @@ _JUDGED_BY = ("ai-edge-litert", "ethos-u-vela", "tensorflow", "tensorflow-cpu", 
 
 def run_batch(source: str, out: str, values: dict[str, Any]) -> int:
     """The whole folder; returns the exit status: 2 where a model could not be done, else 1 where
-    findings remain or a judge says no. Failure, AlignError, OSError: nothing could be done.
+    findings remain or the target refuses the file. Failure, AlignError, OSError: nothing could be done.
     """
     options, asked = given(values)
     # Strategies are priced for single models: asking for a report must not change the settings.

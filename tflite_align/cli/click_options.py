@@ -63,6 +63,11 @@ _REPORT = _many(
 _REQUIRE = _many(
     "--require", "NAME", "A judge, or `numbers`: its silence is a failure; repeatable."
 )
+_ALLOW_REFUSED = _many(
+    "--allow-refused",
+    "JUDGE",
+    "Let the file pass although this judge refuses it; the report says so; repeatable.",
+)
 _JUDGE_SECONDS = click.option(
     "--judge-seconds",
     type=click.FloatRange(0, min_open=True),
@@ -123,7 +128,13 @@ _CHECK = (
     *_LOCK,
     _REPORT,
     _many("--judge", "NAME", "Ask this judge whether it takes the file; repeatable."),
+    click.option(
+        "--run",
+        is_flag=True,
+        help="Run the file in the targets' runtimes and compare it with what it declares.",
+    ),
     _REQUIRE,
+    _ALLOW_REFUSED,
     _JUDGE_SECONDS,
     _FAIL_ON,
     _BASELINE,
@@ -223,6 +234,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     click.option("--dry-run", is_flag=True, help="Plan and report; write nothing, ask no judge."),
     click.option("--no-verify", is_flag=True, help="Skip the judges."),
     _REQUIRE,
+    _ALLOW_REFUSED,
     _JUDGE_SECONDS,
     _FAIL_ON,
     _BASELINE,
@@ -251,7 +263,7 @@ explain_options = _all_of(_EXPLAIN)
 _SAME_NAME = (
     "overlap", "prefer", "io", "to", "input_type", "output_type", "only", "optimize", "fail_on",
     "judge_seconds", "samples", "seed", "fix", "no_fix", "bias",
-    "allow_metadata",
+    "allow_metadata", "allow_refused", "run",
 )  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def commands() -> None:
     Writes OUT only when nothing disproves it. IN and OUT may be the same file; - is stdin, stdout.
     Where IN is a folder, every .tflite file below it goes to the same place below OUT.
 
-    Exit status: 0 aligned, or nothing to do; 1 findings remain or a judge says no; 2 it could not be
+    Exit status: 0 aligned, or nothing to do; 1 findings remain or the target refuses the file; 2 it could not be
     done.
     """
 

@@ -1,6 +1,6 @@
 """The command line: arguments, files, stdout, exit status. The only room that prints.
 
-Exit status 0: aligned, or nothing to do; 1: findings remain or a judge says no; 2: the job could
+Exit status 0: aligned, or nothing to do; 1: findings remain or the target refuses the file; 2: the job could
 not be done, told in one line on stderr, and nothing is written; 130, 143: interrupted, terminated.
 """
 

@@ -17,6 +17,7 @@ from .decision import Decision, solve_question
 from .execution import Executed
 from .preparation import Prepared
 from .reasons import conflict_reasons, remaining_reasons, verification_reasons, without
+from .refusals import allowed_warnings
 from .view_of_model import view_of
 
 __all__ = ["build_report"]
@@ -49,7 +50,12 @@ def build_report(
         without_calibration=_levels_without_calibration(prepared, decision, executed),
         bias_readings=_bias_readings(prepared, executed),
         grown_bytes=executed.grown_bytes,
-        warnings=(*prepared.idle, *prepared.conversion.warnings, *decision.warnings),
+        warnings=(
+            *prepared.idle,
+            *prepared.conversion.warnings,
+            *decision.warnings,
+            *allowed_warnings(executed.verification, options.allow_refused),
+        ),
         reasons=(
             *prepared.refused,
             *remaining_reasons(without(remaining, accepted), options),

@@ -10,6 +10,7 @@ from ..settings.baseline import accepted_in
 from ..settings.options import AlignOptions
 from ..verdicts import Verification
 from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
+from .refusals import allowed_warnings, judged
 from .session import Session, uncollected
 from .view_of_model import view_of
 
@@ -17,7 +18,8 @@ __all__ = ["check"]
 
 
 def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -> Report:
-    """Every finding of the model for the options' targets. Changes and runs nothing.
+    """Every finding of the model for the options' targets. Changes nothing, and runs nothing unless
+    options name a judge, or `run`.
 
     Raises FormatError for bytes that are no readable model, UsageError for an unknown target.
     """
@@ -27,7 +29,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
         inspected = session.inspect(session.read(data))
     findings = inspected.findings
     accepted, stale = accepted_in(findings, options.accepted)
-    verification = _ask_judges(data, options)
+    verification = _ask_judges(data, session)
     return Report(
         command="check",
         outcome="checked",
@@ -40,7 +42,11 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
         fixes_off=fixes_off(session.fixes),
         mappings=predictions(inspected.model, session.targets),
         verification=verification,
-        warnings=(*inspected.bound.idle, *stale_warnings(stale)),
+        warnings=(
+            *inspected.bound.idle,
+            *stale_warnings(stale),
+            *allowed_warnings(verification, options.allow_refused),
+        ),
         reasons=(
             *remaining_reasons(without(findings, accepted), options),
             *judge_reasons(verification, options),
@@ -50,13 +56,29 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
     )
 
 
-def _ask_judges(data: Bytes, options: AlignOptions) -> Verification | None:
-    """Let the judges that `judges` and `require` name take the unmodified file; None without any."""
-    names = dict.fromkeys((*options.judges, *options.require))
-    if not names:
-        return None
-    from ..verify.verification import verify  # noqa: PLC0415 - a run without judges needs none of it
-
+def _ask_judges(data: Bytes, session: Session) -> Verification | None:
+    """What the options' judges say of the file as it is; None where none is asked."""
+    options = session.options
+    run = options.run or "numbers" in options.require
+    names = [judge for target in session.targets for judge in target.judges] if run else []
+    names += [name for name in (*options.judges, *options.require) if name != "numbers"]
+    judges = tuple(dict.fromkeys(names))
     view = memoryview(data)
-    judges = tuple(name for name in names if name != "numbers")
+    if run:
+        from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a static check needs none of it
+
+        found = run_as_declared(
+            view,
+            judges=judges,
+            allowed=frozenset(options.allow_refused),
+            calibration=options.calibration,
+            samples=options.samples,
+            seed=options.seed,
+            judge_seconds=options.judge_seconds,
+        )
+        return judged(found, session.targets, options.allow_refused)
+    if not judges:
+        return None
+    from ..verify.verification import verify  # noqa: PLC0415 - as above
+
     return verify(view, view, judges=judges, changed=False, judge_seconds=options.judge_seconds)

@@ -11,6 +11,7 @@ from ..report.report import Outcome
 from ..verdicts import Verification
 from .decision import Decision
 from .preparation import Prepared
+from .refusals import judged
 from .session import Progress, Session
 
 __all__ = ["Executed", "carry_out"]
@@ -83,9 +84,12 @@ def _verify(
     options = prepared.session.options
     if not options.verify:
         return None
+    changed = plan is not None or bool(prepared.changes)
+    if not changed and "numbers" in options.require:
+        return _as_declared(prepared)
     from ..verify.verification import verify  # noqa: PLC0415 - a run without judges needs none of it
 
-    return verify(
+    found = verify(
         memoryview(prepared.original),
         data,
         calibration=options.calibration,
@@ -93,11 +97,30 @@ def _verify(
         seed=options.seed,
         judges=_judges(prepared.session),
         edited=_edited_operators(prepared, plan),
-        changed=plan is not None or bool(prepared.changes),
+        changed=changed,
         judge_seconds=options.judge_seconds,
+        allowed=frozenset(options.allow_refused),
         reading=memoryview(prepared.written(prepared.repair.model)),
         progress=progress,
     )
+    return judged(found, prepared.session.targets, options.allow_refused)
+
+
+def _as_declared(prepared: Prepared) -> Verification | None:
+    """An unchanged file whose numbers are required."""
+    from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a run without judges needs none of it
+
+    options = prepared.session.options
+    found = run_as_declared(
+        memoryview(prepared.original),
+        judges=_judges(prepared.session),
+        allowed=frozenset(options.allow_refused),
+        calibration=options.calibration,
+        samples=options.samples,
+        seed=options.seed,
+        judge_seconds=options.judge_seconds,
+    )
+    return judged(found, prepared.session.targets, options.allow_refused)
 
 
 def _edited_operators(prepared: Prepared, plan: Plan | None) -> frozenset[OperatorId]:

@@ -10,6 +10,7 @@ from ..settings.baseline import Accepted
 from ..settings.options import AlignOptions
 from ..solver.problem_records import Conflict
 from ..verdicts import Verification
+from .refusals import refusals
 
 __all__ = [
     "conflict_reasons",
@@ -24,17 +25,17 @@ __all__ = [
 
 def judge_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
     """Why the judges fail a check."""
-    reasons = []
-    for verdict in verification.judges if verification is not None else ():
-        said = verdict.after
-        told = f"{said.status}: {said.reason}" if said.reason else said.status
-        if verdict.judge in options.require and said.status != "accepted":
-            reasons.append(f"{verdict.judge} is required, but {told}")
-        elif said.status not in ("accepted", "skipped"):
-            reasons.append(f"{verdict.judge} says no: {told}")
-    if "numbers" in options.require:
-        reasons.append("numbers are required, but check does not run the model: align does")
-    return reasons
+    if verification is None:
+        return []
+    failed = verification.word == "failed" and (options.run or "numbers" in options.require)
+    asked = [
+        verdict
+        for verdict in verification.judges
+        if verdict.judge in (*options.judges, *options.require)
+        and verdict.judge not in options.allow_refused
+    ]
+    reasons = [*([verification.why] if failed else []), *refusals(asked)]
+    return list(dict.fromkeys([*reasons, *_required(verification, options)]))
 
 
 def without(findings: Sequence[Finding], passed: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -85,11 +86,17 @@ def verification_reasons(verification: Verification | None, options: AlignOption
     """Why the verification, or the lack of one, fails the run."""
     if verification is None:
         return [f"{name} is required, but nothing was judged" for name in options.require]
-    reasons = [f"not verified: {verification.why}"] if verification.word == "failed" else []
+    reasons = [f"verification failed: {verification.why}"] if verification.word == "failed" else []
+    return [*reasons, *_required(verification, options)]
+
+
+def _required(verification: Verification, options: AlignOptions) -> list[str]:
+    """What `require` asks for and did not get."""
+    reasons = []
     judged = {verdict.judge: verdict for verdict in verification.judges}
     for name in options.require:
         if name == "numbers":
-            if verification.word not in ("verified", "unchanged"):
+            if verification.word != "verified":
                 reasons.append(f"numbers are required, but {verification.word}: {verification.why}")
         elif name not in judged or judged[name].after.status != "accepted":
             found = judged[name].after if name in judged else None

@@ -224,6 +224,9 @@ def _remarks(report: Report) -> list[str]:
         )
     lines += [f"warning: {warning}" for warning in report.warnings]
     lines += [f"exit status 1: {reason}" for reason in report.reasons]
+    if report.reasons and report.changes:
+        repaired = ", ".join(done(report))
+        lines.append(f"note: repaired all the same, and written with --keep-going: {repaired}")
     return lines
 
 
@@ -262,20 +265,36 @@ def _passed(report: Report) -> str:
 
 def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bool = True) -> str:
     """The one line that says how it ended. `out`: the destination's name, where there is one."""
-    if report.command == "check":
-        return printable(f"{report.name or 'model'}: {counts(report.open)}{_passed(report)}")
-    word = "not judged" if dry_run else verification_word(report.verification)
-    if report.outcome == "nothing to align" and not report.reasons:
-        left = f"; {counts(report.remaining)} left" if report.remaining else ""
-        told = f"nothing to align{left}"
-    elif report.outcome == "aligned" and not report.reasons:
-        told = f"{'would align' if dry_run else 'aligned'}: {', '.join([*done(report), word])}"
-    else:
-        begun = "would not be aligned" if dry_run else "not aligned"
-        told = f"{begun}: {'; '.join(report.reasons) or word}"
+    told = _checked(report) if report.command == "check" else _ending(report, dry_run=dry_run)
     told = shorten(printable(told), 100)
+    if report.command == "check":
+        return told
     if dry_run:
         return f"{told} (dry run: nothing written)"
     if not out:
         return told
     return f"{told} -> {printable(out)}" if written else f"{told}; {printable(out)} is not written"
+
+
+def _checked(report: Report) -> str:
+    """The end of a check; of a clean one also that no runtime was asked."""
+    told = f"{report.name or 'model'}: {counts(report.open)}{_passed(report)}"
+    if report.verification is None:
+        return told if report.open else f"{told} (static check; --run asks the runtimes)"
+    if report.verification.word == "failed":
+        return f"{told}; failed: {report.verification.why}"
+    return f"{told}; {verification_word(report.verification)}"
+
+
+def _ending(report: Report, *, dry_run: bool) -> str:
+    """What became of the model, and how it was shown."""
+    word = "not judged" if dry_run else verification_word(report.verification)
+    if report.outcome == "aligned" and not report.reasons:
+        return f"{'would align' if dry_run else 'aligned'}: {', '.join([*done(report), word])}"
+    reasons = "; ".join(report.reasons)
+    if report.outcome == "nothing to align" and not report.reasons:
+        left = f"; {counts(report.remaining)} left" if report.remaining else ""
+        return f"nothing to align{left}" + ("" if dry_run else f"; {word}")
+    if report.outcome == "nothing to align" and not report.open:
+        return f"nothing to align, but {reasons}"
+    return f"{'would not be aligned' if dry_run else 'not aligned'}: {reasons or word}"

@@ -53,6 +53,9 @@ class Target(Record, frozen=True, kw_only=True):
     `kernels`: its sets of kernels (schema/kernels), each with what messages call it; an operator
     may run on any of them.
 
+    `judges`: names of the runtimes and compilers that stand for it. `takes`: "all" where each of
+    them must take a file, "any" where they are ways to run it of which one is enough.
+
     `splits`: "once" for a compiler that maps one connected part and leaves the rest to the CPU.
     """
 
@@ -64,6 +67,7 @@ class Target(Record, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     support: tuple[SupportRow, ...] = ()
     splits: Literal["", "once"] = ""
+    takes: Literal["all", "any"] = "all"
     kernels: Mapping[str, str] = field(default_factory=dict)
     grades: tuple[tuple[str, Severity], ...] = ()
 
@@ -113,6 +117,7 @@ _TARGET: f.Table = {
     "level": f.TomlField(f.list_of(_LEVEL_PARSER), required=True),
     "support": f.TomlField(f.list_of(_SUPPORT_PARSER)),
     "splits": f.TomlField(f.choice("once")),
+    "takes": f.TomlField(f.choice("all", "any")),
     "kernels": f.TomlField(f.map_of(f.text, keys_are_types=False)),
 }
 

@@ -173,6 +173,9 @@ def _settings() -> f.Table:
         "allow-metadata": f.TomlField(
             f.list_of(f.word), about="Metadata that counts neither tensors nor operators."
         ),
+        "allow-refused": f.TomlField(
+            f.list_of(f.word), about="Judges whose refusal of the file does not fail the run."
+        ),
         "bias": f.TomlField(
             f.choice("declared", "as-run"), about="Which scale of a bias counts: its own or not."
         ),

@@ -45,6 +45,7 @@ _TUPLES = (
     "fix",
     "no_fix",
     "allow_metadata",
+    "allow_refused",
     "overrides",
 )
 
@@ -61,6 +62,8 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     1800 where it runs the samples. `samples`: inputs to judge numbers by (at least 64 for a verdict).
     `to`: "int8" turns a uint8 model into an int8 one.
     `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
+    `run`: check() runs the file in its targets' runtimes and compares it with what it declares.
+    `allow_refused`: judges whose refusal of the file is told and does not fail the run.
     `judges`: whom check() asks beside those required; align() asks its targets' own. `accepted`:
     findings that are let pass (a baseline's entries for this model).
     `fix`, `no_fix`: repairs switched on and off, by id, glob or `all`. `bias`: whether a bias stands
@@ -98,6 +101,8 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     fix: tuple[str, ...] = ()
     no_fix: tuple[str, ...] = ()
     allow_metadata: tuple[str, ...] = ()
+    allow_refused: tuple[str, ...] = ()
+    run: bool = False
     bias: Bias = "declared"
     lock: Lock | None = None
     severity: Mapping[str, Severity] = field(default_factory=dict)

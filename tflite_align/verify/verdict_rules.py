@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from ..format.model import OperatorId
-from ..verdicts import Acceptance, JudgeVerdict, JudgeWord, OutputScore, Verification, Word
+from ..verdicts import Acceptance, JudgeVerdict, JudgeWord, OutputScore, Status, Verification, Word
 
-__all__ = ["judge_word", "overall"]
+__all__ = ["judge_word", "loaded", "overall"]
 
 _INFORMATIONAL = ("xnnpack",)  # fails us only where it accepted the original
 _NUMBERS = re.compile(r"[-+]?\d[\d.e+-]*")
@@ -47,11 +47,37 @@ def _same(before: Acceptance, after: Acceptance) -> bool:
     return crashed or _NUMBERS.sub("#", before.reason) == _NUMBERS.sub("#", after.reason)
 
 
+def loaded(judges: Sequence[JudgeVerdict], allowed: frozenset[str]) -> Verification:
+    """Of a file that nothing was changed in and that the judges only loaded."""
+    word, why = _loaded([one.after for one in judges if one.judge not in allowed])
+    return Verification(word=word, why=why, judges=tuple(judges))
+
+
+def _loaded(found: Sequence[Acceptance]) -> tuple[Word, str]:
+    """Whether a refusal fails the file depends on the targets, which the caller knows."""
+    words: dict[Status, Word] = {"accepted": "accepted", "timeout": "inconclusive"}
+    for status, word in words.items():
+        for one in found:
+            if one.status == status:
+                return word, one.reason
+    for one in found:
+        if one.status != "skipped":
+            return "failed", f"{one.status}: {one.reason}"
+    return "skipped", found[0].reason if found else "no judge counts"
+
+
 def overall(
-    judges: Sequence[JudgeVerdict], outputs: Sequence[OutputScore], why: str
+    judges: Sequence[JudgeVerdict],
+    outputs: Sequence[OutputScore],
+    why: str,
+    *,
+    allowed: frozenset[str] = frozenset(),
 ) -> Verification:
-    """The word of the whole verification. `why`: what is to be said when no output tells."""
-    word, reason = _overall(judges, outputs, why)
+    """The word of the whole verification. `why`: what is to be said when no output tells.
+    `allowed`: judges that may refuse the file.
+    """
+    counted = [verdict for verdict in judges if verdict.judge not in allowed]
+    word, reason = _overall(counted, outputs, why)
     return Verification(word=word, why=reason, judges=tuple(judges), outputs=tuple(outputs))
 
 

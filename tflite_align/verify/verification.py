@@ -38,7 +38,7 @@ from .stepwise import check_steps, score_steps
 from .tflm import arena_facts
 from .twin import declared, twin
 from .variants import FLOAT_KERNELS, Form, Ran, run_forms, sample_records
-from .verdict_rules import judge_word, overall
+from .verdict_rules import judge_word, loaded, overall
 
 __all__ = ["DEFAULT_JUDGES", "verify"]
 
@@ -64,6 +64,7 @@ def verify(
     edited: frozenset[OperatorId] | None = None,
     changed: bool = True,
     judge_seconds: float | None = None,
+    allowed: frozenset[str] = frozenset(),
     reading: Data | None = None,
     progress: Progress | None = None,
 ) -> Verification:
@@ -73,7 +74,7 @@ def verify(
     integers of the input's own type); else `samples` random ones from `seed`. `judges`: names of
     JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of the aligned file at
     which edits were made. `changed` False: the bytes are the same, and judges are asked only
-    where `judges` names them. `reading`: the original with the parameters by which it is to be
+    where `judges` names them. `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by which it is to be
     understood, where those are not its own. `judge_seconds`: what each process may take, default
     300 to say whether it takes a file and 1800 to run the samples. `progress` hears (stage,
     fraction done).
@@ -88,7 +89,7 @@ def verify(
     report = progress or (lambda _stage, _fraction: None)
     if not changed:
         verdicts = _same_file(aligned, asked if judges is not None else (), judge_seconds)
-        verification = Verification(word="unchanged", why="the file is as it was", judges=verdicts)
+        verification = loaded(verdicts, allowed)
     else:
         order = _Order(
             before=original,
@@ -99,6 +100,7 @@ def verify(
             seed=seed,
             asked=asked,
             edited=edited,
+            allowed=allowed,
             report=report,
             seconds=judge_seconds,
         )
@@ -127,6 +129,7 @@ class _Order(Record, frozen=True, kw_only=True):
     seed: int
     asked: tuple[str, ...]
     edited: frozenset[OperatorId] | None
+    allowed: frozenset[str]
     report: Progress
     seconds: float | None
 
@@ -158,7 +161,8 @@ def _verify(order: _Order) -> Verification:
             model, calibration=order.calibration, count=order.count, seed=order.seed
         )
     except UnsupportedError as error:
-        return overall(_ask(order, order.asked), (), f"numbers not judged: {error}")
+        why = f"numbers not judged: {error}"
+        return overall(_ask(order, order.asked), (), why, allowed=order.allowed)
     with workspace() as folder:
         gathered = _gather(order, case, inputs, folder)
         evidence = gathered.evidence
@@ -167,7 +171,7 @@ def _verify(order: _Order) -> Verification:
         steps = _steps(order, case, gathered, folder)
         scores, why = score_outputs(evidence, steps)
     order.report("done", 1.0)
-    verification = overall(verdicts, scores, why)
+    verification = overall(verdicts, scores, why, allowed=order.allowed)
     mine, gross = our_deviations(steps), gross_deviations(steps)
     if verification.word in ("verified", "inconclusive") and gross:
         verification = replace(verification, word="failed", why=named(gross))

@@ -1,0 +1,67 @@
+"""What a target's judges refuse, and what that means for the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..record import replace
+from ..rules.targets import Target
+from ..verdicts import Acceptance, JudgeVerdict, Verification
+
+__all__ = ["allowed_warnings", "judged", "refusals"]
+
+_REFUSALS = ("refused", "crashed")
+
+
+def judged(
+    verification: Verification, targets: Sequence[Target], allowed: Sequence[str]
+) -> Verification:
+    """The verification, failed where a target does not take the file, whatever its judges said of
+    the original. `allowed`: judges whose refusal does not count.
+    """
+    verdicts = {verdict.judge: verdict for verdict in verification.judges}
+    for target in targets:
+        asked = [verdicts[name] for name in target.judges if name in verdicts]
+        refusing = _refusing(target, asked, allowed)
+        if refusing:
+            return replace(verification, word="failed", why="; ".join(refusals(refusing)))
+    return verification
+
+
+def _refusing(
+    target: Target, asked: Sequence[JudgeVerdict], allowed: Sequence[str]
+) -> list[JudgeVerdict]:
+    """The verdicts by which the target refuses the file; none where it takes it."""
+    refusing = [verdict for verdict in asked if verdict.after.status in _REFUSALS]
+    told = [verdict for verdict in asked if verdict.after.status != "skipped"]
+    if target.takes == "any" and len(refusing) < len(told):
+        return []
+    return [verdict for verdict in refusing if verdict.judge not in allowed]
+
+
+def refusals(verdicts: Sequence[JudgeVerdict]) -> list[str]:
+    """`tflm refuses the file at subgraph[0]/operator[3] PAD: its own words`; judges that say the
+    same in one sentence.
+    """
+    told: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.after.status in _REFUSALS:
+            told.setdefault(_words(verdict.after), []).append(verdict.judge)
+    return [
+        f"{' and '.join(judges)} refuse{'s' if len(judges) == 1 else ''} the file{words}"
+        for words, judges in told.items()
+    ]
+
+
+def _words(said: Acceptance) -> str:
+    place = f" at {said.place}" if said.place else ""
+    crashed = " by a crash" if said.status == "crashed" else ""
+    return f"{crashed}{place}: {said.reason}" if said.reason else f"{crashed}{place}"
+
+
+def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) -> tuple[str, ...]:
+    """What --allow-refused lets pass."""
+    if verification is None:
+        return ()
+    passed = [verdict for verdict in verification.judges if verdict.judge in allowed]
+    return tuple(f"{told} (let pass by --allow-refused)" for told in refusals(passed))

@@ -1,0 +1,69 @@
+"""A file that nothing was changed in: whether runtimes compute what it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..record import replace
+from ..verdicts import Verification
+from .outputs import named
+from .verification import verify
+
+__all__ = ["run_as_declared"]
+
+# A run that is this near to the float twin departs from nothing that a reader could tell: hybrid
+# kernels, which quantize activations as they run, are far below a declared reading without noise.
+_NEAR_DB = 30.0
+
+
+def run_as_declared(
+    data: bytes | memoryview,
+    *,
+    judges: Sequence[str],
+    allowed: frozenset[str] = frozenset(),
+    calibration: Mapping[str | int, np.ndarray] | None = None,
+    samples: int = 64,
+    seed: int = 0,
+    judge_seconds: float | None = None,
+) -> Verification:
+    """Run the file in the judges' runtimes and compare each output, and each operator on LiteRT's
+    builtin kernels, with what the file's own parameters declare.
+
+    "failed" where a runtime computes something else. Arguments and errors are those of `verify`.
+    """
+    found = verify(
+        data,
+        data,
+        calibration=calibration,
+        samples=samples,
+        seed=seed,
+        judges=judges,
+        allowed=allowed,
+        judge_seconds=judge_seconds,
+    )
+    wrong = _departures(found, builtin="litert" in judges)
+    if not wrong or found.word == "failed":
+        return found
+    more = f"; and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return replace(found, word="failed", why=wrong[0] + more)
+
+
+def _departures(found: Verification, *, builtin: bool) -> list[str]:
+    """Where a runtime departs from the declared parameters, in sentences, operators first: those
+    are compared on LiteRT's builtin kernels, and count where these are asked about (`builtin`).
+
+    The file stands for its own original, so that a runtime that is as far off there has not
+    become worse: its word is "unchanged".
+    """
+    told = []
+    if builtin and found.steps is not None and found.steps.beyond:
+        told.append(f"{named(found.steps.beyond)} by the declared parameters")
+    told += [
+        f"{score.name}: {run.judge} {run.why.partition(', as the original does')[0]}"
+        for score in found.outputs
+        for run in score.runs
+        if run.word in ("unchanged", "failed") and (run.sqnr_db or 0.0) < _NEAR_DB
+    ]
+    return told
