@@ -86,6 +86,26 @@ def test_data_at_an_offset_is_read_and_one_past_the_end_refused() -> None:
     assert model.buffers[2].data is None
 
 
+@pytest.mark.parametrize("offset", [1 << 20, 1 << 63, (1 << 64) - 1])
+@pytest.mark.parametrize("size", [0, 8, (1 << 64) - 1])
+def test_positions_beyond_the_file_are_refused_at_their_byte(offset: int, size: int) -> None:
+    """Beside data that stands inline, and of custom options, too: a writer would have to move them."""
+    inline, custom = chain(), chain()
+    inline.buffers[1].offset, inline.buffers[1].size = offset, size
+    last = custom.subgraphs[0].operators[-1]
+    last.largeCustomOptionsOffset, last.largeCustomOptionsSize = offset, size
+    at = len(custom.subgraphs[0].operators) - 1
+    for made, what in (
+        (inline, "buffer[1]"),
+        (custom, f"subgraph[0]/operator[{at}] large_custom_options_offset"),
+    ):
+        with pytest.raises(FormatError) as refusal:
+            read(pack(made))
+        told = f"{what} names bytes {offset} to {offset + size}, beyond the file's end"
+        assert refusal.value.message == told
+        assert refusal.value.offset
+
+
 def test_external_buffers_are_constants() -> None:
     made = chain()
     made.subgraphs[0].tensors[2].externalBuffer = 7

@@ -45,6 +45,7 @@ _FIRST_OFFSET = 2
 
 _OPTION_LAYOUTS = {code: table_layout(name) for code, name in OPTIONS.items()}
 _OPTION2_LAYOUTS = {code: table_layout(name) for code, name in OPTIONS2.items()}
+_LARGE, _LARGE_SIZE = "large_custom_options_offset", "large_custom_options_size"
 _NUMBERED = ("ReshapeOptions", "SqueezeOptions")
 _MODEL = table_layout("Model")
 _CODE = table_layout("OperatorCode")
@@ -135,14 +136,18 @@ def _buffers(view: BufferReader, positions: list[int]) -> list[Buffer]:
     rows = zip(positions, columns.targets(_B["data"]), spans, strict=True)
     for index, (pos, target, (offset, size)) in enumerate(rows):
         data, start = view.blob(target), target + 4
+        _check_span(view, f"buffer[{index}]", offset, size, pos)
         if not data and offset >= _FIRST_OFFSET:
-            if offset + size > view.size:
-                end = offset + size
-                msg = f"buffer[{index}] names bytes {offset} to {end}, beyond the file's end"
-                raise FormatError(msg, offset=pos)
             data, start = view.content(offset, size), offset
         found.append(Buffer(index=index, data=data or None, pos=pos, start=start if data else 0))
     return found
+
+
+def _check_span(view: BufferReader, what: str, offset: int, size: int, pos: int) -> None:
+    """Raise FormatError at table `pos` where bytes named by absolute position are not all there."""
+    if offset >= _FIRST_OFFSET and offset + size > view.size:
+        msg = f"{what} names bytes {offset} to {offset + size}, beyond the file's end"
+        raise FormatError(msg, offset=pos)
 
 
 def _subgraph(
@@ -244,6 +249,10 @@ def _operators(
         place = f"subgraph[{subgraph}]/operator[{wrong}]"
         msg = f"{place}: operator code {numbers[wrong]} of {len(codes)} does not exist"
         raise FormatError(msg, offset=positions[wrong])
+    spans = zip(columns.values(_O[_LARGE]), columns.values(_O[_LARGE_SIZE]), strict=True)
+    for index, (offset, size) in enumerate(spans):
+        what = f"subgraph[{subgraph}]/operator[{index}] {_LARGE}"
+        _check_span(view, what, offset, size, positions[index])
     options: list[dict[str, Any]] = [{} for _ in positions]
     lists: dict[int, tuple[int, ...]] = {}
     for kinds, targets, layouts in (
