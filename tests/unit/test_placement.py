@@ -18,7 +18,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "options_at_least": (
         "CONCATENATION",
         limit("{ options_at_least = { axis = 0 } }"),
-        ("axis of 0 or more", "-1"),
+        ("axis of 0 or more", "axis -1"),
     ),
     "options_product_at_most": (
         "CONCATENATION",

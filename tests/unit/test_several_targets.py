@@ -60,14 +60,24 @@ def test_a_finding_says_how_grave_it_is_for_each() -> None:
     assert finding.behaviour == finding.grades[0].behaviour
     text = render_text(report)
     assert text.splitlines()[4].split()[-1] == "for"
-    assert text.splitlines()[5].endswith("  tflm (error), edgetpu (warning)")
+    assert text.splitlines()[5].endswith("  tflm (error)")
+    assert text.splitlines()[6].endswith("  edgetpu (warning)")
     document = report.to_dict()["findings"][0]
     assert [grade["target"] for grade in document["grades"]] == ["tflm", "edgetpu"]
 
 
 def test_where_all_agree_only_their_names_are_told() -> None:
-    text = render_text(check(concat_example(), AlignOptions(targets=GRADED)))
-    assert "  tflm, edgetpu, xnnpack\n" in text
+    text = render_text(check(concat_example(), AlignOptions(targets=("tflite", "litert"))))
+    assert "  tflite, litert\n" in text
+
+
+def test_words_are_those_of_the_runtime_they_are_about() -> None:
+    report = check(concat_example(), AlignOptions(targets=GRADED))
+    lines = render_text(report).splitlines()
+    words = {grade.target: grade.behaviour for grade in report.findings[0].grades}
+    assert sorted(words) == sorted(GRADED)
+    for name, behaviour in words.items():
+        assert any(behaviour in line and line.endswith(f"  {name}") for line in lines)
 
 
 def test_one_target_has_no_column_of_its_own() -> None:

@@ -184,7 +184,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "not the operator": (
         "PAD",
         limit("{ operator = ['ADD'] }"),
-        ("a listed operator", "PAD"),
+        ("an operator that the target knows", "PAD"),
     ),
     "custom_code": (
         "PAD",
@@ -203,12 +203,12 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "options": (
         "CONCATENATION",
         limit("{ options = { axis = [3, 2, 1] } }"),
-        ("axis 3, 2 or 1", "-1"),
+        ("axis 3, 2 or 1", "axis -1"),
     ),
     "options_at_most": (
         "CONCATENATION",
         limit("{ options_at_most = { axis = -2 } }"),
-        ("axis up to -2", "-1"),
+        ("axis up to -2", "axis -1"),
     ),
     "options_equal": (
         "CONCATENATION",

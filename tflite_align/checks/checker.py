@@ -51,7 +51,7 @@ class Finding(Record, frozen=True, kw_only=True):
     FlatBuffers table stands that is wrong (the tensor's parameters, else the tensor, else the
     operator); -1 where there is none. `fix`: id of the repair; "" where none is known. `severity` and
     `behaviour` are the gravest of its `grades`, one for each target that it concerns, in the order
-    they were asked for.
+    they were asked for. `notes`: the messages of what only follows from it (checks/consequences.py).
     """
 
     rule: str
@@ -68,6 +68,7 @@ class Finding(Record, frozen=True, kw_only=True):
     targets: tuple[str, ...]
     offset: int = -1
     grades: tuple[Grade, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def fixable(self) -> bool:

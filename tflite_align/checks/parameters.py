@@ -203,7 +203,10 @@ def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
         wanted = f"a quantized_dimension in 0..{rank - 1} for shape {list(tensor.shape)}"
         yield "params/axis", wanted, str(axis), certain
     elif rank and count > 1 and tensor.shape[axis] not in (count, -1):
-        wanted = f"1 or {tensor.shape[axis]} scales (axis {axis} of {list(tensor.shape)})"
-        yield "params/length", wanted, str(count), count in tensor.shape
+        size = tensor.shape[axis]
+        legal = "1 scale" if size == 1 else f"1 or {size} scales"
+        wanted = f"{legal} (axis {axis} of {list(tensor.shape)})"
+        yield "params/length", wanted, f"{count} scales", count in tensor.shape
     if quant.zero_point and len(quant.zero_point) not in (1, count):
-        yield "params/length", f"1 or {count} zero points", str(len(quant.zero_point)), False
+        legal = "1 zero point" if count == 1 else f"1 or {count} zero points"
+        yield "params/length", legal, f"{len(quant.zero_point)} zero points", False

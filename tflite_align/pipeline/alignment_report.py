@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..checks.consequences import gathered
 from ..checks.partition import predictions
 from ..errors import AlignError
 from ..record import replace
@@ -28,14 +29,16 @@ def build_report(
 ) -> Report:
     """`name` is what the report calls the model."""
     session, before = prepared.session, prepared.inspected
-    options, remaining, conflicts = session.options, executed.remaining, decision.conflicts
+    options, conflicts = session.options, decision.conflicts
+    written = prepared.given.model if prepared.refused else executed.model
+    remaining = gathered(executed.remaining, written)
     accepted, _ = accepted_in(remaining, options.accepted)
     return Report(
         command="align",
         outcome=executed.outcome,
         targets=options.targets,
         size=before.size,
-        findings=prepared.findings,
+        findings=gathered(prepared.findings, prepared.given.model),
         remaining=remaining,
         accepted=accepted,
         rules=before.rules,

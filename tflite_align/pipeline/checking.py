@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..checks.consequences import gathered
 from ..checks.partition import predictions
 from ..format.flatbuffer import Bytes
 from ..report.report import Report
@@ -27,7 +28,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
     session = Session.of(options)
     with uncollected():
         inspected = session.inspect(session.read(data))
-    findings = inspected.findings
+    findings = gathered(inspected.findings, inspected.model)
     accepted, stale = accepted_in(findings, options.accepted)
     verification = _ask_judges(data, session)
     return Report(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .report import Report, Unread
+from .terminal_text import follow_up
 
 __all__ = ["render_github"]
 
@@ -21,7 +22,7 @@ def render_github(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> s
 
 def _lines(report: Report) -> Iterator[str]:
     for finding in report.open:
-        told = f"{finding.message}: {finding.behaviour}"
+        told = f"{finding.message}: {finding.behaviour}{follow_up(finding)}"
         yield _command(finding.severity, report.name, finding.rule, told)
     for verdict in report.verification.judges if report.verification is not None else ():
         said = verdict.after

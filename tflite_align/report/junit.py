@@ -9,7 +9,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from ..checks.checker import Finding
 from ..verdicts import JudgeVerdict
 from .report import Report, Unread
-from .terminal_text import printable
+from .terminal_text import follow_up, printable
 
 __all__ = ["render_junit"]
 
@@ -58,7 +58,7 @@ def _case(report: Report, rule: str, findings: Sequence[Finding]) -> TestCase:
     if still:
         worst = "error" if any(f.severity == "error" for f in still) else "warning"
         failure = Failure(printable(still[0].message), worst)
-        lines = [f"{f.severity}: {f.message}: {f.behaviour}" for f in still[:_MOST]]
+        lines = [f"{f.severity}: {f.message}: {f.behaviour}{follow_up(f)}" for f in still[:_MOST]]
         lines += [f"and {len(still) - _MOST} more"] if len(still) > _MOST else []
         failure.text = "\n".join(map(printable, lines))
         case.result = [failure]

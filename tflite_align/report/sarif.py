@@ -20,6 +20,7 @@ from ..rules.rule_text import general_words, rule_words
 from ..rules.targets import load_target
 from ..verdicts import JudgeVerdict
 from .report import Report, Unread
+from .terminal_text import follow_up
 from .values import tool_version
 
 __all__ = ["render_sarif"]
@@ -138,7 +139,7 @@ def _result(report: Report, finding: Finding, *, accepted: bool) -> dict[str, An
     entry: dict[str, Any] = {
         "ruleId": finding.rule,
         "level": finding.severity,
-        "message": {"text": f"{finding.message}. {finding.behaviour}"},
+        "message": {"text": f"{finding.message}. {finding.behaviour}{follow_up(finding)}"},
         "locations": [{"physicalLocation": physical, "logicalLocations": [logical]}],
         "partialFingerprints": {"slot/v1": _fingerprint(report, finding)},
         "properties": {

@@ -10,7 +10,7 @@ Row = tuple[str, ...]
 
 
 class Section(Record, frozen=True, kw_only=True):
-    """`lines` stand below the table; `hidden` counts rows that were left out."""
+    """`lines` stand below the table; `hidden` counts rows, or findings, that were left out."""
 
     title: str
     head: Row = ()

@@ -6,10 +6,10 @@ Everything in a section is fit to be shown: names from the model are escaped.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..checks.checker import Finding
-from ..record import Record
+from ..record import Record, replace
 from ..repair.planner.changes import Change
 from .before_after import glance
 from .partition_section import mapping_section
@@ -29,11 +29,15 @@ class _RowLimit(Record, frozen=True, kw_only=True):
     def table(self, title: str, head: Row, rows: Iterable[Row], lines: Row = ()) -> Section:
         every = list(rows)
         shown = every if self.rows is None else every[: self.rows]
+        table = self.whole(title, head, shown, lines)
+        return replace(table, hidden=len(every) - len(shown))
+
+    def whole(self, title: str, head: Row, rows: Iterable[Row], lines: Row = ()) -> Section:
+        """All these rows, their names shortened where tables are short."""
         return Section(
             title=title,
             head=head,
-            rows=tuple(tuple(self.cell(cell) for cell in row) for row in shown),
-            hidden=len(every) - len(shown),
+            rows=tuple(tuple(self.cell(cell) for cell in row) for row in rows),
             lines=tuple(self.cell(line) for line in lines),
         )
 
@@ -93,27 +97,39 @@ def _hint(finding: Finding, off: Sequence[str]) -> str:
 
 
 def _findings(report: Report, view: _RowLimit, title: str, findings: Sequence[Finding]) -> Section:
-    """With a column of whom they concern, where there are several targets."""
     ordered = sorted(findings, key=lambda finding: finding.severity != "error")
-    rows = [
-        (
-            finding.severity,
-            f"{finding.message}{_hint(finding, report.fixes_off)}",
-            finding.behaviour,
-            _whom(finding),
-        )
-        for finding in ordered
-    ]
-    head = ("severity", "finding", "what happens", "for")
-    columns = 4 if len(report.targets) > 1 else 3
-    return view.table(title, head[:columns], [row[:columns] for row in rows])
+    shown = ordered if view.rows is None else ordered[: view.rows]
+    several = len(report.targets) > 1
+    rows = [row for one in shown for row in _finding_rows(one, report.fixes_off, several=several)]
+    head = ("severity", "finding", "what happens", *(["for"] if several else []))
+    return replace(view.whole(title, head, rows), hidden=len(ordered) - len(shown))
 
 
-def _whom(finding: Finding) -> str:
-    """`tflm, xnnpack`; with how grave it is for each where they differ."""
+def _finding_rows(finding: Finding, off: Sequence[str], *, several: bool) -> Iterator[Row]:
+    """What is wrong; what happens then, a row for targets of which it is not the same; and what
+    follows from it. With a column of whom it concerns, where there are `several` targets.
+    """
+    told = f"{finding.message}{_hint(finding, off)}"
+    happens = _by_target(finding)
+    for number, (behaviour, whom) in enumerate(happens):
+        first = (finding.severity, told) if not number else ("", "")
+        yield (*first, behaviour, whom) if several else (*first, behaviour)
+    for note in finding.notes:
+        yield ("note", f"from this follows: {note}", *([""] * (2 if several else 1)))
+
+
+def _by_target(finding: Finding) -> list[tuple[str, str]]:
+    """(what happens, `tflm, xnnpack`), the gravest first; with how grave it is for each where
+    that differs.
+    """
     alike = len({grade.severity for grade in finding.grades}) < 2
-    named = [g.target if alike else f"{g.target} ({g.severity})" for g in finding.grades]
-    return ", ".join(named or finding.targets)
+    found: dict[str, list[str]] = {finding.behaviour: []}
+    for grade in sorted(finding.grades, key=lambda grade: grade.severity != "error"):
+        told = grade.target if alike else f"{grade.target} ({grade.severity})"
+        found.setdefault(grade.behaviour, []).append(told)
+    if not finding.grades:
+        return [(finding.behaviour, ", ".join(finding.targets))]
+    return [(behaviour, ", ".join(names)) for behaviour, names in found.items() if names]
 
 
 # --- what was done -----------------------------------------------------------------------------

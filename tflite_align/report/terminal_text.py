@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..checks.checker import Finding
 
-__all__ = ["counts", "plural", "printable", "shorten"]
+__all__ = ["counts", "follow_up", "plural", "printable", "shorten"]
 
 _LONG = 48  # characters of a name that a table shows
 
@@ -35,6 +35,11 @@ def _shortened(word: str, most: int) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def follow_up(finding: Finding) -> str:
+    """`; from this follows: ...`: the notes of a finding; empty where it has none."""
+    return f"; from this follows: {'; '.join(finding.notes)}" if finding.notes else ""
 
 
 def counts(findings: Sequence[Finding]) -> str:

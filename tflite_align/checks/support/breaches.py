@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...format.enums import Activation
 from ...format.model import Slot, SlotKind, Tensor
 from ...record import Record
 from ...rules.rows import SlotPattern
@@ -22,6 +23,11 @@ from .place import Place
 __all__ = ["OPERATOR_TESTS", "TENSOR_TESTS", "Breach", "breaches"]
 
 _INPUTS = SlotPattern("inputs", 0, None)
+# What the numbers of options stand for (schema.fbs of TFLite).
+_OPTION_WORDS: Mapping[str, Mapping[int, str]] = {
+    "padding": {0: "SAME", 1: "VALID"},
+    "fused_activation_function": {one.value: one.name for one in Activation},
+}
 _KINDS: tuple[SlotKind, ...] = ("inputs", "outputs")
 
 
@@ -71,7 +77,9 @@ def _operator(place: Place, value: Sequence[str]) -> _Words:
     operator = place.operator
     if operator is None or operator.name in value:
         return None
-    return "a listed operator", " ".join(filter(None, (operator.name, operator.custom_code)))
+    return "an operator that the target knows", " ".join(
+        filter(None, (operator.name, operator.custom_code))
+    )
 
 
 def _custom_code(place: Place, value: Sequence[str]) -> _Words:
@@ -113,7 +121,9 @@ def _options(place: Place, value: Mapping[str, Sequence[int]]) -> _Words:
     for name, legal in value.items():
         found = place.option(name)
         if found not in legal:
-            return f"{name} {_listed(legal)}", str(found)
+            words = _OPTION_WORDS.get(name, {})
+            wanted = _listed([words.get(one, one) for one in legal])
+            return f"{name} {wanted}", f"{name} {words.get(found, found)}"
     return None
 
 
@@ -121,7 +131,7 @@ def _options_at_most(place: Place, value: Mapping[str, int]) -> _Words:
     for name, most in value.items():
         found = place.option(name)
         if found > most:
-            return f"{name} up to {most}", str(found)
+            return f"{name} up to {most}", f"{name} {found}"
     return None
 
 

@@ -35,7 +35,7 @@ def options_at_least(place: Place, value: Mapping[str, int]) -> _Words:
     for name, least in value.items():
         found = place.option(name)
         if found < least:
-            return f"{name} of {least} or more", str(found)
+            return f"{name} of {least} or more", f"{name} {found}"
     return None
 
 

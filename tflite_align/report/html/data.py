@@ -13,7 +13,7 @@ from ...numerics import Range, label_range
 from ..graph_layout import Edge, place
 from ..model_view import GroupView, ModelView, OperatorView, SubgraphView, TensorView
 from ..report import Report
-from ..terminal_text import printable
+from ..terminal_text import follow_up, printable
 
 __all__ = ["page_data"]
 
@@ -91,7 +91,7 @@ def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
             "operator": one.slot.operator,
             "tensor": one.tensor,
             "severity": one.severity,
-            "text": printable(one.message),
+            "text": printable(f"{one.message}{follow_up(one)}"),
         }
         for one in findings
     ]

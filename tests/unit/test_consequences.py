@@ -1,0 +1,113 @@
+"""One fault is one finding; what only follows from it is its note."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.support.edited_models import PLAIN, requantized
+from tests.support.models import CONV, Graph, Quant
+from tflite_align import check
+from tflite_align.checks.checker import Finding
+from tflite_align.record import replace
+from tflite_align.report.text import render_text
+
+EVERY = ("tflite", "litert", "xnnpack", "tflm", "ethos-u55")
+
+
+def faults(data: bytes, *targets: str) -> tuple[Finding, ...]:
+    options = replace(PLAIN, targets=targets) if targets else PLAIN
+    return check(data, options).findings
+
+
+def rules(data: bytes, *targets: str) -> list[str]:
+    return [finding.rule for finding in faults(data, *targets)]
+
+
+def noted(finding: Finding) -> list[str]:
+    """The rules that the notes name."""
+    return [note.rpartition("(rule ")[2].rstrip(")") for note in finding.notes]
+
+
+def residual(scale: float) -> bytes:
+    """CONV_2D - CONV_2D - ADD with a shortcut; the first one's output has this scale."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "a", 0.1)
+    graph.conv("a", "b", 0.1)
+    graph.activation("y", 0.2)
+    graph.add("ADD", ["a", "b"], ["y"], ("AddOptions", {}))
+    return requantized(graph.bytes(["x"], ["y"]), "a", scale=(scale,))
+
+
+def per_channel(axis: int) -> bytes:
+    """A DEPTHWISE_CONV_2D whose weights [1, 3, 3, 3] have three scales along this axis."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.constant("w", graph.rng.integers(-127, 128, (1, 3, 3, 3)), "int8")
+    quant = Quant(scale=(0.01, 0.02, 0.03), zero_point=(0,) * 3, axis=axis)
+    graph.tensors["w"] = replace(graph.tensors["w"], quant=quant)
+    graph.constant("b", [0, 0, 0], "int32")
+    products = tuple(float(np.float32(0.05) * np.float32(scale)) for scale in quant.scale)
+    units = Quant(scale=products, zero_point=(0,) * 3)
+    graph.tensors["b"] = replace(graph.tensors["b"], quant=units)
+    graph.activation("y", 0.1)
+    options = ("DepthwiseConv2DOptions", {**CONV[1], "depthMultiplier": 1})
+    graph.add("DEPTHWISE_CONV_2D", ["x", "w", "b"], ["y"], options)
+    return graph.bytes(["x"], ["y"])
+
+
+def test_a_scale_that_means_nothing_is_told_once() -> None:
+    for targets in ((), EVERY):
+        (finding,) = faults(residual(1.3e36), *targets)
+        assert finding.rule == "params/scale"
+        assert set(noted(finding)) >= {"bias/CONV_2D", "window/ADD/abort", "window/ADD/wrap"}
+
+
+def test_two_limits_of_one_ratio_are_one_fault() -> None:
+    (finding,) = [f for f in faults(residual(1e7)) if f.slot.operator == 2]
+    assert (finding.rule, noted(finding)) == ("window/ADD/abort", ["window/ADD/wrap"])
+
+
+def test_a_wrong_axis_is_told_once() -> None:
+    assert rules(per_channel(3)) == []
+    for targets in ((), EVERY):
+        for axis in (0, 1):
+            (finding,) = faults(per_channel(axis), *targets)
+            assert finding.rule == "weight/DEPTHWISE_CONV_2D/axis"
+        assert noted(faults(per_channel(0), *targets)[0]) == ["params/length"]
+
+
+def test_rules_that_say_the_same_are_one_finding_for_all_their_targets() -> None:
+    graph = Graph("int16")
+    graph.activation("x", 0.05)
+    graph.conv("x", "y", 0.1)
+    data = requantized(graph.bytes(["x"], ["y"]), "y.b", scale=(0.5,))
+    assert rules(data, "tflite") == ["bias/CONV_2D"]
+    assert rules(data, "tflm") == ["bias/CONV_2D/either"]
+    (finding,) = faults(data, "tflite", "tflm")
+    assert [grade.target for grade in finding.grades] == ["tflite", "tflm"]
+
+
+def test_a_target_without_a_kernel_is_told_nothing_of_values() -> None:
+    graph = Graph("uint8")
+    graph.activation("x", 0.05, 128)
+    graph.activation("p", 0.1, 128)
+    graph.add("RELU6", ["x"], ["p"])
+    data = graph.bytes(["x"], ["p"])
+    (finding,) = faults(data, "tflm")
+    assert finding.rule == "types/RELU6"
+    assert set(noted(finding)) <= {"same/RELU6"}
+
+
+def test_a_consequence_that_is_graver_than_its_cause_stays() -> None:
+    data = residual(1.3e36)
+    options = replace(PLAIN, severity={"params/scale": "warning"})
+    found = [(f.rule, f.severity) for f in check(data, options).findings]
+    assert ("params/scale", "warning") in found
+    assert ("window/ADD/abort", "error") in found
+
+
+def test_the_text_tells_notes_below_their_finding() -> None:
+    lines = render_text(check(residual(1.3e36), PLAIN)).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("  error"))
+    assert lines[start + 1].startswith("  note      from this follows: subgraph[0]/operator[1]")

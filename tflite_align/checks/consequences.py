@@ -1,0 +1,211 @@
+"""One fault, one finding: what only follows from another finding becomes that finding's note."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from ..format.model import Model, TensorId
+from ..record import Record, replace
+from ..rules.rows import named
+from .checker import Finding, Grade
+
+__all__ = ["gathered"]
+
+# Where the cause stands: at the same slot, at the same tensor, at any tensor that the operator
+# names, or at one that it reads.
+_Where = Literal["slot", "tensor", "operand", "input"]
+
+
+class _Follows(Record, frozen=True):
+    """Findings of the rules `rules` follow from one of `cause` that stands `where`."""
+
+    rules: tuple[str, ...]
+    cause: str
+    where: _Where
+
+    def holds(self, finding: Finding, cause: Finding) -> bool:
+        return _is(finding.rule, self.rules) and named(cause.rule, self.cause)
+
+
+_ROWS = (
+    # Where scales along an axis belong says the operator that reads them.
+    _Follows(("params/axis", "params/length", "weight/*"), "weight/*/axis", "tensor"),
+    _Follows(("weight/*",), "params/zero_point", "tensor"),
+    # A scale that means nothing has no ratio to others.
+    _Follows(("window/*", "bias/*", "same/*", "fixed/*"), "params/scale", "operand"),
+    _Follows(("window/*",), "window/*", "slot"),
+    _Follows(("bias/*",), "bias/*", "slot"),
+    _Follows(("fixed/*",), "fixed/*", "slot"),
+    _Follows(("support/*",), "bias/*", "slot"),
+    _Follows(("support/*",), "support/*", "slot"),
+    # A shape that is made of stale ones: whoever reads it is told the next one.
+    _Follows(("shape/*",), "shape/*", "input"),
+)
+
+# What is said of an operator's values means nothing to a target that has no kernel for it.
+_NO_KERNEL = ("support/*/kernel", "types/*")
+_OF_VALUES = ("same/*", "fixed/*", "zero/*", "window/*", "power/*", "bias/*", "weight/*")
+
+_ORDER = {"error": 0, "warning": 1}
+
+
+def gathered(findings: Iterable[Finding], model: Model) -> tuple[Finding, ...]:
+    """The faults of a model, in the order given; each names in its `notes` what follows from it.
+
+    A finding is a note only where its cause is as grave for each of its targets.
+    """
+    distinct = _told_once(findings)
+    told = _of_kernels(distinct)
+    found = _Causes(model, told)
+    roots: dict[int, int] = {}
+    for number, finding in enumerate(told):
+        cause = found.cause(number, finding)
+        if cause is not None:
+            roots[number] = cause
+    notes: dict[int, list[str]] = {}
+    for number in roots:
+        notes.setdefault(_root(roots, number), []).append(told[number].message)
+    return tuple(
+        replace(finding, notes=(*finding.notes, *notes[number])) if number in notes else finding
+        for number, finding in enumerate(told)
+        if number not in roots or number in notes
+    )
+
+
+def _root(roots: dict[int, int], number: int) -> int:
+    """The first cause; where findings follow from each other in a ring, one of them."""
+    seen = {number}
+    while number in roots and roots[number] not in seen:
+        number = roots[number]
+        seen.add(number)
+    return number
+
+
+def _is(rule: str, patterns: Sequence[str]) -> bool:
+    return any(named(rule, pattern) for pattern in patterns)
+
+
+# --- the same thing said by several rules ------------------------------------------------------
+
+
+def _told_once(findings: Iterable[Finding]) -> list[Finding]:
+    """One that several rules tell in the same words is the gravest rule's, for all their targets."""
+    found: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        words = finding.message.removesuffix(f" (rule {finding.rule})")
+        key = (finding.slot, finding.expected, finding.actual, words)
+        known = found.get(key)
+        found[key] = finding if known is None else _joined(known, finding)
+    return list(found.values())
+
+
+def _joined(one: Finding, other: Finding) -> Finding:
+    """Both as one: of a target in both, the gravest grade."""
+    first, second = sorted((one, other), key=lambda finding: _ORDER[finding.severity])
+    grades = {grade.target: grade for grade in first.grades}
+    for grade in second.grades:
+        known = grades.get(grade.target)
+        if known is None or _ORDER[grade.severity] < _ORDER[known.severity]:
+            grades[grade.target] = grade
+    return _graded(first, tuple(grades.values()))
+
+
+def _graded(finding: Finding, grades: tuple[Grade, ...]) -> Finding:
+    gravest = min(grades, key=lambda grade: _ORDER[grade.severity])
+    return replace(
+        finding,
+        grades=grades,
+        targets=tuple(grade.target for grade in grades),
+        severity=gravest.severity,
+        behaviour=gravest.behaviour,
+    )
+
+
+# --- targets without a kernel ------------------------------------------------------------------
+
+
+def _of_kernels(findings: Sequence[Finding]) -> list[Finding]:
+    """Without what is said of values for a target that has no kernel for the operator, and that no
+    repair gives one: for all its targets, it is a note.
+    """
+    lacking = [
+        f for f in findings if f.severity == "error" and not f.fix and _is(f.rule, _NO_KERNEL)
+    ]
+    if not lacking:
+        return list(findings)
+    causes: dict[object, Finding] = {}
+    for finding in lacking:
+        causes.setdefault(finding.slot.operator_id, finding)
+    notes: dict[int, list[str]] = {}
+    kept = []
+    for finding in findings:
+        cause = causes.get(finding.slot.operator_id)
+        if cause is None or not _is(finding.rule, _OF_VALUES):
+            kept.append(finding)
+            continue
+        dead = {grade.target for grade in cause.grades if grade.severity == "error"}
+        alive = tuple(grade for grade in finding.grades if grade.target not in dead)
+        if alive:
+            kept.append(finding if len(alive) == len(finding.grades) else _graded(finding, alive))
+        else:
+            notes.setdefault(id(cause), []).append(finding.message)
+    return [replace(f, notes=tuple(notes[id(f)])) if id(f) in notes else f for f in kept]
+
+
+# --- what follows from what --------------------------------------------------------------------
+
+
+class _Causes:
+    """Findings by the places at which they may be the cause of others."""
+
+    def __init__(self, model: Model, findings: Sequence[Finding]) -> None:
+        self.model = model
+        self.findings = findings
+        self.at: dict[tuple[str, object], list[int]] = {}
+        for number, finding in enumerate(findings):
+            slot = finding.slot
+            for key in (("slot", slot), ("tensor", finding.tensor_id)):
+                self.at.setdefault(key, []).append(number)
+
+    def cause(self, number: int, finding: Finding) -> int | None:
+        """Number of the finding that this one follows from; None where it is a fault of its own. Of
+        two that follow from each other the first is the cause.
+        """
+        if named(finding.rule, "shape/*/operands"):
+            return None  # no kernel takes these operands, whatever the file says of their shapes
+        for row in _ROWS:
+            if not _is(finding.rule, row.rules):
+                continue
+            for other in self._near(finding, row.where):
+                cause = self.findings[other]
+                if other == number or not row.holds(finding, cause):
+                    continue
+                either = row.holds(cause, finding) and _covers(finding, cause)
+                if _covers(cause, finding) and (other < number or not either):
+                    return other
+        return None
+
+    def _near(self, finding: Finding, where: _Where) -> Iterator[int]:
+        if where == "slot":
+            yield from self.at.get(("slot", finding.slot), ())
+            return
+        for tensor in self._tensors(finding, where):
+            key = ("tensor", TensorId(finding.slot.subgraph, tensor))
+            yield from self.at.get(key, ())
+
+    def _tensors(self, finding: Finding, where: _Where) -> Sequence[int]:
+        slot = finding.slot
+        if where == "tensor" or slot.operator < 0:
+            return (finding.tensor,)
+        operator = self.model.subgraphs[slot.subgraph].operators[slot.operator]
+        return operator.inputs if where == "input" else operator.named
+
+
+def _covers(cause: Finding, finding: Finding) -> bool:
+    """Whether the cause is as grave for every target of the finding."""
+    grades = {grade.target: _ORDER[grade.severity] for grade in cause.grades}
+    return all(
+        grade.target in grades and grades[grade.target] <= _ORDER[grade.severity]
+        for grade in finding.grades
+    )
