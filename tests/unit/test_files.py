@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.models import concat_example
+from tflite_align.cli import main as cli
 from tflite_align.cli.disk import (
     check_destination,
     read_arrays,
@@ -229,3 +231,28 @@ def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):
         read_arrays(tmp_path / "data.npy")
+
+
+@pytest.mark.promise(
+    "Pipes and devices are refused wherever a file is read; `-` is standard input."
+)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_pipes_and_devices_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody writes into the pipe: a run that opened it would wait for ever."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("in.tflite").write_bytes(concat_example())
+    Path("link.tflite").symlink_to("/dev/zero")
+    told = "is a pipe or a device, not a file"
+    for name in ("pipe", "/dev/zero", "link.tflite"):
+        for command in ((name, "out"), ("check", name), ("explain", name)):
+            assert cli.main([*command]) == 2
+            assert capsys.readouterr().err == f"tflite_align: {name}: {told}; - is standard input\n"
+        for option in ("--config", "--baseline", "--lock"):
+            assert cli.main(["check", "in.tflite", option, name]) == 2
+            assert f"{name}: {told}" in capsys.readouterr().err
+        assert cli.main(["in.tflite", "out", "--calibration", name]) == 2
+        assert f"{name}: {told}" in capsys.readouterr().err
+    assert not Path("out").exists()

@@ -282,6 +282,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         verify=not values.get("no_verify") and not dry_run,
         require=() if dry_run else tuple(dict.fromkeys(values.get("require", ()))),
         judges=tuple(dict.fromkeys(values.get("judge", ()))),
+        unasked=values.get("unasked", ()),
         view=any(path.lower().endswith(".html") for path in reports),
         **_users(values),
     )

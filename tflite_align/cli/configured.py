@@ -15,7 +15,8 @@ import click
 from click.core import ParameterSource
 
 from ..errors import UsageError
-from .failure import Failure, about, reader_may_leave
+from .failure import Failure, about, reader_may_leave, tell
+from .found_settings import is_trusted, restrict
 
 if TYPE_CHECKING:
     from ..checks.overrides import Override
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfiguredCommand", "NeededArgument", "find_config", "overrides_of", "read_config"]
 
-_SHOWN = "tflite_align.show_settings"  # in the context's meta: asked for, so no file is needed
+# Keys of the context's meta.
+_SHOWN = "tflite_align.show_settings"  # asked for, so no model is needed
+_FILE = "tflite_align.settings.file"  # where settings came from; "" for nowhere
+_TRUSTED = "tflite_align.settings.trusted"  # whether that file may start judges
 
 
 def find_config() -> tuple[str, Config] | None:
@@ -95,6 +99,12 @@ class ConfiguredCommand(click.Command):
                 help="Take settings from no file.",
             ),
             click.Option(
+                ["--trust-config"],
+                is_flag=True,
+                expose_value=False,
+                help="Let the nearest file start judges, as a file that is named with --config may.",
+            ),
+            click.Option(
                 ["--show-settings"],
                 is_flag=True,
                 expose_value=False,
@@ -114,12 +124,21 @@ class ConfiguredCommand(click.Command):
         ctx.meta[_SHOWN] = bool(given.get("show_settings"))
         left = super().parse_args(ctx, args)
         ctx.params["config"] = config
-        ctx.meta["tflite_align.settings.config"] = place
+        ctx.meta[_TRUSTED] = bool(
+            given.get("trust_config") or given.get("config") or is_trusted(place)
+        )
+        ctx.meta[_FILE] = place
         return left
 
     def invoke(self, ctx: click.Context) -> Any:
         if not ctx.meta.get(_SHOWN):
-            return super().invoke(ctx)
+            file = ctx.meta[_FILE]
+            told = restrict(ctx, file, trusted=ctx.meta[_TRUSTED])
+            status = super().invoke(ctx)
+            # Behind the work: a run that cannot do it says why in one line.
+            for line in told:
+                tell(line, file)
+            return status
         with reader_may_leave(0):
             click.echo("\n".join(_settings(ctx)))
         return 0
@@ -160,7 +179,7 @@ def _settings(ctx: click.Context) -> Iterator[str]:
     """As a configuration file that would say the same, with where each line comes from."""
     from ..settings.config import SETTING_NAMES  # noqa: PLC0415
 
-    file = ctx.meta["tflite_align.settings.config"]
+    file = ctx.meta[_FILE]
     yield f"# settings of: {ctx.info_name}"
     yield f"# configuration: {file or 'none'}"
     for name in SETTING_NAMES:

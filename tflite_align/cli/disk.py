@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedWriter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from ..record import Record
 
@@ -29,6 +29,7 @@ __all__ = [
     "check_folder",
     "make_folder",
     "read_arrays",
+    "read_beginning",
     "read_model_file",
     "read_text_file",
     "replace_file",
@@ -65,11 +66,26 @@ def read_model_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
     with _named(path):
         if Path(path).is_dir():
             raise OSError(errno.EISDIR, "is a directory, not a model file")
-        with Path(path).open("rb") as stream:
-            found = os.fstat(stream.fileno())
-            if _WINDOWS or not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+        with _open_regular(path, "; - is standard input") as stream:
+            if _WINDOWS or os.fstat(stream.fileno()).st_size == 0:
                 return stream.read()
             return _Mapped.of(stream.fileno())
+
+
+def _open_regular(path: str | os.PathLike[str], hint: str = "") -> BinaryIO:
+    """A file that has an end: opening a pipe waits for who writes it, and reading a device may never
+    end. Raises OSError for these.
+    """
+    wrong = OSError(errno.EINVAL, f"is a pipe or a device, not a file{hint}")
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise wrong
+    # What became a pipe in between does not hold the run up.
+    opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    stream = os.fdopen(opened, "rb")
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        stream.close()
+        raise wrong
+    return stream
 
 
 class _Mapped(mmap.mmap):
@@ -96,8 +112,14 @@ class _Mapped(mmap.mmap):
 
 def read_text_file(path: str | os.PathLike[str]) -> str:
     """A small text file; raises UnicodeDecodeError for what is no UTF-8."""
-    with _named(path):
-        return Path(path).read_text(encoding="utf-8")
+    with _named(path), _open_regular(path) as stream:
+        return stream.read().decode("utf-8")
+
+
+def read_beginning(path: str | os.PathLike[str], size: int) -> bytes:
+    """Its first bytes, at most `size`."""
+    with _named(path), _open_regular(path) as stream:
+        return stream.read(size)
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str | int, np.ndarray[Any, Any]]:
@@ -132,7 +154,7 @@ def _load(path: Path, called: str) -> Any:
     import numpy as np  # noqa: PLC0415
 
     wrong = OSError(errno.EINVAL, f"{called}no .npy or .npz file of numbers")
-    with path.open("rb") as stream:
+    with _open_regular(path) as stream:
         if stream.read(4) not in (b"\x93NUM", b"PK\x03\x04", b"PK\x05\x06"):
             raise wrong
         stream.seek(0)

@@ -60,10 +60,10 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
 def _ask_judges(data: Bytes, session: Session) -> Verification | None:
     """What the options' judges say of the file as it is; None where none is asked."""
     options = session.options
-    run = options.run or "numbers" in options.require
+    named = [name for name in (*options.judges, *options.require) if name not in options.unasked]
+    run = options.run or "numbers" in named
     names = [judge for target in session.targets for judge in target.judges] if run else []
-    names += [name for name in (*options.judges, *options.require) if name != "numbers"]
-    judges = tuple(dict.fromkeys(names))
+    judges = tuple(dict.fromkeys([*names, *(name for name in named if name != "numbers")]))
     view = memoryview(data)
     if run:
         from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a static check needs none of it

@@ -85,7 +85,7 @@ def _verify(
     if not options.verify:
         return None
     changed = plan is not None or bool(prepared.changes)
-    if not changed and "numbers" in options.require:
+    if not changed and "numbers" in options.require and "numbers" not in options.unasked:
         return _as_declared(prepared)
     from ..verify.verification import verify  # noqa: PLC0415 - a run without judges needs none of it
 
@@ -133,6 +133,7 @@ def _edited_operators(prepared: Prepared, plan: Plan | None) -> frozenset[Operat
 
 def _judges(session: Session) -> tuple[str, ...]:
     """The targets' own, and those that the options require."""
+    options = session.options
     names = [judge for target in session.targets for judge in target.judges]
-    names += [judge for judge in session.options.require if judge != "numbers"]
+    names += [name for name in options.require if name not in {"numbers", *options.unasked}]
     return tuple(dict.fromkeys(names))

@@ -23,10 +23,13 @@ __all__ = [
 ]
 
 
+_NOT_ASKED = "not asked: a configuration file that was found and not named starts no judge"
+
+
 def judge_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
     """Why the judges fail a check."""
     if verification is None:
-        return []
+        return [_missing(name, _NOT_ASKED) for name in options.require]
     failed = verification.word == "failed" and (options.run or "numbers" in options.require)
     asked = [
         verdict
@@ -85,7 +88,7 @@ def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> lis
 def verification_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
     """Why the verification, or the lack of one, fails the run."""
     if verification is None:
-        return [f"{name} is required, but nothing was judged" for name in options.require]
+        return [_missing(name, "nothing was judged") for name in options.require]
     reasons = [f"verification failed: {verification.why}"] if verification.word == "failed" else []
     return [*reasons, *_required(verification, options)]
 
@@ -97,9 +100,13 @@ def _required(verification: Verification, options: AlignOptions) -> list[str]:
     for name in options.require:
         if name == "numbers":
             if verification.word != "verified":
-                reasons.append(f"numbers are required, but {verification.word}: {verification.why}")
+                reasons.append(_missing(name, f"{verification.word}: {verification.why}"))
         elif name not in judged or judged[name].after.status != "accepted":
             found = judged[name].after if name in judged else None
-            told = f"{found.status}: {found.reason}" if found else "it was not asked"
-            reasons.append(f"{name} is required, but {told}")
+            told = f"{found.status}: {found.reason}" if found else _NOT_ASKED
+            reasons.append(_missing(name, told))
     return reasons
+
+
+def _missing(name: str, why: str) -> str:
+    return f"{name} {'are' if name == 'numbers' else 'is'} required, but {why}"

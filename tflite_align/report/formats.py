@@ -23,7 +23,8 @@ def _json(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
 
 
 def _text(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    return render_text(reports, unread=unread)
+    text = render_text(reports, unread=unread)
+    return text if reports else f"tflite_align: no model could be read\n\n{text}"
 
 
 def _sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:

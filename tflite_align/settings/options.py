@@ -41,6 +41,7 @@ _TUPLES = (
     "targets",
     "require",
     "judges",
+    "unasked",
     "accepted",
     "fix",
     "no_fix",
@@ -64,8 +65,9 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
     `run`: check() runs the file in its targets' runtimes and compares it with what it declares.
     `allow_refused`: judges whose refusal of the file is told and does not fail the run.
-    `judges`: whom check() asks beside those required; align() asks its targets' own. `accepted`:
-    findings that are let pass (a baseline's entries for this model).
+    `judges`: whom check() asks beside those required; align() asks its targets' own. `unasked`:
+    those of them (or "numbers") that are not asked, the targets' own excepted: one that is required then fails the
+    result. `accepted`: findings that are let pass (a baseline's entries for this model).
     `fix`, `no_fix`: repairs switched on and off, by id, glob or `all`. `bias`: whether a bias stands
     for its integers in its declared scale, or in the one that kernels compute with.
     `view`: let the report carry what a drawing of the model needs (its HTML form does).
@@ -97,6 +99,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     seed: int = 0
     calibration: Mapping[str | int, np.ndarray] | None = None
     judges: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
     accepted: tuple[Accepted, ...] = ()
     fix: tuple[str, ...] = ()
     no_fix: tuple[str, ...] = ()

@@ -1,0 +1,216 @@
+"""What a configuration file may do in a stranger's folder: start nothing, write nothing elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tflite_align.cli import main as cli
+
+OWN = "tflite-align.toml"
+STARTS = pytest.mark.promise(
+    "A configuration file that was found and not named starts no judge, until the command line or"
+    " the environment says that it is yours."
+)
+REPORTS = pytest.mark.promise(
+    "Reports that a configuration file asks for are written below its own folder, and over nothing"
+    " but reports."
+)
+
+
+class Started(Exception):  # noqa: N818 - no error: what the tests wait for
+    pass
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
+    """A stranger's folder, which is the current one. Whatever starts a process raises."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Started
+
+    place = tmp_path / "theirs"
+    (place / ".git").mkdir(parents=True)
+    (place / "in.tflite").write_bytes(sample)
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("TFLITE_ALIGN_TRUSTED", raising=False)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    return place
+
+
+def check(*arguments: str) -> int:
+    return cli.main(["check", "in.tflite", *arguments])
+
+
+# --- judges -------------------------------------------------------------------------------------
+
+PASSING = "severity = {'*' = 'off'}\n"
+
+
+@STARTS
+@pytest.mark.parametrize("setting", ["judge = ['litert']", "require = ['litert', 'numbers']"])
+def test_a_found_file_starts_nothing(
+    setting: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / OWN).write_text(f"{setting}\n{PASSING}")
+    required = setting.startswith("require")
+    assert check("--report", "r.json") == int(required)
+    report = json.loads(Path("r.json").read_text())
+    assert report["verification"] is None
+    told = capsys.readouterr()
+    assert told.err.count("--trust-config lets it") == 1
+    if required:
+        why = "required, but not asked: a configuration file that was found and not named"
+        assert f"litert is {why}" in told.out
+        assert f"numbers are {why}" in told.out
+
+
+@STARTS
+@pytest.mark.parametrize("way", ["--trust-config", "--config", "the environment", "--judge"])
+def test_a_file_that_is_the_users_starts_judges(
+    way: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / OWN).write_text("require = ['litert']\n")
+    given = {"--trust-config": (way,), "--config": (way, OWN), "--judge": (way, "litert")}
+    if way == "the environment":
+        monkeypatch.setenv("TFLITE_ALIGN_TRUSTED", os.pathsep.join(["/nowhere", str(folder)]))
+    assert check(*given.get(way, ())) == 2
+    assert "Started" in capsys.readouterr().err
+
+
+def test_the_environment_trusts_no_other_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / OWN).write_text(f"judge = ['litert']\n{PASSING}")
+    (folder.parent / "own").mkdir()
+    monkeypatch.setenv("TFLITE_ALIGN_TRUSTED", os.pathsep.join(["", str(folder.parent / "own")]))
+    assert check() == 0
+    (folder.parent / "own" / "link").symlink_to(folder, target_is_directory=True)
+    monkeypatch.chdir(folder.parent / "own" / "link")
+    assert check() == 0
+
+
+def test_the_command_line_overrules_what_is_found(folder: Path) -> None:
+    """What the user names is asked although the file names it too, and nothing else is."""
+    (folder / OWN).write_text(f"judge = ['edgetpu']\n{PASSING}")
+    assert check("--judge", "litert") == 2, "it is asked"
+
+
+@pytest.mark.promise(
+    "`--isolated` reads no configuration file: **use it in a folder that you do not trust.**"
+)
+def test_isolated_reads_no_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / OWN).write_text(f"judge = ['litert']\nreport = ['r.json']\n{PASSING}")
+    assert check("--isolated", "-q") == 1
+    assert capsys.readouterr().err == ""
+    assert sorted(path.name for path in folder.iterdir()) == [".git", "in.tflite", OWN]
+
+
+# --- reports ------------------------------------------------------------------------------------
+
+
+@REPORTS
+@pytest.mark.parametrize("name", ["../r.json", "below/../../r.json", "link/r.json", "{up}/r.json"])
+def test_a_report_beyond_the_files_folder_is_refused(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "below").mkdir()
+    (folder / "link").symlink_to(folder.parent, target_is_directory=True)
+    named = name.format(up=folder.parent.as_posix())
+    (folder / OWN).write_text(f"report = ['{named}']\n")
+    for more in ((), ("--trust-config",), ("--config", OWN)):
+        assert check(*more) == 2
+        told = capsys.readouterr().err
+        assert "lies outside the file's own folder" in told
+        assert told.count("\n") == 1
+    assert not (folder.parent / "r.json").exists()
+    assert check("--report", named, "-q") == 1, "the command line may name it"
+
+
+@REPORTS
+def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
+    victim = folder.parent / "victim.json"
+    victim.write_text("{}")
+    (folder / "r.json").symlink_to(victim)
+    (folder / OWN).write_text("report = ['r.json']\n")
+    assert check() == 2
+    assert victim.read_text() == "{}"
+
+
+FOREIGN = ('{"name": "tflite_align"}', '{"format": 2, "tool": {"name": "eslint"}}', "", "x\n" * 9)
+
+
+@REPORTS
+@pytest.mark.parametrize("ending", ["json", "sarif", "xml", "txt", "html"])
+def test_only_reports_are_replaced(
+    ending: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = folder / f"r.{ending}"
+    (folder / OWN).write_text(f"report = ['{report.name}']\n")
+    assert check() == 1
+    assert check() == 1, "its own report is replaced"
+    (folder / "bad.tflite").write_bytes(b"x")
+    for sources in (["bad.tflite"], ["bad.tflite", "in.tflite"], ["in.tflite", "in.tflite"]):
+        for _ in range(2):
+            assert cli.main(["check", *sources]) in (1, 2)
+            assert "no report of tflite_align" not in capsys.readouterr().err
+    for text in FOREIGN:
+        report.write_text(text)
+        assert check() == 2
+        assert "would replace a file that is no report of tflite_align" in capsys.readouterr().err
+        assert report.read_text() == text
+
+
+def test_a_pipe_is_no_report(folder: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no pipes with names here")
+    os.mkfifo("r.json")
+    (folder / OWN).write_text("report = ['r.json']\n")
+    assert check() == 2
+
+
+def test_lines_of_a_folder_are_replaced(folder: Path) -> None:
+    (folder / "models").mkdir()
+    (folder / "in.tflite").rename(folder / "models" / "in.tflite")
+    (folder / OWN).write_text("report = ['r.jsonl']\n")
+    for _ in range(2):
+        assert cli.main(["models", "out", "--no-verify", "-q"]) == 0
+    assert Path("r.jsonl").stat().st_size
+
+
+# --- what is switched off -----------------------------------------------------------------------
+
+SWITCHES = {
+    "severity = {'same/*' = 'off'}": "same/* (off)",
+    "severity = {'same/*' = 'warning'}": "same/* (warning)",
+    "[[override]]\ntensor = '*'\nseverity = 'off'": 'all rules at override 1 (tensor "*") (off)',
+    "baseline = 'base.json'": "what base.json lists",
+    "allow-refused = ['litert']": "the refusal of litert",
+}
+
+
+@pytest.mark.promise("What a configuration file switches off is said on one line of stderr.")
+@pytest.mark.parametrize("setting", SWITCHES)
+def test_what_a_file_switches_off_is_said(
+    setting: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check("--write-baseline", "base.json", "-q") == 0
+    (folder / OWN).write_text(setting)
+    line = f"tflite_align: {OWN}: switches off {SWITCHES[setting]}; --isolated takes no file's"
+    for quiet in ((), ("-q",)):
+        assert check(*quiet) in (0, 1)
+        assert capsys.readouterr().err == f"{line} settings\n"
+    assert check("-q", "--trust-config") in (0, 1)
+    assert capsys.readouterr().err == ""
+
+
+def test_what_makes_more_of_a_finding_is_not_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / OWN).write_text("fail-on = 'warning'\n[severity]\n'same/*' = 'error'\n")
+    assert check() == 1
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,149 @@
+"""What a configuration file may do that the user has not named: a stranger's folder can hold one.
+
+It starts no judge, writes reports below its own folder alone and over nothing but reports, and
+what it switches off is said on stderr. docs/configuration.md says which file is trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from ..errors import UsageError
+from .disk import read_beginning
+
+if TYPE_CHECKING:
+    from ..settings.config import Config
+
+__all__ = ["is_trusted", "restrict"]
+
+# Folders, separated as in PATH, whose configuration files are the user's own.
+_TRUSTED_FOLDERS = "TFLITE_ALIGN_TRUSTED"
+# How a report begins, by its file's ending.
+_BEGINNING = 1 << 14  # bytes of it that are looked at
+_OURS = {
+    ".html": re.compile(rb"<!DOCTYPE html>.*? - tflite_align</title>", re.DOTALL),
+    ".json": re.compile(rb'\{\s*"format": \d+,\s*"tool": \{\s*"name": "tflite_align"'),
+    ".jsonl": re.compile(rb'\{"format":\d+,"tool":\{"name":"tflite_align"'),
+    ".sarif": re.compile(rb'\{\s*"\$schema".*?"driver": \{\s*"name": "tflite_align"', re.DOTALL),
+    ".txt": re.compile(rb"tflite_align: |[^\n]*: [\d,]+ bytes?, [\d,]+ operators?, [\d,]+ tensors?; "),
+    ".xml": re.compile(rb'<\?xml [^>]*>\s*<testsuites name="tflite_align"'),
+}  # fmt: skip
+_SHOWN_AT_MOST = 5
+
+
+def is_trusted(path: str) -> bool:
+    """Whether the environment says that configuration files in this one's folder are the user's."""
+    place = Path(os.path.realpath(path)).parent
+    said = os.environ.get(_TRUSTED_FOLDERS, "").split(os.pathsep)
+    folders = [Path(os.path.realpath(folder)) for folder in said if folder]
+    return any(place.is_relative_to(folder) for folder in folders)
+
+
+def restrict(ctx: click.Context, path: str, *, trusted: bool) -> list[str]:
+    """Take from the parsed values what the file at `path` may not ask for; returns what is to be
+    told of that and of what it switches off, a line each.
+
+    Raises UsageError for a report that it may not write.
+    """
+    config: Config | None = ctx.params.get("config")
+    if config is None:
+        return []
+    for report in _from_file(ctx, "report"):
+        _check_report(path, report)
+    told = [] if trusted else _start_nothing(ctx)
+    off = list(_switched_off(ctx, config))
+    if off and not (trusted and ctx.params.get("quiet")):
+        more = [f"{len(off) - _SHOWN_AT_MOST} more"] if len(off) > _SHOWN_AT_MOST else []
+        listed = ", ".join([*off[:_SHOWN_AT_MOST], *more])
+        told.append(f"switches off {listed}; --isolated takes no file's settings")
+    return told
+
+
+def _from_file(ctx: click.Context, key: str) -> tuple[Any, ...]:
+    """A list's entries, or a value alone, where the file and not the command line gave it."""
+    if ctx.get_parameter_source(key) != ParameterSource.DEFAULT_MAP:
+        return ()
+    value = ctx.params[key]
+    return value if isinstance(value, tuple) else (value,)
+
+
+# --- reports ------------------------------------------------------------------------------------
+
+
+def _check_report(path: str, report: str) -> None:
+    if report == "-":
+        return
+    place = Path(os.path.realpath(report))
+    folder = Path(os.path.realpath(path)).parent
+    if not place.is_relative_to(folder):
+        raise UsageError(
+            f"{path}: report {report} lies outside the file's own folder {folder}:"
+            " name one below it, or give --report on the command line"
+        )
+    if os.path.lexists(place) and not _is_report(place):
+        raise UsageError(
+            f"{path}: report {report} would replace a file that is no report of tflite_align:"
+            " remove that file, name another, or give --report on the command line"
+        )
+
+
+def _is_report(place: Path) -> bool:
+    pattern = _OURS.get(place.suffix.lower())
+    if pattern is None or not place.is_file():
+        return False
+    return pattern.match(read_beginning(place, _BEGINNING)) is not None
+
+
+# --- judges -------------------------------------------------------------------------------------
+
+
+def _start_nothing(ctx: click.Context) -> list[str]:
+    """Judges that only the file asks for are not asked; those that it requires are missing then.
+    Processes of our own are at most one a processor.
+    """
+    named, required = _from_file(ctx, "judge"), _from_file(ctx, "require")
+    given = {
+        name
+        for key in ("judge", "require")
+        if not _from_file(ctx, key)
+        for name in ctx.params.get(key, ())
+    }
+    if named:
+        ctx.params["judge"] = ()
+    ctx.params["unasked"] = tuple(name for name in required if name not in given)
+    if _from_file(ctx, "jobs"):
+        ctx.params["jobs"] = min(ctx.params["jobs"], os.cpu_count() or 1)
+    keys = {"judge": named, "require": required}
+    asking = [f"{key} ({', '.join(names)})" for key, names in keys.items() if names]
+    if not asking:
+        return []
+    start = "starts" if len(asking) == 1 else "start"
+    told = f"{' and '.join(asking)} {start} nothing, since the file was found and not named"
+    return [f"{told}: --trust-config lets it, --isolated takes no file's settings"]
+
+
+# --- what is switched off -----------------------------------------------------------------------
+
+
+def _switched_off(ctx: click.Context, config: Config) -> Iterator[str]:
+    """Rules whose severity is lowered, and whatever else lets a finding or a refusal pass."""
+    for rule, word in config.severity.items():
+        if word != "error":
+            yield f"{rule} ({word})"
+    for one in config.overrides:
+        if one.severity in ("off", "warning"):
+            yield f"{one.rule or 'all rules'} at {one} ({one.severity})"
+    for baseline in _from_file(ctx, "baseline"):
+        if baseline is not None:
+            yield f"what {baseline} lists"
+    for judge in _from_file(ctx, "allow_refused"):
+        yield f"the refusal of {judge}"
+    for repair in _from_file(ctx, "no_fix"):
+        yield f"the repair {repair}"
