@@ -8,6 +8,7 @@ __all__ = [
     "ACTIVATION_TYPES",
     "BIAS_TYPES",
     "BORDER_TYPES",
+    "FLOATS",
     "QUANTIZED_TYPES",
     "READABLE_BIAS_TYPES",
     "IOType",
@@ -17,6 +18,9 @@ __all__ = [
 # those of weights too.
 ACTIVATION_TYPES = ("int8", "uint8", "int16")
 QUANTIZED_TYPES = (*ACTIVATION_TYPES, "int4")
+
+# Types of values that nothing quantized.
+FLOATS = ("float32", "float16")
 
 # Types of a bias, whose integers count steps of the accumulator.
 BIAS_TYPES = ("int32", "int64")

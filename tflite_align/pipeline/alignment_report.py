@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..checks.consequences import gathered
+from ..checks.float_parts import float_parts
 from ..checks.partition import predictions
 from ..errors import AlignError
 from ..record import replace
@@ -53,6 +54,7 @@ def build_report(
         without_calibration=_levels_without_calibration(prepared, decision, executed),
         bias_readings=_bias_readings(prepared, executed),
         grown_bytes=executed.grown_bytes,
+        notes=float_parts(written),
         warnings=(
             *prepared.idle,
             *prepared.conversion.warnings,

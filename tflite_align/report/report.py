@@ -47,6 +47,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     `without_calibration`: the verification's outputs, had the ranges not been tightened by what
     calibration inputs showed; empty where they were not. `reasons` say in sentences why
     `exit_status` is not 0.
+    `notes`: what is no fault, and good to know of the file that goes out.
     `bias_readings`: for a file with biases in scales of their own, how far its two readings are
     apart. `fixes_off`: ids of the repairs that were switched off.
     `view`: for forms that draw the model, where it was asked for; in no other form.
@@ -71,6 +72,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     without_calibration: tuple[OutputLevel, ...] = ()
     bias_readings: tuple[BiasReading, ...] = ()
     grown_bytes: int = 0
+    notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     name: str = ""

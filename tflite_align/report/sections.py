@@ -238,6 +238,7 @@ def _remarks(report: Report) -> list[str]:
             f"note: a runtime that takes the original computes wrong values there"
             f" ({', '.join(wrong)}): the aligned model gives different, right integers"
         )
+    lines += [f"note: {note}" for note in report.notes]
     lines += [f"warning: {warning}" for warning in report.warnings]
     lines += [f"exit status 1: {reason}" for reason in report.reasons]
     if report.reasons and report.changes:

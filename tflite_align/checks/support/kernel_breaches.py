@@ -19,6 +19,7 @@ from ...rules.operator_rows import load_operators
 from ...rules.rows import BiasRule, PresentRule
 from ...rules.targets import Requirement, Severity, Target
 from ..constraints import Supported
+from .place import hybrid
 
 __all__ = ["distance", "kernel_breaches", "taken_types", "types_of"]
 
@@ -39,6 +40,7 @@ class _Verdict(Record, frozen=True, kw_only=True):
     actual: str
     sources: tuple[str, ...] = ()
     repair: str = ""
+    what: str = "not supported"
 
 
 class _Asked(Record, frozen=True, kw_only=True):
@@ -242,11 +244,38 @@ def _types(asked: _Asked, judged: _Judged) -> _Verdict:
         slot=_odd_slot(asked, judged.nearest),
         severity="error" if serious else "warning",
         behaviour="; ".join(words),
-        expected="other types" if judged.nearest is None else str(judged.nearest),
+        expected=" or ".join(_expected(asked, judged.nearest)),
         actual=str(asked.given),
         sources=asked.sources,
         repair="types" if _reachable(asked, judged.nearest) else "",
+        what=_what(asked),
     )
+
+
+def _what(asked: _Asked) -> str:
+    """Float activations that meet quantized weights are what people know by another name."""
+    if not _half_quantized(asked):
+        return "no kernel takes these operand types"
+    return "not fully quantized: float activations with quantized weights"
+
+
+def _half_quantized(asked: _Asked) -> bool:
+    given = asked.given
+    floats = {*given.inputs[:1], *given.outputs} == {"float32"}
+    return floats and hybrid(asked.model, asked.graph, asked.operator)
+
+
+def _expected(asked: _Asked, nearest: OperandTypes | None) -> list[str]:
+    """Types to have in place of the given ones: beside weights that are quantized, first those with
+    activations in integers.
+    """
+    found = [] if nearest is None else [str(nearest)]
+    if _half_quantized(asked):
+        given = asked.given
+        taken = taken_types(asked.rows.values(), OperandTypes(given.inputs, ("int8",)))
+        whole = [one for one in taken if one.inputs[0] == one.outputs[0] == "int8"]
+        found = [*(str(one) for one in whole[:1]), *found]
+    return found or ["other types"]
 
 
 def _reachable(asked: _Asked, wanted: OperandTypes | None) -> bool:
@@ -337,8 +366,6 @@ def _constraint(asked: _Asked, verdict: _Verdict) -> Supported | None:
         return None
     operands = asked.operator.operands(verdict.slot.kind)
     index = operands[verdict.slot.index] if verdict.slot.index < len(operands) else -1
-    types = verdict.rule.startswith("types/")
-    what = "no kernel takes these operand types" if types else "not supported"
     return Supported(
         rule=verdict.rule,
         type=asked.graph.tensors[index].type if index >= 0 else "",
@@ -346,6 +373,6 @@ def _constraint(asked: _Asked, verdict: _Verdict) -> Supported | None:
         slot=verdict.slot,
         expected=verdict.expected,
         actual=verdict.actual,
-        sentence=f"{what}: found {verdict.actual}, expected {verdict.expected}",
+        sentence=f"{verdict.what}: found {verdict.actual}, expected {verdict.expected}",
         repair=verdict.repair,
     )

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...format.model import Model, Operator, Slot, SlotKind, Tensor
+from ...format.model import Model, Operator, Slot, SlotKind, Subgraph, Tensor
+from ...format.type_groups import QUANTIZED_TYPES
 from ...numerics import DTYPES
 from ...record import Record
 from ...rules.rows import SlotPattern
 
-__all__ = ["Place"]
+__all__ = ["Place", "hybrid"]
 
 
 class Place(Record, frozen=True, kw_only=True):
@@ -63,3 +64,12 @@ class Place(Record, frozen=True, kw_only=True):
 
     def constant(self, tensor: Tensor) -> bool:
         return self.model.is_constant(self.subgraph, tensor.index)
+
+
+def hybrid(model: Model, graph: Subgraph, operator: Operator) -> bool:
+    """Whether an operator that computes in float does so with weights in integers."""
+    return any(
+        graph.tensors[index].type in QUANTIZED_TYPES and model.is_constant(graph.index, index)
+        for index in operator.inputs
+        if index >= 0
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...format.model import Model, OperatorId, Slot
+from ...format.type_groups import FLOATS
 from ...format.wiring import slot_tensor
 from ...record import replace
 from ...rules.support_rows import CPU, WHOLE_MODEL, SupportRow
@@ -95,6 +96,7 @@ def _constraint(
     model: Model, breach: Breach, rule: str, target: str, level: Requirement
 ) -> Supported:
     tensor = slot_tensor(model, breach.slot)
+    what = "not quantized" if breach.actual in FLOATS else "not supported"
     return Supported(
         rule=rule,
         type="" if tensor is None else tensor.type,
@@ -102,5 +104,5 @@ def _constraint(
         slot=breach.slot,
         expected=breach.expected,
         actual=breach.actual,
-        sentence=f"not supported: found {breach.actual}, expected {breach.expected}",
+        sentence=f"{what}: found {breach.actual}, expected {breach.expected}",
     )

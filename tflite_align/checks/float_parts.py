@@ -1,0 +1,151 @@
+"""Which operators of a quantized model compute in float all the same, and why, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from ..format.model import Model, Operator, Subgraph
+from ..format.type_groups import FLOATS, QUANTIZED_TYPES
+from ..record import Record
+from ..rules.kernels import load_kernels
+from ..rules.operand_types import OperandTypes
+from .support.kernel_breaches import types_of
+from .support.place import hybrid
+
+__all__ = ["float_parts"]
+
+_BORDER = ("QUANTIZE", "DEQUANTIZE", "CAST")  # they pass from floats to integers and back
+_CUSTOM = "CUSTOM"
+_MOST = 4  # kinds of operators that are named
+
+_HYBRID = (
+    "because weights alone are quantized there, and activations are float"
+    " (dynamic range quantization)"
+)
+_STORED = "because a DEQUANTIZE makes floats of stored integers there, weights or other constants"
+_CUSTOM_CODE = "because what a custom operator computes with is not known here"
+_BEFORE = "because the values there come of floats that nothing in front quantizes"
+
+
+class _Part(Record, frozen=True):
+    """One operator that computes in float, and why."""
+
+    name: str
+    why: str
+
+
+def float_parts(model: Model) -> tuple[str, ...]:
+    """A sentence for each reason; none for a model whose integers are computed with throughout."""
+    operators = [
+        operator
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if operator.name not in _BORDER
+    ]
+    parts = [part for graph in model.subgraphs for part in _parts(model, graph)]
+    if not parts:
+        return ()
+    every = len(operators)
+    if not any(tensor.type in QUANTIZED_TYPES for g in model.subgraphs for tensor in g.tensors):
+        return (f"nothing is quantized: {_counted(len(parts), every)} in float",)
+    told = []
+    for why in dict.fromkeys(part.why for part in parts):
+        names = Counter(part.name for part in parts if part.why == why)
+        count = _counted(sum(names.values()), every)
+        told.append(f"not fully quantized: {count} in float ({_named(names)}), {why}")
+    return tuple(told)
+
+
+def _counted(count: int, every: int) -> str:
+    noun, verb = "operator" if every == 1 else "operators", "computes" if count == 1 else "compute"
+    return f"{count} of {every} {noun} {verb}"
+
+
+def _named(names: Counter[str]) -> str:
+    told = [
+        name if count == 1 else f"{name} {count} times" for name, count in names.most_common(_MOST)
+    ]
+    more = len(names) - len(told)
+    return ", ".join(told) + (f" and {more} more" if more else "")
+
+
+def _parts(model: Model, graph: Subgraph) -> Iterator[_Part]:
+    """The operators that compute in float, in the order of the file."""
+    type_name = _integer_type(graph)
+    integers: set[int] = set()  # floats that were integers in this graph
+    stored: set[int] = set()  # floats that a DEQUANTIZE makes of a constant
+    for operator in graph.operators:
+        inputs = [index for index in operator.inputs if index >= 0]
+        if operator.name in _BORDER:
+            constant = all(model.is_constant(graph.index, index) for index in inputs)
+            (stored if constant else integers).update(operator.outputs)
+            continue
+        if not integers.isdisjoint(inputs):
+            integers.update(operator.outputs)
+        if not _in_float(model, graph, operator):
+            continue
+        name = operator.custom_code or operator.name
+        if operator.name == _CUSTOM:
+            why = _CUSTOM_CODE
+        elif hybrid(model, graph, operator):
+            why = _HYBRID
+        elif not stored.isdisjoint(inputs):
+            why = _STORED
+        elif integers.isdisjoint(inputs):
+            why = _BEFORE
+        else:
+            why = _island(types_of(graph, operator), operator.name, type_name)
+        yield _Part(name, why)
+
+
+def _in_float(model: Model, graph: Subgraph, operator: Operator) -> bool:
+    """Not where it reads integers that are computed: whether a kernel takes both, rules say."""
+    kinds = [
+        graph.tensors[index].type
+        for index in operator.inputs
+        if index >= 0 and not model.is_constant(graph.index, index)
+    ]
+    kinds = [kind for kind in kinds if kind in (*QUANTIZED_TYPES, *FLOATS)]
+    written = [graph.tensors[index].type for index in operator.outputs if index >= 0]
+    return all(kind in FLOATS for kind in kinds) and any(
+        kind in FLOATS for kind in (*kinds, *written)
+    )
+
+
+def _integer_type(graph: Subgraph) -> str:
+    """The type of most integers that pass into floats or come of them."""
+    found = Counter(
+        graph.tensors[index].type
+        for operator in graph.operators
+        if operator.name in _BORDER
+        for index in (*operator.inputs, *operator.outputs)
+        if index >= 0 and graph.tensors[index].type in QUANTIZED_TYPES
+    )
+    return found.most_common(1)[0][0] if found else "int8"
+
+
+def _island(given: OperandTypes, name: str, type_name: str) -> str:
+    """Of floats that were integers before."""
+    if _has_kernel(given, name, type_name):
+        return (
+            "because the converter left float kernels behind a DEQUANTIZE where LiteRT has"
+            f" {type_name} ones"
+        )
+    return f"because LiteRT has no {type_name} kernel for this"
+
+
+def _has_kernel(given: OperandTypes, name: str, type_name: str) -> bool:
+    """Whether LiteRT's builtin kernels take the operator in integers of the type."""
+    row = load_kernels("litert").get(name)
+    if row is None:
+        return False
+    wanted = OperandTypes(
+        tuple(type_name if one in FLOATS else one for one in given.inputs),
+        tuple(type_name if one in FLOATS else one for one in given.outputs),
+    )
+    return any(
+        found.inputs[:1] == wanted.inputs[:1] and found.outputs == wanted.outputs
+        for pattern in row.takes
+        for found in pattern.nearest(wanted)
+    )
