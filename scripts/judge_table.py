@@ -50,8 +50,7 @@ KINDS = {
 
 # Judge, what it says, kind. Only what it says decides: no model is named here.
 REASONS = (
-    ("litert|xnnpack|litert-ref", r"unresolved custom op", "custom operator"),
-    ("tflm", r"Failed to get registration from op code CUSTOM", "custom operator"),
+    ("litert|xnnpack|litert-ref|tflm", r"^custom operator .* not registered", "custom operator"),
     ("litert|xnnpack|tflm", r"squeeze\.cc:\d+ current >= 0", "not quantization"),
     ("ethos-.*", r"Constant tensors must not have empty buffers", "not quantization"),
     ("tflm", r"quantization\.type != kTfLiteNoQuantization", "blockwise"),
@@ -104,7 +103,7 @@ def disagreement(found: Sequence[Finding], judge: str, verdict: Acceptance) -> s
     """The kind of disagreement; "" where findings and judge agree."""
     errors = [finding for finding in found if finding.severity == "error"]
     if verdict.status in ("timeout", "skipped"):
-        return "unexplained"  # no verdict is no agreement
+        return _explained(judge, verdict)  # no verdict is no agreement
     if verdict.status == "accepted":
         if not errors:
             return ""
@@ -117,6 +116,11 @@ def disagreement(found: Sequence[Finding], judge: str, verdict: Acceptance) -> s
         return "goes down"
     if any(_may_refuse(finding.behaviour, judge) for finding in found):
         return "warned"
+    return _explained(judge, verdict)
+
+
+def _explained(judge: str, verdict: Acceptance) -> str:
+    """The kind that the judge's own words tell."""
     for judges, said, kind in REASONS:
         if re.fullmatch(judges, judge) and re.search(said, verdict.reason):
             return kind

@@ -131,6 +131,8 @@ class Verification(PartlyCompared, frozen=True, kw_only=True):
     samples: int = 0
     inputs: str = ""  # "random, seed 0" or "calibration, 40 samples"
     steps: StepCheck | None = None  # operator by operator; None when it was not needed
+    runtimes: tuple[str, ...] = ()  # "ai-edge-litert==1.4.0": the packages that were asked
+    processor: str = ""  # "x86_64": where they ran; empty where none was asked
     notes: tuple[str, ...] = ()  # what was left out of the numbers, and why
     seconds: float = 0.0
 

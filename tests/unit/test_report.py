@@ -110,6 +110,8 @@ VERIFICATION = Verification(
     ),
     samples=64,
     inputs="random, seed 0",
+    runtimes=("ai-edge-litert==1.4.0",),
+    processor="x86_64",
     steps=StepCheck(
         checked=9,
         beyond=(

@@ -138,10 +138,12 @@ def _steps(verification: Verification) -> Section:
 
 
 def _word(verification: Verification) -> Row:
-    judged = (
-        f" ({verification.samples} inputs: {verification.inputs})" if verification.samples else ""
+    inputs = f"{verification.samples} inputs: {verification.inputs}" if verification.samples else ""
+    ran = (
+        ", ".join((*verification.runtimes, verification.processor)) if verification.runtimes else ""
     )
+    told = "; ".join(filter(None, (inputs, ran)))
     return (
-        f"verification: {verification_word(verification)}{judged}",
+        f"verification: {verification_word(verification)}{f' ({told})' if told else ''}",
         *(f"note: {note}" for note in verification.notes),
     )

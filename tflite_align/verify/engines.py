@@ -6,6 +6,8 @@ output's declared per-tensor parameters where it has any).
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy.typing as npt
 
 from ..record import Record
 
-__all__ = ["Engine", "InputSpec", "open_engine"]
+__all__ = ["Engine", "InputSpec", "OverBudgetError", "native_words", "open_engine"]
 
 Array = npt.NDArray[Any]
 
@@ -23,8 +25,19 @@ _RESOLVERS = {
     "litert-ref": "BUILTIN_REF",
     "xnnpack": "AUTO",
 }
-_LARGEST_ARENA = 1 << 30
+_SMALLEST_ARENA = 16 << 20
+_LARGEST_ARENA = 1 << 30  # bytes that TFLM may have; a file that wants more is not judged
+_ARENA_GROWS = 4  # times, where the arena was too small
+# What TFLM says when its arena is too small, rather than the model wrong.
+_TOO_SMALL = re.compile(
+    r"Failed to resize buffer|Arena size is too small|Failed to allocate memory"
+)
+_WANTED = re.compile(r"(?:Requested: |Needed )(\d+)")
 _NAMED = 8  # nodes that are told by name
+
+
+class OverBudgetError(Exception):
+    """The model wants more memory than a judge may take: nothing is known of it."""
 
 
 class InputSpec(Record, frozen=True, kw_only=True):
@@ -188,11 +201,7 @@ class _TensorFlow:
 
 class _Tflm(Engine):
     def __init__(self, model: str) -> None:
-        from tflite_micro.python.tflite_micro import runtime
-
-        data = Path(model).read_bytes()
-        arena = min(max(10 * len(data), 16 << 20), _LARGEST_ARENA)
-        self._interpreter = runtime.Interpreter.from_bytes(data, arena_size=arena)
+        self._interpreter = _tflm_interpreter(Path(model).read_bytes())
         self.inputs = [_spec(d) for d in _details(self._interpreter.get_input_details)]
         self._output_details = _details(self._interpreter.get_output_details)
         self.output_count = len(self._output_details)
@@ -211,6 +220,41 @@ class _Tflm(Engine):
         """The arena size is printed to stderr only; the parent reads it from there."""
         self._interpreter.print_allocations()
         return {}
+
+
+def _tflm_interpreter(data: bytes) -> Any:
+    """With an arena that is grown until the model fits or the budget is reached.
+
+    Raises OverBudgetError where it is, RuntimeError where TFLM refuses the model.
+    """
+    from tflite_micro.python.tflite_micro import runtime
+
+    arena = min(max(10 * len(data), _SMALLEST_ARENA), _LARGEST_ARENA)
+    while True:
+        before = len(native_words())
+        try:
+            return runtime.Interpreter.from_bytes(data, arena_size=arena)
+        except RuntimeError:
+            said = native_words()[before:]
+            if not _TOO_SMALL.search(said):
+                raise
+            _within_budget(arena, [int(size) for size in _WANTED.findall(said)])
+        arena = min(arena * _ARENA_GROWS, _LARGEST_ARENA)
+
+
+def _within_budget(arena: int, wanted: list[int]) -> None:
+    """Raises OverBudgetError where an arena larger than this one would be."""
+    least = max(wanted, default=0)
+    if arena >= _LARGEST_ARENA or least > _LARGEST_ARENA:
+        asked = f"{least} bytes" if least > arena else f"more than {arena} bytes"
+        raise OverBudgetError(f"memory: TFLM's arena would be {asked}, and may be {_LARGEST_ARENA}")
+
+
+def native_words() -> str:
+    """What this process has written to its log so far: TFLM gives its reasons there alone."""
+    sys.stderr.flush()
+    log = Path("log.txt")
+    return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
 
 
 def _details(read: Any) -> list[dict[str, Any]]:

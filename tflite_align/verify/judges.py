@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..errors import AlignError, UsageError
 from ..record import Record, replace
 from ..verdicts import Acceptance
 from . import edgetpu, litert, mlir, tflm, vela
 from .object_api import parse
-from .unpacked import operator_name
+from .unpacked import CUSTOM, operator_name
 
 __all__ = ["JUDGES", "JUDGE_SECONDS", "Judge", "available", "judge_file", "placed"]
 
+# How LiteRT and TFLM say that they have no kernel for a custom operator.
+_UNREGISTERED = re.compile(
+    r"unresolved custom op|Select TensorFlow op\(s\)|Failed to get registration from op code CUSTOM"
+)
 JUDGE_SECONDS = 300.0  # for acceptance; forms.RUN_SECONDS where samples are run
 
 
@@ -72,20 +78,39 @@ def judge_file(data: bytes | memoryview, judge: str, *, seconds: float | None = 
 
 def placed(found: Acceptance, data: bytes | memoryview) -> Acceptance:
     """With the address of the operator that the judge names; `data` are the file it was given.
+    Skipped where the judge knows no custom operator of that name: an application registers its own.
 
     Judges count the operators of subgraph 0 as the file does.
     """
-    if found.operator is None or found.status == "accepted":
+    if found.status not in ("refused", "crashed"):
         return found
     try:
         model = parse(data)
     except AlignError:
         return found
-    operators = model.subgraphs[0].operators
-    if not 0 <= found.operator < len(operators):
+    names = [operator_name(model, operator) for operator in model.subgraphs[0].operators]
+    unknown = _unregistered(model, names, found)
+    if unknown:
+        return Acceptance(status="skipped", reason=unknown)
+    if found.operator is None:
+        return found
+    if not 0 <= found.operator < len(names):
         return replace(found, operator=None)  # a number of the tool's own: a delegate's node
-    name = operator_name(model, operators[found.operator])
-    return replace(found, place=f"subgraph[0]/operator[{found.operator}] {name}")
+    return replace(found, place=f"subgraph[0]/operator[{found.operator}] {names[found.operator]}")
+
+
+def _unregistered(model: Any, names: Sequence[str], found: Acceptance) -> str:
+    """`custom operator FlexErf is not registered here`; "" where the refusal is another."""
+    if not _UNREGISTERED.search(found.reason):
+        return ""
+    if found.operator is not None and 0 <= found.operator < len(names):
+        custom = {names[found.operator]}
+    else:  # TFLM does not tell which
+        custom = {operator_name(model, op) for graph in model.subgraphs for op in graph.operators}
+    told = [name.removeprefix(CUSTOM) for name in sorted(custom) if name.startswith(CUSTOM)]
+    if not told:
+        return ""
+    return f"custom operator {' or '.join(told)} is not registered here"
 
 
 def _known(judge: str) -> Judge:

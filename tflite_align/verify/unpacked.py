@@ -19,6 +19,7 @@ from .object_api import builtin_name, schema, type_name
 
 __all__ = [
     "BIAS_SLOT",
+    "CUSTOM",
     "Params",
     "is_constant",
     "is_stateful",
@@ -29,6 +30,7 @@ __all__ = [
     "tensor_name",
 ]
 
+CUSTOM = "CUSTOM:"  # before a custom operator's own name
 # Operand position of the bias, and the two positions whose scales make the bias scale.
 BIAS_SLOT = {
     "CONV_2D": (2, 0, 1),
@@ -62,7 +64,7 @@ def operator_name(model: Any, operator: Any) -> str:
     name = builtin_name(max(code.builtinCode, code.deprecatedBuiltinCode))
     if name != "CUSTOM":
         return name
-    return f"CUSTOM:{(code.customCode or b'').decode(errors='replace')}"
+    return f"{CUSTOM}{(code.customCode or b'').decode(errors='replace')}"
 
 
 def tensor_name(tensor: Any) -> str:

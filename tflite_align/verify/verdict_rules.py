@@ -30,9 +30,9 @@ def _judge_word(
     if after.status == "accepted":
         return "accepted", "" if before.status == "accepted" else "accepts it now"
     said = f"{after.status}: {after.reason}" if after.reason else after.status
+    if after.status == "timeout":
+        return "inconclusive", said
     if before.status == "accepted":
-        if after.status == "timeout":
-            return "inconclusive", f"took the original, but {said}"
         return "failed", f"took the original, but not the aligned file: {said}"
     if before.status == after.status and _same(before, after):
         return "unchanged", f"does not take the original either: {said}"
@@ -55,15 +55,16 @@ def loaded(judges: Sequence[JudgeVerdict], allowed: frozenset[str]) -> Verificat
 
 def _loaded(found: Sequence[Acceptance]) -> tuple[Word, str]:
     """Whether a refusal fails the file depends on the targets, which the caller knows."""
-    words: dict[Status, Word] = {"accepted": "accepted", "timeout": "inconclusive"}
-    for status, word in words.items():
+    taken = any(one.status == "accepted" for one in found)
+    order: list[tuple[Status, Word]] = [("timeout", "inconclusive")]
+    if not taken:
+        order += [("refused", "failed"), ("crashed", "failed")]
+    order += [("skipped", "skipped"), ("accepted", "accepted")]
+    for status, word in order:
         for one in found:
             if one.status == status:
-                return word, one.reason
-    for one in found:
-        if one.status != "skipped":
-            return "failed", f"{one.status}: {one.reason}"
-    return "skipped", found[0].reason if found else "no judge counts"
+                return word, f"{status}: {one.reason}" if word == "failed" else one.reason
+    return "skipped", "no judge counts"
 
 
 def overall(
@@ -94,6 +95,10 @@ def _overall(
     for score in counted:
         if score.word != "verified":
             return "inconclusive", f"{score.name}: {score.why}"
+    unknown = [one for one in judges if one.after.status in ("timeout", "skipped")]
+    for one in unknown:
+        told = f"{one.judge}: {one.after.reason}"
+        return ("inconclusive" if one.after.status == "timeout" else "skipped"), told
     if counted:
         return "verified", ""
     return "skipped", why or "nothing could be judged"

@@ -31,6 +31,7 @@ from .outputs import (
     score_outputs,
 )
 from .process import children_pool, workspace
+from .runtimes import processor, runtimes
 from .samples import Samples, make_samples
 from .sqnr import REFERENCE_DB
 from .stepwise import Steps as CheckedSteps
@@ -105,7 +106,14 @@ def verify(
             seconds=judge_seconds,
         )
         verification = _verify(order)
-    return replace(verification, seconds=time.monotonic() - started)
+    return replace(_named(verification), seconds=time.monotonic() - started)
+
+
+def _named(found: Verification) -> Verification:
+    """With the packages that were asked; the float twin is LiteRT's, whoever else was."""
+    judges = [verdict.judge for verdict in found.judges] + (["litert"] if found.samples else [])
+    packages = runtimes(judges)
+    return replace(found, runtimes=packages, processor=processor() if packages else "")
 
 
 def _same_file(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .engines import Engine, open_engine
+from .engines import Engine, OverBudgetError, native_words, open_engine
 
 __all__ = ["main"]
 
@@ -44,15 +43,17 @@ def main(arguments: list[str]) -> int:
 
     try:
         tasks[request["task"]](request, answer, save)
-    except (RuntimeError, ValueError, MemoryError, OSError) as error:
+    except (RuntimeError, ValueError, MemoryError, OSError, OverBudgetError) as error:
         answer |= _refusal(error, request, "run_" if "status" in answer else "")
     save()
     return 0
 
 
 def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str, Any]:
-    said = f"out of memory: {error}" if isinstance(error, MemoryError) else str(error)
-    reason = " ".join(f"{said} {_native_words(request)}".split())
+    if isinstance(error, (MemoryError, OverBudgetError)):
+        said = str(error) if isinstance(error, OverBudgetError) else f"out of memory: {error}"
+        return {f"{stage}status": "skipped", f"{stage}reason": said}
+    reason = " ".join(f"{error} {_last_words(request)}".split())
     answer: dict[str, Any] = {f"{stage}status": "refused", f"{stage}reason": reason}
     found = _OPERATOR.search(reason)
     if found:
@@ -60,14 +61,12 @@ def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str,
     return answer
 
 
-def _native_words(request: dict[str, Any]) -> str:
+def _last_words(request: dict[str, Any]) -> str:
     """TFLM says why on stderr only; LiteRT puts it into the exception."""
     if request.get("kernels") != "tflm":
         return ""
-    sys.stderr.flush()
-    log = Path("log.txt")
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     noise = ("[Recording", "Input index", "Output index")
+    lines = native_words().splitlines()
     return " ".join(line for line in lines if not line.startswith(noise))[-500:]
 
 

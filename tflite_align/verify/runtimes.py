@@ -1,0 +1,39 @@
+"""Which packages' runtimes a verification is about, and on which processor they ran."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = ["processor", "runtimes"]
+
+_LITERT = ("ai-edge-litert", "tensorflow")  # the first that is installed is the one that is used
+_PACKAGES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("litert", "litert-ref", "xnnpack"), _LITERT),
+    "tflm": ("tflite-micro",),
+    **dict.fromkeys(("ethos-u55", "ethos-u65", "ethos-u85"), ("ethos-u-vela",)),
+    "mlir": ("tosa-converter-for-tflite",),
+}
+
+
+def runtimes(judges: Iterable[str]) -> tuple[str, ...]:
+    """`ai-edge-litert==1.4.0` for each package that answers for one of these judges here, in their
+    order. A version number alone says little: 2.3.0 is TensorFlow of 2020 and LiteRT of 2026.
+    """
+    found = (_installed(_PACKAGES.get(judge, ())) for judge in judges)
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def _installed(packages: tuple[str, ...]) -> str:
+    for package in packages:
+        try:
+            return f"{package}=={version(package)}"
+        except PackageNotFoundError:
+            continue
+    return ""
+
+
+def processor() -> str:
+    """`x86_64`: kernels are chosen, and round, by the processor."""
+    return platform.machine()
