@@ -14,7 +14,8 @@
 # STATIC with C_ARRAY (its header <name>.h is on the include path of who links it), else INTERFACE.
 # Properties of <target>: TFLITE_ALIGN_MODEL (the aligned file), TFLITE_ALIGN_SOURCE, _HEADER.
 #
-# TFLITE_ALIGN_EXECUTABLE: the command to run, a list; default: the Python found, -m tflite_align.
+# TFLITE_ALIGN_EXECUTABLE: the command to run, a list; default: the Python found, -P -m tflite_align
+# (-P: no modules from the folder that the build runs in).
 # Python3_EXECUTABLE chooses the Python.
 cmake_minimum_required(VERSION 3.16)
 
@@ -27,14 +28,14 @@ function(_tflite_align_command result)
   endif()
   find_package(Python3 3.11 COMPONENTS Interpreter REQUIRED)
   execute_process(
-    COMMAND "${Python3_EXECUTABLE}" -m tflite_align --version
+    COMMAND "${Python3_EXECUTABLE}" -P -m tflite_align --version
     RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR
       "tflite_align_model: ${Python3_EXECUTABLE} has no tflite_align; "
       "install it there, or set Python3_EXECUTABLE or TFLITE_ALIGN_EXECUTABLE")
   endif()
-  set(${result} "${Python3_EXECUTABLE}" -m tflite_align PARENT_SCOPE)
+  set(${result} "${Python3_EXECUTABLE}" -P -m tflite_align PARENT_SCOPE)
 endfunction()
 
 function(tflite_align_model target in out)
@@ -68,7 +69,7 @@ function(tflite_align_model target in out)
     get_filename_component(lock "${arg_LOCK}" ABSOLUTE)
     if(NOT EXISTS "${lock}")
       message(FATAL_ERROR "tflite_align_model: there is no lock ${lock}; write it with "
-        "`python -m tflite_align check <aligned model> --lock <file>` and commit it")
+        "`tflite-align check <aligned model> --lock <file>` and commit it")
     endif()
     list(APPEND options --lock "${lock}")
     list(APPEND depends "${lock}")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tflite_align.cli import hook
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 TAKES_AT_MOST = 300  # seconds
 
@@ -32,27 +34,91 @@ def test_the_manifest_is_valid() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.pipelines
-def test_the_hook_runs(tmp_path: Path, sample: bytes, sample_origin: bytes) -> None:
-    """A clone of the checkout's last commit, installed by pre-commit into its own environment."""
+def tried(folder: Path, above: Path) -> subprocess.CompletedProcess[str]:
+    """The hook on every file of a folder, made a repository: of a clone of the checkout's last
+    commit, installed by pre-commit into its own environment.
+    """
     pytest.importorskip("pre_commit", reason="pre-commit is not installed")
     if not (CHECKOUT / ".git").exists():
         pytest.skip("not a git checkout: pre-commit clones one")
-    run("git", "init", "-q", cwd=tmp_path)
-    (tmp_path / "good.tflite").write_bytes(sample_origin)
-    run("git", "add", "-A", cwd=tmp_path)
+    run("git", "init", "-q", cwd=folder)
+    run("git", "add", "-A", cwd=folder)
     head = run("git", "rev-parse", "HEAD").stdout.strip()
-    hook = [sys.executable, "-m", "pre_commit", "try-repo", str(CHECKOUT), "tflite-align-check"]
-    hook += ["--ref", head, "--all-files", "--verbose"]
-    environment = {**os.environ, "PRE_COMMIT_HOME": str(tmp_path.parent / "hooks")}
+    command = [sys.executable, "-m", "pre_commit", "try-repo", str(CHECKOUT), "tflite-align-check"]
+    command += ["--ref", head, "--all-files", "--verbose"]
+    environment = {**os.environ, "PRE_COMMIT_HOME": str(above / "hooks")}
     environment.pop("PYTHONPATH", None)
-    good = run(*hook, cwd=tmp_path, env=environment)
+    return run(*command, cwd=folder, env=environment)
+
+
+@pytest.mark.pipelines
+def test_the_hook_runs(tmp_path: Path, sample: bytes, sample_origin: bytes) -> None:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "good.tflite").write_bytes(sample_origin)
+    good = tried(folder, tmp_path)
     assert good.returncode == 0, good.stdout + good.stderr
-    (tmp_path / "bad.tflite").write_bytes(sample)
-    run("git", "add", "-A", cwd=tmp_path)
-    bad = run(*hook, cwd=tmp_path, env=environment)
+    (folder / "bad.tflite").write_bytes(sample)
+    bad = tried(folder, tmp_path)
     assert bad.returncode == 1
     assert "CONCATENATION" in bad.stdout
+
+
+ALIKE = ("--write-baseline=x.tflite", "--config=evil.tflite", "-q.tflite", "--report=r/a.tflite")
+
+
+def lay(folder: Path, data: bytes, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+@pytest.mark.promise("The pre-commit hook takes no file's name for an option.")
+@pytest.mark.parametrize("name", [*ALIKE, "--isolated.tflite"])
+def test_a_files_name_is_no_option(
+    name: str, tmp_path: Path, sample: bytes, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    lay(tmp_path, sample, name)
+    before = sorted(tmp_path.rglob("*"))
+    for arguments in (["--target", "tflm", name], ["--target", "tflm", "--", name]):
+        assert hook.main(arguments) == 1, "it is a model with findings"
+        told = capsys.readouterr().out
+        assert f"{name}: 7,672 bytes" in told
+        assert "target tflm" in told
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["--fail-on", "--write-baseline=x.tflite\n", "--", "--run"])
+def test_an_option_that_a_file_is_called_by_is_refused(
+    name: str, tmp_path: Path, sample: bytes, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """A hook whose `files` were widened: which of the two is meant, nobody can tell."""
+    monkeypatch.chdir(tmp_path)
+    lay(tmp_path, sample, name, "good.tflite")
+    assert hook.main([name, "good.tflite"]) == 2
+    told = "is an option and a file's name: rename the file"
+    assert capsys.readouterr().err == f"tflite_align: {name.strip()} {told}\n"
+
+
+@pytest.mark.pipelines
+def test_real_pre_commit_cannot_be_talked_to_by_names(
+    tmp_path: Path, sample_origin: bytes, sample: bytes
+) -> None:
+    """Every name is a file without findings, as an option it would do something else."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    lay(folder, sample_origin, *ALIKE)
+    done = tried(folder, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ALIKE:
+        assert f"{name}: 7," in done.stdout
+    left = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    assert sorted(name for name in left if not name.startswith(".git/")) == sorted(ALIKE)
+    lay(folder, sample, "--write-baseline=x.tflite")
+    assert tried(folder, tmp_path).returncode == 1
 
 
 # --- the action --------------------------------------------------------------------------------
@@ -87,16 +153,18 @@ def check_step(
         pytest.skip("no POSIX bash to run the action's steps with")
     (step,) = (step for step in action["runs"]["steps"] if step.get("id") == "check")
     given = {name: spec.get("default", "") for name, spec in action["inputs"].items()} | inputs
-    environment = {
-        name: given[said.removeprefix("${{ inputs.").removesuffix(" }}")]
-        for name, said in step["env"].items()
+    said = {
+        name: value.removeprefix("${{ ").removesuffix(" }}") for name, value in step["env"].items()
     }
+    command = said.pop("COMMAND")
+    assert command == "steps.install.outputs.command"
+    environment = {name: given[value.removeprefix("inputs.")] for name, value in said.items()}
     (folder / "output").write_text("")
     environment |= {
+        "COMMAND": str(Path(sys.executable).with_name("tflite-align")),
         "GITHUB_OUTPUT": str(folder / "output"),
         "RUNNER_TEMP": str(folder),
         "PYTHONPATH": str(CHECKOUT),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
     }
     script = ["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]]
     done = run(bash, *script, cwd=folder, env=environment)
@@ -127,3 +195,51 @@ def test_an_input_is_data_not_script(action: dict[str, Any], tmp_path: Path) -> 
     assert done.returncode == 2
     assert "written" not in said
     assert not (tmp_path / "owned").exists()
+
+
+# Modules of a stranger's checkout, each of which would be imported if the current folder were
+# looked into.
+TRAPS = ("click", "venv", "pip", "tflite_align", "msgspec", "pickle")
+
+
+def set_traps(folder: Path) -> None:
+    for name in TRAPS:
+        (folder / f"{name}.py").write_text("open('owned', 'w').close()\n")
+
+
+def test_the_action_takes_no_modules_from_the_checkout(
+    action: dict[str, Any], tmp_path: Path, sample_origin: bytes
+) -> None:
+    (tmp_path / "good.tflite").write_bytes(sample_origin)
+    set_traps(tmp_path)
+    done, _ = check_step(action, tmp_path, files="good.tflite")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.pipelines
+def test_the_action_installs_outside_the_checkout(action: dict[str, Any], tmp_path: Path) -> None:
+    """The step `Install`, from the registry; its folder is the runner's, not the checkout."""
+    bash = shutil.which("bash")
+    if bash is None or os.name == "nt":
+        pytest.skip("no POSIX bash to run the action's steps with")
+    (step,) = (step for step in action["runs"]["steps"] if step.get("id") == "install")
+    assert step["working-directory"] == "${{ runner.temp }}"
+    runner = tmp_path / "runner"
+    runner.mkdir()
+    set_traps(runner)
+    environment = {
+        **os.environ,
+        "EXTRAS": "",
+        "SOURCE": str(CHECKOUT),
+        "RUNNER_TEMP": str(runner),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
+    environment.pop("PYTHONPATH", None)
+    script = ["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]]
+    done = run(bash, *script, cwd=runner, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (runner / "owned").exists()
+    command = (tmp_path / "output").read_text().strip().removeprefix("command=")
+    assert run(command, "--version", cwd=tmp_path).stdout.startswith("tflite_align")

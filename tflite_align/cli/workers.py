@@ -28,6 +28,7 @@ Outcome = TypeVar("Outcome")
 # What is said of a file whose process died, and died again with that file alone.
 LOST = "the process that had it ended without an answer (out of memory?)"
 _AHEAD = 4  # orders a process is given before it asks; one that dies takes them with it
+_SAFE_PATH = "PYTHONSAFEPATH"  # as `python -P`
 _GRACE = 2.0  # seconds in which a process can clean up before it is ended
 
 
@@ -139,15 +140,32 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(leash,)
     )
+    with _no_modules_from_here():
+        try:
+            yield pool
+        except BaseException:
+            held.close()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            held.close()
+            leash.close()
+
+
+@contextmanager
+def _no_modules_from_here() -> Iterator[None]:
+    """Multiprocessing begins a process with `python -c`, which looks for modules in the current
+    folder first, a stranger's pickle.py among them.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
     try:
-        yield pool
-    except BaseException:
-        held.close()
-        raise
+        yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        held.close()
-        leash.close()
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 # In such a process: whether it has an order in hand.

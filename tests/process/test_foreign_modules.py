@@ -1,0 +1,75 @@
+"""Modules that lie in the current folder, which may be a stranger's: who takes them, and who not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(sys.executable).with_name("tflite-align")
+# What our own modules import, and what multiprocessing does before it runs anything of ours.
+TRAPS = ("click", "msgspec", "numpy", "pickle", "socket", "multiprocessing")
+
+
+@pytest.fixture
+def foreign(folder: Path) -> Path:
+    for name in TRAPS:
+        (folder / f"{name}.py").write_text(f"open('owned by {name}', 'w').close()\n")
+    (folder / "models").mkdir()
+    for name in ("a", "b"):
+        (folder / "models" / f"{name}.tflite").write_bytes((folder / "in.tflite").read_bytes())
+    return folder
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Without an own environment variable that says what these tests are about."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
+    environment["PYTHONPATH"] = str(CHECKOUT)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def owned(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("owned*"))
+
+
+MODULE = "in a stranger's folder `tflite-align` or `python -P -m tflite_align` is to be used"
+
+
+@pytest.mark.promise(
+    "`python -m tflite_align` takes modules from the current folder first, as Python does with"
+    f" `-m`: {MODULE}, and the GitHub Action, the pre-commit hook and the CMake module do."
+)
+def test_the_forms_for_strangers_take_no_module_from_the_folder(foreign: Path) -> None:
+    forms = [[sys.executable, "-P", "-m", "tflite_align"]]
+    forms += [[str(SCRIPT)]] if SCRIPT.exists() else []
+    for form in forms:
+        done = run(*form, "check", "in.tflite", "--judge", "litert")
+        assert done.returncode == 1, done.stderr
+        assert owned(foreign) == []
+    run(sys.executable, "-m", "tflite_align", "check", "in.tflite")
+    assert owned(foreign), "it does: that is why the page says so"
+    for name, used in (
+        ("action.yml", '"$COMMAND" check'),
+        (".pre-commit-hooks.yaml", "entry: tflite-align-hook"),
+        ("scripts/cmake/TfliteAlign.cmake", "-P -m tflite_align"),
+    ):
+        text = (CHECKOUT / name).read_text(encoding="utf-8")
+        assert used in text
+        assert "python -m tflite_align" not in text
+
+
+@pytest.mark.promise(
+    "Processes that share the files (`--jobs`) take no modules from the current folder either."
+)
+@pytest.mark.parametrize("command", [("check", "models"), ("models", "out", "--no-verify")])
+def test_processes_that_share_files_take_none_either(
+    command: tuple[str, ...], foreign: Path
+) -> None:
+    done = run(sys.executable, "-P", "-m", "tflite_align", *command, "--jobs", "2", "-q")
+    assert done.returncode in (0, 1), done.stderr
+    assert done.stderr == ""
+    assert owned(foreign) == []
