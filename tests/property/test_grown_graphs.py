@@ -1,0 +1,62 @@
+"""Random graphs of 10 to 60 operators against NumPy: what is written computes what it declares.
+
+Reader, arithmetic and samples are the tests' own. A few dozen graphs in the normal run, 1,000 under
+`-m fuzz`; TFLITE_ALIGN_GRAPHS sets the number, TFLITE_ALIGN_FUZZ_SEED where to begin.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from tests.support.grown_graphs import grown
+from tests.support.grown_runs import losses, steps_off
+from tflite_align import AlignOptions, align
+
+PLAIN = AlignOptions(verify=False)
+FIRST = int(os.environ.get("TFLITE_ALIGN_FUZZ_SEED", "0"))
+MANY = int(os.environ.get("TFLITE_ALIGN_GRAPHS", "1000"))
+MOST_DB = 1.0
+
+
+def _exact(seed: int) -> None:
+    """Align, run, and hold every operator against NumPy's answer to the integers it read."""
+    result = align(grown(seed).data, PLAIN)
+    assert result.report.exit_status == 0, result.report.reasons
+    assert align(result.data, PLAIN).data == result.data
+    wrong = [
+        f"{name} of {kind}: {off:.2f} LSB"
+        for name, kind, off, most in steps_off(result.data, seed)
+        if off > most
+    ]
+    assert not wrong, f"graph {seed}: {wrong}"
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("block", range(4))
+def test_every_operator_gives_the_exact_answer(block: int) -> None:
+    for seed in range(block * 8, block * 8 + 8):
+        _exact(seed)
+
+
+@pytest.mark.fuzz
+def test_every_operator_gives_the_exact_answer_of_many() -> None:
+    for seed in range(FIRST, FIRST + MANY):
+        _exact(seed)
+
+
+@pytest.mark.fuzz
+def test_what_is_verified_loses_nothing_on_any_kind_of_sample() -> None:
+    words: Counter[str] = Counter()
+    for seed in range(FIRST, FIRST + MANY):
+        original = grown(seed).data
+        result = align(original, AlignOptions())
+        verification = result.report.verification
+        word = verification.word if verification is not None else "not run"
+        words[word] += 1
+        if word == "verified":
+            lost = losses(original, result.data, seed)
+            assert max(lost.values()) <= MOST_DB, f"graph {seed}: {lost}"
+    assert words["verified"] > MANY // 4, words
