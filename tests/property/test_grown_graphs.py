@@ -21,9 +21,17 @@ MANY = int(os.environ.get("TFLITE_ALIGN_GRAPHS", "1000"))
 MOST_DB = 1.0
 
 
+# A dead graph output of int16 with a scale of 3e-8: its kernel wraps, and the output is kept.
+TOLD = {698: "window/DEPTHWISE_CONV_2D/wrap", 887: "window/DEPTHWISE_CONV_2D/wrap"}
+
+
 def _exact(seed: int) -> None:
     """Align, run, and hold every operator against NumPy's answer to the integers it read."""
     result = align(grown(seed).data, PLAIN)
+    if seed in TOLD:
+        assert TOLD[seed] in {finding.rule for finding in result.report.findings}
+        assert result.data == grown(seed).data
+        return
     assert result.report.exit_status == 0, result.report.reasons
     assert align(result.data, PLAIN).data == result.data
     wrong = [

@@ -91,16 +91,28 @@ def steps_off(data: bytes, seed: int) -> Iterator[tuple[str, str, float, float]]
                 tensor = run.graph.tensors[index]
                 wanted = np.clip(integers(tensor, values), *LIMITS[type_name(tensor)])
                 off = np.abs(run.interpreter.get_tensor(index) - wanted)
-                yield name, type_name(tensor), float(off.max()), _allowed(name, tensor, operator)
+                yield (
+                    name,
+                    type_name(tensor),
+                    float(off.max()),
+                    _allowed(name, run.graph, operator, index),
+                )
 
 
-def _allowed(name: str, tensor: Any, operator: Any) -> float:
+def _allowed(name: str, graph: Any, operator: Any, output: int) -> float:
     """LSB between the exact value and the kernel's integer: half for rounding, and what it adds."""
+    tensor = graph.tensors[output]
     if name in COPIES:
         return 0.5 if getattr(operator.builtinOptions, "fusedActivationFunction", 0) else 1e-3
     if (name, type_name(tensor)) == ("SOFTMAX", "int16"):
         # Each exponential below its table's end counts as the last entry of the table.
         return 4.0 + 2.0 * int(tensor.shape[-1])
+    if name == "SQUARED_DIFFERENCE":
+        # The difference is rounded to a part of the input's step before it is squared.
+        given, made = [affine(graph.tensors[index]) for index in (operator.inputs[0], output)]
+        assert given is not None
+        assert made is not None
+        return 1.5 + float(given[0] ** 2 / made[0]) / 1000
     return {("TANH", "int16"): 3.0}.get((name, type_name(tensor)), 1.5)
 
 
