@@ -1,9 +1,10 @@
-"""A stale shape in TensorFlow Lite Micro and Vela, before and after it is rewritten."""
+"""Stale shapes and computed sizes in TensorFlow Lite Micro and Vela, before and after the repair."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.support.sized_models import filled, opened
 from tests.support.stale_models import dilated
 from tflite_align import AlignOptions, align
 
@@ -27,3 +28,14 @@ def test_vela_takes_it() -> None:
     report = align(dilated(), AlignOptions(targets=("ethos-u55",))).report
     assert report.verification is not None
     assert [one.after.status for one in report.verification.judges] == ["accepted"]
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("data", [filled(), opened(filled()), filled(gathered=True)])
+def test_tflm_takes_sizes_that_were_computed(data: bytes) -> None:
+    report = align(data, AlignOptions(targets=("tflm",))).report
+    assert report.exit_status == 0, report.reasons
+    assert report.verification is not None
+    assert report.verification.word == "verified"
+    (tflm,) = report.verification.judges
+    assert (tflm.before.status, tflm.after.status) == ("refused", "accepted")

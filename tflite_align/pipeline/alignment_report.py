@@ -38,7 +38,7 @@ def build_report(
         command="align",
         outcome=executed.outcome,
         targets=options.targets,
-        size=before.size,
+        size=prepared.given.size,
         findings=gathered(prepared.findings, prepared.given.model),
         remaining=remaining,
         accepted=accepted,

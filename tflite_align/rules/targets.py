@@ -56,6 +56,9 @@ class Target(Record, frozen=True, kw_only=True):
     `judges`: names of the runtimes and compilers that stand for it. `takes`: "all" where each of
     them must take a file, "any" where they are ways to run it of which one is enough.
 
+    `resizes`: an application may give a model's inputs other sizes, and all shapes are found anew;
+    elsewhere the file's are trusted.
+
     `splits`: "once" for a compiler that maps one connected part and leaves the rest to the CPU.
     """
 
@@ -68,6 +71,7 @@ class Target(Record, frozen=True, kw_only=True):
     support: tuple[SupportRow, ...] = ()
     splits: Literal["", "once"] = ""
     takes: Literal["all", "any"] = "all"
+    resizes: bool = False
     kernels: Mapping[str, str] = field(default_factory=dict)
     grades: tuple[tuple[str, Severity], ...] = ()
 
@@ -118,6 +122,7 @@ _TARGET: f.Table = {
     "support": f.TomlField(f.list_of(_SUPPORT_PARSER)),
     "splits": f.TomlField(f.choice("once")),
     "takes": f.TomlField(f.choice("all", "any")),
+    "resizes": f.TomlField(f.truth),
     "kernels": f.TomlField(f.map_of(f.text, keys_are_types=False)),
 }
 

@@ -72,6 +72,7 @@ def bind(
         policies=said.policies,
         held_by=held_by,
         idle=said.idle,
+        resized=any(target.resizes for target in targets),
     )
 
 

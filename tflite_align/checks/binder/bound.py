@@ -36,7 +36,8 @@ class Bound(Record, frozen=True, kw_only=True):
     and states none. `variables`: of each variable, the slots that write its value
     (inputs) and those it is read into (outputs). `kept`: tensors whose parameters a user keeps, and
     `held_by`: the rigid slots that are so for it, with the override in words; `idle`: what is to
-    be said of overrides that come to nothing.
+    be said of overrides that come to nothing. `resized`: some target lets an application give inputs
+    other sizes than the file's.
     """
 
     model: Model
@@ -52,6 +53,7 @@ class Bound(Record, frozen=True, kw_only=True):
     held_by: Mapping[Slot, str] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
     policies: Mapping[OperatorId, Policy] = field(default_factory=dict)
+    resized: bool = False
 
 
 class Sound(Record, frozen=True):

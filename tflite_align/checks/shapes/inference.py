@@ -5,6 +5,9 @@ allocates finds them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
 
 from ...format.model import Model, Subgraph
 from ...record import Record, field
@@ -13,7 +16,7 @@ from . import arranging, computing
 from .folding import folded
 from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShapeError
 
-__all__ = ["FUNCTIONS", "Clash", "Inferred", "inferred"]
+__all__ = ["FUNCTIONS", "Clash", "Inferred", "inferred", "settled"]
 
 # What a row of the table may name, and what finds the shapes.
 FUNCTIONS: Mapping[str, ShapeFunction] = {
@@ -33,10 +36,13 @@ class Clash(Record, frozen=True, kw_only=True):
 
 
 class Inferred(Record, frozen=True, kw_only=True):
-    """Of one subgraph: the shapes that operators make, by tensor, and what contradicts."""
+    """Of one subgraph: the shapes that operators make, by tensor, and what contradicts; of small
+    integer tensors the values too.
+    """
 
     shapes: Mapping[int, Shape] = field(default_factory=dict)
     clashes: tuple[Clash, ...] = ()
+    values: Mapping[int, NDArray[Any]] = field(default_factory=dict)
 
 
 def inferred(model: Model, subgraph: int) -> Inferred:
@@ -44,20 +50,32 @@ def inferred(model: Model, subgraph: int) -> Inferred:
 
     A subgraph that others call takes its callers' shapes: nothing is known of it.
     """
+    return _known(model, subgraph, "shapes", opened=False)
+
+
+def settled(model: Model, subgraph: int) -> Inferred:
+    """What stays so whatever sizes an application gives the inputs: of tensors whose signature leaves
+    sizes open nothing is known.
+    """
+    return _known(model, subgraph, "settled shapes", opened=True)
+
+
+def _known(model: Model, subgraph: int, name: str, *, opened: bool) -> Inferred:
     graph = model.subgraphs[subgraph]
-    known: Inferred | None = graph.memo.get("shapes")
+    known: Inferred | None = graph.memo.get(name)
     if known is None:
         named = subgraph in model.named_subgraphs
-        known = graph.memo["shapes"] = _inferred(model, graph) if named else Inferred()
+        known = _inferred(model, graph, opened=opened) if named else Inferred()
+        graph.memo[name] = known
     return known
 
 
-def _inferred(model: Model, graph: Subgraph) -> Inferred:
+def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
     rows = load_shapes()
     names = {operator.name for operator in graph.operators}
     named = {name: (rows[name], FUNCTIONS[rows[name].function]) for name in names if name in rows}
-    shapes = _given(graph)
-    values: dict[int, object] = {}
+    shapes = _given(graph, opened=opened)
+    values: dict[int, NDArray[Any] | None] = {}
     made: dict[int, Shape] = {}
     clashes: list[Clash] = []
     for operator in graph.operators:
@@ -70,7 +88,7 @@ def _inferred(model: Model, graph: Subgraph) -> Inferred:
             operator=operator,
             operand=row.operand,
             shapes=shapes,
-            values=values,  # type: ignore[arg-type]
+            values=values,
         )
         try:
             found = function(at)
@@ -86,17 +104,22 @@ def _inferred(model: Model, graph: Subgraph) -> Inferred:
                 shapes[tensor] = made[tensor] = shape
         if found and operator.outputs and (integers := folded(at, found[0])) is not None:
             at.keep(integers)
-    return Inferred(shapes=made, clashes=tuple(clashes))
+    found_values = {tensor: value for tensor, value in values.items() if value is not None}
+    return Inferred(shapes=made, clashes=tuple(clashes), values=found_values)
 
 
-def _given(graph: Subgraph) -> dict[int, Shape]:
-    """What the file alone says: of inputs, constants and states."""
+def _given(graph: Subgraph, *, opened: bool) -> dict[int, Shape]:
+    """What the file alone says: of inputs, constants and states. `opened`: sizes that signatures
+    leave open are not known.
+    """
     written = {tensor for operator in graph.operators for tensor in operator.outputs}
     found = {}
     for tensor in graph.tensors:
         if tensor.index in written or min(tensor.shape, default=0) < 0:
             continue
         if not tensor.shape and tensor.shape_signature:
+            continue
+        if opened and min(tensor.shape_signature, default=0) < 0:
             continue
         found[tensor.index] = tensor.shape
     return found

@@ -20,7 +20,10 @@ from . import geometry, operands
 from .calls import carried_in_order, distinct_outputs
 from .place import Place
 
-__all__ = ["OPERATOR_TESTS", "TENSOR_TESTS", "Breach", "breaches"]
+__all__ = ["COMPUTED", "OPERATOR_TESTS", "TENSOR_TESTS", "Breach", "breaches"]
+
+# What is found where a constant was expected.
+COMPUTED = ("a tensor that is computed", "axes that are computed")
 
 _INPUTS = SlotPattern("inputs", 0, None)
 # What the numbers of options stand for (schema.fbs of TFLite).
@@ -155,7 +158,7 @@ def _axes(place: Place, value: Mapping[str, Any]) -> _Words:
     else:
         axes = _named_axes(place, value["slot"], rank)
     if axes is None:
-        return "constant axes", "axes that are computed"
+        return "constant axes", COMPUTED[1]
     outer = [axis for axis in axes if axis < -value["innermost"]]
     expected = f"an axis among the {value['innermost']} innermost dimensions"
     return (expected, f"axis {outer[0] + rank} of {rank}") if outer else None
@@ -174,7 +177,7 @@ def _axes_include(place: Place, value: Mapping[str, Any]) -> _Words:
     measured = place.tensors(value["of"])
     rank = len(measured[0].shape) if measured else 0
     axes = _named_axes(place, value["slot"], rank)
-    told = "axes that are computed" if axes is None else f"axes {axes}"
+    told = COMPUTED[1] if axes is None else f"axes {axes}"
     return None if axes is not None and value["axis"] in axes else (f"axis {value['axis']}", told)
 
 
@@ -232,7 +235,7 @@ def _types(_: Place, tensor: Tensor, value: Sequence[str]) -> _Words:
 def _constant(place: Place, tensor: Tensor, value: object) -> _Words:
     if place.constant(tensor) == value:
         return None
-    told = ("a constant", "a tensor that is computed")
+    told = ("a constant", COMPUTED[0])
     return told if value else (told[1], told[0])
 
 
@@ -294,7 +297,7 @@ def _innermost_multiple_of(_: Place, tensor: Tensor, value: int) -> _Words:
 def _values(place: Place, tensor: Tensor, value: Sequence[int]) -> _Words:
     integers = place.integers(tensor)
     if integers is None:
-        return "a constant", "a tensor that is computed"
+        return "a constant", COMPUTED[0]
     other = [int(one) for one in integers.flat if int(one) not in value]
     return (f"values {_listed(value)}", str(other[0])) if other else None
 
@@ -311,7 +314,7 @@ def _zero(place: Place, tensor: Tensor, __: object) -> _Words:
 def _rows_zero_outside(place: Place, tensor: Tensor, value: int) -> _Words:
     integers = place.integers(tensor)
     if integers is None:
-        return "a constant", "a tensor that is computed"
+        return "a constant", COMPUTED[0]
     rows = np.atleast_2d(integers)
     outer = rows[: max(len(rows) - value, 0)]
     expected = f"zeros outside the {value} innermost dimensions"

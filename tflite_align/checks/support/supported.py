@@ -17,6 +17,7 @@ from ...rules.support_rows import CPU, WHOLE_MODEL, SupportRow
 from ...rules.targets import Requirement, Target
 from ..constraints import Supported
 from .breaches import Breach, breaches
+from .computed import foldable_limits
 from .kernel_breaches import kernel_breaches
 from .place import Place
 
@@ -34,7 +35,8 @@ def supported(model: Model, targets: Sequence[Target]) -> list[Supported]:
             known = found.get(key)
             levels = (*(known.requirements if known is not None else ()), *entry.requirements)
             found[key] = _graded(entry, levels)
-    return list(found.values())
+    resizing = [target.name for target in targets if target.resizes]
+    return list(foldable_limits(model, found.values(), resizing))
 
 
 def _graded(entry: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Supported:

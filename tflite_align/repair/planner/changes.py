@@ -22,6 +22,7 @@ ChangeKind = Literal[
     "converted",
     "retyped",
     "shape",
+    "folded",
 ]
 
 

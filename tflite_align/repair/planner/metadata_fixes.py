@@ -16,14 +16,15 @@ from ...record import replace
 from ...rules.versions import load_versions
 from .added_bias import add_bias
 from .changes import Plan
+from .computed_sizes import fold_sizes
 from .draft import Draft, relabelled
 
 __all__ = ["as_run", "mend"]
 
 
 def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Missing parameters and biases, doubled names, stale ranges and shapes, and old versions;
-    others are passed over.
+    """Missing parameters and biases, doubled names, stale ranges and shapes, computed sizes, and
+    old versions; others are passed over.
 
     What takes its parameters from a tensor that has none itself yet is left for the next round.
     """
@@ -38,9 +39,13 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
         if finding.fix == "missing-bias":
             add_bias(draft, finding)
             continue
+        if finding.fix == "computed-sizes":
+            key = TensorId(key.subgraph, -1)  # all chains of the subgraph at once
         if (*key, finding.fix) in done:
             continue
         done.add((*key, finding.fix))
+        if finding.fix == "computed-sizes":
+            fold_sizes(draft, key.subgraph, resized=bound.resized)
         if finding.fix == "missing-parameters" and finding.slot in like:
             _given(draft, key, finding, like[finding.slot])
         elif finding.fix == "names":

@@ -1,0 +1,37 @@
+"""Operators that compute sizes from shapes which are known already: what they would write."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ...format.model import Model, Operator
+from ...format.writer.metadata import unknown_metadata
+from .inference import inferred, settled
+
+__all__ = ["foldable", "folds_away"]
+
+
+def foldable(model: Model, subgraph: int, *, resized: bool) -> Mapping[int, NDArray[Any]]:
+    """Integers of computed tensors that are the same in every run, by tensor.
+
+    `resized`: an application may give inputs other sizes where signatures leave them open. None
+    where metadata may count operators, since none can be removed then.
+    """
+    if unknown_metadata(model):
+        return {}
+    graph = model.subgraphs[subgraph]
+    known = (settled if resized else inferred)(model, subgraph).values
+    written = {tensor for operator in graph.operators for tensor in operator.outputs}
+    return {
+        tensor: known[tensor]
+        for tensor in sorted(written.intersection(known).difference(graph.outputs))
+        if known[tensor].size and not graph.tensors[tensor].is_variable
+    }
+
+
+def folds_away(operator: Operator, known: Collection[int]) -> bool:
+    """Whether all that the operator writes is among what is known."""
+    return bool(operator.outputs) and all(tensor in known for tensor in operator.outputs)

@@ -1,0 +1,48 @@
+"""Limits that operators break only because sizes are computed which are known: a repair folds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ...format.model import Model
+from ...record import replace
+from ..constraints import Supported
+from ..shapes.foldable import foldable, folds_away
+from .breaches import COMPUTED
+
+__all__ = ["CHAIN", "foldable_limits"]
+
+CHAIN = "chain"
+
+
+def foldable_limits(
+    model: Model, limits: Iterable[Supported], resizing: Sequence[str]
+) -> Iterator[Supported]:
+    """The limits, with the repair named that folds computed sizes where that keeps them: where the
+    operator itself goes, or what it reads becomes the constant that is asked for.
+
+    `resizing`: names of the targets in which applications may give inputs other sizes.
+    """
+    for limit in limits:
+        if _folds(model, limit, resized=bool(resizing)):
+            yield replace(limit, repair=CHAIN)
+        elif resizing and _folds(model, limit, resized=False):
+            alone = " and ".join(name for name, _ in limit.requirements)
+            way = (
+                f"; the signature leaves its size open, and applications may change it in"
+                f" {' and '.join(resizing)}: aligned for {alone} alone it becomes a constant"
+            )
+            yield replace(limit, sentence=f"{limit.sentence}{way}")
+        else:
+            yield limit
+
+
+def _folds(model: Model, limit: Supported, *, resized: bool) -> bool:
+    slot = limit.slot
+    if limit.repair or slot.operator < 0:
+        return False
+    operator = model.subgraphs[slot.subgraph].operators[slot.operator]
+    known = foldable(model, slot.subgraph, resized=resized)
+    if folds_away(operator, known):
+        return True
+    return limit.actual in COMPUTED and not known.keys().isdisjoint(operator.inputs)

@@ -1,0 +1,43 @@
+"""Sizes that operators compute from known shapes, written into the file as constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...checks.shapes.foldable import foldable, folds_away
+from ...format.model import TensorId
+from .draft import Draft
+
+__all__ = ["fold_sizes"]
+
+_MOST = 8  # integers that are shown
+
+
+def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
+    """Remove every operator of the subgraph that writes nothing but sizes which are known, and make
+    constants of those that others read. Exact: the integers are those of every run.
+    """
+    graph = draft.model.subgraphs[subgraph]
+    known = foldable(draft.model, subgraph, resized=resized)
+    gone = [operator for operator in graph.operators if folds_away(operator, known)]
+    numbers = {operator.index for operator in gone}
+    for operator in gone:
+        draft.graph(subgraph).remove(operator.index)
+        for tensor in operator.outputs:
+            readers = draft.links(subgraph).readers.get(tensor, [])
+            kept = tuple(slot for slot in readers if slot.operator not in numbers)
+            if not kept:
+                continue
+            value = known[tensor]
+            draft.graph(subgraph).set_data(tensor, value.tobytes())
+            draft.graph(subgraph).set_tensor(tensor, shape=value.shape, shape_signature=())
+            draft.touched.update(slot.operator_id for slot in kept)
+            before = f"computed by {operator.name}"
+            why = "the same in every run: it follows from shapes that are known"
+            key = TensorId(subgraph, tensor)
+            draft.note("folded", key, before, _told(value.flat), why=why, readers=kept)
+
+
+def _told(values: Iterable[int]) -> str:
+    shown = [str(int(value)) for value in values]
+    return f"[{', '.join(shown[:_MOST])}{', ...' if len(shown) > _MOST else ''}]"
