@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 __all__ = [
     "DTYPES",
     "INTEGER_LIMITS",
+    "SMALLEST_SCALE",
     "Fitted",
     "Label",
     "Range",
@@ -64,10 +65,11 @@ INTEGER_LIMITS = {
 _FLOAT_NOISE = 1e-5
 
 
-# The largest float32, and the smallest normal one.
+# The largest float32.
 _LARGEST = float(np.finfo(np.float32).max)
 _UPWARDS = np.float32(np.inf)
-_SMALLEST = float(np.finfo(np.float32).tiny)
+# The smallest normal float32. What is in units of less counts as 0, in kernels too.
+SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
 
 class Label(NamedTuple):
@@ -112,9 +114,10 @@ def label_range(label: Label, type_name: str) -> Range:
 
 def usable_label(label: Label, type_name: str) -> bool:
     """Whether the scale is positive and finite and the values it stands for are float32 values,
-    with room for the hull of two such ranges.
+    with room for the hull of two such ranges; and whether the type can hold the zero point.
     """
-    if not 0 < label.scale < math.inf:
+    low, high = INTEGER_LIMITS[type_name]
+    if not 0 < label.scale < math.inf or not low <= label.zero_point <= high:
         return False
     held = label_range(label, type_name)
     return max(-held.low, held.high) < _LARGEST / 4
@@ -148,7 +151,7 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
     the largest float32, which no usable label has, are taken to lie there.
     """
     low, high = INTEGER_LIMITS[type_name]
-    smallest = _SMALLEST
+    smallest = SMALLEST_SCALE
     bottom = max(min(wanted.low, 0.0), -_LARGEST / 2)
     top = min(max(wanted.high, 0.0), _LARGEST / 2)
     if symmetric or type_name == "int16":
@@ -166,7 +169,7 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
 
 def _fit(bottom: float, top: float, zero_point: int, low: int, high: int) -> Label:
     """The least scale at which this zero point covers [bottom, top]; infinite if none does."""
-    scale = _SMALLEST
+    scale = SMALLEST_SCALE
     if bottom < 0:
         scale = max(scale, -bottom / (zero_point - low) if zero_point > low else math.inf)
     if top > 0:
@@ -245,19 +248,19 @@ def requantize_bias(
 
     Returns the new bytes, whether any value left the new type's range (it is then saturated),
     and the largest rounding error in real units. A scale that is none (not positive, not finite)
-    counts as leaving the range: nothing can be said in it.
+    counts as leaving the range: nothing can be said in it. Of a 0 the old scale says nothing.
     """
-    old_scales = np.asarray(old, dtype=np.float64)
-    new_scales = np.asarray(new, dtype=np.float64)
-    for scales in (old_scales, new_scales):
-        if scales.size and not 0 < scales.min() <= scales.max() < math.inf:
-            return bytes(data), True, math.inf
     dtype = np.dtype("<f4") if type_name == "float32" else DTYPES[type_name]
     integers = np.frombuffer(data, dtype=dtype).astype(np.float64)
     if not np.all(np.isfinite(integers)):
         return bytes(data), True, math.inf
     if zero_points:
         integers = integers - np.asarray(zero_points, dtype=np.float64)
+    new_scales = np.asarray(new, dtype=np.float64)
+    old_scales = np.where(integers == 0, 1.0, np.asarray(old, dtype=np.float64))
+    for scales in (old_scales, new_scales):
+        if scales.size and not 0 < scales.min() <= scales.max() < math.inf:
+            return bytes(data), True, math.inf
     real = integers * old_scales
     steps = _round(real / new_scales)
     low, high = INTEGER_LIMITS[new_type]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules.measured import fixed, options, weighted
+from tests.rules.measured import fixed, options, weighted, zeros
 from tests.rules.measured.form import Form
 from tests.support.kernel_batch import run_batch
 from tests.support.models import Array
@@ -19,7 +19,7 @@ from tflite_align import AlignOptions, align, check
 from tflite_align.record import Record, replace
 
 RUNTIMES = ("litert", "xnnpack", "tflm")
-FORMS: list[Form] = [*fixed.FORMS, *options.FORMS, *weighted.FORMS]
+FORMS: list[Form] = [*fixed.FORMS, *options.FORMS, *weighted.FORMS, *zeros.FORMS]
 
 
 def found(form: Form, target: str) -> dict[str, set[str]]:
@@ -75,13 +75,15 @@ def _runnable() -> list[_Fed]:
     return [_Fed(form) for form in FORMS]
 
 
+MENDED = ("present/", "bias/", "params/")
 REPAIRED = [
     form
     for form in FORMS
     if any(
-        rule.startswith(("present/", "bias/")) or rule.endswith("zero_points")
-        for rule in form.wrong.values()
+        rule.startswith(MENDED) or rule.endswith("zero_points")
+        for rule in (*form.wrong.values(), *form.told.values())
     )
+    and not any("types/" in rule for rule in form.wrong.values())
 ]
 
 

@@ -48,8 +48,12 @@ GENERAL = (
     "params/length",
     "params/missing",
     "params/scale",
+    "params/subnormal",
     "params/unknown",
     "params/zero_point",
+    "params/zero_scale",
+    "params/zero_scale/aborts",
+    "params/zero_scales",
 )
 SHAPES = [f"shape/{name}{part}" for name in load_shapes() for part in ("", "/operands")]
 VERSIONS = [f"version/{name}" for name in load_versions()]

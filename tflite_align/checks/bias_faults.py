@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from ..format.model import Model, Tensor
 from ..format.type_groups import BIAS_TYPES
 from ..format.wiring import slot_tensor
-from ..numerics import first_apart, product_scale
+from ..numerics import DTYPES, first_apart, integers_of, product_scale
 from .constraints import BiasOf
 from .faults import Fault, quant_of
+from .zeros import only_zeros
 
 __all__ = ["bias_faults", "expected_bias_scales"]
+
+# Steps of the output by which kernels let the scale of a bias differ (kernel_util.cc).
+_APART = 0.02
 
 
 def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
@@ -29,6 +33,9 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
     if bias is None:
         return
     known = model.constant(constraint.slot.subgraph, bias.index) is not None
+    if constraint.source.compared:
+        yield from _compared(model, constraint, bias)
+        return
     if constraint.source.counted:
         yield from _bias_count(model, constraint, bias, fixable=known)
         return
@@ -41,6 +48,8 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
     elif constraint.source.heeded and constraint.stated not in {"", bias.type}:
         sentence = f"{constraint.source.type_option} states {constraint.stated}, but the bias is {bias.type}"
         yield constraint.slot, constraint.stated, bias.type, sentence, "type" if known else ""
+    if only_zeros(model, constraint.slot.subgraph, bias):
+        return  # zeros are right in any unit
     if bias.quant is None or not bias.quant.scale:
         if known:
             right = expected_bias_scales(model, constraint)[0]
@@ -58,6 +67,20 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
             "zero_point" if known else "",
         )
     yield from _bias_scale(model, constraint, list(bias.quant.scale), fixable=known)
+
+
+def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]:
+    """Zeros are right in any unit; but for kernels that look at the unit all the same."""
+    wanted = expected_bias_scales(model, constraint)
+    found = bias.quant.scale if bias.quant is not None else ()
+    output = slot_tensor(model, constraint.slot._replace(kind="outputs", index=0))
+    step = output.quant.scale if output is not None and output.quant is not None else ()
+    if len(wanted) != 1 or not only_zeros(model, constraint.slot.subgraph, bias):
+        return
+    if found and step and abs(found[0] - wanted[0]) > _APART * step[0]:
+        right, given = f"{wanted[0]:.9g}", f"{found[0]:.9g}"
+        sentence = f"bias scale {given} differs from input scale x weight scale = {right}"
+        yield constraint.slot, right, given, sentence, "scale"
 
 
 def _bias_count(
@@ -93,7 +116,7 @@ def _bias_scale(
     wanted, found = _stretch(wanted, count), _stretch(found, count)
     if wanted == found:
         return
-    channel = first_apart(wanted, found)
+    channel = first_apart(wanted, _where_it_counts(model, constraint, wanted, found))
     if channel is not None:
         right, given = wanted[channel], found[channel]
         place = f" in channel {channel}" if count > 1 else ""
@@ -101,6 +124,22 @@ def _bias_scale(
             f"bias scale {given:.9g}{place} differs from input scale x weight scale = {right:.9g}"
         )
         yield constraint.slot, f"{right:.9g}", f"{given:.9g}", sentence, "scale" if fixable else ""
+
+
+def _where_it_counts(
+    model: Model, constraint: BiasOf, wanted: list[float], found: list[float]
+) -> list[float]:
+    """The scales found, but those of zeros, of which any is right, as they are wanted."""
+    slot, bias = constraint.slot, slot_tensor(model, constraint.slot)
+    data = None if bias is None else model.constant(slot.subgraph, bias.index)
+    if bias is None or data is None or bias.elements != len(found) or bias.type not in DTYPES:
+        return found
+    points = bias.quant.zero_point if bias.quant is not None else ()
+    values = integers_of(data, bias.type, bias.elements)
+    if len(values) != len(found) or any(points):
+        return found
+    rows = zip(values, wanted, found, strict=True)
+    return [given if value else right for value, right, given in rows]
 
 
 def _stretch(values: list[float], count: int) -> list[float]:

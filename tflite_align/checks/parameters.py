@@ -6,24 +6,21 @@ the quantization specification for scale and zero point.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 from ..format.model import Model, QuantParams, Slot, Subgraph, Tensor
 from ..format.type_groups import ACTIVATION_TYPES
 from ..format.wiring import links, quantized
-from ..numerics import Label, label_range, type_limits, usable_label
+from ..numerics import SMALLEST_SCALE, label_range, type_limits
 from ..rules.targets import Requirement
 from ..rules.versions import load_versions
 from .binder.bound import Sound
 from .constraints import WellFormed
+from .scales import ScaleFault, scale_faults
 
 __all__ = ["wellformed"]
 
 _Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
-
-# (rule, expected, actual, whether a repair is known)
-_Fault = tuple[str, str, str, bool]
 
 _NOTHING = Sound()
 _STALE = 4.0  # widths of what the integers can hold
@@ -50,7 +47,7 @@ def wellformed(
             slot = _first_slot(model, graph, tensor)
             if slot is None:
                 continue
-            for rule, expected, actual, fixable in _faults(tensor, quant):
+            for rule, expected, actual, fixable in _faults(model, graph.index, tensor, quant):
                 graded = requirements(rule, tensor.type)
                 if graded:
                     found.append(
@@ -156,44 +153,31 @@ def _plain(tensor: Tensor, quant: QuantParams) -> bool:
     if shape and not 0 <= quant.quantized_dimension < len(shape):
         return False
     if count == 1:
-        return limits[0] <= points[0] <= limits[1] and 0 < quant.scale[0] < _PLAIN_SCALE
+        held = SMALLEST_SCALE <= quant.scale[0] < _PLAIN_SCALE
+        return held and limits[0] <= points[0] <= limits[1]
     if not shape or shape[quant.quantized_dimension] != count:
         return False
     if any(points) and not limits[0] <= min(points) <= max(points) <= limits[1]:
         return False
     least, greatest = quant.extent
-    return least > 0 and greatest < _PLAIN_SCALE
+    return least >= SMALLEST_SCALE and greatest < _PLAIN_SCALE
 
 
-def _faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
+def _faults(
+    model: Model, subgraph: int, tensor: Tensor, quant: QuantParams
+) -> Iterator[ScaleFault]:
     if tensor.type == "float32":
         return
-    bad = [] if quant.sound else [s for s in quant.scale if not math.isfinite(s) or s <= 0]
-    if bad and type_limits(tensor.type) is not None:
-        yield "params/scale", "positive finite scales", f"{bad[0]!r}", False
-    elif tensor.type in ACTIVATION_TYPES and not usable_label(
-        Label(quant.extent[1], 0), tensor.type
-    ):
-        wanted = "a scale whose integers stand for float32 values"
-        yield "params/scale", wanted, f"{max(quant.scale)!r}", False
-    limits = type_limits(tensor.type)
-    points, outside = quant.zero_point, list[int]()
-    if (
-        limits is not None
-        and any(points)
-        and not limits[0] <= min(points) <= max(points) <= limits[1]
-    ):
-        outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]
-        wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
-        yield "params/zero_point", wanted, str(outside[0]), False
-    if not bad and not outside and _stale(tensor, quant):
+    wrong = list(scale_faults(model, subgraph, tensor))
+    yield from wrong
+    if not wrong and _stale(tensor, quant):
         held = label_range(quant.label, tensor.type)
         wanted = f"a range of about {held.low:.6g}..{held.high:.6g}"
         yield "minmax/stale", wanted, f"{quant.minimum[0]:.6g}..{quant.maximum[0]:.6g}", True
     yield from _shape_faults(tensor, quant)
 
 
-def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[_Fault]:
+def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[ScaleFault]:
     rank = len(tensor.shape)
     axis = quant.quantized_dimension
     count = len(quant.scale)

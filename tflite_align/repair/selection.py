@@ -19,7 +19,9 @@ __all__ = ["Mended", "changeable", "enforced", "mended", "wanted"]
 _EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization does both
 
 # What is repaired by changing the tensor in the slot and nothing else.
-_ON_THE_SPOT = BIAS_FIXES | WEIGHT_FIXES | {"missing-parameters", "parameter-axis", "state"}
+_ON_THE_SPOT = (
+    BIAS_FIXES | WEIGHT_FIXES | {"missing-parameters", "parameter-axis", "state", "zero-scale"}
+)
 
 
 def wanted(

@@ -93,6 +93,7 @@ _KINDS: Mapping[str, tuple[type[Rule], f.Table]] = {
             "type_option": f.TomlField(f.text),
             "heeded": f.TomlField(f.truth),
             "counted": f.TomlField(f.truth),
+            "compared": f.TomlField(f.truth),
         },
     ),
     "window": (
@@ -152,6 +153,8 @@ _ROW: f.Table = {
     "resource": f.TomlField(f.choice("read", "write", "handle")),
     "calls": f.TomlField(f.list_of(_nested(_CALL))),
     "carried": f.TomlField(f.truth),
+    "zeros": f.TomlField(f.list_of(f.list_of(f.slot))),
+    "positive": f.TomlField(f.list_of(f.slot)),
     "fuses": f.TomlField(f.truth),
     "sources": f.TomlField(f.list_of(f.text), required=True),
     "notes": f.TomlField(f.list_of(f.text)),
@@ -163,7 +166,13 @@ _DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
     FixedRule: {"held": "both"},
     PresentRule: {"absence": "either"},
     WeightRule: {"axis": None, "symmetric": True, "minimum": None, "scales": "any"},
-    BiasRule: {"multiplier": 1.0, "type_option": "", "heeded": True, "counted": False},
+    BiasRule: {
+        "multiplier": 1.0,
+        "type_option": "",
+        "heeded": True,
+        "counted": False,
+        "compared": False,
+    },
     WindowRule: {"form": "product", "multiplier": 1.0, "low": 0.0, "high": float("inf")},
 }
 _TYPES_FROM: Mapping[type[Rule], str] = {

@@ -130,7 +130,9 @@ class BiasRule(Rule, frozen=True, kw_only=True):
     first of which a repair writes. `type_option` names the operator's option that states the
     bias's type (0, float32: none), and that a repair keeps in step. With `heeded` the kernel reads
     it: what it states is legal, and has to be what is there. `counted`: all that is asked is one
-    scale for one scale of the last factor, or as many as that has.
+    scale for one scale of the last factor, or as many as that has. A bias of zeros is right in any
+    scale, so that other rules ask nothing of one; `compared`: of zeros alone it is asked that,
+    where the last factor has one scale, theirs is within 0.02 output scales of the product.
     """
 
     slot: SlotPattern
@@ -140,6 +142,7 @@ class BiasRule(Rule, frozen=True, kw_only=True):
     type_option: str
     heeded: bool
     counted: bool
+    compared: bool
 
 
 class PresentRule(Rule, frozen=True, kw_only=True):
@@ -208,6 +211,8 @@ class OperatorRow(Record, frozen=True, kw_only=True):
     ignored: tuple[SlotPattern, ...] = ()  # slots whose parameters mean nothing (indices, masks)
     resource: Literal["read", "write", "handle"] | None = None
     calls: tuple[CallRow, ...] = ()
+    zeros: tuple[tuple[SlotPattern, ...], ...] = ()  # outputs are 0 where all of one list are
+    positive: tuple[SlotPattern, ...] = ()  # kernels end the process at a scale of 0
     fuses: bool = False  # its integer kernels clamp to a fused activation
     carried: bool = False  # inputs[i], outputs[i] are one loop-carried value
     sources: tuple[str, ...] = ()

@@ -30,6 +30,8 @@ __all__ = ["general_words", "kinds", "nearest_rule", "number", "rule_words", "sl
 # What rules ask that belong to no operator's row, by the beginning of their ids.
 _GENERAL = {
     "params/scale": "scales are positive, finite, and stand for float32 values",
+    "params/zero_scale": "zeros have a positive scale too",
+    "params/subnormal": "a scale is a normal float32: kernels take smaller ones as 0",
     "params/zero_point": "zero points lie in the range of the type",
     "params/length": "one scale, or one for each index along quantized_dimension",
     "params/axis": "quantized_dimension names an axis of the tensor",
@@ -140,6 +142,9 @@ def _weight_words(rule: WeightRule) -> str:
 
 
 def _bias_words(rule: BiasRule) -> str:
+    if rule.compared:
+        product = slots(rule.factors, " x ")
+        return f"`{rule.slot}`, where it is zeros: scale within 0.02 output scales of {product}"
     if rule.counted:
         return f"`{rule.slot}`: as many scales as `{rule.factors[-1]}` has"
     factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "

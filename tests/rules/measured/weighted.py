@@ -41,7 +41,7 @@ def _weights(operator: str, kind: str, quant: Quant) -> TensorSpec:
     return tensor("w", kind, shape, placed, values)
 
 
-def _meant(operator: str, x: Array, weights: TensorSpec) -> Array:
+def meant(operator: str, x: Array, weights: TensorSpec) -> Array:
     """The sums that the operator stands for, without a bias."""
     assert weights.data is not None
     assert weights.quant is not None
@@ -74,7 +74,7 @@ def weighted(
     source = at(_SCALE, 3 if type_name == "int8" else 0)
     fed = ramp(type_name, shape)
     held = _weights(operator, weights, scales)
-    expected = _meant(operator, (fed.astype(np.float64) - source.zero_point[0]) * _SCALE, held)
+    expected = meant(operator, (fed.astype(np.float64) - source.zero_point[0]) * _SCALE, held)
     units = tuple(float(np.float32(_SCALE * scale)) for scale in scales.scale)
     own = bias_quant or Quant(scale=units, zero_point=(0,) * len(units))
     integers = np.asarray([500, -300, 20, 7])
@@ -215,7 +215,7 @@ def _missing(operator: str, kind: str, *, left_out: bool, **found: Any) -> Form:
     source, held = form.inputs[:2]
     zeros = form.fed[0].astype(np.float64) - (source.quant.zero_point[0] if source.quant else 0)
     inputs = (source, held) if left_out else (source, held, ABSENT)
-    return replace(form, inputs=inputs, expected=_meant(operator, zeros * _SCALE, held))
+    return replace(form, inputs=inputs, expected=meant(operator, zeros * _SCALE, held))
 
 
 def _no_bias(operator: str, *parts: str, tflm: bool = False) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from ...rules.rows import OperatorRow, ZeroPointRule
 from ...rules.targets import Target
 from ..overrides import Override, resolve
 from ..parameters import wellformed
+from ..scales import believed
 from ..shapes.stale import stale_shapes
 from ..support.supported import supported
 from .bound import CUT, Bound, Collector, Sound
@@ -52,7 +53,8 @@ def bind(
         learnt.cuts.update(_cuts(rows, targets))
     bind_variables(found, rows)
     bind_boundaries(found, rows, free_io=free_io)
-    found.constraints += wellformed(model, found.requirements, sound)
+    unreadable = wellformed(model, found.requirements, sound)
+    found.constraints = [*believed(found, unreadable), *unreadable]
     found.constraints += stale_shapes(model, found.requirements)
     found.constraints = placed(model, found.constraints, targets)
     found.constraints += supported(model, targets)

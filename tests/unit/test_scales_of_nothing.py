@@ -1,0 +1,232 @@
+"""Scales and zero points that stand for nothing, scales of zeros, and biases of zeros."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.edited_models import PLAIN, chain, edited, named, requantized
+from tests.support.models import Graph, Quant
+from tflite_align import AlignOptions, align, check
+from tflite_align.checks.zeros import known_zeros
+from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import SetData
+from tflite_align.numerics import SMALLEST_SCALE
+from tflite_align.record import replace
+
+ALL = AlignOptions(targets=("tflite", "tflm", "ethos-u55"), verify=False)
+
+
+def chain_with(name: str, *, channel: bool, **quant: Any) -> bytes:
+    """`chain` with parameters replaced; of weights and biases those of one of three channels."""
+    data = chain()
+    _, tensor = named(data, name)
+    if not channel:
+        return requantized(data, name, **{key: (value,) for key, value in quant.items()})
+    own = {"scale": tensor.quant.scale * 3, "zero_point": tensor.quant.zero_point * 3}
+    own = {key: (own[key][0], quant.get(key, own[key][0]), own[key][0]) for key in own}
+    return requantized(data, name, **own)
+
+
+IMPOSSIBLE = [
+    ("params/scale", {"scale": -0.5}),
+    ("params/scale", {"scale": math.nan}),
+    ("params/scale", {"scale": math.inf}),
+    ("params/scale", {"scale": 0.0}),  # its integers are not 0
+    ("params/zero_point", {"zero_point": 2**40}),
+    ("params/zero_point", {"zero_point": -(2**32)}),
+    ("params/zero_point", {"zero_point": 1000}),
+]
+
+
+@pytest.mark.parametrize(("rule", "quant"), IMPOSSIBLE)
+@pytest.mark.parametrize("name", ["c", "p", "y", "c.w"])
+def test_impossible_parameters_are_one_error_that_nothing_repairs(
+    name: str, rule: str, quant: dict[str, Any]
+) -> None:
+    data = chain_with(name, channel=name == "c.w", **quant)
+    (found,) = check(data, ALL).findings
+    assert (found.rule, found.tensor_name, found.severity, found.fix) == (rule, name, "error", "")
+    result = align(data, PLAIN)
+    assert result.data == data
+    assert result.report.exit_status == 1
+
+
+def test_a_scale_in_which_a_bias_is_no_float32_is_impossible() -> None:
+    data = chain_with("c.b", channel=True, scale=3.4e38)
+    (found,) = check(data, ALL).findings
+    assert (found.rule, found.tensor_name, found.fix) == ("params/scale", "c.b", "")
+    assert align(data, PLAIN).data == data
+
+
+def test_what_is_impossible_leaves_its_operators_input_alone_and_others_repaired() -> None:
+    """The pooling's input would take another label; the bias of `y` could not follow."""
+    data = requantized(chain_with("y.w", channel=True, scale=math.nan), "p", scale=(0.15,))
+    result = align(data, PLAIN)
+    assert [one.rule for one in result.report.remaining] == ["params/scale"]
+    pooled = named(result.data, "p")[1].quant.label
+    assert pooled == named(result.data, "c")[1].quant.label
+    graph = read(result.data).subgraphs[0]
+    last = graph.operators[-1]
+    seen = graph.tensors[last.inputs[0]].quant
+    assert seen is not None
+    assert seen.label == named(data, "p")[1].quant.label
+
+
+# --- zeros --------------------------------------------------------------------------------------
+
+
+def empty_channel(unit: float, *, bias: int = 0, bias_unit: float | None = None) -> bytes:
+    """`chain` with one channel of weights at zeros in units of `unit`."""
+    data = chain()
+    model, weights = named(data, "c.w")
+    _, held = named(data, "c.b")
+    values = np.frombuffer(model.constant(0, weights.index), np.int8).reshape(3, 3).copy()
+    values[1] = 0
+    integers = np.frombuffer(model.constant(0, held.index), np.int32).copy()
+    integers[1] = bias
+    data = edited(
+        data,
+        SetData(subgraph=0, tensor=weights.index, data=values.tobytes()),
+        SetData(subgraph=0, tensor=held.index, data=integers.tobytes()),
+    )
+    own, product = weights.quant.scale[0], held.quant.scale[0]
+    data = requantized(data, "c.w", scale=(own, unit, own * 2), zero_point=(0, 0, 0))
+    middle = unit * product if bias_unit is None else bias_unit
+    scales = tuple(float(np.float32(one)) for one in (product, middle, product * 2))
+    return requantized(data, "c.b", scale=scales, zero_point=(0, 0, 0))
+
+
+@pytest.mark.parametrize("unit", [0.0, 1e-40])
+def test_a_channel_of_zeros_takes_a_neighbours_scale(unit: float) -> None:
+    data = empty_channel(unit)
+    assert {one.rule for one in check(data, ALL).findings} == {"params/zero_scales"}
+    result = align(data, PLAIN)
+    assert result.report.remaining == ()
+    own = named(data, "c.w")[1].quant.scale
+    new = named(result.data, "c.w")[1].quant.scale
+    assert new == (own[0], own[2], own[2])
+    assert min(named(result.data, "c.b")[1].quant.scale) > 0
+    assert align(result.data, PLAIN).data == result.data
+
+
+def test_a_bias_that_is_there_says_what_the_channels_scale_is() -> None:
+    data = empty_channel(0.0, bias=40, bias_unit=0.003)
+    result = align(data, PLAIN)
+    assert result.report.remaining == ()
+    model, bias = named(result.data, "c.b")
+    assert np.frombuffer(model.constant(0, bias.index), np.int32)[1] == 40
+    assert bias.quant.scale[1] == pytest.approx(0.003, rel=1e-5)
+
+
+def test_a_scale_of_zeros_keeps_no_other_repair_back() -> None:
+    data = requantized(empty_channel(0.0), "p", scale=(0.15,))
+    result = align(data, PLAIN)
+    assert result.report.remaining == ()
+    assert result.report.exit_status == 0
+
+
+def test_switched_off_it_stays_and_is_told() -> None:
+    data = empty_channel(0.0)
+    left = align(data, replace(PLAIN, no_fix=("zero-scale",)))
+    assert left.data == data
+    assert [one.rule for one in left.report.remaining] == ["params/zero_scales"]
+
+
+def computed_zeros() -> bytes:
+    """A recurrent net's first state: FILL of 0 in units of 0, read by FULLY_CONNECTED and MUL, as
+    the converter leaves it in 16x8 models.
+    """
+    graph = Graph("int16")
+    flat = (1, 3)
+    graph.activation("x", 0.001, shape=flat)
+    graph.constant("zero", np.zeros((), np.int16), "int16", 0.0)
+    graph.constant("size", np.asarray(flat), "int32")
+    graph.activation("state", 0.0, shape=flat)
+    graph.add("FILL", ["size", "zero"], ["state"])
+    graph.constant("w", np.full((3, 3), 7), "int8", 0.01)
+    graph.tensors["none"] = replace(graph.tensors["w"], name="", type="", data=None)
+    graph.activation("gate", 3.6e-43, shape=flat)
+    graph.add("FULLY_CONNECTED", ["state", "w", "none"], ["gate"], ("FullyConnectedOptions", {}))
+    graph.activation("sum", 0.002, shape=flat)
+    graph.add("ADD", ["x", "gate"], ["sum"], ("AddOptions", {}))
+    graph.activation("kept", 3.6e-43, shape=flat)
+    graph.add("MUL", ["sum", "state"], ["kept"], ("MulOptions", {}))
+    graph.activation("y", 0.002, shape=flat)
+    graph.add("ADD", ["sum", "kept"], ["y"], ("AddOptions", {}))
+    operators = list(graph.operators)
+    operators[1] = replace(operators[1], inputs=["state", "w", ""])
+    graph.operators = operators
+    graph.tensors[""] = graph.tensors.pop("none")
+    return graph.bytes(["x"], ["y"])
+
+
+def test_zeros_that_operators_make_get_scales_that_their_readers_write_at() -> None:
+    data = computed_zeros()
+    model = read(data)
+    names = {model.subgraphs[0].tensors[i].name for i in known_zeros(model, 0)}
+    assert {"zero", "state", "gate", "kept"} <= names
+    assert not names & {"x", "sum", "y"}
+    result = align(data, PLAIN)
+    assert result.report.remaining == ()
+    scales = {
+        one.name: one.quant.scale[0] for one in read(result.data).subgraphs[0].tensors if one.quant
+    }
+    assert scales["zero"] == scales["state"]
+    assert min(scales.values()) >= SMALLEST_SCALE
+    assert align(result.data, PLAIN).data == result.data
+
+
+def test_a_graph_output_of_zeros_keeps_its_scale() -> None:
+    graph = Graph()
+    graph.constant("zero", np.zeros((), np.int8), "int8", 0.0)
+    graph.constant("size", np.asarray([1, 3]), "int32")
+    graph.activation("y", 0.0, shape=(1, 3))
+    graph.add("FILL", ["size", "zero"], ["y"])
+    data = graph.bytes([], ["y"])
+    assert align(data, PLAIN).data == data
+
+
+def test_a_computed_scale_below_the_smallest_normal_one_is_told_where_it_is_refused() -> None:
+    data = requantized(chain(), "y", scale=(1e-40,))
+    found = check(data, replace(ALL, targets=("litert", "xnnpack", "ethos-u55"))).findings
+    (one,) = [finding for finding in found if finding.rule == "params/subnormal"]
+    assert {grade.target for grade in one.grades} == {"xnnpack", "ethos-u55"}
+    assert one.fix == ""
+
+
+# --- biases of zeros ----------------------------------------------------------------------------
+
+
+def shared_zeros() -> bytes:
+    """Two convolutions of different inputs with one bias of zeros, in the unit of the first."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.conv("c", "y", 0.2)
+    zeros = graph.tensors["c.b"]
+    graph.tensors["c.b"] = replace(
+        zeros,
+        data=np.zeros(3, np.int32),
+        quant=Quant(scale=zeros.quant.scale, zero_point=(0,)),  # type: ignore[union-attr]
+    )
+    graph.tensors.pop("y.b")
+    graph.operators[-1] = replace(graph.operators[-1], inputs=["c", "y.w", "c.b"])
+    return graph.bytes(["x"], ["y"])
+
+
+def test_shared_zeros_are_no_finding_and_get_no_copy() -> None:
+    data = shared_zeros()
+    assert check(data, ALL).findings == ()
+    freed = align(requantized(data, "c", scale=(0.3,)), PLAIN)
+    assert freed.report.findings == ()
+    moved = align(data, replace(PLAIN, to="int8"))
+    assert moved.data == data
+
+
+def test_zeros_without_a_scale_are_right_as_they_are() -> None:
+    data = requantized(shared_zeros(), "c.b", scale=(0.0,))
+    assert check(data, ALL).findings == ()

@@ -1,0 +1,158 @@
+"""Scales and zero points that stand for no real values: one finding, and nothing else of them.
+
+A scale that is negative, no number, infinite or so large that its integers are no float32 values
+says nothing; nor does a zero point that its type cannot hold, or a scale of 0 beside integers that
+are not 0. Whatever rules would make of such parameters follows from a value that nobody meant, so
+rules do not look at these tensors, and no repair computes with them.
+
+A scale of 0, or of less than the smallest normal float32, stands for zeros. Where the integers are
+zeros too, any scale says the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ..format.model import Model, QuantParams, Slot, Tensor, TensorId
+from ..format.type_groups import ACTIVATION_TYPES, BIAS_TYPES
+from ..format.wiring import links
+from ..numerics import SMALLEST_SCALE, Label, integers_of, type_limits, usable_label
+from ..record import replace
+from ..rules.operator_rows import load_operators
+from .binder.bound import Collector
+from .constraints import BiasOf, Constraint, OneSlot, Same, WellFormed, Window
+from .zeros import known_zeros, zero_channels
+
+__all__ = ["ScaleFault", "believed", "scale_faults"]
+
+# Rule, expected, actual, whether a repair is known.
+ScaleFault = tuple[str, str, str, bool]
+
+_IMPOSSIBLE = ("params/scale", "params/zero_point")
+_LARGEST_BIAS = float(np.finfo(np.float32).max) / 4  # real value of one
+
+
+def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleFault]:
+    """What is wrong with the scales and zero points themselves."""
+    quant, limits = tensor.quant, type_limits(tensor.type)
+    if quant is None or limits is None:
+        return
+    outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]
+    if outside:
+        wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
+        yield "params/zero_point", wanted, str(outside[0]), False
+    wrong = [s for s in quant.scale if not 0 <= s < math.inf]
+    large = _too_large(model, subgraph, tensor, quant)
+    if wrong:
+        yield "params/scale", "positive finite scales", f"{wrong[0]!r}", False
+    elif large is not None:
+        wanted = "a scale whose integers stand for float32 values"
+        yield "params/scale", wanted, f"{large!r}", False
+    elif min(quant.scale, default=1.0) < SMALLEST_SCALE and not outside:
+        yield from _of_nothing(model, subgraph, tensor, quant)
+
+
+def _too_large(model: Model, subgraph: int, tensor: Tensor, quant: QuantParams) -> float | None:
+    """The scale in whose unit a value is beyond float32; None where there is none."""
+    largest = max(quant.scale, default=0.0)
+    if tensor.type in ACTIVATION_TYPES:
+        usable = largest == 0 or usable_label(Label(largest, 0), tensor.type)
+        return None if usable else largest
+    data = model.constant(subgraph, tensor.index)
+    if tensor.type not in BIAS_TYPES or data is None or largest < 1.0:
+        return None
+    values = np.abs(integers_of(data, tensor.type, tensor.elements))
+    if len(quant.scale) not in (1, values.size):
+        return None
+    real = values * np.asarray(quant.scale)
+    place = int(np.argmax(real)) if real.size else 0
+    beyond = real.size and real[place] >= _LARGEST_BIAS
+    return quant.scale[place if len(quant.scale) > 1 else 0] if beyond else None
+
+
+def _of_nothing(
+    model: Model, subgraph: int, tensor: Tensor, quant: QuantParams
+) -> Iterator[ScaleFault]:
+    """A scale of 0 or next to nothing, which is harmless where it stands for zeros."""
+    low = np.asarray(quant.scale) < SMALLEST_SCALE
+    shown = f"{quant.scale[int(np.argmax(low))]!r}"
+    zeros = zero_channels(model, subgraph, tensor)
+    if zeros is None and model.is_constant(subgraph, tensor.index):
+        return  # its length is another finding, or its bytes lie elsewhere
+    if zeros is None:
+        zeros = np.array([tensor.index in known_zeros(model, subgraph)])
+    # What is in units of less than a normal float32 is 0, whatever the integer.
+    meant = zeros | (np.asarray(quant.scale) > 0) if len(zeros) == len(low) else zeros
+    if tensor.type in BIAS_TYPES and bool(meant[low].all()):
+        return
+    if not model.is_constant(subgraph, tensor.index) and not zeros.all() and min(quant.scale) > 0:
+        yield "params/subnormal", "a normal float32", shown, False
+    elif bool(meant[low].all()):
+        rule = "params/zero_scales" if len(low) > 1 else "params/zero_scale"
+        if quant.scale[0] == 0 and len(low) == 1 and _ends_process(model, subgraph, tensor):
+            rule = "params/zero_scale/aborts"
+        yield rule, "a positive scale (its zeros are 0 in any)", shown, True
+    else:
+        yield "params/scale", "positive finite scales", shown, False
+
+
+def _ends_process(model: Model, subgraph: int, tensor: Tensor) -> bool:
+    """Whether a kernel that reads the tensor makes a multiplier of its scale, and none of 0."""
+    rows = load_operators()
+    for slot in links(model, subgraph).readers.get(tensor.index, ()):
+        if slot.operator < 0:
+            continue
+        row = rows.get(model.subgraphs[subgraph].operators[slot.operator].name)
+        named = () if row is None else row.positive
+        if any((one.kind, one.start) == (slot.kind, slot.index) for one in named):
+            return True
+    return False
+
+
+def believed(found: Collector, faults: Iterable[WellFormed]) -> list[Constraint]:
+    """The collected constraints without what rests on parameters that stand for nothing.
+
+    An operator whose bias cannot be told goes on seeing its input as it is.
+    """
+    model = found.model
+    bad = {one.slot.tensor_id(model) for one in faults if one.rule in _IMPOSSIBLE}
+    if not bad:
+        return found.constraints
+    kept: list[Constraint] = []
+    for one in found.constraints:
+        rest = _without(model, one, bad)
+        if rest is not None:
+            kept.append(rest)
+        elif isinstance(one, BiasOf):
+            found.rigid.add(one.factors[0])
+    return kept
+
+
+def _without(model: Model, one: Constraint, bad: set[TensorId]) -> Constraint | None:
+    match one:
+        case Same():
+            slots = tuple(slot for slot in one.slots if slot.tensor_id(model) not in bad)
+            if slots == one.slots:
+                return one
+            outputs = [slot for slot in slots if slot.kind == "outputs"]
+            reference = one.reference if one.reference in slots else (*outputs, *slots, None)[0]
+            if reference is None or len(slots) < 2:
+                return None
+            return replace(one, slots=slots, reference=reference)
+        case BiasOf():
+            return None if _any(model, (one.slot, *one.factors), bad) else one
+        case Window():
+            return None if _any(model, one.slots, bad) else one
+        case WellFormed():
+            given = one.like is not None and one.like.tensor_id(model) in bad
+            return replace(one, like=None, fixable=False) if given else one
+        case OneSlot():
+            return None if _any(model, one.slots, bad) else one
+    return one
+
+
+def _any(model: Model, slots: Sequence[Slot], bad: set[TensorId]) -> bool:
+    return any(slot.tensor_id(model) in bad for slot in slots)

@@ -1,0 +1,83 @@
+"""Which tensors hold nothing but zeros, whatever the run: any scale says the same of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..format.enums import constant_size
+from ..format.model import Model, Operator, Tensor
+from ..format.type_groups import BIAS_TYPES, QUANTIZED_TYPES
+from ..numerics import integers_of
+from ..rules.operator_rows import load_operators
+from ..rules.rows import OperatorRow, SlotPattern
+
+__all__ = ["known_zeros", "only_zeros", "zero_channels"]
+
+_COUNTED = frozenset((*QUANTIZED_TYPES, *BIAS_TYPES))
+
+
+def zero_channels(model: Model, subgraph: int, tensor: Tensor) -> NDArray[np.bool_] | None:
+    """Of a constant, for each of its scales: whether all integers in that unit are the zero point.
+
+    None for a tensor that is no constant, and for one whose shape and bytes do not fit together.
+    """
+    quant, data = tensor.quant, model.constant(subgraph, tensor.index)
+    if quant is None or data is None or tensor.type not in _COUNTED:
+        return None
+    if len(data) != constant_size(tensor.shape, tensor.type):
+        return None
+    count, shape = len(quant.scale), tensor.shape
+    integers = integers_of(data, tensor.type, tensor.elements).reshape(shape)
+    zero = np.asarray(quant.zero_point or (0,), dtype=np.float64)
+    if count == 1:
+        return np.array([bool(np.all(integers == zero[0]))])
+    axis = quant.quantized_dimension
+    if not 0 <= axis < len(shape) or shape[axis] != count or zero.size not in (1, count):
+        return None
+    rows = np.moveaxis(integers, axis, 0).reshape(count, -1)
+    found: NDArray[np.bool_] = np.all(rows == zero.reshape(-1, 1), axis=1)
+    return found
+
+
+def only_zeros(model: Model, subgraph: int, tensor: Tensor) -> bool:
+    """Whether it is a constant of zeros: each integer its zero point, raw ones 0."""
+    if tensor.quant is not None and tensor.quant.scale:
+        found = zero_channels(model, subgraph, tensor)
+        return found is not None and bool(found.all())
+    data = model.constant(subgraph, tensor.index)
+    return data is not None and not any(bytes(data))
+
+
+def known_zeros(model: Model, subgraph: int) -> frozenset[int]:
+    """Tensors of a subgraph that are zero in every run: constants of zeros, and what operators make
+    of them, in the order of the file.
+    """
+    graph, rows = model.subgraphs[subgraph], load_operators()
+    found = {
+        tensor.index
+        for tensor in graph.tensors
+        if tensor.type in _COUNTED and only_zeros(model, subgraph, tensor)
+    }
+    for operator in graph.operators:
+        row = rows.get(operator.name)
+        if row is not None and any(_hold(operator, one, found) for one in _sources(row)):
+            found.update(index for index in operator.outputs if index >= 0)
+    return frozenset(found)
+
+
+def _sources(row: OperatorRow) -> tuple[Sequence[SlotPattern], ...]:
+    """Lists of operands: where all of one list are zero, the operator's outputs are."""
+    copied = () if row.flow is None else (row.flow.inputs,)
+    return (*row.zeros, *copied)
+
+
+def _hold(operator: Operator, patterns: Sequence[SlotPattern], zeros: set[int]) -> bool:
+    """Whether every operand that the patterns name, and that is there, is zero; one at least is."""
+    held: list[int] = []
+    for one in patterns:
+        operands = operator.operands(one.kind)
+        held += [i for i in operands[one.start : one.stop] if i >= 0]
+    return bool(held) and all(index in zeros for index in held)

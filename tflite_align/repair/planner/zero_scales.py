@@ -1,0 +1,196 @@
+"""Scales of 0 whose integers stand for zeros: any positive one says the same of them.
+
+The one that is taken is one that the readers' kernels can take: of activations the output scale of
+an operator that reads them, of weights that of another channel, or what makes of a bias that is
+there already the product of input and weight scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...checks.binder.bound import Bound
+from ...checks.checker import Finding
+from ...checks.constraints import BiasOf, Same
+from ...checks.disjoint import DisjointSets
+from ...checks.zeros import zero_channels
+from ...format.model import QuantParams, Slot, Tensor, TensorId
+from ...format.wiring import quantized, slot_tensor
+from ...numerics import SMALLEST_SCALE, integers_of, packed_as, product_scale, to_float32
+from ...record import replace
+from .draft import Draft
+
+__all__ = ["plan_zero_scales"]
+
+# What is taken where no neighbour says anything: the integers of a type to +-1.
+_ALONE = {"int16": 2.0**-15}
+_EIGHT_BITS = 2.0**-7
+
+
+def plan_zero_scales(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
+    """Give the tensors of these findings scales that are positive.
+
+    A tensor whose parameters may not move is left as it is.
+    """
+    keys = list(dict.fromkeys(f.tensor_id for f in findings if f.fix == "zero-scale"))
+    read = {
+        one.factors[-1].tensor_id(bound.model): one
+        for one in bound.constraints
+        if isinstance(one, BiasOf) and len(one.factors) > 1
+    }
+    held = {slot.tensor_id(bound.model) for slot in bound.rigid}
+    activations = []
+    for key in keys:
+        quant = draft.tensor(*key).quant
+        if key not in read and quant is not None and len(quant.scale) == 1:
+            activations.append(key)
+        elif key not in held:
+            _channels(draft, bound, key, read.get(key))
+    groups = [group for group in _tied(bound, activations) if held.isdisjoint(group)]
+    _activations(draft, groups)
+
+
+def _activations(draft: Draft, groups: list[list[TensorId]]) -> None:
+    """Tensors that rules tie get one scale; what is next to them says which."""
+    found: dict[TensorId, float] = {}
+    waiting = list(groups)
+    while waiting:
+        told = {id(group): _beside(draft, group, found) for group in waiting}
+        ready = [group for group in waiting if told[id(group)]] or waiting[:1]
+        for group in ready:
+            kind = draft.tensor(*group[0]).type
+            scale = told[id(group)] or _ALONE.get(kind, _EIGHT_BITS)
+            found.update(dict.fromkeys(group, scale))
+        waiting = [group for group in waiting if group not in ready]
+    for key, scale in found.items():
+        quant = draft.tensor(*key).quant
+        assert quant is not None, "it was found for its scale"
+        _write(draft, key, replace(quant, scale=(scale,), minimum=(), maximum=()))
+
+
+def _tied(bound: Bound, keys: list[TensorId]) -> list[list[TensorId]]:
+    sets, wanted = DisjointSets[TensorId](lambda key: key), set(keys)
+    for one in bound.constraints:
+        if isinstance(one, Same):
+            inside = [k for slot in one.slots if (k := slot.tensor_id(bound.model)) in wanted]
+            for key in inside[1:]:
+                sets.union(inside[0], key)
+    groups: dict[TensorId, list[TensorId]] = {}
+    for key in keys:
+        groups.setdefault(sets.find(key), []).append(key)
+    return list(groups.values())
+
+
+def _beside(draft: Draft, group: list[TensorId], found: Mapping[TensorId, float]) -> float:
+    """The largest scale that a reader of the group writes at; 0 where none has one."""
+    scales = [0.0]
+    for key in group:
+        for slot in draft.links(key.subgraph).readers.get(key.tensor, ()):
+            if slot.operator < 0:
+                continue
+            operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
+            for index in operator.outputs:
+                other = TensorId(slot.subgraph, index)
+                tensor = draft.tensor(*other)
+                if other not in group and quantized(tensor) and tensor.quant is not None:
+                    own = tensor.quant.scale[0] if tensor.quant.per_tensor else 0.0
+                    scales.append(found.get(other, own if own >= SMALLEST_SCALE else 0.0))
+    return max(scales)
+
+
+def _channels(draft: Draft, bound: Bound, key: TensorId, bias: BiasOf | None) -> None:
+    """Channels of weights, and what a bias of theirs is in units of."""
+    quant = draft.tensor(*key).quant
+    assert quant is not None, "it was found for its scales"
+    old = np.asarray(quant.scale)
+    low = old < SMALLEST_SCALE
+    scales = np.where(low, _usual(draft, key, old[~low]), old)
+    source = None if bias is None else slot_tensor(bound.model, bias.factors[0])
+    step = source.quant.scale[0] if source is not None and source.quant is not None else 0.0
+    if bias is not None and step >= SMALLEST_SCALE:
+        units = _units(draft, bias.slot, len(scales))
+        fitting = np.where(units > 0, units / (step * bias.source.multiplier), 0.0)
+        fits = low & (fitting >= SMALLEST_SCALE) & (fitting < np.finfo(np.float32).max)
+        scales = np.where(fits, fitting, scales)
+    new = tuple(to_float32(float(one)) for one in scales)
+    _write(draft, key, replace(quant, scale=new, minimum=(), maximum=()))
+    if bias is not None and step >= SMALLEST_SCALE:
+        _bias(draft, bias.slot, product_scale(step, new, bias.source.multiplier))
+
+
+def _usual(draft: Draft, key: TensorId, others: NDArray[np.float64]) -> float:
+    """The largest scale of the other channels; without one what makes a step of the input 1/128
+    of the output's.
+    """
+    if others.size:
+        return float(others.max())
+    for slot in draft.links(key.subgraph).readers.get(key.tensor, ()):
+        operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
+        ends = [draft.tensor(slot.subgraph, i) for i in (operator.inputs[0], operator.outputs[0])]
+        if all(quantized(end) for end in ends):
+            into, out = (end.quant.extent[0] for end in ends if end.quant is not None)
+            if min(into, out) >= SMALLEST_SCALE:
+                return min(max(out / into * _EIGHT_BITS, SMALLEST_SCALE), 1.0)
+    return _EIGHT_BITS
+
+
+def _units(draft: Draft, slot: Slot, count: int) -> NDArray[np.float64]:
+    """Scale of each channel of a bias that is not 0; 0 for the others."""
+    bias = slot_tensor(draft.model, slot)
+    data = None if bias is None else draft.model.constant(slot.subgraph, bias.index)
+    if bias is None or bias.quant is None or data is None or bias.elements != count:
+        return np.zeros(count)
+    if len(bias.quant.scale) not in (1, count):
+        return np.zeros(count)
+    values = integers_of(data, bias.type, count)
+    scales = np.broadcast_to(np.asarray(bias.quant.scale), count)
+    return np.where((values != 0) & (scales >= SMALLEST_SCALE), scales, 0.0)
+
+
+def _bias(draft: Draft, slot: Slot, product: list[float]) -> None:
+    """Zeros of a bias in units of 0 get the product."""
+    bias = slot_tensor(draft.model, slot)
+    if bias is None or bias.quant is None or len(bias.quant.scale) != len(product):
+        return
+    zeros = zero_channels(draft.model, slot.subgraph, bias)
+    low = np.asarray(bias.quant.scale) < SMALLEST_SCALE
+    if zeros is not None and low.any() and bool(zeros[low].all()):
+        pairs = zip(low, product, bias.quant.scale, strict=True)
+        scales = tuple(right if wrong else own for wrong, right, own in pairs)
+        _write(draft, slot.tensor_id(draft.model), replace(bias.quant, scale=scales))
+
+
+def _write(draft: Draft, key: TensorId, quant: QuantParams) -> None:
+    tensor, model = draft.tensor(*key), draft.model
+    before = tensor.quant
+    assert before is not None, "it has scales"
+    data = model.constant(*key)
+    changed = [a != b for a, b in zip(before.scale, quant.scale, strict=True)]
+    draft.set_quant(*key, quant)
+    zeros = zero_channels(model, key.subgraph, tensor)
+    if data is not None and zeros is not None and not bool(zeros[changed].all()):
+        emptied = _emptied(integers_of(data, tensor.type, tensor.elements), tensor, changed)
+        draft.graph(key.subgraph).set_data(key.tensor, packed_as(emptied, tensor.type))
+    place = changed.index(True)
+    shown = (f"scale {before.scale[place]:.7g}", f"scale {quant.scale[place]:.7g}")
+    readers = tuple(draft.links(key.subgraph).readers.get(key.tensor, ()))[:1]
+    draft.note("parameters", key, *shown, why="zeros are zeros at any scale", readers=readers)
+
+
+def _emptied(
+    values: NDArray[np.float64], tensor: Tensor, changed: list[bool]
+) -> NDArray[np.float64]:
+    """The integers with those of the changed channels, which counted as 0, at their zero point."""
+    quant = tensor.quant
+    assert quant is not None, "it has scales"
+    if len(quant.scale) == 1:
+        return np.full_like(values, (quant.zero_point or (0,))[0])
+    shaped = np.moveaxis(values.reshape(tensor.shape).copy(), quant.quantized_dimension, 0)
+    points = quant.zero_point or (0,)
+    for channel, new in enumerate(changed):
+        if new:
+            shaped[channel] = points[channel if len(points) > 1 else 0]
+    return np.moveaxis(shaped, 0, quant.quantized_dimension)
