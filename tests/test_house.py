@@ -32,7 +32,7 @@ FUNCTION_LINES = 60
 
 # The order of import, left to right: a room imports rooms of earlier tiers only.
 TIERS = (
-    ("errors", "numerics", "record", "resources"),
+    ("errors", "interruption", "numerics", "record", "resources"),
     ("format", "verdicts"),
     ("rules",),
     ("checks", "verify"),

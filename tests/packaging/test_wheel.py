@@ -85,4 +85,4 @@ def test_the_licence_and_the_entry_point_are_shipped(wheel: zipfile.ZipFile) -> 
     (info,) = {n.split("/")[0] for n in wheel.namelist() if ".dist-info/" in n}
     assert wheel.read(f"{info}/licenses/LICENSE") == (CHECKOUT / "LICENSE").read_bytes()
     entries = wheel.read(f"{info}/entry_points.txt").decode()
-    assert "tflite-align = tflite_align.cli.main:main" in entries
+    assert "tflite-align = tflite_align.cli.entry:main" in entries

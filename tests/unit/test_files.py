@@ -94,6 +94,66 @@ def test_permission_bits_are_kept(tmp_path: Path) -> None:
     assert stat.S_IMODE(out.stat().st_mode) == 0o640
 
 
+KEPT = pytest.mark.promise(
+    "A file that is replaced keeps its owner, permission bits and extended attributes where the"
+    " system lets it."
+)
+
+
+@KEPT
+@POSIX
+def test_owner_and_group_are_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    if os.geteuid():
+        groups = [group for group in os.getgroups() if group != out.stat().st_gid]
+        if not groups:
+            pytest.skip("neither root nor in a second group: nothing can be given away")
+        owner, group = os.getuid(), groups[0]
+    else:
+        owner, group = 65534, 65533
+    os.chown(out, owner, group)
+    out.chmod(0o2640)
+    replace_file(out, [b"new"])
+    found = out.stat()
+    assert (found.st_uid, found.st_gid) == (owner, group)
+    assert stat.S_IMODE(found.st_mode) == 0o2640
+
+
+@POSIX
+@pytest.mark.parametrize(("mode", "left"), [(0o640, 0o600), (0o674, 0o644), (0o4664, 0o644)])
+def test_a_group_that_cannot_be_kept_gives_nobody_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, left: int
+) -> None:
+    """The new file is in a group of which nothing was said; the system refuses the old one."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    if os.geteuid():
+        pytest.skip("only root can give a file to a group that is nobody's here")
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    os.chown(out, -1, 65533)
+    out.chmod(mode)
+    monkeypatch.setattr(os, "fchown", refused)
+    replace_file(out, [b"new"])
+    assert stat.S_IMODE(out.stat().st_mode) == left
+
+
+@KEPT
+def test_extended_attributes_are_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    try:
+        os.setxattr(out, "user.origin", b"trained on Monday")
+    except (AttributeError, OSError):
+        pytest.skip("no extended attributes here")
+    replace_file(out, [b"new"])
+    assert out.read_bytes() == b"new"
+    assert os.getxattr(out, "user.origin") == b"trained on Monday"
+
+
 @POSIX
 def test_new_file_honours_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)

@@ -12,7 +12,7 @@ import stat
 import sys
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -257,7 +257,8 @@ def replace_file(path: str | os.PathLike[str], chunks: Chunks) -> None:
     """Give a file this content, whole or not at all.
 
     The content is written beside the destination and moved into place; a link keeps pointing at
-    the file that is replaced, and that file keeps its permission bits. On any failure, a signal
+    the file that is replaced, and that file keeps its owner, permission bits and extended attributes
+    where the system lets it. On any failure, a signal
     that raises among them, the old file is as it was and nothing else is left.
     """
     replace_files([(path, chunks)])
@@ -283,8 +284,8 @@ def replace_files(contents: Iterable[tuple[str | os.PathLike[str], Chunks]]) -> 
 def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged]) -> None:
     """Appends to `staged` before anything is created, so that the caller can always clean up."""
     target = _end(given)
-    mode = target.stat().st_mode if target.exists() else None
-    if mode is not None and not stat.S_ISREG(mode):
+    old = target.stat() if target.exists() else None
+    if old is not None and not stat.S_ISREG(old.st_mode):
         # A device or a pipe is written to; replacing it would turn it into a file.
         staged.append(_Staged(given, target, None, chunks))
         return
@@ -296,13 +297,39 @@ def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged])
         for chunk in chunks:
             stream.write(chunk[_copied(chunk, stream) :])
         stream.flush()
-        if mode is not None and not _WINDOWS:
-            os.fchmod(stream.fileno(), stat.S_IMODE(mode) & 0o777)
+        if old is not None and not _WINDOWS:
+            _resemble(stream.fileno(), target, old)
         os.fsync(stream.fileno())
         if nameless is not None:
             # With a folder's descriptor, even an unused one, os.link follows the link in /proc.
             whole = _OPEN_FILES.format(nameless)
             os.link(whole, temporary, src_dir_fd=nameless, follow_symlinks=True)
+
+
+def _resemble(new: int, target: Path, old: os.stat_result) -> None:
+    """Owner, group, permission bits and extended attributes (ACLs among them) of what is replaced.
+
+    What the system does not let be set is left as it is for a new file, and a group that cannot
+    be kept has no more of the file than all others have.
+    """
+    made, mode = os.fstat(new), stat.S_IMODE(old.st_mode)
+    for uid, gid in ((old.st_uid, -1), (-1, old.st_gid)):
+        if (uid, gid) not in ((made.st_uid, -1), (-1, made.st_gid)):
+            with suppress(OSError):
+                os.fchown(new, uid, gid)
+    made = os.fstat(new)
+    if (made.st_uid, made.st_gid) != (old.st_uid, old.st_gid):
+        mode &= 0o777
+    if made.st_gid != old.st_gid:
+        mode = mode & 0o707 | (mode & 0o007) << 3
+    os.fchmod(new, mode)
+    if not hasattr(os, "listxattr"):
+        return
+    with suppress(OSError):
+        for name in os.listxattr(target):
+            if made.st_gid == old.st_gid or not name.startswith("system.posix_acl"):
+                with suppress(OSError):
+                    os.setxattr(new, name, os.getxattr(target, name))
 
 
 def _copied(chunk: bytes | memoryview, stream: BufferedWriter) -> int:

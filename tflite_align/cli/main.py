@@ -11,12 +11,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
 from ..errors import AlignError
+from ..interruption import Stopper
 from .commands import commands
 from .failure import Failure, ReaderGone, internal, tell
 from .streams import open_closed
@@ -80,19 +80,23 @@ def _run(arguments: list[str]) -> int:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM raises in here. Handlers belong to the main thread: elsewhere nothing is set."""
+    """SIGINT and SIGTERM raise in here. Handlers belong to the main thread: elsewhere nothing is set."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def terminate(_number: int, _frame: FrameType | None) -> None:
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
+    raised: dict[int, Callable[[], BaseException]] = {
+        signal.SIGINT: KeyboardInterrupt,
+        signal.SIGTERM: _Terminated,
+    }
+    # What the caller has ignored (nohup, a shell's &) stays ignored.
+    heard = {n: made for n, made in raised.items() if signal.getsignal(n) != signal.SIG_IGN}
+    stopper = Stopper(heard)
+    stopper.install()
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        stopper.remove()
 
 
 def _let_go() -> None:

@@ -17,8 +17,9 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
-from types import FrameType
 from typing import TypeVar
+
+from ..interruption import Stopper, whole
 
 __all__ = ["LOST", "in_order", "outcomes", "processes"]
 
@@ -29,7 +30,8 @@ Outcome = TypeVar("Outcome")
 LOST = "the process that had it ended without an answer (out of memory?)"
 _AHEAD = 4  # orders a process is given before it asks; one that dies takes them with it
 _SAFE_PATH = "PYTHONSAFEPATH"  # as `python -P`
-_GRACE = 2.0  # seconds in which a process can clean up before it is ended
+_GRACE = 2.0  # seconds after which a process that does not hear is ended
+_CLEANING = 30.0  # and one that cleans up
 
 
 def processes(wanted: int) -> int:
@@ -101,7 +103,7 @@ def _answered(
     while True:
         for entry in islice(numbered, 0 if broken else ahead - len(waiting)):
             try:
-                waiting[pool.submit(_carry_out, work, entry[1])] = entry
+                waiting[_submitted(pool, work, entry[1])] = entry
             except BrokenProcessPool as error:
                 broken = True
                 refused: Future[Outcome] = Future()
@@ -124,7 +126,7 @@ def _alone(
 ) -> Outcome:
     with _pool(1) as pool:
         try:
-            return pool.submit(_carry_out, work, order).result()
+            return _submitted(pool, work, order).result()
         except BrokenProcessPool:
             return lost(order)
 
@@ -135,12 +137,12 @@ def _alone(
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that end with this block, however it ends, and with this process."""
-    leash, held = Pipe(duplex=False)
-    # Not forked: threads of numpy's libraries do not survive that.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(leash,)
-    )
     with _no_modules_from_here():
+        leash, held = Pipe(duplex=False)
+        # Not forked: threads of numpy's libraries do not survive that.
+        pool = ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(leash,)
+        )
         try:
             yield pool
         except BaseException:
@@ -150,6 +152,22 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             pool.shutdown(wait=True, cancel_futures=True)
             held.close()
             leash.close()
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, work: Callable[[Order], Outcome], order: Order
+) -> Future[Outcome]:
+    """Begins a process, if there are too few. It hears no SIGINT until `_begin`: Ctrl-C reaches every
+    process of a terminal, and in one that is not that far would print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        return pool.submit(_carry_out, work, order)
+    with whole():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return pool.submit(_carry_out, work, order)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -175,14 +193,19 @@ _busy = threading.Event()
 def _begin(leash: Connection) -> None:
     """In a new process. Ctrl-C reaches every process of a terminal: the first one decides."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _stopper.install()
     threading.Thread(target=_follow, args=(leash,), daemon=True).start()
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def _leave() -> BaseException:
     if _busy.is_set():
-        raise SystemExit(1)  # what is half written is taken away on the way out
+        return SystemExit(1)  # what is half written is taken away on the way out
     os._exit(1)
+
+
+_stopper = Stopper({signal.SIGTERM: _leave})
 
 
 def _follow(leash: Connection) -> None:
@@ -192,6 +215,8 @@ def _follow(leash: Connection) -> None:
     if _busy.is_set() and hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         time.sleep(_GRACE)
+        if _stopper.begun:
+            time.sleep(_CLEANING)  # it ends the process itself when it is done
     os._exit(1)
 
 

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +21,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
-from typing import Any
+from tempfile import gettempdir
+from typing import Any, BinaryIO
 
+from ..interruption import whole
 from ..record import Record
 from ..verdicts import Acceptance
 
@@ -90,14 +92,19 @@ def workspace() -> Iterator[Path]:
 
     An OSError in there that names no file (a full disk) gets the name of the place.
     """
+    folder = Path(gettempdir(), f"tflite_align-{os.urandom(8).hex()}")
     try:
-        with TemporaryDirectory(prefix="tflite_align-", ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+        folder.mkdir(mode=0o700)
+        yield folder
     except OSError as error:
-        if error.filename is not None:
+        if error.filename not in (None, str(folder)):
             raise
         number = error.errno or errno.EIO
         raise OSError(number, error.strerror or str(error), gettempdir()) from error
+    finally:
+        # Twice: a process that was killed may have been making a file.
+        for _ in range(2):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def call_worker(request: Mapping[str, Any], folder: Path, *, seconds: float) -> Ended:
@@ -131,9 +138,30 @@ def run_tool(
     """
     log = folder / "log.txt"
     code: int | None = None
+    child: subprocess.Popen[bytes] | None = None
     with log.open("wb") as stream:
+        try:
+            with whole():
+                files = [*folder.iterdir(), *([model] if model else [])]
+                child = _begun(limited(command, files, seconds=seconds), folder, stream)
+            with suppress(subprocess.TimeoutExpired):
+                code = child.wait(timeout=seconds)
+        finally:
+            if child is not None:
+                if code is None:
+                    _end(child)
+                with _running_lock:
+                    _running.discard(child)
+    return Ended(code=code, errors=_end_of(log), answer={}, seconds_allowed=seconds)
+
+
+def _begun(command: Sequence[str], folder: Path, stream: BinaryIO) -> subprocess.Popen[bytes]:
+    """Such a process, among those that run. OSError where they are being ended."""
+    with _running_lock:
+        if _ending.is_set():
+            raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
         child = subprocess.Popen(
-            limited(command, [*folder.iterdir(), *([model] if model else [])], seconds=seconds),
+            command,
             cwd=folder,
             env=_environment(folder),
             close_fds=True,
@@ -142,17 +170,8 @@ def run_tool(
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a group of its own, which can be ended as a whole
         )
-        with _running_lock:
-            _running.add(child)
-        try:
-            with suppress(subprocess.TimeoutExpired):
-                code = child.wait(timeout=seconds)
-        finally:
-            if code is None:
-                _end(child)
-            with _running_lock:
-                _running.discard(child)
-    return Ended(code=code, errors=_end_of(log), answer={}, seconds_allowed=seconds)
+        _running.add(child)
+    return child
 
 
 def limited(command: Sequence[str], files: Sequence[Path], *, seconds: float) -> list[str]:
@@ -190,6 +209,7 @@ def _end_of(log: Path) -> str:
 
 _running: set[subprocess.Popen[bytes]] = set()
 _running_lock = threading.Lock()
+_ending = threading.Event()  # set while all that run are ended: no other begins
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -210,16 +230,20 @@ def children_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that wait for children. An error or Ctrl-C inside ends all children that run: in
     groups of their own they do not hear the terminal.
     """
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            with _running_lock:
-                left = list(_running)
-            for child in left:
-                _end(child)
-            raise
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                with _running_lock:
+                    _ending.set()
+                    left = list(_running)
+                for child in left:
+                    _end(child)
+                raise
+    finally:
+        _ending.clear()
 
 
 def useful_line(text: str) -> str:

@@ -1,0 +1,108 @@
+"""Signals that end a run, as exceptions that fall where they do no harm.
+
+Python raises from a signal handler between any two instructions. Here that waits while a module is
+being imported (half of it would stay, or a library would print a traceback of its own), and within
+`whole()`: between beginning something, a process or a folder, and noting that it was begun.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+__all__ = ["Stopper", "whole"]
+
+_SOON = 0.01  # seconds until what was put off is tried again
+_MOST = 1000  # times; then it falls wherever it falls
+_IMPORTING = "<frozen importlib"  # how the files of Python's import machinery are called
+
+_Maker = Callable[[], BaseException]
+_inside = 0  # blocks of whole() that the main thread is in: signals are handled there
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """No exception of a Stopper falls in here. For what is short: it is put off meanwhile."""
+    global _inside  # noqa: PLW0603 - handlers belong to the process, and so does this
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _inside += 1
+    try:
+        yield
+    finally:
+        _inside -= 1
+
+
+class Stopper:
+    """Handlers for signals, each with what makes its exception (or never returns).
+
+    Only the first signal counts, so that what is cleaned up on the way out is cleaned up whole.
+    Made and used in the main thread.
+    """
+
+    def __init__(self, actions: Mapping[int, _Maker]) -> None:
+        self._actions = dict(actions)
+        self._raised: BaseException | None = None
+        self._number = 0
+        self._tries = 0
+        self._before: dict[int, Any] = {}
+        self._told: Any = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a signal came."""
+        return self._number != 0
+
+    def install(self) -> None:
+        for number in self._actions:
+            self._before[number] = signal.signal(number, self._stop)
+        if hasattr(signal, "setitimer"):
+            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._again)
+        self._told, sys.unraisablehook = sys.unraisablehook, self._lost
+
+    def remove(self) -> None:
+        """The handlers that were there before."""
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before.items():
+            # None: it was set by no Python code, and cannot be set again by any.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        sys.unraisablehook = self._told
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if not self.begun:
+            self._number = number
+            self._again(number, frame)
+
+    def _again(self, _: int, frame: FrameType | None) -> None:
+        if not self.begun or self._raised is not None:
+            return
+        harmful = _inside > 0 or _importing(frame)
+        if harmful and self._tries < _MOST and hasattr(signal, "setitimer"):
+            self._tries += 1
+            signal.setitimer(signal.ITIMER_REAL, _SOON)
+            return
+        self._raised = self._actions[self._number]()
+        raise self._raised
+
+    def _lost(self, told: Any) -> None:
+        """Raised in a destructor or a callback, the exception goes no further: once more, then."""
+        if self._raised is None or told.exc_value is not self._raised:
+            self._told(told)
+        elif hasattr(signal, "setitimer"):
+            self._raised = None
+            signal.setitimer(signal.ITIMER_REAL, _SOON)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_IMPORTING):
+            return True
+        frame = frame.f_back
+    return False
