@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .scene import Scene, Shape, UnknownShapeError
 from .slicing import sliced_axes
 
-__all__ = ["folded"]
+__all__ = ["FOLDED", "folded"]
 
 _Array = NDArray[Any]
 _Fold = Callable[[Scene, Shape], _Array]
@@ -19,7 +19,7 @@ _Fold = Callable[[Scene, Shape], _Array]
 
 def folded(at: Scene, made: Shape) -> _Array | None:
     """Integers of the operator's first output, of shape `made`; None where they are not known."""
-    fold = _FOLDS.get(at.operator.name)
+    fold = FOLDED.get(at.operator.name)
     if fold is None:
         return None
     try:
@@ -93,12 +93,9 @@ def _counted(at: Scene, _: Shape) -> _Array:
     return np.arange(at.single(0), at.single(1), at.single(2))
 
 
-_FOLDS: Mapping[str, _Fold] = {
+FOLDED: Mapping[str, _Fold] = {
     "ABS": _elementwise(np.abs),
     "ADD": _elementwise(np.add),
-    "BROADCAST_ARGS": lambda at, _: np.array(
-        np.broadcast_shapes(tuple(at.listed(0)), tuple(at.listed(1)))
-    ),
     "BROADCAST_TO": lambda at, made: np.broadcast_to(at.value(0), made),
     "CAST": _elementwise(np.asarray),
     "CONCATENATION": lambda at, _: np.concatenate(_all(at), axis=at.option("axis")),
