@@ -121,44 +121,7 @@ def test_a_cut_behind_a_rewritten_tensor_has_its_shape() -> None:
     assert added
 
 
-# --- contradictions ------------------------------------------------------------------------------
-
-
-def added() -> bytes:
-    graph = Graph()
-    graph.activation("x", 0.05)
-    graph.activation("w", 0.05, shape=(1, 4, 5, 3))
-    graph.activation("y", 0.1)
-    graph.add("ADD", ["x", "w"], ["y"])
-    return graph.bytes(["x", "w"], ["y"])
-
-
-def multiplied() -> bytes:
-    graph = Graph()
-    graph.activation("x", 0.05, shape=(2, 3))
-    graph.activation("w", 0.05, shape=(4, 5))
-    graph.activation("y", 0.1, shape=(2, 5))
-    graph.add("BATCH_MATMUL", ["x", "w"], ["y"], ("BatchMatMulOptions", {}))
-    return graph.bytes(["x", "w"], ["y"])
-
-
-@pytest.mark.parametrize(
-    ("data", "rule", "words"),
-    [
-        (added(), "shape/ADD/operands", "[1, 4, 4, 3] and [1, 4, 5, 3], expected shapes that"),
-        (multiplied(), "shape/BATCH_MATMUL/operands", "[2, 3] and [4, 5], expected inner sizes"),
-    ],
-)
-def test_operands_that_contradict_are_an_error_everywhere(
-    data: bytes, rule: str, words: str
-) -> None:
-    for target in target_names():
-        assert found(data, target) == ([(rule, "error")] if target != "ppq" else [])
-    result = align(data, PLAIN)
-    (left,) = [one for one in result.report.remaining if one.rule == rule]
-    assert words in left.message
-    assert left.fix == ""
-    assert result.report.exit_status == 1
+# --- what is not known ---------------------------------------------------------------------------
 
 
 def test_of_a_subgraph_that_is_called_nothing_is_known() -> None:

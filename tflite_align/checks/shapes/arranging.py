@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 
+from .computing import join
 from .scene import ContradictionError, Scene, Shape, UnknownShapeError, axis_of, told
 from .slicing import sliced_axes
 
 __all__ = [
     "batch_to_space",
+    "broadcast_to",
     "concatenation",
     "count",
     "depth_to_space",
@@ -21,6 +23,7 @@ __all__ = [
     "gather",
     "gather_nd",
     "lookup",
+    "mirror_pad",
     "one_hot",
     "pack",
     "pad",
@@ -64,7 +67,9 @@ def reshape(at: Scene) -> list[Shape]:
         sizes = [] if sizes == [0] else sizes
     elements, known = math.prod(given), math.prod(size for size in sizes if size != -1)
     open_ = sizes.count(-1)
-    if open_ > 1 or known < 0:
+    if open_ > 1:
+        raise ContradictionError("one size of -1 at most", told(tuple(sizes)))
+    if known < 0:
         raise UnknownShapeError
     if open_:
         if known == 0:
@@ -94,6 +99,8 @@ def expand_dims(at: Scene) -> list[Shape]:
 
 def transpose(at: Scene) -> list[Shape]:
     given, order = at.shape(0), at.listed(1)
+    if len(order) != len(given):
+        raise ContradictionError(f"{len(order)} axes, as many as are ordered", told(given))
     axes = [axis_of(axis, len(given)) for axis in order]
     if sorted(axes) != list(range(len(given))):
         raise UnknownShapeError
@@ -159,13 +166,14 @@ def split_v(at: Scene) -> list[Shape]:
 def slice_(at: Scene) -> list[Shape]:
     given, begin, size = at.shape(0), at.listed(1), at.listed(2)
     if not len(given) == len(begin) == len(size):
-        raise UnknownShapeError
+        counted = f"{len(begin)} axes, as many as have a beginning and a size"
+        raise ContradictionError(counted, told(given))
     rows = list(zip(given, begin, size, strict=True))
     found = tuple(full - start if wanted == -1 else wanted for full, start, wanted in rows)
     if any(
         start < 0 or start + got > full for (full, start, _), got in zip(rows, found, strict=True)
     ):
-        raise UnknownShapeError
+        raise ContradictionError(f"sizes {list(found)} from {begin} on", told(given))
     return [found]
 
 
@@ -179,7 +187,7 @@ def strided_slice(at: Scene) -> list[Shape]:
 def tile(at: Scene) -> list[Shape]:
     given, times = at.shape(0), at.listed(1)
     if len(given) != len(times):
-        raise UnknownShapeError
+        raise ContradictionError(f"{len(times)} axes, as many as multiples", told(given))
     return [tuple(size * count for size, count in zip(given, times, strict=True))]
 
 
@@ -189,13 +197,31 @@ def tile(at: Scene) -> list[Shape]:
 def pad(at: Scene) -> list[Shape]:
     given, border = at.shape(0), at.listed(1)
     if len(border) != 2 * len(given):
-        raise UnknownShapeError
+        raise ContradictionError(f"{len(border) // 2} axes, as many as borders", told(given))
     return [
         tuple(
             size + before + after
             for size, before, after in zip(given, border[::2], border[1::2], strict=True)
         )
     ]
+
+
+def mirror_pad(at: Scene) -> list[Shape]:
+    """As `pad`; a border holds no more than there is to mirror."""
+    found, given, border = pad(at), at.shape(0), at.listed(1)
+    spare = at.option("mode")  # REFLECT, 0, leaves the edge itself out
+    for size, sides in zip(given, zip(border[::2], border[1::2], strict=True), strict=True):
+        if max(sides) > size - (1 - spare):
+            raise ContradictionError(f"borders of {size - 1 + spare} or less", f"{max(sides)}")
+    return found
+
+
+def broadcast_to(at: Scene) -> list[Shape]:
+    """The sizes that the second input states, which the first stretches to."""
+    (made,) = sized(at)
+    if join(at.shape(0), made) != made:
+        raise ContradictionError(f"a shape that broadcasts to {list(made)}", told(at.shape(0)))
+    return [made]
 
 
 def space_to_batch(at: Scene) -> list[Shape]:
@@ -227,22 +253,26 @@ def batch_to_space(at: Scene) -> list[Shape]:
 
 def space_to_depth(at: Scene) -> list[Shape]:
     given, block = at.ranked(0, 4), at.option("block_size")
-    if block < 1 or given[1] % block or given[2] % block:
+    if block < 1:
         raise UnknownShapeError
+    if given[1] % block or given[2] % block:
+        raise ContradictionError(f"a height and a width that {block} divides", told(given))
     return [(given[0], given[1] // block, given[2] // block, given[3] * block * block)]
 
 
 def depth_to_space(at: Scene) -> list[Shape]:
     given, block = at.ranked(0, 4), at.option("block_size")
-    if block < 1 or given[3] % (block * block):
+    if block < 1:
         raise UnknownShapeError
+    if given[3] % (block * block):
+        raise ContradictionError(f"a multiple of {block * block} channels", told(given))
     return [(given[0], given[1] * block, given[2] * block, given[3] // (block * block))]
 
 
 def resize(at: Scene) -> list[Shape]:
     given, sizes = at.ranked(0, 4), at.listed(1)
     if len(sizes) != 2 or min(sizes) < 1:
-        raise UnknownShapeError
+        raise ContradictionError("a height and a width of 1 or more", told(tuple(sizes)))
     return [(given[0], *sizes, given[3])]
 
 
@@ -270,7 +300,19 @@ def gather(at: Scene) -> list[Shape]:
     batch += len(places) if batch < 0 else 0
     if not 0 <= batch <= min(axis, len(places)):
         raise UnknownShapeError
+    _within(at, given[axis])
     return [(*given[:axis], *places[batch:], *given[axis + 1 :])]
+
+
+def _within(at: Scene, size: int) -> None:
+    """ContradictionError where a constant index points beyond the axis."""
+    try:
+        named = at.listed(1)
+    except UnknownShapeError:
+        return
+    beyond = [index for index in named if not 0 <= index < size]
+    if beyond:
+        raise ContradictionError(f"indices from 0 to {size - 1}", f"index {beyond[0]}")
 
 
 def gather_nd(at: Scene) -> list[Shape]:

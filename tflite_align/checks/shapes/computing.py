@@ -24,9 +24,14 @@ __all__ = [
     "same",
     "sequence_lstm",
     "svdf",
+    "transposed",
 ]
 
 _SAME = 0  # Padding.SAME of the schema
+
+
+class _TooLargeError(UnknownShapeError):
+    """A window that is larger than the axis it slides along."""
 
 
 def same(at: Scene) -> list[Shape]:
@@ -57,6 +62,7 @@ def fully_connected(at: Scene) -> list[Shape]:
     units, depth = weights
     if at.option("weights_format"):
         raise UnknownShapeError
+    _biased(at, 2, units)
     if at.option("keep_num_dims"):
         if not given:
             raise UnknownShapeError
@@ -90,7 +96,7 @@ def _slid(at: Scene, size: int, window: int, stride: int, dilation: int = 1) -> 
         return -(-size // stride)
     found = (size + stride - ((window - 1) * dilation + 1)) // stride
     if found < 1:
-        raise UnknownShapeError
+        raise _TooLargeError
     return found
 
 
@@ -119,14 +125,44 @@ def convolution(at: Scene) -> list[Shape]:
     if depth < 1 or (given[-1] % depth if flat else given[-1] != depth):
         raise ContradictionError(f"a multiple of {depth} channels", told(given))
     windows = weights[1:3] if flat else weights[:3]
-    return [(given[0], *_windows(at, given, windows), made)]
+    _biased(at, 2, made)
+    return [(given[0], *_fitting(at, given, windows), made)]
 
 
 def depthwise(at: Scene) -> list[Shape]:
     given, weights = at.ranked(0, 4), at.ranked(1, 4)
     if given[3] < 1 or weights[3] % given[3]:
         raise ContradictionError(f"channels that divide {weights[3]}", told(given))
-    return [(given[0], *_windows(at, given, weights[1:3]), weights[3])]
+    _biased(at, 2, weights[3])
+    return [(given[0], *_fitting(at, given, weights[1:3]), weights[3])]
+
+
+def transposed(at: Scene) -> list[Shape]:
+    """TRANSPOSE_CONV: of the sizes that the first input states; weights (out, height, width, in)."""
+    weights, given, sizes = at.ranked(1, 4), at.ranked(2, 4), at.listed(0)
+    if len(sizes) != 4 or min(sizes) < 0:
+        raise UnknownShapeError
+    if given[3] != weights[3]:
+        raise ContradictionError(f"{weights[3]} channels", told(given))
+    _biased(at, 3, weights[0])
+    return [tuple(sizes)]
+
+
+def _biased(at: Scene, index: int, made: int) -> None:
+    """ContradictionError where there is a bias that has not a value for each channel made."""
+    if not at.has(index):
+        return
+    bias = at.shapes.get(at.operator.inputs[index])
+    if bias is not None and math.prod(bias) != made:
+        raise ContradictionError(f"a bias of {made} values", f"{math.prod(bias)}")
+
+
+def _fitting(at: Scene, given: Shape, windows: Shape) -> Shape:
+    """The same as `_windows`; ContradictionError for a window that is larger than what it slides on."""
+    try:
+        return _windows(at, given, windows)
+    except _TooLargeError:
+        raise ContradictionError(f"an image that {list(windows)} fits in", told(given)) from None
 
 
 def pooling(at: Scene) -> list[Shape]:

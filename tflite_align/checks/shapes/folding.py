@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .scene import Scene, Shape, UnknownShapeError
+from .scene import ContradictionError, Scene, Shape, UnknownShapeError
 from .slicing import sliced_axes
 
 __all__ = ["FOLDED", "folded"]
@@ -24,7 +24,7 @@ def folded(at: Scene, made: Shape) -> _Array | None:
         return None
     try:
         return fold(at, made).reshape(made)
-    except (UnknownShapeError, ValueError, IndexError, TypeError):
+    except (UnknownShapeError, ContradictionError, ValueError, IndexError, TypeError):
         return None
 
 

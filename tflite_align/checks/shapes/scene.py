@@ -126,8 +126,12 @@ def told(*shapes: Shape) -> str:
 
 
 def axis_of(axis: int, rank: int) -> int:
-    """An axis counted from the front; UnknownShapeError for one that is not there."""
+    """An axis counted from the front; ContradictionError for one that is not there. Of rank 0 nothing
+    is known: a shape may have been left out.
+    """
     found = axis + rank if axis < 0 else axis
-    if not 0 <= found < rank:
+    if not rank:
         raise UnknownShapeError
+    if not 0 <= found < rank:
+        raise ContradictionError(f"an axis of {rank} dimensions", f"axis {axis}")
     return found

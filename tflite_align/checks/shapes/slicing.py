@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...record import Record
-from .scene import Scene, UnknownShapeError
+from .scene import ContradictionError, Scene, UnknownShapeError
 
 __all__ = ["SlicedAxis", "sliced_axes"]
 
@@ -55,7 +55,7 @@ def _bits(mask: int, count: int) -> list[bool]:
 def _axis(at: Scene, place: int, size: int, bounds: tuple[int, int, int]) -> SlicedAxis:
     begin, end, stride = bounds
     if stride == 0:
-        raise UnknownShapeError
+        raise ContradictionError("strides that are not 0", f"stride 0 along axis {place}")
     if at.option("shrink_axis_mask") >> place & 1:
         first = begin + size if begin < 0 else begin
         if at.option("begin_mask") >> place & 1:
