@@ -21,7 +21,7 @@ MANY = int(os.environ.get("TFLITE_ALIGN_GRAPHS", "1000"))
 MOST_DB = 1.0
 
 
-# A dead graph output of int16 with a scale of 3e-8: its kernel wraps, and the output is kept.
+# A dead graph output of int16 with a scale of 3e-8, which is kept: whatever writes it wraps.
 TOLD = {698: "window/DEPTHWISE_CONV_2D/wrap", 887: "window/DEPTHWISE_CONV_2D/wrap"}
 
 
@@ -30,7 +30,7 @@ def _exact(seed: int) -> None:
     result = align(grown(seed).data, PLAIN)
     if seed in TOLD:
         assert TOLD[seed] in {finding.rule for finding in result.report.findings}
-        assert result.data == grown(seed).data
+        assert result.report.exit_status == 1
         return
     assert result.report.exit_status == 0, result.report.reasons
     assert align(result.data, PLAIN).data == result.data
