@@ -1,73 +1,74 @@
 #!/usr/bin/env python3
-"""Pins the tools and libraries of .ci/run: writes .ci/constraints.txt from this environment.
+"""Pins the tools and libraries of .ci/run, with the hashes of their files: .ci/constraints.txt.
 
-    python3 -m venv fresh && fresh/bin/python -m pip install -e '.[dev]'
-    fresh/bin/python scripts/constraints.py
+    python3 -m venv fresh && fresh/bin/python -m pip install uv
+    fresh/bin/python scripts/constraints.py             what the project asks for now
+    fresh/bin/python scripts/constraints.py --upgrade   and the newest of each
 
-Every distribution that the extra `dev` brings is pinned to the version installed here. Lines of
-distributions that are not installed here stay: another system or Python may need them, and adds
-its own by running this there. Constraints install nothing, so a line does no harm where it is not
-needed.
+uv resolves the extra `dev` for every system and Python at once: a line that not all of them need has
+a marker. The hashes are those of all files of a version, as the registry has them, so that pip
+takes no other on any machine.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import pathlib
 import re
+import subprocess
 import sys
-from collections.abc import Iterator
-from importlib import metadata
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FILE = ROOT / ".ci" / "constraints.txt"
-PROJECT = "tflite-align"
-# What a virtual environment of Python 3.11 begins with; no later Python works with that version.
-NOT_PINNED = {PROJECT, "setuptools"}
 HEAD = "# Written by scripts/constraints.py: what .ci/run installs.\n"
-# One library under two names: which of them is installed depends on the system.
-SAME = {"tensorflow": "tensorflow-cpu", "tensorflow-cpu": "tensorflow"}
+LOWEST = "3.11.5"  # soupsieve, which the site needs, takes no older Python; .ci/run says so too
+_PIN = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)(?: ; (.+?))?(?= \\$|$)", re.MULTILINE)
+_HASH = re.compile(r"^    --hash=(sha256:[0-9a-f]{64})(?: \\)?$", re.MULTILINE)
 
 
 def parsed(text: str) -> dict[str, str]:
     """Version by name, of a file of constraints."""
-    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)$", text, re.MULTILINE))
+    return {name: version for name, version, _ in _PIN.findall(text)}
 
 
-def needed(name: str, extras: frozenset[str], seen: set[tuple[str, str]]) -> Iterator[str]:
-    """Names of what is installed here because of a distribution and its extras."""
-    try:
-        requires = metadata.requires(name) or []
-    except metadata.PackageNotFoundError:
-        return
-    yield name
-    for requirement in map(Requirement, requires):
-        marker = requirement.marker
-        wanted = [e for e in ("", *extras) if marker is None or marker.evaluate({"extra": e})]
-        other = canonicalize_name(requirement.name)
-        key = (other, ",".join(sorted(requirement.extras)))
-        if wanted and key not in seen:
-            seen.add(key)
-            yield from needed(other, frozenset(requirement.extras), seen)
+def hashes(text: str) -> dict[str, list[str]]:
+    """The hashes of each line's files by name."""
+    starts = [*_PIN.finditer(text)]
+    ends = [*(one.start() for one in starts[1:]), len(text)]
+    return {
+        one[1]: _HASH.findall(text[one.end() : end])
+        for one, end in zip(starts, ends, strict=True)
+    }  # fmt: skip
 
 
-def pins(old: dict[str, str]) -> dict[str, str]:
-    """Old pins, renewed by what is installed here."""
-    names = set(needed(PROJECT, frozenset({"dev"}), set())) - NOT_PINNED
-    new = {**old, **{name: metadata.version(name) for name in names}}
-    new.update({SAME[name]: new[name] for name in names & set(SAME)})
-    return dict(sorted(new.items()))
+def resolved(old: str, *, upgrade: bool) -> str:
+    """The pins anew; those in `old` stay where they still fit, unless all are to be the newest."""
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder, "constraints.txt")
+        out.write_text(old, encoding="utf-8")
+        command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--extra", "dev",
+                   "--universal", "--generate-hashes", "--python-version", LOWEST,
+                   "--no-config", "--no-header", "--no-annotate",
+                   "--quiet", "--output-file", str(out)]  # fmt: skip
+        subprocess.run(
+            [*command, *(["--upgrade"] if upgrade else [])], cwd=ROOT, env=settings, check=True
+        )
+        return HEAD + out.read_text(encoding="utf-8")
 
 
-def main() -> int:
-    old = parsed(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    new = pins(old)
-    lines = [f"{name}=={version}\n" for name, version in new.items()]
-    FILE.write_text(HEAD + "".join(lines), encoding="utf-8", newline="\n")
-    changed = sorted(name for name in new if new[name] != old.get(name))
-    print(f"{len(new)} pins, {len(changed)} new or changed: {', '.join(changed) or 'none'}")
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Write .ci/constraints.txt.")
+    parser.add_argument("--upgrade", action="store_true", help="the newest version of each")
+    given = parser.parse_args(arguments)
+    old = FILE.read_text(encoding="utf-8") if FILE.exists() else ""
+    text = resolved(old, upgrade=given.upgrade)
+    FILE.write_text(text, encoding="utf-8", newline="\n")
+    before, after = parsed(old), parsed(text)
+    changed = sorted(name for name in after if after[name] != before.get(name))
+    print(f"{len(after)} pins, {len(changed)} new or changed: {', '.join(changed) or 'none'}")
     return 0
 
 

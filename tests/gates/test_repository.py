@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +123,26 @@ def test_the_workflow_runs_ci_on_every_python_and_system_of_the_classifiers() ->
     assert (step["run"], step["shell"], step["env"]) == (".ci/run", "bash", {"PYTHON": "python"})
 
 
+PINNED = re.compile(r"[\w.-]+(?:/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+@pytest.mark.promise(
+    "The actions that the GitHub Action and the project's workflow use are named by commit."
+)
+def test_actions_are_named_by_commit() -> None:
+    """A tag can be moved to other code; the comment says which version a commit is."""
+    workflows = sorted((CHECKOUT / ".github" / "workflows").glob("*.yml"))
+    used: dict[str, set[str]] = {}
+    for page in (CHECKOUT / "action.yml", *workflows, CHECKOUT / "docs" / "gate.md"):
+        for line in page.read_text(encoding="utf-8").splitlines():
+            _, found, action = line.partition("uses: ")
+            if found and not action.startswith("OWNER/"):
+                assert PINNED.fullmatch(action), f"{page.name}: {action}"
+                used.setdefault(action.partition("@")[0], set()).add(action)
+    assert {"actions/checkout", "actions/setup-python"} <= set(used)
+    assert [actions for actions in used.values() if len(actions) > 1] == [], "one version of each"
+
+
 # --- pins --------------------------------------------------------------------------------------
 
 
@@ -156,12 +179,39 @@ def test_pins_are_within_what_the_project_declares() -> None:
 
 
 def test_each_line_of_the_pins_is_one_version_in_order() -> None:
-    head, *lines = constraints.FILE.read_text(encoding="utf-8").splitlines()
-    pins = constraints.parsed("\n".join(lines))
-    assert f"{head}\n" == constraints.HEAD
-    assert lines == [f"{name}=={version}" for name, version in sorted(pins.items())]
+    text = constraints.FILE.read_text(encoding="utf-8")
+    assert text.startswith(constraints.HEAD)
+    pins = constraints.parsed(text)
+    assert list(pins) == sorted(pins)
+    known = constraints.hashes(text)
+    assert [name for name in pins if not known[name]] == []
+    lines = text.removeprefix(constraints.HEAD).splitlines()
+    assert len(lines) == len(pins) + sum(map(len, known.values())), "nothing else stands there"
 
 
-def test_ci_installs_within_the_pins() -> None:
+@pytest.mark.promise(
+    "`.ci/run` installs files whose hashes stand in `.ci/constraints.txt`, and the project without"
+    " asking for anything more."
+)
+def test_ci_installs_what_has_the_hashes() -> None:
     text = (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")
-    assert "--constraint .ci/constraints.txt" in text
+    first, second = re.findall(r"^pip install (?:.*\\\n)*.*$", text, re.MULTILINE)
+    assert {"--no-deps", "--require-hashes", ".ci/constraints.txt"} <= set(first.split())
+    assert {"--no-deps", "--no-build-isolation", "--editable"} <= set(second.split())
+
+
+def test_a_file_with_another_hash_is_refused(tmp_path: Path) -> None:
+    """By pip, as .ci/run calls it: of a wheel that lies here."""
+    wheel = tmp_path / "made_up-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("made_up-1.0.dist-info/METADATA", "Name: made-up\nVersion: 1.0\n")
+        archive.writestr("made_up-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        archive.writestr("made_up-1.0.dist-info/RECORD", "")
+    pins = tmp_path / "pins.txt"
+    command = [sys.executable, "-m", "pip", "install", "--no-index", "--find-links", str(tmp_path),
+               "--no-deps", "--require-hashes", "--dry-run", "--requirement", str(pins)]  # fmt: skip
+    for digest, status in ((hashlib.sha256(wheel.read_bytes()).hexdigest(), 0), ("0" * 64, 1)):
+        pins.write_text(f"made-up==1.0 \\\n    --hash=sha256:{digest}\n")
+        done = run(*command, cwd=tmp_path)
+        assert done.returncode == status, done.stdout + done.stderr
+    assert "DO NOT MATCH THE HASHES" in done.stderr
