@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tests.support.edited_models import PLAIN, requantized
-from tests.support.models import CONV, Graph, Quant
+from tests.support.models import Graph
+from tests.support.stale_models import dilated
+from tests.support.weight_models import per_channel
 from tflite_align import check
 from tflite_align.checks.checker import Finding
 from tflite_align.record import replace
@@ -39,28 +39,15 @@ def residual(scale: float) -> bytes:
     return requantized(graph.bytes(["x"], ["y"]), "a", scale=(scale,))
 
 
-def per_channel(axis: int) -> bytes:
-    """A DEPTHWISE_CONV_2D whose weights [1, 3, 3, 3] have three scales along this axis."""
-    graph = Graph()
-    graph.activation("x", 0.05)
-    graph.constant("w", graph.rng.integers(-127, 128, (1, 3, 3, 3)), "int8")
-    quant = Quant(scale=(0.01, 0.02, 0.03), zero_point=(0,) * 3, axis=axis)
-    graph.tensors["w"] = replace(graph.tensors["w"], quant=quant)
-    graph.constant("b", [0, 0, 0], "int32")
-    products = tuple(float(np.float32(0.05) * np.float32(scale)) for scale in quant.scale)
-    units = Quant(scale=products, zero_point=(0,) * 3)
-    graph.tensors["b"] = replace(graph.tensors["b"], quant=units)
-    graph.activation("y", 0.1)
-    options = ("DepthwiseConv2DOptions", {**CONV[1], "depthMultiplier": 1})
-    graph.add("DEPTHWISE_CONV_2D", ["x", "w", "b"], ["y"], options)
-    return graph.bytes(["x"], ["y"])
-
-
 def test_a_scale_that_means_nothing_is_told_once() -> None:
     for targets in ((), EVERY):
         (finding,) = faults(residual(1.3e36), *targets)
         assert finding.rule == "params/scale"
-        assert set(noted(finding)) >= {"bias/CONV_2D", "window/ADD/abort", "window/ADD/wrap"}
+        (note,) = finding.notes
+        assert note == (
+            "what computes with it is not judged: subgraph[0]/operator[0] CONV_2D,"
+            " subgraph[0]/operator[1] CONV_2D, subgraph[0]/operator[2] ADD"
+        )
 
 
 def test_two_limits_of_one_ratio_are_one_fault() -> None:
@@ -100,14 +87,15 @@ def test_a_target_without_a_kernel_is_told_nothing_of_values() -> None:
 
 
 def test_a_consequence_that_is_graver_than_its_cause_stays() -> None:
-    data = residual(1.3e36)
-    options = replace(PLAIN, severity={"params/scale": "warning"})
-    found = [(f.rule, f.severity) for f in check(data, options).findings]
-    assert ("params/scale", "warning") in found
-    assert ("window/ADD/abort", "error") in found
+    grades = {"shape/SPACE_TO_BATCH_ND": "warning"}
+    options = replace(PLAIN, targets=("tflm",), severity=grades)
+    found = [(f.rule, f.severity) for f in check(dilated(), options).findings]
+    assert found == [("shape/SPACE_TO_BATCH_ND", "warning"), ("shape/CONV_2D", "error")]
 
 
 def test_the_text_tells_notes_below_their_finding() -> None:
     lines = render_text(check(residual(1.3e36), PLAIN)).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("  error"))
-    assert lines[start + 1].startswith("  note      from this follows: subgraph[0]/operator[1]")
+    assert lines[start + 1].startswith("  note      what computes with it is not judged: subgraph")
+    lines = render_text(check(residual(1e7), PLAIN)).splitlines()
+    assert any("  note      from this follows: subgraph[0]/operator[2]" in line for line in lines)

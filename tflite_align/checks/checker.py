@@ -51,7 +51,7 @@ class Finding(Record, frozen=True, kw_only=True):
     FlatBuffers table stands that is wrong (the tensor's parameters, else the tensor, else the
     operator); -1 where there is none. `fix`: id of the repair; "" where none is known. `severity` and
     `behaviour` are the gravest of its `grades`, one for each target that it concerns, in the order
-    they were asked for. `notes`: the messages of what only follows from it (checks/consequences.py).
+    they were asked for. `notes`: sentences about what follows from it (checks/consequences.py).
     """
 
     rule: str

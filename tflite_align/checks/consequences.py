@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from ..format.model import Model, TensorId
+from ..format.wiring import links
 from ..record import Record, replace
 from ..rules.rows import named
 from .checker import Finding, Grade
 
 __all__ = ["gathered"]
 
-# Where the cause stands: at the same slot, at the same tensor, at any tensor that the operator
-# names, or at one that it reads.
-_Where = Literal["slot", "tensor", "operand", "input"]
+# Where the cause stands: at the same slot, at the same tensor, or at one that the operator reads.
+_Where = Literal["slot", "tensor", "input"]
 
 
 class _Follows(Record, frozen=True):
@@ -31,9 +31,8 @@ class _Follows(Record, frozen=True):
 _ROWS = (
     # Where scales along an axis belong says the operator that reads them.
     _Follows(("params/axis", "params/length", "weight/*"), "weight/*/axis", "tensor"),
-    _Follows(("weight/*",), "params/zero_point", "tensor"),
-    # A scale that means nothing has no ratio to others.
-    _Follows(("window/*", "bias/*", "same/*", "fixed/*"), "params/scale", "operand"),
+    # Zeros are made of zeros.
+    _Follows(("params/zero_scale*",), "params/zero_scale*", "input"),
     _Follows(("window/*",), "window/*", "slot"),
     _Follows(("bias/*",), "bias/*", "slot"),
     _Follows(("fixed/*",), "fixed/*", "slot"),
@@ -47,6 +46,11 @@ _ROWS = (
 _NO_KERNEL = ("support/*/kernel", "types/*")
 _OF_VALUES = ("same/*", "fixed/*", "zero/*", "window/*", "power/*", "bias/*", "weight/*")
 
+# Parameters that stand for nothing: rules that rest on them are not bound (checks/scales.py).
+_IMPOSSIBLE = ("params/scale", "params/zero_point")
+_MOST = 4  # operators that are named
+
+_FOLLOWS = "from this follows"
 _ORDER = {"error": 0, "warning": 1}
 
 
@@ -65,12 +69,32 @@ def gathered(findings: Iterable[Finding], model: Model) -> tuple[Finding, ...]:
             roots[number] = cause
     notes: dict[int, list[str]] = {}
     for number in roots:
-        notes.setdefault(_root(roots, number), []).append(told[number].message)
+        note = f"{_FOLLOWS}: {told[number].message}"
+        notes.setdefault(_root(roots, number), []).append(note)
+    for number, finding in enumerate(told):
+        if finding.rule in _IMPOSSIBLE and (note := _not_judged(model, finding)):
+            notes.setdefault(number, []).append(note)
     return tuple(
         replace(finding, notes=(*finding.notes, *notes[number])) if number in notes else finding
         for number, finding in enumerate(told)
         if number not in roots or number in notes
     )
+
+
+def _not_judged(model: Model, finding: Finding) -> str:
+    """The operators whose values rest on such parameters."""
+    graph, wiring = finding.slot.subgraph, links(model, finding.slot.subgraph)
+    slots = [*wiring.readers.get(finding.tensor, ())]
+    if finding.tensor in wiring.producer:
+        slots.insert(0, wiring.producer[finding.tensor])
+    operators = dict.fromkeys(slot.operator for slot in slots if slot.operator >= 0)
+    named_ = [
+        f"subgraph[{graph}]/operator[{index}] {model.subgraphs[graph].operators[index].name}"
+        for index in operators
+    ]
+    more = f" and {len(named_) - _MOST} more" if len(named_) > _MOST else ""
+    told = ", ".join(named_[:_MOST])
+    return f"what computes with it is not judged: {told}{more}" if told else ""
 
 
 def _root(roots: dict[int, int], number: int) -> int:
@@ -149,7 +173,7 @@ def _of_kernels(findings: Sequence[Finding]) -> list[Finding]:
         if alive:
             kept.append(finding if len(alive) == len(finding.grades) else _graded(finding, alive))
         else:
-            notes.setdefault(id(cause), []).append(finding.message)
+            notes.setdefault(id(cause), []).append(f"{_FOLLOWS}: {finding.message}")
     return [replace(f, notes=tuple(notes[id(f)])) if id(f) in notes else f for f in kept]
 
 
@@ -198,8 +222,7 @@ class _Causes:
         slot = finding.slot
         if where == "tensor" or slot.operator < 0:
             return (finding.tensor,)
-        operator = self.model.subgraphs[slot.subgraph].operators[slot.operator]
-        return operator.inputs if where == "input" else operator.named
+        return self.model.subgraphs[slot.subgraph].operators[slot.operator].inputs
 
 
 def _covers(cause: Finding, finding: Finding) -> bool:

@@ -115,7 +115,7 @@ def _finding_rows(finding: Finding, off: Sequence[str], *, several: bool) -> Ite
         first = (finding.severity, told) if not number else ("", "")
         yield (*first, behaviour, whom) if several else (*first, behaviour)
     for note in finding.notes:
-        yield ("note", f"from this follows: {note}", *([""] * (2 if several else 1)))
+        yield ("note", note, *([""] * (2 if several else 1)))
 
 
 def _by_target(finding: Finding) -> list[tuple[str, str]]:
@@ -241,11 +241,17 @@ def _remarks(report: Report) -> list[str]:
         )
     lines += [f"note: {note}" for note in report.notes]
     lines += [f"warning: {warning}" for warning in report.warnings]
-    lines += [f"exit status 1: {reason}" for reason in report.reasons]
+    lines += [f"exit status 1: {_briefly(report, reason)}" for reason in report.reasons]
     if report.reasons and report.changes:
         repaired = ", ".join(done(report))
         lines.append(f"note: repaired all the same, and written with --keep-going: {repaired}")
     return lines
+
+
+def _briefly(report: Report, reason: str) -> str:
+    """A reason without what stands in the line of the verification already."""
+    why = report.verification.why if report.verification is not None else ""
+    return reason.removesuffix(why).rstrip(": ") if why and reason != why else reason
 
 
 # --- the last line -----------------------------------------------------------------------------

@@ -38,8 +38,8 @@ def plural(count: int, noun: str) -> str:
 
 
 def follow_up(finding: Finding) -> str:
-    """`; from this follows: ...`: the notes of a finding; empty where it has none."""
-    return f"; from this follows: {'; '.join(finding.notes)}" if finding.notes else ""
+    """The notes of a finding, each behind a semicolon; empty where it has none."""
+    return "".join(f"; {note}" for note in finding.notes)
 
 
 def counts(findings: Sequence[Finding]) -> str:

@@ -18,14 +18,15 @@ from .added_bias import add_bias
 from .changes import Plan
 from .computed_sizes import fold_sizes
 from .draft import Draft, relabelled
+from .stated_axes import plan_axes
 from .zero_scales import plan_zero_scales
 
 __all__ = ["as_run", "mend"]
 
 
 def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Missing parameters and biases, scales of zeros, doubled names, stale ranges and shapes,
-    computed sizes, and old versions; others are passed over.
+    """Missing parameters and biases, scales of zeros, axes that cannot be meant, doubled names, stale
+    ranges and shapes, computed sizes, and old versions; others are passed over.
 
     What takes its parameters from a tensor that has none itself yet is left for the next round.
     """
@@ -33,6 +34,7 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
     like = {c.slot: c.like for c in bound.constraints if isinstance(c, WellFormed) and c.like}
     findings = list(findings)
     plan_zero_scales(draft, bound, findings)
+    plan_axes(draft, bound, findings)
     done: set[tuple[int, int, str]] = set()
     for finding in findings:
         key = finding.tensor_id

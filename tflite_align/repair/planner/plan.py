@@ -10,7 +10,6 @@ from ...checks.checker import Finding
 from ...checks.constraints import Power
 from ...format.model import Slot, TensorId
 from ...numerics import Label
-from ...record import replace
 from ...rules.fixes import BIAS_FIXES, enabled_fixes
 from ...solver.problem_records import Conflict, Solution
 from .activations import plan_activations
@@ -49,7 +48,6 @@ def plan(
     if "bias-overflow" in fixes:
         moved.update(plan_overflows(draft, bound, moved, broken))
     conflicts = plan_biases(draft, bound, moved, broken, fixes)
-    _plan_axes(draft, findings)
     _plan_states(draft, bound, findings)
     return (
         draft.plan(),
@@ -96,29 +94,3 @@ def _plan_states(draft: Draft, bound: Bound, findings: list[Finding]) -> None:
         draft.set_quant(*key, relabelled(tensor, label))
         slots = (finding.slot,)
         draft.note("parameters", key, before, str(label), why=finding.behaviour, readers=slots)
-
-
-def _plan_axes(draft: Draft, findings: list[Finding]) -> None:
-    """A quantized_dimension that cannot be meant, where only one axis is possible."""
-    written = set(draft.requantized)
-    for finding in findings:
-        key = finding.tensor_id
-        if finding.fix != "parameter-axis" or key in written:
-            continue
-        tensor = draft.tensor(*key)
-        if tensor.quant is None:
-            continue
-        old, count = tensor.quant.quantized_dimension, len(tensor.quant.scale)
-        if count > 1 and tensor.shape.count(count) != 1:
-            continue
-        axis = tensor.shape.index(count) if count > 1 else 0
-        written.add(key)
-        draft.set_quant(*key, replace(tensor.quant, quantized_dimension=axis))
-        draft.note(
-            "parameters",
-            key,
-            f"quantized_dimension {old}",
-            f"quantized_dimension {axis}",
-            why=finding.behaviour,
-            readers=(finding.slot,),
-        )

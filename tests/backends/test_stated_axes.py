@@ -1,0 +1,27 @@
+"""Scales along an axis of another length: the axis is stated anew, and the numbers can be judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.edited_models import named
+from tests.support.weight_models import per_channel
+from tflite_align import AlignOptions, align
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("targets", [("tflite",), ("tflm",)])
+def test_the_axis_is_all_that_changes(targets: tuple[str, ...]) -> None:
+    data = per_channel(0)
+    result = align(data, AlignOptions(targets=targets))
+    report = result.report
+    assert report.exit_status == 0, report.reasons
+    assert report.verification is not None
+    assert report.verification.word == "verified"
+    assert [judge.before.status for judge in report.verification.judges] == ["refused"] * len(
+        report.verification.judges
+    )
+    (before, old), (after, new) = named(data, "w"), named(result.data, "w")
+    assert new.quant.quantized_dimension == 3
+    assert new.quant.scale == old.quant.scale
+    assert bytes(before.constant(0, old.index)) == bytes(after.constant(0, new.index))
