@@ -251,7 +251,8 @@ def _remarks(report: Report) -> list[str]:
 def _briefly(report: Report, reason: str) -> str:
     """A reason without what stands in the line of the verification already."""
     why = report.verification.why if report.verification is not None else ""
-    return reason.removesuffix(why).rstrip(": ") if why and reason != why else reason
+    told = reason.removesuffix(why).rstrip(": ") if why else reason
+    return told or "verification failed"
 
 
 # --- the last line -----------------------------------------------------------------------------

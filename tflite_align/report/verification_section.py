@@ -11,6 +11,7 @@ from .section import Row, Section
 
 __all__ = ["decibels", "short_word", "verification_sections", "verification_word"]
 
+_NUMBERS = "Numbers: SQNR in dB against the float twin"
 _WORDS: dict[Word, str] = {
     "verified": "verified",
     "failed": "failed",
@@ -38,27 +39,37 @@ def verification_sections(report: Report, *, full: bool) -> list[Section]:
     verification = report.verification
     if verification is None:
         return []
-    judges = Section(
-        title="Judges",
-        head=("judge", "original", "written" if report.command == "align" else "now", "", "why"),
-        rows=tuple(
-            (
-                v.judge,
-                _acceptance(v.before, full=full),
-                _acceptance(v.after, full=full),
-                v.word,
-                v.why,
-            )
-            for v in verification.judges
-        ),
-    )
+    one_file = not report.changes
     return [
-        _numbers(verification),
+        _numbers_as_they_are(verification) if one_file else _numbers(verification),
         _calibration(report, verification),
-        judges,
+        _judges_as_it_is(verification) if one_file else _judges(verification, full=full),
         _steps(verification),
         Section(title="", lines=_word(verification)),
     ]
+
+
+def _judges(verification: Verification, *, full: bool) -> Section:
+    rows = tuple(
+        (
+            verdict.judge,
+            _acceptance(verdict.before, full=full),
+            _acceptance(verdict.after, full=full),
+            verdict.word,
+            verdict.why,
+        )
+        for verdict in verification.judges
+    )
+    return Section(title="Judges", head=("judge", "original", "written", "", "why"), rows=rows)
+
+
+def _judges_as_it_is(verification: Verification) -> Section:
+    """Of a file in which nothing was changed: there is no before and after."""
+    rows = tuple(
+        (verdict.judge, _acceptance(verdict.after, full=False), verdict.after.reason)
+        for verdict in verification.judges
+    )
+    return Section(title="Judges", head=("judge", "the file", "why"), rows=rows)
 
 
 def _acceptance(found: Acceptance, *, full: bool) -> str:
@@ -87,16 +98,34 @@ def _numbers(verification: Verification) -> Section:
         "why",
     )
     rows = tuple(row for score in verification.outputs for row in _score(score))
-    return Section(title="Numbers: SQNR in dB against the float twin", head=head, rows=rows)
+    return Section(title=_NUMBERS, head=head, rows=rows)
 
 
 def _score(score: OutputScore) -> Iterator[Row]:
-    place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
     before, after = decibels(score.declared_original_db), decibels(score.declared_aligned_db)
-    yield (f"{place} {score.name}", before, after, "", "", "", score.word, score.why)
+    yield (f"{_place(score)} {score.name}", before, after, "", "", "", score.word, score.why)
     for run in score.runs:
         ran, runs = decibels(run.original_db, "did not run"), decibels(run.sqnr_db, "does not run")
         yield "", "", "", run.judge, ran, runs, run.word, run.why
+
+
+def _numbers_as_they_are(verification: Verification) -> Section:
+    """The same of one file. What a judge says once of the file is not said of every output."""
+    known = {verdict.after.reason for verdict in verification.judges}
+    rows: list[Row] = []
+    for score in verification.outputs:
+        declared = decibels(score.declared_aligned_db)
+        rows.append((f"{_place(score)} {score.name}", declared, "", "", score.word, score.why))
+        for run in score.runs:
+            runs = decibels(run.sqnr_db, "does not run")
+            why = "" if run.why in known else run.why
+            rows.append(("", "", run.judge, runs, run.word, why))
+    head = ("output", "declared", "kernels", "runs", "", "why")
+    return Section(title=_NUMBERS, head=head, rows=tuple(rows))
+
+
+def _place(score: OutputScore) -> str:
+    return f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
 
 
 def _calibration(report: Report, verification: Verification) -> Section:

@@ -1,0 +1,66 @@
+"""What a report says, it says once, and in words that fit the file at hand."""
+
+from __future__ import annotations
+
+from tests.unit.test_report import REPORT
+from tflite_align.record import replace
+from tflite_align.report.report import Report
+from tflite_align.report.text import render_text
+from tflite_align.verdicts import Acceptance, FidelityScore, JudgeVerdict, OutputScore, Verification
+
+WHY = "litert refuses the file at subgraph[0]/operator[2] ADD: no such ADD"
+REFUSED = Acceptance(status="refused", reason="no such ADD", place="subgraph[0]/operator[2] ADD")
+RUN = FidelityScore(
+    judge="litert",
+    sqnr_db=None,
+    original_db=None,
+    gap_db=None,
+    gap_low_db=None,
+    word="skipped",
+    why="no such ADD",
+)
+OUTPUT = OutputScore(
+    name="y",
+    subgraph=0,
+    index=0,
+    tensor=4,
+    declared_original_db=24.8,
+    declared_aligned_db=24.8,
+    runs=(RUN,),
+    word="inconclusive",
+)
+FAILED = Verification(
+    word="failed",
+    why=WHY,
+    judges=(JudgeVerdict(judge="litert", before=REFUSED, after=REFUSED, word="unchanged"),),
+    outputs=(OUTPUT,),
+)
+
+
+def checked() -> Report:
+    return replace(
+        REPORT, command="check", changes=(), verification=FAILED, reasons=(WHY,), findings=()
+    )
+
+
+def test_a_refusal_is_told_with_the_verification_and_at_the_end() -> None:
+    for report in (checked(), replace(REPORT, verification=FAILED, reasons=(WHY,))):
+        lines = render_text(report).splitlines()
+        assert [line.partition(":")[0] for line in lines if WHY in line] == [
+            "verification",
+            lines[-1].partition(":")[0],
+        ]
+        assert "exit status 1: verification failed" in lines
+
+
+def test_a_file_that_is_not_changed_has_no_before_and_after() -> None:
+    lines = render_text(checked()).splitlines()
+    start = lines.index("Judges")
+    assert lines[start + 1].split() == ["judge", "the", "file", "why"]
+    assert lines[start + 2].split() == [
+        *("litert", "refused", "at", "subgraph[0]/operator[2]", "ADD"),
+        *("no", "such", "ADD"),
+    ]
+    start = lines.index("Numbers: SQNR in dB against the float twin")
+    assert lines[start + 1].split() == ["output", "declared", "kernels", "runs"]
+    assert lines[start + 3].split() == ["litert", "does", "not", "run", "skipped"]
