@@ -127,6 +127,7 @@ _FLOW: f.Table = {
     "kind": f.TomlField(f.choice("copy", "average"), required=True),
     "inputs": f.TomlField(f.list_of(f.slot), required=True),
     "outputs": f.TomlField(f.list_of(f.slot), required=True),
+    "taps": f.TomlField(f.choice("window", "axes", "neighbours")),
 }
 _CALL: f.Table = {
     "option": f.TomlField(f.text, required=True),

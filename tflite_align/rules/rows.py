@@ -182,11 +182,14 @@ class Flow(Record, frozen=True, kw_only=True):
 
     copy: each output is one of the inputs' elements or their maximum or minimum: commutes with
     clipping. average: outputs lie within the inputs' range, but clipping first changes them.
+    `taps`: the elements that one output is the mean of: those of a window (options), along axes
+    (what the output has fewer), or the neighbours that it lies between; "": no mean.
     """
 
     kind: Literal["copy", "average"]
     inputs: tuple[SlotPattern, ...]
     outputs: tuple[SlotPattern, ...]
+    taps: Literal["", "window", "axes", "neighbours"] = ""
 
 
 class CallRow(Record, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from .tie_path import Reached, Ties
 __all__ = ["explain", "explain_each"]
 
 _MOST = 5  # alternatives that are listed
-_NOTHING = Weights(cut=0, move=0, bit=0, clip=0, clamp=0, state=0, finer=0, change=0)
+_NOTHING = Weights(cut=0, move=0, bit=0, clip=0, blur=0, clamp=0, state=0, finer=0, change=0)
 
 
 def explain(
@@ -350,7 +350,9 @@ class _Story:
             moved=self._operator(replace(_NOTHING, move=weights.move)),
             precision=lost,
             bits=lost / weights.bit if weights.bit else 0.0,
-            clipped=self._lost(answer, value, replace(_NOTHING, clip=weights.clip)),
+            clipped=self._lost(
+                answer, value, replace(_NOTHING, clip=weights.clip, blur=weights.blur)
+            ),
             unclamped=self._lost(
                 answer, value, replace(_NOTHING, clamp=weights.clamp, state=weights.state)
             ),

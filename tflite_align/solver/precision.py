@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..format.model import Slot
 from ..numerics import Label, label_range
+from .averages import clip_noise
 from .clamps import Clamp
 from .cost_tables import FORBIDDEN, Floats
 from .problem_records import Node, Value, Weights
@@ -108,22 +109,64 @@ class Reads:
         total = total + slots * self._clamp(group, low, high, step)
         noise = a[:, 0] ** 2 + np.where(same, 0.0, b[:, 0] ** 2)
         saw = _column(self.values.noise[read.value.key] for read in group)
-        counts = [computing((read.node, read.slots)) for read in group]
+        plain = [self._slots(read, averaged=False) for read in group]
+        counts = [computing((read.node, slots)) for read, slots in zip(group, plain, strict=True)]
         shares = [count / read.shared for count, read in zip(counts, group, strict=True)]
         bits = 0.5 * np.log2(noise / saw)
         total = total + _column(s * weights.bit for s in shares) * np.maximum(0.0, bits)
         total = total + _column(s * weights.finer for s in shares) * np.maximum(-8.0, bits)
         # A tied reader's own label is no loss at it: its readers count that.
         bits = 0.5 * np.log2(noise / (saw + b[:, 0] ** 2))
-        tied = _column((slots - count) * weights.bit for count in counts)
+        tied = _column(
+            (len(slots) - count) * weights.bit for slots, count in zip(plain, counts, strict=True)
+        )
         total = total + tied * np.maximum(0.0, bits)
+        for place, read in enumerate(group):
+            for slot in self._slots(read, averaged=True):
+                clipped = np.zeros_like(low[place])
+                if not self._strict(read, slot):
+                    need = self.values.need(slot, read.value.key)
+                    clipped = clip_noise(need.low, need.high, low[place], high[place])
+                total[place] += self._averaged(read, slot, noise[place], b[place, 0], clipped)
         return _possible(group, total, same, (a[:, 3] == 0) & (b[:, 3] == 0))
+
+    def _strict(self, read: Read, slot: Slot) -> bool:
+        """Whether what the slot needs may not be clipped for the sake of precision."""
+        return slot not in self.values.averaged or read.value.key in self.values.observed
+
+    def _slots(self, read: Read, *, averaged: bool) -> tuple[Slot, ...]:
+        """Those of the read's slots whose operators average their elements, or the others."""
+        known = self.values.averaged
+        if not known:
+            return () if averaged else read.slots
+        return tuple([slot for slot in read.slots if (slot in known) is averaged])
+
+    def _averaged(
+        self, read: Read, slot: Slot, noise: Floats, seen: Floats, clipped: Floats
+    ) -> Floats:
+        """What is lost at the means of an averaged operand.
+
+        `noise`: that its elements are seen with; `seen`: the step of what they are seen at;
+        `clipped`: the noise of clipping. A mean is rounded, to its operand's label where a rule
+        ties the two; its own readers count that.
+        """
+        one, weights = self.values.averaged[slot], self.weights
+        free = computing((read.node, (slot,)))
+        rounded = one.step**2 if free else seen**2
+        share = 1 / read.shared if free else 1.0
+        saw = one.left * self.values.noise[read.value.key] + rounded
+        left = one.left * noise + rounded
+        bits = np.maximum(0.5 * np.log2(left / saw), -8.0)
+        beyond = 0.5 * np.log2((left + clipped) / np.maximum(left, saw))
+        total = weights.bit * np.maximum(bits, 0.0) + weights.blur * np.maximum(beyond, 0.0)
+        return share * (total + (weights.finer * bits if free else 0.0))
 
     def _clip(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
         """Representable range that has to get through, and does not.
 
         A range that is only declared may lose a step at its end. Values that were observed are
-        there: past half a step, which rounding moves them anyway, they would be clipped.
+        there: past half a step, which rounding moves them anyway, they would be clipped. In front
+        of an average clipping counts by what it does behind, unless the values were observed.
         """
         observed = self.values.observed
         seen = _column(1.0 if read.value.key in observed else 0.0 for read in group)
@@ -134,6 +177,8 @@ class Reads:
             bottom, top = _column(n.low for n in needs), _column(n.high for n in needs)
             missing = np.maximum(0.0, low - bottom - step)
             missing = missing + np.maximum(0.0, top - high - step)
+            if self.values.averaged:
+                missing = missing * _column(self._strict(r, r.slots[index]) for r in group)
             total = total + missing / np.maximum(top - bottom, step)
             if observed:
                 total = total + _OBSERVED * seen * (missing > 0)

@@ -33,14 +33,16 @@ Demand = tuple[Label, ...]  # one of these labels, whatever the other members of
 class Weights(Record, frozen=True, kw_only=True):
     """What the solver trades off. One inserted QUANTIZE costs `cut`, plus `move` times the share
     of the component's largest tensor that it moves; one bit of precision lost at one reader
-    costs `bit`; representable range clipped away costs `clip` for all of it, and un-doing a
-    clamp that only a range states costs `clamp`, or `state` where the operator can state it.
+    costs `bit`; representable range clipped away costs `clip` for all of it, or `blur` for each
+    bit that this takes from the mean of an average, and un-doing a clamp that only a range states
+    costs `clamp`, or `state` where the operator can state it.
     """
 
     cut: float = 1.0
     move: float = 0.1
     bit: float = 4.0
     clip: float = 400.0
+    blur: float = 4.0
     clamp: float = 100.0
     state: float = 0.05  # stating such a clamp as the operator's fused activation instead
     finer: float = 0.02  # a tie-break: among answers of equal cost the finer steps win
@@ -49,7 +51,7 @@ class Weights(Record, frozen=True, kw_only=True):
 
 # What --prefer trades: how many QUANTIZE operators one bit at one reader is worth.
 PREFERENCES: Mapping[str, Weights] = {
-    "precision": Weights(bit=16.0),
+    "precision": Weights(bit=16.0, blur=16.0),
     "balanced": Weights(),
     "speed": Weights(bit=1.0),
 }

@@ -18,6 +18,7 @@ from ..format.model import Model, OperatorId, Slot, TensorId
 from ..format.wiring import Links, links, quantized
 from ..numerics import DTYPES, Label, Range, covers, hull, intersect, label_range, usable_label
 from ..record import Record
+from .averages import Averaged, averaged_slots, noise_left
 from .clamps import Clamp, clamp_of
 
 __all__ = ["Values", "constant_range", "value_flow"]
@@ -36,7 +37,8 @@ class Values(Record, frozen=True, kw_only=True):
     its operator could write if its range did not clip (`reach`), what its readers can tell
     apart, and the declared noise accumulated along copies. `silent`: values whose operator could
     state the clamp that so far only their range states (`clamps`). `observed`: what values were
-    seen to be, where somebody looked; what arrives is then no more than that.
+    seen to be, where somebody looked; what arrives is then no more than that. `averaged`: the
+    operands that operators average.
     """
 
     labels: Mapping[TensorId, Label]
@@ -49,6 +51,7 @@ class Values(Record, frozen=True, kw_only=True):
     silent: frozenset[TensorId]
     clamps: Mapping[TensorId, Clamp]
     observed: Mapping[TensorId, Range]
+    averaged: Mapping[Slot, Averaged]
 
     def need(self, slot: Slot, key: TensorId) -> Range:
         """Real values that have to get through this slot unclipped."""
@@ -100,6 +103,7 @@ def value_flow(
         silent=frozenset(s.tensor_id(bound.model) for s in bound.silent),
         clamps=flow.clamps(),
         observed={key: seen for key, seen in observed.items() if key in flow.labels},
+        averaged=averaged_slots(bound.model, bound.flows, flow.labels),
     )
 
 
@@ -224,12 +228,14 @@ class _Pass:
             coming = self.arrive[inputs[0]]
             for key in inputs[1:]:
                 coming = hull(coming, self.arrive[key])
-            noise = max(self.noise[key] for key in inputs)
+            left = noise_left(self.model, flow)
+            noise = left * max(self.noise[key] for key in inputs)
             for key in outputs:
                 self.reach[key] = intersect(coming, self.reach[key])
                 self.arrive[key] = intersect(self.declared[key], self.reach[key])
                 same = all(self.labels[source] == self.labels[key] for source in inputs)
-                self.noise[key] = noise if same else noise + self.labels[key].scale ** 2
+                rounded = self.labels[key].scale ** 2 if left < 1.0 or not same else 0.0
+                self.noise[key] = noise + rounded
 
     def backward(self, place: OperatorId) -> None:
         operator = self.model.subgraphs[place[0]].operators[place[1]]

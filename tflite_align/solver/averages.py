@@ -1,0 +1,91 @@
+"""Averages: what they leave of the noise in front of them, and what clipping there does.
+
+Noise is in real units squared, as the square of a step: twelve times its power. The mean of n
+values that err independently errs with an n-th of their noise, and is then rounded itself.
+Clipping always errs to one side: nothing of it is taken to average out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from ..checks.constraints import BoundFlow
+from ..format.model import Model, Slot, TensorId
+from ..numerics import Label
+from ..record import Record
+from .cost_tables import Floats
+
+__all__ = ["Averaged", "averaged_slots", "clip_noise", "noise_left"]
+
+# What an axis of a bilinear resize leaves of independent noise: the mean of w^2 + (1 - w)^2.
+_INTERPOLATED = 2 / 3
+# Values are taken to fall off exponentially, to e^-11 at the edge. What clipping then does is the
+# median of what it did in front of the pools of four trained networks and three untrained ones.
+_DECAYS = 11.0
+_TWELVE = 12.0  # the square of a step over the power of its rounding
+_WINDOW = ((1, "filter_height"), (2, "filter_width"))
+
+
+class Averaged(Record, frozen=True, kw_only=True):
+    """An operand whose elements are averaged. `left`: the part of their noise that is left in a
+    mean; `step`: of the declared label of the means.
+    """
+
+    left: float
+    step: float
+
+
+def noise_left(model: Model, flow: BoundFlow) -> float:
+    """The part of independent noise that the flow's operator leaves: 1 where it averages none."""
+    if not flow.source.taps or not flow.inputs or not flow.outputs:
+        return 1.0
+    graph = model.subgraphs[flow.inputs[0].subgraph]
+    source = graph.tensors[flow.inputs[0].tensor(model)]
+    target = graph.tensors[flow.outputs[0].tensor(model)]
+    if flow.source.taps == "axes":
+        return min(1.0, target.elements / source.elements)
+    if not 3 <= len(source.shape) == len(target.shape):
+        return 1.0
+    left = 1.0
+    options = graph.operators[flow.inputs[0].operator].options
+    for axis, option in _WINDOW:
+        size = source.shape[axis]
+        if flow.source.taps == "window":
+            left /= max(min(int(options.get(option) or 1), size), 1)
+        elif size != target.shape[axis]:
+            left *= _INTERPOLATED
+    return left
+
+
+def averaged_slots(
+    model: Model, flows: Iterable[BoundFlow], labels: Mapping[TensorId, Label]
+) -> dict[Slot, Averaged]:
+    """The operands, all of declared `labels`, whose elements are averaged."""
+    found = {}
+    for flow in flows:
+        left = noise_left(model, flow)
+        label = labels.get(flow.outputs[0].tensor_id(model)) if left < 1.0 else None
+        if label is not None:
+            found.update({slot: Averaged(left=left, step=label.scale) for slot in flow.inputs})
+    return found
+
+
+def clip_noise(bottom: float, top: float, low: Floats, high: Floats) -> Floats:
+    """The noise of clipping to [low, high] what may be anywhere in [bottom, top]."""
+    middle = min(max(0.0, bottom), top)
+    return _TWELVE * (_beyond(top - middle, high - middle) + _beyond(middle - bottom, middle - low))
+
+
+def _beyond(edge: float, kept: Floats) -> Floats:
+    """Mean square of what exceeds `kept`, of values that decay exponentially from 0 to `edge`."""
+    if edge <= 0:
+        return np.zeros_like(kept)
+    decay = edge / _DECAYS
+    kept = np.clip(kept, 0.0, edge) / decay
+    rest = _DECAYS - kept
+    # The integral of (x - kept)^2 e^-x from kept to the edge.
+    power = 2 * np.exp(-kept) - np.exp(-_DECAYS) * (2 + 2 * rest + rest**2)
+    found: Floats = decay**2 * np.maximum(power, 0.0)
+    return found
