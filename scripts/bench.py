@@ -6,6 +6,8 @@ scripts/bench.py optimum [MODEL...]     QUANTIZE operators, bits and SQNR: ours,
 scripts/bench.py speed [MODEL...]       align without judges against the generated object API and
                                         ai-edge-quantizer, the command against its imports, growth
                                         over operators and constants, peak memory; with goals
+scripts/bench.py verification [MODEL...]    a verification against the bare runs of the same file, with
+                                        goals; without models those of the corpus (--corpus)
 
 Without models: the fixtures' folder given by --fixtures; optimum: else the shipped sample.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 from collections.abc import Iterable
@@ -24,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]  # runs from a bare checkout, installed or not
 
 import bench_speed  # noqa: E402 - needs the path
+import bench_verification  # noqa: E402 - needs the path
 import dealign  # noqa: E402 - needs the path
 from tflite_align import AlignError, AlignOptions, align  # noqa: E402 - needs the path
 from tflite_align.report.report import Report  # noqa: E402 - needs the path
@@ -101,13 +105,26 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _verifications(models: list[Path], corpus: Path | None) -> list[dict[str, Any]]:
+    """Rows of these models, or of the corpus's that the table names."""
+    named = [(path.name, path) for path in models]
+    if not named and corpus is not None:
+        named = [(name, Path(corpus) / file) for name, file in bench_verification.MODELS.items()]
+    rows = []
+    for row in bench_verification.verification_rows(named):
+        bench_verification.show(row)
+        rows.append(row)
+    return rows
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("table", choices=("optimum", "speed"))
+    parser.add_argument("table", choices=("optimum", "speed", "verification"))
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--fixtures", type=Path, help="a folder of .tflite files")
+    parser.add_argument("--corpus", type=Path, default=os.environ.get("TFLITE_ALIGN_CORPUS"))
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--numbers", action="store_true", help="judge the numbers too (slow)")
     parser.add_argument("--json", type=Path, help="write the rows there")
@@ -122,6 +139,8 @@ def main() -> int:
         rows = [row for row in found if row is not None]
         show(rows)
         print(json.dumps(summary(rows)))
+    elif given.table == "verification":
+        rows = _verifications(models, given.corpus)
     else:
         rows = []
         for row in bench_speed.speed_rows(

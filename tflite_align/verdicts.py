@@ -72,11 +72,20 @@ class OutputScore(Record, frozen=True, kw_only=True):
     subgraph: int
     index: int
     tensor: int  # index of the tensor in the original file
+    part: str = (
+        ""  # the operand of the CONCATENATION that writes it, where that one alone is judged
+    )
+    inputs: str = ""  # the kind of inputs on which it is worst: whose figures these are
     declared_original_db: float | None
     declared_aligned_db: float | None
     runs: tuple[FidelityScore, ...]
     word: Word
     why: str = ""
+
+    @property
+    def title(self) -> str:
+        """`y`, or `y (scores)` of the part that comes from the tensor `scores`."""
+        return f"{self.name} ({self.part})" if self.part else self.name
 
 
 class OutputLevel(Record, frozen=True, kw_only=True):

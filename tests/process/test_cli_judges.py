@@ -40,7 +40,7 @@ def test_calibration_data_is_used_for_ranges_and_verification(
     np.save("real.npy", np.random.default_rng(0).random((70, *shape[1:]), np.float32))
     assert cli.main(["in.tflite", "out.tflite", "--calibration", "real.npy"]) == 0
     said = capsys.readouterr().out
-    assert "(64 inputs: calibration, 64 samples; " in said
+    assert "(64 inputs: 64 calibration; " in said
     assert "Calibration: declared SQNR in dB\n  output " in said
 
 

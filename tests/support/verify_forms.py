@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 def readings(data: bytes, inputs: Array | None = None) -> tuple[dict[str, Ran], Samples]:
     """Twin, declared reading and builtin run of a model, on real values for its only input."""
     calibration: dict[str | int, Array] | None = None if inputs is None else {0: inputs}
-    samples = make_samples(parse(data), calibration=calibration, count=32, seed=0)
+    samples = make_samples(parse(data), calibration=calibration, count=32, seed=0, topped=False)
     found = frontier(parse(data))
     forms = [
         Form(name="twin", data=twin(data, found), kernels=("litert",)),
@@ -32,7 +32,7 @@ def readings(data: bytes, inputs: Array | None = None) -> tuple[dict[str, Ran], 
         forms.append(Form(name="run", data=copy, kernels=("litert",)))
     with workspace() as folder:
         records = sample_records(samples, folder)
-        return run_forms(forms, samples, records, folder, lambda _: None), samples
+        return run_forms(forms, samples, records, folder, lambda _: None)[0], samples
 
 
 def level(reference: Array, values: Array) -> float:
@@ -75,4 +75,17 @@ def rescaled(data: bytes, operator: int, factor: float) -> bytes:
     graph = model.subgraphs[0]
     quant = graph.tensors[graph.operators[operator].outputs[0]].quantization
     quant.scale = np.asarray(quant.scale, np.float32) * np.float32(factor)
+    return pack(model)
+
+
+def rebiased(data: bytes, name: bytes, source: bytes) -> bytes:
+    """The bias of convolution `name` re-expressed in the scale its input `source` has now."""
+    model = parse(data)
+    tensors = {tensor.name: tensor for tensor in model.subgraphs[0].tensors}
+    bias, weights = tensors[name + b".b"], tensors[name + b".w"]
+    old = float(bias.quantization.scale[0])
+    new = float(tensors[source].quantization.scale[0]) * float(weights.quantization.scale[0])
+    integers = np.asarray(model.buffers[bias.buffer].data, np.uint8).view("<i4")
+    model.buffers[bias.buffer].data = np.rint(integers * old / new).astype("<i4").view(np.uint8)
+    bias.quantization.scale = np.array([new], np.float32)
     return pack(model)

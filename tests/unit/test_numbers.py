@@ -9,13 +9,14 @@ from tests.support.models import Graph, concat_example
 from tflite_align.errors import UsageError
 from tflite_align.format.model import OperatorId
 from tflite_align.verdicts import Acceptance, Verification
+from tflite_align.verify.changed_functions import match_operators
 from tflite_align.verify.frontier import frontier
 from tflite_align.verify.judges import available, judge_file
 from tflite_align.verify.object_api import parse
 from tflite_align.verify.process import useful_line
 from tflite_align.verify.samples import make_samples
 from tflite_align.verify.sqnr import CEILING_DB, Powers, fidelity, loss, powers, sqnr
-from tflite_align.verify.stepwise import Steps, match_operators, score_steps
+from tflite_align.verify.stepwise import Steps, score_steps
 from tflite_align.verify.verdict_rules import judge_word
 from tflite_align.verify.verification import verify
 
@@ -181,7 +182,8 @@ def test_calibration_is_found_by_position_and_by_name_and_quantized() -> None:
     real = np.full((5, 4, 4, 3), 0.1, np.float32)
     for key in (0, "0", "x"):
         samples = make_samples(model, calibration={key: real}, count=64, seed=0)
-        assert samples.what == "calibration, 5 samples"
+        assert samples.what == "5 calibration, 59 mixtures of it"
+        assert (samples.count, len(samples.sequences)) == (64, 64)
         assert set(samples.arrays[0].ravel().tolist()) == {2}
 
 

@@ -103,7 +103,8 @@ def _numbers(verification: Verification) -> Section:
 
 def _score(score: OutputScore) -> Iterator[Row]:
     before, after = decibels(score.declared_original_db), decibels(score.declared_aligned_db)
-    yield (f"{_place(score)} {score.name}", before, after, "", "", "", score.word, score.why)
+    on = f", {score.inputs}" if score.inputs else ""
+    yield (f"{_place(score)} {score.title}{on}", before, after, "", "", "", score.word, score.why)
     for run in score.runs:
         ran, runs = decibels(run.original_db, "did not run"), decibels(run.sqnr_db, "does not run")
         yield "", "", "", run.judge, ran, runs, run.word, run.why
@@ -115,7 +116,7 @@ def _numbers_as_they_are(verification: Verification) -> Section:
     rows: list[Row] = []
     for score in verification.outputs:
         declared = decibels(score.declared_aligned_db)
-        rows.append((f"{_place(score)} {score.name}", declared, "", "", score.word, score.why))
+        rows.append((f"{_place(score)} {score.title}", declared, "", "", score.word, score.why))
         for run in score.runs:
             runs = decibels(run.sqnr_db, "does not run")
             why = "" if run.why in known else run.why
@@ -131,7 +132,8 @@ def _place(score: OutputScore) -> str:
 def _calibration(report: Report, verification: Verification) -> Section:
     """What the observed ranges bought: the same outputs of the plan that would be made without."""
     head = ("output", "without", "with")
-    scores = {(score.index, score.name): score for score in verification.outputs}
+    whole = [score for score in verification.outputs if not score.part]
+    scores = {(score.index, score.name): score for score in whole}
     rows = []
     for level in report.without_calibration:
         score = scores.get((level.index, level.name))

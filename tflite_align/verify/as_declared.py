@@ -9,13 +9,10 @@ import numpy as np
 from ..record import replace
 from ..verdicts import Verification
 from .outputs import named
+from .sqnr import FLOOR_DB
 from .verification import verify
 
 __all__ = ["run_as_declared"]
-
-# A run that is this near to the float twin departs from nothing that a reader could tell: hybrid
-# kernels, which quantize activations as they run, are far below a declared reading without noise.
-_NEAR_DB = 30.0
 
 
 def run_as_declared(
@@ -55,15 +52,16 @@ def _departures(found: Verification, *, builtin: bool) -> list[str]:
     are compared on LiteRT's builtin kernels, and count where these are asked about (`builtin`).
 
     The file stands for its own original, so that a runtime that is as far off there has not
-    become worse: its word is "unchanged".
+    become worse: its word is "unchanged". A run above FLOOR_DB departs from nothing that a reader
+    could tell.
     """
     told = []
     if builtin and found.steps is not None and found.steps.beyond:
         told.append(f"{named(found.steps.beyond)} by the declared parameters")
     told += [
-        f"{score.name}: {run.judge} {run.why.partition(', as the original does')[0]}"
+        f"{score.title}: {run.judge} {run.why.partition(', as the original does')[0]}"
         for score in found.outputs
         for run in score.runs
-        if run.word in ("unchanged", "failed") and (run.sqnr_db or 0.0) < _NEAR_DB
+        if run.word in ("unchanged", "failed") and (run.sqnr_db or 0.0) < FLOOR_DB
     ]
     return told

@@ -5,12 +5,11 @@ from __future__ import annotations
 from ..errors import UnsupportedError
 from ..verdicts import BiasReading, OutputLevel
 from .calibration import Calibration
+from .evidence import Evidence
 from .frontier import frontier
 from .object_api import parse
-from .outputs import Evidence
 from .process import workspace
 from .samples import make_samples
-from .sqnr import sqnr
 from .twin import declared, twin
 from .variants import FLOAT_KERNELS, Form, run_forms, sample_records
 
@@ -38,16 +37,15 @@ def declared_levels(
     except UnsupportedError:
         return ()
     with workspace() as folder:
-        ran = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
+        ran, _ = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
     evidence = Evidence(before=first, after=second, samples=inputs, ran=ran, kernels=(), seed=seed)
     levels = []
     for number, probe in enumerate(first.probes):
-        found = evidence.powers("declared:after", number)
         levels.append(
             OutputLevel(
                 name=probe.name,
                 index=-1 if probe.output is None else probe.output,
-                declared_aligned_db=sqnr(found) if found else None,
+                declared_aligned_db=evidence.worst_db("declared:after", number),
             )
         )
     return tuple(levels)
@@ -72,7 +70,7 @@ def bias_readings(
     except UnsupportedError:
         return ()
     with workspace() as folder:
-        ran = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
+        ran, _ = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
 
     def level(reference: str, measured: str, number: int) -> float | None:
         evidence = Evidence(
@@ -83,8 +81,7 @@ def bias_readings(
             kernels=(),
             seed=seed,
         )
-        powers = evidence.powers("measured", number)
-        return sqnr(powers) if powers else None
+        return evidence.worst_db("measured", number)
 
     return tuple(
         BiasReading(

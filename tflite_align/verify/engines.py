@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..record import Record
+from .kept_elements import kept_elements
 
 __all__ = ["Engine", "InputSpec", "OverBudgetError", "native_words", "open_engine"]
 
@@ -72,6 +73,18 @@ class Engine:
 
     def output(self, index: int) -> Array:
         """Real values of graph output `index` after the last invoke."""
+        raw, detail = self.raw_output(index)
+        return _dequantized(raw, detail)
+
+    def kept_output(self, index: int) -> Array:
+        """The same, flat and float32, of no more elements than are compared."""
+        raw, detail = self.raw_output(index)
+        chosen = kept_elements(raw.size)
+        flat = raw.reshape(-1) if chosen is None else raw.reshape(-1)[chosen]
+        return np.asarray(_dequantized(flat, detail), np.float32)
+
+    def raw_output(self, index: int) -> tuple[Array, dict[str, Any]]:
+        """What the runtime holds as graph output `index`, and the details it tells of it."""
         raise NotImplementedError
 
     def tensor(self, index: int) -> Array:
@@ -135,9 +148,9 @@ class _LiteRT(Engine):
     def invoke(self) -> None:
         self._interpreter.invoke()
 
-    def output(self, index: int) -> Array:
+    def raw_output(self, index: int) -> tuple[Array, dict[str, Any]]:
         detail = self._output_details[index]
-        return _dequantized(self._interpreter.get_tensor(detail["index"]), detail)
+        return self._interpreter.get_tensor(detail["index"]), detail
 
     def tensor(self, index: int) -> Array:
         values: Array = self._interpreter.get_tensor(index)
@@ -213,8 +226,8 @@ class _Tflm(Engine):
         if self._interpreter.invoke() != 0:
             raise RuntimeError("TFLM failed to invoke")
 
-    def output(self, index: int) -> Array:
-        return _dequantized(self._interpreter.get_output(index), self._output_details[index])
+    def raw_output(self, index: int) -> tuple[Array, dict[str, Any]]:
+        return self._interpreter.get_output(index), self._output_details[index]
 
     def facts(self) -> dict[str, str]:
         """The arena size is printed to stderr only; the parent reads it from there."""

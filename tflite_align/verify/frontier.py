@@ -14,6 +14,7 @@ from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import INTEGER_LIMITS
 from ..record import Record
 from ..rules.operator_rows import load_operators
+from .concat_parts import Part, concat_parts
 from .object_api import type_name
 from .unpacked import is_constant, operator_name, params, real_tensors, tensor_name
 
@@ -61,6 +62,7 @@ class Probe(Record, frozen=True, kw_only=True):
     feeds: bool  # it is such an input
     limits: tuple[float, float] | None  # what the tensor can hold, real values; None: float
     step: float  # what its values are rounded to, real value; 0: float
+    parts: tuple[Part, ...]  # the operands of the CONCATENATION that writes it, judged one by one
     narrowed: float  # step of the narrower integers that a QUANTIZE makes them of; 0: of none
 
 
@@ -181,6 +183,7 @@ class _Walk:
                 feeds=feeds,
                 limits=_limits(self.graph.tensors[tensor]),
                 step=self._step(tensor, inner=output is None),
+                parts=() if behind else concat_parts(self.model, self.writer, tensor),
                 narrowed=self._narrowed(tensor),
             )
         )

@@ -13,6 +13,7 @@ from ..errors import UnsupportedError
 from ..format.model import TensorId
 from ..record import Record, field
 from .calibration import Calibration
+from .case import LARGEST_MODEL
 from .frontier import frontier
 from .judges import available
 from .object_api import parse
@@ -20,7 +21,6 @@ from .process import Ended, acceptance, answer_so_far, call_worker, children_poo
 from .samples import Samples, make_samples
 from .twin import open_twin
 from .variants import FLOAT_KERNELS, RUN_SECONDS, THREADS, sample_records
-from .verification import LARGEST_MODEL
 
 __all__ = ["Observed", "observe"]
 
@@ -74,7 +74,9 @@ def observe(data: Data, calibration: Calibration, *, progress: Progress | None =
 def _samples(data: Data, calibration: Calibration) -> Samples:
     if len(data) > LARGEST_MODEL:
         raise UnsupportedError(f"size: {len(data)} bytes is above {LARGEST_MODEL}")
-    return make_samples(parse(data), calibration=calibration, count=sys.maxsize, seed=0)
+    return make_samples(
+        parse(data), calibration=calibration, count=sys.maxsize, seed=0, topped=False
+    )
 
 
 def _of_inputs(data: Data, samples: Samples) -> dict[TensorId, tuple[float, float]]:

@@ -1,108 +1,140 @@
-"""The verdict on each compared tensor: alignment loss (a) and kernel fidelity (b)."""
+"""The verdict on each compared tensor: alignment loss (a) and kernel fidelity (b).
+
+Each kind of samples and each operand of a last CONCATENATION is judged by itself; what counts is
+the worst.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import numpy as np
 
 from ..record import Record, replace
 from ..verdicts import FidelityScore, OutputScore, StepCheck, StepDeviation, Word
-from .frontier import Frontier
-from .samples import Samples
-from .sqnr import REFERENCE_DB, Powers, fidelity, loss, powers, sqnr
-from .variants import Ran
+from .concat_parts import Part
+from .evidence import Evidence
+from .samples import Kind
+from .sqnr import (
+    FLOOR_DB,
+    KIND_LOSS_DB,
+    LOSS_DB,
+    REFERENCE_DB,
+    Powers,
+    fidelity,
+    loss,
+    quiet,
+    sqnr,
+)
 
-__all__ = [
-    "Evidence",
-    "Steps",
-    "gross_deviations",
-    "named",
-    "our_deviations",
-    "reference_db",
-    "score_outputs",
-]
+__all__ = ["Steps", "gross_deviations", "named", "noise_notes", "our_deviations", "score_outputs"]
 
 _GROSS = 4.0  # times the tolerance
 _SAME_DB = 1.0  # a gap that the original's kernels show too is not the alignment's
+_RANK: dict[Word, int] = {"failed": 3, "inconclusive": 2, "skipped": 1}
 Steps = tuple[StepCheck | None, str]  # the check, or why there is none
 
 
-class Evidence(Record, frozen=True, kw_only=True):
-    """All runs, by name: twin, declared:before, declared:after, before:KERNELS, after:KERNELS."""
+class _Place(Record, frozen=True, kw_only=True):
+    """Some values of one probe: of one kind of samples, and of one part of the elements."""
 
-    before: Frontier
-    after: Frontier
-    samples: Samples
-    ran: Mapping[str, Ran]
-    kernels: tuple[str, ...]
-    seed: int
+    evidence: Evidence
+    steps: Steps
+    probe: int
+    part: Part | None
+    kind: Kind | None = None
 
-    def powers(self, form: str, probe: int) -> Powers | None:
-        """Powers of one form at one probe against the twin; None when either did not run."""
-        twin, other = self.ran["twin"].outputs, self.ran[form].outputs
-        if twin is None or other is None:
-            return None
-        reference, values = twin[probe], other[probe]
-        for low, high in filter(None, self._limits(probe)):
-            reference, values = reference.clip(low, high), values.clip(low, high)
-        return powers(reference, values, self.samples.sequences)
-
-    def _limits(self, probe: int) -> tuple[tuple[float, float] | None, ...]:
-        """Ranges to clip to: the twin's values beyond what the tensor can hold are no signal.
-
-        Logits beyond either file's range only saturate further; nobody behind them can tell.
-        """
-        before, after = self.before.probes[probe], self.after.probes[probe]
-        return (before.limits, after.limits) if before.feeds else (before.limits,)
-
-
-def reference_db(evidence: Evidence) -> float:
-    """The lowest SQNR of the original's declared reading at a probe that counts, dB."""
-    levels = [
-        sqnr(found) or 0.0 if found else 0.0
-        for number, probe in enumerate(evidence.before.probes)
-        if not (probe.behind_jump or probe.saturates)
-        for found in (evidence.powers("declared:before", number),)
-    ]
-    return min(levels, default=0.0)
+    def powers(self, form: str) -> Powers | None:
+        return self.evidence.powers(form, self.probe, kind=self.kind, part=self.part)
 
 
 def score_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, ...], str]:
-    """A score for each probe, and why there are none."""
+    """A score for each probe and each part of one, and why there are none."""
     for form in ("twin", "declared:before", "declared:after"):
         ran = evidence.ran[form]
         if ran.outputs is None:
             return (), f"numbers not judged: the {form} does not run: {ran.why}"
-    scores = _pairs(
-        evidence, [_score(evidence, i, steps) for i in range(len(evidence.before.probes))]
-    )
-    clean = [s for s, p in zip(scores, evidence.before.probes, strict=True) if not p.behind_jump]
-    return (scores, "") if clean else (scores, "every output lies behind a jump")
+    probes = evidence.before.probes
+    whole = [_score(_place(evidence, steps, i)) for i in range(len(probes))]
+    whole = _pairs(evidence, whole)
+    scores = [
+        score
+        for number, first in enumerate(whole)
+        for score in (first, *_parts(evidence, steps, number, first))
+    ]
+    clean = any(not probe.behind_jump for probe in probes)
+    return (tuple(scores), "") if clean else (tuple(scores), "every output lies behind a jump")
 
 
-def _score(evidence: Evidence, probe: int, steps: Steps) -> OutputScore:
-    place = evidence.before.probes[probe]
-    original, aligned = (evidence.powers(f"declared:{w}", probe) for w in ("before", "after"))
+def _place(evidence: Evidence, steps: Steps, probe: int, part: Part | None = None) -> _Place:
+    return _Place(evidence=evidence, steps=steps, probe=probe, part=part)
+
+
+def _parts(evidence: Evidence, steps: Steps, probe: int, whole: OutputScore) -> list[OutputScore]:
+    """Of a part that is silent nothing is to be told; nor of those of an output that is skipped."""
+    if whole.word == "skipped":
+        return []
+    scores = [
+        _score(_place(evidence, steps, probe, part)) for part in evidence.before.probes[probe].parts
+    ]
+    return [score for score in scores if score.declared_original_db is not None]
+
+
+def _score(place: _Place) -> OutputScore:
+    """Of the kind of samples that says the worst, of those that say anything."""
+    readings = {
+        kind: place.evidence.readings(place.probe, kind, place.part)
+        for kind in place.evidence.samples.kinds
+    }
+    losses = [lost for lost in map(_loss_db, readings.values()) if lost is not None]
+    # So few inputs of one kind may all round to the wrong side; those of all kinds do not.
+    allowed = KIND_LOSS_DB if float(np.mean(losses or [0.0])) <= LOSS_DB else LOSS_DB
+    scores = [
+        _score_kind(replace(place, kind=kind), found, allowed) for kind, found in readings.items()
+    ]
+    telling = [score for score in scores if not _too_low(score.declared_original_db)] or scores
+    return max(telling, key=_badness)
+
+
+def _badness(score: OutputScore) -> tuple[int, float]:
+    level = score.declared_aligned_db
+    return _RANK.get(score.word, 0), -(level if level is not None else -1e3)
+
+
+def _loss_db(readings: tuple[Powers | None, Powers | None]) -> float | None:
+    """DB that the declared reading loses; None where the original's tells too little."""
+    original_db, aligned_db = (sqnr(one) if one is not None else None for one in readings)
+    if original_db is None or aligned_db is None or original_db < REFERENCE_DB:
+        return None
+    return original_db - aligned_db
+
+
+def _score_kind(
+    place: _Place, readings: tuple[Powers | None, Powers | None], allowed: float
+) -> OutputScore:
+    evidence, probe = place.evidence, place.evidence.before.probes[place.probe]
+    original, aligned = readings
     original_db = sqnr(original) if original else None
     aligned_db = sqnr(aligned) if aligned else None
-    step = max(place.step, evidence.after.probes[probe].narrowed)
-    word, why = loss(original, aligned, evidence.seed, logits=place.feeds, step=step)
-    runs = tuple(
-        _run(evidence, probe, kernels, declared=(original, aligned), steps=steps)
-        for kernels in evidence.kernels
-    )
+    allowed = KIND_LOSS_DB if probe.feeds else allowed
+    step = max(probe.step, evidence.after.probes[place.probe].narrowed)
+    word, why = loss(original, aligned, evidence.seed, allowed=allowed, step=step)
+    runs = tuple(_run(place, kernels, readings) for kernels in evidence.kernels)
     if word == "verified":
         word, why = _fidelity_word(runs)
+    elif word == "inconclusive" and _noise_as_before(original_db, aligned_db):
+        word, why = _by_operators(why, runs, place.steps)
     elif word == "inconclusive":
-        word, why = _by_steps(word, why, steps)
-    if place.behind_jump and word != "verified":
-        word, why = _behind(why, steps)
-    elif place.saturates and word == "inconclusive" and _too_low(original_db):
+        word, why = _by_steps(word, why, place.steps)
+    if probe.behind_jump and word != "verified":
+        word, why = _behind(why, place.steps)
+    elif probe.saturates and word == "inconclusive" and _too_low(original_db):
         word, why = "skipped", f"saturates: judged at what feeds it; {why}"
     return OutputScore(
-        name=place.name,
+        name=probe.name,
+        part=place.part.name if place.part is not None else "",
         subgraph=0,
-        index=-1 if place.output is None else place.output,
-        tensor=place.tensor,
+        index=-1 if probe.output is None else probe.output,
+        tensor=probe.tensor,
+        inputs=place.kind.name if place.kind is not None else "",
         declared_original_db=original_db,
         declared_aligned_db=aligned_db,
         runs=runs,
@@ -111,19 +143,53 @@ def _score(evidence: Evidence, probe: int, steps: Steps) -> OutputScore:
     )
 
 
-def _pairs(evidence: Evidence, scores: list[OutputScore]) -> tuple[OutputScore, ...]:
+def _pairs(evidence: Evidence, scores: list[OutputScore]) -> list[OutputScore]:
     """A saturating output and the logits behind it: one of them has to tell, not both."""
     for number, place in enumerate(evidence.before.probes):
         score = scores[number]
+        if not place.feeds or score.word not in ("inconclusive", "failed"):
+            continue
+        fed = scores[number - 1]
         low = score.word == "inconclusive" and _too_low(score.declared_original_db)
-        if place.feeds and low and scores[number - 1].word == "verified":
+        told = not _too_low(fed.declared_original_db) and _above_floor(score)
+        if fed.word == "verified" and (low or told):
             why = f"judged at what it feeds; {score.why}"
             scores[number] = replace(score, word="skipped", why=why)
-    return tuple(scores)
+    return scores
+
+
+def _above_floor(score: OutputScore) -> bool:
+    return score.declared_aligned_db is not None and score.declared_aligned_db >= FLOOR_DB
 
 
 def _too_low(original_db: float | None) -> bool:
     return original_db is None or original_db < REFERENCE_DB
+
+
+def _noise_as_before(original_db: float | None, aligned_db: float | None) -> bool:
+    """What the original declares is noise, and what the aligned file declares is no worse."""
+    if original_db is None or aligned_db is None:
+        return False
+    return original_db < REFERENCE_DB and aligned_db >= original_db - LOSS_DB
+
+
+def _by_operators(why: str, runs: tuple[FidelityScore, ...], steps: Steps) -> tuple[Word, str]:
+    """Noise at the output hides what an operator does, but not from who looks at each."""
+    word, told = _fidelity_word(runs)
+    found = steps[0]
+    if word == "verified" and found is not None and not (found.beyond or found.not_judged):
+        return "verified", ""
+    return _by_steps("inconclusive", f"{why}; {told}" if told else why, steps)
+
+
+def noise_notes(scores: tuple[OutputScore, ...]) -> tuple[str, ...]:
+    """What is to be said of outputs whose declared reading is noise in the given file already."""
+    return tuple(
+        f"{score.title}: what the given file declares is noise: {score.declared_original_db:.1f} dB"
+        " against the float twin; only the operators can be judged"
+        for score in scores
+        if score.declared_original_db is not None and score.declared_original_db < REFERENCE_DB
+    )
 
 
 def _behind(why: str, steps: Steps) -> tuple[Word, str]:
@@ -135,29 +201,27 @@ def _behind(why: str, steps: Steps) -> tuple[Word, str]:
 
 
 def _run(
-    evidence: Evidence,
-    probe: int,
-    kernels: str,
-    *,
-    declared: tuple[Powers | None, Powers | None],
-    steps: Steps,
+    place: _Place, kernels: str, readings: tuple[Powers | None, Powers | None]
 ) -> FidelityScore:
-    original, aligned = declared
-    before = evidence.powers(f"before:{kernels}", probe)
-    after = evidence.powers(f"after:{kernels}", probe)
-    gap = fidelity(aligned, after, evidence.seed) if aligned and after else None
+    if place.evidence.wide is not None:  # kernels are compared on the samples that they ran
+        readings = (place.powers("declared:before"), place.powers("declared:after"))
+    original, aligned = readings
+    seed = place.evidence.seed
+    before, after = (place.powers(f"{which}:{kernels}") for which in ("before", "after"))
+    gap = fidelity(aligned, after, seed) if aligned and after else None
+    level = sqnr(after) if after else None
     word: Word
     if gap is None:
-        ran = evidence.ran[f"after:{kernels}"]
+        ran = place.evidence.ran[f"after:{kernels}"]
         word, why = "skipped", ran.why or "nothing to compare"
-    elif not gap.beyond:
+    elif not gap.beyond or (quiet(original) and (level or 0.0) >= FLOOR_DB):
         word, why = "verified", ""
     else:
-        known = fidelity(original, before, evidence.seed) if original and before else None
-        word, why = _beyond(gap.gap_db, known.gap_db if known else None, steps)
+        known = fidelity(original, before, seed) if original and before else None
+        word, why = _beyond(gap.gap_db, known.gap_db if known else None, place.steps)
     return FidelityScore(
         judge=kernels,
-        sqnr_db=sqnr(after) if after else None,
+        sqnr_db=level,
         original_db=sqnr(before) if before else None,
         gap_db=gap.gap_db if gap else None,
         gap_low_db=gap.low_db if gap else None,

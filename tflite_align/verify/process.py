@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +32,7 @@ __all__ = [
     "Ended",
     "acceptance",
     "answer_so_far",
+    "call_jobs",
     "call_worker",
     "children_pool",
     "limited",
@@ -53,6 +54,8 @@ from tflite_align.verify.worker import main
 sys.exit(main(sys.argv[1:3]))
 """
 _LAUNCH = str(_HERE / "launch.py")
+# How a worker ends that is over one of its jobs for too long.
+_OUT_OF_TIME = -getattr(signal, "SIGALRM", 0) or None
 _WINDOWS_FAULT = 0xC0000000  # NTSTATUS errors, which is how a crash looks on Windows
 _GARBAGE = re.compile(r"(params\.scale\)*) \(-?\d+ != -?\d+\)")
 _GLUED = re.compile(r"([^\s])Node number")
@@ -116,6 +119,51 @@ def call_worker(request: Mapping[str, Any], folder: Path, *, seconds: float) -> 
     ended = run_tool(command, folder, seconds=seconds, model=Path(request["model"]))
     answer = answer_so_far(folder)
     return Ended(code=ended.code, errors=ended.errors, answer=answer, seconds_allowed=seconds)
+
+
+def call_jobs(
+    jobs: Sequence[Mapping[str, Any]],
+    folder: Path,
+    *,
+    seconds: float,
+    done: Callable[[int], None] | None = None,
+) -> list[Ended]:
+    """Let one worker process do the jobs, one after the other, each in at most `seconds`; how each
+    of them ended. Those behind one that goes down get a process anew. `done` hears how many are.
+
+    A job is a request of the worker's, with its `model` for the limits. `folder` must exist.
+    """
+    ended: list[Ended] = []
+    while len(ended) < len(jobs):
+        left = jobs[len(ended) :]
+        place = folder / f"process{len(ended)}"
+        place.mkdir()
+        ended += _in_one_process(left, place, seconds)
+        if done is not None:
+            done(len(ended))
+    return ended
+
+
+def _in_one_process(jobs: Sequence[Mapping[str, Any]], folder: Path, seconds: float) -> list[Ended]:
+    """Those jobs that one process got done, and the one that it went down over."""
+    largest = max((Path(job["model"]) for job in jobs), key=lambda path: path.stat().st_size)
+    request = {
+        "task": "several",
+        "model": str(largest),
+        "jobs": [{**job, "seconds": seconds} for job in jobs],
+    }
+    whole = call_worker(request, folder, seconds=seconds * len(jobs))
+    answers = list(whole.answer.get("jobs", []))
+    found = [
+        Ended(code=0, errors=whole.errors, answer=answer, seconds_allowed=seconds)
+        for answer in answers
+        if answer.get("ended")
+    ]
+    if len(found) == len(jobs):
+        return found
+    partial = answers[len(found)] if len(answers) > len(found) else {}
+    down = Ended(code=whole.code, errors=whole.errors, answer=partial, seconds_allowed=seconds)
+    return [*found, down]
 
 
 def answer_so_far(folder: Path) -> Mapping[str, Any]:
@@ -266,7 +314,7 @@ def steady(reason: str) -> str:
 
 def acceptance(ended: Ended) -> Acceptance:
     """What a worker's end means: its own answer, or the way in which it went down."""
-    if ended.code is None:
+    if ended.code is None or ended.code == _OUT_OF_TIME:
         return Acceptance(status="timeout", reason=f"no answer in {ended.seconds_allowed:g} s")
     if ended.code < 0 or ended.code >= _WINDOWS_FAULT:
         words = useful_line(ended.errors)

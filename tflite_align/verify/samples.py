@@ -1,4 +1,4 @@
-"""The inputs of a verification: random ones that look like something, or the user's calibration data.
+"""The inputs of a verification: random ones of several kinds, or the user's calibration data.
 
 All values are kept on the *original's* input grid, so that quantizing the input is no noise: twin,
 declared readings and runs get the very same real values.
@@ -14,31 +14,28 @@ import numpy.typing as npt
 from ..errors import UnsupportedError
 from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import INTEGER_LIMITS, Label
-from ..record import Record
+from ..record import Record, replace
 from .calibration import Calibration, Wanted, matched
 from .object_api import type_name
+from .random_inputs import KINDS, GraphInput, draw, mixtures
 from .unpacked import Params, is_constant, is_stateful, operator_name, params, tensor_name
 
-__all__ = ["GraphInput", "Samples", "make_samples"]
+__all__ = ["Kind", "Samples", "make_samples"]
 
 Array = npt.NDArray[Any]
 
 SEQUENCE = 16  # consecutive invokes between two resets, for models with variables
 _MORE = 4  # times as many invokes where only whole sequences are independent
-_LEAVES = 120
+_MOST_ELEMENTS = 1 << 28  # of all samples together: half a gigabyte of int16
 _RAW = {"uint8": (0, 256), "int8": (-128, 128), "int16": (-32768, 32768), "bool": (0, 2)}
 
 
-class GraphInput(Record, frozen=True, kw_only=True):
-    """One input of subgraph 0. `label` None: not quantized; `low`, `high` in real values."""
+class Kind(Record, frozen=True, kw_only=True):
+    """Samples `first` up to `last` were drawn in one way, `name`, and are judged by themselves."""
 
     name: str
-    kind: str
-    shape: tuple[int, ...]
-    label: Label | None
-    low: float
-    high: float
-    whole: bool  # integers without parameters: indices, raw pixels
+    first: int
+    last: int
 
 
 class Samples(Record, frozen=True, kw_only=True):
@@ -47,13 +44,23 @@ class Samples(Record, frozen=True, kw_only=True):
     inputs: tuple[GraphInput, ...]
     arrays: tuple[Array, ...]
     sequences: tuple[tuple[int, int], ...]
+    kinds: tuple[Kind, ...]
     stateful: bool
     random: bool
+    spread: float  # the part of each input's range that random ones use
     what: str
 
     @property
     def count(self) -> int:
         return self.sequences[-1][1]
+
+    def sequences_of(self, kind: Kind) -> tuple[tuple[int, int], ...]:
+        """Those of one kind, counted from its first sample."""
+        return tuple(
+            (first - kind.first, last - kind.first)
+            for first, last in self.sequences
+            if kind.first <= first < kind.last
+        )
 
 
 def make_samples(
@@ -63,32 +70,82 @@ def make_samples(
     count: int,
     seed: int,
     spread: float = 1.0,
+    topped: bool = True,
 ) -> Samples:
-    """Inputs for the original `model`. Raises UsageError for calibration that does not fit it.
+    """Inputs for the original `model`. Raises UsageError for calibration that does not fit it, and
+    UnsupportedError for inputs that would not fit into memory.
 
-    `spread`: the part of each input's range that random samples use, around its zero.
+    Random ones are of several kinds (random_inputs.KINDS), as many of each; `spread`: the part of
+    each input's range that they use. Calibration is one kind; where it is `topped`, fewer than
+    `count` are topped up by mixtures of them.
     """
     inputs = tuple(_graph_input(model, index) for index in model.subgraphs[0].inputs)
     stateful = is_stateful(model)
+    step = SEQUENCE if stateful else 1
+    count = -(-max(count, 1) * _MORE // step) * step if stateful else max(count, 1)
+    if not calibration:
+        _check_size(inputs, count)
+    generator = np.random.default_rng(seed)
     if calibration:
-        arrays = _calibrated(model, inputs, calibration, None if stateful else max(count, 1))
-        what = f"calibration, {len(arrays[0])} samples"
+        given = _calibrated(model, inputs, calibration, None if stateful else count)
+        parts = [("calibration", given)]
+        if topped and given and len(given[0]) < count:
+            more = count - len(given[0])
+            mixed = mixtures(generator, given, more, window=step)
+            parts.append(("mixtures of it", mixed))
+        what = "calibration"
     else:
-        generator = np.random.default_rng(seed)
-        count = max(count, 1) if not stateful else -(-count * _MORE // SEQUENCE) * SEQUENCE
-        arrays = tuple(
-            _random(generator, one, count, in_sequence=stateful, spread=spread) for one in inputs
-        )
+        shares = [len(part) * step for part in np.array_split(range(count // step), len(KINDS))]
+        parts = [
+            (
+                name,
+                _on_grid(
+                    inputs, draw(generator, inputs, share, kind=name, spread=spread, window=step)
+                ),
+            )
+            for name, share in zip(KINDS, shares, strict=True)
+            if share
+        ]
         what = f"random, seed {seed}" + (f", {spread:.0%} of the range" if spread < 1.0 else "")
-    total = len(arrays[0]) if arrays else count
+    made = _joined(inputs, parts, what, stateful=stateful, random=not calibration, count=count)
+    return replace(made, spread=spread)
+
+
+def _joined(
+    inputs: tuple[GraphInput, ...],
+    parts: list[tuple[str, tuple[Array, ...]]],
+    what: str,
+    *,
+    stateful: bool,
+    random: bool,
+    count: int,
+) -> Samples:
+    kinds: list[Kind] = []
+    sequences: list[tuple[int, int]] = []
+    for name, arrays in parts:
+        first = kinds[-1].last if kinds else 0
+        size = len(arrays[0]) if arrays else count // len(parts)
+        kinds.append(Kind(name=name, first=first, last=first + size))
+        sequences += [(first + a, first + b) for a, b in _sequences(size, stateful=stateful)]
+    told = ", ".join(f"{kind.last - kind.first} {kind.name}" for kind in kinds)
     return Samples(
         inputs=inputs,
-        arrays=arrays,
-        sequences=_sequences(total, stateful=stateful),
+        arrays=tuple(np.concatenate(rows) for rows in zip(*(p[1] for p in parts), strict=True)),
+        sequences=tuple(sequences),
+        kinds=tuple(kinds),
         stateful=stateful,
-        random=not calibration,
-        what=what,
+        random=random,
+        spread=1.0,
+        what=f"{what}: {told}" if random else told,
     )
+
+
+def _check_size(inputs: tuple[GraphInput, ...], count: int) -> None:
+    elements = sum(int(np.prod([max(size, 1) for size in one.shape])) for one in inputs)
+    if elements * count > _MOST_ELEMENTS:
+        raise UnsupportedError(
+            f"size: {count} inputs of {elements} elements are more than {_MOST_ELEMENTS}"
+        )
 
 
 def _sequences(count: int, *, stateful: bool) -> tuple[tuple[int, int], ...]:
@@ -162,78 +219,11 @@ def _rows(model: Any, index: int) -> int:
     return min(sizes) if len(sizes) > 1 else 2
 
 
-# --- random --------------------------------------------------------------------------------------
+# --- values on the grid --------------------------------------------------------------------------
 
 
-def _random(
-    generator: np.random.Generator,
-    one: GraphInput,
-    count: int,
-    *,
-    in_sequence: bool,
-    spread: float,
-) -> Array:
-    """`count` samples between low and high: mixtures of octaves, contrasts and offsets.
-
-    White noise alone drives image networks into a corner where every output is the same.
-    """
-    shape = tuple(max(size, 1) for size in one.shape)
-    if one.whole and one.kind not in ("uint8", "int8", "int16"):
-        return generator.integers(int(one.low), int(one.high), (count, *shape)).astype(one.kind)
-    first = _grid(one, np.zeros(shape))
-    samples = np.empty((count, *shape), first.dtype)
-    field = _field(generator, shape)
-    width = (one.high - one.low) * spread
-    middle = (one.low + one.high) / 2 if one.whole else 0.0
-    bottom = min(max(middle - width / 2, one.low), one.high - width)
-    for number in range(count):
-        fresh = _field(generator, shape)
-        field = 0.6 * field + 0.4 * fresh if in_sequence else fresh
-        contrast = generator.uniform(0.4, 1.0)
-        offset = generator.uniform(0.0, 1.0 - contrast)
-        samples[number] = _grid(one, bottom + width * (offset + contrast * field))
-    return samples
-
-
-def _field(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Values in [0, 1]: pictures where the shape is one; else a quarter white, the rest octaves."""
-    white = generator.random(shape)
-    axes = [axis for axis, size in enumerate(shape) if size >= 8]
-    if not axes or generator.random() < 0.25:
-        return white
-    total = 0.15 * generator.random() * white
-    for octave in (4, 12, 40):
-        coarse = [min(octave, size) if axis in axes else size for axis, size in enumerate(shape)]
-        total = total + generator.random() * _stretch(generator.random(coarse), shape, axes)
-    if len(shape) == 4 and min(shape[1:3]) >= 16 and shape[3] <= 4:
-        total = 0.3 * total + _leaves(generator, shape)
-    spread = float(total.max() - total.min())
-    return (total - total.min()) / spread if spread > 0 else white
-
-
-def _leaves(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Dead leaves: discs in front of one another, whose statistics are those of photographs."""
-    _, height, width, depth = shape
-    picture = np.full(shape, 0.5)
-    down, across = np.ogrid[:height, :width]
-    for _ in range(_LEAVES):
-        radius = min(height, width) * 0.02 * (1 - 0.96 * generator.random()) ** -1.0
-        top, left = generator.random(2) * (height, width)
-        stretch = generator.uniform(0.4, 2.5)
-        inside = (down - top) ** 2 + ((across - left) * stretch) ** 2 < radius**2
-        picture[:, inside] = generator.random() * 0.6 + 0.4 * generator.random(depth)
-    return picture
-
-
-def _stretch(values: Array, shape: tuple[int, ...], axes: list[int]) -> Array:
-    """Linear interpolation along `axes` to `shape`."""
-    for axis in axes:
-        place = np.linspace(0, values.shape[axis] - 1, shape[axis])
-        low = np.minimum(place.astype(int), max(values.shape[axis] - 2, 0))
-        high = np.minimum(low + 1, values.shape[axis] - 1)
-        weight = (place - low).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
-        values = values.take(low, axis) * (1 - weight) + values.take(high, axis) * weight
-    return values
+def _on_grid(inputs: tuple[GraphInput, ...], real: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple(_grid(one, values) for one, values in zip(inputs, real, strict=True))
 
 
 def _grid(one: GraphInput, real: Array) -> Array:

@@ -14,7 +14,21 @@ import numpy.typing as npt
 from ..record import Record
 from ..verdicts import Word
 
-__all__ = ["CEILING_DB", "REFERENCE_DB", "Fidelity", "Powers", "fidelity", "loss", "powers", "sqnr"]
+__all__ = [
+    "CEILING_DB",
+    "CHANCE",
+    "FLOOR_DB",
+    "KIND_LOSS_DB",
+    "LOSS_DB",
+    "REFERENCE_DB",
+    "Fidelity",
+    "Powers",
+    "fidelity",
+    "loss",
+    "powers",
+    "quiet",
+    "sqnr",
+]
 
 Array = npt.NDArray[Any]
 
@@ -25,11 +39,18 @@ REFERENCE_DB = 10.0
 # A requantization more or less, and the float kernels' own noise.
 LOSS_DB = 1.0
 # Near an input a requantization is more than 1 dB: all the noise there is are one or two roundings.
-# Root mean square of what may be added, in steps, and is then no verification of harm: two roundings.
-LOSS_STEPS = (2 / 12) ** 0.5
-LOGITS_LOSS_DB = 3.0
+# Root mean square of what may be added, in steps: half a step, the most that one rounding adds and
+# a little more than two add where values lie anywhere between two steps.
+LOSS_STEPS = 0.5
+# A reading without activation noise (floats between operators, or nothing that rounds) has nothing
+# to hold new noise against. Then this is what has to be left: 8-bit weights leave 40 dB.
+QUIET_DB = 90.0
+FLOOR_DB = 30.0
+# Of the inputs of one kind, where those of all kinds together are within LOSS_DB; and of logits.
+KIND_LOSS_DB = 3.0
 # An untouched ResNet runs 3 dB off its own declared reading: integer kernels round differently.
 GAP_DB = 3.0
+CHANCE = "which these inputs cannot tell from chance"
 _RESAMPLES = 1000
 _BOUND = 0.05
 
@@ -52,8 +73,8 @@ def powers(reference: Array, values: Array, units: tuple[tuple[int, int], ...]) 
     if reference.shape != values.shape or reference.size == 0:
         return None
     wide = reference.astype(np.float64)
-    signal = np.square(wide).sum(axis=1)
-    noise = np.square(values.astype(np.float64) - wide).sum(axis=1)
+    off = values.astype(np.float64) - wide
+    signal, noise = (np.einsum("ij,ij->i", rows, rows) for rows in (wide, off))
     if not (np.isfinite(signal).all() and np.isfinite(noise).all()):
         return None
     edges = [first for first, _ in units]
@@ -70,6 +91,12 @@ def sqnr(found: Powers) -> float | None:
     if signal <= 0.0:
         return None
     return float(min(10.0 * np.log10(signal / max(noise, signal * 1e-30)), CEILING_DB))
+
+
+def quiet(original: Powers | None) -> bool:
+    """Whether a declared reading has no activation noise."""
+    level = sqnr(original) if original is not None else None
+    return level is not None and level >= QUIET_DB
 
 
 class Fidelity(Record, frozen=True, kw_only=True):
@@ -107,15 +134,15 @@ def loss(
     aligned: Powers | None,
     seed: int,
     *,
-    logits: bool = False,
+    allowed: float = LOSS_DB,
     step: float = 0.0,
 ) -> tuple[Word, str]:
     """Statement (a): the aligned file still declares what the original declared.
 
     The same bootstrap as for kernels: where a few rare samples carry all the noise, two readings
-    of equal quality lie several dB apart by chance. `logits`: the values feed a function that
-    compresses them, and rounding that happens to add up there is worth less. `step`: what these
-    values are rounded to one way or the other (real value); 0: not at all.
+    of equal quality lie several dB apart by chance. `allowed`: dB that may be lost; where it is more
+    than LOSS_DB, more than it has to be lost beyond chance. `step`: what these values are rounded
+    to one way or the other (real value); 0: not at all.
     """
     before = sqnr(original) if original else None
     now = sqnr(aligned) if aligned else None
@@ -127,15 +154,16 @@ def loss(
             "inconclusive",
             f"the original's own declared reading is at {before:.1f} dB, too low to judge by",
         )
-    allowed = LOGITS_LOSS_DB if logits else LOSS_DB
-    if now >= before - allowed:
+    if now >= before - LOSS_DB or (quiet(original) and now >= FLOOR_DB):
+        return "verified", ""
+    if allowed > LOSS_DB and lost.low_db <= allowed:
         return "verified", ""
     said = f"alignment loses {lost.gap_db:.1f} dB: {before:.1f} dB declared before, {now:.1f} now"
     if _added(original, aligned) <= (LOSS_STEPS * step) ** 2:
         return "inconclusive", f"{said}, by no more than what rounding once or twice more adds"
     if lost.low_db > allowed:
         return "failed", said
-    return "inconclusive", f"{said}, which these inputs cannot tell from chance"
+    return "inconclusive", f"{said}, {CHANCE}"
 
 
 def _added(original: Powers, aligned: Powers) -> float:

@@ -14,13 +14,15 @@ from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import INTEGER_LIMITS
 from ..record import Record
 from ..verdicts import StepCheck, StepDeviation
+from .changed_functions import match_operators
 from .object_api import pack, parse
-from .process import acceptance, call_worker
+from .process import Ended, acceptance, call_worker
+from .samples import Samples
 from .twin import FloatGraph, float_graph
 from .unpacked import is_constant, operator_name
-from .variants import RUN_SECONDS
+from .variants import RUN_SECONDS, THREADS
 
-__all__ = ["Steps", "check_steps", "match_operators", "score_steps"]
+__all__ = ["PreparedSteps", "Steps", "check_steps", "prepare_steps", "score_steps"]
 
 _SAMPLES = 4
 # LSB of the output, 99.9th percentile. Rounding is 0.5, fixed-point multipliers add up to 1.
@@ -68,42 +70,77 @@ class Steps(Record, frozen=True, kw_only=True):
         return all(lsb <= self.tolerance[operator] for operator, lsb in self.lsb.items())
 
 
-def check_steps(
+class PreparedSteps(Record, frozen=True, kw_only=True):
+    """The request for a worker process, whose files are written; None where nothing is compared."""
+
+    plan: _Plan
+    job: dict[str, Any] | None
+
+    def read(self, ended: Ended | None) -> Steps:
+        """What the worker's end says."""
+        plan = self.plan
+        if ended is None:
+            return Steps(lsb={}, tolerance={}, names=plan.names, not_judged=plan.not_judged)
+        found = acceptance(ended)
+        if found.status != "accepted":
+            why = f"{found.status}: {found.reason}"
+            return Steps(
+                lsb={}, tolerance={}, names=plan.names, not_judged=plan.not_judged, why=why
+            )
+        lsb: dict[int, float] = {}
+        for check, worst in zip(plan.checks, ended.answer["worst"], strict=True):
+            operator = check["operator"]
+            lsb[operator] = max(lsb.get(operator, 0.0), float(worst))
+        return Steps(
+            lsb=lsb, tolerance=plan.tolerance, names=plan.names, not_judged=plan.not_judged
+        )
+
+
+def prepare_steps(
     data: bytes | memoryview,
     records: list[dict[str, Any]],
-    sequences: tuple[tuple[int, int], ...],
+    samples: Samples,
     folder: Path,
     *,
-    seconds: float | None = None,
-) -> Steps:
-    """Run the file and its operator-wise recompute on a few samples. Raises UnsupportedError."""
-    plan = _plan(data)
+    only: frozenset[int] | None = None,
+) -> PreparedSteps:
+    """The comparison of the file's operators, or of `only` some of them, with their recompute on a
+    few samples of each kind. Raises UnsupportedError.
+    """
+    plan = _plan(data, only)
+    if not plan.checks:
+        return PreparedSteps(plan=plan, job=None)
     folder.mkdir()
     (folder / "model.tflite").write_bytes(data)
     (folder / "recompute.tflite").write_bytes(plan.recompute)
-    first, last = sequences[0]
-    count = last - first if last - first > 1 else _SAMPLES
-    request = {
+    job = {
         "task": "stepwise",
         "model": str(folder / "model.tflite"),
         "recompute": str(folder / "recompute.tflite"),
         "kernels": "litert",
-        "threads": 2,
+        "threads": THREADS,
         "inputs": records,
-        "sequences": [[0, min(count, sequences[-1][1])]],
+        "sequences": _few(samples),
         "sources": plan.sources,
         "checks": plan.checks,
     }
-    ended = call_worker(request, folder, seconds=seconds or RUN_SECONDS)
-    lsb: dict[int, float] = {}
-    if acceptance(ended).status != "accepted":
-        found = acceptance(ended)
-        why = f"{found.status}: {found.reason}"
-        return Steps(lsb={}, tolerance={}, names=plan.names, not_judged=plan.not_judged, why=why)
-    for check, worst in zip(plan.checks, ended.answer["worst"], strict=True):
-        operator = check["operator"]
-        lsb[operator] = max(lsb.get(operator, 0.0), float(worst))
-    return Steps(lsb=lsb, tolerance=plan.tolerance, names=plan.names, not_judged=plan.not_judged)
+    return PreparedSteps(plan=plan, job=job)
+
+
+def _few(samples: Samples) -> list[tuple[int, int]]:
+    """The first sequence of a model with variables; else some samples of each kind."""
+    if samples.stateful:
+        return [samples.sequences[0]]
+    each = -(-_SAMPLES // len(samples.kinds))
+    return [(kind.first, min(kind.first + each, kind.last)) for kind in samples.kinds]
+
+
+def check_steps(prepared: PreparedSteps, folder: Path, *, seconds: float | None = None) -> Steps:
+    """What is prepared, run in a process of its own; `folder` must not exist."""
+    if prepared.job is None:
+        return prepared.read(None)
+    folder.mkdir()
+    return prepared.read(call_worker(prepared.job, folder, seconds=seconds or RUN_SECONDS))
 
 
 class _Plan(Record, frozen=True, kw_only=True):
@@ -115,7 +152,7 @@ class _Plan(Record, frozen=True, kw_only=True):
     not_judged: tuple[int, ...]
 
 
-def _plan(data: bytes | memoryview) -> _Plan:
+def _plan(data: bytes | memoryview, only: frozenset[int] | None) -> _Plan:
     """A float model in which every activation is an input and every operator writes outputs."""
     model = parse(data)
     graph = model.subgraphs[0]
@@ -129,6 +166,8 @@ def _plan(data: bytes | memoryview) -> _Plan:
     outputs: list[int] = []
     for index, operator in enumerate(floats.take_operators()):
         checked = [t for t in before[index] if t in floats.declared]
+        if only is not None and index not in only:
+            continue
         if names[index] in _NOT_RECOMPUTED or names[index].startswith("CUSTOM:"):
             not_judged += [index] if checked else []
             continue
@@ -188,20 +227,6 @@ def _check(floats: FloatGraph, operator: int, tensor: int, output: int) -> dict[
 
 
 # --- original and aligned ----------------------------------------------------------------------
-
-
-def match_operators(before: tuple[str, ...], after: tuple[str, ...]) -> dict[int, int]:
-    """Aligned operator -> original operator, by order; only QUANTIZE comes and goes."""
-    matched: dict[int, int] = {}
-    old = 0
-    for new, name in enumerate(after):
-        if name != "QUANTIZE":
-            while old < len(before) and before[old] == "QUANTIZE":
-                old += 1
-        if old < len(before) and before[old] == name:
-            matched[new] = old
-            old += 1
-    return matched
 
 
 def score_steps(original: Steps, aligned: Steps, edited: frozenset[OperatorId] | None) -> StepCheck:

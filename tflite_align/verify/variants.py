@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..record import Record
+from ..record import Record, replace
 from ..verdicts import Acceptance
-from .process import Ended, acceptance, call_worker, children_pool
+from .process import Ended, acceptance, call_jobs, children_pool
 from .samples import Samples
 
 __all__ = ["FLOAT_KERNELS", "RUN_SECONDS", "THREADS", "Form", "Ran", "run_forms", "sample_records"]
@@ -22,8 +21,9 @@ __all__ = ["FLOAT_KERNELS", "RUN_SECONDS", "THREADS", "Form", "Ran", "run_forms"
 FLOAT_KERNELS = ("xnnpack", "litert")
 RUN_SECONDS = 1800.0
 _WORKERS = 2
-# Two processes with two threads each get in each other's way on two cores: 1.5 times slower.
-THREADS = max(1, min(4, (os.cpu_count() or 2) // _WORKERS))
+# One: LiteRT's float CONV_2D is wrong with more (2x2 input, 2x2 kernel, padding SAME), and two
+# processes with two threads each get in each other's way on two cores.
+THREADS = 1
 
 
 class Form(Record, frozen=True, kw_only=True):
@@ -66,60 +66,90 @@ def run_forms(
     done: Callable[[str], None],
     *,
     seconds: float | None = None,
-) -> dict[str, Ran]:
-    """Runs all forms, two processes at a time. `done` hears the name of each one that ended.
-    `seconds`: the time limit of each process, default RUN_SECONDS.
+    beside: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, Ran], Ended | None]:
+    """Runs all forms, in two processes at a time: one for those that are run by float kernels, one
+    for LiteRT's, and one for each other. `done` hears the name of each one that ended. `seconds`:
+    the time limit of each form, default RUN_SECONDS. `beside`: a job of the worker's that shares
+    the first process, and how it ended.
 
     `folder` must exist and is filled; `records` are those of `sample_records`.
     """
-
-    def one(form: Form) -> Ran:
-        place = folder / form.name.replace(":", "-")
-        return _run(form, samples, records, place, seconds or RUN_SECONDS)
-
     results: dict[str, Ran] = {}
+    batch = _Batch(samples=samples, records=records, folder=folder, seconds=seconds or RUN_SECONDS)
     with children_pool(_WORKERS) as pool:
-        waiting = {pool.submit(one, form): form.name for form in forms}
+        waiting = []
+        for number, forms_of_one in enumerate(_groups(forms)):
+            more = [beside] if beside is not None and number == 0 else []
+            waiting.append(pool.submit(_run, forms_of_one, more, batch))
         for future in as_completed(waiting):  # so that `done` is called from this thread only
-            results[waiting[future]] = future.result()
-            done(waiting[future])
-    return results
+            for name, ran in future.result()[0].items():
+                results[name] = ran
+                done(name)
+    return results, next((one for future in waiting for one in future.result()[1]), None)
+
+
+def _groups(forms: Sequence[Form]) -> list[list[Form]]:
+    """Forms that share a process. TFLM tells its reasons, and its arena's size, in the log."""
+    groups: dict[str, list[Form]] = {}
+    for form in forms:
+        if form.kernels == FLOAT_KERNELS:
+            name = "float"
+        else:
+            name = form.name if "tflm" in form.kernels else "litert"
+        groups.setdefault(name, []).append(form)
+    return list(groups.values())
+
+
+class _Batch(Record, frozen=True, kw_only=True):
+    """What all forms share."""
+
+    samples: Samples
+    records: list[dict[str, Any]]
+    folder: Path
+    seconds: float
 
 
 def _run(
-    form: Form,
-    samples: Samples,
-    records: list[dict[str, Any]],
-    folder: Path,
-    seconds: float,
-) -> Ran:
-    folder.mkdir()
-    model, true = folder / "model.tflite", folder / "accept.tflite"
+    forms: Sequence[Form], beside: Sequence[Mapping[str, Any]], batch: _Batch
+) -> tuple[dict[str, Ran], list[Ended]]:
+    """One group. A form that goes down with one set of kernels is tried with its next."""
+    place = batch.folder / forms[0].name.replace(":", "-")
+    place.mkdir()
+    jobs = [_job(form, batch) for form in forms]
+    ended = call_jobs([*jobs, *beside], place, seconds=batch.seconds)
+    found: dict[str, Ran] = {}
+    again = []
+    for form, job, one in zip(forms, jobs, ended, strict=False):
+        found[form.name] = _read(one, Path(job["outputs"]), form)
+        if one.code != 0 and len(form.kernels) > 1:
+            again.append(replace(form, name=f"{form.name}~", kernels=form.kernels[1:]))
+    if again:
+        others, _ = _run(again, (), batch)
+        found |= {name.removesuffix("~"): ran for name, ran in others.items()}
+    return found, ended[len(jobs) :]
+
+
+def _job(form: Form, batch: _Batch) -> dict[str, Any]:
+    """The worker's request, whose files are written."""
+    place = batch.folder / f"{form.name.replace(':', '-')}-files"
+    place.mkdir()
+    model, true = place / "model.tflite", place / "accept.tflite"
     model.write_bytes(form.data)
     if form.accept is not None:
         true.write_bytes(form.accept)
-    ran = None
-    for kernels in form.kernels:
-        outputs = folder / kernels
-        outputs.mkdir()
-        request = {
-            "task": "run",
-            "model": str(model),
-            "accept": str(true) if form.accept is not None else str(model),
-            "part": form.part,
-            "kernels": kernels,
-            "threads": THREADS,
-            "inputs": records,
-            "sequences": samples.sequences,
-            "stateful": samples.stateful,
-            "outputs": str(outputs),
-        }
-        ran = _read(call_worker(request, folder, seconds=seconds), outputs, form)
-        if ran.outputs is not None:
-            break
-    model.unlink()
-    assert ran is not None, "a form names at least one kernel set"
-    return ran
+    return {
+        "task": "run",
+        "model": str(model),
+        "accept": str(true) if form.accept is not None else str(model),
+        "part": form.part,
+        "kernels": list(form.kernels),
+        "threads": THREADS,
+        "inputs": batch.records,
+        "sequences": batch.samples.sequences,
+        "stateful": batch.samples.stateful,
+        "outputs": str(place),
+    }
 
 
 def _read(ended: Ended, outputs: Path, form: Form) -> Ran:

@@ -90,11 +90,11 @@ def _overall(
             return "failed", f"{verdict.judge} {verdict.why}"
     for score in outputs:
         if score.word == "failed":
-            return "failed", f"{score.name}: {score.why}"
+            return "failed", f"{score.title}: {score.why}"
     counted = [score for score in outputs if score.word != "skipped"]
     for score in counted:
         if score.word != "verified":
-            return "inconclusive", f"{score.name}: {score.why}"
+            return "inconclusive", f"{score.title}: {score.why}"
     unknown = [one for one in judges if one.after.status in ("timeout", "skipped")]
     for one in unknown:
         told = f"{one.judge}: {one.after.reason}"

@@ -3,9 +3,12 @@
 Started by `process.call_worker` with the paths of a request and a response file, and with nothing
 else of the package imported. A request has a `task`:
 
+several   do each of `jobs`, a request each; each has `seconds` (where the system keeps that
+          limit), and its answer, in `jobs`, is saved before the next begins
 accept    load `model` with `kernels`, allocate, invoke once on zeros
-run       accept `accept`, then feed `model` the samples and keep its outputs; with `part`, also
-          where `accept` is refused: `model` is then the part of it that can be run
+run       with the first of `kernels` that can: accept `accept`, then feed `model` the samples and
+          keep its outputs; with `part`, also where `accept` is refused: `model` is then the part
+          of it that can be run
 observe   run `model` on all samples; the least and greatest value of each output, nothing else
 stepwise  run `model` keeping all tensors, and `recompute` on what each operator really received
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -27,7 +31,6 @@ __all__ = ["main"]
 
 Array = npt.NDArray[Any]
 
-_KEPT_ELEMENTS = 65536  # of one output and one sample: enough for an SQNR, small enough to hold
 _TELL_SECONDS = 0.5  # between two words about progress
 _OPERATOR = re.compile(r"Node number (\d+) \((?!TfLite)|Node \w+ \(number (\d+)f?\)|node #(\d+)")
 
@@ -35,18 +38,38 @@ _OPERATOR = re.compile(r"Node number (\d+) \((?!TfLite)|Node \w+ \(number (\d+)f
 def main(arguments: list[str]) -> int:
     """Do the request in file `arguments[0]`, leave the answer in file `arguments[1]`."""
     request = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
-    tasks = {"accept": _accept, "run": _run, "observe": _observe, "stepwise": _stepwise}
     answer: dict[str, Any] = {}
 
     def save() -> None:
         Path(arguments[1]).write_text(json.dumps(answer), encoding="utf-8")
 
+    if request["task"] == "several":
+        _several(request["jobs"], answer, save)
+    else:
+        _answer(request, answer, save)
+    save()
+    return 0
+
+
+def _answer(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    tasks = {"accept": _accept, "run": _run, "observe": _observe, "stepwise": _stepwise}
     try:
         tasks[request["task"]](request, answer, save)
     except (RuntimeError, ValueError, MemoryError, OSError, OverBudgetError) as error:
         answer |= _refusal(error, request, "run_" if "status" in answer else "")
-    save()
-    return 0
+
+
+def _several(jobs: list[dict[str, Any]], answer: dict[str, Any], save: Any) -> None:
+    """`ended` in a job's answer says that it is whole."""
+    answer["jobs"] = []
+    for job in jobs:
+        if hasattr(signal, "setitimer"):  # its signal ends the process, wherever it is
+            signal.setitimer(signal.ITIMER_REAL, job["seconds"])
+        mine: dict[str, Any] = {}
+        answer["jobs"].append(mine)
+        _answer(job, mine, save)
+        mine["ended"] = True
+        save()
 
 
 def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str, Any]:
@@ -63,65 +86,83 @@ def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str,
 
 def _last_words(request: dict[str, Any]) -> str:
     """TFLM says why on stderr only; LiteRT puts it into the exception."""
-    if request.get("kernels") != "tflm":
+    if request.get("kernels") not in ("tflm", ["tflm"]):
         return ""
     noise = ("[Recording", "Input index", "Output index")
     lines = native_words().splitlines()
     return " ".join(line for line in lines if not line.startswith(noise))[-500:]
 
 
-def _accept(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+def _accept(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Engine:
     engine = open_engine(request["model"], request["kernels"], threads=request["threads"])
     for index, spec in enumerate(engine.inputs):
         engine.feed(index, np.zeros(spec.shape, spec.dtype))
     engine.invoke()
     answer |= {"status": "accepted", "facts": engine.facts()}
     save()
+    return engine
 
 
 # --- run ---------------------------------------------------------------------------------------
 
 
 def _run(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    *others, last = request["kernels"]
+    for kernels in others:
+        try:
+            _run_on(kernels, request, answer, save)
+        except (RuntimeError, ValueError):
+            answer.clear()
+        else:
+            return
+    _run_on(last, request, answer, save)
+
+
+def _run_on(kernels: str, request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    request = {**request, "kernels": kernels}
     try:
-        _accept({**request, "model": request["accept"]}, answer, save)
+        engine = _accept({**request, "model": request["accept"]}, answer, save)
     except (RuntimeError, ValueError) as error:
         if not request["part"]:
             raise
         answer |= _refusal(error, request, "")
+        engine = None
+    if request["accept"] != request["model"] or request["stateful"]:
+        engine = None  # another model, or one that remembers what it was fed
     samples = [_Samples(record) for record in request["inputs"]]
-    kept: list[list[Array]] = []
+    kept = _Kept(request["sequences"][-1][1])
     for first, last in request["sequences"]:
-        engine = None if request["stateful"] else _LAST.get(request["model"])
-        engine = engine or open_engine(
-            request["model"], request["kernels"], threads=request["threads"]
-        )
-        _LAST[request["model"]] = engine
+        if engine is None or request["stateful"]:
+            engine = open_engine(request["model"], kernels, threads=request["threads"])
         for sample in range(first, last):
             for index, spec in enumerate(engine.inputs):
                 engine.feed(index, samples[index].value(sample, spec))
             engine.invoke()
-            kept.append([_kept(engine.output(i)) for i in range(engine.output_count)])
-    count = len(kept[0]) if kept else 0
-    for output in range(count):
-        if len({row[output].size for row in kept}) == 1:
-            rows = np.stack([row[output] for row in kept])
-        else:
-            rows = np.zeros((0, 0), np.float32)  # its size depends on the values
-        np.save(Path(request["outputs"], f"{output}.npy"), rows)
-    answer |= {"run_status": "accepted", "count": count}
+            kept.take(sample, engine)
+    kept.save(Path(request["outputs"]))
+    answer |= {"run_status": "accepted", "count": len(kept.outputs)}
 
 
-_LAST: dict[str, Engine] = {}  # a stateless model keeps one interpreter for all its samples
+class _Kept:
+    """The kept elements of each output, [samples, elements]."""
 
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+        self.outputs: list[Array] = []
 
-def _kept(values: Array) -> Array:
-    """Real values of a fixed subset of the elements: the same one for every form of a model."""
-    flat = values.reshape(-1)
-    if flat.size > _KEPT_ELEMENTS:
-        chosen = np.random.default_rng(flat.size).integers(0, flat.size, _KEPT_ELEMENTS)
-        flat = flat[np.sort(chosen)]
-    return np.asarray(flat, np.float32)
+    def take(self, sample: int, engine: Engine) -> None:
+        for index in range(engine.output_count):
+            values = engine.kept_output(index)
+            if sample == 0:
+                self.outputs.append(np.empty((self._samples, values.size), np.float32))
+            if self.outputs[index].shape[1:] == values.shape:
+                self.outputs[index][sample] = values
+            else:
+                self.outputs[index] = np.zeros((0, 0), np.float32)  # its size depends on the values
+
+    def save(self, folder: Path) -> None:
+        for index, rows in enumerate(self.outputs):
+            np.save(folder / f"{index}.npy", rows)
 
 
 class _Samples:

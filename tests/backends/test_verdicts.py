@@ -1,0 +1,109 @@
+"""Verdicts on small models made here: which inputs, which values and which loss decide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.models import Graph
+from tests.support.verify_forms import rebiased, rescaled
+from tflite_align import align
+from tflite_align.verify.object_api import pack, parse
+from tflite_align.verify.verification import verify
+
+
+def chain(scale: float) -> bytes:
+    """Two convolutions; the values between them reach far beyond the range that `scale` gives."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c1", scale)
+    graph.conv("c1", "y", 0.3)
+    return graph.bytes(["x"], ["y"])
+
+
+def test_inputs_that_saturate_do_not_hide_lost_resolution() -> None:
+    """Over the whole range most of the noise is clipping, which a coarser scale takes away."""
+    original = chain(0.1)
+    aligned = rebiased(rescaled(original, 0, 3.0), b"y", b"c1")
+    verification = verify(original, aligned)
+    assert verification.word == "failed"
+    (score,) = verification.outputs
+    assert score.inputs in ("its middle", "normal", "sparse")
+    assert score.declared_original_db is not None
+    assert score.declared_aligned_db is not None
+    assert score.declared_original_db - score.declared_aligned_db > 3.0
+
+
+def head(*, scores: float = 1.0) -> bytes:
+    """Boxes up to 40 and scores below 1 in one CONCATENATION; the scores' weights multiplied."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "boxes", 0.3)
+    graph.conv("x", "small", 0.3)
+    graph.activation("both", 0.3, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["boxes", "small"], ["both"], ("ConcatenationOptions", {"axis": 3}))
+    model = parse(graph.bytes(["x"], ["both"]))
+    tensors = {tensor.name: tensor for tensor in model.subgraphs[0].tensors}
+    for name in (b"small.w", b"small.b"):
+        quant = tensors[name].quantization
+        quant.scale = np.asarray(quant.scale, np.float32) * np.float32(0.2 * scores)
+    return pack(model)
+
+
+def test_an_operand_of_the_last_concatenation_is_judged_by_itself() -> None:
+    same = verify(head(), head())
+    assert [(score.part, score.word) for score in same.outputs] == [
+        ("", "verified"),
+        ("boxes", "verified"),
+        ("small", "verified"),
+    ]
+    wrong = {score.part: score for score in verify(head(), head(scores=0.8)).outputs}
+    assert (wrong["boxes"].word, wrong["small"].word) == ("verified", "failed")
+    assert wrong["small"].why.startswith("alignment loses ")
+    assert (wrong["small"].declared_aligned_db or 0.0) < (wrong[""].declared_aligned_db or 0.0) - 5
+
+
+def test_noise_is_called_noise_and_judged_by_operators() -> None:
+    """Every value lies below half a step of the output, but for a few."""
+    noisy = rescaled(chain(0.3), 1, 150.0)
+    verification = verify(noisy, rebiased(rescaled(noisy, 0, 1.02), b"y", b"c1"))
+    assert verification.word == "verified", verification.why
+    (note,) = verification.notes
+    assert note.startswith("y: what the given file declares is noise: ")
+    assert note.endswith(" dB against the float twin; only the operators can be judged")
+
+
+@pytest.mark.parametrize(
+    ("shape", "window", "scales"),
+    [
+        ((1, 4, 8, 2), (2, 2), (0.0128, 0.004)),
+        ((1, 6, 8, 2), (2, 2), (0.0256, 0.0121)),
+        ((1, 6, 6, 4), (3, 2), (0.0625, 0.0194)),
+    ],
+)
+def test_one_loss_that_nothing_avoids_has_one_verdict(
+    shape: tuple[int, ...], window: tuple[int, int], scales: tuple[float, float]
+) -> None:
+    """An average between a graph input and a graph output that keep what they have."""
+    graph = Graph()
+    graph.activation("x", scales[0], -126, shape)
+    made = (1, shape[1] - window[0] + 1, shape[2] - window[1] + 1, shape[3])
+    graph.activation("y", scales[1], -124, made)
+    options = {
+        "padding": 1,
+        "strideH": 1,
+        "strideW": 1,
+        "filterHeight": window[0],
+        "filterWidth": window[1],
+    }
+    graph.add("AVERAGE_POOL_2D", ["x"], ["y"], ("Pool2DOptions", options))
+    report = align(graph.bytes(["x"], ["y"])).report
+    assert report.verification is not None
+    assert (report.verification.word, report.exit_status) == ("inconclusive", 0)
+    assert "alignment loses " in report.verification.why
+
+
+def test_fewer_than_64_inputs_verify_nothing() -> None:
+    verification = verify(chain(0.3), chain(0.3), samples=16)
+    assert verification.word == "inconclusive"
+    assert verification.why == "16 inputs are fewer than the 64 that verify"

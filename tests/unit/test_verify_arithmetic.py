@@ -1,0 +1,117 @@
+"""What a verification compares: kinds of inputs, parts of an output, changed operators, losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.models import Graph
+from tflite_align.errors import UnsupportedError
+from tflite_align.verify.changed_functions import changed_operators
+from tflite_align.verify.concat_parts import concat_parts
+from tflite_align.verify.kept_elements import kept_elements
+from tflite_align.verify.object_api import parse
+from tflite_align.verify.random_inputs import KINDS
+from tflite_align.verify.samples import make_samples
+from tflite_align.verify.sqnr import Powers, loss, powers
+
+UNITS = tuple((n, n + 1) for n in range(64))
+
+
+def noisy(level: float, seed: int) -> Powers:
+    """64 samples of 100 values whose noise is `level` times their signal, in amplitude."""
+    generator = np.random.default_rng(seed)
+    signal = generator.normal(size=(64, 100))
+    found = powers(signal, signal + level * generator.normal(size=(64, 100)), UNITS)
+    assert found is not None
+    return found
+
+
+def chain() -> Graph:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.3)
+    graph.conv("c", "y", 1.5)
+    return graph
+
+
+def test_random_inputs_are_of_several_kinds() -> None:
+    samples = make_samples(parse(chain().bytes(["x"], ["y"])), count=64, seed=0)
+    assert [kind.name for kind in samples.kinds] == list(KINDS)
+    assert [(kind.first, kind.last) for kind in samples.kinds] == [
+        (0, 16),
+        (16, 32),
+        (32, 48),
+        (48, 64),
+    ]
+    whole, middle, normal, sparse = (
+        samples.arrays[0][kind.first : kind.last] for kind in samples.kinds
+    )
+    assert int(whole.max()) - int(whole.min()) > 200
+    assert int(middle.max()) - int(middle.min()) < 80
+    assert 24 < normal.std() < 40  # a range spans eight of them
+    assert 0.8 < float((sparse == 0).mean()) < 0.95
+    assert samples.sequences_of(samples.kinds[1])[:2] == ((0, 1), (1, 2))
+
+
+def test_inputs_that_do_not_fit_into_memory_are_not_made() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05, shape=(1, 40000, 40000, 1))
+    with pytest.raises(UnsupportedError, match=r"size: 64 inputs of 1600000000 elements"):
+        make_samples(parse(graph.bytes(["x"], ["x"])), count=64, seed=0)
+
+
+def test_the_parts_of_an_output_are_the_operands_of_its_concatenations() -> None:
+    graph = Graph()
+    for name, width in (("a", 2), ("b", 1), ("c", 3)):
+        graph.activation(name, 0.1, shape=(1, 4, width))
+    graph.activation("ab", 0.1, shape=(1, 4, 3))
+    graph.add("CONCATENATION", ["a", "b"], ["ab"], ("ConcatenationOptions", {"axis": 2}))
+    graph.activation("abc", 0.1, shape=(1, 8, 3))
+    graph.add("CONCATENATION", ["ab", "c"], ["abc"], ("ConcatenationOptions", {"axis": -2}))
+    model = parse(graph.bytes(["a", "b", "c"], ["abc"]))
+    operators = model.subgraphs[0].operators
+    writer = {tensor: one for one in operators for tensor in one.outputs}
+    parts = concat_parts(model, writer, model.subgraphs[0].outputs[0])
+    columns = {part.name: part.columns(24) for part in parts}
+    assert {name: list(found) for name, found in columns.items() if found is not None} == {
+        "a": [0, 1, 3, 4, 6, 7, 9, 10],
+        "b": [2, 5, 8, 11],
+        "c": list(range(12, 24)),
+    }
+    assert parts[0].columns(23) is None
+
+
+def test_of_a_large_output_some_elements_are_kept() -> None:
+    assert kept_elements(65536) is None
+    chosen = kept_elements(1 << 20)
+    assert chosen is not None
+    assert len(chosen) == 65536
+    assert (np.diff(chosen) >= 0).all()
+
+
+def test_only_what_computes_another_function_is_changed() -> None:
+    first, other = chain(), chain()
+    before = parse(first.bytes(["x"], ["y"]))
+    assert changed_operators(before, parse(other.bytes(["x"], ["y"]))) == frozenset()
+    other.activation("c", 0.31)
+    assert changed_operators(before, parse(other.bytes(["x"], ["y"]))) == {0, 1}
+    third = chain()
+    third.constant("y.b", np.zeros(3), "int32", 0.3 * 0.02)
+    assert changed_operators(before, parse(third.bytes(["x"], ["y"]))) == {1}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word"),
+    [(0.0, 0.002, "verified"), (0.0, 0.1, "failed"), (0.0001, 0.002, "failed")],
+)
+def test_what_had_no_noise_is_held_to_a_floor(before: float, after: float, word: str) -> None:
+    assert loss(noisy(before, 1), noisy(after, 2), 0)[0] == word
+
+
+@pytest.mark.parametrize(
+    ("allowed", "after", "word"),
+    [(1.0, 0.0125, "failed"), (3.0, 0.0125, "verified"), (3.0, 0.02, "failed")],
+)
+def test_inputs_of_one_kind_may_lose_more(allowed: float, after: float, word: str) -> None:
+    assert loss(noisy(0.01, 1), noisy(after, 2), 0, allowed=allowed)[0] == word

@@ -1,0 +1,58 @@
+"""Whether the judges take the original and the aligned file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..record import replace
+from ..verdicts import Acceptance, JudgeVerdict
+from .case import Data, Order
+from .judges import judge_file, placed
+from .process import children_pool
+from .tflm import arena_facts
+from .variants import Ran
+from .verdict_rules import judge_word
+
+__all__ = ["ask", "ask_same", "verdicts_of"]
+
+
+def ask_same(data: Data, asked: Sequence[str], seconds: float | None) -> tuple[JudgeVerdict, ...]:
+    """Of a file that nothing was changed in: each judge is asked once."""
+    verdicts = []
+    for name in asked:
+        found = judge_file(data, name, seconds=seconds)
+        verdicts.append(judge_word(name, found, found, frozenset()))
+    return tuple(verdicts)
+
+
+def ask(order: Order, asked: Sequence[str]) -> tuple[JudgeVerdict, ...]:
+    """Acceptance only, of both files, two processes at a time."""
+
+    def one(name: str) -> JudgeVerdict:
+        after = judge_file(order.after, name, seconds=order.seconds)
+        before = after if order.same else judge_file(order.before, name, seconds=order.seconds)
+        return judge_word(name, before, after, order.edited or frozenset())
+
+    verdicts = []
+    with children_pool(2) as pool:
+        for verdict in pool.map(one, asked):
+            verdicts.append(verdict)
+            order.report(verdict.judge, 0.95)
+    return tuple(verdicts)
+
+
+def verdicts_of(order: Order, ran: Mapping[str, Ran]) -> tuple[JudgeVerdict, ...]:
+    """The runs have answered for their judges already; the others are asked now."""
+    rest = [name for name in order.asked if f"after:{name}" not in ran]
+    known = {verdict.judge: verdict for verdict in ask(order, rest)}
+    for name in order.asked:
+        if name not in known:
+            before = _accepted(ran[f"before:{name}"], order.before)
+            after = _accepted(ran[f"after:{name}"], order.after)
+            known[name] = judge_word(name, before, after, order.edited or frozenset())
+    return tuple(known[name] for name in order.asked)
+
+
+def _accepted(ran: Ran, data: Data) -> Acceptance:
+    found = replace(ran.acceptance, facts=ran.acceptance.facts + arena_facts(ran.log))
+    return placed(found, data)

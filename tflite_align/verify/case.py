@@ -1,0 +1,116 @@
+"""What a verification was asked for, and all that is run for it, built before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UnsupportedError
+from ..format.model import OperatorId
+from ..record import Record
+from .changed_functions import changed_operators
+from .frontier import Frontier, cut_copy, frontier
+from .judges import JUDGES, available
+from .object_api import pack, parse
+from .twin import declared, twin
+from .variants import FLOAT_KERNELS, Form
+
+__all__ = ["LARGEST_MODEL", "Case", "Order", "build_case", "cheap"]
+
+LARGEST_MODEL = 512 << 20  # bytes; a twin is up to four times as large
+
+_CHEAP = 4 << 20  # elements of all tensors together: hundreds of inputs take seconds
+
+Array = npt.NDArray[Any]
+Data = bytes | memoryview
+Progress = Callable[[str, float], None]
+
+
+class Order(Record, frozen=True, kw_only=True):
+    """What was asked for."""
+
+    before: Data
+    reading: Data
+    after: Data
+    calibration: Mapping[str | int, Array] | None
+    count: int
+    seed: int
+    asked: tuple[str, ...]
+    edited: frozenset[OperatorId] | None
+    allowed: frozenset[str]
+    report: Progress
+    seconds: float | None
+
+    @property
+    def same(self) -> bool:
+        """One file stands for its own original: every form of it is run once."""
+        return self.before == self.after and self.reading == self.before
+
+
+class Case(Record, frozen=True, kw_only=True):
+    """Everything that is run, built before anything runs."""
+
+    frontier_before: Frontier
+    frontier_after: Frontier
+    forms: tuple[Form, ...]
+    changed: frozenset[int] | None  # operators to be compared one by one; None: all of them
+
+
+def build_case(order: Order) -> Case:
+    size = max(len(order.before), len(order.after))
+    if size > LARGEST_MODEL:
+        raise UnsupportedError(f"size: {size} bytes is above {LARGEST_MODEL}")
+    before, after = parse(order.reading), parse(order.after)
+    first, second = frontier(before), frontier(after)
+    if len(first.probes) != len(second.probes):
+        raise UnsupportedError("the two files have no corresponding outputs to compare")
+    if not first.probes:
+        raise UnsupportedError("no output stands for real values" + _notes(first))
+    forms = [
+        Form(name="twin", data=twin(order.reading, first), kernels=FLOAT_KERNELS),
+        Form(name="declared:after", data=declared(order.after, second), kernels=FLOAT_KERNELS),
+    ]
+    if not order.same:
+        reading = declared(order.reading, first)
+        forms.append(Form(name="declared:before", data=reading, kernels=FLOAT_KERNELS))
+    copies = {
+        "after": (order.after, _runnable(order.after, after, second), bool(second.dropped)),
+        "before": (order.before, _runnable(order.before, before, first), bool(first.dropped)),
+    }
+    if order.same:
+        del copies["before"]
+    running = [name for name in order.asked if JUDGES[name].runs and available(name) is None]
+    forms += [
+        _real(f"{which}:{name}", name, data, (copy, part))
+        for which, (data, copy, part) in copies.items()
+        for name in running
+    ]
+    changed = None if order.same else changed_operators(before, after)
+    return Case(frontier_before=first, frontier_after=second, forms=tuple(forms), changed=changed)
+
+
+def _notes(found: Frontier) -> str:
+    return "".join(f"; {note}" for note in found.notes)
+
+
+def _runnable(data: Data, model: Any, found: Frontier) -> bytes | None:
+    """A copy whose outputs are the probes, or None when the file's own outputs are just that."""
+    if [probe.tensor for probe in found.probes] == model.subgraphs[0].outputs:
+        return None
+    return pack(cut_copy(parse(data), found))
+
+
+def _real(name: str, kernels: str, data: Data, copy: tuple[bytes | None, bool]) -> Form:
+    copied, part = copy
+    if copied is None:
+        return Form(name=name, data=data, kernels=(kernels,))
+    return Form(name=name, data=copied, kernels=(kernels,), accept=data, part=part)
+
+
+def cheap(model: Any) -> bool:
+    """Whether many more samples cost little, by the elements of all tensors of the main subgraph."""
+    shapes = [tensor.shape for tensor in model.subgraphs[0].tensors if tensor.shape is not None]
+    return sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes) <= _CHEAP

@@ -1,0 +1,98 @@
+"""Which operators of an aligned file compute another function than the original's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .unpacked import is_constant, operator_name
+
+__all__ = ["changed_operators", "match_operators"]
+
+_QUANTIZATION = ("scale", "zeroPoint", "quantizedDimension", "detailsType")
+
+
+def changed_operators(before: Any, after: Any) -> frozenset[int]:
+    """Operators of subgraph 0 of `after` that are new, or differ from the one that they stand for
+    in their options, or in an operand's type, shape, parameters or constant.
+    """
+    first, second = before.subgraphs[0], after.subgraphs[0]
+    names = [
+        tuple(operator_name(model, operator) for operator in model.subgraphs[0].operators)
+        for model in (before, after)
+    ]
+    matched = match_operators(*names)
+    return frozenset(
+        index
+        for index, operator in enumerate(second.operators)
+        if index not in matched
+        or not _same(before, first.operators[matched[index]], after, operator)
+    )
+
+
+def match_operators(before: tuple[str, ...], after: tuple[str, ...]) -> dict[int, int]:
+    """Aligned operator -> original operator, by order; only QUANTIZE comes and goes."""
+    matched: dict[int, int] = {}
+    old = 0
+    for new, name in enumerate(after):
+        if name != "QUANTIZE":
+            while old < len(before) and before[old] == "QUANTIZE":
+                old += 1
+        if old < len(before) and before[old] == name:
+            matched[new] = old
+            old += 1
+    return matched
+
+
+def _same(before: Any, one: Any, after: Any, other: Any) -> bool:
+    if one.builtinOptionsType != other.builtinOptionsType:
+        return False
+    if not _equal_fields(one.builtinOptions, other.builtinOptions):
+        return False
+    operands = (one.inputs, other.inputs), (one.outputs, other.outputs)
+    return all(
+        len(mine) == len(theirs)
+        and all(
+            _same_tensor(before, first, after, second)
+            for first, second in zip(mine, theirs, strict=True)
+        )
+        for mine, theirs in operands
+    )
+
+
+def _equal_fields(one: Any, other: Any) -> bool:
+    if one is None or other is None:
+        return one is other
+    fields = vars(one)
+    return fields.keys() == vars(other).keys() and all(
+        _equal(value, vars(other)[name]) for name, value in fields.items()
+    )
+
+
+def _same_tensor(before: Any, first: int, after: Any, second: int) -> bool:
+    if first < 0 or second < 0:
+        return first < 0 and second < 0
+    one, other = before.subgraphs[0].tensors[first], after.subgraphs[0].tensors[second]
+    if one.type != other.type or not _equal(one.shape, other.shape):
+        return False
+    if not all(
+        _equal(_field(one.quantization, name), _field(other.quantization, name))
+        for name in _QUANTIZATION
+    ):
+        return False
+    constant = is_constant(before, one)
+    if constant != is_constant(after, other):
+        return False
+    return not constant or _equal(before.buffers[one.buffer].data, after.buffers[other.buffer].data)
+
+
+def _field(quantization: Any, name: str) -> Any:
+    return None if quantization is None else getattr(quantization, name)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """A vector that is absent and one that is empty say the same."""
+    if isinstance(one, (np.ndarray, list)) or isinstance(other, (np.ndarray, list)):
+        return np.array_equal(() if one is None else one, () if other is None else other)
+    return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124 - not a number

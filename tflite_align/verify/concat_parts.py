@@ -1,0 +1,117 @@
+"""The operands of the CONCATENATION that writes an output: each of them is somebody's answer.
+
+A detection head joins boxes in pixels and scores below 1: an SQNR of both together is the boxes'.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..record import Record
+from .kept_elements import kept_elements
+from .unpacked import operator_name, tensor_name
+
+__all__ = ["Part", "concat_parts"]
+
+Array = npt.NDArray[Any]
+
+# Operators that hand flat values on in their order.
+_SAME_ORDER = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
+_MOST = 16  # parts of one output that are told apart
+
+
+class _Cut(Record, frozen=True, kw_only=True):
+    """An operand of a CONCATENATION whose axis has `length` places of `inner` flat elements: those
+    from `start` up to `stop`.
+    """
+
+    start: int
+    stop: int
+    length: int
+    inner: int
+
+    def take(self, flat: Array) -> tuple[Array, Array]:
+        """Which of these flat indices into the output are the operand's, and where in it."""
+        place = (flat // self.inner) % self.length
+        mine = np.flatnonzero((place >= self.start) & (place < self.stop))
+        outer, place = flat[mine] // (self.length * self.inner), place[mine] - self.start
+        within = flat[mine] % self.inner
+        return mine, (outer * (self.stop - self.start) + place) * self.inner + within
+
+
+class Part(Record, frozen=True, kw_only=True):
+    """The elements that come from the tensor `name`, of an output of `size`: cut by the last
+    CONCATENATION, and by those that write its operands.
+    """
+
+    name: str
+    size: int
+    cuts: tuple[_Cut, ...]
+
+    def columns(self, kept: int) -> Array | None:
+        """Which of the kept elements of an output are of this part. None where the sizes in the
+        file are not those that it is run with. `kept`: how many are kept of each sample.
+        """
+        chosen = kept_elements(self.size)
+        flat: Array = np.arange(self.size) if chosen is None else chosen
+        if len(flat) != kept:
+            return None
+        columns = np.arange(kept)
+        for cut in self.cuts:
+            mine, flat = cut.take(flat)
+            columns = columns[mine]
+        return columns
+
+
+def concat_parts(model: Any, writer: dict[int, Any], tensor: int) -> tuple[Part, ...]:
+    """The parts of a tensor of subgraph 0, in order; none where no CONCATENATION writes it, or too
+    many operands are joined.
+    """
+    shape = _shape(model.subgraphs[0].tensors[tensor])
+    size = int(np.prod(shape, dtype=np.int64))
+    parts = [Part(name="", size=size, cuts=())]
+    leaves: list[Part] = []
+    sources = [tensor]
+    while parts:
+        part, source = parts.pop(0), sources.pop(0)
+        pieces = _operands(model, writer, source)
+        if not pieces and part.cuts:
+            leaves.append(part)
+        for operand, cut in reversed(pieces):
+            name = tensor_name(model.subgraphs[0].tensors[operand])
+            parts.insert(0, Part(name=name, size=size, cuts=(*part.cuts, cut)))
+            sources.insert(0, operand)
+        if len(leaves) + len(parts) > _MOST:
+            return ()
+    return tuple(leaves)
+
+
+def _operands(model: Any, writer: dict[int, Any], tensor: int) -> list[tuple[int, _Cut]]:
+    """What the CONCATENATION behind a tensor joins; nothing where there is none."""
+    graph = model.subgraphs[0]
+    while tensor in writer and operator_name(model, writer[tensor]) in _SAME_ORDER:
+        tensor = writer[tensor].inputs[0]
+    operator = writer.get(tensor)
+    if operator is None or operator_name(model, operator) != "CONCATENATION":
+        return []
+    whole, *shapes = (_shape(graph.tensors[t]) for t in (tensor, *operator.inputs))
+    axis = int(operator.builtinOptions.axis)
+    axis += len(whole) if axis < 0 else 0
+    if not 0 <= axis < len(whole) or any(len(shape) != len(whole) for shape in shapes):
+        return []
+    edges = np.cumsum([0, *(shape[axis] for shape in shapes)]).tolist()
+    inner = int(np.prod(whole[axis + 1 :], dtype=np.int64))
+    if inner < 1 or edges[-1] != whole[axis]:
+        return []
+    return [
+        (operand, _Cut(start=start, stop=stop, length=edges[-1], inner=inner))
+        for operand, start, stop in zip(operator.inputs, edges[:-1], edges[1:], strict=True)
+        if stop > start
+    ]
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return tuple(int(size) for size in (tensor.shape if tensor.shape is not None else ()))

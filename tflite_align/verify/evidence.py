@@ -1,0 +1,94 @@
+"""All runs of one verification, and the signal and noise powers that they show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from ..record import Record
+from .concat_parts import Part
+from .frontier import Frontier
+from .samples import Kind, Samples
+from .sqnr import Powers, powers, sqnr
+from .variants import Ran
+
+__all__ = ["Evidence", "reference_db"]
+
+
+class Evidence(Record, frozen=True, kw_only=True):
+    """All runs, by name: twin, declared:before, declared:after, before:KERNELS, after:KERNELS."""
+
+    before: Frontier
+    after: Frontier
+    samples: Samples
+    ran: Mapping[str, Ran]
+    kernels: tuple[str, ...]
+    seed: int
+    wide: Evidence | None = None  # twin and declared readings on more samples, where they were run
+
+    def readings(
+        self, probe: int, kind: Kind, part: Part | None
+    ) -> tuple[Powers | None, Powers | None]:
+        """Powers of the two declared readings, original and aligned, over all samples of a kind."""
+        if self.wide is not None:
+            kinds = {one.name: one for one in self.wide.samples.kinds}
+            return self.wide.readings(probe, kinds[kind.name], part)
+        before, after = (
+            self.powers(f"declared:{which}", probe, kind=kind, part=part)
+            for which in ("before", "after")
+        )
+        return before, after
+
+    def powers(
+        self, form: str, probe: int, *, kind: Kind | None = None, part: Part | None = None
+    ) -> Powers | None:
+        """Powers of one form at one probe against the twin, over the samples of one kind and the
+        elements of one part; None when either did not run.
+        """
+        twin, other = self.ran["twin"].outputs, self.ran[form].outputs
+        if twin is None or other is None:
+            return None
+        reference, values = twin[probe], other[probe]
+        sequences = self.samples.sequences
+        if reference.shape != values.shape or len(reference) != self.samples.count:
+            return None
+        if kind is not None:
+            sequences = self.samples.sequences_of(kind)
+            reference, values = (rows[kind.first : kind.last] for rows in (reference, values))
+        columns = part.columns(reference.shape[1]) if part is not None else None
+        if columns is not None:
+            reference, values = reference[:, columns], values[:, columns]
+        for low, high in filter(None, self._limits(probe)):
+            reference, values = reference.clip(low, high), values.clip(low, high)
+        return powers(reference, values, sequences)
+
+    def _limits(self, probe: int) -> tuple[tuple[float, float] | None, ...]:
+        """Ranges to clip to: the twin's values beyond what the tensor can hold are no signal.
+
+        Logits beyond either file's range only saturate further; nobody behind them can tell.
+        """
+        before, after = self.before.probes[probe], self.after.probes[probe]
+        return (before.limits, after.limits) if before.feeds else (before.limits,)
+
+    def levels(self, form: str, probe: int) -> Iterable[float | None]:
+        """SQNR in dB of one form at one probe, for each kind of samples."""
+        for kind in self.samples.kinds:
+            found = self.powers(form, probe, kind=kind)
+            yield sqnr(found) if found is not None else None
+
+    def worst_db(self, form: str, probe: int) -> float | None:
+        """The least of them; None where none is known."""
+        return min((level for level in self.levels(form, probe) if level is not None), default=None)
+
+
+def reference_db(evidence: Evidence) -> float:
+    """The lowest SQNR of the original's declared reading at a probe that counts, dB; of the kind
+    of samples that shows most.
+    """
+    levels = [
+        max((level or 0.0 for level in evidence.levels("declared:before", number)), default=0.0)
+        for number, probe in enumerate(evidence.before.probes)
+        if not (probe.behind_jump or probe.saturates)
+    ]
+    return float(np.min(levels)) if levels else 0.0

@@ -1,0 +1,167 @@
+"""Runs everything that a verification compares, on samples that the original copes with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnsupportedError
+from ..record import Record, replace
+from .case import Case, Order
+from .evidence import Evidence, reference_db
+from .frontier import Frontier, cut_copy
+from .judges import available
+from .object_api import pack, parse
+from .outputs import Steps
+from .samples import Samples, make_samples
+from .sqnr import REFERENCE_DB
+from .stepwise import PreparedSteps, check_steps, prepare_steps, score_steps
+from .stepwise import Steps as CheckedSteps
+from .variants import run_forms, sample_records
+
+__all__ = ["Gathered", "gather", "gather_readings"]
+
+_SPREAD = 0.1  # part of the inputs' declared ranges to try when every kind is too much
+_PILOT = 8  # samples to try it on
+_WORTH_DB = 2.0
+_FLOAT_FORMS = ("twin", "declared:before", "declared:after")
+
+
+class Gathered(Record, frozen=True, kw_only=True):
+    evidence: Evidence
+    steps: Steps
+
+
+def gather(order: Order, case: Case, first: Samples, folder: Path) -> Gathered:
+    """Runs every form on samples that the original's declared reading copes with.
+
+    Random inputs over the whole declared range drive some networks far out of the ranges that
+    were calibrated, and so may every other kind. Then narrower ones are tried, on a few samples;
+    only the original decides, so the choice favours nobody.
+    """
+    gathered = _run(order, case, first, folder / "first")
+    level = reference_db(gathered.evidence)
+    if level >= REFERENCE_DB or not first.random or not _complete(gathered.evidence):
+        return gathered
+    order.report("narrower inputs", 0.5)
+    model = parse(order.reading)
+    few = make_samples(model, count=_PILOT, seed=order.seed, spread=_SPREAD)
+    pilot = _run(order, _references(case), few, folder / "pilot")
+    if reference_db(pilot.evidence) <= level + _WORTH_DB:
+        return gathered
+    again = make_samples(model, count=order.count, seed=order.seed, spread=_SPREAD)
+    return _run(order, case, again, folder / "again")
+
+
+def gather_readings(order: Order, case: Case, samples: Samples, folder: Path) -> Evidence:
+    """Twin and declared readings alone, of more samples."""
+    forms = tuple(form for form in case.forms if form.name in _FLOAT_FORMS)
+    return _run(order, replace(case, forms=forms, changed=frozenset()), samples, folder).evidence
+
+
+def _complete(evidence: Evidence) -> bool:
+    return all(evidence.ran[name].outputs is not None for name in ("twin", "declared:before"))
+
+
+def _references(case: Case) -> Case:
+    """Twin and declared(original) alone; of one file that is declared(aligned)."""
+    names = {form.name for form in case.forms}
+    wanted = "declared:before" if "declared:before" in names else "declared:after"
+    forms = tuple(form for form in case.forms if form.name in ("twin", wanted))
+    return replace(case, forms=forms, changed=frozenset())
+
+
+def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
+    """Every form of the case on these samples; `folder` must not exist yet."""
+    folder.mkdir()
+    records = sample_records(samples, folder)
+    ended: list[str] = []
+
+    def done(name: str) -> None:
+        ended.append(name)
+        order.report(name, 0.1 + 0.8 * len(ended) / len(case.forms))
+
+    inputs = _Inputs(samples=samples, records=records, folder=folder)
+    prepared, why = _prepare(order, case, inputs)
+    ran, beside = run_forms(
+        case.forms,
+        samples,
+        records,
+        folder,
+        done,
+        seconds=order.seconds,
+        beside=prepared.job if prepared is not None else None,
+    )
+    if order.same:
+        ran |= {name.replace("after", "before"): one for name, one in ran.items()}
+    evidence = Evidence(
+        before=case.frontier_before,
+        after=case.frontier_after,
+        samples=samples,
+        ran=ran,
+        kernels=tuple(name for name in order.asked if f"after:{name}" in ran),
+        seed=order.seed,
+    )
+    steps: Steps = None, why
+    if prepared is not None:
+        steps = _steps(order, case, prepared.read(beside), inputs)
+    return Gathered(evidence=evidence, steps=steps)
+
+
+# --- operator by operator ----------------------------------------------------------------------
+
+
+class _Inputs(Record, frozen=True, kw_only=True):
+    """The samples, where a worker finds them, and a folder for what it is given."""
+
+    samples: Samples
+    records: list[dict[str, Any]]
+    folder: Path
+
+
+def _prepare(order: Order, case: Case, inputs: _Inputs) -> tuple[PreparedSteps | None, str]:
+    """The check of the aligned file's operators, or why there is none."""
+    missing = available("litert")
+    if missing is not None:
+        return None, f"operator by operator: skipped: {missing}"
+    found = case.frontier_after
+    only = None if case.changed is None else _renumbered(case.changed, found)
+    try:
+        return _prepared(order.after, found, inputs, "steps-after", only), ""
+    except UnsupportedError as error:
+        return None, f"operator by operator: not done: {error}"
+
+
+def _prepared(
+    data: bytes | memoryview,
+    found: Frontier,
+    inputs: _Inputs,
+    name: str,
+    only: frozenset[int] | None,
+) -> PreparedSteps:
+    copy = pack(cut_copy(parse(data), found)) if found.dropped else data
+    place = inputs.folder / name
+    return prepare_steps(copy, inputs.records, inputs.samples, place, only=only)
+
+
+def _renumbered(operators: frozenset[int], found: Frontier) -> frozenset[int]:
+    """The same operators in the copy that has lost the dropped ones."""
+    return frozenset(
+        index - sum(dropped < index for dropped in found.dropped)
+        for index in operators - found.dropped
+    )
+
+
+def _steps(order: Order, case: Case, after: CheckedSteps, inputs: _Inputs) -> Steps:
+    """The original's operators are compared too where the aligned file's err."""
+    if after.why:
+        return None, f"operator by operator: not done: {after.why}"
+    if after.within or order.same:
+        return score_steps(after, after, order.edited), ""
+    try:
+        first = _prepared(order.reading, case.frontier_before, inputs, "steps-before", None)
+    except UnsupportedError as error:
+        return None, f"operator by operator: not done: {error}"
+    place = inputs.folder / "steps-before-process"
+    before = check_steps(first, place, seconds=order.seconds)
+    return score_steps(before, after, order.edited), ""

@@ -1,0 +1,185 @@
+"""Random values for a model's inputs, in several kinds.
+
+No one kind shows everything: values over the whole declared range saturate what lies inside, and
+the noise of clipping then hides lost resolution; values near the middle never reach a range's end.
+White noise alone drives image networks into a corner where every output is the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..numerics import Label
+from ..record import Record
+
+__all__ = ["KINDS", "GraphInput", "draw", "mixtures"]
+
+Array = npt.NDArray[Any]
+
+_WHOLE, _MIDDLE, _SPARSE, _NORMAL = "whole range", "its middle", "sparse", "normal"
+KINDS = (_WHOLE, _MIDDLE, _NORMAL, _SPARSE)
+_MIDDLE_PART = 0.3  # of the range, around its zero
+_SIGMAS = 8.0  # standard deviations that a range calibrated on normal values spans
+_SPARSE_PART = 0.1  # of the elements
+_LEAVES = 120
+
+
+class GraphInput(Record, frozen=True, kw_only=True):
+    """One input of subgraph 0. `label` None: not quantized; `low`, `high` in real values."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    label: Label | None
+    low: float
+    high: float
+    whole: bool  # integers without parameters: indices, raw pixels
+
+    @property
+    def index(self) -> bool:
+        """Rows of a table, which are of one kind alone."""
+        return self.whole and self.kind not in ("uint8", "int8", "int16")
+
+
+def draw(
+    generator: np.random.Generator,
+    inputs: tuple[GraphInput, ...],
+    count: int,
+    *,
+    kind: str,
+    spread: float,
+    window: int,
+) -> tuple[Array, ...]:
+    """`count` samples of one kind for each input: real values, [count, *shape]. `spread`: the part
+    of the range that they use; `window`: how many in a row belong together, and resemble one
+    another where they are more than one.
+    """
+    return tuple(
+        _drawn(generator, one, count, kind=kind, spread=spread, linked=window > 1) for one in inputs
+    )
+
+
+def _drawn(
+    generator: np.random.Generator,
+    one: GraphInput,
+    count: int,
+    *,
+    kind: str,
+    spread: float,
+    linked: bool,
+) -> Array:
+    shape = tuple(max(size, 1) for size in one.shape)
+    if one.index:
+        return generator.integers(int(one.low), int(one.high), (count, *shape))
+    samples = np.empty((count, *shape), np.float32)
+    if kind in (_NORMAL, _SPARSE):
+        for number in range(count):
+            samples[number] = _scattered(generator, one, shape, kind) * spread
+        return samples
+    low, width = _part(one, spread * (_MIDDLE_PART if kind == _MIDDLE else 1.0))
+    field = _field(generator, shape)
+    for number in range(count):
+        fresh = _field(generator, shape)
+        field = 0.6 * field + 0.4 * fresh if linked else fresh
+        contrast = generator.uniform(0.4, 1.0)
+        offset = generator.uniform(0.0, 1.0 - contrast)
+        samples[number] = low + width * (offset + contrast * field)
+    return samples
+
+
+def _part(one: GraphInput, spread: float) -> tuple[float, float]:
+    """Lower end and width of a part of the range, around zero, or a raw integer's middle."""
+    width = (one.high - one.low) * spread
+    middle = (one.low + one.high) / 2 if one.whole else 0.0
+    return min(max(middle - width / 2, one.low), one.high - width), width
+
+
+def _scattered(
+    generator: np.random.Generator, one: GraphInput, shape: tuple[int, ...], kind: str
+) -> Array:
+    """Normal around the middle of the range; or zero, but for a few values from all of it."""
+    if kind == _NORMAL:
+        sigma = (one.high - one.low) / _SIGMAS
+        return generator.normal((one.low + one.high) / 2, sigma, shape)
+    values = generator.uniform(one.low, one.high, shape)
+    zero = min(max(0.0, one.low), one.high)
+    return np.where(generator.random(shape) < _SPARSE_PART, values, zero)
+
+
+def mixtures(
+    generator: np.random.Generator, given: tuple[Array, ...], count: int, *, window: int
+) -> tuple[Array, ...]:
+    """`count` samples between those `given` ([samples, *shape] an input, as they are stored): each
+    is a weighted mean of two; of models with variables, windows of so many in a row are.
+    """
+    size = len(given[0])
+    starts = max(size - window + 1, 1)
+    rows: list[list[Array]] = [[] for _ in given]
+    while len(rows[0]) < count:
+        first, second = generator.integers(0, starts, 2)
+        weight = generator.uniform(0.3, 0.7)
+        for step in range(window):
+            one, other = min(first + step, size - 1), min(second + step, size - 1)
+            for place, array in enumerate(given):
+                mean = weight * array[one] + (1.0 - weight) * array[other]
+                rows[place].append(_stored(mean, array.dtype))
+    return tuple(np.stack(values[:count]) for values in rows)
+
+
+def _stored(values: Array, dtype: np.dtype[Any]) -> Array:
+    whole: Array = np.rint(values) if dtype.kind in "iu" else values
+    return whole.astype(dtype)
+
+
+# --- pictures and other fields -------------------------------------------------------------------
+
+
+def _field(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Values in [0, 1]: pictures where the shape is one; else a quarter white, the rest octaves."""
+    white = generator.random(shape, np.float32)
+    axes = [axis for axis, size in enumerate(shape) if size >= 8]
+    if not axes or generator.random() < 0.25:
+        return white
+    total = 0.15 * generator.random() * white
+    for octave in (4, 12, 40):
+        coarse = [min(octave, size) if axis in axes else size for axis, size in enumerate(shape)]
+        total = total + np.float32(generator.random()) * _stretch(
+            generator.random(coarse, np.float32), shape, axes
+        )
+    if len(shape) == 4 and min(shape[1:3]) >= 16 and shape[3] <= 4:
+        total = 0.3 * total + _leaves(generator, shape)
+    spread = float(total.max() - total.min())
+    return (total - total.min()) / spread if spread > 0 else white
+
+
+def _leaves(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Dead leaves: discs in front of one another, whose statistics are those of photographs."""
+    _, height, width, depth = shape
+    picture = np.full(shape, 0.5, np.float32)
+    for _ in range(_LEAVES):
+        radius = min(height, width) * 0.02 * (1 - 0.96 * generator.random()) ** -1.0
+        top, left = generator.random(2) * (height, width)
+        stretch = generator.uniform(0.4, 2.5)
+        color = generator.random() * 0.6 + 0.4 * generator.random(depth)
+        rows = slice(max(int(top - radius), 0), int(top + radius) + 2)
+        columns = slice(max(int(left - radius / stretch), 0), int(left + radius / stretch) + 2)
+        down, across = np.ogrid[rows, columns]
+        down, across = down[: height - rows.start], across[:, : width - columns.start]
+        inside = (down - top) ** 2 + ((across - left) * stretch) ** 2 < radius**2
+        picture[:, rows, columns][:, inside] = color
+    return picture
+
+
+def _stretch(values: Array, shape: tuple[int, ...], axes: list[int]) -> Array:
+    """Linear interpolation along `axes` to `shape`."""
+    for axis in axes:
+        place = np.linspace(0, values.shape[axis] - 1, shape[axis], dtype=np.float32)
+        low = np.minimum(place.astype(int), max(values.shape[axis] - 2, 0))
+        high = np.minimum(low + 1, values.shape[axis] - 1)
+        weight = (place - low).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
+        weight = weight.astype(np.float32)
+        values = values.take(low, axis) * (1 - weight) + values.take(high, axis) * weight
+    return values
