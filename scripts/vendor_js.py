@@ -22,16 +22,20 @@ REGISTRY = "https://registry.npmjs.org"
 
 
 class Package(Record, frozen=True, kw_only=True):
-    """A published package; `files`: path in its archive -> name here."""
+    """A published package; `files`: path in its archive -> name here. `inside`: the package in whose
+    file its code lies; only its licence is taken from its own archive.
+    """
 
     name: str
     version: str
     sha256: str  # of the archive
     files: tuple[tuple[str, str], ...]
+    licence: str  # SPDX
+    inside: str = ""
 
     @property
     def url(self) -> str:
-        return f"{REGISTRY}/{self.name}/-/{self.name}-{self.version}.tgz"
+        return f"{REGISTRY}/{self.name}/-/{self.name.rpartition('/')[2]}-{self.version}.tgz"
 
 
 PACKAGES = (
@@ -43,6 +47,23 @@ PACKAGES = (
             ("package/dist/cytoscape.min.js", "cytoscape.min.js"),
             ("package/LICENSE", "cytoscape.LICENSE"),
         ),
+        licence="MIT",
+    ),
+    Package(
+        name="heap",
+        version="0.2.7",
+        sha256="091e62101e93e9a8089ca14c833c958fb1b8225f59086bb6e2b72110ec1de42a",
+        files=(("package/LICENSE", "heap.LICENSE"),),
+        licence="MIT",
+        inside="cytoscape",
+    ),
+    Package(
+        name="lodash",
+        version="4.17.21",
+        sha256="6a087ac9e5702a0c9d60fbcd48696012646ec8df1491dea472b150e79fcaf804",
+        files=(("package/LICENSE", "lodash.LICENSE"),),
+        licence="MIT",
+        inside="cytoscape",
     ),
     Package(
         name="chart.js",
@@ -52,6 +73,15 @@ PACKAGES = (
             ("package/dist/chart.umd.min.js", "chart.min.js"),
             ("package/LICENSE.md", "chart.LICENSE"),
         ),
+        licence="MIT",
+    ),
+    Package(
+        name="@kurkle/color",
+        version="0.3.2",
+        sha256="af9eaac0ecbb472fe2093d2a4525629f96541f4e6422c031d9c86d4dc8fc7511",
+        files=(("package/LICENSE.md", "color.LICENSE"),),
+        licence="MIT",
+        inside="chart.js",
     ),
 )
 

@@ -38,7 +38,7 @@ NOT_RUN = {
 _FENCE = re.compile(r"^```(?P<words>.*)\n(?P<text>(?:.*\n)*?)^```$", re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
 # What of the project a reader has in front of them.
-_SHOWN = ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "docs", "schema", "scripts",
+_SHOWN = ("README.md", "CHANGELOG.md", "LICENSE", "LICENSES.txt", "pyproject.toml", "docs", "schema", "scripts",
           "tests", "tflite_align")  # fmt: skip
 
 
