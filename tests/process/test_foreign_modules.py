@@ -36,12 +36,10 @@ def owned(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("owned*"))
 
 
-MODULE = "in a stranger's folder `tflite-align` or `python -P -m tflite_align` is to be used"
-
-
 @pytest.mark.promise(
     "`python -m tflite_align` takes modules from the current folder first, as Python does with"
-    f" `-m`: {MODULE}, and the GitHub Action, the pre-commit hook and the CMake module do."
+    " `-m`: in a stranger's folder `tflite-align` or `python -P -m tflite_align` is to be used, and"
+    " the GitHub Action, the pre-commit hook and the CMake module do."
 )
 def test_the_forms_for_strangers_take_no_module_from_the_folder(foreign: Path) -> None:
     forms = [[sys.executable, "-P", "-m", "tflite_align"]]

@@ -40,6 +40,14 @@ def ask(script: str, folder: Path, seconds: float = 60) -> Any:
     return json.loads(ended.errors)
 
 
+@pytest.mark.promise(
+    "address space: 8 GiB and eight times the file (Linux; macOS where it allows it)"
+)
+@pytest.mark.promise("one written file: 1 GiB and eight times the file")
+@pytest.mark.promise("core files: none")
+@pytest.mark.promise(
+    "processor time: the same, times the number of cores: what ends a judge that nobody waits for any more"
+)
 def test_limits_grow_with_the_file(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(bytes(1 << 20))
     seen = ask(LIMITS, tmp_path)["limits"]
@@ -50,6 +58,7 @@ def test_limits_grow_with_the_file(tmp_path: Path) -> None:
         assert seen["RLIMIT_AS"] == (8 << 30) + (8 << 20)
 
 
+@pytest.mark.promise("A limit that the caller has set tighter (`ulimit`) stays.")
 def test_a_tighter_limit_of_the_caller_stays(tmp_path: Path) -> None:
     script = f"""
 import resource, sys
@@ -65,6 +74,11 @@ print(ended.errors)
     assert json.loads(run.stdout)["limits"]["RLIMIT_CPU"] == 17
 
 
+@pytest.mark.promise("descriptors: none but its own log; standard input is empty")
+@pytest.mark.promise(
+    "environment: search paths, home folder and language; no tokens, no preloaded libraries"
+)
+@pytest.mark.promise("temporary files: in a folder of its own, which is removed")
 def test_nothing_of_the_caller_is_handed_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +119,7 @@ run_tool([sys.executable, "-c", child], Path(sys.argv[1]), seconds=600)
 """
 
 
+@pytest.mark.promise("end: on Linux it is killed when tflite_align is")
 @LINUX
 def test_a_judge_does_not_outlive_a_caller_that_is_killed(tmp_path: Path) -> None:
     caller = subprocess.Popen([sys.executable, "-c", ORPHAN, str(tmp_path)], cwd=CHECKOUT)
@@ -130,6 +145,9 @@ KILLED = f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"
 CRASHED = f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})"
 
 
+@pytest.mark.promise(
+    "A judge that crashes, is killed, hangs or runs out of memory is an answer in the report (*crashed*, *timeout*, *skipped: out of memory*), and never counts as verification."
+)
 @pytest.mark.parametrize(
     ("judge", "told"),
     [
@@ -193,6 +211,9 @@ def watched(folder: Path, *arguments: str) -> str:
     return run.stderr.splitlines()[-1]
 
 
+@pytest.mark.promise(
+    "`--no-verify`, `--dry-run`, and `check` without `--run`, `--judge` or `--require` start no judge and load no runtime: **with a file you do not trust, use those, or run inside a container.**"
+)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -57,6 +57,9 @@ def model(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.promise(
+    "elapsed time: `--judge-seconds`; then it is ended with every process it started"
+)
 def test_a_tool_is_ended_with_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     ended = run_tool(
@@ -68,6 +71,9 @@ def test_a_tool_is_ended_with_its_children(tmp_path: Path) -> None:
     assert gone(started)
 
 
+@pytest.mark.promise(
+    "A judge that crashes, is killed, hangs or runs out of memory is an answer in the report (*crashed*, *timeout*, *skipped: out of memory*), and never counts as verification."
+)
 def test_a_hanging_judge_is_reported_as_timeout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

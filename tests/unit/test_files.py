@@ -56,6 +56,9 @@ def test_failure_creates_no_file(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.promise(
+    "Of a run with several outputs (OUT, reports, lock) none is moved into place before all are written."
+)
 def test_several_files_are_all_replaced_or_none(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.write_bytes(b"old")
@@ -287,6 +290,7 @@ def test_files_without_arrays_are_refused(tmp_path: Path, content: bytes) -> Non
         read_arrays(tmp_path / "data.npz")
 
 
+@pytest.mark.promise("Calibration arrays are read without pickle.")
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(OSError, match=r"no \.npy or \.npz file of numbers"):

@@ -59,6 +59,9 @@ def test_same_in_same_out(report: Report) -> None:
     assert render_html([again]) == render_html([report])
 
 
+@pytest.mark.promise(
+    "Reports escape them for HTML, JSON, SARIF and JUnit; on a terminal, control characters are shown as escapes."
+)
 def test_names_in_the_page_are_escaped(report: Report) -> None:
     finding = replace(report.findings[0], tensor_name=EVIL, message=EVIL, rule=EVIL)
     evil = replace(report, name=EVIL, findings=(finding,), remaining=(finding,))

@@ -171,6 +171,9 @@ NASTY = [
 ]
 
 
+@pytest.mark.promise(
+    "Reports escape them for HTML, JSON, SARIF and JUnit; on a terminal, control characters are shown as escapes."
+)
 @pytest.mark.parametrize("name", NASTY)
 def test_names_cannot_break_out(name: str) -> None:
     report = named(JUDGED, name)

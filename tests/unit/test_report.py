@@ -211,6 +211,9 @@ def test_check_of_the_sample(sample: bytes) -> None:
     assert [f["message"] for f in document["findings"]] == [f.message for f in report.findings]
 
 
+@pytest.mark.promise(
+    "Reports escape them for HTML, JSON, SARIF and JUnit; on a terminal, control characters are shown as escapes."
+)
 def test_names_cannot_steer_a_terminal() -> None:
     text = render_text(REPORT)
     assert "\x1b" not in text

@@ -1,0 +1,193 @@
+"""What docs/security.md promises of reading, checking and aligning a stranger's file, in a process."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.support.damage import damaged
+from tests.support.models import concat_example
+from tests.support.object_api import load, pack
+from tflite_align.cli import main as cli
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+MIB = 1 << 20
+
+
+def run(code: str, folder: Path, *arguments: str) -> Any:
+    """What the script prints last, as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+# --- offsets ------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise(
+    "Pure Python over the bytes: every offset is checked before it is used, and a bad file is"
+    " refused in one line with the byte offset, exit status 2."
+)
+def test_a_bad_file_is_one_line_with_its_byte(
+    sample: bytes, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    refused = 0
+    for seed in range(120):
+        Path("bad.tflite").write_bytes(damaged(sample, seed))
+        for command in (["check", "bad.tflite", "-q"], ["bad.tflite", "o", "--no-verify", "-q"]):
+            status = cli.main(command)
+            told = capfd.readouterr().err
+            assert status in (0, 1, 2)
+            if status == 2:
+                assert told.startswith("tflite_align: bad.tflite: byte ")
+                assert told.count("\n") == 1
+                refused += 1
+    assert refused > 50
+
+
+# --- nothing of it is executed ------------------------------------------------------------------
+
+LOADED = """
+import json, sys
+from tflite_align import AlignOptions, align, check
+data = [open(name, "rb").read() for name in sys.argv[1:]]
+plain = AlignOptions(verify=False)
+
+def both(one):
+    check(one)
+    return align(one, plain).report.outcome
+
+seen = []
+both(data[0])  # whatever it needs is imported by now
+sys.addaudithook(lambda event, arguments: seen.append([event, repr(arguments)[:80]]))
+outcome = both(data[1])
+kinds = ("compile", "exec", "import", "open", "os.", "socket.", "subprocess.", "ctypes.", "shutil.")
+print(json.dumps([outcome, [one for one in seen if one[0].startswith(kinds)]]))
+"""
+
+
+def loaded_with_everything() -> bytes:
+    """A broken model with a custom operator, an external buffer and a zip of files behind it."""
+    made = load(concat_example())
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM, 32
+    code.version, code.customCode = 1, "os.system"
+    made.operatorCodes.append(code)
+    graph = made.subgraphs[0]
+    custom = schema.OperatorT()
+    custom.opcodeIndex = len(made.operatorCodes) - 1
+    custom.inputs, custom.outputs = [graph.outputs[0]], [len(graph.tensors)]
+    custom.customOptions = list(b"import os")
+    last = schema.TensorT()
+    last.name, last.shape, last.type = "own", [1], schema.TensorType.FLOAT32
+    outside = schema.TensorT()
+    outside.name, outside.shape, outside.type = "weights", [1], schema.TensorType.FLOAT32
+    outside.externalBuffer = 1
+    graph.tensors += [last, outside]
+    graph.operators.append(custom)
+    group, external = schema.ExternalBufferGroupT(), schema.ExternalBufferT()
+    group.name = "file:///etc/passwd"
+    external.id, external.group, external.offset, external.length = 1, 0, 0, 4
+    made.externalBufferGroups, made.externalBuffers = [group], [external]
+    stream = io.BytesIO(pack(made))
+    stream.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(stream, "a") as archive:
+        archive.writestr("../../outside.py", "raise SystemExit")
+    return stream.getvalue()
+
+
+@pytest.mark.promise(
+    "Nothing in a file is executed or imported; a zip of associated files behind a model"
+    " (TFLITE_METADATA) is moved with the model and never unpacked; external data is never fetched"
+    " or opened."
+)
+def test_nothing_of_a_file_is_run_opened_or_fetched(folder: Path) -> None:
+    """Python's own audit of a check and an alignment: no code, no file, no process, no network."""
+    (folder / "strange.tflite").write_bytes(loaded_with_everything())
+    (folder / "first.tflite").write_bytes(loaded_with_everything())
+    outcome, seen = run(LOADED, folder, "first.tflite", "strange.tflite")
+    assert outcome == "aligned"
+    assert seen == []
+
+
+# --- work and memory ----------------------------------------------------------------------------
+
+MEASURED = """
+import json, resource, sys
+from tflite_align import AlignError, AlignOptions, align, check
+align(open(sys.argv[1], "rb").read(), AlignOptions(verify=False))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for name in sys.argv[2:]:
+    data = open(name, "rb").read()
+    for job in (lambda: check(data), lambda: align(data, AlignOptions(verify=False))):
+        try:
+            job()
+        except AlignError:
+            pass
+print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+def claims() -> list[bytes]:
+    """Small files that claim to be large: shapes, and every length of a vector."""
+    made = load(concat_example())
+    for tensor in made.subgraphs[0].tensors:
+        tensor.shape = [1, 40_000, 40_000, *tensor.shape[3:]]
+    data = concat_example()
+    found = [pack(made)]
+    for at in range(8, len(data) - 4, 4):
+        (number,) = struct.unpack_from("<I", data, at)
+        if 0 < number < 64:  # such a length, most probably
+            large = (0x0FFFFFFF, 0x7FFFFFFF)[at // 4 % 2]
+            found.append(data[:at] + struct.pack("<I", large) + data[at + 4 :])
+    return found
+
+
+@pytest.mark.promise(
+    "Work and memory follow the size of the file, not what it claims: the element counts of shapes"
+    " and the lengths of vectors are compared with what is there before they are believed."
+)
+def test_memory_follows_the_size_of_the_file(folder: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("ru_maxrss is in other units elsewhere")
+    made = claims()
+    assert len(made) > 50
+    for number, data in enumerate(made):
+        (folder / f"{number}.tflite").write_bytes(data)
+    names = [f"{number}.tflite" for number in range(len(made))]
+    assert run(MEASURED, folder, "in.tflite", *names) * 1024 < 100 * MIB
+
+
+# --- what judges answer -------------------------------------------------------------------------
+
+
+@pytest.mark.promise("What its process answers is read as JSON and arrays without pickle.")
+def test_no_module_can_read_a_pickle() -> None:
+    """Numpy reads arrays without pickle unless it is told to."""
+    banned = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
+    for path in (CHECKOUT / "tflite_align").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert banned.isdisjoint(name.split(".")[0] for name in names), path
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert ast.unparse(node.value) == "False", path
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in {"eval", "exec"}, path
