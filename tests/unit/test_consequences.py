@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.edited_models import PLAIN, requantized
-from tests.support.models import Graph
+from tests.support.models import SHAPE, Graph, TensorSpec
 from tests.support.stale_models import dilated
 from tests.support.weight_models import per_channel
 from tflite_align import check
@@ -98,4 +98,28 @@ def test_the_text_tells_notes_below_their_finding() -> None:
     start = next(i for i, line in enumerate(lines) if line.startswith("  error"))
     assert lines[start + 1].startswith("  note      what computes with it is not judged: subgraph")
     lines = render_text(check(residual(1e7), PLAIN)).splitlines()
-    assert any("  note      from this follows: subgraph[0]/operator[2]" in line for line in lines)
+    assert any("  note      the same fault: subgraph[0]/operator[2]" in line for line in lines)
+
+
+def test_operands_of_one_kind_are_one_fault() -> None:
+    graph = Graph()
+    for name in ("x", "w", "y"):
+        graph.tensors[name] = TensorSpec(name=name, type="float32", shape=SHAPE)
+    graph.add("ADD", ["x", "w"], ["y"], ("AddOptions", {}))
+    (finding,) = faults(graph.bytes(["x", "w"], ["y"]), "edgetpu")[-1:]
+    assert finding.rule == "support/ADD/types"
+    assert finding.notes == ("the same at inputs[1]", "the same at outputs[0]")
+
+
+def test_a_uint8_model_is_told_the_way_to_int8() -> None:
+    graph = Graph("uint8")
+    graph.activation("x", 0.05, 128)
+    graph.activation("p", 0.05, 128)
+    graph.add("RELU6", ["x"], ["p"])
+    data = graph.bytes(["x"], ["p"])
+    told = (
+        "1 operator computes in uint8, of which there is no kernel in tflm:"
+        " align with --to int8 for a model in int8"
+    )
+    assert check(data, replace(PLAIN, targets=("tflm",))).notes == (told,)
+    assert check(data, PLAIN).notes == ()

@@ -70,7 +70,7 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
     "quantized": (
         "PAD",
         limit("{ quantized = ['int32'] }", "inputs[1]"),
-        ("a scale", "int32 without one"),
+        ("a scale", "int32 without a scale"),
     ),
     "affine": ("PAD", limit("{ affine = true }"), None),
     "zero_points": ("PAD", limit("{ zero_points = { int8 = [-128, 127] } }"), None),

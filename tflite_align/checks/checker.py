@@ -174,7 +174,7 @@ def _fixed(model: Model, constraint: Fixed) -> Iterator[Fault]:
     wanted, found = _told(constraint, constraint.labels[0]), f"{len(quant.scale)} scales"
     if quant.per_tensor:
         found = _told(constraint, quant.label)
-    sentence = f"{found} declared, but the kernel always writes {wanted}"
+    sentence = f"{found} declared, where the kernel has a fixed {wanted}"
     yield constraint.slot, wanted, found, sentence, _fixed_fault(quant, constraint.labels[0])
 
 

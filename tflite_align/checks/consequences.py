@@ -13,19 +13,39 @@ from .checker import Finding, Grade
 
 __all__ = ["gathered"]
 
-# Where the cause stands: at the same slot, at the same tensor, or at one that the operator reads.
-_Where = Literal["slot", "tensor", "input"]
+# Where the cause stands: at the same slot, tensor or operator, or at a tensor that the operator reads.
+_Where = Literal["slot", "tensor", "operator", "input"]
+
+# What a note begins with.
+_SAME_FAULT = "the same fault"
+_MADE_OF_IT = "from this follows"
+_BESIDES = "and not looked at"
 
 
 class _Follows(Record, frozen=True):
-    """Findings of the rules `rules` follow from one of `cause` that stands `where`."""
+    """Findings of the rules `rules` follow from one of `cause` that stands `where`. `alike`: only
+    where both have the same rule and words.
+    """
 
     rules: tuple[str, ...]
     cause: str
     where: _Where
+    alike: bool = False
 
     def holds(self, finding: Finding, cause: Finding) -> bool:
+        if self.alike and (finding.rule, finding.actual, finding.expected) != (
+            cause.rule,
+            cause.actual,
+            cause.expected,
+        ):
+            return False
         return _is(finding.rule, self.rules) and named(cause.rule, self.cause)
+
+    def note(self, finding: Finding) -> str:
+        """What the cause's note says of the finding."""
+        if self.alike:
+            return f"the same at {finding.slot.kind}[{finding.slot.index}]"
+        return f"{_MADE_OF_IT if self.where == 'input' else _SAME_FAULT}: {finding.message}"
 
 
 _ROWS = (
@@ -38,6 +58,7 @@ _ROWS = (
     _Follows(("fixed/*",), "fixed/*", "slot"),
     _Follows(("support/*",), "bias/*", "slot"),
     _Follows(("support/*",), "support/*", "slot"),
+    _Follows(("support/*",), "support/*", "operator", alike=True),
     # A shape that is made of stale ones: whoever reads it is told the next one.
     _Follows(("shape/*",), "shape/*", "input"),
 )
@@ -50,7 +71,6 @@ _OF_VALUES = ("same/*", "fixed/*", "zero/*", "window/*", "power/*", "bias/*", "w
 _IMPOSSIBLE = ("params/scale", "params/zero_point")
 _MOST = 4  # operators that are named
 
-_FOLLOWS = "from this follows"
 _ORDER = {"error": 0, "warning": 1}
 
 
@@ -63,13 +83,13 @@ def gathered(findings: Iterable[Finding], model: Model) -> tuple[Finding, ...]:
     told = _of_kernels(distinct)
     found = _Causes(model, told)
     roots: dict[int, int] = {}
+    said: dict[int, str] = {}
     for number, finding in enumerate(told):
-        cause = found.cause(number, finding)
-        if cause is not None:
-            roots[number] = cause
+        for cause, row in found.causes(number, finding):
+            roots[number], said[number] = cause, row.note(finding)
+            break
     notes: dict[int, list[str]] = {}
-    for number in roots:
-        note = f"{_FOLLOWS}: {told[number].message}"
+    for number, note in said.items():
         notes.setdefault(_root(roots, number), []).append(note)
     for number, finding in enumerate(told):
         if finding.rule in _IMPOSSIBLE and (note := _not_judged(model, finding)):
@@ -173,7 +193,7 @@ def _of_kernels(findings: Sequence[Finding]) -> list[Finding]:
         if alive:
             kept.append(finding if len(alive) == len(finding.grades) else _graded(finding, alive))
         else:
-            notes.setdefault(id(cause), []).append(f"{_FOLLOWS}: {finding.message}")
+            notes.setdefault(id(cause), []).append(f"{_BESIDES}: {finding.message}")
     return [replace(f, notes=tuple(notes[id(f)])) if id(f) in notes else f for f in kept]
 
 
@@ -189,15 +209,16 @@ class _Causes:
         self.at: dict[tuple[str, object], list[int]] = {}
         for number, finding in enumerate(findings):
             slot = finding.slot
-            for key in (("slot", slot), ("tensor", finding.tensor_id)):
+            places = (("slot", slot), ("operator", slot.operator_id), ("tensor", finding.tensor_id))
+            for key in places:
                 self.at.setdefault(key, []).append(number)
 
-    def cause(self, number: int, finding: Finding) -> int | None:
-        """Number of the finding that this one follows from; None where it is a fault of its own. Of
-        two that follow from each other the first is the cause.
+    def causes(self, number: int, finding: Finding) -> Iterator[tuple[int, _Follows]]:
+        """Numbers of the findings that this one follows from, and why; none where it is a fault of
+        its own. Of two that follow from each other the first is the cause.
         """
         if named(finding.rule, "shape/*/operands"):
-            return None  # no kernel takes these operands, whatever the file says of their shapes
+            return  # no kernel takes these operands, whatever the file says of their shapes
         for row in _ROWS:
             if not _is(finding.rule, row.rules):
                 continue
@@ -207,12 +228,12 @@ class _Causes:
                     continue
                 either = row.holds(cause, finding) and _covers(finding, cause)
                 if _covers(cause, finding) and (other < number or not either):
-                    return other
-        return None
+                    yield other, row
 
     def _near(self, finding: Finding, where: _Where) -> Iterator[int]:
-        if where == "slot":
-            yield from self.at.get(("slot", finding.slot), ())
+        if where in ("slot", "operator"):
+            place = finding.slot if where == "slot" else finding.slot.operator_id
+            yield from self.at.get((where, place), ())
             return
         for tensor in self._tensors(finding, where):
             key = ("tensor", TensorId(finding.slot.subgraph, tensor))

@@ -184,8 +184,9 @@ def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[ScaleFault]:
     if rank and not 0 <= axis < rank:
         # One scale, or one axis of that length, says where the parameters belong.
         certain = count == 1 or tensor.shape.count(count) == 1
-        wanted = f"a quantized_dimension in 0..{rank - 1} for shape {list(tensor.shape)}"
-        yield "params/axis", wanted, str(axis), certain
+        span = "0" if rank == 1 else f"from 0 to {rank - 1}"
+        wanted = f"quantized_dimension {span} for shape {list(tensor.shape)}"
+        yield "params/axis", wanted, f"quantized_dimension {axis}", certain
     elif rank and count > 1 and tensor.shape[axis] not in (count, -1):
         size = tensor.shape[axis]
         legal = "1 scale" if size == 1 else f"1 or {size} scales"

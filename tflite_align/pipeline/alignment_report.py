@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..checks.consequences import gathered
 from ..checks.float_parts import float_parts
+from ..checks.hints import hints
 from ..checks.partition import predictions
 from ..errors import AlignError
 from ..record import replace
@@ -54,7 +55,7 @@ def build_report(
         without_calibration=_levels_without_calibration(prepared, decision, executed),
         bias_readings=_bias_readings(prepared, executed),
         grown_bytes=executed.grown_bytes,
-        notes=float_parts(written),
+        notes=(*float_parts(written), *hints(remaining)),
         warnings=(
             *prepared.idle,
             *prepared.conversion.warnings,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..checks.consequences import gathered
 from ..checks.float_parts import float_parts
+from ..checks.hints import hints
 from ..checks.partition import predictions
 from ..format.flatbuffer import Bytes
 from ..report.report import Report
@@ -44,7 +45,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
         fixes_off=fixes_off(session.fixes),
         mappings=predictions(inspected.model, session.targets),
         verification=verification,
-        notes=float_parts(inspected.model),
+        notes=(*float_parts(inspected.model), *hints(findings)),
         warnings=(
             *inspected.bound.idle,
             *stale_warnings(stale),

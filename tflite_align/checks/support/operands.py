@@ -33,7 +33,7 @@ def quantized(_: Place, tensor: Tensor, value: Sequence[str]) -> _Words:
     """A tensor of one of these types has a scale."""
     if tensor.type not in value or (tensor.quant is not None and tensor.quant.scale):
         return None
-    return "a scale", f"{tensor.type} without one"
+    return "a scale", f"{tensor.type} without a scale"
 
 
 def raw(_: Place, tensor: Tensor, __: object) -> _Words:

@@ -1,0 +1,28 @@
+"""What would mend many findings at once, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .checker import Finding
+
+__all__ = ["hints"]
+
+
+def hints(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Options that make a model of which the targets have kernels."""
+    old = [
+        finding
+        for finding in findings
+        if finding.rule.startswith("types/")
+        and not finding.fix
+        and "uint8" in finding.actual
+        and finding.expected == finding.actual.replace("uint8", "int8")
+    ]
+    if not old:
+        return ()
+    targets = " and ".join(dict.fromkeys(name for finding in old for name in finding.targets))
+    count = len({finding.slot.operator_id for finding in old})
+    noun = "operator computes" if count == 1 else "operators compute"
+    told = f"{count} {noun} in uint8, of which there is no kernel in {targets}"
+    return (f"{told}: align with --to int8 for a model in int8",)
