@@ -13,6 +13,7 @@ from tflite_align.rules.fixes import load_fixes
 # Repairs shown elsewhere: no file of the converter has a min and max, or an operator that needs it.
 ELSEWHERE = {
     "computed-sizes": "tests/backends/test_stale_shapes.py",
+    "mask": "tests/backends/test_values_verified.py",
     "minmax": "tests/unit/test_fixes.py",
     "missing-bias": "tests/rules/test_measured.py",
     "state": "tests/corpus/test_recurrent.py",

@@ -47,6 +47,10 @@ GRADED_OTHERWISE = {
     ("tflm", "bias/CONV_2D", "int16"): "bias/CONV_2D/either says it there",
     ("tflm", "bias/FULLY_CONNECTED", "int16"): "bias/FULLY_CONNECTED/either says it there",
     ("tflm", "bias/TRANSPOSE_CONV", "int16"): "bias/TRANSPOSE_CONV/wide says it there",
+    ("tflm", "window/RELU6/clamp", "int16"): "same/RELU6 says it there",
+    ("tflm", "window/RELU6/clamp", "int8"): "same/RELU6 says it there",
+    ("tflm", "window/RELU6/wrap", "int8"): "same/RELU6 says it there",
+    ("tflm", "window/RELU6/wrap16", "int16"): "same/RELU6 says it there",
     ("tflm", "zero/ADD", "int16"): "CMSIS-NN refuses; the reference kernels run here",
     ("tflm", "zero/FULLY_CONNECTED", "int16"): "CMSIS-NN refuses; the reference kernels run here",
 }
@@ -151,6 +155,8 @@ DISCRETE = {
     "UNIQUE": "two values may become one",
     "WHERE": "which values count as true depends on the parameters, so they are kept",
 }
+# TFLM ties these to an output whose steps are so fine that a QUANTIZE to them wraps too.
+TIED_TO_NOTHING = ("tflm", "-window.RELU6.")
 # Rounding of an inserted QUANTIZE, in steps of the output.
 SLACK = 1.5
 # Weights that are re-expressed are rounded to 8 bits again: as a share of the output's range.
@@ -189,7 +195,9 @@ def test_aligned_forms_compute_the_reference(name: str, tmp_path: Path) -> None:
     cases = [
         case
         for case in REPAIRED
-        if f"{case.operator}-{case.type}" in able and case.type in cuts.get(case.type, ())
+        if f"{case.operator}-{case.type}" in able
+        and case.type in cuts.get(case.type, ())
+        and not (name == TIED_TO_NOTHING[0] and TIED_TO_NOTHING[1] in case.name)
     ]
     options = tflite_align.AlignOptions(verify=False, targets=("tflite", name))
     models = {case.name: tflite_align.align(case.model(), options).data for case in cases}

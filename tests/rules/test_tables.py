@@ -47,6 +47,7 @@ GENERAL = (
     "params/axis",
     "params/length",
     "params/missing",
+    "params/range",
     "params/scale",
     "params/subnormal",
     "params/unknown",

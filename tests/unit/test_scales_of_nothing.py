@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.edited_models import PLAIN, chain, edited, named, requantized
 from tests.support.models import Graph, Quant
+from tests.support.value_models import computed_zeros
 from tflite_align import AlignOptions, align, check
 from tflite_align.checks.zeros import known_zeros
 from tflite_align.format.reader import read
@@ -134,34 +135,6 @@ def test_switched_off_it_stays_and_is_told() -> None:
     left = align(data, replace(PLAIN, no_fix=("zero-scale",)))
     assert left.data == data
     assert [one.rule for one in left.report.remaining] == ["params/zero_scales"]
-
-
-def computed_zeros() -> bytes:
-    """A recurrent net's first state: FILL of 0 in units of 0, read by FULLY_CONNECTED and MUL, as
-    the converter leaves it in 16x8 models.
-    """
-    graph = Graph("int16")
-    flat = (1, 3)
-    graph.activation("x", 0.001, shape=flat)
-    graph.constant("zero", np.zeros((), np.int16), "int16", 0.0)
-    graph.constant("size", np.asarray(flat), "int32")
-    graph.activation("state", 0.0, shape=flat)
-    graph.add("FILL", ["size", "zero"], ["state"])
-    graph.constant("w", np.full((3, 3), 7), "int8", 0.01)
-    graph.tensors["none"] = replace(graph.tensors["w"], name="", type="", data=None)
-    graph.activation("gate", 3.6e-43, shape=flat)
-    graph.add("FULLY_CONNECTED", ["state", "w", "none"], ["gate"], ("FullyConnectedOptions", {}))
-    graph.activation("sum", 0.002, shape=flat)
-    graph.add("ADD", ["x", "gate"], ["sum"], ("AddOptions", {}))
-    graph.activation("kept", 3.6e-43, shape=flat)
-    graph.add("MUL", ["sum", "state"], ["kept"], ("MulOptions", {}))
-    graph.activation("y", 0.002, shape=flat)
-    graph.add("ADD", ["sum", "kept"], ["y"], ("AddOptions", {}))
-    operators = list(graph.operators)
-    operators[1] = replace(operators[1], inputs=["state", "w", ""])
-    graph.operators = operators
-    graph.tensors[""] = graph.tensors.pop("none")
-    return graph.bytes(["x"], ["y"])
 
 
 def test_zeros_that_operators_make_get_scales_that_their_readers_write_at() -> None:

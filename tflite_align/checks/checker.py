@@ -33,6 +33,7 @@ from .constraints import (
     ZeroPoint,
 )
 from .faults import Fault, quant_of
+from .masks import clipped
 
 __all__ = ["Extent", "Finding", "Grade", "check_bound", "window_ratios"]
 
@@ -292,8 +293,27 @@ def _window(model: Model, constraint: Window) -> Iterator[Fault]:
     span = f"{window.low:g} <= ratio < {window.high:g}"
     slot = constraint.denominator[0] if constraint.denominator else constraint.numerator[0]
     sentence = f"scale ratio {worst:.6g} is outside {span}"
-    movable = high >= window.high and constraint.denominator
-    yield slot, span, f"{worst:.6g}", sentence, "window" if movable else ""
+    if not constraint.numerator:
+        span = f"less than {window.high:g} steps"
+        clamp = f"the clamp at {window.multiplier:g} is {worst:.6g} steps of the output"
+        sentence = f"{clamp}, more than the kernel counts"
+    kind = "window" if high >= window.high and constraint.denominator else ""
+    if kind and _clipping_helps(model, constraint, extents):
+        kind = "mask"
+    yield slot, span, f"{worst:.6g}", sentence, kind
+
+
+def _clipping_helps(model: Model, constraint: Window, extents: Sequence[Extent]) -> bool:
+    """Whether the ratio is inside once each operand holds no more than its reader can tell."""
+    labels = clipped(model, constraint.denominator[0].operator_id)
+    if not labels:
+        return False
+    pairs = zip(constraint.slots, extents, strict=True)
+    new = [
+        (labels[slot].scale, labels[slot].scale) if slot in labels else held for slot, held in pairs
+    ]
+    count = len(constraint.numerator)
+    return window_ratios(constraint, new[:count], new[count:])[1] < constraint.source.high
 
 
 # What can be wrong with each kind of constraint; a user's own kinds are never broken.

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, get_args
 
 from ..errors import RuleError
+from ..format.type_groups import ACTIVATION_TYPES
 from ..numerics import Range
 from . import fields as f
 from .families import Family
@@ -20,6 +21,7 @@ from .rows import (
     PresentRule,
     Rule,
     SameRule,
+    SlotPattern,
     WeightRule,
     WindowRule,
     ZeroPointRule,
@@ -44,6 +46,9 @@ CATEGORIES = (
     "index output",
     "no integer kernel",
 )
+
+# Steps that fit 32 bits with any zero point.
+_COUNTED = 2147450000.0
 
 _COMMON: f.Table = {
     "part": f.TomlField(f.text),
@@ -156,6 +161,8 @@ _ROW: f.Table = {
     "carried": f.TomlField(f.truth),
     "zeros": f.TomlField(f.list_of(f.list_of(f.slot))),
     "positive": f.TomlField(f.list_of(f.slot)),
+    "adds": f.TomlField(f.list_of(f.slot)),
+    "subtracts": f.TomlField(f.list_of(f.slot)),
     "fuses": f.TomlField(f.truth),
     "sources": f.TomlField(f.list_of(f.text), required=True),
     "notes": f.TomlField(f.list_of(f.text)),
@@ -192,11 +199,32 @@ def _rule(kind: str, given: dict[str, Any], operator: str, row_sources: tuple[st
     return record(id=f"{kind}/{operator}" + (f"/{part}" if part else ""), **values)
 
 
+def _clamp(name: str) -> WindowRule:
+    """The bound of a fused activation in steps of the output, which kernels count with 32 bits."""
+    return WindowRule(
+        id=f"window/{name}/clamp",
+        types=frozenset(ACTIVATION_TYPES),
+        sources=(
+            "litert:tflite/kernels/kernel_util.cc:427-444",
+            "measured: LiteRT 2.3.0 and TFLM, x86-64",
+        ),
+        form="product",
+        numerator=(),
+        denominator=(SlotPattern("outputs", 0, 1),),
+        multiplier=1.0,
+        low=0.0,
+        high=_COUNTED,
+        fused=True,
+    )
+
+
 def _row(name: str, given: dict[str, Any], where: str) -> OperatorRow:
     rules: list[Rule] = []
     sources = given["sources"]
     for kind in _KINDS:
         rules += [_rule(kind, entry, name, sources) for entry in given.pop(kind, ())]
+    if given.get("fuses"):
+        rules.append(_clamp(name))
     ids = [rule.id for rule in rules]
     if len(set(ids)) != len(ids):
         raise RuleError(f"{where}: two constraints have one id; give each a `part`")

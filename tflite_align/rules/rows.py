@@ -160,7 +160,8 @@ class PresentRule(Rule, frozen=True, kw_only=True):
 
 class WindowRule(Rule, frozen=True, kw_only=True):
     """low <= ratio < high, the ratio being factor x product (or maximum, or its square) of the
-    numerator's scales over the product of the denominator's.
+    numerator's scales over the product of the denominator's. `fused`: the factor is the upper
+    bound of the fused activation, and there is no rule where there is none.
     """
 
     form: Literal["product", "maximum", "square", "each"]
@@ -169,6 +170,7 @@ class WindowRule(Rule, frozen=True, kw_only=True):
     multiplier: float
     low: float
     high: float
+    fused: bool = False
 
 
 class PowerRule(Rule, frozen=True, kw_only=True):
@@ -216,6 +218,8 @@ class OperatorRow(Record, frozen=True, kw_only=True):
     calls: tuple[CallRow, ...] = ()
     zeros: tuple[tuple[SlotPattern, ...], ...] = ()  # outputs are 0 where all of one list are
     positive: tuple[SlotPattern, ...] = ()  # kernels end the process at a scale of 0
+    adds: tuple[SlotPattern, ...] = ()  # the output is the sum of these operands
+    subtracts: tuple[SlotPattern, ...] = ()  # less these
     fuses: bool = False  # its integer kernels clamp to a fused activation
     carried: bool = False  # inputs[i], outputs[i] are one loop-carried value
     sources: tuple[str, ...] = ()

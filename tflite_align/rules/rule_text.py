@@ -30,6 +30,7 @@ __all__ = ["general_words", "kinds", "nearest_rule", "number", "rule_words", "sl
 # What rules ask that belong to no operator's row, by the beginning of their ids.
 _GENERAL = {
     "params/scale": "scales are positive, finite, and stand for float32 values",
+    "params/range": "an output's range holds some of what its operator can write",
     "params/zero_scale": "zeros have a positive scale too",
     "params/subnormal": "a scale is a normal float32: kernels take smaller ones as 0",
     "params/zero_point": "zero points lie in the range of the type",
@@ -157,6 +158,10 @@ def _bias_words(rule: BiasRule) -> str:
 
 def _window_words(rule: WindowRule) -> str:
     factor = "" if rule.multiplier == 1.0 else f"{number(rule.multiplier)} x "
+    if not rule.numerator:
+        bound = "the bound of a fused activation" if rule.fused else number(rule.multiplier)
+        over = slots(rule.denominator)
+        return f"scales: {bound} / {over} < {number(rule.high)}"
     joint = " x " if rule.form == "product" else ", "
     over = slots(rule.numerator, joint)
     if rule.form in {"maximum", "square"}:

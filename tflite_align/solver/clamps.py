@@ -10,7 +10,7 @@ from ..format.enums import Activation
 from ..numerics import Label, Range, label_range
 from ..record import Record
 
-__all__ = ["Clamp", "clamp_of"]
+__all__ = ["Clamp", "Saturation", "clamp_of"]
 
 # How near to 6 a range ends that states a RELU6: a quarter of a step of an 8-bit range to 6.
 _SIX = 6e-3
@@ -39,6 +39,14 @@ class Clamp(Record, frozen=True, kw_only=True):
             or (self.high and held.high > 0)
             or (self.six and held.high > self.ceiling + step)
         )
+
+
+class Saturation(Record, frozen=True, kw_only=True):
+    """What of a tensor gets through its declared range, or cannot be told from that; the operator
+    writes more.
+    """
+
+    held: Range
 
 
 def clamp_of(label: Label, type_name: str, reach: Range) -> Clamp | None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from ..checks.binder.bound import Bound
 from ..checks.checker import Extent, window_ratios
 from ..checks.constraints import BiasOf, Constraint, Window
-from ..format.model import Model, Slot, TensorId
+from ..format.model import Model, Slot, Tensor, TensorId
 from ..format.wiring import slot_tensor
 from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
 from ..record import Record, replace
+from .problem_records import Conflict
+from .widening import loses_operands
 
-__all__ = ["Limits", "passed_windows", "window_labels"]
+__all__ = ["Limits", "passed_windows", "too_coarse", "window_labels"]
 
 
 class _Sides(Record, frozen=True):
@@ -143,6 +145,37 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
     brings the ratio back. The products behind it are as coarse as that, so little is lost.
     """
     found: dict[Slot, Label] = {}
+    for _, slot, tensor, wider, loses in _widened(bound):
+        assert tensor.label is not None, "it has one scale"
+        if loses:
+            continue
+        # Of several windows the one that asks for more.
+        scale = max(wider, found[slot].scale if slot in found else 0.0)
+        label = Label(to_float32(scale), tensor.label.zero_point)
+        if usable_label(label, tensor.type):
+            found[slot] = label
+    return found
+
+
+def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
+    """Windows that only a range so wide would bring back that its steps lose an operand."""
+    return [
+        Conflict(
+            slots=(slot,),
+            rules=(constraint.rule,),
+            message=f"{slot.address(bound.model)} would have to be"
+            f" {wider / (tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
+            f" {constraint.rule}, and its finest operand would be lost; left as it was",
+        )
+        for constraint, slot, tensor, wider, loses in _widened(bound)
+        if loses and slot in broken
+    ]
+
+
+def _widened(bound: Bound) -> Iterator[tuple[Window, Slot, Tensor, float, bool]]:
+    """Each window that is past its upper end, with the scale that its output would need, and
+    whether that loses an operand.
+    """
     for constraint in bound.constraints:
         if not isinstance(constraint, Window) or len(constraint.denominator) != 1:
             continue
@@ -155,12 +188,11 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
             continue
         _, high = sides.ratios()
         if high >= constraint.source.high:
-            scale, zero_point = tensor.quant.label
+            scale = tensor.quant.label.scale
             # A thousandth past the edge, so that float32 rounding cannot fall back over it.
             wider = scale * high / constraint.source.high * 1.001
-            if usable_label(Label(wider, zero_point), tensor.type):
-                found[slot] = Label(to_float32(wider), zero_point)
-    return found
+            loses = loses_operands(constraint, scale, wider, [*sides.numerator])
+            yield constraint, slot, tensor, wider, loses
 
 
 def passed_windows(

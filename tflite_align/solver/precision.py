@@ -186,9 +186,10 @@ class Reads:
 
     def _clamp(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
         """Un-doing a clamp that only the range states; little where the operator can state it."""
+        total = self._saturated(group, low, high)
         clamps = [self.values.clamps.get(read.value.key) for read in group]
         if not any(clamps):
-            return np.zeros_like(low)
+            return total
         kept = [clamp or _UNCLAMPED for clamp in clamps]
         broken = _flags(clamp.low for clamp in kept) & (low < 0)
         broken |= _flags(clamp.high for clamp in kept) & (high > 0)
@@ -199,8 +200,17 @@ class Reads:
             read.value.key in self.values.silent and clamp.activation is not None
             for read, clamp in zip(group, kept, strict=True)
         ]
-        total: Floats = _column(weights.state if one else weights.clamp for one in stated) * broken
-        return total
+        stating = _column(weights.state if one else weights.clamp for one in stated)
+        return np.asarray(total + stating * broken)
+
+    def _saturated(self, group: Sequence[Read], low: Floats, high: Floats) -> Floats:
+        """Letting values through that the declared range of a widened tensor clips."""
+        known = [self.values.saturations.get(read.value.key) for read in group]
+        if not any(known):
+            return np.zeros_like(low)
+        bottom = _column(one.held.low if one else -math.inf for one in known)
+        top = _column(one.held.high if one else math.inf for one in known)
+        return np.asarray(self.weights.clamp * ((low < bottom) | (high > top)))
 
     def constant(
         self, value: Value, slots: tuple[Slot, ...], domain: tuple[Label, ...], type_name: str

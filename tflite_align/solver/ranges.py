@@ -17,9 +17,9 @@ from ..checks.constraints import BoundFlow, Weight
 from ..format.model import Model, OperatorId, Slot, TensorId
 from ..format.wiring import Links, links, quantized
 from ..numerics import DTYPES, Label, Range, covers, hull, intersect, label_range, usable_label
-from ..record import Record
+from ..record import Record, field
 from .averages import Averaged, averaged_slots, noise_left
-from .clamps import Clamp, clamp_of
+from .clamps import Clamp, Saturation, clamp_of
 
 __all__ = ["Values", "constant_range", "value_flow"]
 
@@ -38,7 +38,8 @@ class Values(Record, frozen=True, kw_only=True):
     apart, and the declared noise accumulated along copies. `silent`: values whose operator could
     state the clamp that so far only their range states (`clamps`). `observed`: what values were
     seen to be, where somebody looked; what arrives is then no more than that. `averaged`: the
-    operands that operators average.
+    operands that operators average. `saturations`: of those that a multiplier's window may widen,
+    what their range lets through.
     """
 
     labels: Mapping[TensorId, Label]
@@ -52,6 +53,7 @@ class Values(Record, frozen=True, kw_only=True):
     clamps: Mapping[TensorId, Clamp]
     observed: Mapping[TensorId, Range]
     averaged: Mapping[Slot, Averaged]
+    saturations: Mapping[TensorId, Saturation] = field(default_factory=dict)
 
     def need(self, slot: Slot, key: TensorId) -> Range:
         """Real values that have to get through this slot unclipped."""

@@ -11,9 +11,10 @@ from ..checks.binder.bound import Bound
 from ..format.enums import Activation
 from ..format.model import Slot, TensorId
 from ..numerics import Label, label_range
+from ..record import replace
 from .conflicts import forced_conflict, minimal_conflict
 from .cost_tables import FORBIDDEN, Answer
-from .label_limits import Limits, passed_windows, window_labels
+from .label_limits import Limits, passed_windows, too_coarse, window_labels
 from .prepare import Posed, pose_each, solve_each
 from .problem import build_problems, contradictory
 from .problem_records import (
@@ -27,6 +28,7 @@ from .problem_records import (
 )
 from .ranges import Values, value_flow
 from .region import region_of
+from .widening import saturations
 
 __all__ = ["solve"]
 
@@ -39,15 +41,18 @@ def solve(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Solut
     region = region_of(bound, broken, options)
     bound = region.bound
     values = value_flow(bound, options.observed, region.tensors)
-    problems = build_problems(bound, values, options, broken, window_labels(bound))
+    widened = window_labels(bound)
+    values = replace(values, saturations=saturations(bound, widened, values.labels))
+    problems = build_problems(bound, values, options, broken, widened)
     limits = Limits(bound.model, bound.constraints)
     found = _decided(bound, values, options, limits, problems)
     passed = passed_windows(bound, found.seen, found.source)
-    if not passed:
-        return found
-    limits = Limits(bound.model, bound.constraints, passed)
-    joint = _decided(bound, values, options, limits, problems)
-    return found if len(joint.conflicts) > len(found.conflicts) else joint
+    if passed:
+        limits = Limits(bound.model, bound.constraints, passed)
+        joint = _decided(bound, values, options, limits, problems)
+        found = found if len(joint.conflicts) > len(found.conflicts) else joint
+    lost = too_coarse(bound, frozenset(broken))
+    return replace(found, conflicts=(*found.conflicts, *lost)) if lost else found
 
 
 def _decided(

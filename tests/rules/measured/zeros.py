@@ -166,4 +166,40 @@ ADDED = [
     _added(0.0, wrong=dict.fromkeys(_ALL, f"{_ZERO}/aborts")),
 ]
 
-FORMS: list[Form] = [*CHANNELS, *FOUR_BITS, *BIASES, *ADDED]
+_FUSED = "fusedActivationFunction"
+
+
+def _clamped(operator: str, kind: str, activation: int, unit: float, **found: Any) -> Form:
+    """Outputs in such steps that the bound of a fused activation is beyond 32 bits of them."""
+    form = weighted(
+        f"{kind}_clamp_{activation}_at_{unit:g}",
+        operator,
+        type_name=kind,
+        scales=at(unit),
+        bias="int64" if kind == "int16" else "int32",
+        options={_FUSED: activation},
+        **found,
+    )
+    return replace(
+        form, expected=np.maximum(form.expected, 0) if activation == 3 else form.expected
+    )
+
+
+def _beyond(operator: str, *, delegated: bool = True) -> dict[str, Any]:
+    """`delegated`: XNNPACK takes the operator, and computes it."""
+    builtin = ("litert", "tflite", "tflm") if delegated else _ALL
+    return {"wrong": dict.fromkeys(builtin, f"window/{operator}/clamp")}
+
+
+CLAMPS = [
+    form
+    for operator in ("CONV_2D", "DEPTHWISE_CONV_2D", _FC)
+    for form in (
+        _clamped(operator, "int8", 3, 1e-11, **_beyond(operator)),
+        _clamped(operator, "int8", 3, 1e-7),
+        _clamped(operator, "int16", 3, 1e-10, **_beyond(operator, delegated=False)),
+        _clamped(operator, "int8", 2, 1e-12, **_beyond(operator)),
+    )
+]
+
+FORMS: list[Form] = [*CHANNELS, *FOUR_BITS, *BIASES, *ADDED, *CLAMPS]

@@ -66,7 +66,8 @@ def _mutants(case: Case, row: OperatorRow, rule: Rule) -> Iterator[_Mutant]:
         case WeightRule(slot=slot):
             for key in _present(case, (slot,)):
                 yield from _broken_weight(case, rule, key)
-        case WindowRule() if case.type in rule.types:
+        # Of fused activations: tests/rules/measured/zeros.py.
+        case WindowRule() if case.type in rule.types and not rule.fused:
             for key in _present(case, rule.denominator):
                 yield key, "window", {key: _outside(case, rule, key)}
         case _:
@@ -151,7 +152,8 @@ def _along(quant: Quant, axis: int, count: int) -> Quant:
 def _outside(case: Case, rule: WindowRule, key: Key) -> Quant:
     """A scale that puts the ratio at sixteen times the window's upper edge."""
     tops = [max(case.quants[k].scale) for k in _present(case, rule.numerator)]
-    top = {"maximum": max(tops), "square": max(tops) ** 2}.get(rule.form, float(np.prod(tops)))
+    most = max(tops, default=1.0)
+    top = {"maximum": most, "square": most**2}.get(rule.form, float(np.prod(tops)))
     scale = float(np.float32(top * rule.multiplier / (16 * rule.high)))
     return replace(case.quants[key], scale=(scale,))
 

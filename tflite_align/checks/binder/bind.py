@@ -12,6 +12,7 @@ from typing import Literal
 from ...format.model import Model
 from ...rules.rows import OperatorRow, ZeroPointRule
 from ...rules.targets import Target
+from ..output_ranges import empty_ranges
 from ..overrides import Override, resolve
 from ..parameters import wellformed
 from ..scales import believed
@@ -54,6 +55,7 @@ def bind(
     bind_variables(found, rows)
     bind_boundaries(found, rows, free_io=free_io)
     unreadable = wellformed(model, found.requirements, sound)
+    unreadable += empty_ranges(found)
     found.constraints = [*believed(found, unreadable), *unreadable]
     found.constraints += stale_shapes(model, found.requirements)
     found.constraints = placed(model, found.constraints, targets)

@@ -12,6 +12,7 @@ from ...format.model import Operator, OperatorId, Slot, SlotKind, Tensor
 from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
 from ...format.wiring import quantized
 from ...numerics import Range
+from ...record import replace
 from ...rules.families import Family
 from ...rules.rows import (
     BiasRule,
@@ -50,6 +51,9 @@ _FUSED_RANGES: Mapping[int, Range] = {
     Activation.RELU6: Range(0.0, 6.0),
     Activation.TANH: Range(-1.0, 1.0),
 }
+
+
+_UNCLAMPED = Range(-math.inf, math.inf)
 
 
 def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
@@ -341,8 +345,13 @@ def _add_window(found: Collector, subgraph: int, operator: Operator, rule: Windo
     numerator = _select(subgraph, operator, rule.numerator)
     denominator = _select(subgraph, operator, rule.denominator)
     tensors = [found.operand(slot) for slot in (*numerator, *denominator)]
-    if not numerator or not all(quantized(tensor) for tensor in tensors):
+    if len(numerator) < len(rule.numerator) or not all(quantized(tensor) for tensor in tensors):
         return
+    if rule.fused:
+        bound = _FUSED_RANGES.get(int(operator.options.get(FUSED) or 0), _UNCLAMPED).high
+        if math.isinf(bound):
+            return
+        rule = replace(rule, multiplier=bound)
     type_name = tensors[-1].type
     levels = found.requirements(rule.id, type_name)
     if type_name in rule.types and levels:

@@ -16,6 +16,7 @@ from ...record import replace
 from ...rules.versions import load_versions
 from .added_bias import add_bias
 from .changes import Plan
+from .clipped_masks import clip_masks
 from .computed_sizes import fold_sizes
 from .draft import Draft, relabelled
 from .stated_axes import plan_axes
@@ -35,6 +36,7 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
     findings = list(findings)
     plan_zero_scales(draft, bound, findings)
     plan_axes(draft, bound, findings)
+    clip_masks(draft, bound, findings)
     done: set[tuple[int, int, str]] = set()
     for finding in findings:
         key = finding.tensor_id

@@ -1,0 +1,98 @@
+"""Small models whose values no kernel computes rightly: dead activations, masks, recurrent zeros."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.support.models import SHAPE, Array, Graph, Quant, TensorSpec
+from tflite_align.record import replace
+
+RELU6 = 3
+FLAT = (1, 8)
+
+
+def dead_relu6(*, reader: str = "ADD", step: float = 0.02) -> bytes:
+    """A convolution with a fused RELU6 that calibration saw at 0 alone: its output's scale is 1e-9.
+    `reader`: it is added to another convolution, or read by one.
+    """
+    graph = Graph()
+    graph.activation("x", 0.0078)
+    graph.conv("x", "dead", 1e-9, -128, fused=RELU6)
+    below = np.full(3, -60_000, np.int32)  # no input brings a sum above 0
+    graph.tensors["dead.b"] = replace(graph.tensors["dead.b"], data=below)
+    if reader == "CONV_2D":
+        graph.conv("dead", "y", step)
+        return graph.bytes(["x"], ["y"])
+    graph.conv("x", "live", step)
+    graph.activation("y", step)
+    graph.add("ADD", ["live", "dead"], ["y"], ("AddOptions", {}))
+    return graph.bytes(["x"], ["y"])
+
+
+def _quantized(name: str, shape: tuple[int, ...], scale: float, zero_point: int = 0) -> TensorSpec:
+    quant = Quant(scale=(float(np.float32(scale)),), zero_point=(zero_point,))
+    return TensorSpec(name=name, type="int8", shape=shape, quant=quant)
+
+
+def masked(
+    values: Array | None = None,
+    *,
+    operator: str = "ADD",
+    scale: float = 7812500.0,
+    twice: bool = False,
+) -> bytes:
+    """Attention's mask: a constant of 0 and -1e9 added before a SOFTMAX. Without `values` the mask
+    is an input of the graph; `operator` SUB: it is +1e9, and subtracted. `twice`: two sums read it.
+    """
+    graph = Graph()
+    for name in ("x", "sum"):
+        graph.tensors[name] = _quantized(name, FLAT, 0.05)
+    graph.tensors["y"] = _quantized("y", FLAT, 1 / 256, -128)
+    graph.tensors["mask"] = replace(_quantized("mask", FLAT, scale), data=values)
+    options: tuple[str, dict[str, Any]] = ("SubOptions" if operator == "SUB" else "AddOptions", {})
+    graph.add(operator, ["x", "mask"], ["sum"], options)
+    graph.add("SOFTMAX", ["sum"], ["y"], ("SoftmaxOptions", {"beta": 1.0}))
+    outputs = ["y"]
+    if twice:
+        graph.tensors["other"] = _quantized("other", FLAT, 0.1)
+        graph.add(operator, ["x", "mask"], ["other"], options)
+        outputs.append("other")
+    return graph.bytes(["x"] if values is not None else ["x", "mask"], outputs)
+
+
+def computed_zeros() -> bytes:
+    """A recurrent net's first state: FILL of 0 in units of 0, read by FULLY_CONNECTED and MUL, as
+    the converter leaves it in 16x8 models.
+    """
+    graph, flat = Graph("int16"), (1, 3)
+    graph.activation("x", 0.001, shape=flat)
+    graph.constant("zero", np.zeros((), np.int16), "int16", 0.0)
+    graph.constant("size", np.asarray(flat), "int32")
+    graph.activation("state", 0.0, shape=flat)
+    graph.add("FILL", ["size", "zero"], ["state"])
+    graph.constant("w", np.full((3, 3), 7), "int8", 0.01)
+    graph.tensors[""] = TensorSpec(name="", type="")
+    graph.activation("gate", 3.6e-43, shape=flat)
+    graph.add("FULLY_CONNECTED", ["state", "w", ""], ["gate"], ("FullyConnectedOptions", {}))
+    graph.activation("sum", 0.002, shape=flat)
+    graph.add("ADD", ["x", "gate"], ["sum"], ("AddOptions", {"potScaleInt16": False}))
+    graph.activation("kept", 3.6e-43, shape=flat)
+    graph.add("MUL", ["sum", "state"], ["kept"], ("MulOptions", {}))
+    graph.activation("y", 0.002, shape=flat)
+    graph.add("ADD", ["sum", "kept"], ["y"], ("AddOptions", {"potScaleInt16": False}))
+    graph.operators = [replace(one, version=4) for one in graph.operators]
+    return graph.bytes(["x"], ["y"])
+
+
+def below_zero() -> bytes:
+    """ABS into a range that ends at 0."""
+    graph = Graph()
+    graph.activation("x", 1 / 255, 127)
+    graph.activation("y", 1 / 255, 127)
+    graph.add("ABS", ["x"], ["y"])
+    return graph.bytes(["x"], ["y"])
+
+
+__all__ = ["FLAT", "RELU6", "SHAPE", "below_zero", "computed_zeros", "dead_relu6", "masked"]

@@ -1,0 +1,78 @@
+"""Operands of a sum that hold far more than the sum can tell apart: masks of -1e9, mostly.
+
+Where x + m is written in [low, high] and x lies in [a, b], an m below low - b gives low whatever x
+is, and one above high - a gives high: clipped there, m gives the same sum for every x.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..format.model import Model, OperatorId, Slot
+from ..format.wiring import quantized, slot_tensor
+from ..numerics import Label, Range, covering_label, integers_of, label_range, usable_label
+from ..rules.operator_rows import load_operators
+
+__all__ = ["clipped"]
+
+# Ratio of scales up to which a QUANTIZE computes 8-bit values, 255 of them, in 32 bits; of int16.
+_QUANTIZED = {"int8": 2.0**22, "uint8": 2.0**22, "int16": 2.0**14}
+
+
+def clipped(model: Model, place: OperatorId) -> dict[Slot, Label]:
+    """The labels that operands may see in place of wider ones, each if the others stay; empty for
+    an operator that adds nothing, or where nothing is to be gained.
+    """
+    operator = model.subgraphs[place.subgraph].operators[place.operator]
+    row = load_operators().get(operator.name)
+    if row is None or not row.adds or len(operator.outputs) != 1:
+        return {}
+    signs = {Slot(*place, one.kind, one.start): 1 for one in row.adds}
+    signs |= {Slot(*place, one.kind, one.start): -1 for one in row.subtracts}
+    written = _held(model, Slot(*place, "outputs", 0))
+    held = {slot: _held(model, slot) for slot in signs}
+    if written is None or any(one is None for one in held.values()):
+        return {}
+    found = {}
+    for slot, sign in signs.items():
+        others = [(signs[other], span) for other, span in held.items() if other != slot and span]
+        low = sum(span.low if one > 0 else -span.high for one, span in others)
+        high = sum(span.high if one > 0 else -span.low for one, span in others)
+        told = Range(written.low - high, written.high - low)
+        told = told if sign > 0 else Range(-told.high, -told.low)
+        label = _finer(model, slot, held[slot], told)
+        if label is not None:
+            found[slot] = label
+    return found
+
+
+def _held(model: Model, slot: Slot) -> Range | None:
+    """What a slot's tensor can hold, or does where it is a constant; None where nobody knows."""
+    tensor = slot_tensor(model, slot)
+    if tensor is None or tensor.quant is None or not quantized(tensor):
+        return None
+    label = tensor.label
+    if label is None or tensor.type not in _QUANTIZED or not usable_label(label, tensor.type):
+        return None
+    data = model.constant(slot.subgraph, tensor.index)
+    if data is None:
+        return label_range(label, tensor.type)
+    values = integers_of(data, tensor.type, tensor.elements)
+    if not values.size:
+        return None
+    low, high = float(np.min(values)), float(np.max(values))
+    return Range((low - label.zero_point) * label.scale, (high - label.zero_point) * label.scale)
+
+
+def _finer(model: Model, slot: Slot, held: Range | None, told: Range) -> Label | None:
+    """The finest label that covers what is held and told; None where that is no finer."""
+    tensor = slot_tensor(model, slot)
+    if tensor is None or tensor.label is None or held is None:
+        return None
+    low, high = max(held.low, min(told.low, 0.0)), min(held.high, max(told.high, 0.0))
+    if (low, high) == (held.low, held.high):
+        return None
+    label = covering_label(Range(low, high), tensor.type)
+    ratio = tensor.label.scale / label.scale
+    constant = model.is_constant(slot.subgraph, tensor.index)
+    return label if ratio > 1 and (constant or ratio < _QUANTIZED[tensor.type]) else None

@@ -1,0 +1,42 @@
+"""Outputs whose declared range holds nothing of what their operator can write.
+
+ABS writes nothing below 0: into a range of [-1, 0] it writes 0, whatever comes in. Kernels compute
+that as declared; whoever made the file did not mean it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..format.type_groups import ACTIVATION_TYPES
+from ..numerics import label_range, usable_label
+from .binder.bound import Collector
+from .constraints import Fixed, WellFormed
+
+__all__ = ["empty_ranges"]
+
+_RULE = "params/range"
+
+
+def empty_ranges(found: Collector) -> Iterator[WellFormed]:
+    """A violated constraint for each output that can only hold an end of its range."""
+    fixed = {one.slot for one in found.constraints if isinstance(one, Fixed)}
+    for slot, reach in found.ranges.items():
+        tensor = found.tensor(slot)
+        label = None if tensor is None else tensor.label
+        if tensor is None or label is None or tensor.type not in ACTIVATION_TYPES:
+            continue
+        if slot in fixed or not usable_label(label, tensor.type):
+            continue
+        held = label_range(label, tensor.type)
+        common = min(held.high, reach.high) - max(held.low, reach.low)
+        levels = found.requirements(_RULE, tensor.type)
+        if common < 0.5 * label.scale and levels:
+            yield WellFormed(
+                rule=_RULE,
+                type=tensor.type,
+                requirements=levels,
+                slot=slot,
+                expected=f"some of what the operator writes, {reach.low:g}..{reach.high:g}",
+                actual=f"a range of {held.low:.6g}..{held.high:.6g}",
+            )

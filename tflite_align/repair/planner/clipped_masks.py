@@ -1,0 +1,48 @@
+"""Operands of a sum clipped to what the sum can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...checks.binder.bound import Bound
+from ...checks.checker import Finding
+from ...checks.masks import clipped
+from ...format.model import Slot
+from ...numerics import Label, requantize
+from .draft import Draft, relabelled
+
+__all__ = ["clip_masks"]
+
+
+def clip_masks(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
+    """A constant is re-expressed, for this operator alone where others read it too; before a
+    tensor that is computed a QUANTIZE saturates.
+    """
+    places = dict.fromkeys(f.slot.operator_id for f in findings if f.fix == "mask")
+    for place in places:
+        for slot, label in clipped(draft.model, place).items():
+            if slot not in bound.rigid:
+                _clip(draft, bound, slot, label)
+
+
+def _clip(draft: Draft, bound: Bound, slot: Slot, label: Label) -> None:
+    key = slot.tensor_id(draft.model)
+    tensor, data = draft.tensor(*key), draft.model.constant(*key)
+    if tensor.label is None:
+        return
+    before, quant = tensor.label, relabelled(tensor, label)
+    why = "the sum cannot tell what lies beyond: it is at the end of its range either way"
+    if data is None:
+        copy = draft.add_tensor(*key, "_clipped", quant)
+        draft.add_quantize(slot.subgraph, tensor.index, copy, tensor.type, slot.operator)
+        draft.rewire(slot, copy)
+        draft.note("cut", key, str(before), str(label), why=why, readers=(slot,))
+        return
+    new = requantize(data, tensor.type, before, label)
+    if len(draft.links(slot.subgraph).readers.get(tensor.index, ())) > 1 or key in bound.kept:
+        copy = draft.add_tensor(*key, "_clipped", quant, data=new)
+        draft.rewire(slot, copy)
+    else:
+        draft.set_quant(*key, quant)
+        draft.graph(slot.subgraph).set_data(tensor.index, new)
+    draft.note("constant", key, str(before), str(label), why=why, readers=(slot,))

@@ -1,0 +1,65 @@
+"""Ranges that are widened so that a kernel's multiplier is inside its window, and what that undoes.
+
+A range clips what its operator writes beyond it. Widened, it lets that through: readers see values
+that the file does not declare, unless a QUANTIZE saturates them again or a reader's steps are so
+coarse that it cannot tell. And the steps become coarser: where an operand is finer than they are,
+what it says is lost, and to widen the range is no repair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..checks.binder.bound import Bound
+from ..checks.checker import Extent
+from ..checks.constraints import Window
+from ..format.model import Model, Slot, TensorId
+from ..format.wiring import links, quantized, slot_tensor
+from ..numerics import Label, Range, label_range
+from ..rules.operator_rows import load_operators
+from .clamps import Saturation
+
+__all__ = ["loses_operands", "saturations"]
+
+_COARSER = 2.0  # times an operand's step, or its own, that a widened step may be
+
+
+def loses_operands(constraint: Window, own: float, wider: float, operands: list[Extent]) -> bool:
+    """Whether a step of `wider` is too coarse for the finest of operands that are weighed against
+    each other; of factors each step of the product is one of theirs, whatever the output's.
+    """
+    if constraint.source.form == "product" or len(operands) < 2:
+        return False
+    return wider > _COARSER * max(own, min(least for least, _ in operands))
+
+
+def saturations(
+    bound: Bound, widened: Iterable[Slot], labels: Mapping[TensorId, Label]
+) -> dict[TensorId, Saturation]:
+    """Of each tensor that may be widened, what its declared range lets through."""
+    found = {}
+    for slot in widened:
+        key = slot.tensor_id(bound.model)
+        label = labels.get(key)
+        if label is not None:
+            kind = bound.model.subgraphs[key.subgraph].tensors[key.tensor].type
+            blind = _blind(bound.model, key)
+            held = label_range(label, kind)
+            found[key] = Saturation(held=Range(held.low - blind, held.high + blind))
+    return found
+
+
+def _blind(model: Model, key: TensorId) -> float:
+    """Real values by which no reader can tell its operand apart: half a step of what it writes,
+    where it writes a sum.
+    """
+    rows, steps = load_operators(), []
+    for slot in links(model, key.subgraph).readers.get(key.tensor, ()):
+        operator = None if slot.operator < 0 else model.subgraphs[slot.subgraph].operators
+        row = None if operator is None else rows.get(operator[slot.operator].name)
+        output = slot_tensor(model, slot._replace(kind="outputs", index=0)) if row else None
+        sums = row is not None and bool(row.adds)
+        if not sums or output is None or output.quant is None or not quantized(output):
+            return 0.0
+        steps.append(0.5 * output.quant.extent[0])
+    return min(steps, default=0.0)
