@@ -11,7 +11,7 @@ from contextlib import nullcontext
 
 from ..errors import NotAlignedError
 from ..format.flatbuffer import Bytes
-from ..record import Record
+from ..record import Record, replace
 from ..report.report import Report
 from ..settings.options import AlignOptions
 from .alignment_report import build_report
@@ -20,6 +20,7 @@ from .execution import carry_out
 from .preparation import prepare
 from .question import Question, ask
 from .session import Progress, Session, uncollected
+from .way_out import with_way_out
 
 __all__ = ["AlignResult", "Progress", "align", "question"]
 
@@ -71,6 +72,12 @@ def _stages(
     prepared = prepare(Session.of(options), data)
     decision = decide(prepared, ask(prepared), progress)
     executed = carry_out(prepared, decision, progress)
+
+    def other(others: AlignOptions) -> bytes:
+        return _stages(data, others, name, None).data
+
+    verification = with_way_out(prepared, executed.verification, other)
+    executed = replace(executed, verification=verification)
     report = build_report(prepared, decision, executed, name)
     return AlignResult(executed.chunks, report)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from ..errors import UnsupportedError
-from ..verdicts import BiasReading, OutputLevel
+from ..verdicts import BiasReading, OutputLevel, OutputScore
 from .calibration import Calibration
 from .evidence import Evidence
 from .frontier import frontier
 from .object_api import parse
+from .outputs import score_kinds
 from .process import workspace
 from .samples import make_samples
 from .twin import declared, twin
 from .variants import FLOAT_KERNELS, Form, run_forms, sample_records
 
-__all__ = ["bias_readings", "declared_levels"]
+__all__ = ["bias_readings", "declared_levels", "declared_scores"]
 
 Data = bytes | memoryview
 
@@ -49,6 +50,31 @@ def declared_levels(
             )
         )
     return tuple(levels)
+
+
+def declared_scores(
+    original: Data, aligned: Data, *, calibration: Calibration | None, samples: int, seed: int
+) -> tuple[OutputScore, ...]:
+    """The declared readings of both files at each output and part of one, on each kind of inputs;
+    no kernel is run and nothing is judged. Empty where they cannot be computed.
+    """
+    try:
+        model = parse(original)
+        first, second = frontier(model), frontier(parse(aligned))
+        if len(first.probes) != len(second.probes):
+            return ()
+        forms = (
+            Form(name="twin", data=twin(original, first), kernels=FLOAT_KERNELS),
+            Form(name="declared:before", data=declared(original, first), kernels=FLOAT_KERNELS),
+            Form(name="declared:after", data=declared(aligned, second), kernels=FLOAT_KERNELS),
+        )
+        inputs = make_samples(model, calibration=calibration, count=samples, seed=seed)
+    except UnsupportedError:
+        return ()
+    with workspace() as folder:
+        ran, _ = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
+    evidence = Evidence(before=first, after=second, samples=inputs, ran=ran, kernels=(), seed=seed)
+    return score_kinds(evidence)
 
 
 def bias_readings(

@@ -25,7 +25,15 @@ from .sqnr import (
     sqnr,
 )
 
-__all__ = ["Steps", "gross_deviations", "named", "noise_notes", "our_deviations", "score_outputs"]
+__all__ = [
+    "Steps",
+    "gross_deviations",
+    "named",
+    "noise_notes",
+    "our_deviations",
+    "score_kinds",
+    "score_outputs",
+]
 
 _GROSS = 4.0  # times the tolerance
 _SAME_DB = 1.0  # a gap that the original's kernels show too is not the alignment's
@@ -62,6 +70,20 @@ def score_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, 
     ]
     clean = any(not probe.behind_jump for probe in probes)
     return (tuple(scores), "") if clean else (tuple(scores), "every output lies behind a jump")
+
+
+def score_kinds(evidence: Evidence) -> tuple[OutputScore, ...]:
+    """The declared readings at each probe and part, of each kind of samples; nothing is judged."""
+    places = [
+        _Place(evidence=evidence, steps=(None, ""), probe=number, part=part, kind=kind)
+        for number, probe in enumerate(evidence.before.probes)
+        for part in (None, *probe.parts)
+        for kind in evidence.samples.kinds
+    ]
+    readings = [evidence.readings(one.probe, one.kind, one.part) for one in places if one.kind]
+    return tuple(
+        _score_kind(place, found, LOSS_DB) for place, found in zip(places, readings, strict=True)
+    )
 
 
 def _place(evidence: Evidence, steps: Steps, probe: int, part: Part | None = None) -> _Place:
