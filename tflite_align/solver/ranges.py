@@ -7,6 +7,7 @@ squared (the square of a step; the common factor 1/12 is left out).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -91,6 +92,8 @@ def value_flow(
     flow.settle_variables()
     flow.backward_all()
     flow.finish()
+    if flow.opened:  # more arrives there than was declared
+        flow.settle_variables()
     return Values(
         labels=flow.labels,
         arrive={key: flow.seen(key, observed.get(key)) for key in flow.labels},
@@ -140,6 +143,29 @@ class _Pass:
         for key in _all_tensors(self.model) if within is None else within:
             self._start(key)
         self.places = list(self._writers())
+        self.open = self._foldless()
+        self.opened: set[TensorId] = set()
+
+    def _foldless(self) -> dict[TensorId, Range]:
+        """Tensors whose declared range ends at zero, though their operator folds no clamp into it:
+        it copies, or has a natural range. -> what is declared, without that end.
+        """
+        slots = [
+            s for flows in self.flows.values() for f in flows if f.kind == "copy" for s in f.outputs
+        ]
+        slots += [s for s, reach in self.ranges.items() if reach.low < 0 < reach.high < math.inf]
+        found = {}
+        for slot in slots:
+            key = slot.tensor_id(self.model)
+            declared = self.declared.get(key)
+            if declared is not None and declared.low == 0:
+                found[key] = Range(-math.inf, declared.high)
+            elif declared is not None and declared.high == 0:
+                found[key] = Range(declared.low, math.inf)
+        return found
+
+    def _passing(self, key: TensorId) -> Range:
+        return self.open[key] if key in self.opened else self.declared[key]
 
     def _start(self, key: TensorId) -> None:
         tensor = self.model.subgraphs[key.subgraph].tensors[key.tensor]
@@ -219,7 +245,7 @@ class _Pass:
                 slot = Slot(*place, "outputs", index)
                 reach = self.held.get(slot, self.ranges.get(slot, _ANYTHING))
                 self.reach[key] = reach
-                self.arrive[key] = intersect(self.declared[key], reach)
+                self.arrive[key] = intersect(self._passing(key), reach)
         for flow in self.flows.get(place, ()):
             inputs, outputs = self._keys(flow.inputs), self._keys(flow.outputs)
             if inputs is None or outputs is None:
@@ -231,7 +257,7 @@ class _Pass:
             noise = left * max(self.noise[key] for key in inputs)
             for key in outputs:
                 self.reach[key] = intersect(coming, self.reach[key])
-                self.arrive[key] = intersect(self.declared[key], self.reach[key])
+                self.arrive[key] = intersect(self._passing(key), self.reach[key])
                 same = all(self.labels[source] == self.labels[key] for source in inputs)
                 rounded = self.labels[key].scale ** 2 if left < 1.0 or not same else 0.0
                 self.noise[key] = noise + rounded
@@ -253,16 +279,23 @@ class _Pass:
                 self.slot_tell[slot] = asked
 
     def _close(self, key: TensorId) -> None:
-        """All readers of this tensor have been seen: what any of them can tell apart."""
+        """All readers of this tensor have been seen: what any of them can tell apart.
+
+        A range that ends at zero, of an operator that folds no clamp into it, is no clamp where a
+        reader passes on what lies beyond.
+        """
         readers = self.wiring[key[0]].readers.get(key[1], [])
         if key not in self.labels or not readers:
             return
         declared = self.declared[key]
-        told = [intersect(declared, self.slot_tell.get(slot, declared)) for slot in readers]
+        passing = self.open.get(key, declared)
+        told = [intersect(passing, self.slot_tell.get(slot, declared)) for slot in readers]
         total = told[0]
         for entry in told[1:]:
             total = hull(total, entry)
         self.tell[key] = total
+        if not covers(declared, total, slack=self.labels[key].scale):
+            self.opened.add(key)
 
     def seen(self, key: TensorId, observed: Range | None) -> Range:
         """What arrives, no more than was observed; zero is always among it.
@@ -287,6 +320,8 @@ class _Pass:
     def clamps(self) -> dict[TensorId, Clamp]:
         found = {}
         for key, label in self.labels.items():
+            if key in self.opened:
+                continue
             type_name = self.model.subgraphs[key[0]].tensors[key[1]].type
             clamp = clamp_of(label, type_name, self.reach[key])
             if clamp is not None:
