@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,9 @@ from tests.rules.operators.operands import Array
 from tflite_align.record import Record
 
 RUNNER = Path(__file__).with_name("kernel_runner.py")
+# A kernel that leaves its output as it found it, or reads what it never wrote, must not find another
+# model's values there: what glibc allocates holds this byte, large as an integer and as a float.
+FILL = 0x4B
 
 
 class Runnable(Protocol):
@@ -38,8 +42,12 @@ def run_batch(
     runtime: str,
     folder: Path,
     models: Mapping[str, bytes] | None = None,
+    *,
+    fill: int = FILL,
 ) -> dict[str, Outcome]:
-    """Outcome by case name. `models` are run in place of the cases' own, where given."""
+    """Outcome by case name. `models` are run in place of the cases' own, where given.
+    `fill`: the byte that fresh memory holds.
+    """
     names = []
     for case in cases:
         names.append(case.name)
@@ -50,6 +58,7 @@ def run_batch(
     assert len(set(names)) == len(names), "two cases have one name"
     run = subprocess.run(
         [sys.executable, str(RUNNER), runtime, str(folder)],
+        env={**os.environ, "MALLOC_PERTURB_": str(fill ^ 0xFF)},
         capture_output=True,
         text=True,
         check=False,

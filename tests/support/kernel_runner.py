@@ -38,7 +38,7 @@ def _litert(data: bytes, inputs: list[Any], *, delegate: bool) -> list[Any]:
 def _tflm(data: bytes, inputs: list[Any]) -> list[Any]:
     from tflite_micro.python.tflite_micro import runtime
 
-    interpreter = runtime.Interpreter.from_bytes(data)
+    interpreter = runtime.Interpreter.from_bytes(data, arena_size=_ARENA)
     for i, value in enumerate(inputs):
         interpreter.set_input(value, i)
     interpreter.invoke()
@@ -57,7 +57,9 @@ def _run(runtime: str, data: bytes, inputs: list[Any]) -> list[Any]:
 
 
 _MEMORY = 6 << 30  # bytes of address space
-_SECONDS = 5  # for one model
+_ARENA = 4 << 20  # bytes; what the binding guesses from a file's size may be too little
+_SECONDS = 5  # of processor time for one model: the machine may be busy
+_WAITING = 120  # seconds that a model may take by the clock
 _MODULES = {"tflm": "tflite_micro.python.tflite_micro.runtime"}
 
 
@@ -83,7 +85,8 @@ def _run_all(runtime: str, folder: Path) -> None:
         if done.exists() or failed.exists():
             continue
         (folder / "current").write_text(name, encoding="utf-8")
-        signal.alarm(_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, _SECONDS)
+        signal.alarm(_WAITING)
         with np.load(folder / f"{name}.npz") as stored:
             inputs = [stored[f"i{i}"] for i in range(len(stored.files))]
         try:

@@ -28,8 +28,8 @@ class SupportRow(Record, frozen=True, kw_only=True):
 
     `operators` are glob patterns of operator names; "MODEL" stands for the model as a whole.
     Limits of tensors concern the operands in `slots`, those that are absent left out. A broken
-    limit is a finding `support/OPERATOR`, with `/part` where the row has one; it is never
-    repaired. Of rows with `once` and one part, an operator has one finding: the first.
+    limit is a finding `support/OPERATOR`, with `/part` where the row has one; `repair` names the fix
+    that mends it, which few rows have. Of rows with `once` and one part, an operator has one finding: the first.
     """
 
     operators: tuple[str, ...]
@@ -43,6 +43,7 @@ class SupportRow(Record, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     note: str = ""
     once: bool = False
+    repair: str = ""
 
     def names(self, operator: str) -> bool:
         """Whether the row speaks of operators of that name."""
@@ -131,6 +132,7 @@ LIMITS: f.Table = {
     "same_parameters": f.TomlField(f.list_of(f.slot)),  # one scale and zero point
     "around": f.TomlField(f.list_of(f.text)),  # it dilates one of these, with its counterpart
     "border_types": f.TomlField(f.list_of(f.text)),  # of the model's own inputs and outputs
+    "grouped": f.TomlField(f.truth),  # filters see a part of the channels each
     "growth": f.TomlField(_nested(_GROWTH)),  # size of each dimension of `to` over that of `from`
     "same_shape": f.TomlField(f.list_of(f.slot)),
     "same_type": f.TomlField(f.list_of(f.slot)),
@@ -166,6 +168,7 @@ LIMITS: f.Table = {
     "zero": f.TomlField(_YES),  # a constant stands for 0 everywhere
     "rows_zero_outside": f.TomlField(f.integer),  # rows of a constant but the last so many are 0
     "per_tensor": f.TomlField(_YES),  # one scale at most
+    "per_channel": f.TomlField(f.integer),  # a scale for each index along this dimension
     "raw": f.TomlField(_YES),  # no scale
 }
 
@@ -181,6 +184,7 @@ SUPPORT: f.Table = {
     "sources": f.TomlField(f.list_of(f.text), required=True),
     "note": f.TomlField(f.text),
     "once": f.TomlField(_YES),
+    "repair": f.TomlField(f.choice("types")),
 }
 
 

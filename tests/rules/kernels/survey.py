@@ -14,6 +14,7 @@ from tflite_align.rules import kernels
 
 __all__ = ["RUNTIMES", "Observed", "survey"]
 
+_OTHER_FILL = 0
 RUNTIMES = ("litert", "xnnpack", "tflm")
 
 
@@ -54,8 +55,13 @@ def survey(operators: Iterable[str], runtimes: Sequence[str] = RUNTIMES) -> Iter
 
 
 def _run(cases: list[TypedCase], runtime: str) -> dict[str, Outcome]:
+    """Right is what comes out whatever fresh memory holds: those cases are run once more."""
     with tempfile.TemporaryDirectory() as folder:
-        return run_batch(cases, runtime, Path(folder))
+        outcomes = run_batch(cases, runtime, Path(folder))
+    right = [c for c in cases if not outcomes[c.name].error and c.right(outcomes[c.name].outputs)]
+    with tempfile.TemporaryDirectory() as folder:
+        again = run_batch(right, runtime, Path(folder), fill=_OTHER_FILL)
+    return {**outcomes, **again}
 
 
 def _observed(base: TypedCase, case: TypedCase, runtime: str, outcome: Outcome) -> Observed:

@@ -42,10 +42,16 @@ def varied(base: TypedCase) -> Iterator[TypedCase]:
                 inputs = (*base.inputs[:place], changed, *base.inputs[place + 1 :])
                 made = replace(base, name=f"{base.name}-i{place}-{kind}", inputs=inputs)
                 yield _with_bias_scale(made)
-                around = _around_zero(changed)
-                if around is not None:
-                    inputs = (*base.inputs[:place], around, *base.inputs[place + 1 :])
-                    yield replace(made, name=f"{made.name}-zero", inputs=inputs)
+                others = {
+                    "zero": _around_zero(changed),
+                    "constant": _as_weight(changed),
+                    "channels": _a_scale_a_channel(changed, base.form.inputs[place].axis),
+                }
+                for word, other in others.items():
+                    if other is not None:
+                        inputs = (*base.inputs[:place], other, *base.inputs[place + 1 :])
+                        named = replace(made, name=f"{made.name}-{word}", inputs=inputs)
+                        yield _with_bias_scale(named)
     for place, slot in enumerate(base.outputs):
         for kind in TYPES if slot.type not in OTHERS else ():
             if kind != slot.type:
@@ -106,6 +112,21 @@ def _around_zero(slot: TypedSlot) -> TypedSlot | None:
     label = covering_label(Range(*slot.span), slot.type, symmetric=True)
     quant = Quant(scale=(label.scale,), zero_point=(0,))
     return filled(replace(slot, quant=quant), slot.real())
+
+
+def _as_weight(slot: TypedSlot) -> TypedSlot | None:
+    """A computed operand of int8 as a constant around 0: integer weights beside floats."""
+    around = _around_zero(slot) if slot.type == "int8" and slot.role == "data" else None
+    return None if around is None else replace(around, role="constant")
+
+
+def _a_scale_a_channel(slot: TypedSlot, axis: int | None) -> TypedSlot | None:
+    """Weights with a scale for each channel, all equal, which some kernels insist on."""
+    if slot.role != "weight" or slot.quant is None or axis is None or len(slot.quant.scale) != 1:
+        return None
+    count = slot.shape[axis]
+    scale, zero = slot.quant.scale * count, slot.quant.zero_point * count
+    return replace(slot, quant=Quant(scale=scale, zero_point=zero, axis=axis))
 
 
 def _changed(slot: TypedSlot, kind: str) -> TypedSlot:

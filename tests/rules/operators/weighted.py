@@ -135,7 +135,7 @@ def _batch_matmul(type_name: str) -> Form:
 
 
 @maker("SVDF", types=("int8",))
-def _svdf(_: str) -> Form:
+def _svdf(kind: str) -> Form:
     def first_step(x: Array, feature: Array, time: Array, b: Array, _state: Array) -> Array:
         """One step from a state of zeros: only the newest column of the time weights counts."""
         result: Array = np.maximum((x @ feature.T) * time[:, -1] + b, 0.0)
@@ -147,7 +147,12 @@ def _svdf(_: str) -> Form:
             weight(6, 4),
             Operand(role="weight", shape=(6, 3), span=(-1.0, 1.0), type="int16"),
             bias(6, "int32"),
-            Operand(role="state", shape=(1, 18), span=(-8.0, 8.0), type="int16"),
+            Operand(
+                role="state",
+                shape=(1, 18),
+                span=(-8.0, 8.0),
+                type="float32" if kind == "float32" else "int16",
+            ),
         ),
         outputs=(output(1, 6),),
         reference=first_step,

@@ -356,6 +356,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Place, Any], _Words]] = {
     "upscale": geometry.upscale,
     "around": geometry.around,
     "border_types": geometry.border_types,
+    "grouped": geometry.grouped,
 }
 TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {
     "types": _types,
@@ -382,4 +383,5 @@ TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {
     "unit_dimension": operands.unit_dimension,
     "affine": operands.affine,
     "raw": operands.raw,
+    "per_channel": operands.per_channel,
 }

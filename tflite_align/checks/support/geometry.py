@@ -18,6 +18,7 @@ from .place import Place
 __all__ = [
     "around",
     "border_types",
+    "grouped",
     "options_at_least",
     "options_product_at_most",
     "output_types",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 _Words = tuple[str, str] | None
+_FACTORS = (SlotPattern("inputs", 0, 2),)
 
 
 def options_at_least(place: Place, value: Mapping[str, int]) -> _Words:
@@ -170,3 +172,12 @@ def border_types(place: Place, value: Sequence[str]) -> _Words:
             if 0 <= index < len(graph.tensors) and graph.tensors[index].type not in value:
                 return "no such input or output", f"{graph.tensors[index].type}"
     return None
+
+
+def grouped(place: Place, value: object) -> _Words:
+    """A convolution whose filters see a part of the channels each; `value`: or all of them."""
+    tensors = place.tensors(*_FACTORS)
+    sizes = [tensor.shape[-1] for tensor in tensors if tensor.shape]
+    parts = len(set(sizes)) > 1
+    told = ("filters over groups of channels", "filters over all channels")
+    return None if parts is value else (told if value else told[::-1])

@@ -13,6 +13,7 @@ from .place import Place
 
 __all__ = [
     "affine",
+    "per_channel",
     "quantized",
     "raw",
     "shaped",
@@ -83,3 +84,11 @@ def affine(_: Place, tensor: Tensor, __: object) -> _Words:
     """It has no quantization scheme beyond scales and zero points."""
     kept = tensor.quant is None or not tensor.quant.details
     return None if kept else ("scales and zero points alone", "another scheme (blockwise)")
+
+
+def per_channel(_: Place, tensor: Tensor, value: int) -> _Words:
+    """It has one scale for each index along this dimension."""
+    count = len(tensor.quant.scale) if tensor.quant is not None else 0
+    wanted = tensor.shape[value] if value < len(tensor.shape) else 1
+    told = "1 scale" if count == 1 else f"{count} scales"
+    return None if count == wanted else (f"{wanted} scales, one a channel", told)

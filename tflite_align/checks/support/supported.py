@@ -91,20 +91,21 @@ def _broken(place: Place, row: SupportRow, target: Target, operator: str) -> Ite
     )
     level = target.graded(row.rule(operator), stated)
     for breach in breaches(place, row) if level.severity != "off" else ():
-        yield _constraint(place.model, breach, row.rule(operator), target.name, level)
+        yield _constraint(place.model, breach, row, operator, (target.name, level))
 
 
 def _constraint(
-    model: Model, breach: Breach, rule: str, target: str, level: Requirement
+    model: Model, breach: Breach, row: SupportRow, operator: str, level: tuple[str, Requirement]
 ) -> Supported:
     tensor = slot_tensor(model, breach.slot)
     what = "not quantized" if breach.actual in FLOATS else "not supported"
     return Supported(
-        rule=rule,
+        rule=row.rule(operator),
         type="" if tensor is None else tensor.type,
-        requirements=((target, level),),
+        requirements=(level,),
         slot=breach.slot,
         expected=breach.expected,
         actual=breach.actual,
         sentence=f"{what}: found {breach.actual}, expected {breach.expected}",
+        repair=row.repair,
     )
