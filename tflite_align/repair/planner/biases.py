@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ...checks.binder.bound import Bound
 from ...checks.constraints import BiasOf
@@ -15,6 +16,8 @@ from ...solver.problem_records import Conflict
 from .draft import Draft
 
 __all__ = ["bias_type", "plan_biases", "product_of"]
+
+_NONE: Mapping[Slot, str] = MappingProxyType({})
 
 
 class _Wanted(Record, frozen=True):
@@ -30,11 +33,13 @@ def plan_biases(
     seen: Mapping[Slot, tuple[float, ...]],
     broken: frozenset[Slot],
     fixes: frozenset[str],
+    *,
+    refused: Mapping[Slot, str] = _NONE,
 ) -> list[Conflict]:
     """Re-express each bias that is broken, or whose input changed its parameters.
 
     `seen`: scales that slots see after alignment, where they differ from the declared ones.
-    Returns the biases that cannot be re-expressed.
+    `refused`: biases that are not to be re-expressed, with the reason. Returns the biases that cannot be re-expressed.
     """
     rules = [entry for entry in bound.constraints if isinstance(entry, BiasOf)]
     moving = {entry.slot for entry in rules if not seen.keys().isdisjoint(entry.factors)}
@@ -56,7 +61,7 @@ def plan_biases(
             asked.setdefault(key, {}).setdefault(wanted, []).append(constraints[0])
     conflicts = []
     for key in sorted(asked):
-        conflicts += _Bias(draft, bound, key, fixes).serve(asked[key])
+        conflicts += _Bias(draft, bound, key, fixes).serve(asked[key], refused)
     return conflicts
 
 
@@ -100,7 +105,9 @@ class _Bias:
         self.data = draft.model.constant(*key)
         self.zero = self.tensor.quant.zero_point if self.tensor.quant is not None else ()
 
-    def serve(self, asked: dict[_Wanted, list[BiasOf]]) -> list[Conflict]:
+    def serve(
+        self, asked: dict[_Wanted, list[BiasOf]], refused: Mapping[Slot, str]
+    ) -> list[Conflict]:
         """The first wish is met in place unless another reader needs the tensor as it is."""
         readers = self.draft.links(self.key[0]).readers.get(self.key[1], [])
         held = [w for w, those in asked.items() if self._holds(w, self._declared(those[0]))]
@@ -113,6 +120,10 @@ class _Bias:
             if "bias-type" in self.fixes:
                 self._state(wanted, constraints)
             if wanted in held:
+                continue
+            reason = next((refused[slot] for slot in slots if slot in refused), None)
+            if reason is not None:
+                conflicts.append(_conflict(slots, constraints[0], reason))
                 continue
             if self.data is None or _mismatched(declared, wanted.scales, self.tensor):
                 message = "bias: its integers cannot be re-expressed"

@@ -13,7 +13,7 @@ from ...format.model import (
     TensorId,
 )
 from ...format.signature_entries import followed_signatures
-from ...format.wiring import Links, links
+from ...format.wiring import Links, links, slot_tensor
 from ...numerics import Label, label_range, type_limits
 from ...record import Record, field, replace
 from .changes import Change, ChangeKind, Plan
@@ -100,6 +100,15 @@ class Draft(Record):
 
     def tensor(self, subgraph: int, index: int) -> Tensor:
         return self.model.subgraphs[subgraph].tensors[index]
+
+    def written(self, slot: Slot) -> Tensor | None:
+        """The tensor at an output slot as the stage has it by now; None where there is none."""
+        if slot.subgraph not in self._graphs:
+            return slot_tensor(self.model, slot)
+        graph = self._graphs[slot.subgraph]
+        outputs = graph.operators[slot.operator].outputs
+        there = slot.index < len(outputs) and 0 <= outputs[slot.index] < len(graph.tensors)
+        return graph.tensors[outputs[slot.index]] if there else None
 
     def set_quant(self, subgraph: int, index: int, quant: QuantParams) -> None:
         """Only where something changes; all operators at the tensor count as edited.

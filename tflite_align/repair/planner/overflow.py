@@ -4,7 +4,8 @@ Both cost precision. What a channel's output noise grows by is estimated in real
 times as coarse adds (k^2 - 1) scale^2 / 12 to each weight, times the mean square of the inputs
 (taken to be spread evenly over their range); a QUANTIZE to an input k times as coarse adds
 k^2 scale^2 / 12 to each input, times the sum of the squared weights, and to every channel. The
-lesser of the two is done.
+lesser of the two is done. Neither is, where a step of the products would become coarser than a step
+of the output: such a bias is millions of times what the output can hold, and nobody meant it.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from ...numerics import (
     to_float32,
     type_limits,
 )
-from ...record import replace
+from ...record import Record, field, replace
 from .biases import bias_type, product_of
 from .draft import Draft
 
-__all__ = ["plan_overflows"]
+__all__ = ["Room", "plan_overflows"]
 
 Scales = Mapping[Slot, tuple[float, ...]]
 
@@ -43,14 +44,21 @@ Scales = Mapping[Slot, tuple[float, ...]]
 _ROOM = 0.5
 
 
-def plan_overflows(
-    draft: Draft, bound: Bound, seen: Scales, broken: frozenset[Slot]
-) -> dict[Slot, tuple[float, ...]]:
-    """Raise the weight scales of channels whose bias will not fit; returns the scales that the
-    weight slots see from now on. Expected noise of a channel grows with the square of its scale,
-    so only the channels that need it are touched, and those by the least.
+class Room(Record):
+    """`seen`: the scales that weights, and inputs that were cut, have from now on. `refused`: biases
+    for which no room is made, with the reason.
     """
-    raised: dict[Slot, tuple[float, ...]] = {}
+
+    seen: dict[Slot, tuple[float, ...]] = field(default_factory=dict)
+    refused: dict[Slot, str] = field(default_factory=dict)
+
+
+def plan_overflows(draft: Draft, bound: Bound, seen: Scales, broken: frozenset[Slot]) -> Room:
+    """Raise the weight scales of channels whose bias will not fit. Expected noise of a channel grows
+    with the square of its scale, so only the channels that need it are touched, and those by the
+    least.
+    """
+    room = Room()
     done: set[Slot] = set()
     for constraint in bound.constraints:
         if not isinstance(constraint, BiasOf) or constraint.slot in done:
@@ -62,12 +70,35 @@ def plan_overflows(
             scales = _needed(draft, bound, constraint, seen)
             if scales is None or weights in seen:
                 continue
+            raised = product_of(bound, constraint, {**seen, weights: scales})
+            products = zip(raised, product_of(bound, constraint, seen), strict=True)
+            coarsest = max((new for new, old in products if new > old), default=0.0)
+            reason = _beyond(draft, constraint.slot, coarsest)
+            if reason is not None:
+                room.refused[constraint.slot] = reason
+                continue
             cut = _cut(draft, bound, constraint, scales, seen)
             if cut is not None:
-                raised[constraint.factors[0]] = (cut,)
+                room.seen[constraint.factors[0]] = (cut,)
             elif _raise(draft, weights, scales):
-                raised[weights] = scales
-    return raised
+                room.seen[weights] = scales
+    return room
+
+
+def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
+    """Why no room is made for the bias: with it, a step of the products would be more than one of
+    the output, which could not tell two results apart. None where the output can.
+    """
+    output = draft.written(bias._replace(kind="outputs", index=0))
+    if output is None or output.quant is None or not output.quant.scale:
+        return None
+    step = min(output.quant.scale)
+    if products <= step:
+        return None
+    return (
+        f"bias: room for its values would take products in steps of {products:.6g}, beside an"
+        f" output in steps of {step:.6g}; values so large cannot be meant, and stay as they are"
+    )
 
 
 def _cut(

@@ -16,7 +16,7 @@ from .activations import plan_activations
 from .biases import plan_biases
 from .changes import Plan
 from .draft import Draft, relabelled
-from .overflow import plan_overflows
+from .overflow import Room, plan_overflows
 from .weights import plan_weights
 
 __all__ = ["plan"]
@@ -45,9 +45,9 @@ def plan(
             moved[slot] = (label.scale,)
     moved.update(plan_weights(draft, bound, findings))
     broken = frozenset(f.slot for f in findings if f.fix in BIAS_FIXES)
-    if "bias-overflow" in fixes:
-        moved.update(plan_overflows(draft, bound, moved, broken))
-    conflicts = plan_biases(draft, bound, moved, broken, fixes)
+    room = plan_overflows(draft, bound, moved, broken) if "bias-overflow" in fixes else Room()
+    moved.update(room.seen)
+    conflicts = plan_biases(draft, bound, moved, broken, fixes, refused=room.refused)
     _plan_states(draft, bound, findings)
     return (
         draft.plan(),
