@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.edited_models import PLAIN, requantized
-from tests.support.models import SHAPE, Graph, TensorSpec
+from tests.support.models import CONV, SHAPE, Graph, Quant, TensorSpec
 from tests.support.stale_models import dilated
 from tests.support.weight_models import per_channel
 from tflite_align import check
@@ -123,3 +123,18 @@ def test_a_uint8_model_is_told_the_way_to_int8() -> None:
     )
     assert check(data, replace(PLAIN, targets=("tflm",))).notes == (told,)
     assert check(data, PLAIN).notes == ()
+
+
+def test_a_bias_is_measured_by_weights_whose_axis_is_right() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.1, shape=(1, 4, 4, 4))
+    graph.constant("w", graph.rng.integers(-127, 128, (4, 1, 1, 3)), "int8")
+    graph.constant("b", [1, 2, 3, 4], "int32")
+    for name, count, axis in (("w", 3, 3), ("b", 4, 0)):
+        quant = Quant(scale=(0.01,) * count, zero_point=(0,) * count, axis=axis)
+        graph.tensors[name] = replace(graph.tensors[name], quant=quant)
+    graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
+    (finding,) = faults(graph.bytes(["x"], ["y"]))
+    assert finding.rule == "weight/CONV_2D/axis"
+    assert "bias/CONV_2D" in noted(finding)

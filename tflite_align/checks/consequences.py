@@ -45,12 +45,15 @@ class _Follows(Record, frozen=True):
         """What the cause's note says of the finding."""
         if self.alike:
             return f"the same at {finding.slot.kind}[{finding.slot.index}]"
-        return f"{_MADE_OF_IT if self.where == 'input' else _SAME_FAULT}: {finding.message}"
+        same = self.where in ("slot", "tensor")
+        return f"{_SAME_FAULT if same else _MADE_OF_IT}: {finding.message}"
 
 
 _ROWS = (
     # Where scales along an axis belong says the operator that reads them.
     _Follows(("params/axis", "params/length", "weight/*"), "weight/*/axis", "tensor"),
+    # A bias is measured by the scales of the weights.
+    _Follows(("bias/*",), "weight/*/axis", "operator"),
     # Zeros are made of zeros.
     _Follows(("params/zero_scale*",), "params/zero_scale*", "input"),
     _Follows(("window/*",), "window/*", "slot"),
