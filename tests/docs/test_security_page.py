@@ -18,7 +18,8 @@ NO_PROMISE = {
     "Whose file it is:": "a link",
     "Elsewhere, and in the instant": "what may happen where the promise before does not hold",
     "A judge is native code": "why the next one is needed",
-    "Where judges run, each has a process of its own, with": "the head of the table, whose rows are held",
+    "Where judges run, they have processes of their own, with": "the head of the table, whose rows are held",
+    "LiteRT's ways to run a small model share": "why the next one is needed",
     "Windows has no such limits": "these tests cannot look there",
     "These are limits and no sandbox": "what is not promised",
 }

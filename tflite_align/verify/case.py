@@ -18,7 +18,7 @@ from .object_api import pack, parse
 from .twin import declared, twin
 from .variants import FLOAT_KERNELS, Form
 
-__all__ = ["LARGEST_MODEL", "Case", "Order", "build_case", "cheap"]
+__all__ = ["LARGEST_MODEL", "Case", "Order", "build_case"]
 
 LARGEST_MODEL = 512 << 20  # bytes; a twin is up to four times as large
 
@@ -57,6 +57,8 @@ class Case(Record, frozen=True, kw_only=True):
     frontier_after: Frontier
     forms: tuple[Form, ...]
     changed: frozenset[int] | None  # operators to be compared one by one; None: all of them
+    model: Any  # the original as it is to be read, unpacked
+    cheap: bool  # hundreds of inputs take seconds
 
 
 def build_case(order: Order) -> Case:
@@ -89,7 +91,14 @@ def build_case(order: Order) -> Case:
         for name in running
     ]
     changed = None if order.same else changed_operators(before, after)
-    return Case(frontier_before=first, frontier_after=second, forms=tuple(forms), changed=changed)
+    return Case(
+        frontier_before=first,
+        frontier_after=second,
+        forms=tuple(forms),
+        changed=changed,
+        model=before,
+        cheap=_cheap(before),
+    )
 
 
 def _notes(found: Frontier) -> str:
@@ -110,7 +119,7 @@ def _real(name: str, kernels: str, data: Data, copy: tuple[bytes | None, bool]) 
     return Form(name=name, data=copied, kernels=(kernels,), accept=data, part=part)
 
 
-def cheap(model: Any) -> bool:
-    """Whether many more samples cost little, by the elements of all tensors of the main subgraph."""
+def _cheap(model: Any) -> bool:
+    """Whether an input costs little, by the elements of all tensors of the main subgraph."""
     shapes = [tensor.shape for tensor in model.subgraphs[0].tensors if tensor.shape is not None]
     return sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes) <= _CHEAP

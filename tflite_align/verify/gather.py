@@ -44,7 +44,7 @@ def gather(order: Order, case: Case, first: Samples, folder: Path) -> Gathered:
     if level >= REFERENCE_DB or not first.random or not _complete(gathered.evidence):
         return gathered
     order.report("narrower inputs", 0.5)
-    model = parse(order.reading)
+    model = case.model
     few = make_samples(model, count=_PILOT, seed=order.seed, spread=_SPREAD)
     pilot = _run(order, _references(case), few, folder / "pilot")
     if reference_db(pilot.evidence) <= level + _WORTH_DB:
@@ -90,6 +90,7 @@ def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
         folder,
         done,
         seconds=order.seconds,
+        apart=not case.cheap,
         beside=prepared.job if prepared is not None else None,
     )
     if order.same:

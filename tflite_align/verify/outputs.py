@@ -14,6 +14,7 @@ from .concat_parts import Part
 from .evidence import Evidence
 from .samples import Kind
 from .sqnr import (
+    CHANCE,
     FLOOR_DB,
     KIND_LOSS_DB,
     LOSS_DB,
@@ -37,6 +38,7 @@ __all__ = [
 
 _GROSS = 4.0  # times the tolerance
 _SAME_DB = 1.0  # a gap that the original's kernels show too is not the alignment's
+_BY_CHANCE = "maybe by chance"
 _RANK: dict[Word, int] = {"failed": 3, "inconclusive": 2, "skipped": 1}
 Steps = tuple[StepCheck | None, str]  # the check, or why there is none
 
@@ -168,15 +170,17 @@ def _score_kind(
 def _pairs(evidence: Evidence, scores: list[OutputScore]) -> list[OutputScore]:
     """A saturating output and the logits behind it: one of them has to tell, not both."""
     for number, place in enumerate(evidence.before.probes):
-        score = scores[number]
-        if not place.feeds or score.word not in ("inconclusive", "failed"):
+        if not place.feeds:
             continue
-        fed = scores[number - 1]
+        fed, score = scores[number - 1], scores[number]
         low = score.word == "inconclusive" and _too_low(score.declared_original_db)
         told = not _too_low(fed.declared_original_db) and _above_floor(score)
-        if fed.word == "verified" and (low or told):
+        if fed.word == "verified" and score.word in ("inconclusive", "failed") and (low or told):
             why = f"judged at what it feeds; {score.why}"
             scores[number] = replace(score, word="skipped", why=why)
+        elif score.word == "verified" and fed.word == "inconclusive" and CHANCE in fed.why:
+            why = f"saturates: judged at what feeds it; {fed.why.replace(CHANCE, _BY_CHANCE)}"
+            scores[number - 1] = replace(fed, word="skipped", why=why)
     return scores
 
 

@@ -66,12 +66,14 @@ def run_forms(
     done: Callable[[str], None],
     *,
     seconds: float | None = None,
+    apart: bool = False,
     beside: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Ran], Ended | None]:
     """Runs all forms, in two processes at a time: one for those that are run by float kernels, one
     for LiteRT's, and one for each other. `done` hears the name of each one that ended. `seconds`:
     the time limit of each form, default RUN_SECONDS. `beside`: a job of the worker's that shares
-    the first process, and how it ended.
+    the first process, and how it ended. `apart`: each form has a process of its own, so that those
+    that take long share the processors evenly.
 
     `folder` must exist and is filled; `records` are those of `sample_records`.
     """
@@ -79,7 +81,7 @@ def run_forms(
     batch = _Batch(samples=samples, records=records, folder=folder, seconds=seconds or RUN_SECONDS)
     with children_pool(_WORKERS) as pool:
         waiting = []
-        for number, forms_of_one in enumerate(_groups(forms)):
+        for number, forms_of_one in enumerate(_groups(forms, apart=apart)):
             more = [beside] if beside is not None and number == 0 else []
             waiting.append(pool.submit(_run, forms_of_one, more, batch))
         for future in as_completed(waiting):  # so that `done` is called from this thread only
@@ -89,11 +91,13 @@ def run_forms(
     return results, next((one for future in waiting for one in future.result()[1]), None)
 
 
-def _groups(forms: Sequence[Form]) -> list[list[Form]]:
+def _groups(forms: Sequence[Form], *, apart: bool) -> list[list[Form]]:
     """Forms that share a process. TFLM tells its reasons, and its arena's size, in the log."""
     groups: dict[str, list[Form]] = {}
     for form in forms:
-        if form.kernels == FLOAT_KERNELS:
+        if apart:
+            name = form.name
+        elif form.kernels == FLOAT_KERNELS:
             name = "float"
         else:
             name = form.name if "tflm" in form.kernels else "litert"

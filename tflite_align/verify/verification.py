@@ -18,11 +18,10 @@ from ..format.model import OperatorId
 from ..record import Record, replace
 from ..verdicts import OutputScore, Verification
 from .acceptances import ask, ask_same, verdicts_of
-from .case import Case, Order, build_case, cheap
+from .case import Case, Order, build_case
 from .evidence import Evidence
 from .gather import gather, gather_readings
 from .judges import available
-from .object_api import parse
 from .outputs import (
     Steps,
     gross_deviations,
@@ -154,14 +153,14 @@ class _Scored(Record, frozen=True, kw_only=True):
 
 def _judge(order: Order, case: Case) -> _Scored:
     """Raises UnsupportedError where there are no inputs for the model."""
-    model = parse(order.reading)
+    model = case.model
     inputs = make_samples(model, calibration=order.calibration, count=order.count, seed=order.seed)
     with workspace() as folder:
         gathered = gather(order, case, inputs, folder)
         evidence, steps = gathered.evidence, gathered.steps
         scores, why = score_outputs(evidence, steps)
         chance = any(CHANCE in score.why for score in scores)
-        if chance and evidence.samples.random and cheap(model):
+        if chance and evidence.samples.random and case.cheap:
             more = make_samples(
                 model, count=order.count * _MORE, seed=order.seed, spread=evidence.samples.spread
             )

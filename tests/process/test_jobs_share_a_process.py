@@ -1,0 +1,52 @@
+"""Jobs that share a worker's process: what one of them does to it, the others do not feel."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.models import Graph
+from tflite_align.verify.process import acceptance, call_jobs
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="no signals and no timers of this kind on Windows"
+)
+
+KILLED = f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})"
+HANGS = "import time; time.sleep(600)"
+
+
+def job(model: Path, kernels: str) -> dict[str, Any]:
+    return {"task": "accept", "model": str(model), "kernels": kernels, "threads": 1}
+
+
+@pytest.mark.promise(
+    "Where one of them goes down or hangs, the ones before it have answered and those behind it"
+    " get a process anew."
+)
+@pytest.mark.parametrize(
+    ("stand_in", "status", "seconds"), [(KILLED, "crashed", 60.0), (HANGS, "timeout", 3.0)]
+)
+def test_the_others_answer(
+    stand_in: str, status: str, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "path" / "tflite_micro"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(stand_in)
+    known = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(tmp_path / "path"), known))))
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "y", 0.3)
+    model = tmp_path / "model.tflite"
+    model.write_bytes(graph.bytes(["x"], ["y"]))
+    counts: list[int] = []
+    jobs = [job(model, "litert"), job(model, "tflm"), job(model, "xnnpack")]
+    ended = call_jobs(jobs, tmp_path, seconds=seconds, done=counts.append)
+    assert [acceptance(one).status for one in ended] == ["accepted", status, "accepted"]
+    assert counts == [2, 3]
