@@ -204,3 +204,18 @@ def test_an_operator_that_stays_uint8_keeps_the_quantize_in_front_of_it() -> Non
     result = converted(data)
     assert operators(result.data) == ["QUANTIZE", "CONV_2D", "QUANTIZE", "REVERSE_SEQUENCE"]
     assert converted(result.data).data == result.data
+
+
+def test_steps_around_an_operator_that_stays_uint8_stay_with_it() -> None:
+    """SCATTER_ND has no int8 kernel; a QUANTIZE that a repair set beside it has nothing to move for."""
+    graph = Graph("uint8")
+    graph.activation("x", 0.05, 120)
+    graph.activation("fitted", 0.03)
+    graph.activation("coarse", 0.06)
+    graph.activation("z", 0.1, 30)
+    graph.add("QUANTIZE", ["x"], ["fitted"])
+    graph.add("QUANTIZE", ["fitted"], ["coarse"])
+    graph.add("DIV", ["coarse", "coarse"], ["z"], ("DivOptions", {}))
+    data = graph.bytes(["x"], ["z"])
+    assert converted(data).data == data
+    assert operators(converted(data, io="free").data) != operators(data)

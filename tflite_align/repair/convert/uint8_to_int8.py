@@ -135,20 +135,26 @@ class _Signed:
             self.draft.graph(subgraph).set_operator(operator.index, version=wanted)
 
     def keep_steps(self, graph: Subgraph) -> None:
-        """Leave a QUANTIZE between int8 and uint8 as it is where only it would move the tensor."""
+        """Leave a QUANTIZE of integers as it is where nothing but such steps would move with it."""
         links = self.draft.links(graph.index)
+        steps: dict[OperatorId, list[Slot]] = {}  # the other slots of its uint8 tensors
         for operator in graph.operators:
             place = OperatorId(graph.index, operator.index)
             ends = (*operator.inputs, *operator.outputs)
-            types = sorted(graph.tensors[end].type for end in ends if end >= 0)
-            if operator.name != CUT or place not in self.moved or types != [_TO, _FROM]:
+            types = {graph.tensors[end].type for end in ends if end >= 0}
+            if operator.name != CUT or place not in self.moved or not types <= {_FROM, _TO}:
                 continue
-            tensor = next(end for end in ends if graph.tensors[end].type == _FROM)
-            slots = [*links.readers.get(tensor, []), links.producer.get(tensor)]
-            others = [slot for slot in slots if slot is not None and slot.operator_id != place]
-            if not any(self._moves(slot) for slot in others):
-                self.moved.discard(place)
-                self.draft.touched.discard(place)
+            ends = tuple(end for end in ends if graph.tensors[end].type == _FROM)
+            slots = [
+                s for end in ends for s in (*links.readers.get(end, ()), links.producer.get(end))
+            ]
+            steps[place] = [s for s in slots if s is not None and s.operator_id != place]
+        self.moved.difference_update(steps)
+        while joining := [one for one, slots in steps.items() if any(map(self._moves, slots))]:
+            self.moved.update(joining)
+            for place in joining:
+                del steps[place]
+        self.draft.touched.difference_update(steps)
 
     def _moves(self, slot: Slot) -> bool:
         if slot.operator >= 0:
