@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.damage import damaged
+from tests.support.grown_graphs import grown
+from tests.support.structured_damage import absurd
 from tflite_align import AlignError, AlignOptions, align, check
 from tflite_align.cli import main as cli
 from tflite_align.record import replace
@@ -60,6 +62,26 @@ def test_damaged_files_end_in_a_result_or_an_error(models: list[bytes], block: i
     assert set(ends) <= ENDS
     assert ends["refused"] > 10, "the damage must be seen"
     assert ends["exit 0"] > 10, "and not all of it fatal"
+
+
+@pytest.fixture
+def graphs(models: list[bytes]) -> list[bytes]:
+    """What is made absurd: operators of many kinds in every file."""
+    return [*models[:12], *(grown(seed, operators=12).data for seed in range(12))]
+
+
+def test_a_shared_buffer_of_odd_bytes_is_survived() -> None:
+    """Buffer 0, which every activation names, says that it lies elsewhere and has seven bytes."""
+    options = replace(PLAIN, targets=("litert", "xnnpack"), io="free")
+    assert _survive(absurd(grown(10, operators=12).data, 98), options) in ENDS
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_absurd_files_end_in_a_result_or_an_error(graphs: list[bytes], block: int) -> None:
+    ends: Counter[str] = Counter()
+    for seed in range(block * 50, block * 50 + 50):
+        ends[_survive(absurd(graphs[seed % len(graphs)], seed))] += 1
+    assert set(ends) == ENDS
 
 
 def _run(folder: Path, data: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, float]:

@@ -62,12 +62,15 @@ class Values(Record, frozen=True, kw_only=True):
 
 
 def constant_range(model: Model, key: TensorId, label: Label) -> Range | None:
-    """Least and greatest real value of a constant; None when its bytes lie elsewhere."""
+    """Least and greatest real value of a constant; None when its bytes lie elsewhere, or are damaged."""
     tensor = model.subgraphs[key[0]].tensors[key[1]]
     data = model.constant(*key)
     if data is None or tensor.type not in DTYPES:
         return None
-    integers = np.frombuffer(data, dtype=DTYPES[tensor.type])
+    kind = np.dtype(DTYPES[tensor.type])
+    if len(data) % kind.itemsize:
+        return None  # no whole number of values: of their range nothing is known
+    integers = np.frombuffer(data, dtype=kind)
     if not integers.size:
         return Range(0.0, 0.0)
     low, high = int(integers.min()), int(integers.max())
