@@ -368,7 +368,7 @@ def test_without_a_tensor_all_components_are_listed(
     ]
     model.write_bytes(concat_example(0.1, 0.1, 0.1))
     assert cli.main(["explain", "in.tflite"]) == 0
-    assert capsys.readouterr().out == "Nothing is broken: every tensor keeps its parameters.\n"
+    assert capsys.readouterr().out == "No parameters have to move: every tensor keeps its own.\n"
 
 
 def test_json_holds_the_explanation(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,3 +105,9 @@ def test_a_target_without_hybrid_kernels_names_it_so() -> None:
     assert finding.expected.startswith("int8 int8 int32 > int8 or ")
     (warning,) = check(hybrid(), replace(PLAIN, targets=("ethos-u55",))).findings
     assert "not quantized: found float32, expected int8" in warning.message
+
+
+def test_what_nobody_reads_any_more_is_not_counted() -> None:
+    result = align(hybrid(), replace(PLAIN, targets=("tflm",)))
+    assert [change.kind for change in result.report.changes] == ["retyped"]
+    assert result.report.notes == ("nothing is quantized: 1 of 1 operator computes in float",)

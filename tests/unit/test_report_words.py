@@ -6,7 +6,14 @@ from tests.unit.test_report import REPORT
 from tflite_align.record import replace
 from tflite_align.report.report import Report
 from tflite_align.report.text import render_text
-from tflite_align.verdicts import Acceptance, FidelityScore, JudgeVerdict, OutputScore, Verification
+from tflite_align.verdicts import (
+    Acceptance,
+    FidelityScore,
+    JudgeVerdict,
+    OutputScore,
+    Status,
+    Verification,
+)
 
 WHY = "litert refuses the file at subgraph[0]/operator[2] ADD: no such ADD"
 REFUSED = Acceptance(status="refused", reason="no such ADD", place="subgraph[0]/operator[2] ADD")
@@ -64,3 +71,19 @@ def test_a_file_that_is_not_changed_has_no_before_and_after() -> None:
     start = lines.index("Numbers: SQNR in dB against the float twin")
     assert lines[start + 1].split() == ["output", "declared", "kernels", "runs"]
     assert lines[start + 3].split() == ["litert", "does", "not", "run", "skipped"]
+
+
+def test_wrong_values_are_told_where_a_runtime_takes_the_original() -> None:
+    def told(status: Status) -> bool:
+        before = Acceptance(status=status)
+        judge = JudgeVerdict(
+            judge="litert", before=before, after=Acceptance(status="accepted"), word="accepted"
+        )
+        verification = Verification(word="verified", why="", judges=(judge,))
+        wrong = replace(REPORT.findings[0], fix="tied", behaviour="LiteRT computes wrong values")
+        report = replace(REPORT, findings=(wrong,), verification=verification)
+        return "a runtime that takes the original computes wrong values" in render_text(report)
+
+    assert told("accepted")
+    assert told("skipped")
+    assert not told("refused")

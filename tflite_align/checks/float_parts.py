@@ -47,7 +47,7 @@ def float_parts(model: Model) -> tuple[str, ...]:
     if not parts:
         return ()
     every = len(operators)
-    if not any(tensor.type in QUANTIZED_TYPES for g in model.subgraphs for tensor in g.tensors):
+    if not any(_quantizes(graph) for graph in model.subgraphs):
         return (f"nothing is quantized: {_counted(len(parts), every)} in float",)
     told = []
     for why in dict.fromkeys(part.why for part in parts):
@@ -55,6 +55,12 @@ def float_parts(model: Model) -> tuple[str, ...]:
         count = _counted(sum(names.values()), every)
         told.append(f"not fully quantized: {count} in float ({_named(names)}), {why}")
     return tuple(told)
+
+
+def _quantizes(graph: Subgraph) -> bool:
+    """Whether an operator reads or writes integers of the types that stand for real values."""
+    named = {index for operator in graph.operators for index in operator.named if index >= 0}
+    return any(graph.tensors[index].type in QUANTIZED_TYPES for index in named)
 
 
 def _counted(count: int, every: int) -> str:

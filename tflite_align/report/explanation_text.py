@@ -49,7 +49,7 @@ def overview_lines(model: Model, found: Overview, *, rows: int | None = None) ->
         head = f"{plural(len(found.elsewhere), 'finding')} outside these components:"
         blocks.append([head, *_few(list(found.elsewhere), rows)])
     if not blocks:
-        blocks = [["Nothing is broken: every tensor keeps its parameters."]]
+        blocks = [["No parameters have to move: every tensor keeps its own."]]
     lines = [line for block in blocks for line in ("", *block)]
     return [printable(line) for line in lines[1:]]
 

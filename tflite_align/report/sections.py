@@ -234,7 +234,7 @@ def _remarks(report: Report) -> list[str]:
     if report.accepted:
         lines.append(f"{plural(len(report.accepted), 'finding')} accepted by the baseline")
     wrong = sorted({f.rule for f in report.findings if f.fixable and "wrong" in f.behaviour})
-    if report.outcome == "aligned" and wrong:
+    if report.outcome == "aligned" and wrong and _some_took(report):
         lines.append(
             f"note: a runtime that takes the original computes wrong values there"
             f" ({', '.join(wrong)}): the aligned model gives different, right integers"
@@ -246,6 +246,13 @@ def _remarks(report: Report) -> list[str]:
         repaired = ", ".join(done(report))
         lines.append(f"note: repaired all the same, and written with --keep-going: {repaired}")
     return lines
+
+
+def _some_took(report: Report) -> bool:
+    """Whether some runtime takes the original, as far as it was asked."""
+    judges = report.verification.judges if report.verification is not None else ()
+    asked = [one.before.status for one in judges if one.before.status != "skipped"]
+    return not asked or "accepted" in asked
 
 
 def _briefly(report: Report, reason: str) -> str:
