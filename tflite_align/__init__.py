@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+# Type checkers take it for typing's. That module is not imported here: it takes longest of what
+# comes before cli/entry.py, and Ctrl-C until then prints a traceback.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .checks.checker import Finding
     from .checks.overrides import Override
     from .errors import (

@@ -7,9 +7,11 @@ being imported (half of it would stay, or a library would print a traceback of i
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -21,6 +23,7 @@ _SOON = 0.01  # seconds until what was put off is tried again
 _MOST = 1000  # times; then it falls wherever it falls
 _IMPORTING = "<frozen importlib"  # how the files of Python's import machinery are called
 
+_ALARM = getattr(signal, "SIGALRM", None)  # where there is none, nothing is put off
 _Maker = Callable[[], BaseException]
 _inside = 0  # blocks of whole() that the main thread is in: signals are handled there
 
@@ -51,8 +54,10 @@ class Stopper:
         self._raised: BaseException | None = None
         self._number = 0
         self._tries = 0
+        self._removed = False
         self._before: dict[int, Any] = {}
         self._told: Any = None
+        self._installed = threading.Lock()  # held while the alarm may not be sent
 
     @property
     def begun(self) -> bool:
@@ -62,14 +67,14 @@ class Stopper:
     def install(self) -> None:
         for number in self._actions:
             self._before[number] = signal.signal(number, self._stop)
-        if hasattr(signal, "setitimer"):
-            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._again)
+        if _ALARM is not None:
+            self._before[_ALARM] = signal.signal(_ALARM, self._again)
         self._told, sys.unraisablehook = sys.unraisablehook, self._lost
 
     def remove(self) -> None:
-        """The handlers that were there before."""
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        """The handlers that were there before. What came too late to be raised is forgotten."""
+        self._removed = True
+        self._installed.acquire()  # for good: no alarm comes from now on
         for number, handler in self._before.items():
             # None: it was set by no Python code, and cannot be set again by any.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
@@ -81,12 +86,12 @@ class Stopper:
             self._again(number, frame)
 
     def _again(self, _: int, frame: FrameType | None) -> None:
-        if not self.begun or self._raised is not None:
+        if not self.begun or self._raised is not None or self._removed:
             return
         harmful = _inside > 0 or _importing(frame)
-        if harmful and self._tries < _MOST and hasattr(signal, "setitimer"):
+        if harmful and self._tries < _MOST and _ALARM is not None:
             self._tries += 1
-            signal.setitimer(signal.ITIMER_REAL, _SOON)
+            self._soon()
             return
         self._raised = self._actions[self._number]()
         raise self._raised
@@ -95,9 +100,23 @@ class Stopper:
         """Raised in a destructor or a callback, the exception goes no further: once more, then."""
         if self._raised is None or told.exc_value is not self._raised:
             self._told(told)
-        elif hasattr(signal, "setitimer"):
+        elif _ALARM is not None:
             self._raised = None
-            signal.setitimer(signal.ITIMER_REAL, _SOON)
+            self._soon()
+
+    def _soon(self) -> None:
+        """The alarm, to the main thread itself: one to the process may go to a library's thread, and
+        the main thread then waits on in whatever it waits for.
+        """
+        _thread.start_new_thread(self._ring, ())  # Thread.start() takes locks, and so might we have
+
+    def _ring(self) -> None:
+        time.sleep(_SOON)
+        if _ALARM is not None and self._installed.acquire(blocking=False):
+            try:
+                signal.pthread_kill(threading.main_thread().ident or 0, _ALARM)
+            finally:
+                self._installed.release()
 
 
 def _importing(frame: FrameType | None) -> bool:

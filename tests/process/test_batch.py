@@ -212,6 +212,23 @@ def test_two_models_with_one_destination_are_refused(
     assert told == f"{second}: two models would go to one place: {first} too"
 
 
+@pytest.mark.promise("Of a folder's models none is written through a link that leads out of OUT.")
+@pytest.mark.parametrize("link", ["a.tflite", ".tflite_align.jsonl", "below"])
+def test_a_link_out_of_the_folder_is_refused(
+    link: str, zoo_folder: Path, sample: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put("zoo/below/b.tflite", sample)
+    put("elsewhere/victim", b"precious")
+    put("elsewhere/folder/b.tflite", b"precious")
+    Path("out").mkdir()
+    end = Path("elsewhere/folder" if link == "below" else "elsewhere/victim").resolve()
+    Path("out", link).symlink_to(end)
+    told = refused(capsys, "zoo", "out")
+    assert told.endswith(": a link leads out of out; nothing is written there")
+    assert {name: data for name, data in tree("elsewhere").items() if data != b"precious"} == {}
+    assert [path.name for path in Path("out").iterdir()] == [link]
+
+
 def test_dry_run_writes_nothing(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["zoo", "out", "--dry-run", "--report", "r.jsonl"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(" (dry run: nothing written)")

@@ -30,7 +30,7 @@ def pairs(source: str, out: str) -> tuple[Pair, ...]:
     """Every model below a folder, in the order of their paths; what lies in OUT is none of them.
 
     Raises UsageError, Failure for folders that cannot be read or written so, and for a model that
-    would be written over one that is read, or over another.
+    would be written over one that is read, over another, or through a link out of OUT.
     """
     if out == STREAM:
         raise UsageError(f"{source} is a folder: its models go to a folder, not to standard output")
@@ -47,6 +47,9 @@ def pairs(source: str, out: str) -> tuple[Pair, ...]:
     if not found:
         raise UsageError(f"{source}: no .tflite file in the folder")
     _apart(found)
+    for place in (*(pair.out for pair in found), os.path.join(out, RECORD)):  # noqa: PTH118 - as it was given
+        if not Path(os.path.realpath(place)).is_relative_to(taken):
+            raise UsageError(f"{place}: a link leads out of {out}; nothing is written there")
     return found
 
 

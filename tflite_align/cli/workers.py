@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from itertools import islice
-from multiprocessing import Pipe, get_context
+from multiprocessing import Pipe, active_children, get_context
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
@@ -79,13 +79,15 @@ def _spread(
     hit: list[tuple[int, Order]] = []
     more = True
     while more:
-        with _pool(jobs) as pool:
+        with _pool(jobs) as (pool, held):
             for entry, future in _answered(pool, work, numbered, _AHEAD * jobs):
                 if _died(future):
                     hit.append(entry)
                 else:
                     yield entry[0], future.result()
             more = bool(hit)
+            if more:
+                held.close()  # those that still wait for the dead would wait for ever
         for place, order in hit:
             yield place, _alone(work, order, lost)
         hit.clear()
@@ -124,7 +126,7 @@ def _died(future: Future[Outcome]) -> bool:
 def _alone(
     work: Callable[[Order], Outcome], order: Order, lost: Callable[[Order], Outcome]
 ) -> Outcome:
-    with _pool(1) as pool:
+    with _pool(1) as (pool, _):
         try:
             return _submitted(pool, work, order).result()
         except BrokenProcessPool:
@@ -135,8 +137,10 @@ def _alone(
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with this block, however it ends, and with this process."""
+def _pool(workers: int) -> Iterator[tuple[ProcessPoolExecutor, Connection]]:
+    """Processes that end with this block, however it ends, and with this process; and what they hold
+    on to: they end when it is closed.
+    """
     with _no_modules_from_here():
         leash, held = Pipe(duplex=False)
         # Not forked: threads of numpy's libraries do not survive that.
@@ -144,14 +148,19 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(leash,)
         )
         try:
-            yield pool
+            yield pool, held
         except BaseException:
             held.close()
             raise
         finally:
+            begun = active_children()
             pool.shutdown(wait=True, cancel_futures=True)
             held.close()
             leash.close()
+            # A pool that breaks does not wait for one that it has only just begun, which would miss
+            # what this process takes away with itself, and say so.
+            for child in begun:
+                child.join(_GRACE + _CLEANING)
 
 
 def _submitted(
@@ -221,11 +230,14 @@ def _follow(leash: Connection) -> None:
 
 
 def _carry_out(work: Callable[[Order], Outcome], order: Order) -> Outcome:
-    _busy.set()
     try:
-        return work(order)
+        try:
+            _busy.set()
+            return work(order)
+        finally:
+            _busy.clear()
+            if _stopper.begun:
+                os._exit(1)  # whatever became of the exception
     except SystemExit:
         # The pool would hand it back as an answer and go on with the next order.
         os._exit(1)
-    finally:
-        _busy.clear()
