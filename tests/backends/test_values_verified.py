@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.value_models import FLAT, computed_zeros, dead_relu6, masked
-from tflite_align import AlignOptions, align
+from tests.support.value_models import (
+    FLAT,
+    computed_zeros,
+    dead_relu6,
+    masked,
+    off_centre,
+    remembering,
+)
+from tflite_align import AlignOptions, align, check
 
 MASK = np.where(np.arange(8) % 3 == 0, -128, 0).astype(np.int8).reshape(FLAT)
 REFUSED = {
@@ -28,6 +35,29 @@ def test_what_was_refused_is_computed(name: str) -> None:
     assert all(one.before.status != "accepted" for one in asked)
     runs = [run for output in report.verification.outputs for run in output.runs]
     assert min(run.sqnr_db for run in runs if run.sqnr_db is not None) > least
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("operator", ["ADD", "TANH"])
+def test_int16_zero_points_that_moved_are_computed(operator: str) -> None:
+    options = AlignOptions(targets=("tflite", "tflm"), io="free")
+    report = align(off_centre(operator), options).report
+    assert report.exit_status == 0, report.reasons
+    assert report.verification is not None
+    runs = report.verification.outputs[0].runs
+    assert min(run.sqnr_db for run in runs if run.sqnr_db is not None) > 60
+
+
+@pytest.mark.backends
+def test_a_variable_without_a_value_is_what_the_runtimes_make_of_it() -> None:
+    for target, status in (("litert", "refused"), ("tflm", "accepted")):
+        for assigned in (False, True):
+            options = AlignOptions(targets=(target,), run=True)
+            report = check(remembering(assigned=assigned), options)
+            assert report.verification is not None
+            (judge,) = report.verification.judges
+            if judge.after.status != "skipped":
+                assert judge.after.status == ("accepted" if assigned else status)
 
 
 @pytest.mark.backends

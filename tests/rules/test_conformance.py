@@ -172,6 +172,14 @@ def _off_zero_at_the_border(case: Case) -> bool:
     )
 
 
+def _below_zero(case: Case) -> bool:
+    """uint8 at a zero point other than the 0 that its kernel wants: what lies below has no integer."""
+    zero = any(
+        isinstance(r, ZeroPointRule) and "uint8" in r.types for r in ROWS[case.operator].rules
+    )
+    return case.type == "uint8" and zero and any(q.zero_point[0] for q in case.quants.values())
+
+
 REPAIRED = [
     case
     for rule, case in BROKEN
@@ -179,6 +187,7 @@ REPAIRED = [
     and case.operator not in DISCRETE
     and f"{case.operator}-{case.type}" not in NO_LITERT_KERNEL
     and not _off_zero_at_the_border(case)
+    and not _below_zero(case)
 ]
 
 

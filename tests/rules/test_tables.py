@@ -41,20 +41,12 @@ RULES = [rule for row in ROWS.values() for rule in row.rules]
 TARGETS = {name: load_target(name) for name in target_names()}
 
 # Raised for any quantized tensor, and for what variables and calls tie, without a rule entry.
+PARAMETERS = "axis length missing range scale steps subnormal unknown zero_point zero_scale zero_scale/aborts zero_scales"
 GENERAL = (
     "minmax/stale",
     "names/duplicate",
-    "params/axis",
-    "params/length",
-    "params/missing",
-    "params/range",
-    "params/scale",
-    "params/subnormal",
-    "params/unknown",
-    "params/zero_point",
-    "params/zero_scale",
-    "params/zero_scale/aborts",
-    "params/zero_scales",
+    "variable/first_value",
+    *(f"params/{part}" for part in PARAMETERS.split()),
 )
 SHAPES = [f"shape/{name}{part}" for name in load_shapes() for part in ("", "/operands")]
 VERSIONS = [f"version/{name}" for name in load_versions()]

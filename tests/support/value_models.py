@@ -95,4 +95,71 @@ def below_zero() -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-__all__ = ["FLAT", "RELU6", "SHAPE", "below_zero", "computed_zeros", "dead_relu6", "masked"]
+def off_centre(operator: str = "ADD") -> bytes:
+    """int16 activations at zero point 500, as graph inputs and outputs: kernels take 0 alone."""
+    graph = Graph("int16")
+    graph.activation("a", 0.0005, 500)
+    if operator == "TANH":
+        graph.activation("y", 2.0**-15)
+        graph.add("TANH", ["a"], ["y"])
+        inputs = ["a"]
+    else:
+        graph.activation("b", 0.0005, 500)
+        graph.activation("y", 0.0005, 500)
+        graph.add("ADD", ["a", "b"], ["y"], ("AddOptions", {"potScaleInt16": False}))
+        inputs = ["a", "b"]
+    graph.operators = [replace(one, version=3) for one in graph.operators]
+    return graph.bytes(inputs, ["y"])
+
+
+def scattered(zero_point: int = 131) -> bytes:
+    """SCATTER_ND of uint8 values on both sides of 0."""
+    graph = Graph("uint8")
+    graph.constant("places", [[0], [2]], "int32")
+    graph.activation("x", 0.05, zero_point, shape=(2, 4))
+    graph.constant("shape", [4, 4], "int32")
+    graph.activation("y", 0.05, zero_point, shape=(4, 4))
+    graph.add("SCATTER_ND", ["places", "x", "shape"], ["y"], ("ScatterNdOptions", {}))
+    return graph.bytes(["x"], ["y"])
+
+
+def detection_head(
+    *, scale: float = 0.27, between: bool = False, operator: str = "CONCATENATION"
+) -> bytes:
+    """Boxes and scores under the boxes' scale; the scores, a LOGISTIC, come through a QUANTIZE.
+    `between`: a RESHAPE stands between that and the join.
+    """
+    graph = Graph()
+    graph.activation("boxes", scale, -100)
+    graph.activation("logits", 0.05)
+    graph.activation("scores", 1 / 256, -128)
+    graph.add("LOGISTIC", ["logits"], ["scores"])
+    graph.activation("coarse", scale, -100)
+    graph.add("QUANTIZE", ["scores"], ["coarse"], ("QuantizeOptions", {}))
+    last = "coarse"
+    if between:
+        graph.activation("shaped", scale, -100)
+        graph.add("RESHAPE", ["coarse"], ["shaped"], ("ReshapeOptions", {"newShape": SHAPE}))
+        last = "shaped"
+    if operator == "PACK":
+        graph.activation("y", scale, -100, shape=(2, *SHAPE))
+        graph.add("PACK", ["boxes", last], ["y"], ("PackOptions", {"valuesCount": 2}))
+    else:
+        graph.activation("y", scale, -100, shape=(1, 4, 4, 6))
+        graph.add("CONCATENATION", ["boxes", last], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    return graph.bytes(["boxes", "logits"], ["y"])
+
+
+def remembering(*, assigned: bool = False) -> bytes:
+    """A variable that is added to and assigned; `assigned`: it has a value before it is read."""
+    graph = Graph()
+    for name in ("x", "last", "y"):
+        graph.activation(name, 0.05, 5)
+    graph.tensors["handle"] = TensorSpec(name="handle", type="resource")
+    graph.add("VAR_HANDLE", [], ["handle"], ("VarHandleOptions", {"sharedName": "state"}))
+    if assigned:
+        graph.add("ASSIGN_VARIABLE", ["handle", "x"], [], ("AssignVariableOptions", {}))
+    graph.add("READ_VARIABLE", ["handle"], ["last"], ("ReadVariableOptions", {}))
+    graph.add("ADD", ["x", "last"], ["y"], ("AddOptions", {}))
+    graph.add("ASSIGN_VARIABLE", ["handle", "y"], [], ("AssignVariableOptions", {}))
+    return graph.bytes(["x"], ["y"])

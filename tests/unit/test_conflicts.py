@@ -100,6 +100,7 @@ def test_a_label_that_no_quantize_can_make() -> None:
     )
     assert conflict.message.endswith(
         "subgraph[0]/inputs[0] keeps (0.05, 128); subgraph[0]/outputs[0] keeps (0.02, 128)"
+        " (--io free lets graph inputs and outputs move)"
     )
 
 

@@ -12,6 +12,7 @@ from ..checks.binder.bind import bind
 from ..checks.binder.bound import Bound, Sound
 from ..checks.binder.cache import BindingCache, Templates
 from ..checks.checker import Finding, check_bound
+from ..checks.kept_steps import lost_before
 from ..checks.unchanged import unchanged
 from ..errors import UsageError
 from ..format.flatbuffer import Bytes, Image
@@ -104,9 +105,11 @@ class Session(Record, frozen=True, kw_only=True):
         not looked at again.
         """
         if self.options.overrides:
-            return self.inspect(model).findings  # they reach beyond the operators they name
+            found = self.inspect(model).findings  # they reach beyond the operators they name
+            return lost_before(found, model, earlier.findings)
         bound = self.bind(model, _sound(model, earlier))
-        return (*check_bound(bound), *lock_findings(model, self.options.lock))
+        found = (*check_bound(bound), *lock_findings(model, self.options.lock))
+        return lost_before(found, model, earlier.findings)
 
     def bind(self, model: Model, sound: Sound = _NOTHING) -> Bound:
         """Bind the model, without the rules of quiet fixes that are off: they are not reported.

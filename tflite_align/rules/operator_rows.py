@@ -161,6 +161,7 @@ _ROW: f.Table = {
     "carried": f.TomlField(f.truth),
     "zeros": f.TomlField(f.list_of(f.list_of(f.slot))),
     "positive": f.TomlField(f.list_of(f.slot)),
+    "joins": f.TomlField(f.list_of(f.slot)),
     "adds": f.TomlField(f.list_of(f.slot)),
     "subtracts": f.TomlField(f.list_of(f.slot)),
     "fuses": f.TomlField(f.truth),

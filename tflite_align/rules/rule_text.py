@@ -31,6 +31,7 @@ __all__ = ["general_words", "kinds", "nearest_rule", "number", "rule_words", "sl
 _GENERAL = {
     "params/scale": "scales are positive, finite, and stand for float32 values",
     "params/range": "an output's range holds some of what its operator can write",
+    "params/steps": "an operand of CONCATENATION or PACK keeps 16 steps of the shared scale",
     "params/zero_scale": "zeros have a positive scale too",
     "params/subnormal": "a scale is a normal float32: kernels take smaller ones as 0",
     "params/zero_point": "zero points lie in the range of the type",
@@ -41,6 +42,7 @@ _GENERAL = {
     "names/duplicate": "every tensor of a subgraph has a name of its own",
     "minmax/stale": "a recorded min and max belong to the scale and zero_point beside them",
     "shape/": "a tensor has the shape that its operator makes of its operands",
+    "variable/": "a variable is assigned before it is read",
     "boundary/": "operands of a call share the parameters of the callee's inputs and outputs",
     "resource/": "all readers and writers of a variable share its parameters",
     "support/": "the target takes the operator as it stands",

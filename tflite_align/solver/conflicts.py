@@ -114,11 +114,19 @@ def _conflict(
         slots.update(dict.fromkeys(slot for slot in named if slot in inside))
     rules = {_rule(bound, item) for item in kept}
     told = "; ".join(_told(bound, values, item) for item in kept)
+    if any(isinstance(item, Slot) and _border(bound, item) for item in kept):
+        told += " (--io free lets graph inputs and outputs move)"
     return Conflict(
         slots=tuple(sorted(slots, key=lambda s: s.sort_key)) or tuple(problem.nodes[0].slots),
         rules=tuple(sorted(rules)),
         message=f"{reason}: {told}" if told else reason,
     )
+
+
+def _border(bound: Bound, slot: Slot) -> bool:
+    """Whether a graph input or output keeps its parameters for no more than that it is one."""
+    named = bound.model.named_subgraphs
+    return slot.operator < 0 and slot.subgraph in named and slot not in bound.held_by
 
 
 def _rule(bound: Bound, item: _Item) -> str:
@@ -148,7 +156,8 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
             part = "" if item.source.held == "both" else f"the {item.source.held} of "
             return f"{item.rule} writes {part}{wanted} at {first}"
         case ZeroPoint():
-            return f"{item.rule} needs zero_point 0 at {first}"
+            unsigned = ", where uint8 holds nothing below 0" if item.type == "uint8" else ""
+            return f"{item.rule} needs zero_point 0 at {first}{unsigned}"
         case BiasOf():
             return f"{item.rule} limits how fine {first} can be"
     return f"{item.rule} limits the scale at {first}"

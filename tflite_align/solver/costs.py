@@ -109,10 +109,12 @@ def _tables(costs: _Costs, reads: Reads, blocks: Iterable[np.ndarray], limits: L
     sharings: list[Sharing] = []
     for value in problem.values:
         if value.source is None:
-            tables += [
-                Table((n,), reads.constant(value, slots, problem.nodes[n].domain, problem.type))
-                for n, slots in value.readers
-            ]
+            for n, slots in value.readers:
+                row = reads.constant(value, slots, problem.nodes[n].domain, problem.type)
+                negative = costs.values.arrive[value.key].low < 0
+                if negative and problem.nodes[n].zero and problem.type == "uint8":
+                    row = np.full_like(row, FORBIDDEN)
+                tables.append(Table((n,), row))
             continue
         tables.append(_change_table(costs, value, value.source))
         for number, _ in value.readers:

@@ -134,13 +134,21 @@ class _Domains:
     def _pools(self) -> list[list[Label]]:
         """Labels that each node could take, before anything is asked of it."""
         own = [self._own_labels(number) for number in range(len(self.problem.nodes))]
-        every = _unique(label for labels in own for label in labels)
+        centred = self._centred()
+        every = _unique((*(label for labels in own for label in labels), *centred))
         if len(every) > 1:
             every = _unique((*every, *self._whole()))
         if len(every) <= _WIDE:
             return [every] * len(own)
-        around, far = self._around(), self._far(every)
+        around, far = self._around(), [*self._far(every), *centred]
         return [_unique((*_nearest(around, own, number), *far)) for number in range(len(own))]
+
+    def _centred(self) -> list[Label]:
+        """Labels at zero point 0 for the nodes that need one: where no QUANTIZE leads to them, what
+        writes their tensors has to have them too.
+        """
+        zero = [number for number, node in enumerate(self.problem.nodes) if node.zero]
+        return _unique(self._cover(self.needs[number], number) for number in zero)[:_FINEST]
 
     def _own_labels(self, number: int) -> list[Label]:
         """Labels a node brings: its tensors' own, its fixed ones, those of its policy, which may

@@ -128,7 +128,19 @@ class Reads:
                     need = self.values.need(slot, read.value.key)
                     clipped = clip_noise(need.low, need.high, low[place], high[place])
                 total[place] += self._averaged(read, slot, noise[place], b[place, 0], clipped)
+        total = np.where(self._below_zero(group, low, step), FORBIDDEN, total)
         return _possible(group, total, same, (a[:, 3] == 0) & (b[:, 3] == 0))
+
+    def _below_zero(self, group: Sequence[Read], low: Floats, step: Floats) -> NDArray[np.bool_]:
+        """Where a reader's zero point has to be 0, and what it reads has values below that its
+        unsigned integers could not hold: no precision is lost there, but half of the values.
+        """
+        unsigned = [read.node.zero and read.type == "uint8" for read in group]
+        if not any(unsigned):
+            return np.zeros(low.shape, dtype=np.bool_)
+        needs = [min(self.values.need(s, read.value.key).low for s in read.slots) for read in group]
+        below: NDArray[np.bool_] = _flags(unsigned) & (_column(needs) < low - step)
+        return below
 
     def _strict(self, read: Read, slot: Slot) -> bool:
         """Whether what the slot needs may not be clipped for the sake of precision."""

@@ -12,6 +12,8 @@ from typing import Literal
 from ...format.model import Model
 from ...rules.rows import OperatorRow, ZeroPointRule
 from ...rules.targets import Target
+from ..first_values import first_values
+from ..kept_steps import few_steps
 from ..output_ranges import empty_ranges
 from ..overrides import Override, resolve
 from ..parameters import wellformed
@@ -55,7 +57,7 @@ def bind(
     bind_variables(found, rows)
     bind_boundaries(found, rows, free_io=free_io)
     unreadable = wellformed(model, found.requirements, sound)
-    unreadable += empty_ranges(found)
+    unreadable += [*empty_ranges(found), *few_steps(found), *first_values(found, rows)]
     found.constraints = [*believed(found, unreadable), *unreadable]
     found.constraints += stale_shapes(model, found.requirements)
     found.constraints = placed(model, found.constraints, targets)

@@ -11,6 +11,8 @@ from .draft import Draft, relabelled
 
 __all__ = ["plan_activations"]
 
+_COARSE = 16  # times: a QUANTIZE that loses four bits says so
+
 # The rules behind each cut of a tensor.
 Because = Mapping[tuple[TensorId, Label], tuple[str, ...]]
 
@@ -144,6 +146,8 @@ def _plan_cut(
     rules = because.get((key, label), ())
     why = "readers disagree: " + ", ".join(rules) if rules else "readers disagree"
     written = solution.source[key]
+    if label.scale >= _COARSE * written.scale:
+        why += f"; its steps are {label.scale / written.scale:.3g} times as coarse"
     draft.note("cut", key, str(written), str(label), why=why, readers=tuple(slots))
 
 

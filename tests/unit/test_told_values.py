@@ -1,0 +1,105 @@
+"""What is told of values beside what is repaired: steps that are lost, first values, ways out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.edited_models import PLAIN, named
+from tests.support.models import Graph
+from tests.support.value_models import detection_head, off_centre, remembering, scattered
+from tflite_align import AlignOptions, align, check
+from tflite_align.record import replace
+
+TARGETS = ("tflite", "litert", "xnnpack", "tflm")
+FREE = replace(PLAIN, io="free")
+
+
+# --- zero points of int16 inputs and outputs ----------------------------------------------------
+
+
+@pytest.mark.parametrize("operator", ["ADD", "TANH"])
+def test_int16_inputs_and_outputs_move_to_zero_where_they_may(operator: str) -> None:
+    data = off_centre(operator)
+    result = align(data, FREE)
+    assert result.report.remaining == ()
+    assert result.report.exit_status == 0
+    _, moved = named(result.data, "a")
+    assert moved.quant.zero_point == (0,)
+    assert 0.0005 < moved.quant.scale[0] < 0.00052  # no more than what both ends need
+    assert align(result.data, FREE).data == result.data
+
+
+@pytest.mark.parametrize("operator", ["ADD", "TANH"])
+def test_kept_they_are_a_conflict_that_names_the_way_out(operator: str) -> None:
+    report = align(off_centre(operator), PLAIN).report
+    assert report.exit_status == 1
+    told = report.conflicts[0].message
+    assert "subgraph[0]/inputs[0] keeps (0.0005, 500)" in told
+    assert told.endswith("(--io free lets graph inputs and outputs move)")
+    kept = align(off_centre(operator), replace(FREE, overrides=())).report
+    assert kept.conflicts == ()
+
+
+# --- SCATTER_ND ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("io", ["keep", "free"])
+def test_unsigned_values_below_zero_are_a_conflict_and_not_clipped(io: str) -> None:
+    data = scattered()
+    options = AlignOptions(targets=("litert",), verify=False, io=io)  # type: ignore[arg-type]
+    result = align(data, options)
+    assert result.data == data
+    assert result.report.exit_status == 1
+    (conflict, *_) = result.report.conflicts
+    assert "zero/SCATTER_ND needs zero_point 0" in conflict.message
+    assert "where uint8 holds nothing below 0" in conflict.message
+
+
+# --- steps of a shared scale --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("between", [False, True])
+@pytest.mark.parametrize("operator", ["CONCATENATION", "PACK"])
+def test_an_operand_with_few_steps_is_a_warning_everywhere(
+    operator: str,
+    between: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    data = detection_head(operator=operator, between=between)
+    options = AlignOptions(targets=(*TARGETS, "ethos-u55", "edgetpu", "ppq"))
+    (found,) = [one for one in check(data, options).findings if one.rule == "params/steps"]
+    assert {grade.severity for grade in found.grades} == {"warning"}
+    assert len(found.grades) == len(options.targets)
+    assert found.address.endswith(f"{operator}/inputs[1]")
+    assert "found 3.69 steps of the shared scale 0.27 for values in 0..0.996094" in found.message
+    assert "about 11 dB; the QUANTIZE before it is x69.1" in found.message
+    assert align(data, PLAIN).report.exit_status == 0
+
+
+def test_of_its_own_quantize_the_repair_says_what_it_costs() -> None:
+    """A label of 0.27 that has to be, beside values in steps of 0.01."""
+    graph = Graph()
+    graph.activation("a", 0.27)
+    graph.activation("b", 0.01)
+    graph.activation("y", 0.27, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["a", "b"], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    result = align(graph.bytes(["a", "b"], ["y"]), PLAIN)
+    assert result.report.remaining == ()
+    (cut,) = [change for change in result.report.changes if change.kind == "cut"]
+    assert cut.why.endswith("its steps are 27 times as coarse")
+    assert [one.rule for one in check(result.data, PLAIN).findings] == ["params/steps"]
+
+
+def test_steps_enough_are_nothing_to_tell() -> None:
+    assert check(detection_head(scale=0.06), AlignOptions(targets=TARGETS)).findings == ()
+
+
+# --- variables ----------------------------------------------------------------------------------
+
+
+def test_a_variable_that_is_read_first_is_an_error_where_it_is_not_there() -> None:
+    for target in TARGETS:
+        found = check(remembering(), AlignOptions(targets=(target,))).findings
+        rules = {one.rule: one.severity for one in found if one.rule.startswith("variable/")}
+        assert rules == ({} if target == "tflm" else {"variable/first_value": "error"})
+        later = check(remembering(assigned=True), AlignOptions(targets=(target,))).findings
+        assert not any(one.rule.startswith("variable/") for one in later)

@@ -1,0 +1,96 @@
+"""Variables that are read before anything was assigned to them.
+
+LiteRT then has no tensor to read from and stops. TFLM starts every variable at its zero point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..format.model import Operator, Slot
+from ..rules.rows import OperatorRow
+from .binder.bound import Collector
+from .constraints import WellFormed
+from .subgraph_calls import resource_names
+
+__all__ = ["first_values"]
+
+_RULE = "variable/first_value"
+
+
+def first_values(found: Collector, rows: Mapping[str, OperatorRow]) -> Iterator[WellFormed]:
+    """A violated constraint for each first read of a variable that has no value yet.
+
+    Of a model that is run by several signatures any may come first: what one of them assigns may
+    be there when another reads it.
+    """
+    names = resource_names(found.model, rows)
+    if not names:
+        return
+    running = _Running(found, rows, names)
+    entries = sorted(found.model.named_subgraphs)
+    for entry in entries:
+        running.assigned = {
+            name for other in entries if other != entry for name in running.writes(other)
+        }
+        for slot in running.reads(entry):
+            tensor = found.operand(slot)
+            levels = found.requirements(_RULE, tensor.type)
+            if levels:
+                yield WellFormed(
+                    rule=_RULE,
+                    type=tensor.type,
+                    requirements=levels,
+                    slot=slot,
+                    expected="a value assigned before it is read",
+                    actual="none",
+                )
+
+
+class _Running:
+    """Operators in the order in which they run. `assigned`: variables that have a value."""
+
+    def __init__(
+        self, found: Collector, rows: Mapping[str, OperatorRow], names: Mapping[Slot, str | None]
+    ) -> None:
+        self.found = found
+        self.rows = rows
+        self.names = names
+        self.assigned: set[str | None] = set()
+        self.lost = any(name is None for name in names.values())
+
+    def writes(self, subgraph: int) -> set[str | None]:
+        """What a subgraph, or one that it calls, assigns."""
+        slots = (slot for _, slot, row in self._values(subgraph, ()) if row.resource == "write")
+        return {self.names.get(slot) for slot in slots}
+
+    def reads(self, subgraph: int) -> Iterator[Slot]:
+        """The first read of each variable that has no value by then; none where a handle cannot be
+        followed, since it may be any variable's.
+        """
+        if self.lost:
+            return
+        for _, slot, row in self._values(subgraph, ()):
+            name = self.names.get(slot)
+            if row.resource == "read" and name not in self.assigned:
+                yield slot
+            self.assigned.add(name)
+
+    def _values(
+        self, subgraph: int, callers: tuple[int, ...]
+    ) -> Iterator[tuple[Operator, Slot, OperatorRow]]:
+        if subgraph in callers:
+            return
+        for operator in self.found.model.subgraphs[subgraph].operators:
+            row = self.rows.get(operator.name)
+            if row is None:
+                continue
+            read = Slot(subgraph, operator.index, "outputs", 0)
+            written = Slot(subgraph, operator.index, "inputs", 1)
+            for slot in (read, written):
+                if slot in self.names:
+                    yield operator, slot, row
+            for call in row.calls:
+                callee = operator.options.get(call.option)
+                if isinstance(callee, int) and 0 <= callee < len(self.found.model.subgraphs):
+                    yield from self._values(callee, (*callers, subgraph))

@@ -1,0 +1,133 @@
+"""Operands of a CONCATENATION or PACK that keep next to nothing of the scale they share.
+
+Boxes in pixels and scores in 0..1 under one scale leave the scores a handful of levels. No rule is
+broken: the file says so, and kernels compute it. Whoever made the file is told, with what it costs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from ..format.model import Model, Operator, OperatorId, Slot, Tensor
+from ..format.type_groups import ACTIVATION_TYPES
+from ..format.wiring import links
+from ..numerics import Label, Range, intersect, label_range, usable_label
+from ..rules.operator_rows import load_operators
+from ..rules.rows import SlotPattern
+from .binder.bound import CUT, Collector
+from .checker import Finding
+from .constraints import WellFormed
+
+__all__ = ["few_steps", "lost_before"]
+
+_RULE = "params/steps"
+_FEW = 16  # steps: four bits
+_FAR = 16  # operators behind an operand that are looked at
+
+
+def few_steps(found: Collector) -> Iterator[WellFormed]:
+    """A violated constraint for each operand whose values span few steps of the shared scale."""
+    rows = load_operators()
+    for graph in found.model.subgraphs:
+        for operator in graph.operators:
+            row = rows.get(operator.name)
+            if row is None or not row.joins or len(operator.inputs) < 2:
+                continue
+            shared = _label(found, Slot(graph.index, operator.index, "outputs", 0))
+            for pattern in row.joins if shared is not None else ():
+                for place in pattern.select(len(operator.inputs)):
+                    slot = Slot(graph.index, operator.index, pattern.kind, place)
+                    assert shared is not None
+                    yield from _told(found, slot, shared)
+
+
+def lost_before(
+    findings: Iterable[Finding], model: Model, earlier: Iterable[Finding]
+) -> tuple[Finding, ...]:
+    """The findings without operands that had steps enough before a repair: of those the changes and
+    the verification say what they lost. `model`: what was made of the earlier one, by whose
+    operators' origins they are known.
+    """
+    known = {(one.slot.operator_id, one.slot.index) for one in earlier if one.rule == _RULE}
+    kept = []
+    for finding in findings:
+        slot = finding.slot
+        if finding.rule == _RULE:
+            origin = model.subgraphs[slot.subgraph].operators[slot.operator].origin
+            place = OperatorId(slot.subgraph, -1 if origin is None else origin)
+            if (place, slot.index) not in known:
+                continue
+        kept.append(finding)
+    return tuple(kept)
+
+
+def _told(found: Collector, slot: Slot, shared: Label) -> Iterator[WellFormed]:
+    tensor, label = found.tensor(slot), _label(found, slot)
+    if tensor is None or label is None or label != shared:
+        return  # another scale is another rule's fault
+    if found.model.is_constant(slot.subgraph, tensor.index):
+        return
+    span, finer = _behind(found, slot, label_range(label, tensor.type))
+    steps = (span.high - span.low) / shared.scale
+    levels = found.requirements(_RULE, tensor.type)
+    if not 0 < steps < _FEW or not levels:
+        return
+    level = max(20 * math.log10(steps), 0.0)
+    coarser = f"; the QUANTIZE before it is x{shared.scale / finer:.3g}" if finer else ""
+    yield WellFormed(
+        rule=_RULE,
+        type=tensor.type,
+        requirements=levels,
+        slot=slot,
+        expected=f"{_FEW} or more",
+        actual=f"{steps:.3g} steps of the shared scale {shared.scale:.6g} for values in"
+        f" {span.low:.6g}..{span.high:.6g} (about {level:.0f} dB{coarser})",
+    )
+
+
+def _behind(found: Collector, slot: Slot, held: Range) -> tuple[Range, float]:
+    """The real values that can arrive at an operand, and the scale in front of a QUANTIZE that
+    made them coarser; 0 where there is none.
+    """
+    rows, finer = load_operators(), 0.0
+    wiring = links(found.model, slot.subgraph)
+    for _ in range(_FAR):
+        producer = wiring.producer.get(slot.tensor(found.model))
+        if producer is None or producer.operator < 0:
+            return held, finer
+        held = intersect(held, found.ranges.get(producer, held))
+        operator = found.model.subgraphs[slot.subgraph].operators[producer.operator]
+        row = rows.get(operator.name)
+        copied = row is not None and row.flow is not None and row.flow.kind == "copy"
+        if operator.name != CUT and not copied:
+            return held, finer
+        sources = (0,) if row is None or row.flow is None else _places(row.flow.inputs, operator)
+        if len(sources) != 1:
+            return held, finer
+        slot = Slot(slot.subgraph, producer.operator, "inputs", sources[0])
+        source, label = found.tensor(slot), _label(found, slot)
+        if source is None or label is None:
+            return held, finer
+        if operator.name == CUT and label.scale < _scale(found, producer):
+            finer = finer or label.scale
+        held = intersect(label_range(label, source.type), held)
+    return held, finer
+
+
+def _places(patterns: Iterable[SlotPattern], operator: Operator) -> tuple[int, ...]:
+    count = len(operator.inputs)
+    return tuple(place for pattern in patterns for place in pattern.select(count))
+
+
+def _scale(found: Collector, slot: Slot) -> float:
+    label = _label(found, slot)
+    return 0.0 if label is None else label.scale
+
+
+def _label(found: Collector, slot: Slot) -> Label | None:
+    tensor: Tensor | None = found.tensor(slot)
+    label = None if tensor is None else tensor.label
+    if tensor is None or label is None or tensor.type not in ACTIVATION_TYPES:
+        return None
+    return label if usable_label(label, tensor.type) else None
