@@ -29,7 +29,7 @@ converter = tf.lite.TFLiteConverter.from_keras_model(model)
 converter.optimizations = [tf.lite.Optimize.DEFAULT]
 converter.representative_dataset = lambda: ([image[None]] for image in images)
 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-options = AlignOptions(input_type="int8", output_type="int8", samples=32)
+options = AlignOptions(input_type="int8", output_type="int8")
 result = convert_and_align(converter, options, calibrate=True, name="inception")
 result.raise_for_status()
 verification = result.report.verification
@@ -54,7 +54,7 @@ def test_the_real_converter() -> None:
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     outcome, word, inputs, size = json.loads(ran.stdout.splitlines()[-1])
-    assert (outcome, word, inputs) == ("aligned", "verified", "calibration, 32 samples")
+    assert (outcome, word, inputs) == ("aligned", "verified", "40 calibration, 24 mixtures of it")
     assert size > 1000
 
 
@@ -134,6 +134,6 @@ def test_what_must_not_be_used_raises(sample: bytes, tmp_path: Path) -> None:
     )
     with pytest.raises(NotAlignedError) as caught:
         refused.raise_for_status()
-    assert str(caught.value) == ("net: not aligned: numbers is required, but nothing was judged")
+    assert str(caught.value) == ("net: not aligned: numbers are required, but nothing was judged")
     good = convert_and_align(Exported(sample), FAST)
     assert good.raise_for_status() is good
