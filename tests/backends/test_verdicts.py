@@ -69,8 +69,8 @@ def test_noise_is_called_noise_and_judged_by_operators() -> None:
     verification = verify(noisy, rebiased(rescaled(noisy, 0, 1.02), b"y", b"c1"))
     assert verification.word == "verified", verification.why
     (note,) = verification.notes
-    assert note.startswith("y: what the given file declares is noise: ")
-    assert note.endswith(" dB against the float twin; only the operators can be judged")
+    assert note.startswith("y: on these inputs the given file declares noise: ")
+    assert note.endswith(" dB against the float twin; its operators are judged")
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ from ..errors import UnsupportedError
 from ..format.model import OperatorId
 from ..record import Record
 from .changed_functions import changed_operators
+from .evidence import CONSTANTS
 from .frontier import Frontier, cut_copy, frontier
 from .judges import JUDGES, available
 from .object_api import pack, parse
 from .twin import declared, twin
 from .variants import FLOAT_KERNELS, Form
 
-__all__ = ["LARGEST_MODEL", "Case", "Order", "build_case"]
+__all__ = ["LARGEST_MODEL", "Case", "Order", "build_case", "constants_form"]
 
 LARGEST_MODEL = 512 << 20  # bytes; a twin is up to four times as large
 
@@ -99,6 +100,12 @@ def build_case(order: Order) -> Case:
         model=before,
         cheap=_cheap(before),
     )
+
+
+def constants_form(order: Order, case: Case) -> Form:
+    """The float twin of the aligned file: what re-expressed constants alone make of the original."""
+    data = twin(order.after, case.frontier_after)
+    return Form(name=CONSTANTS, data=data, kernels=FLOAT_KERNELS)
 
 
 def _notes(found: Frontier) -> str:

@@ -13,7 +13,9 @@ from .samples import Kind, Samples
 from .sqnr import Powers, powers, sqnr
 from .variants import Ran
 
-__all__ = ["Evidence", "reference_db"]
+__all__ = ["CONSTANTS", "Evidence", "reference_db"]
+
+CONSTANTS = "twin:after"  # the form that shows what re-expressed constants alone lose
 
 
 class Evidence(Record, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import UnsupportedError
 from ..record import Record, replace
-from .case import Case, Order
+from .case import Case, Order, constants_form
 from .evidence import Evidence, reference_db
 from .frontier import Frontier, cut_copy
 from .judges import available
@@ -19,7 +19,7 @@ from .stepwise import PreparedSteps, check_steps, prepare_steps, score_steps
 from .stepwise import Steps as CheckedSteps
 from .variants import run_forms, sample_records
 
-__all__ = ["Gathered", "gather", "gather_readings"]
+__all__ = ["Gathered", "gather", "gather_readings", "with_constants"]
 
 _SPREAD = 0.1  # part of the inputs' declared ranges to try when every kind is too much
 _PILOT = 8  # samples to try it on
@@ -57,6 +57,20 @@ def gather_readings(order: Order, case: Case, samples: Samples, folder: Path) ->
     """Twin and declared readings alone, of more samples."""
     forms = tuple(form for form in case.forms if form.name in _FLOAT_FORMS)
     return _run(order, replace(case, forms=forms, changed=frozenset()), samples, folder).evidence
+
+
+def with_constants(order: Order, case: Case, evidence: Evidence, folder: Path) -> Evidence:
+    """The evidence, and what the aligned file's constants alone make of the same samples."""
+    try:
+        form = constants_form(order, case)
+    except UnsupportedError:
+        return evidence
+    folder.mkdir()
+    records = sample_records(evidence.samples, folder)
+    ran, _ = run_forms(
+        (form,), evidence.samples, records, folder, lambda _: None, seconds=order.seconds
+    )
+    return replace(evidence, ran={**evidence.ran, **ran})
 
 
 def _complete(evidence: Evidence) -> bool:

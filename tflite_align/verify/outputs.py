@@ -11,7 +11,7 @@ import numpy as np
 from ..record import Record, replace
 from ..verdicts import FidelityScore, OutputScore, StepCheck, StepDeviation, Word
 from .concat_parts import Part
-from .evidence import Evidence
+from .evidence import CONSTANTS, Evidence
 from .samples import Kind
 from .sqnr import (
     CHANCE,
@@ -36,6 +36,7 @@ __all__ = [
     "score_outputs",
 ]
 
+_HALF_DB = 3.0  # of the noise, at least, is that of the constants
 _GROSS = 4.0  # times the tolerance
 _SAME_DB = 1.0  # a gap that the original's kernels show too is not the alignment's
 _BY_CHANCE = "maybe by chance"
@@ -118,6 +119,17 @@ def _score(place: _Place) -> OutputScore:
     return max(telling, key=_badness)
 
 
+def _by_constants(place: _Place, aligned_db: float | None) -> bool:
+    """Whether what is lost are roundings of constants that had to be expressed anew, and enough is
+    left: those are in no activation, and stand against no noise of one.
+    """
+    if CONSTANTS not in place.evidence.ran or aligned_db is None:
+        return False
+    found = place.powers(CONSTANTS)
+    level = sqnr(found) if found is not None else None
+    return level is not None and level >= FLOOR_DB and aligned_db >= level - _HALF_DB
+
+
 def _badness(score: OutputScore) -> tuple[int, float]:
     level = score.declared_aligned_db
     return _RANK.get(score.word, 0), -(level if level is not None else -1e3)
@@ -142,6 +154,8 @@ def _score_kind(
     step = max(probe.step, evidence.after.probes[place.probe].narrowed)
     word, why = loss(original, aligned, evidence.seed, allowed=allowed, step=step)
     runs = tuple(_run(place, kernels, readings) for kernels in evidence.kernels)
+    if word == "failed" and _by_constants(place, aligned_db):
+        word = "verified"
     if word == "verified":
         word, why = _fidelity_word(runs)
     elif word == "inconclusive" and _noise_as_before(original_db, aligned_db):
@@ -211,10 +225,12 @@ def _by_operators(why: str, runs: tuple[FidelityScore, ...], steps: Steps) -> tu
 def noise_notes(scores: tuple[OutputScore, ...]) -> tuple[str, ...]:
     """What is to be said of outputs whose declared reading is noise in the given file already."""
     return tuple(
-        f"{score.title}: what the given file declares is noise: {score.declared_original_db:.1f} dB"
-        " against the float twin; only the operators can be judged"
+        f"{score.title}: on these inputs the given file declares noise:"
+        f" {score.declared_original_db:.1f} dB against the float twin; its operators are judged"
         for score in scores
-        if score.declared_original_db is not None and score.declared_original_db < REFERENCE_DB
+        if score.word != "skipped"
+        and score.declared_original_db is not None
+        and score.declared_original_db < REFERENCE_DB
     )
 
 

@@ -71,7 +71,9 @@ def _drawn(
     spread: float,
     linked: bool,
 ) -> Array:
-    shape = tuple(max(size, 1) for size in one.shape)
+    shape = tuple(size if size >= 0 else 1 for size in one.shape)
+    if 0 in shape:
+        return np.zeros((count, *shape), np.float32)
     if one.index:
         return generator.integers(int(one.low), int(one.high), (count, *shape))
     samples = np.empty((count, *shape), np.float32)

@@ -20,7 +20,7 @@ from ..verdicts import OutputScore, Verification
 from .acceptances import ask, ask_same, verdicts_of
 from .case import Case, Order, build_case
 from .evidence import Evidence
-from .gather import gather, gather_readings
+from .gather import gather, gather_readings, with_constants
 from .judges import available
 from .outputs import (
     Steps,
@@ -33,7 +33,7 @@ from .outputs import (
 from .process import workspace
 from .runtimes import processor, runtimes
 from .samples import Samples, make_samples
-from .sqnr import CHANCE
+from .sqnr import CHANCE, FLOOR_DB
 from .verdict_rules import loaded, overall
 
 __all__ = ["DEFAULT_JUDGES", "verify"]
@@ -159,6 +159,9 @@ def _judge(order: Order, case: Case) -> _Scored:
         gathered = gather(order, case, inputs, folder)
         evidence, steps = gathered.evidence, gathered.steps
         scores, why = score_outputs(evidence, steps)
+        if any(_may_be_constants(score) for score in scores):
+            evidence = with_constants(order, case, evidence, folder / "constants")
+            scores, why = score_outputs(evidence, steps)
         chance = any(CHANCE in score.why for score in scores)
         if chance and evidence.samples.random and case.cheap:
             more = make_samples(
@@ -168,6 +171,10 @@ def _judge(order: Order, case: Case) -> _Scored:
             evidence = replace(evidence, wide=wide)
             scores, why = score_outputs(evidence, steps)
     return _Scored(evidence=evidence, steps=steps, scores=scores, why=why)
+
+
+def _may_be_constants(score: OutputScore) -> bool:
+    return score.word == "failed" and (score.declared_aligned_db or 0.0) >= FLOOR_DB
 
 
 def _with_steps(verification: Verification, steps: Steps) -> Verification:
