@@ -1,0 +1,145 @@
+"""What converters make of one layer at a time, in each way of quantizing, against every runtime.
+
+What a runtime or Vela refuses has an error finding; what has one although a runtime takes it comes
+out better after alignment. The tables say where that does not hold, and why.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converters import NotInstalledError, environment
+from tests.conftest import SCRIPTS, TF_PYTHON
+from tests.support.gate_batch import ask_batch, real_outputs
+from tests.support.kernel_batch import Outcome
+from tflite_align import AlignOptions, align, check
+
+pytestmark = pytest.mark.pipelines
+
+TARGETS = ("litert", "xnnpack", "tflm", "ethos-u55", "ethos-u85")
+RUNTIMES = TARGETS[:3]
+MAKING_TAKES_AT_MOST = 7200  # seconds
+AT_ONCE = 150  # files that lie in a folder for a runtime at one time
+GAINED_DB = 0.5  # against the float file, by the alignment of what has an error and runs
+
+# Converter -> least number of files that it writes here, and the scripts that make them:
+# (environment, script, arguments). TensorFlow's environment has no name.
+MADE: Mapping[str, tuple[int, Sequence[tuple[str, str, tuple[str, ...]]]]] = {
+    "TensorFlow and ai-edge-quantizer": (
+        1000,
+        [
+            ("", "layer_files.py", ()),
+            ("ai-edge-quantizer", "quantizer_files.py", ()),
+        ],
+    ),
+    "onnx2tf": (
+        200,
+        [
+            ("pytorch", "torch_layer_files.py", ("onnx",)),
+            ("onnx2tf", "torch_layer_files.py", ("onnx2tf",)),
+        ],
+    ),
+}
+# (target, file) -> why a refused file has no error finding.
+_COMPUTED = (
+    "onnx2tf states sizes of 1 where floats that it divides give them; those are not followed"
+)
+NOT_NAMED = {
+    ("xnnpack", "torch_split-onnx2tf_float16"): _COMPUTED,
+    **{
+        (target, f"torch_split-onnx2tf_{kind}"): _COMPUTED
+        for target in ("ethos-u55", "ethos-u85")
+        for kind in ("float16", "float32")
+    },
+}
+# (target, file) -> why an error stands though alignment gains nothing.
+_DROPPED = "the net takes every second channel, and none that is wrong"
+NOTHING_GAINED = {
+    (target, f"torch_stack-onnx2tf_{way}"): _DROPPED
+    for target in RUNTIMES
+    for way in ("int8", "int8_float_io")
+}
+
+
+@pytest.fixture(scope="module", params=MADE)
+def files(
+    request: pytest.FixtureRequest, environments: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
+    least, steps = MADE[request.param]
+    folder = tmp_path_factory.mktemp("layers")
+    for name, script, arguments in steps:
+        try:
+            python = environment(name, environments) if name else Path(TF_PYTHON)
+        except NotInstalledError as error:
+            pytest.skip(str(error))
+        command = [str(python), str(SCRIPTS / script), *arguments, str(folder)]
+        subprocess.run(command, capture_output=True, check=True, timeout=MAKING_TAKES_AT_MOST)
+    made = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.tflite"))}
+    assert len(made) >= least
+    return made
+
+
+def _asked(files: Mapping[str, bytes], judge: str, folder: Path) -> dict[str, Outcome]:
+    names, found = sorted(files), {}
+    for start in range(0, len(names), AT_ONCE):
+        part = folder / f"{judge}{start}"
+        part.mkdir(parents=True)
+        chosen = {name: files[name] for name in names[start : start + AT_ONCE]}
+        found.update(ask_batch(chosen, judge, part))
+    return found
+
+
+def _errors(data: bytes, target: str) -> list[str]:
+    found = check(data, AlignOptions(targets=(target,))).findings
+    return [finding.rule for finding in found if finding.severity == "error"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_is_refused_has_an_error(files: dict[str, bytes], target: str, tmp_path: Path) -> None:
+    outcomes = _asked(files, target, tmp_path)
+    refused = [name for name, outcome in outcomes.items() if outcome.error]
+    unnamed = {name: outcomes[name].error for name in refused if not _errors(files[name], target)}
+    known = {name for place, name in NOT_NAMED if place == target}
+    assert {name: words for name, words in unnamed.items() if name not in known} == {}
+    assert set(unnamed) == known & set(files)
+
+
+@pytest.mark.parametrize("target", RUNTIMES)
+def test_an_error_on_what_runs_is_true(
+    files: dict[str, bytes], target: str, tmp_path: Path
+) -> None:
+    """Aligned, the file is nearer to the float network than it was."""
+    outcomes = _asked(files, target, tmp_path)
+    wrong = [n for n, out in outcomes.items() if not out.error and _errors(files[n], target)]
+    options = AlignOptions(targets=(target,), verify=False)
+    aligned = {name: align(files[name], options).data for name in wrong}
+    after = _asked(aligned, target, tmp_path / "after")
+    base = {name: data for name, data in files.items() if name.endswith("float32")}
+    floats = _asked(base, "litert", tmp_path / "floats")
+    gained = {}
+    for name in wrong:
+        reference = _reference(name, base, floats)
+        before = _sqnr(real_outputs(files[name], outcomes[name].outputs), reference)
+        gained[name] = _sqnr(real_outputs(aligned[name], after[name].outputs), reference) - before
+    known = {name for place, name in NOTHING_GAINED if place == target}
+    assert {n for n, gain in gained.items() if gain < GAINED_DB} == known & set(files)
+
+
+def _reference(name: str, base: Mapping[str, bytes], floats: Mapping[str, Outcome]) -> np.ndarray:
+    """What the same converter's float file of that net computes."""
+    net = name.partition("-")[0]
+    (twin,) = (other for other in base if other.partition("-")[0] == net)
+    return real_outputs(base[twin], floats[twin].outputs)
+
+
+def _sqnr(values: np.ndarray, reference: np.ndarray) -> float:
+    """In dB; a runtime that refuses what alignment wrote gives no values."""
+    if values.shape != reference.shape:
+        return -np.inf
+    noise = float(np.square(values - reference).sum())
+    return float(10 * np.log10(np.square(reference).sum() / max(noise, 1e-30)))
