@@ -83,7 +83,7 @@ def _of_nothing(
     if zeros is None and model.is_constant(subgraph, tensor.index):
         return  # its length is another finding, or its bytes lie elsewhere
     if zeros is None:
-        zeros = np.array([tensor.index in known_zeros(model, subgraph)])
+        zeros = np.full(len(low), tensor.index in known_zeros(model, subgraph))
     # What is in units of less than a normal float32 is 0, whatever the integer.
     meant = zeros | (np.asarray(quant.scale) > 0) if len(zeros) == len(low) else zeros
     if tensor.type in BIAS_TYPES and bool(meant[low].all()):

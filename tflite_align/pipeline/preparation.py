@@ -9,7 +9,7 @@ from ..checks.checker import Finding
 from ..format.flatbuffer import Bytes
 from ..format.model import Model
 from ..format.writer.write import write
-from ..record import Record
+from ..record import Record, replace
 from ..repair.convert.stage import Asked, Converted, convert
 from ..repair.planner.changes import Change
 from ..repair.retype.fitting import Retyped, retype
@@ -66,7 +66,7 @@ def prepare(session: Session, data: Bytes) -> Prepared:
     checked = (given.bound, given.findings)
     repair = mended(given.model, fixes, options.only, options.bias, session.bind, checked=checked)
     inspected = given if repair.model is given.model else session.inspect(repair.model)
-    fitted = _fitted(session, repair, inspected)
+    fitted = _mended_again(session, repair, _fitted(session, repair, inspected))
     conversion = convert(
         fitted.model,
         _requested_types(session),
@@ -107,6 +107,20 @@ def _fitted(session: Session, repair: Mended, inspected: Inspected) -> Retyped:
         repairable,
         checked=(inspected.bound, inspected.findings),
         edited=repair.edited,
+    )
+
+
+def _mended_again(session: Session, repair: Mended, fitted: Retyped) -> Retyped:
+    """What could be mended only now that operands have the types that their operators take."""
+    if fitted.model is repair.model:
+        return fitted
+    options = session.options
+    again = mended(fitted.model, session.fixes, options.only, options.bias, session.bind)
+    return replace(
+        fitted,
+        model=again.model,
+        changes=fitted.changes + again.changes,
+        edited=fitted.edited | again.edited,
     )
 
 

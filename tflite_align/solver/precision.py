@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks.binder.bound import CUT
 from ..format.model import Slot
 from ..numerics import Label, label_range
+from ..rules.operator_rows import load_operators
+from ..rules.rows import WindowRule
 from .averages import clip_noise
 from .clamps import Clamp
 from .cost_tables import FORBIDDEN, Floats
@@ -129,7 +133,8 @@ class Reads:
                     clipped = clip_noise(need.low, need.high, low[place], high[place])
                 total[place] += self._averaged(read, slot, noise[place], b[place, 0], clipped)
         total = np.where(self._below_zero(group, low, step), FORBIDDEN, total)
-        return _possible(group, total, same, (a[:, 3] == 0) & (b[:, 3] == 0))
+        zero = (a[:, 3] == 0) & (b[:, 3] == 0)
+        return _possible(group, total, same, zero, a[:, 0] / b[:, 0])
 
     def _below_zero(self, group: Sequence[Read], low: Floats, step: Floats) -> NDArray[np.bool_]:
         """Where a reader's zero point has to be 0, and what it reads has values below that its
@@ -252,13 +257,28 @@ class Reads:
 _UNCLAMPED = Clamp(low=False, high=False, six=False, ceiling=0.0)
 
 
+@cache
+def _widest_step(type_name: str) -> float:
+    """The ratio of scales that a QUANTIZE within this type does not take any more."""
+    rules = load_operators()[CUT].rules
+    windows = [rule for rule in rules if isinstance(rule, WindowRule) and type_name in rule.types]
+    return min((rule.high for rule in windows), default=math.inf)
+
+
 def _possible(
-    group: Sequence[Read], total: Floats, same: NDArray[np.bool_], zero: NDArray[np.bool_]
+    group: Sequence[Read],
+    total: Floats,
+    same: NDArray[np.bool_],
+    zero: NDArray[np.bool_],
+    ratio: Floats,
 ) -> Floats:
     """The costs, forbidden where a QUANTIZE would be needed that cannot stand there."""
     if any(not read.node.uncut.isdisjoint(read.slots) for read in group):
         held = _flags(not read.node.uncut.isdisjoint(read.slots) for read in group)
         total = np.where(same | ~held, total, FORBIDDEN)
+    most = [_widest_step(read.type) for read in group]
+    if not all(map(math.isinf, most)):
+        total = np.where(same | (ratio < _column(most)), total, FORBIDDEN)
     if any(read.cuts != "any" for read in group):
         able = _flags(read.cuts == "any" for read in group)
         able = able | (_flags(read.cuts == "zero" for read in group) & zero)

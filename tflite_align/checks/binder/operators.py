@@ -347,6 +347,8 @@ def _add_window(found: Collector, subgraph: int, operator: Operator, rule: Windo
     tensors = [found.operand(slot) for slot in (*numerator, *denominator)]
     if len(numerator) < len(rule.numerator) or not all(quantized(tensor) for tensor in tensors):
         return
+    if not tensors:
+        return  # an operator without its operands
     if rule.fused:
         bound = _FUSED_RANGES.get(int(operator.options.get(FUSED) or 0), _UNCLAMPED).high
         if math.isinf(bound):

@@ -120,8 +120,8 @@ def rank(at: Scene) -> list[Shape]:
 
 
 def concatenation(at: Scene) -> list[Shape]:
+    first = at.shape(0)
     parts = [at.shape(index) for index in range(len(at.operator.inputs))]
-    first = parts[0]
     axis = axis_of(at.option("axis"), len(first))
     around = {(len(part), part[:axis], part[axis + 1 :]) for part in parts}
     if len(around) > 1:
@@ -130,11 +130,12 @@ def concatenation(at: Scene) -> list[Shape]:
 
 
 def pack(at: Scene) -> list[Shape]:
+    first = at.shape(0)
     parts = [at.shape(index) for index in range(len(at.operator.inputs))]
     if len(set(parts)) > 1:
         raise ContradictionError("one shape", told(*parts))
-    axis = axis_of(at.option("axis"), len(parts[0]) + 1)
-    return [(*parts[0][:axis], len(parts), *parts[0][axis:])]
+    axis = axis_of(at.option("axis"), len(first) + 1)
+    return [(*first[:axis], len(parts), *first[axis:])]
 
 
 def unpack(at: Scene) -> list[Shape]:

@@ -54,7 +54,7 @@ def join(*shapes: Shape) -> Shape:
 
 def broadcast(at: Scene) -> list[Shape]:
     """All inputs stretched to one another."""
-    return [join(*(at.shape(index) for index in range(len(at.operator.inputs))))]
+    return [join(at.shape(0), *(at.shape(index) for index in range(1, len(at.operator.inputs))))]
 
 
 def fully_connected(at: Scene) -> list[Shape]:

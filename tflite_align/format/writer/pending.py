@@ -137,7 +137,9 @@ class PendingEdits:
         if tensor.quant is not None and tensor.quant.details:
             raise beyond_affine(edit.subgraph, edit.tensor)
         pos = self.draft.current(_TENSOR, tensor.pos, "quantization")
-        if not pos:
+        # A table that states no parameters may state ranges, which nobody has read.
+        ranged = [name for name in ("min", "max") if pos and self.draft.current(_QUANT, pos, name)]
+        if not pos or (tensor.quant is None and ranged):
             self._want_tensor(edit.subgraph, tensor, quantization=new_quant(edit.quant))
             return
         quant = edit.quant

@@ -9,7 +9,7 @@ from ...checks.binder.bound import Bound
 from ...checks.checker import Finding
 from ...checks.constraints import BiasOf, WellFormed
 from ...checks.shapes.inference import inferred
-from ...format.model import QuantParams, Slot, Tensor, TensorId
+from ...format.model import Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
 from ...numerics import close_scale
 from ...record import replace
@@ -69,7 +69,7 @@ def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> 
     if tensor is None or tensor.quant is None:
         return
     label = tensor.quant.label
-    draft.set_quant(*key, QuantParams(scale=(label.scale,), zero_point=(label.zero_point,)))
+    draft.set_quant(*key, relabelled(draft.tensor(*key), label))
     why = f"none of its own; its operator copies integers of {tensor.name!r}"
     draft.note("parameters", key, "none", str(label), why=why, readers=(finding.slot,))
 

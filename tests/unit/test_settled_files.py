@@ -1,0 +1,90 @@
+"""A second run changes nothing, whatever a file says: what one pass leaves is no other's to mend."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.models import Graph, Quant, TensorSpec
+from tflite_align import AlignError, AlignOptions, align, check
+from tflite_align.format.reader import read
+from tflite_align.record import replace
+from tflite_align.rules.operator_rows import load_operators
+from tflite_align.verify.object_api import pack, parse
+
+PLAIN = AlignOptions(verify=False)
+
+
+def settled(data: bytes) -> bytes:
+    """What a run makes of the file, which a second one leaves as it is."""
+    once = align(data, PLAIN).data
+    assert align(once, PLAIN).data == once
+    return bytes(once)
+
+
+@pytest.mark.parametrize("outputs", [[], ["y"]])
+@pytest.mark.parametrize("name", sorted(name for name in load_operators() if ":" not in name))
+def test_an_operator_without_operands_is_told_of_or_refused(name: str, outputs: list[str]) -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.05)
+    graph.add(name, [], outputs)
+    data = graph.bytes(["x"], ["y"])
+    try:
+        check(data)
+    except AlignError:
+        return
+    settled(data)
+
+
+def ranged_without_scale() -> bytes:
+    """A RESHAPE whose output has no parameters, but a range that nobody can have meant."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.05)
+    graph.tensors["y"] = TensorSpec(
+        name="y", type="int8", shape=(1, 48), quant=Quant(scale=(), zero_point=())
+    )
+    graph.add("RESHAPE", ["c"], ["y"], ("ReshapeOptions", {"newShape": [1, 48]}))
+    model = parse(graph.bytes(["x"], ["y"]))
+    (quant,) = [t.quantization for t in model.subgraphs[0].tensors if t.name == b"y"]
+    quant.min, quant.max = [1e30], [float("inf")]
+    return pack(model)
+
+
+def test_a_range_without_a_scale_is_not_left_behind() -> None:
+    (graph,) = read(settled(ranged_without_scale())).subgraphs
+    (quant,) = [tensor.quant for tensor in graph.tensors if tensor.name == "y"]
+    assert quant is not None
+    assert quant.minimum == ()
+
+
+def test_no_quantize_is_inserted_that_its_own_window_refuses() -> None:
+    """Steps of an int16 tensor and of its reader that are 2^16 apart are no repair for a QUANTIZE."""
+    graph = Graph("int16")
+    graph.activation("x", 0.5)
+    graph.activation("tiny", 1e-44)
+    graph.add("QUANTIZE", ["x"], ["tiny"])
+    graph.conv("tiny", "y", 0.1)
+    settled(graph.bytes(["x"], ["y"]))
+
+
+def test_what_a_fitted_type_lacks_is_given_at_once() -> None:
+    """NEG between types: its output is fitted, and its input's parameters follow from that."""
+    graph = Graph()
+    graph.tensors["x"] = TensorSpec(name="x", type="int8", shape=(4, 4))
+    graph.activation("y", 2**-15, 0, (4, 4))
+    graph.tensors["y"] = replace(graph.tensors["y"], type="int16")
+    graph.add("NEG", ["x"], ["y"])
+    settled(graph.bytes(["x"], ["y"]))
+
+
+def test_an_activation_with_several_scales_of_which_one_is_zero_is_a_finding() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.05)
+    several = Quant(scale=(0.1, 0.0, 0.1), zero_point=(0, 0, 0), axis=3)
+    graph.tensors["y"] = replace(graph.tensors["y"], quant=several)
+    graph.add("RELU", ["x"], ["y"])
+    data = graph.bytes(["x"], ["y"])
+    assert "params/scale" in {finding.rule for finding in check(data).findings}
+    settled(data)
