@@ -16,8 +16,8 @@ from tflite_align.record import Record
 
 RUNNER = Path(__file__).with_name("kernel_runner.py")
 # A kernel that leaves its output as it found it, or reads what it never wrote, must not find another
-# model's values there: what glibc allocates holds this byte, large as an integer and as a float.
-FILL = 0x4B
+# model's values there: what glibc allocates holds this byte, which is no parameter that a kernel could use.
+FILL = 0xA5
 
 
 class Runnable(Protocol):
