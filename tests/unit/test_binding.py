@@ -28,6 +28,7 @@ from tests.support.models import (
     model_bytes,
 )
 from tflite_align.checks.binder.bind import bind
+from tflite_align.checks.binder.bound import Requantizing
 from tflite_align.checks.constraints import BiasOf, Fixed, Weight
 from tflite_align.format.model import Model, QuantParams, Slot, SlotKind
 from tflite_align.format.reader import read
@@ -258,21 +259,28 @@ def test_boundaries_are_kept_unless_they_are_freed() -> None:
     assert not bind(model, ROWS, [TARGET], free_io=True).rigid & ends
 
 
+ANY = Requantizing()
+WRAPPING = Requantizing(ratio=65536)
+WRAPPING_ZERO = Requantizing(zero=True, ratio=65536)
+
+
 @pytest.mark.parametrize(
     ("targets", "cuts"),
     [
-        (["tflite"], {"int16": "zero", "int8": "any", "uint8": "any"}),
-        (["tflm"], {"int16": "any", "int8": "any"}),
-        (["tflite", "tflm"], {"int16": "zero", "int8": "any"}),
+        (["tflite"], {"int16": WRAPPING_ZERO, "int8": ANY, "uint8": ANY}),
+        (["tflm"], {"int16": WRAPPING, "int8": ANY}),
+        (["tflite", "tflm"], {"int16": WRAPPING_ZERO, "int8": ANY}),
         ([], {}),
     ],
     ids=["tflite", "tflm", "both", "none"],
 )
-def test_a_type_is_cut_where_every_target_can(targets: list[str], cuts: dict[str, str]) -> None:
+def test_a_type_is_cut_where_every_target_can(
+    targets: list[str], cuts: dict[str, Requantizing]
+) -> None:
     model = read(satisfied(ROWS["ADD"], "int8").model())
     assert bind(model, ROWS, [load_target(name) for name in targets]).cuts == cuts
 
 
 def test_without_a_row_for_quantize_nothing_is_known_of_its_zero_points() -> None:
     model = read(satisfied(ROWS["ADD"], "int8").model())
-    assert bind(model, {}, [TARGET]).cuts == {"int16": "any", "int8": "any", "uint8": "any"}
+    assert bind(model, {}, [TARGET]).cuts == {"int16": ANY, "int8": ANY, "uint8": ANY}

@@ -4,11 +4,16 @@ the end is left as it is, with an error and the reason.
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tests.support.edited_models import PLAIN, chain, named, requantized
+from tests.support.models import POOL, Graph
 from tflite_align import AlignOptions, align, check
+from tflite_align.format.reader import read
 from tflite_align.pipeline.aligning import AlignResult
+from tflite_align.record import replace
 
 
 def settled(data: bytes, options: AlignOptions = PLAIN) -> AlignResult:
@@ -32,3 +37,50 @@ def test_no_room_is_made_for_a_bias_that_the_output_cannot_hold(scale: float) ->
     assert (left.rule, left.severity) == ("bias/CONV_2D", "error")
     (conflict,) = result.report.conflicts
     assert "cannot be meant" in conflict.message
+
+
+def pooled(output: float) -> bytes:
+    """int16: x -> CONV_2D -> MAX_POOL_2D -> y, whose scale the pooling's input does not have."""
+    graph = Graph("int16")
+    graph.activation("x", 1e-4)
+    graph.conv("x", "c", 1e-4)
+    graph.activation("y", output)
+    graph.add("MAX_POOL_2D", ["c"], ["y"], POOL)
+    return graph.bytes(["x"], ["y"])
+
+
+def steps(data: bytes) -> list[float]:
+    """The ratio of scales at each QUANTIZE."""
+    (graph,) = read(data).subgraphs
+    ends = [(o.inputs[0], o.outputs[0]) for o in graph.operators if o.name == "QUANTIZE"]
+    scales = [t.quant.scale[0] if t.quant and t.quant.scale else 0.0 for t in graph.tensors]
+    return [scales[source] / scales[result] for source, result in ends]
+
+
+def test_an_inserted_quantize_that_would_wrap_has_one_in_front() -> None:
+    result = settled(pooled(1e-11))
+    assert result.report.remaining == ()
+    ratios = steps(result.data)
+    assert len(ratios) == [change.kind for change in result.report.changes].count("cut") == 2
+    assert max(ratios) < 65536 < math.prod(ratios)
+    assert settled(result.data, replace(PLAIN, optimize=True)).data == result.data
+
+
+def test_scales_that_no_two_quantizes_bring_together_stay_apart() -> None:
+    data = pooled(1e-16)
+    result = settled(data)
+    assert result.data == data
+    assert [finding.rule for finding in result.report.remaining] == ["same/MAX_POOL_2D"]
+    (conflict,) = result.report.conflicts
+    assert "QUANTIZE can take" in conflict.message
+
+
+def test_no_output_follows_operands_that_its_range_cannot_tell() -> None:
+    """A window is right again with a step that is far more than all of the range declared."""
+    data = requantized(pooled(1e-4), "c", scale=(1e-18,))
+    data = requantized(data, "y", scale=(1e-18,))
+    result = settled(data)
+    assert result.data == data
+    (left,) = result.report.remaining
+    assert (left.rule, left.severity) == ("window/CONV_2D/wrap", "error")
+    assert any("all that its range can tell" in one.message for one in result.report.conflicts)

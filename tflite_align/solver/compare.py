@@ -107,7 +107,7 @@ class _Comparison:
         ]
         fixed = replace(problem, nodes=nodes)
         plain = replace(options, overlap="auto", policies={})
-        able = self.bound.cuts.get(problem.type, "")
+        able = self.bound.cuts.get(problem.type)
         tables, sharings = cost_tables(fixed, self.values, plain, self.limit, able)
         cost = sum(float(np.sum(table.costs)) for table in tables)
         cuts = moved = 0

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from ..checks.binder.bound import Requantizing
 from ..numerics import Label
 from .cost_tables import FORBIDDEN, Sharing, Table
 from .label_limits import Limits
@@ -51,7 +52,7 @@ class _Costs:
         bits = 0.5 * math.log2(noise / self.values.noise[value.key])
         return computing(reader) / self.shared(value) * max(0.0, bits)
 
-    def reads(self, value: Value, cuts: str) -> list[Read]:
+    def reads(self, value: Value, cuts: Requantizing | None) -> list[Read]:
         """What each reader of a written tensor has to be asked."""
         if value.source is None:
             return []
@@ -70,19 +71,18 @@ def priced(
     values: Values,
     options: SolverOptions,
     limits: Limits,
-    cuts: Mapping[str, str],
+    cuts: Mapping[str, Requantizing],
 ) -> list[Tables]:
     """Components as cost tables of one or two variables, and the operators readers share.
 
-    `cuts`, by type: "any" where a QUANTIZE takes any labels, "zero" where only zero points of 0;
-    there is none within any other type. Many components are priced at once: each alone is small.
+    `cuts`, by type: what a QUANTIZE takes; there is none within any other type. Many components are priced at once: each alone is small.
     """
     costs = [_Costs(problem, values, options) for problem in problems]
     asked = [
         read
         for one in costs
         for value in one.problem.values
-        for read in one.reads(value, cuts.get(one.problem.type, ""))
+        for read in one.reads(value, cuts.get(one.problem.type))
     ]
     reads = Reads(values, options.weights)
     blocks = iter(reads.priced(asked))
@@ -90,10 +90,14 @@ def priced(
 
 
 def cost_tables(
-    problem: Problem, values: Values, options: SolverOptions, limits: Limits, cuts: str
+    problem: Problem,
+    values: Values,
+    options: SolverOptions,
+    limits: Limits,
+    cuts: Requantizing | None,
 ) -> Tables:
     """One component; `cuts` is what `priced` has for its type."""
-    (tables,) = priced([problem], values, options, limits, {problem.type: cuts})
+    (tables,) = priced([problem], values, options, limits, {problem.type: cuts} if cuts else {})
     return tables
 
 

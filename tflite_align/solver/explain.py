@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
-from ..checks.binder.bound import Bound
+from ..checks.binder.bound import Bound, Requantizing
 from ..checks.constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
 from ..format.enums import Activation
 from ..format.model import Slot, TensorId
@@ -26,6 +26,7 @@ from .tie_path import Reached, Ties
 
 __all__ = ["explain", "explain_each"]
 
+_ANY = Requantizing()
 _MOST = 5  # alternatives that are listed
 _NOTHING = Weights(cut=0, move=0, bit=0, clip=0, blur=0, clamp=0, state=0, finer=0, change=0)
 
@@ -363,7 +364,7 @@ class _Story:
         """That part of the cost of one QUANTIZE behind the tensor."""
         problem = self.posed.problem
         options = replace(self.options, weights=weights)
-        _, sharings = cost_tables(problem, self.values, options, self.unlimited, "any")
+        _, sharings = cost_tables(problem, self.values, options, self.unlimited, _ANY)
         holders = [
             value.key
             for value in problem.values
@@ -377,7 +378,7 @@ class _Story:
         """That part of what the readers of `value` lose."""
         problem = replace(self.posed.problem, values=[value])
         options = replace(self.options, weights=weights)
-        tables, _ = cost_tables(problem, self.values, options, self.unlimited, "any")
+        tables, _ = cost_tables(problem, self.values, options, self.unlimited, _ANY)
         return total_cost(answer.choice, tables, ())
 
     def _alternatives(self, written: Label) -> tuple[Alternative, ...]:

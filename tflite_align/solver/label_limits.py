@@ -14,7 +14,7 @@ from ..format.wiring import slot_tensor
 from ..numerics import DTYPES, Label, close_scale, to_float32, type_limits, usable_label
 from ..record import Record, replace
 from .problem_records import Conflict
-from .widening import loses_operands
+from .widening import loses_operands, loses_range
 
 __all__ = ["Limits", "passed_windows", "too_coarse", "window_labels"]
 
@@ -145,9 +145,9 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
     brings the ratio back. The products behind it are as coarse as that, so little is lost.
     """
     found: dict[Slot, Label] = {}
-    for _, slot, tensor, wider, loses in _widened(bound):
+    for _, slot, tensor, wider, lost in _widened(bound):
         assert tensor.label is not None, "it has one scale"
-        if loses:
+        if lost:
             continue
         # Of several windows the one that asks for more.
         scale = max(wider, found[slot].scale if slot in found else 0.0)
@@ -158,23 +158,25 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
 
 
 def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
-    """Windows that only a range so wide would bring back that its steps lose an operand."""
+    """Windows that only a range so wide would bring back that its steps lose an operand, or all that
+    is declared.
+    """
     return [
         Conflict(
             slots=(slot,),
             rules=(constraint.rule,),
             message=f"{slot.address(bound.model)} would have to be"
             f" {wider / (tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
-            f" {constraint.rule}, and its finest operand would be lost; left as it was",
+            f" {constraint.rule}, and {lost} would be lost; left as it was",
         )
-        for constraint, slot, tensor, wider, loses in _widened(bound)
-        if loses and slot in broken
+        for constraint, slot, tensor, wider, lost in _widened(bound)
+        if lost and slot in broken
     ]
 
 
-def _widened(bound: Bound) -> Iterator[tuple[Window, Slot, Tensor, float, bool]]:
+def _widened(bound: Bound) -> Iterator[tuple[Window, Slot, Tensor, float, str]]:
     """Each window that is past its upper end, with the scale that its output would need, and
-    whether that loses an operand.
+    what would be lost by that: "" for nothing.
     """
     for constraint in bound.constraints:
         if not isinstance(constraint, Window) or len(constraint.denominator) != 1:
@@ -191,8 +193,12 @@ def _widened(bound: Bound) -> Iterator[tuple[Window, Slot, Tensor, float, bool]]
             scale = tensor.quant.label.scale
             # A thousandth past the edge, so that float32 rounding cannot fall back over it.
             wider = scale * high / constraint.source.high * 1.001
-            loses = loses_operands(constraint, scale, wider, [*sides.numerator])
-            yield constraint, slot, tensor, wider, loses
+            lost = ""
+            if loses_range(tensor.quant.label, wider, tensor.type):
+                lost = "all that its range can tell apart"
+            elif loses_operands(constraint, scale, wider, [*sides.numerator]):
+                lost = "its finest operand"
+            yield constraint, slot, tensor, wider, lost
 
 
 def passed_windows(

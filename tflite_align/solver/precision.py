@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks.binder.bound import CUT
+from ..checks.binder.bound import Requantizing
 from ..format.model import Slot
 from ..numerics import Label, label_range
-from ..rules.operator_rows import load_operators
-from ..rules.rows import WindowRule
 from .averages import clip_noise
 from .clamps import Clamp
 from .cost_tables import FORBIDDEN, Floats
@@ -45,7 +42,7 @@ class Read(NamedTuple):
     slots: tuple[Slot, ...]
     written: tuple[Label, ...]
     shared: int
-    cuts: str
+    cuts: Requantizing | None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -254,15 +251,9 @@ class Reads:
         return np.array(costs)
 
 
+_ANY = Requantizing()
+_NEVER = Requantizing(ratio=0.0)  # there is no QUANTIZE within the type
 _UNCLAMPED = Clamp(low=False, high=False, six=False, ceiling=0.0)
-
-
-@cache
-def _widest_step(type_name: str) -> float:
-    """The ratio of scales that a QUANTIZE within this type does not take any more."""
-    rules = load_operators()[CUT].rules
-    windows = [rule for rule in rules if isinstance(rule, WindowRule) and type_name in rule.types]
-    return min((rule.high for rule in windows), default=math.inf)
 
 
 def _possible(
@@ -276,12 +267,10 @@ def _possible(
     if any(not read.node.uncut.isdisjoint(read.slots) for read in group):
         held = _flags(not read.node.uncut.isdisjoint(read.slots) for read in group)
         total = np.where(same | ~held, total, FORBIDDEN)
-    most = [_widest_step(read.type) for read in group]
-    if not all(map(math.isinf, most)):
-        total = np.where(same | (ratio < _column(most)), total, FORBIDDEN)
-    if any(read.cuts != "any" for read in group):
-        able = _flags(read.cuts == "any" for read in group)
-        able = able | (_flags(read.cuts == "zero" for read in group) & zero)
+    kinds = [read.cuts or _NEVER for read in group]
+    if any(kind != _ANY for kind in kinds):
+        able = zero | _flags(not kind.zero for kind in kinds)
+        able = able & (ratio < _column(kind.farthest for kind in kinds))
         total = np.where(same | able, total, FORBIDDEN)
     return total
 

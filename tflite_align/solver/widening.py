@@ -19,8 +19,9 @@ from ..numerics import Label, Range, label_range
 from ..rules.operator_rows import load_operators
 from .clamps import Saturation
 
-__all__ = ["loses_operands", "saturations"]
+__all__ = ["loses_operands", "loses_range", "saturations"]
 
+_RANGES = 65536.0  # how many times all that is declared a widened step may be
 _COARSER = 2.0  # times an operand's step, or its own, that a widened step may be
 
 
@@ -31,6 +32,15 @@ def loses_operands(constraint: Window, own: float, wider: float, operands: list[
     if constraint.source.form == "product" or len(operands) < 2:
         return False
     return wider > _COARSER * max(own, min(least for least, _ in operands))
+
+
+def loses_range(own: Label, wider: float, type_name: str) -> bool:
+    """Whether a step of `wider` is so much more than all of the declared range that the operands
+    cannot be what somebody meant: the output must not follow them. Converters leave steps of some
+    thousand ranges, where a value is always 0.
+    """
+    held = label_range(own, type_name)
+    return wider > _RANGES * (held.high - held.low)
 
 
 def saturations(

@@ -6,11 +6,11 @@ without a row binds to nothing and its slots are rigid.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from ...format.model import Model
-from ...rules.rows import OperatorRow, ZeroPointRule
+from ...rules.rows import OperatorRow, WindowRule, ZeroPointRule
 from ...rules.targets import Target
 from ..first_values import first_values
 from ..kept_steps import few_steps
@@ -20,7 +20,7 @@ from ..parameters import wellformed
 from ..scales import believed
 from ..shapes.stale import stale_shapes
 from ..support.supported import supported
-from .bound import CUT, Bound, Collector, Sound
+from .bound import CUT, Bound, Collector, Requantizing, Sound
 from .boundaries import bind_boundaries, bind_variables
 from .cache import Templates
 from .placement import placed
@@ -82,21 +82,27 @@ def bind(
     )
 
 
-def _cuts(
-    rows: Mapping[str, OperatorRow], targets: Sequence[Target]
-) -> dict[str, Literal["any", "zero"]]:
+def _cuts(rows: Mapping[str, OperatorRow], targets: Sequence[Target]) -> dict[str, Requantizing]:
     """What the cutting operator's own row and the targets' tables say of it."""
     row = rows.get(CUT)
-    zero = {
-        type_name
+    asked = [
+        (rule, type_name)
         for rule in (row.rules if row is not None else ())
-        if isinstance(rule, ZeroPointRule)
         for type_name in rule.types
         if any(target.requires(rule, type_name) for target in targets)
+    ]
+    zero = {type_name for rule, type_name in asked if isinstance(rule, ZeroPointRule)}
+    ratios = {
+        type_name: rule.high / rule.multiplier
+        for rule, type_name in asked
+        if isinstance(rule, WindowRule)
     }
     able = [
         {source for source, results in target.quantize.items() if source in results}
         for target in targets
     ]
     types = set.intersection(*able) if able else set()
-    return {name: "zero" if name in zero else "any" for name in sorted(types)}
+    return {
+        name: Requantizing(zero=name in zero, ratio=ratios.get(name, math.inf))
+        for name in sorted(types)
+    }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
 
 from ...format.model import Model, OperatorId, Slot, Tensor, TensorId
 from ...format.wiring import slot_tensor
@@ -13,7 +13,16 @@ from ...rules.families import Policy
 from ...rules.targets import Requirement, Target
 from ..constraints import BoundFlow, Constraint
 
-__all__ = ["CUT", "FUSED", "Bound", "Collector", "Requirements", "Sound", "per_tensor"]
+__all__ = [
+    "CUT",
+    "FUSED",
+    "Bound",
+    "Collector",
+    "Requantizing",
+    "Requirements",
+    "Sound",
+    "per_tensor",
+]
 
 # How grave a rule is for each target that asks for it.
 Requirements = tuple[tuple[str, Requirement], ...]
@@ -24,6 +33,30 @@ CUT = "QUANTIZE"
 FUSED = "fused_activation_function"
 
 
+class Requantizing(Record, frozen=True):
+    """What a QUANTIZE within one type takes on every target: zero points of 0 only (`zero`), and a
+    ratio of the scale it reads over the one it writes below `ratio`, beyond which results wrap.
+    """
+
+    zero: bool = False
+    ratio: float = math.inf
+
+    @property
+    def farthest(self) -> float:
+        """The ratio that two steps take, a little of which rounding may use up."""
+        return 0.99 * self.ratio**2
+
+    def in_one(self, source: float, result: float) -> bool:
+        """Whether one step brings this scale to that."""
+        return source < self.ratio * result
+
+    def between(self, source: float) -> float:
+        """The scale that the first of two steps writes, which holds all that the second can write.
+        A thousandth past the edge, so that float32 rounding cannot fall back over it.
+        """
+        return 1.001 * source / self.ratio
+
+
 class Bound(Record, frozen=True, kw_only=True):
     """A model with its constraints.
 
@@ -31,8 +64,8 @@ class Bound(Record, frozen=True, kw_only=True):
     pass through operators. `ranges`: real values an output slot's operator can produce at all.
     `families`: the family of each operator that has a row, by (subgraph, operator); `policies`:
     the policy that an override gives an operator.
-    `cuts`: the types within which a QUANTIZE can requantize on every target; "zero" where it
-    takes zero points of 0 only. `silent`: outputs whose operator could state a fused activation
+    `cuts`: the types within which a QUANTIZE can requantize on every target, and what it takes
+    there. `silent`: outputs whose operator could state a fused activation
     and states none. `variables`: of each variable, the slots that write its value
     (inputs) and those it is read into (outputs). `kept`: tensors whose parameters a user keeps, and
     `held_by`: the rigid slots that are so for it, with the override in words; `idle`: what is to
@@ -46,7 +79,7 @@ class Bound(Record, frozen=True, kw_only=True):
     flows: tuple[BoundFlow, ...]
     ranges: Mapping[Slot, Range]
     families: Mapping[OperatorId, str]
-    cuts: Mapping[str, Literal["any", "zero"]]
+    cuts: Mapping[str, Requantizing]
     silent: frozenset[Slot]
     variables: tuple[tuple[Slot, ...], ...]
     kept: Mapping[TensorId, str] = field(default_factory=dict)

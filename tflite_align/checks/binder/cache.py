@@ -8,7 +8,7 @@ operator of a look is bound by its row; every other gets the same at slots of it
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from ...format.model import Model, Operator, OperatorId, Slot, SlotKind, Subgraph
 from ...format.wiring import quantized
@@ -17,7 +17,7 @@ from ...record import Record, field
 from ...rules.rows import BiasRule, OperatorRow
 from ...rules.targets import Target
 from ..constraints import BoundFlow, Constraint
-from .bound import FUSED, Collector, Requirements, per_tensor
+from .bound import FUSED, Collector, Requantizing, Requirements, per_tensor
 from .operators import all_slots, bind_operator, family_of
 
 __all__ = ["BindingCache", "Templates"]
@@ -55,7 +55,7 @@ class BindingCache(Record):
 
     templates: dict[tuple[Any, ...], _Template] = field(default_factory=dict)
     graded: dict[tuple[str, str], Requirements] = field(default_factory=dict)
-    cuts: dict[str, Literal["any", "zero"]] = field(default_factory=dict)
+    cuts: dict[str, Requantizing] = field(default_factory=dict)
 
 
 class Templates(Record):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...checks.binder.bound import Bound, Requantizing
 from ...format.model import Slot, Tensor, TensorId
-from ...numerics import Label, close_scale, requantize
+from ...numerics import Label, close_scale, requantize, to_float32
 from ...solver.problem_records import Solution
 from .draft import Draft, relabelled
 
@@ -17,11 +18,11 @@ _COARSE = 16  # times: a QUANTIZE that loses four bits says so
 Because = Mapping[tuple[TensorId, Label], tuple[str, ...]]
 
 
-def plan_activations(draft: Draft, solution: Solution, rigid: frozenset[Slot]) -> None:
+def plan_activations(draft: Draft, solution: Solution, bound: Bound) -> None:
     """Bring every decided tensor and reader to its label."""
     because = {(cut.key, cut.label): cut.because for cut in reversed(solution.cuts)}
     for key in sorted(solution.source):
-        _plan_value(draft, solution, key, rigid, because)
+        _plan_value(draft, solution, key, bound, because)
     constants: dict[TensorId, list[Slot]] = {}
     for slot in solution.seen:
         key = slot.tensor_id(draft.model)
@@ -40,7 +41,7 @@ def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]
 
 
 def _plan_value(
-    draft: Draft, solution: Solution, key: TensorId, rigid: frozenset[Slot], because: Because
+    draft: Draft, solution: Solution, key: TensorId, bound: Bound, because: Because
 ) -> None:
     subgraph, index = key
     tensor = draft.tensor(*key)
@@ -56,7 +57,7 @@ def _plan_value(
         (
             label
             for label, slots in readers.items()
-            if label != written and any(s.operator < 0 and s in rigid for s in slots)
+            if label != written and any(s.operator < 0 and s in bound.rigid for s in slots)
         ),
         None,
     )
@@ -85,6 +86,7 @@ def _plan_value(
                 draft,
                 solution,
                 key,
+                bound.cuts.get(tensor.type, Requantizing()),
                 source=source,
                 reuse=reuse,
                 label=label,
@@ -125,6 +127,7 @@ def _plan_cut(
     draft: Draft,
     solution: Solution,
     key: TensorId,
+    able: Requantizing,
     *,
     source: int,
     reuse: int | None,
@@ -132,7 +135,9 @@ def _plan_cut(
     slots: list[Slot],
     because: Because,
 ) -> None:
-    """One QUANTIZE just before the first of the readers that it serves."""
+    """A QUANTIZE just before the first of the readers that it serves; two, where the first alone
+    would wrap.
+    """
     subgraph, index = key
     tensor = draft.tensor(*key)
     target = reuse
@@ -142,10 +147,17 @@ def _plan_cut(
             draft.rewire(slot, target)
     places = [slot.operator for slot in slots if slot.operator >= 0]
     before = min(places) if places else draft.links(subgraph).producer[index].operator + 1
+    written = solution.source[key]
+    if not able.in_one(written.scale, label.scale):
+        between = Label(to_float32(able.between(written.scale)), label.zero_point)
+        step = draft.add_tensor(subgraph, index, "_between", relabelled(tensor, between))
+        draft.add_quantize(subgraph, source, step, tensor.type, before)
+        why = "so that the QUANTIZE behind it does not wrap"
+        draft.note("cut", key, str(written), str(between), why=why, readers=tuple(slots))
+        source, written = step, between
     draft.add_quantize(subgraph, source, target, tensor.type, before)
     rules = because.get((key, label), ())
     why = "readers disagree: " + ", ".join(rules) if rules else "readers disagree"
-    written = solution.source[key]
     if label.scale >= _COARSE * written.scale:
         why += f"; its steps are {label.scale / written.scale:.3g} times as coarse"
     draft.note("cut", key, str(written), str(label), why=why, readers=tuple(slots))

@@ -238,8 +238,10 @@ def _through_float(view: _Conditions, one: _Quantize) -> Fold | None:
     before, after = view.label(one.source), view.label(one.result)
     type_name = view.bound.model.subgraphs[one.source[0]].tensors[one.source[1]].type
     cut = view.bound.cuts.get(type_name)
-    if cut is None or (cut == "zero" and (before.zero_point or after.zero_point)):
+    if cut is None or (cut.zero and (before.zero_point or after.zero_point)):
         return None
+    if not cut.in_one(before.scale, after.scale):
+        return None  # floats saturate, and integers would wrap
     return Fold(
         kind="through_float",
         result=one.result,
@@ -265,13 +267,16 @@ def _composed(view: _Conditions, one: _Quantize) -> Fold | None:
     )
     if not covers(label_range(between, type_name), passed, after.scale):
         return None
+    cut, source = view.bound.cuts.get(type_name), view.label(first.source)
+    if cut is None or not cut.in_one(source.scale, after.scale):
+        return None  # one step alone would wrap
     alone = view.readers(one.source) == [one.reads]
     return Fold(
         kind="composed",
         result=first.result,
         rewired=((one.reads, first.source[1]),),
         removed=(first.operator.index,) if alone else (),
-        before=view.label(first.source),
+        before=source,
         after=between,
         tensors=frozenset({first.source, first.result, one.result}),
     )

@@ -116,7 +116,8 @@ def _cut(
     factor = _factor(weights.quant, scales)
     label = source.quant.label
     noise = _noises(draft, slot.subgraph, (source, weights), scales)
-    if bound.cuts.get(source.type) != "any" or noise is None or noise[1] >= noise[0]:
+    able = bound.cuts.get(source.type)
+    if able is None or able.zero or noise is None or noise[1] >= noise[0]:
         return None
     held = label_range(label, source.type)
     wide = Range(held.low * factor, held.high * factor)

@@ -36,7 +36,7 @@ def plan(
     draft = Draft(bound.model)
     findings = list(findings)
     fixes = enabled_fixes() if fixes is None else fixes
-    plan_activations(draft, solution, bound.rigid)
+    plan_activations(draft, solution, bound)
     _plan_clamps(draft, solution)
     moved: dict[Slot, tuple[float, ...]] = {}
     for slot, label in solution.seen.items():
