@@ -12,6 +12,7 @@ import time
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -49,6 +50,7 @@ def _survive(data: bytes, options: AlignOptions = PLAIN) -> str:
     if report.outcome == "aligned":
         assert check(result.data, options).findings == report.remaining
         assert len(result.data) < 4 * len(data) + 65536
+        assert align(result.data, options).data == result.data, "a second run changes something"
     else:
         assert result.data == data
     return f"exit {report.exit_status}"
@@ -138,6 +140,16 @@ def test_many_damaged_files(
         assert seconds < MOST_SECONDS, f"seed {seed}: {seconds:.1f} s"
     with capsys.disabled():
         sys.stdout.write(f"{MANY} files: {dict(sorted(ends.items()))}, slowest {slowest:.2f} s\n")
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("targets", [("tflite",), ("tflm", "ethos-u55"), ("litert", "xnnpack")])
+def test_many_absurd_files(graphs: list[bytes], targets: tuple[str, ...]) -> None:
+    """All that `_survive` asks, the fixed point too, with every third file aligned with free ends."""
+    for seed in range(FIRST, FIRST + MANY // 6):
+        io: Literal["keep", "free"] = "free" if seed % 3 == 0 else "keep"
+        options = replace(PLAIN, targets=targets, io=io, optimize=seed % 5 == 0)
+        assert _survive(absurd(graphs[seed % len(graphs)], seed), options) in ENDS, seed
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "fuzz").iterdir()), ids=lambda path: path.name)

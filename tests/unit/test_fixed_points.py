@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from tests.support.edited_models import PLAIN, chain, named, requantized
@@ -84,3 +85,65 @@ def test_no_output_follows_operands_that_its_range_cannot_tell() -> None:
     (left,) = result.report.remaining
     assert (left.rule, left.severity) == ("window/CONV_2D/wrap", "error")
     assert any("all that its range can tell" in one.message for one in result.report.conflicts)
+
+
+def test_a_window_that_is_given_up_keeps_no_other_repair_back() -> None:
+    """The pooling's scale is absurd, so that the next window is broken until it is repaired."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.activation("p", 1e30)
+    graph.add("MAX_POOL_2D", ["c"], ["p"], POOL)
+    graph.conv("p", "d", 0.1)
+    graph.conv("x", "e", 0.07)
+    graph.activation("r", 0.1)
+    graph.add("RESIZE_NEAREST_NEIGHBOR", ["e", graph.constant("s", [4, 4], "int32")], ["r"])
+    graph.activation("y", 0.1, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["d", "r"], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    result = settled(graph.bytes(["x"], ["y"]))
+    rules = {finding.rule for finding in result.report.remaining}
+    assert not rules & {"same/RESIZE_NEAREST_NEIGHBOR", "same/MAX_POOL_2D"}
+
+
+def test_a_constant_without_parameters_takes_none_by_a_change_of_type() -> None:
+    """Beside quantized operands its integers would be read in their parameters."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.constant("k", np.ones((1, 4, 4, 3)), "int32")
+    graph.activation("y", 0.05)
+    graph.add("MAXIMUM", ["x", "k"], ["y"])
+    data = graph.bytes(["x"], ["y"])
+    result = settled(data)
+    assert result.data == data
+    assert [finding.rule for finding in result.report.remaining] == ["types/MAXIMUM"]
+
+
+def test_an_impossible_zero_point_is_not_carried_into_another_type() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05, 128)
+    graph.type = "uint8"
+    graph.activation("a", 0.05, 128)
+    graph.activation("y", 0.05, 128, (1, 4, 4, 6))
+    graph.add("CONCATENATION", ["x", "a"], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    data = graph.bytes(["x", "a"], ["y"])
+    result = settled(data)
+    assert result.data == data
+    rules = {finding.rule for finding in result.report.remaining}
+    assert rules >= {"types/CONCATENATION", "params/zero_point"}
+
+
+@pytest.mark.parametrize("operator", ["CONCATENATION", "PACK", "ADD", "MAXIMUM"])
+def test_an_operator_without_operands_is_no_error_of_ours(operator: str) -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.activation("y", 0.05)
+    graph.add(operator, [], ["y"])
+    assert settled(graph.bytes(["x"], ["y"])).report.exit_status in (0, 1)
+
+
+def test_an_operator_without_an_output_has_no_window() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.operators = [replace(one, outputs=[]) for one in graph.operators]
+    assert settled(graph.bytes(["x"], ["x"])).report.exit_status in (0, 1)

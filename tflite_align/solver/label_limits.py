@@ -21,13 +21,15 @@ __all__ = ["Limits", "passed_windows", "too_coarse", "window_labels"]
 
 class _Sides(Record, frozen=True):
     """A window with the extent of each of its slots' scales, as they are declared. `shared`: its
-    slots move together, so that each may take an equal part of the way to its end.
+    slots move together, so that each may take an equal part of the way to its end. `given_up`: it
+    is broken, and its output is not to be widened.
     """
 
     constraint: Window
     numerator: tuple[Extent, ...]
     denominator: tuple[Extent, ...]
     shared: bool = False
+    given_up: bool = False
 
     @property
     def end(self) -> float:
@@ -48,8 +50,8 @@ class _Sides(Record, frozen=True):
     def takes(self, side: int, place: int, scale: float) -> bool:
         """Whether the ratio is inside with this scale at one place of the numerator (`side` 0) or
         of the denominator (1). A ratio that is beyond the upper end as things are is brought back
-        at the denominator: a numerator then only has to make it no worse. One that is below the
-        lower end must become no worse.
+        at the denominator: a numerator then only has to make it no worse, and so has the
+        denominator of one that is given up. One that is below the lower end must become no worse.
         """
         sides = [self.numerator, self.denominator]
         sides[side] = (*sides[side][:place], (scale, scale), *sides[side][place + 1 :])
@@ -58,7 +60,8 @@ class _Sides(Record, frozen=True):
         low, high = window_ratios(self.constraint, *sides)
         if low < min(self.constraint.source.low, self.ratios()[0]):
             return False
-        return high < self.end or (side == 0 and high <= self.ratios()[1])
+        kept = side == 0 or self.given_up
+        return high < self.end or (kept and high <= self.ratios()[1])
 
 
 class Limits:
@@ -109,6 +112,9 @@ class Limits:
                 sides = self.sides.get(id(constraint))
                 if sides is None:
                     sides = _sides(self.model, constraint)
+                    widening = _widening(self.model, sides)
+                    if widening is not None and widening.lost:
+                        sides = replace(sides, given_up=True)
                     if id(constraint) in self.shared:
                         sides = replace(sides, shared=True)
                     self.sides[id(constraint)] = sides
@@ -145,15 +151,15 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
     brings the ratio back. The products behind it are as coarse as that, so little is lost.
     """
     found: dict[Slot, Label] = {}
-    for _, slot, tensor, wider, lost in _widened(bound):
-        assert tensor.label is not None, "it has one scale"
-        if lost:
+    for _, one in _widened(bound):
+        assert one.tensor.label is not None, "it has one scale"
+        if one.lost:
             continue
         # Of several windows the one that asks for more.
-        scale = max(wider, found[slot].scale if slot in found else 0.0)
-        label = Label(to_float32(scale), tensor.label.zero_point)
-        if usable_label(label, tensor.type):
-            found[slot] = label
+        scale = max(one.scale, found[one.slot].scale if one.slot in found else 0.0)
+        label = Label(to_float32(scale), one.tensor.label.zero_point)
+        if usable_label(label, one.tensor.type):
+            found[one.slot] = label
     return found
 
 
@@ -163,42 +169,58 @@ def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
     """
     return [
         Conflict(
-            slots=(slot,),
+            slots=(one.slot,),
             rules=(constraint.rule,),
-            message=f"{slot.address(bound.model)} would have to be"
-            f" {wider / (tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
-            f" {constraint.rule}, and {lost} would be lost; left as it was",
+            message=f"{one.slot.address(bound.model)} would have to be"
+            f" {one.scale / (one.tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
+            f" {constraint.rule}, and {one.lost} would be lost; left as it was",
         )
-        for constraint, slot, tensor, wider, lost in _widened(bound)
-        if lost and slot in broken
+        for constraint, one in _widened(bound)
+        if one.lost and one.slot in broken
     ]
 
 
-def _widened(bound: Bound) -> Iterator[tuple[Window, Slot, Tensor, float, str]]:
-    """Each window that is past its upper end, with the scale that its output would need, and
-    what would be lost by that: "" for nothing.
+class _Widening(Record, frozen=True):
+    """The scale that the output of a broken window would need, and what would be lost by that: ""
+    for nothing.
     """
+
+    slot: Slot
+    tensor: Tensor
+    scale: float
+    lost: str
+
+
+def _widened(bound: Bound) -> Iterator[tuple[Window, _Widening]]:
+    """Each window that is past its upper end, and what would bring it back."""
     for constraint in bound.constraints:
-        if not isinstance(constraint, Window) or len(constraint.denominator) != 1:
-            continue
-        slot = constraint.denominator[0]
-        tensor = slot_tensor(bound.model, slot)
-        if tensor is None or tensor.quant is None or not tensor.quant.per_tensor:
-            continue
-        sides = _sides(bound.model, constraint)
-        if not sides.sound:
-            continue
-        _, high = sides.ratios()
-        if high >= constraint.source.high:
-            scale = tensor.quant.label.scale
-            # A thousandth past the edge, so that float32 rounding cannot fall back over it.
-            wider = scale * high / constraint.source.high * 1.001
-            lost = ""
-            if loses_range(tensor.quant.label, wider, tensor.type):
-                lost = "all that its range can tell apart"
-            elif loses_operands(constraint, scale, wider, [*sides.numerator]):
-                lost = "its finest operand"
-            yield constraint, slot, tensor, wider, lost
+        if isinstance(constraint, Window):
+            widening = _widening(bound.model, _sides(bound.model, constraint))
+            if widening is not None:
+                yield constraint, widening
+
+
+def _widening(model: Model, sides: _Sides) -> _Widening | None:
+    """None where the window is not past its upper end, or has no one output."""
+    constraint = sides.constraint
+    if len(constraint.denominator) != 1:
+        return None
+    slot = constraint.denominator[0]
+    tensor = slot_tensor(model, slot)
+    if tensor is None or tensor.label is None or not sides.sound:
+        return None
+    _, high = sides.ratios()
+    if high < constraint.source.high:
+        return None
+    scale = tensor.label.scale
+    # A thousandth past the edge, so that float32 rounding cannot fall back over it.
+    wider = scale * high / constraint.source.high * 1.001
+    lost = ""
+    if loses_range(tensor.label, wider, tensor.type):
+        lost = "all that its range can tell apart"
+    elif loses_operands(constraint, scale, wider, [*sides.numerator]):
+        lost = "its finest operand"
+    return _Widening(slot, tensor, wider, lost)
 
 
 def passed_windows(

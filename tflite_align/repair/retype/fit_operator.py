@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...format.model import Operator, QuantParams, Slot, SlotKind, Tensor, TensorId
 from ...format.type_groups import ACTIVATION_TYPES
 from ...format.wiring import quantized
-from ...numerics import Label
+from ...numerics import Label, type_limits
 from ...rules.operand_types import ABSENT, OperandTypes
 from ...rules.operator_rows import load_operators
 from ...rules.rows import BiasRule, FixedRule
@@ -46,6 +46,9 @@ def label_in(tensor: Tensor, wanted: str) -> Label | None:
     quant = tensor.quant
     if quant is None or not quantized(tensor) or not quant.per_tensor or quant.details:
         return None
+    limits = type_limits(tensor.type)
+    if limits is None or not limits[0] <= quant.label.zero_point <= limits[1]:
+        return None  # its real values are not known: params/zero_point says so
     return label_in_type(quant.label, tensor.type, wanted)
 
 
@@ -101,7 +104,8 @@ class _Fit:
         if self.draft.model.constant(self.subgraph, tensor.index) is not None:
             if wanted == "int4":
                 return False  # 16 steps hold no constant that had more
-            return reexpressed(self.draft.model, self.subgraph, tensor, wanted) is not None
+            made = reexpressed(self.draft.model, self.subgraph, tensor, wanted)
+            return made is not None and (made.quant is not None or self._plain(slot, wanted))
         if tensor.is_variable:
             return False
         if wanted == _FLOAT:
@@ -111,6 +115,17 @@ class _Fit:
             and label_in(tensor, wanted) is not None
             and self._leads(tensor.type, wanted)
         )
+
+    def _plain(self, slot: Slot, wanted: str) -> bool:
+        """Whether a constant without parameters may stand there: not beside quantized operands of
+        its type, whose parameters would be taken to be its own.
+        """
+        sides: tuple[SlotKind, ...] = ("inputs", "outputs")
+        others = [
+            Slot(*slot[:2], k, i) for k in sides for i in range(len(self.operator.operands(k)))
+        ]
+        known = [one for one in others if one != slot and one.tensor(self.draft.model) >= 0]
+        return wanted not in ACTIVATION_TYPES or not any(quantized(self._tensor(o)) for o in known)
 
     def change(self, slot: Slot, wanted: str) -> None:
         tensor = self._tensor(slot)
