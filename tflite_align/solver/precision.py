@@ -123,6 +123,8 @@ class Reads:
         )
         total = total + tied * np.maximum(0.0, bits)
         for place, read in enumerate(group):
+            for slot in self._joined(read):
+                total[place] += self._in_company(read, slot, noise[place], b[place, 0])
             for slot in self._slots(read, averaged=True):
                 clipped = np.zeros_like(low[place])
                 if not self._strict(read, slot):
@@ -154,6 +156,25 @@ class Reads:
         if not known:
             return () if averaged else read.slots
         return tuple([slot for slot in read.slots if (slot in known) is averaged])
+
+    def _joined(self, read: Read) -> tuple[Slot, ...]:
+        """Tied slots whose tensor a kernel copies into one output with coarser ones."""
+        known = self.values.joined
+        if not known or read.node.free:
+            return ()
+        return tuple(s for s in read.slots if s in known and s not in read.node.loose)
+
+    def _in_company(self, read: Read, slot: Slot, noise: Floats, seen: Floats) -> Floats:
+        """What an operand loses to the label of coarser ones, beyond what the output declares.
+
+        Readers of the output count its noise, which is that of the coarsest operand: what becomes
+        of the others in it shows nowhere behind.
+        """
+        saw = self.values.noise[read.value.key]
+        declared = 0.5 * np.log2(noise / (saw + self.values.joined[slot]))
+        counted = 0.5 * np.log2(noise / (saw + seen**2))
+        lost: Floats = np.maximum(declared, 0.0) - np.maximum(counted, 0.0)
+        return self.weights.bit * np.maximum(lost, 0.0)
 
     def _averaged(
         self, read: Read, slot: Slot, noise: Floats, seen: Floats, clipped: Floats

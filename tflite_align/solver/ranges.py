@@ -39,7 +39,8 @@ class Values(Record, frozen=True, kw_only=True):
     apart, and the declared noise accumulated along copies. `silent`: values whose operator could
     state the clamp that so far only their range states (`clamps`). `observed`: what values were
     seen to be, where somebody looked; what arrives is then no more than that. `averaged`: the
-    operands that operators average. `saturations`: of those that a multiplier's window may widen,
+    operands that operators average. `joined`: of an operand that a kernel copies beside coarser
+    ones, the noise power that the copy's own rounding declares. `saturations`: of those that a multiplier's window may widen,
     what their range lets through.
     """
 
@@ -54,6 +55,7 @@ class Values(Record, frozen=True, kw_only=True):
     clamps: Mapping[TensorId, Clamp]
     observed: Mapping[TensorId, Range]
     averaged: Mapping[Slot, Averaged]
+    joined: Mapping[Slot, float]
     saturations: Mapping[TensorId, Saturation] = field(default_factory=dict)
 
     def need(self, slot: Slot, key: TensorId) -> Range:
@@ -109,6 +111,7 @@ def value_flow(
         clamps=flow.clamps(),
         observed={key: seen for key, seen in observed.items() if key in flow.labels},
         averaged=averaged_slots(bound.model, bound.flows, flow.labels),
+        joined=flow.joined,
     )
 
 
@@ -133,6 +136,7 @@ class _Pass:
         self.tell: dict[TensorId, Range] = {}
         self.noise: dict[TensorId, float] = {}
         self.slot_tell: dict[Slot, Range] = {}
+        self.joined: dict[Slot, float] = {}
         self.variables = bound.variables
         self.held = {
             slot: Range(0.0, 0.0)
@@ -264,6 +268,11 @@ class _Pass:
                 same = all(self.labels[source] == self.labels[key] for source in inputs)
                 rounded = self.labels[key].scale ** 2 if left < 1.0 or not same else 0.0
                 self.noise[key] = noise + rounded
+            if left == 1.0 and len(inputs) > 1:
+                rounded = min(self.labels[key].scale for key in outputs) ** 2
+                for slot, key in zip(flow.inputs, inputs, strict=True):
+                    if self.noise[key] < noise:
+                        self.joined[slot] = rounded
 
     def backward(self, place: OperatorId) -> None:
         operator = self.model.subgraphs[place[0]].operators[place[1]]
