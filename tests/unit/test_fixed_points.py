@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.edited_models import PLAIN, chain, named, requantized
-from tests.support.models import POOL, Graph
+from tests.support.models import POOL, Graph, Quant
 from tflite_align import AlignOptions, align, check
 from tflite_align.format.reader import read
 from tflite_align.pipeline.aligning import AlignResult
@@ -147,3 +147,17 @@ def test_an_operator_without_an_output_has_no_window() -> None:
     graph.conv("x", "c", 0.1)
     graph.operators = [replace(one, outputs=[]) for one in graph.operators]
     assert settled(graph.bytes(["x"], ["x"])).report.exit_status in (0, 1)
+
+
+def test_weights_without_the_axis_of_their_kernel_are_not_re_expressed() -> None:
+    """DEPTHWISE_CONV_2D has its scales along axis 3, which weights of two dimensions have not."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.constant("w", np.full((4, 8), 3), "int8", 0.02)
+    graph.tensors["w"] = replace(graph.tensors["w"], quant=Quant(scale=(0.02,), zero_point=(1,)))
+    graph.constant("b", np.ones(8), "int32", 0.001)
+    graph.activation("y", 0.1)
+    options = {"strideH": 1, "strideW": 1, "depthMultiplier": 1}
+    graph.add("DEPTHWISE_CONV_2D", ["x", "w", "b"], ["y"], ("DepthwiseConv2DOptions", options))
+    result = settled(graph.bytes(["x"], ["y"]))
+    assert all(change.kind != "constant" for change in result.report.changes)

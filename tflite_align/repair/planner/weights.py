@@ -103,6 +103,8 @@ def _renewed(draft: Draft, key: TensorId, constraint: Weight, *, low: bool = Fal
         return None  # a shape of which the bytes are not the content (a dimension of 0)
     quant, axis = tensor.quant, constraint.source.axis
     count, shape = len(quant.scale), tensor.shape
+    if axis is not None and not 0 <= axis < len(shape):
+        return None  # weights of another rank: they are not this operator's
     declared = quant.quantized_dimension
     fits = count == 1 or (0 <= declared < len(shape) and shape[declared] == count)
     if not fits:
