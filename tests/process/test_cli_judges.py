@@ -12,6 +12,7 @@ from tests.support.models import quiet_inputs, wide_member
 from tflite_align.cli import main as cli
 
 FAST = "--no-verify"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def names(folder: Path) -> list[str]:
@@ -25,9 +26,19 @@ def test_align_proves_and_writes(folder: Path, capsys: pytest.CaptureFixture[str
     last = said.out.splitlines()[-1]
     assert last.startswith("aligned: 4 tensors moved, 3 biases re-expressed, ")
     assert last.endswith(" -> out.tflite")
-    assert "the aligned model gives different, right integers" in said.out
+    assert "right integers" not in said.out, "no runtime takes the original, so none is wrong"
     assert not tflite_align.check((folder / "out.tflite").read_bytes()).findings
     assert names(folder) == ["in.tflite", "out.tflite"]
+
+
+def test_a_runtime_that_took_the_original_and_was_wrong_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "unet.tflite").write_bytes((DATA / "unet_onnx2tf.tflite").read_bytes())
+    assert cli.main(["unet.tflite", "out.tflite"]) == 0
+    said = capsys.readouterr().out
+    assert "(same/RESIZE_BILINEAR, same/RESIZE_NEAREST_NEIGHBOR)" in said
+    assert "the aligned model gives different, right integers" in said
 
 
 def test_calibration_data_is_used_for_ranges_and_verification(
