@@ -57,7 +57,7 @@ def test_random_inputs_are_of_several_kinds() -> None:
 def test_inputs_that_do_not_fit_into_memory_are_not_made() -> None:
     graph = Graph()
     graph.activation("x", 0.05, shape=(1, 40000, 40000, 1))
-    with pytest.raises(UnsupportedError, match=r"size: 64 inputs of 1600000000 elements"):
+    with pytest.raises(UnsupportedError, match=r"size: 64 inputs of 1,600,000,000 elements"):
         make_samples(parse(graph.bytes(["x"], ["x"])), count=64, seed=0)
 
 

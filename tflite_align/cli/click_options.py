@@ -74,6 +74,14 @@ _JUDGE_SECONDS = click.option(
     metavar="N",
     help="End a judge's process after N seconds.  [default: 300; 1800 to run the inputs]",
 )
+_MEMORY = click.option(
+    "--memory",
+    type=click.IntRange(1),
+    metavar="MIB",
+    default=2048,
+    show_default=True,
+    help="What inputs and running the model may take; a larger model is skipped.",
+)
 _FAIL_ON = _choice(
     "--fail-on",
     values=("error", "warning"),
@@ -136,6 +144,7 @@ _CHECK = (
     _REQUIRE,
     _ALLOW_REFUSED,
     _JUDGE_SECONDS,
+    _MEMORY,
     _FAIL_ON,
     _BASELINE,
     click.option(
@@ -236,6 +245,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     _REQUIRE,
     _ALLOW_REFUSED,
     _JUDGE_SECONDS,
+    _MEMORY,
     _FAIL_ON,
     _BASELINE,
     click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
@@ -283,6 +293,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         require=() if dry_run else tuple(dict.fromkeys(values.get("require", ()))),
         judges=tuple(dict.fromkeys(values.get("judge", ()))),
         unasked=values.get("unasked", ()),
+        memory=values.get("memory", 2048) << 20,
         view=any(path.lower().endswith(".html") for path in reports),
         **_users(values),
     )

@@ -79,10 +79,18 @@ def _ask_judges(data: Bytes, session: Session) -> Verification | None:
             samples=options.samples,
             seed=options.seed,
             judge_seconds=options.judge_seconds,
+            memory=options.memory,
         )
         return judged(found, session.targets, options.allow_refused)
     if not judges:
         return None
     from ..verify.verification import verify  # noqa: PLC0415 - as above
 
-    return verify(view, view, judges=judges, changed=False, judge_seconds=options.judge_seconds)
+    return verify(
+        view,
+        view,
+        judges=judges,
+        changed=False,
+        judge_seconds=options.judge_seconds,
+        memory=options.memory,
+    )

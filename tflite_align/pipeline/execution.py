@@ -99,6 +99,7 @@ def _verify(
         edited=_edited_operators(prepared, plan),
         changed=changed,
         judge_seconds=options.judge_seconds,
+        memory=options.memory,
         allowed=frozenset(options.allow_refused),
         reading=memoryview(prepared.written(prepared.repair.model)),
         progress=progress,
@@ -119,6 +120,7 @@ def _as_declared(prepared: Prepared) -> Verification | None:
         samples=options.samples,
         seed=options.seed,
         judge_seconds=options.judge_seconds,
+        memory=options.memory,
     )
     return judged(found, prepared.session.targets, options.allow_refused)
 

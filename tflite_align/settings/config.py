@@ -188,6 +188,9 @@ def _settings() -> f.Table:
         ),
         "judge": f.TomlField(f.list_of(f.word), about="Judges that check asks."),
         "judge-seconds": f.TomlField(_DURATION, about="After which a judge's process is ended."),
+        "memory": f.TomlField(
+            f.at_least(1), about="MiB that inputs and running the model may take."
+        ),
         "samples": f.TomlField(f.at_least(1), about="Inputs to judge the numbers with."),
         "seed": f.TomlField(f.at_least(0), about="Of the random inputs."),
         "calibration": f.TomlField(f.word, about="Real inputs, from this file's folder."),

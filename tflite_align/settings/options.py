@@ -60,7 +60,8 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     of components without findings too. `io`: whether graph inputs and
     outputs may take other parameters. `require`: judges, or "numbers", without whose word the
     result counts as failed. `judge_seconds`: what each judge's process may take, default 300, and
-    1800 where it runs the samples. `samples`: inputs to judge numbers by (at least 64 for a verdict).
+    1800 where it runs the samples. `memory`: bytes that samples and running the model may take; what
+    takes more is skipped. `samples`: inputs to judge numbers by (at least 64 for a verdict).
     `to`: "int8" turns a uint8 model into an int8 one.
     `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
     `run`: check() runs the file in its targets' runtimes and compares it with what it declares.
@@ -95,6 +96,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     verify: bool = True
     require: tuple[str, ...] = ()
     judge_seconds: float | None = None
+    memory: int = 2 << 30
     samples: int = 64
     seed: int = 0
     calibration: Mapping[str | int, np.ndarray] | None = None
@@ -129,6 +131,8 @@ class AlignOptions(Record, frozen=True, kw_only=True):
             raise UsageError(f"samples: expected at least 1, found {self.samples}")
         if self.judge_seconds is not None and not self.judge_seconds > 0:
             raise UsageError(f"judge_seconds: expected more than 0, found {self.judge_seconds}")
+        if self.memory < 1:
+            raise UsageError(f"memory: expected at least 1 byte, found {self.memory}")
 
 
 def _one_of(name: str, value: object, known: tuple[Any, ...]) -> None:

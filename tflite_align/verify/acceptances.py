@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..record import replace
 from ..verdicts import Acceptance, JudgeVerdict
@@ -16,11 +17,13 @@ from .verdict_rules import judge_word
 __all__ = ["ask", "ask_same", "verdicts_of"]
 
 
-def ask_same(data: Data, asked: Sequence[str], seconds: float | None) -> tuple[JudgeVerdict, ...]:
+def ask_same(
+    data: Data, asked: Sequence[str], seconds: float | None, memory: int
+) -> tuple[JudgeVerdict, ...]:
     """Of a file that nothing was changed in: each judge is asked once."""
     verdicts = []
     for name in asked:
-        found = judge_file(data, name, seconds=seconds)
+        found = judge_file(data, name, seconds=seconds, memory=memory)
         verdicts.append(judge_word(name, found, found, frozenset()))
     return tuple(verdicts)
 
@@ -29,8 +32,9 @@ def ask(order: Order, asked: Sequence[str]) -> tuple[JudgeVerdict, ...]:
     """Acceptance only, of both files, two processes at a time."""
 
     def one(name: str) -> JudgeVerdict:
-        after = judge_file(order.after, name, seconds=order.seconds)
-        before = after if order.same else judge_file(order.before, name, seconds=order.seconds)
+        limits: dict[str, Any] = {"seconds": order.seconds, "memory": order.memory}
+        after = judge_file(order.after, name, **limits)
+        before = after if order.same else judge_file(order.before, name, **limits)
         return judge_word(name, before, after, order.edited or frozenset())
 
     verdicts = []

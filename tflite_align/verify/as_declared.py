@@ -8,6 +8,7 @@ import numpy as np
 
 from ..record import replace
 from ..verdicts import Verification
+from .footprint import MEMORY
 from .outputs import named
 from .sqnr import FLOOR_DB
 from .verification import verify
@@ -24,6 +25,7 @@ def run_as_declared(
     samples: int = 64,
     seed: int = 0,
     judge_seconds: float | None = None,
+    memory: int = MEMORY,
 ) -> Verification:
     """Run the file in the judges' runtimes and compare each output, and each operator on LiteRT's
     builtin kernels, with what the file's own parameters declare.
@@ -39,6 +41,7 @@ def run_as_declared(
         judges=judges,
         allowed=allowed,
         judge_seconds=judge_seconds,
+        memory=memory,
     )
     wrong = _departures(found, builtin="litert" in judges)
     if not wrong or found.word == "failed":

@@ -13,6 +13,7 @@ from ..format.model import OperatorId
 from ..record import Record
 from .changed_functions import changed_operators
 from .evidence import CONSTANTS
+from .footprint import footprint
 from .frontier import Frontier, cut_copy, frontier
 from .judges import JUDGES, available
 from .object_api import pack, parse
@@ -44,6 +45,7 @@ class Order(Record, frozen=True, kw_only=True):
     allowed: frozenset[str]
     report: Progress
     seconds: float | None
+    memory: int
 
     @property
     def same(self) -> bool:
@@ -67,6 +69,10 @@ def build_case(order: Order) -> Case:
     if size > LARGEST_MODEL:
         raise UnsupportedError(f"size: {size} bytes is above {LARGEST_MODEL}")
     before, after = parse(order.reading), parse(order.after)
+    for model in (before, after):
+        held = footprint(model)
+        if held.floats > order.memory:
+            raise UnsupportedError(held.told(held.floats, order.memory))
     first, second = frontier(before), frontier(after)
     if len(first.probes) != len(second.probes):
         raise UnsupportedError("the two files have no corresponding outputs to compare")

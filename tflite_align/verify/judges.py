@@ -10,6 +10,7 @@ from ..errors import AlignError, UsageError
 from ..record import Record, replace
 from ..verdicts import Acceptance
 from . import edgetpu, litert, mlir, tflm, vela
+from .footprint import MEMORY, footprint
 from .object_api import parse
 from .unpacked import CUSTOM, operator_name
 
@@ -63,8 +64,15 @@ def available(judge: str) -> str | None:
     return _known(judge).available()
 
 
-def judge_file(data: bytes | memoryview, judge: str, *, seconds: float | None = None) -> Acceptance:
-    """Ask one judge about one file, for at most `seconds` (default JUDGE_SECONDS).
+def judge_file(
+    data: bytes | memoryview,
+    judge: str,
+    *,
+    seconds: float | None = None,
+    memory: int = MEMORY,
+) -> Acceptance:
+    """Ask one judge about one file, for at most `seconds` (default JUDGE_SECONDS). A judge that
+    runs the model is not asked where the model's tensors take more than `memory` bytes.
 
     Raises UsageError for a judge that does not exist.
     """
@@ -72,8 +80,19 @@ def judge_file(data: bytes | memoryview, judge: str, *, seconds: float | None = 
     missing = entry.available()
     if missing is not None:
         return Acceptance(status="skipped", reason=missing)
+    if entry.runs and (larger := _larger(data, memory)):
+        return Acceptance(status="skipped", reason=larger)
     found = entry.judge(data, entry.name, JUDGE_SECONDS if seconds is None else seconds)
     return placed(found, data)
+
+
+def _larger(data: bytes | memoryview, memory: int) -> str:
+    """Why a model is too large to be run; "" where it is not, or cannot be read here."""
+    try:
+        found = footprint(parse(data))
+    except AlignError:
+        return ""
+    return found.told(found.stored, memory) if found.stored > memory else ""
 
 
 def placed(found: Acceptance, data: bytes | memoryview) -> Acceptance:

@@ -6,6 +6,7 @@ declared readings and runs get the very same real values.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import INTEGER_LIMITS, Label
 from ..record import Record, replace
 from .calibration import Calibration, Wanted, matched
+from .footprint import MEMORY
 from .object_api import type_name
 from .random_inputs import KINDS, GraphInput, draw, mixtures
 from .unpacked import Params, is_constant, is_stateful, operator_name, params, tensor_name
@@ -26,7 +28,7 @@ Array = npt.NDArray[Any]
 
 SEQUENCE = 16  # consecutive invokes between two resets, for models with variables
 _MORE = 4  # times as many invokes where only whole sequences are independent
-_MOST_ELEMENTS = 1 << 28  # of all samples together: half a gigabyte of int16
+_BYTES = 8  # that an element of a sample takes: drawn as a double, kept as it is read
 _RAW = {"uint8": (0, 256), "int8": (-128, 128), "int16": (-32768, 32768), "bool": (0, 2)}
 
 
@@ -71,6 +73,7 @@ def make_samples(
     seed: int,
     spread: float = 1.0,
     topped: bool = True,
+    memory: int = MEMORY,
 ) -> Samples:
     """Inputs for the original `model`. Raises UsageError for calibration that does not fit it, and
     UnsupportedError for inputs that would not fit into memory.
@@ -84,7 +87,7 @@ def make_samples(
     step = SEQUENCE if stateful else 1
     count = -(-max(count, 1) * _MORE // step) * step if stateful else max(count, 1)
     if not calibration:
-        _check_size(inputs, count)
+        _check_size(inputs, count, memory)
     generator = np.random.default_rng(seed)
     if calibration:
         given = _calibrated(model, inputs, calibration, None if stateful else count)
@@ -140,11 +143,12 @@ def _joined(
     )
 
 
-def _check_size(inputs: tuple[GraphInput, ...], count: int) -> None:
-    elements = sum(int(np.prod([max(size, 1) for size in one.shape])) for one in inputs)
-    if elements * count > _MOST_ELEMENTS:
+def _check_size(inputs: tuple[GraphInput, ...], count: int, memory: int) -> None:
+    elements = sum(math.prod(max(size, 1) for size in one.shape) for one in inputs)
+    if elements * count * _BYTES > memory:
         raise UnsupportedError(
-            f"size: {count} inputs of {elements} elements are more than {_MOST_ELEMENTS}"
+            f"size: {count} inputs of {elements:,} elements take more than the {memory:,} bytes of"
+            " --memory"
         )
 
 

@@ -20,6 +20,7 @@ from ..verdicts import OutputScore, Verification
 from .acceptances import ask, ask_same, verdicts_of
 from .case import Case, Order, build_case
 from .evidence import Evidence
+from .footprint import MEMORY
 from .gather import gather, gather_readings, with_constants
 from .judges import available
 from .outputs import (
@@ -58,6 +59,7 @@ def verify(
     edited: frozenset[OperatorId] | None = None,
     changed: bool = True,
     judge_seconds: float | None = None,
+    memory: int = MEMORY,
     allowed: frozenset[str] = frozenset(),
     reading: Data | None = None,
     progress: Progress | None = None,
@@ -70,7 +72,8 @@ def verify(
     which edits were made. `changed` False: the bytes are the same, and judges are asked only
     where `judges` names them. `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by which it is to be
     understood, where those are not its own. `judge_seconds`: what each process may take, default
-    300 to say whether it takes a file and 1800 to run the samples. `progress` hears (stage,
+    300 to say whether it takes a file and 1800 to run the samples. `memory`: bytes that samples and
+    running may take; larger models are not run, and said to be skipped. `progress` hears (stage,
     fraction done).
 
     Raises UsageError for unknown judges and calibration that does not fit; whatever else goes
@@ -82,7 +85,7 @@ def verify(
         available(name)
     report = progress or (lambda _stage, _fraction: None)
     if not changed:
-        verdicts = ask_same(aligned, asked if judges is not None else (), judge_seconds)
+        verdicts = ask_same(aligned, asked if judges is not None else (), judge_seconds, memory)
         verification = loaded(verdicts, allowed)
     else:
         order = Order(
@@ -97,6 +100,7 @@ def verify(
             allowed=allowed,
             report=report,
             seconds=judge_seconds,
+            memory=memory,
         )
         verification = _verify(order)
     return replace(_named(verification), seconds=time.monotonic() - started)
@@ -154,7 +158,13 @@ class _Scored(Record, frozen=True, kw_only=True):
 def _judge(order: Order, case: Case) -> _Scored:
     """Raises UnsupportedError where there are no inputs for the model."""
     model = case.model
-    inputs = make_samples(model, calibration=order.calibration, count=order.count, seed=order.seed)
+    inputs = make_samples(
+        model,
+        calibration=order.calibration,
+        count=order.count,
+        seed=order.seed,
+        memory=order.memory,
+    )
     with workspace() as folder:
         gathered = gather(order, case, inputs, folder)
         evidence, steps = gathered.evidence, gathered.steps

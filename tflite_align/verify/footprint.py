@@ -1,0 +1,73 @@
+"""How much memory running a model takes at least, read from its shapes before anything is run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from ..record import Record
+from .object_api import type_name
+from .unpacked import is_constant, operator_name
+
+__all__ = ["MEMORY", "Footprint", "footprint"]
+
+MEMORY = 2 << 30  # bytes that a verification may take unless the caller says otherwise
+
+_WIDTHS = {"float32": 4, "int32": 4, "uint32": 4, "float16": 2, "bfloat16": 2, "int16": 2}
+_WIDTHS |= {"uint16": 2, "int64": 8, "uint64": 8, "float64": 8, "complex64": 8, "complex128": 16}
+
+
+class Footprint(Record, frozen=True, kw_only=True):
+    """The operator that holds the most activations at once. `place`: its address, "" for a graph
+    input alone. `stored`, `floats`: bytes of its operands and outputs in the types that the file
+    gives them, and as float32, in which the float twin holds them.
+    """
+
+    place: str
+    stored: int
+    floats: int
+
+    def told(self, size: int, memory: int) -> str:
+        """Why `size` bytes are not run."""
+        where = f"{self.place} holds" if self.place else "the graph inputs hold"
+        return f"size: {where} {size:,} bytes at once, above the {memory:,} of --memory"
+
+
+def footprint(model: Any) -> Footprint:
+    """A lower bound: kernels take more for themselves, and other tensors may live as long."""
+    return max(_each(model), key=lambda one: one.floats)
+
+
+def _each(model: Any) -> Iterator[Footprint]:
+    for number, graph in enumerate(model.subgraphs):
+        yield _of("", _activations(model, graph, _listed(graph.inputs)))
+        for index, operator in enumerate(graph.operators):
+            place = f"subgraph[{number}]/operator[{index}] {operator_name(model, operator)}"
+            held = [*_listed(operator.inputs), *_listed(operator.outputs)]
+            yield _of(place, _activations(model, graph, held))
+
+
+def _listed(numbers: Any) -> list[int]:
+    """A vector of the file, which may be left out, as Python's integers."""
+    return [] if numbers is None else [int(number) for number in numbers]
+
+
+def _activations(model: Any, graph: Any, tensors: list[int]) -> list[Any]:
+    known = {index for index in tensors if 0 <= index < len(graph.tensors)}
+    found = [graph.tensors[index] for index in sorted(known)]
+    return [tensor for tensor in found if not is_constant(model, tensor)]
+
+
+def _of(place: str, tensors: list[Any]) -> Footprint:
+    sizes = [(_elements(tensor), _WIDTHS.get(type_name(tensor), 1)) for tensor in tensors]
+    return Footprint(
+        place=place,
+        stored=sum(count * width for count, width in sizes),
+        floats=sum(count * 4 for count, _ in sizes),
+    )
+
+
+def _elements(tensor: Any) -> int:
+    """Unknown extents count as one."""
+    return math.prod(max(extent, 1) for extent in _listed(tensor.shape))
