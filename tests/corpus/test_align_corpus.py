@@ -39,6 +39,10 @@ REAL_VIOLATORS = {
 }
 
 
+# Outputs of MUL declare a step of 3e-30: dead, and widened 1e30 times they would be another model.
+LEFT_ALONE = {"coral/traffic_model.tflite": {"window/MUL/wrap"}}
+
+
 def relative(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
@@ -50,7 +54,8 @@ def bound_to_tflite(model: Model) -> Bound:
 def test_no_findings_or_only_declared_edits(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     result = align(data, PLAIN)
-    assert [f.message for f in result.report.remaining if f.fix in enabled_fixes()] == []
+    left = {f.rule for f in result.report.remaining if f.fix in enabled_fixes()}
+    assert left == LEFT_ALONE.get(relative(corpus_model), set())
     if not result.report.changes:
         assert result.data == data
         return

@@ -139,7 +139,7 @@ class PendingEdits:
         pos = self.draft.current(_TENSOR, tensor.pos, "quantization")
         # A table that states no parameters may state ranges, which nobody has read.
         ranged = [name for name in ("min", "max") if pos and self.draft.current(_QUANT, pos, name)]
-        if not pos or (tensor.quant is None and ranged):
+        if not pos or (tensor.quant is None and ranged and edit.quant.scale):
             self._want_tensor(edit.subgraph, tensor, quantization=new_quant(edit.quant))
             return
         quant = edit.quant
