@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.models import Graph, concat_example
+from tests.support.noise import UNITS, noisy
 from tflite_align.errors import UsageError
 from tflite_align.format.model import OperatorId
 from tflite_align.verdicts import Acceptance, Verification
@@ -19,17 +20,6 @@ from tflite_align.verify.sqnr import CEILING_DB, Powers, fidelity, loss, powers,
 from tflite_align.verify.stepwise import Steps, score_steps
 from tflite_align.verify.verdict_rules import judge_word
 from tflite_align.verify.verification import verify
-
-UNITS = tuple((n, n + 1) for n in range(64))
-
-
-def noisy(level: float, seed: int) -> Powers:
-    """64 samples of 100 values whose noise is `level` times their signal, in amplitude."""
-    generator = np.random.default_rng(seed)
-    signal = generator.normal(size=(64, 100))
-    found = powers(signal, signal + level * generator.normal(size=(64, 100)), UNITS)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize(("level", "expected"), [(0.1, 20.0), (0.01, 40.0), (1.0, 0.0)])

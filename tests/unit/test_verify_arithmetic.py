@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.models import Graph
+from tests.support.noise import noisy
 from tflite_align.errors import UnsupportedError
 from tflite_align.verify.changed_functions import changed_operators
 from tflite_align.verify.concat_parts import concat_parts
@@ -13,18 +14,7 @@ from tflite_align.verify.kept_elements import kept_elements
 from tflite_align.verify.object_api import parse
 from tflite_align.verify.random_inputs import KINDS
 from tflite_align.verify.samples import make_samples
-from tflite_align.verify.sqnr import Powers, loss, powers
-
-UNITS = tuple((n, n + 1) for n in range(64))
-
-
-def noisy(level: float, seed: int) -> Powers:
-    """64 samples of 100 values whose noise is `level` times their signal, in amplitude."""
-    generator = np.random.default_rng(seed)
-    signal = generator.normal(size=(64, 100))
-    found = powers(signal, signal + level * generator.normal(size=(64, 100)), UNITS)
-    assert found is not None
-    return found
+from tflite_align.verify.sqnr import loss
 
 
 def chain() -> Graph:

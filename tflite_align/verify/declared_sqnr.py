@@ -25,31 +25,17 @@ def declared_levels(
     """SQNR in dB of `aligned`'s declared reading at each output that `verify` compares, on the very
     inputs that it takes from the calibration. Empty where that cannot be computed.
     """
-    try:
-        model = parse(original)
-        first, second = frontier(model), frontier(parse(aligned))
-        if len(first.probes) != len(second.probes):
-            return ()
-        forms = (
-            Form(name="twin", data=twin(original, first), kernels=FLOAT_KERNELS),
-            Form(name="declared:after", data=declared(aligned, second), kernels=FLOAT_KERNELS),
-        )
-        inputs = make_samples(model, calibration=calibration, count=samples, seed=seed)
-    except UnsupportedError:
+    evidence = _evidence(original, aligned, calibration, samples, seed, both=False)
+    if evidence is None:
         return ()
-    with workspace() as folder:
-        ran, _ = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
-    evidence = Evidence(before=first, after=second, samples=inputs, ran=ran, kernels=(), seed=seed)
-    levels = []
-    for number, probe in enumerate(first.probes):
-        levels.append(
-            OutputLevel(
-                name=probe.name,
-                index=-1 if probe.output is None else probe.output,
-                declared_aligned_db=evidence.worst_db("declared:after", number),
-            )
+    return tuple(
+        OutputLevel(
+            name=probe.name,
+            index=-1 if probe.output is None else probe.output,
+            declared_aligned_db=evidence.worst_db("declared:after", number),
         )
-    return tuple(levels)
+        for number, probe in enumerate(evidence.before.probes)
+    )
 
 
 def declared_scores(
@@ -58,23 +44,37 @@ def declared_scores(
     """The declared readings of both files at each output and part of one, on each kind of inputs;
     no kernel is run and nothing is judged. Empty where they cannot be computed.
     """
+    evidence = _evidence(original, aligned, calibration, samples, seed, both=True)
+    return () if evidence is None else score_kinds(evidence)
+
+
+def _evidence(
+    original: Data,
+    aligned: Data,
+    calibration: Calibration | None,
+    samples: int,
+    seed: int,
+    *,
+    both: bool,
+) -> Evidence | None:
+    """The float twin and `aligned`'s declared reading on the same inputs, with that of `original`
+    where `both` are wanted. None where they cannot be computed, or have no outputs in common.
+    """
     try:
         model = parse(original)
         first, second = frontier(model), frontier(parse(aligned))
         if len(first.probes) != len(second.probes):
-            return ()
-        forms = (
-            Form(name="twin", data=twin(original, first), kernels=FLOAT_KERNELS),
-            Form(name="declared:before", data=declared(original, first), kernels=FLOAT_KERNELS),
-            Form(name="declared:after", data=declared(aligned, second), kernels=FLOAT_KERNELS),
-        )
+            return None
+        data = {"twin": twin(original, first), "declared:after": declared(aligned, second)}
+        if both:
+            data["declared:before"] = declared(original, first)
+        forms = tuple(Form(name=n, data=form, kernels=FLOAT_KERNELS) for n, form in data.items())
         inputs = make_samples(model, calibration=calibration, count=samples, seed=seed)
     except UnsupportedError:
-        return ()
+        return None
     with workspace() as folder:
         ran, _ = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
-    evidence = Evidence(before=first, after=second, samples=inputs, ran=ran, kernels=(), seed=seed)
-    return score_kinds(evidence)
+    return Evidence(before=first, after=second, samples=inputs, ran=ran, kernels=(), seed=seed)
 
 
 def bias_readings(
