@@ -15,7 +15,7 @@ from .numpy_operators import COPIES, FUNCTIONS, operator_name
 __all__ = ["KINDS", "feeds", "losses", "steps_off"]
 
 _KERNELS = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-_UNHEARD = 10**-7.5  # of the signal's power
+_NEGLIGIBLE = 10**-7.5  # of the signal's power
 Draw = Callable[[np.random.Generator, float, float, list[int]], Any]
 
 
@@ -146,7 +146,7 @@ def losses(original: bytes, written: bytes, seed: int, samples: int = 16) -> dic
                 sums += [np.square(said - right).mean(), np.square(made - right).mean()]
         steps = [affine(run.graph.tensors[index]) for index in run.graph.outputs]
         rounding = [samples * step[0] ** 2 / 12 for step in steps if step is not None]
-        least = np.maximum(rounding, _UNHEARD * signal)
+        least = np.maximum(rounding, _NEGLIGIBLE * signal)
         lost = np.maximum(noise[1], 1e-30) / np.maximum(noise[0], least)
         found[kind] = float(10 * np.log10(lost.max()))
     return found

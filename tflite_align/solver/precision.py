@@ -124,7 +124,7 @@ class Reads:
         total = total + tied * np.maximum(0.0, bits)
         for place, read in enumerate(group):
             for slot in self._joined(read):
-                total[place] += self._in_company(read, slot, noise[place], b[place, 0])
+                total[place] += self._lost_in_join(read, slot, noise[place], b[place, 0])
             for slot in self._slots(read, averaged=True):
                 clipped = np.zeros_like(low[place])
                 if not self._strict(read, slot):
@@ -164,8 +164,8 @@ class Reads:
             return ()
         return tuple(s for s in read.slots if s in known and s not in read.node.loose)
 
-    def _in_company(self, read: Read, slot: Slot, noise: Floats, seen: Floats) -> Floats:
-        """What an operand loses to the label of coarser ones, beyond what the output declares.
+    def _lost_in_join(self, read: Read, slot: Slot, noise: Floats, seen: Floats) -> Floats:
+        """The cost of bits that an operand loses at the shared label, beyond what the output declares.
 
         Readers of the output count its noise, which is that of the coarsest operand: what becomes
         of the others in it shows nowhere behind.
