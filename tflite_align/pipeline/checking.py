@@ -13,7 +13,7 @@ from ..settings.baseline import accepted_in
 from ..settings.options import AlignOptions
 from ..verdicts import Verification
 from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
-from .refusals import allowed_warnings, judged
+from .refusals import allowed_warnings, judged_as_declared
 from .session import Session, uncollected
 from .view_of_model import view_of
 
@@ -69,19 +69,7 @@ def _ask_judges(data: Bytes, session: Session) -> Verification | None:
     judges = tuple(dict.fromkeys([*names, *(name for name in named if name != "numbers")]))
     view = memoryview(data)
     if run:
-        from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a static check needs none of it
-
-        found = run_as_declared(
-            view,
-            judges=judges,
-            allowed=frozenset(options.allow_refused),
-            calibration=options.calibration,
-            samples=options.samples,
-            seed=options.seed,
-            judge_seconds=options.judge_seconds,
-            memory=options.memory,
-        )
-        return judged(found, session.targets, options.allow_refused)
+        return judged_as_declared(view, judges, session)
     if not judges:
         return None
     from ..verify.verification import verify  # noqa: PLC0415 - as above

@@ -11,7 +11,7 @@ from ..report.report import Outcome
 from ..verdicts import Verification
 from .decision import Decision
 from .preparation import Prepared
-from .refusals import judged
+from .refusals import judged, judged_as_declared
 from .session import Progress, Session
 
 __all__ = ["Executed", "carry_out"]
@@ -86,7 +86,10 @@ def _verify(
         return None
     changed = plan is not None or bool(prepared.changes)
     if not changed and "numbers" in options.require and "numbers" not in options.unasked:
-        return _as_declared(prepared)
+        # An unchanged file whose numbers are required.
+        return judged_as_declared(
+            memoryview(prepared.original), _judges(prepared.session), prepared.session
+        )
     from ..verify.verification import verify  # noqa: PLC0415 - a run without judges needs none of it
 
     found = verify(
@@ -103,24 +106,6 @@ def _verify(
         allowed=frozenset(options.allow_refused),
         reading=memoryview(prepared.written(prepared.repair.model)),
         progress=progress,
-    )
-    return judged(found, prepared.session.targets, options.allow_refused)
-
-
-def _as_declared(prepared: Prepared) -> Verification | None:
-    """An unchanged file whose numbers are required."""
-    from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a run without judges needs none of it
-
-    options = prepared.session.options
-    found = run_as_declared(
-        memoryview(prepared.original),
-        judges=_judges(prepared.session),
-        allowed=frozenset(options.allow_refused),
-        calibration=options.calibration,
-        samples=options.samples,
-        seed=options.seed,
-        judge_seconds=options.judge_seconds,
-        memory=options.memory,
     )
     return judged(found, prepared.session.targets, options.allow_refused)
 

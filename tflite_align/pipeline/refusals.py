@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from ..record import replace
 from ..rules.targets import Target
 from ..verdicts import Acceptance, JudgeVerdict, Verification
+from .session import Session
 
-__all__ = ["allowed_warnings", "judged", "refusals"]
+__all__ = ["allowed_warnings", "judged", "judged_as_declared", "refusals"]
 
 _REFUSALS = ("refused", "crashed")
 
@@ -65,3 +66,23 @@ def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) 
         return ()
     passed = [verdict for verdict in verification.judges if verdict.judge in allowed]
     return tuple(f"{told} (let pass by --allow-refused)" for told in refusals(passed))
+
+
+def judged_as_declared(
+    data: bytes | memoryview, judges: Sequence[str], session: Session
+) -> Verification:
+    """What the runtimes of `judges` compute from a file, against its own declared parameters."""
+    from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a run without judges needs none of it
+
+    options = session.options
+    found = run_as_declared(
+        data,
+        judges=judges,
+        allowed=frozenset(options.allow_refused),
+        calibration=options.calibration,
+        samples=options.samples,
+        seed=options.seed,
+        judge_seconds=options.judge_seconds,
+        memory=options.memory,
+    )
+    return judged(found, session.targets, options.allow_refused)
