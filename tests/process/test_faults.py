@@ -226,7 +226,7 @@ def test_a_run_killed_at_any_moment_leaves_old_or_new_output(folder: Path, align
 WRITES = """
 import os, sys, time
 from pathlib import Path
-from tflite_align.cli.disk import replace_file
+from tflite_align.disk import replace_file
 
 def chunks():
     for _ in range(256):
@@ -326,7 +326,7 @@ def test_sigterm_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     script = f"""
 import os, signal
 from tflite_align.cli.main import _terminable
-from tflite_align.cli.disk import replace_file
+from tflite_align.disk import replace_file
 
 def chunks():
     yield b"half"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.models import concat_example
 from tflite_align.cli import main as cli
-from tflite_align.cli.disk import (
+from tflite_align.disk import (
     check_destination,
     read_arrays,
     read_model_file,

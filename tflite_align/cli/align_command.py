@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from ..disk import read_arrays, read_model_file, replace_files
 from ..pipeline.aligning import AlignResult, align
 from ..record import replace
 from ..report.sections import closing
@@ -13,7 +14,6 @@ from ..rules.targets import load_target
 from ..settings.options import AlignOptions
 from .baseline_file import accepted_for, read_baseline
 from .click_options import Given, given
-from .disk import read_arrays, read_model_file, replace_files
 from .failure import about, reader_may_leave
 from .lock_file import given_lock, new_lock, tell_lock
 from .paths import STREAM, ReportFile, prepare, report_files

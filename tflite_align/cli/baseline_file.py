@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..disk import read_text_file
 from ..errors import UsageError
 from ..report.report import Report
 from ..settings.baseline import Accepted, Baseline, entry_of
-from .disk import read_text_file
 from .failure import Failure, about
 
 __all__ = ["accepted_for", "baseline_text", "read_baseline"]

@@ -14,6 +14,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ..disk import (
+    Spool,
+    append_line,
+    make_folder,
+    read_model_file,
+    read_text_file,
+    replace_file,
+    replace_files,
+)
 from ..errors import UsageError
 from ..record import replace
 from ..report.batch_lines import Tally, parse_line
@@ -27,15 +36,6 @@ from .baseline_file import accepted_for, read_baseline
 from .batch_folders import RECORD, Pair, pairs
 from .batch_job import BatchJob, BatchResult, carry_out, lost
 from .click_options import Given, given
-from .disk import (
-    Spool,
-    append_line,
-    make_folder,
-    read_model_file,
-    read_text_file,
-    replace_file,
-    replace_files,
-)
 from .failure import about, reader_may_leave, tell
 from .paths import STREAM, prepare
 from .streams import write_stdout

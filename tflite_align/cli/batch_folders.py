@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..disk import check_folder
 from ..errors import UsageError
 from ..record import Record
-from .disk import check_folder
 from .failure import about
 from .paths import STREAM, models_below
 

@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from ..disk import make_folder, read_model_file, replace_file
 from ..pipeline.aligning import AlignResult, align
 from ..record import Record, replace
 from ..report.batch_lines import BatchLine, Digests, done_line, failed_line, parse_line
 from ..report.json import render_line
 from ..settings.options import AlignOptions
 from .batch_folders import Pair
-from .disk import make_folder, read_model_file, replace_file
 from .failure import about, why_not
 from .workers import LOST
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ..disk import replace_files
 from ..record import replace
 from ..report.formats import OUTPUTS
 from ..report.report import Report, Unread
@@ -19,7 +20,6 @@ from ..settings.options import AlignOptions
 from .baseline_file import accepted_for, baseline_text, read_baseline
 from .check_job import CheckJob, checked
 from .click_options import Given, given
-from .disk import replace_files
 from .failure import COULD_NOT, reader_may_leave, tell
 from .lock_file import given_lock, new_lock, tell_lock
 from .paths import STREAM, ReportFile, expand, prepare, report_files

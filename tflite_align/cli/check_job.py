@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
+from ..disk import read_model_file
 from ..pipeline.checking import check
 from ..record import Record
 from ..report.report import Report, Unread
 from ..settings.options import AlignOptions
-from .disk import read_model_file
 from .failure import Failure, about, why_not
 from .paths import STREAM
 from .streams import read_stdin

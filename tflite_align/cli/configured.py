@@ -57,8 +57,8 @@ def read_config(path: str) -> Config:
 
 
 def _read(path: str) -> Config | None:
+    from ..disk import read_text_file  # noqa: PLC0415
     from ..settings.config import parse_config  # noqa: PLC0415
-    from .disk import read_text_file  # noqa: PLC0415
 
     with about(path):
         try:

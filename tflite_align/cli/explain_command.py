@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..disk import read_model_file
 from ..errors import UsageError, nearest
 from ..format.model import Model, Slot, SlotKind, Subgraph, TensorId
 from ..pipeline.aligning import question
@@ -18,7 +19,6 @@ from ..solver.explain import explain
 from ..solver.explanation import Explanation
 from ..solver.solve import solve
 from .click_options import settings
-from .disk import read_model_file
 from .failure import about, reader_may_leave
 from .paths import STREAM
 from .streams import read_stdin

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from ..disk import read_beginning
 from ..errors import UsageError
-from .disk import read_beginning
 
 if TYPE_CHECKING:
     from ..settings.config import Config

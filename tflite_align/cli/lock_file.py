@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..disk import check_destination, read_model_file
 from ..errors import UsageError
 from ..format.flatbuffer import Bytes
 from ..format.reader import read
 from ..settings.lock import Lock as LockRecord
 from ..settings.lock import lock_of, parse_lock, render_lock
 from .click_options import Given
-from .disk import check_destination, read_model_file
 from .failure import Failure, about
 from .paths import STREAM
 from .streams import say

@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..disk import check_destination
 from ..errors import UsageError
 from ..record import Record
 from ..report.formats import Renderer, renderer
-from .disk import check_destination
 from .failure import about
 
 __all__ = ["STREAM", "ReportFile", "expand", "models_below", "prepare", "report_files"]

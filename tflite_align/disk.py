@@ -17,7 +17,7 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from ..record import Record
+from .record import Record
 
 if TYPE_CHECKING:
     import numpy as np
