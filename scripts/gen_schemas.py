@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
-from tflite_align.report.json_schema import batch_schema, report_schema  # noqa: E402 - needs the path
+from tflite_align.certify.arithmetic import arithmetic_schema  # noqa: E402 - needs the path
+from tflite_align.report.json_schema import batch_schema, report_schema  # noqa: E402
 from tflite_align.rules.fixes import fixes_schema  # noqa: E402
 from tflite_align.rules.kernels import kernels_schema  # noqa: E402
 from tflite_align.rules.operator_rows import operators_schema  # noqa: E402
@@ -30,6 +31,7 @@ from tflite_align.settings.lock import lock_schema  # noqa: E402 - needs the pat
 def schemas() -> dict[Path, str]:
     """Text of each schema file."""
     made = {
+        "arithmetic": arithmetic_schema(),
         "fixes": fixes_schema(),
         "config": config_schema(),
         "operators": operators_schema(),

@@ -37,7 +37,7 @@ TIERS = (
     ("rules",),
     ("checks", "verify"),
     ("solver",),
-    ("repair", "settings"),
+    ("certify", "repair", "settings"),
     ("report",),
     ("pipeline",),
     ("__init__", "tf"),

@@ -1,0 +1,174 @@
+"""schema/arithmetic/*.toml -> ArithmeticRow: the integer function that a runtime's kernel is.
+
+A row is held against the real kernel over all its cases, on the processor that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal
+
+from ..errors import RuleError
+from ..record import Record
+from ..rules import fields as f
+from ..rules.operand_types import OperandTypes, Pattern, parse_pattern
+from ..rules.store import Rows, data_files, read_data
+from .functions.registry import function_names
+
+__all__ = [
+    "ArithmeticRow",
+    "ArithmeticTable",
+    "CertifiableClass",
+    "arithmetic_runtimes",
+    "arithmetic_schema",
+    "load_arithmetic",
+    "parse_arithmetic",
+]
+
+CertifiableClass = Literal["copy", "table", "pairs", "accumulate", "taps", "position", "none"]
+_CLASSES = ("copy", "table", "pairs", "accumulate", "taps", "position", "none")
+
+
+class ArithmeticRow(Record, frozen=True, kw_only=True):
+    """What one kernel computes. `types`: of the operands that it speaks of; `when`: options that
+    the operator has, by their name in the schema; `function`: its name in the registry, empty for
+    class none, whose `reason` says why. `departs`: where the kernel is known to do something else.
+    """
+
+    operator: str
+    types: tuple[Pattern, ...]
+    kind: CertifiableClass
+    function: str = ""
+    when: Mapping[str, Any] = {}
+    reason: str = ""
+    departs: str = ""
+    sources: tuple[str, ...] = ()
+
+    def speaks_of(self, given: OperandTypes, options: Mapping[str, Any]) -> bool:
+        """Whether it is about an operator with these operand types and options."""
+        if any(options.get(name) != value for name, value in self.when.items()):
+            return False
+        return any(pattern.matches(given) for pattern in self.types)
+
+
+class ArithmeticTable(Record, frozen=True, kw_only=True):
+    """The rows of one runtime. `otherwise`: the runtime whose kernels run what has no row here,
+    as LiteRT's builtin kernels do for what a delegate does not take; empty: nothing is known.
+    """
+
+    runtime: str
+    title: str
+    processor: str
+    otherwise: str
+    rows: Mapping[str, tuple[ArithmeticRow, ...]]
+
+    def row(
+        self, operator: str, given: OperandTypes, options: Mapping[str, Any]
+    ) -> ArithmeticRow | None:
+        """The first row about an operator with these operand types and options; None: unknown."""
+        for row in self.rows.get(operator, ()):
+            if row.speaks_of(given, options):
+                return row
+        if not self.otherwise:
+            return None
+        return load_arithmetic(self.otherwise).row(operator, given, options)
+
+
+def _pattern(value: Any, where: str) -> Pattern:
+    return parse_pattern(f.text.parse(value, where), where)
+
+
+def _function(value: Any, where: str) -> str:
+    if value not in function_names():
+        raise RuleError(f"{where}: {value!r} is no named integer function")
+    return str(value)
+
+
+def _options(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(v, (bool, int)) for v in value.values()):
+        raise RuleError(f"{where}: expected a table of whole numbers and truths, found {value!r}")
+    return dict(value)
+
+
+_ROW: f.Table = {
+    "types": f.TomlField(
+        f.list_of(f.Parser(_pattern, {"type": "string"})),
+        required=True,
+        about="operand types, as in schema/kernels",
+    ),
+    "class": f.TomlField(f.choice(*_CLASSES), required=True),
+    "function": f.TomlField(
+        f.Parser(_function, {"enum": list(function_names())}), about="the integer function"
+    ),
+    "when": f.TomlField(
+        f.Parser(
+            _options, {"type": "object", "additionalProperties": {"type": ["integer", "boolean"]}}
+        ),
+        about="options that the operator has",
+    ),
+    "reason": f.TomlField(f.word, about="of class none: why nothing is known for every input"),
+    "departs": f.TomlField(f.word, about="where the kernel does something else"),
+    "sources": f.TomlField(f.list_of(f.text), required=True),
+}
+
+
+def _row(value: Any, where: str) -> Mapping[str, Any]:
+    given = f.parse_table(value, _ROW, where)
+    if (given["class"] == "none") is not ("reason" in given and "function" not in given):
+        raise RuleError(f"{where}: class none has a reason, every other class a function")
+    if given["class"] != "none" and "function" not in given:
+        raise RuleError(f"{where}: key 'function' is missing")
+    given["kind"] = given.pop("class")
+    return given
+
+
+_DOCUMENT: f.Table = {
+    "format": f.TomlField(f.integer, required=True),
+    "title": f.TomlField(f.text, required=True),
+    "processor": f.TomlField(f.word, required=True, about="where the rows were held against it"),
+    "otherwise": f.TomlField(f.word, about="whose kernels run what has no row here"),
+    "sources": f.TomlField(f.list_of(f.text), required=True),
+    "operator": f.TomlField(
+        f.map_of(f.list_of(f.Parser(_row, f.schema_of(_ROW))), keys_are_types=False), required=True
+    ),
+}
+
+
+def parse_arithmetic(document: str, where: str) -> Mapping[str, tuple[ArithmeticRow, ...]]:
+    """The rows by operator; RuleError with file and key for anything unexpected."""
+    given = f.parse_document(document, _DOCUMENT, where)
+    return {
+        name: tuple(ArithmeticRow(operator=name, **row) for row in rows)
+        for name, rows in given["operator"].items()
+    }
+
+
+def arithmetic_runtimes() -> list[str]:
+    """Names of the runtimes that there are rows for."""
+    return [name.removesuffix(".toml") for name in data_files("arithmetic", ".toml")]
+
+
+@cache
+def load_arithmetic(runtime: str) -> ArithmeticTable:
+    """The shipped rows of one runtime, each read when it is first asked for."""
+    place = f"arithmetic/{runtime}.toml"
+    document = read_data(place)
+    head = document.partition("\n[[")[0]
+    top = f.parse_document(f"{head}\n[operator]\n", _DOCUMENT, place)
+    return ArithmeticTable(
+        runtime=runtime,
+        title=top["title"],
+        processor=top["processor"],
+        otherwise=top.get("otherwise", ""),
+        rows=Rows(document, lambda part: parse_arithmetic(part, place)),
+    )
+
+
+def arithmetic_schema() -> dict[str, Any]:
+    """JSON Schema of a file of arithmetic rows."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align arithmetic",
+        **f.schema_of(_DOCUMENT),
+    }

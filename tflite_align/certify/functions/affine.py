@@ -1,0 +1,54 @@
+"""Per-tensor parameters as a function needs them, and the error for integers out of its domain."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Affine", "DomainError", "Integers", "clamped", "float32", "within"]
+
+Integers: TypeAlias = "int | NDArray[np.int64]"
+
+INT32 = (-(2**31), 2**31 - 1)
+
+
+class DomainError(ValueError):
+    """The function does not say what the kernel does with these integers or parameters."""
+
+
+class Affine(NamedTuple):
+    """Parameters of an operand. `scale` is a float32 value, real units a step; `low` and `high`
+    are the least and greatest integer that can stand in it: of an input, the limits of its type
+    (or what can arrive); of an output, the type's limits and the fused activation's.
+    """
+
+    scale: float
+    zero_point: int
+    low: int
+    high: int
+
+
+def float32(value: float) -> float:
+    """The nearest float32 value, ties to even, as a Python float."""
+    return float(np.float32(value))
+
+
+def clamped(value: Integers, low: int, high: int) -> Integers:
+    """`value` within `low` and `high`; where low is above high, high, as kernels have it."""
+    if isinstance(value, np.ndarray):
+        return np.minimum(np.maximum(value, low), high)
+    return min(max(value, low), high)
+
+
+def within(value: Integers, low: int, high: int, what: str) -> None:
+    """DomainError where any of the integers is outside `low` and `high`."""
+    least, most = (value, value) if isinstance(value, int) else _ends(value)
+    if least < low or most > high:
+        found = least if least < low else most
+        raise DomainError(f"{what}: {found} is outside {low}..{high}, where the function is known")
+
+
+def _ends(values: NDArray[np.int64]) -> tuple[int, int]:
+    return (int(values.min()), int(values.max())) if values.size else (0, 0)

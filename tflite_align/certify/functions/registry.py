@@ -1,0 +1,30 @@
+"""Every named integer function by the name that rows have for it, class by class.
+
+ACCUMULATE: of (accumulator, input_scale, weight_scale, output), the scales float32 values.
+PAIRS: of (a, b, first, second, output). TABLES: of (x, given, output). Operands are `Affine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from . import accumulate, pairs, tables
+from .affine import Integers
+
+__all__ = ["ACCUMULATE", "PAIRS", "TABLES", "function_names"]
+
+Function = Callable[..., Integers]
+
+
+def _named(module: object, names: list[str]) -> Mapping[str, Function]:
+    return {name: getattr(module, name) for name in names}
+
+
+ACCUMULATE: Mapping[str, Function] = _named(accumulate, accumulate.__all__)
+PAIRS: Mapping[str, Function] = _named(pairs, pairs.__all__)
+TABLES: Mapping[str, Function] = _named(tables, tables.__all__)
+
+
+def function_names() -> tuple[str, ...]:
+    """All names, class by class."""
+    return (*ACCUMULATE, *PAIRS, *TABLES)

@@ -1,0 +1,124 @@
+"""A real multiplier as a fixed-point number, and the ways in which kernels multiply by it.
+
+Every function takes int32 accumulators, as a Python int or an int64 array, and raises DomainError
+where the kernel's own arithmetic would leave int32: what it computes then is its compiler's choice.
+Sources: litert:tflite/kernels/internal/quantization_util.cc, common.cc; gemmlowp fixedpoint.h;
+ruy apply_multiplier.cc; XNNPACK qs8 requantization, fp32.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .affine import INT32, DomainError, Integers, within
+
+__all__ = [
+    "Multiplier",
+    "double",
+    "double_second_tie_up",
+    "fixed_point",
+    "float32_product",
+    "float64_product",
+    "reduced",
+    "single",
+]
+
+INT48 = (-(2**47), 2**47 - 1)
+
+
+class Multiplier(NamedTuple):
+    """`q` x 2^(`shift` - 31); q is 0 or within 2^30 .. 2^31 - 1."""
+
+    q: int
+    shift: int
+
+
+def fixed_point(real: float) -> Multiplier:
+    """A real multiplier (float64, not negative) with 31 bits of fraction, ties up. What is below
+    2^-32 becomes 0.
+    """
+    if not 0 <= real < math.inf:
+        raise DomainError(f"multiplier: {real} is negative or not finite")
+    if real == 0:
+        return Multiplier(0, 0)
+    fraction, shift = math.frexp(real)
+    q = math.floor(fraction * 2**31 + 0.5)
+    if q == 2**31:
+        q, shift = 2**30, shift + 1
+    return Multiplier(0, 0) if shift < -31 else Multiplier(q, shift)
+
+
+def _shifted(a: Integers, shift: int) -> Integers:
+    """A x 2^shift, which has to stay within int32."""
+    if shift > 30:
+        raise DomainError(f"multiplier: a left shift of {shift} is more than int32 has bits")
+    within(a, -(2 ** (31 - shift)), 2 ** (31 - shift) - 1, "accumulator before its left shift")
+    return a << shift
+
+
+def single(a: Integers, by: Multiplier) -> Integers:
+    """One rounding, ties up: floor(a x q x 2^(shift - 31) + 1/2)."""
+    within(a, *INT32, "accumulator")
+    if by.shift > 30:
+        raise DomainError(f"multiplier: a left shift of {by.shift} is more than int32 has bits")
+    result = (a * by.q + (1 << (30 - by.shift))) >> (31 - by.shift)
+    within(result, *INT32, "product")
+    return result
+
+
+def _high(a: Integers, q: int) -> Integers:
+    """Of 2 x a x q, the high 32 bits, nearest, ties up."""
+    return (a * q + 2**30) >> 31
+
+
+def double(a: Integers, by: Multiplier) -> Integers:
+    """Rounded twice: the high half of the product, ties up; the right shift, ties away from zero."""
+    high = _high(_shifted(a, max(by.shift, 0)), by.q)
+    right = max(-by.shift, 0)
+    if right == 0:
+        return high
+    half = 1 << (right - 1)
+    if isinstance(high, np.ndarray):
+        return np.where(high >= 0, (high + half) >> right, -((half - high) >> right))
+    return (high + half) >> right if high >= 0 else -((half - high) >> right)
+
+
+def double_second_tie_up(a: Integers, by: Multiplier) -> Integers:
+    """As `double`, but the right shift rounds ties up."""
+    high = _high(_shifted(a, max(by.shift, 0)), by.q)
+    right = max(-by.shift, 0)
+    return high if right == 0 else (high + (1 << (right - 1))) >> right
+
+
+def reduced(a: Integers, by: Multiplier) -> Integers:
+    """Of 16x8 kernels: a 48-bit accumulator by the high 16 bits of the multiplier, ties up."""
+    within(a, *INT48, "accumulator")
+    if not -31 <= by.shift < 8:
+        raise DomainError(f"multiplier: a shift of {by.shift} is outside -31..7")
+    q = (by.q + 2**15) >> 16 if by.q < 0x7FFF0000 else 0x7FFF
+    result = (a * q + (1 << (14 - by.shift))) >> (15 - by.shift)
+    within(result, *INT32, "product")
+    return result
+
+
+def float64_product(a: Integers, real: float) -> Integers:
+    """A x real in float64, nearest, ties away from zero."""
+    product = np.asarray(a, dtype=np.float64) * real
+    whole = np.trunc(product)
+    away = np.copysign(np.abs(product - whole) >= 0.5, product)
+    return _as_given(whole + away, a)
+
+
+def float32_product(a: Integers, real: float) -> Integers:
+    """rint(float32(a) x real), the product in float32, ties to even; `real` a float32 value."""
+    product = np.asarray(a).astype(np.float32) * np.float32(real)
+    return _as_given(np.rint(product), a)
+
+
+def _as_given(values: np.ndarray, given: Integers) -> Integers:
+    if values.size and not np.all(np.abs(values) < 2.0**62):
+        raise DomainError("product: it is not finite, or beyond int64")
+    return values.astype(np.int64) if isinstance(given, np.ndarray) else int(values)
