@@ -199,6 +199,7 @@ def test_what_a_file_switches_off_is_said(
     setting: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert check("--write-baseline", "base.json", "-q") == 0
+    capsys.readouterr()
     (folder / OWN).write_text(setting)
     line = f"tflite_align: {OWN}: switches off {SWITCHES[setting]}; --isolated takes no file's"
     for quiet in ((), ("-q",)):

@@ -31,6 +31,7 @@ REPORT = check(SAMPLE, name="models/sample.tflite")
 UNREAD = Unread(name="models/bad.tflite", message="byte 0: not a TFLite model")
 JUDGED = replace(
     REPORT,
+    reasons=(*REPORT.reasons, "litert refuses the file: no"),
     verification=Verification(
         word="unchanged",
         why="",

@@ -18,7 +18,7 @@ from .failure import about, reader_may_leave
 from .lock_file import given_lock, new_lock, tell_lock
 from .paths import STREAM, ReportFile, prepare, report_files
 from .streams import read_stdin, write_stdout
-from .summary import progress_bar, show
+from .summary import progress_bar, show, show_problems
 
 __all__ = ["run_align"]
 
@@ -41,13 +41,16 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     # Joining the output takes its size in memory: only where a lock is to be made of it.
     new = new_lock(asked, held, result.data) if locks and write and report.exit_status == 0 else []
     _write(result, source, out if write else None, reports, new)
-    tell_lock(asked, new)
-    if not asked.quiet:
-        # stdout belongs to the model or the JSON where that is asked for.
-        err = STREAM in (out, *outputs)
-        last = closing(report, out=out, dry_run=asked.dry_run, written=write)
-        with reader_may_leave(report.exit_status):
+    why = "; ".join(report.reasons) or "a dry run writes nothing"
+    tell_lock(asked, held, new, why)
+    # stdout belongs to the model or the JSON where that is asked for.
+    err = STREAM in (out, *outputs)
+    last = closing(report, out=out, dry_run=asked.dry_run, written=write)
+    with reader_may_leave(report.exit_status):
+        if not asked.quiet:
             show(report, last, rows=asked.rows, err=err)
+        elif report.exit_status:
+            show_problems(report, last, err=err)
     return report.exit_status
 
 

@@ -24,7 +24,7 @@ from .failure import COULD_NOT, reader_may_leave, tell
 from .lock_file import given_lock, new_lock, tell_lock
 from .paths import STREAM, ReportFile, expand, prepare, report_files
 from .streams import say, write_stdout
-from .summary import aside, progress_bar, show, show_table
+from .summary import aside, progress_bar, show, show_problems, show_table
 
 __all__ = ["run_check"]
 
@@ -51,22 +51,40 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
         CheckJob(name=name, why=why, options=_with(options, accepted_for(known, baseline, name)))
         for name, why in found
     ]
-    quiet = asked.quiet or form != "text"
-    reports, unread = _run(orders, values["jobs"], asked, forms, quiet=quiet)
+    reports, unread = _run(orders, values["jobs"], asked, forms, shown=form == "text")
     status = COULD_NOT if unread else max(report.exit_status for report in reports)
+    baselines = []
     if asked.write_baseline and not unread:
         status = 0
         text = baseline_text(reports, asked.write_baseline)
-        replace_files([(asked.write_baseline, (text.encode(),))])
+        baselines = [(asked.write_baseline, (text.encode(),))]
     new = new_lock(asked, held, found[0][0]) if status == 0 else []
-    _write(reports, unread, forms, new)
-    tell_lock(asked, new)
+    _write(reports, unread, forms, [*baselines, *new])
+    _tell_baseline(asked, reports, unread)
+    tell_lock(asked, held, new, _why(reports, unread))
     with reader_may_leave(status):
         if form != "text":
             click.echo(OUTPUTS[form](reports, unread), nl=False)
         elif len(found) > 1 and not asked.quiet:
             _show_total(reports, unread, err=_on_stderr(forms))
     return status
+
+
+def _tell_baseline(asked: Given, reports: Sequence[Report], unread: Sequence[Unread]) -> None:
+    """What was written, or why nothing was."""
+    if not asked.write_baseline:
+        return
+    listed = sum(len(report.remaining) for report in reports)
+    held = f"{plural(listed, 'finding')} of {plural(len(reports), 'file')}"
+    told = f"not written: {_why((), unread)}" if unread else f"written: {held}"
+    say(f"tflite_align: {asked.write_baseline}: baseline {told}", err=True)
+
+
+def _why(reports: Sequence[Report], unread: Sequence[Unread]) -> str:
+    """Why what is written only after a clean run is not."""
+    if unread:
+        return f"{plural(len(unread), 'file')} could not be read"
+    return "; ".join(reason for report in reports for reason in report.reasons)
 
 
 def _with(options: AlignOptions, accepted: Any) -> AlignOptions:
@@ -86,7 +104,7 @@ def _known(options: AlignOptions) -> None:
 
 
 def _run(
-    orders: Sequence[CheckJob], jobs: int, asked: Given, forms: Sequence[ReportFile], *, quiet: bool
+    orders: Sequence[CheckJob], jobs: int, asked: Given, forms: Sequence[ReportFile], *, shown: bool
 ) -> tuple[list[Report], list[Unread]]:
     """Every file's outcome, told as it comes."""
     reports: list[Report] = []
@@ -100,7 +118,7 @@ def _run(
                     tell(f"{outcome.name}: {outcome.message}")
             else:
                 reports.append(outcome)
-                if not quiet:
+                if shown:
                     with aside(progress):
                         _show(outcome, asked, forms)
             if progress is not None:
@@ -115,9 +133,13 @@ def _on_stderr(forms: Sequence[ReportFile]) -> bool:
 
 
 def _show(report: Report, asked: Given, forms: Sequence[ReportFile]) -> None:
+    err = _on_stderr(forms)
     with reader_may_leave(report.exit_status):
-        show(report, last_line(report), rows=asked.rows, err=_on_stderr(forms))
-        say("", err=_on_stderr(forms))
+        if asked.quiet:
+            show_problems(report, err=err)
+        else:
+            show(report, last_line(report), rows=asked.rows, err=err)
+            say("", err=err)
 
 
 def _write(

@@ -108,7 +108,9 @@ _JOBS = click.option(
     metavar="N",
     help="Processes that share the files; 0: as many as there are processors.",
 )
-_QUIET = click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong.")
+_QUIET = click.option(
+    "--quiet", "-q", is_flag=True, help="Say nothing but what is wrong, one line each."
+)
 _VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
 
 
@@ -152,9 +154,10 @@ _CHECK = (
     ),
     _choice(
         "--output-format",
-        values=("text", "json", "sarif", "junit", "github"),
+        values=("text", "concise", "json", "sarif", "junit", "github"),
         default="text",
-        text="What stdout holds; github: workflow commands that annotate the files.",
+        text="What stdout holds; concise: `path: place: severity: text (rule)`, a line each;"
+        " github: workflow commands that annotate the files.",
     ),
     _JOBS,
     _QUIET,

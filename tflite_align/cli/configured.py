@@ -6,6 +6,7 @@ current directory upwards, wherever the models lie. The command line wins.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -31,11 +32,18 @@ _TRUSTED = "tflite_align.settings.trusted"  # whether that file may start judges
 
 
 def find_config() -> tuple[str, Config] | None:
-    """The nearest configuration's path, from the current directory, and what it holds."""
-    from ..settings.config import CONFIG_NAMES  # noqa: PLC0415 - numpy is not needed for --help
+    """The nearest configuration's path, from the current directory, and what it holds.
+
+    Failure for a file on the way that is nearly called as one: it was meant to be read.
+    """
+    from ..settings.config_names import CONFIG_NAMES, misnamed_file  # noqa: PLC0415 - only where one is looked for
 
     folder, up = os.getcwd(), ""  # noqa: PTH109 - as text, to be told as it is reached
     while True:
+        wrong = misnamed_file(_files(up))
+        if wrong is not None:
+            path = os.path.join(up, wrong)  # noqa: PTH118
+            raise Failure(f"{path}: it is not read; a configuration is called {CONFIG_NAMES[0]}")
         for name in CONFIG_NAMES:
             path = os.path.join(up, name)  # noqa: PTH118
             # Not every folder above is one that may be looked into.
@@ -46,6 +54,12 @@ def find_config() -> tuple[str, Config] | None:
         if above == folder:
             return None
         folder, up = above, os.path.join(up, os.pardir)  # noqa: PTH118
+
+
+def _files(folder: str) -> Iterator[str]:
+    """Names of the files in a folder; none where it may not be looked into."""
+    with contextlib.suppress(OSError), os.scandir(folder or os.curdir) as entries:
+        yield from (entry.name for entry in entries if entry.is_file())
 
 
 def read_config(path: str) -> Config:

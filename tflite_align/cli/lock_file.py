@@ -65,7 +65,10 @@ def new_lock(
         return [(asked.lock, (render_lock(lock_of(read(data))).encode(),))]
 
 
-def tell_lock(asked: Given, written: object) -> None:
-    """A new lock is never silent: it is to be looked at and committed."""
-    if written:
-        say(f"tflite_align: {asked.lock}: lock written", err=True)
+def tell_lock(asked: Given, held: LockRecord | None, written: object, why: str) -> None:
+    """Whether the lock that was to be written is; where not, `why`. A new lock is never silent: it
+    is to be looked at and committed.
+    """
+    if asked.lock is not None and held is None:
+        told = "lock written" if written else f"lock not written: {why}"
+        say(f"tflite_align: {asked.lock}: {told}", err=True)

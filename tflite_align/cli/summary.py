@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
+from ..report.concise import problem_lines
 from ..report.report import Report
 from ..report.section import Row, Section
 from ..report.sections import sections
@@ -26,6 +27,7 @@ __all__ = [
     "progress_bar",
     "show",
     "show_lines",
+    "show_problems",
     "show_sections",
     "show_table",
 ]
@@ -61,6 +63,13 @@ def _dressed(stream: TextIO) -> bool:
 def show(report: Report, last: str, *, rows: int | None, err: bool) -> None:
     """Print the report and its closing line on stdout, or on stderr."""
     show_sections(sections(report, rows=rows), last, report.exit_status, err=err)
+
+
+def show_problems(report: Report, last: str = "", *, err: bool) -> None:
+    """Print each problem of a report as one line, and a closing line where there is one."""
+    lines = [*problem_lines(report), *([last] if last else [])]
+    if lines:
+        say("\n".join(lines), err=err)
 
 
 def show_sections(told: Sequence[Section], last: str, status: int, *, err: bool) -> None:

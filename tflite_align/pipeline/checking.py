@@ -13,7 +13,7 @@ from ..settings.baseline import accepted_in
 from ..settings.options import AlignOptions
 from ..verdicts import Verification
 from .reasons import judge_reasons, remaining_reasons, stale_warnings, without
-from .refusals import allowed_warnings, judged_as_declared
+from .refusals import allowed_warnings, judged_as_declared, judged_by_name
 from .session import Session, uncollected
 from .view_of_model import view_of
 
@@ -69,12 +69,14 @@ def _ask_judges(data: Bytes, session: Session) -> Verification | None:
     judges = tuple(dict.fromkeys([*names, *(name for name in named if name != "numbers")]))
     view = memoryview(data)
     if run:
-        return judged_as_declared(view, judges, session)
+        return judged_by_name(
+            judged_as_declared(view, judges, session), named, options.allow_refused
+        )
     if not judges:
         return None
     from ..verify.verification import verify  # noqa: PLC0415 - as above
 
-    return verify(
+    found = verify(
         view,
         view,
         judges=judges,
@@ -82,3 +84,4 @@ def _ask_judges(data: Bytes, session: Session) -> Verification | None:
         judge_seconds=options.judge_seconds,
         memory=options.memory,
     )
+    return judged_by_name(found, named, options.allow_refused)

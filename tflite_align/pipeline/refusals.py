@@ -9,7 +9,7 @@ from ..rules.targets import Target
 from ..verdicts import Acceptance, JudgeVerdict, Verification
 from .session import Session
 
-__all__ = ["allowed_warnings", "judged", "judged_as_declared", "refusals"]
+__all__ = ["allowed_warnings", "judged", "judged_as_declared", "judged_by_name", "refusals"]
 
 _REFUSALS = ("refused", "crashed")
 
@@ -27,6 +27,15 @@ def judged(
         if refusing:
             return replace(verification, word="failed", why="; ".join(refusals(refusing)))
     return verification
+
+
+def judged_by_name(
+    verification: Verification, names: Sequence[str], allowed: Sequence[str]
+) -> Verification:
+    """The verification, failed where a judge that was asked for by its name refuses the file."""
+    asked = [one for one in verification.judges if one.judge in names and one.judge not in allowed]
+    told = refusals(asked)
+    return replace(verification, word="failed", why="; ".join(told)) if told else verification
 
 
 def _refusing(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 
 from ..errors import UsageError
+from .concise import render_concise
 from .github import render_github
 from .json import render_json
 from .report import Report, Unread
@@ -55,6 +56,7 @@ FORMATS: Mapping[str, Renderer] = {
 }
 # The name of a form on stdout -> what writes it; "text" is for people and is shown as it comes.
 OUTPUTS: Mapping[str, Renderer] = {
+    "concise": render_concise,
     "github": render_github,
     "json": _json,
     "junit": _junit,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .problems import problems
 from .report import Report, Unread
-from .terminal_text import follow_up
 
 __all__ = ["render_github"]
 
@@ -14,21 +14,17 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 
 
 def render_github(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """A line for each open finding, each refusal by a judge and each unreadable file."""
+    """A line for each problem that nothing lets pass and each unreadable file."""
     lines = [line for report in reports for line in _lines(report)]
     lines += [_command("error", one.name, "unreadable", one.message) for one in unread]
     return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(report: Report) -> Iterator[str]:
-    for finding in report.open:
-        told = f"{finding.message}: {finding.behaviour}{follow_up(finding)}"
-        yield _command(finding.severity, report.name, finding.rule, told)
-    for verdict in report.verification.judges if report.verification is not None else ():
-        said = verdict.after
-        if said.status not in ("accepted", "skipped"):
-            told = f"{said.status}: {said.reason}" if said.reason else said.status
-            yield _command("error", report.name, f"judge/{verdict.judge}", told)
+    for one in problems(report):
+        if not one.accepted:
+            told = f"{one.place}: {one.text}" if one.place else one.text
+            yield _command(one.severity, report.name, one.rule, told)
 
 
 def _command(level: str, name: str, title: str, message: str) -> str:

@@ -21,12 +21,9 @@ from ..record import Record, field, replace
 from ..rules import fields as f
 from ..rules.families import FAMILY_POLICIES, OPERATOR_POLICIES
 from ..rules.targets import Severity, target_names
+from .config_names import TABLE, misnamed_table, perhaps_ours, speaks_of_us
 
-__all__ = ["CONFIG_NAMES", "SETTING_NAMES", "Config", "config_schema", "parse_config"]
-
-# In the order in which they are looked for in one folder.
-CONFIG_NAMES = ("tflite-align.toml", "pyproject.toml")
-_TABLE = "tflite-align"  # below [tool]
+__all__ = ["SETTING_NAMES", "Config", "config_schema", "parse_config"]
 
 _PATHS = ("baseline", "calibration", "report")
 
@@ -230,19 +227,23 @@ def parse_config(document: str, name: str) -> Config | None:
     Raises UsageError with the file's name and the key for anything unexpected.
     """
     shared = PurePath(name).name == "pyproject.toml"
-    # A name can be written with escapes; most files hold neither, and need not be read.
-    if shared and _TABLE not in document and "\\" not in document:
+    if shared and not perhaps_ours(document):
         return None
     try:
         raw = tomllib.loads(document)
     except tomllib.TOMLDecodeError as error:
+        if shared and not speaks_of_us(document):
+            return None
         raise UsageError(f"{name}: {error}") from None
     where = ""
     if shared:
+        misnamed_table(raw, name)
         tool = raw.get("tool", {})
-        if not isinstance(tool, dict) or _TABLE not in tool:
+        if not isinstance(tool, dict) or TABLE not in tool:
             return None
-        raw, where = tool[_TABLE], f"tool.{_TABLE}"
+        raw, where = tool[TABLE], f"tool.{TABLE}"
+    elif "tool" in raw:
+        raise UsageError(f"{name}: [tool.{TABLE}] is for pyproject.toml; here its keys stand alone")
     try:
         given = f.parse_table(raw, _table(), where)
     except RuleError as error:

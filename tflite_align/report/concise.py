@@ -1,0 +1,30 @@
+"""The report as lines that search tools and editors take: `path: place: severity: text (rule)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .problems import problems
+from .report import Report, Unread
+from .terminal_text import printable
+
+__all__ = ["problem_lines", "render_concise"]
+
+
+def render_concise(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    """A line for each problem that nothing lets pass and for each file that could not be read."""
+    lines = [line for report in reports for line in problem_lines(report)]
+    lines += [_line(one.name, "file", "error", one.message, "unreadable") for one in unread]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def problem_lines(report: Report) -> Iterator[str]:
+    """The lines of one file. Its place is an address, or `model` for the file as a whole."""
+    for one in problems(report):
+        if not one.accepted:
+            place = one.place or "model"
+            yield _line(report.name or "model", place, one.severity, one.text, one.rule)
+
+
+def _line(name: str, place: str, severity: str, text: str, rule: str) -> str:
+    return printable(f"{name}: {place}: {severity}: {text} ({rule})")

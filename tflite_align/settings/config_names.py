@@ -1,0 +1,84 @@
+"""The names that a configuration goes by, and those that were perhaps meant to be one of them.
+
+A file or a table under another name would be passed by without a word, and a gate be held to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from ..errors import UsageError
+
+__all__ = [
+    "CONFIG_NAMES",
+    "TABLE",
+    "misnamed_file",
+    "misnamed_table",
+    "perhaps_ours",
+    "speaks_of_us",
+]
+
+# In the order in which they are looked for in one folder.
+CONFIG_NAMES = ("tflite-align.toml", "pyproject.toml")
+TABLE = "tflite-align"  # below [tool]
+
+_ENDINGS = (".toml", ".tml", ".yaml", ".yml", ".ini", ".cfg", ".conf")
+# How alike names are that mean one thing: one or two letters of them swapped, missing or too many.
+_ALIKE = 0.9
+_PERHAPS = re.compile(r"tfl|lite|align", re.IGNORECASE)
+_SPELLED = re.compile(r"tflite\W?_?align", re.IGNORECASE)
+
+
+def misnamed_file(names: Iterable[str]) -> str | None:
+    """The first of a folder's files that is nearly called as the configuration, `tflite_align.toml`."""
+    return next((name for name in sorted(names) if _is_misnamed(name)), None)
+
+
+def _is_misnamed(name: str) -> bool:
+    if name in CONFIG_NAMES:
+        return False
+    hidden = name.startswith(".")
+    stem, ending = PurePath(name.lstrip(".")).stem, PurePath(name.lstrip(".")).suffix.lower()
+    # Without an ending it is as likely a program as settings, unless it is hidden as settings are.
+    return _nearly(stem, TABLE) and (ending in _ENDINGS or (hidden and not ending))
+
+
+def perhaps_ours(document: str) -> bool:
+    """Whether a pyproject.toml can hold a table of ours, or one that is nearly called so."""
+    # A name can be written with escapes; most files hold neither, and need not be read.
+    return _PERHAPS.search(document) is not None or "\\" in document
+
+
+def speaks_of_us(document: str) -> bool:
+    """Whether a pyproject.toml that is no TOML is one that should have been read here."""
+    return _SPELLED.search(document) is not None or "\\" in document
+
+
+def misnamed_table(raw: Mapping[str, Any], name: str) -> None:
+    """UsageError for a table of a pyproject.toml that is nearly called [tool.tflite-align]."""
+    for key, value in raw.items():
+        if _nearly(key, TABLE):
+            raise _wrong(name, key)
+        if isinstance(value, dict) and (key == "tool" or _nearly(key, "tool", 0.85)):
+            for inner in value:
+                if _nearly(inner, TABLE) and (key, inner) != ("tool", TABLE):
+                    raise _wrong(name, f"{key}.{inner}")
+
+
+def _wrong(name: str, table: str) -> UsageError:
+    return UsageError(f"{name}: [{table}] is not read; the table is called [tool.{TABLE}]")
+
+
+def _nearly(name: str, right: str, alike: float = _ALIKE) -> bool:
+    """Whether it is the name but for letters' case, hyphens, or a slip."""
+    from difflib import SequenceMatcher  # noqa: PLC0415 - only beside what looks like ours
+
+    squeezed, wanted = (re.sub(r"[\W_]", "", one.lower()) for one in (name, right))
+    if squeezed == wanted:
+        return True
+    if abs(len(squeezed) - len(wanted)) > 2 or any(letter.isdigit() for letter in squeezed):
+        return False  # tflite-align2.toml is somebody's copy
+    return SequenceMatcher(None, squeezed, wanted).ratio() >= alike
