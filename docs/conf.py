@@ -5,7 +5,7 @@ How the site is built, warnings being errors:
     python -m sphinx --fail-on-warning --keep-going docs build/docs
 
 The pages are plain Markdown, read on a git host as they are here. What only the site has is put
-in while it reads them: the navigation, which is what index.md lists.
+in while it reads them: the navigation, which is what index.md and decisions.md list.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 project = "tflite_align"
 version = release = tflite_align.__version__
 project_copyright = ""
+
+# Options start with two hyphens, also where they are not in code.
+smartquotes = False
 
 extensions = [
     "myst_parser",
@@ -53,12 +56,12 @@ html_show_sphinx = False
 html_show_copyright = False
 
 _SECTION = re.compile(
-    r"^## (?P<caption>.+)$|^- \[(?P<title>[^]]+)\]\((?P<page>[\w-]+)\.md\)", re.MULTILINE
+    r"^## (?P<caption>.+)$|^- \[(?P<title>[^]]+)\]\((?P<page>[\w/-]+)\.md\)", re.MULTILINE
 )
 
 
 def navigation(text: str) -> Iterator[str]:
-    """The sections of index.md and the pages that each lists, as the site's table of contents."""
+    """The sections of a page of links and the pages that each lists, as tables of contents."""
     pages: list[str] = []
     caption = ""
     for found in [*_SECTION.finditer(text), None]:
@@ -66,12 +69,13 @@ def navigation(text: str) -> Iterator[str]:
             pages.append(f"{found['title']} <{found['page']}>")
             continue
         if pages:
-            yield "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"])
+            options = [":hidden:", *([f":caption: {caption}"] if caption else [])]
+            yield "\n".join(["```{toctree}", *options, "", *pages, "```"])
         caption, pages = found["caption"] if found is not None else "", []
 
 
 def _read(_app: Sphinx, page: str, source: list[str]) -> None:
-    if page == root_doc:
+    if page in (root_doc, "decisions"):
         source[0] = "\n\n".join([source[0], *navigation(source[0])])
 
 

@@ -15,7 +15,10 @@ import pytest
 from tflite_align.record import Record
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+PAGES = [
+    *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((CHECKOUT / "docs").rglob("*.md")),
+]
 TAKES_AT_MOST = 600  # seconds
 BASH = pytest.mark.skipif(
     shutil.which("bash") is None, reason="no bash on the path: the commands are for a POSIX shell"
@@ -28,6 +31,10 @@ NOT_RUN = {
         "README.md",
         "python3 -m venv .venv && .venv/bin/python -m pip install -e '.[dev]'",
     ): "what .ci/run does on every clean machine, and all tests again",
+    (
+        "CONTRIBUTING.md",
+        "python3 -m venv .venv && .venv/bin/python -m pip install -e '.[dev]'",
+    ): "what .ci/run does on every clean machine, and all tests again",
     ("adding.md", "python -m venv .venv"): "what .ci/run does on every clean machine",
     ("gate.md", "permissions:"): "needs GitHub; its inputs are compared with action.yml",
     ("gate.md", "repos:"): "needs the published repository; tests/gates run the hook",
@@ -38,8 +45,8 @@ NOT_RUN = {
 _FENCE = re.compile(r"^```(?P<words>.*)\n(?P<text>(?:.*\n)*?)^```$", re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
 # What of the project a reader has in front of them.
-_SHOWN = ("README.md", "CHANGELOG.md", "LICENSE", "LICENSES.txt", "pyproject.toml", "docs", "schema", "scripts",
-          "tests", "tflite_align")  # fmt: skip
+_SHOWN = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "LICENSES.txt", "SECURITY.md", "pyproject.toml",
+          "docs", "schema", "scripts", "tests", "tflite_align")  # fmt: skip
 
 
 class Block(Record, frozen=True, kw_only=True):

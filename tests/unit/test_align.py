@@ -1,4 +1,4 @@
-"""What align does to small graphs, seen through the reader; the design's section 5."""
+"""What align does to small graphs, seen through the reader."""
 
 from __future__ import annotations
 

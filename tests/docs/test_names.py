@@ -1,0 +1,45 @@
+"""Variables are named for what they hold; scripts/names.py counts those that are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import names
+from tests.test_house import PACKAGE
+
+# Room -> the most that fillers may be of its variables, in percent. A room that is not listed: GOAL.
+GOAL = 3.0
+STILL = {
+    "checks": 17.2,
+    "cli": 13.7,
+    "format": 9.5,
+    "pipeline": 9.9,
+    "repair": 11.6,
+    "report": 14.7,
+    "rules": 11.0,
+    "settings": 15.2,
+    "solver": 12.9,
+    "verify": 10.1,
+}
+
+
+def test_variables_are_nouns(tmp_path: Path) -> None:
+    shares = {
+        path.stem: names.share(names.python_files([path]))
+        for path in sorted(PACKAGE.iterdir())
+        if path.is_dir() and path.name != "__pycache__"
+    }
+    assert {room: share for room, share in shares.items() if share > STILL.get(room, GOAL)} == {}
+    done = [room for room in STILL if shares[room] <= GOAL]
+    assert done == [], "no longer an exception: take it out of STILL"
+
+
+def test_each_variable_counts_once_in_each_scope(tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    file.write_text(
+        "found = 1\nfound = 2\ndef f(given, name):\n    for one, place in name:\n        one += 1\n"
+        "    return [kind for kind in given if (slot := kind)]\n"
+    )
+    fillers = sorted(name for name, _ in names.variables(file) if names.is_filler(name))
+    assert fillers == ["found", "given", "kind", "one", "place"]
+    assert len(list(names.variables(file))) == 7
