@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.support.edited_models import stale_bias
 from tests.support.models import concat_example
 from tflite_align import AlignOptions, align
 from tflite_align.report.text import render_text
+from tflite_align.verify.declared_sqnr import bias_readings, declared_scores
 
 
 def test_a_bias_as_run_is_verified_against_the_original_as_it_runs() -> None:
@@ -23,3 +26,13 @@ def test_the_report_shows_how_far_the_readings_of_a_bias_are_apart() -> None:
     assert reading.apart_db < min(reading.declared_db, reading.as_run_db)
     assert "Biases read by their declared scales, and as run" in render_text(report)
     assert align(concat_example(), AlignOptions(targets=("litert",))).report.bias_readings == ()
+
+
+def test_readings_that_take_more_memory_than_there_is_are_not_computed() -> None:
+    """They are worth no more memory than the verification itself."""
+    files = (stale_bias(), align(stale_bias(), AlignOptions(verify=False)).data)
+    given: dict[str, Any] = {"calibration": None, "samples": 8, "seed": 0}
+    assert bias_readings(*files, **given) != ()
+    assert bias_readings(*files, **given, memory=1 << 8) == ()
+    assert declared_scores(*files, **given) != ()
+    assert declared_scores(*files, **given, memory=1 << 8) == ()

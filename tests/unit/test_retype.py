@@ -10,10 +10,14 @@ import pytest
 from tests.support.models import CONV, SHAPE, Graph, Quant, TensorSpec
 from tests.support.results import names, reads
 from tflite_align import AlignOptions, AlignResult, align, check
-from tflite_align.format.model import Tensor
+from tflite_align.checks.binder.bound import Bound
+from tflite_align.format.model import Model, Tensor
 from tflite_align.format.reader import read
 from tflite_align.numerics import integers_of
+from tflite_align.pipeline.session import Session
 from tflite_align.record import replace
+from tflite_align.repair.planner.changes import ModelState
+from tflite_align.repair.retype.fitting import retype
 
 FAST = AlignOptions(verify=False)
 
@@ -234,3 +238,32 @@ def test_raw_integers_are_not_requantized() -> None:
     (finding,) = (f for f in check(data, options).findings if f.rule == "types/CAST")
     assert (finding.severity, finding.fix) == ("error", "")
     assert align(data, options).data == data
+
+
+def test_operators_apart_from_each_other_are_fitted_in_one_pass() -> None:
+    """A model is bound anew a pass, not an operator: many may be odd."""
+    graph = Graph()
+    ends: tuple[list[str], list[str]] = ([], [])
+    for n in range(6):
+        first, second = typed(graph, f"a{n}", "int8", 0.05), typed(graph, f"b{n}", "uint8", 0.05, 3)
+        out = typed(graph, f"y{n}", "int8", 0.1)
+        graph.add("ADD", [first, second], [out], ("AddOptions", {}))
+        ends[0].extend((first, second))
+        ends[1].append(out)
+    session = Session.of(FAST)
+    given = session.inspect(read(graph.bytes(*ends)))
+    bound = []
+
+    def bind(model: Model) -> Bound:
+        bound.append(model)
+        return session.bind(model)
+
+    state = retype(
+        ModelState(model=given.model),
+        session.targets,
+        bind,
+        lambda _, findings: findings,
+        checked=(given.bound, given.findings),
+    )
+    assert [change.kind for change in state.changes] == ["retyped"] * 6
+    assert len(bound) == 1

@@ -10,6 +10,7 @@ import click
 from ..format.type_groups import BORDER_TYPES
 from ..record import Record
 from ..rules.families import FAMILY_POLICIES
+from ..verify.budget import MEMORY
 from .configured import overrides_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ _ALLOW_REFUSED = _many(
     "JUDGE",
     "Let the file pass although this judge refuses it; the report says so; repeatable.",
 )
+_MEMORY_MIB = MEMORY >> 20
 _JUDGE_SECONDS = click.option(
     "--judge-seconds",
     type=click.FloatRange(0, min_open=True),
@@ -78,7 +80,7 @@ _MEMORY = click.option(
     "--memory",
     type=click.IntRange(1),
     metavar="MIB",
-    default=2048,
+    default=_MEMORY_MIB,
     show_default=True,
     help="What inputs and running the model may take; a larger model is skipped.",
 )
@@ -296,7 +298,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         require=() if dry_run else tuple(dict.fromkeys(values.get("require", ()))),
         judges=tuple(dict.fromkeys(values.get("judge", ()))),
         unasked=values.get("unasked", ()),
-        memory=values.get("memory", 2048) << 20,
+        memory=values.get("memory", _MEMORY_MIB) << 20,
         view=any(path.lower().endswith(".html") for path in reports),
         **_users(values),
     )

@@ -8,6 +8,7 @@ from ..checks.hints import hints
 from ..checks.partition import predictions
 from ..errors import AlignError
 from ..record import replace
+from ..repair.planner.changes import ModelState
 from ..repair.selection import mended
 from ..report.model_view import ModelView
 from ..report.report import Report
@@ -130,6 +131,7 @@ def _levels_without_calibration(
         calibration=options.calibration,
         samples=options.samples,
         seed=options.seed,
+        memory=options.memory,
     )
 
 
@@ -140,7 +142,7 @@ def _bias_readings(prepared: Prepared, executed: Executed) -> tuple[BiasReading,
         return ()
     session = prepared.session
     fixes = session.fixes | {"bias-scale"}
-    given = prepared.given.model
+    given = ModelState(model=prepared.given.model)
     states = (
         mended(given, fixes, "all", reading, session.bind).model
         for reading in ("declared", "as-run")
@@ -153,4 +155,5 @@ def _bias_readings(prepared: Prepared, executed: Executed) -> tuple[BiasReading,
         calibration=session.options.calibration,
         samples=session.options.samples,
         seed=session.options.seed,
+        memory=session.options.memory,
     )

@@ -112,7 +112,7 @@ def _verify(
 
 def _edited_operators(prepared: Prepared, plan: Plan | None) -> frozenset[OperatorId]:
     """Operators that were edited or added, by their index in the written file."""
-    origins, state = prepared.conversion.edited, prepared.inspected.model
+    origins, state = prepared.conversion.state.edited, prepared.inspected.model
     if plan is not None:
         origins, state = origins | plan.edited_origins(state), plan.model
     return edited_operators(state, origins)

@@ -9,11 +9,11 @@ from ..checks.checker import Finding
 from ..format.flatbuffer import Bytes
 from ..format.model import Model
 from ..format.writer.write import write
-from ..record import Record, replace
+from ..record import Record
 from ..repair.convert.stage import Asked, Converted, convert
-from ..repair.planner.changes import Change
-from ..repair.retype.fitting import Retyped, retype
-from ..repair.selection import Mended, changeable, mended, wanted
+from ..repair.planner.changes import Change, ModelState
+from ..repair.retype.fitting import retype
+from ..repair.selection import changeable, mended, wanted
 from .session import Inspected, Session
 
 __all__ = ["Prepared", "prepare"]
@@ -22,15 +22,15 @@ __all__ = ["Prepared", "prepare"]
 class Prepared(Record, frozen=True, kw_only=True):
     """The model as the solver meets it, and how it became so.
 
-    `original`: the bytes that came in, and `given` what was read of them; `inspected` is the
-    mended and converted model, which nothing has been written of.
+    `original`: the bytes that came in, and `given` what was read of them; `repair` is the state
+    whose integers are still the given ones; `inspected` is the mended and converted model, which
+    nothing has been written of.
     """
 
     session: Session
     original: Bytes
     given: Inspected
-    repair: Mended
-    fitted: Retyped
+    repair: ModelState
     conversion: Converted
     inspected: Inspected
 
@@ -50,7 +50,7 @@ class Prepared(Record, frozen=True, kw_only=True):
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        return (*self.repair.changes, *self.fitted.changes, *self.conversion.changes)
+        return self.conversion.state.changes
 
     def written(self, state: Model) -> Bytes:
         """The given file as this state of its model has it; the very bytes where it is the same."""
@@ -64,18 +64,19 @@ def prepare(session: Session, data: Bytes) -> Prepared:
     options, fixes = session.options, session.fixes
     given = session.inspect(session.read(data))
     checked = (given.bound, given.findings)
-    repair = mended(given.model, fixes, options.only, options.bias, session.bind, checked=checked)
+    repair = mended(
+        ModelState(model=given.model),
+        fixes,
+        options.only,
+        options.bias,
+        session.bind,
+        checked=checked,
+    )
     inspected = given if repair.model is given.model else session.inspect(repair.model)
     fitted = _mended_again(session, repair, _fitted(session, repair, inspected))
-    conversion = convert(
-        fitted.model,
-        _requested_types(session),
-        session.rows,
-        session.targets,
-        edited=fitted.edited,
-    )
-    if conversion.model is not repair.model:
-        inspected = session.inspect(conversion.model)
+    conversion = convert(fitted, _requested_types(session), session.rows, session.targets)
+    if conversion.state.model is not repair.model:
+        inspected = session.inspect(conversion.state.model)
     if options.calibration is not None:
         from ..verify.calibration import check_calibration  # noqa: PLC0415 - a run without judges needs none of it
 
@@ -85,13 +86,12 @@ def prepare(session: Session, data: Bytes) -> Prepared:
         original=data,
         given=given,
         repair=repair,
-        fitted=fitted,
         conversion=conversion,
         inspected=inspected,
     )
 
 
-def _fitted(session: Session, repair: Mended, inspected: Inspected) -> Retyped:
+def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> ModelState:
     """Operands whose types do not fit, and versions that are not registered; `inspected` is what
     the repairs left.
     """
@@ -100,28 +100,16 @@ def _fitted(session: Session, repair: Mended, inspected: Inspected) -> Retyped:
     def repairable(bound: Bound, findings: Sequence[Finding]) -> Sequence[Finding]:
         return changeable(bound, wanted(findings, session.fixes, options.only))
 
-    return retype(
-        repair.model,
-        session.targets,
-        session.bind,
-        repairable,
-        checked=(inspected.bound, inspected.findings),
-        edited=repair.edited,
-    )
+    checked = (inspected.bound, inspected.findings)
+    return retype(repair, session.targets, session.bind, repairable, checked=checked)
 
 
-def _mended_again(session: Session, repair: Mended, fitted: Retyped) -> Retyped:
+def _mended_again(session: Session, repair: ModelState, fitted: ModelState) -> ModelState:
     """What could be mended only now that operands have the types that their operators take."""
     if fitted.model is repair.model:
         return fitted
     options = session.options
-    again = mended(fitted.model, session.fixes, options.only, options.bias, session.bind)
-    return replace(
-        fitted,
-        model=again.model,
-        changes=fitted.changes + again.changes,
-        edited=fitted.edited | again.edited,
-    )
+    return mended(fitted, session.fixes, options.only, options.bias, session.bind)
 
 
 def _requested_types(session: Session) -> Asked:

@@ -36,6 +36,7 @@ def with_way_out(
         calibration=options.calibration,
         samples=options.samples,
         seed=options.seed,
+        memory=options.memory,
     )
     freed = {(score.title, score.inputs): score for score in scores}
     told = _told(lost, freed)

@@ -7,14 +7,14 @@ from typing import Literal
 
 from ..checks.binder.bound import Bound
 from ..checks.checker import Finding, check_bound
-from ..format.model import Model, OperatorId
+from ..format.model import Model
 from ..format.wiring import own_state
-from ..record import Record, replace
+from ..record import replace
 from ..rules.fixes import BIAS_FIXES, WEIGHT_FIXES
-from .planner.changes import Change
+from .planner.changes import Change, ModelState
 from .planner.metadata_fixes import as_run, mend
 
-__all__ = ["Mended", "changeable", "enforced", "mended", "wanted"]
+__all__ = ["changeable", "enforced", "mended", "wanted"]
 
 _EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization does both
 
@@ -75,32 +75,20 @@ def enforced(
     return replace(bound, constraints=tuple(kept))
 
 
-class Mended(Record, frozen=True, kw_only=True):
-    """The model as everything else takes it to be: the given one where nothing was done.
-
-    `edited`: operators, as (subgraph, index in the file that was read).
-    """
-
-    model: Model
-    changes: tuple[Change, ...] = ()
-    edited: frozenset[OperatorId] = frozenset()
-
-
 def mended(
-    given: Model,
+    state: ModelState,
     fixes: frozenset[str],
     only: Literal["all", "errors"],
     bias: Literal["declared", "as-run"],
     bind: Callable[[Model], Bound],
     *,
     checked: tuple[Bound, Sequence[Finding]] | None = None,
-) -> Mended:
+) -> ModelState:
     """Missing parameters, names and ranges, and biases read as run: none changes an integer.
 
-    Parameters may be handed on from operator to operator, one a round. `checked`: what the model
-    is bound to and its findings, where that is known already.
+    Parameters may be handed on from operator to operator, one a round. `checked`: what the state's
+    model is bound to and its findings, where that is known already.
     """
-    state = Mended(model=given)
     tried: set[tuple[Change, ...]] = set()  # repairs without effect are not tried again
     while True:
         if checked is None:
@@ -115,8 +103,4 @@ def mended(
         if plan.model is model or plan.changes in tried:
             return state
         tried.add(plan.changes)
-        state = Mended(
-            model=plan.model,
-            changes=state.changes + plan.changes,
-            edited=state.edited | plan.edited_origins(model),
-        )
+        state = state.after(plan)

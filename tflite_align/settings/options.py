@@ -14,6 +14,7 @@ from ..record import Record, field
 from ..rules.families import FAMILIES, FAMILY_POLICIES, Policy
 from ..rules.targets import Severity
 from ..solver.problem_records import Overlap
+from ..verify.budget import MEMORY
 from .baseline import Accepted
 from .lock import Lock
 
@@ -96,7 +97,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     verify: bool = True
     require: tuple[str, ...] = ()
     judge_seconds: float | None = None
-    memory: int = 2 << 30
+    memory: int = MEMORY
     samples: int = 64
     seed: int = 0
     calibration: Mapping[str | int, np.ndarray] | None = None

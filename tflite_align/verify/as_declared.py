@@ -8,7 +8,7 @@ import numpy as np
 
 from ..record import replace
 from ..verdicts import Verification
-from .footprint import MEMORY
+from .budget import MEMORY
 from .outputs import named
 from .sqnr import FLOOR_DB
 from .verification import verify

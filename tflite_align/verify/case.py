@@ -13,7 +13,7 @@ from ..format.model import OperatorId
 from ..record import Record
 from .changed_functions import changed_operators
 from .evidence import CONSTANTS
-from .footprint import footprint
+from .footprint import hold_to
 from .frontier import Frontier, cut_copy, frontier
 from .judges import JUDGES, available
 from .object_api import pack, parse
@@ -70,9 +70,7 @@ def build_case(order: Order) -> Case:
         raise UnsupportedError(f"size: {size} bytes is above {LARGEST_MODEL}")
     before, after = parse(order.reading), parse(order.after)
     for model in (before, after):
-        held = footprint(model)
-        if held.floats > order.memory:
-            raise UnsupportedError(held.told(held.floats, order.memory))
+        hold_to(order.memory, model)
     first, second = frontier(before), frontier(after)
     if len(first.probes) != len(second.probes):
         raise UnsupportedError("the two files have no corresponding outputs to compare")

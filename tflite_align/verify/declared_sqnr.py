@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ..errors import UnsupportedError
 from ..verdicts import BiasReading, OutputLevel, OutputScore
+from .budget import MEMORY
 from .calibration import Calibration
 from .evidence import Evidence
+from .footprint import hold_to
 from .frontier import frontier
 from .object_api import parse
 from .outputs import score_kinds
@@ -20,12 +22,21 @@ Data = bytes | memoryview
 
 
 def declared_levels(
-    original: Data, aligned: Data, *, calibration: Calibration, samples: int, seed: int
+    original: Data,
+    aligned: Data,
+    *,
+    calibration: Calibration,
+    samples: int,
+    seed: int,
+    memory: int = MEMORY,
 ) -> tuple[OutputLevel, ...]:
     """SQNR in dB of `aligned`'s declared reading at each output that `verify` compares, on the very
-    inputs that it takes from the calibration. Empty where that cannot be computed.
+    inputs that it takes from the calibration. Empty where that cannot
+    be computed, or takes more than `memory` bytes.
     """
-    evidence = _evidence(original, aligned, calibration, samples, seed, both=False)
+    evidence = _evidence(
+        original, aligned, calibration, samples, seed=seed, memory=memory, both=False
+    )
     if evidence is None:
         return ()
     return tuple(
@@ -39,12 +50,21 @@ def declared_levels(
 
 
 def declared_scores(
-    original: Data, aligned: Data, *, calibration: Calibration | None, samples: int, seed: int
+    original: Data,
+    aligned: Data,
+    *,
+    calibration: Calibration | None,
+    samples: int,
+    seed: int,
+    memory: int = MEMORY,
 ) -> tuple[OutputScore, ...]:
     """The declared readings of both files at each output and part of one, on each kind of inputs;
-    no kernel is run and nothing is judged. Empty where they cannot be computed.
+    no kernel is run and nothing is judged. Empty where they cannot be computed, or
+    take more than `memory` bytes.
     """
-    evidence = _evidence(original, aligned, calibration, samples, seed, both=True)
+    evidence = _evidence(
+        original, aligned, calibration, samples, seed=seed, memory=memory, both=True
+    )
     return () if evidence is None else score_kinds(evidence)
 
 
@@ -53,23 +73,28 @@ def _evidence(
     aligned: Data,
     calibration: Calibration | None,
     samples: int,
-    seed: int,
     *,
+    seed: int,
+    memory: int,
     both: bool,
 ) -> Evidence | None:
     """The float twin and `aligned`'s declared reading on the same inputs, with that of `original`
     where `both` are wanted. None where they cannot be computed, or have no outputs in common.
     """
     try:
-        model = parse(original)
-        first, second = frontier(model), frontier(parse(aligned))
+        model, written = parse(original), parse(aligned)
+        for one in (model, written):
+            hold_to(memory, one)
+        first, second = frontier(model), frontier(written)
         if len(first.probes) != len(second.probes):
             return None
         data = {"twin": twin(original, first), "declared:after": declared(aligned, second)}
         if both:
             data["declared:before"] = declared(original, first)
         forms = tuple(Form(name=n, data=form, kernels=FLOAT_KERNELS) for n, form in data.items())
-        inputs = make_samples(model, calibration=calibration, count=samples, seed=seed)
+        inputs = make_samples(
+            model, calibration=calibration, count=samples, seed=seed, memory=memory
+        )
     except UnsupportedError:
         return None
     with workspace() as folder:
@@ -78,21 +103,30 @@ def _evidence(
 
 
 def bias_readings(
-    by_scale: Data, as_run: Data, *, calibration: Calibration | None, samples: int, seed: int
+    by_scale: Data,
+    as_run: Data,
+    *,
+    calibration: Calibration | None,
+    samples: int,
+    seed: int,
+    memory: int = MEMORY,
 ) -> tuple[BiasReading, ...]:
     """How far two readings of one file are apart: by its biases' declared scales, and with those
-    that kernels compute with. Empty where that cannot be computed.
+    that kernels compute with. Empty where that cannot be computed, or takes more than `memory` bytes.
     """
     files = {"declared": by_scale, "as-run": as_run}
     try:
         model = parse(by_scale)
+        hold_to(memory, model)
         found = {name: frontier(parse(data)) for name, data in files.items()}
         forms = tuple(
             Form(name=f"{kind}:{name}", data=make(data, found[name]), kernels=FLOAT_KERNELS)
             for name, data in files.items()
             for kind, make in (("twin", twin), ("levels", declared))
         )
-        inputs = make_samples(model, calibration=calibration, count=samples, seed=seed)
+        inputs = make_samples(
+            model, calibration=calibration, count=samples, seed=seed, memory=memory
+        )
     except UnsupportedError:
         return ()
     with workspace() as folder:

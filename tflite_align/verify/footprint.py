@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from ..errors import UnsupportedError
 from ..record import Record
 from .object_api import type_name
 from .unpacked import is_constant, operator_name
 
-__all__ = ["MEMORY", "Footprint", "footprint"]
-
-MEMORY = 2 << 30  # bytes that a verification may take unless the caller says otherwise
+__all__ = ["Footprint", "footprint", "hold_to"]
 
 _WIDTHS = {"float32": 4, "int32": 4, "uint32": 4, "float16": 2, "bfloat16": 2, "int16": 2}
 _WIDTHS |= {"uint16": 2, "int64": 8, "uint64": 8, "float64": 8, "complex64": 8, "complex128": 16}
@@ -32,6 +31,13 @@ class Footprint(Record, frozen=True, kw_only=True):
         """Why `size` bytes are not run."""
         where = f"{self.place} holds" if self.place else "the graph inputs hold"
         return f"size: {where} {size:,} bytes at once, above the {memory:,} of --memory"
+
+
+def hold_to(memory: int, model: Any) -> None:
+    """Raises UnsupportedError where the model's float twin takes more than `memory` bytes."""
+    held = footprint(model)
+    if held.floats > memory:
+        raise UnsupportedError(held.told(held.floats, memory))
 
 
 def footprint(model: Any) -> Footprint:

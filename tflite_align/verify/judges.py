@@ -10,7 +10,8 @@ from ..errors import AlignError, UsageError
 from ..record import Record, replace
 from ..verdicts import Acceptance
 from . import edgetpu, litert, mlir, tflm, vela
-from .footprint import MEMORY, footprint
+from .budget import MEMORY
+from .footprint import footprint
 from .object_api import parse
 from .unpacked import CUSTOM, operator_name
 

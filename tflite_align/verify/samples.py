@@ -16,8 +16,8 @@ from ..errors import UnsupportedError
 from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import INTEGER_LIMITS, Label
 from ..record import Record, replace
+from .budget import MEMORY
 from .calibration import Calibration, Wanted, matched
-from .footprint import MEMORY
 from .object_api import type_name
 from .random_inputs import KINDS, GraphInput, draw, mixtures
 from .unpacked import Params, is_constant, is_stateful, operator_name, params, tensor_name

@@ -18,9 +18,9 @@ from ..format.model import OperatorId
 from ..record import Record, replace
 from ..verdicts import OutputScore, Verification
 from .acceptances import ask, ask_same, verdicts_of
+from .budget import MEMORY
 from .case import Case, Order, build_case
 from .evidence import Evidence
-from .footprint import MEMORY
 from .gather import gather, gather_readings, with_constants
 from .judges import available
 from .outputs import (

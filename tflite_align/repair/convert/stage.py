@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from ...format.model import Model, OperatorId, SlotKind
-from ...record import Record, replace
+from ...format.model import Model, SlotKind
+from ...record import Record
 from ...rules.rows import OperatorRow
 from ...rules.targets import Target
 from ...rules.versions import load_versions
-from ..planner.changes import Change
+from ..planner.changes import ModelState
 from .conversion import Conversion
 from .io_types import convert_border
 from .uint8_to_int8 import convert_to_int8
@@ -32,45 +32,27 @@ class Asked(Record, frozen=True, kw_only=True):
 
 
 class Converted(Record, frozen=True, kw_only=True):
-    """The model after its conversions: the given one where nothing was done.
-
-    `edited`: operators, as (subgraph, index in the file that was read). `refused` says why nothing
-    was done, where something was asked for that cannot be.
+    """The state after the conversions: the given one where nothing was done. `refused` says why,
+    where something was asked for that cannot be.
     """
 
-    model: Model
-    changes: tuple[Change, ...] = ()
-    edited: frozenset[OperatorId] = frozenset()
+    state: ModelState
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 def convert(
-    model: Model,
-    asked: Asked,
-    rows: Mapping[str, OperatorRow],
-    targets: Sequence[Target],
-    *,
-    edited: frozenset[OperatorId] = frozenset(),
+    given: ModelState, asked: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Converted:
-    """Carry out what is asked, one conversion after the other; all of it or nothing.
-
-    `edited`: operators that were edited before, by their index in the file that was read.
-    """
-    state = Converted(model=model, edited=edited)
+    """Carry out what is asked, one conversion after the other; all of it or nothing."""
+    state, warnings = given, list[str]()
     for conversion in _conversions(asked, rows, targets):
         done = conversion(state.model)
         if done.refused:
-            return Converted(model=model, edited=edited, refused=done.refused)
-        state = replace(state, warnings=(*state.warnings, *done.warnings))
-        if done.plan.model is not state.model:
-            state = replace(
-                state,
-                model=done.plan.model,
-                changes=(*state.changes, *done.plan.changes),
-                edited=state.edited | done.plan.edited_origins(state.model),
-            )
-    return state
+            return Converted(state=given, refused=done.refused)
+        state = state.after(done.plan)
+        warnings += done.warnings
+    return Converted(state=state, warnings=tuple(warnings))
 
 
 def _conversions(

@@ -7,7 +7,7 @@ from typing import Literal
 from ...format.model import Model, OperatorId
 from ...record import Record
 
-__all__ = ["Change", "Plan", "edited_operators"]
+__all__ = ["Change", "ModelState", "Plan", "edited_operators"]
 
 ChangeKind = Literal[
     "moved",
@@ -58,6 +58,26 @@ class Plan(Record, frozen=True, kw_only=True):
         )
         return frozenset(
             OperatorId(graph, origin) for graph, origin in origins if origin is not None
+        )
+
+
+class ModelState(Record, frozen=True, kw_only=True):
+    """A model and what was done to it since it was read, stage by stage: nothing where it is the
+    given one. `edited`: operators by their index in the file that was read.
+    """
+
+    model: Model
+    changes: tuple[Change, ...] = ()
+    edited: frozenset[OperatorId] = frozenset()
+
+    def after(self, plan: Plan) -> ModelState:
+        """The state that one more stage, which was given this one's model, makes of it."""
+        if plan.model is self.model:
+            return self
+        return ModelState(
+            model=plan.model,
+            changes=self.changes + plan.changes,
+            edited=self.edited | plan.edited_origins(self.model),
         )
 
 

@@ -12,17 +12,16 @@ from collections.abc import Callable, Collection, Sequence
 from ...checks.binder.bound import Bound
 from ...checks.checker import Finding, check_bound
 from ...checks.support.kernel_breaches import distance, taken_types, types_of
-from ...format.model import Model, Operator, OperatorId
-from ...record import Record
+from ...format.model import Model, Operator, Slot, TensorId
 from ...rules.kernels import load_kernels
 from ...rules.operand_types import OperandTypes
 from ...rules.targets import Target
-from ..planner.changes import Change
+from ..planner.changes import ModelState
 from ..planner.draft import Draft
 from .fit_operator import fit
 from .other_type import fold_dequantize
 
-__all__ = ["Retyped", "fitting_types", "retype"]
+__all__ = ["fitting_types", "retype"]
 
 _TYPES = "types"
 _VERSION = "registered-version"
@@ -31,50 +30,57 @@ _VERSION = "registered-version"
 _Place = tuple[int, int | None, tuple[int, ...]]  # an operator, wherever it stands
 
 
-class Retyped(Record, frozen=True, kw_only=True):
-    """The model with operand types that fit: the given one where nothing was done. `edited`:
-    operators by their index in the file that was read.
-    """
-
-    model: Model
-    changes: tuple[Change, ...] = ()
-    edited: frozenset[OperatorId] = frozenset()
-
-
 def retype(
-    model: Model,
+    state: ModelState,
     targets: Sequence[Target],
     bind: Callable[[Model], Bound],
     wanted: Callable[[Bound, Sequence[Finding]], Sequence[Finding]],
     *,
     checked: tuple[Bound, Sequence[Finding]],
-    edited: frozenset[OperatorId] = frozenset(),
-) -> Retyped:
+) -> ModelState:
     """Fit the operand types of each operator that a finding of rule `types/...` names, and lower
     versions that are not registered.
 
-    `checked`: what `model` is bound to, and its findings; `wanted` picks those to be repaired. What
-    one operator gets may change what the next one reads: it is done until nothing more can be.
+    `checked`: what the state's model is bound to, and its findings; `wanted` picks those to be
+    repaired. What one operator gets may change what its neighbours read or write: those wait for
+    the next pass, until nothing more can be done.
     """
-    state = Retyped(model=model, edited=edited)
     tried: set[_Place] = set()
     while True:
         draft = Draft(state.model)
+        taken: set[TensorId] = set()
         for finding in wanted(*checked):
             if finding.fix == _VERSION:
                 _lower(draft, finding, targets)
-            elif finding.fix == _TYPES and not draft.changed:
-                _repair(draft, finding, targets, tried)
+            elif finding.fix == _TYPES:
+                beside = _beside(draft, finding.slot)
+                if taken.isdisjoint(beside) and _repair(draft, finding, targets, tried):
+                    taken |= beside
         plan = draft.plan()
         if plan.model is state.model:
             return state
-        state = Retyped(
-            model=plan.model,
-            changes=(*state.changes, *plan.changes),
-            edited=state.edited | plan.edited_origins(state.model),
-        )
+        state = state.after(plan)
         bound = bind(state.model)
         checked = bound, check_bound(bound)
+
+
+def _beside(draft: Draft, slot: Slot) -> set[TensorId]:
+    """What is computed and stands at the operator, or at one that reads what it writes."""
+    graph, subgraph = draft.model.subgraphs[slot.subgraph], slot.subgraph
+    readers = draft.links(subgraph).readers
+    outputs = graph.operators[slot.operator].outputs
+    near = {read.operator for tensor in outputs for read in readers.get(tensor, ())}
+    tensors = {
+        tensor
+        for place in {slot.operator, *near}
+        if place >= 0
+        for tensor in (*graph.operators[place].inputs, *graph.operators[place].outputs)
+    }
+    return {
+        TensorId(subgraph, tensor)
+        for tensor in tensors
+        if tensor >= 0 and draft.model.constant(subgraph, tensor) is None
+    }
 
 
 def _lower(draft: Draft, finding: Finding, targets: Sequence[Target]) -> None:
@@ -95,20 +101,21 @@ def _repair(
     finding: Finding,
     targets: Sequence[Target],
     tried: set[_Place],
-) -> None:
-    """Fit one operator, unless that was tried before; nothing where no way is open."""
+) -> bool:
+    """Fit one operator, unless that was tried before; False where no way is open."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     given = types_of(draft.model.subgraphs[slot.subgraph], operator)
     place = (slot.subgraph, operator.origin, operator.outputs if operator.origin is None else ())
     if place in tried:
-        return
+        return False
     tried.add(place)
     if fold_dequantize(draft, slot.subgraph, operator):
-        return
-    for types in fitting_types(operator, given, targets):
-        if fit(draft, slot.subgraph, operator, types, targets):
-            return
+        return True
+    return any(
+        fit(draft, slot.subgraph, operator, types, targets)
+        for types in fitting_types(operator, given, targets)
+    )
 
 
 def fitting_types(
