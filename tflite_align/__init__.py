@@ -1,6 +1,7 @@
 """Make the quantization contract of a finished .tflite file hold.
 
-`align(data)` makes it hold, `check(data)` says what is broken; bytes in, bytes and a report out.
+`align(model)` makes it hold, `check(model)` says what is broken, `explain(model, tensor)` says why a
+tensor gets its parameters. A model is a path, bytes, or an open file.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .checks.checker import Finding
+    from .api.converting import Converter, Exportable, convert_and_align
+    from .api.jobs import align, check, explain
+    from .api.results import AlignResult, Explained
+    from .api.sources import ReadableFile, Source
+    from .checks.checker import Finding, Grade
     from .checks.overrides import Override
+    from .checks.partition import Left, TargetMapping
     from .errors import (
         AlignError,
         FormatError,
@@ -23,59 +29,214 @@ if TYPE_CHECKING:
         UnsupportedError,
         UsageError,
     )
-    from .pipeline.aligning import AlignResult, Progress, align
-    from .pipeline.checking import check
+    from .format.enums import Activation
+    from .format.model import OperatorId, Slot, TensorId
+    from .numerics import Label, Range
+    from .pipeline.session import Progress
     from .repair.planner.changes import Change
-    from .report.report import Report
-    from .rules.targets import Target, load_target, target_names
+    from .report.component_summary import Overview, Relabelled, Separated, Story
+    from .report.github import render_github
+    from .report.html.page import render_html
+    from .report.json import render_json
+    from .report.junit import render_junit
+    from .report.model_view import (
+        GroupView,
+        MemberView,
+        ModelView,
+        OperatorView,
+        SubgraphView,
+        TensorView,
+        Why,
+    )
+    from .report.report import Report, Size, Unread
+    from .report.sarif import render_sarif
+    from .report.text import render_text
+    from .rules.rows import SlotPattern
+    from .rules.support_rows import SupportRow
+    from .rules.targets import Requirement, Target, load_target, target_names
+    from .settings.baseline import Accepted
+    from .settings.lock import Lock, Port, Signed
+    from .settings.option_words import OptionWords
     from .settings.options import AlignOptions
-    from .verdicts import Verification
+    from .solver.explanation import Alternative, Anchor, CutStory, Explanation, Link, Tie
+    from .solver.problem_records import Component, Conflict, Strategy
+    from .verdicts import (
+        Acceptance,
+        BiasReading,
+        FidelityScore,
+        JudgeVerdict,
+        OutputLevel,
+        OutputScore,
+        StepCheck,
+        StepDeviation,
+        Verification,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Acceptance",
+    "Accepted",
+    "Activation",
     "AlignError",
     "AlignOptions",
     "AlignResult",
+    "Alternative",
+    "Anchor",
+    "BiasReading",
     "Change",
+    "Component",
+    "Conflict",
+    "Converter",
+    "CutStory",
+    "Explained",
+    "Explanation",
+    "Exportable",
+    "FidelityScore",
     "Finding",
     "FormatError",
+    "Grade",
+    "GroupView",
+    "JudgeVerdict",
+    "Label",
+    "Left",
+    "Link",
+    "Lock",
+    "MemberView",
+    "ModelView",
     "NotAlignedError",
+    "OperatorId",
+    "OperatorView",
+    "OptionWords",
+    "OutputLevel",
+    "OutputScore",
     "Override",
+    "Overview",
+    "Port",
     "Progress",
+    "Range",
+    "ReadableFile",
+    "Relabelled",
     "Report",
+    "Requirement",
     "RuleError",
+    "Separated",
+    "Signed",
+    "Size",
+    "Slot",
+    "SlotPattern",
+    "Source",
+    "StepCheck",
+    "StepDeviation",
+    "Story",
+    "Strategy",
+    "SubgraphView",
+    "SupportRow",
     "Target",
+    "TargetMapping",
+    "TensorId",
+    "TensorView",
+    "Tie",
+    "Unread",
     "UnsupportedError",
     "UsageError",
     "Verification",
+    "Why",
     "__version__",
     "align",
     "check",
+    "convert_and_align",
+    "explain",
     "load_target",
+    "render_github",
+    "render_html",
+    "render_json",
+    "render_junit",
+    "render_sarif",
+    "render_text",
     "target_names",
 ]
 
 # Where each name is: imported when it is asked for, so that `--help` needs no numpy.
 _ROOMS = {
+    "align": "api.jobs",
+    "check": "api.jobs",
+    "explain": "api.jobs",
+    "AlignResult": "api.results",
+    "Explained": "api.results",
+    "ReadableFile": "api.sources",
+    "Source": "api.sources",
+    "Converter": "api.converting",
+    "Exportable": "api.converting",
+    "convert_and_align": "api.converting",
     "Finding": "checks.checker",
+    "Grade": "checks.checker",
+    "Override": "checks.overrides",
+    "Left": "checks.partition",
+    "TargetMapping": "checks.partition",
     "AlignError": "errors",
     "FormatError": "errors",
     "NotAlignedError": "errors",
     "RuleError": "errors",
     "UnsupportedError": "errors",
     "UsageError": "errors",
-    "AlignOptions": "settings.options",
-    "Override": "checks.overrides",
-    "AlignResult": "pipeline.aligning",
-    "Progress": "pipeline.aligning",
-    "align": "pipeline.aligning",
-    "check": "pipeline.checking",
+    "Activation": "format.enums",
+    "OperatorId": "format.model",
+    "Slot": "format.model",
+    "TensorId": "format.model",
+    "Label": "numerics",
+    "Range": "numerics",
+    "Progress": "pipeline.session",
     "Change": "repair.planner.changes",
+    "Overview": "report.component_summary",
+    "Relabelled": "report.component_summary",
+    "Separated": "report.component_summary",
+    "Story": "report.component_summary",
+    "render_github": "report.github",
+    "render_html": "report.html.page",
+    "render_json": "report.json",
+    "render_junit": "report.junit",
+    "GroupView": "report.model_view",
+    "MemberView": "report.model_view",
+    "ModelView": "report.model_view",
+    "OperatorView": "report.model_view",
+    "SubgraphView": "report.model_view",
+    "TensorView": "report.model_view",
+    "Why": "report.model_view",
     "Report": "report.report",
+    "Size": "report.report",
+    "Unread": "report.report",
+    "render_sarif": "report.sarif",
+    "render_text": "report.text",
+    "SlotPattern": "rules.rows",
+    "SupportRow": "rules.support_rows",
+    "Requirement": "rules.targets",
     "Target": "rules.targets",
     "load_target": "rules.targets",
     "target_names": "rules.targets",
+    "Accepted": "settings.baseline",
+    "Lock": "settings.lock",
+    "Port": "settings.lock",
+    "Signed": "settings.lock",
+    "OptionWords": "settings.option_words",
+    "AlignOptions": "settings.options",
+    "Alternative": "solver.explanation",
+    "Anchor": "solver.explanation",
+    "CutStory": "solver.explanation",
+    "Explanation": "solver.explanation",
+    "Link": "solver.explanation",
+    "Tie": "solver.explanation",
+    "Component": "solver.problem_records",
+    "Conflict": "solver.problem_records",
+    "Strategy": "solver.problem_records",
+    "Acceptance": "verdicts",
+    "BiasReading": "verdicts",
+    "FidelityScore": "verdicts",
+    "JudgeVerdict": "verdicts",
+    "OutputLevel": "verdicts",
+    "OutputScore": "verdicts",
+    "StepCheck": "verdicts",
+    "StepDeviation": "verdicts",
     "Verification": "verdicts",
 }
 
@@ -84,3 +245,7 @@ def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

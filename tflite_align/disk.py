@@ -32,6 +32,7 @@ __all__ = [
     "read_beginning",
     "read_model_file",
     "read_text_file",
+    "read_whole_file",
     "replace_file",
     "replace_files",
 ]
@@ -108,6 +109,15 @@ class _Mapped(mmap.mmap):
 
         first, here = (np.frombuffer(one, np.uint8).ctypes.data for one in (self, part))
         return int(here - first)
+
+
+def read_whole_file(path: str | os.PathLike[str]) -> bytes:
+    """The file's bytes, copied: whatever becomes of it afterwards, they stay."""
+    with _named(path):
+        if Path(path).is_dir():
+            raise OSError(errno.EISDIR, "is a directory, not a model file")
+        with _open_regular(path) as stream:
+            return stream.read()
 
 
 def read_text_file(path: str | os.PathLike[str]) -> str:

@@ -19,17 +19,21 @@ from msgspec.structs import replace as _replace
 __all__ = [
     "PartlyCompared",
     "Record",
+    "brief",
     "compared",
     "field",
     "is_record",
     "plain",
     "remember",
     "replace",
+    "values",
 ]
 
 Record = Struct
 
 _R = TypeVar("_R", bound=Struct)
+
+_SHOWN = 240  # characters that a record of many values shows of itself
 
 
 class PartlyCompared(Struct, frozen=True, eq=False):
@@ -56,6 +60,17 @@ class PartlyCompared(Struct, frozen=True, eq=False):
 
     def __hash__(self) -> int:
         return hash((type(self), *self._what()))
+
+
+def brief(shown: str) -> str:
+    """What a record shows of itself in a notebook or a traceback: one short line."""
+    line = " ".join(shown.split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 4]}...>"
+
+
+def values(record: Struct) -> tuple[Any, ...]:
+    """All its values, in the order of its fields."""
+    return tuple([getattr(record, name) for name in type(record).__struct_fields__])
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from .record import PartlyCompared, Record
+from .record import PartlyCompared, Record, brief
 
 __all__ = [
     "Acceptance",
@@ -146,3 +146,7 @@ class Verification(PartlyCompared, frozen=True, kw_only=True):
     seconds: float = 0.0
 
     uncompared: ClassVar[frozenset[str]] = frozenset({"seconds"})
+
+    def __repr__(self) -> str:
+        said = f"{len(self.judges)} judges, {len(self.outputs)} outputs, {self.samples} samples"
+        return brief(f"<Verification {self.word}: {said}{self.why and f'; {self.why}'}>")

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from tests.support.models import SHAPE, kept_join, quiet_inputs, two_inputs, wide_member
-from tflite_align import AlignOptions, align
+from tflite_align import AlignOptions, AlignResult, align
 from tflite_align.format.reader import read
 from tflite_align.numerics import Label
-from tflite_align.pipeline.aligning import AlignResult
 from tflite_align.report.text import render_text
 
 GOOD = np.zeros((5, *SHAPE[1:]))

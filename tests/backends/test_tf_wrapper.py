@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import CHECKOUT, NO_TENSORFLOW, TF_PYTHON, TF_VERSION
-from tflite_align import AlignOptions, NotAlignedError, UsageError
-from tflite_align.tf import convert_and_align
+from tflite_align import AlignOptions, NotAlignedError, UsageError, convert_and_align
 
 FAST = AlignOptions(verify=False)
 
@@ -20,8 +19,7 @@ FAST = AlignOptions(verify=False)
 EXPORT = """
 import json, sys
 import make_fixtures, tensorflow as tf
-from tflite_align import AlignOptions
-from tflite_align.tf import convert_and_align
+from tflite_align import convert_and_align
 
 model = make_fixtures.build("inception")
 images = make_fixtures.smooth_inputs((1, 16, 16, 3), 40, 1)
@@ -29,8 +27,8 @@ converter = tf.lite.TFLiteConverter.from_keras_model(model)
 converter.optimizations = [tf.lite.Optimize.DEFAULT]
 converter.representative_dataset = lambda: ([image[None]] for image in images)
 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-options = AlignOptions(input_type="int8", output_type="int8")
-result = convert_and_align(converter, options, calibrate=True, name="inception")
+types = {"input_type": "int8", "output_type": "int8"}
+result = convert_and_align(converter, calibrate=True, name="inception", **types)
 result.raise_for_status()
 verification = result.report.verification
 print(json.dumps([result.report.outcome, verification.word, verification.inputs, len(result.data)]))

@@ -4,33 +4,141 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, Unpack, assert_type
 
 import numpy as np
 
 from tflite_align import (
+    Acceptance,
+    Accepted,
+    Activation,
     AlignError,
     AlignOptions,
     AlignResult,
+    Alternative,
+    Anchor,
+    BiasReading,
     Change,
+    Component,
+    Conflict,
+    Converter,
+    CutStory,
+    Explained,
+    Explanation,
+    Exportable,
+    FidelityScore,
     Finding,
     FormatError,
+    Grade,
+    GroupView,
+    JudgeVerdict,
+    Label,
+    Left,
+    Link,
+    Lock,
+    MemberView,
+    ModelView,
     NotAlignedError,
+    OperatorId,
+    OperatorView,
+    OptionWords,
+    OutputLevel,
+    OutputScore,
     Override,
+    Overview,
+    Port,
     Progress,
+    Range,
+    ReadableFile,
+    Relabelled,
     Report,
+    Requirement,
     RuleError,
+    Separated,
+    Signed,
+    Size,
+    Slot,
+    SlotPattern,
+    Source,
+    StepCheck,
+    StepDeviation,
+    Story,
+    Strategy,
+    SubgraphView,
+    SupportRow,
     Target,
+    TargetMapping,
+    TensorId,
+    TensorView,
+    Tie,
+    Unread,
     UnsupportedError,
     UsageError,
     Verification,
+    Why,
     __version__,
     align,
     check,
+    convert_and_align,
+    explain,
     load_target,
+    render_github,
+    render_html,
+    render_json,
+    render_junit,
+    render_sarif,
+    render_text,
     target_names,
 )
-from tflite_align.tf import Converter, convert_and_align
+
+# Of reports, explanations, options and targets: for annotations.
+RECORDS: tuple[type, ...] = (
+    Acceptance,
+    Accepted,
+    Activation,
+    Alternative,
+    Anchor,
+    BiasReading,
+    Component,
+    Conflict,
+    CutStory,
+    Explanation,
+    FidelityScore,
+    Grade,
+    GroupView,
+    JudgeVerdict,
+    Label,
+    Left,
+    Link,
+    Lock,
+    MemberView,
+    ModelView,
+    OperatorId,
+    OperatorView,
+    OutputLevel,
+    OutputScore,
+    Overview,
+    Port,
+    Range,
+    Relabelled,
+    Requirement,
+    Separated,
+    Signed,
+    Size,
+    Slot,
+    SlotPattern,
+    StepCheck,
+    StepDeviation,
+    Story,
+    Strategy,
+    SubgraphView,
+    SupportRow,
+    TargetMapping,
+    TensorId,
+    TensorView,
+    Tie,
+    Why,
+)
 
 
 class Exporter:
@@ -86,6 +194,30 @@ def read(report: Report) -> None:
     if report.verification is not None:
         assert_type(report.verification, Verification)
         assert_type(report.verification.outputs[0].declared_aligned_db, float | None)
+
+
+def opened(source: Source, file: ReadableFile, **words: Unpack[OptionWords]) -> None:
+    assert_type(check(source, **words), Report)
+    assert_type(align(file, targets="tflm", samples=128).save("out.tflite"), AlignResult)
+    told = explain("net.tflite", "scores", io="free")
+    assert_type(told, Explained)
+    assert_type(str(told), str)
+
+
+def forms(report: Report) -> dict[str, str]:
+    several, lost = [report], [Unread(name="x.tflite", message="no model")]
+    return {
+        "html": render_html(several, lost) + report.to_html(),
+        "json": render_json(several, lost) + report.to_json(),
+        "sarif": render_sarif(several, lost) + report.to_sarif(),
+        "text": render_text(several, unread=lost) + report.to_text(),
+        "xml": render_junit(several, lost),
+        "github": render_github(several, lost),
+    }
+
+
+def exported(model: Exportable) -> AlignResult:
+    return convert_and_align(model, targets=("tflite", "tflm"), require="numbers")
 
 
 def main() -> int:

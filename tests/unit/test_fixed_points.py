@@ -11,9 +11,8 @@ import pytest
 
 from tests.support.edited_models import PLAIN, chain, named, requantized
 from tests.support.models import POOL, Graph, Quant
-from tflite_align import AlignOptions, align, check
+from tflite_align import AlignOptions, AlignResult, align, check
 from tflite_align.format.reader import read
-from tflite_align.pipeline.aligning import AlignResult
 from tflite_align.record import replace
 
 

@@ -16,7 +16,7 @@ from ..numerics import (
     int4_unpack,
     is_power_of_two,
 )
-from ..record import Record
+from ..record import Record, brief
 from ..rules.fixes import fix_of
 from .bias_faults import bias_faults
 from .binder.bound import CUT, Bound
@@ -70,6 +70,9 @@ class Finding(Record, frozen=True, kw_only=True):
     offset: int = -1
     grades: tuple[Grade, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return brief(f"<Finding {self.severity}: {self.message}>")
 
     @property
     def fixable(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..disk import read_arrays, read_model_file, replace_files
-from ..pipeline.aligning import AlignResult, align
+from ..pipeline.aligning import Aligned, align
 from ..record import replace
 from ..report.sections import closing
 from ..rules.targets import load_target
@@ -61,7 +61,7 @@ def _calibrated(options: AlignOptions, asked: Given) -> AlignOptions:
         return replace(options, calibration=read_arrays(asked.calibration))
 
 
-def _aligned(source: str, options: AlignOptions, asked: Given) -> AlignResult:
+def _aligned(source: str, options: AlignOptions, asked: Given) -> Aligned:
     with about(source):
         if source == STREAM:
             data: Any = read_stdin()
@@ -73,7 +73,7 @@ def _aligned(source: str, options: AlignOptions, asked: Given) -> AlignResult:
 
 
 def _write(
-    result: AlignResult,
+    result: Aligned,
     source: str,
     out: str | None,
     reports: tuple[ReportFile, ...],
@@ -93,7 +93,7 @@ def _write(
         write_stdout(streamed)
 
 
-def _is_there(result: AlignResult, source: str, out: str) -> bool:
+def _is_there(result: Aligned, source: str, out: str) -> bool:
     """An unchanged model that is its own destination needs no writing."""
     untouched = result.report.outcome != "aligned"
     return untouched and source != STREAM and os.path.realpath(source) == os.path.realpath(out)

@@ -24,7 +24,7 @@ from ..disk import (
     replace_files,
 )
 from ..errors import UsageError
-from ..record import replace
+from ..record import replace, values
 from ..report.batch_lines import Tally, parse_line
 from ..report.formats import renderer
 from ..report.report import Report, Unread
@@ -177,7 +177,7 @@ def _orders(
 def _settings(options: AlignOptions, *, keep_going: bool) -> str:
     """A digest of all that a result follows from, beside the model."""
     versions = {"tflite_align": tool_version(), **(_versions() if options.verify else {})}
-    digest = hashlib.sha256(repr((options, keep_going, versions)).encode())
+    digest = hashlib.sha256(repr((values(options), keep_going, versions)).encode())
     root = data_root()
     for path in sorted((*root.glob("*.toml"), *root.glob("targets/*.toml"))):
         digest.update(read_text_file(path).encode())

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..disk import make_folder, read_model_file, replace_file
-from ..pipeline.aligning import AlignResult, align
+from ..pipeline.aligning import Aligned, align
 from ..record import Record, replace
 from ..report.batch_lines import BatchLine, Digests, done_line, failed_line, parse_line
 from ..report.json import render_line
@@ -78,7 +78,7 @@ def _line(order: BatchJob) -> BatchLine:
     return done_line(order.pair.path, result.report, digests, sizes, seconds)
 
 
-def _written(order: BatchJob, result: AlignResult) -> tuple[str, int]:
+def _written(order: BatchJob, result: Aligned) -> tuple[str, int]:
     """Digest and size of what was written; "" and the size it would have where nothing was."""
     size = sum(len(chunk) for chunk in result.chunks)
     if not order.write or (result.report.exit_status and not order.keep_going):

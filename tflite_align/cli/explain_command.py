@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
 
 from ..disk import read_model_file
-from ..errors import UsageError, nearest
-from ..format.model import Model, Slot, SlotKind, Subgraph, TensorId
-from ..pipeline.aligning import question
-from ..report.component_summary import Overview, overview, render_explanation
-from ..report.explanation_text import explanation_lines, overview_lines
+from ..pipeline.explaining import explain
+from ..report.component_summary import render_explanation
 from ..report.terminal_text import shorten
 from ..rules.targets import load_target
-from ..solver.explain import explain
-from ..solver.explanation import Explanation
-from ..solver.solve import solve
 from .click_options import settings
 from .failure import about, reader_may_leave
 from .paths import STREAM
@@ -27,11 +20,6 @@ from .summary import show_lines
 __all__ = ["run_explain"]
 
 _ROWS = 5  # entries of a list that are shown without -v
-_INDEX = re.compile(r"(?:subgraph\[(?P<graph>\d+)\]/)?(?:tensor\[(?P<inner>\d+)\]|(?P<bare>\d+))")
-_SLOT = re.compile(
-    r"(?:subgraph\[(?P<graph>\d+)\]/)?(?:operator\[(?P<operator>\d+)\](?: (?P<name>[^/]+))?/)?"
-    r"(?P<kind>inputs|outputs|intermediates)\[(?P<index>\d+)\]"
-)
 
 
 def run_explain(source: str, place: str | None, values: dict[str, Any]) -> int:
@@ -41,96 +29,14 @@ def run_explain(source: str, place: str | None, values: dict[str, Any]) -> int:
         load_target(name)
     with about(source):
         data: Any = read_stdin() if source == STREAM else read_model_file(source)
-        asked = question(memoryview(data), options)
-        model = asked.bound.model
-        if place is None:
-            solution = solve(asked.bound, asked.broken, asked.settings)
-            story = overview(asked.bound, solution, asked.findings)
-            rows = None if values["verbose"] else _ROWS
-            lines = overview_lines(model, story, rows=rows)
-            lines = lines if values["verbose"] else [*map(shorten, lines)]
-            answer: Overview | Explanation = story
-        else:
-            key, slot = _resolve(model, place)
-            found = explain(asked.bound, asked.broken, asked.settings, key, slot)
-            # The name that was asked for stays whole.
-            first, *more = explanation_lines(found)
-            lines = [first, *(more if values["verbose"] else map(shorten, more))]
-            answer = found
+        found = explain(memoryview(data), place, options)
+        lines = found.lines(None if values["verbose"] else _ROWS)
+        # The name that was asked for stays whole.
+        whole = len(lines) if values["verbose"] else int(place is not None)
+        lines = [*lines[:whole], *map(shorten, lines[whole:])]
     with reader_may_leave(0):
         if values["as_json"]:
-            click.echo(render_explanation(answer), nl=False)
+            click.echo(render_explanation(found.answer), nl=False)
         else:
             show_lines(lines)
     return 0
-
-
-def _resolve(model: Model, place: str) -> tuple[TensorId, Slot | None]:
-    """The tensor (subgraph, index) that is meant, and the slot where one was named."""
-    named = [
-        TensorId(graph.index, tensor.index)
-        for graph in model.subgraphs
-        for tensor in graph.tensors
-        if tensor.name == place
-    ]
-    by_index = _INDEX.fullmatch(place)
-    if by_index is not None:
-        key = _indexed(model, by_index, place)
-        if key is not None and key not in named:
-            named.append(key)
-        if not named:
-            raise UsageError(f"{place}: there is no such tensor")
-    if len(named) > 1:
-        places = ", ".join(f"subgraph[{graph}]/tensor[{tensor}]" for graph, tensor in named)
-        raise UsageError(f"{place}: several tensors are called so: {places}")
-    if named:
-        return named[0], None
-    by_slot = _SLOT.fullmatch(place)
-    if by_slot is not None:
-        return _slot(model, by_slot, place)
-    raise UsageError(f"no tensor is called {place!r}{_nearest(model, place)}")
-
-
-def _indexed(model: Model, found: re.Match[str], place: str) -> TensorId | None:
-    """None where the subgraph has no such tensor; a bare number may still be a name."""
-    graph = _subgraph(model, found["graph"], place)
-    index = int(found["inner"] or found["bare"])
-    return TensorId(graph.index, index) if index < len(graph.tensors) else None
-
-
-def _slot(model: Model, found: re.Match[str], place: str) -> tuple[TensorId, Slot]:
-    graph = _subgraph(model, found["graph"], place)
-    kinds: dict[str, SlotKind] = {
-        "inputs": "inputs",
-        "outputs": "outputs",
-        "intermediates": "intermediates",
-    }
-    operator = -1
-    if found["operator"] is not None:
-        operator = int(found["operator"])
-        if operator >= len(graph.operators):
-            raise UsageError(f"{place}: the subgraph has {len(graph.operators)} operators")
-        right = graph.operators[operator].name
-        if found["name"] not in (None, right):
-            raise UsageError(f"{place}: operator[{operator}] is {right}, not {found['name']}")
-    elif found["kind"] == "intermediates":
-        raise UsageError(f"{place}: only operators have intermediates")
-    slot = Slot(graph.index, operator, kinds[found["kind"]], int(found["index"]))
-    tensor = slot.tensor(model)
-    if tensor < 0:
-        raise UsageError(f"{place}: there is no such operand, or it is absent")
-    return TensorId(graph.index, tensor), slot
-
-
-def _subgraph(model: Model, written: str | None, place: str) -> Subgraph:
-    index = int(written or 0)
-    if index >= len(model.subgraphs):
-        raise UsageError(f"{place}: the model has {len(model.subgraphs)} subgraphs")
-    return model.subgraphs[index]
-
-
-def _nearest(model: Model, place: str) -> str:
-    names = {tensor.name for graph in model.subgraphs for tensor in graph.tensors}
-    inside = sorted((name for name in names if place and place in name), key=len)[:3]
-    near = list(dict.fromkeys([*nearest(place, sorted(names), 3), *inside]))
-    return f"; did you mean {' or '.join(repr(name) for name in near[:3])}?" if near else ""

@@ -8,6 +8,7 @@ verifies, `build_report` reports.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Self
 
 from ..errors import NotAlignedError
 from ..format.flatbuffer import Bytes
@@ -22,10 +23,10 @@ from .question import Question, ask
 from .session import Progress, Session, uncollected
 from .way_out import with_way_out
 
-__all__ = ["AlignResult", "Progress", "align", "question"]
+__all__ = ["Aligned", "Progress", "align", "question"]
 
 
-class AlignResult(Record, frozen=True):
+class Aligned(Record, frozen=True):
     """The aligned model and the report. `chunks` are views of the original and of what changed;
     `data` joins them each time it is asked for.
     """
@@ -37,7 +38,7 @@ class AlignResult(Record, frozen=True):
     def data(self) -> bytes:
         return b"".join(self.chunks)
 
-    def raise_for_status(self) -> AlignResult:
+    def raise_for_status(self) -> Self:
         """Itself, or NotAlignedError where the command line would write nothing (status 1)."""
         if self.report.exit_status:
             raise NotAlignedError(self.report.name, self.report.reasons)
@@ -50,7 +51,7 @@ def align(
     *,
     name: str = "",
     progress: Progress | None = None,
-) -> AlignResult:
+) -> Aligned:
     """Make the quantization contract of a model hold, and verify it.
 
     A model without findings comes back as it is. To be used only when `report.exit_status` is 0.
@@ -63,9 +64,7 @@ def align(
         return _stages(data, options, name, progress)
 
 
-def _stages(
-    data: Bytes, options: AlignOptions, name: str, progress: Progress | None
-) -> AlignResult:
+def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | None) -> Aligned:
     """All stages. What they made of the model is gone when this returns: a collector switched on
     again has nothing of it to search.
     """
@@ -79,7 +78,7 @@ def _stages(
     verification = with_way_out(prepared, executed.verification, other)
     executed = replace(executed, verification=verification)
     report = build_report(prepared, decision, executed, name)
-    return AlignResult(executed.chunks, report)
+    return Aligned(executed.chunks, report)
 
 
 def question(data: Bytes, options: AlignOptions) -> Question:

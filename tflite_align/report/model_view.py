@@ -92,3 +92,7 @@ class ModelView(Record, frozen=True, kw_only=True):
     after: tuple[SubgraphView, ...] = ()
     groups: tuple[GroupView, ...] = ()
     whys: tuple[Why, ...] = ()
+
+    def __repr__(self) -> str:
+        count = sum(len(graph.operators) for graph in self.before)
+        return f"<ModelView of {count} operators, {len(self.groups)} groups>"

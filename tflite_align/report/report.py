@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..checks.checker import Finding
 from ..checks.partition import TargetMapping
-from ..record import PartlyCompared, Record
+from ..record import PartlyCompared, Record, brief
 from ..repair.planner.changes import Change
 from ..solver.problem_records import Component, Conflict, Strategy
 from ..verdicts import BiasReading, OutputLevel, Verification
 from .model_view import ModelView
 from .values import record_values, tool
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread"]
 
@@ -108,3 +112,52 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
             "cuts": self.cuts,
             "exit_status": self.exit_status,
         }
+
+    def to_json(self) -> str:
+        """The report as JSON text, in the form of schema/report.schema.json."""
+        return self._written(".json")
+
+    def to_html(self) -> str:
+        """The report as one page that needs no other file; it draws the graph of a report that was
+        asked for with `view=True`.
+        """
+        return self._written(".html")
+
+    def to_sarif(self) -> str:
+        """The findings as SARIF 2.1.0, for code scanning."""
+        return self._written(".sarif")
+
+    def to_text(self) -> str:
+        """What the command line prints with --verbose."""
+        return self._written(".txt")
+
+    def to_dataframe(self, table: str = "findings") -> pd.DataFrame:
+        """`findings` (of the file that came in), `remaining` (of the one that goes out), `changes`
+        or `outputs` (decibels) as a pandas data frame, a row each. UsageError for another table,
+        and where pandas is not installed.
+        """
+        frame: pd.DataFrame = _reader("frames").frame(self, table)
+        return frame
+
+    def _written(self, ending: str) -> str:
+        text: str = _reader("formats").FORMATS[ending]([self], ())
+        return text
+
+    def __repr__(self) -> str:
+        found = f"{len(self.findings)} findings, {len(self.remaining)} left"
+        word = f", {self.verification.word}" if self.verification is not None else ""
+        status = f"exit status {self.exit_status}"
+        return brief(
+            f"<Report on {self.name or 'model'!r}: {self.outcome}{word}; {found}; {status}>"
+        )
+
+    def _repr_html_(self) -> str:
+        text: str = _reader("notebook").report_html(self)
+        return text
+
+
+def _reader(name: str) -> Any:
+    """The module of this folder that reads reports: found when a report is asked for its form, since
+    it needs this one.
+    """
+    return import_module(f".{name}", __package__)

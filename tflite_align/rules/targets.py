@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Literal
 
 from ..errors import RuleError, UsageError
-from ..record import Record, field, replace
+from ..record import Record, brief, field, replace
 from . import fields as f
 from .rows import Rule, named
 from .store import data_files, read_data
@@ -74,6 +74,9 @@ class Target(Record, frozen=True, kw_only=True):
     resizes: bool = False
     kernels: Mapping[str, str] = field(default_factory=dict)
     grades: tuple[tuple[str, Severity], ...] = ()
+
+    def __repr__(self) -> str:
+        return brief(f"<Target {self.name}: {self.title}>")
 
     def requirement(self, rule_id: str, type_name: str) -> Requirement:
         """The last level whose pattern and types match: later entries are exceptions."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral, Real
+from types import NoneType
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from ..checks.overrides import Override
 from ..errors import UsageError
 from ..format.type_groups import BORDER_TYPES, IOType
-from ..record import Record, field
+from ..record import Record, brief, field, remember
 from ..rules.families import FAMILIES, FAMILY_POLICIES, Policy
 from ..rules.targets import Severity
 from ..solver.problem_records import Overlap
@@ -38,18 +40,28 @@ _WORDS: dict[str, tuple[Any, ...]] = {
     "fail_on": get_args(FailOn),
     "bias": get_args(Bias),
 }
-_TUPLES = (
-    "targets",
-    "require",
-    "judges",
-    "unasked",
-    "accepted",
-    "fix",
-    "no_fix",
-    "allow_metadata",
-    "allow_refused",
-    "overrides",
-)
+# Option -> what its tuple holds.
+_TUPLES: dict[str, type] = {
+    "targets": str,
+    "require": str,
+    "judges": str,
+    "unasked": str,
+    "accepted": Accepted,
+    "fix": str,
+    "no_fix": str,
+    "allow_metadata": str,
+    "allow_refused": str,
+    "overrides": Override,
+}
+# Option -> what it may be, and how that is said.
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("compare", "optimize", "verify", "run", "view"), ((bool,), "True or False")),
+    **dict.fromkeys(("memory", "samples", "seed"), ((Integral,), "a whole number")),
+    "judge_seconds": ((Real, NoneType), "a number of seconds"),
+    **dict.fromkeys(("policies", "severity"), ((Mapping,), "a mapping of words")),
+    "calibration": ((Mapping, NoneType), "arrays by input name or position"),
+    "lock": ((Lock, NoneType), "a Lock"),
+}
 
 
 class AlignOptions(Record, frozen=True, kw_only=True):
@@ -115,10 +127,23 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     overrides: tuple[Override, ...] = ()
     view: bool = False
 
+    def __repr__(self) -> str:
+        """What differs from the defaults."""
+        usual = type(self).__struct_defaults__
+        told = [
+            f"{name}={_told(getattr(self, name))}"
+            for name, default in zip(self.__struct_fields__, usual, strict=True)
+            if not _usual(getattr(self, name), default)
+        ]
+        return brief(f"AlignOptions({', '.join(told)})")
+
     def __post_init__(self) -> None:
-        for name in _TUPLES:
-            if not isinstance(getattr(self, name), (tuple, list)):
-                raise UsageError(f"{name}: expected a tuple, found {getattr(self, name)!r}")
+        for name, kind in _TUPLES.items():
+            remember(self, name, _entries(name, getattr(self, name), kind))
+        for name, (kinds, told) in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+                raise UsageError(f"{name}: expected {told}, found {_shown(value)}")
         if not self.targets:
             raise UsageError("targets: none is named, so nothing would be looked at")
         for name, known in _WORDS.items():
@@ -136,7 +161,41 @@ class AlignOptions(Record, frozen=True, kw_only=True):
             raise UsageError(f"memory: expected at least 1 byte, found {self.memory}")
 
 
+def _usual(value: object, default: object) -> bool:
+    if isinstance(value, Mapping):
+        return not value
+    return value is None or value == default
+
+
+def _told(value: object) -> str:
+    """Of arrays their shapes."""
+    if isinstance(value, Mapping):
+        told = (f"{key!r}: {_told(one)}" for key, one in value.items())
+        return f"{{{', '.join(told)}}}"
+    shape = getattr(value, "shape", None)
+    return repr(value) if shape is None else f"array{list(shape)}"
+
+
+def _entries(name: str, given: object, kind: type) -> tuple[Any, ...]:
+    """A tuple of what was given; one entry may stand alone."""
+    entries = (given,) if isinstance(given, kind) else given
+    if not isinstance(entries, (tuple, list)):
+        called = "names" if kind is str else kind.__name__
+        raise UsageError(f"{name}: expected a tuple of {called}, found {_shown(given)}")
+    for entry in entries:
+        if not isinstance(entry, kind):
+            called = "a name" if kind is str else kind.__name__
+            raise UsageError(f"{name}: expected {called} for each entry, found {_shown(entry)}")
+    return tuple(entries)
+
+
+def _shown(value: object) -> str:
+    """A short value itself, of a long one its type."""
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"a value of type {type(value).__name__}"
+
+
 def _one_of(name: str, value: object, known: tuple[Any, ...]) -> None:
-    if value not in known:
+    if not isinstance(value, (str, NoneType)) or value not in known:
         words = ", ".join(str(word) for word in known)
-        raise UsageError(f"{name}: expected one of {words}; found {value!r}")
+        raise UsageError(f"{name}: expected one of {words}; found {_shown(value)}")

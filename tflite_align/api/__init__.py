@@ -1,0 +1,1 @@
+"""What Python callers meet: sources by name, options by keyword, results that save themselves."""

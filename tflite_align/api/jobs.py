@@ -1,0 +1,116 @@
+"""The jobs as Python callers ask for them: of a path, bytes or an open file, options by keyword."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+from ..pipeline import aligning, checking, explaining
+from ..pipeline.aligning import Progress
+from ..report.report import Report
+from ..report.sections import closing
+from ..settings.option_words import OptionWords, options_of
+from ..settings.options import AlignOptions
+from .results import AlignResult, Explained
+from .sources import Source, calibration_arrays, opened
+
+__all__ = ["align", "check", "explain"]
+
+# Silent until a program asks for it: logging.getLogger("tflite_align").setLevel("INFO").
+_LOG = logging.getLogger("tflite_align")
+_LOG.addHandler(logging.NullHandler())
+
+
+def align(
+    source: Source,
+    options: AlignOptions | None = None,
+    *,
+    name: str = "",
+    progress: Progress | None = None,
+    **words: Unpack[OptionWords],
+) -> AlignResult:
+    """Make the quantization contract of a model hold, and verify it.
+
+    `source`: a path, the bytes of the model (bytes, mmap, whatever holds them) or a file open for
+    reading. Options are an AlignOptions, or keywords of the same names, which win over it:
+    `align("model.tflite", targets=("tflite", "tflm"), samples=128)`. `name` is what the report
+    calls the model; `progress` hears (stage, fraction done).
+
+    A model without findings comes back as it is. The result is to be used only when
+    `report.exit_status` is 0, which `save()` and `raise_for_status()` see to. Raises AlignError
+    (FormatError, UnsupportedError, UsageError) where the job cannot be done at all, OSError for a
+    file that cannot be read.
+    """
+    asked = _options(options, words)
+    given = opened(source)
+    called = name or given.name
+    _LOG.info("align %s: %d bytes", called or "model", len(given.data))
+    found = aligning.align(given.data, asked, name=called, progress=_logged(progress))
+    _tell(found.report)
+    return AlignResult(found.chunks, found.report)
+
+
+def check(
+    source: Source,
+    options: AlignOptions | None = None,
+    *,
+    name: str = "",
+    **words: Unpack[OptionWords],
+) -> Report:
+    """Every finding of the model for the options' targets. Changes nothing, and runs nothing unless
+    options name a judge, or `run`. Source, options and name as for align().
+
+    Raises FormatError for bytes that are no readable model, UsageError for an unknown target,
+    OSError for a file that cannot be read.
+    """
+    asked = _options(options, words)
+    given = opened(source)
+    called = name or given.name
+    _LOG.info("check %s: %d bytes", called or "model", len(given.data))
+    report = checking.check(given.data, asked, name=called)
+    _tell(report)
+    return report
+
+
+def explain(
+    source: Source,
+    place: str | int | None = None,
+    options: AlignOptions | None = None,
+    **words: Unpack[OptionWords],
+) -> Explained:
+    """Why a tensor gets the parameters that align() gives it, and what else would cost.
+
+    `place`: the tensor's name or index, or a slot such as `operator[5]/inputs[0]`; without one, an
+    overview of every component. Nothing is written or run. Raises as check() does, and UsageError
+    for a place that the model does not have.
+    """
+    asked = _options(options, words)
+    found = explaining.explain(opened(source).data, None if place is None else str(place), asked)
+    return Explained(answer=found.answer, lines=tuple(found.lines()))
+
+
+def _options(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOptions:
+    if words.get("calibration") is not None:
+        words = {**words, "calibration": calibration_arrays(words["calibration"])}
+    return options_of(options, words)
+
+
+def _logged(progress: Progress | None) -> Progress:
+    """Tells the log of each stage when it begins, and hands on what it hears."""
+    begun: set[str] = set()
+
+    def tell(stage: str, done: float) -> None:
+        if stage not in begun:
+            begun.add(stage)
+            _LOG.debug("%s", stage)
+        if progress is not None:
+            progress(stage, done)
+
+    return tell
+
+
+def _tell(report: Report) -> None:
+    for warning in report.warnings:
+        _LOG.warning("%s: %s", report.name or "model", warning)
+    _LOG.info("%s: %s", report.name or "model", closing(report))

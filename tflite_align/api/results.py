@@ -1,0 +1,67 @@
+"""What align() and explain() give: results that show, render and save themselves."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..disk import replace_file
+from ..pipeline.aligning import Aligned
+from ..record import Record, brief
+from ..report.component_summary import Overview, render_explanation
+from ..report.notebook import explanation_html, report_html
+from ..report.values import json_value
+from ..solver.explanation import Explanation
+
+__all__ = ["AlignResult", "Explained"]
+
+
+class AlignResult(Aligned, frozen=True):
+    """The aligned model and the report. `chunks` are views of the original and of what changed;
+    `data` joins them each time it is asked for.
+    """
+
+    def save(self, path: str | os.PathLike[str], *, keep_going: bool = False) -> AlignResult:
+        """Write the model to a file, whole or not at all, and return the result.
+
+        Raises NotAlignedError, and writes nothing, where `report.exit_status` is not 0, unless
+        `keep_going`; OSError where the file cannot be written.
+        """
+        if not keep_going:
+            self.raise_for_status()
+        replace_file(path, self.chunks)
+        return self
+
+    def __repr__(self) -> str:
+        size = sum(len(memoryview(chunk).cast("B")) for chunk in self.chunks)
+        return brief(f"<AlignResult of {size:,} bytes: {self.report!r}>")
+
+    def _repr_html_(self) -> str:
+        return report_html(self.report)
+
+
+class Explained(Record, frozen=True, kw_only=True):
+    """An answer of explain(): why one tensor gets its parameters (an Explanation), or what became
+    of every component (an Overview). `str()` is what the command line prints.
+    """
+
+    answer: Explanation | Overview
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON values."""
+        value: dict[str, Any] = json_value("answer", self.answer)
+        return value
+
+    def to_json(self) -> str:
+        """What `explain --json` prints."""
+        return render_explanation(self.answer)
+
+    def __repr__(self) -> str:
+        return brief(f"<Explained {self.lines[0] if self.lines else ''}>")
+
+    def _repr_html_(self) -> str:
+        return explanation_html(self.lines)

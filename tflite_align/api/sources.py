@@ -1,0 +1,99 @@
+"""What a model, or calibration data, can be given as: opened here, in front of the pipeline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ..disk import read_arrays, read_whole_file
+from ..errors import UsageError
+from ..format.flatbuffer import Bytes
+from ..record import Record
+
+__all__ = ["Opened", "ReadableFile", "Source", "calibration_arrays", "opened"]
+
+
+class ReadableFile(Protocol):
+    """What is used of an open file: `read()` gives the bytes from where it stands."""
+
+    def read(self) -> bytes: ...
+
+
+# A path, the bytes themselves in whatever holds them (an mmap among them), or an open file.
+Source = str | os.PathLike[str] | Bytes | ReadableFile
+
+
+class Opened(Record, frozen=True, kw_only=True):
+    """The bytes of a model, and what to call it: the path it was given by, or ""."""
+
+    data: Bytes
+    name: str = ""
+
+
+def opened(source: Source) -> Opened:
+    """The bytes of what was given. Files are read whole: what becomes of one later does not reach
+    the result.
+
+    Raises OSError where the system cannot read it, UsageError for what is no model's source.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        name = os.fspath(source)
+        if not isinstance(name, str):
+            raise UsageError("source: expected a path of text, found one of bytes")
+        if "\0" in name:
+            raise UsageError("source: no path holds a zero character; bytes are given as bytes")
+        return Opened(data=read_whole_file(name), name=name)
+    if isinstance(source, bytes):
+        return Opened(data=source)
+    view = _viewed(source)
+    if view is not None:
+        return Opened(data=view)
+    if not isinstance(source, type) and callable(getattr(source, "read", None)):
+        return _read(source)
+    raise UsageError(
+        "source: expected a path, the bytes of a model or a file opened for reading them;"
+        f" found {_kind(source)}"
+    )
+
+
+def _viewed(source: Any) -> memoryview | None:
+    """What holds bytes as a view of them; None for what holds none."""
+    try:
+        view = memoryview(source)
+    except TypeError:
+        return None
+    if view.itemsize != 1 or not view.c_contiguous:
+        raise UsageError(
+            "source: expected bytes one behind the other;"
+            f" found {_kind(source)} of {view.itemsize}-byte elements"
+        )
+    return view.cast("B")
+
+
+def _read(source: Any) -> Opened:
+    data = source.read()
+    if isinstance(data, str):
+        raise UsageError("source: the file is open as text; open it with mode 'rb'")
+    if not isinstance(data, bytes):
+        raise UsageError(f"source: its read() gave {_kind(data)} in place of bytes")
+    name = getattr(source, "name", "")
+    return Opened(data=data, name=name if isinstance(name, str) else "")  # a descriptor is no name
+
+
+def calibration_arrays(given: Any) -> Any:
+    """Arrays by input name or position, of a mapping, one array, a list of them, or a file's name.
+
+    What else it is goes on as it is: the options say what is wrong with it.
+    """
+    if isinstance(given, (str, os.PathLike)):
+        return read_arrays(given)
+    if isinstance(given, Mapping) or given is None:
+        return given
+    if isinstance(given, (list, tuple)):
+        return dict(enumerate(given))
+    return {0: given} if hasattr(given, "shape") else given
+
+
+def _kind(thing: object) -> str:
+    return "None" if thing is None else f"a value of type {type(thing).__name__}"

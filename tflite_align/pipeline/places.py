@@ -1,0 +1,87 @@
+"""Places in a model as people write them: a tensor by name or index, a slot by its address."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import UsageError, nearest
+from ..format.model import Model, Slot, SlotKind, Subgraph, TensorId
+
+__all__ = ["resolved"]
+
+_INDEX = re.compile(r"(?:subgraph\[(?P<graph>\d+)\]/)?(?:tensor\[(?P<inner>\d+)\]|(?P<bare>\d+))")
+_SLOT = re.compile(
+    r"(?:subgraph\[(?P<graph>\d+)\]/)?(?:operator\[(?P<operator>\d+)\](?: (?P<name>[^/]+))?/)?"
+    r"(?P<kind>inputs|outputs|intermediates)\[(?P<index>\d+)\]"
+)
+
+
+def resolved(model: Model, place: str) -> tuple[TensorId, Slot | None]:
+    """The tensor (subgraph, index) that is meant, and the slot where one was named."""
+    named = [
+        TensorId(graph.index, tensor.index)
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if tensor.name == place
+    ]
+    by_index = _INDEX.fullmatch(place)
+    if by_index is not None:
+        key = _indexed(model, by_index, place)
+        if key is not None and key not in named:
+            named.append(key)
+        if not named:
+            raise UsageError(f"{place}: there is no such tensor")
+    if len(named) > 1:
+        places = ", ".join(f"subgraph[{graph}]/tensor[{tensor}]" for graph, tensor in named)
+        raise UsageError(f"{place}: several tensors are called so: {places}")
+    if named:
+        return named[0], None
+    by_slot = _SLOT.fullmatch(place)
+    if by_slot is not None:
+        return _slot(model, by_slot, place)
+    raise UsageError(f"no tensor is called {place!r}{_nearest(model, place)}")
+
+
+def _indexed(model: Model, found: re.Match[str], place: str) -> TensorId | None:
+    """None where the subgraph has no such tensor; a bare number may still be a name."""
+    graph = _subgraph(model, found["graph"], place)
+    index = int(found["inner"] or found["bare"])
+    return TensorId(graph.index, index) if index < len(graph.tensors) else None
+
+
+def _slot(model: Model, found: re.Match[str], place: str) -> tuple[TensorId, Slot]:
+    graph = _subgraph(model, found["graph"], place)
+    kinds: dict[str, SlotKind] = {
+        "inputs": "inputs",
+        "outputs": "outputs",
+        "intermediates": "intermediates",
+    }
+    operator = -1
+    if found["operator"] is not None:
+        operator = int(found["operator"])
+        if operator >= len(graph.operators):
+            raise UsageError(f"{place}: the subgraph has {len(graph.operators)} operators")
+        right = graph.operators[operator].name
+        if found["name"] not in (None, right):
+            raise UsageError(f"{place}: operator[{operator}] is {right}, not {found['name']}")
+    elif found["kind"] == "intermediates":
+        raise UsageError(f"{place}: only operators have intermediates")
+    slot = Slot(graph.index, operator, kinds[found["kind"]], int(found["index"]))
+    tensor = slot.tensor(model)
+    if tensor < 0:
+        raise UsageError(f"{place}: there is no such operand, or it is absent")
+    return TensorId(graph.index, tensor), slot
+
+
+def _subgraph(model: Model, written: str | None, place: str) -> Subgraph:
+    index = int(written or 0)
+    if index >= len(model.subgraphs):
+        raise UsageError(f"{place}: the model has {len(model.subgraphs)} subgraphs")
+    return model.subgraphs[index]
+
+
+def _nearest(model: Model, place: str) -> str:
+    names = {tensor.name for graph in model.subgraphs for tensor in graph.tensors}
+    inside = sorted((name for name in names if place and place in name), key=len)[:3]
+    near = list(dict.fromkeys([*nearest(place, sorted(names), 3), *inside]))
+    return f"; did you mean {' or '.join(repr(name) for name in near[:3])}?" if near else ""

@@ -1,0 +1,81 @@
+"""Parts of a report as pandas data frames: a row a finding, a change, an output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..checks.checker import Finding
+from ..errors import UsageError
+from .report import Report
+from .values import record_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TABLES", "frame"]
+
+
+def _findings(report: Report) -> Iterable[dict[str, Any]]:
+    return map(_finding, report.findings)
+
+
+def _remaining(report: Report) -> Iterable[dict[str, Any]]:
+    return map(_finding, report.remaining)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "place": finding.address,
+        "subgraph": finding.slot.subgraph,
+        "operator": finding.slot.operator,
+        "tensor": finding.tensor,
+        "name": finding.tensor_name,
+        "expected": finding.expected,
+        "actual": finding.actual,
+        "fix": finding.fix,
+        "message": finding.message,
+    }
+
+
+def _changes(report: Report) -> Iterable[dict[str, Any]]:
+    return map(record_values, report.changes)
+
+
+def _outputs(report: Report) -> Iterable[dict[str, Any]]:
+    """Decibels against the float twin: as declared, and by each kernel set."""
+    for score in report.verification.outputs if report.verification is not None else ():
+        row: dict[str, Any] = {
+            "output": score.index,
+            "tensor": score.tensor,
+            "name": score.title,
+            "word": score.word,
+            "declared_original_db": score.declared_original_db,
+            "declared_aligned_db": score.declared_aligned_db,
+        }
+        for run in score.runs:
+            row[f"{run.judge}_original_db"] = run.original_db
+            row[f"{run.judge}_aligned_db"] = run.sqnr_db
+        yield row
+
+
+TABLES: Mapping[str, Callable[[Report], Iterable[dict[str, Any]]]] = {
+    "findings": _findings,
+    "remaining": _remaining,
+    "changes": _changes,
+    "outputs": _outputs,
+}
+
+
+def frame(report: Report, table: str) -> pd.DataFrame:
+    """The table as a data frame. UsageError for a table that there is none of, or without pandas."""
+    if table not in TABLES:
+        raise UsageError(f"table: expected one of {', '.join(TABLES)}; found {table!r}")
+    try:
+        import pandas as pd  # noqa: PLC0415 - optional
+    except ImportError:
+        raise UsageError("a data frame needs pandas: pip install pandas") from None
+    rows = [{"model": report.name, **row} for row in TABLES[table](report)]
+    return pd.DataFrame(rows)

@@ -1,0 +1,51 @@
+"""A report or an explanation as a notebook shows it: a few words and tables, no script, no style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .html.markup import element, joined
+from .report import Report
+from .section import Section
+from .sections import closing, sections
+from .terminal_text import printable
+
+__all__ = ["explanation_html", "report_html"]
+
+_ROWS = 10
+
+
+def report_html(report: Report) -> str:
+    """The short report, its tables cut off after some rows; `to_html()` is the whole page."""
+    title = printable(report.name) or "model"
+    told: list[str] = [element("p", element("strong", title), f": {printable(closing(report))}")]
+    told += [_section(section) for section in sections(report, rows=_ROWS)]
+    return element("div", *told)
+
+
+def explanation_html(lines: Sequence[str]) -> str:
+    return element("pre", "\n".join(map(printable, lines)))
+
+
+def _section(section: Section) -> str:
+    parts = []
+    if section.rows:
+        kept = [
+            at
+            for at in range(max(map(len, section.rows)))
+            if any(len(row) > at and row[at] for row in section.rows)
+        ]
+        head = element("tr", *(element("th", _cell(section.head, at)) for at in kept))
+        rows = [
+            element("tr", *(element("td", _cell(row, at)) for at in kept)) for row in section.rows
+        ]
+        title = [element("caption", section.title)] if section.title else []
+        parts.append(element("table", *title, element("thead", head), element("tbody", *rows)))
+    if section.hidden:
+        parts.append(element("p", f"and {section.hidden:,} more"))
+    parts += [element("p", line) for line in section.lines]
+    return joined(parts)
+
+
+def _cell(row: Sequence[str], at: int) -> str:
+    return row[at] if at < len(row) else ""
