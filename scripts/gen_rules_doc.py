@@ -20,8 +20,9 @@ from tflite_align.checks.support.breaches import TENSOR_TESTS  # noqa: E402
 from tflite_align.rules.kernels import kernel_sets, load_kernels  # noqa: E402 - needs the path
 from tflite_align.rules.operator_rows import CATEGORIES, load_operators  # noqa: E402 - needs the path
 from tflite_align.rules.rows import OperatorRow, Rule  # noqa: E402 - needs the path
-from tflite_align.rules.rule_text import kinds, number, rule_words, slots  # noqa: E402
-from tflite_align.rules.support_rows import tell_limits  # noqa: E402 - needs the path
+from tflite_align.rules.rule_story import anchor  # noqa: E402 - needs the path
+from tflite_align.rules.rule_text import GENERAL, kinds, number, rule_words, slots  # noqa: E402
+from tflite_align.rules.support_rows import SupportRow, tell_limits  # noqa: E402 - needs the path
 from tflite_align.rules.targets import Requirement, Target, load_target, target_names  # noqa: E402 - needs the path
 
 DOCUMENT = ROOT / "docs" / "rules.md"
@@ -54,6 +55,30 @@ def _word(level: Requirement) -> str:
     return word
 
 
+def place(rule_id: str) -> str:
+    """What a link to the rule leads to."""
+    return f'<a id="{anchor(rule_id)}"></a>'
+
+
+def general() -> Iterator[str]:
+    """Rules that belong to no operator's row."""
+    yield "## Rules of every operator"
+    yield ""
+    yield (
+        "`OPERATOR` is its name as reports print it. Which [operand types](kernels.md) kernels take"
+        " has a page of its own."
+    )
+    yield ""
+    yield "| rule | asks |"
+    yield "|---|---|"
+    for start, words in GENERAL.items():
+        if any(other != start and other.startswith(start) for other in GENERAL):
+            continue  # said by its parts
+        whose = "JUDGE" if start == "judge/" else "FIELD" if start == "lock/" else "OPERATOR"
+        yield f"| {place(start)}`{start}{whose if start.endswith('/') else ''}` | {words} |"
+    yield ""
+
+
 def grades(rule: Rule, target: Target) -> str:
     """A target's severity; by type where the types differ."""
     found = {kind: target.requirement(rule.id, kind) for kind in kinds(rule.types)}
@@ -73,7 +98,7 @@ def table(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[st
         for rule in row.rules:
             graded = " | ".join(grades(rule, target) for target in targets)
             text = rule_words(rule) + (f". {rule.note}" if rule.note else "")
-            yield f"| `{rule.id}` | {text} | {' '.join(kinds(rule.types))} | {graded} |"
+            yield f"| {place(rule.id)}`{rule.id}` | {text} | {' '.join(kinds(rule.types))} | {graded} |"
 
 
 def special(row: OperatorRow) -> Iterator[str]:
@@ -102,8 +127,16 @@ def operator_entry(row: OperatorRow) -> Iterator[str]:
     yield f"  <br>Sources: {', '.join(f'`{source}`' for source in dict.fromkeys(cited))}"
 
 
-def support(target: Target) -> Iterator[str]:
-    """What a target's runtime or compiler takes, one row a limit."""
+def new_places(row: SupportRow, placed: set[str]) -> str:
+    """Places for the rules that the row is the first to name."""
+    plain = [name for name in row.operators if not any(sign in name for sign in "*?[")]
+    new = [rule for rule in dict.fromkeys(map(row.rule, plain)) if rule not in placed]
+    placed.update(new)
+    return "".join(map(place, new))
+
+
+def support(target: Target, placed: set[str]) -> Iterator[str]:
+    """What a target's runtime or compiler takes, one row a limit. `placed`: rules that have theirs."""
     yield f"## What {target.name} takes"
     yield ""
     yield "Rules `support/OPERATOR/part`; MODEL is the file as a whole. None of them is repaired."
@@ -119,7 +152,7 @@ def support(target: Target) -> Iterator[str]:
         cited = ", ".join(f"`{source}`" for source in row.sources)
         limit = f"{tell_limits(row.limits)}{when}{note}"
         told = f"{severity}: {row.behaviour}"
-        yield f"| {names} | {row.part} | {operands} | {limit} | {told} | {cited} |"
+        yield f"| {new_places(row, placed)}{names} | {row.part} | {operands} | {limit} | {told} | {cited} |"
     yield ""
 
 
@@ -129,10 +162,11 @@ def render() -> str:
     targets = [load_target(name) for name in target_names()]
     lines = [HEAD, "## Targets", ""]
     lines += [f"- `{target.name}`: {target.title}" for target in targets]
-    lines.append("")
+    lines += ["", *general()]
+    placed: set[str] = set()
     for target in targets:
         if target.support:
-            lines += support(target)
+            lines += support(target, placed)
     lines.pop()
     for category in CATEGORIES:
         members = [row for row in rows if row.category == category]

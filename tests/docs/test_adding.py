@@ -120,7 +120,7 @@ def test_the_tables_are_made_anew(project: Path) -> None:
     run(["python", "scripts/gen_rules_doc.py"], project)
     text = (project / "docs" / "rules.md").read_text(encoding="utf-8")
     assert "- `npu9`: NPU9, a made-up accelerator for int8" in text
-    assert "| `same/DILATE` |" in text
+    assert '| <a id="same-dilate"></a>`same/DILATE` |' in text
 
 
 def test_the_target_grades_and_takes(project: Path) -> None:

@@ -18,6 +18,7 @@ from tflite_align.record import replace
 from tflite_align.report.formats import FORMATS, OUTPUTS, renderer
 from tflite_align.report.github import render_github
 from tflite_align.report.junit import render_junit
+from tflite_align.report.locations import relative_path
 from tflite_align.report.report import Report, Unread
 from tflite_align.report.sarif import render_sarif
 from tflite_align.verdicts import Acceptance, JudgeVerdict, Verification
@@ -119,7 +120,7 @@ def test_accepted_findings_are_suppressed_and_fingerprints_are_stable() -> None:
 def test_a_judges_refusal_is_a_result_and_an_unreadable_file_a_notification() -> None:
     run = sarif(JUDGED, unread=(UNREAD,))
     last = run["results"][-1]
-    assert (last["ruleId"], last["message"]["text"]) == ("judge/litert", "litert: refused: no")
+    assert (last["ruleId"], last["message"]["text"]) == ("judge/litert", "refused: no")
     (invocation,) = run["invocations"]
     assert invocation["executionSuccessful"] is False
     assert invocation["toolExecutionNotifications"][0]["message"]["text"] == UNREAD.message
@@ -198,7 +199,7 @@ def test_any_name_comes_out_of_every_form(name: str) -> None:
         assert form([report], [Unread(name=name, message=name)])
     run = sarif(report)
     uri = run["artifacts"][0]["location"]["uri"]
-    assert unquote(uri).removeprefix("file://") == (name.replace("\\", "/") or "model")
+    assert unquote(uri).removeprefix("file://") == relative_path(name)
 
 
 def test_no_findings_is_valid_too(sample_origin: bytes) -> None:

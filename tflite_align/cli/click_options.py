@@ -156,10 +156,10 @@ _CHECK = (
     ),
     _choice(
         "--output-format",
-        values=("text", "concise", "json", "sarif", "junit", "github"),
+        values=("text", "concise", "json", "sarif", "junit", "github", "gitlab"),
         default="text",
         text="What stdout holds; concise: `path: place: severity: text (rule)`, a line each;"
-        " github: workflow commands that annotate the files.",
+        " github: workflow commands that annotate the files; gitlab: Code Quality.",
     ),
     _JOBS,
     _QUIET,

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from ..errors import UsageError
 from .concise import render_concise
 from .github import render_github
+from .gitlab import render_gitlab
 from .json import render_json
 from .report import Report, Unread
 from .text import render_text
@@ -58,6 +59,7 @@ FORMATS: Mapping[str, Renderer] = {
 OUTPUTS: Mapping[str, Renderer] = {
     "concise": render_concise,
     "github": render_github,
+    "gitlab": render_gitlab,
     "json": _json,
     "junit": _junit,
     "sarif": _sarif,

@@ -7,26 +7,26 @@ has the id `judge/NAME`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
 
-from ..checks.checker import Finding
-from ..rules.operator_rows import load_operators
-from ..rules.rows import Rule
-from ..rules.rule_text import general_words, rule_words
-from ..rules.targets import load_target
-from ..verdicts import JudgeVerdict
+from ..rules.rule_story import RuleStory, known_story
+from ..rules.targets import Target, load_target
+from .locations import fingerprints, uri
+from .problems import ReportedProblem, problems
 from .report import Report, Unread
-from .terminal_text import follow_up
+from .rule_lines import rule_lines, rule_markdown
 from .values import tool_version
 
 __all__ = ["render_sarif"]
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 _TABLE_BYTES = 4  # a table begins with the reference to its vtable
+# A binary has no lines, and forges show nothing without one.
+_FIRST_LINE = {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 2}
+_NO_TARGET = "none"  # where no file could be read
+_MOST = 1000  # characters of a description; GitHub takes 1,024
 
 
 def render_sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
@@ -44,10 +44,13 @@ def render_sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> st
                 "tool": {
                     "driver": {
                         "name": "tflite_align",
+                        "version": tool_version(),
                         "semanticVersion": tool_version(),
                         "rules": rules,
                     }
                 },
+                # Runs for other targets are other analyses: they do not replace each other.
+                "automationDetails": {"id": f"tflite_align/{'+'.join(_targets(reports))}/"},
                 "invocations": [
                     {
                         "executionSuccessful": not unread,
@@ -63,24 +66,26 @@ def render_sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> st
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
-def _uri(name: str) -> str:
-    """A reference as RFC 3986 has it: relative as it was given, an absolute path as a file URI."""
-    told = quote(name.replace("\\", "/") or "model", safe="/~", errors="replace")
-    return f"file://{told}" if told.startswith("/") else told
+def _targets(reports: Sequence[Report]) -> list[str]:
+    return list(dict.fromkeys(name for report in reports for name in report.targets)) or [
+        _NO_TARGET
+    ]
 
 
 def _artifacts(reports: Sequence[Report], unread: Sequence[Unread]) -> list[dict[str, Any]]:
     """Every file once."""
     names = [*(report.name for report in reports), *(one.name for one in unread)]
     kind = "application/octet-stream"
-    return [{"location": {"uri": uri}, "mimeType": kind} for uri in dict.fromkeys(map(_uri, names))]
+    places = dict.fromkeys(map(uri, names))
+    return [{"location": {"uri": place}, "mimeType": kind} for place in places]
 
 
 def _notification(one: Unread) -> dict[str, Any]:
+    place = {"artifactLocation": {"uri": uri(one.name)}, "region": dict(_FIRST_LINE)}
     return {
         "level": "error",
         "message": {"text": one.message},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(one.name)}}}],
+        "locations": [{"physicalLocation": place}],
     }
 
 
@@ -89,91 +94,78 @@ def _notification(one: Unread) -> dict[str, Any]:
 
 def _rules(reports: Sequence[Report], used: set[str]) -> list[dict[str, Any]]:
     """Every rule that was looked at, with its words; those of results in any case."""
-    rows = {rule.id: rule for row in load_operators().values() for rule in row.rules}
-    targets = sorted({name for report in reports for name in report.targets})
+    targets = [load_target(name) for name in _targets(reports) if name != _NO_TARGET]
     looked = used.union(*(report.rules for report in reports))
-    return [_rule(rule_id, rows.get(rule_id), targets) for rule_id in sorted(looked)]
+    return [_rule(rule_id, targets) for rule_id in sorted(looked)]
 
 
-def _rule(rule_id: str, rule: Rule | None, targets: Sequence[str]) -> dict[str, Any]:
-    told = rule_words(rule).replace("`", "") if rule is not None else general_words(rule_id)
-    entry: dict[str, Any] = {"id": rule_id, "shortDescription": {"text": told or rule_id}}
-    behaviours = _behaviours(rule, targets) if rule is not None else []
-    if behaviours:
-        entry["fullDescription"] = {"text": "; ".join([told, *behaviours])}
-    if rule is not None and rule.sources:
-        entry["help"] = {"text": "Sources: " + ", ".join(rule.sources)}
-    return entry
+def _rule(rule_id: str, targets: Sequence[Target]) -> dict[str, Any]:
+    story = known_story(rule_id, targets)
+    graded = list(
+        dict.fromkeys(f"{one.target}: {one.severity}: {one.behaviour}" for one in story.grades)
+    )
+    return {
+        "id": rule_id,
+        "name": story.name,
+        "shortDescription": {"text": story.words[:_MOST]},
+        "fullDescription": {"text": "; ".join([story.words, *graded])[:_MOST]},
+        "defaultConfiguration": {"level": _level(story)},
+        "helpUri": story.page,
+        "help": {
+            "text": "\n".join(rule_lines(story)),
+            "markdown": rule_markdown(story),
+        },
+        "properties": {"tags": ["quantization", rule_id.split("/", maxsplit=1)[0]]},
+    }
 
 
-def _behaviours(rule: Rule, targets: Sequence[str]) -> list[str]:
-    found: dict[str, None] = {}
-    for name in targets:
-        target = load_target(name)
-        for type_name in sorted(rule.types):
-            level = target.requirement(rule.id, type_name)
-            if level.severity != "off":
-                found[f"{name}: {level.severity}: {level.behaviour}"] = None
-    return list(found)
+def _level(story: RuleStory) -> str:
+    """The gravest that one of the targets makes of it; what no target grades is an error."""
+    severities = {one.severity for one in story.grades}
+    if not severities or "error" in severities:
+        return "error"
+    return "warning" if "warning" in severities else "none"
 
 
 # --- results -----------------------------------------------------------------------------------
 
 
 def _results(report: Report) -> Iterator[dict[str, Any]]:
-    passed = set(map(id, report.accepted))
-    for finding in report.remaining:
-        yield _result(report, finding, accepted=id(finding) in passed)
-    for verdict in report.verification.judges if report.verification is not None else ():
-        if verdict.after.status not in ("accepted", "skipped"):
-            yield _refusal(report, verdict)
+    found = list(problems(report))
+    for one, known_by in zip(found, fingerprints(found), strict=True):
+        yield _result(report, one, known_by)
 
 
-def _result(report: Report, finding: Finding, *, accepted: bool) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(report.name)}}
-    if finding.offset >= 0:
-        physical["region"] = {"byteOffset": finding.offset, "byteLength": _TABLE_BYTES}
-    logical = {"fullyQualifiedName": finding.address, "kind": "element"}
-    if finding.tensor_name:
-        logical["name"] = finding.tensor_name
+def _result(report: Report, problem: ReportedProblem, known_by: str) -> dict[str, Any]:
+    finding = problem.finding
+    region = dict(_FIRST_LINE)
+    if finding is not None and finding.offset >= 0:
+        region |= {"byteOffset": finding.offset, "byteLength": _TABLE_BYTES}
+    physical = {"artifactLocation": {"uri": uri(report.name)}, "region": region}
+    location: dict[str, Any] = {"physicalLocation": physical}
+    if problem.place:
+        logical = {"fullyQualifiedName": problem.place, "kind": "element"}
+        if finding is not None and finding.tensor_name:
+            logical["name"] = finding.tensor_name
+        location["logicalLocations"] = [logical]
+    told = f"{problem.place}: {problem.text}" if problem.place else problem.text
     entry: dict[str, Any] = {
-        "ruleId": finding.rule,
-        "level": finding.severity,
-        "message": {"text": f"{finding.message}. {finding.behaviour}{follow_up(finding)}"},
-        "locations": [{"physicalLocation": physical, "logicalLocations": [logical]}],
-        "partialFingerprints": {"slot/v1": _fingerprint(report, finding)},
-        "properties": {
+        "ruleId": problem.rule,
+        "level": problem.severity,
+        "message": {"text": told},
+        "locations": [location],
+        # The first is the one that GitHub reads.
+        "partialFingerprints": {"primaryLocationLineHash": known_by, "slot/v2": known_by},
+    }
+    if finding is not None:
+        entry["properties"] = {
             "expected": finding.expected,
             "actual": finding.actual,
             "fixable": finding.fixable,
             "fix": finding.fix,
             "targets": list(finding.targets),
-        },
-    }
-    if accepted:
+        }
+    if problem.accepted:
         why = "accepted by the baseline"
         entry["suppressions"] = [{"kind": "external", "justification": why}]
     return entry
-
-
-def _fingerprint(report: Report, finding: Finding) -> str:
-    """The same for the same fault at the same slot, whatever else changes in the file."""
-    told = json.dumps([report.name, finding.rule, finding.address, finding.tensor_name])
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
-
-
-def _refusal(report: Report, verdict: JudgeVerdict) -> dict[str, Any]:
-    said = verdict.after
-    told = f"{verdict.judge}: {said.status}" + (f": {said.reason}" if said.reason else "")
-    location: dict[str, Any] = {
-        "physicalLocation": {"artifactLocation": {"uri": _uri(report.name)}}
-    }
-    if said.operator is not None:
-        name = f"subgraph[0]/operator[{said.operator}]"
-        location["logicalLocations"] = [{"fullyQualifiedName": name, "kind": "element"}]
-    return {
-        "ruleId": f"judge/{verdict.judge}",
-        "level": "error",
-        "message": {"text": told},
-        "locations": [location],
-    }

@@ -25,10 +25,20 @@ from .rows import (
     ZeroPointRule,
 )
 
-__all__ = ["general_words", "kinds", "nearest_rule", "number", "rule_words", "slots"]
+__all__ = [
+    "GENERAL",
+    "UNGRADED",
+    "general_start",
+    "general_words",
+    "kinds",
+    "nearest_rule",
+    "number",
+    "rule_words",
+    "slots",
+]
 
 # What rules ask that belong to no operator's row, by the beginning of their ids.
-_GENERAL = {
+GENERAL = {
     "params/scale": "scales are positive, finite, and stand for float32 values",
     "params/range": "an output's range holds some of what its operator can write",
     "params/steps": "an operand of CONCATENATION or PACK keeps 16 steps of the shared scale",
@@ -52,20 +62,27 @@ _GENERAL = {
     "minmax/": "the recorded range is one that the scale can come from",
     "version/": "an operator's version is one that has kernels for its type",
     "judge/": "the runtime or compiler takes the file",
+    "verification": "runtimes compute what the file declares, and who is required was asked",
+    "unreadable": "the file can be read",
 }
 
 # What no target grades: what a user or a judge says as it stands.
-_UNGRADED = ("lock/", "judge/")
+UNGRADED = ("lock/", "judge/", "verification", "unreadable")
 
 
 def general_words(rule_id: str) -> str:
     """What a rule asks that stands in no operator's row; "" for an id nobody knows."""
-    return next((text for start, text in _GENERAL.items() if rule_id.startswith(start)), "")
+    return GENERAL.get(general_start(rule_id), "")
+
+
+def general_start(rule_id: str) -> str:
+    """How the id begins in GENERAL; "" where it is none of them."""
+    return next((start for start in GENERAL if rule_id.startswith(start)), "")
 
 
 def nearest_rule(pattern: str) -> str | None:
     """None where the pattern names some rule; else what to say: `; did you mean 'same/ADD'?`."""
-    graded = [start for start in _GENERAL if start not in _UNGRADED]
+    graded = [start for start in GENERAL if start not in UNGRADED]
     known = [rule.id for row in load_operators().values() for rule in row.rules]
     general = any(
         pattern.startswith(start) or fnmatch.fnmatchcase(start, pattern) for start in graded

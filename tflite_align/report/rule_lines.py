@@ -1,0 +1,51 @@
+"""A rule's story as lines of text, and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..rules.rule_story import RuleGrade, RuleStory
+
+__all__ = ["rule_lines", "rule_markdown"]
+
+
+def rule_lines(story: RuleStory) -> list[str]:
+    """What it asks; then, indented, how grave it is for whom, and where that can be looked up."""
+    types = f" ({', '.join(story.types)})" if story.types else ""
+    lines = [f"{story.id}: {story.words}{types}"]
+    lines += [f"  {_grade(one)}" for one in story.grades]
+    if story.note:
+        lines.append(f"  note: {story.note}")
+    if story.sources:
+        lines.append(f"  source: {', '.join(story.sources)}")
+    lines.append(f"  page: {story.page}")
+    return lines
+
+
+def _grade(grade: RuleGrade) -> str:
+    types = f" for {', '.join(grade.types)}" if grade.types else ""
+    return f"{grade.target}: {grade.severity}{types}: {grade.behaviour}"
+
+
+def rule_markdown(story: RuleStory) -> str:
+    """The same for a page that shows Markdown."""
+    return "\n".join(_markdown(story)) + "\n"
+
+
+def _markdown(story: RuleStory) -> Iterator[str]:
+    yield f"**`{story.id}`**: {_text(story.words)}"
+    if story.grades:
+        yield from ("", "| target | severity | types | what happens |", "|---|---|---|---|")
+    for one in story.grades:
+        cells = (f"`{one.target}`", one.severity, ", ".join(one.types), _text(one.behaviour))
+        yield f"| {' | '.join(cells)} |"
+    if story.note:
+        yield from ("", _text(story.note))
+    if story.sources:
+        yield from ("", f"Sources: {', '.join(f'`{source}`' for source in story.sources)}")
+    yield from ("", f"[{story.page}]({story.page})")
+
+
+def _text(words: str) -> str:
+    """Words in which brackets and stars are no signs of Markdown."""
+    return "".join(f"\\{sign}" if sign in "*_[]<>|`" else sign for sign in words)

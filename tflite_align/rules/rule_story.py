@@ -1,0 +1,227 @@
+"""All that is known of one rule: what it asks, how grave it is for whom, where that can be looked up.
+
+SARIF, `rules RULE_ID` and `explain RULE_ID` tell the same story.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from ..errors import nearest
+from ..format.type_groups import QUANTIZED_TYPES
+from ..record import Record
+from .kernels import kernel_sets, load_kernels
+from .operator_rows import load_operators
+from .rows import Rule
+from .rule_text import GENERAL, UNGRADED, general_start, kinds, rule_words
+from .support_rows import WHOLE_MODEL, SupportRow, tell_limits
+from .targets import Severity, Target, load_target, target_names
+
+__all__ = [
+    "RuleGrade",
+    "RuleStory",
+    "anchor",
+    "known_story",
+    "rule_page",
+    "rule_story",
+    "story_or_nearest",
+]
+
+_PAGE = "rules.html"
+_GLOB = re.compile(r"[*?\[]")
+
+
+class RuleGrade(Record, frozen=True, kw_only=True):
+    """How grave a broken rule is for one target. `types`: empty where they make no difference."""
+
+    target: str
+    severity: Severity
+    behaviour: str
+    types: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+class RuleStory(Record, frozen=True, kw_only=True):
+    """`words`: what it asks, as plain text. `page`: its place on the documentation's site."""
+
+    id: str
+    words: str
+    page: str
+    note: str = ""
+    types: tuple[str, ...] = ()
+    grades: tuple[RuleGrade, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`SameConcatenation`."""
+        return "".join(word.capitalize() for word in anchor(self.id).split("-"))
+
+
+# --- its place on the site ------------------------------------------------------------------------
+
+
+def anchor(rule_id: str) -> str:
+    """The id as an anchor of a page: `same-concatenation`."""
+    return re.sub(r"[^a-z0-9]+", "-", rule_id.lower()).strip("-")
+
+
+def rule_page(rule_id: str) -> str:
+    """`rules.html#same-concatenation`: below the site's root. Rules that are alike for all operators
+    have one place, `rules.html#types`.
+    """
+    if rule_id in _operator_rules() or rule_id in _supported():
+        return f"{_PAGE}#{anchor(rule_id)}"
+    return f"{_PAGE}#{anchor(general_start(rule_id) or rule_id.split('/', maxsplit=1)[0])}"
+
+
+@cache
+def _operator_rules() -> dict[str, Rule]:
+    return {rule.id: rule for row in load_operators().values() for rule in row.rules}
+
+
+@cache
+def _supported() -> frozenset[str]:
+    """Rules of support rows that name their operators in full."""
+    return frozenset(
+        row.rule(operator)
+        for name in target_names()
+        for row in load_target(name).support
+        for operator in row.operators
+        if not _GLOB.search(operator)
+    )
+
+
+# --- the story -------------------------------------------------------------------------------------
+
+
+def story_or_nearest(rule_id: str, targets: Sequence[Target]) -> RuleStory | str:
+    """The story; for an id that nobody knows, what was perhaps meant: "; did you mean 'same/ADD'?"."""
+    found = rule_story(rule_id, targets)
+    if found is not None:
+        return found
+    known = [*_operator_rules(), *(one for one in GENERAL if not one.endswith("/")), *_supported()]
+    near = nearest(rule_id, known) or nearest(rule_id.lower(), [one.lower() for one in known])
+    by_case = {one.lower(): one for one in known}
+    return f"; did you mean {by_case[near[0].lower()]!r}?" if near else "; `rules` lists them"
+
+
+def known_story(rule_id: str, targets: Sequence[Target]) -> RuleStory:
+    """The story of a rule that a report names: of what no table knows, the family's words."""
+    found = rule_story(rule_id, targets)
+    if found is not None:
+        return found
+    return RuleStory(
+        id=rule_id,
+        words=GENERAL.get(general_start(rule_id), rule_id),
+        page=rule_page(rule_id),
+    )
+
+
+def rule_story(rule_id: str, targets: Sequence[Target] = ()) -> RuleStory | None:
+    """What is known of the rule, graded by these targets; None for an id that nobody knows."""
+    rule = _operator_rules().get(rule_id)
+    if rule is not None:
+        return RuleStory(
+            id=rule_id,
+            words=_plain(rule_words(rule)),
+            page=rule_page(rule_id),
+            note=rule.note,
+            types=tuple(kinds(rule.types)),
+            grades=tuple(_levels(rule_id, kinds(rule.types), targets)),
+            sources=tuple(rule.sources),
+        )
+    start = general_start(rule_id)
+    if not start or not _is_meant(rule_id, start):
+        return None
+    about = tuple(_about_operators(rule_id, start, targets))
+    graded = () if start in UNGRADED else tuple(_levels(rule_id, QUANTIZED_TYPES, targets))
+    limits = [row for target in targets for row in _support(rule_id, target)]
+    told = "; ".join(dict.fromkeys(map(_limits, limits)))
+    return RuleStory(
+        id=rule_id,
+        words=told or GENERAL[start],
+        page=rule_page(rule_id),
+        note="; ".join(dict.fromkeys(row.note for row in limits if row.note)),
+        grades=about or graded,
+        sources=tuple(dict.fromkeys(source for grade in about for source in grade.sources)),
+    )
+
+
+def _is_meant(rule_id: str, start: str) -> bool:
+    """Whether what follows the beginning of a family's ids is an operator, or what the family has."""
+    if start in UNGRADED or not start.endswith("/"):
+        return rule_id == start or (start.endswith("/") and len(rule_id) > len(start))
+    return rule_id.split("/")[1] in _operator_names()
+
+
+@cache
+def _operator_names() -> frozenset[str]:
+    rows = [load_operators(), *map(load_kernels, kernel_sets())]
+    return frozenset(name for table in rows for name in table) | {WHOLE_MODEL}
+
+
+def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> Iterator[RuleGrade]:
+    """One grade for the types that a target judges alike."""
+    for target in targets:
+        alike: dict[tuple[Severity, str], list[str]] = {}
+        for name in types:
+            level = target.requirement(rule_id, name)
+            alike.setdefault((level.severity, level.behaviour), []).append(name)
+        for (severity, behaviour), names in alike.items():
+            yield RuleGrade(
+                target=target.name,
+                severity=severity,
+                behaviour=behaviour,
+                types=tuple(names) if len(alike) > 1 else (),
+            )
+
+
+def _about_operators(rule_id: str, start: str, targets: Sequence[Target]) -> Iterator[RuleGrade]:
+    """What targets say of this operator in rows of their own."""
+    for target in targets:
+        if start == "support/":
+            for row in _support(rule_id, target):
+                yield RuleGrade(
+                    target=target.name,
+                    severity=row.severity,
+                    behaviour=row.behaviour,
+                    sources=row.sources,
+                )
+        if start in ("types/", "version/"):
+            yield from _kernels(rule_id, start, target)
+
+
+def _support(rule_id: str, target: Target) -> Iterator[SupportRow]:
+    family, _, rest = rule_id.partition("/")
+    operator = rest.partition("/")[0]
+    if family == "support":
+        yield from (
+            row for row in target.support if row.names(operator) and row.rule(operator) == rule_id
+        )
+
+
+def _kernels(rule_id: str, start: str, target: Target) -> Iterator[RuleGrade]:
+    severity = target.requirement(rule_id, "int8").severity
+    for name, words in target.kernels.items():
+        row = load_kernels(name).get(rule_id.removeprefix(start))
+        if row is None:
+            continue
+        if start == "types/":
+            told = f"{words}: {'; '.join(one.text for one in row.takes) or 'no kernel'}"
+        elif row.versions:
+            told = f"{words}: versions {row.versions[0]} to {row.versions[1]}"
+        else:
+            continue
+        yield RuleGrade(target=target.name, severity=severity, behaviour=told, sources=row.sources)
+
+
+def _limits(row: SupportRow) -> str:
+    when = f", where {tell_limits(row.when)}" if row.when else ""
+    return _plain(f"{tell_limits(row.limits)}{when}")
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")
