@@ -1,4 +1,4 @@
-"""Runs a folder of models: `python kernel_runner.py litert|xnnpack|tflm FOLDER`.
+"""Runs a folder of models: `python kernel_runner.py litert|litert-ref|xnnpack|tflm FOLDER`.
 
 For each NAME.tflite with NAME.npz (inputs i0, i1, ...) writes NAME.out.npz (outputs o0, o1, ...)
 or NAME.error with the runtime's words. The models run in a child that is forked after the runtime
@@ -20,13 +20,11 @@ from typing import Any
 import numpy as np
 
 
-def _litert(data: bytes, inputs: list[Any], *, delegate: bool) -> list[Any]:
+def _litert(data: bytes, inputs: list[Any], resolver: str) -> list[Any]:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    builtin = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(
-        model_content=data,
-        experimental_op_resolver_type=OpResolverType.AUTO if delegate else builtin,
+        model_content=data, experimental_op_resolver_type=OpResolverType[resolver]
     )
     interpreter.allocate_tensors()
     for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
@@ -53,8 +51,14 @@ def _tflm(data: bytes, inputs: list[Any]) -> list[Any]:
 def _run(runtime: str, data: bytes, inputs: list[Any]) -> list[Any]:
     if runtime == "tflm":
         return _tflm(data, inputs)
-    return _litert(data, inputs, delegate=runtime == "xnnpack")
+    return _litert(data, inputs, _RESOLVERS[runtime])
 
+
+_RESOLVERS = {
+    "litert": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "litert-ref": "BUILTIN_REF",
+    "xnnpack": "AUTO",
+}
 
 _MEMORY = 6 << 30  # bytes of address space
 _ARENA = 4 << 20  # bytes; what the binding guesses from a file's size may be too little

@@ -5,7 +5,7 @@ A row is held against the real kernel over all its cases, on the processor that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Literal
 
@@ -14,9 +14,12 @@ from ..record import Record
 from ..rules import fields as f
 from ..rules.operand_types import OperandTypes, Pattern, parse_pattern
 from ..rules.store import Rows, data_files, read_data
-from .functions.registry import function_names
+from .functions.affine import Affine
+from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
+from .functions.registry import FUNCTIONS
 
 __all__ = [
+    "SEVERAL",
     "ArithmeticRow",
     "ArithmeticTable",
     "CertifiableClass",
@@ -27,23 +30,43 @@ __all__ = [
 ]
 
 CertifiableClass = Literal["copy", "table", "pairs", "accumulate", "taps", "position", "none"]
+SEVERAL = "several_weight_scales"
 _CLASSES = ("copy", "table", "pairs", "accumulate", "taps", "position", "none")
 
 
 class ArithmeticRow(Record, frozen=True, kw_only=True):
-    """What one kernel computes. `types`: of the operands that it speaks of; `when`: options that
-    the operator has, by their name in the schema; `function`: its name in the registry, empty for
-    class none, whose `reason` says why. `departs`: where the kernel is known to do something else.
+    """What one kernel computes. `types`: of the operands that it speaks of; `when`: what is so of
+    the operator: its options by their names in the schema, and SEVERAL, whether its weights have
+    more than one scale. `function`: its name in the registry, empty for class none, whose `reason`
+    says why; `also`: others that some elements get, by where they lie in the tensor.
+    The output is clamped at the fused activation or, where it is an activation, at `clamp`; `ties`
+    says how the clamp's integers are rounded. `departs`: where the kernel is known to do something
+    else, in words.
     """
 
     operator: str
     types: tuple[Pattern, ...]
     kind: CertifiableClass
     function: str = ""
+    also: tuple[str, ...] = ()
     when: Mapping[str, Any] = {}
+    clamp: str = ""
+    ties: Literal["away", "even"] = "away"
     reason: str = ""
     departs: str = ""
     sources: tuple[str, ...] = ()
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """`function`, then `also`."""
+        return (self.function, *self.also)
+
+    def limits(self, fused: str, output: Affine) -> Affine:
+        """The output with the limits at which it is clamped; KeyError for a fused activation that
+        no kernel knows.
+        """
+        at = activation_limits_even if self.ties == "even" else activation_limits_away
+        return at(self.clamp or fused, output)
 
     def speaks_of(self, given: OperandTypes, options: Mapping[str, Any]) -> bool:
         """Whether it is about an operator with these operand types and options."""
@@ -63,16 +86,19 @@ class ArithmeticTable(Record, frozen=True, kw_only=True):
     otherwise: str
     rows: Mapping[str, tuple[ArithmeticRow, ...]]
 
-    def row(
-        self, operator: str, given: OperandTypes, options: Mapping[str, Any]
-    ) -> ArithmeticRow | None:
-        """The first row about an operator with these operand types and options; None: unknown."""
+    def candidates(
+        self, operator: str, given: OperandTypes, facts: Mapping[str, Any]
+    ) -> Iterator[ArithmeticRow]:
+        """The rows about an operator with these operand types, options and facts, nearest first;
+        none: nothing is known. A row counts where those before it do not take the parameters:
+        their functions raise NotTakenError.
+        """
         for row in self.rows.get(operator, ()):
-            if row.speaks_of(given, options):
-                return row
-        if not self.otherwise:
-            return None
-        return load_arithmetic(self.otherwise).row(operator, given, options)
+            if row.speaks_of(given, facts):
+                yield row
+                break
+        if self.otherwise:
+            yield from load_arithmetic(self.otherwise).candidates(operator, given, facts)
 
 
 def _pattern(value: Any, where: str) -> Pattern:
@@ -80,7 +106,7 @@ def _pattern(value: Any, where: str) -> Pattern:
 
 
 def _function(value: Any, where: str) -> str:
-    if value not in function_names():
+    if value not in FUNCTIONS:
         raise RuleError(f"{where}: {value!r} is no named integer function")
     return str(value)
 
@@ -91,6 +117,7 @@ def _options(value: Any, where: str) -> Mapping[str, Any]:
     return dict(value)
 
 
+_NAMED = f.Parser(_function, {"enum": list(FUNCTIONS)})
 _ROW: f.Table = {
     "types": f.TomlField(
         f.list_of(f.Parser(_pattern, {"type": "string"})),
@@ -98,14 +125,15 @@ _ROW: f.Table = {
         about="operand types, as in schema/kernels",
     ),
     "class": f.TomlField(f.choice(*_CLASSES), required=True),
-    "function": f.TomlField(
-        f.Parser(_function, {"enum": list(function_names())}), about="the integer function"
-    ),
+    "function": f.TomlField(_NAMED, about="the integer function"),
+    "also": f.TomlField(f.list_of(_NAMED), about="of some elements, by place"),
+    "clamp": f.TomlField(f.choice(*LIMITS), about="of an activation: where it clamps"),
+    "ties": f.TomlField(f.choice("away", "even"), about="how a clamp's integers are rounded"),
     "when": f.TomlField(
         f.Parser(
             _options, {"type": "object", "additionalProperties": {"type": ["integer", "boolean"]}}
         ),
-        about="options that the operator has",
+        about="options, and whether several_weight_scales",
     ),
     "reason": f.TomlField(f.word, about="of class none: why nothing is known for every input"),
     "departs": f.TomlField(f.word, about="where the kernel does something else"),

@@ -7,7 +7,7 @@ in the output's limits. int8 and uint8: an int32 accumulator; 16x8: int32 or int
 
 from __future__ import annotations
 
-from .affine import Affine, Integers, clamped, float32
+from .affine import INT32, Affine, Integers, clamped, float32, within
 from .rescale import (
     double,
     double_second_tie_up,
@@ -34,7 +34,9 @@ def _real(input_scale: float, weight_scale: float, output: Affine) -> float:
 
 
 def _out(steps: Integers, output: Affine) -> Integers:
-    return clamped(steps + output.zero_point, output.low, output.high)
+    result = steps + output.zero_point
+    within(result, *INT32, "product and zero point")
+    return clamped(result, output.low, output.high)
 
 
 def accumulate_double(

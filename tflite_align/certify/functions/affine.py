@@ -7,7 +7,16 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Affine", "DomainError", "Integers", "clamped", "float32", "within"]
+__all__ = [
+    "INT32",
+    "Affine",
+    "DomainError",
+    "Integers",
+    "NotTakenError",
+    "clamped",
+    "float32",
+    "within",
+]
 
 Integers: TypeAlias = "int | NDArray[np.int64]"
 
@@ -16,6 +25,10 @@ INT32 = (-(2**31), 2**31 - 1)
 
 class DomainError(ValueError):
     """The function does not say what the kernel does with these integers or parameters."""
+
+
+class NotTakenError(DomainError):
+    """The kernel takes no operator with these parameters: another one runs in its place."""
 
 
 class Affine(NamedTuple):

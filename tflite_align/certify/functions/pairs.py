@@ -1,20 +1,233 @@
 """Two operands to output, element by element: ADD and its like.
 
-Each is output = f(a, b, first, second, output); 8-bit operands make 65,536 cases.
+Each is output = f(a, b, first, second, output); 8-bit operands make 65,536 cases. A fused
+activation is in the output's limits.
 """
 
 from __future__ import annotations
 
-from .affine import Affine, Integers, clamped
-from .rescale import double, fixed_point
+import math
 
-__all__ = ["add_double"]
+import numpy as np
+
+from .affine import Affine, Integers, NotTakenError, clamped, float32
+from .rescale import Multiplier, double, fixed_point, float32_product
+
+__all__ = [
+    "add_double",
+    "add_double_16",
+    "add_double_floored",
+    "add_double_once",
+    "add_double_once_16",
+    "add_shifted",
+    "larger",
+    "mul_double",
+    "mul_double_float32_scale",
+    "mul_float32",
+    "prelu_double",
+    "prelu_double_float32_scale",
+    "smaller",
+    "squared_difference_double",
+    "sub_double",
+    "sub_double_16",
+    "sub_shifted",
+]
+
+
+def _out(steps: Integers, output: Affine) -> Integers:
+    return clamped(steps + output.zero_point, output.low, output.high)
+
+
+def _common(
+    a: Integers, b: Integers, first: Affine, second: Affine, bits: int
+) -> tuple[Integers, Integers, float]:
+    """Both operands in 2^-`bits` of twice the larger step, and that step."""
+    twice = 2 * max(first.scale, second.scale)
+    one = double((a - first.zero_point) << bits, fixed_point(first.scale / twice))
+    two = double((b - second.zero_point) << bits, fixed_point(second.scale / twice))
+    return one, two, twice
+
+
+def _by_one(x: Integers, given: Affine, bits: int, twice: float) -> Integers:
+    by = fixed_point(given.scale / twice)
+    left = bits + by.shift
+    wide = (x - given.zero_point) << left if left >= 0 else (x - given.zero_point) >> -left
+    return double(wide, Multiplier(by.q, 0))
+
+
+def _common_once(
+    a: Integers, b: Integers, first: Affine, second: Affine, bits: int
+) -> tuple[Integers, Integers, float]:
+    """As `_common`, but the operands are shifted before they are multiplied."""
+    twice = 2 * max(first.scale, second.scale)
+    return _by_one(a, first, bits, twice), _by_one(b, second, bits, twice), twice
+
+
+def _floored(x: Integers, given: Affine, bits: int, twice: float) -> Integers:
+    by = fixed_point(given.scale / twice)
+    return double((x - given.zero_point) << bits, Multiplier(by.q, 0)) >> -by.shift
+
+
+def _common_floored(
+    a: Integers, b: Integers, first: Affine, second: Affine, bits: int
+) -> tuple[Integers, Integers, float]:
+    """As `_common`, but the second rounding is down."""
+    twice = 2 * max(first.scale, second.scale)
+    return _floored(a, first, bits, twice), _floored(b, second, bits, twice), twice
 
 
 def add_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
-    """8-bit ADD: both operands in 2^-20 of twice the larger step, each rounded twice, then the sum."""
-    twice = 2 * max(first.scale, second.scale)
-    one = double((a - first.zero_point) << 20, fixed_point(first.scale / twice))
-    two = double((b - second.zero_point) << 20, fixed_point(second.scale / twice))
-    steps = double(one + two, fixed_point(twice / (2.0**20 * output.scale)))
-    return clamped(steps + output.zero_point, output.low, output.high)
+    """8-bit ADD: each operand and the sum rounded twice, at 20 bits below the common step."""
+    one, two, twice = _common(a, b, first, second, 20)
+    return _out(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
+
+
+def add_double_once(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """8-bit ADD: each operand rounded once, the sum twice, at 20 bits below the common step."""
+    one, two, twice = _common_once(a, b, first, second, 20)
+    return _out(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
+
+
+def add_double_floored(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """8-bit ADD: each operand rounded, then shifted down; the sum rounded twice."""
+    one, two, twice = _common_floored(a, b, first, second, 20)
+    return _out(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
+
+
+def add_double_once_16(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """int16 ADD: each operand rounded once, the sum twice, at 15 bits below the common step."""
+    one, two, twice = _common_once(a, b, first, second, 15)
+    return _out(double(one + two, fixed_point(twice / (2.0**15 * output.scale))), output)
+
+
+def add_double_16(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """int16 ADD: as for 8 bits, at 15 bits below the common step."""
+    one, two, twice = _common(a, b, first, second, 15)
+    return _out(double(one + two, fixed_point(twice / (2.0**15 * output.scale))), output)
+
+
+def sub_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
+    """8-bit SUB, as ADD."""
+    one, two, twice = _common(a, b, first, second, 20)
+    return _out(double(one - two, fixed_point(twice / (2.0**20 * output.scale))), output)
+
+
+def sub_double_16(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """int16 SUB, as ADD."""
+    one, two, twice = _common(a, b, first, second, 15)
+    return _out(double(one - two, fixed_point(twice / (2.0**15 * output.scale))), output)
+
+
+def squared_difference_double(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """int8 SQUARED_DIFFERENCE: each operand at 7 bits below the common step, then the square."""
+    one, two, twice = _common(a, b, first, second, 7)
+    by = fixed_point(twice * twice / (2.0**14 * output.scale))
+    return _out(double((one - two) * (one - two), by), output)
+
+
+def mul_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
+    """MUL: the multiplier from float64 scales, rounded twice."""
+    by = fixed_point(first.scale * second.scale / output.scale)
+    return _out(double((a - first.zero_point) * (b - second.zero_point), by), output)
+
+
+def mul_double_float32_scale(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """MUL: the multiplier from float32 steps, rounded twice."""
+    by = fixed_point(float32(float32(first.scale * second.scale) / output.scale))
+    return _out(double((a - first.zero_point) * (b - second.zero_point), by), output)
+
+
+def _prelu(
+    a: Integers, b: Integers, first: Affine, second: Affine, reals: tuple[float, float]
+) -> Integers:
+    above = double(a - first.zero_point, fixed_point(reals[0]))
+    product = (a - first.zero_point) * (b - second.zero_point)
+    below = double(product, fixed_point(reals[1]))
+    if isinstance(above, np.ndarray):
+        return np.where(a >= first.zero_point, above, below)
+    return above if a >= first.zero_point else below
+
+
+def prelu_double(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """PRELU, `b` its alpha: the multipliers from float64 scales, rounded twice."""
+    reals = first.scale / output.scale, first.scale * second.scale / output.scale
+    return _out(_prelu(a, b, first, second, reals), output)
+
+
+def prelu_double_float32_scale(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """PRELU, `b` its alpha: the multipliers from float32 steps, rounded twice."""
+    product = float32(first.scale * second.scale)
+    reals = float32(first.scale / output.scale), float32(product / output.scale)
+    return _out(_prelu(a, b, first, second, reals), output)
+
+
+def larger(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
+    """The greater integer; no parameters are looked at."""
+    del first, second, output
+    return np.maximum(a, b) if isinstance(a, np.ndarray) else max(a, b)
+
+
+def smaller(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
+    """The lesser integer; no parameters are looked at."""
+    del first, second, output
+    return np.minimum(a, b) if isinstance(a, np.ndarray) else min(a, b)
+
+
+def _ratio(scale: float, output: Affine, least: float, beyond: float) -> float:
+    """A scale over the output's, float32; NotTakenError outside what XNNPACK's delegate takes."""
+    ratio = float32(scale / output.scale)
+    if not least <= ratio < beyond:
+        raise NotTakenError(f"ratio of scales: {ratio:.9g} is outside [{least}, {beyond})")
+    return ratio
+
+
+def _shifts(first: Affine, second: Affine, output: Affine) -> tuple[int, int, int]:
+    """Of XNNPACK: two 21-bit multipliers and their common shift."""
+    one, two = (_ratio(given.scale, output, 2.0**-10, 2.0**8) for given in (first, second))
+    shift = 21 - math.frexp(max(one, two))[1]
+    return round(one * 2**shift), round(two * 2**shift), shift
+
+
+def add_shifted(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """8-bit ADD of XNNPACK: 21-bit multipliers, one rounding, ties up."""
+    left, right, shift = _shifts(first, second, output)
+    total = (a - first.zero_point) * left + (b - second.zero_point) * right
+    return _out((total + (1 << (shift - 1))) >> shift, output)
+
+
+def sub_shifted(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """8-bit SUB of XNNPACK, as its ADD."""
+    left, right, shift = _shifts(first, second, output)
+    total = (a - first.zero_point) * left - (b - second.zero_point) * right
+    return _out((total + (1 << (shift - 1))) >> shift, output)
+
+
+def mul_float32(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """8-bit MUL of XNNPACK: every step in float32, ties to even."""
+    real = _ratio(float32(first.scale * second.scale), output, 2.0**-16, 2.0**8)
+    product = (a - first.zero_point) * (b - second.zero_point)
+    return _out(float32_product(product, real), output)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from . import accumulate, pairs, tables
+from . import accumulate, fixed, lookups, pairs, tables
 from .affine import Integers
 
-__all__ = ["ACCUMULATE", "PAIRS", "TABLES", "function_names"]
+__all__ = ["ACCUMULATE", "FUNCTIONS", "PAIRS", "TABLES"]
 
 Function = Callable[..., Integers]
 
@@ -22,9 +22,10 @@ def _named(module: object, names: list[str]) -> Mapping[str, Function]:
 
 ACCUMULATE: Mapping[str, Function] = _named(accumulate, accumulate.__all__)
 PAIRS: Mapping[str, Function] = _named(pairs, pairs.__all__)
-TABLES: Mapping[str, Function] = _named(tables, tables.__all__)
+TABLES: Mapping[str, Function] = {
+    **_named(tables, tables.__all__),
+    **_named(fixed, fixed.__all__),
+    **_named(lookups, lookups.__all__),
+}
 
-
-def function_names() -> tuple[str, ...]:
-    """All names, class by class."""
-    return (*ACCUMULATE, *PAIRS, *TABLES)
+FUNCTIONS: Mapping[str, Function] = {**ACCUMULATE, **PAIRS, **TABLES}

@@ -9,9 +9,10 @@ ruy apply_multiplier.cc; XNNPACK qs8 requantization, fp32.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .affine import INT32, DomainError, Integers, within
 
@@ -118,7 +119,7 @@ def float32_product(a: Integers, real: float) -> Integers:
     return _as_given(np.rint(product), a)
 
 
-def _as_given(values: np.ndarray, given: Integers) -> Integers:
-    if values.size and not np.all(np.abs(values) < 2.0**62):
-        raise DomainError("product: it is not finite, or beyond int64")
+def _as_given(values: NDArray[np.floating[Any]], given: Integers) -> Integers:
+    if values.size and not np.all(np.abs(values) < -INT32[0]):  # a NaN is not less
+        raise DomainError("product: it is beyond int32, where a kernel converts it")
     return values.astype(np.int64) if isinstance(given, np.ndarray) else int(values)

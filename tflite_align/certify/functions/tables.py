@@ -1,14 +1,41 @@
 """One operand to output, element by element; an 8-bit operand makes 256 cases.
 
-Each is output = f(x, given, output); `given` are the operand's parameters.
+Each is output = f(x, given, output); `given` are the operand's parameters. What is clamped at a
+real value (RELU6) has it in the output's limits. Functions with an option have it by its name.
 """
 
 from __future__ import annotations
 
-from .affine import Affine, Integers, clamped
-from .rescale import double, fixed_point
+from typing import Any
 
-__all__ = ["copied", "requantize_double"]
+import numpy as np
+
+from .affine import Affine, DomainError, Integers, NotTakenError, clamped, float32
+from .rescale import Multiplier, double, double_second_tie_up, fixed_point
+
+__all__ = [
+    "abs_double",
+    "abs_double_float32_scale",
+    "copied",
+    "hard_swish_16",
+    "leaky_relu_double",
+    "leaky_relu_double_float32_scale",
+    "leaky_relu_shifted",
+    "requantize_double",
+    "requantize_double_float32_scale",
+    "requantize_double_second_tie_up",
+    "requantize_shifted",
+]
+
+
+def _out(steps: Integers, output: Affine) -> Integers:
+    return clamped(steps + output.zero_point, output.low, output.high)
+
+
+def _where(condition: Any, first: Integers, second: Integers) -> Integers:
+    if isinstance(first, np.ndarray):
+        return np.where(condition, first, second)
+    return first if condition or isinstance(second, np.ndarray) else second
 
 
 def copied(x: Integers, given: Affine, output: Affine) -> Integers:
@@ -18,6 +45,120 @@ def copied(x: Integers, given: Affine, output: Affine) -> Integers:
 
 
 def requantize_double(x: Integers, given: Affine, output: Affine) -> Integers:
-    """Integer to integer QUANTIZE: the multiplier from float64 scales, rounded twice."""
+    """Integer to integer: the multiplier from float64 scales, rounded twice."""
     steps = double(x - given.zero_point, fixed_point(given.scale / output.scale))
-    return clamped(steps + output.zero_point, output.low, output.high)
+    return _out(steps, output)
+
+
+def requantize_double_float32_scale(x: Integers, given: Affine, output: Affine) -> Integers:
+    """Integer to integer: the multiplier from float32 steps, rounded twice."""
+    steps = double(x - given.zero_point, fixed_point(float32(given.scale / output.scale)))
+    return _out(steps, output)
+
+
+def requantize_double_second_tie_up(x: Integers, given: Affine, output: Affine) -> Integers:
+    """Integer to integer: the multiplier from float64 scales, rounded twice, the second tie up."""
+    by = fixed_point(given.scale / output.scale)
+    return _out(double_second_tie_up(x - given.zero_point, by), output)
+
+
+def _abs(x: Integers, given: Affine, output: Affine, real: float) -> Integers:
+    distance = _where(x >= given.zero_point, x - given.zero_point, given.zero_point - x)
+    if given.scale == output.scale:
+        return _out(distance, output)
+    return _out(double(distance, fixed_point(real)), output)
+
+
+def abs_double(x: Integers, given: Affine, output: Affine) -> Integers:
+    """ABS: as it is where scales are equal, else multiplied, rounded twice."""
+    return _abs(x, given, output, given.scale / output.scale)
+
+
+def abs_double_float32_scale(x: Integers, given: Affine, output: Affine) -> Integers:
+    """As above, the multiplier a float32."""
+    return _abs(x, given, output, float32(given.scale / output.scale))
+
+
+def _leaky(x: Integers, given: Affine, output: Affine, reals: tuple[float, float]) -> Integers:
+    """With multipliers above and below 0; one below 0 turns the result's sign."""
+    sign = -1 if reals[1] < 0 else 1
+    x = x - given.zero_point
+    below = sign * double(x, fixed_point(abs(reals[1])))
+    return _out(_where(x >= 0, double(x, fixed_point(reals[0])), below), output)
+
+
+def leaky_relu_double(x: Integers, given: Affine, output: Affine, alpha: float) -> Integers:
+    """LEAKY_RELU: the multipliers from float64 scales, rounded twice."""
+    reals = given.scale / output.scale, given.scale * alpha / output.scale
+    return _leaky(x, given, output, reals)
+
+
+def leaky_relu_double_float32_scale(
+    x: Integers, given: Affine, output: Affine, alpha: float
+) -> Integers:
+    """As above, the multipliers from float32 steps."""
+    below = float32(float32(given.scale * alpha) / output.scale)
+    return _leaky(x, given, output, (float32(given.scale / output.scale), below))
+
+
+def _ratio(given: Affine, output: Affine) -> float:
+    ratio = float32(given.scale / output.scale)
+    if not 2.0**-8 <= ratio <= 2.0**7:
+        raise NotTakenError(f"ratio of scales: {ratio:.9g} is outside [1/256, 128]")
+    return ratio
+
+
+def requantize_shifted(x: Integers, given: Affine, output: Affine) -> Integers:
+    """Integer to integer in XNNPACK: a multiplier with 8 bits of fraction, ties up."""
+    by = round(256 * _ratio(given, output))
+    return _out(((x - given.zero_point) * by + 128) >> 8, output)
+
+
+def leaky_relu_shifted(x: Integers, given: Affine, output: Affine, alpha: float) -> Integers:
+    """LEAKY_RELU of XNNPACK: multipliers with 8 bits of fraction, ties up."""
+    above = _ratio(given, output)
+    below = float32(above * alpha)
+    if not (-127.99609375 <= below <= 128 and abs(below) >= 2.0**-8):
+        raise NotTakenError(f"ratio of scales: {below:.9g} is outside [-127.996, 128], or tiny")
+    by = _where(x >= given.zero_point, _like(x, 256 * above), _like(x, 256 * below))
+    return _out(((x - given.zero_point) * by + 128) >> 8, output)
+
+
+def _like(x: Integers, value: float) -> Integers:
+    whole = round(value)
+    return np.full(x.shape, whole, np.int64) if isinstance(x, np.ndarray) else whole
+
+
+def _int16(by: Multiplier) -> int:
+    return 32767 if by.q >= 2**31 - 2**15 else (by.q + 2**15) >> 16
+
+
+def _half_away(x: Integers, right: int) -> Integers:
+    if right == 0:
+        return x
+    half = 1 << (right - 1)
+    return _where(x >= 0, (x + half) >> right, -((half - x) >> right))
+
+
+def hard_swish_16(x: Integers, given: Affine, output: Affine) -> Integers:
+    """HARD_SWISH: 16-bit fixed point, the input at 7 bits below its step."""
+    fine = float32(given.scale / 128)
+    by = fixed_point(float32(fine / output.scale))
+    ramp = fixed_point(float32(fine / float32(3 / 32768)))
+    if by.shift > 0:
+        raise NotTakenError("ratio of scales: the output's step is too small for the kernel")
+    if by.shift < -15 or ramp.shift < -15:
+        raise DomainError("ratio of scales: a right shift of more than 15 in 16-bit arithmetic")
+    wide = (x - given.zero_point) << 7
+    plain = (wide * _int16(by) + 2**14) >> 15
+    near = wide
+    if ramp.shift > 0:
+        near = clamped(near << (ramp.shift - 1), -32768, 32767)
+    near = (near * _int16(ramp) + 2**14) >> 15
+    if ramp.shift > 0:
+        near = clamped(near << 1, -32768, 32767)
+    near = _half_away(near, max(-ramp.shift, 0))
+    near = (near + 32768) >> 1
+    product = near * plain
+    steps = _where(product >= 0, product >> 15, -((-product) >> 15))
+    return _out(_half_away(steps, -by.shift), output)

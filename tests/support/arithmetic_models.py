@@ -1,0 +1,311 @@
+"""One-operator models whose every integer is known before: what the arithmetic rows say of them.
+
+A `KernelCase` is a model, what it is fed, and what a row's function is given to say its output.
+Accumulators are set through the bias: the weights are zeros, the zero point's product with them too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tests.rules.operators.operands import Array
+from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
+from tflite_align.certify.functions.affine import Affine
+from tflite_align.numerics import INTEGER_LIMITS, to_float32
+from tflite_align.record import Record
+from tflite_align.rules.operand_types import OperandTypes
+
+Predict = Callable[..., Any]
+
+VALID = 1  # Padding of the schema
+_CLOSE = (-2, -1, 0, 1, 2, 3)  # about a place where an output steps
+
+
+class KernelCase(Record, frozen=True, kw_only=True):
+    """`arguments`: what the row's function gets before the output; `output`: that operand before
+    any clamp; `facts`: options and facts that rows look at; `keywords`: options of the function.
+    """
+
+    name: str
+    data: bytes
+    inputs: list[Array]
+    operator: str
+    types: OperandTypes
+    arguments: tuple[Any, ...]
+    output: Affine
+    facts: Mapping[str, Any]
+    keywords: Mapping[str, Any] = {}
+
+    def model(self) -> bytes:
+        return self.data
+
+    def fed(self) -> list[Array]:
+        return self.inputs
+
+
+def affine(type_name: str, scale: float, zero_point: int = 0) -> Affine:
+    return Affine(to_float32(scale), zero_point, *INTEGER_LIMITS[type_name])
+
+
+def tensor(  # noqa: PLR0917 - in the order in which a file has them
+    name: str,
+    type_name: str,
+    shape: tuple[int, ...],
+    scales: float | tuple[float, ...] | None = None,
+    zero_point: int = 0,
+    data: Any = None,
+    axis: int = 0,
+) -> TensorSpec:
+    """A tensor; without `scales` one of plain numbers."""
+    quant = None
+    if scales is not None:
+        listed = scales if isinstance(scales, tuple) else (scales,)
+        quant = Quant(scale=listed, zero_point=(zero_point,) * len(listed), axis=axis)
+    stored = None if data is None else np.asarray(data, dtype=type_name).reshape(shape)
+    return TensorSpec(name=name, type=type_name, shape=shape, quant=quant, data=stored)
+
+
+def single_operator(
+    name: str,
+    inputs: list[TensorSpec],
+    output: TensorSpec,
+    options: tuple[str, Mapping[str, Any]] | None,
+    version: int = 1,
+) -> bytes:
+    """The model of one operator; inputs without data are the graph's."""
+    operator = OperatorSpec(
+        name=name,
+        inputs=[spec.name for spec in inputs],
+        outputs=[output.name],
+        options=options,
+        version=version,
+    )
+    fed = [spec.name for spec in inputs if spec.data is None]
+    graph = GraphSpec(
+        tensors=[*inputs, output], operators=[operator], inputs=fed, outputs=[output.name]
+    )
+    return model_bytes([graph])
+
+
+def signature(inputs: list[TensorSpec], output: TensorSpec) -> OperandTypes:
+    return OperandTypes(tuple(spec.type for spec in inputs), (output.type,))
+
+
+# --- accumulators ---------------------------------------------------------------------------------
+
+
+def telling_accumulators(
+    real: float, output: Affine, limit: int, rng: np.random.Generator, dense: int
+) -> Array:
+    """Those about every place where the output steps for this multiplier and where it would lie
+    on a whole integer, a dense range about 0, and some of all; at most `limit` either way.
+    """
+    steps = np.arange(output.low - output.zero_point - 3, output.high - output.zero_point + 4)
+    if len(steps) > 1000:
+        steps = rng.choice(steps, 1000)
+    near = np.concatenate([(steps + 0.5) / real, steps / real])
+    found = np.concatenate(
+        [
+            *(np.floor(near) + shift for shift in _CLOSE),
+            np.arange(-dense // 2, dense // 2),
+            np.rint(rng.uniform(-1, 1, dense) * min(limit, 300 / real)),
+            np.rint(rng.uniform(-limit, limit, 100)),
+        ]
+    )
+    # What int32 does not hold after its multiplication, the functions say nothing of.
+    limit = min(limit, int((2**31 - 70000) / max(real, 1)), int((2**30) / max(real, 0.5)))
+    return np.unique(found[np.abs(found) <= limit]).astype(np.int64)
+
+
+_CONVOLUTIONS = {
+    "CONV_2D": "Conv2DOptions",
+    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
+    "TRANSPOSE_CONV": "TransposeConvOptions",
+}
+
+
+def accumulator_case(
+    operator: str,
+    type_name: str,
+    real: float,
+    rng: np.random.Generator,
+    *,
+    several: bool,
+    dense: int,
+    name: str,
+) -> KernelCase:
+    """Every channel gets an accumulator of its own; `several`: a weight scale each, all equal."""
+    limits = INTEGER_LIMITS[type_name]
+    scales = [to_float32(10 ** rng.uniform(-3, -1)) for _ in range(2)]
+    zero = 0 if type_name == "int16" else int(rng.integers(limits[0], limits[1] + 1))
+    output = affine(type_name, scales[0] * scales[1] / real, zero)
+    limit = 2**40 if type_name == "int16" else 2**31 - 1
+    accumulators = telling_accumulators(real, output, limit, rng, dense)
+    count = len(accumulators)
+    given = 0 if type_name == "int16" else 3
+    weights = "uint8" if type_name == "uint8" else "int8"
+    channels = count if operator == "DEPTHWISE_CONV_2D" else 2
+    shape = {
+        "CONV_2D": (count, 1, 1, channels),
+        "DEPTHWISE_CONV_2D": (1, 1, 1, count),
+        "TRANSPOSE_CONV": (count, 1, 1, channels),
+        "FULLY_CONNECTED": (count, channels),
+    }[operator]
+    nothing = 128 if weights == "uint8" else 0
+    weight_scales = (scales[1],) * (count if several else 1)
+    product = to_float32(scales[0] * scales[1])
+    data_shape = (1, channels) if operator == "FULLY_CONNECTED" else (1, 1, 1, channels)
+    x = tensor("x", type_name, data_shape, scales[0], given)
+    axis = 3 if operator == "DEPTHWISE_CONV_2D" else 0
+    filled = np.full(shape, nothing)
+    w = tensor("w", weights, shape, weight_scales, nothing, filled, axis)
+    bias_type = "int64" if type_name == "int16" else "int32"
+    b = tensor("b", bias_type, (count,), (product,) * len(weight_scales), 0, accumulators)
+    y = tensor("y", type_name, (*data_shape[:-1], count), output.scale, zero)
+    inputs = [x, w, b]
+    options: tuple[str, Mapping[str, Any]] = ("FullyConnectedOptions", {})
+    if operator in _CONVOLUTIONS:
+        values = {"padding": VALID, "strideW": 1, "strideH": 1}
+        if operator == "DEPTHWISE_CONV_2D":
+            values["depthMultiplier"] = 1
+        options = _CONVOLUTIONS[operator], values
+    if operator == "TRANSPOSE_CONV":
+        inputs = [tensor("s", "int32", (4,), data=[1, 1, 1, count]), w, x, b]
+    version = 3 if operator == "TRANSPOSE_CONV" else 1
+    return KernelCase(
+        name=name,
+        data=single_operator(operator, inputs, y, options, version),
+        inputs=[np.full(data_shape, 5, dtype=type_name)],
+        operator=operator,
+        types=signature(inputs, y),
+        arguments=(accumulators, scales[0], scales[1]),
+        output=output,
+        facts={"several_weight_scales": several},
+    )
+
+
+# --- one and two operands -------------------------------------------------------------------------
+
+
+def all_integers(type_name: str, rng: np.random.Generator) -> Array:
+    """Of 8 and 16 bits all; of int32 some."""
+    low, high = INTEGER_LIMITS[type_name]
+    if type_name == "int32":
+        return np.concatenate([rng.integers(low // 256, high // 256, 3000), np.arange(-3000, 3000)])
+    return np.arange(low, high + 1)
+
+
+def _random_affine(type_name: str, rng: np.random.Generator) -> Affine:
+    """Half of the scales are powers of two or near: those bring ties."""
+    low, high = INTEGER_LIMITS[type_name]
+    scale = 2.0 ** -rng.integers(0, 6) if rng.random() < 0.5 else 10 ** rng.uniform(-3, 0)
+    zero = 0 if type_name in ("int16", "int32") else int(rng.integers(low, high + 1))
+    return affine(type_name, scale, zero)
+
+
+def _output_scale(about: float, spread: float, rng: np.random.Generator) -> float:
+    scale = about * math.exp(rng.uniform(-spread, spread))
+    return 2.0 ** round(math.log2(scale)) if rng.random() < 0.5 else scale
+
+
+_PAIR_OPTIONS: dict[str, str] = {
+    "ADD": "AddOptions",
+    "MAXIMUM": "MaximumMinimumOptions",
+    "MINIMUM": "MaximumMinimumOptions",
+    "MUL": "MulOptions",
+    "SQUARED_DIFFERENCE": "SquaredDifferenceOptions",
+    "SUB": "SubOptions",
+}
+_SAME = {"MAXIMUM", "MINIMUM"}  # all parameters are equal
+
+
+def pair_case(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:
+    """All pairs of 8-bit integers; of int16 some, the ends with each other among them."""
+    low, high = INTEGER_LIMITS[type_name]
+    if type_name == "int16":
+        a, b = rng.integers(low, high + 1, (2, 30000))
+        a[:4], b[:4] = (low, low, high, high), (low, high, low, high)
+    else:
+        every = np.arange(low, high + 1)
+        a, b = (grid.ravel() for grid in np.meshgrid(every, every, indexing="ij"))
+    first, second = _random_affine(type_name, rng), _random_affine(type_name, rng)
+    second = second._replace(scale=to_float32(first.scale * 2.0 ** rng.uniform(-4, 4)))
+    larger = max(first.scale, second.scale)
+    about, spread = larger, 2.0
+    if operator == "MUL":
+        about, spread = first.scale * second.scale * (high - low) / 8, 3.0
+    if operator == "SQUARED_DIFFERENCE":
+        about = larger**2 * 100
+    output = _random_affine(type_name, rng)._replace(
+        scale=to_float32(_output_scale(about, spread, rng))
+    )
+    if operator in _SAME:
+        second = output = first
+    shape: tuple[int, ...] = (len(a),)
+    x = tensor("a", type_name, shape, first.scale, first.zero_point)
+    z = tensor("b", type_name, shape, second.scale, second.zero_point)
+    fed = [a.astype(type_name), b.astype(type_name)]
+    if operator == "PRELU":
+        x = tensor("a", type_name, (1, 1, 1, len(a)), first.scale, first.zero_point)
+        z = tensor("b", type_name, (1, 1, len(a)), second.scale, second.zero_point, b)
+        fed = [fed[0].reshape(1, 1, 1, -1)]
+    y = tensor("y", type_name, x.shape, output.scale, output.zero_point)
+    values = {"potScaleInt16": False} if operator in ("ADD", "SUB") else {}
+    table = _PAIR_OPTIONS.get(operator)
+    return KernelCase(
+        name=name,
+        data=single_operator(operator, [x, z], y, None if table is None else (table, values)),
+        inputs=fed,
+        operator=operator,
+        types=signature([x, z], y),
+        arguments=(a.astype(np.int64), b.astype(np.int64), first, second),
+        output=output,
+        facts={"pot_scale_int16": False},
+    )
+
+
+_TABLE_OPTIONS = {
+    "ABS": "AbsOptions",
+    "HARD_SWISH": "HardSwishOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "QUANTIZE": "QuantizeOptions",
+}
+# What these kernels write, whatever is declared: scale, and the zero point above the least integer.
+_FIXED = {"LOGISTIC": (1 / 256, 0), "TANH": (1 / 128, 128)}
+
+
+def table_case(
+    operator: str, given: str, taken: str, rng: np.random.Generator, name: str
+) -> KernelCase:
+    """All integers of the operand, and twice some of them, so that no kernel's block is full."""
+    x = all_integers(given, rng)
+    x = np.concatenate([x, x[: 37 % len(x)]]).astype(np.int64)
+    operand, output = _random_affine(given, rng), _random_affine(taken, rng)
+    output = output._replace(scale=to_float32(_output_scale(operand.scale, 3.0, rng)))
+    if operator in _FIXED:
+        scale, above = _FIXED[operator]
+        output = output._replace(scale=scale, zero_point=output.low + above)
+    if operator == "RELU6":
+        output = operand  # TFLM looks at the input's alone
+    keywords = {}
+    if operator == "LEAKY_RELU":
+        keywords["alpha"] = to_float32(rng.choice([0.1, 0.25, 1.5, -0.5, rng.uniform(0.01, 1)]))
+    i = tensor("x", given, (len(x),), operand.scale, operand.zero_point)
+    y = tensor("y", taken, (len(x),), output.scale, output.zero_point)
+    table = _TABLE_OPTIONS.get(operator)
+    options = None if table is None else (table, keywords)
+    return KernelCase(
+        name=name,
+        data=single_operator(operator, [i], y, options),
+        inputs=[x.astype(given)],
+        operator=operator,
+        types=signature([i], y),
+        arguments=(x, operand),
+        output=output,
+        facts=keywords,
+        keywords=keywords,
+    )

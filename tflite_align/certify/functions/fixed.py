@@ -1,0 +1,107 @@
+"""TFLM's int8 LOGISTIC and TANH: gemmlowp's fixed-point functions, in exact integers.
+
+A number Qm is an int32 with m integer bits: raw x 2^(m - 31). Products round to nearest, ties up;
+right shifts round ties away from zero. Source: gemmlowp fixedpoint/fixedpoint.h.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .affine import Affine, Integers, clamped
+from .rescale import Multiplier, double
+
+__all__ = ["logistic_fixed_point", "tanh_fixed_point"]
+
+Array = NDArray[np.int64]
+
+_ONE = 2**31 - 1  # 1 in Q0, nearly
+_BITS = 4  # integer bits of the rescaled input
+# exp(-2^k) in Q0, k from -2: what is left of an exponent above its last quarter.
+_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+
+
+def _times(a: Array, b: Array | int) -> Array:
+    return np.asarray((a * b + 2**30) >> 31, dtype=np.int64)
+
+
+def _right(a: Array, bits: int) -> Array:
+    half = 1 << (bits - 1)
+    shifted: Array = np.where(a >= 0, (a + half) >> bits, -((half - a) >> bits))
+    return shifted
+
+
+def _left(a: Array, bits: int) -> Array:
+    return np.asarray(np.clip(a << bits, -(2**31), 2**31 - 1), dtype=np.int64)
+
+
+def _exp_of_quarter(a: Array) -> Array:
+    """exp(a) in Q0 for a in Q0 from -1/4 to 0: a Taylor series about -1/8."""
+    x = a + 2**28
+    square = _times(x, x)
+    cube, fourth = _times(square, x), _times(square, square)
+    rest = _right(_times(_right(fourth, 2) + cube, 715827883) + square, 1)
+    return 1895147668 + _times(x + rest, 1895147668)
+
+
+def _exp(a: Array, bits: int) -> Array:
+    """exp(a) in Q0 for a <= 0 with `bits` integer bits."""
+    quarter = 1 << (29 - bits)
+    part = (a & (quarter - 1)) - quarter
+    result = _exp_of_quarter(_left(part, bits))
+    remainder = part - a
+    for place, power in enumerate(_POWERS[: bits + 2]):
+        has = remainder & (1 << (29 - bits + place))
+        result = np.where(has != 0, _times(result, power), result)
+    return np.where(a == 0, _ONE, result)
+
+
+def _reciprocal(a: Array) -> Array:
+    """2 / (1 + a) in Q2, for a in Q0 from 0 to 1: three steps of Newton's."""
+    total = a + _ONE
+    half = (total + np.where(total >= 0, 1, -1)) >> 1
+    x = 1515870810 + _times(half, -1010580540)
+    for _ in range(3):
+        x = x + _left(_times(x, 2**29 - _times(half, x)), 2)
+    return x
+
+
+def _logistic(a: Array) -> Array:
+    above = _left(_reciprocal(_exp(-abs(a), _BITS)), 1)
+    return np.where(a == 0, 2**30, np.where(a > 0, above, _ONE - above))
+
+
+def _tanh(a: Array) -> Array:
+    above = _left(_reciprocal(_exp(-abs(a), _BITS + 1)) - 2**29, 2)
+    return np.where(a == 0, 0, np.where(a < 0, -above, above))
+
+
+def _rescaled(x: Array, scale: float) -> tuple[Array, int]:
+    """The input with 4 integer bits, and the integer from which on the output is its end."""
+    fraction, shift = math.frexp(scale * 2.0 ** (31 - _BITS))
+    by = Multiplier(math.floor(fraction * 2**31 + 0.5), shift)
+    radius = math.floor(15 * 2.0 ** (31 - _BITS) / 2.0**shift)
+    return double(np.clip(x, 1 - radius, radius - 1), by), radius  # type: ignore[return-value]
+
+
+def _table(x: Integers, given: Affine, output: Affine, *, logistic: bool) -> Integers:
+    given_x = np.asarray(x, dtype=np.int64) - given.zero_point
+    near, radius = _rescaled(given_x, given.scale)
+    steps = _right(_logistic(near), 23) - 128 if logistic else _right(_tanh(near), 24)
+    steps = np.where(given_x <= -radius, -128, np.where(given_x >= radius, 127, steps))
+    result = clamped(steps, -128, 127)
+    result = clamped(result, output.low, output.high)
+    return result if isinstance(x, np.ndarray) else int(result)
+
+
+def logistic_fixed_point(x: Integers, given: Affine, output: Affine) -> Integers:
+    """int8 LOGISTIC of TFLM: scale 1/256 and zero point -128, whatever is declared."""
+    return _table(x, given, output, logistic=True)
+
+
+def tanh_fixed_point(x: Integers, given: Affine, output: Affine) -> Integers:
+    """int8 TANH of TFLM: scale 1/128 and zero point 0, whatever is declared."""
+    return _table(x, given, output, logistic=False)

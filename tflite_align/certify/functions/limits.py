@@ -1,0 +1,47 @@
+"""Where a fused activation clamps: integers of the output."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .affine import Affine
+
+__all__ = ["LIMITS", "activation_limits_away", "activation_limits_even"]
+
+# Real values: schema name of the activation -> where it clamps.
+LIMITS = {
+    "NONE": (-math.inf, math.inf),
+    "RELU": (0.0, math.inf),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+    "RELU6": (0.0, 6.0),
+}
+
+
+def _step(real: float, output: Affine, *, even: bool) -> float:
+    """The integer nearest to a real value, the quotient in float32; infinite where the value is."""
+    with np.errstate(over="ignore"):
+        quotient = float(np.float32(real) / np.float32(output.scale))
+    if math.isinf(quotient):
+        return quotient
+    away = math.copysign(math.floor(abs(quotient) + 0.5), quotient)
+    return (round(quotient) if even else away) + output.zero_point
+
+
+def _limits(activation: str, output: Affine, *, even: bool) -> Affine:
+    low, high = (_step(real, output, even=even) for real in LIMITS[activation])
+    least, most = max(output.low, low), min(output.high, high)
+    return output._replace(low=int(least), high=int(most))
+
+
+def activation_limits_away(activation: str, output: Affine) -> Affine:
+    """The output with its limits those of LiteRT's and TFLM's kernels: ties away from zero.
+    KeyError for an activation that no kernel fuses.
+    """
+    return _limits(activation, output, even=False)
+
+
+def activation_limits_even(activation: str, output: Affine) -> Affine:
+    """The output with its limits those of XNNPACK's kernels: ties to even."""
+    return _limits(activation, output, even=True)
