@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+import synthetic
 from tests.support.models import concat_example
 from tflite_align import AlignOptions, align, check
+from tflite_align.pipeline.aligning import question
+from tflite_align.report.explanation_text import explanation_lines
 from tflite_align.report.html.data import page_data
 from tflite_align.report.json import render_json
 from tflite_align.report.model_view import ModelView
+from tflite_align.rules.families import Policy
+from tflite_align.solver import prepare
+from tflite_align.solver.explain import explain
 
 DRAWN = AlignOptions(verify=False, view=True)
 
@@ -79,3 +85,22 @@ def test_the_side_of_a_cut_that_shares_is_in_the_group() -> None:
     assert held == [0, 0, 0]
     (cut,) = [one for one in graph["operators"] if one[3] == "added"]
     assert "group" not in graph["tensors"][str(cut[1][0])]
+
+
+@pytest.mark.parametrize("policy", ["none", "auto"])
+def test_whys_are_told_of_the_answer_that_was_found(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No component is solved again, and each tensor's story is that of `explain`."""
+    data = synthetic.build(20).head
+    options = AlignOptions(verify=False, view=True, policies={"concat": policy})
+    asked = question(data, options)
+    with monkeypatch.context() as patched:
+        patched.setattr(prepare, "minimise", lambda *_: pytest.fail("solved again"))
+        view = _aligned(data, options)
+    assert any(line.startswith("A QUANTIZE to") for why in view.whys for line in why.lines)
+    assert len(view.whys) > 4
+    for why in view.whys:
+        alone = explain(asked.bound, asked.broken, asked.settings, why.key)
+        told = explanation_lines(alone, alternatives=False)
+        assert list(why.lines) == [line.partition(" Without it")[0] for line in told]

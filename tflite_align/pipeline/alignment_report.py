@@ -93,8 +93,8 @@ def _view(prepared: Prepared, decision: Decision, executed: Executed) -> ModelVi
         question.findings,
         after=executed.model,
         solution=decision.solution,
+        solved=decision.solved,
         settings=question.settings,
-        broken=question.broken,
     )
 
 

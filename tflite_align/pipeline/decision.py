@@ -11,7 +11,7 @@ from ..repair.planner.fold_apply import fold_quantizes
 from ..repair.planner.plan import plan
 from ..settings.options import AlignOptions
 from ..solver.problem_records import Component, Conflict, Solution
-from ..solver.solve import solve
+from ..solver.solve import Solved, solve_and_keep
 from .preparation import Prepared
 from .question import Question
 from .session import Progress
@@ -23,10 +23,12 @@ class Decision(Record, frozen=True, kw_only=True):
     """The answer to `question`, whose settings hold the ranges that calibration showed.
 
     `solution`: None where there was nothing to solve; `plan`: None where nothing is to be changed.
+    `solved`: what the solution follows from, kept where the options ask for a view.
     """
 
     question: Question
     solution: Solution | None = None
+    solved: Solved | None = None
     plan: Plan | None = None
     conflicts: tuple[Conflict, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -53,13 +55,14 @@ def decide(prepared: Prepared, question: Question, progress: Progress | None = N
 
 def solve_question(prepared: Prepared, question: Question) -> Decision:
     """Solve and plan with the question's settings as they are."""
-    solution = solve(question.bound, question.broken, question.settings)
+    solution, solved = solve_and_keep(question.bound, question.broken, question.settings)
     draft, failures = plan(question.bound, solution, question.wanted, prepared.session.fixes)
     folded = _fold(prepared, draft, solution)
     changed = folded.model is not prepared.inspected.model
     return Decision(
         question=question,
         solution=solution,
+        solved=solved if prepared.session.options.view else None,
         plan=folded if changed else None,
         conflicts=(*solution.conflicts, *failures, *question.kept),
     )

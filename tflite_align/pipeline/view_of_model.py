@@ -25,6 +25,7 @@ from ..report.model_view import (
 )
 from ..solver.explain import explain_each
 from ..solver.problem_records import Solution, SolverOptions
+from ..solver.solve import Solved
 
 __all__ = ["view_of"]
 
@@ -37,17 +38,17 @@ def view_of(
     *,
     after: Model | None = None,
     solution: Solution | None = None,
+    solved: Solved | None = None,
     settings: SolverOptions | None = None,
-    broken: Sequence[Slot] = (),
 ) -> ModelView:
-    """The graph of the bound model and of what became of it. `solution` with the settings it was
-    found with, to repair the slots `broken`: None where nothing was decided.
+    """The graph of the bound model and of what became of it. `solution` with what it follows from
+    and the settings it was found with: None where nothing was decided.
     """
     before = tuple(_graph(bound.model, graph) for graph in bound.model.subgraphs)
     whys: tuple[Why, ...] = ()
-    if solution is not None and settings is not None:
+    if solution is not None and solved is not None and settings is not None:
         keys = [key for component in solution.components for key in component.tensors]
-        told = explain_each(bound, broken, settings, frozenset(keys[:_MOST]))
+        told = explain_each(solved, settings, frozenset(keys[:_MOST]))
         whys = tuple(
             Why(key=one.key, lines=tuple(explanation_lines(one, alternatives=False)))
             for one in told

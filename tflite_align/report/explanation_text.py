@@ -33,7 +33,8 @@ def explanation_lines(found: Explanation, *, alternatives: bool = True) -> list[
         lines += [*_ties(found), f"Its component: {_members(found)}."]
     else:
         lines += [*_label(found), *_ties(found)]
-        lines += [_cut(found, cut) for cut in found.cuts] or ["Nothing is cut behind it."]
+        cuts = [_cut(found, cut, priced=alternatives) for cut in found.cuts]
+        lines += cuts or ["Nothing is cut behind it."]
         lines += [*(_alternatives(found) if alternatives else ()), *_price(found)]
     return [printable(line) for line in lines]
 
@@ -161,7 +162,7 @@ def _ties(found: Explanation) -> list[str]:
     return [f"What ties it: {told}."]
 
 
-def _cut(found: Explanation, cut: CutStory) -> str:
+def _cut(found: Explanation, cut: CutStory, *, priced: bool) -> str:
     parts = [f"{_units(cut.operator)} for the operator"]
     parts.append(f"{_units(cut.moved)} for the elements it moves")
     if cut.precision:
@@ -171,14 +172,14 @@ def _cut(found: Explanation, cut: CutStory) -> str:
     if cut.unclamped:
         parts.append(f"{_units(cut.unclamped)} for a clamp that must be stated or is undone")
     total = cut.operator + cut.moved + cut.precision + cut.clipped + cut.unclamped
-    without = "Without it no assignment is possible."
+    without = " Without it no assignment is possible." if priced else ""
     if cut.without is not None:
         more = f"{_units(cut.without - found.cost)} more"
-        without = f"Without it the component would cost {_units(cut.without)}, {more}."
+        without = f" Without it the component would cost {_units(cut.without)}, {more}."
     rules = ", ".join(cut.because)
     return (
         f"A QUANTIZE to {cut.label} is inserted for {cut.readers}, since the readers"
-        f" disagree ({rules}). It costs {_units(total)}: {', '.join(parts)}. {without}"
+        f" disagree ({rules}). It costs {_units(total)}: {', '.join(parts)}.{without}"
     )
 
 

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
-from ..checks.binder.bound import Bound, Requantizing
-from ..checks.constraints import Anchored, BiasOf, Uncut, Weight, ZeroPoint
+from ..checks.binder.bound import Bound
+from ..checks.constraints import Anchored, BiasOf, Constraint, Weight
 from ..format.enums import Activation
 from ..format.model import Slot, TensorId
 from ..numerics import Label, label_range
 from ..record import replace
+from .answered_component import AnsweredComponent
 from .conditions import only, together
 from .conflicts import addresses, minimal_conflict
-from .cost_tables import FORBIDDEN, Answer, total_cost
-from .costs import cost_tables
+from .cost_tables import FORBIDDEN, Answer
 from .explanation import Alternative, Anchor, AnchorKind, CutStory, Explanation, Link, Tie
 from .label_limits import Limits, window_labels
 from .policies import near
-from .prepare import Posed, pose
+from .prepare import pose
 from .problem import build_problems, contradictory
-from .problem_records import Problem, SolverOptions, Value, Weights
+from .problem_records import Problem, SolverOptions
 from .ranges import Values, value_flow
+from .solve import Solved
 from .tie_path import Reached, Ties
 
 __all__ = ["explain", "explain_each"]
 
-_ANY = Requantizing()
 _MOST = 5  # alternatives that are listed
-_NOTHING = Weights(cut=0, move=0, bit=0, clip=0, blur=0, clamp=0, state=0, finer=0, change=0)
 
 
 def explain(
@@ -60,30 +59,44 @@ def explain(
     if problem is None:
         return replace(found, remark="nothing ties it to other tensors")
     posed = pose(bound, values, options, Limits(bound.model, bound.constraints), problem)
-    return _Story(bound, values, options, posed, key).told(found, slot, clean=faulty is None)
+    case = AnsweredComponent(bound, values, options, posed)
+    return _Story(case, key).told(found, slot, clean=faulty is None)
 
 
 def explain_each(
-    bound: Bound, broken: Iterable[Slot], options: SolverOptions, keys: Collection[TensorId]
+    solved: Solved, options: SolverOptions, keys: Collection[TensorId]
 ) -> tuple[Explanation, ...]:
-    """explain() for many tensors that the solver decides, in the order of the components.
+    """explain() for many tensors of the components that were decided, in their order.
 
-    Each component is solved once, and no alternatives are priced.
+    Nothing is solved again: no alternatives are priced, nor what a QUANTIZE saves.
     """
-    values = value_flow(bound, options.observed)
+    values = solved.values
+    wanted = [
+        [value.key for value in posed.problem.values if value.key in keys] for posed in solved.posed
+    ]
     told = []
-    for problem in build_problems(bound, values, options, broken, window_labels(bound)):
-        wanted = [value.key for value in problem.values if value.key in keys]
-        if not wanted:
-            continue
-        posed = pose(bound, values, options, Limits(bound.model, bound.constraints), problem)
-        answer = posed.solve()
-        for key in wanted:
+    for at, bound in _parts(solved, [at for at, some in enumerate(wanted) if some]):
+        posed, answer = solved.posed[at], solved.answers[at]
+        case = AnsweredComponent(bound, values, options, posed, answer)
+        for key in wanted[at]:
             tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
             found = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
-            story = _Story(bound, values, options, posed, key, answer=answer)
+            story = _Story(case, key, priced=False)
             told.append(story.told(_needs(found, bound, values), None, clean=False))
     return tuple(told)
+
+
+def _parts(solved: Solved, places: Iterable[int]) -> Iterator[tuple[int, Bound]]:
+    """Of each of these components its number, and the bound model with its constraints alone."""
+    parts: dict[int, list[Constraint]] = {at: [] for at in places}
+    owner = {
+        slot: at for at in parts for node in solved.posed[at].problem.nodes for slot in node.slots
+    }
+    for entry in solved.bound.constraints:
+        for at in {owner[slot] for slot in entry.slots if slot in owner}:
+            parts[at].append(entry)
+    for at, own in parts.items():
+        yield at, replace(solved.bound, constraints=tuple(own))
 
 
 def _holding(problems: Iterable[Problem], key: TensorId) -> Problem | None:
@@ -131,49 +144,39 @@ def _needs(found: Explanation, bound: Bound, values: Values) -> Explanation:
 class _Story:
     """One component's answer, asked about one of its tensors."""
 
-    def __init__(
-        self,
-        bound: Bound,
-        values: Values,
-        options: SolverOptions,
-        posed: Posed,
-        key: TensorId,
-        *,
-        answer: Answer | None = None,
-    ) -> None:
-        """`answer`: the component's, where it is known; then nothing else is priced."""
-        self.bound = bound
-        self.values = values
-        self.options = options
-        self.posed = posed
-        self.nodes = posed.problem.nodes
-        self.unlimited = Limits(bound.model, ())
-        self.value = next(value for value in posed.problem.values if value.key == key)
-        self.own = values.labels[key]
-        self.users = [one for one in bound.constraints if isinstance(one, Anchored | Uncut)]
-        self.answer = answer
+    def __init__(self, case: AnsweredComponent, key: TensorId, *, priced: bool = True) -> None:
+        """`priced`: whether what else could be done is solved for."""
+        self.case = case
+        self.bound = case.bound
+        self.values = case.values
+        self.options = case.options
+        self.posed = case.posed
+        self.nodes = case.posed.problem.nodes
+        self.value = next(value for value in self.posed.problem.values if value.key == key)
+        self.own = self.values.labels[key]
+        self.priced = priced
 
     def told(self, found: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
         problem = self.posed.problem
         found = replace(
             found,
             tensors=len(problem.values),
-            rules=tuple(sorted({r for node in self.nodes for r in node.rules if "/" in r})),
+            rules=self.case.rules,
             quantize=self.options.weights.cut * (1000 if self.options.overlap == "force" else 1),
             bit=self.options.weights.bit,
         )
         if clean:
             return self._untouched(found)
-        answer = self.answer or self.posed.solve()
+        answer = self.case.answer
         if answer.cost >= FORBIDDEN or any(contradictory(node) for node in self.nodes):
             conflict = minimal_conflict(self.bound, self.values, self.options, problem)
             return replace(self._untouched(found), status="conflict", conflict=conflict)
-        chosen = self.posed.labels(answer)
+        chosen = self.case.chosen
         written = self.own if self.value.source is None else chosen[self.value.source]
         sees = {s: chosen[number] for number, slots in self.value.readers for s in slots}
-        ties = Ties(self.bound, problem, chosen)
+        ties = self.case.ties
         anchor, steps = self._anchor(ties.reached(self.value.key), ties, written)
-        others = () if self.answer else self._alternatives(written)
+        others = self._alternatives(written) if self.priced else ()
         return replace(
             found,
             status="solved",
@@ -184,7 +187,7 @@ class _Story:
             ties=self._ties(ties),
             anchor=anchor,
             chain=steps,
-            cuts=self._cuts(answer, chosen, written),
+            cuts=self._cuts(chosen, written),
             alternatives=others[:_MOST],
             more=max(0, len(others) - _MOST),
             cost=answer.cost,
@@ -213,11 +216,10 @@ class _Story:
         found = [
             Tie(rule=rule, slots=addresses(model, slots)) for rule, slots in ties.of(self.value.key)
         ]
-        zeros = {c.slot: c for c in self.bound.constraints if isinstance(c, ZeroPoint)}
         for slot in ties.attached[self.value.key]:
             found += [
                 Tie(rule=single.rule, slots=slot.address(model))
-                for single in (ties.fixed.get(slot), zeros.get(slot))
+                for single in (ties.fixed.get(slot), self.case.zeros.get(slot))
                 if single is not None
             ]
             if slot in self.bound.rigid:
@@ -230,7 +232,7 @@ class _Story:
         """What users say of the tensor's slots, beside keeping it."""
         model, key = self.bound.model, self.value.key
         found = []
-        for entry in self.users:
+        for entry in self.case.users:
             slots = entry.slots if isinstance(entry, Anchored) else (entry.slot,)
             here = [s for s in slots if s.tensor_id(model) == key]
             if here:
@@ -263,7 +265,7 @@ class _Story:
 
     def _policy(self, slot: Slot) -> str:
         """`concat large`, where a policy and nothing else names the label of the slot's node."""
-        node = next((node for node in self.nodes if slot in node.slots), None)
+        node = self.case.nodes.get(slot)
         if node is None or node.held is not None or node.legal or node.free:
             return ""
         return "" if node.keeps else node.policy
@@ -278,7 +280,7 @@ class _Story:
         fixed = ties.fixed.get(slot)
         if fixed is not None and written in fixed.labels:
             return replace(self._named("fixed", key), address=slot.address(model), rule=fixed.rule)
-        for entry in self.users:
+        for entry in self.case.users:
             if isinstance(entry, Anchored) and slot in entry.slots and near(entry.label, written):
                 anchor = self._named("anchor", key)
                 return replace(anchor, address=slot.address(model), reason=entry.by)
@@ -316,7 +318,7 @@ class _Story:
 
     # --- what it costs, and what else would --------------------------------------------------
 
-    def _cuts(self, answer: Answer, chosen: list[Label], written: Label) -> tuple[CutStory, ...]:
+    def _cuts(self, chosen: list[Label], written: Label) -> tuple[CutStory, ...]:
         source = self.value.source
         if source is None:
             return ()
@@ -324,13 +326,10 @@ class _Story:
         for number, slots in self.value.readers:
             if chosen[number] != written:
                 behind.setdefault(chosen[number], []).append((number, slots))
-        return tuple(
-            self._cut(answer, source, label, tuple(readers)) for label, readers in behind.items()
-        )
+        return tuple(self._cut(source, label, tuple(readers)) for label, readers in behind.items())
 
     def _cut(
         self,
-        answer: Answer,
         source: int,
         label: Label,
         readers: tuple[tuple[int, tuple[Slot, ...]], ...],
@@ -342,44 +341,19 @@ class _Story:
         for number, _ in readers:
             rules |= self.nodes[number].rules
         shared = [together(self.nodes, source, number) for number, _ in readers]
-        lost = self._lost(answer, value, replace(_NOTHING, bit=weights.bit))
+        lost = self.case.lost(value, bit=weights.bit)
         return CutStory(
             label=label,
             readers=addresses(self.bound.model, slots),
             because=tuple(sorted(rules)),
-            operator=self._operator(replace(_NOTHING, cut=weights.cut)),
-            moved=self._operator(replace(_NOTHING, move=weights.move)),
+            operator=self.case.operators[self.value.key],
+            moved=self.case.moves[self.value.key],
             precision=lost,
             bits=lost / weights.bit if weights.bit else 0.0,
-            clipped=self._lost(
-                answer, value, replace(_NOTHING, clip=weights.clip, blur=weights.blur)
-            ),
-            unclamped=self._lost(
-                answer, value, replace(_NOTHING, clamp=weights.clamp, state=weights.state)
-            ),
-            without=_possible(self.posed.solve(*shared)),
+            clipped=self.case.lost(value, clip=weights.clip, blur=weights.blur),
+            unclamped=self.case.lost(value, clamp=weights.clamp, state=weights.state),
+            without=_possible(self.posed.solve(*shared)) if self.priced else None,
         )
-
-    def _operator(self, weights: Weights) -> float:
-        """That part of the cost of one QUANTIZE behind the tensor."""
-        problem = self.posed.problem
-        options = replace(self.options, weights=weights)
-        _, sharings = cost_tables(problem, self.values, options, self.unlimited, _ANY)
-        holders = [
-            value.key
-            for value in problem.values
-            if value.source is not None
-            and any(number != value.source for number, _ in value.readers)
-        ]
-        costs = {key: one.cost for key, one in zip(holders, sharings, strict=True)}
-        return costs[self.value.key]
-
-    def _lost(self, answer: Answer, value: Value, weights: Weights) -> float:
-        """That part of what the readers of `value` lose."""
-        problem = replace(self.posed.problem, values=[value])
-        options = replace(self.options, weights=weights)
-        tables, _ = cost_tables(problem, self.values, options, self.unlimited, _ANY)
-        return total_cost(answer.choice, tables, ())
 
     def _alternatives(self, written: Label) -> tuple[Alternative, ...]:
         """Every other label of the writing node, the cheapest first, the impossible last."""

@@ -53,7 +53,7 @@ class CutStory(Record, frozen=True, kw_only=True):
     """A QUANTIZE behind the tensor. `operator`, `moved`, `precision`, `clipped`, `unclamped` are
     parts of its cost in the solver's units; `bits` are lost at the readers behind it.
     `without` is the component's cost if these readers saw the tensor as it is written; None
-    where that is impossible.
+    where that is impossible, or was not asked.
     """
 
     label: Label
@@ -65,7 +65,7 @@ class CutStory(Record, frozen=True, kw_only=True):
     bits: float
     clipped: float
     unclamped: float
-    without: float | None
+    without: float | None = None
 
 
 class Alternative(Record, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from ..checks.binder.bound import Bound
 from ..format.enums import Activation
 from ..format.model import Slot, TensorId
 from ..numerics import Label, label_range
-from ..record import replace
+from ..record import Record, replace
 from .conflicts import forced_conflict, minimal_conflict
 from .cost_tables import FORBIDDEN, Answer
 from .label_limits import Limits, passed_windows, too_coarse, window_labels
@@ -30,13 +30,31 @@ from .ranges import Values, value_flow
 from .region import region_of
 from .widening import saturations
 
-__all__ = ["solve"]
+__all__ = ["Solved", "solve", "solve_and_keep"]
+
+
+class Solved(Record, frozen=True, kw_only=True):
+    """What components were decided by, for who explains it: of each the priced choices and the
+    answer, as `bound` and `values` pose them.
+    """
+
+    bound: Bound
+    values: Values
+    posed: tuple[Posed, ...]
+    answers: tuple[Answer, ...]
 
 
 def solve(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Solution:
     """Decide every component that holds one of the broken slots. Never raises for a conflict:
     conflicts are part of the answer.
     """
+    return solve_and_keep(bound, broken, options)[0]
+
+
+def solve_and_keep(
+    bound: Bound, broken: Iterable[Slot], options: SolverOptions
+) -> tuple[Solution, Solved]:
+    """solve(), and what the answer follows from."""
     broken = list(broken)
     region = region_of(bound, broken, options)
     bound = region.bound
@@ -45,24 +63,26 @@ def solve(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Solut
     values = replace(values, saturations=saturations(bound, widened, values.labels))
     problems = build_problems(bound, values, options, broken, widened)
     limits = Limits(bound.model, bound.constraints)
-    found = _decided(bound, values, options, limits, problems)
+    found, solved = _decided(bound, values, options, limits, problems)
     passed = passed_windows(bound, found.seen, found.source)
     if passed:
         limits = Limits(bound.model, bound.constraints, passed)
-        joint = _decided(bound, values, options, limits, problems)
-        found = found if len(joint.conflicts) > len(found.conflicts) else joint
+        joint, again = _decided(bound, values, options, limits, problems)
+        if len(joint.conflicts) <= len(found.conflicts):
+            found, solved = joint, again
     lost = too_coarse(bound, frozenset(broken))
-    return replace(found, conflicts=(*found.conflicts, *lost)) if lost else found
+    return replace(found, conflicts=(*found.conflicts, *lost)) if lost else found, solved
 
 
 def _decided(
     bound: Bound, values: Values, options: SolverOptions, limits: Limits, problems: list[Problem]
-) -> Solution:
+) -> tuple[Solution, Solved]:
     answer = _Answer(bound, values, options)
     posed = pose_each(bound, values, options, limits, problems)
-    for number, (one, found) in enumerate(zip(posed, solve_each(posed), strict=True)):
+    answers = solve_each(posed)
+    for number, (one, found) in enumerate(zip(posed, answers, strict=True)):
         answer.decide(number, one, found)
-    return Solution(
+    solution = Solution(
         source=answer.source,
         seen=answer.seen,
         cuts=tuple(answer.cuts),
@@ -71,6 +91,8 @@ def _decided(
         why=answer.why,
         activations=_activations(bound, values, answer.source),
     )
+    solved = Solved(bound=bound, values=values, posed=tuple(posed), answers=tuple(answers))
+    return solution, solved
 
 
 def _activations(

@@ -1,0 +1,90 @@
+"""A component with its answer: what the stories of all its tensors share, worked out once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ..checks.binder.bound import Bound, Requantizing
+from ..checks.constraints import Anchored, Uncut, ZeroPoint
+from ..format.model import TensorId
+from ..numerics import Label
+from ..record import replace
+from .cost_tables import Answer, total_cost
+from .costs import cost_tables
+from .label_limits import Limits
+from .prepare import Posed
+from .problem_records import SolverOptions, Value, Weights
+from .ranges import Values
+from .tie_path import Ties
+
+__all__ = ["AnsweredComponent"]
+
+_ANY = Requantizing()
+_NOTHING = Weights(cut=0, move=0, bit=0, clip=0, blur=0, clamp=0, state=0, finer=0, change=0)
+
+
+class AnsweredComponent:
+    """A component with its answer, and what all stories of its tensors share."""
+
+    def __init__(
+        self,
+        bound: Bound,
+        values: Values,
+        options: SolverOptions,
+        posed: Posed,
+        answer: Answer | None = None,
+    ) -> None:
+        self.bound = bound
+        self.values = values
+        self.options = options
+        self.posed = posed
+        self.known = answer
+        self.unlimited = Limits(bound.model, ())
+        self.users = [one for one in bound.constraints if isinstance(one, Anchored | Uncut)]
+        self.zeros = {c.slot: c for c in bound.constraints if isinstance(c, ZeroPoint)}
+        self.nodes = {slot: node for node in posed.problem.nodes for slot in node.slots}
+
+    @cached_property
+    def answer(self) -> Answer:
+        return self.known or self.posed.solve()
+
+    @cached_property
+    def chosen(self) -> list[Label]:
+        return self.posed.labels(self.answer)
+
+    @cached_property
+    def ties(self) -> Ties:
+        return Ties(self.bound, self.posed.problem, self.chosen)
+
+    @cached_property
+    def rules(self) -> tuple[str, ...]:
+        return tuple(sorted({r for n in self.posed.problem.nodes for r in n.rules if "/" in r}))
+
+    @cached_property
+    def operators(self) -> dict[TensorId, float]:
+        """Of each tensor behind which a QUANTIZE may stand, what the operator costs."""
+        return self._costs(replace(_NOTHING, cut=self.options.weights.cut))
+
+    @cached_property
+    def moves(self) -> dict[TensorId, float]:
+        """And what the elements cost that it moves."""
+        return self._costs(replace(_NOTHING, move=self.options.weights.move))
+
+    def _costs(self, weights: Weights) -> dict[TensorId, float]:
+        problem = self.posed.problem
+        options = replace(self.options, weights=weights)
+        _, sharings = cost_tables(problem, self.values, options, self.unlimited, _ANY)
+        holders = [
+            value.key
+            for value in problem.values
+            if value.source is not None
+            and any(number != value.source for number, _ in value.readers)
+        ]
+        return {key: one.cost for key, one in zip(holders, sharings, strict=True)}
+
+    def lost(self, value: Value, **weights: float) -> float:
+        """The part of what the readers of `value` lose that these weights price."""
+        problem = replace(self.posed.problem, values=[value])
+        options = replace(self.options, weights=replace(_NOTHING, **weights))
+        tables, _ = cost_tables(problem, self.values, options, self.unlimited, _ANY)
+        return total_cost(self.answer.choice, tables, ())
