@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .record import Record
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
-    "Spool",
-    "append_line",
     "check_destination",
     "check_folder",
     "make_folder",
@@ -33,6 +31,7 @@ __all__ = [
     "read_model_file",
     "read_text_file",
     "read_whole_file",
+    "remove_file",
     "replace_file",
     "replace_files",
 ]
@@ -231,36 +230,10 @@ def make_folder(path: str | os.PathLike[str]) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
 
 
-def append_line(path: str | os.PathLike[str], line: bytes) -> None:
-    """One more line of a file, in one piece: a run that is killed leaves a part of it at most."""
-    with _named(path), Path(path).open("ab", buffering=0) as stream:
-        stream.write(line)
-
-
-class Spool:
-    """Lines on disk in a file without a name, gone after its `with` block and with the process: for
-    what is written whole later, and is too much to be held.
-    """
-
-    def __enter__(self) -> Self:
-        from tempfile import TemporaryFile, gettempdir  # noqa: PLC0415 - one model needs none of it
-
-        self._place = gettempdir()
-        with _named(self._place):
-            self._stream = TemporaryFile()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-
-    def add(self, line: bytes) -> None:
-        with _named(self._place):
-            self._stream.write(line)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Every line, from the first; one reader at a time."""
-        self._stream.seek(0)
-        return iter(self._stream)
+def remove_file(path: str | os.PathLike[str]) -> None:
+    """Take it away, if it is there."""
+    with _named(path):
+        Path(path).unlink(missing_ok=True)
 
 
 def replace_file(path: str | os.PathLike[str], chunks: Chunks) -> None:

@@ -9,11 +9,11 @@ import jsonschema
 import pytest
 
 import tflite_align
-from tests.support.model_folder import MODELS, lines, put, tree
+from tests.support.model_folder import MODELS, lines, put, recorded, tree
 from tests.support.models import concat_example
 from tflite_align.cli import main as cli
-from tflite_align.cli.batch_folders import RECORD
 from tflite_align.report.json_schema import report_schema
+from tflite_align.store.model_listing import RECORD
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FAST = "--no-verify"
@@ -38,7 +38,7 @@ def test_every_model_goes_to_its_place(
             Path("zoo", path).read_bytes(), tflite_align.AlignOptions(verify=False)
         )
         assert data == single.data
-    assert lines(f"out/{RECORD}") != []
+    assert recorded("out") != []
 
 
 def test_processes_change_nothing(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,8 +150,8 @@ def test_what_makes_no_sense_is_refused(
             " .jsonl .json .sarif .xml .txt are for many"
         ),
         ("zoo", "out", "--report", "zoo/a.tflite"): None,
-        ("zoo", "out", "--report", f"out/{RECORD}"): (
-            f"out/{RECORD}: is the record of what is done; name another file"
+        ("zoo", "out", "--report", f"out/{RECORD}/r.jsonl"): (
+            f"out/{RECORD}/r.jsonl: lies in the record of what is done; name another file"
         ),
         ("zoo", "out", "--report", "no/r.jsonl"): (
             "no/r.jsonl: the folder to write it in does not exist"
@@ -213,7 +213,7 @@ def test_two_models_with_one_destination_are_refused(
 
 
 @pytest.mark.promise("Of a folder's models none is written through a link that leads out of OUT.")
-@pytest.mark.parametrize("link", ["a.tflite", ".tflite_align.jsonl", "below"])
+@pytest.mark.parametrize("link", ["a.tflite", ".tflite_align", "below"])
 def test_a_link_out_of_the_folder_is_refused(
     link: str, zoo_folder: Path, sample: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import tflite_align
-from tests.support.model_folder import MODELS, lines, put, tree
+from tests.support.model_folder import MODELS, lines, put, recorded, tree
 from tests.support.models import concat_example
 from tflite_align.cli import main as cli
-from tflite_align.cli.batch_folders import RECORD
+from tflite_align.store.model_listing import RECORD
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FAST = "--no-verify"
@@ -38,13 +38,13 @@ def test_what_is_done_is_not_done_again(
     assert run("--report", "r.json", "--report", "r.xml", "--report", "r.txt") == 0
     reports = {name: Path(name).read_bytes() for name in ("r.json", "r.xml", "r.txt")}
     written = {path: Path("out", path).stat().st_mtime_ns for path in MODELS}
-    record = Path("out", RECORD).read_bytes()
+    record = recorded("out")
     capsys.readouterr()
     assert resumed() == dict.fromkeys(MODELS, True)
     assert run("--report", "r.json", "--report", "r.xml", "--report", "r.txt") == 0
     assert "; 3 were done before -> out" in capsys.readouterr().out
     assert {path: Path("out", path).stat().st_mtime_ns for path in MODELS} == written
-    assert Path("out", RECORD).read_bytes() == record
+    assert recorded("out") == record
     assert {name: Path(name).read_bytes() for name in reports} == reports
 
 
@@ -69,11 +69,12 @@ def _output_gone(sample: bytes) -> None:
 
 
 def _record_damaged(sample: bytes) -> None:
-    """Its first line, a.tflite's, is that of no record; the last is cut, as by a kill."""
-    first, *rest = Path("out", RECORD).read_text().splitlines(keepends=True)
+    """Its first line, a.tflite's, is that of no record; the last is cut, as no write would leave it."""
+    (file,) = Path("out", RECORD).iterdir()
+    first, *rest = file.read_text().splitlines(keepends=True)
     other = json.loads(first)
     del other["report"]["findings"]
-    put(f"out/{RECORD}", "".join([json.dumps(other) + "\n", "[]\n", *rest, first[:300]]).encode())
+    put(str(file), "".join([json.dumps(other) + "\n", "[]\n", *rest, first[:300]]).encode())
 
 
 @pytest.mark.parametrize("change", [_input, _output_altered, _output_gone, _record_damaged])
@@ -88,7 +89,7 @@ def test_what_does_not_hold_any_more_is_done_again(
         Path("zoo/a.tflite").read_bytes(), tflite_align.AlignOptions(verify=False)
     )
     assert Path("out/a.tflite").read_bytes() == expected.data
-    assert len(lines(f"out/{RECORD}")) == 3, "what is superseded is taken out of the record"
+    assert len(recorded("out")) == 3, "what is superseded is taken out of the record"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_an_interrupted_batch_resumes_where_it_stopped(
         assert told.count(b"\n") == 1
         assert told.endswith(b" of 63 models are done; the same command goes on from there\n")
     again = resumed("--jobs", jobs)
-    assert sum(again.values()) >= done - 3, "the one in hand may be written and not recorded"
+    assert sum(again.values()) >= done - 32, "a chunk in hand may be written and not recorded"
     written = tree("out")
     alone = tflite_align.align(sample, tflite_align.AlignOptions(verify=False)).data
     assert len(written) == 63

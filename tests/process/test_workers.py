@@ -1,4 +1,4 @@
-"""Orders carried out in several processes: real ones, some of which die."""
+"""The processes of this machine: real ones, some of which die."""
 
 from __future__ import annotations
 
@@ -7,52 +7,30 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.support.dying import lost, work
-from tflite_align.cli.workers import in_order, outcomes, processes
+from tests.support.dying import work
+from tflite_align.store.local_pool import LocalPool, processes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WAIT = 60  # seconds, for what takes one
 
 
-def run(orders: list[str], jobs: int) -> list[str]:
-    return list(in_order(outcomes(work, orders, jobs, lost)))
+def test_what_is_submitted_is_answered() -> None:
+    with LocalPool(2) as pool:
+        assert list(pool.map(work, "abc")) == ["a done", "b done", "c done"]
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_outcomes_are_those_of_their_orders(jobs: int) -> None:
-    orders = [str(number) for number in range(30)]
-    assert run(orders, jobs) == [f"{order} done" for order in orders]
-    assert run([], jobs) == []
-
-
-def test_a_process_that_dies_takes_nothing_with_it() -> None:
-    orders = [*map(str, range(10)), "!", *map(str, range(10, 20)), "!"]
-    told = [f"{order} lost" if order == "!" else f"{order} done" for order in orders]
-    assert run(orders, 2) == told
-
-
-def test_an_order_whose_process_was_killed_is_tried_again(tmp_path: Path) -> None:
-    assert run(["a", str(tmp_path / "hit"), "b"], 2) == ["a done", "second", "b done"]
-
-
-def test_orders_are_asked_for_as_they_are_needed() -> None:
-    """Thousands of them are never there at once."""
-    asked: list[int] = []
-
-    def orders() -> Iterator[str]:
-        for number in range(1000):
-            asked.append(number)
-            yield str(number)
-
-    with closing(outcomes(work, orders(), 2, lost)) as found:
-        next(found)
-        assert len(asked) < 50
+def test_a_pool_that_broke_is_made_anew() -> None:
+    with LocalPool(2) as pool:
+        with pytest.raises(BrokenExecutor):
+            pool.submit(work, "!").result()
+        assert pool.submit(work, "a").result() == "a done"
+        with pytest.raises(BrokenExecutor):
+            pool.submit(work, "!").result()
 
 
 def _until(path: Path) -> int:
@@ -86,10 +64,11 @@ def _stat(process: int) -> str:
 
 CALLER = """
 import sys
-from tests.support.dying import lost, work
-from tflite_align.cli.workers import outcomes
+from tests.support.dying import work
+from tflite_align.store.local_pool import LocalPool
 if __name__ == "__main__":
-    list(outcomes(work, ["+" + name for name in sys.argv[1:]], 2, lost))
+    with LocalPool(2) as pool:
+        list(pool.map(work, ["+" + name for name in sys.argv[1:]]))
 """
 
 

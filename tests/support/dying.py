@@ -27,7 +27,3 @@ def work(order: str) -> str:
 
 def _kill() -> None:
     os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-def lost(order: str) -> str:
-    return f"{order} lost"

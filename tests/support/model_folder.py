@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 
 from tests.support.models import concat_example
-from tflite_align.cli.batch_folders import RECORD
 from tflite_align.report.json_schema import batch_schema
+from tflite_align.store.model_listing import RECORD
 
 MODELS = ["a.tflite", "deep/er/c.tflite", "good.tflite"]
 
@@ -30,8 +30,18 @@ def put(path: str, data: bytes) -> None:
 
 def tree(folder: str) -> dict[str, bytes]:
     """Every file below a folder but the record."""
-    found = (path for path in Path(folder).rglob("*") if path.is_file() and path.name != RECORD)
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+    found = (path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file())
+    return {
+        path.as_posix(): Path(folder, path).read_bytes()
+        for path in found
+        if RECORD not in path.parts
+    }
+
+
+def recorded(folder: str) -> list[dict[str, Any]]:
+    """Every line of the record in it, a file after the other."""
+    files = sorted(Path(folder, RECORD).iterdir())
+    return [line for file in files for line in lines(str(file))]
 
 
 def lines(path: str) -> list[dict[str, Any]]:

@@ -12,9 +12,10 @@ from ..record import replace
 from ..report.sections import closing
 from ..rules.targets import load_target
 from ..settings.options import AlignOptions
+from ..store.named_errors import about
 from .baseline_file import accepted_for, read_baseline
 from .click_options import Given, given
-from .failure import about, reader_may_leave
+from .failure import reader_may_leave
 from .lock_file import given_lock, new_lock, tell_lock
 from .paths import STREAM, ReportFile, prepare, report_files
 from .streams import read_stdin, write_stdout

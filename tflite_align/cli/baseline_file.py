@@ -10,7 +10,7 @@ from ..disk import read_text_file
 from ..errors import UsageError
 from ..report.report import Report
 from ..settings.baseline import Accepted, Baseline, entry_of
-from .failure import Failure, about
+from ..store.named_errors import Failure, about
 
 __all__ = ["accepted_for", "baseline_text", "read_baseline"]
 

@@ -139,9 +139,9 @@ def align(source: str, out: str, **values: Any) -> int:
     Where IN is a folder, every .tflite file below it is written to the same place below OUT.
     """
     if os.path.isdir(source):  # noqa: PTH112 - "-" is no path
-        from .batch import run_batch  # noqa: PLC0415 - its rooms need numpy
+        from .align_folder import run_folder  # noqa: PLC0415 - its rooms need numpy
 
-        return run_batch(source, out, values)
+        return run_folder(source, out, values)
     from .align_command import run_align  # noqa: PLC0415 - as those of one model do, and these are fewer
 
     return run_align(source, out, values)

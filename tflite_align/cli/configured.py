@@ -16,7 +16,8 @@ import click
 from click.core import ParameterSource
 
 from ..errors import UsageError
-from .failure import Failure, about, reader_may_leave, tell
+from ..store.named_errors import Failure, about
+from .failure import reader_may_leave, tell
 from .found_settings import is_trusted, restrict
 
 if TYPE_CHECKING:

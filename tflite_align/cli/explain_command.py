@@ -11,8 +11,9 @@ from ..pipeline.explaining import explain
 from ..report.component_summary import render_explanation
 from ..report.terminal_text import shorten
 from ..rules.targets import load_target
+from ..store.named_errors import about
 from .click_options import settings
-from .failure import about, reader_may_leave
+from .failure import reader_may_leave
 from .paths import STREAM
 from .streams import read_stdin
 from .summary import show_lines

@@ -15,8 +15,8 @@ from ..format.flatbuffer import Bytes
 from ..format.reader import read
 from ..settings.lock import Lock as LockRecord
 from ..settings.lock import lock_of, parse_lock, render_lock
+from ..store.named_errors import Failure, about
 from .click_options import Given
-from .failure import Failure, about
 from .paths import STREAM
 from .streams import say
 

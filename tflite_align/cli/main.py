@@ -17,8 +17,9 @@ import click
 
 from ..errors import AlignError
 from ..interruption import Stopper
+from ..store.named_errors import Failure, internal
 from .commands import commands
-from .failure import Failure, ReaderGone, internal, tell
+from .failure import ReaderGone, tell
 from .streams import open_closed
 
 __all__ = ["main"]

@@ -17,15 +17,17 @@ from .verification_section import short_word
 
 __all__ = ["BatchLine", "Digests", "Tally", "done_line", "failed_line", "parse_line"]
 
-BatchOutcome = Literal["aligned", "nothing to align", "not aligned", "could not be done"]
+BatchOutcome = Literal[
+    "aligned", "nothing to align", "not aligned", "passes", "fails", "could not be done"
+]
 
 
 class BatchLine(Record, frozen=True, kw_only=True):
-    """What became of one model of a batch.
+    """What became of one model of many, aligned or checked (which `passes` or `fails`).
 
     `path`: below the folder, with `/`. Digests are SHA-256 in hexadecimal: of the file that came
-    in ("" where it could not be read), of the options, rules and versions it was aligned by, and of the
-    file that was written, "" where none was. `quantize`: QUANTIZE operators inserted less those
+    in ("" where it could not be read), of the options, rules and versions, of what a baseline lets pass
+    in this model ("" for nothing), and of the file that was written, "" where none was. `quantize`: QUANTIZE operators inserted less those
     removed. `verification`: null where none was asked for. `seconds`: what it took when it was done; a model that was done before and is not
     done again is `resumed`.
     """
@@ -42,6 +44,7 @@ class BatchLine(Record, frozen=True, kw_only=True):
     output_bytes: int
     input_sha256: str
     settings_sha256: str
+    baseline_sha256: str
     output_sha256: str
     seconds: float
     resumed: bool
@@ -53,7 +56,8 @@ class Digests(Record, frozen=True, kw_only=True):
 
     given: str
     settings: str
-    written: str
+    baseline: str = ""
+    written: str = ""
 
 
 def done_line(
@@ -61,12 +65,9 @@ def done_line(
 ) -> BatchLine:
     """The line of a model there is a report of; `sizes` in bytes before and after."""
     kinds = Counter(change.kind for change in report.changes)
-    outcome: BatchOutcome = "not aligned"
-    if not report.reasons:
-        outcome = "aligned" if report.outcome == "aligned" else "nothing to align"
     return BatchLine(
         path=path,
-        outcome=outcome,
+        outcome=_outcome(report),
         exit_status=1 if report.reasons else 0,
         message=closing(report),
         findings_before=len(report.findings),
@@ -77,11 +78,20 @@ def done_line(
         output_bytes=sizes[1],
         input_sha256=digests.given,
         settings_sha256=digests.settings,
+        baseline_sha256=digests.baseline,
         output_sha256=digests.written,
         seconds=round(seconds, 3),
         resumed=False,
         report=report,
     )
+
+
+def _outcome(report: Report) -> BatchOutcome:
+    if report.command == "check":
+        return "fails" if report.reasons else "passes"
+    if report.reasons:
+        return "not aligned"
+    return "aligned" if report.outcome == "aligned" else "nothing to align"
 
 
 def failed_line(path: str, message: str) -> BatchLine:
@@ -99,6 +109,7 @@ def failed_line(path: str, message: str) -> BatchLine:
         output_bytes=0,
         input_sha256="",
         settings_sha256="",
+        baseline_sha256="",
         output_sha256="",
         seconds=0.0,
         resumed=False,

@@ -1,0 +1,116 @@
+"""What the commands on many models share: who carries it out, and what came of each, kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Self
+
+from ..disk import replace_files
+from ..report.batch_lines import parse_line
+from ..report.formats import renderer
+from ..report.report import Report, Unread
+from ..store.chunk_work import Result, in_order
+from ..store.spool import Spool
+from .failure import tell
+from .paths import STREAM
+from .streams import write_stdout
+from .summary import aside, progress_bar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+__all__ = ["LINES", "Outcomes", "executor", "follow"]
+
+LINES = ".jsonl"  # the ending of the report that is a line a model
+
+
+def executor(jobs: int, models: int) -> AbstractContextManager[Executor | None]:
+    """As many processes as `--jobs` says, and there are models for; this one, where that is one."""
+    if jobs == 1 or models < 2:
+        return nullcontext()
+    from ..store.local_pool import LocalPool, processes  # noqa: PLC0415 - one needs no other process
+
+    workers = min(processes(jobs), models)
+    return LocalPool(workers) if workers > 1 else nullcontext()
+
+
+class Outcomes:
+    """What came of each model, in their order: on disk, as lines; a hundred thousand are not held.
+
+    Models that are drawn are held, with what their drawing needs.
+    """
+
+    def __init__(self) -> None:
+        self._spool = Spool()
+        self._places: list[tuple[str, str, int, int]] = []  # path, name, begin and end
+        self._drawn: dict[int, Report] = {}
+
+    def __enter__(self) -> Self:
+        self._spool.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.__exit__()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def add(self, result: Result) -> None:
+        if result.drawn is not None:
+            self._drawn[len(self)] = result.drawn
+        start, end = self._spool.add(result.text)
+        self._places.append((result.line.path, result.name, start, end))
+
+    def lines(self) -> Iterator[bytes]:
+        """In the order of their paths."""
+        for _, _, start, end in sorted(self._places):
+            yield self._spool.part(start, end)
+
+    def found(self) -> tuple[list[Report], list[Unread]]:
+        """Whole, as most forms of report need them: in memory."""
+        reports, unread = [], []
+        for number, (_, name, start, end) in enumerate(self._places):
+            line = parse_line(self._spool.part(start, end))
+            report = self._drawn.get(number, line.report)
+            if report is not None:
+                reports.append(report)
+            else:
+                unread.append(Unread(name=name, message=line.message))
+        return reports, unread
+
+    def write(self, paths: Sequence[str], more: Sequence[tuple[str, Any]] = ()) -> None:
+        """Every report: the lines as they are, the other forms from the reports that are in them.
+        `more`: files that are written with them, all or none.
+        """
+        lines = [path for path in paths if path.lower().endswith(LINES)]
+        whole = [path for path in paths if path not in lines]
+        reports, unread = self.found() if whole else ([], [])
+        texts = {path: renderer(path)(reports, unread).encode() for path in whole}
+        streamed = texts.pop(STREAM, b"")
+        files: list[tuple[str, Any]] = [(path, self.lines()) for path in lines]
+        replace_files([*files, *((path, (text,)) for path, text in texts.items()), *more])
+        if streamed:
+            write_stdout([streamed])
+
+
+def follow(
+    results: Iterable[Result],
+    total: int,
+    outcomes: Outcomes,
+    hear: Callable[[Result], None],
+    *,
+    quiet: bool,
+) -> None:
+    """Keep every result, in the order of the models, and let it be heard; what could not be done is
+    told.
+    """
+    with progress_bar(wanted=not quiet and total > 1) as progress:
+        for number, result in enumerate(in_order(results), 1):
+            outcomes.add(result)
+            with aside(progress):
+                if result.line.exit_status == 2:
+                    tell(f"{result.name}: {result.line.message}")
+                hear(result)
+            if progress is not None:
+                progress(f"{number:,} of {total:,}", number / total)

@@ -1,0 +1,31 @@
+"""Many models, wherever they lie and whoever carries the work out: `run` is the one door."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .chunk_work import Result
+    from .door import run
+    from .local_pool import LocalPool
+    from .model_listing import ModelFile, Shard
+    from .named_errors import Failure
+
+__all__ = ["Failure", "LocalPool", "ModelFile", "Result", "Shard", "run"]
+
+# Where each name is: imported when it is asked for, as the package's own are.
+_ROOMS = {
+    "Failure": "named_errors",
+    "LocalPool": "local_pool",
+    "ModelFile": "model_listing",
+    "Result": "chunk_work",
+    "Shard": "model_listing",
+    "run": "door",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)

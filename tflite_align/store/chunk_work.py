@@ -1,0 +1,197 @@
+"""A chunk of models carried out, in whatever process it comes to: each looked up, else done."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Literal
+
+from ..pipeline.aligning import align
+from ..pipeline.checking import check
+from ..record import Record, replace
+from ..report.batch_lines import BatchLine, Digests, done_line, failed_line, parse_line
+from ..report.json import render_line
+from ..report.report import Report
+from ..settings.baseline import Accepted
+from ..settings.options import AlignOptions
+from .model_listing import STREAM, ModelFile
+from .named_errors import Failure, about, why_not
+from .settings_digest import accepted_digest
+from .whole_files import read, write
+
+__all__ = ["Chunk", "Job", "Result", "Verb", "carry_out", "failed", "in_order", "outcomes"]
+
+Verb = Literal["align", "check"]
+
+
+class Job(Record, frozen=True, kw_only=True):
+    """A model and its place among all of them, from 0.
+
+    `accepted`: what a baseline lets pass in it. `known`: what was written down of it before, b"" for
+    nothing.
+    """
+
+    number: int
+    model: ModelFile
+    accepted: tuple[Accepted, ...] = ()
+    known: bytes = b""
+
+
+class Chunk(Record, frozen=True, kw_only=True):
+    """Models that one process does one after the other, and how.
+
+    `settings`: the digest of the options and of all else a result follows from. `record`: the file
+    that then holds the lines of what is done, "" for none.
+    """
+
+    verb: Verb
+    jobs: tuple[Job, ...]
+    options: AlignOptions
+    settings: str
+    record: str = ""
+    write: bool = True
+    keep_going: bool = False
+    stdin: Callable[[], bytes] | None = None  # what `-` is read with, where it is one of them
+
+
+class Result(Record, frozen=True, kw_only=True):
+    """What became of one model. `name`: where it was read, as it may be printed. `line`: without its
+    report. `text`: the whole of it as a line of JSON. `drawn`: its report with what a drawing of it
+    needs, where that was asked for.
+    """
+
+    number: int
+    name: str
+    line: BatchLine
+    text: bytes
+    drawn: Report | None = None
+
+    def report(self) -> Report | None:
+        """The model's report; None where the job could not be done."""
+        return self.drawn if self.drawn is not None else parse_line(self.text).report
+
+
+def in_order(found: Iterable[Result]) -> Generator[Result, None, None]:
+    """In the order of the models, each as soon as all before it are there."""
+    early: dict[int, Result] = {}
+    following = 0
+    for result in found:
+        early[result.number] = result
+        while following in early:
+            yield early.pop(following)
+            following += 1
+
+
+def carry_out(chunk: Chunk) -> tuple[Result, ...]:
+    """Raises what keeps the record from being written; what goes wrong with a model is its line."""
+    return tuple(outcomes(chunk))
+
+
+def outcomes(chunk: Chunk) -> Generator[Result, None, None]:
+    """As they come. However it ends, what was done until then is recorded."""
+    kept: list[bytes] = []
+    try:
+        for job in chunk.jobs:
+            result = _outcome(chunk, job)
+            if _lasts(chunk, result.line):
+                kept.append(result.text)
+            yield result
+    finally:
+        if chunk.record and kept:
+            write(chunk.record, kept)
+
+
+def failed(job: Job, why: str) -> Result:
+    return _result(job, failed_line(job.model.path, why), drawn=False)
+
+
+def _lasts(chunk: Chunk, line: BatchLine) -> bool:
+    """Whether the next run need not do it again."""
+    if line.resumed or line.exit_status == 2:
+        return False
+    return chunk.verb == "check" or bool(line.output_sha256)
+
+
+def _outcome(chunk: Chunk, job: Job) -> Result:
+    name = job.model.name
+    try:
+        return _result(job, _line(chunk, job), drawn=chunk.options.view)
+    except Exception as error:  # noqa: BLE001 - one model's fault must not end the others' work
+        return failed(job, why_not(error, name))
+
+
+def _result(job: Job, line: BatchLine, *, drawn: bool) -> Result:
+    return Result(
+        number=job.number,
+        name=job.model.name,
+        line=replace(line, report=None),
+        text=render_line(line).encode(),
+        drawn=line.report if drawn else None,
+    )
+
+
+def _line(chunk: Chunk, job: Job) -> BatchLine:
+    start, name = time.perf_counter(), job.model.name
+    if job.model.why:
+        raise Failure(f"{name}: {job.model.why}")
+    with about(name):
+        stream = job.model.source == STREAM and chunk.stdin is not None
+        data: Any = chunk.stdin() if stream and chunk.stdin else read(job.model.source)
+        digests = Digests(
+            given=_sha256([data]),
+            settings=chunk.settings,
+            baseline=accepted_digest(job.accepted),
+        )
+        before = _before(chunk, job, digests)
+        if before is not None:
+            return before
+        options = replace(chunk.options, accepted=job.accepted)
+        called = "<stdin>" if stream else name
+        report, chunks = _done(chunk.verb, memoryview(data), options, called)
+        written, size = _written(chunk, job, report, chunks)
+    digests = replace(digests, written=written)
+    seconds = time.perf_counter() - start
+    return done_line(job.model.path, report, digests, (len(data), size), seconds)
+
+
+def _done(verb: Verb, data: memoryview, options: AlignOptions, name: str) -> tuple[Report, Any]:
+    if verb == "check":
+        return check(data, options, name=name), ()
+    result = align(data, options, name=name)
+    return result.report, result.chunks
+
+
+def _written(chunk: Chunk, job: Job, report: Report, chunks: Any) -> tuple[str, int]:
+    """Digest and size of what was written; "" and the size it would have where nothing was."""
+    size = sum(len(one) for one in chunks)
+    if not chunk.write or not job.model.out or (report.exit_status and not chunk.keep_going):
+        return "", size
+    write(job.model.out, chunks)
+    return _sha256(chunks), size
+
+
+def _before(chunk: Chunk, job: Job, digests: Digests) -> BatchLine | None:
+    """What became of the model before, where it still holds: the same input, the same settings,
+    and an output that is there and is what was written.
+    """
+    if not job.known or chunk.options.view:
+        return None
+    try:
+        line = parse_line(job.known)
+        found = (line.input_sha256, line.settings_sha256, line.baseline_sha256)
+        if found != (digests.given, digests.settings, digests.baseline):
+            return None
+        if job.model.out and _sha256([read(job.model.out)]) != line.output_sha256:
+            return None
+    except (OSError, ValueError):
+        return None
+    named = replace(line.report, name=job.model.name) if line.report is not None else None
+    return replace(line, path=job.model.path, report=named, resumed=True)
+
+
+def _sha256(chunks: Iterable[Any]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,116 @@
+"""Chunks carried out by an executor: any of `concurrent.futures`, on this machine or on others.
+
+A chunk is a small value, and so is what comes of it: a process opens the files it is told of, and
+no model goes from one process to another.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
+
+from ..record import Record, field, replace
+from .chunk_work import Chunk, Result, failed
+from .named_errors import Failure
+from .worker_call import Answer, carried_out
+
+__all__ = ["LOST", "Dispatch"]
+
+# What is said of a model whose process died, and died again with that model alone.
+LOST = "the process that had it ended without an answer (out of memory?)"
+# Raised, by the name of its class, for a task that took its worker with it.
+_KILLER = "KilledWorker"
+_LISTEN = 1.0  # seconds after which an executor is asked whether it is still there
+
+
+class _Sent(Record, frozen=True):
+    chunk: Chunk
+    again: bool  # one model, whose chunk was lost before
+    alone: bool  # while nothing else is out
+
+
+class Dispatch(Record, kw_only=True):
+    """Chunks to an executor, at most `ahead` of them out at a time.
+
+    A chunk whose process dies is done again, each of its models for itself; one that takes its process
+    with it once more is told as lost. Where a death takes others with it (a broken pool), these
+    models go one at a time. `pack` makes the bytes that are sent.
+    """
+
+    executor: Executor
+    pack: Callable[[Chunk], bytes]
+    ahead: int
+    _out: dict[Future[Answer], _Sent] = field(default_factory=dict)
+    _again: deque[Chunk] = field(default_factory=deque)
+    _broken: bool = False  # a death took others with it, and who died of it is not known yet
+
+    def results(self, chunks: Iterator[Chunk]) -> Generator[Result, None, None]:
+        """What became of every model, as it comes. Raises Failure where the executor is gone, and
+        where a worker is not fit for the work.
+        """
+        while True:
+            self._send(chunks)
+            if not self._out:
+                return
+            done = wait(self._out, timeout=_LISTEN, return_when=FIRST_COMPLETED).done
+            if not done:
+                getattr(self.executor, "listen", bool)()
+            for future in done:
+                yield from self._heard(self._out.pop(future), future)
+
+    def _send(self, chunks: Iterator[Chunk]) -> None:
+        if self._broken and not self._out and not self._again:
+            self._broken = False
+        if self._broken:
+            if not self._out:
+                self._submit(_Sent(self._again.popleft(), again=True, alone=True))
+            return
+        while len(self._out) < self.ahead:
+            if self._again:
+                self._submit(_Sent(self._again.popleft(), again=True, alone=False))
+            elif (chunk := next(chunks, None)) is not None:
+                self._submit(_Sent(chunk, again=False, alone=False))
+            else:
+                return
+
+    def _submit(self, sent: _Sent) -> None:
+        call = getattr(self.executor, "call", carried_out)
+        try:
+            self._out[self.executor.submit(call, self.pack(sent.chunk))] = sent
+        except RuntimeError as error:  # broken, or shut down
+            raise Failure(f"the executor takes no more work: {error}") from error
+
+    def _heard(self, sent: _Sent, future: Future[Answer]) -> Iterator[Result]:
+        shared = future.cancelled() or isinstance(future.exception(), BrokenExecutor)
+        if not shared and type(future.exception()).__name__ != _KILLER:
+            yield from _answer(future)
+            return
+        if future.cancelled():
+            getattr(self.executor, "listen", bool)()
+            raise Failure("the executor gave the work up") from CancelledError()
+        self._broken = self._broken or shared
+        if sent.alone or (sent.again and not shared):
+            yield from (failed(job, LOST) for job in sent.chunk.jobs)
+        else:
+            self._again.extend(_singles(sent.chunk))
+
+
+def _singles(chunk: Chunk) -> Iterator[Chunk]:
+    for job in chunk.jobs:
+        record = chunk.record.replace(".jsonl", f"-{job.number}.jsonl")
+        yield replace(chunk, jobs=(job,), record=record)
+
+
+def _answer(future: Future[Answer]) -> Iterator[Result]:
+    word, said = future.result()
+    if word == "refused":
+        raise Failure(str(said))
+    yield from said

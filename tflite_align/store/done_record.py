@@ -1,0 +1,92 @@
+"""What is done: a file for each finished chunk, a line for each of its models.
+
+A store of objects cannot append to one, and a run on several machines has no single writer. A line
+that is none counts for nothing; of several lines of one model the latest counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from typing import Self
+
+from .model_listing import Shard
+from .spool import Spool
+from .urls import shown
+from .whole_files import is_there, join, names_below, read, remove, write
+
+__all__ = ["DoneRecord"]
+
+_LINES = ".jsonl"
+_FEW = 4  # files of one run that are left as they are
+
+
+class DoneRecord:
+    """The lines that are there of the models of a run, and the names for those to come.
+
+    `folder`: "" for no record at all. To be used in a `with` block, and once.
+    """
+
+    def __init__(self, folder: str, shard: Shard | None = None) -> None:
+        self._folder = folder
+        # Time first: names in their order are lines in theirs.
+        self._run = f"{time.time_ns():019}-{os.urandom(4).hex()}"
+        self._own = f"{shard.number}-of-{shard.count}-" if shard else "all-"
+        self._places: dict[str, tuple[int, int]] = {}
+        self._spool = Spool()
+
+    def __enter__(self) -> Self:
+        self._spool.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.__exit__()
+
+    def name(self, number: int) -> str:
+        """For the lines of a chunk."""
+        return join(self._folder, f"{self._file(number)}") if self._folder else ""
+
+    def _file(self, number: int) -> str:
+        return f"{self._run}-{self._own}{number:07}{_LINES}"
+
+    def read(self, paths: Iterable[str]) -> None:
+        """Whatever is recorded of these models. Files of the same shard are joined, and what is
+        superseded goes. Raises OSError.
+        """
+        if not self._folder or not is_there(self._folder):
+            return
+        wanted = set(paths)
+        found = sorted(names_below(self._folder, _LINES))
+        own = [name for name in found if f"-{self._own}" in name]
+        lines = 0
+        for name in found:
+            for line in bytes(read(join(self._folder, name))).splitlines(keepends=True):
+                lines += name in own
+                path = _path(line)
+                if path and (path in wanted or name in own):
+                    self._places[path] = self._spool.add(line)
+        if len(own) > _FEW or (len(own) == len(found) and lines > len(self._places)):
+            self._join(own)
+
+    def line(self, path: str) -> bytes:
+        """What was written down of a model; b"" for nothing."""
+        start, end = self._places.get(path, (0, 0))
+        return self._spool.part(start, end) if end else b""
+
+    def _join(self, own: list[str]) -> None:
+        """The whole first, then what it takes the place of: a run that is killed loses nothing."""
+        write(self.name(0), map(self.line, self._places))
+        for name in own:
+            remove(join(self._folder, name))
+
+    def __str__(self) -> str:
+        return shown(self._folder)
+
+
+def _path(line: bytes) -> str:
+    try:
+        return str(json.loads(line)["path"]) if line.endswith(b"\n") else ""
+    except (ValueError, TypeError, KeyError):
+        return ""

@@ -1,0 +1,153 @@
+"""The one door: many models checked or aligned, by whoever carries the work out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from itertools import count, islice
+from typing import TYPE_CHECKING, get_args
+
+from ..errors import UsageError
+from ..record import replace
+from ..rules.targets import load_target
+from ..settings.baseline import Accepted
+from ..settings.options import AlignOptions
+from .chunk_work import Chunk, Job, Result, Verb, outcomes
+from .done_record import DoneRecord
+from .model_listing import RECORD, ModelFile, Shard, models_of, pairs
+from .named_errors import about
+from .settings_digest import asks_judges, environment, settings_digest
+from .urls import shown
+from .whole_files import join
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+__all__ = ["run"]
+
+_AHEAD = 4  # chunks a process is given before it asks; one that dies takes them with it
+_UNKNOWN = 16  # processes that an executor is thought to have
+
+
+def run(
+    verb: Verb,
+    inputs: str | Sequence[str | ModelFile],
+    output: str | None = None,
+    options: AlignOptions | None = None,
+    *,
+    executor: Executor | None = None,
+    chunk: int | None = None,
+    record: str | None = None,
+    shard: str | Shard | None = None,
+    write: bool = True,
+    keep_going: bool = False,
+    accepted: Callable[[ModelFile], tuple[Accepted, ...]] | None = None,
+    stdin: Callable[[], bytes] | None = None,
+) -> Generator[Result, None, None]:
+    """Check models, or align them to the same places below `output`; a Result each, as they come.
+
+    `inputs`: folders, files, patterns, each a path or a URL; to be aligned, one folder.
+    `executor`: who carries it out, None for this process. `chunk`: models that go to a process
+    together. `record`: a folder that holds what is done, so that the same call goes on after any
+    stop; for `align` it lies in `output` unless another is named. `shard`: "3/20", the models that
+    this one of twenty runs does. `write`: False plans and reports alone. `keep_going`: models with
+    findings left are written too. `accepted`: what a baseline lets pass in a model. `stdin`: what the input `-`
+    is read with, in this process.
+
+    Nothing that is wrong with a single model is raised: it is that model's line. Raises UsageError,
+    Failure, OSError for what concerns all.
+    """
+    options = replace(options or AlignOptions(), compare=False)
+    for name in options.targets:
+        load_target(name)
+    given = Shard.parse(shard) if isinstance(shard, str) else shard
+    models = _models(verb, inputs, output)
+    if given is not None:
+        models = tuple(model for model in models if given.has(model.path))
+    if record is None:
+        record = join(output, RECORD) if output is not None else ""
+    with DoneRecord(record if write else "", given) as done:
+        with about(shown(record)):
+            done.read(model.path for model in models)
+        jobs = _jobs(models, done, accepted)
+        whole = Chunk(
+            verb=verb,
+            jobs=(),
+            options=options,
+            settings=settings_digest(verb, options, keep_going=keep_going),
+            write=write,
+            keep_going=keep_going,
+            stdin=stdin,
+        )
+        chunks = _chunks(whole, jobs, done, chunk or _size(whole, executor))
+        with closing(_results(chunks, whole, executor)) as results:
+            yield from results
+
+
+def _models(
+    verb: Verb, inputs: str | Sequence[str | ModelFile], output: str | None
+) -> tuple[ModelFile, ...]:
+    if verb not in get_args(Verb):
+        raise UsageError(f"{verb}: the store checks and aligns models")
+    named = [inputs] if isinstance(inputs, str) else list(inputs)
+    if all(isinstance(one, ModelFile) for one in named):
+        return tuple(one for one in named if isinstance(one, ModelFile))
+    sources = [one for one in named if isinstance(one, str)]
+    if verb == "check":
+        return tuple(models_of(sources))
+    if len(sources) != 1 or output is None:
+        raise UsageError("align: one folder is read and one is written")
+    return pairs(sources[0], output)
+
+
+def _jobs(
+    models: Sequence[ModelFile],
+    done: DoneRecord,
+    accepted: Callable[[ModelFile], tuple[Accepted, ...]] | None,
+) -> Iterator[Job]:
+    for number, model in enumerate(models):
+        passed = accepted(model) if accepted is not None else ()
+        yield Job(number=number, model=model, accepted=passed, known=done.line(model.path))
+
+
+def _judged(chunk: Chunk) -> bool:
+    return chunk.options.verify if chunk.verb == "align" else asks_judges(chunk.options)
+
+
+def _size(chunk: Chunk, executor: Executor | None) -> int:
+    """Models that go together. What a process has in hand when it is killed is done again, and each
+    chunk is a file of the record: few where a model takes long.
+    """
+    if _judged(chunk):
+        return 1 if executor is None or getattr(executor, "local", False) else 2
+    return 16 if chunk.verb == "align" else 64
+
+
+def _chunks(whole: Chunk, jobs: Iterator[Job], done: DoneRecord, size: int) -> Iterator[Chunk]:
+    for number in count(1):
+        some = tuple(islice(jobs, size))
+        if not some:
+            return
+        yield replace(whole, jobs=some, record=done.name(number))
+
+
+def _results(
+    chunks: Iterator[Chunk], whole: Chunk, executor: Executor | None
+) -> Generator[Result, None, None]:
+    if executor is None:
+        for chunk in chunks:
+            with closing(outcomes(chunk)) as found:
+                yield from found
+        return
+    from .dispatch import Dispatch  # noqa: PLC0415 - one process needs no others
+    from .worker_call import packed  # noqa: PLC0415 - as above
+
+    judged = _judged(whole)
+    here = environment(judged=judged)
+    workers = getattr(executor, "workers", _UNKNOWN)
+
+    def pack(chunk: Chunk) -> bytes:
+        return packed(chunk, here, judged=judged)
+
+    dispatch = Dispatch(executor=executor, pack=pack, ahead=_AHEAD * workers)
+    yield from dispatch.results(chunks)

@@ -1,0 +1,183 @@
+"""Which models are meant: by folders, patterns and names; and which of them a shard has."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+
+from ..disk import check_folder
+from ..errors import UsageError
+from ..record import Record
+from .named_errors import about
+from .urls import is_url, shown
+from .whole_files import is_folder, is_there, join, names_below
+
+__all__ = ["RECORD", "STREAM", "ModelFile", "Shard", "models_of", "pairs"]
+
+# In the folder that is written to: what is done, a file for each finished chunk.
+RECORD = ".tflite_align"
+STREAM = "-"  # stdin or stdout
+_MODEL = ".tflite"
+
+
+class ModelFile(Record, frozen=True, kw_only=True):
+    """A model and where its aligned one goes, "" for nowhere.
+
+    `path`: both, below their folders, with `/`. `why`: it names no file at all.
+    """
+
+    path: str
+    source: str
+    out: str = ""
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The source as it may be printed."""
+        return shown(self.source)
+
+
+class Shard(Record, frozen=True):
+    """The models that one of several runs does: `number` of `count`, from 1."""
+
+    number: int
+    count: int
+
+    def has(self, path: str) -> bool:
+        """By a digest of the path: whatever else there is, and wherever the folder lies."""
+        digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Of `K/N`; UsageError for what is none."""
+        number, slash, count = text.partition("/")
+        if slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+            return cls(int(number), int(count))
+        raise UsageError(f"--shard {text}: expected K/N with K from 1 to N, such as 3/20")
+
+
+# --- to be read -------------------------------------------------------------------------------
+
+
+def models_of(sources: Sequence[str]) -> Iterator[ModelFile]:
+    """Every model that is meant, once; one with `why` for a source that names none.
+
+    A folder means the .tflite files below it; a name with wildcards that is no file is a pattern.
+    `path` is below the folder where that is the only source, else the name as it was given.
+    """
+    seen = set()
+    for source in sources:
+        found = _meant(source)
+        below = len(sources) == 1
+        if not found:
+            told = "no .tflite file in the folder" if _is_folder(source) else "matches no file"
+            yield ModelFile(path=shown(source), source=source, why=told)
+        for path, name in found:
+            place = name if is_url(name) else os.path.realpath(name)
+            if place not in seen:
+                seen.add(place)
+                yield ModelFile(path=path if below else shown(name), source=name)
+
+
+def _is_folder(source: str) -> bool:
+    return source != STREAM and is_folder(source)
+
+
+def _meant(source: str) -> list[tuple[str, str]]:
+    """(path below what was named, name)."""
+    if source == STREAM:
+        return [(source, source)]
+    if _is_folder(source):
+        return [(path, join(source, path)) for path in sorted(names_below(source, _MODEL))]
+    if glob.has_magic(source) and not is_url(source) and not os.path.lexists(source):
+        found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - absolute patterns too
+        return [(PurePath(name).as_posix(), name) for name in found if not Path(name).is_dir()]
+    if is_url(source) and glob.has_magic(source) and not is_there(source):
+        from .remote_files import matching  # noqa: PLC0415 - the library of stores is an extra
+
+        return sorted(matching(source))
+    return [(shown(source), source)]
+
+
+# --- to be read and written ---------------------------------------------------------------------
+
+
+def pairs(source: str, out: str) -> tuple[ModelFile, ...]:
+    """Every model below a folder, in the order of their paths; what lies in OUT is none of them.
+
+    Raises UsageError, Failure for folders that cannot be read or written so, and for a model that
+    would be written over one that is read, over another, or through a link out of OUT.
+    """
+    if out == STREAM:
+        told = shown(source)
+        raise UsageError(f"{told} is a folder: its models go to a folder, not to standard output")
+    local = not is_url(source) and not is_url(out)
+    if source.rstrip("/") == out.rstrip("/") or (
+        local and os.path.realpath(source) == os.path.realpath(out)
+    ):
+        raise UsageError(
+            f"{shown(out)}: IN and OUT are one folder; name another one, so that the originals stay"
+        )
+    if not is_url(out):
+        with about(out):
+            check_folder(out)
+    with about(shown(source)):
+        found = tuple(_found(source, out))
+    if not found:
+        raise UsageError(f"{shown(source)}: no .tflite file in the folder")
+    if local:
+        _apart(found)
+    if not is_url(out):
+        _inside(found, out)
+    return found
+
+
+def _found(source: str, out: str) -> Iterator[ModelFile]:
+    # A folder of results inside the folder that is read holds none of its models.
+    within = _below(source, out)
+    for path in sorted(names_below(source, _MODEL)):
+        if within and _lies_in(path, source, out, within):
+            continue
+        yield ModelFile(path=path, source=join(source, path), out=join(out, path))
+
+
+def _below(source: str, out: str) -> str:
+    """Where OUT lies inside IN, with `/`; "" where it does not."""
+    if is_url(source) or is_url(out):
+        head = source.rstrip("/") + "/"
+        return out.removeprefix(head).rstrip("/") + "/" if out.startswith(head) else ""
+    given, taken = Path(os.path.realpath(source)), Path(os.path.realpath(out))
+    return taken.relative_to(given).as_posix() if taken.is_relative_to(given) else ""
+
+
+def _lies_in(path: str, source: str, out: str, within: str) -> bool:
+    if is_url(source):
+        return path.startswith(within)
+    place = Path(os.path.realpath(Path(source, path).parent))
+    return place.is_relative_to(os.path.realpath(out))
+
+
+def _apart(found: tuple[ModelFile, ...]) -> None:
+    read = {os.path.realpath(pair.source): pair.source for pair in found}
+    written: dict[str, str] = {}
+    for pair in found:
+        place = os.path.realpath(pair.out)
+        if place in read:
+            raise UsageError(f"{pair.out}: would overwrite {read[place]}, which is read")
+        if place in written:
+            raise UsageError(f"{pair.out}: two models would go to one place: {written[place]} too")
+        written[place] = pair.out
+
+
+def _inside(found: tuple[ModelFile, ...], out: str) -> None:
+    taken = os.path.realpath(out)
+    for place in (*(pair.out for pair in found), os.path.join(out, RECORD)):  # noqa: PTH118 - as it was given
+        if not Path(os.path.realpath(place)).is_relative_to(taken):
+            raise UsageError(f"{place}: a link leads out of {out}; nothing is written there")

@@ -1,0 +1,52 @@
+"""What kept the job from being done, with the file's name: one line each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import AlignError, UsageError
+
+__all__ = ["Failure", "about", "internal", "why_not"]
+
+
+class Failure(Exception):  # noqa: N818 - a word of the contract: the job could not be done
+    """The whole line after the tool's name."""
+
+
+def internal(error: Exception) -> str:
+    """An error that nobody raised on purpose; with TFLITE_ALIGN_DEBUG=1 its traceback too."""
+    if os.environ.get("TFLITE_ALIGN_DEBUG") == "1":
+        import traceback  # noqa: PLC0415 - for those who look for a fault of ours
+
+        traceback.print_exception(error)
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"internal error: {said}; please report"
+
+
+def why_not(error: Exception, path: str) -> str:
+    """What kept the job from being done on one of several files, without that file's name."""
+    if isinstance(error, Failure):
+        return str(error).removeprefix(f"{path}: ")
+    if isinstance(error, AlignError):
+        return str(error)
+    return "out of memory" if isinstance(error, MemoryError) else internal(error)
+
+
+@contextmanager
+def about(path: str) -> Iterator[None]:
+    """Whatever goes wrong in here is a Failure that names this file."""
+    try:
+        yield
+    except (UsageError, Failure):
+        raise  # about the command line, or named already
+    except AlignError as error:
+        raise Failure(f"{path}: {error}") from error
+    except MemoryError as error:
+        raise Failure(f"{path}: out of memory") from error
+    except OSError as error:
+        told = error.filename if isinstance(error.filename, str) else path
+        raise Failure(f"{told}: {error.strerror or error}") from error
+    except Exception as error:
+        raise Failure(f"{path}: {internal(error)}") from error

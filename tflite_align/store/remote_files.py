@@ -1,0 +1,146 @@
+"""The door to other stores: fsspec's URLs (s3://, gs://, zip://a::b.zip ...).
+
+Who may open a store is the store's own matter (its environment variables, its configuration); what
+a name holds of that is never shown. Every function raises OSError with the name as it is shown.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import UsageError
+from .urls import shown
+
+__all__ = [
+    "exists",
+    "is_prefix",
+    "matching",
+    "objects_below",
+    "read_object",
+    "remove_object",
+    "write_object",
+]
+
+# Stores in which an object appears whole or not at all, under its own name.
+_WHOLE = {"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "s3", "s3a"}
+_MAGIC = re.compile(r"[*?\[]")
+_BY_NAME = {"FileNotFoundError": errno.ENOENT, "PermissionError": errno.EACCES}
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Whatever a store's library raises is an OSError that names the file, and no secret."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:
+        if isinstance(error, MemoryError):
+            raise
+        number = getattr(error, "errno", None) or _BY_NAME.get(type(error).__name__)
+        said = os.strerror(number) if number else f"{type(error).__name__}: {_clean(error, name)}"
+        raise OSError(number or errno.EIO, said, shown(name)) from None
+
+
+def _clean(error: Exception, name: str) -> str:
+    """A library's words, on one line, without what the name holds of secrets."""
+    said = " ".join(str(error).split())
+    for part in re.split(r"[:@/?&=]+", name):
+        if len(part) > 3 and part not in shown(name):
+            said = said.replace(part, "***")
+    return shown(said) if "://" not in said else re.sub(r"\S+://\S+", lambda m: shown(m[0]), said)
+
+
+def _opened(name: str) -> tuple[Any, str]:
+    """The store, and the name in it."""
+    try:
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise UsageError(
+            f"{shown(name)}: a URL needs the extra `store`: pip install 'tflite-align[store]'"
+        ) from None
+    try:
+        store, path = url_to_fs(name)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"{shown(name)}: {_clean(error, name)}") from None
+    return store, path
+
+
+def read_object(name: str) -> bytes:
+    """All of it, in one request."""
+    with _named(name):
+        store, path = _opened(name)
+        found: bytes = store.cat_file(path)
+        return found
+
+
+def write_object(name: str, chunks: Iterable[bytes | memoryview]) -> None:
+    """The whole in one request; where a store shows what is half written, beside it and then moved."""
+    with _named(name):
+        store, path = _opened(name)
+        data = b"".join(chunks)
+        kinds = store.protocol if isinstance(store.protocol, tuple) else (store.protocol,)
+        if _WHOLE.intersection(kinds):
+            store.pipe_file(path, data)
+            return
+        parent = store._parent(path)  # noqa: SLF001 - the library has no public name for it
+        store.makedirs(parent, exist_ok=True)
+        beside = f"{parent}/.tflite_align-{os.urandom(8).hex()}.tmp"
+        try:
+            store.pipe_file(beside, data)
+            store.mv(beside, path)
+        finally:
+            if store.exists(beside):
+                store.rm_file(beside)
+
+
+def remove_object(name: str) -> None:
+    with _named(name):
+        store, path = _opened(name)
+        if store.exists(path):
+            store.rm_file(path)
+
+
+def exists(name: str) -> bool:
+    with _named(name):
+        store, path = _opened(name)
+        return bool(store.exists(path))
+
+
+def is_prefix(name: str) -> bool:
+    """Whether there is anything below it."""
+    with _named(name):
+        store, path = _opened(name)
+        return bool(store.isdir(path))
+
+
+def objects_below(name: str, ending: str) -> Iterator[str]:
+    """Names below it, with `/`. The store's library asks for a page at a time; names alone are kept."""
+    with _named(name):
+        store, path = _opened(name)
+        store.invalidate_cache()
+        head = path.rstrip("/")
+        for folder, _, files in store.walk(path):
+            below = folder.rstrip("/").removeprefix(head).strip("/")
+            for file in files:
+                if file.endswith(ending):
+                    yield f"{below}/{file}" if below else file
+
+
+def matching(pattern: str) -> Iterator[tuple[str, str]]:
+    """(path below the part without wildcards, URL) of what a pattern names."""
+    from fsspec.utils import glob_translate  # noqa: PLC0415 - an extra
+
+    link, chained, rest = pattern.partition("::")
+    wild = _MAGIC.search(link)
+    assert wild is not None
+    cut = link.rindex("/", 0, wild.start()) + 1
+    base, wanted = link[:cut], re.compile(glob_translate(link[cut:]))
+    for path in objects_below(base + chained + rest, ""):
+        if wanted.match(path):
+            yield path, f"{base}{path}{chained}{rest}"

@@ -1,0 +1,73 @@
+"""What a result follows from beside the model: options, rules, the tool's and the judges' versions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from ..disk import read_text_file
+from ..record import replace, values
+from ..report.values import tool_version
+from ..resources import data_root
+from ..settings.baseline import Accepted
+from ..settings.options import AlignOptions
+
+__all__ = ["accepted_digest", "asks_judges", "environment", "settings_digest"]
+
+_TOOL, _RULES = "tflite_align", "rules"
+# What else a verification follows from.
+_JUDGED_BY = (
+    "ai-edge-litert",
+    "ethos-u-vela",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tflite-micro",
+    "tosa-converter-for-tflite",
+)
+
+
+def environment(*, judged: bool) -> dict[str, str]:
+    """Versions and the digest of the rules, by name; with judges, those of their packages too."""
+    found = {_TOOL: tool_version(), _RULES: _rules(data_root())}
+    return {**found, **_versions()} if judged else found
+
+
+@cache
+def _rules(root: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.toml")):
+        digest.update(read_text_file(path).encode())
+    return digest.hexdigest()
+
+
+@cache
+def _versions() -> dict[str, str]:
+    from importlib import metadata  # noqa: PLC0415 - where nothing is judged, nothing waits for it
+
+    found = {}
+    for name in _JUDGED_BY:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def settings_digest(verb: str, options: AlignOptions, *, keep_going: bool) -> str:
+    """SHA-256 of all of it but the model's own: what a baseline lets pass."""
+    options = replace(options, compare=False, view=False, accepted=())
+    judged = options.verify if verb == "align" else asks_judges(options)
+    said = repr((verb, values(options), keep_going, environment(judged=judged)))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def asks_judges(options: AlignOptions) -> bool:
+    """Whether `check` runs anything."""
+    return options.run or bool(options.judges or options.require)
+
+
+def accepted_digest(accepted: Sequence[Accepted]) -> str:
+    """SHA-256 of the findings that a baseline lets pass in one model; "" for none."""
+    return hashlib.sha256(repr(tuple(accepted)).encode()).hexdigest() if accepted else ""

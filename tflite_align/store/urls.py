@@ -1,0 +1,35 @@
+"""Names that are URLs of a store, and how they may be shown."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["is_url", "local_path", "looks_like_url", "shown"]
+
+# Two letters at least: `C:` is a drive.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+_FILE = "file://"
+_USER = re.compile(r"(?<=://)[^/@\s]+@")
+_QUERY = re.compile(r"\?(?=[^\s:]*=)[^\s]*")
+
+
+def looks_like_url(name: str) -> bool:
+    return bool(_URL.match(name))
+
+
+def is_url(name: str) -> bool:
+    """Whether a store's library is to be asked; `file:///a` is the path `/a`."""
+    return looks_like_url(name) and not _is_file_url(name)
+
+
+def _is_file_url(name: str) -> bool:
+    return name.startswith(_FILE) and "::" not in name
+
+
+def local_path(name: str) -> str:
+    return name.removeprefix(_FILE) if _is_file_url(name) else name
+
+
+def shown(name: str) -> str:
+    """The name without what opens the store: a user's name and password, a signed query."""
+    return _QUERY.sub("?***", _USER.sub("***@", name)) if looks_like_url(name) else name

@@ -1,0 +1,63 @@
+"""What is sent to those who carry chunks out: bytes, and a function that opens them there."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+from collections.abc import Callable
+from typing import Any, Literal
+
+from .chunk_work import Chunk, Result, carry_out
+from .settings_digest import environment
+
+__all__ = ["Answer", "bare_call", "carried_out", "packed"]
+
+# "done" and the results; "refused" and why this worker is not fit for the work.
+Answer = tuple[Literal["done", "refused"], Any]
+
+
+def packed(chunk: Chunk, here: dict[str, str], *, judged: bool) -> bytes:
+    """The chunk inside what is read first: another version may not understand it.
+
+    `here`: the caller's environment().
+    """
+    return pickle.dumps((here, judged, pickle.dumps(chunk)))
+
+
+def carried_out(payload: bytes) -> Answer:
+    """In the worker. Work of another version, or by other rules, would be recorded as this one's."""
+    expected, judged, chunk = pickle.loads(payload)  # noqa: S301 - the caller's own
+    found = environment(judged=judged)
+    wrong = [
+        f"{name} {_short(found.get(name))} where the caller has {_short(expected.get(name))}"
+        for name in sorted({*expected, *found})
+        if expected.get(name) != found.get(name)
+    ]
+    if wrong:
+        return "refused", f"the worker on {socket.gethostname()} has {', '.join(wrong)}"
+    results: tuple[Result, ...] = carry_out(pickle.loads(chunk))  # noqa: S301 - as above
+    return "done", results
+
+
+def _short(version: str | None) -> str:
+    """A version as it is; of a digest its beginning."""
+    return "none" if version is None else version[:12] if len(version) == 64 else version
+
+
+def bare_call() -> Callable[[bytes], Answer]:
+    """The same for a worker, or a scheduler, that may not have the project: a function within a
+    function goes as its code, not by its name.
+    """
+
+    def call(payload: bytes) -> Any:
+        import importlib  # noqa: PLC0415 - it takes nothing of this module with it
+        import socket  # noqa: PLC0415
+
+        try:
+            there = importlib.import_module("tflite_align.store.worker_call")
+        except ImportError as error:
+            told = f"the worker on {socket.gethostname()} cannot import tflite_align ({error})"
+            return "refused", f"{told}: install the caller's version there"
+        return there.carried_out(payload)
+
+    return call
