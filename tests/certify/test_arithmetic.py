@@ -18,6 +18,7 @@ from tests.support.arithmetic_models import (
     KernelCase,
     accumulator_case,
     pair_case,
+    sum_case,
     table_case,
 )
 from tests.support.kernel_batch import run_batch
@@ -70,14 +71,24 @@ TABLES = {
 }  # fmt: skip
 
 
+SUMS = {
+    "AVERAGE_POOL_2D": ("int8", "uint8", "int16"),
+    "MEAN": ("int8", "uint8", "int16"),
+    "SUM": ("int8", "uint8", "int16"),
+}
+
+
 def elementwise() -> Iterator[tuple[str, Make]]:
     for operator, types in PAIRS.items():
         for type_name in types:
-            yield f"{operator}-{type_name}", partial(_pair, operator, type_name)
+            yield f"{operator}-{type_name}", partial(pair_case, operator, type_name)
+    for operator, types in SUMS.items():
+        for type_name in types:
+            yield f"{operator}-{type_name}", partial(sum_case, operator, type_name)
     for operator, signatures in TABLES.items():
         for text in signatures:
             given, taken = text.split()
-            yield f"{operator}-{given}-{taken}", partial(_table, operator, given, taken)
+            yield f"{operator}-{given}-{taken}", partial(table_case, operator, given, taken)
 
 
 def _channels(  # noqa: PLR0917 - the kind of case first
@@ -90,16 +101,6 @@ def _channels(  # noqa: PLR0917 - the kind of case first
 ) -> KernelCase:
     real = 10 ** rng.uniform(*_POWERS)
     return accumulator_case(operator, type_name, real, rng, several=several, dense=dense, name=name)
-
-
-def _pair(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:
-    return pair_case(operator, type_name, rng, name)
-
-
-def _table(
-    operator: str, given: str, taken: str, rng: np.random.Generator, name: str
-) -> KernelCase:
-    return table_case(operator, given, taken, rng, name)
 
 
 def made(count: int, dense: int, seed: int = 0) -> list[KernelCase]:
@@ -117,6 +118,8 @@ def predicted(case: KernelCase, runtime: str) -> tuple[str, list[Any]] | None:
     function's domain.
     """
     for row in load_arithmetic(runtime).candidates(case.operator, case.types, case.facts):
+        if row.kind == "none":
+            return row.reason, []
         arguments = *case.arguments, row.limits("NONE", case.output)
         try:
             return row.function, [

@@ -188,6 +188,50 @@ def accumulator_case(
     )
 
 
+# --- sums -----------------------------------------------------------------------------------------
+
+
+def sum_case(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:
+    """Every channel has a sum of its own: all there are, or some, the ends among them."""
+    low, high = INTEGER_LIMITS[type_name]
+    height, width = (int(size) for size in rng.integers(1, 12, 2))
+    count = height * width
+    totals = np.unique(np.append(rng.integers(low * count, high * count, 3000), [low * count]))
+    below, rest = np.divmod(totals, count)
+    x = below + (np.arange(count)[:, None] < rest)
+    given = _random_affine(type_name, rng)
+    about = given.scale * (count if operator == "SUM" else 1)
+    output = _random_affine(type_name, rng)
+    output = output._replace(scale=to_float32(_output_scale(about, 1.5, rng)))
+    pooled = operator == "AVERAGE_POOL_2D"
+    output = given if pooled else output
+    keep = pooled or bool(rng.integers(2))
+    shape = (1, 1, 1, len(totals)) if keep else (1, len(totals))
+    inputs = [
+        tensor("x", type_name, (1, height, width, len(totals)), given.scale, given.zero_point)
+    ]
+    y = tensor("y", type_name, shape, output.scale, output.zero_point)
+    values = {"padding": VALID, "strideW": 1, "strideH": 1}
+    options: tuple[str, Mapping[str, Any]] = (
+        "Pool2DOptions",
+        {**values, "filterWidth": width, "filterHeight": height},
+    )
+    if not pooled:
+        inputs.append(tensor("axes", "int32", (2,), data=[1, 2]))
+        options = ("ReducerOptions", {"keepDims": keep})
+    version = {"int8": 2, "int16": 3}.get(type_name, 1) if pooled else 1
+    return KernelCase(
+        name=name,
+        data=single_operator(operator, inputs, y, options, version),
+        inputs=[x.reshape(inputs[0].shape).astype(type_name)],
+        operator=operator,
+        types=signature(inputs, y),
+        arguments=(totals, count, given),
+        output=output,
+        facts={"over_height_and_width": keep},
+    )
+
+
 # --- one and two operands -------------------------------------------------------------------------
 
 

@@ -1,17 +1,18 @@
 """Every named integer function by the name that rows have for it, class by class.
 
 ACCUMULATE: of (accumulator, input_scale, weight_scale, output), the scales float32 values.
-PAIRS: of (a, b, first, second, output). TABLES: of (x, given, output). Operands are `Affine`.
+PAIRS: of (a, b, first, second, output). TABLES: of (x, given, output). SUMS: of (total,
+count, given, output). Operands are `Affine`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from . import accumulate, fixed, lookups, pairs, tables
+from . import accumulate, fixed, lookups, pairs, sums, tables
 from .affine import Integers
 
-__all__ = ["ACCUMULATE", "FUNCTIONS", "PAIRS", "TABLES"]
+__all__ = ["ACCUMULATE", "FUNCTIONS", "PAIRS", "SUMS", "TABLES"]
 
 Function = Callable[..., Integers]
 
@@ -28,4 +29,5 @@ TABLES: Mapping[str, Function] = {
     **_named(lookups, lookups.__all__),
 }
 
-FUNCTIONS: Mapping[str, Function] = {**ACCUMULATE, **PAIRS, **TABLES}
+SUMS: Mapping[str, Function] = _named(sums, sums.__all__)
+FUNCTIONS: Mapping[str, Function] = {**ACCUMULATE, **PAIRS, **TABLES, **SUMS}

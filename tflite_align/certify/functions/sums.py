@@ -1,0 +1,118 @@
+"""Sums over elements to output: AVERAGE_POOL_2D, MEAN, SUM.
+
+Each is output = f(total, count, given, output), monotone in the total, which is the sum of the
+`count` integers, zero points included.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .affine import Affine, DomainError, Integers, clamped, float32, within
+from .rescale import Multiplier, double, double_second_tie_up, fixed_point
+
+__all__ = [
+    "average_away",
+    "mean_double",
+    "mean_double_bias",
+    "mean_double_second_tie_up_bias",
+    "mean_float32",
+    "sum_double",
+    "sum_float32",
+    "sum_float32_even",
+]
+
+_EXACT = 2**24  # integers up to here are float32 values
+
+
+def _out(steps: Integers, output: Affine) -> Integers:
+    return clamped(steps + output.zero_point, output.low, output.high)
+
+
+def average_away(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+    """AVERAGE_POOL_2D: total / count, ties away from zero; no parameters are looked at."""
+    del given
+    up, down = (total + count // 2) // count, -((count // 2 - total) // count)
+    if isinstance(total, np.ndarray):
+        return clamped(np.where(total > 0, up, down), output.low, output.high)
+    return clamped(up if total > 0 else down, output.low, output.high)
+
+
+def _divided(by: Multiplier, count: int) -> Multiplier:
+    """A multiplier over a count, its bits kept as far as its shift allows."""
+    shift = min(count.bit_length() - 1, 32, 31 + by.shift)
+    if shift < 0:
+        raise DomainError(f"multiplier: its shift {by.shift} has no room for a count")
+    return Multiplier((by.q << shift) // count, by.shift - shift)
+
+
+def mean_double(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+    """MEAN: the multiplier over the count, rounded down; the sum multiplied, rounded twice."""
+    by = _divided(fixed_point(given.scale / output.scale), count)
+    return _out(double(total - count * given.zero_point, by), output)
+
+
+def sum_double(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+    """SUM: the multiplier from float64 scales, rounded twice."""
+    by = fixed_point(given.scale / output.scale)
+    return _out(double(total - count * given.zero_point, by), output)
+
+
+def _biased(count: int, given: Affine, output: Affine) -> tuple[Multiplier, int]:
+    """Of a MEAN over height and width: the multiplier of the sum with zero points, and what is
+    added for them, rounded alone, ties away from zero.
+    """
+    zero = float32(float32(given.zero_point * given.scale) / output.scale)
+    bias = math.trunc(float32(zero + 0.5) if zero > 0 else float32(zero - 0.5))
+    real = float32(given.scale / float32(count * output.scale))
+    return fixed_point(real), output.zero_point - bias
+
+
+def mean_double_bias(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+    """MEAN over height and width: the sum with zero points multiplied, rounded twice, and what
+    the zero points make, rounded alone.
+    """
+    by, bias = _biased(count, given, output)
+    return clamped(double(total, by) + bias, output.low, output.high)
+
+
+def mean_double_second_tie_up_bias(
+    total: Integers, count: int, given: Affine, output: Affine
+) -> Integers:
+    """As above, the second time ties up."""
+    by, bias = _biased(count, given, output)
+    return clamped(double_second_tie_up(total, by) + bias, output.low, output.high)
+
+
+def _in_float32(total: Integers, real: float, bias: float, *, even: bool) -> Integers:
+    """Total x real + bias, each step in float32, rounded."""
+    within(total, -_EXACT, _EXACT, "sum")
+    steps = np.asarray(total).astype(np.float32) * np.float32(real) + np.float32(bias)
+    whole = np.rint(steps) if even else np.trunc(steps)
+    if not even:
+        whole = whole + np.copysign(np.abs(steps - whole) >= 0.5, steps)
+    limits = np.clip(whole.astype(np.float64), -(2.0**31), 2.0**31 - 1)
+    return limits.astype(np.int64) if isinstance(total, np.ndarray) else int(limits)
+
+
+def sum_float32(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+    """SUM of LiteRT: every step in float32, ties away from zero."""
+    real = float32(given.scale / output.scale)
+    bias = float32(float32(-given.zero_point * real) * count)
+    return _out(_in_float32(total, real, bias, even=False), output)
+
+
+def sum_float32_even(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+    """SUM of XNNPACK: every step in float32, the zero point before rounding, ties to even."""
+    real = float32(given.scale / output.scale)
+    zero = float32(output.zero_point - float32(count * given.zero_point * real))
+    return clamped(_in_float32(total, real, zero, even=True), output.low, output.high)
+
+
+def mean_float32(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+    """MEAN of XNNPACK: every step in float32, the zero point before rounding, ties to even."""
+    real = float32(float32(given.scale / output.scale) * float32(1 / count))
+    zero = float32(output.zero_point - float32(count * given.zero_point * real))
+    return clamped(_in_float32(total, real, zero, even=True), output.low, output.high)
