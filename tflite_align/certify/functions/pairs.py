@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .affine import Affine, Integers, NotTakenError, clamped, float32
+from .affine import Affine, Integers, NotTakenError, clamped, float32, within
 from .rescale import Multiplier, double, fixed_point, float32_product
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "larger",
     "mul_double",
     "mul_double_float32_scale",
+    "mul_double_narrow",
     "mul_float32",
     "prelu_double",
     "prelu_double_float32_scale",
@@ -36,6 +37,12 @@ __all__ = [
 
 def _out(steps: Integers, output: Affine) -> Integers:
     return clamped(steps + output.zero_point, output.low, output.high)
+
+
+def _out_narrow(steps: Integers, output: Affine) -> Integers:
+    """Of kernels that go through int16 without saturating."""
+    within(steps + output.zero_point, -(2**15), 2**15 - 1, "result before its clamp")
+    return _out(steps, output)
 
 
 def _common(
@@ -87,7 +94,7 @@ def add_double_once(
 ) -> Integers:
     """8-bit ADD: each operand rounded once, the sum twice, at 20 bits below the common step."""
     one, two, twice = _common_once(a, b, first, second, 20)
-    return _out(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
+    return _out_narrow(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
 
 
 def add_double_floored(
@@ -95,7 +102,7 @@ def add_double_floored(
 ) -> Integers:
     """8-bit ADD: each operand rounded, then shifted down; the sum rounded twice."""
     one, two, twice = _common_floored(a, b, first, second, 20)
-    return _out(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
+    return _out_narrow(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
 
 
 def add_double_once_16(
@@ -149,6 +156,14 @@ def mul_double_float32_scale(
     """MUL: the multiplier from float32 steps, rounded twice."""
     by = fixed_point(float32(float32(first.scale * second.scale) / output.scale))
     return _out(double((a - first.zero_point) * (b - second.zero_point), by), output)
+
+
+def mul_double_narrow(
+    a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
+) -> Integers:
+    """8-bit MUL: as above; a result beyond int16 would wrap before its clamp."""
+    by = fixed_point(float32(float32(first.scale * second.scale) / output.scale))
+    return _out_narrow(double((a - first.zero_point) * (b - second.zero_point), by), output)
 
 
 def _prelu(
