@@ -10,8 +10,10 @@ __all__ = [
     "Acceptance",
     "BiasReading",
     "FidelityScore",
+    "Histogram",
     "JudgeVerdict",
     "JudgeWord",
+    "OperatorFigure",
     "OutputLevel",
     "OutputScore",
     "Status",
@@ -59,6 +61,8 @@ class FidelityScore(Record, frozen=True, kw_only=True):
     gap_low_db: float | None  # lower bootstrap bound of that gap, dB
     word: Word
     why: str = ""
+    largest: float | None = None  # of run(aligned), as OutputScore has it of the declared readings
+    top1: float | None = None
 
 
 class OutputScore(Record, frozen=True, kw_only=True):
@@ -81,6 +85,12 @@ class OutputScore(Record, frozen=True, kw_only=True):
     runs: tuple[FidelityScore, ...]
     word: Word
     why: str = ""
+    # Over all inputs, against the float twin, real values: the largest deviation of the declared
+    # readings, and of a vector of classes the share of inputs (0 to 1) for which the same is greatest.
+    largest_original: float | None = None
+    largest_aligned: float | None = None
+    top1_original: float | None = None
+    top1_aligned: float | None = None
 
     @property
     def title(self) -> str:
@@ -122,12 +132,51 @@ class StepDeviation(Record, frozen=True, kw_only=True):
     ours: bool  # it was within tolerance in the original, or we edited it
 
 
+class Histogram(Record, frozen=True, kw_only=True):
+    """Values that arrive at a tensor, real ones, in bins of equal width over what it can hold."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+    below: int  # values less than `low` by more than half a step, which are clipped
+    above: int
+
+    @property
+    def clipped(self) -> float:
+        """The share of the values that are clipped, 0 to 1."""
+        every = sum(self.counts) + self.below + self.above
+        return (self.below + self.above) / every if every else 0.0
+
+
+class OperatorFigure(Record, frozen=True, kw_only=True):
+    """One output of one operator that was compared with a float recompute of what the operator
+    received. `original_...`: the same in the original, None where it was not compared there.
+    """
+
+    address: str  # "subgraph[0]/operator[12] CONCATENATION", in the aligned file
+    subgraph: int
+    operator: int
+    tensor: int  # index of the output in the aligned file
+    name: str
+    lsb: float  # 99.9th percentile of the deviation, in steps of the output
+    largest_lsb: float  # the largest deviation
+    tolerance_lsb: float
+    sqnr_db: float | None  # dB; None where the operator is silent
+    original_lsb: float | None = None
+    original_sqnr_db: float | None = None
+    # Where its parameters moved and a view was asked for: what arrives at it in the aligned file,
+    # against what it can hold there, and against what it could hold in the original.
+    arrives: Histogram | None = None
+    original_arrives: Histogram | None = None
+
+
 class StepCheck(Record, frozen=True, kw_only=True):
     """The aligned file operator by operator, on LiteRT's builtin kernels."""
 
     checked: int  # operators compared
     beyond: tuple[StepDeviation, ...]
     not_judged: tuple[str, ...]  # addresses of operators that cannot be recomputed
+    operators: tuple[OperatorFigure, ...] = ()  # every output compared, in the order of the file
 
 
 class Verification(PartlyCompared, frozen=True, kw_only=True):

@@ -242,6 +242,7 @@ def steps(*lsb: float, why: str = "") -> Steps:
         lsb=dict(enumerate(lsb)),
         tolerance=dict.fromkeys(range(len(lsb)), 2.5),
         names=("CONV_2D", "ADD", "MUL")[: len(lsb) or 3],
+        places=(0, 1, 2)[: len(lsb) or 3],
         not_judged=(),
         why=why,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import jsonschema
@@ -24,7 +25,9 @@ from tflite_align.solver.problem_records import Component, Conflict
 from tflite_align.verdicts import (
     Acceptance,
     FidelityScore,
+    Histogram,
     JudgeVerdict,
+    OperatorFigure,
     OutputLevel,
     OutputScore,
     StepCheck,
@@ -126,6 +129,21 @@ VERIFICATION = Verification(
             ),
         ),
         not_judged=(),
+        operators=(
+            OperatorFigure(
+                address="subgraph[0]/operator[7] CONV_2D",
+                subgraph=0,
+                operator=7,
+                tensor=18,
+                name="scores",
+                lsb=3.25,
+                largest_lsb=4.5,
+                tolerance_lsb=2.0,
+                sqnr_db=31.25,
+                original_sqnr_db=math.inf,
+                arrives=Histogram(low=-6.016, high=5.969, counts=(1, 6, 2), below=0, above=1),
+            ),
+        ),
     ),
     notes=("ARG_MAX is judged at its input",),
     seconds=1.5,

@@ -105,6 +105,7 @@ def _verify(
         memory=options.memory,
         allowed=frozenset(options.allow_refused),
         reading=memoryview(prepared.written(prepared.repair.model)),
+        figures=options.view,
         progress=progress,
     )
     return judged(found, prepared.session.targets, options.allow_refused)

@@ -46,6 +46,7 @@ class Order(Record, frozen=True, kw_only=True):
     report: Progress
     seconds: float | None
     memory: int
+    figures: bool = False  # of the original's operators too
 
     @property
     def same(self) -> bool:

@@ -61,11 +61,11 @@ class Evidence(Record, frozen=True, kw_only=True):
         columns = part.columns(reference.shape[1]) if part is not None else None
         if columns is not None:
             reference, values = reference[:, columns], values[:, columns]
-        for low, high in filter(None, self._limits(probe)):
+        for low, high in filter(None, self.limits(probe)):
             reference, values = reference.clip(low, high), values.clip(low, high)
         return powers(reference, values, sequences)
 
-    def _limits(self, probe: int) -> tuple[tuple[float, float] | None, ...]:
+    def limits(self, probe: int) -> tuple[tuple[float, float] | None, ...]:
         """Ranges to clip to: the twin's values beyond what the tensor can hold are no signal.
 
         Logits beyond either file's range only saturate further; nobody behind them can tell.

@@ -97,6 +97,9 @@ def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
 
     inputs = _Inputs(samples=samples, records=records, folder=folder)
     prepared, why = _prepare(order, case, inputs)
+    original = _original(order, case, inputs) if order.figures and not order.same else None
+    if prepared is not None and original is not None:
+        prepared = prepared.moved_from(original)
     ran, beside = run_forms(
         case.forms,
         samples,
@@ -119,7 +122,7 @@ def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
     )
     steps: Steps = None, why
     if prepared is not None:
-        steps = _steps(order, case, prepared.read(beside), inputs)
+        steps = _steps(order, case, prepared.read(beside), (inputs, original))
     return Gathered(evidence=evidence, steps=steps)
 
 
@@ -156,7 +159,9 @@ def _prepared(
 ) -> PreparedSteps:
     copy = pack(cut_copy(parse(data), found)) if found.dropped else data
     place = inputs.folder / name
-    return prepare_steps(copy, inputs.records, inputs.samples, place, only=only)
+    return prepare_steps(
+        copy, inputs.records, inputs.samples, place, only=only, dropped=found.dropped
+    )
 
 
 def _renumbered(operators: frozenset[int], found: Frontier) -> frozenset[int]:
@@ -167,14 +172,31 @@ def _renumbered(operators: frozenset[int], found: Frontier) -> frozenset[int]:
     )
 
 
-def _steps(order: Order, case: Case, after: CheckedSteps, inputs: _Inputs) -> Steps:
-    """The original's operators are compared too where the aligned file's err."""
+def _original(order: Order, case: Case, inputs: _Inputs) -> PreparedSteps | None:
+    """The comparison of all operators of the original; None where there can be none."""
+    try:
+        return _prepared(order.reading, case.frontier_before, inputs, "steps-before", None)
+    except UnsupportedError:
+        return None
+
+
+def _steps(
+    order: Order,
+    case: Case,
+    after: CheckedSteps,
+    given: tuple[_Inputs, PreparedSteps | None],
+) -> Steps:
+    """The original's operators are compared too where the aligned file's err, and where figures of
+    both are asked for.
+    """
     if after.why:
         return None, f"operator by operator: not done: {after.why}"
-    if after.within or order.same:
+    if order.same or (after.within and not order.figures):
         return score_steps(after, after, order.edited), ""
+    inputs, first = given
     try:
-        first = _prepared(order.reading, case.frontier_before, inputs, "steps-before", None)
+        if first is None:
+            first = _prepared(order.reading, case.frontier_before, inputs, "steps-before", None)
     except UnsupportedError as error:
         return None, f"operator by operator: not done: {error}"
     place = inputs.folder / "steps-before-process"

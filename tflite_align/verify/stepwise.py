@@ -6,20 +6,24 @@ numbers at the outputs say nothing.
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..format.model import OperatorId
 from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import INTEGER_LIMITS
-from ..record import Record
-from ..verdicts import StepCheck, StepDeviation
+from ..record import Record, field, replace
+from ..verdicts import Histogram, OperatorFigure, StepCheck, StepDeviation
 from .changed_functions import match_operators
 from .object_api import pack, parse
 from .process import Ended, acceptance, call_worker
 from .samples import Samples
 from .twin import FloatGraph, float_graph
-from .unpacked import is_constant, operator_name
+from .unpacked import is_constant, operator_name, tensor_name
 from .variants import RUN_SECONDS, THREADS
 
 __all__ = ["PreparedSteps", "Steps", "check_steps", "prepare_steps", "score_steps"]
@@ -55,13 +59,40 @@ _NOT_RECOMPUTED = frozenset(
 )
 
 
+class OutputFigure(Record, frozen=True, kw_only=True):
+    """An output of an operator against the recompute: the index of the tensor, powers, the largest
+    deviation in steps, and what arrives at it.
+    """
+
+    tensor: int
+    name: str
+    lsb: float
+    signal: float
+    noise: float
+    largest: float
+    arrives: tuple[Histogram, ...]  # and the same against what the tensor held before, if it moved
+
+    @property
+    def sqnr_db(self) -> float | None:
+        if self.signal <= 0.0:
+            return None
+        if self.noise <= 0.0:
+            return math.inf
+        return 10.0 * math.log10(self.signal / self.noise)
+
+
 class Steps(Record, frozen=True, kw_only=True):
-    """`lsb[i]`: deviation of operator i of subgraph 0; absent when it cannot be recomputed."""
+    """`lsb[i]`: deviation of operator i of subgraph 0; absent when it cannot be recomputed.
+    `figures[i]`: of each of its outputs that was compared. `places[i]`: its index in the file, of
+    which a part may have been run.
+    """
 
     lsb: dict[int, float]
     tolerance: dict[int, float]
     names: tuple[str, ...]
+    places: tuple[int, ...]
     not_judged: tuple[int, ...]
+    figures: dict[int, tuple[OutputFigure, ...]] = field(default_factory=dict)
     why: str = ""
 
     @property
@@ -76,24 +107,46 @@ class PreparedSteps(Record, frozen=True, kw_only=True):
     plan: _Plan
     job: dict[str, Any] | None
 
+    def moved_from(self, original: PreparedSteps) -> PreparedSteps:
+        """The same, which also tells what arrives at tensors that have other parameters there."""
+        pairs = match_operators(original.plan.names, self.plan.names)
+        before: dict[int, list[dict[str, Any]]] = {}
+        for check in original.plan.checks:
+            before.setdefault(check["operator"], []).append(check)
+        checks, seen = [], Counter[int]()
+        for check in self.plan.checks:
+            operator = check["operator"]
+            earlier = before.get(pairs.get(operator, -1), [])
+            was = earlier[seen[operator]] if seen[operator] < len(earlier) else None
+            seen[operator] += 1
+            checks.append(check if was is None or _same(check, was) else check | {"was": was})
+        job = None if self.job is None else self.job | {"checks": checks}
+        return replace(self, plan=replace(self.plan, checks=checks), job=job)
+
     def read(self, ended: Ended | None) -> Steps:
         """What the worker's end says."""
         plan = self.plan
+        nothing = Steps(
+            lsb={},
+            tolerance={},
+            names=plan.names,
+            places=plan.places,
+            not_judged=plan.not_judged,
+        )
         if ended is None:
-            return Steps(lsb={}, tolerance={}, names=plan.names, not_judged=plan.not_judged)
+            return nothing
         found = acceptance(ended)
         if found.status != "accepted":
-            why = f"{found.status}: {found.reason}"
-            return Steps(
-                lsb={}, tolerance={}, names=plan.names, not_judged=plan.not_judged, why=why
-            )
+            return replace(nothing, why=f"{found.status}: {found.reason}")
         lsb: dict[int, float] = {}
-        for check, worst in zip(plan.checks, ended.answer["worst"], strict=True):
+        figures: dict[int, tuple[OutputFigure, ...]] = {}
+        told = zip(plan.checks, ended.answer["worst"], ended.answer["figures"], strict=True)
+        for check, worst, sums in told:
             operator = check["operator"]
             lsb[operator] = max(lsb.get(operator, 0.0), float(worst))
-        return Steps(
-            lsb=lsb, tolerance=plan.tolerance, names=plan.names, not_judged=plan.not_judged
-        )
+            mine = _output_figure(check, float(worst), sums)
+            figures[operator] = (*figures.get(operator, ()), mine)
+        return replace(nothing, lsb=lsb, tolerance=plan.tolerance, figures=figures)
 
 
 def prepare_steps(
@@ -103,11 +156,13 @@ def prepare_steps(
     folder: Path,
     *,
     only: frozenset[int] | None = None,
+    dropped: frozenset[int] = frozenset(),
 ) -> PreparedSteps:
     """The comparison of the file's operators, or of `only` some of them, with their recompute on a
-    few samples of each kind. Raises UnsupportedError.
+    few samples of each kind. `dropped`: operators of the file that `data` has lost. Raises
+    UnsupportedError.
     """
-    plan = _plan(data, only)
+    plan = _plan(data, only, dropped)
     if not plan.checks:
         return PreparedSteps(plan=plan, job=None)
     folder.mkdir()
@@ -149,10 +204,30 @@ class _Plan(Record, frozen=True, kw_only=True):
     checks: list[dict[str, Any]]
     tolerance: dict[int, float]
     names: tuple[str, ...]
+    places: tuple[int, ...]
     not_judged: tuple[int, ...]
 
 
-def _plan(data: bytes | memoryview, only: frozenset[int] | None) -> _Plan:
+def _same(check: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(check[key] == other[key] for key in ("scale", "zero_point", "kind"))
+
+
+def _output_figure(check: dict[str, Any], worst: float, sums: dict[str, Any]) -> OutputFigure:
+    return OutputFigure(
+        tensor=check["tensor"],
+        name=check["name"],
+        lsb=worst,
+        signal=sums["signal"],
+        noise=sums["noise"],
+        largest=sums["largest"],
+        arrives=tuple(
+            Histogram(low=low, high=high, counts=tuple(counts), below=below, above=above)
+            for low, high, below, above, counts in sums["arrives"]
+        ),
+    )
+
+
+def _plan(data: bytes | memoryview, only: frozenset[int] | None, dropped: frozenset[int]) -> _Plan:
     """A float model in which every activation is an input and every operator writes outputs."""
     model = parse(data)
     graph = model.subgraphs[0]
@@ -190,8 +265,15 @@ def _plan(data: bytes | memoryview, only: frozenset[int] | None) -> _Plan:
         checks=checks,
         tolerance=tolerance,
         names=names,
+        places=tuple(_places(len(names), dropped)),
         not_judged=tuple(not_judged),
     )
+
+
+def _places(count: int, dropped: frozenset[int]) -> Iterator[int]:
+    """The indices in the file of the `count` operators that are left."""
+    every = (index for index in itertools.count() if index not in dropped)
+    return itertools.islice(every, count)
 
 
 def _tolerance(name: str, kind: str) -> float:
@@ -223,7 +305,9 @@ def _check(floats: FloatGraph, operator: int, tensor: int, output: int) -> dict[
     record = _record(floats, tensor)
     kind = record["kind"] if record["kind"] in QUANTIZED_TYPES else "int32"
     lowest, highest = INTEGER_LIMITS[kind]
-    return record | {"operator": operator, "output": output, "lowest": lowest, "highest": highest}
+    name = tensor_name(floats.model.subgraphs[0].tensors[tensor])
+    record |= {"operator": operator, "output": output, "name": name}
+    return record | {"lowest": lowest, "highest": highest}
 
 
 # --- original and aligned ----------------------------------------------------------------------
@@ -245,34 +329,59 @@ def score_steps(original: Steps, aligned: Steps, edited: frozenset[OperatorId] |
             StepDeviation(
                 address=_address(aligned, operator),
                 subgraph=0,
-                operator=operator,
+                operator=aligned.places[operator],
                 lsb=lsb,
                 tolerance_lsb=limit,
                 original_lsb=earlier,
-                ours=_is_ours(operator, lsb, limit, (original, pairs, edited)),
+                ours=_is_ours(aligned, operator, (original, pairs, edited)),
             )
         )
     return StepCheck(
         checked=len(aligned.lsb),
         beyond=tuple(beyond),
         not_judged=tuple(_address(aligned, operator) for operator in aligned.not_judged),
+        operators=tuple(_figures(original, aligned, pairs)),
     )
 
 
+def _figures(original: Steps, aligned: Steps, pairs: dict[int, int]) -> Iterator[OperatorFigure]:
+    """Every output compared."""
+    for operator, outputs in sorted(aligned.figures.items()):
+        earlier = original.figures.get(pairs[operator], ()) if operator in pairs else ()
+        for at, one in enumerate(outputs):
+            was = earlier[at] if original is not aligned and at < len(earlier) else None
+            arrives = one.arrives if len(one.arrives) == 2 else (None, None)
+            yield OperatorFigure(
+                address=_address(aligned, operator),
+                subgraph=0,
+                operator=aligned.places[operator],
+                tensor=one.tensor,
+                name=one.name,
+                lsb=one.lsb,
+                largest_lsb=one.largest,
+                tolerance_lsb=aligned.tolerance[operator],
+                sqnr_db=one.sqnr_db,
+                original_lsb=was.lsb if was else None,
+                original_sqnr_db=was.sqnr_db if was else None,
+                arrives=arrives[0],
+                original_arrives=arrives[1],
+            )
+
+
 def _is_ours(
+    aligned: Steps,
     operator: int,
-    lsb: float,
-    limit: float,
     known: tuple[Steps, dict[int, int], frozenset[OperatorId] | None],
 ) -> bool:
     original, pairs, edited = known
-    if operator not in pairs or (0, operator) in (edited or ()):
+    if operator not in pairs or (0, aligned.places[operator]) in (edited or ()):
         return True
     earlier = original.lsb.get(pairs[operator])
     if earlier is not None:
-        return earlier <= limit and lsb > _WORSE * earlier
+        lsb = aligned.lsb[operator]
+        return earlier <= aligned.tolerance[operator] and lsb > _WORSE * earlier
     return edited is None or not original.why
 
 
 def _address(steps: Steps, operator: int) -> str:
-    return f"subgraph[0]/operator[{operator}] {steps.names[operator]}"
+    return f"subgraph[0]/operator[{steps.places[operator]}] {steps.names[operator]}"

@@ -21,6 +21,7 @@ from .acceptances import ask, ask_same, verdicts_of
 from .budget import MEMORY
 from .case import Case, Order, build_case
 from .evidence import Evidence
+from .figures import with_figures
 from .gather import gather, gather_readings, with_constants
 from .judges import available
 from .outputs import (
@@ -62,6 +63,7 @@ def verify(
     memory: int = MEMORY,
     allowed: frozenset[str] = frozenset(),
     reading: Data | None = None,
+    figures: bool = False,
     progress: Progress | None = None,
 ) -> Verification:
     """Prove that `aligned` stands for the same function as `original`, and that it runs so.
@@ -73,7 +75,8 @@ def verify(
     where `judges` names them. `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by which it is to be
     understood, where those are not its own. `judge_seconds`: what each process may take, default
     300 to say whether it takes a file and 1800 to run the samples. `memory`: bytes that samples and
-    running may take; larger models are not run, and said to be skipped. `progress` hears (stage,
+    running may take; larger models are not run, and said to be skipped. `figures`: the original's
+    operators are compared one by one as the aligned file's are, for plots of both. `progress` hears (stage,
     fraction done).
 
     Raises UsageError for unknown judges and calibration that does not fit; whatever else goes
@@ -101,6 +104,7 @@ def verify(
             report=report,
             seconds=judge_seconds,
             memory=memory,
+            figures=figures,
         )
         verification = _verify(order)
     return replace(_named(verification), seconds=time.monotonic() - started)
@@ -180,6 +184,7 @@ def _judge(order: Order, case: Case) -> _Scored:
             wide = gather_readings(order, case, more, folder / "more")
             evidence = replace(evidence, wide=wide)
             scores, why = score_outputs(evidence, steps)
+    scores = with_figures(evidence, scores, model)
     return _Scored(evidence=evidence, steps=steps, scores=scores, why=why)
 
 

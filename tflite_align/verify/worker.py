@@ -31,6 +31,7 @@ __all__ = ["main"]
 
 Array = npt.NDArray[Any]
 
+_BINS = 64  # of a histogram
 _TELL_SECONDS = 0.5  # between two words about progress
 _OPERATOR = re.compile(r"Node number (\d+) \((?!TfLite)|Node \w+ \(number (\d+)f?\)|node #(\d+)")
 
@@ -218,11 +219,14 @@ def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None
 
 
 def _stepwise(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
-    """Largest deviation of each checked output, in LSB, over the samples (99.9th percentile)."""
+    """Largest deviation of each checked output, in LSB, over the samples (99.9th percentile), and
+    the figures of each: signal and noise, the largest deviation, what arrives.
+    """
     samples = [_Samples(record) for record in request["inputs"]]
     real = open_engine(request["model"], request["kernels"], threads=request["threads"], keep=True)
     again = open_engine(request["recompute"], "litert", threads=request["threads"])
     worst = [0.0] * len(request["checks"])
+    figures = [_Figures(check) for check in request["checks"]]
     for first, last in request["sequences"]:
         for sample in range(first, last):
             for index, spec in enumerate(real.inputs):
@@ -235,7 +239,9 @@ def _stepwise(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Non
                 actual = _real_values(real.tensor(check["tensor"]), check)
                 expected = again.output(check["output"])
                 worst[number] = max(worst[number], _deviation(actual, expected, check))
-    answer |= {"status": "accepted", "worst": worst}
+                figures[number].take(actual, expected)
+    told = [one.told() for one in figures]
+    answer |= {"status": "accepted", "worst": worst, "figures": told}
     save()
 
 
@@ -256,3 +262,54 @@ def _deviation(actual: Array, expected: Array, check: dict[str, Any]) -> float:
     off = np.abs(actual.reshape(-1) - clipped) / check["scale"]
     off = off[np.isfinite(off)]
     return float(np.quantile(off, 0.999)) if off.size else 0.0
+
+
+class _Arriving:
+    """Values in bins over what a tensor can hold, and how many lie below and above."""
+
+    def __init__(self, held: dict[str, Any]) -> None:
+        self.low = (held["lowest"] - held["zero_point"]) * held["scale"]
+        self.high = (held["highest"] - held["zero_point"]) * held["scale"]
+        self.half = held["scale"] / 2
+        self.counts: Array = np.zeros(_BINS, np.int64)
+        self.below = self.above = 0
+
+    def take(self, real: Array) -> None:
+        below, above = real < self.low - self.half, real > self.high + self.half
+        self.below += int(below.sum())
+        self.above += int(above.sum())
+        inside = real[~(below | above)].clip(self.low, self.high)
+        self.counts += np.histogram(inside, _BINS, (self.low, self.high))[0]
+
+    def told(self) -> list[Any]:
+        return [self.low, self.high, self.below, self.above, self.counts.tolist()]
+
+
+class _Figures:
+    """Of one checked output, added up over the samples; `was`: what it could hold before."""
+
+    def __init__(self, check: dict[str, Any]) -> None:
+        self.scale = check["scale"]
+        self.signal = self.noise = self.largest = 0.0
+        self.arriving = [_Arriving(held) for held in (check, check.get("was")) if held]
+
+    def take(self, actual: Array, expected: Array) -> None:
+        if actual.size != expected.size:
+            return
+        real = expected.reshape(-1).astype(np.float64)
+        off = np.abs(actual.reshape(-1) - real)
+        known = np.isfinite(off)
+        real, off = real[known], off[known]
+        if not real.size:
+            return
+        self.signal += float(np.square(real).sum())
+        self.noise += float(np.square(off).sum())
+        self.largest = max(self.largest, float(off.max()) / self.scale)
+        for one in self.arriving:
+            one.take(real)
+
+    def told(self) -> dict[str, Any]:
+        """`arrives`: of each range low, high, values below and above, and the counts in between."""
+        arrives = [one.told() for one in self.arriving]
+        sums = {"signal": self.signal, "noise": self.noise, "largest": self.largest}
+        return {**sums, "arrives": arrives}
