@@ -64,11 +64,11 @@ def _members(name: str) -> dict[int, str]:
     """
     package = importlib.util.find_spec("tflite")
     where = package.submodule_search_locations if package is not None else None
-    found = importlib.machinery.PathFinder.find_spec(name, list(where or ()))
-    if found is None or found.loader is None:
+    spec = importlib.machinery.PathFinder.find_spec(name, list(where or ()))
+    if spec is None or spec.loader is None:
         raise ImportError(f"tflite.{name} is missing: install the package `tflite`", name="tflite")
-    module: Any = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     members = vars(getattr(module, name)).items()
     return {value: member for member, value in members if isinstance(value, int)}
 
@@ -103,9 +103,9 @@ def operator_code(name: str) -> int:
     return _OPERATOR_CODES[name]
 
 
-def constant_size(shape: Sequence[int], kind: str) -> int | None:
+def constant_size(shape: Sequence[int], type_name: str) -> int | None:
     """Bytes of a constant of this shape and type, packed; None where they do not determine it."""
-    bits = BITS.get(kind)
+    bits = BITS.get(type_name)
     if bits is None or min(shape, default=1) < 1:
         return None
     return (math.prod(shape) * bits + 7) // 8

@@ -132,18 +132,18 @@ class BufferReader:
             raise FormatError(msg, offset=pos)
         return plan, plan.pick(plan.reader.unpack_from(self.buf, pos) + plan.defaults)
 
-    def target(self, plan: VtablePlan, pos: int, values: tuple[Any, ...], number: int) -> int:
-        """Position that reference field `number` of the table at `pos` leads to; 0 when absent."""
-        at = plan.at[number]
+    def target(self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int) -> int:
+        """Position that reference field `field_id` of the table at `pos` leads to; 0 when absent."""
+        at = plan.at[field_id]
         if at == 0:
             return 0
-        relative: int = values[number]
-        found = pos + at + relative
-        if relative == 0 or found > self.size - 4:
-            name = f"{plan.layout.name}.{plan.layout.fields[number].name}"
+        relative: int = values[field_id]
+        reference_target = pos + at + relative
+        if relative == 0 or reference_target > self.size - 4:
+            name = f"{plan.layout.name}.{plan.layout.fields[field_id].name}"
             msg = f"{name} points outside the file or at itself"
             raise FormatError(msg, offset=pos + at)
-        return found
+        return reference_target
 
     def vector(self, pos: int, width: int) -> tuple[int, int]:
         """(position of the first element, element count) of the vector at `pos`."""
@@ -175,27 +175,27 @@ class BufferReader:
         """Elements that are known to lie within the file."""
         if count < _SMALL:
             return _VECTORS[code, count].unpack_from(self.buf, start)
-        found = np.frombuffer(self.buf, DTYPES[code], count, start)
+        values = np.frombuffer(self.buf, DTYPES[code], count, start)
         # Per-channel zero points are zeros, mostly: no number a channel has to be made of them.
-        return found.tolist() if code != "q" or found.any() else (0,) * count
+        return values.tolist() if code != "q" or values.any() else (0,) * count
 
     def gather(self, at: NDArray[np.int64], code: str) -> NDArray[Any]:
         """The scalars at many positions that are known to lie within the file."""
-        kind = DTYPES[code]
-        width = kind.itemsize
+        dtype = DTYPES[code]
+        width = dtype.itemsize
         if width == 1:
-            narrow: NDArray[Any] = self._bytes[at].view(kind)
+            narrow: NDArray[Any] = self._bytes[at].view(dtype)
             return narrow
         aligned = not (at & 3).any()
         if width == 4 and aligned:
-            words: NDArray[Any] = self._words[at >> 2].view(kind)
+            words: NDArray[Any] = self._words[at >> 2].view(dtype)
             return words
         if width == 8 and aligned:
             picked: NDArray[Any] = self._words[(at >> 2)[..., None] + np.arange(2)]
         else:
             picked = self._bytes[at[..., None] + np.arange(width)]
-        found: NDArray[Any] = np.ascontiguousarray(picked).view(kind)[..., 0]
-        return found
+        values: NDArray[Any] = np.ascontiguousarray(picked).view(dtype)[..., 0]
+        return values
 
     def free(self, at: NDArray[np.int64], sizes: int | NDArray[np.int64]) -> bool:
         """Whether this many bytes at each position lie within the file and outside constants."""
@@ -239,12 +239,12 @@ class BufferReader:
 
     def _plan(self, layout: TableLayout, pos: int, vtable: int) -> VtablePlan:
         entries, table_size = self._vtable(layout, pos, vtable)
-        found = _plan(layout.name, entries, table_size)
-        if isinstance(found, VtablePlan):
-            return found
-        name = f"{layout.name}.{layout.fields[found].name}"
+        plan = _plan(layout.name, entries, table_size)
+        if isinstance(plan, VtablePlan):
+            return plan
+        name = f"{layout.name}.{layout.fields[plan].name}"
         msg = f"vtable places {name} over another field or outside"
-        raise FormatError(msg, offset=vtable + 4 + 2 * found)
+        raise FormatError(msg, offset=vtable + 4 + 2 * plan)
 
     def _vtable(self, layout: TableLayout, pos: int, vtable: int) -> tuple[tuple[int, ...], int]:
         """The entries of a vtable and the byte size of its tables."""
@@ -266,29 +266,29 @@ def _plan(name: str, entries: tuple[int, ...], table_size: int) -> VtablePlan | 
     Files of one converter have the same few dozen vtables.
     """
     layout = table_layout(name)
-    known = entries[: len(layout.fields)]
-    present = [(offset, number) for number, offset in enumerate(known) if offset]
+    known_offsets = entries[: len(layout.fields)]
+    present = [(offset, field_id) for field_id, offset in enumerate(known_offsets) if offset]
     present.sort()
     parts = ["<i"]
     end = 4
-    for offset, number in present:
-        entry = layout.fields[number]
-        if offset < end or offset + entry.width > table_size:
-            return number
-        parts.append(f"{offset - end}x{entry.code}")
-        end = offset + entry.width
-    order = {number: index for index, (_, number) in enumerate(present, start=1)}
+    for offset, field_id in present:
+        field = layout.fields[field_id]
+        if offset < end or offset + field.width > table_size:
+            return field_id
+        parts.append(f"{offset - end}x{field.code}")
+        end = offset + field.width
+    order = {field_id: index for index, (_, field_id) in enumerate(present, start=1)}
     first_default = len(present) + 1
     total = len(layout.fields)
     # Two more picks keep the result a tuple for a layout of one field or none.
-    picks = [order.get(number, first_default + number) for number in range(total)]
-    at = tuple(known) + (0,) * (total - len(known))
-    extra = [(number, offset) for number, offset in enumerate(entries) if offset]
+    picks = [order.get(field_id, first_default + field_id) for field_id in range(total)]
+    at = tuple(known_offsets) + (0,) * (total - len(known_offsets))
+    extra = [(field_id, offset) for field_id, offset in enumerate(entries) if offset]
     fields = layout.fields
     return VtablePlan(
         layout=layout,
         at=at,
-        extra=tuple(entry for entry in extra if entry[0] >= total),
+        extra=tuple(pair for pair in extra if pair[0] >= total),
         size=table_size,
         reader=struct.Struct("".join(parts)),
         defaults=tuple(bool(f.default) if f.code == "?" else f.default for f in fields),

@@ -49,10 +49,10 @@ class Columns:
         if at.min() < 0 or at.max() > view.size - 4:
             return False
         vtables = at - view.gather(at, "i")
-        alike = groups(vtables)
-        if (len(alike) - 1) * _ALIKE > len(at):
+        groups_by_vtable = groups(vtables)
+        if (len(groups_by_vtable) - 1) * _ALIKE > len(at):
             return False
-        for members in alike:
+        for members in groups_by_vtable:
             # The first of them has the vtable checked, and understood.
             plan, _ = view.table(self._layout, self._positions[int(members[0])])
             if not view.free(at[members], plan.size):
@@ -60,45 +60,45 @@ class Columns:
             self._groups.append((plan, members))
         return True
 
-    def values(self, number: int) -> list[Any]:
+    def values(self, field_id: int) -> list[Any]:
         """A scalar field of each table, its default where it is absent."""
         if not self._groups:
-            return [row[number] for _, row in self._rows]
-        entry = self._layout.fields[number]
-        if len(self._groups) == 1 and not self._groups[0][0].at[number]:
-            return [self._groups[0][0].defaults[number]] * len(self._positions)
-        found: NDArray[Any] = np.empty(len(self._positions), DTYPES[entry.code])
+            return [row[field_id] for _, row in self._rows]
+        field = self._layout.fields[field_id]
+        if len(self._groups) == 1 and not self._groups[0][0].at[field_id]:
+            return [self._groups[0][0].defaults[field_id]] * len(self._positions)
+        column: NDArray[Any] = np.empty(len(self._positions), DTYPES[field.code])
         for plan, members in self._groups:
-            place = plan.at[number]
-            if place:
-                found[members] = self._view.gather(self._at[members] + place, entry.code)
+            offset = plan.at[field_id]
+            if offset:
+                column[members] = self._view.gather(self._at[members] + offset, field.code)
             else:
-                found[members] = plan.defaults[number]
-        values: list[Any] = found.tolist()
+                column[members] = plan.defaults[field_id]
+        values: list[Any] = column.tolist()
         return values
 
-    def targets(self, number: int) -> list[int]:
+    def targets(self, field_id: int) -> list[int]:
         """Positions that a reference field of each table leads to; 0 where it is absent."""
         view = self._view
-        if self._groups and not any(plan.at[number] for plan, _ in self._groups):
+        if self._groups and not any(plan.at[field_id] for plan, _ in self._groups):
             return [0] * len(self._positions)
         if self._groups:
-            found = np.zeros(len(self._positions), np.int64)
+            column = np.zeros(len(self._positions), np.int64)
             for plan, members in self._groups:
-                place = plan.at[number]
-                if place:
-                    at = self._at[members] + place
+                offset = plan.at[field_id]
+                if offset:
+                    at = self._at[members] + offset
                     relative = view.gather(at, "I").astype(np.int64)
                     if not relative.all():
-                        found[members] = view.size  # at itself
+                        column[members] = view.size  # at itself
                     else:
-                        found[members] = at + relative
-            if int(found.max()) <= view.size - 4:
-                targets: list[int] = found.tolist()
+                        column[members] = at + relative
+            if int(column.max()) <= view.size - 4:
+                targets: list[int] = column.tolist()
                 return targets
             self._carefully()
         return [
-            view.target(plan, pos, row, number)
+            view.target(plan, pos, row, field_id)
             for pos, (plan, row) in zip(self._positions, self._rows, strict=True)
         ]
 
@@ -118,33 +118,33 @@ def vectors(view: BufferReader, positions: Sequence[int], code: str) -> list[tup
         return [()] * len(positions)
     if len(positions) >= _MANY:
         at = np.array(positions, np.int64)
-        there = np.flatnonzero(at)
-        starts = at[there]
+        present = np.flatnonzero(at)
+        starts = at[present]
         counts = view.gather(starts, "I").astype(np.int64)
         width = DTYPES[code].itemsize
         if view.free(starts, 4 + counts * width):
             view.spend(int(counts.sum()) * width, positions[0])
-            return _vectors(view, code, len(positions), (there, starts + 4, counts))
+            return _vectors(view, code, len(positions), (present, starts + 4, counts))
     return [view.scalars(pos, code) for pos in positions]
 
 
 def _vectors(
-    view: BufferReader, code: str, total: int, found: tuple[Positions, Positions, Positions]
+    view: BufferReader, code: str, total: int, vectors: tuple[Positions, Positions, Positions]
 ) -> list[tuple[Any, ...]]:
-    """`found`: of the vectors that are there, their number, first element and element count."""
-    there, starts, counts = found
+    """`vectors`: of the vectors that are there, their number, first element and element count."""
+    present, starts, counts = vectors
     result: list[tuple[Any, ...]] = [()] * total
     width = DTYPES[code].itemsize
     for count in sorted(set(counts.tolist()) - {0}):
         members = np.flatnonzero(counts == count)
         if count > _SHORT:
-            for place, start in zip(there[members].tolist(), starts[members].tolist(), strict=True):
-                result[place] = tuple(view.elements(start, count, code))
+            for row, start in zip(present[members].tolist(), starts[members].tolist(), strict=True):
+                result[row] = tuple(view.elements(start, count, code))
             continue
         at = starts[members][:, None] + width * np.arange(count)
         rows = view.gather(at, code).tolist()
-        for place, elements in zip(there[members].tolist(), rows, strict=True):
-            result[place] = tuple(elements)
+        for row, elements in zip(present[members].tolist(), rows, strict=True):
+            result[row] = tuple(elements)
     return result
 
 

@@ -36,15 +36,17 @@ def check_structure(model: Model) -> None:
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             if problem := _tensor_problem(model, graph, tensor):
-                place = f"subgraph[{graph.index}]/tensor[{tensor.index}] {tensor.name!r}"
-                raise FormatError(f"{place}: {problem}", offset=tensor.pos)
+                address = f"subgraph[{graph.index}]/tensor[{tensor.index}] {tensor.name!r}"
+                raise FormatError(f"{address}: {problem}", offset=tensor.pos)
         _check_indices(graph)
         _check_order(model, graph)
     _check_calls(model)
     _check_signatures(model)
-    for entry in model.metadata:
-        if entry.buffer >= len(model.buffers):
-            msg = f"metadata {entry.name!r} names buffer {entry.buffer} of {len(model.buffers)}"
+    for metadata in model.metadata:
+        if metadata.buffer >= len(model.buffers):
+            msg = (
+                f"metadata {metadata.name!r} names buffer {metadata.buffer} of {len(model.buffers)}"
+            )
             raise FormatError(msg, offset=model.pos)
 
 
@@ -86,11 +88,11 @@ def _size_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
 
 def _check_indices(graph: Subgraph) -> None:
     count = len(graph.tensors)
-    for kind, indices in (("inputs", graph.inputs), ("outputs", graph.outputs)):
+    for slot_kind, indices in (("inputs", graph.inputs), ("outputs", graph.outputs)):
         for position, tensor in enumerate(indices):
             if not 0 <= tensor < count:
-                place = f"subgraph[{graph.index}]/{kind}[{position}]"
-                msg = f"{place}: tensor {tensor} of {count} does not exist"
+                address = f"subgraph[{graph.index}]/{slot_kind}[{position}]"
+                msg = f"{address}: tensor {tensor} of {count} does not exist"
                 raise FormatError(msg, offset=graph.pos)
     for operator in graph.operators:
         operands = operator.inputs + operator.outputs + operator.intermediates
@@ -100,11 +102,11 @@ def _check_indices(graph: Subgraph) -> None:
 
 def _raise_operand(graph: Subgraph, operator: Operator) -> None:
     count = len(graph.tensors)
-    for kind in ("inputs", "outputs", "intermediates"):
-        for position, tensor in enumerate(getattr(operator, kind)):
+    for slot_kind in ("inputs", "outputs", "intermediates"):
+        for position, tensor in enumerate(getattr(operator, slot_kind)):
             if not -1 <= tensor < count:
-                place = f"{_place(graph, operator)}/{kind}[{position}]"
-                msg = f"{place}: tensor {tensor} of {count} does not exist"
+                address = f"{_place(graph, operator)}/{slot_kind}[{position}]"
+                msg = f"{address}: tensor {tensor} of {count} does not exist"
                 raise FormatError(msg, offset=operator.pos)
 
 
@@ -120,11 +122,11 @@ def _check_order(model: Model, graph: Subgraph) -> None:
                 first = _place(graph, graph.operators[earlier])
                 msg = f"{_place(graph, operator)} writes tensor {tensor}, as {first} does"
                 raise FormatError(msg, offset=operator.pos)
-    given = set(graph.inputs)
+    available = set(graph.inputs)
     for operator in graph.operators:
         for tensor in operator.inputs:
             source = producer.get(tensor, -1)
-            if source < operator.index or tensor in given:
+            if source < operator.index or tensor in available:
                 continue
             if model.is_constant(graph.index, tensor):
                 continue
@@ -146,8 +148,8 @@ def _check_calls(model: Model) -> None:
                 if not isinstance(callee, int):
                     continue
                 if not 0 <= callee < count:
-                    place = _place(graph, operator)
-                    msg = f"{place}: {field} names subgraph {callee} of {count}"
+                    address = _place(graph, operator)
+                    msg = f"{address}: {field} names subgraph {callee} of {count}"
                     raise FormatError(msg, offset=operator.pos)
                 found.append(callee)
         calls.append(found)
@@ -157,10 +159,10 @@ def _check_calls(model: Model) -> None:
 def _check_recursion(model: Model, calls: list[list[int]]) -> None:
     """A subgraph that runs itself would never end; callees are taken off until none is left."""
     callers = [0] * len(calls)
-    for found in calls:
-        for callee in found:
+    for callees in calls:
+        for callee in callees:
             callers[callee] += 1
-    ready = [index for index, number in enumerate(callers) if number == 0]
+    ready = [index for index, count in enumerate(callers) if count == 0]
     done = 0
     while ready:
         done += 1
@@ -169,21 +171,23 @@ def _check_recursion(model: Model, calls: list[list[int]]) -> None:
             if callers[callee] == 0:
                 ready.append(callee)
     if done < len(calls):
-        culprit = next(index for index, number in enumerate(callers) if number)
+        culprit = next(index for index, count in enumerate(callers) if count)
         msg = f"subgraph[{culprit}] is part of subgraphs that call each other without end"
         raise FormatError(msg, offset=model.subgraphs[culprit].pos)
 
 
 def _check_signatures(model: Model) -> None:
     for index, signature in enumerate(model.signatures):
-        place = f"signature[{index}] {signature.key!r}"
+        address = f"signature[{index}] {signature.key!r}"
         if signature.subgraph >= len(model.subgraphs):
-            msg = f"{place}: subgraph {signature.subgraph} of {len(model.subgraphs)} does not exist"
+            msg = (
+                f"{address}: subgraph {signature.subgraph} of {len(model.subgraphs)} does not exist"
+            )
             raise FormatError(msg, offset=model.pos)
         count = len(model.subgraphs[signature.subgraph].tensors)
         for name, tensor in signature.inputs + signature.outputs:
             if tensor >= count:
-                msg = f"{place}: {name!r} names tensor {tensor} of {count}"
+                msg = f"{address}: {name!r} names tensor {tensor} of {count}"
                 raise FormatError(msg, offset=model.pos)
 
 

@@ -66,9 +66,9 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
         if len(self.scale) == 1:
             return self.scale[0], self.scale[0]
         if self.known_extent is None:
-            known = math.isfinite(sum(self.scale)) or not any(map(math.isnan, self.scale))
+            finite = math.isfinite(sum(self.scale)) or not any(map(math.isnan, self.scale))
             least, greatest = min(self.scale, default=1.0), max(self.scale, default=1.0)
-            extent = (least, greatest) if known else (math.nan, math.nan)
+            extent = (least, greatest) if finite else (math.nan, math.nan)
             remember(self, "known_extent", extent)
             return extent
         return self.known_extent
@@ -166,10 +166,10 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
         """All operands, absent ones too."""
         return self.inputs + self.outputs + self.intermediates
 
-    def operands(self, kind: SlotKind) -> tuple[int, ...]:
-        if kind == "inputs":
+    def operands(self, slot_kind: SlotKind) -> tuple[int, ...]:
+        if slot_kind == "inputs":
             return self.inputs
-        return self.outputs if kind == "outputs" else self.intermediates
+        return self.outputs if slot_kind == "outputs" else self.intermediates
 
 
 class Subgraph(PartlyCompared, frozen=True, kw_only=True):
@@ -257,7 +257,7 @@ def carry_origins(model: Model, state: Model) -> Model:
     graphs = []
     for graph, written in zip(model.subgraphs, state.subgraphs, strict=True):
         pairs = zip(graph.operators, written.operators, strict=True)
-        operators = tuple(replace(one, origin=other.origin) for one, other in pairs)
+        operators = tuple(replace(operator, origin=source.origin) for operator, source in pairs)
         graphs.append(replace(graph, operators=operators))
     return replace(model, subgraphs=tuple(graphs))
 
@@ -279,17 +279,17 @@ class Slot(NamedTuple):
 
     def tensor(self, model: Model) -> int:
         """Index of the tensor in this slot; -1 when the optional operand is absent."""
-        subgraph, number, kind, index = self
+        subgraph, number, slot_kind, index = self
         graph = model.subgraphs[subgraph]
         indices: Sequence[int]
         if number >= 0:
             operator = graph.operators[number]
-            if kind == "inputs":
+            if slot_kind == "inputs":
                 indices = operator.inputs
             else:
-                indices = operator.outputs if kind == "outputs" else operator.intermediates
+                indices = operator.outputs if slot_kind == "outputs" else operator.intermediates
         else:
-            indices = graph.inputs if kind == "inputs" else graph.outputs
+            indices = graph.inputs if slot_kind == "inputs" else graph.outputs
         return indices[index] if index < len(indices) else -1
 
     def tensor_id(self, model: Model) -> TensorId:

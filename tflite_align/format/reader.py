@@ -59,7 +59,7 @@ _TENSOR_MAP = table_layout("TensorMap")
 _METADATA = table_layout("Metadata")
 
 _ids = {
-    layout.name: {name: entry.id for name, entry in layout.by_name.items()}
+    layout.name: {name: field.id for name, field in layout.by_name.items()}
     for layout in (_MODEL, _CODE, _BUFFER, _SUBGRAPH, _TENSOR, _QUANT, _OPERATOR, _SIGNATURE)
 }
 _M, _C, _B, _S, _T, _Q, _O, _D = _ids.values()
@@ -101,9 +101,9 @@ def _check_identifier(view: BufferReader) -> None:
         raise FormatError(msg, offset=0)
     if len(start) >= 8 and start[4:8] == IDENTIFIER:
         return
-    for magic, thing in _LOOKS_LIKE.items():
+    for magic, file_format in _LOOKS_LIKE.items():
         if start.startswith(magic):
-            msg = f"not a TFLite model: the file looks like {thing}"
+            msg = f"not a TFLite model: the file looks like {file_format}"
             raise FormatError(msg, offset=0)
     if start.startswith(_LFS):
         msg = "not a TFLite model: the file is a Git LFS pointer, its content was not fetched"
@@ -132,15 +132,15 @@ def _code(view: BufferReader, index: int, pos: int) -> OperatorCode:
 def _buffers(view: BufferReader, positions: list[int]) -> list[Buffer]:
     columns = Columns(view, _BUFFER, positions)
     spans = zip(columns.values(_B["offset"]), columns.values(_B["size"]), strict=True)
-    found = []
+    graphs = []
     rows = zip(positions, columns.targets(_B["data"]), spans, strict=True)
     for index, (pos, target, (offset, size)) in enumerate(rows):
         data, start = view.blob(target), target + 4
         _check_span(view, f"buffer[{index}]", offset, size, pos)
         if not data and offset >= _FIRST_OFFSET:
             data, start = view.content(offset, size), offset
-        found.append(Buffer(index=index, data=data or None, pos=pos, start=start if data else 0))
-    return found
+        graphs.append(Buffer(index=index, data=data or None, pos=pos, start=start if data else 0))
+    return graphs
 
 
 def _check_span(view: BufferReader, what: str, offset: int, size: int, pos: int) -> None:
@@ -190,7 +190,7 @@ def _tensors(view: BufferReader, positions: list[int]) -> list[Tensor]:
         Tensor(
             index=index,
             name=name,
-            type=type_name(kind),
+            type=type_name(type_code),
             shape=shape,
             shape_signature=signature,
             buffer=buffer,
@@ -201,7 +201,7 @@ def _tensors(view: BufferReader, positions: list[int]) -> list[Tensor]:
             pos=pos,
         )
         for index, (
-            name, kind, shape, signature, buffer, quant, variable, external, sparsity, pos,
+            name, type_code, shape, signature, buffer, quant, variable, external, sparsity, pos,
         ) in enumerate(rows)
     ]  # fmt: skip
 
@@ -220,7 +220,7 @@ def _quants(view: BufferReader, targets: list[int]) -> list[QuantParams | None]:
         positions,
         strict=True,
     )
-    found = iter(
+    params = iter(
         [
             QuantParams(
                 scale=scale,
@@ -236,7 +236,7 @@ def _quants(view: BufferReader, targets: list[int]) -> list[QuantParams | None]:
             for scale, zero_point, axis, minimum, maximum, details, pos in rows
         ]
     )
-    return [next(found) if pos else None for pos in targets]
+    return [next(params) if pos else None for pos in targets]
 
 
 def _operators(
@@ -244,10 +244,10 @@ def _operators(
 ) -> list[Operator]:
     columns = Columns(view, _OPERATOR, positions)
     numbers = columns.values(_O["opcode_index"])
-    wrong = next((i for i, number in enumerate(numbers) if number >= len(codes)), None)
+    wrong = next((i for i, code_index in enumerate(numbers) if code_index >= len(codes)), None)
     if wrong is not None:
-        place = f"subgraph[{subgraph}]/operator[{wrong}]"
-        msg = f"{place}: operator code {numbers[wrong]} of {len(codes)} does not exist"
+        address = f"subgraph[{subgraph}]/operator[{wrong}]"
+        msg = f"{address}: operator code {numbers[wrong]} of {len(codes)} does not exist"
         raise FormatError(msg, offset=positions[wrong])
     spans = zip(columns.values(_O[_LARGE]), columns.values(_O[_LARGE_SIZE]), strict=True)
     for index, (offset, size) in enumerate(spans):
@@ -263,7 +263,7 @@ def _operators(
             view, options, columns.values(_O[kinds]), columns.targets(_O[targets]), layouts
         )
     rows = zip(
-        [codes[number] for number in numbers],
+        [codes[code_index] for code_index in numbers],
         vectors(view, columns.targets(_O["inputs"]), "i"),
         vectors(view, columns.targets(_O["outputs"]), "i"),
         vectors(view, columns.targets(_O["intermediates"]), "i"),
@@ -280,12 +280,12 @@ def _operators(
             inputs=inputs,
             outputs=outputs,
             intermediates=intermediates,
-            options=told,
+            options=flags,
             numbers=lists.get(index, ()),
             pos=pos,
             origin=index,
         )
-        for index, (code, inputs, outputs, intermediates, told, pos) in enumerate(rows)
+        for index, (code, inputs, outputs, intermediates, flags, pos) in enumerate(rows)
     ]
 
 
@@ -300,30 +300,30 @@ def _add_options(
     RESHAPE and SQUEEZE have, which is returned by operator.
     """
     lists: dict[int, tuple[int, ...]] = {}
-    for kind in sorted(set(kinds)):
-        layout = layouts.get(kind)
+    for type_code in sorted(set(kinds)):
+        layout = layouts.get(type_code)
         if layout is None or not layout.fields:
             continue
         places = [
             i
-            for i, (one, pos) in enumerate(zip(kinds, targets, strict=True))
-            if one == kind and pos
+            for i, (code, pos) in enumerate(zip(kinds, targets, strict=True))
+            if code == type_code and pos
         ]
-        columns = Columns(view, layout, [targets[place] for place in places])
-        for entry in layout.fields:
-            if entry.kind == "scalar" and entry.is_option:
-                found: list[Any] = columns.values(entry.id)
-            elif entry.kind == "string":
-                found = strings(view, columns.targets(entry.id))
+        columns = Columns(view, layout, [targets[row] for row in places])
+        for field in layout.fields:
+            if field.kind == "scalar" and field.is_option:
+                column: list[Any] = columns.values(field.id)
+            elif field.kind == "string":
+                column = strings(view, columns.targets(field.id))
             elif layout.name in _NUMBERED:
                 lists.update(
-                    zip(places, vectors(view, columns.targets(entry.id), "i"), strict=True)
+                    zip(places, vectors(view, columns.targets(field.id), "i"), strict=True)
                 )
                 continue
             else:
                 continue
-            for place, value in zip(places, found, strict=True):
-                options[place][entry.name] = value
+            for row, value in zip(places, column, strict=True):
+                options[row][field.name] = value
     return lists
 
 
@@ -331,11 +331,11 @@ def _signature(view: BufferReader, pos: int) -> Signature:
     plan, values = view.table(_SIGNATURE, pos)
 
     def entries(name: str) -> tuple[tuple[str, int], ...]:
-        found = []
+        pairs = []
         for at in view.references(view.target(plan, pos, values, _D[name])):
             inner, row = view.table(_TENSOR_MAP, at)
-            found.append((view.string(view.target(inner, at, row, 0)), int(row[1])))
-        return tuple(found)
+            pairs.append((view.string(view.target(inner, at, row, 0)), int(row[1])))
+        return tuple(pairs)
 
     return Signature(
         key=view.string(view.target(plan, pos, values, _D["signature_key"])),

@@ -341,33 +341,33 @@ class TableLayout(PartlyCompared, frozen=True, kw_only=True):
     uncompared: ClassVar[frozenset[str]] = frozenset({"by_name"})
 
 
-def _parse(text: str, number: int) -> Field:
+def _parse(text: str, field_id: int) -> Field:
     name, _, rest = text.partition(":")
-    kind, _, default = rest.partition("=")
+    type_text, _, default = rest.partition("=")
     if name == "-":
-        name = f"{_DEPRECATED}{number}"
-    if kind in _SCALARS:
-        code, width = _SCALARS[kind]
+        name = f"{_DEPRECATED}{field_id}"
+    if type_text in _SCALARS:
+        code, width = _SCALARS[type_text]
         value = int(default or 0)
-        return Field(name=name, id=number, kind="scalar", code=code, width=width, default=value)
-    inner = kind.strip("[]")
-    vector = inner != kind
+        return Field(name=name, id=field_id, kind="scalar", code=code, width=width, default=value)
+    inner = type_text.strip("[]")
+    vector = inner != type_text
     named: FieldKind
     if inner in _SCALARS:
         item = _SCALARS[inner][0]
-        return Field(name=name, id=number, kind="scalars", code="I", width=4, item=item)
+        return Field(name=name, id=field_id, kind="scalars", code="I", width=4, item=item)
     if inner == "str":
         named = "strings" if vector else "string"
-        return Field(name=name, id=number, kind=named, code="I", width=4)
+        return Field(name=name, id=field_id, kind=named, code="I", width=4)
     if inner == "union":
-        return Field(name=name, id=number, kind="union", code="I", width=4)
+        return Field(name=name, id=field_id, kind="union", code="I", width=4)
     named = "tables" if vector else "table"
-    return Field(name=name, id=number, kind=named, code="I", width=4, target=inner)
+    return Field(name=name, id=field_id, kind=named, code="I", width=4, target=inner)
 
 
 @cache
 def table_layout(name: str) -> TableLayout:
     """The layout of a table by its schema name; a table without fields has an empty one."""
     row = _CORE.get(name, _OPTION_FIELDS.get(name, ""))
-    fields = tuple(_parse(text, number) for number, text in enumerate(row.split()))
-    return TableLayout(name=name, fields=fields, by_name={entry.name: entry for entry in fields})
+    fields = tuple(_parse(text, field_id) for field_id, text in enumerate(row.split()))
+    return TableLayout(name=name, fields=fields, by_name={field.name: field for field in fields})

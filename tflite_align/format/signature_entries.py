@@ -42,13 +42,13 @@ def renamed_entries(
 ) -> list[int]:
     """The tensors the entries have to name when list `old` becomes `new`."""
     result = []
-    for number, tensor in enumerate(named):
+    for position, tensor in enumerate(named):
         places = [new[at] for at, was in enumerate(old) if was == tensor]
         if len(set(places)) <= 1:
             result.append(places[0] if places else tensor)
         elif len(places) == named.count(tensor):
             # One entry for each place: they are taken to stand in the same order.
-            result.append(places[named[:number].count(tensor)])
+            result.append(places[named[:position].count(tensor)])
         else:
             msg = f"signature {key!r}: tensor {tensor} stands in several places that now differ"
             raise UnsupportedError(msg)

@@ -45,14 +45,14 @@ def links_at(graph: Subgraph, tensors: Collection[int]) -> Links:
     """The wiring at the operators that name one of these tensors, and at the boundary: all there
     is of these tensors, and not all of others.
     """
-    wanted = set(tensors)
+    selected = set(tensors)
     near = [
-        one
-        for one in graph.operators
+        operator
+        for operator in graph.operators
         if not (
-            wanted.isdisjoint(one.inputs)
-            and wanted.isdisjoint(one.outputs)
-            and wanted.isdisjoint(one.intermediates)
+            selected.isdisjoint(operator.inputs)
+            and selected.isdisjoint(operator.outputs)
+            and selected.isdisjoint(operator.intermediates)
         )
     ]
     return _links(graph, graph.index, near)

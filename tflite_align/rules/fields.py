@@ -58,8 +58,8 @@ class TomlField(Record, frozen=True):
 Table = Mapping[str, TomlField]
 
 
-def _expect(value: object, wanted: type | tuple[type, ...], where: str, name: str) -> None:
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+def _expect(value: object, expected: type | tuple[type, ...], where: str, name: str) -> None:
+    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
         raise RuleError(f"{where}: expected {name}, found {value!r}")
 
 
@@ -94,10 +94,10 @@ def _expression(expression: str) -> float:
         return math.inf if expression == "inf" else -math.inf
     match = re.fullmatch(r"(-?\d+)([\^/])(-?\d+)", expression)
     if match is None:
-        found = float(expression)
-        if not math.isfinite(found):
+        value = float(expression)
+        if not math.isfinite(value):
             raise ValueError(expression)
-        return found
+        return value
     # Quotients of integers are rounded once, however large they are.
     first, second = int(match[1]), int(match[3])
     if match[2] == "/":
@@ -112,11 +112,11 @@ def parse_slot(value: Any, where: str) -> SlotPattern:
         raise RuleError(
             f"{where}: {value!r} is no slot; write inputs[0], inputs[*], inputs[1:], outputs[0]"
         )
-    kind, place = match[1], match[2]
-    if place == "*":
-        return SlotPattern(kind, 0, None)  # type: ignore[arg-type]
-    start = int(place.rstrip(":"))
-    return SlotPattern(kind, start, None if place.endswith(":") else start + 1)  # type: ignore[arg-type]
+    slot_kind, brackets = match[1], match[2]
+    if brackets == "*":
+        return SlotPattern(slot_kind, 0, None)  # type: ignore[arg-type]
+    start = int(brackets.rstrip(":"))
+    return SlotPattern(slot_kind, start, None if brackets.endswith(":") else start + 1)  # type: ignore[arg-type]
 
 
 def _label(value: Any, where: str) -> Label:
@@ -174,7 +174,7 @@ def choice(*words: str) -> Parser:
 def list_of(item: Parser) -> Parser:
     def parse(value: Any, where: str) -> tuple[Any, ...]:
         _expect(value, list, where, "a list")
-        return tuple(item.parse(entry, f"{where}[{i}]") for i, entry in enumerate(value))
+        return tuple(item.parse(element, f"{where}[{i}]") for i, element in enumerate(value))
 
     return Parser(parse, {"type": "array", "items": item.schema})
 
@@ -185,7 +185,7 @@ def map_of(item: Parser, *, keys_are_types: bool = True) -> Parser:
         for key in value:
             if keys_are_types and type_limits(key) is None:
                 raise RuleError(f"{where}: {key!r} is no quantized type")
-        return {key: item.parse(entry, f"{where}.{key}") for key, entry in value.items()}
+        return {key: item.parse(inner, f"{where}.{key}") for key, inner in value.items()}
 
     return Parser(parse, {"type": "object", "additionalProperties": item.schema})
 
@@ -196,8 +196,8 @@ def by_slot(item: Parser) -> Parser:
     def parse(value: Any, where: str) -> tuple[tuple[SlotPattern, Any], ...]:
         _expect(value, dict, where, "a table")
         return tuple(
-            (parse_slot(key, where), item.parse(entry, f"{where}.{key}"))
-            for key, entry in value.items()
+            (parse_slot(key, where), item.parse(inner, f"{where}.{key}"))
+            for key, inner in value.items()
         )
 
     names = {"pattern": f"^{_SLOT.pattern}$"}
@@ -219,10 +219,13 @@ def parse_table(value: Any, table: Table, where: str) -> dict[str, Any]:
             near = nearest(key, table)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(table)}"
             raise RuleError(f"{at}unknown key {key!r}{hint}")
-    for key, entry in table.items():
-        if entry.required and key not in value:
+    for key, toml_field in table.items():
+        if toml_field.required and key not in value:
             raise RuleError(f"{at}key {key!r} is missing")
-    return {key: table[key].parser.parse(given, f"{inside}{key}") for key, given in value.items()}
+    return {
+        key: table[key].parser.parse(raw_value, f"{inside}{key}")
+        for key, raw_value in value.items()
+    }
 
 
 def parse_document(document: str, table: Table, where: str) -> dict[str, Any]:
@@ -233,10 +236,10 @@ def parse_document(document: str, table: Table, where: str) -> dict[str, Any]:
         raw = tomllib.loads(document)
     except tomllib.TOMLDecodeError as error:
         raise RuleError(f"{where}: {error}") from None
-    given = parse_table(raw, table, where)
-    if given["format"] != 1:
-        raise RuleError(f"{where}: format {given['format']} is unknown; this version reads 1")
-    return given
+    values = parse_table(raw, table, where)
+    if values["format"] != 1:
+        raise RuleError(f"{where}: format {values['format']} is unknown; this version reads 1")
+    return values
 
 
 def schema_of(table: Table) -> dict[str, Any]:
@@ -244,9 +247,12 @@ def schema_of(table: Table) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": [key for key, entry in table.items() if entry.required],
+        "required": [key for key, toml_field in table.items() if toml_field.required],
         "properties": {
-            key: {**({"description": entry.about} if entry.about else {}), **entry.parser.schema}
-            for key, entry in table.items()
+            key: {
+                **({"description": toml_field.about} if toml_field.about else {}),
+                **toml_field.parser.schema,
+            }
+            for key, toml_field in table.items()
         },
     }

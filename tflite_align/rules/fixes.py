@@ -67,16 +67,16 @@ _FILE: f.Table = {
 
 def parse_fixes(document: str, where: str) -> dict[str, Fix]:
     """Fixes by id, in the file's order; RuleError with the key for anything unexpected."""
-    given = f.parse_document(document, _FILE, where)
-    found: dict[str, Fix] = {}
-    for number, row in enumerate(given["fix"]):
+    document_values = f.parse_document(document, _FILE, where)
+    fixes: dict[str, Fix] = {}
+    for index, row in enumerate(document_values["fix"]):
         fix = Fix(**row)
-        if fix.id in found:
-            raise RuleError(f"{where}: fix[{number}]: id {fix.id!r} is used twice")
+        if fix.id in fixes:
+            raise RuleError(f"{where}: fix[{index}]: id {fix.id!r} is used twice")
         if fix.default == "on" and fix.meaning != "kept":
-            raise RuleError(f"{where}: fix[{number}]: on by default, but the meaning may change")
-        found[fix.id] = fix
-    return found
+            raise RuleError(f"{where}: fix[{index}]: on by default, but the meaning may change")
+        fixes[fix.id] = fix
+    return fixes
 
 
 @cache
@@ -91,8 +91,8 @@ def fix_of(rule: str, fault: str) -> str:
         return ""
     for fix in load_fixes().values():
         for pattern in fix.repairs:
-            rules, _, wanted = pattern.partition(":")
-            if wanted in ("", fault) and named(rule, rules):
+            rules, _, repair = pattern.partition(":")
+            if repair in ("", fault) and named(rule, rules):
                 return fix.id
     return ""
 
@@ -103,17 +103,17 @@ def enabled_fixes(on: Sequence[str] = (), off: Sequence[str] = ()) -> frozenset[
     Each name is an id, a glob of ids, or `all`; an id weighs more than a glob, and of two globs
     the one that switches off. UsageError for a name nothing answers to, or an id on both sides.
     """
-    known = load_fixes()
+    fixes = load_fixes()
     both = sorted(set(on) & set(off))
     if both:
         raise UsageError(f"fix {both[0]!r} is switched on and off at once")
-    chosen = {fix.id for fix in known.values() if fix.default == "on"}
-    for name in sorted(on, key=known.__contains__):
-        if name not in known:
+    chosen = {fix.id for fix in fixes.values() if fix.default == "on"}
+    for name in sorted(on, key=fixes.__contains__):
+        if name not in fixes:
             chosen |= _answering(name)
     for name in off:
         chosen -= _answering(name)
-    return frozenset(chosen | (set(on) & set(known)))
+    return frozenset(chosen | (set(on) & set(fixes)))
 
 
 def unheard_rules(on: frozenset[str]) -> tuple[str, ...]:
@@ -128,13 +128,13 @@ def fixes_off(on: frozenset[str]) -> tuple[str, ...]:
 
 
 def _answering(name: str) -> set[str]:
-    known = load_fixes()
-    found = set(fnmatch.filter(known, "*" if name == "all" else name))
-    if not found:
-        near = nearest(name, known)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    fixes = load_fixes()
+    matches = set(fnmatch.filter(fixes, "*" if name == "all" else name))
+    if not matches:
+        near = nearest(name, fixes)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(fixes)}"
         raise UsageError(f"there is no fix {name!r}; {hint}")
-    return found
+    return matches
 
 
 def fixes_schema() -> dict[str, Any]:

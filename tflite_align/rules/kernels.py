@@ -40,11 +40,13 @@ class KernelRow(Record, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     note: str = ""
 
-    def outcome(self, given: OperandTypes) -> Outcome:
+    def outcome(self, operand_types: OperandTypes) -> Outcome:
         """What becomes of an operator with these operand types."""
-        if any(pattern.matches(given) for pattern in self.takes):
+        if any(pattern.matches(operand_types) for pattern in self.takes):
             return "right"
-        return "wrong" if any(pattern.matches(given) for pattern in self.wrong) else "refused"
+        return (
+            "wrong" if any(pattern.matches(operand_types) for pattern in self.wrong) else "refused"
+        )
 
 
 def _pattern(value: Any, where: str) -> Pattern:
@@ -72,8 +74,8 @@ _DOCUMENT: f.Table = {
 
 def parse_kernels(document: str, where: str) -> Mapping[str, KernelRow]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    given = f.parse_document(document, _DOCUMENT, where)
-    return {name: KernelRow(name=name, **row) for name, row in given["operator"].items()}
+    values = f.parse_document(document, _DOCUMENT, where)
+    return {name: KernelRow(name=name, **row) for name, row in values["operator"].items()}
 
 
 def kernel_sets() -> list[str]:
@@ -84,8 +86,8 @@ def kernel_sets() -> list[str]:
 @cache
 def load_kernels(name: str) -> Mapping[str, KernelRow]:
     """The shipped rows of one set of kernels, each read when it is first asked for."""
-    place = f"kernels/{name}.toml"
-    return Rows(read_data(place), lambda part: parse_kernels(part, place))
+    path = f"kernels/{name}.toml"
+    return Rows(read_data(path), lambda part: parse_kernels(part, path))
 
 
 def kernels_schema() -> dict[str, Any]:

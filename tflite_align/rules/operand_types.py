@@ -71,23 +71,23 @@ class Pattern(Record, frozen=True):
     outputs: tuple[_Token, ...]
     types: tuple[str, ...]
 
-    def matches(self, given: OperandTypes) -> bool:
-        return any(wanted == given for wanted in self.nearest(given))
+    def matches(self, operand_types: OperandTypes) -> bool:
+        return any(signature == operand_types for signature in self.nearest(operand_types))
 
-    def nearest(self, given: OperandTypes) -> Iterator[OperandTypes]:
-        """For each type that T may be, the signature of this pattern that `given` has most in
+    def nearest(self, operand_types: OperandTypes) -> Iterator[OperandTypes]:
+        """For each type that T may be, the signature of this pattern that `operand_types` has most in
         common with; none where the number of operands differs.
         """
-        inputs = _spread(self.inputs, len(given.inputs))
-        outputs = _spread(self.outputs, len(given.outputs))
-        if inputs is None or outputs is None or len(outputs) != len(given.outputs):
+        inputs = _spread(self.inputs, len(operand_types.inputs))
+        outputs = _spread(self.outputs, len(operand_types.outputs))
+        if inputs is None or outputs is None or len(outputs) != len(operand_types.outputs):
             return
-        lacking = (LEFT_OUT,) * (len(inputs) - len(given.inputs))
+        lacking = (LEFT_OUT,) * (len(inputs) - len(operand_types.inputs))
         for chosen in self.types or ("",):
-            wanted = list(_wanted(inputs, (*given.inputs, *lacking), chosen))
-            while wanted and wanted[-1] == LEFT_OUT:
-                wanted.pop()
-            yield OperandTypes(tuple(wanted), _wanted(outputs, given.outputs, chosen))
+            names = list(_wanted(inputs, (*operand_types.inputs, *lacking), chosen))
+            while names and names[-1] == LEFT_OUT:
+                names.pop()
+            yield OperandTypes(tuple(names), _wanted(outputs, operand_types.outputs, chosen))
 
 
 def _wanted(tokens: Sequence[_Token], names: Sequence[str], chosen: str) -> tuple[str, ...]:

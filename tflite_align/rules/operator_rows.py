@@ -167,7 +167,10 @@ _ROW: f.Table = {
     "fuses": f.TomlField(f.truth),
     "sources": f.TomlField(f.list_of(f.text), required=True),
     "notes": f.TomlField(f.list_of(f.text)),
-    **{kind: f.TomlField(f.list_of(_nested(table))) for kind, (_, table) in _KINDS.items()},
+    **{
+        rule_kind: f.TomlField(f.list_of(_nested(table)))
+        for rule_kind, (_, table) in _KINDS.items()
+    },
 }
 
 # What a kind holds for when the row leaves it out, and where `types` comes from another key.
@@ -191,13 +194,15 @@ _TYPES_FROM: Mapping[type[Rule], str] = {
 }
 
 
-def _rule(kind: str, given: dict[str, Any], operator: str, row_sources: tuple[str, ...]) -> Rule:
-    record, _ = _KINDS[kind]
+def _rule(
+    rule_kind: str, given: dict[str, Any], operator: str, row_sources: tuple[str, ...]
+) -> Rule:
+    record, _ = _KINDS[rule_kind]
     values = {**_DEFAULTS.get(record, {}), **given}
     part = values.pop("part", None)
     values.setdefault("sources", row_sources)
     values["types"] = frozenset(values.get("types") or values[_TYPES_FROM[record]])
-    return record(id=f"{kind}/{operator}" + (f"/{part}" if part else ""), **values)
+    return record(id=f"{rule_kind}/{operator}" + (f"/{part}" if part else ""), **values)
 
 
 def _clamp(name: str) -> WindowRule:
@@ -219,25 +224,28 @@ def _clamp(name: str) -> WindowRule:
     )
 
 
-def _row(name: str, given: dict[str, Any], where: str) -> OperatorRow:
+def _row(name: str, values: dict[str, Any], where: str) -> OperatorRow:
     rules: list[Rule] = []
-    sources = given["sources"]
-    for kind in _KINDS:
-        rules += [_rule(kind, entry, name, sources) for entry in given.pop(kind, ())]
-    if given.get("fuses"):
+    sources = values["sources"]
+    for rule_kind in _KINDS:
+        rules += [
+            _rule(rule_kind, values_of_rule, name, sources)
+            for values_of_rule in values.pop(rule_kind, ())
+        ]
+    if values.get("fuses"):
         rules.append(_clamp(name))
     ids = [rule.id for rule in rules]
     if len(set(ids)) != len(ids):
         raise RuleError(f"{where}: two constraints have one id; give each a `part`")
-    if "flow" in given:
-        given["flow"] = Flow(**given["flow"])
-    if "range" in given:
-        given["range"] = Range(*given["range"])
-    given["calls"] = tuple(
+    if "flow" in values:
+        values["flow"] = Flow(**values["flow"])
+    if "range" in values:
+        values["range"] = Range(*values["range"])
+    values["calls"] = tuple(
         CallRow(option=c["option"], inputs=c.get("inputs"), outputs=c.get("outputs"))
-        for c in given.get("calls", ())
+        for c in values.get("calls", ())
     )
-    return OperatorRow(name=name, rules=tuple(rules), **given)
+    return OperatorRow(name=name, rules=tuple(rules), **values)
 
 
 def parse_operators(document: str, where: str = "operators.toml") -> dict[str, OperatorRow]:
@@ -248,9 +256,9 @@ def parse_operators(document: str, where: str = "operators.toml") -> dict[str, O
     }
     top = f.parse_document(document, outer, where)
     rows = {}
-    for name, entry in top["operator"].items():
-        place = f"{where}: operator.{name}"
-        rows[name] = _row(name, f.parse_table(entry, _ROW, place), place)
+    for name, values in top["operator"].items():
+        path = f"{where}: operator.{name}"
+        rows[name] = _row(name, f.parse_table(values, _ROW, path), path)
     return rows
 
 

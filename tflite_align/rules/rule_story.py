@@ -99,20 +99,26 @@ def _supported() -> frozenset[str]:
 
 def story_or_nearest(rule_id: str, targets: Sequence[Target]) -> RuleStory | str:
     """The story; for an id that nobody knows, what was perhaps meant: "; did you mean 'same/ADD'?"."""
-    found = rule_story(rule_id, targets)
-    if found is not None:
-        return found
-    known = [*_operator_rules(), *(one for one in GENERAL if not one.endswith("/")), *_supported()]
-    near = nearest(rule_id, known) or nearest(rule_id.lower(), [one.lower() for one in known])
-    by_case = {one.lower(): one for one in known}
+    story = rule_story(rule_id, targets)
+    if story is not None:
+        return story
+    rule_ids = [
+        *_operator_rules(),
+        *(pattern for pattern in GENERAL if not pattern.endswith("/")),
+        *_supported(),
+    ]
+    near = nearest(rule_id, rule_ids) or nearest(
+        rule_id.lower(), [rule.lower() for rule in rule_ids]
+    )
+    by_case = {rule.lower(): rule for rule in rule_ids}
     return f"; did you mean {by_case[near[0].lower()]!r}?" if near else "; `rules` lists them"
 
 
 def known_story(rule_id: str, targets: Sequence[Target]) -> RuleStory:
     """The story of a rule that a report names: of what no table knows, the family's words."""
-    found = rule_story(rule_id, targets)
-    if found is not None:
-        return found
+    story = rule_story(rule_id, targets)
+    if story is not None:
+        return story
     return RuleStory(
         id=rule_id,
         words=GENERAL.get(general_start(rule_id), rule_id),
@@ -139,10 +145,10 @@ def rule_story(rule_id: str, targets: Sequence[Target] = ()) -> RuleStory | None
     about = tuple(_about_operators(rule_id, start, targets))
     graded = () if start in UNGRADED else tuple(_levels(rule_id, QUANTIZED_TYPES, targets))
     limits = [row for target in targets for row in _support(rule_id, target)]
-    told = "; ".join(dict.fromkeys(map(_limits, limits)))
+    sentence = "; ".join(dict.fromkeys(map(_limits, limits)))
     return RuleStory(
         id=rule_id,
-        words=told or GENERAL[start],
+        words=sentence or GENERAL[start],
         page=rule_page(rule_id),
         note="; ".join(dict.fromkeys(row.note for row in limits if row.note)),
         grades=about or graded,
@@ -166,16 +172,16 @@ def _operator_names() -> frozenset[str]:
 def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> Iterator[RuleGrade]:
     """One grade for the types that a target judges alike."""
     for target in targets:
-        alike: dict[tuple[Severity, str], list[str]] = {}
+        operators: dict[tuple[Severity, str], list[str]] = {}
         for name in types:
             level = target.requirement(rule_id, name)
-            alike.setdefault((level.severity, level.behaviour), []).append(name)
-        for (severity, behaviour), names in alike.items():
+            operators.setdefault((level.severity, level.behaviour), []).append(name)
+        for (severity, behaviour), names in operators.items():
             yield RuleGrade(
                 target=target.name,
                 severity=severity,
                 behaviour=behaviour,
-                types=tuple(names) if len(alike) > 1 else (),
+                types=tuple(names) if len(operators) > 1 else (),
             )
 
 
@@ -210,12 +216,14 @@ def _kernels(rule_id: str, start: str, target: Target) -> Iterator[RuleGrade]:
         if row is None:
             continue
         if start == "types/":
-            told = f"{words}: {'; '.join(one.text for one in row.takes) or 'no kernel'}"
+            sentence = f"{words}: {'; '.join(pattern.text for pattern in row.takes) or 'no kernel'}"
         elif row.versions:
-            told = f"{words}: versions {row.versions[0]} to {row.versions[1]}"
+            sentence = f"{words}: versions {row.versions[0]} to {row.versions[1]}"
         else:
             continue
-        yield RuleGrade(target=target.name, severity=severity, behaviour=told, sources=row.sources)
+        yield RuleGrade(
+            target=target.name, severity=severity, behaviour=sentence, sources=row.sources
+        )
 
 
 def _limits(row: SupportRow) -> str:

@@ -83,13 +83,13 @@ def general_start(rule_id: str) -> str:
 def nearest_rule(pattern: str) -> str | None:
     """None where the pattern names some rule; else what to say: `; did you mean 'same/ADD'?`."""
     graded = [start for start in GENERAL if start not in UNGRADED]
-    known = [rule.id for row in load_operators().values() for rule in row.rules]
+    rule_ids = [rule.id for row in load_operators().values() for rule in row.rules]
     general = any(
         pattern.startswith(start) or fnmatch.fnmatchcase(start, pattern) for start in graded
     )
-    if general or any(fnmatch.fnmatchcase(rule_id, pattern) for rule_id in known):
+    if general or any(fnmatch.fnmatchcase(rule_id, pattern) for rule_id in rule_ids):
         return None
-    near = nearest(pattern, [*known, *graded])
+    near = nearest(pattern, [*rule_ids, *graded])
     return f"; did you mean {near[0]!r}?" if near else "; `rules` lists them"
 
 
@@ -146,8 +146,8 @@ def _single(patterns: Sequence[SlotPattern]) -> bool:
 
 def _fixed_labels(rule: FixedRule) -> str:
     return "; ".join(
-        f"{kind} {' or '.join(_label(one) for one in labels)}"
-        for kind, labels in rule.labels.items()
+        f"{type_name} {' or '.join(_label(label) for label in labels)}"
+        for type_name, labels in rule.labels.items()
     )
 
 
@@ -157,8 +157,8 @@ def _weight_words(rule: WeightRule) -> str:
     parts = ["zero point 0"] if rule.symmetric else []
     along = f"one a channel along axis {rule.axis}"
     parts.append("one scale" if rule.axis is None else f"one scale, or {along}")
-    held = {"any": "", "one": " (where it has one scale)", "several": " (where it has several)"}
-    return f"`{rule.slot}`{held[rule.scales]}: {', '.join(parts)}"
+    scope = {"any": "", "one": " (where it has one scale)", "several": " (where it has several)"}
+    return f"`{rule.slot}`{scope[rule.scales]}: {', '.join(parts)}"
 
 
 def _bias_words(rule: BiasRule) -> str:
@@ -205,5 +205,5 @@ def _conditions(rule: Rule) -> str:
 
 
 def kinds(types: frozenset[str]) -> list[str]:
-    order = {kind: place for place, kind in enumerate(QUANTIZED_TYPES)}
-    return sorted(types, key=lambda kind: order.get(kind, len(order)))
+    order = {type_name: position for position, type_name in enumerate(QUANTIZED_TYPES)}
+    return sorted(types, key=lambda type_name: order.get(type_name, len(order)))

@@ -41,15 +41,15 @@ _FILE: f.Table = {
 
 def parse_shapes(document: str, where: str) -> Mapping[str, ShapeRow]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    given = f.parse_document(document, _FILE, where)
-    found: dict[str, ShapeRow] = {}
-    for number, row in enumerate(given["shape"]):
-        entry = ShapeRow(**row)
-        for name in entry.operators:
-            if name in found:
-                raise RuleError(f"{where}: shape[{number}]: {name} has two rows")
-            found[name] = entry
-    return found
+    values = f.parse_document(document, _FILE, where)
+    rows: dict[str, ShapeRow] = {}
+    for index, row in enumerate(values["shape"]):
+        shape_row = ShapeRow(**row)
+        for name in shape_row.operators:
+            if name in rows:
+                raise RuleError(f"{where}: shape[{index}]: {name} has two rows")
+            rows[name] = shape_row
+    return rows
 
 
 @cache

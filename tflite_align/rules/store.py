@@ -27,7 +27,7 @@ def read_data(name: str) -> str:
 
 def data_files(folder: str, ending: str) -> list[str]:
     """Names of the files in a folder under schema/ that end so, sorted."""
-    return sorted(entry.name for entry in (data_root() / folder).glob(f"*{ending}"))
+    return sorted(path.name for path in (data_root() / folder).glob(f"*{ending}"))
 
 
 class Rows(Mapping[str, R]):
@@ -45,10 +45,10 @@ class Rows(Mapping[str, R]):
         self._parse = parse
         self._known: dict[str, R] = {}
         self._texts: dict[str, str] = {}
-        ends = [place.start() for place in places[1:]] + [len(document)]
-        for place, end in zip(places, ends, strict=True):
-            name = place[1]
-            self._texts[name] = self._texts.get(name, "") + document[place.start() : end]
+        ends = [match.start() for match in places[1:]] + [len(document)]
+        for match, end in zip(places, ends, strict=True):
+            name = match[1]
+            self._texts[name] = self._texts.get(name, "") + document[match.start() : end]
 
     def __getitem__(self, name: str) -> R:
         if name not in self._known:
@@ -61,9 +61,9 @@ class Rows(Mapping[str, R]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """As of any mapping, and as quick as of a dict once a row is known."""
-        found = self._known.get(name)
-        if found is not None:
-            return found
+        row = self._known.get(name)
+        if row is not None:
+            return row
         return self[name] if name in self._texts else default
 
     def __contains__(self, name: object) -> bool:

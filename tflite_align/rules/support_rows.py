@@ -188,16 +188,18 @@ SUPPORT: f.Table = {
 }
 
 
-def parse_support(given: dict[str, Any], where: str) -> SupportRow:
+def parse_support(values: dict[str, Any], where: str) -> SupportRow:
     """A row from its parsed keys; RuleError for one that could never decide anything."""
-    if not given["operators"] or not given["limits"]:
+    if not values["operators"] or not values["limits"]:
         raise RuleError(f"{where}: a row needs operators and limits")
-    axes = [table["axes"] for table in (given["limits"], given.get("when", {})) if "axes" in table]
-    if any(("option" in entry) == ("slot" in entry) for entry in axes):
+    axes = [
+        table["axes"] for table in (values["limits"], values.get("when", {})) if "axes" in table
+    ]
+    if any(("option" in axis) == ("slot" in axis) for axis in axes):
         raise RuleError(f"{where}: axes are named by an option or by a slot")
-    if WHOLE_MODEL in given["operators"] and len(given["operators"]) > 1:
+    if WHOLE_MODEL in values["operators"] and len(values["operators"]) > 1:
         raise RuleError(f"{where}: {WHOLE_MODEL} stands alone among operators")
-    return SupportRow(**given)
+    return SupportRow(**values)
 
 
 def tell_limits(limits: Mapping[str, Any]) -> str:
@@ -210,7 +212,7 @@ def tell_limits(limits: Mapping[str, Any]) -> str:
 
 def _told(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_told(entry)}" for key, entry in value.items())
+        return ", ".join(f"{key} {_told(item)}" for key, item in value.items())
     if isinstance(value, tuple):
-        return ", ".join(_told(entry) for entry in value)
+        return ", ".join(_told(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

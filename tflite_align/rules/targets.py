@@ -132,21 +132,21 @@ _TARGET: f.Table = {
 
 def parse_target(document: str, where: str) -> Target:
     """A target from its TOML text; RuleError with file and key for anything unexpected."""
-    given = f.parse_document(document, _TARGET, where)
-    del given["format"]
+    values = f.parse_document(document, _TARGET, where)
+    del values["format"]
     levels = tuple(
         Requirement(
-            rules=entry["rules"],
-            types=entry.get("types", ()),
-            severity=entry["severity"],
-            behaviour=entry["behaviour"],
-            sources=entry.get("sources", ()),
-            only=entry.get("only", ""),
-            honours=entry.get("honours", ""),
+            rules=level["rules"],
+            types=level.get("types", ()),
+            severity=level["severity"],
+            behaviour=level["behaviour"],
+            sources=level.get("sources", ()),
+            only=level.get("only", ""),
+            honours=level.get("honours", ""),
         )
-        for entry in given.pop("level")
+        for level in values.pop("level")
     )
-    return Target(requirements=levels, **given)
+    return Target(requirements=levels, **values)
 
 
 def target_names() -> list[str]:
@@ -156,9 +156,9 @@ def target_names() -> list[str]:
 @cache
 def load_target(name: str) -> Target:
     """The shipped target of that name; UsageError lists the known ones."""
-    known = target_names()
-    if name not in known:
-        raise UsageError(f"there is no target {name!r}; known: {', '.join(known)}")
+    names = target_names()
+    if name not in names:
+        raise UsageError(f"there is no target {name!r}; known: {', '.join(names)}")
     return parse_target(read_data(f"targets/{name}.toml"), f"targets/{name}.toml")
 
 

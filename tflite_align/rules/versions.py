@@ -44,8 +44,8 @@ _DOCUMENT: f.Table = {
 
 def parse_versions(document: str, where: str) -> Mapping[str, VersionRow]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    given = f.parse_document(document, _DOCUMENT, where)
-    return {name: VersionRow(name=name, **row) for name, row in given["operator"].items()}
+    values = f.parse_document(document, _DOCUMENT, where)
+    return {name: VersionRow(name=name, **row) for name, row in values["operator"].items()}
 
 
 @cache

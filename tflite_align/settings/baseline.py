@@ -48,13 +48,13 @@ class Baseline(Record, frozen=True, kw_only=True):
         if not isinstance(document, dict) or set(document) != {"format", "models"}:
             raise UsageError("no baseline: expected an object of `format` and `models`")
         if document["format"] != BASELINE_FORMAT:
-            told = f"format {document['format']!r}; this version reads {BASELINE_FORMAT}"
-            raise UsageError(f"{told}: write it anew with --write-baseline")
+            found_format = f"format {document['format']!r}; this version reads {BASELINE_FORMAT}"
+            raise UsageError(f"{found_format}: write it anew with --write-baseline")
         if not isinstance(document["models"], dict):
             raise UsageError("models: expected an object of file names")
         return cls(
             models={
-                name: tuple(_entry(f"models[{name!r}][{number}]", raw) for number, raw in entries)
+                name: tuple(_entry(f"models[{name!r}][{index}]", raw) for index, raw in entries)
                 for name, listed in document["models"].items()
                 for entries in (enumerate(_list(f"models[{name!r}]", listed)),)
             }
@@ -63,7 +63,7 @@ class Baseline(Record, frozen=True, kw_only=True):
     def text(self) -> str:
         """The file: sorted, a line an entry, so that reviews show what was let pass."""
         models = {
-            name: [_record(entry) for entry in sorted(entries)]
+            name: [_record(finding) for finding in sorted(entries)]
             for name, entries in sorted(self.models.items())
             if entries
         }
@@ -75,23 +75,23 @@ class Baseline(Record, frozen=True, kw_only=True):
         return f'{{\n "format": {BASELINE_FORMAT},\n "models": {inner}\n}}\n'
 
 
-def _list(place: str, raw: Any) -> list[Any]:
+def _list(address: str, raw: Any) -> list[Any]:
     if not isinstance(raw, list):
-        raise UsageError(f"{place}: expected a list")
+        raise UsageError(f"{address}: expected a list")
     return raw
 
 
-def _entry(place: str, raw: Any) -> Accepted:
+def _entry(address: str, raw: Any) -> Accepted:
     names = list(compared(Accepted))
     if not isinstance(raw, dict) or sorted(raw) != sorted(names):
-        raise UsageError(f"{place}: expected an object of {', '.join(names)}")
+        raise UsageError(f"{address}: expected an object of {', '.join(names)}")
     if not all(isinstance(value, str) for value in raw.values()):
-        raise UsageError(f"{place}: expected text in each field")
+        raise UsageError(f"{address}: expected text in each field")
     return Accepted(**raw)
 
 
-def _record(entry: Accepted) -> str:
-    return json.dumps(plain(entry))
+def _record(accepted: Accepted) -> str:
+    return json.dumps(plain(accepted))
 
 
 def entry_of(finding: Finding) -> Accepted:

@@ -40,10 +40,10 @@ class Config(Record, frozen=True, kw_only=True):
     def placed(self, folder: str) -> Config:
         """With its paths taken from the folder of its file ("" for the current one)."""
 
-        def path(given: Any) -> Any:
-            if isinstance(given, tuple):
-                return tuple(map(path, given))
-            return given if given == "-" else os.path.join(folder, given)  # noqa: PTH118 - text
+        def path(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(path, value))
+            return value if value == "-" else os.path.join(folder, value)  # noqa: PTH118 - text
 
         paths = {key: path(self.settings[key]) for key in _PATHS if key in self.settings}
         return replace(self, settings={**self.settings, **paths})
@@ -52,13 +52,13 @@ class Config(Record, frozen=True, kw_only=True):
 # --- the fields ---------------------------------------------------------------------------------
 
 
-def _exactly(*, wanted: bool) -> f.Parser:
+def _exactly(*, expected: bool) -> f.Parser:
     def parse(value: Any, where: str) -> bool:
-        if value is not wanted:
-            raise RuleError(f"{where}: expected {str(wanted).lower()}, found {value!r}")
+        if value is not expected:
+            raise RuleError(f"{where}: expected {str(expected).lower()}, found {value!r}")
         return value is True
 
-    return f.Parser(parse, {"const": wanted})
+    return f.Parser(parse, {"const": expected})
 
 
 def _anchor(value: Any, where: str) -> bool | str:
@@ -74,10 +74,10 @@ def _some(item: f.Parser) -> f.Parser:
     several = f.list_of(item)
 
     def parse(value: Any, where: str) -> tuple[Any, ...]:
-        found: tuple[Any, ...] = several.parse(value, where)
-        if not found:
+        words: tuple[Any, ...] = several.parse(value, where)
+        if not words:
             raise RuleError(f"{where}: expected at least one entry")
-        return found
+        return words
 
     return f.Parser(parse, {**several.schema, "minItems": 1})
 
@@ -98,12 +98,12 @@ _OVERRIDE: f.Table = {
         f.Parser(_address, {"type": "string", "pattern": _ADDRESS}),
         about="An address as reports print it: subgraph[0]/operator[12] CONCATENATION/inputs[1].",
     ),
-    "keep": f.TomlField(_exactly(wanted=True), about="The tensors' parameters do not change."),
+    "keep": f.TomlField(_exactly(expected=True), about="The tensors' parameters do not change."),
     "anchor": f.TomlField(
         f.Parser(_anchor, {"anyOf": [{"const": True}, {"type": "string", "minLength": 1}]}),
         about="The groups take this tensor's parameters, or those of the tensor that is named.",
     ),
-    "cut": f.TomlField(_exactly(wanted=False), about="No QUANTIZE is inserted here."),
+    "cut": f.TomlField(_exactly(expected=False), about="No QUANTIZE is inserted here."),
     "policy": f.TomlField(
         f.choice(*OPERATOR_POLICIES),
         about="Whose parameters these operators' groups take, whatever their family's policy is.",
@@ -114,9 +114,9 @@ _OVERRIDE: f.Table = {
 
 
 def _override(value: Any, where: str) -> Override:
-    given = f.parse_table(value, _OVERRIDE, where)
+    values = f.parse_table(value, _OVERRIDE, where)
     try:
-        return Override(**given)
+        return Override(**values)
     except UsageError as error:
         raise RuleError(f"{where}: {error}") from None
 
@@ -245,15 +245,15 @@ def parse_config(document: str, name: str) -> Config | None:
     elif "tool" in raw:
         raise UsageError(f"{name}: [tool.{TABLE}] is for pyproject.toml; here its keys stand alone")
     try:
-        given = f.parse_table(raw, _table(), where)
+        values = f.parse_table(raw, _table(), where)
     except RuleError as error:
         raise UsageError(f"{name}: {error}") from None
-    severity = given.pop("severity", {})
-    overrides = given.pop("override", ())
+    severity = values.pop("severity", {})
+    overrides = values.pop("override", ())
     numbered = (
-        replace(one, origin=f"override {number}") for number, one in enumerate(overrides, 1)
+        replace(override, origin=f"override {index}") for index, override in enumerate(overrides, 1)
     )
-    return Config(settings=given, severity=severity, overrides=tuple(numbered))
+    return Config(settings=values, severity=severity, overrides=tuple(numbered))
 
 
 def config_schema() -> dict[str, Any]:

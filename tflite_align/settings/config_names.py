@@ -72,13 +72,13 @@ def _wrong(name: str, table: str) -> UsageError:
     return UsageError(f"{name}: [{table}] is not read; the table is called [tool.{TABLE}]")
 
 
-def _nearly(name: str, right: str, alike: float = _ALIKE) -> bool:
+def _nearly(name: str, right: str, similarity: float = _ALIKE) -> bool:
     """Whether it is the name but for letters' case, hyphens, or a slip."""
     from difflib import SequenceMatcher  # noqa: PLC0415 - only beside what looks like ours
 
-    squeezed, wanted = (re.sub(r"[\W_]", "", one.lower()) for one in (name, right))
-    if squeezed == wanted:
+    squeezed, target = (re.sub(r"[\W_]", "", word.lower()) for word in (name, right))
+    if squeezed == target:
         return True
-    if abs(len(squeezed) - len(wanted)) > 2 or any(letter.isdigit() for letter in squeezed):
+    if abs(len(squeezed) - len(target)) > 2 or any(letter.isdigit() for letter in squeezed):
         return False  # tflite-align2.toml is somebody's copy
-    return SequenceMatcher(None, squeezed, wanted).ratio() >= alike
+    return SequenceMatcher(None, squeezed, target).ratio() >= similarity

@@ -64,12 +64,12 @@ def lock_of(model: Model) -> Lock:
         outputs=tuple(_port(graph.tensors[index]) for index in graph.outputs),
         signatures=tuple(
             Signed(
-                key=one.key,
-                subgraph=one.subgraph,
-                inputs=_named(model, one.subgraph, one.inputs),
-                outputs=_named(model, one.subgraph, one.outputs),
+                key=signature.key,
+                subgraph=signature.subgraph,
+                inputs=_named(model, signature.subgraph, signature.inputs),
+                outputs=_named(model, signature.subgraph, signature.outputs),
             )
-            for one in model.signatures
+            for signature in model.signatures
         ),
     )
 
@@ -110,10 +110,10 @@ def _scale(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise RuleError(f"{where}: expected a number, found {value!r}")
     with np.errstate(over="ignore"):
-        held = float(np.float32(value))
-    if not np.isfinite(held):
+        single = float(np.float32(value))
+    if not np.isfinite(single):
         raise RuleError(f"{where}: expected a float32 number, found {value!r}")
-    return held
+    return single
 
 
 _PORT: Table = {
@@ -146,31 +146,31 @@ def parse_lock(source: bytes | str) -> Lock:
         raw = json.loads(source)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"no lock: not JSON: {error}") from None
-    found = raw.get("format") if isinstance(raw, dict) else None
-    if found != LOCK_FORMAT or isinstance(found, bool):
-        told = f"format {found!r}" if found is not None else "something without a format"
-        raise UsageError(f"no lock: expected a table of format {LOCK_FORMAT}, found {told}")
+    version = raw.get("format") if isinstance(raw, dict) else None
+    if version != LOCK_FORMAT or isinstance(version, bool):
+        description = f"format {version!r}" if version is not None else "something without a format"
+        raise UsageError(f"no lock: expected a table of format {LOCK_FORMAT}, found {description}")
     try:
-        taken = parse_table(raw, _LOCK, "lock")
+        values = parse_table(raw, _LOCK, "lock")
     except RuleError as error:
         raise UsageError(str(error)) from None
-    del taken["format"]
-    return Lock(**taken)
+    del values["format"]
+    return Lock(**values)
 
 
 def render_lock(lock: Lock) -> str:
     """Same lock, same text; a scale is the shortest decimal that is this float32 and no other."""
-    held = {"format": LOCK_FORMAT, **plain(lock)}
-    return json.dumps(_short(held), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    document = {"format": LOCK_FORMAT, **plain(lock)}
+    return json.dumps(_short(document), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def _short(value: Any) -> Any:
     if isinstance(value, float):
         return float(str(np.float32(value)))
     if isinstance(value, dict):
-        return {key: _short(entry) for key, entry in value.items()}
+        return {key: _short(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_short(entry) for entry in value]
+        return [_short(item) for item in value]
     return value
 
 
@@ -198,58 +198,70 @@ def lock_findings(model: Model, lock: Lock | None) -> list[Finding]:
         *_ports("inputs", 0, "subgraph[0]", lock.inputs, have.inputs),
         *_ports("outputs", 0, "subgraph[0]", lock.outputs, have.outputs),
     ]
-    told = {(rule, expected, found) for rule, _, _, expected, found in differences}
+    texts = {(rule, expected, actual) for rule, _, _, expected, actual in differences}
     # What a signature says of the same tensors again is not said twice.
     differences += [
-        one
-        for one in _signatures(lock.signatures, have.signatures)
-        if (one[0], one[3], one[4]) not in told
+        signature_difference
+        for signature_difference in _signatures(lock.signatures, have.signatures)
+        if (signature_difference[0], signature_difference[3], signature_difference[4]) not in texts
     ]
-    return [_finding(model, one) for one in differences]
+    return [_finding(model, difference) for difference in differences]
 
 
 def _signatures(locked: Sequence[Signed], have: Sequence[Signed]) -> Iterator[_Difference]:
-    by_key = {one.key: one for one in have}
-    known = {one.key for one in locked}
-    for one in locked:
-        address, slot = f"signature[{one.key}]", Slot(one.subgraph, -1, "inputs", 0)
-        other = by_key.get(one.key)
-        if other is None:
-            yield "signature", slot, address, f"signature {one.key!r}", "none"
+    by_key = {signature.key: signature for signature in have}
+    keys = {signature.key for signature in locked}
+    for signature in locked:
+        address, slot = f"signature[{signature.key}]", Slot(signature.subgraph, -1, "inputs", 0)
+        current = by_key.get(signature.key)
+        if current is None:
+            yield "signature", slot, address, f"signature {signature.key!r}", "none"
             continue
-        if one.subgraph != other.subgraph:
-            yield "signature", slot, address, f"subgraph {one.subgraph}", str(other.subgraph)
-        yield from _ports("inputs", other.subgraph, address, one.inputs, other.inputs)
-        yield from _ports("outputs", other.subgraph, address, one.outputs, other.outputs)
-    for one in have:
-        if one.key not in known:
-            slot = Slot(one.subgraph, -1, "inputs", 0)
-            yield "signature", slot, f"signature[{one.key}]", "none", f"signature {one.key!r}"
+        if signature.subgraph != current.subgraph:
+            yield (
+                "signature",
+                slot,
+                address,
+                f"subgraph {signature.subgraph}",
+                str(current.subgraph),
+            )
+        yield from _ports("inputs", current.subgraph, address, signature.inputs, current.inputs)
+        yield from _ports("outputs", current.subgraph, address, signature.outputs, current.outputs)
+    for signature in have:
+        if signature.key not in keys:
+            slot = Slot(signature.subgraph, -1, "inputs", 0)
+            yield (
+                "signature",
+                slot,
+                f"signature[{signature.key}]",
+                "none",
+                f"signature {signature.key!r}",
+            )
 
 
 def _ports(
-    kind: SlotKind, graph: int, place: str, locked: Sequence[Port], have: Sequence[Port]
+    slot_kind: SlotKind, graph: int, place: str, locked: Sequence[Port], have: Sequence[Port]
 ) -> Iterator[_Difference]:
     if len(locked) != len(have):
-        slot, count = Slot(graph, -1, kind, 0), f"{place}/{kind}"
-        yield "count", slot, count, f"{len(locked)} {kind}", str(len(have))
+        slot, count = Slot(graph, -1, slot_kind, 0), f"{place}/{slot_kind}"
+        yield "count", slot, count, f"{len(locked)} {slot_kind}", str(len(have))
     for index, (old, new) in enumerate(zip(locked, have, strict=False)):
-        slot, address = Slot(graph, -1, kind, index), f"{place}/{kind}[{index}]"
+        slot, address = Slot(graph, -1, slot_kind, index), f"{place}/{slot_kind}[{index}]"
         for field in compared(Port):
-            expected, found = getattr(old, field), getattr(new, field)
-            if expected != found:
-                yield field, slot, address, _words(expected), _words(found)
+            expected, actual = getattr(old, field), getattr(new, field)
+            if expected != actual:
+                yield field, slot, address, _words(expected), _words(actual)
 
 
 def _words(value: Any) -> str:
     if isinstance(value, tuple):
-        held = [str(np.float32(v)) if isinstance(v, float) else str(v) for v in value]
-        return held[0] if len(held) == 1 else f"[{', '.join(held)}]"
+        numbers = [str(np.float32(v)) if isinstance(v, float) else str(v) for v in value]
+        return numbers[0] if len(numbers) == 1 else f"[{', '.join(numbers)}]"
     return str(value)
 
 
 def _finding(model: Model, difference: _Difference) -> Finding:
-    rule, slot, address, expected, found = difference
+    rule, slot, address, expected, actual = difference
     inside = slot.subgraph < len(model.subgraphs)
     index = slot.tensor(model) if inside else -1
     tensor = model.subgraphs[slot.subgraph].tensors[index] if index >= 0 else None
@@ -262,10 +274,10 @@ def _finding(model: Model, difference: _Difference) -> Finding:
         tensor_name="" if tensor is None else tensor.name,
         severity="error",
         expected=expected,
-        actual=found,
+        actual=actual,
         behaviour=_BEHAVIOUR,
         fix="",
-        message=f"{address}: {what} is {found}, the lock has {expected} (rule lock/{rule})",
+        message=f"{address}: {what} is {actual}, the lock has {expected} (rule lock/{rule})",
         targets=(),
         offset=-1 if tensor is None else tensor.pos,
     )

@@ -130,24 +130,24 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """What differs from the defaults."""
         usual = type(self).__struct_defaults__
-        told = [
+        settings = [
             f"{name}={_told(getattr(self, name))}"
             for name, default in zip(self.__struct_fields__, usual, strict=True)
             if not _usual(getattr(self, name), default)
         ]
-        return brief(f"AlignOptions({', '.join(told)})")
+        return brief(f"AlignOptions({', '.join(settings)})")
 
     def __post_init__(self) -> None:
-        for name, kind in _TUPLES.items():
-            remember(self, name, _entries(name, getattr(self, name), kind))
-        for name, (kinds, told) in _KINDS.items():
+        for name, item_type in _TUPLES.items():
+            remember(self, name, _entries(name, getattr(self, name), item_type))
+        for name, (kinds, expected) in _KINDS.items():
             value = getattr(self, name)
             if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-                raise UsageError(f"{name}: expected {told}, found {_shown(value)}")
+                raise UsageError(f"{name}: expected {expected}, found {_shown(value)}")
         if not self.targets:
             raise UsageError("targets: none is named, so nothing would be looked at")
-        for name, known in _WORDS.items():
-            _one_of(name, getattr(self, name), known)
+        for name, words in _WORDS.items():
+            _one_of(name, getattr(self, name), words)
         for family, policy in self.policies.items():
             _one_of("policies", family, FAMILIES)
             _one_of(f"policies[{family!r}]", policy, FAMILY_POLICIES[family])
@@ -170,22 +170,22 @@ def _usual(value: object, default: object) -> bool:
 def _told(value: object) -> str:
     """Of arrays their shapes."""
     if isinstance(value, Mapping):
-        told = (f"{key!r}: {_told(one)}" for key, one in value.items())
-        return f"{{{', '.join(told)}}}"
+        items = (f"{key!r}: {_told(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
     shape = getattr(value, "shape", None)
     return repr(value) if shape is None else f"array{list(shape)}"
 
 
-def _entries(name: str, given: object, kind: type) -> tuple[Any, ...]:
+def _entries(name: str, value: object, item_type: type) -> tuple[Any, ...]:
     """A tuple of what was given; one entry may stand alone."""
-    entries = (given,) if isinstance(given, kind) else given
+    entries = (value,) if isinstance(value, item_type) else value
     if not isinstance(entries, (tuple, list)):
-        called = "names" if kind is str else kind.__name__
-        raise UsageError(f"{name}: expected a tuple of {called}, found {_shown(given)}")
-    for entry in entries:
-        if not isinstance(entry, kind):
-            called = "a name" if kind is str else kind.__name__
-            raise UsageError(f"{name}: expected {called} for each entry, found {_shown(entry)}")
+        called = "names" if item_type is str else item_type.__name__
+        raise UsageError(f"{name}: expected a tuple of {called}, found {_shown(value)}")
+    for item in entries:
+        if not isinstance(item, item_type):
+            called = "a name" if item_type is str else item_type.__name__
+            raise UsageError(f"{name}: expected {called} for each entry, found {_shown(item)}")
     return tuple(entries)
 
 

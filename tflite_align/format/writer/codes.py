@@ -49,24 +49,24 @@ class Codes:
         `of`: the code of each operator that stays; `wanted`: versions by operator.
         """
         versions: dict[int, set[int | None]] = {}
-        for place, code in of.items():
-            versions.setdefault(code, set()).add(wanted.get(place))
-        for code, found in versions.items():
-            version = next(iter(found))
-            if len(found) == 1 and version is not None and code not in self.used:
+        for operator_id, code in of.items():
+            versions.setdefault(code, set()).add(wanted.get(operator_id))
+        for code, requested in versions.items():
+            version = next(iter(requested))
+            if len(requested) == 1 and version is not None and code not in self.used:
                 self.altered[code] = version
 
 
 def _table(name: str, version: int) -> NewTable:
     try:
-        number = operator_code(name)
+        code = operator_code(name)
     except (KeyError, ValueError):
         raise UsageError(f"{name!r} is no builtin operator") from None
     if name == "CUSTOM":
         raise UnsupportedError("a custom operator cannot be added")
     fields: dict[str, Value] = {
-        "deprecated_builtin_code": min(number, _PLACEHOLDER),
+        "deprecated_builtin_code": min(code, _PLACEHOLDER),
         "version": version,
-        "builtin_code": number,
+        "builtin_code": code,
     }
     return make_table("OperatorCode", fields)

@@ -99,10 +99,10 @@ class _GraphDifferences:
         )
 
     def _tensor(self, was: Tensor, tensor: Tensor) -> Iterator[Edit]:
-        place = {"subgraph": self.index, "tensor": was.index}
+        address = {"subgraph": self.index, "tensor": was.index}
         _refuse(f"subgraph[{self.index}]/tensor[{was.index}]", _FIXED_TENSOR, was, tensor)
         if tensor.quant is not None and tensor.quant != was.quant:
-            yield SetQuant(**place, quant=tensor.quant)
+            yield SetQuant(**address, quant=tensor.quant)
         elif tensor.quant is None and was.quant is not None:
             raise UnsupportedError(
                 f"subgraph[{self.index}]/tensor[{was.index}]: parameters cannot be taken away"
@@ -110,20 +110,20 @@ class _GraphDifferences:
         data = self._data(tensor)
         retyped = tensor.type if tensor.type != was.type else None
         if data is not None:
-            yield SetData(**place, data=data, type=retyped)
+            yield SetData(**address, data=data, type=retyped)
         elif tensor.buffer != was.buffer:
             raise UsageError(f"subgraph[{self.index}]/tensor[{was.index}]: another tensor's buffer")
         elif retyped is not None:
-            yield SetType(**place, type=retyped)
+            yield SetType(**address, type=retyped)
         if (tensor.shape, tensor.shape_signature) != (was.shape, was.shape_signature):
-            yield SetShape(**place, shape=tensor.shape, signature=tensor.shape_signature)
+            yield SetShape(**address, shape=tensor.shape, signature=tensor.shape_signature)
         if tensor.name != was.name:
-            yield SetName(**place, name=tensor.name)
+            yield SetName(**address, name=tensor.name)
 
     # --- operators ---------------------------------------------------------------------------
 
     def _operators(self) -> Iterator[Edit]:
-        kept: set[int] = set()
+        origins: set[int] = set()
         last = -1
         added: list[Operator] = []
         for operator in self.new.operators:
@@ -138,14 +138,14 @@ class _GraphDifferences:
                 )
             yield from self._insertions(added, origin)
             added = []
-            kept.add(origin)
+            origins.add(origin)
             last = origin
             was = self.old.operators[origin]
             if was is not operator:
                 yield from self._operator(was, operator)
         yield from self._insertions(added, len(self.old.operators))
         for was in self.old.operators:
-            if was.index not in kept:
+            if was.index not in origins:
                 yield RemoveOperator(subgraph=self.index, operator=was.index)
 
     def _insertions(self, added: list[Operator], before: int) -> Iterator[Edit]:
@@ -164,22 +164,22 @@ class _GraphDifferences:
             )
 
     def _operator(self, was: Operator, operator: Operator) -> Iterator[Edit]:
-        place = {"subgraph": self.index, "operator": was.index}
+        address = {"subgraph": self.index, "operator": was.index}
         where = f"subgraph[{self.index}]/operator[{was.index}] {was.name}"
         _refuse(where, _FIXED_OPERATOR, was, operator)
-        for kind in _KINDS:
-            operands = (was.operands(kind), operator.operands(kind))
+        for slot_kind in _KINDS:
+            operands = (was.operands(slot_kind), operator.operands(slot_kind))
             more = len(operands[1]) - len(operands[0])
-            if more < 0 or (more and kind != "inputs"):
-                raise UnsupportedError(f"{where}: the number of {kind} cannot be changed")
+            if more < 0 or (more and slot_kind != "inputs"):
+                raise UnsupportedError(f"{where}: the number of {slot_kind} cannot be changed")
             for index, new in enumerate(operands[1]):
                 if index >= len(operands[0]) or operands[0][index] != new:
-                    yield SetOperand(**place, kind=kind, index=index, tensor=new)
+                    yield SetOperand(**address, kind=slot_kind, index=index, tensor=new)
         for name, value in operator.options.items():
             if was.options.get(name) != value:
-                yield SetOption(**place, field=name, value=int(value))
+                yield SetOption(**address, field=name, value=int(value))
         if operator.version != was.version:
-            yield SetVersion(**place, version=operator.version)
+            yield SetVersion(**address, version=operator.version)
 
     def _boundary(
         self, side: Literal["inputs", "outputs"], old: tuple[int, ...], new: tuple[int, ...]
@@ -191,7 +191,7 @@ class _GraphDifferences:
                 yield SetGraphIO(subgraph=self.index, kind=side, index=index, tensor=tensor)
 
 
-def _refuse(place: str, names: tuple[str, ...], was: object, now: object) -> None:
+def _refuse(address: str, names: tuple[str, ...], was: object, now: object) -> None:
     changed = [name for name in names if getattr(was, name) != getattr(now, name)]
     if changed:
-        raise UnsupportedError(f"{place}: {changed[0]} cannot be changed")
+        raise UnsupportedError(f"{address}: {changed[0]} cannot be changed")

@@ -48,11 +48,11 @@ class FieldValues:
 
     def current(self, layout: TableLayout, pos: int, name: str) -> Any:
         """A scalar field's value, or the position a reference field leads to (0: absent)."""
-        entry = layout.by_name[name]
+        field = layout.by_name[name]
         plan, values = self.view.table(layout, pos)
-        if entry.kind == "scalar":
-            return values[entry.id]
-        return self.view.target(plan, pos, values, entry.id)
+        if field.kind == "scalar":
+            return values[field.id]
+        return self.view.target(plan, pos, values, field.id)
 
     def settle(self, key: Key) -> NewTable | None:
         """Patch the table in place and return None, or return the table to take its place."""
@@ -70,106 +70,106 @@ class FieldValues:
         places = self._places(plan, pos, values, wanted)
         if places is None:
             return self._remake(plan, pos, values, wanted)
-        for place, data in places:
-            self.patches.put(place, data)
+        for position, data in places:
+            self.patches.put(position, data)
         return None
 
     def _holds(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], name: str, value: Value
     ) -> bool:
         """True when the field has the wanted value already."""
-        entry = plan.layout.by_name[name]
-        if entry.kind == "scalar":
-            return bool(values[entry.id] == value)
+        field = plan.layout.by_name[name]
+        if field.kind == "scalar":
+            return bool(values[field.id] == value)
         if not isinstance(value, Scalars):
             return False
-        start, count = self._vector(plan, pos, values, entry.id, value)
+        start, count = self._vector(plan, pos, values, field.id, value)
         if count != value.count:
             return False
         return self.view.buf[start : start + len(value.data)] == value.data
 
     def _vector(
-        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], number: int, value: Scalars
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Scalars
     ) -> tuple[int, int]:
         """(first byte, element count) of the vector that `value` is to take the place of."""
-        target = self.view.target(plan, pos, values, number)
+        target = self.view.target(plan, pos, values, field_id)
         if target == 0:
             return 0, 0
         return self.view.vector(target, len(value.data) // value.count if value.count else 1)
 
     def _places(
-        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], wanted: dict[int, Value]
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], changes: dict[int, Value]
     ) -> list[tuple[int, bytes]] | None:
         """Where to overwrite what, or None when the table has to be made anew."""
         places = []
-        for number, value in wanted.items():
-            entry = plan.layout.fields[number]
-            if not plan.at[number]:
+        for field_id, value in changes.items():
+            field = plan.layout.fields[field_id]
+            if not plan.at[field_id]:
                 return None
-            if entry.kind == "scalar":
-                data = pack_scalar(entry, cast("float", value))
-                places.append((pos + plan.at[number], data))
+            if field.kind == "scalar":
+                data = pack_scalar(field, cast("float", value))
+                places.append((pos + plan.at[field_id], data))
                 continue
-            place = (
-                self._scalars_place(plan, pos, values, number, value)
+            position = (
+                self._scalars_place(plan, pos, values, field_id, value)
                 if isinstance(value, Scalars)
-                else self._shorter_place(plan, pos, values, number, value)
+                else self._shorter_place(plan, pos, values, field_id, value)
             )
-            if place is None:
+            if position is None:
                 return None
-            places.append(place)
+            places.append(position)
         return None if self.references.owners(pos, pos + plan.size) > 1 else places
 
     def _scalars_place(
-        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], number: int, value: Scalars
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Scalars
     ) -> tuple[int, bytes] | None:
         """Where the elements of a vector stand that has as many, and nobody else's."""
-        start, count = self._vector(plan, pos, values, number, value)
+        start, count = self._vector(plan, pos, values, field_id, value)
         end = start + len(value.data)
         if count != value.count or self.references.owners(start - 4, end) > 1:
             return None
         return start, value.data
 
     def _shorter_place(
-        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], number: int, value: Value
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Value
     ) -> tuple[int, bytes] | None:
         """Where a vector of references stands that loses some of its tables and gains none: the
         others move up, which keeps every reference pointing forward, and the places at its end
         are left as they are.
         """
-        if not isinstance(value, Refs) or not all(isinstance(one, Old) for one in value.items):
+        if not isinstance(value, Refs) or not all(isinstance(item, Old) for item in value.items):
             return None
-        target = self.view.target(plan, pos, values, number)
+        target = self.view.target(plan, pos, values, field_id)
         start, count = self.view.vector(target, 4)
         if len(value.items) > count or self.references.owners(target, start + 4 * count) > 1:
             return None
-        tables = [cast("Old", one).pos for one in value.items]
-        distances = [table - (start + 4 * place) for place, table in enumerate(tables)]
+        tables = [cast("Old", item).pos for item in value.items]
+        distances = [table - (start + 4 * index) for index, table in enumerate(tables)]
         return target, struct.pack(f"<I{len(distances)}I", len(distances), *distances)
 
     def _remake(
-        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], wanted: dict[int, Value]
+        self, plan: VtablePlan, pos: int, values: tuple[Any, ...], changes: dict[int, Value]
     ) -> NewTable:
         """The table with the wanted fields; what it refers to otherwise stays in the old bytes."""
         if plan.extra:
-            name, number = plan.layout.name, plan.extra[0][0]
+            name, field_id = plan.layout.name, plan.extra[0][0]
             msg = (
-                f"the {name} table at byte {pos} has a field {number} that is newer than this "
+                f"the {name} table at byte {pos} has a field {field_id} that is newer than this "
                 f"version knows: it cannot be rewritten"
             )
             raise UnsupportedError(msg)
         fields: dict[int, Value] = {}
-        for entry in plan.layout.fields:
-            if entry.id in wanted:
-                fields[entry.id] = wanted[entry.id]
-            elif not plan.at[entry.id]:
+        for field in plan.layout.fields:
+            if field.id in changes:
+                fields[field.id] = changes[field.id]
+            elif not plan.at[field.id]:
                 continue
-            elif entry.kind != "scalar":
-                fields[entry.id] = Old(self.view.target(plan, pos, values, entry.id))
-            elif _is_position(entry.name) and values[entry.id] >= _FIRST_OFFSET:
-                fields[entry.id] = Moved(values[entry.id])
+            elif field.kind != "scalar":
+                fields[field.id] = Old(self.view.target(plan, pos, values, field.id))
+            elif _is_position(field.name) and values[field.id] >= _FIRST_OFFSET:
+                fields[field.id] = Moved(values[field.id])
             else:
-                fields[entry.id] = values[entry.id]
+                fields[field.id] = values[field.id]
         return NewTable(plan.layout, fields)
 
 

@@ -82,15 +82,15 @@ def _order(root: NewTable) -> list[Node]:
 
 def _shape(table: NewTable) -> _Shape:
     entries = sorted(
-        (table.layout.fields[number] for number in table.fields), key=lambda f: (-f.width, f.id)
+        (table.layout.fields[field_id] for field_id in table.fields), key=lambda f: (-f.width, f.id)
     )
     at: dict[int, int] = {}
     cursor = 4
-    for entry in entries:
-        at[entry.id] = cursor
-        cursor += entry.width
+    for field in entries:
+        at[field.id] = cursor
+        cursor += field.width
     count = max(at, default=-1) + 1
-    words = [4 + 2 * count, cursor, *(at.get(number, 0) for number in range(count))]
+    words = [4 + 2 * count, cursor, *(at.get(field_id, 0) for field_id in range(count))]
     return _Shape(at, cursor, struct.pack(f"<{len(words)}H", *words))
 
 
@@ -100,7 +100,7 @@ def _aligned(node: Node, cursor: int) -> int:
     if isinstance(node, Scalars):
         align = max(align, node.align)
     elif isinstance(node, NewTable):
-        align = max([align, *(node.layout.fields[number].width for number in node.fields)])
+        align = max([align, *(node.layout.fields[field_id].width for field_id in node.fields)])
     return -(-(cursor + 4) // align) * align - 4
 
 
@@ -149,17 +149,17 @@ class _Emitter:
     def _table(self, table: NewTable, at: int) -> None:
         shape = self.shapes[id(table)]
         struct.pack_into("<i", self.out, at, at - self.vtables[shape.vtable])
-        for number, value in table.fields.items():
-            entry = table.layout.fields[number]
-            place = at + shape.at[number]
-            data = self._inline(entry, value, place)
-            self.out[place : place + len(data)] = data
+        for field_id, value in table.fields.items():
+            field = table.layout.fields[field_id]
+            position = at + shape.at[field_id]
+            data = self._inline(field, value, position)
+            self.out[position : position + len(data)] = data
 
-    def _inline(self, entry: Field, value: Value, place: int) -> bytes:
-        if entry.kind == "scalar":
-            number = value.offset + len(self.out) if isinstance(value, Moved) else value
-            return pack_scalar(entry, cast("float", number))
-        return struct.pack("<I", self._find(cast("Old | Node", value)) - place)
+    def _inline(self, field: Field, value: Value, position: int) -> bytes:
+        if field.kind == "scalar":
+            offset = value.offset + len(self.out) if isinstance(value, Moved) else value
+            return pack_scalar(field, cast("float", offset))
+        return struct.pack("<I", self._find(cast("Old | Node", value)) - position)
 
     def _vector(self, at: int, count: int, data: bytes) -> None:
         struct.pack_into("<I", self.out, at, count)

@@ -38,7 +38,7 @@ def unknown_metadata(model: Model) -> tuple[str, ...]:
     Adding a tensor or an operator to such a model is refused. `allowed_metadata` of the model are
     left out.
     """
-    names = {entry.name for entry in model.metadata}
+    names = {metadata.name for metadata in model.metadata}
     return tuple(sorted(names - HARMLESS - {MEMORY_PLAN} - model.allowed_metadata))
 
 

@@ -82,12 +82,12 @@ def scalars(code: str, values: Sequence[float]) -> Scalars:
     return Scalars(data=data, count=len(values), align=struct.calcsize(code))
 
 
-def pack_scalar(entry: Field, value: float) -> bytes:
+def pack_scalar(field: Field, value: float) -> bytes:
     """The bytes of one inline scalar; raises UsageError where the value does not fit."""
     try:
-        return struct.pack("<" + entry.code, value)
+        return struct.pack("<" + field.code, value)
     except (struct.error, OverflowError) as error:
-        msg = f"{entry.name} cannot be set to {value}: {error}"
+        msg = f"{field.name} cannot be set to {value}: {error}"
         raise UsageError(msg) from None
 
 

@@ -37,8 +37,8 @@ class Written(Record, frozen=True, kw_only=True):
         `data` and `model` are the original. Everything is copied as it was written but for
         untouched constants of `_LONG` bytes or more: they are views of the original.
         """
-        apart = list(self._kept(data, model))
-        if not apart:
+        constants = list(self._kept(data, model))
+        if not constants:
             return self.join()
         # Pages of zeros that nobody writes to take no memory.
         whole = np.zeros(sum(len(chunk) for chunk in self.chunks), np.uint8)
@@ -46,32 +46,32 @@ class Written(Record, frozen=True, kw_only=True):
         for chunk in self.chunks:
             start, end = end, end + len(chunk)
             at = start
-            for first, last, _ in apart:
+            for first, last, _ in constants:
                 if start <= first and last <= end:
                     whole[at:first] = np.frombuffer(chunk, np.uint8)[at - start : first - start]
                     at = last
             whole[at:end] = np.frombuffer(chunk, np.uint8)[at - start :]
-        return Image(whole.data, tuple(apart))
+        return Image(whole.data, tuple(constants))
 
     def _kept(self, data: Bytes, model: Model) -> Iterator[tuple[int, int, memoryview]]:
         """(first byte in the output, end, bytes) of long constants that nothing overwrites."""
         base = _address(data)
-        found = {
+        constants = {
             (_address(buffer.data) - base, len(buffer.data)): buffer.data
             for buffer in model.buffers
             if buffer.data is not None and len(buffer.data) >= _LONG
         }
         free = 0
-        for first, count in sorted(found):
+        for first, count in sorted(constants):
             touched = any(pos < first + count and pos + size > first for pos, size in self.patches)
             if first >= free and not touched:
                 free = first + count
-                yield self.prefix + first, self.prefix + free, found[first, count]
+                yield self.prefix + first, self.prefix + free, constants[first, count]
 
 
 def _address(data: Bytes) -> int:
-    found: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
-    return found
+    address: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
+    return address
 
 
 class Patches:

@@ -102,9 +102,11 @@ class PendingEdits:
         if end - start == len(data) and self._owners[index] <= 1:
             # Buffers may share bytes without sharing a table; data at an offset is no vector.
             overlaps = (self._ranges[0] < end) & (self._ranges[1] > start)
-            own = 1 if self.draft.current(_BUFFER, self.model.buffers[index].pos, "data") else 0
+            own_users = (
+                1 if self.draft.current(_BUFFER, self.model.buffers[index].pos, "data") else 0
+            )
             owners = self.draft.references.owners(start, end)
-            if int(np.count_nonzero(overlaps)) == 1 and owners == own:
+            if int(np.count_nonzero(overlaps)) == 1 and owners == own_users:
                 self.draft.patches.put(start, data)
                 return index
         return self._add_buffer(data)
@@ -160,10 +162,10 @@ class PendingEdits:
 
     def _set_data(self, edit: SetData) -> None:
         tensor = self._tensor(edit.subgraph, edit.tensor)
-        place = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
+        address = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
         if tensor.external_buffer or tensor.sparse or tensor.is_variable:
-            raise UnsupportedError(f"{place}: sparse, variable or external data cannot be set")
-        check_size(place, tensor, edit.type or tensor.type, edit.data)
+            raise UnsupportedError(f"{address}: sparse, variable or external data cannot be set")
+        check_size(address, tensor, edit.type or tensor.type, edit.data)
         buffer = self.replace_buffer(tensor.buffer, edit.data)
         self._want_tensor(edit.subgraph, tensor, buffer=buffer)
         if edit.type is not None:
@@ -181,11 +183,11 @@ class PendingEdits:
     def _set_shape(self, edit: SetShape) -> None:
         """In place where there are as many sizes; the table is made anew for others."""
         tensor = self._tensor(edit.subgraph, edit.tensor)
-        place = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
+        address = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
         if self.model.is_constant(edit.subgraph, edit.tensor):
-            raise UsageError(f"{place}: its data has a shape of its own")
+            raise UsageError(f"{address}: its data has a shape of its own")
         if bool(edit.signature) != bool(tensor.shape_signature):
-            raise UsageError(f"{place}: a signature is neither added nor taken away")
+            raise UsageError(f"{address}: a signature is neither added nor taken away")
         self._want_tensor(edit.subgraph, tensor, shape=scalars("i", edit.shape))
         if edit.signature:
             self._want_tensor(edit.subgraph, tensor, shape_signature=scalars("i", edit.signature))
@@ -219,8 +221,8 @@ class PendingEdits:
                 raise beyond_affine(edit.subgraph, edit.index)
             fields["quantization"] = new_quant(edit.quant)
         if edit.data is not None:
-            place = f"subgraph[{edit.subgraph}]/tensor[{edit.index}]"
-            check_size(place, model, edit.type, edit.data)
+            address = f"subgraph[{edit.subgraph}]/tensor[{edit.index}]"
+            check_size(address, model, edit.type, edit.data)
         buffer = self._empty_buffer if edit.data is None else self._add_buffer(edit.data)
         fields["buffer"] = buffer
         added.append(make_table("Tensor", fields))
@@ -247,7 +249,7 @@ class PendingEdits:
         owners = Counter(
             tensor.buffer for graph in self.model.subgraphs for tensor in graph.tensors
         )
-        owners.update(entry.buffer for entry in self.model.metadata)
+        owners.update(metadata.buffer for metadata in self.model.metadata)
         return owners
 
     @cached_property
@@ -296,24 +298,26 @@ class PendingEdits:
     def _set_versions(self, edits: Sequence[SetVersion]) -> None:
         if not edits:
             return
-        wanted = {OperatorId(edit.subgraph, edit.operator): edit.version for edit in edits}
-        changed = {place: self._operator(*place) for place in wanted}
+        versions = {OperatorId(edit.subgraph, edit.operator): edit.version for edit in edits}
+        changed = {operator_id: self._operator(*operator_id) for operator_id in versions}
         codes = {
-            OperatorId(graph.index, one.index): self.draft.current(
-                _OPERATOR, one.pos, "opcode_index"
+            OperatorId(graph.index, operator.index): self.draft.current(
+                _OPERATOR, operator.pos, "opcode_index"
             )
             for graph in self.model.subgraphs
-            for one in graph.operators
-            if (graph.index, one.index) not in self.removed
+            for operator in graph.operators
+            if (graph.index, operator.index) not in self.removed
         }
-        self.codes.alter(codes, wanted)
+        self.codes.alter(codes, versions)
         for code, version in self.codes.altered.items():
             pos = self.model.operator_codes[code].pos
             self.draft.want(("code", code), _CODE, pos, version=version)
-        for place, operator in changed.items():
-            if codes.get(place) not in self.codes.altered:
-                index = self.codes.index(operator.name, wanted[place])
-                self.draft.want(("operator", *place), _OPERATOR, operator.pos, opcode_index=index)
+        for operator_id, operator in changed.items():
+            if codes.get(operator_id) not in self.codes.altered:
+                index = self.codes.index(operator.name, versions[operator_id])
+                self.draft.want(
+                    ("operator", *operator_id), _OPERATOR, operator.pos, opcode_index=index
+                )
 
     def _set_operand(self, edit: SetOperand) -> None:
         operator = self._operator(edit.subgraph, edit.operator)
@@ -326,8 +330,8 @@ class PendingEdits:
             self.altered.add((edit.subgraph, edit.tensor))
             return
         if not 0 <= edit.index < len(operands):
-            place = f"subgraph[{edit.subgraph}]/operator[{edit.operator}] {operator.name}"
-            msg = f"{place} has no {edit.kind}[{edit.index}]"
+            address = f"subgraph[{edit.subgraph}]/operator[{edit.operator}] {operator.name}"
+            msg = f"{address} has no {edit.kind}[{edit.index}]"
             raise UsageError(msg)
         if edit.tensor != -1:
             self._check_named(edit.subgraph, edit.tensor)
@@ -350,9 +354,9 @@ class PendingEdits:
             self.altered.update({(key[0], tensor), (key[0], old[index])})
 
     def _want_lists(self) -> None:
-        for (subgraph, operator, kind), tensors in self.lists.items():
+        for (subgraph, operator, slot_kind), tensors in self.lists.items():
             graph = self.model.subgraphs[subgraph]
-            value: dict[str, Value] = {kind: scalars("i", tensors)}
+            value: dict[str, Value] = {slot_kind: scalars("i", tensors)}
             if operator < 0:
                 layout = table_layout("SubGraph")
                 self.draft.want(("graph", subgraph), layout, graph.pos, **value)
@@ -363,29 +367,29 @@ class PendingEdits:
     def _set_option(self, edit: SetOption) -> None:
         operator = self._operator(edit.subgraph, edit.operator)
         key = ("operator", edit.subgraph, edit.operator)
-        place = f"subgraph[{edit.subgraph}]/operator[{edit.operator}] {operator.name}"
-        for kind, reference, names in (
+        address = f"subgraph[{edit.subgraph}]/operator[{edit.operator}] {operator.name}"
+        for key_kind, reference, names in (
             ("builtin_options_type", "builtin_options", OPTIONS),
             ("builtin_options2_type", "builtin_options2", OPTIONS2),
         ):
-            name = names.get(self.draft.current(_OPERATOR, operator.pos, kind), "")
+            name = names.get(self.draft.current(_OPERATOR, operator.pos, key_kind), "")
             pos = self.draft.current(_OPERATOR, operator.pos, reference)
-            entry = table_layout(name).by_name.get(edit.field)
-            if pos and entry is not None and entry.kind == "scalar":
+            field = table_layout(name).by_name.get(edit.field)
+            if pos and field is not None and field.kind == "scalar":
                 inner = ("options", edit.subgraph, edit.operator, reference)
                 self.draft.want(inner, table_layout(name), pos, **{edit.field: edit.value})
                 return
         name = OPTIONS_OF_OPERATOR.get(operator.name, "")
-        entry = table_layout(name).by_name.get(edit.field)
-        if self.draft.current(_OPERATOR, operator.pos, "builtin_options") or entry is None:
-            msg = f"{place}: its options have no field {edit.field!r} that could be set"
+        field = table_layout(name).by_name.get(edit.field)
+        if self.draft.current(_OPERATOR, operator.pos, "builtin_options") or field is None:
+            msg = f"{address}: its options have no field {edit.field!r} that could be set"
             raise UnsupportedError(msg)
         # Several options of one operator that had none go into one new table.
         made = self.draft.wanted.get(key, {}).get("builtin_options")
-        known = made.fields if isinstance(made, NewTable) else {}
-        if edit.value == entry.default and not known:
+        fields = made.fields if isinstance(made, NewTable) else {}
+        if edit.value == field.default and not fields:
             return
-        table = NewTable(table_layout(name), {**known, entry.id: edit.value})
+        table = NewTable(table_layout(name), {**fields, field.id: edit.value})
         code = _OPTION_CODES[name]
         self.draft.want(
             key, _OPERATOR, operator.pos, builtin_options_type=code, builtin_options=table

@@ -63,38 +63,38 @@ class References:
                 raise FormatError(msg, offset=int(group.max()))
             self._extent(group, group + plan.size)
             self._vtable(int(group[0]))
-            for entry in layout.fields:
-                if plan.at[entry.id]:
-                    self._field(plan, entry, group)
+            for field in layout.fields:
+                if plan.at[field.id]:
+                    self._field(plan, field, group)
 
-    def _field(self, plan: VtablePlan, entry: Field, group: Positions) -> None:
-        if entry.kind == "scalar":
+    def _field(self, plan: VtablePlan, field: Field, group: Positions) -> None:
+        if field.kind == "scalar":
             return
-        at = group + plan.at[entry.id]
+        at = group + plan.at[field.id]
         targets = at + self._u32(at)
-        if entry.kind not in {"table", "union"}:
+        if field.kind not in {"table", "union"}:
             width = (
-                struct.calcsize(entry.item) if entry.item else 1 if entry.kind == "string" else 4
+                struct.calcsize(field.item) if field.item else 1 if field.kind == "string" else 4
             )
             self._extent(targets, targets + 4 + width * self._u32(targets))
-        if entry.kind == "table":
-            self._tables(entry.target, targets)
-        elif entry.kind == "tables":
+        if field.kind == "table":
+            self._tables(field.target, targets)
+        elif field.kind == "tables":
             elements = self._elements(targets)
             if elements.size:
-                self._tables(entry.target, elements)
-        elif entry.kind == "union":
-            self._union(plan, entry, group, targets)
+                self._tables(field.target, elements)
+        elif field.kind == "union":
+            self._union(plan, field, group, targets)
 
-    def _union(self, plan: VtablePlan, entry: Field, group: Positions, targets: Positions) -> None:
-        type_at = plan.at[entry.id - 1]
+    def _union(self, plan: VtablePlan, field: Field, group: Positions, targets: Positions) -> None:
+        type_at = plan.at[field.id - 1]
         if not type_at:
             return
         kinds = self._view.gather(group + type_at, "B")
-        for kind in sorted(set(kinds.tolist())):  # np.unique imports numpy.ma with it
-            name = _UNIONS[entry.name].get(kind)
+        for type_code in sorted(set(kinds.tolist())):  # np.unique imports numpy.ma with it
+            name = _UNIONS[field.name].get(type_code)
             if name is not None:
-                self._tables(name, targets[kinds == kind])
+                self._tables(name, targets[kinds == type_code])
 
     def _elements(self, vectors: Positions) -> Positions:
         """The targets of all elements of reference vectors."""

@@ -25,15 +25,15 @@ def follow(
     for index, pos in enumerate(signatures):
         signature = draft.model.signatures[index]
         graph = draft.model.subgraphs[signature.subgraph]
-        for kind, entries, old in (
+        for border, entries, old in (
             ("inputs", signature.inputs, graph.inputs),
             ("outputs", signature.outputs, graph.outputs),
         ):
-            new = lists.get((signature.subgraph, -1, kind))
+            new = lists.get((signature.subgraph, -1, border))
             if new is None:
                 continue
-            tables = draft.view.references(draft.current(_SIGNATURE, pos, kind))
+            tables = draft.view.references(draft.current(_SIGNATURE, pos, border))
             named = [tensor for _, tensor in entries]
-            for number, tensor in enumerate(renamed_entries(signature.key, named, old, new)):
-                key = ("map", index, kind, number)
-                draft.want(key, _TENSOR_MAP, tables[number], tensor_index=tensor)
+            for position, tensor in enumerate(renamed_entries(signature.key, named, old, new)):
+                key = ("map", index, border, position)
+                draft.want(key, _TENSOR_MAP, tables[position], tensor_index=tensor)

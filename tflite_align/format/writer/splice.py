@@ -99,11 +99,13 @@ class _Assembly:
             refs = Refs([*items, *added])
             self.draft.want(("model",), _MODEL, self.model.pos, **{name: refs})
 
-    def _settled(self, kind: str, *within: int, but: Collection[int] = ()) -> dict[int, NewTable]:
+    def _settled(
+        self, table_kind: str, *within: int, but: Collection[int] = ()
+    ) -> dict[int, NewTable]:
         """Settle all tables whose key is (kind, [subgraph,] index), ascending, but those of some
         indices; those made anew, by index.
         """
-        above = (kind, *within)
+        above = (table_kind, *within)
         keys = sorted(key for key in self.draft.wanted if key[:-1] == above and key[-1] not in but)
         return {
             int(key[-1]): table for key in keys if (table := self.draft.settle(key)) is not None
@@ -122,12 +124,12 @@ class _Assembly:
             raise UnsupportedError(msg)
         if not grown and not intake.altered:
             return
-        for index, entry in enumerate(model.metadata):
-            if entry.name != MEMORY_PLAN:
+        for index, metadata in enumerate(model.metadata):
+            if metadata.name != MEMORY_PLAN:
                 continue
-            old = model.buffers[entry.buffer].data
+            old = model.buffers[metadata.buffer].data
             plan = memory_plan(model, bytes(old or b""), grown, intake.altered)
-            buffer = intake.replace_buffer(entry.buffer, plan)
+            buffer = intake.replace_buffer(metadata.buffer, plan)
             pos = self._children("metadata")[index]
             self.draft.want(("metadata", index), _METADATA, pos, buffer=buffer)
 
@@ -152,8 +154,10 @@ class _Assembly:
         remade = self._settled("tensor", index)
         added = self.intake.tensors.get(index, [])
         if added or remade:
-            kept = [remade.get(tensor.index) or Old(tensor.pos) for tensor in graph.tensors]
-            self.draft.want(("graph", index), _SUBGRAPH, graph.pos, tensors=Refs([*kept, *added]))
+            tensors = [remade.get(tensor.index) or Old(tensor.pos) for tensor in graph.tensors]
+            self.draft.want(
+                ("graph", index), _SUBGRAPH, graph.pos, tensors=Refs([*tensors, *added])
+            )
         operators = self._operators(graph)
         if operators is not None:
             self.draft.want(("graph", index), _SUBGRAPH, graph.pos, operators=operators)
@@ -162,9 +166,9 @@ class _Assembly:
     def _operators(self, graph: Subgraph) -> Refs | None:
         """The subgraph's operators; None where they are the very tables that they were."""
         index = graph.index
-        removed = {number for subgraph, number in self.intake.removed if subgraph == index}
+        removed = {operator for subgraph, operator in self.intake.removed if subgraph == index}
         remade = self._settled("operator", index, but=removed)
-        self.remade.update((index, number) for number in remade)
+        self.remade.update((index, operator) for operator in remade)
         inserted = self.intake.operators.get(index, {})
         if not (inserted or removed or remade):
             return None
@@ -182,9 +186,9 @@ class _Assembly:
             table = self.draft.settle(key)
             if table is not None:
                 entries.setdefault((int(key[1]), str(key[2])), {})[int(key[3])] = table
-        for (index, kind), remade in entries.items():
+        for (index, table_kind), remade in entries.items():
             pos = positions[index]
-            old = self.draft.view.references(self.draft.current(_SIGNATURE, pos, kind))
-            refs = Refs([remade.get(number) or Old(at) for number, at in enumerate(old)])
-            self.draft.want(("signature", index), _SIGNATURE, pos, **{kind: refs})
+            old = self.draft.view.references(self.draft.current(_SIGNATURE, pos, table_kind))
+            refs = Refs([remade.get(position) or Old(at) for position, at in enumerate(old)])
+            self.draft.want(("signature", index), _SIGNATURE, pos, **{table_kind: refs})
         return self._settled("signature")

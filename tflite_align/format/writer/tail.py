@@ -42,9 +42,9 @@ def flatbuffer_end(view: BufferReader, model: Model) -> int:
     ends = [view.size]
     ends += [value for _, value in _buffer_offsets(view, model)]
     ends += [value for _, value in _operator_offsets(view, model, ())]
-    found = _appended_zip(view)
-    if found is not None:
-        ends.append(found.start)
+    archive = _appended_zip(view)
+    if archive is not None:
+        ends.append(archive.start)
     return min(ends)
 
 
@@ -60,8 +60,8 @@ def move(
         patches.put(pos, struct.pack("<Q", value + distance))
     for pos, value in _operator_offsets(view, model, remade):
         patches.put(pos, struct.pack("<Q", value + distance))
-    found = _appended_zip(view)
-    for pos in found.places if found else ():
+    archive = _appended_zip(view)
+    for pos in archive.places if archive else ():
         value = _u32(view, pos) + distance
         if value >= _ESCAPE:
             msg = "the appended zip would move beyond the 4 GiB that its offsets can hold"
@@ -87,12 +87,12 @@ def _operator_offsets(
 
 
 def _positions(
-    view: BufferReader, layout: TableLayout, tables: list[int], number: int
+    view: BufferReader, layout: TableLayout, tables: list[int], field_id: int
 ) -> list[tuple[int, int]]:
     """(position, value) of a scalar field of many tables, where the value is a position."""
-    values = Columns(view, layout, tables).values(number)
+    values = Columns(view, layout, tables).values(field_id)
     return [
-        (pos + view.table(layout, pos)[0].at[number], int(value))
+        (pos + view.table(layout, pos)[0].at[field_id], int(value))
         for pos, value in zip(tables, values, strict=True)
         if value >= _FIRST_OFFSET
     ]
@@ -123,8 +123,8 @@ def _appended_zip(view: BufferReader) -> _Zip | None:
     for _ in range(count):
         if directory + _ENTRY.size > end or view.buf[directory : directory + 4] != _ENTRY_MAGIC:
             return None  # the magic number stood in other data by chance
-        entry = _ENTRY.unpack_from(view.buf, directory)
-        name, extra, comment, header = entry[10], entry[11], entry[12], entry[16]
+        record = _ENTRY.unpack_from(view.buf, directory)
+        name, extra, comment, header = record[10], record[11], record[12], record[16]
         if header == _ESCAPE:
             msg = "the file carries an appended zip64 archive, whose offsets cannot be moved"
             raise UnsupportedError(msg)

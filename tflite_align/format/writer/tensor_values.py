@@ -12,15 +12,15 @@ __all__ = ["beyond_affine", "check_size", "code_of_type", "new_quant"]
 
 def beyond_affine(subgraph: int, tensor: int) -> UnsupportedError:
     """The error for parameters of a scheme that is carried and never interpreted."""
-    place = f"subgraph[{subgraph}]/tensor[{tensor}]"
-    return UnsupportedError(f"{place}: parameters of a scheme beyond affine cannot be set")
+    address = f"subgraph[{subgraph}]/tensor[{tensor}]"
+    return UnsupportedError(f"{address}: parameters of a scheme beyond affine cannot be set")
 
 
-def check_size(place: str, shaped: Tensor, kind: str, data: bytes) -> None:
+def check_size(address: str, shaped: Tensor, type_name: str, data: bytes) -> None:
     """Raise UsageError where a constant's bytes are not as many as its shape and type need."""
-    needed = constant_size(shaped.shape, kind)
+    needed = constant_size(shaped.shape, type_name)
     if needed is not None and len(data) != needed:
-        msg = f"{place}: {len(data)} bytes of data where shape and type need {needed}"
+        msg = f"{address}: {len(data)} bytes of data where shape and type need {needed}"
         raise UsageError(msg)
 
 
