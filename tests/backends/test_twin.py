@@ -8,6 +8,7 @@ import pytest
 from tests.support.models import Graph, concat_example
 from tests.support.verify_forms import level, outputs, readings
 from tflite_align.errors import UnsupportedError
+from tflite_align.record import replace
 from tflite_align.verify.constants import real_values
 from tflite_align.verify.frontier import frontier
 from tflite_align.verify.object_api import builtin_name, pack, parse, type_name
@@ -44,6 +45,19 @@ def test_the_declared_reading_rounds_to_the_declared_grid_and_the_kernel_follows
     assert steps.min() >= -128
     assert steps.max() <= 127
     assert np.abs(outputs(ran, "declared") - outputs(ran, "run")).max() <= 0.25 * 1.001
+
+
+def test_int16_away_from_zero_is_read_with_its_own_ends() -> None:
+    """What TFLM's SOFTMAX writes from 8 bits: values from 0 to 1, half of them above 0.5."""
+    graph = Graph()
+    graph.activation("x", 0.05, shape=(1, 4))
+    graph.activation("y", 2.0**-16, -32768, shape=(1, 4))
+    graph.tensors["y"] = replace(graph.tensors["y"], type="int16")
+    graph.add("SOFTMAX", ["x"], ["y"], ("SoftmaxOptions", {"beta": 1.0}))
+    ran, _ = readings(graph.bytes(["x"], ["y"]))
+    apart = np.abs(outputs(ran, "declared") - outputs(ran, "twin"))
+    assert outputs(ran, "twin").max() > 0.9
+    assert apart.max() <= 2.0**-16
 
 
 def test_a_relu_that_only_the_range_states_is_stated() -> None:

@@ -167,6 +167,16 @@ def _calls(index: int) -> Callable[[Any], None]:
     return change
 
 
+def _branches(model: Any) -> None:
+    options = schema.StablehloCaseOptionsT()
+    options.branchSubgraphIndices = [0, 5]
+    made = model.subgraphs[0].operators[0]
+    made.opcodeIndex = len(model.operatorCodes)
+    made.builtinOptions2Type = schema.BuiltinOptions2.StablehloCaseOptions
+    made.builtinOptions2 = options
+    model.operatorCodes.append(code(schema.BuiltinOperator.STABLEHLO_CASE))
+
+
 def _two_scales(model: Any) -> None:
     model.subgraphs[0].tensors[0].quantization.scale = [0.5, 0.5]
     model.subgraphs[0].tensors[0].quantization.zeroPoint = [0, 0]
@@ -206,6 +216,7 @@ X = r"subgraph\[0\]/tensor\[0\] 'x': "
             r"signature\[0\] 'serve': 'z' names tensor 5 of 5",
         ),
         (_set("metadata.0.buffer", 3), "metadata 'min_runtime_version' names buffer 3 of 3"),
+        (_branches, r"STABLEHLO_CASE: branch_subgraph_indices names subgraph 5 of 1"),
         (_calls(1), r"operator\[0\] CALL: subgraph names subgraph 1 of 1"),
         (_calls(0), r"subgraph\[0\] is part of subgraphs that call each other without end"),
         (

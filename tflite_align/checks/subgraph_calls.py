@@ -83,8 +83,7 @@ def called_subgraphs(model: Model, rows: Mapping[str, OperatorRow]) -> list[Call
         for operator, row in _operators(graph, rows, lambda row: bool(row.calls)):
             carried = _carried_pairs(graph.index, operator) if row.carried else []
             for entry in row.calls:
-                callee = operator.options.get(entry.option)
-                if isinstance(callee, int) and 0 <= callee < len(model.subgraphs):
+                for callee in operator.called(entry.option):
                     pairs = (*_boundary_pairs(graph.index, operator, entry, callee), *carried)
                     found.append(Call(operator_name=operator.name, subgraph=callee, pairs=pairs))
                     carried = []  # once, however many subgraphs it calls

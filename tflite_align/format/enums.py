@@ -1,7 +1,7 @@
 """Names of tensor types and builtin operators.
 
-The names come from the `tflite` package, which is older than the newest schema: values it does
-not know are carried under their number.
+The names come from the `tflite` package, and those that the schema has got since from the table
+here; other values are carried under their number.
 """
 
 from __future__ import annotations
@@ -33,13 +33,17 @@ BITS = {
     "float16": 16,
     "float32": 32,
     "float64": 64,
+    "float8_e4m3fn": 8,
+    "float8_e5m2": 8,
     "int16": 16,
+    "int2": 2,
     "int32": 32,
     "int4": 4,
     "int64": 64,
     "int8": 8,
     "uint16": 16,
     "uint32": 32,
+    "uint4": 4,
     "uint64": 64,
     "uint8": 8,
 }
@@ -56,8 +60,15 @@ class Activation(IntEnum):
     SIGN_BIT = 5
 
 
+# What the schema of LiteRT 2.3 has beyond that of the `tflite` package.
+_NEWER = {
+    "BuiltinOperator": {209: "STABLEHLO_CASE"},
+    "TensorType": {19: "INT2", 20: "UINT4", 21: "FLOAT8_E4M3FN", 22: "FLOAT8_E5M2"},
+}
+
+
 def _members(name: str) -> dict[int, str]:
-    """The members of an enum of the `tflite` package.
+    """The members of an enum of the `tflite` package, and newer ones.
 
     Its module is run alone: the package itself imports two hundred others with it, which takes
     longer than aligning a small model.
@@ -70,7 +81,7 @@ def _members(name: str) -> dict[int, str]:
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     members = vars(getattr(module, name)).items()
-    return {value: member for member, value in members if isinstance(value, int)}
+    return _NEWER[name] | {value: member for member, value in members if isinstance(value, int)}
 
 
 _TYPE_NAMES = {code: name.lower() for code, name in _members("TensorType").items()}

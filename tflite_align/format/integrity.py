@@ -12,9 +12,10 @@ from .model import Model, Operator, QuantParams, Subgraph, Tensor
 
 __all__ = ["check_structure"]
 
-# Option fields that hold the index of a subgraph which the operator runs.
+# Option fields that hold the index, or the indices, of subgraphs which the operator runs.
 _CALLS = (
     "body_subgraph_index",
+    "branch_subgraph_indices",
     "comparator_subgraph_index",
     "cond_subgraph_index",
     "decomposition_subgraph_index",
@@ -141,17 +142,15 @@ def _check_calls(model: Model) -> None:
     for graph in model.subgraphs:
         found = []
         for operator in graph.operators:
-            if _CALLED.isdisjoint(operator.options):
+            if not operator.numbers and _CALLED.isdisjoint(operator.options):
                 continue
             for field in _CALLS:
-                callee = operator.options.get(field)
-                if not isinstance(callee, int):
-                    continue
-                if not 0 <= callee < count:
-                    address = _place(graph, operator)
-                    msg = f"{address}: {field} names subgraph {callee} of {count}"
-                    raise FormatError(msg, offset=operator.pos)
-                found.append(callee)
+                for callee in operator.called(field):
+                    if not 0 <= callee < count:
+                        address = _place(graph, operator)
+                        msg = f"{address}: {field} names subgraph {callee} of {count}"
+                        raise FormatError(msg, offset=operator.pos)
+                    found.append(callee)
         calls.append(found)
     _check_recursion(model, calls)
 

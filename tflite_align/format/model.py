@@ -138,12 +138,16 @@ class OperatorCode(PartlyCompared, frozen=True, kw_only=True):
     pos: int = 0
 
 
+_BRANCHES = "branch_subgraph_indices"
+
+
 class Operator(PartlyCompared, frozen=True, kw_only=True):
     """`inputs`, `outputs`, `intermediates` are tensor indices; -1 marks an absent optional operand.
 
     `options` holds the option fields the reader knows by name (integers, booleans, strings;
     enum values as integers), with defaults filled in for the known option tables only. `numbers`:
-    the list of integers among them: the sizes of a RESHAPE, the axes of a SQUEEZE.
+    the list of integers among them: the sizes of a RESHAPE, the axes of a SQUEEZE, the subgraphs of
+    a STABLEHLO_CASE.
     `origin` is the operator's index in the file that was read; None for one that is added.
     """
 
@@ -160,6 +164,13 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
     origin: int | None = None
 
     uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "origin"})
+
+    def called(self, option: str) -> tuple[int, ...]:
+        """The subgraphs that an option names, which may list several; none where there is none."""
+        if option == _BRANCHES:
+            return self.numbers if self.name == "STABLEHLO_CASE" else ()
+        index = self.options.get(option)
+        return (index,) if isinstance(index, int) else ()
 
     @property
     def named(self) -> tuple[int, ...]:

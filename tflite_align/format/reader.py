@@ -46,7 +46,7 @@ _FIRST_OFFSET = 2
 _OPTION_LAYOUTS = {code: table_layout(name) for code, name in OPTIONS.items()}
 _OPTION2_LAYOUTS = {code: table_layout(name) for code, name in OPTIONS2.items()}
 _LARGE, _LARGE_SIZE = "large_custom_options_offset", "large_custom_options_size"
-_NUMBERED = ("ReshapeOptions", "SqueezeOptions")
+_NUMBERED = ("ReshapeOptions", "SqueezeOptions", "StablehloCaseOptions")
 _MODEL = table_layout("Model")
 _CODE = table_layout("OperatorCode")
 _BUFFER = table_layout("Buffer")
@@ -297,7 +297,7 @@ def _add_options(
     layouts: Mapping[int, TableLayout],
 ) -> dict[int, tuple[int, ...]]:
     """The named fields of operators' option tables; no floats, and of vectors the one of int32 that
-    RESHAPE and SQUEEZE have, which is returned by operator.
+    RESHAPE, SQUEEZE and STABLEHLO_CASE have, which is returned by operator.
     """
     lists: dict[int, tuple[int, ...]] = {}
     for type_code in sorted(set(kinds)):

@@ -52,7 +52,8 @@ _COMPUTES = frozenset(
 )
 # Their float kernels want constants where the integer ones have them.
 _WANTS_CONSTANTS = ("LSTM", "SVDF", "RNN", "EMBEDDING", "HASHTABLE", "CUSTOM:")
-_VERSIONS = {"QUANTIZE": 2, "DEQUANTIZE": 5, "CAST": 1, **dict.fromkeys(ACTIVATIONS.values(), 1)}
+_VERSIONS = {"QUANTIZE": 2, "DEQUANTIZE": 5, "CAST": 1, "ADD": 1}
+_VERSIONS |= dict.fromkeys(ACTIVATIONS.values(), 1)
 
 
 def twin(data: bytes | memoryview, found: Frontier) -> bytes:
@@ -203,19 +204,37 @@ class FloatGraph(Record, kw_only=True):
     def pair(self, source: int, target: int) -> None:
         """Source -> QUANTIZE -> DEQUANTIZE -> target, by what `source` or `target` declares."""
         declarer = target if target in self.declared else source
-        kind, _, zero_point = self.label(declarer)
+        kind, scale, zero_point = self.label(declarer)
         if kind not in ACTIVATION_TYPES:
             self.insert("CAST", [source], [target])  # no float kernel quantizes to that
             return
         middle = self.like(source, "integer")
         tensor = self.graph.tensors[middle]
         tensor.type, tensor.quantization = self.declared[declarer]
-        if kind == "int16" and zero_point != 0:
-            # The float kernels know no other zero point: the same grid, its ends elsewhere.
-            tensor.quantization = copy.copy(tensor.quantization)
-            tensor.quantization.zeroPoint = [0]
-        self.insert("QUANTIZE", [source], [middle])
-        self.insert("DEQUANTIZE", [middle], [target])
+        if kind != "int16" or zero_point == 0:
+            self.insert("QUANTIZE", [source], [middle])
+            self.insert("DEQUANTIZE", [middle], [target])
+            return
+        # The float kernels know no other zero point: the same grid, moved there and back.
+        tensor.quantization = copy.copy(tensor.quantization)
+        tensor.quantization.zeroPoint = [0]
+        moved, back = self.like(source, "moved"), self.like(source, "back")
+        self._shift(source, moved, scale * zero_point)
+        self.insert("QUANTIZE", [moved], [middle])
+        self.insert("DEQUANTIZE", [middle], [back])
+        self._shift(back, target, -scale * zero_point)
+
+    def _shift(self, source: int, target: int, by: float) -> None:
+        """Target = source + by."""
+        buffer = schema().BufferT()
+        buffer.data = np.frombuffer(np.float32(by).tobytes(), np.uint8)
+        buffer.offset = buffer.size = 0
+        self.model.buffers.append(buffer)
+        amount = self.like(source, "shift")
+        constant = self.graph.tensors[amount]
+        constant.shape, constant.shapeSignature = np.array([], np.int32), None
+        constant.buffer = len(self.model.buffers) - 1
+        self.insert("ADD", [source, amount], [target])
 
 
 def _with(quant: Any) -> Any:
@@ -273,6 +292,9 @@ def _operator(model: Any, name: str, inputs: list[int], outputs: list[int]) -> A
         options.inDataType = options.outDataType = schema().TensorType.FLOAT32
         operator.builtinOptions = options
         operator.builtinOptionsType = schema().BuiltinOptions.CastOptions
+    if name == "ADD":
+        operator.builtinOptions = schema().AddOptionsT()
+        operator.builtinOptionsType = schema().BuiltinOptions.AddOptions
     return operator
 
 

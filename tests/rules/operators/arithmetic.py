@@ -226,7 +226,7 @@ def _compare(type_name: str, name: str) -> Form:
         return np.where(near, np.nan, compare(a, b).astype(float))
 
     return Form(
-        inputs=(data(4, 6), data(4, 6, span=(-3.0, 5.0))),
+        inputs=(data(4, 6, whole=True), data(4, 6, span=(-3.0, 5.0), whole=True)),
         outputs=(output(4, 6, type_name="bool"),),
         reference=judged,
         options=(table, {}),

@@ -48,6 +48,7 @@ class Operand(Record, frozen=True, kw_only=True):
     axis: int | None = None
     type: str = ""  # of the tensor; empty: the activation type
     values: Array | None = None  # of a plain operand
+    whole: bool = False  # numbers without a fraction, so that two operands have some in common
 
 
 class Output(Record, frozen=True, kw_only=True):
@@ -64,6 +65,7 @@ class Form(Record, frozen=True, kw_only=True):
     Where the operator cannot stand alone, `operators` are all those of the main subgraph, which
     name the operands i0, i1, ..., the outputs o0, o1, ... and the `inner` tensors; `subgraphs` are
     those that follow it. `runs_only`: that it is accepted is judged, not the values it computes.
+    `raw`: the operator hands on what is stored, whatever the parameters.
     """
 
     inputs: tuple[Operand, ...]
@@ -76,6 +78,7 @@ class Form(Record, frozen=True, kw_only=True):
     inner: tuple[TensorSpec, ...] = ()
     subgraphs: tuple[GraphSpec, ...] = ()
     runs_only: bool = False
+    raw: bool = False
 
 
 class Maker(Record, frozen=True, kw_only=True):
@@ -111,8 +114,13 @@ def _named(make: Callable[..., Form], name: str) -> Callable[[str], Form]:
     return lambda type_name: make(type_name, name)
 
 
-def data(*shape: int, span: tuple[float, float] = (-4.0, 4.0), type_name: str = "") -> Operand:
-    return Operand(role="data", shape=shape, span=span, type=type_name)
+def data(
+    *shape: int,
+    span: tuple[float, float] = (-4.0, 4.0),
+    type_name: str = "",
+    whole: bool = False,
+) -> Operand:
+    return Operand(role="data", shape=shape, span=span, type=type_name, whole=whole)
 
 
 def constant(*shape: int, span: tuple[float, float] = (-4.0, 4.0), type_name: str = "") -> Operand:

@@ -108,6 +108,7 @@ def _cast(type_name: str) -> Form:
         outputs=(output(4, 6, type_name=made),),
         reference=lambda x: x.astype(made),
         options=("CastOptions", options),
+        raw=True,
     )
 
 
