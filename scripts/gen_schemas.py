@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
 from tflite_align.certify.arithmetic import arithmetic_schema  # noqa: E402 - needs the path
+from tflite_align.certify.certificate_schema import certificate_schema  # noqa: E402
 from tflite_align.report.json_schema import batch_schema, report_schema  # noqa: E402
 from tflite_align.rules.fixes import fixes_schema  # noqa: E402
 from tflite_align.rules.kernels import kernels_schema  # noqa: E402
@@ -32,6 +33,7 @@ def schemas() -> dict[Path, str]:
     """Text of each schema file."""
     made = {
         "arithmetic": arithmetic_schema(),
+        "certificate": certificate_schema(),
         "fixes": fixes_schema(),
         "config": config_schema(),
         "operators": operators_schema(),

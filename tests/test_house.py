@@ -77,6 +77,14 @@ LAZY = {
     "tosa_converter_for_tflite",
 }  # fmt: skip
 
+# What the independent checker of certificates may import: nothing that it checks. It opens modules
+# of the package `tflite` by name.
+CHECKER = {
+    "__future__", "collections.abc", "dataclasses", "fractions", "functools", "hashlib",
+    "importlib", "math", "numpy", "re", "typing",
+}  # fmt: skip
+CHECKER_STATEMENTS = 800
+
 # What opens, moves or removes files, by the last name of the call.
 OPENERS = {
     "NamedTemporaryFile", "TemporaryDirectory", "fromfile", "memmap", "mkdir", "mkdtemp",
@@ -249,6 +257,48 @@ def test_a_library_is_imported_by_its_rooms_alone() -> None:
         if _room(path) not in LIBRARY_DOORS.get(dotted.split(".")[0], {_room(path)})
     ]
     assert elsewhere == []
+
+
+def _checker() -> list[Path]:
+    return [path for path in MODULES if _name(path).startswith("certify/check")]
+
+
+def test_the_checker_imports_nothing_that_it_checks() -> None:
+    own = {_name(path).replace("/", ".") for path in _checker()}
+    functions = f"{PACKAGE.name}.certify.functions"
+    wrong = [
+        f"{_file(path)}: imports {dotted}"
+        for path in _checker()
+        for dotted, _ in _imports(path)
+        if dotted not in CHECKER
+        and dotted.removeprefix(f"{PACKAGE.name}.") not in own
+        and not dotted.startswith(f"{functions}.")
+    ]
+    assert wrong == []
+
+
+def test_the_functions_of_kernels_import_nothing_else_of_the_package() -> None:
+    functions = [path for path in MODULES if _name(path).startswith("certify/functions")]
+    inside = f"{PACKAGE.name}.certify.functions"
+    wrong = [
+        f"{_file(path)}: imports {dotted}"
+        for path in functions
+        for dotted, _ in _imports(path)
+        if dotted.startswith(PACKAGE.name) and not dotted.startswith(inside)
+    ]
+    assert wrong == []
+
+
+def test_the_checker_is_small() -> None:
+    """Statements, however many lines the formatter gives them; docstrings are left out."""
+    assert sum(map(_statements, _checker())) <= CHECKER_STATEMENTS
+
+
+def _statements(path: Path) -> int:
+    nodes = list(ast.walk(_tree(path)))
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docs = sum(isinstance(n, kinds) and ast.get_docstring(n) is not None for n in nodes)
+    return sum(isinstance(n, (ast.stmt, ast.ExceptHandler)) for n in nodes) - docs
 
 
 def test_a_heavy_library_is_imported_when_it_is_used() -> None:

@@ -80,12 +80,14 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
 class ArithmeticTable(Record, frozen=True, kw_only=True):
     """The rows of one runtime. `otherwise`: the runtime whose kernels run what has no row here,
     as LiteRT's builtin kernels do for what a delegate does not take; empty: nothing is known.
+    `delegate`: it may leave any operator to those kernels, also one that it has a row for.
     """
 
     runtime: str
     title: str
     processor: str
     otherwise: str
+    delegate: bool
     rows: Mapping[str, tuple[ArithmeticRow, ...]]
 
     def candidates(
@@ -158,6 +160,7 @@ _DOCUMENT: f.Table = {
     "title": f.TomlField(f.text, required=True),
     "processor": f.TomlField(f.word, required=True, about="where the rows were held against it"),
     "otherwise": f.TomlField(f.word, about="whose kernels run what has no row here"),
+    "delegate": f.TomlField(f.truth, about="it may leave any operator to those kernels"),
     "sources": f.TomlField(f.list_of(f.text), required=True),
     "operator": f.TomlField(
         f.map_of(f.list_of(f.Parser(_row, f.schema_of(_ROW))), keys_are_types=False), required=True
@@ -191,6 +194,7 @@ def load_arithmetic(runtime: str) -> ArithmeticTable:
         title=top["title"],
         processor=top["processor"],
         otherwise=top.get("otherwise", ""),
+        delegate=top.get("delegate", False),
         rows=Rows(document, lambda part: parse_arithmetic(part, place)),
     )
 

@@ -21,6 +21,8 @@ _USES = (
     "IN_DIR OUT_DIR [OPTIONS]",
     "check IN... [OPTIONS]",
     "explain IN [SLOT|TENSOR] [OPTIONS]",
+    "certify MODEL [OPTIONS]",
+    "verify ORIGINAL WRITTEN CERT",
     "targets [--json]",
     "rules [OPTIONS]",
     "fixes [--json]",
@@ -52,6 +54,8 @@ _EXAMPLES = {
         'explain in.tflite "operator[6]/inputs[1]"',
         "explain in.tflite output_name --overlap forbid",
     ),
+    "certify": _examples("certify model.tflite", "certify model.tflite --target tflm -v"),
+    "verify": _examples("verify in.tflite out.tflite out.cert.json"),
     "targets": _examples("targets", "targets --json"),
     "rules": _examples("rules --op CONCATENATION", "rules --op ADD --target tflm --target tflite"),
     "fixes": _examples("fixes", "in.tflite out.tflite --no-fix all --fix tied"),
@@ -174,6 +178,39 @@ def explain(source: str, place: str | None, **values: Any) -> int:
     from .explain_command import run_explain  # noqa: PLC0415
 
     return run_explain(source, place, values)
+
+
+@commands.command(epilog=_EXAMPLES["certify"], short_help="Say what holds for every input.")
+@click.argument("source", metavar="MODEL")
+@click.option(
+    "--target",
+    metavar="NAME",
+    multiple=True,
+    help="In whose runtimes; repeatable.  [default: tflite]",
+)
+@click.option("--certificate", metavar="FILE", help="Write the certificate as JSON; - is stdout.")
+@click.option("--verbose", "-v", is_flag=True, help="List every operator.")
+def certify(source: str, target: tuple[str, ...], certificate: str | None, *, verbose: bool) -> int:
+    """Say for every operator of MODEL how far its kernels can be from what the file declares, for
+    every input; change nothing.
+    """
+    from .certify_command import run_certify  # noqa: PLC0415
+
+    return run_certify(source, target, certificate, verbose=verbose)
+
+
+@commands.command(epilog=_EXAMPLES["verify"], short_help="Check a certificate.")
+@click.argument("original", metavar="ORIGINAL")
+@click.argument("written", metavar="WRITTEN")
+@click.argument("certificate", metavar="CERT")
+def verify(original: str, written: str, certificate: str) -> int:
+    """Check a certificate with code that shares nothing with what made it.
+
+    Exit status 0: it holds; 1: it does not; 2: something cannot be read.
+    """
+    from .certify_command import run_verify  # noqa: PLC0415
+
+    return run_verify(original, written, certificate)
 
 
 @commands.command(epilog=_EXAMPLES["targets"])

@@ -1,0 +1,157 @@
+"""Certificates: what is claimed holds, and the checker believes nothing that it can work out."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tflite_align import AlignOptions, align
+from tflite_align.certify.check import CheckedFile
+from tflite_align.certify.make import NotCertifiedError, certify, make_certificate
+from tflite_align.certify.verified import (
+    CertificateError,
+    CertificateRefutedError,
+    verify_certificate,
+)
+
+Row = dict[str, Any]
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCHEMA = CHECKOUT / "schema" / "certificate.schema.json"
+DATA = CHECKOUT / "tests" / "data"
+ORIGINAL = (DATA / "sample_dealigned.tflite").read_bytes()
+WRITTEN = align(ORIGINAL, AlignOptions(verify=False)).data
+CERTIFICATE = make_certificate(ORIGINAL, WRITTEN)
+
+
+def checked(certificate: Row, original: bytes = ORIGINAL, written: bytes = WRITTEN) -> CheckedFile:
+    return verify_certificate(original, written, json.dumps(certificate).encode())
+
+
+def rows(certificate: Row) -> list[Row]:
+    return [row for graph in certificate["subgraphs"] for row in graph["operators"]]
+
+
+def test_a_certificate_of_an_aligned_file_holds() -> None:
+    found = checked(CERTIFICATE)
+    assert found.operators == 10
+    assert found.certified >= 8
+    assert 0.5 <= found.worst <= 1
+
+
+def test_the_same_files_give_the_same_certificate() -> None:
+    assert make_certificate(ORIGINAL, WRITTEN) == CERTIFICATE
+
+
+def test_a_certificate_is_of_its_schema() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(CERTIFICATE)
+    Draft202012Validator(schema).validate(certify(ORIGINAL))
+
+
+def test_a_model_by_itself_is_held_against_what_it_declares() -> None:
+    """The broken copies are further off than a step, and are not called certified."""
+    off = [row for row in rows(certify(ORIGINAL)) if "LSB off" in row.get("reason", "")]
+    assert {row["name"] for row in off} == {"CONCATENATION", "MAX_POOL_2D"}
+
+
+def test_an_operator_that_changed_without_a_function_has_no_certificate() -> None:
+    """SOFTMAX reads a tensor whose step is another: nothing is known of what it computes."""
+    document = copy.deepcopy(CERTIFICATE)
+    row = next(row for row in rows(document) if row["status"] == "certified")
+    row["status"] = "unchanged"
+    changed = [r for r in rows(document) if r["name"] in {"CONCATENATION", "CONV_2D"}]
+    changed[-1]["status"] = "unchanged"
+    with pytest.raises(CertificateRefutedError, match="changed, and no row says"):
+        checked(document)
+
+
+Change = Callable[[Row], None]
+
+
+def _lower_bound(document: Row) -> None:
+    row = next(row for row in rows(document) if max(row.get("bounds", {"": 0}).values()) > 0.5)
+    row["bounds"] = dict.fromkeys(row["bounds"], 0.5)
+
+
+def _other_function(document: Row) -> None:
+    row = next(row for row in rows(document) if row["name"] == "CONV_2D")
+    row["functions"]["litert"] = ["accumulate_double"]
+
+
+def _narrow_accumulator(document: Row) -> None:
+    row = next(row for row in rows(document) if "accumulator" in row)
+    row["accumulator"][0] += 1
+
+
+def _never_saturates(document: Row) -> None:
+    next(row for row in rows(document) if row.get("saturates"))["saturates"] = []
+
+
+def _narrow_arrival(document: Row) -> None:
+    document["subgraphs"][0]["tensors"][0]["arrives"][1] -= 1
+
+
+def _narrow_need(document: Row) -> None:
+    document["subgraphs"][0]["tensors"][0]["needed"] = [0.0, 0.0]
+
+
+def _another_operator(document: Row) -> None:
+    one, other = rows(document)[:2]
+    one["original"], other["original"] = other["original"], one["original"]
+
+
+def _none_mapped(document: Row) -> None:
+    rows(document)[0]["original"] = None
+
+
+def _no_runtime(document: Row) -> None:
+    document["runtimes"] = []
+
+
+def _moved(document: Row) -> None:
+    document["moved"] = ["subgraph[0]/inputs[0]"]
+
+
+def _no_bounds(document: Row) -> None:
+    next(row for row in rows(document) if "bounds" in row)["bounds"]["xnnpack"] = -1.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _lower_bound, _other_function, _narrow_accumulator, _never_saturates, _narrow_arrival,
+        _narrow_need, _another_operator, _none_mapped, _no_runtime, _moved, _no_bounds,
+    ],
+)  # fmt: skip
+def test_no_field_is_believed(change: Change) -> None:
+    document = copy.deepcopy(CERTIFICATE)
+    change(document)
+    assert document != CERTIFICATE
+    with pytest.raises(CertificateRefutedError):
+        checked(document)
+
+
+def test_a_certificate_of_other_files_does_not_hold() -> None:
+    with pytest.raises(CertificateRefutedError, match="about another written file"):
+        checked(CERTIFICATE, ORIGINAL, ORIGINAL)
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b"\xff", b'{"format": 1}'])
+def test_what_is_no_certificate_is_unreadable(text: bytes) -> None:
+    with pytest.raises(CertificateError):
+        verify_certificate(ORIGINAL, WRITTEN, text)
+
+
+def test_what_is_no_model_has_no_certificate() -> None:
+    with pytest.raises(NotCertifiedError, match=r"is no \.tflite file"):
+        certify(b"not a model")
+    with pytest.raises(NotCertifiedError, match="cannot be read"):
+        certify(ORIGINAL[:200])

@@ -1,0 +1,90 @@
+"""The JSON Schema of a certificate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["certificate_schema"]
+
+_NUMBER = {"type": "number"}
+_INDEX = {"type": "integer", "minimum": 0}
+
+
+def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name for name in properties if name not in optional],
+        "properties": properties,
+    }
+
+
+def _pair(kind: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": kind}, "minItems": 2, "maxItems": 2}
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _by_runtime(values: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": values}
+
+
+_FILE = _object(
+    {"sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "bytes": {"type": "integer"}}
+)
+_ORIGINAL = {"anyOf": [_INDEX, {"type": "null"}]}
+_OPERATOR = {"operator": _INDEX, "original": _ORIGINAL, "name": {"type": "string"}}
+_CERTIFIED = _object(
+    {
+        **_OPERATOR,
+        "status": {"const": "certified"},
+        "functions": _by_runtime(_list({"type": "string"})),
+        "bounds": _by_runtime(_NUMBER),
+        "bounds_in_original_steps": _by_runtime(_NUMBER),
+        "accumulator": _pair("integer"),
+        "saturates": _list({"enum": ["low", "high"]}),
+    },
+    "accumulator",
+)
+_UNCHANGED = _object({**_OPERATOR, "status": {"const": "unchanged"}, "reason": {"type": "string"}})
+_TENSOR = _object(
+    {
+        "tensor": _INDEX,
+        "original": _ORIGINAL,
+        "arrives": _pair("integer"),
+        "needed": _pair("number"),
+    },
+    "needed",
+)
+
+
+def certificate_schema() -> dict[str, Any]:
+    """Schema of what make_certificate returns and the checker reads: docs/certificates.md."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "tflite_align certificate",
+        **_object(
+            {
+                "format": {"const": 1},
+                "tool": {"type": "string"},
+                "original": _FILE,
+                "written": _FILE,
+                "runtimes": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                "bias": {"enum": ["declared", "as-run"]},
+                "observed": _list(
+                    _object({"subgraph": _INDEX, "tensor": _INDEX, "arrives": _pair("integer")})
+                ),
+                "moved": _list({"type": "string"}),
+                "subgraphs": _list(
+                    _object(
+                        {
+                            "operators": _list({"anyOf": [_CERTIFIED, _UNCHANGED]}),
+                            "tensors": _list(_TENSOR),
+                        }
+                    )
+                ),
+            }
+        ),
+    }

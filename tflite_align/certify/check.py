@@ -1,0 +1,322 @@
+"""The independent checker: whether a certificate holds of an original and a written file.
+
+It reads both files by the `tflite` package's accessors and works out again whatever it can. Of the
+certificate it takes hints: which operator is which, what can arrive in a tensor, what readers can
+tell apart; that these hold is shown operator by operator. docs/certificates.md has the statement.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .check_bounds import COPIES, NO_KERNEL, Kernels, Shown, Task, show
+from .check_graph import Matched, RefutedError, match_files, same_constant
+from .check_linear import PLACES
+from .check_read import ReadFile, ReadGraph, ReadTensor, read_file
+from .check_real import Operand, UnshownError, declared_range, type_range, upward
+from .functions.affine import DomainError
+
+__all__ = [
+    "FORMAT",
+    "MOST",
+    "REASONS",
+    "CheckedFile",
+    "GraphPair",
+    "check",
+    "is_quantized",
+    "make_pair",
+]
+
+FORMAT = 1
+MOST = 1.0  # LSB: a certified operator is no further from what is declared
+_FREE = ("fused_activation_function", "quantized_bias_type")  # options that rows speak of
+REASONS = (UnshownError, DomainError, KeyError)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedFile:
+    """What holds: `certified` of `operators`, the others are the original's. `worst`: the greatest
+    bound, LSB of the written step. `moved`: graph inputs and outputs in other parameters; `assumed`:
+    what else is assumed.
+    """
+
+    operators: int
+    certified: int
+    worst: float
+    moved: tuple[str, ...]
+    assumed: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphPair:
+    """One subgraph of both files with what is claimed of its tensors. `arrives`: integers;
+    `needed`: real values, None where nothing narrows what the original declares.
+    """
+
+    original: ReadGraph
+    written: ReadGraph
+    matched: Matched
+    arrives: Sequence[tuple[int, int] | None]
+    needed: Sequence[tuple[float, float] | None]
+    as_run: bool
+
+    @cached_property
+    def readers(self) -> Mapping[int, Sequence[tuple[int, int]]]:
+        """Of each tensor, (operator, input) of those that read it."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for number, operator in enumerate(self.written.operators):
+            for slot, index in enumerate(operator.inputs):
+                found.setdefault(index, []).append((number, slot))
+        return found
+
+    def given(self, index: int) -> ReadTensor:
+        source = self.matched.stands_for[index]
+        return self.written.tensors[index] if source is None else self.original.tensors[source]
+
+    def declared(self, index: int) -> tuple[float, float] | None:
+        """What the original declares for a tensor with one scale; None for any other."""
+        given = self.given(index)
+        return declared_range(given) if len(given.scale) == 1 and is_quantized(given) else None
+
+    def operand(self, index: int) -> Operand | None:
+        if index < 0:
+            return None
+        needed = self.needed[index] or self.declared(index) or (0.0, 0.0)
+        tensor, arrives = self.written.tensors[index], self.arrives[index] or (0, 0)
+        return Operand(given=self.given(index), tensor=tensor, arrives=arrives, needed=needed)
+
+    def show(self, number: int, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
+        """Raises one of `REASONS` where nothing is shown of the operator."""
+        operator, source = self.written.operators[number], self.matched.operators[number]
+        outputs = [self.operand(index) for index in operator.outputs]
+        present = [o for o in outputs if o is not None and is_quantized(o.tensor)]
+        if not present or len(present) < len(outputs):
+            raise UnshownError("its output is not quantized")
+        task = Task(
+            given=operator if source is None else self.original.operators[source],
+            operator=operator,
+            inputs=[self.operand(index) for index in operator.inputs],
+            outputs=present,
+            as_run=self.as_run,
+            kernel=NO_KERNEL,
+        )
+        return show(task, kernels, runtimes)
+
+    def unchanged(self, number: int) -> bool:
+        """Whether the operator, its operands' parameters and its constants are the original's."""
+        operator, source = self.written.operators[number], self.matched.operators[number]
+        if source is None:
+            return False
+        given = self.original.operators[source]
+        named = [index for index in (*operator.inputs, *operator.outputs) if index >= 0]
+        alike = (given.version, given.options) == (operator.version, operator.options)
+        return alike and all(same_constant(self.given(i), self.written.tensors[i]) for i in named)
+
+    def narrowest(self, index: int) -> tuple[float, float] | None:
+        """The least that `needed` may be: what this tensor's readers can tell apart."""
+        declared = self.declared(index)
+        if declared is None or index in self.written.outputs:
+            return declared
+        low, high = np.inf, -np.inf
+        for number, slot in self.readers.get(index, ()):
+            ends = self._told(number, slot, declared)
+            low, high = min(low, ends[0]), max(high, ends[1])
+        return (float(low), float(high)) if low <= high else declared
+
+    def _told(self, number: int, slot: int, declared: tuple[float, float]) -> tuple[float, float]:
+        """What one reader can tell apart: all, or what gets through a copy and is told apart behind."""
+        operator = self.written.operators[number]
+        copied = operator.name == "QUANTIZE" and self.matched.operators[number] is None
+        if operator.name in COPIES:
+            copied = slot in range(len(operator.inputs))[COPIES[operator.name]]
+        behind = (
+            [self.needed[i] or self.declared(i) for i in operator.outputs] if copied else [None]
+        )
+        found = [ends for ends in behind if ends is not None]
+        if len(found) < len(behind):
+            return declared
+        clipped = np.clip(found, *declared)
+        return float(clipped.min()), float(clipped.max())
+
+
+def is_quantized(tensor: ReadTensor) -> bool:
+    return bool(tensor.scale) and tensor.type in {"INT8", "UINT8", "INT16", "INT4"}
+
+
+def check(
+    original: bytes, written: bytes, certificate: Mapping[str, Any], kernels: Kernels
+) -> CheckedFile:
+    """Raises RefutedError, with the place, where the certificate does not hold; anything else that is
+    raised means that a file or the certificate cannot be read.
+    """
+    if certificate["format"] != FORMAT:
+        raise RefutedError(f"certificate: format {certificate['format']!r} is not {FORMAT}")
+    for name, data in (("original", original), ("written", written)):
+        if certificate[name]["sha256"] != hashlib.sha256(data).hexdigest():
+            raise RefutedError(f"certificate: it is about another {name} file")
+    if not certificate["runtimes"]:
+        raise RefutedError("certificate: it speaks of no runtime")
+    before = read_file(original)
+    after = before if written == original else read_file(written)
+    graphs = certificate["subgraphs"]
+    claimed = [[row["original"] for row in graph["operators"]] for graph in graphs]
+    matched = match_files(before, after, claimed)
+    counted = [0, 0]
+    worst = 0.0
+    for number, one in enumerate(matched):
+        pair = make_pair(before, after, number, one, certificate)
+        _arriving(pair, certificate, number)
+        for index, row in enumerate(graphs[number]["operators"]):
+            place = f"subgraph[{number}]/operator[{index}] {pair.written.operators[index].name}"
+            counted[0] += 1
+            if row["status"] == "certified":
+                counted[1] += 1
+                shown = _certified(pair, index, row, place, (kernels, certificate["runtimes"]))
+                worst = max(worst, *shown.bounds.values())
+            elif not pair.unchanged(index):
+                raise RefutedError(f"{place}: changed, and no row says what it computes")
+            else:
+                _anything(pair, index, place)
+    moved = tuple(f"subgraph[{n}]/{slot}" for n, one in enumerate(matched) for slot in one.moved)
+    if list(moved) != list(certificate["moved"]):
+        raise RefutedError(f"certificate: the inputs and outputs that moved are {list(moved)}")
+    assumed = [f"integers of an input were observed: {one}" for one in certificate["observed"]]
+    if certificate["bias"] != "declared":
+        assumed.append("biases are read as kernels read them")
+    return CheckedFile(
+        operators=counted[0],
+        certified=counted[1],
+        worst=worst,
+        moved=moved,
+        assumed=tuple(assumed),
+    )
+
+
+def make_pair(
+    before: ReadFile, after: ReadFile, number: int, matched: Matched, certificate: Row
+) -> GraphPair:
+    count = len(after.graphs[number].tensors)
+    arrives: list[tuple[int, int] | None] = [None] * count
+    needed: list[tuple[float, float] | None] = [None] * count
+    for row in certificate["subgraphs"][number]["tensors"]:
+        low, high = row["arrives"]
+        arrives[row["tensor"]] = int(low), int(high)
+        if "needed" in row:
+            needed[row["tensor"]] = float(row["needed"][0]), float(row["needed"][1])
+    return GraphPair(
+        original=before.graphs[number],
+        written=after.graphs[number],
+        matched=matched,
+        arrives=arrives,
+        needed=needed,
+        as_run=certificate["bias"] == "as-run",
+    )
+
+
+def _arriving(pair: GraphPair, certificate: Row, number: int) -> None:
+    """What does not come from an operator, and what readers can tell apart."""
+    produced = {index for operator in pair.written.operators for index in operator.outputs}
+    observed = {(o["subgraph"], o["tensor"]): o["arrives"] for o in certificate["observed"]}
+    for index, tensor in enumerate(pair.written.tensors):
+        place = f"subgraph[{number}]/tensor[{index}]"
+        if not is_quantized(tensor):
+            continue
+        claim = pair.arrives[index]
+        if claim is None or claim[0] > claim[1]:
+            raise RefutedError(f"{place}: the certificate does not say what arrives")
+        if tensor.data:
+            integers = tensor.integers()
+            _inside(
+                (int(integers.min()), int(integers.max())) if integers.size else claim, claim, place
+            )
+        elif index not in produced and (number, index) in observed and index in pair.written.inputs:
+            _inside(tuple(observed[number, index]), claim, place)
+        elif index not in produced:
+            _inside(type_range(tensor.type), claim, place)
+        if tensor.data and index in (*pair.written.inputs, *pair.written.outputs):
+            _constants(pair, [index], place)
+        least, needed = pair.narrowest(index), pair.needed[index]
+        if needed is not None and (least is None or needed[0] > least[0] or needed[1] < least[1]):
+            raise RefutedError(f"{place}: readers can tell apart more than {needed}")
+
+
+def _inside(found: tuple[int, ...], claim: tuple[int, int], place: str) -> None:
+    if found[0] < claim[0] or found[1] > claim[1]:
+        raise RefutedError(
+            f"{place}: {found[0]}..{found[1]} can arrive, not {claim[0]}..{claim[1]} alone"
+        )
+
+
+def _anything(pair: GraphPair, index: int, place: str) -> None:
+    """An operator of which nothing is shown may write any integer."""
+    for one in pair.written.operators[index].outputs:
+        claim = pair.arrives[one] if one >= 0 else None
+        if claim is not None:
+            _inside(type_range(pair.written.tensors[one].type), claim, place)
+
+
+def _certified(
+    pair: GraphPair, index: int, row: Row, place: str, asked: tuple[Kernels, Sequence[str]]
+) -> Shown:
+    """What holds, worked out again; RefutedError where the row says less, or more than is allowed."""
+    operator, source = pair.written.operators[index], pair.matched.operators[index]
+    given = operator if source is None else pair.original.operators[source]
+    if list(_fixed(given.options)) != list(_fixed(operator.options)):
+        raise RefutedError(f"{place}: its options differ")
+    try:
+        shown = pair.show(index, *asked)
+    except REASONS as error:
+        raise RefutedError(f"{place}: {error}") from error
+    if row["functions"] != shown.functions:
+        raise RefutedError(f"{place}: its kernels are {shown.functions}")
+    for runtime, bound in shown.bounds.items():
+        if not upward(bound) <= row["bounds"][runtime] <= upward(MOST):
+            raise RefutedError(f"{place}: in {runtime} it is up to {bound:.6f} LSB off")
+    if shown.accumulator is not None:
+        _inside(shown.accumulator, tuple(row["accumulator"]), place)
+    if list(shown.saturates) != list(row["saturates"]):
+        raise RefutedError(f"{place}: its output saturates: {list(shown.saturates)}")
+    for one, ends in zip(operator.outputs, shown.outputs, strict=True):
+        _inside(ends, pair.arrives[one] or (1, 0), place)
+    # Of weights and bias the bound takes the difference into account.
+    free = PLACES.get(operator.name, (0, 0, 0))[1:3] if shown.accumulator is not None else ()
+    _constants(pair, [i for slot, i in enumerate(operator.inputs) if slot not in free], place)
+    return shown
+
+
+def _fixed(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name, value) for name, value in options.items() if name not in _FREE)
+
+
+def _constants(pair: GraphPair, indices: Sequence[int], place: str) -> None:
+    """A constant in other parameters is the original's, correctly rounded."""
+    for index in indices:
+        tensor = pair.written.tensors[index]
+        if index < 0 or not tensor.data or same_constant(pair.given(index), tensor):
+            continue
+        if not _rounded(pair.given(index), tensor):
+            raise RefutedError(f"{place}: the constant tensor[{index}] is not the original's")
+
+
+def _rounded(given: ReadTensor, tensor: ReadTensor) -> bool:
+    """Whether every integer is the nearest to the original's exact real value."""
+    if len(given.scale) != 1 or len(tensor.scale) != 1 or given.shape != tensor.shape:
+        return False
+    pairs = np.unique(np.stack([given.integers().ravel(), tensor.integers().ravel()], 1), axis=0)
+    step, own = Fraction(given.scale[0]), Fraction(tensor.scale[0])
+    if own <= 0:
+        return False
+    exact = (
+        (step * (int(q) - given.zero_point[0]) / own + tensor.zero_point[0], int(w))
+        for q, w in pairs
+    )
+    return all(abs(value - w) <= Fraction(1, 2) for value, w in exact)

@@ -1,0 +1,268 @@
+"""One operator of the written file: how far its kernels can be from what the original declares.
+
+The bound is over every integer that can arrive. Kernels are the named integer functions; what they
+compute is compared with the real function of the original at the written parameters of its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .check_linear import Linear, accumulated, sums
+from .check_read import ReadOperator
+from .check_real import LARGEST, Operand, UnshownError, declared_range, type_range
+from .functions.affine import Affine, NotTakenError
+from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
+from .functions.real import BINARY, UNARY
+from .functions.registry import PAIRS, TABLES
+
+__all__ = ["COPIES", "NO_KERNEL", "Kernel", "Kernels", "Shown", "Task", "show"]
+
+Array = Any
+_FUSED = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
+
+
+class Kernel(NamedTuple):
+    """A row of kernels: its class, the functions that its elements get, the activation at which it
+    clamps in place of the fused one, and whether the clamp's integers are rounded to even.
+    """
+
+    kind: str
+    functions: tuple[str, ...]
+    clamp: str = ""
+    even: bool = False
+
+    def limited(self, by: Affine, operator: ReadOperator) -> Affine:
+        """The output's parameters with the limits of the clamp; KeyError for an unknown one."""
+        fused = _FUSED[operator.options.get("fused_activation_function", 0)]
+        at = activation_limits_even if self.even else activation_limits_away
+        return at(self.clamp or fused, by)
+
+
+# (runtime, operator, types of inputs, of outputs, whether weights have several scales) -> groups of
+# kernels: one of each group may run, the first that takes the parameters.
+Kernels = Callable[
+    [str, ReadOperator, Sequence[str], Sequence[str], bool], Sequence[Sequence[Kernel]]
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionBound:
+    """Of one function: LSB of the written output, the integers that each output can hold, what the
+    accumulator can be, and at which ends of the output's range the real result goes on.
+    """
+
+    worst: float
+    outputs: tuple[tuple[int, int], ...]
+    accumulator: tuple[int, int] | None = None
+    saturates: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What holds in all runtimes; `functions` and `bounds` by runtime."""
+
+    functions: Mapping[str, Sequence[str]]
+    bounds: Mapping[str, float]
+    outputs: Sequence[tuple[int, int]]
+    accumulator: tuple[int, int] | None
+    saturates: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """An operator of the written file, `given` in the original, and its operands."""
+
+    given: ReadOperator
+    operator: ReadOperator
+    inputs: Sequence[Operand | None]
+    outputs: Sequence[Operand]
+    as_run: bool
+    kernel: Kernel
+
+    @cached_property
+    def clamp(self) -> tuple[float, float]:
+        """What the original's fused activation clamps to, real values."""
+        return LIMITS[_FUSED[self.given.options.get("fused_activation_function", 0)]]
+
+    @cached_property
+    def outs(self) -> list[Affine]:
+        whole = [
+            out.affine._replace(
+                **dict(zip(("low", "high"), type_range(out.tensor.type), strict=True))
+            )
+            for out in self.outputs
+        ]
+        return [self.kernel.limited(by, self.operator) for by in whole]
+
+    @cached_property
+    def line(self) -> Linear:
+        return sums(self.operator, self.inputs, self.only[0], as_run=self.as_run)
+
+    @property
+    def only(self) -> tuple[Operand, Affine]:
+        (output,), (out,) = self.outputs, self.outs
+        return output, out
+
+    def input(self, index: int) -> Affine:
+        operand = self.inputs[index]
+        if operand is None:
+            raise UnshownError("an operand is absent")
+        return operand.affine
+
+
+def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
+    """Raises UnshownError, KeyError or DomainError where nothing is shown of the operator."""
+    ins = [operand.tensor.type if operand is not None else "" for operand in task.inputs]
+    outs = [operand.tensor.type for operand in task.outputs]
+    several = any(o is not None and len(o.tensor.scale) > 1 for o in task.inputs)
+    functions: dict[str, list[str]] = {}
+    found: dict[str, list[FunctionBound]] = {}
+    known: dict[Kernel, list[FunctionBound]] = {}
+    for runtime in runtimes:
+        groups = kernels(runtime, task.operator, ins, outs, several)
+        if not groups:
+            raise UnshownError(f"no function is known of the kernel of {runtime}")
+        rows = [_first(task, group, known) for group in groups]
+        functions[runtime] = list(dict.fromkeys(name for row in rows for name in row.functions))
+        found[runtime] = [bound for row in rows for bound in known[row]]
+    each = [bound for bounds in found.values() for bound in bounds]
+    accumulators = [bound.accumulator for bound in each if bound.accumulator is not None]
+    return Shown(
+        functions=functions,
+        bounds={runtime: max(b.worst for b in bounds) for runtime, bounds in found.items()},
+        outputs=[_hull(ends) for ends in zip(*(b.outputs for b in each), strict=True)],
+        accumulator=_hull(accumulators) if accumulators else None,
+        saturates=sorted(frozenset().union(*(b.saturates for b in each))),
+    )
+
+
+def _first(task: Task, group: Sequence[Kernel], known: dict[Kernel, list[FunctionBound]]) -> Kernel:
+    """The first kernel of a group that takes the operator's parameters, its bounds put to `known`."""
+    for kernel in group:
+        if kernel not in known:
+            one = replace(task, kernel=kernel)
+            try:
+                known[kernel] = [_BOUNDS[kernel.kind](one, name) for name in kernel.functions]
+            except NotTakenError:
+                continue
+        return kernel
+    raise UnshownError("no kernel takes its parameters")
+
+
+def _hull(ends: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _real(integers: Array, by: Affine) -> Array:
+    return (integers - by.zero_point) * by.scale
+
+
+def _saturated(real: Array, output: Operand) -> frozenset[str]:
+    low, high = declared_range(output.tensor)
+    half, real = output.tensor.scale[0] / 2, np.clip(real, *output.target.stated)
+    past = {"low": np.min(real) < low - half, "high": np.max(real) > high + half}
+    return frozenset(end for end, reached in past.items() if reached)
+
+
+# Operators that move integers: which inputs hold data; all outputs do.
+_FIRST = slice(0, 1)
+COPIES: Mapping[str, slice] = {
+    **dict.fromkeys(
+        (
+            "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT_V",
+            "UNPACK", "GATHER", "GATHER_ND", "TILE", "REVERSE_V2", "REVERSE_SEQUENCE",
+            "BROADCAST_TO", "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH",
+            "DEPTH_TO_SPACE", "PAD", "MIRROR_PAD", "MAX_POOL_2D", "REDUCE_MAX", "REDUCE_MIN",
+            "RESIZE_NEAREST_NEIGHBOR",
+        ),
+        _FIRST,
+    ),
+    "SPLIT": slice(1, 2),
+    "CONCATENATION": slice(0, None),
+    "PACK": slice(0, None),
+    "PADV2": slice(0, 3, 2),
+    "MAXIMUM": slice(0, 2),
+    "MINIMUM": slice(0, 2),
+}  # fmt: skip
+_PADDED = {"PAD", "SPACE_TO_BATCH_ND"}  # what is new there is the output's zero point
+
+
+def _copy(task: Task, _: str) -> FunctionBound:
+    """Integers move as they are: the value is the input's where the parameters are equal. Where the
+    greatest of several is taken, it is off by no more than each of them.
+    """
+    data = [operand for operand in task.inputs[COPIES[task.operator.name]] if operand is not None]
+    low, high = _hull([operand.arrives for operand in data])
+    worst = 0.0
+    for output, out in zip(task.outputs, task.outs, strict=True):
+        for operand in data:
+            if operand.tensor.type != output.tensor.type:
+                raise UnshownError("a copy changes the type")
+            by = operand.affine
+            q = np.arange(by.low, by.high + 1)
+            f = np.clip(_real(q, by), *task.clamp)
+            worst = max(worst, output.target.distance(_real(np.clip(q, out.low, out.high), out), f))
+    if task.operator.name in _PADDED:
+        low, high = _hull([(low, high), *((out.zero_point, out.zero_point) for out in task.outs)])
+    ends = [np.clip([low, high], out.low, out.high) for out in task.outs]
+    return FunctionBound(
+        worst=worst, outputs=tuple((int(first), int(last)) for first, last in ends)
+    )
+
+
+def _table(task: Task, name: str) -> FunctionBound:
+    by, real = task.input(0), UNARY[task.operator.name]
+    q = np.arange(by.low, by.high + 1)
+    y = np.asarray(TABLES[name](q, by, task.only[1]))
+    return _compared(task, y, real(_real(q, by), task.given.options))
+
+
+def _pairs(task: Task, name: str) -> FunctionBound:
+    first, second, real = task.input(0), task.input(1), BINARY[task.operator.name]
+    if (first.high - first.low) * (second.high - second.low) > 2**17:
+        raise UnshownError("pairs of 16-bit integers are too many to look at")
+    grid = np.meshgrid(*(np.arange(by.low, by.high + 1) for by in (first, second)))
+    a, b = (side.ravel() for side in grid)
+    y = np.asarray(PAIRS[name](a, b, first, second, task.only[1]))
+    x = _real(a, first), _real(b, second)
+    if max(np.max(np.abs(side), initial=0) for side in x) > LARGEST * task.only[1].scale:
+        raise UnshownError("steps too far apart to say anything")
+    return _compared(task, y, real(*x))
+
+
+def _compared(task: Task, y: Array, real: Array) -> FunctionBound:
+    (output, out), real = task.only, np.clip(real, *task.clamp)
+    if not np.all(np.abs(real) <= LARGEST * out.scale):
+        raise UnshownError("steps too far apart to say anything")
+    return FunctionBound(
+        worst=output.target.distance(_real(y, out), real),
+        outputs=((int(y.min()), int(y.max())),),
+        saturates=_saturated(real, output),
+    )
+
+
+def _accumulate(task: Task, name: str) -> FunctionBound:
+    (output, out), line = task.only, task.line
+    worst, low, high = accumulated(line, name, out, output.target, task.clamp)
+    ends = np.concatenate([line.real(line.low), line.real(line.high)])
+    return FunctionBound(
+        worst=worst,
+        outputs=((low, high),),
+        accumulator=(int(line.low.min()), int(line.high.max())),
+        saturates=_saturated(np.clip(ends, *task.clamp), output),
+    )
+
+
+NO_KERNEL = Kernel("none", ())
+_BOUNDS: Mapping[str, Callable[[Task, str], FunctionBound]] = {
+    "copy": _copy,
+    "table": _table,
+    "pairs": _pairs,
+    "accumulate": _accumulate,
+}

@@ -1,0 +1,143 @@
+"""Operators whose output is a monotone function of one integer accumulator a channel.
+
+The real result is linear in the accumulator, so the distance is greatest at an end of a stretch of
+accumulators that the kernel gives one output: at most 255 places a channel have to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .check_read import ReadOperator, ReadTensor
+from .check_real import LARGEST, Operand, Segment
+from .functions.affine import Affine, DomainError
+from .functions.registry import ACCUMULATE
+from .functions.steps import step_ends
+
+__all__ = ["PLACES", "Linear", "accumulated", "sums"]
+
+Array = Any
+_INT32 = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """By channel: the accumulator is within `low` and `high` and the real result is
+    `unit` x (accumulator - `bias`) + `offset`, off by at most `drift` (the weights' own rounding).
+    """
+
+    input_scale: float
+    weight_scale: Array
+    low: Array
+    high: Array
+    bias: Array
+    offset: Array
+    drift: Array
+
+    @property
+    def unit(self) -> Array:
+        return self.input_scale * self.weight_scale
+
+    def real(self, accumulator: Array) -> Array:
+        return self.unit * (accumulator - self.bias) + self.offset
+
+
+# operator -> (its data, its weights, its bias, the weights' axis of channels)
+PLACES = {
+    "CONV_2D": (0, 1, 2, 0),
+    "DEPTHWISE_CONV_2D": (0, 1, 2, -1),
+    "FULLY_CONNECTED": (0, 1, 2, 0),
+    "TRANSPOSE_CONV": (2, 1, 3, 0),
+}
+
+
+def _by_channel(tensor: ReadTensor, axis: int, what: str) -> tuple[Array, Array, Array]:
+    """(integers less zero points: channels x taps, scale by channel, real values)."""
+    whole = np.moveaxis(tensor.integers(), axis, 0)
+    whole = whole.reshape(whole.shape[0], -1)
+    if not tensor.scale or (len(tensor.scale) > 1 and tensor.axis != axis % len(tensor.shape)):
+        raise DomainError(f"{what} has parameters along another axis than its channels")
+    scale, zero = (
+        np.broadcast_to(np.array(v), whole.shape[:1]) for v in (tensor.scale, tensor.zero_point)
+    )
+    centred = whole - zero[:, None]
+    return centred, scale.astype(np.float64), centred * scale[:, None]
+
+
+def sums(
+    operator: ReadOperator, inputs: Sequence[Operand | None], output: Operand, *, as_run: bool
+) -> Linear:
+    """What is summed up. Padding adds nothing, and a window may lie half outside: every part is also 0.
+    Raises DomainError for an accumulator that may leave int32, in whatever order it is added up.
+    """
+    if operator.name not in PLACES:
+        raise DomainError("what it adds up is not known")
+    data, weights, bias, axis = PLACES[operator.name]
+    x, w = inputs[data], inputs[weights]
+    if x is None or w is None or len(x.tensor.scale) != 1 or not w.tensor.data:
+        raise DomainError("its weights are no constant, or its data has no parameters")
+    by = x.affine
+    centred, scale, real = _by_channel(w.tensor, axis, "the weight")
+    _, given_scale, declared = _by_channel(w.given, axis, "the weight")
+    ends = [min(by.low - by.zero_point, 0), max(by.high - by.zero_point, 0)]
+    plus, minus = np.maximum(centred, 0).sum(1), np.minimum(centred, 0).sum(1)
+    b = inputs[bias] if len(inputs) > bias else None
+    own = np.zeros(len(scale), np.int64) if b is None else b.tensor.integers().ravel()
+    offset = (
+        np.zeros(len(scale))
+        if b is None
+        else _declared(b, x.given.scale[0] * given_scale, as_run=as_run)
+    )
+    if own.shape != scale.shape:
+        raise DomainError("its bias has another number of channels")
+    most = max(-ends[0], ends[1])
+    if np.any(np.abs(centred).sum(1) * most + np.abs(own) > _INT32):
+        raise DomainError("the accumulator can leave int32")
+    line = Linear(
+        input_scale=by.scale,
+        weight_scale=scale,
+        low=ends[0] * plus + ends[1] * minus + own,
+        high=ends[1] * plus + ends[0] * minus + own,
+        bias=own,
+        offset=offset,
+        drift=most * by.scale * np.abs(real - declared).sum(1),
+    )
+    parts = np.abs(line.unit) * (np.abs(centred).sum(1) * most + np.abs(own)) + np.abs(offset)
+    if not np.all(parts <= LARGEST * output.tensor.scale[0]) or np.any(scale < 0):
+        raise DomainError("steps too far apart to say anything")
+    return line
+
+
+def _declared(bias: Operand, product: Array, *, as_run: bool) -> Array:
+    """The bias's real values: its integers by its declared scale, or by input x weight scale."""
+    integers, scale = bias.given.integers().ravel(), bias.given.scale
+    if as_run or not scale:
+        return integers * product
+    if any(bias.given.zero_point):
+        raise DomainError("its bias has a zero point")
+    return integers * np.array(scale)
+
+
+def accumulated(
+    line: Linear, function: str, out: Affine, target: Segment, real: tuple[float, float]
+) -> tuple[float, int, int]:
+    """(greatest distance, least output, greatest output) over every channel and accumulator."""
+    worst, low, high = 0.0, out.high, out.low
+    for channel in range(len(line.low)):
+        ends = int(line.low[channel]), int(line.high[channel])
+        scale = float(line.weight_scale[channel])
+
+        def kernel(a: Array, scale: float = scale) -> Array:
+            return np.asarray(ACCUMULATE[function](a, line.input_scale, scale, out))
+
+        a, y = step_ends(kernel, *ends, line.input_scale * scale / out.scale, out.zero_point)
+        f = line.unit[channel] * (a - line.bias[channel]) + line.offset[channel]
+        f = np.clip(f, *real)
+        drift = float(line.drift[channel]) / out.scale
+        worst = max(worst, drift + target.distance((y - out.zero_point) * out.scale, f))
+        low, high = min(low, int(y.min())), max(high, int(y.max()))
+    return worst, low, high

@@ -1,0 +1,259 @@
+"""A .tflite file as plain values, by the `tflite` package's accessors alone.
+
+Every table is read in full, so that two files can be compared in all that they say. What the
+accessors do not know is refused: a table with more fields than they have, an unknown type.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ReadFile", "ReadGraph", "ReadOperator", "ReadTensor", "UnreadableError", "read_file"]
+
+DTYPES = {"INT8": "i1", "UINT8": "u1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8"}
+
+
+class UnreadableError(ValueError):
+    """The file is damaged, or holds what cannot be compared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadTensor:
+    """`scale` and `zero_point` are empty where the tensor has no affine parameters; a zero point that
+    the file leaves out is 0. `data`: the constant's bytes. `other`: all else that the file says.
+    """
+
+    type: str
+    shape: tuple[int, ...]
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int
+    data: bytes
+    variable: bool
+    other: Any
+
+    def integers(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The constant's integers in the tensor's shape."""
+        if self.type == "INT4":
+            packed = np.frombuffer(self.data, dtype="u1").astype(np.int64)
+            flat = np.stack([packed & 15, packed >> 4], 1).ravel()[: math.prod(self.shape)]
+            return np.where(flat > 7, flat - 16, flat).reshape(self.shape)
+        flat = np.frombuffer(self.data, dtype=DTYPES[self.type]).astype(np.int64)
+        return flat.reshape(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOperator:
+    name: str
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, Any]
+    other: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadGraph:
+    tensors: tuple[ReadTensor, ...]
+    operators: tuple[ReadOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    other: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadFile:
+    graphs: tuple[ReadGraph, ...]
+    metadata: tuple[tuple[Any, bytes], ...]
+    other: Any
+
+
+class _Counted:
+    """Stands in for a FlatBuffers builder: what it hears is how many fields a table has."""
+
+    fields = 0
+
+    def StartObject(self, fields: int) -> None:  # noqa: N802 - the builder's name for it
+        self.fields = fields
+
+
+@cache
+def _module(name: str) -> Any:
+    return importlib.import_module(f"tflite.{name}")
+
+
+@cache
+def _members(enum: str) -> dict[int, str]:
+    members = vars(getattr(_module(enum), enum)).items()
+    return {value: name for name, value in members if isinstance(value, int)}
+
+
+def _member(enum: str, value: int) -> str:
+    if value not in _members(enum):
+        raise UnreadableError(f"{enum} {value} is not known")
+    return _members(enum)[value]
+
+
+@cache
+def _fields(name: str) -> tuple[int, tuple[tuple[str, bool, bool], ...]]:
+    """Of a table: the number of its fields, and (name, is a vector, of numbers) of each."""
+    module, counted = _module(name), _Counted()
+    getattr(module, f"{name}Start")(counted)
+    kind = getattr(module, name)
+    names = [m for m in vars(kind) if m[0].isupper() and "GetRootAs" not in m and m != "Init"]
+    names = [m for m in names if not m.endswith(("AsNumpy", "IsNone", "BufferHasIdentifier"))]
+    vectors = {m.removesuffix("Length") for m in names if m.endswith("Length")}
+    plain = [m for m in names if not (m.endswith("Length") and m.removesuffix("Length") in names)]
+    return counted.fields, tuple((m, m in vectors, hasattr(kind, f"{m}AsNumpy")) for m in plain)
+
+
+def _table(table: Any, name: str) -> dict[str, Any]:
+    """All fields of a table. Text stays bytes; a vector of numbers becomes a tuple, one of bytes bytes."""
+    tab = table._tab  # noqa: SLF001 - the only way to the vtable
+    start = tab.Pos - int.from_bytes(tab.Bytes[tab.Pos : tab.Pos + 4], "little", signed=True)
+    size = int.from_bytes(tab.Bytes[start : start + 2], "little")
+    known, fields = _fields(name)
+    if (size - 4) // 2 > known:
+        raise UnreadableError(f"{name} has fields that are newer than the accessors")
+    return {field: _value(table, field, vector, numeric) for field, vector, numeric in fields}
+
+
+def _value(table: Any, field: str, vector: bool, numeric: bool) -> Any:  # noqa: FBT001
+    if vector:
+        length = getattr(table, f"{field}Length")()
+        if numeric:
+            values = getattr(table, f"{field}AsNumpy")() if length else np.zeros(0, np.uint8)
+            return values.tobytes() if values.dtype.itemsize == 1 else tuple(values.tolist())
+        return tuple(_inner(getattr(table, field)(j), field) for j in range(length))
+    value = getattr(table, field)()
+    if type(value).__name__ == "Table":
+        return _union(value, field, getattr(table, f"{field}Type")())
+    return _inner(value, field)
+
+
+def _union(table: Any, field: str, code: int) -> Any:
+    enum = {"Details": "QuantizationDetails"}.get(field, field)
+    if enum in {"ArraySegments", "ArrayIndices"}:
+        enum = "SparseIndexVector"
+    kind = _member(enum, code)
+    held = getattr(_module(kind), kind)()
+    held.Init(table.Bytes, table.Pos)
+    return kind, _table(held, kind)
+
+
+def _inner(value: Any, field: str) -> Any:
+    if value is None or isinstance(value, (int, float, bytes)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if not hasattr(value, "_tab"):
+        raise UnreadableError(f"{field} is no table")
+    return _table(value, type(value).__name__)
+
+
+def read_file(data: bytes) -> ReadFile:
+    """Raises UnreadableError, or whatever the accessors raise, for a file that is damaged."""
+    if data[4:8] != b"TFL3":
+        raise UnreadableError("is no .tflite file")
+    model = _table(_module("Model").Model.GetRootAs(data, 0), "Model")
+    constants = [_constant(buffer, data) for buffer in model.pop("Buffers")]
+    codes = [_code(code) for code in model.pop("OperatorCodes")]
+    graphs = tuple(_graph(graph, constants, codes, data) for graph in model.pop("Subgraphs"))
+    metadata = tuple((one["Name"], constants[one["Buffer"]]) for one in model.pop("Metadata"))
+    older = tuple(constants[index] for index in model.pop("MetadataBuffer"))
+    return ReadFile(graphs=graphs, metadata=metadata, other=(model, older))
+
+
+def _constant(buffer: Mapping[str, Any], data: bytes) -> bytes:
+    if buffer["Offset"] > 1:
+        end = buffer["Offset"] + buffer["Size"]
+        if end > len(data) or buffer["Data"]:
+            raise UnreadableError("a buffer lies outside the file, or in two places")
+        return data[buffer["Offset"] : end]
+    return bytes(buffer["Data"])
+
+
+def _code(code: Mapping[str, Any]) -> tuple[str, Any, int]:
+    number = max(code["DeprecatedBuiltinCode"], code["BuiltinCode"])
+    return _member("BuiltinOperator", number), code["CustomCode"], code["Version"]
+
+
+def _graph(
+    graph: dict[str, Any], constants: list[bytes], codes: list[Any], data: bytes
+) -> ReadGraph:
+    tensors = tuple(_tensor(tensor, constants) for tensor in graph.pop("Tensors"))
+    operators = tuple(_operator(operator, codes, data) for operator in graph.pop("Operators"))
+    read = ReadGraph(
+        tensors=tensors,
+        operators=operators,
+        inputs=graph.pop("Inputs") or (),
+        outputs=graph.pop("Outputs") or (),
+        other=graph,
+    )
+    if any(not -1 <= index < len(tensors) for index in _named(read)):
+        raise UnreadableError("an operand is no tensor of the subgraph")
+    return read
+
+
+def _named(graph: ReadGraph) -> Iterator[int]:
+    yield from (*graph.inputs, *graph.outputs)
+    for operator in graph.operators:
+        yield from (*operator.inputs, *operator.outputs)
+
+
+def _tensor(tensor: dict[str, Any], constants: list[bytes]) -> ReadTensor:
+    quant = tensor.pop("Quantization") or {}
+    details = quant.get("Details")
+    scale = quant.get("Scale") or ()
+    zeros = quant.get("ZeroPoint") or (0,) * len(scale)
+    if not scale or details is not None:
+        # No affine parameters: whatever is said in their place has to be equal.
+        scale, zeros, details = (), (), (quant.get("Scale"), quant.get("ZeroPoint"), details)
+    if len(zeros) not in {1, len(scale)} and scale:
+        raise UnreadableError("a tensor has more zero points than scales")
+    zeros = zeros * len(scale) if len(zeros) == 1 else zeros
+    return ReadTensor(
+        type=_member("TensorType", tensor.pop("Type")),
+        shape=tensor.pop("Shape") or (),
+        scale=scale,
+        zero_point=zeros,
+        axis=quant.get("QuantizedDimension", 0) if len(scale) > 1 else 0,
+        data=constants[tensor.pop("Buffer")],
+        variable=bool(tensor.pop("IsVariable")),
+        other=(tensor, details or None),
+    )
+
+
+def _operator(operator: dict[str, Any], codes: list[Any], data: bytes) -> ReadOperator:
+    name, custom, version = codes[operator.pop("OpcodeIndex")]
+    start, size = operator.pop("LargeCustomOptionsOffset"), operator.pop("LargeCustomOptionsSize")
+    if start > 1 and start + size > len(data):
+        raise UnreadableError("an operator's options lie outside the file")
+    options = operator.pop("BuiltinOptions")
+    read: Callable[[str], tuple[int, ...]] = lambda field: operator.pop(field) or ()  # noqa: E731
+    return ReadOperator(
+        name=name,
+        version=version,
+        inputs=read("Inputs"),
+        outputs=read("Outputs"),
+        options={} if options is None else {_snake(k): v for k, v in options[1].items()},
+        other=(
+            custom,
+            options and options[0],
+            data[start : start + size] if start > 1 else b"",
+            operator,
+        ),
+    )
+
+
+def _snake(name: str) -> str:
+    """`KeepNumDims` as the schema has it: `keep_num_dims`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

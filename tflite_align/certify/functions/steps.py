@@ -1,0 +1,47 @@
+"""Where a monotone function of one integer steps from one output to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .affine import DomainError
+
+__all__ = ["step_ends"]
+
+Array = Any
+_WINDOW = np.arange(-4, 5)  # integers around the place where an output is expected to end
+_MOST_STEPS = 1024  # outputs between the ends of the range: an int16 output has too many to look at
+
+
+def step_ends(
+    kernel: Callable[[Array], Array], low: int, high: int, by: float, zero: int
+) -> tuple[Array, Array]:
+    """Accumulators, the ends of each stretch with one output among them, and their outputs."""
+    ends = np.array([low, high])
+    first, last = (int(v) for v in kernel(ends))
+    if last - first > _MOST_STEPS:
+        raise DomainError("an int16 output has too many steps to look at")
+    outputs = np.arange(first, last)
+    expected = np.clip((outputs + 0.5 - zero) / by if by else outputs * 0.0, low, high)
+    places = np.clip(np.rint(expected).astype(np.int64)[:, None] + _WINDOW, low, high)
+    found = kernel(places)
+    missed = (found[:, 0] > outputs) | (found[:, -1] <= outputs)
+    if missed.any():
+        places[missed] = _bisected(kernel, outputs[missed], low, high)[:, None] + np.clip(
+            _WINDOW, -1, 0
+        )
+        found = kernel(places)
+    return np.concatenate([ends, places.ravel()]), np.concatenate([[first, last], found.ravel()])
+
+
+def _bisected(kernel: Callable[[Array], Array], outputs: Array, low: int, high: int) -> Array:
+    """For each output the first accumulator that gives more."""
+    below, above = np.full(outputs.shape, low), np.full(outputs.shape, high)
+    while np.any(above - below > 1):
+        middle = (above + below) // 2
+        more = kernel(middle) > outputs
+        below, above = np.where(more, below, middle), np.where(more, middle, above)
+    return above

@@ -1,0 +1,223 @@
+"""A certificate for an original and a written file, or the reason why there is none.
+
+What this module finds (which operator is which, what can arrive, what readers can tell apart) is a
+hint to the checker, whose own functions say what each operator's bound is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..errors import AlignError, UsageError
+from ..rules.targets import load_target
+from .arithmetic import arithmetic_runtimes
+from .check import FORMAT, MOST, REASONS, GraphPair, is_quantized, make_pair
+from .check_bounds import Shown
+from .check_graph import RefutedError, match_files
+from .check_read import ReadGraph, read_file
+from .check_real import type_range, upward
+from .kernel_functions import kernels_of
+
+__all__ = ["NotCertifiedError", "certified_runtimes", "certify", "make_certificate"]
+
+Row = dict[str, Any]
+
+_DEFAULT = ("litert", "xnnpack")  # those of target tflite
+
+
+class NotCertifiedError(AlignError):
+    """There is no certificate: something changed of which nothing is shown."""
+
+
+def certified_runtimes(targets: Sequence[str]) -> tuple[str, ...]:
+    """The runtimes whose kernels a certificate for these targets speaks of.
+
+    Raises UsageError for a target of whose kernels no arithmetic is known.
+    """
+    known, runtimes = arithmetic_runtimes(), dict[str, None]()
+    for name in targets:
+        judges = load_target(name).judges
+        if not judges or not set(judges) <= set(known):
+            raise UsageError(f"target {name}: the arithmetic of its kernels is not known")
+        runtimes |= dict.fromkeys(judges)
+    return tuple(runtimes)
+
+
+def certify(model: bytes, *, runtimes: Sequence[str] = _DEFAULT) -> Row:
+    """The certificate of a model against what it itself declares: all that holds for every input."""
+    return make_certificate(model, model, runtimes=runtimes)
+
+
+def make_certificate(
+    original: bytes,
+    written: bytes,
+    *,
+    runtimes: Sequence[str] = _DEFAULT,
+    bias: str = "declared",
+) -> Row:
+    """The certificate as JSON values: schema/certificate.schema.json.
+
+    `bias`: the reading of a bias that disagrees with its input and weights (`declared`, `as-run`).
+    Raises NotCertifiedError with the place of what cannot be shown.
+    """
+    try:
+        return _made(original, written, tuple(runtimes), bias)
+    except RefutedError as error:
+        raise NotCertifiedError(str(error)) from error
+    except Exception as error:
+        raise NotCertifiedError(f"it cannot be read by the checker: {error}") from error
+
+
+def _made(original: bytes, written: bytes, runtimes: tuple[str, ...], bias: str) -> Row:
+    before = read_file(original)
+    after = before if written == original else read_file(written)
+    claimed = [_mapping(o, w) for o, w in zip(before.graphs, after.graphs, strict=True)]
+    matched = match_files(before, after, claimed)
+    certificate: Row = {
+        "format": FORMAT,
+        "tool": "tflite_align",
+        "original": _digest(original),
+        "written": _digest(written),
+        "runtimes": list(runtimes),
+        "bias": bias,
+        "observed": [],
+        "moved": [f"subgraph[{n}]/{slot}" for n, one in enumerate(matched) for slot in one.moved],
+        "subgraphs": [{"operators": [], "tensors": []} for _ in matched],
+    }
+    for number, one in enumerate(matched):
+        pair = make_pair(before, after, number, one, certificate)
+        needed = _needed(pair)
+        rows, arrives = _operators(pair, number, runtimes)
+        certificate["subgraphs"][number] = {
+            "operators": rows,
+            "tensors": list(_tensors(pair, arrives, needed)),
+        }
+    return certificate
+
+
+def _digest(data: bytes) -> Row:
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _mapping(original: ReadGraph, written: ReadGraph) -> list[int | None]:
+    """Of each written operator the original's index: by the tensor that it, or a QUANTIZE behind it,
+    writes.
+    """
+    writer = {index: n for n, op in enumerate(written.operators) for index in op.outputs}
+    mapping: list[int | None] = [None] * len(written.operators)
+    silent = iter([n for n, op in enumerate(written.operators) if not op.outputs])
+    for number, operator in enumerate(original.operators):
+        if not operator.outputs:
+            place = next(silent, None)
+        else:
+            place = writer.get(operator.outputs[0])
+            while place is not None and not _fits(written, place, operator.name, mapping):
+                quantize = written.operators[place]
+                place = writer.get(quantize.inputs[0]) if quantize.name == "QUANTIZE" else None
+        if place is not None:
+            mapping[place] = number
+    return mapping
+
+
+def _fits(written: ReadGraph, place: int, name: str, mapping: Sequence[int | None]) -> bool:
+    return written.operators[place].name == name and mapping[place] is None
+
+
+def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
+    """Backward, so that what is behind an operator is known before its operands are asked about."""
+    needed = pair.needed
+    assert isinstance(needed, list)
+    order = [i for op in reversed(pair.written.operators) for i in op.outputs]
+    order += [*pair.written.inputs, *range(len(pair.written.tensors))]
+    for index in dict.fromkeys(order):
+        least = (
+            pair.narrowest(index)
+            if index >= 0 and is_quantized(pair.written.tensors[index])
+            else None
+        )
+        if least is not None and least != pair.declared(index):
+            needed[index] = least
+    return needed
+
+
+def _operators(
+    pair: GraphPair, number: int, runtimes: Sequence[str]
+) -> tuple[list[Row], list[tuple[int, int] | None]]:
+    """Forward, so that what arrives at an operator is known before it is asked about."""
+    arrives = pair.arrives
+    assert isinstance(arrives, list)
+    for index, tensor in enumerate(pair.written.tensors):
+        if is_quantized(tensor):
+            arrives[index] = type_range(tensor.type)
+            if tensor.data and 0 not in tensor.shape:
+                integers = tensor.integers()
+                arrives[index] = int(integers.min()), int(integers.max())
+    rows = []
+    for index, operator in enumerate(pair.written.operators):
+        row, shown = _row(pair, number, index, runtimes)
+        if shown is not None:
+            for one, ends in zip(operator.outputs, shown.outputs, strict=True):
+                arrives[one] = ends
+        rows.append(row)
+    return rows, arrives
+
+
+def _row(
+    pair: GraphPair, number: int, index: int, runtimes: Sequence[str]
+) -> tuple[Row, Shown | None]:
+    operator = pair.written.operators[index]
+    row: Row = {
+        "operator": index,
+        "original": pair.matched.operators[index],
+        "name": operator.name,
+    }
+    try:
+        shown = pair.show(index, kernels_of, runtimes)
+    except REASONS as error:
+        reason = str(error)
+    else:
+        worst = max(shown.bounds.values())
+        if worst <= MOST:
+            return {**row, **_certified(pair, index, shown)}, shown
+        reason = f"it can be {upward(worst):.6g} LSB off"
+    if not pair.unchanged(index):
+        raise RefutedError(f"subgraph[{number}]/operator[{index}] {operator.name}: {reason}")
+    return {**row, "status": "unchanged", "reason": reason}, None
+
+
+def _certified(pair: GraphPair, index: int, shown: Shown) -> Row:
+    output = pair.written.operators[index].outputs[0]
+    coarser = pair.written.tensors[output].scale[0] / pair.given(output).scale[0]
+    row: Row = {
+        "status": "certified",
+        "functions": dict(shown.functions),
+        "bounds": {runtime: upward(bound) for runtime, bound in shown.bounds.items()},
+        "bounds_in_original_steps": {
+            runtime: upward(bound * coarser) for runtime, bound in shown.bounds.items()
+        },
+        "saturates": list(shown.saturates),
+    }
+    if shown.accumulator is not None:
+        row["accumulator"] = list(shown.accumulator)
+    return row
+
+
+def _tensors(
+    pair: GraphPair,
+    arrives: Sequence[tuple[int, int] | None],
+    needed: Sequence[tuple[float, float] | None],
+) -> Iterator[Row]:
+    for index, ends in enumerate(arrives):
+        if ends is None:
+            continue
+        row: Row = {
+            "tensor": index,
+            "original": pair.matched.stands_for[index],
+            "arrives": list(ends),
+        }
+        told = needed[index]
+        if told is not None:
+            row["needed"] = list(told)
+        yield row

@@ -1,0 +1,38 @@
+"""verify_certificate(): the independent checker on bytes, with the published rows of kernels."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..errors import AlignError
+from ..format.flatbuffer import Bytes
+from .check import CheckedFile, check
+from .check_graph import RefutedError
+from .kernel_functions import kernels_of
+
+__all__ = ["CertificateError", "CertificateRefutedError", "verify_certificate"]
+
+
+class CertificateError(AlignError):
+    """A file or the certificate cannot be read."""
+
+
+class CertificateRefutedError(AlignError):
+    """The certificate does not hold; the message says where."""
+
+
+def verify_certificate(original: Bytes, written: Bytes, certificate: Bytes) -> CheckedFile:
+    """What the certificate shows of the two files, worked out again.
+
+    Raises CertificateRefutedError where it does not hold, CertificateError where one of the three
+    cannot be read.
+    """
+    try:
+        document: Any = json.loads(bytes(certificate))
+        return check(bytes(original), bytes(written), document, kernels_of)
+    except RefutedError as error:
+        raise CertificateRefutedError(str(error)) from error
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise CertificateError(f"it cannot be checked: {said}") from error
