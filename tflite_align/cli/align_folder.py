@@ -15,15 +15,15 @@ from ..disk import make_folder
 from ..errors import UsageError
 from ..record import replace
 from ..report.batch_lines import Tally
-from ..report.formats import renderer
 from ..rules.targets import load_target
 from ..store.chunk_work import Result
 from ..store.door import run
 from ..store.model_listing import RECORD, ModelFile, pairs
+from ..store.settings_digest import settings_digest
 from .baseline_file import accepted_for, read_baseline
 from .click_options import Given, given
 from .failure import reader_may_leave
-from .many import LINES, Outcomes, executor, follow
+from .many import Outcomes, check_reports, chosen, executor, follow, show_list
 from .paths import STREAM, prepare
 from .summary import show_sections
 
@@ -40,21 +40,26 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
     _refuse(source, asked)
     for name in options.targets:
         load_target(name)
-    found = pairs(source, out)
-    _prepare(found, out, asked)
+    everything = pairs(source, out)
+    found, shard = chosen(everything, values["shard"])
+    if values["list"]:
+        return show_list(found)
+    _prepare(everything, out, asked)
+    settings = settings_digest("align", options, keep_going=asked.keep_going)
     known = read_baseline(asked.baseline)
     tally = Tally(rows=asked.rows)
 
     def hear(result: Result) -> None:
         tally.add(result.line)
 
-    with Outcomes() as outcomes, executor(values["jobs"], len(found)) as workers:
+    with Outcomes(shard, settings) as outcomes, executor(values["jobs"], len(found)) as workers:
         results = run(
             "align",
             found,
             out,
             options,
             executor=workers,
+            shard=shard,
             write=not asked.dry_run,
             keep_going=asked.keep_going,
             accepted=lambda model: accepted_for(known, asked.baseline, model.source),
@@ -88,8 +93,7 @@ def _refuse(source: str, asked: Given) -> None:
                 f"{path}: the page draws one model, and {source} is a folder:"
                 " .jsonl .json .sarif .xml .txt are for many"
             )
-        if not path.lower().endswith(LINES):
-            renderer(path)
+    check_reports(asked.reports)
 
 
 def _prepare(found: Sequence[ModelFile], out: str, asked: Given) -> None:

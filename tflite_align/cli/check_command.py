@@ -10,7 +10,7 @@ import click
 
 from ..record import replace
 from ..report.check_tally import CHECK_HEAD, CheckTally
-from ..report.formats import OUTPUTS, renderer
+from ..report.formats import OUTPUTS
 from ..report.report import Report, Unread
 from ..report.sections import closing as last_line
 from ..report.text import more_rows
@@ -19,11 +19,12 @@ from ..settings.options import AlignOptions
 from ..store.chunk_work import Result
 from ..store.door import run
 from ..store.model_listing import ModelFile, models_of
+from ..store.settings_digest import settings_digest
 from .baseline_file import accepted_for, baseline_text, read_baseline
 from .click_options import Given, given
 from .failure import reader_may_leave
 from .lock_file import given_lock, new_lock, tell_lock
-from .many import LINES, Outcomes, executor, follow
+from .many import Outcomes, check_reports, chosen, executor, follow, show_list
 from .paths import STREAM, prepare
 from .streams import read_stdin, say
 from .summary import show, show_problems, show_table
@@ -37,15 +38,16 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
     Returns the exit status. Reports hold what could not be read too.
     """
     options, asked = given(values)
-    for path in asked.reports:
-        if not path.lower().endswith(LINES):
-            renderer(path)
+    check_reports(asked.reports)
     _known(options)
-    found = list(models_of(sources))
+    found, shard = chosen(list(models_of(sources)), values["shard"])
+    if values["list"]:
+        return show_list(found)
     held = given_lock(asked, len(found))
     options = replace(options, lock=held)
     _prepare(found, asked, new_lock=asked.lock is not None and held is None)
-    with Outcomes() as outcomes:
+    settings = settings_digest("check", options, keep_going=False)
+    with Outcomes(shard, settings) as outcomes:
         tally = _checked(found, options, values, asked, outcomes)
         status = tally.exit_status
         baselines = []
@@ -53,7 +55,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
             status = 0
             text = baseline_text(outcomes.found()[0], asked.write_baseline)
             baselines = [(asked.write_baseline, (text.encode(),))]
-        new = new_lock(asked, held, found[0].source) if status == 0 else []
+        new = new_lock(asked, held, found[0].source) if found and status == 0 else []
         outcomes.write(tuple(dict.fromkeys(asked.reports)), [*baselines, *new])
         _tell_baseline(asked, tally)
         tell_lock(asked, held, new, tally.why)
@@ -120,6 +122,8 @@ def _checked(
                 None,
                 options,
                 executor=workers,
+                shard=values["shard"],
+                record=values["record"] or "",
                 accepted=lambda model: accepted_for(known, asked.baseline, model.source),
                 stdin=read_stdin,
             )

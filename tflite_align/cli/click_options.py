@@ -12,11 +12,20 @@ from ..record import Record
 from ..rules.families import FAMILY_POLICIES
 from ..verify.budget import MEMORY
 from .configured import overrides_of
+from .many_options import MANY, RECORD
 
 if TYPE_CHECKING:
     from ..settings.options import AlignOptions
 
-__all__ = ["Given", "align_options", "check_options", "explain_options", "given", "settings"]
+__all__ = [
+    "Given",
+    "align_options",
+    "all_of",
+    "check_options",
+    "explain_options",
+    "given",
+    "settings",
+]
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -58,7 +67,7 @@ _IO = _choice(
 _REPORT = _many(
     "--report",
     "FILE",
-    "Write a report: .html .json .sarif .txt .xml (JUnit), of a folder aligned .jsonl too;"
+    "Write a report: .html .json .sarif .txt .xml (JUnit), of many models .jsonl too;"
     " - is JSON on stdout; repeatable.",
 )
 _REQUIRE = _many(
@@ -154,6 +163,7 @@ _CHECK = (
     click.option(
         "--write-baseline", metavar="FILE", help="List every finding in this file; exit status 0."
     ),
+    RECORD,
     _choice(
         "--output-format",
         values=("text", "concise", "json", "sarif", "junit", "github", "gitlab"),
@@ -161,6 +171,7 @@ _CHECK = (
         text="What stdout holds; concise: `path: place: severity: text (rule)`, a line each;"
         " github: workflow commands that annotate the files; gitlab: Code Quality.",
     ),
+    *MANY,
     _JOBS,
     _QUIET,
     _VERBOSE,
@@ -254,13 +265,14 @@ _ALIGN: tuple[_Decorator, ...] = (
     _FAIL_ON,
     _BASELINE,
     click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
+    *MANY,
     _JOBS,
     _QUIET,
     _VERBOSE,
 )
 
 
-def _all_of(options: tuple[_Decorator, ...]) -> _Decorator:
+def all_of(options: tuple[_Decorator, ...]) -> _Decorator:
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
             command = option(command)
@@ -269,9 +281,9 @@ def _all_of(options: tuple[_Decorator, ...]) -> _Decorator:
     return decorate
 
 
-align_options = _all_of(_ALIGN)
-check_options = _all_of(_CHECK)
-explain_options = _all_of(_EXPLAIN)
+align_options = all_of(_ALIGN)
+check_options = all_of(_CHECK)
+explain_options = all_of(_EXPLAIN)
 
 
 # Options that AlignOptions holds under the same name and with the same default.

@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from .. import __version__
+from ..errors import UsageError
 from ..resources import cmake_dir
-from .click_options import align_options, check_options, explain_options
+from .click_options import align_options, all_of, check_options, explain_options
 from .configured import ConfiguredCommand, NeededArgument
+from .many_options import REPORTING
 
 __all__ = ["commands"]
 
@@ -26,6 +28,7 @@ _USES = (
     "targets [--json]",
     "rules [OPTIONS]",
     "fixes [--json]",
+    "report merge|diff FILE... [OPTIONS]",
 )
 
 
@@ -58,6 +61,10 @@ _EXAMPLES = {
     "verify": _examples("verify in.tflite out.tflite out.cert.json"),
     "targets": _examples("targets", "targets --json"),
     "rules": _examples("rules --op CONCATENATION", "rules --op ADD --target tflm --target tflite"),
+    "report": _examples(
+        "report merge shard-1.jsonl shard-2.jsonl --report zoo.sarif",
+        "report diff last-week.jsonl zoo.jsonl",
+    ),
     "fixes": _examples("fixes", "in.tflite out.tflite --no-fix all --fix tied"),
 }
 
@@ -146,6 +153,8 @@ def align(source: str, out: str, **values: Any) -> int:
         from .align_folder import run_folder  # noqa: PLC0415 - its rooms need numpy
 
         return run_folder(source, out, values)
+    if values["shard"] or values["list"]:
+        raise UsageError("--shard and --list are for a folder of models")
     from .align_command import run_align  # noqa: PLC0415 - as those of one model do, and these are fewer
 
     return run_align(source, out, values)
@@ -241,3 +250,16 @@ def fixes(*, as_json: bool) -> None:
     from .list_commands import show_fixes  # noqa: PLC0415
 
     show_fixes(as_json=as_json)
+
+
+@commands.command(epilog=_EXAMPLES["report"], short_help="Merge or compare reports of many models.")
+@click.argument("action", type=click.Choice(["merge", "diff"]))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@all_of(REPORTING)
+def report(action: str, files: tuple[str, ...], **values: Any) -> int:
+    """merge: the reports (.jsonl) of all shards, or of several folders, as one. diff: OLD NEW, which
+    models and findings are new, gone, worse; exit status 1 where something is worse.
+    """
+    from .report_command import run_report  # noqa: PLC0415
+
+    return run_report(action, files, values)

@@ -10,19 +10,48 @@ from ..disk import replace_files
 from ..report.batch_lines import parse_line
 from ..report.formats import renderer
 from ..report.report import Report, Unread
+from ..report.shard_lines import Shard, ShardHead, shard_head
+from ..report.terminal_text import printable
 from ..store.chunk_work import Result, in_order
+from ..store.model_listing import ModelFile
 from ..store.spool import Spool
-from .failure import tell
+from ..store.urls import shown
+from .failure import reader_may_leave, tell
 from .paths import STREAM
-from .streams import write_stdout
+from .streams import say, write_stdout
 from .summary import aside, progress_bar
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["LINES", "Outcomes", "executor", "follow"]
+__all__ = ["LINES", "Outcomes", "check_reports", "chosen", "executor", "follow", "show_list"]
 
 LINES = ".jsonl"  # the ending of the report that is a line a model
+
+
+def check_reports(paths: Sequence[str]) -> None:
+    """UsageError for a report in a form that does not exist."""
+    for path in paths:
+        if not path.lower().endswith(LINES):
+            renderer(path)
+
+
+def chosen(found: Sequence[ModelFile], shard: str | None) -> tuple[list[ModelFile], Shard | None]:
+    """The models of a shard, K/N; all of them where none is asked for."""
+    if shard is None:
+        return list(found), None
+    one = Shard.parse(shard)
+    return [model for model in found if one.has(model.path)], one
+
+
+def show_list(found: Sequence[ModelFile]) -> int:
+    """What would be done, a line a model; the exit status."""
+    with reader_may_leave(0):
+        for model in found:
+            told = f" -> {shown(model.out)}" if model.out else ""
+            why = f": {model.why}" if model.why else ""
+            say(printable(f"{model.name}{told}{why}"))
+    return 0
 
 
 def executor(jobs: int, models: int) -> AbstractContextManager[Executor | None]:
@@ -38,10 +67,11 @@ def executor(jobs: int, models: int) -> AbstractContextManager[Executor | None]:
 class Outcomes:
     """What came of each model, in their order: on disk, as lines; a hundred thousand are not held.
 
-    Models that are drawn are held, with what their drawing needs.
+    `shard`, `settings`: what the head of a shard's lines says. Models that are drawn are held, with what their drawing needs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shard: Shard | None = None, settings: str = "") -> None:
+        self._shard, self._settings = shard, settings
         self._spool = Spool()
         self._places: list[tuple[str, str, int, int]] = []  # path, name, begin and end
         self._drawn: dict[int, Report] = {}
@@ -63,7 +93,15 @@ class Outcomes:
         self._places.append((result.line.path, result.name, start, end))
 
     def lines(self) -> Iterator[bytes]:
-        """In the order of their paths."""
+        """In the order of their paths; of a shard behind its head."""
+        if self._shard is not None:
+            head = ShardHead(
+                shard=self._shard.number,
+                shards=self._shard.count,
+                models=len(self),
+                settings_sha256=self._settings,
+            )
+            yield shard_head(head)
         for _, _, start, end in sorted(self._places):
             yield self._spool.part(start, end)
 

@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..report.shard_lines import Shard
     from .chunk_work import Result
     from .door import run
     from .local_pool import LocalPool
-    from .model_listing import ModelFile, Shard
+    from .model_listing import ModelFile
     from .named_errors import Failure
 
 __all__ = ["Failure", "LocalPool", "ModelFile", "Result", "Shard", "run"]
@@ -20,7 +21,7 @@ _ROOMS = {
     "LocalPool": "local_pool",
     "ModelFile": "model_listing",
     "Result": "chunk_work",
-    "Shard": "model_listing",
+    "Shard": "..report.shard_lines",
     "run": "door",
 }
 
@@ -28,4 +29,4 @@ _ROOMS = {
 def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    return getattr(import_module(f".{_ROOMS[name]}", __name__), name)

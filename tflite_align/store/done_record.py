@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import Self
 
-from .model_listing import Shard
+from ..report.shard_lines import Shard
 from .spool import Spool
 from .urls import shown
 from .whole_files import is_there, join, names_below, read, remove, write

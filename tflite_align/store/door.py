@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, get_args
 
 from ..errors import UsageError
 from ..record import replace
+from ..report.shard_lines import Shard
 from ..rules.targets import load_target
 from ..settings.baseline import Accepted
 from ..settings.options import AlignOptions
 from .chunk_work import Chunk, Job, Result, Verb, outcomes
 from .done_record import DoneRecord
-from .model_listing import RECORD, ModelFile, Shard, models_of, pairs
+from .model_listing import RECORD, ModelFile, models_of, pairs
 from .named_errors import about
 from .settings_digest import asks_judges, environment, settings_digest
 from .urls import shown

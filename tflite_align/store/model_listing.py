@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
@@ -15,7 +14,7 @@ from .named_errors import about
 from .urls import is_url, shown
 from .whole_files import is_folder, is_there, join, names_below
 
-__all__ = ["RECORD", "STREAM", "ModelFile", "Shard", "models_of", "pairs"]
+__all__ = ["RECORD", "STREAM", "ModelFile", "models_of", "pairs"]
 
 # In the folder that is written to: what is done, a file for each finished chunk.
 RECORD = ".tflite_align"
@@ -38,29 +37,6 @@ class ModelFile(Record, frozen=True, kw_only=True):
     def name(self) -> str:
         """The source as it may be printed."""
         return shown(self.source)
-
-
-class Shard(Record, frozen=True):
-    """The models that one of several runs does: `number` of `count`, from 1."""
-
-    number: int
-    count: int
-
-    def has(self, path: str) -> bool:
-        """By a digest of the path: whatever else there is, and wherever the folder lies."""
-        digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
-        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Of `K/N`; UsageError for what is none."""
-        number, slash, count = text.partition("/")
-        if slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
-            return cls(int(number), int(count))
-        raise UsageError(f"--shard {text}: expected K/N with K from 1 to N, such as 3/20")
 
 
 # --- to be read -------------------------------------------------------------------------------

@@ -1,0 +1,65 @@
+"""`report merge` and `report diff`: reports of many models, made one or compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import UsageError
+from ..report.batch_diff import diff_of
+from ..report.batch_lines import Tally, parse_line
+from ..report.shard_lines import merged
+from ..store.chunk_work import Result
+from ..store.named_errors import about
+from ..store.urls import shown
+from ..store.whole_files import read
+from .failure import reader_may_leave
+from .many import Outcomes, check_reports
+from .paths import STREAM, prepare
+from .summary import show_sections
+
+__all__ = ["run_report"]
+
+
+def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int:
+    """Returns the exit status: of `merge` the highest of the models', of `diff` 1 where something
+    is worse. Failure, UsageError: what is given cannot be merged or compared.
+    """
+    if action == "diff":
+        return _diff(files, values)
+    check_reports(values["report"])
+    prepare(files, values["report"])
+    rows = None if values["verbose"] else 20
+    tally = Tally(rows=rows)
+    with Outcomes() as outcomes:
+        for number, text in enumerate(merged([(shown(name), _data(name)) for name in files])):
+            with about(f"line {number + 1}"):
+                line = parse_line(text)
+            tally.add(line)
+            name = line.report.name if line.report is not None else line.path
+            outcomes.add(Result(number=number, name=name, line=line, text=text))
+        outcomes.write(values["report"])
+    if not values["quiet"]:
+        with reader_may_leave(tally.exit_status):
+            err = STREAM in values["report"]
+            show_sections([tally.section()], tally.closing(""), tally.exit_status, err=err)
+    return tally.exit_status
+
+
+def _data(name: str) -> Any:
+    with about(shown(name)):
+        return read(name)
+
+
+def _diff(files: Sequence[str], values: dict[str, Any]) -> int:
+    if len(files) != 2:
+        raise UsageError(f"report diff compares two reports, OLD and NEW; {len(files)} are named")
+    if values["report"]:
+        raise UsageError("report diff prints what differs; --report is for merge")
+    old, new = ((shown(name), bytes(_data(name)).splitlines()) for name in files)
+    found = diff_of(old, new)
+    rows = None if values["verbose"] else 20
+    if not values["quiet"]:
+        with reader_may_leave(found.exit_status):
+            show_sections(found.sections(rows), found.closing(), found.exit_status, err=False)
+    return found.exit_status

@@ -1,0 +1,138 @@
+"""Two reports of many models compared: what is new, gone, worse, better."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import UsageError
+from ..record import Record
+from .section import Row, Section
+from .terminal_text import plural, printable
+
+__all__ = ["BatchDiff", "diff_of"]
+
+_Finding = tuple[str, str, str]  # severity, rule, place
+_WORDS = {None: 0, "verified": 0, "certified": 0, "accepted": 1, "skipped": 1, "unchanged": 1}
+
+
+class _Entry(Record, frozen=True, kw_only=True):
+    status: int
+    outcome: str
+    word: str | None
+    findings: Counter[_Finding]
+
+
+class BatchDiff(Record, frozen=True, kw_only=True):
+    """Paths of models; findings as (path, severity, rule, place). `worse`: a model whose exit status
+    is higher, or whose verification says less.
+    """
+
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+    worse: tuple[tuple[str, str], ...]
+    better: tuple[tuple[str, str], ...]
+    findings_new: tuple[tuple[str, str, str, str], ...]
+    findings_gone: tuple[tuple[str, str, str, str], ...]
+
+    @property
+    def exit_status(self) -> int:
+        """1 where a model is worse or has a finding that it had not."""
+        return 1 if self.worse or self.findings_new else 0
+
+    def sections(self, rows: int | None) -> list[Section]:
+        """What a person is shown; `rows` limits each table."""
+        tables = (
+            ("models that are worse", ("model", "was, is"), self.worse),
+            ("models that are better", ("model", "was, is"), self.better),
+            ("models that are new", ("model",), tuple((path,) for path in self.new)),
+            ("models that are gone", ("model",), tuple((path,) for path in self.gone)),
+            ("findings that are new", _HEAD, self.findings_new),
+            ("findings that are gone", _HEAD, self.findings_gone),
+        )
+        return [_section(title, head, found, rows) for title, head, found in tables if found]
+
+    def closing(self) -> str:
+        models = f"{plural(len(self.new), 'model')} new, {len(self.gone):,} gone"
+        turned = f"{len(self.worse):,} worse, {len(self.better):,} better"
+        found = f"{plural(len(self.findings_new), 'finding')} new, {len(self.findings_gone):,} gone"
+        return f"{models}, {turned}; {found}"
+
+
+_HEAD = ("model", "severity", "rule", "where")
+
+
+def _section(title: str, head: Row, found: tuple[Row, ...], rows: int | None) -> Section:
+    shown = found[:rows]
+    told = tuple(tuple(map(printable, row)) for row in shown)
+    return Section(title=title, head=head, rows=told, hidden=len(found) - len(shown))
+
+
+def diff_of(old: tuple[str, Iterable[bytes]], new: tuple[str, Iterable[bytes]]) -> BatchDiff:
+    """Of (name, lines) each; of an earlier version too, whose lines have fewer fields.
+
+    Findings are those that are left of a model, and known by severity, rule and place. Of a model
+    that is only in one of them they are not told. Raises UsageError for what is no such report.
+    """
+    before, after = _entries(*old), _entries(*new)
+    both = sorted(before.keys() & after.keys())
+    worse: list[tuple[str, str]] = []
+    better: list[tuple[str, str]] = []
+    appeared: list[tuple[str, str, str, str]] = []
+    went: list[tuple[str, str, str, str]] = []
+    for path in both:
+        one, two = before[path], after[path]
+        if _rank(one) != _rank(two):
+            (worse if _rank(two) > _rank(one) else better).append((path, _turn(one, two)))
+        appeared += [(path, *key) for key in sorted((two.findings - one.findings).elements())]
+        went += [(path, *key) for key in sorted((one.findings - two.findings).elements())]
+    return BatchDiff(
+        new=tuple(sorted(after.keys() - before.keys())),
+        gone=tuple(sorted(before.keys() - after.keys())),
+        worse=tuple(worse),
+        better=tuple(better),
+        findings_new=tuple(appeared),
+        findings_gone=tuple(went),
+    )
+
+
+def _rank(entry: _Entry) -> tuple[int, int]:
+    return entry.status, _WORDS.get(entry.word, 2)
+
+
+def _turn(one: _Entry, two: _Entry) -> str:
+    return f"{_told(one)} -> {_told(two)}"
+
+
+def _told(entry: _Entry) -> str:
+    return f"{entry.outcome}, {entry.word}" if entry.word else entry.outcome
+
+
+def _entries(name: str, lines: Iterable[bytes]) -> dict[str, _Entry]:
+    found = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            value = json.loads(line)
+            if "shards" in value:
+                continue
+            found[str(value["path"])] = _entry(value)
+        except (ValueError, TypeError, KeyError) as error:
+            raise UsageError(
+                f"{name}: line {number}: no line of a report of many models (.jsonl)"
+            ) from error
+    return found
+
+
+def _entry(value: dict[str, Any]) -> _Entry:
+    report = value["report"] or {"remaining": ()}
+    return _Entry(
+        status=int(value["exit_status"]),
+        outcome=str(value["outcome"]),
+        word=value["verification"],
+        findings=Counter(
+            (str(one["severity"]), str(one["rule"]), str(one["address"]))
+            for one in report["remaining"]
+        ),
+    )

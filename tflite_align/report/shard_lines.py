@@ -1,0 +1,167 @@
+"""Reports of shards: a head that says which shard it is, then a line a model; and many made one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..errors import UsageError
+from ..record import Record
+from .report import FORMAT
+from .terminal_text import plural
+from .values import tool
+
+__all__ = ["Shard", "ShardHead", "merged", "shard_head"]
+
+_NAMED = 5  # of many that are wrong
+
+
+class Shard(Record, frozen=True):
+    """The models that one of several runs does: `number` of `count`, from 1."""
+
+    number: int
+    count: int
+
+    def has(self, path: str) -> bool:
+        """By a digest of the path: whatever else there is, and wherever the folder lies."""
+        digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Of `K/N`; UsageError for what is none."""
+        number, slash, count = text.partition("/")
+        if slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+            return cls(int(number), int(count))
+        raise UsageError(f"--shard {text}: expected K/N with K from 1 to N, such as 3/20")
+
+
+class ShardHead(Record, frozen=True, kw_only=True):
+    """The first line of a shard's report: the shard `shard` of `shards`, and how many models it has.
+    `settings_sha256`: the digest of the options, rules and versions that hold for all of them.
+    """
+
+    shard: int
+    shards: int
+    models: int
+    settings_sha256: str
+
+
+class _File:
+    """One report of lines; its lines are read again when they are written."""
+
+    def __init__(self, name: str, data: Any) -> None:
+        self.name, self.data = name, data
+        self.head: ShardHead | None = None
+        self.places: list[tuple[str, int, int]] = []  # path, begin and end of its line
+        self.settings: set[str] = set()
+        self.tools: set[str] = set()
+        start = 0
+        while (end := data.find(b"\n", start) + 1) > 0:
+            self._add(data[start:end], start, end)
+            start = end
+        if start < len(data):
+            raise UsageError(f"{name}: byte {start}: the last line has no end; is the file whole?")
+
+    def _add(self, line: bytes, start: int, end: int) -> None:
+        try:
+            value = json.loads(line)
+            if value["format"] != FORMAT:
+                raise UsageError(
+                    f"{self.name}: byte {start}: format {value['format']}, expected {FORMAT}:"
+                    " make it with this version"
+                )
+            self.tools.add(str(value["tool"]["version"]))
+            if "shards" in value:
+                del value["format"], value["tool"]
+                self.head = ShardHead(**value)
+                self.settings.add(self.head.settings_sha256)
+                return
+            self.places.append((str(value["path"]), start, end))
+            self.settings.update({str(value["settings_sha256"])} - {""})
+        except (ValueError, TypeError, KeyError) as error:
+            raise UsageError(
+                f"{self.name}: byte {start}: no line of a report of many models (.jsonl)"
+            ) from error
+
+
+def shard_head(head: ShardHead) -> bytes:
+    """As a line."""
+    document = {"format": FORMAT, "tool": tool(), **_fields(head)}
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def _fields(head: ShardHead) -> dict[str, Any]:
+    return {name: getattr(head, name) for name in ShardHead.__struct_fields__}
+
+
+def merged(files: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
+    """The lines of several reports, (name, bytes) each, in the order of their paths: those of one run.
+
+    Raises UsageError before the first line: for a file that is none, a model that is in two of them,
+    shards that are missing or there twice, and settings or versions that differ.
+    """
+    found = [_File(name, data) for name, data in files]
+    _of_one_kind(found)
+    heads = [file for file in found if file.head is not None]
+    if heads:
+        _complete(found)
+    lines = sorted(
+        (path, number, start, end)
+        for number, file in enumerate(found)
+        for path, start, end in file.places
+    )
+    counted = Counter(path for path, *_ in lines)
+    if twice := [path for path, times in counted.items() if times > 1]:
+        raise UsageError(f"{_some(twice)}: in more than one of the reports")
+    return (bytes(found[number].data[start:end]) for _, number, start, end in lines)
+
+
+def _of_one_kind(found: Sequence[_File]) -> None:
+    first = found[0]
+    for file in found:
+        for what, ours, theirs in (
+            ("another version of tflite_align", first.tools, file.tools),
+            ("other settings, rules or versions", first.settings, file.settings),
+        ):
+            if len(ours | theirs) > 1:
+                differs = file if file is not first else first
+                raise UsageError(
+                    f"{differs.name}: made with {what} than {first.name}: run it again"
+                    if differs is not first
+                    else f"{first.name}: its lines were made with {what} than one another"
+                )
+
+
+def _complete(found: Sequence[_File]) -> None:
+    counts = {file.head.shards if file.head else 0 for file in found}
+    if len(counts) > 1:
+        whole = [file.name for file in found if file.head is None]
+        told = f"{_some(whole)}: no shard" if whole else "shards of different counts"
+        raise UsageError(f"{told}: only the shards of one run can be merged")
+    (count,) = counts
+    there = Counter(file.head.shard for file in found if file.head)
+    if missing := [str(number) for number in range(1, count + 1) if number not in there]:
+        kind = "shard" if len(missing) == 1 else "shards"
+        raise UsageError(f"{kind} {_some(missing)} of {count}: missing")
+    if twice := [str(number) for number, times in there.items() if times > 1]:
+        raise UsageError(f"shard {_some(twice)} of {count}: there more than once")
+    for file in found:
+        assert file.head is not None
+        if len(file.places) != file.head.models:
+            held = plural(len(file.places), "model")
+            raise UsageError(f"{file.name}: {held} where its head says {file.head.models:,}")
+        shard = Shard(file.head.shard, file.head.shards)
+        if other := [path for path, *_ in file.places if not shard.has(path)]:
+            raise UsageError(f"{file.name}: {_some(other)}: not of shard {shard}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
