@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .api.jobs import align, check, explain
     from .api.results import AlignResult, Explained
     from .api.sources import ReadableFile, Source
+    from .certify.portable import OperatorPortability, Portability, RuntimePair
     from .checks.checker import Finding, Grade
     from .checks.overrides import Override
     from .checks.partition import Left, TargetMapping
@@ -106,6 +107,7 @@ __all__ = [
     "ModelView",
     "NotAlignedError",
     "OperatorId",
+    "OperatorPortability",
     "OperatorView",
     "OptionWords",
     "OutputLevel",
@@ -113,6 +115,7 @@ __all__ = [
     "Override",
     "Overview",
     "Port",
+    "Portability",
     "Progress",
     "Range",
     "ReadableFile",
@@ -120,6 +123,7 @@ __all__ = [
     "Report",
     "Requirement",
     "RuleError",
+    "RuntimePair",
     "Separated",
     "Signed",
     "Size",
@@ -169,6 +173,9 @@ _ROOMS = {
     "Converter": "api.converting",
     "Exportable": "api.converting",
     "convert_and_align": "api.converting",
+    "OperatorPortability": "certify.portable",
+    "Portability": "certify.portable",
+    "RuntimePair": "certify.portable",
     "Finding": "checks.checker",
     "Grade": "checks.checker",
     "Override": "checks.overrides",

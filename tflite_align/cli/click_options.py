@@ -154,6 +154,11 @@ _CHECK = (
         is_flag=True,
         help="Run the file in the targets' runtimes and compare it with what it declares.",
     ),
+    click.option(
+        "--portable",
+        is_flag=True,
+        help="Say which operators can give different integers in which runtimes.",
+    ),
     _REQUIRE,
     _ALLOW_REFUSED,
     _JUDGE_SECONDS,
@@ -290,7 +295,7 @@ explain_options = all_of(_EXPLAIN)
 _SAME_NAME = (
     "overlap", "prefer", "io", "to", "input_type", "output_type", "only", "optimize", "fail_on",
     "judge_seconds", "samples", "seed", "fix", "no_fix", "bias",
-    "allow_metadata", "allow_refused", "run",
+    "allow_metadata", "allow_refused", "run", "portable",
 )  # fmt: skip
 
 

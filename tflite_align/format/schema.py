@@ -27,6 +27,7 @@ __all__ = [
 IDENTIFIER = b"TFL3"
 
 _DEPRECATED = "deprecated_field_"
+_SLOPE = "alpha"
 
 FieldKind = Literal["scalar", "string", "table", "union", "scalars", "strings", "tables"]
 
@@ -329,8 +330,10 @@ class Field(Record, frozen=True, kw_only=True):
 
     @property
     def is_option(self) -> bool:
-        """True for what `Operator.options` holds: no floats, nothing deprecated."""
-        return self.code != "f" and not self.name.startswith(_DEPRECATED)
+        """True for what `Operator.options` holds: of floats LEAKY_RELU's slope, nothing deprecated."""
+        if self.code == "f":
+            return self.name == _SLOPE
+        return not self.name.startswith(_DEPRECATED)
 
 
 class TableLayout(PartlyCompared, frozen=True, kw_only=True):

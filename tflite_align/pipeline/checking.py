@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..certify.portable import portability
 from ..checks.consequences import gathered
 from ..checks.float_parts import float_parts
 from ..checks.hints import hints
@@ -45,6 +46,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
         fixes_off=fixes_off(session.fixes),
         mappings=predictions(inspected.model, session.targets),
         verification=verification,
+        portability=portability(inspected.model) if options.portable else None,
         notes=(*float_parts(inspected.model), *hints(findings)),
         warnings=(
             *inspected.bound.idle,

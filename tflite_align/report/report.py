@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ..certify.portable import Portability
 from ..checks.checker import Finding
 from ..checks.partition import TargetMapping
 from ..record import PartlyCompared, Record, brief
@@ -48,6 +49,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     (for `check` both are the same), `accepted` those of them that a baseline lets pass.
     `rules`: every rule that was looked at. `mappings`: for each target whose compiler splits the
     graph, what it is predicted to map of the file that goes out.
+    `portability`: which operators can give different integers in which runtimes, where it was asked for.
     `without_calibration`: the verification's outputs, had the ranges not been tightened by what
     calibration inputs showed; empty where they were not. `reasons` say in sentences why
     `exit_status` is not 0.
@@ -66,6 +68,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     accepted: tuple[Finding, ...] = ()
     rules: tuple[str, ...] = ()
     mappings: tuple[TargetMapping, ...] = ()
+    portability: Portability | None = None
     fixes_off: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     components: tuple[Component, ...] = ()

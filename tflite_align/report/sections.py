@@ -13,6 +13,7 @@ from ..record import Record, replace
 from ..repair.planner.changes import Change
 from .before_after import glance
 from .partition_section import mapping_section
+from .portability_section import portability_section
 from .report import Report
 from .section import Row, Section
 from .terminal_text import counts, plural, printable, shorten
@@ -63,6 +64,9 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
         found.append(_findings(report, view, "Findings left", report.remaining))
     for mapping in report.mappings:
         told = mapping_section(mapping)
+        found.append(view.table(told.title, told.head, told.rows, told.lines))
+    if report.portability is not None:
+        told = portability_section(report.portability)
         found.append(view.table(told.title, told.head, told.rows, told.lines))
     for told in verification_sections(report, full=rows is None):
         found.append(view.table(told.title, told.head, told.rows, told.lines))

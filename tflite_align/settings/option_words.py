@@ -52,6 +52,7 @@ class OptionWords(TypedDict, total=False):
     allow_metadata: str | Sequence[str]
     allow_refused: str | Sequence[str]
     run: bool
+    portable: bool
     bias: Bias
     lock: Lock | None
     severity: Mapping[str, Severity]

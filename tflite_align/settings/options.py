@@ -55,7 +55,9 @@ _TUPLES: dict[str, type] = {
 }
 # Option -> what it may be, and how that is said.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    **dict.fromkeys(("compare", "optimize", "verify", "run", "view"), ((bool,), "True or False")),
+    **dict.fromkeys(
+        ("compare", "optimize", "verify", "run", "portable", "view"), ((bool,), "True or False")
+    ),
     **dict.fromkeys(("memory", "samples", "seed"), ((Integral,), "a whole number")),
     "judge_seconds": ((Real, NoneType), "a number of seconds"),
     **dict.fromkeys(("policies", "severity"), ((Mapping,), "a mapping of words")),
@@ -78,6 +80,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     `to`: "int8" turns a uint8 model into an int8 one.
     `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
     `run`: check() runs the file in its targets' runtimes and compares it with what it declares.
+    `portable`: check() predicts which operators can give different integers in which runtimes.
     `allow_refused`: judges whose refusal of the file is told and does not fail the run.
     `judges`: whom check() asks beside those required; align() asks its targets' own. `unasked`:
     those of them (or "numbers") that are not asked, the targets' own excepted: one that is required then fails the
@@ -121,6 +124,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     allow_metadata: tuple[str, ...] = ()
     allow_refused: tuple[str, ...] = ()
     run: bool = False
+    portable: bool = False
     bias: Bias = "declared"
     lock: Lock | None = None
     severity: Mapping[str, Severity] = field(default_factory=dict)

@@ -1,0 +1,33 @@
+"""--portable in text and JSON, and back."""
+
+from __future__ import annotations
+
+import json
+
+from tests.support.models import concat_example
+from tflite_align import Report, check
+from tflite_align.report.restore import restored
+from tflite_align.report.text import render_text
+
+
+def test_only_who_asks_is_told() -> None:
+    assert check(concat_example()).portability is None
+    assert "Portability" not in render_text([check(concat_example())])
+
+
+def test_text_names_operators_runtimes_and_a_case() -> None:
+    report = check(concat_example(), portable=True)
+    assert report.portability is not None
+    told = {one.address.split()[1]: one.word for one in report.portability.operators}
+    assert told == {"CONV_2D": "differs", "CONCATENATION": "equal", "HARD_SWISH": "equal"}
+    text = render_text([report])
+    assert "predicted for litert-ref, litert, xnnpack, tflm (x86-64), for every input:" in text
+    assert "subgraph[0]/operator[0] CONV_2D" in text.partition("Portability (predicted)")[2]
+    assert "accumulator" in text
+
+
+def test_json_says_the_same_and_is_read_back() -> None:
+    report = check(concat_example(), portable=True)
+    values = json.loads(report.to_json())
+    assert values["portability"]["operators"][0]["largest"] == 1
+    assert restored(Report, values) == report

@@ -1,0 +1,187 @@
+"""One operator of a model as the integer functions need it: types, facts, parameters, intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..format.enums import Activation
+from ..format.model import Model, Operator, Subgraph, Tensor
+from ..numerics import INTEGER_LIMITS, integers_of
+from ..record import Record
+from ..rules.operand_types import ABSENT, OperandTypes
+from .arithmetic import OVER_IMAGE, SEVERAL
+from .functions.affine import Affine
+from .functions.limits import LIMITS
+
+__all__ = ["CHANNELED", "Channel", "OperatorCase", "UnknownHereError"]
+
+Array = NDArray[Any]
+
+# Operator -> its operands: data, weights, bias; and the axis of the weights' channels.
+CHANNELED = {
+    "CONV_2D": (0, 1, 2, 0),
+    "DEPTHWISE_CONV_2D": (0, 1, 2, 3),
+    "FULLY_CONNECTED": (0, 1, 2, 0),
+    "TRANSPOSE_CONV": (2, 1, 3, 0),
+}
+
+
+class UnknownHereError(Exception):
+    """Nothing can be said of the operator, and why."""
+
+
+class Channel(Record, frozen=True, kw_only=True):
+    """One output channel: the least and greatest accumulator that any input can lead to."""
+
+    index: int
+    weight_scale: float
+    low: int
+    high: int
+
+
+class OperatorCase(Record, frozen=True, kw_only=True):
+    model: Model
+    graph: Subgraph
+    operator: Operator
+
+    @property
+    def address(self) -> str:
+        """`subgraph[0]/operator[12] CONV_2D`."""
+        place = f"subgraph[{self.graph.index}]/operator[{self.operator.index}]"
+        return f"{place} {self.operator.name}"
+
+    @property
+    def types(self) -> OperandTypes:
+        named = [self._type(index) for index in self.operator.inputs]
+        return OperandTypes(tuple(named), tuple(self._type(i) for i in self.operator.outputs))
+
+    def _type(self, index: int) -> str:
+        return self.graph.tensors[index].type if index >= 0 else ABSENT
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What rows look at: options, and what the shapes and scales say."""
+        return {**self.operator.options, SEVERAL: self._several(), OVER_IMAGE: self._over_image()}
+
+    @property
+    def fused(self) -> str:
+        """The fused activation by its name in the schema; UnknownHereError for one that no kernel fuses."""
+        code = int(self.operator.options.get("fused_activation_function", 0))
+        name = Activation(code).name if code in set(Activation) else str(code)
+        if name not in LIMITS:
+            raise UnknownHereError(f"fused activation {name}")
+        return name
+
+    def operand(self, kind: str, index: int) -> Tensor:
+        """UnknownHereError where it is not there."""
+        listed = self.operator.inputs if kind == "inputs" else self.operator.outputs
+        if index >= len(listed) or listed[index] < 0:
+            raise UnknownHereError(f"no {kind}[{index}]")
+        return self.graph.tensors[listed[index]]
+
+    def affine(self, kind: str, index: int) -> Affine:
+        """An operand's parameters with the limits of its type; UnknownHereError where there are
+        none for the whole tensor.
+        """
+        tensor = self.operand(kind, index)
+        label, limits = tensor.label, INTEGER_LIMITS.get(tensor.type)
+        if label is None or limits is None or not 0 < label.scale < math.inf:
+            raise UnknownHereError(f"{kind}[{index}] has no scale of its own")
+        return Affine(label.scale, label.zero_point, *limits)
+
+    def integers(self, kind: str, index: int) -> Array:
+        """A constant operand's integers, in its shape."""
+        tensor = self.operand(kind, index)
+        data = self.model.constant(self.graph.index, tensor.index)
+        if data is None or tensor.type not in INTEGER_LIMITS or tensor.sparse:
+            raise UnknownHereError(f"{kind}[{index}] is not a plain constant of the file")
+        if tensor.type == "int64":
+            flat: Array = np.frombuffer(data, dtype="<i8")
+        else:
+            flat = integers_of(data, tensor.type, tensor.elements).astype(np.int64)
+        if flat.size != tensor.elements:
+            raise UnknownHereError(f"{kind}[{index}] has not as many integers as its shape says")
+        return flat.reshape(tensor.shape)
+
+    def channels(self) -> Iterator[Channel]:
+        """Every output channel of an operator with weights and a bias."""
+        data, weights, bias, axis = CHANNELED[self.operator.name]
+        given, tensor = self.affine("inputs", data), self.operand("inputs", weights)
+        quant = tensor.quant
+        if quant is None or not quant.scale or not quant.sound:
+            raise UnknownHereError("weights without a scale")
+        rows = np.moveaxis(self.integers("inputs", weights), axis, 0)
+        count = rows.shape[0]
+        points = np.resize(np.asarray(quant.zero_point or (0,), dtype=np.int64), count)
+        rows = rows.reshape(count, -1) - points[:, None]
+        added = self._added(bias, count)
+        low, high = given.low - given.zero_point, given.high - given.zero_point
+        ends = rows * low, rows * high
+        least = np.minimum(*ends).sum(axis=1) + added
+        most = np.maximum(*ends).sum(axis=1) + added
+        scales = quant.scale if len(quant.scale) == count else quant.scale[:1] * count
+        for index, scale in enumerate(scales):
+            yield Channel(
+                index=index, weight_scale=scale, low=int(least[index]), high=int(most[index])
+            )
+
+    def _added(self, bias: int, count: int) -> Array:
+        inputs = self.operator.inputs
+        if bias >= len(inputs) or inputs[bias] < 0:
+            return np.zeros(count, dtype=np.int64)
+        found = self.integers("inputs", bias).reshape(-1)
+        if found.size != count:
+            raise UnknownHereError("a bias of another length than there are channels")
+        return found
+
+    def counts(self) -> Iterator[int]:
+        """How many elements an output of a sum can be of."""
+        shape = self.operand("inputs", 0).shape
+        if self.operator.name == "AVERAGE_POOL_2D":
+            options = self.operator.options
+            yield from _taps(shape, options)
+            return
+        axes = self.integers("inputs", 1).reshape(-1)
+        yield math.prod(shape[int(axis)] for axis in set((axes % len(shape)).tolist()))
+
+    def _several(self) -> bool:
+        place = CHANNELED.get(self.operator.name)
+        if place is None or place[1] >= len(self.operator.inputs):
+            return False
+        quant = self.operand("inputs", place[1]).quant
+        return quant is not None and len(quant.scale) > 1
+
+    def _over_image(self) -> bool:
+        if self.operator.name not in ("MEAN", "SUM"):
+            return False
+        shape = self.operand("inputs", 0).shape
+        kept = bool(self.operator.options.get("keep_dims", 0))
+        if len(shape) != 4 or not kept:
+            return False
+        try:
+            axes = self.integers("inputs", 1).reshape(-1)
+        except UnknownHereError:
+            return False
+        return sorted((axes % 4).tolist()) == [1, 2]
+
+
+def _taps(shape: tuple[int, ...], options: Mapping[str, Any]) -> Iterator[int]:
+    """Every number of window elements that lie inside the image at some place."""
+    along = [
+        _valid(shape[axis], int(options[f"filter_{name}"]), int(options[f"stride_{side}"]), options)
+        for axis, name, side in ((1, "height", "h"), (2, "width", "w"))
+    ]
+    yield from sorted({rows * columns for rows in along[0] for columns in along[1]})
+
+
+def _valid(size: int, window: int, stride: int, options: Mapping[str, Any]) -> set[int]:
+    same = int(options.get("padding", 0)) == 0
+    places = -(-size // stride) if same else (size - window) // stride + 1
+    before = max((places - 1) * stride + window - size, 0) // 2 if same else 0
+    starts = [place * stride - before for place in range(places)]
+    return {min(start + window, size) - max(start, 0) for start in starts}

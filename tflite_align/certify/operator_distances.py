@@ -1,0 +1,188 @@
+"""How far the kernels of one operator are apart, over all that it can get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..record import Record
+from .arithmetic import ArithmeticRow
+from .functions.affine import Affine, DomainError, NotTakenError
+from .functions.registry import FUNCTIONS, SUMS
+from .operator_cases import CHANNELED, Channel, OperatorCase, UnknownHereError
+from .step_distances import Apart, Distances, Kernel, apart_on, apart_over
+
+__all__ = ["Measured", "measured", "taken"]
+
+Array = NDArray[Any]
+
+_TRIED = 1 << 16  # of int16 pairs, of which there are 2^32
+_MOST = 1 << 16  # integers of one operand that are enumerated
+
+
+class Measured(Record, frozen=True, kw_only=True):
+    """`pairs`: by the places of two rows; `every`: any two. `witness`: a case at which two are
+    farthest apart, in words. `exact`: whether all cases were looked at.
+    """
+
+    pairs: Mapping[tuple[int, int], Apart] = {}
+    every: Apart = Apart()
+    cases: int = 0
+    witness: str = ""
+    exact: bool = True
+
+
+class _Cases(Record, frozen=True, kw_only=True):
+    """Distances of a part of an operator's cases, and how one of them is named."""
+
+    distances: Distances
+    name: Callable[[int, int], str]
+    exact: bool = True
+
+
+def measured(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Measured:
+    """Over all cases of the operator. UnknownHereError or DomainError where nothing can be said."""
+    total: Distances | None = None
+    witness, exact = "", True
+    for part in _parts(case, rows):
+        every = part.distances.every
+        if every.witness is not None and (total is None or every.largest > total.every.largest):
+            witness = part.name(*every.witness)
+        total = part.distances if total is None else total.joined(part.distances)
+        exact = exact and part.exact
+    if total is None:
+        raise UnknownHereError("no output has a case")
+    return Measured(
+        pairs=total.pairs, every=total.every, cases=total.cases, witness=witness, exact=exact
+    )
+
+
+def taken(case: OperatorCase, row: ArithmeticRow) -> bool:
+    """Whether the row's functions take the operator's parameters."""
+    if row.kind not in ("pairs", "table"):
+        return True
+    zeros = [case.affine("inputs", i).zero_point for i in range(_operands(row))]
+    try:
+        for function in _elementwise(case, row):
+            function(*(np.array([zero], dtype=np.int64) for zero in zeros))
+    except NotTakenError:
+        return False
+    except DomainError:
+        return True  # told when all cases are looked at
+    return True
+
+
+def _parts(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
+    if case.operator.name in CHANNELED:
+        return _accumulators(case, rows)
+    if all(row.function in SUMS for row in rows):
+        return _sums(case, rows)
+    return iter([_pairs(case, rows) if rows[0].kind == "pairs" else _table(case, rows)])
+
+
+def _outputs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> list[Affine]:
+    return [row.limits(case.fused, case.affine("outputs", 0)) for row in rows]
+
+
+def _accumulators(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
+    given = case.affine("inputs", CHANNELED[case.operator.name][0])
+    outputs = _outputs(case, rows)
+    alike: dict[float, list[Channel]] = {}
+    for channel in case.channels():
+        alike.setdefault(channel.weight_scale, []).append(channel)
+    for scale, channels in alike.items():  # channels of one scale have one function
+        kernels = [
+            [partial(_behind, FUNCTIONS[name], (given.scale, scale, out)) for name in row.functions]
+            for row, out in zip(rows, outputs, strict=True)
+        ]
+        about = partial(_near, real=given.scale * scale / outputs[0].scale, output=outputs[0])
+        yield _Cases(
+            distances=apart_over(kernels, [(one.low, one.high) for one in channels], about),
+            name=partial(_accumulator, channels),
+        )
+
+
+def _accumulator(channels: Sequence[Channel], which: int, value: int) -> str:
+    return f"channel {channels[which].index}, accumulator {value}"
+
+
+def _near(values: Array, real: float, output: Affine) -> Array:
+    """About where a rescaled integer comes to these values of the output."""
+    found: Array = (values - output.zero_point - 0.5) / real
+    return found
+
+
+def _sums(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
+    given, outputs = case.affine("inputs", 0), _outputs(case, rows)
+    for count in case.counts():
+        kernels = [
+            [partial(_behind, FUNCTIONS[name], (count, given, output)) for name in row.functions]
+            for row, output in zip(rows, outputs, strict=True)
+        ]
+        yield _Cases(
+            distances=apart_over(kernels, [(count * given.low, count * given.high)]),
+            name=partial(_sum, count),
+        )
+
+
+def _sum(count: int, _: int, value: int) -> str:
+    return f"sum {value} of {count} elements"
+
+
+def _operands(row: ArithmeticRow) -> int:
+    return 2 if row.kind == "pairs" else 1
+
+
+def _elementwise(case: OperatorCase, row: ArithmeticRow) -> Kernel:
+    """The row's functions of the elements alone."""
+    output = row.limits(case.fused, case.affine("outputs", 0))
+    given = [case.affine("inputs", i) for i in range(_operands(row))]
+    options = {"alpha": case.operator.options["alpha"]} if "leaky" in row.function else {}
+    return [
+        partial(_behind, partial(FUNCTIONS[name], **options), (*given, output))
+        for name in row.functions
+    ]
+
+
+def _behind(function: Callable[..., Any], arguments: tuple[Any, ...], *cases: Array) -> Array:
+    """The function of the cases, the operator's own arguments behind them."""
+    found: Array = function(*cases, *arguments)
+    return found
+
+
+def _pairs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
+    a, b = (_values(case, index) for index in (0, 1))
+    exact = a.size * b.size <= _MOST
+    if exact:
+        first, second = (grid.ravel() for grid in np.meshgrid(a, b, indexing="ij"))
+    else:
+        rng = np.random.default_rng(0)
+        first, second = (rng.choice(values, _TRIED) for values in (a, b))
+    kernels = [_elementwise(case, row) for row in rows]
+    return _Cases(
+        distances=apart_on(kernels, first, second),
+        name=lambda _, place: f"{first[place]} and {second[place]}",
+        exact=exact,
+    )
+
+
+def _values(case: OperatorCase, index: int) -> Array:
+    """The integers that can stand in an operand: a constant's, or all of its type."""
+    given = case.affine("inputs", index)
+    tensor = case.operand("inputs", index)
+    if case.model.is_constant(case.graph.index, tensor.index):
+        return np.unique(case.integers("inputs", index).astype(np.int64))
+    return np.arange(given.low, given.high + 1)
+
+
+def _table(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
+    given = case.affine("inputs", 0)
+    if given.high - given.low >= _MOST:
+        raise UnknownHereError(f"{case.operand('inputs', 0).type} has too many integers to try")
+    x = np.arange(given.low, given.high + 1)
+    kernels = [_elementwise(case, row) for row in rows]
+    return _Cases(distances=apart_on(kernels, x), name=lambda _, place: str(x[place]))

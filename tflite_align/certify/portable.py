@@ -1,0 +1,165 @@
+"""Which operators of a file can give different integers in which runtimes, by how much, how often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from ..format.model import Model, Operator, Subgraph
+from ..record import Record, replace
+from ..rules.kernels import load_kernels
+from .arithmetic import ArithmeticRow, load_arithmetic
+from .functions.affine import DomainError
+from .operator_cases import OperatorCase, UnknownHereError
+from .operator_distances import Measured, measured, taken
+
+__all__ = [
+    "RUNTIMES",
+    "OperatorPortability",
+    "Portability",
+    "RuntimePair",
+    "portability",
+]
+
+Word = Literal["equal", "differs", "not known"]
+
+RUNTIMES = ("litert-ref", "litert", "xnnpack", "tflm")
+_KERNELS = {"litert-ref": "litert"}  # whose rows of types are another's
+
+
+class RuntimePair(Record, frozen=True, kw_only=True):
+    """Two runtimes whose integers differ: by at most `largest`, LSB, in a `share` of the cases."""
+
+    first: str
+    second: str
+    largest: int
+    share: float
+
+
+class OperatorPortability(Record, frozen=True, kw_only=True):
+    """One operator. `alike`: runtimes whose integers are equal for every input, each list by itself;
+    `refusing`: those that take no such operator. `largest`: of any two runtimes, LSB; `share` of the
+    `cases` that differ: accumulators of all channels, integers, pairs. `witness`: a case that tells
+    them apart. `exact`: whether all cases were looked at. `why`: of what is not known.
+    """
+
+    address: str
+    word: Word
+    alike: tuple[tuple[str, ...], ...] = ()
+    refusing: tuple[str, ...] = ()
+    pairs: tuple[RuntimePair, ...] = ()
+    largest: int = 0
+    share: float = 0.0
+    cases: int = 0
+    witness: str = ""
+    exact: bool = True
+    why: str = ""
+
+
+class Portability(Record, frozen=True, kw_only=True):
+    """What is predicted of a file on the processors that the rows name (`processor`). Operators of
+    plain numbers alone are not among them.
+    """
+
+    runtimes: tuple[str, ...]
+    processor: str
+    operators: tuple[OperatorPortability, ...]
+
+
+def portability(model: Model, runtimes: Sequence[str] = RUNTIMES) -> Portability:
+    """Every operator with a quantized output, in the order of the file."""
+    found = [
+        _operator(OperatorCase(model=model, graph=graph, operator=operator), runtimes)
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if _quantized(graph, operator)
+    ]
+    processors = dict.fromkeys(load_arithmetic(name).processor for name in runtimes)
+    return Portability(
+        runtimes=tuple(runtimes), processor=", ".join(processors), operators=tuple(found)
+    )
+
+
+def _quantized(graph: Subgraph, operator: Operator) -> bool:
+    outputs = [graph.tensors[index] for index in operator.outputs if index >= 0]
+    return any(tensor.quant is not None and tensor.quant.scale for tensor in outputs)
+
+
+def _operator(case: OperatorCase, runtimes: Sequence[str]) -> OperatorPortability:
+    refusing = tuple(name for name in runtimes if _refuses(case, name))
+    taking = [name for name in runtimes if name not in refusing]
+    base = OperatorPortability(address=case.address, word="equal", refusing=refusing)
+    try:
+        return _compared(case, {name: _row(case, name) for name in taking}, base)
+    except (UnknownHereError, DomainError) as error:
+        return replace(base, word="not known", why=str(error))
+
+
+def _refuses(case: OperatorCase, runtime: str) -> bool:
+    row = load_kernels(_KERNELS.get(runtime, runtime)).get(case.operator.name)
+    return row is None or row.outcome(case.types) == "refused"
+
+
+def _row(case: OperatorCase, runtime: str) -> ArithmeticRow:
+    """The first row whose function takes the operator's parameters."""
+    table = load_arithmetic(runtime)
+    for row in table.candidates(case.operator.name, case.types, case.facts):
+        if row.kind == "none":
+            raise UnknownHereError(f"{runtime}: {row.reason}")
+        if taken(case, row):
+            return row
+    raise UnknownHereError(f"{runtime}: no integer function is known of these types and options")
+
+
+def _compared(
+    case: OperatorCase, rows: Mapping[str, ArithmeticRow], base: OperatorPortability
+) -> OperatorPortability:
+    kernels: dict[tuple[object, ...], ArithmeticRow] = {}
+    place = {}
+    for name, row in rows.items():
+        key = (row.functions, row.ties, row.clamp)
+        kernels.setdefault(key, row)
+        place[name] = list(kernels).index(key)
+    found = measured(case, list(kernels.values())) if len(kernels) > 1 else Measured()
+    pairs = [
+        RuntimePair(
+            first=first,
+            second=second,
+            largest=apart.largest,
+            share=apart.differing / found.cases,
+        )
+        for i, first in enumerate(rows)
+        for second in list(rows)[i + 1 :]
+        if place[first] != place[second]
+        for apart in [found.pairs[_ordered(place[first], place[second])]]
+        if apart.largest
+    ]
+    return replace(
+        base,
+        word="differs" if pairs else "equal",
+        alike=_alike(list(rows), pairs),
+        pairs=tuple(pairs),
+        largest=found.every.largest,
+        share=found.every.differing / found.cases if found.cases else 0.0,
+        cases=found.cases,
+        witness=found.witness,
+        exact=found.exact,
+    )
+
+
+def _ordered(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)
+
+
+def _alike(names: Sequence[str], pairs: Sequence[RuntimePair]) -> tuple[tuple[str, ...], ...]:
+    """Runtimes in lists within which no two differ, each in the first that it fits."""
+    apart = {frozenset((pair.first, pair.second)) for pair in pairs}
+    lists: list[list[str]] = []
+    for name in names:
+        for known in lists:
+            if not any(frozenset((name, other)) in apart for other in known):
+                known.append(name)
+                break
+        else:
+            lists.append([name])
+    return tuple(map(tuple, lists))
