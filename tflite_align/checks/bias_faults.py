@@ -32,66 +32,66 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
     bias = slot_tensor(model, constraint.slot)
     if bias is None:
         return
-    known = model.constant(constraint.slot.subgraph, bias.index) is not None
+    constant = model.constant(constraint.slot.subgraph, bias.index) is not None
     if constraint.source.compared:
         yield from _compared(model, constraint, bias)
         return
     if constraint.source.counted:
-        yield from _bias_count(model, constraint, bias, fixable=known)
+        yield from _bias_count(model, constraint, bias, fixable=constant)
         return
     if bias.type not in constraint.legal_types:
-        wanted = constraint.legal_types[0]
-        sentence = f"{bias.type} bias where {constraint.type} activations need {wanted}"
-        yield constraint.slot, wanted, bias.type, sentence, "type" if known else ""
+        expected = constraint.legal_types[0]
+        sentence = f"{bias.type} bias where {constraint.type} activations need {expected}"
+        yield constraint.slot, expected, bias.type, sentence, "type" if constant else ""
         if bias.type not in BIAS_TYPES:
             return
     elif constraint.source.heeded and constraint.stated not in {"", bias.type}:
         sentence = f"{constraint.source.type_option} states {constraint.stated}, but the bias is {bias.type}"
-        yield constraint.slot, constraint.stated, bias.type, sentence, "type" if known else ""
+        yield constraint.slot, constraint.stated, bias.type, sentence, "type" if constant else ""
     if only_zeros(model, constraint.slot.subgraph, bias):
         return  # zeros are right in any unit
     if bias.quant is None or not bias.quant.scale:
-        if known:
+        if constant:
             right = expected_bias_scales(model, constraint)[0]
             sentence = f"bias without a scale; input scale x weight scale = {right:.9g}"
             yield constraint.slot, f"{right:.9g}", "none", sentence, "scale"
         return
     if any(bias.quant.zero_point):
-        found = next(z for z in bias.quant.zero_point if z)
-        sentence = f"bias zero_point {found}, expected 0"
+        zero_point = next(z for z in bias.quant.zero_point if z)
+        sentence = f"bias zero_point {zero_point}, expected 0"
         yield (
             constraint.slot,
             "zero_point 0",
-            f"zero_point {found}",
+            f"zero_point {zero_point}",
             sentence,
-            "zero_point" if known else "",
+            "zero_point" if constant else "",
         )
-    yield from _bias_scale(model, constraint, list(bias.quant.scale), fixable=known)
+    yield from _bias_scale(model, constraint, list(bias.quant.scale), fixable=constant)
 
 
 def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]:
     """Zeros are right in any unit; but for kernels that look at the unit all the same."""
-    wanted = expected_bias_scales(model, constraint)
-    found = bias.quant.scale if bias.quant is not None else ()
+    expected = expected_bias_scales(model, constraint)
+    actual = bias.quant.scale if bias.quant is not None else ()
     output = slot_tensor(model, constraint.slot._replace(kind="outputs", index=0))
     step = output.quant.scale if output is not None and output.quant is not None else ()
-    if len(wanted) != 1 or not only_zeros(model, constraint.slot.subgraph, bias):
+    if len(expected) != 1 or not only_zeros(model, constraint.slot.subgraph, bias):
         return
-    if found and step and abs(found[0] - wanted[0]) > _APART * step[0]:
-        right, given = f"{wanted[0]:.9g}", f"{found[0]:.9g}"
-        sentence = f"bias scale {given} differs from input scale x weight scale = {right}"
-        yield constraint.slot, right, given, sentence, "scale"
+    if actual and step and abs(actual[0] - expected[0]) > _APART * step[0]:
+        right, actual_text = f"{expected[0]:.9g}", f"{actual[0]:.9g}"
+        sentence = f"bias scale {actual_text} differs from input scale x weight scale = {right}"
+        yield constraint.slot, right, actual_text, sentence, "scale"
 
 
 def _bias_count(
     model: Model, constraint: BiasOf, bias: Tensor, *, fixable: bool
 ) -> Iterator[Fault]:
-    found = len(bias.quant.scale) if bias.quant is not None else 0
-    wanted = len(expected_bias_scales(model, constraint))
-    if found not in (0, wanted):
-        sentence = f"{_scales(found)} of the bias beside {_scales(wanted)} of the weights"
-        kind = "scale" if fixable and 1 in (found, wanted) else ""
-        yield constraint.slot, _scales(wanted), _scales(found), sentence, kind
+    actual = len(bias.quant.scale) if bias.quant is not None else 0
+    expected = len(expected_bias_scales(model, constraint))
+    if actual not in (0, expected):
+        sentence = f"{_scales(actual)} of the bias beside {_scales(expected)} of the weights"
+        repair = "scale" if fixable and 1 in (actual, expected) else ""
+        yield constraint.slot, _scales(expected), _scales(actual), sentence, repair
 
 
 def _scales(count: int) -> str:
@@ -99,47 +99,51 @@ def _scales(count: int) -> str:
 
 
 def _bias_scale(
-    model: Model, constraint: BiasOf, found: list[float], *, fixable: bool
+    model: Model, constraint: BiasOf, actual: list[float], *, fixable: bool
 ) -> Iterator[Fault]:
-    wanted = expected_bias_scales(model, constraint)
-    count = max(len(wanted), len(found))
-    if min(len(wanted), len(found)) not in (1, count):
-        sentence = f"{len(found)} bias scales for {len(wanted)} weight scales"
+    expected = expected_bias_scales(model, constraint)
+    count = max(len(expected), len(actual))
+    if min(len(expected), len(actual)) not in (1, count):
+        sentence = f"{len(actual)} bias scales for {len(expected)} weight scales"
         yield (
             constraint.slot,
-            f"{len(wanted)} scales",
-            f"{len(found)} scales",
+            f"{len(expected)} scales",
+            f"{len(actual)} scales",
             sentence,
             "",
         )
         return
-    wanted, found = _stretch(wanted, count), _stretch(found, count)
-    if wanted == found:
+    expected, actual = _stretch(expected, count), _stretch(actual, count)
+    if expected == actual:
         return
-    channel = first_apart(wanted, _where_it_counts(model, constraint, wanted, found))
+    channel = first_apart(expected, _where_it_counts(model, constraint, expected, actual))
     if channel is not None:
-        right, given = wanted[channel], found[channel]
-        place = f" in channel {channel}" if count > 1 else ""
-        sentence = (
-            f"bias scale {given:.9g}{place} differs from input scale x weight scale = {right:.9g}"
+        right, actual_scale = expected[channel], actual[channel]
+        where = f" in channel {channel}" if count > 1 else ""
+        sentence = f"bias scale {actual_scale:.9g}{where} differs from input scale x weight scale = {right:.9g}"
+        yield (
+            constraint.slot,
+            f"{right:.9g}",
+            f"{actual_scale:.9g}",
+            sentence,
+            "scale" if fixable else "",
         )
-        yield constraint.slot, f"{right:.9g}", f"{given:.9g}", sentence, "scale" if fixable else ""
 
 
 def _where_it_counts(
-    model: Model, constraint: BiasOf, wanted: list[float], found: list[float]
+    model: Model, constraint: BiasOf, expected: list[float], actual: list[float]
 ) -> list[float]:
     """The scales found, but those of zeros, of which any is right, as they are wanted."""
     slot, bias = constraint.slot, slot_tensor(model, constraint.slot)
     data = None if bias is None else model.constant(slot.subgraph, bias.index)
-    if bias is None or data is None or bias.elements != len(found) or bias.type not in DTYPES:
-        return found
+    if bias is None or data is None or bias.elements != len(actual) or bias.type not in DTYPES:
+        return actual
     points = bias.quant.zero_point if bias.quant is not None else ()
     values = integers_of(data, bias.type, bias.elements)
-    if len(values) != len(found) or any(points):
-        return found
-    rows = zip(values, wanted, found, strict=True)
-    return [given if value else right for value, right, given in rows]
+    if len(values) != len(actual) or any(points):
+        return actual
+    rows = zip(values, expected, actual, strict=True)
+    return [actual_scale if value else right for value, right, actual_scale in rows]
 
 
 def _stretch(values: list[float], count: int) -> list[float]:

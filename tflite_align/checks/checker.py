@@ -144,24 +144,24 @@ def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[Fault]:
         yield constraint.slot, expected, actual, constraint.sentence, constraint.repair
         return
     wrong = f"found {actual}, expected {expected}"
-    kind = "parameters" if constraint.fixable else ""
-    yield constraint.slot, expected, actual, wrong, kind
+    repair = "parameters" if constraint.fixable else ""
+    yield constraint.slot, expected, actual, wrong, repair
 
 
 def _same(model: Model, constraint: Same) -> Iterator[Fault]:
-    wanted = quant_of(model, constraint.reference).label
+    expected = quant_of(model, constraint.reference).label
     name = _relative(constraint.reference, constraint.slots[0], model)
     for slot in constraint.slots:
-        found = quant_of(model, slot).label
-        if found == wanted:
+        actual = quant_of(model, slot).label
+        if actual == expected:
             continue
-        if found.scale != wanted.scale:
-            sentence = f"scale {found.scale:.9g} differs from {name}'s {wanted.scale:.9g}"
+        if actual.scale != expected.scale:
+            sentence = f"scale {actual.scale:.9g} differs from {name}'s {expected.scale:.9g}"
         else:
-            sentence = f"zero_point {found.zero_point} differs from {name}'s {wanted.zero_point}"
-        same_zero = found.zero_point == wanted.zero_point
-        noise = same_zero and close_scale(found.scale, wanted.scale)
-        yield slot, wanted.in_words, found.in_words, sentence, "noise" if noise else "tied"
+            sentence = f"zero_point {actual.zero_point} differs from {name}'s {expected.zero_point}"
+        same_zero = actual.zero_point == expected.zero_point
+        noise = same_zero and close_scale(actual.scale, expected.scale)
+        yield slot, expected.in_words, actual.in_words, sentence, "noise" if noise else "tied"
 
 
 def _relative(slot: Slot, near: Slot, model: Model) -> str:
@@ -175,11 +175,11 @@ def _fixed(model: Model, constraint: Fixed) -> Iterator[Fault]:
     quant = quant_of(model, constraint.slot)
     if quant.per_tensor and constraint.keeps(quant.label):
         return
-    wanted, found = _told(constraint, constraint.labels[0]), f"{len(quant.scale)} scales"
+    expected, actual = _told(constraint, constraint.labels[0]), f"{len(quant.scale)} scales"
     if quant.per_tensor:
-        found = _told(constraint, quant.label)
-    sentence = f"{found} declared, where the kernel has a fixed {wanted}"
-    yield constraint.slot, wanted, found, sentence, _fixed_fault(quant, constraint.labels[0])
+        actual = _told(constraint, quant.label)
+    sentence = f"{actual} declared, where the kernel has a fixed {expected}"
+    yield constraint.slot, expected, actual, sentence, _fixed_fault(quant, constraint.labels[0])
 
 
 def _told(constraint: Fixed, label: Label) -> str:
@@ -197,15 +197,21 @@ def _fixed_fault(quant: QuantParams, legal: Label) -> str:
 
 
 def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[Fault]:
-    found = [z for z in quant_of(model, constraint.slot).zero_point if z != 0]
-    if found:
+    zero_points = [z for z in quant_of(model, constraint.slot).zero_point if z != 0]
+    if zero_points:
         slot = constraint.slot
-        sentence = f"zero_point {found[0]} where the {constraint.type} kernel takes it as 0"
+        sentence = f"zero_point {zero_points[0]} where the {constraint.type} kernel takes it as 0"
         # Only a cut could bring another zero point here, and this operator is one.
         graph = model.subgraphs[slot.subgraph]
         fixable = slot.operator >= 0 and graph.operators[slot.operator].name != CUT
-        kind = "state" if own_state(model, slot) else "zero_point"
-        yield slot, "zero_point 0", f"zero_point {found[0]}", sentence, kind if fixable else ""
+        repair = "state" if own_state(model, slot) else "zero_point"
+        yield (
+            slot,
+            "zero_point 0",
+            f"zero_point {zero_points[0]}",
+            sentence,
+            repair if fixable else "",
+        )
 
 
 def _power(model: Model, constraint: Power) -> Iterator[Fault]:
@@ -227,9 +233,9 @@ def _weight(model: Model, constraint: Weight) -> Iterator[Fault]:
     slot = constraint.slot
     rule = constraint.source
     if rule.symmetric and any(quant.zero_point):
-        found = next(z for z in quant.zero_point if z)
-        sentence = f"weight zero_point {found}, expected 0"
-        yield slot, "zero_point 0", f"zero_point {found}", sentence, "zero_point"
+        zero_point = next(z for z in quant.zero_point if z)
+        sentence = f"weight zero_point {zero_point}, expected 0"
+        yield slot, "zero_point 0", f"zero_point {zero_point}", sentence, "zero_point"
     if len(quant.scale) > 1:
         axis = quant.quantized_dimension
         if rule.axis is None:
@@ -300,10 +306,10 @@ def _window(model: Model, constraint: Window) -> Iterator[Fault]:
         span = f"less than {window.high:g} steps"
         clamp = f"the clamp at {window.multiplier:g} is {worst:.6g} steps of the output"
         sentence = f"{clamp}, more than the kernel counts"
-    kind = "window" if high >= window.high and constraint.denominator else ""
-    if kind and _clipping_helps(model, constraint, extents):
-        kind = "mask"
-    yield slot, span, f"{worst:.6g}", sentence, kind
+    repair = "window" if high >= window.high and constraint.denominator else ""
+    if repair and _clipping_helps(model, constraint, extents):
+        repair = "mask"
+    yield slot, span, f"{worst:.6g}", sentence, repair
 
 
 def _clipping_helps(model: Model, constraint: Window, extents: Sequence[Extent]) -> bool:
@@ -313,7 +319,8 @@ def _clipping_helps(model: Model, constraint: Window, extents: Sequence[Extent])
         return False
     pairs = zip(constraint.slots, extents, strict=True)
     new = [
-        (labels[slot].scale, labels[slot].scale) if slot in labels else held for slot, held in pairs
+        (labels[slot].scale, labels[slot].scale) if slot in labels else extent
+        for slot, extent in pairs
     ]
     count = len(constraint.numerator)
     return window_ratios(constraint, new[:count], new[count:])[1] < constraint.source.high

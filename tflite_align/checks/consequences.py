@@ -83,24 +83,24 @@ def gathered(findings: Iterable[Finding], model: Model) -> tuple[Finding, ...]:
     A finding is a note only where its cause is as grave for each of its targets.
     """
     distinct = _told_once(findings)
-    told = _of_kernels(distinct)
-    found = _Causes(model, told)
+    distinct_findings = _of_kernels(distinct)
+    causes = _Causes(model, distinct_findings)
     roots: dict[int, int] = {}
-    said: dict[int, str] = {}
-    for number, finding in enumerate(told):
-        for cause, row in found.causes(number, finding):
-            roots[number], said[number] = cause, row.note(finding)
+    messages: dict[int, str] = {}
+    for index, finding in enumerate(distinct_findings):
+        for cause, row in causes.causes(index, finding):
+            roots[index], messages[index] = cause, row.note(finding)
             break
     notes: dict[int, list[str]] = {}
-    for number, note in said.items():
-        notes.setdefault(_root(roots, number), []).append(note)
-    for number, finding in enumerate(told):
+    for index, note in messages.items():
+        notes.setdefault(_root(roots, index), []).append(note)
+    for index, finding in enumerate(distinct_findings):
         if finding.rule in _IMPOSSIBLE and (note := _not_judged(model, finding)):
-            notes.setdefault(number, []).append(note)
+            notes.setdefault(index, []).append(note)
     return tuple(
-        replace(finding, notes=(*finding.notes, *notes[number])) if number in notes else finding
-        for number, finding in enumerate(told)
-        if number not in roots or number in notes
+        replace(finding, notes=(*finding.notes, *notes[index])) if index in notes else finding
+        for index, finding in enumerate(distinct_findings)
+        if index not in roots or index in notes
     )
 
 
@@ -116,17 +116,17 @@ def _not_judged(model: Model, finding: Finding) -> str:
         for index in operators
     ]
     more = f" and {len(named_) - _MOST} more" if len(named_) > _MOST else ""
-    told = ", ".join(named_[:_MOST])
-    return f"what computes with it is not judged: {told}{more}" if told else ""
+    names = ", ".join(named_[:_MOST])
+    return f"what computes with it is not judged: {names}{more}" if names else ""
 
 
-def _root(roots: dict[int, int], number: int) -> int:
+def _root(roots: dict[int, int], index: int) -> int:
     """The first cause; where findings follow from each other in a ring, one of them."""
-    seen = {number}
-    while number in roots and roots[number] not in seen:
-        number = roots[number]
-        seen.add(number)
-    return number
+    visited = {index}
+    while index in roots and roots[index] not in visited:
+        index = roots[index]
+        visited.add(index)
+    return index
 
 
 def _is(rule: str, patterns: Sequence[str]) -> bool:
@@ -138,22 +138,22 @@ def _is(rule: str, patterns: Sequence[str]) -> bool:
 
 def _told_once(findings: Iterable[Finding]) -> list[Finding]:
     """One that several rules tell in the same words is the gravest rule's, for all their targets."""
-    found: dict[tuple[object, ...], Finding] = {}
+    merged: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         words = finding.message.removesuffix(f" (rule {finding.rule})")
         key = (finding.slot, finding.expected, finding.actual, words)
-        known = found.get(key)
-        found[key] = finding if known is None else _joined(known, finding)
-    return list(found.values())
+        earlier = merged.get(key)
+        merged[key] = finding if earlier is None else _joined(earlier, finding)
+    return list(merged.values())
 
 
-def _joined(one: Finding, other: Finding) -> Finding:
+def _joined(one: Finding, duplicate: Finding) -> Finding:
     """Both as one: of a target in both, the gravest grade."""
-    first, second = sorted((one, other), key=lambda finding: _ORDER[finding.severity])
+    first, second = sorted((one, duplicate), key=lambda finding: _ORDER[finding.severity])
     grades = {grade.target: grade for grade in first.grades}
     for grade in second.grades:
-        known = grades.get(grade.target)
-        if known is None or _ORDER[grade.severity] < _ORDER[known.severity]:
+        earlier = grades.get(grade.target)
+        if earlier is None or _ORDER[grade.severity] < _ORDER[earlier.severity]:
             grades[grade.target] = grade
     return _graded(first, tuple(grades.values()))
 
@@ -185,19 +185,21 @@ def _of_kernels(findings: Sequence[Finding]) -> list[Finding]:
     for finding in lacking:
         causes.setdefault(finding.slot.operator_id, finding)
     notes: dict[int, list[str]] = {}
-    kept = []
+    remaining = []
     for finding in findings:
         cause = causes.get(finding.slot.operator_id)
         if cause is None or not _is(finding.rule, _OF_VALUES):
-            kept.append(finding)
+            remaining.append(finding)
             continue
         dead = {grade.target for grade in cause.grades if grade.severity == "error"}
         alive = tuple(grade for grade in finding.grades if grade.target not in dead)
         if alive:
-            kept.append(finding if len(alive) == len(finding.grades) else _graded(finding, alive))
+            remaining.append(
+                finding if len(alive) == len(finding.grades) else _graded(finding, alive)
+            )
         else:
             notes.setdefault(id(cause), []).append(f"{_BESIDES}: {finding.message}")
-    return [replace(f, notes=tuple(notes[id(f)])) if id(f) in notes else f for f in kept]
+    return [replace(f, notes=tuple(notes[id(f)])) if id(f) in notes else f for f in remaining]
 
 
 # --- what follows from what --------------------------------------------------------------------
@@ -210,13 +212,13 @@ class _Causes:
         self.model = model
         self.findings = findings
         self.at: dict[tuple[str, object], list[int]] = {}
-        for number, finding in enumerate(findings):
+        for index, finding in enumerate(findings):
             slot = finding.slot
             places = (("slot", slot), ("operator", slot.operator_id), ("tensor", finding.tensor_id))
             for key in places:
-                self.at.setdefault(key, []).append(number)
+                self.at.setdefault(key, []).append(index)
 
-    def causes(self, number: int, finding: Finding) -> Iterator[tuple[int, _Follows]]:
+    def causes(self, index: int, finding: Finding) -> Iterator[tuple[int, _Follows]]:
         """Numbers of the findings that this one follows from, and why; none where it is a fault of
         its own. Of two that follow from each other the first is the cause.
         """
@@ -225,18 +227,18 @@ class _Causes:
         for row in _ROWS:
             if not _is(finding.rule, row.rules):
                 continue
-            for other in self._near(finding, row.where):
-                cause = self.findings[other]
-                if other == number or not row.holds(finding, cause):
+            for candidate in self._near(finding, row.where):
+                cause = self.findings[candidate]
+                if candidate == index or not row.holds(finding, cause):
                     continue
                 either = row.holds(cause, finding) and _covers(finding, cause)
-                if _covers(cause, finding) and (other < number or not either):
-                    yield other, row
+                if _covers(cause, finding) and (candidate < index or not either):
+                    yield candidate, row
 
     def _near(self, finding: Finding, where: _Where) -> Iterator[int]:
         if where in ("slot", "operator"):
-            place = finding.slot if where == "slot" else finding.slot.operator_id
-            yield from self.at.get((where, place), ())
+            position = finding.slot if where == "slot" else finding.slot.operator_id
+            yield from self.at.get((where, position), ())
             return
         for tensor in self._tensors(finding, where):
             key = ("tensor", TensorId(finding.slot.subgraph, tensor))

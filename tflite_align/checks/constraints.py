@@ -110,8 +110,8 @@ class Fixed(OneSlot, frozen=True, kw_only=True):
 
     def legal(self, label: Label | None) -> tuple[Label, ...]:
         """The labels that the slot may have; its own first where that is one."""
-        own = (label,) if label is not None and self.keeps(label) else ()
-        return own + tuple(legal for legal in self.labels if legal not in own)
+        current = (label,) if label is not None and self.keeps(label) else ()
+        return current + tuple(legal for legal in self.labels if legal not in current)
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:

@@ -18,24 +18,24 @@ __all__ = ["first_values"]
 _RULE = "variable/first_value"
 
 
-def first_values(found: Collector, rows: Mapping[str, OperatorRow]) -> Iterator[WellFormed]:
+def first_values(collector: Collector, rows: Mapping[str, OperatorRow]) -> Iterator[WellFormed]:
     """A violated constraint for each first read of a variable that has no value yet.
 
     Of a model that is run by several signatures any may come first: what one of them assigns may
     be there when another reads it.
     """
-    names = resource_names(found.model, rows)
+    names = resource_names(collector.model, rows)
     if not names:
         return
-    running = _Running(found, rows, names)
-    entries = sorted(found.model.named_subgraphs)
-    for entry in entries:
+    running = _Running(collector, rows, names)
+    entries = sorted(collector.model.named_subgraphs)
+    for point in entries:
         running.assigned = {
-            name for other in entries if other != entry for name in running.writes(other)
+            name for sibling in entries if sibling != point for name in running.writes(sibling)
         }
-        for slot in running.reads(entry):
-            tensor = found.operand(slot)
-            levels = found.requirements(_RULE, tensor.type)
+        for slot in running.reads(point):
+            tensor = collector.operand(slot)
+            levels = collector.requirements(_RULE, tensor.type)
             if levels:
                 yield WellFormed(
                     rule=_RULE,
@@ -51,9 +51,12 @@ class _Running:
     """Operators in the order in which they run. `assigned`: variables that have a value."""
 
     def __init__(
-        self, found: Collector, rows: Mapping[str, OperatorRow], names: Mapping[Slot, str | None]
+        self,
+        collector: Collector,
+        rows: Mapping[str, OperatorRow],
+        names: Mapping[Slot, str | None],
     ) -> None:
-        self.found = found
+        self.found = collector
         self.rows = rows
         self.names = names
         self.assigned: set[str | None] = set()

@@ -11,7 +11,7 @@ from ..record import Record
 from ..rules.kernels import load_kernels
 from ..rules.operand_types import OperandTypes
 from .support.kernel_breaches import types_of
-from .support.place import hybrid
+from .support.subject import hybrid
 
 __all__ = ["float_parts"]
 
@@ -49,12 +49,12 @@ def float_parts(model: Model) -> tuple[str, ...]:
     every = len(operators)
     if not any(_quantizes(graph) for graph in model.subgraphs):
         return (f"nothing is quantized: {_counted(len(parts), every)} in float",)
-    told = []
+    sentences = []
     for why in dict.fromkeys(part.why for part in parts):
         names = Counter(part.name for part in parts if part.why == why)
         count = _counted(sum(names.values()), every)
-        told.append(f"not fully quantized: {count} in float ({_named(names)}), {why}")
-    return tuple(told)
+        sentences.append(f"not fully quantized: {count} in float ({_named(names)}), {why}")
+    return tuple(sentences)
 
 
 def _quantizes(graph: Subgraph) -> bool:
@@ -69,11 +69,11 @@ def _counted(count: int, every: int) -> str:
 
 
 def _named(names: Counter[str]) -> str:
-    told = [
+    sentences = [
         name if count == 1 else f"{name} {count} times" for name, count in names.most_common(_MOST)
     ]
-    more = len(names) - len(told)
-    return ", ".join(told) + (f" and {more} more" if more else "")
+    more = len(names) - len(sentences)
+    return ", ".join(sentences) + (f" and {more} more" if more else "")
 
 
 def _parts(model: Model, graph: Subgraph) -> Iterator[_Part]:
@@ -112,28 +112,28 @@ def _in_float(model: Model, graph: Subgraph, operator: Operator) -> bool:
         for index in operator.inputs
         if index >= 0 and not model.is_constant(graph.index, index)
     ]
-    kinds = [kind for kind in kinds if kind in (*QUANTIZED_TYPES, *FLOATS)]
+    kinds = [type_name for type_name in kinds if type_name in (*QUANTIZED_TYPES, *FLOATS)]
     written = [graph.tensors[index].type for index in operator.outputs if index >= 0]
-    return all(kind in FLOATS for kind in kinds) and any(
-        kind in FLOATS for kind in (*kinds, *written)
+    return all(type_name in FLOATS for type_name in kinds) and any(
+        type_name in FLOATS for type_name in (*kinds, *written)
     )
 
 
 def _integer_type(graph: Subgraph) -> str:
     """The type of most integers that pass into floats or come of them."""
-    found = Counter(
+    counter = Counter(
         graph.tensors[index].type
         for operator in graph.operators
         if operator.name in _BORDER
         for index in (*operator.inputs, *operator.outputs)
         if index >= 0 and graph.tensors[index].type in QUANTIZED_TYPES
     )
-    return found.most_common(1)[0][0] if found else "int8"
+    return counter.most_common(1)[0][0] if counter else "int8"
 
 
-def _island(given: OperandTypes, name: str, type_name: str) -> str:
+def _island(operand_types: OperandTypes, name: str, type_name: str) -> str:
     """Of floats that were integers before."""
-    if _has_kernel(given, name, type_name):
+    if _has_kernel(operand_types, name, type_name):
         return (
             "because the converter left float kernels behind a DEQUANTIZE where LiteRT has"
             f" {type_name} ones"
@@ -141,17 +141,17 @@ def _island(given: OperandTypes, name: str, type_name: str) -> str:
     return f"because LiteRT has no {type_name} kernel for this"
 
 
-def _has_kernel(given: OperandTypes, name: str, type_name: str) -> bool:
+def _has_kernel(operand_types: OperandTypes, name: str, type_name: str) -> bool:
     """Whether LiteRT's builtin kernels take the operator in integers of the type."""
     row = load_kernels("litert").get(name)
     if row is None:
         return False
-    wanted = OperandTypes(
-        tuple(type_name if one in FLOATS else one for one in given.inputs),
-        tuple(type_name if one in FLOATS else one for one in given.outputs),
+    integer_types = OperandTypes(
+        tuple(type_name if one in FLOATS else one for one in operand_types.inputs),
+        tuple(type_name if output in FLOATS else output for output in operand_types.outputs),
     )
     return any(
-        found.inputs[:1] == wanted.inputs[:1] and found.outputs == wanted.outputs
+        nearest.inputs[:1] == integer_types.inputs[:1] and nearest.outputs == integer_types.outputs
         for pattern in row.takes
-        for found in pattern.nearest(wanted)
+        for nearest in pattern.nearest(integer_types)
     )

@@ -24,5 +24,5 @@ def hints(findings: Iterable[Finding]) -> tuple[str, ...]:
     targets = " and ".join(dict.fromkeys(name for finding in old for name in finding.targets))
     count = len({finding.slot.operator_id for finding in old})
     noun = "operator computes" if count == 1 else "operators compute"
-    told = f"{count} {noun} in uint8, of which there is no kernel in {targets}"
-    return (f"{told}: align with --to int8 for a model in int8",)
+    sentence = f"{count} {noun} in uint8, of which there is no kernel in {targets}"
+    return (f"{sentence}: align with --to int8 for a model in int8",)

@@ -26,20 +26,20 @@ _FEW = 16  # steps: four bits
 _FAR = 16  # operators behind an operand that are looked at
 
 
-def few_steps(found: Collector) -> Iterator[WellFormed]:
+def few_steps(collector: Collector) -> Iterator[WellFormed]:
     """A violated constraint for each operand whose values span few steps of the shared scale."""
     rows = load_operators()
-    for graph in found.model.subgraphs:
+    for graph in collector.model.subgraphs:
         for operator in graph.operators:
             row = rows.get(operator.name)
             if row is None or not row.joins or len(operator.inputs) < 2:
                 continue
-            shared = _label(found, Slot(graph.index, operator.index, "outputs", 0))
+            shared = _label(collector, Slot(graph.index, operator.index, "outputs", 0))
             for pattern in row.joins if shared is not None else ():
-                for place in pattern.select(len(operator.inputs)):
-                    slot = Slot(graph.index, operator.index, pattern.kind, place)
+                for index in pattern.select(len(operator.inputs)):
+                    slot = Slot(graph.index, operator.index, pattern.kind, index)
                     assert shared is not None
-                    yield from _told(found, slot, shared)
+                    yield from _told(collector, slot, shared)
 
 
 def lost_before(
@@ -49,28 +49,32 @@ def lost_before(
     the verification say what they lost. `model`: what was made of the earlier one, by whose
     operators' origins they are known.
     """
-    known = {(one.slot.operator_id, one.slot.index) for one in earlier if one.rule == _RULE}
-    kept = []
+    earlier_slots = {
+        (finding.slot.operator_id, finding.slot.index)
+        for finding in earlier
+        if finding.rule == _RULE
+    }
+    remaining = []
     for finding in findings:
         slot = finding.slot
         if finding.rule == _RULE:
             origin = model.subgraphs[slot.subgraph].operators[slot.operator].origin
-            place = OperatorId(slot.subgraph, -1 if origin is None else origin)
-            if (place, slot.index) not in known:
+            operator_id = OperatorId(slot.subgraph, -1 if origin is None else origin)
+            if (operator_id, slot.index) not in earlier_slots:
                 continue
-        kept.append(finding)
-    return tuple(kept)
+        remaining.append(finding)
+    return tuple(remaining)
 
 
-def _told(found: Collector, slot: Slot, shared: Label) -> Iterator[WellFormed]:
-    tensor, label = found.tensor(slot), _label(found, slot)
+def _told(collector: Collector, slot: Slot, shared: Label) -> Iterator[WellFormed]:
+    tensor, label = collector.tensor(slot), _label(collector, slot)
     if tensor is None or label is None or label != shared:
         return  # another scale is another rule's fault
-    if found.model.is_constant(slot.subgraph, tensor.index):
+    if collector.model.is_constant(slot.subgraph, tensor.index):
         return
-    span, finer = _behind(found, slot, label_range(label, tensor.type))
+    span, finer = _behind(collector, slot, label_range(label, tensor.type))
     steps = (span.high - span.low) / shared.scale
-    levels = found.requirements(_RULE, tensor.type)
+    levels = collector.requirements(_RULE, tensor.type)
     if not 0 < steps < _FEW or not levels:
         return
     level = max(20 * math.log10(steps), 0.0)
@@ -86,47 +90,47 @@ def _told(found: Collector, slot: Slot, shared: Label) -> Iterator[WellFormed]:
     )
 
 
-def _behind(found: Collector, slot: Slot, held: Range) -> tuple[Range, float]:
+def _behind(collector: Collector, slot: Slot, span: Range) -> tuple[Range, float]:
     """The real values that can arrive at an operand, and the scale in front of a QUANTIZE that
     made them coarser; 0 where there is none.
     """
     rows, finer = load_operators(), 0.0
-    wiring = links(found.model, slot.subgraph)
+    wiring = links(collector.model, slot.subgraph)
     for _ in range(_FAR):
-        producer = wiring.producer.get(slot.tensor(found.model))
+        producer = wiring.producer.get(slot.tensor(collector.model))
         if producer is None or producer.operator < 0:
-            return held, finer
-        held = intersect(held, found.ranges.get(producer, held))
-        operator = found.model.subgraphs[slot.subgraph].operators[producer.operator]
+            return span, finer
+        span = intersect(span, collector.ranges.get(producer, span))
+        operator = collector.model.subgraphs[slot.subgraph].operators[producer.operator]
         row = rows.get(operator.name)
         copied = row is not None and row.flow is not None and row.flow.kind == "copy"
         if operator.name != CUT and not copied:
-            return held, finer
+            return span, finer
         sources = (0,) if row is None or row.flow is None else _places(row.flow.inputs, operator)
         if len(sources) != 1:
-            return held, finer
+            return span, finer
         slot = Slot(slot.subgraph, producer.operator, "inputs", sources[0])
-        source, label = found.tensor(slot), _label(found, slot)
+        source, label = collector.tensor(slot), _label(collector, slot)
         if source is None or label is None:
-            return held, finer
-        if operator.name == CUT and label.scale < _scale(found, producer):
+            return span, finer
+        if operator.name == CUT and label.scale < _scale(collector, producer):
             finer = finer or label.scale
-        held = intersect(label_range(label, source.type), held)
-    return held, finer
+        span = intersect(label_range(label, source.type), span)
+    return span, finer
 
 
 def _places(patterns: Iterable[SlotPattern], operator: Operator) -> tuple[int, ...]:
     count = len(operator.inputs)
-    return tuple(place for pattern in patterns for place in pattern.select(count))
+    return tuple(index for pattern in patterns for index in pattern.select(count))
 
 
-def _scale(found: Collector, slot: Slot) -> float:
-    label = _label(found, slot)
+def _scale(collector: Collector, slot: Slot) -> float:
+    label = _label(collector, slot)
     return 0.0 if label is None else label.scale
 
 
-def _label(found: Collector, slot: Slot) -> Label | None:
-    tensor: Tensor | None = found.tensor(slot)
+def _label(collector: Collector, slot: Slot) -> Label | None:
+    tensor: Tensor | None = collector.tensor(slot)
     label = None if tensor is None else tensor.label
     if tensor is None or label is None or tensor.type not in ACTIVATION_TYPES:
         return None

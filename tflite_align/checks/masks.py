@@ -19,31 +19,35 @@ __all__ = ["clipped"]
 _QUANTIZED = {"int8": 2.0**22, "uint8": 2.0**22, "int16": 2.0**14}
 
 
-def clipped(model: Model, place: OperatorId) -> dict[Slot, Label]:
+def clipped(model: Model, operator_id: OperatorId) -> dict[Slot, Label]:
     """The labels that operands may see in place of wider ones, each if the others stay; empty for
     an operator that adds nothing, or where nothing is to be gained.
     """
-    operator = model.subgraphs[place.subgraph].operators[place.operator]
+    operator = model.subgraphs[operator_id.subgraph].operators[operator_id.operator]
     row = load_operators().get(operator.name)
     if row is None or not row.adds or len(operator.outputs) != 1:
         return {}
-    signs = {Slot(*place, one.kind, one.start): 1 for one in row.adds}
-    signs |= {Slot(*place, one.kind, one.start): -1 for one in row.subtracts}
-    written = _held(model, Slot(*place, "outputs", 0))
-    held = {slot: _held(model, slot) for slot in signs}
-    if written is None or any(one is None for one in held.values()):
+    signs = {Slot(*operator_id, pattern.kind, pattern.start): 1 for pattern in row.adds}
+    signs |= {Slot(*operator_id, pattern.kind, pattern.start): -1 for pattern in row.subtracts}
+    written = _held(model, Slot(*operator_id, "outputs", 0))
+    ranges = {slot: _held(model, slot) for slot in signs}
+    if written is None or any(span is None for span in ranges.values()):
         return {}
-    found = {}
+    labels = {}
     for slot, sign in signs.items():
-        others = [(signs[other], span) for other, span in held.items() if other != slot and span]
-        low = sum(span.low if one > 0 else -span.high for one, span in others)
-        high = sum(span.high if one > 0 else -span.low for one, span in others)
-        told = Range(written.low - high, written.high - low)
-        told = told if sign > 0 else Range(-told.high, -told.low)
-        label = _finer(model, slot, held[slot], told)
+        addends = [
+            (signs[addend], span) for addend, span in ranges.items() if addend != slot and span
+        ]
+        low = sum(span.low if sign > 0 else -span.high for sign, span in addends)
+        high = sum(span.high if sign > 0 else -span.low for sign, span in addends)
+        distinguishable = Range(written.low - high, written.high - low)
+        distinguishable = (
+            distinguishable if sign > 0 else Range(-distinguishable.high, -distinguishable.low)
+        )
+        label = _finer(model, slot, ranges[slot], distinguishable)
         if label is not None:
-            found[slot] = label
-    return found
+            labels[slot] = label
+    return labels
 
 
 def _held(model: Model, slot: Slot) -> Range | None:
@@ -64,13 +68,16 @@ def _held(model: Model, slot: Slot) -> Range | None:
     return Range((low - label.zero_point) * label.scale, (high - label.zero_point) * label.scale)
 
 
-def _finer(model: Model, slot: Slot, held: Range | None, told: Range) -> Label | None:
+def _finer(model: Model, slot: Slot, span: Range | None, distinguishable: Range) -> Label | None:
     """The finest label that covers what is held and told; None where that is no finer."""
     tensor = slot_tensor(model, slot)
-    if tensor is None or tensor.label is None or held is None:
+    if tensor is None or tensor.label is None or span is None:
         return None
-    low, high = max(held.low, min(told.low, 0.0)), min(held.high, max(told.high, 0.0))
-    if (low, high) == (held.low, held.high):
+    low, high = (
+        max(span.low, min(distinguishable.low, 0.0)),
+        min(span.high, max(distinguishable.high, 0.0)),
+    )
+    if (low, high) == (span.low, span.high):
         return None
     label = covering_label(Range(low, high), tensor.type)
     ratio = tensor.label.scale / label.scale

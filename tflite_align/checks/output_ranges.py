@@ -18,19 +18,21 @@ __all__ = ["empty_ranges"]
 _RULE = "params/range"
 
 
-def empty_ranges(found: Collector) -> Iterator[WellFormed]:
+def empty_ranges(collector: Collector) -> Iterator[WellFormed]:
     """A violated constraint for each output that can only hold an end of its range."""
-    fixed = {one.slot for one in found.constraints if isinstance(one, Fixed)}
-    for slot, reach in found.ranges.items():
-        tensor = found.tensor(slot)
+    fixed = {
+        constraint.slot for constraint in collector.constraints if isinstance(constraint, Fixed)
+    }
+    for slot, reach in collector.ranges.items():
+        tensor = collector.tensor(slot)
         label = None if tensor is None else tensor.label
         if tensor is None or label is None or tensor.type not in ACTIVATION_TYPES:
             continue
         if slot in fixed or not usable_label(label, tensor.type):
             continue
-        held = label_range(label, tensor.type)
-        common = min(held.high, reach.high) - max(held.low, reach.low)
-        levels = found.requirements(_RULE, tensor.type)
+        span = label_range(label, tensor.type)
+        common = min(span.high, reach.high) - max(span.low, reach.low)
+        levels = collector.requirements(_RULE, tensor.type)
         if common < 0.5 * label.scale and levels:
             yield WellFormed(
                 rule=_RULE,
@@ -38,5 +40,5 @@ def empty_ranges(found: Collector) -> Iterator[WellFormed]:
                 requirements=levels,
                 slot=slot,
                 expected=f"some of what the operator writes, {reach.low:g}..{reach.high:g}",
-                actual=f"a range of {held.low:.6g}..{held.high:.6g}",
+                actual=f"a range of {span.low:.6g}..{span.high:.6g}",
             )

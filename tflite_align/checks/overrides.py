@@ -120,27 +120,29 @@ def resolve(model: Model, overrides: Sequence[Override]) -> ResolvedOverrides:
     gradings: list[Grading] = []
     policies: dict[OperatorId, Policy] = {}
     idle: list[str] = []
-    for one in overrides:
-        slots = list(_selected(model, one))
+    for override in overrides:
+        slots = list(_selected(model, override))
         if not slots:
-            idle.append(f"{one} matches nothing")
+            idle.append(f"{override} matches nothing")
             continue
-        if one.keep:
-            kept.update({s.tensor_id(model): str(one) for s in slots})
-        if one.anchor:
-            found = list(_anchored(model, one, slots))
+        if override.keep:
+            kept.update({s.tensor_id(model): str(override) for s in slots})
+        if override.anchor:
+            found = list(_anchored(model, override, slots))
             anchors += found
             if not found:
-                idle.append(f"{one}: its anchor names no quantized tensor")
-        if not one.cut:
-            uncut.update(dict.fromkeys(_readers(model, slots), str(one)))
-        if one.policy is not None:
+                idle.append(f"{override}: its anchor names no quantized tensor")
+        if not override.cut:
+            uncut.update(dict.fromkeys(_readers(model, slots), str(override)))
+        if override.policy is not None:
             places = {slot.operator_id for slot in slots if slot.operator >= 0}
-            policies.update(dict.fromkeys(sorted(places), one.policy))
+            policies.update(dict.fromkeys(sorted(places), override.policy))
             if not places:
-                idle.append(f"{one}: its policy names no operator")
-        if one.severity is not None:
-            gradings.append(Grading(slots=frozenset(slots), rule=one.rule, severity=one.severity))
+                idle.append(f"{override}: its policy names no operator")
+        if override.severity is not None:
+            gradings.append(
+                Grading(slots=frozenset(slots), rule=override.rule, severity=override.severity)
+            )
     return ResolvedOverrides(
         kept=kept,
         anchors=tuple(anchors),
@@ -155,20 +157,20 @@ _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 _SIDES: tuple[Literal["inputs", "outputs"], ...] = ("inputs", "outputs")
 
 
-def _selected(model: Model, one: Override) -> Iterator[Slot]:
+def _selected(model: Model, override: Override) -> Iterator[Slot]:
     """The slots that hold a tensor and that every pattern of the override names."""
-    address = ADDRESS.fullmatch(one.slot)
+    address = ADDRESS.fullmatch(override.slot)
     for graph in model.subgraphs:
-        if not one.operator:
+        if not override.operator:
             border = [Slot(graph.index, -1, k, i) for k in _SIDES for i in range(_width(graph, k))]
-            yield from (slot for slot in border if _named(model, one, address, slot))
+            yield from (slot for slot in border if _named(model, override, address, slot))
         for operator in graph.operators:
-            if one.operator and not _matches(operator.name, one.operator):
+            if override.operator and not _matches(operator.name, override.operator):
                 continue
             for kind in _KINDS:
                 for index in range(len(operator.operands(kind))):
                     slot = Slot(graph.index, operator.index, kind, index)
-                    if _named(model, one, address, slot):
+                    if _named(model, override, address, slot):
                         yield slot
 
 
@@ -176,12 +178,12 @@ def _width(graph: object, kind: str) -> int:
     return len(getattr(graph, kind))
 
 
-def _named(model: Model, one: Override, address: re.Match[str] | None, slot: Slot) -> bool:
+def _named(model: Model, override: Override, address: re.Match[str] | None, slot: Slot) -> bool:
     tensor = slot.tensor(model)
     if tensor < 0 or (address is not None and not _at(model, address, slot)):
         return False
-    return not one.tensor or _matches(
-        model.subgraphs[slot.subgraph].tensors[tensor].name, one.tensor
+    return not override.tensor or _matches(
+        model.subgraphs[slot.subgraph].tensors[tensor].name, override.tensor
     )
 
 
@@ -223,20 +225,22 @@ def _label(tensor: Tensor) -> Label | None:
     return tensor.label if affine else None
 
 
-def _anchored(model: Model, one: Override, slots: Sequence[Slot]) -> Iterator[Anchoring]:
+def _anchored(model: Model, override: Override, slots: Sequence[Slot]) -> Iterator[Anchoring]:
     """The slots by the label that they are to take."""
     by_label: dict[Label, list[Slot]] = {}
     for slot in slots:
         here = model.subgraphs[slot.subgraph].tensors[slot.tensor(model)]
         if _label(here) is not None:
-            label = _label(here) if one.anchor is True else _foreign(model, one, slot, here)
+            label = (
+                _label(here) if override.anchor is True else _foreign(model, override, slot, here)
+            )
             if label is not None:
                 by_label.setdefault(label, []).append(slot)
     for label, held in by_label.items():
-        yield Anchoring(slots=tuple(held), label=label, by=str(one))
+        yield Anchoring(slots=tuple(held), label=label, by=str(override))
 
 
-def _foreign(model: Model, one: Override, slot: Slot, here: Tensor) -> Label | None:
+def _foreign(model: Model, override: Override, slot: Slot, here: Tensor) -> Label | None:
     """The label of the tensor that the anchor's pattern names: an operand of the slot's own
     operator, else any tensor of the subgraph.
     """
@@ -244,21 +248,23 @@ def _foreign(model: Model, one: Override, slot: Slot, here: Tensor) -> Label | N
     near: set[int] = set()
     if slot.operator >= 0:
         operator = graph.operators[slot.operator]
-        near = {tensor for kind in _KINDS for tensor in operator.operands(kind) if tensor >= 0}
+        near = {
+            tensor for slot_kind in _KINDS for tensor in operator.operands(slot_kind) if tensor >= 0
+        }
     fitting = [
         tensor
         for tensor in graph.tensors
         if tensor.type == here.type
         and _label(tensor) is not None
-        and _matches(tensor.name, str(one.anchor))
+        and _matches(tensor.name, str(override.anchor))
     ]
     chosen = [tensor for tensor in fitting if tensor.index in near] or fitting
     labels = {_label(tensor) for tensor in chosen}
     if len(labels) > 1:
         names = ", ".join(repr(tensor.name) for tensor in chosen[:3])
         more = f" and {len(chosen) - 3} more" if len(chosen) > 3 else ""
-        place = slot.address(model)
+        address = slot.address(model)
         raise UsageError(
-            f'{one}: anchor "{one.anchor}" names several tensors at {place}: {names}{more}'
+            f'{override}: anchor "{override.anchor}" names several tensors at {address}: {names}{more}'
         )
     return labels.pop() if labels else None

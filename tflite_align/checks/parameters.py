@@ -34,10 +34,10 @@ def wellformed(
 
     Integer tensors that carry no scale stand for raw integers and are left alone.
     """
-    found: list[WellFormed] = []
+    faults: list[WellFormed] = []
     for graph in model.subgraphs:
-        found += _names(model, graph, requirements)
-        found += _versions(graph, requirements, sound)
+        faults += _names(model, graph, requirements)
+        faults += _versions(graph, requirements, sound)
         for tensor in graph.tensors:
             if (graph.index, tensor.index) in sound.tensors:
                 continue
@@ -50,7 +50,7 @@ def wellformed(
             for rule, expected, actual, fixable in _faults(model, graph.index, tensor, quant):
                 graded = requirements(rule, tensor.type)
                 if graded:
-                    found.append(
+                    faults.append(
                         WellFormed(
                             rule=rule,
                             type=tensor.type,
@@ -61,17 +61,17 @@ def wellformed(
                             fixable=fixable,
                         )
                     )
-    return found
+    return faults
 
 
 def _names(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
     """The second and each further tensor of a name."""
     if len({tensor.name for tensor in graph.tensors}) == len(graph.tensors):
         return
-    taken: set[str] = set()
+    names: set[str] = set()
     for tensor in graph.tensors:
-        if tensor.name not in taken:
-            taken.add(tensor.name)
+        if tensor.name not in names:
+            names.add(tensor.name)
             continue
         slot = _first_slot(model, graph, tensor)
         graded = requirements("names/duplicate", tensor.type)
@@ -90,7 +90,7 @@ def _names(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterat
 def _versions(graph: Subgraph, requirements: _Requirements, sound: Sound) -> Iterator[WellFormed]:
     """Operators of a version from before the kernels for the type they have."""
     rows = load_versions()
-    named = {name: rows.get(name) for name in {one.name for one in graph.operators}}
+    named = {name: rows.get(name) for name in {operator.name for operator in graph.operators}}
     for operator in graph.operators:
         row = named[operator.name]
         if row is None or (graph.index, operator.index) in sound.operators:
@@ -127,9 +127,9 @@ def _stale(tensor: Tensor, quant: QuantParams) -> bool:
         return False
     if len(quant.minimum) != 1 or len(quant.maximum) != 1:
         return False
-    held = label_range(quant.label, tensor.type)
-    beyond = max(held.low - quant.minimum[0], quant.maximum[0] - held.high)
-    return not beyond <= _STALE * (held.high - held.low)
+    span = label_range(quant.label, tensor.type)
+    beyond = max(span.low - quant.minimum[0], quant.maximum[0] - span.high)
+    return not beyond <= _STALE * (span.high - span.low)
 
 
 def _first_slot(model: Model, graph: Subgraph, tensor: Tensor) -> Slot | None:
@@ -153,8 +153,8 @@ def _plain(tensor: Tensor, quant: QuantParams) -> bool:
     if shape and not 0 <= quant.quantized_dimension < len(shape):
         return False
     if count == 1:
-        held = SMALLEST_SCALE <= quant.scale[0] < _PLAIN_SCALE
-        return held and limits[0] <= points[0] <= limits[1]
+        plain = SMALLEST_SCALE <= quant.scale[0] < _PLAIN_SCALE
+        return plain and limits[0] <= points[0] <= limits[1]
     if not shape or shape[quant.quantized_dimension] != count:
         return False
     if any(points) and not limits[0] <= min(points) <= max(points) <= limits[1]:
@@ -171,9 +171,9 @@ def _faults(
     wrong = list(scale_faults(model, subgraph, tensor))
     yield from wrong
     if not wrong and _stale(tensor, quant):
-        held = label_range(quant.label, tensor.type)
-        wanted = f"a range of about {held.low:.6g}..{held.high:.6g}"
-        yield "minmax/stale", wanted, f"{quant.minimum[0]:.6g}..{quant.maximum[0]:.6g}", True
+        span = label_range(quant.label, tensor.type)
+        expected = f"a range of about {span.low:.6g}..{span.high:.6g}"
+        yield "minmax/stale", expected, f"{quant.minimum[0]:.6g}..{quant.maximum[0]:.6g}", True
     yield from _shape_faults(tensor, quant)
 
 
@@ -185,13 +185,13 @@ def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[ScaleFault]:
         # One scale, or one axis of that length, says where the parameters belong.
         certain = count == 1 or tensor.shape.count(count) == 1
         span = "0" if rank == 1 else f"from 0 to {rank - 1}"
-        wanted = f"quantized_dimension {span} for shape {list(tensor.shape)}"
-        yield "params/axis", wanted, f"quantized_dimension {axis}", certain
+        expected = f"quantized_dimension {span} for shape {list(tensor.shape)}"
+        yield "params/axis", expected, f"quantized_dimension {axis}", certain
     elif rank and count > 1 and tensor.shape[axis] not in (count, -1):
         size = tensor.shape[axis]
         legal = "1 scale" if size == 1 else f"1 or {size} scales"
-        wanted = f"{legal} (axis {axis} of {list(tensor.shape)})"
-        yield "params/length", wanted, f"{count} scales", count in tensor.shape
+        expected = f"{legal} (axis {axis} of {list(tensor.shape)})"
+        yield "params/length", expected, f"{count} scales", count in tensor.shape
     if quant.zero_point and len(quant.zero_point) not in (1, count):
         legal = "1 zero point" if count == 1 else f"1 or {count} zero points"
         yield "params/length", legal, f"{len(quant.zero_point)} zero points", False

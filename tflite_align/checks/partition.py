@@ -66,7 +66,7 @@ def predict(model: Model, target: Target) -> TargetMapping:
     for limit in unsupported(model, target):
         refused.setdefault(limit.slot.operator_id, limit)
     main = model.subgraphs[0]
-    taken = {one.index for one in main.operators if (0, one.index) not in refused}
+    taken = {operator.index for operator in main.operators if (0, operator.index) not in refused}
     head, mapped = _runs(main, taken)
     found: Mapping[bool, list[Left]] = {True: [], False: []}
     for graph, operator in _operators(model):
@@ -74,14 +74,14 @@ def predict(model: Model, target: Target) -> TargetMapping:
             continue
         left = _left(graph, operator, refused.get(OperatorId(graph.index, operator.index)))
         found[graph.index == 0 and operator.index in head].append(left)
-    behind = found[False]
+    after_split = found[False]
     return TargetMapping(
         target=target.name,
         operators=sum(len(graph.operators) for graph in model.subgraphs),
         mapped=len(mapped),
         before=tuple(found[True]),
-        first=behind[0] if behind else None,
-        behind=tuple(behind[1:]),
+        first=after_split[0] if after_split else None,
+        behind=tuple(after_split[1:]),
         indices=frozenset(mapped),
     )
 
@@ -110,7 +110,9 @@ def _runs(graph: Subgraph, taken: set[int]) -> tuple[set[int], set[int]]:
     head: set[int] = set()
 
     # What is ready without any operator of the mapped run goes first where the file begins so.
-    begins = next((one for one in graph.operators if _ready(one, written, done)), None)
+    begins = next(
+        (operator for operator in graph.operators if _ready(operator, written, done)), None
+    )
     if begins is not None and begins.index not in taken:
         head = _run(graph, written, done, {o.index for o in graph.operators} - taken)
     mapped = _run(graph, written, done, taken)

@@ -42,15 +42,15 @@ def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleF
         return
     outside = [z for z in quant.zero_point if not limits[0] <= z <= limits[1]]
     if outside:
-        wanted = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
-        yield "params/zero_point", wanted, str(outside[0]), False
+        expected = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
+        yield "params/zero_point", expected, str(outside[0]), False
     wrong = [s for s in quant.scale if not 0 <= s < math.inf]
     large = _too_large(model, subgraph, tensor, quant)
     if wrong:
         yield "params/scale", "positive finite scales", f"{wrong[0]!r}", False
     elif large is not None:
-        wanted = "a scale whose integers stand for float32 values"
-        yield "params/scale", wanted, f"{large!r}", False
+        expected = "a scale whose integers stand for float32 values"
+        yield "params/scale", expected, f"{large!r}", False
     elif min(quant.scale, default=1.0) < SMALLEST_SCALE and not outside:
         yield from _of_nothing(model, subgraph, tensor, quant)
 
@@ -68,9 +68,9 @@ def _too_large(model: Model, subgraph: int, tensor: Tensor, quant: QuantParams) 
     if len(quant.scale) not in (1, values.size):
         return None
     real = values * np.asarray(quant.scale)
-    place = int(np.argmax(real)) if real.size else 0
-    beyond = real.size and real[place] >= _LARGEST_BIAS
-    return quant.scale[place if len(quant.scale) > 1 else 0] if beyond else None
+    channel = int(np.argmax(real)) if real.size else 0
+    beyond = real.size and real[channel] >= _LARGEST_BIAS
+    return quant.scale[channel if len(quant.scale) > 1 else 0] if beyond else None
 
 
 def _of_nothing(
@@ -107,51 +107,55 @@ def _ends_process(model: Model, subgraph: int, tensor: Tensor) -> bool:
             continue
         row = rows.get(model.subgraphs[subgraph].operators[slot.operator].name)
         named = () if row is None else row.positive
-        if any((one.kind, one.start) == (slot.kind, slot.index) for one in named):
+        if any((pattern.kind, pattern.start) == (slot.kind, slot.index) for pattern in named):
             return True
     return False
 
 
-def believed(found: Collector, faults: Iterable[WellFormed]) -> list[Constraint]:
+def believed(collector: Collector, faults: Iterable[WellFormed]) -> list[Constraint]:
     """The collected constraints without what rests on parameters that stand for nothing.
 
     An operator whose bias cannot be told goes on seeing its input as it is.
     """
-    model = found.model
-    bad = {one.slot.tensor_id(model) for one in faults if one.rule in _IMPOSSIBLE}
+    model = collector.model
+    bad = {fault.slot.tensor_id(model) for fault in faults if fault.rule in _IMPOSSIBLE}
     if not bad:
-        return found.constraints
-    kept: list[Constraint] = []
-    for one in found.constraints:
-        rest = _without(model, one, bad)
+        return collector.constraints
+    sound: list[Constraint] = []
+    for constraint in collector.constraints:
+        rest = _without(model, constraint, bad)
         if rest is not None:
-            kept.append(rest)
-        elif isinstance(one, BiasOf):
-            found.rigid.add(one.factors[0])
-    return kept
+            sound.append(rest)
+        elif isinstance(constraint, BiasOf):
+            collector.rigid.add(constraint.factors[0])
+    return sound
 
 
-def _without(model: Model, one: Constraint, bad: set[TensorId]) -> Constraint | None:
-    match one:
+def _without(model: Model, constraint: Constraint, bad: set[TensorId]) -> Constraint | None:
+    match constraint:
         case Same():
-            slots = tuple(slot for slot in one.slots if slot.tensor_id(model) not in bad)
-            if slots == one.slots:
-                return one
+            slots = tuple(slot for slot in constraint.slots if slot.tensor_id(model) not in bad)
+            if slots == constraint.slots:
+                return constraint
             outputs = [slot for slot in slots if slot.kind == "outputs"]
-            reference = one.reference if one.reference in slots else (*outputs, *slots, None)[0]
+            reference = (
+                constraint.reference
+                if constraint.reference in slots
+                else (*outputs, *slots, None)[0]
+            )
             if reference is None or len(slots) < 2:
                 return None
-            return replace(one, slots=slots, reference=reference)
+            return replace(constraint, slots=slots, reference=reference)
         case BiasOf():
-            return None if _any(model, (one.slot, *one.factors), bad) else one
+            return None if _any(model, (constraint.slot, *constraint.factors), bad) else constraint
         case Window():
-            return None if _any(model, one.slots, bad) else one
+            return None if _any(model, constraint.slots, bad) else constraint
         case WellFormed():
-            given = one.like is not None and one.like.tensor_id(model) in bad
-            return replace(one, like=None, fixable=False) if given else one
+            shared_fault = constraint.like is not None and constraint.like.tensor_id(model) in bad
+            return replace(constraint, like=None, fixable=False) if shared_fault else constraint
         case OneSlot():
-            return None if _any(model, one.slots, bad) else one
-    return one
+            return None if _any(model, constraint.slots, bad) else constraint
+    return constraint
 
 
 def _any(model: Model, slots: Sequence[Slot], bad: set[TensorId]) -> bool:

@@ -23,10 +23,10 @@ def unchanged(model: Model, earlier: Model) -> dict[OperatorId, OperatorId]:
     Both models have the same subgraphs; a tensor's index is the same in both.
     """
     same_data = _SameData(model, earlier)
-    found: dict[OperatorId, OperatorId] = {}
+    pairs_by_id: dict[OperatorId, OperatorId] = {}
     for graph, before in zip(model.subgraphs, earlier.subgraphs, strict=True):
         pairs = zip(graph.tensors, before.tensors, strict=False)
-        same = [_same_tensor(one, was) and same_data(one, was) for one, was in pairs]
+        same = [_same_tensor(tensor, was) and same_data(tensor, was) for tensor, was in pairs]
         same += [False] * (len(graph.tensors) - len(same))
         same.append(True)  # an operand that is absent, -1
         for operator in graph.operators:
@@ -34,30 +34,30 @@ def unchanged(model: Model, earlier: Model) -> dict[OperatorId, OperatorId]:
                 continue
             was = before.operators[operator.origin]
             if _same_operator(operator, was) and all(map(same.__getitem__, operator.named)):
-                place = OperatorId(graph.index, operator.index)
-                found[place] = OperatorId(graph.index, operator.origin)
-    return found
+                operator_id = OperatorId(graph.index, operator.index)
+                pairs_by_id[operator_id] = OperatorId(graph.index, operator.origin)
+    return pairs_by_id
 
 
-def _same_operator(one: Operator, was: Operator) -> bool:
+def _same_operator(operator: Operator, was: Operator) -> bool:
     return (
-        one.name == was.name
-        and one.version == was.version
-        and one.custom_code == was.custom_code
-        and one.inputs == was.inputs
-        and one.outputs == was.outputs
-        and one.intermediates == was.intermediates
-        and one.options == was.options
+        operator.name == was.name
+        and operator.version == was.version
+        and operator.custom_code == was.custom_code
+        and operator.inputs == was.inputs
+        and operator.outputs == was.outputs
+        and operator.intermediates == was.intermediates
+        and operator.options == was.options
     )
 
 
-def _same_tensor(one: Tensor, was: Tensor) -> bool:
+def _same_tensor(tensor: Tensor, was: Tensor) -> bool:
     """Whether all but the constant is the same; written out, since it is asked of every tensor."""
-    quant, before = one.quant, was.quant
+    quant, before = tensor.quant, was.quant
     if quant is None or before is None:
-        alike = quant is before
+        same_quant = quant is before
     else:
-        alike = (
+        same_quant = (
             quant.scale == before.scale
             and quant.zero_point == before.zero_point
             and quant.quantized_dimension == before.quantized_dimension
@@ -66,13 +66,13 @@ def _same_tensor(one: Tensor, was: Tensor) -> bool:
             and quant.details == before.details
         )
     return (
-        alike
-        and one.type == was.type
-        and one.shape == was.shape
-        and one.shape_signature == was.shape_signature
-        and one.is_variable == was.is_variable
-        and one.external_buffer == was.external_buffer
-        and one.sparse == was.sparse
+        same_quant
+        and tensor.type == was.type
+        and tensor.shape == was.shape
+        and tensor.shape_signature == was.shape_signature
+        and tensor.is_variable == was.is_variable
+        and tensor.external_buffer == was.external_buffer
+        and tensor.sparse == was.sparse
     )
 
 
@@ -83,29 +83,29 @@ class _SameData:
         self.buffers = model.buffers
         self.before = earlier.buffers
 
-    def __call__(self, one: Tensor, was: Tensor) -> bool:
-        if one.buffer >= len(self.buffers) or was.buffer >= len(self.before):
-            return one.buffer == was.buffer and not (self.buffers or self.before)
-        now, then = self.buffers[one.buffer], self.before[was.buffer]
+    def __call__(self, tensor: Tensor, was: Tensor) -> bool:
+        if tensor.buffer >= len(self.buffers) or was.buffer >= len(self.before):
+            return tensor.buffer == was.buffer and not (self.buffers or self.before)
+        now, then = self.buffers[tensor.buffer], self.before[was.buffer]
         if now.data is None or then.data is None:
             return now.data is then.data and now.external == then.external
         return _same_bytes(now.data, then.data)
 
 
-def _same_bytes(one: memoryview, other: memoryview) -> bool:
-    if len(one) != len(other):
+def _same_bytes(data: memoryview, earlier: memoryview) -> bool:
+    if len(data) != len(earlier):
         return False
-    if len(one) <= _PART:
-        return one.tobytes() == other.tobytes()
-    return _address(one) == _address(other) or all(_equal_parts(one, other))
+    if len(data) <= _PART:
+        return data.tobytes() == earlier.tobytes()
+    return _address(data) == _address(earlier) or all(_equal_parts(data, earlier))
 
 
-def _equal_parts(one: memoryview, other: memoryview) -> Iterator[bool]:
-    for start in range(0, len(one), _PART):
+def _equal_parts(data: memoryview, earlier: memoryview) -> Iterator[bool]:
+    for start in range(0, len(data), _PART):
         end = start + _PART
-        yield one[start:end].tobytes() == other[start:end].tobytes()
+        yield data[start:end].tobytes() == earlier[start:end].tobytes()
 
 
 def _address(data: memoryview) -> int:
-    found: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
-    return found
+    address: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
+    return address

@@ -38,15 +38,15 @@ def zero_channels(model: Model, subgraph: int, tensor: Tensor) -> NDArray[np.boo
     if not 0 <= axis < len(shape) or shape[axis] != count or zero.size not in (1, count):
         return None
     rows = np.moveaxis(integers, axis, 0).reshape(count, -1)
-    found: NDArray[np.bool_] = np.all(rows == zero.reshape(-1, 1), axis=1)
-    return found
+    zero_rows: NDArray[np.bool_] = np.all(rows == zero.reshape(-1, 1), axis=1)
+    return zero_rows
 
 
 def only_zeros(model: Model, subgraph: int, tensor: Tensor) -> bool:
     """Whether it is a constant of zeros: each integer its zero point, raw ones 0."""
     if tensor.quant is not None and tensor.quant.scale:
-        found = zero_channels(model, subgraph, tensor)
-        return found is not None and bool(found.all())
+        channels = zero_channels(model, subgraph, tensor)
+        return channels is not None and bool(channels.all())
     data = model.constant(subgraph, tensor.index)
     return data is not None and not any(bytes(data))
 
@@ -56,16 +56,16 @@ def known_zeros(model: Model, subgraph: int) -> frozenset[int]:
     of them, in the order of the file.
     """
     graph, rows = model.subgraphs[subgraph], load_operators()
-    found = {
+    zeros = {
         tensor.index
         for tensor in graph.tensors
         if tensor.type in _COUNTED and only_zeros(model, subgraph, tensor)
     }
     for operator in graph.operators:
         row = rows.get(operator.name)
-        if row is not None and any(_hold(operator, one, found) for one in _sources(row)):
-            found.update(index for index in operator.outputs if index >= 0)
-    return frozenset(found)
+        if row is not None and any(_hold(operator, sources, zeros) for sources in _sources(row)):
+            zeros.update(index for index in operator.outputs if index >= 0)
+    return frozenset(zeros)
 
 
 def _sources(row: OperatorRow) -> tuple[Sequence[SlotPattern], ...]:
@@ -76,8 +76,8 @@ def _sources(row: OperatorRow) -> tuple[Sequence[SlotPattern], ...]:
 
 def _hold(operator: Operator, patterns: Sequence[SlotPattern], zeros: set[int]) -> bool:
     """Whether every operand that the patterns name, and that is there, is zero; one at least is."""
-    held: list[int] = []
-    for one in patterns:
-        operands = operator.operands(one.kind)
-        held += [i for i in operands[one.start : one.stop] if i >= 0]
-    return bool(held) and all(index in zeros for index in held)
+    indices: list[int] = []
+    for pattern in patterns:
+        operands = operator.operands(pattern.kind)
+        indices += [i for i in operands[pattern.start : pattern.stop] if i >= 0]
+    return bool(indices) and all(index in zeros for index in indices)

@@ -32,13 +32,13 @@ def wanted(
     Of a weight with two faults neither is, where the repair of one would mend the other that is
     to stay.
     """
-    shut = {f.slot for f in findings if f.fix in _EITHER and f.fix not in fixes}
+    switched_off = {f.slot for f in findings if f.fix in _EITHER and f.fix not in fixes}
     return tuple(
         finding
         for finding in findings
         if finding.fix in fixes
         and (only == "all" or finding.severity == "error")
-        and not (finding.fix in _EITHER and finding.slot in shut)
+        and not (finding.fix in _EITHER and finding.slot in switched_off)
     )
 
 
@@ -61,18 +61,20 @@ def enforced(
 ) -> Bound:
     """The constraints to satisfy: all but those that are broken and are to stay so."""
     graded = {(f.rule, f.slot) for f in findings if only == "errors" and f.severity != "error"}
-    shut = {(f.rule, f.slot) for f in findings if f.fix and f.fix not in fixes}
-    if not graded and not shut:
+    switched_off = {(f.rule, f.slot) for f in findings if f.fix and f.fix not in fixes}
+    if not graded and not switched_off:
         return bound
-    kept = []
+    remaining = []
     for constraint in bound.constraints:
         slots = constraint.slots
         if constraint.severity != "error" and any((constraint.rule, s) in graded for s in slots):
             continue
-        rest = constraint.without({slot for slot in slots if (constraint.rule, slot) in shut})
+        rest = constraint.without(
+            {slot for slot in slots if (constraint.rule, slot) in switched_off}
+        )
         if rest is not None:
-            kept.append(rest)
-    return replace(bound, constraints=tuple(kept))
+            remaining.append(rest)
+    return replace(bound, constraints=tuple(remaining))
 
 
 def mended(
@@ -89,7 +91,7 @@ def mended(
     Parameters may be handed on from operator to operator, one a round. `checked`: what the state's
     model is bound to and its findings, where that is known already.
     """
-    tried: set[tuple[Change, ...]] = set()  # repairs without effect are not tried again
+    earlier: set[tuple[Change, ...]] = set()  # repairs without effect are not tried again
     while True:
         if checked is None:
             bound = bind(state.model)
@@ -100,7 +102,7 @@ def mended(
         plan = mend(bound, repairable)
         if plan.model is model and bias == "as-run":
             plan = as_run(bound, repairable)
-        if plan.model is model or plan.changes in tried:
+        if plan.model is model or plan.changes in earlier:
             return state
-        tried.add(plan.changes)
+        earlier.add(plan.changes)
         state = state.after(plan)

@@ -49,35 +49,35 @@ def bind(
     in this model.
     """
     templates = templates or Templates(rows, targets)
-    learnt = templates.learnt
-    found = Collector(model, targets, graded=learnt.graded)
-    templates.bind(found, sound.operators)
-    if not learnt.cuts:
-        learnt.cuts.update(_cuts(rows, targets))
-    bind_variables(found, rows)
-    bind_boundaries(found, rows, free_io=free_io)
-    unreadable = wellformed(model, found.requirements, sound)
-    unreadable += [*empty_ranges(found), *few_steps(found), *first_values(found, rows)]
-    found.constraints = [*believed(found, unreadable), *unreadable]
-    found.constraints += stale_shapes(model, found.requirements)
-    found.constraints = placed(model, found.constraints, targets)
-    found.constraints += supported(model, targets)
-    said = resolve(model, overrides)
-    held_by = impose(found, said)
+    cache = templates.learnt
+    collector = Collector(model, targets, graded=cache.graded)
+    templates.bind(collector, sound.operators)
+    if not cache.cuts:
+        cache.cuts.update(_cuts(rows, targets))
+    bind_variables(collector, rows)
+    bind_boundaries(collector, rows, free_io=free_io)
+    unreadable = wellformed(model, collector.requirements, sound)
+    unreadable += [*empty_ranges(collector), *few_steps(collector), *first_values(collector, rows)]
+    collector.constraints = [*believed(collector, unreadable), *unreadable]
+    collector.constraints += stale_shapes(model, collector.requirements)
+    collector.constraints = placed(model, collector.constraints, targets)
+    collector.constraints += supported(model, targets)
+    resolved = resolve(model, overrides)
+    held_by = impose(collector, resolved)
     return Bound(
         model=model,
-        constraints=tuple(found.constraints),
-        rigid=frozenset(found.rigid),
-        flows=tuple(found.flows),
-        ranges=found.ranges,
-        families=found.families,
-        cuts=learnt.cuts,
-        variables=tuple(found.variables),
-        silent=frozenset(found.silent),
-        kept=said.kept,
-        policies=said.policies,
+        constraints=tuple(collector.constraints),
+        rigid=frozenset(collector.rigid),
+        flows=tuple(collector.flows),
+        ranges=collector.ranges,
+        families=collector.families,
+        cuts=cache.cuts,
+        variables=tuple(collector.variables),
+        silent=frozenset(collector.silent),
+        kept=resolved.kept,
+        policies=resolved.policies,
         held_by=held_by,
-        idle=said.idle,
+        idle=resolved.idle,
         resized=any(target.resizes for target in targets),
     )
 
@@ -85,16 +85,16 @@ def bind(
 def _cuts(rows: Mapping[str, OperatorRow], targets: Sequence[Target]) -> dict[str, Requantizing]:
     """What the cutting operator's own row and the targets' tables say of it."""
     row = rows.get(CUT)
-    asked = [
+    selected = [
         (rule, type_name)
         for rule in (row.rules if row is not None else ())
         for type_name in rule.types
         if any(target.requires(rule, type_name) for target in targets)
     ]
-    zero = {type_name for rule, type_name in asked if isinstance(rule, ZeroPointRule)}
+    zero = {type_name for rule, type_name in selected if isinstance(rule, ZeroPointRule)}
     ratios = {
         type_name: rule.high / rule.multiplier
-        for rule, type_name in asked
+        for rule, type_name in selected
         if isinstance(rule, WindowRule)
     }
     able = [

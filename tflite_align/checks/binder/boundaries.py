@@ -14,37 +14,37 @@ from .bound import Collector, per_tensor
 __all__ = ["bind_boundaries", "bind_variables"]
 
 
-def bind_variables(found: Collector, rows: Mapping[str, OperatorRow]) -> None:
+def bind_variables(collector: Collector, rows: Mapping[str, OperatorRow]) -> None:
     """Every reader and writer of one variable is tied, across subgraphs."""
-    names = resource_names(found.model, rows)
+    names = resource_names(collector.model, rows)
     by_resource: dict[str, list[Slot]] = {}
     # A handle that cannot be followed may be any variable's: then none of them may move.
-    lost = None in names.values()
+    unnamed = None in names.values()
     for slot, name in names.items():
-        tensor = found.tensor(slot)
+        tensor = collector.tensor(slot)
         if tensor is None or not quantized(tensor):
             continue
-        if lost or not per_tensor(tensor):
-            found.rigid.add(slot)
+        if unnamed or not per_tensor(tensor):
+            collector.rigid.add(slot)
         if name is not None and per_tensor(tensor):
             by_resource.setdefault(name, []).append(slot)
     for slots in by_resource.values():
-        found.variables.append(tuple(slots))
-        operator = found.model.subgraphs[slots[0].subgraph].operators[slots[0].operator]
-        _tie(found, f"resource/{operator.name}", sorted(slots))
+        collector.variables.append(tuple(slots))
+        operator = collector.model.subgraphs[slots[0].subgraph].operators[slots[0].operator]
+        _tie(collector, f"resource/{operator.name}", sorted(slots))
 
 
-def _tie(found: Collector, rule_id: str, slots: list[Slot]) -> None:
-    types = {tensor.type for slot in slots if (tensor := found.tensor(slot)) is not None}
+def _tie(collector: Collector, rule_id: str, slots: list[Slot]) -> None:
+    types = {tensor.type for slot in slots if (tensor := collector.tensor(slot)) is not None}
     if len(slots) < 2:
         return
     if len(types) != 1:
-        found.rigid.update(slots)
+        collector.rigid.update(slots)
         return
     type_name = types.pop()
-    levels = found.requirements(rule_id, type_name)
+    levels = collector.requirements(rule_id, type_name)
     if levels:
-        found.constraints.append(
+        collector.constraints.append(
             Same(
                 rule=rule_id,
                 type=type_name,
@@ -55,25 +55,27 @@ def _tie(found: Collector, rule_id: str, slots: list[Slot]) -> None:
         )
 
 
-def bind_boundaries(found: Collector, rows: Mapping[str, OperatorRow], *, free_io: bool) -> None:
+def bind_boundaries(
+    collector: Collector, rows: Mapping[str, OperatorRow], *, free_io: bool
+) -> None:
     """Tie a call's operands to its subgraph's boundary; hold every other boundary."""
-    model = found.model
+    model = collector.model
     calls = called_subgraphs(model, rows)
     for call in calls:
         for pair in call.pairs:
-            tensors = [found.tensor(slot) for slot in pair]
+            tensors = [collector.tensor(slot) for slot in pair]
             if all(t is not None and quantized(t) and per_tensor(t) for t in tensors):
-                _tie(found, f"boundary/{call.operator_name}", list(pair))
+                _tie(collector, f"boundary/{call.operator_name}", list(pair))
             else:
-                found.rigid.update(pair)
+                collector.rigid.update(pair)
     named = model.named_subgraphs
     called = {call.subgraph for call in calls}
     for graph in model.subgraphs:
-        kept = graph.index in named and not free_io
-        if kept or graph.index not in called | named:
+        fixed = graph.index in named and not free_io
+        if fixed or graph.index not in called | named:
             sides: tuple[tuple[SlotKind, int], ...] = (
                 ("inputs", len(graph.inputs)),
                 ("outputs", len(graph.outputs)),
             )
-            for kind, count in sides:
-                found.rigid.update(Slot(graph.index, -1, kind, i) for i in range(count))
+            for slot_kind, count in sides:
+                collector.rigid.update(Slot(graph.index, -1, slot_kind, i) for i in range(count))

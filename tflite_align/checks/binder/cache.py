@@ -69,73 +69,84 @@ class Templates(Record):
     instances: dict[OperatorId, _Instance] = field(default_factory=dict)
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def bind(self, found: Collector, passed: Collection[OperatorId] = ()) -> None:
+    def bind(self, collector: Collector, passed: Collection[OperatorId] = ()) -> None:
         """Bind every operator of the collector's model that has a row, but those that are to be
         passed over; the others are rigid.
         """
-        full = [buffer.data is not None and len(buffer.data) > 0 for buffer in found.model.buffers]
-        for graph in found.model.subgraphs:
-            looks = _looks(found.model, graph, full)
-            rows = {name: self.rows.get(name) for name in {one.name for one in graph.operators}}
+        full = [
+            buffer.data is not None and len(buffer.data) > 0 for buffer in collector.model.buffers
+        ]
+        for graph in collector.model.subgraphs:
+            signatures = _looks(collector.model, graph, full)
+            rows = {
+                name: self.rows.get(name)
+                for name in {operator.name for operator in graph.operators}
+            }
             for operator in graph.operators:
-                place = OperatorId(graph.index, operator.index)
-                if place in passed:
+                operator_id = OperatorId(graph.index, operator.index)
+                if operator_id in passed:
                     continue
                 row = rows[operator.name]
                 if row is None:
-                    found.rigid.update(all_slots(graph.index, operator))
+                    collector.rigid.update(all_slots(graph.index, operator))
                     continue
-                key = self._key(operator, row, looks)
+                key = self._key(operator, row, signatures)
                 template = self.learnt.templates.get(key)
                 if template is None:
-                    template = _template(found, graph.index, operator, row)
+                    template = _template(collector, graph.index, operator, row)
                     if len(self.learnt.templates) < _MOST:
                         self.learnt.templates[key] = template
-                self._apply(found, place, template)
+                self._apply(collector, operator_id, template)
                 if row.family_axes:  # read from a constant, which no template looks at
-                    found.families[place] = family_of(found, graph.index, operator, row)
+                    collector.families[operator_id] = family_of(
+                        collector, graph.index, operator, row
+                    )
 
-    def _key(self, operator: Operator, row: OperatorRow, looks: Sequence[Any]) -> tuple[Any, ...]:
+    def _key(
+        self, operator: Operator, row: OperatorRow, signatures: Sequence[Any]
+    ) -> tuple[Any, ...]:
         names = self.options.get(row.name)
         if names is None:
-            told = (rule.type_option for rule in row.rules if isinstance(rule, BiasRule))
-            names = self.options[row.name] = (FUSED, *(name for name in told if name))
+            options = (rule.type_option for rule in row.rules if isinstance(rule, BiasRule))
+            names = self.options[row.name] = (FUSED, *(name for name in options if name))
         return (
             operator.name,
             len(operator.inputs),
             len(operator.outputs),
             *[operator.options.get(name) for name in names],
-            *[looks[tensor] for tensor in operator.inputs],
-            *[looks[tensor] for tensor in operator.outputs],
-            *[looks[tensor] for tensor in operator.intermediates],
+            *[signatures[tensor] for tensor in operator.inputs],
+            *[signatures[tensor] for tensor in operator.outputs],
+            *[signatures[tensor] for tensor in operator.intermediates],
         )
 
-    def _apply(self, found: Collector, place: OperatorId, template: _Template) -> None:
-        known = self.instances.get(place)
-        if known is None or known.template is not template:
-            subgraph, number = place
-            slots = tuple([Slot(subgraph, number, kind, index) for kind, index in template.places])
-            known = self.instances[place] = _Instance(
+    def _apply(self, collector: Collector, operator_id: OperatorId, template: _Template) -> None:
+        instances = self.instances.get(operator_id)
+        if instances is None or instances.template is not template:
+            subgraph, operator = operator_id
+            slots = tuple(
+                [Slot(subgraph, operator, slot_kind, index) for slot_kind, index in template.places]
+            )
+            instances = self.instances[operator_id] = _Instance(
                 template,
                 slots,
                 tuple([make(slots) for make in template.constraints]),
                 tuple([make(slots) for make in template.flows]),
             )
-        slots = known.slots
-        found.families[place] = template.family
-        found.constraints += known.constraints
-        found.flows += known.flows
+        slots = instances.slots
+        collector.families[operator_id] = template.family
+        collector.constraints += instances.constraints
+        collector.flows += instances.flows
         if template.rigid:
-            found.rigid.update([slots[number] for number in template.rigid])
+            collector.rigid.update([slots[position] for position in template.rigid])
         if template.silent:
-            found.silent.update([slots[number] for number in template.silent])
-        for number, reach in template.ranges:
-            found.ranges[slots[number]] = reach
+            collector.silent.update([slots[position] for position in template.silent])
+        for operator, reach in template.ranges:
+            collector.ranges[slots[operator]] = reach
 
 
 def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
     """All that binding asks of each tensor; a last entry for absent operands (index -1)."""
-    looks: list[Any] = []
+    signatures: list[Any] = []
     for tensor in graph.tensors:
         quant = tensor.quant
         if tensor.external_buffer or tensor.is_variable or tensor.buffer >= len(full):
@@ -143,9 +154,9 @@ def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
         else:
             constant = full[tensor.buffer] or model.buffers[tensor.buffer].external
         if quant is None:
-            looks.append((tensor.type, constant))
+            signatures.append((tensor.type, constant))
         else:
-            looks.append(
+            signatures.append(
                 (
                     tensor.type,
                     constant,
@@ -155,13 +166,15 @@ def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
                     quant.details,
                 )
             )
-    looks.append(None)
-    return looks
+    signatures.append(None)
+    return signatures
 
 
-def _template(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> _Template:
+def _template(
+    collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
+) -> _Template:
     """What the row makes of this operator, with slots as places."""
-    alone = Collector(found.model, found.targets, graded=found.graded)
+    alone = Collector(collector.model, collector.targets, graded=collector.graded)
     bind_operator(alone, subgraph, operator, row)
     numbers: dict[Slot, int] = {}
 
@@ -169,7 +182,7 @@ def _template(found: Collector, subgraph: int, operator: Operator, row: Operator
         return numbers.setdefault(slot, len(numbers))
 
     flows = tuple(_maker(flow, number) for flow in alone.flows)
-    constraints = tuple(_maker(entry, number) for entry in alone.constraints)
+    constraints = tuple(_maker(constraint, number) for constraint in alone.constraints)
     rigid = tuple(number(slot) for slot in sorted(alone.rigid))
     silent = tuple(number(slot) for slot in alone.silent)
     ranges = tuple((number(slot), reach) for slot, reach in alone.ranges.items())
@@ -184,27 +197,27 @@ def _template(found: Collector, subgraph: int, operator: Operator, row: Operator
     )
 
 
-def _maker(entry: Constraint | BoundFlow, number: Callable[[Slot], int]) -> _Maker:
+def _maker(constraint: Constraint | BoundFlow, position_of: Callable[[Slot], int]) -> _Maker:
     """Makes the same record of another operator's slots; what is no slot stays."""
-    kind = type(entry)
+    constraint_type = type(constraint)
     fixed: dict[str, Any] = {}
     single: list[tuple[str, int]] = []
     several: list[tuple[str, list[int]]] = []
-    for name in kind.__struct_fields__:
-        value = getattr(entry, name)
+    for name in constraint_type.__struct_fields__:
+        value = getattr(constraint, name)
         if isinstance(value, Slot):
-            single.append((name, number(value)))
+            single.append((name, position_of(value)))
         elif isinstance(value, tuple) and value and isinstance(value[0], Slot):
-            several.append((name, [number(slot) for slot in value]))
+            several.append((name, [position_of(slot) for slot in value]))
         else:
             fixed[name] = value
 
     def make(slots: Sequence[Slot]) -> Constraint | BoundFlow:
         fields = fixed.copy()
-        for name, place in single:
-            fields[name] = slots[place]
+        for name, position in single:
+            fields[name] = slots[position]
         for name, places in several:
-            fields[name] = tuple([slots[place] for place in places])
-        return kind(**fields)
+            fields[name] = tuple([slots[position] for position in places])
+        return constraint_type(**fields)
 
     return make

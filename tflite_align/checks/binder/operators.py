@@ -57,33 +57,33 @@ _UNCLAMPED = Range(-math.inf, math.inf)
 
 
 def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
-    for kind in _KINDS:
-        for index, tensor in enumerate(operator.operands(kind)):
+    for slot_kind in _KINDS:
+        for index, tensor in enumerate(operator.operands(slot_kind)):
             if tensor >= 0:
-                yield Slot(subgraph, operator.index, kind, index)
+                yield Slot(subgraph, operator.index, slot_kind, index)
 
 
 def _select(subgraph: int, operator: Operator, patterns: Iterable[SlotPattern]) -> list[Slot]:
     """Slots that the patterns name and that hold a tensor, each once, in order."""
     chosen: dict[Slot, None] = {}
-    place = operator.index
+    operator_index = operator.index
     for pattern in patterns:
-        kind, start, stop = pattern.kind, pattern.start, pattern.stop
-        operands = operator.operands(kind)
+        slot_kind, start, stop = pattern.kind, pattern.start, pattern.stop
+        operands = operator.operands(slot_kind)
         count = len(operands)
         last = count if stop is None or stop > count else stop
         for index in range(start, last):
             if operands[index] >= 0:
-                chosen[Slot(subgraph, place, kind, index)] = None
+                chosen[Slot(subgraph, operator_index, slot_kind, index)] = None
     return list(chosen)
 
 
-def family_of(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> Family:
+def family_of(collector: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> Family:
     """The operator's family: its row's, unless that is for other axes (a constant inputs[1])."""
     if not row.family_axes:
         return row.family
-    source, axes = (found.tensor(Slot(subgraph, operator.index, "inputs", i)) for i in (0, 1))
-    data = None if axes is None else found.model.constant(subgraph, axes.index)
+    source, axes = (collector.tensor(Slot(subgraph, operator.index, "inputs", i)) for i in (0, 1))
+    data = None if axes is None else collector.model.constant(subgraph, axes.index)
     if source is None or axes is None or data is None or axes.type != "int32":
         return "other"
     rank = len(source.shape)
@@ -91,18 +91,22 @@ def family_of(found: Collector, subgraph: int, operator: Operator, row: Operator
     return row.family if tuple(held) == row.family_axes else "other"
 
 
-def bind_operator(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
-    found.families[OperatorId(subgraph, operator.index)] = family_of(found, subgraph, operator, row)
-    found.rigid.update(_select(subgraph, operator, row.rigid))
+def bind_operator(
+    collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
+) -> None:
+    collector.families[OperatorId(subgraph, operator.index)] = family_of(
+        collector, subgraph, operator, row
+    )
+    collector.rigid.update(_select(subgraph, operator, row.rigid))
     for rule in row.rules:
-        if _concerned(found, subgraph, operator, rule):
-            _bind_rule(found, subgraph, operator, rule)
+        if _concerned(collector, subgraph, operator, rule):
+            _bind_rule(collector, subgraph, operator, rule)
     if not row.calls and row.resource is None:
-        _bind_unknown(found, subgraph, operator, row)
+        _bind_unknown(collector, subgraph, operator, row)
     if row.flow is not None:
         inputs = _select(subgraph, operator, row.flow.inputs)
         outputs = _select(subgraph, operator, row.flow.outputs)
-        found.flows.append(
+        collector.flows.append(
             BoundFlow(
                 kind=row.flow.kind, inputs=tuple(inputs), outputs=tuple(outputs), source=row.flow
             )
@@ -111,76 +115,76 @@ def bind_operator(found: Collector, subgraph: int, operator: Operator, row: Oper
     activation = operator.options.get(FUSED)
     fused = _FUSED_RANGES.get(int(activation or 0))
     if row.fuses and activation == Activation.NONE and operator.outputs:
-        found.silent.add(Slot(subgraph, operator.index, "outputs", 0))
+        collector.silent.add(Slot(subgraph, operator.index, "outputs", 0))
     if fused is not None:
         reach = Range(max(reach.low, fused.low), min(reach.high, fused.high))
     for index in range(len(operator.outputs)):
-        found.ranges[Slot(subgraph, operator.index, "outputs", index)] = reach
+        collector.ranges[Slot(subgraph, operator.index, "outputs", index)] = reach
 
 
-def _concerned(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
+def _concerned(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
     """Whether the operands that a rule depends on are there, absent, and of its types."""
     if rule.when is not None and not _select(subgraph, operator, (rule.when,)):
         return False
     if rule.unless is not None and _select(subgraph, operator, (rule.unless,)):
         return False
     for pattern, types in rule.where:
-        held = _select(subgraph, operator, (pattern,))
-        if not held or any(found.operand(slot).type not in types for slot in held):
+        slots = _select(subgraph, operator, (pattern,))
+        if not slots or any(collector.operand(slot).type not in types for slot in slots):
             return False
-    beside = (found.operand(slot) for slot in _select(subgraph, operator, rule.beside))
-    return all(tensor.type in rule.types for tensor in beside)
+    neighbours = (collector.operand(slot) for slot in _select(subgraph, operator, rule.beside))
+    return all(tensor.type in rule.types for tensor in neighbours)
 
 
-def _bind_rule(found: Collector, subgraph: int, operator: Operator, rule: Rule) -> None:
+def _bind_rule(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> None:
     match rule:
         case SameRule():
-            _bind_same(found, rule, _select(subgraph, operator, rule.slots))
+            _bind_same(collector, rule, _select(subgraph, operator, rule.slots))
         case FixedRule():
             for slot in _select(subgraph, operator, (rule.slot,)):
-                _add_fixed(found, rule, slot)
+                _add_fixed(collector, rule, slot)
         case ZeroPointRule():
             for slot in _select(subgraph, operator, rule.slots):
-                _add_simple(found, rule, slot, ZeroPoint)
+                _add_simple(collector, rule, slot, ZeroPoint)
         case PowerRule():
             for slot in _select(subgraph, operator, rule.slots):
-                _add_simple(found, rule, slot, Power)
+                _add_simple(collector, rule, slot, Power)
         case WeightRule():
             for slot in _select(subgraph, operator, (rule.slot,)):
-                _add_weight(found, rule, slot)
+                _add_weight(collector, rule, slot)
         case BiasRule():
             for slot in _select(subgraph, operator, (rule.slot,)):
-                _add_bias(found, operator, rule, slot)
+                _add_bias(collector, operator, rule, slot)
         case WindowRule():
-            _add_window(found, subgraph, operator, rule)
+            _add_window(collector, subgraph, operator, rule)
         case PresentRule():
-            _add_absent(found, subgraph, operator, rule)
+            _add_absent(collector, subgraph, operator, rule)
 
 
-def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
+def _bind_same(collector: Collector, rule: SameRule, slots: list[Slot]) -> None:
     """Tie the slots that hold affine tensors of one type; anything else is held rigid."""
-    if not any(found.requirements(rule.id, name) for name in rule.types):
+    if not any(collector.requirements(rule.id, name) for name in rule.types):
         return  # nobody asks for it: nothing is held for its sake
-    held = [(slot, found.operand(slot)) for slot in slots]
-    affine = [(s, t) for s, t in held if quantized(t)]
+    operands = [(slot, collector.operand(slot)) for slot in slots]
+    affine = [(s, t) for s, t in operands if quantized(t)]
     types = {tensor.type for _, tensor in affine}
-    alike = len(types) == 1 and all(per_tensor(t) for _, t in affine)
-    if len(affine) < 2 or not alike:
-        found.rigid.update(slot for slot, _ in affine)
-    if not alike:
+    matching = len(types) == 1 and all(per_tensor(t) for _, t in affine)
+    if len(affine) < 2 or not matching:
+        collector.rigid.update(slot for slot, _ in affine)
+    if not matching:
         return
     type_name = types.pop()
-    levels = found.requirements(rule.id, type_name)
+    levels = collector.requirements(rule.id, type_name)
     if type_name not in rule.types or not levels:
         return
     tied = tuple(slot for slot, _ in affine)
     outputs = [slot for slot in tied if slot.kind == "outputs"]
-    for slot, tensor in held:
+    for slot, tensor in operands:
         if tensor.type == type_name and not quantized(tensor):
-            _add_missing(found, slot, tensor, outputs[0] if outputs else tied[0])
+            _add_missing(collector, slot, tensor, outputs[0] if outputs else tied[0])
     if len(tied) < 2:
         return
-    found.constraints.append(
+    collector.constraints.append(
         Same(
             rule=rule.id,
             type=type_name,
@@ -192,19 +196,20 @@ def _bind_same(found: Collector, rule: SameRule, slots: list[Slot]) -> None:
 
 
 def _add_missing(
-    found: Collector,
+    collector: Collector,
     slot: Slot,
     tensor: Tensor,
     like: Slot | None = None,
     rule: str = "params/missing",
 ) -> None:
     """An integer operand without a scale beside others that have one; several rules may ask."""
-    levels = found.requirements(rule, tensor.type)
-    known = any(
-        isinstance(c, WellFormed) and (c.rule, c.slot) == (rule, slot) for c in found.constraints
+    levels = collector.requirements(rule, tensor.type)
+    named_already = any(
+        isinstance(c, WellFormed) and (c.rule, c.slot) == (rule, slot)
+        for c in collector.constraints
     )
-    if levels and not known:
-        found.constraints.append(
+    if levels and not named_already:
+        collector.constraints.append(
             WellFormed(
                 rule=rule,
                 type=tensor.type,
@@ -218,20 +223,22 @@ def _add_missing(
         )
 
 
-def _bind_unknown(found: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
+def _bind_unknown(
+    collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
+) -> None:
     """Integers that are computed with beside quantized ones, and that nothing says the meaning of.
     What is copied along, and what a rule has spoken of, is not meant.
     """
     passed = {*_select(subgraph, operator, (*row.ignored, *row.rigid))}
-    passed |= {c.slot for c in found.constraints if isinstance(c, WellFormed)}
-    held = [(slot, found.tensor(slot)) for slot in all_slots(subgraph, operator)]
-    if not any(t is not None and quantized(t) for slot, t in held if slot not in passed):
+    passed |= {c.slot for c in collector.constraints if isinstance(c, WellFormed)}
+    operands = [(slot, collector.tensor(slot)) for slot in all_slots(subgraph, operator)]
+    if not any(t is not None and quantized(t) for slot, t in operands if slot not in passed):
         return
     for rule in row.rules:
-        asked = any(found.requirements(rule.id, name) for name in rule.types)
-        if isinstance(rule, SameRule) and (asked or row.flow is not None):
+        graded = any(collector.requirements(rule.id, name) for name in rule.types)
+        if isinstance(rule, SameRule) and (graded or row.flow is not None):
             passed.update(_select(subgraph, operator, rule.slots))
-    for slot, tensor in held:
+    for slot, tensor in operands:
         if (
             tensor is None
             or slot in passed
@@ -240,42 +247,44 @@ def _bind_unknown(found: Collector, subgraph: int, operator: Operator, row: Oper
         ):
             continue
         if slot.kind != "intermediates":
-            _add_missing(found, slot, tensor, rule="params/unknown")
+            _add_missing(collector, slot, tensor, rule="params/unknown")
 
 
-def _add_fixed(found: Collector, rule: FixedRule, slot: Slot) -> None:
-    tensor = found.operand(slot)
+def _add_fixed(collector: Collector, rule: FixedRule, slot: Slot) -> None:
+    tensor = collector.operand(slot)
     if not quantized(tensor) or tensor.type not in rule.types:
         return
-    levels = found.requirements(rule.id, tensor.type)
+    levels = collector.requirements(rule.id, tensor.type)
     if not levels:
         return
-    found.constraints.append(
+    collector.constraints.append(
         Fixed(rule=rule.id, type=tensor.type, requirements=levels, slot=slot, source=rule)
     )
 
 
-def _add_simple(found: Collector, rule: Rule, slot: Slot, kind: type[ZeroPoint | Power]) -> None:
-    tensor = found.operand(slot)
+def _add_simple(
+    collector: Collector, rule: Rule, slot: Slot, constraint_type: type[ZeroPoint | Power]
+) -> None:
+    tensor = collector.operand(slot)
     if not quantized(tensor) or tensor.type not in rule.types:
         return
-    levels = found.requirements(rule.id, tensor.type)
+    levels = collector.requirements(rule.id, tensor.type)
     if levels:
-        found.constraints.append(
-            kind(rule=rule.id, type=tensor.type, requirements=levels, slot=slot)
+        collector.constraints.append(
+            constraint_type(rule=rule.id, type=tensor.type, requirements=levels, slot=slot)
         )
 
 
-def _add_weight(found: Collector, rule: WeightRule, slot: Slot) -> None:
-    tensor = found.operand(slot)
+def _add_weight(collector: Collector, rule: WeightRule, slot: Slot) -> None:
+    tensor = collector.operand(slot)
     if not quantized(tensor) or tensor.type not in rule.types:
         return
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     if rule.scales != "any" and (rule.scales == "one") is not (count == 1):
         return
-    levels = found.requirements(rule.id, tensor.type)
-    if levels and found.model.is_constant(slot.subgraph, tensor.index):
-        found.constraints.append(
+    levels = collector.requirements(rule.id, tensor.type)
+    if levels and collector.model.is_constant(slot.subgraph, tensor.index):
+        collector.constraints.append(
             Weight(
                 rule=rule.id,
                 type=tensor.type,
@@ -286,23 +295,23 @@ def _add_weight(found: Collector, rule: WeightRule, slot: Slot) -> None:
         )
 
 
-def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) -> None:
+def _add_bias(collector: Collector, operator: Operator, rule: BiasRule, slot: Slot) -> None:
     factors = _select(slot.subgraph, operator, rule.factors)
     if len(factors) != len(rule.factors):
         return
-    held = [(factor, found.operand(factor)) for factor in factors]
-    for factor, tensor in held:
+    operands = [(factor, collector.operand(factor)) for factor in factors]
+    for factor, tensor in operands:
         if tensor.type in rule.bias_types and not quantized(tensor):
-            _add_missing(found, factor, tensor)
-    if not all(quantized(tensor) for _, tensor in held):
+            _add_missing(collector, factor, tensor)
+    if not all(quantized(tensor) for _, tensor in operands):
         return
-    activation, bias = held[0][1].type, found.operand(slot)
-    levels = found.requirements(rule.id, activation)
+    activation, bias = operands[0][1].type, collector.operand(slot)
+    levels = collector.requirements(rule.id, activation)
     if activation not in rule.bias_types or not levels or bias.type not in READABLE_BIAS_TYPES:
         return
     code = operator.options.get(rule.type_option)
     stated = type_name(int(code)) if code else ""
-    found.constraints.append(
+    collector.constraints.append(
         BiasOf(
             rule=rule.id,
             type=activation,
@@ -315,20 +324,20 @@ def _add_bias(found: Collector, operator: Operator, rule: BiasRule, slot: Slot) 
     )
 
 
-def _add_absent(found: Collector, subgraph: int, operator: Operator, rule: PresentRule) -> None:
+def _add_absent(collector: Collector, subgraph: int, operator: Operator, rule: PresentRule) -> None:
     """A bias that is not there."""
     index = rule.slot.start
     slot = Slot(subgraph, operator.index, rule.slot.kind, index)
     left_out = index >= len(operator.operands(rule.slot.kind))
-    told = "left_out" if left_out else "minus_one"
-    factors = [found.tensor(one) for one in _select(subgraph, operator, rule.factors)]
-    if found.tensor(slot) is not None or rule.absence not in ("either", told):
+    absence = "left_out" if left_out else "minus_one"
+    factors = [collector.tensor(factor) for factor in _select(subgraph, operator, rule.factors)]
+    if collector.tensor(slot) is not None or rule.absence not in ("either", absence):
         return
     if len(factors) != len(rule.factors) or factors[0] is None:
         return
-    levels = found.requirements(rule.id, factors[0].type)
+    levels = collector.requirements(rule.id, factors[0].type)
     if factors[0].type in rule.types and levels:
-        found.constraints.append(
+        collector.constraints.append(
             WellFormed(
                 rule=rule.id,
                 type=factors[0].type,
@@ -341,10 +350,10 @@ def _add_absent(found: Collector, subgraph: int, operator: Operator, rule: Prese
         )
 
 
-def _add_window(found: Collector, subgraph: int, operator: Operator, rule: WindowRule) -> None:
+def _add_window(collector: Collector, subgraph: int, operator: Operator, rule: WindowRule) -> None:
     numerator = _select(subgraph, operator, rule.numerator)
     denominator = _select(subgraph, operator, rule.denominator)
-    tensors = [found.operand(slot) for slot in (*numerator, *denominator)]
+    tensors = [collector.operand(slot) for slot in (*numerator, *denominator)]
     if len(numerator) < len(rule.numerator) or not all(quantized(tensor) for tensor in tensors):
         return
     if not tensors:
@@ -355,9 +364,9 @@ def _add_window(found: Collector, subgraph: int, operator: Operator, rule: Windo
             return
         rule = replace(rule, multiplier=bound)
     type_name = tensors[-1].type
-    levels = found.requirements(rule.id, type_name)
+    levels = collector.requirements(rule.id, type_name)
     if type_name in rule.types and levels:
-        found.constraints.append(
+        collector.constraints.append(
             Window(
                 rule=rule.id,
                 type=type_name,

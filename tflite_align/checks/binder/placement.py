@@ -23,10 +23,10 @@ def placed(
     model: Model, constraints: Iterable[Constraint], targets: Sequence[Target]
 ) -> list[Constraint]:
     """Every constraint that is still asked for, graded for the place of its operator."""
-    asked = [t for t in targets if any(lv.only or lv.honours for lv in t.requirements)]
-    if not asked:
+    placed_targets = [t for t in targets if any(lv.only or lv.honours for lv in t.requirements)]
+    if not placed_targets:
         return list(constraints)
-    left = {target.name: on_cpu(model, target) for target in asked}
+    left = {target.name: on_cpu(model, target) for target in placed_targets}
     graded = (_graded(model, constraint, left) for constraint in constraints)
     return [constraint for constraint in graded if constraint is not None]
 
@@ -36,10 +36,10 @@ def _graded(
 ) -> Constraint | None:
     if not any(level.only or level.honours for _, level in constraint.requirements):
         return constraint
-    place = OperatorId(constraint.slots[0].subgraph, constraint.slots[0].operator)
+    operator_id = OperatorId(constraint.slots[0].subgraph, constraint.slots[0].operator)
     levels = []
     for name, level in constraint.requirements:
-        if place in left.get(name, ()):
+        if operator_id in left.get(name, ()):
             levels.append((name, level))
         elif not level.only:
             levels.append((name, _honoured(model, constraint, level)))
@@ -59,16 +59,18 @@ def _agrees(model: Model, constraint: Constraint, level: Requirement) -> bool:
     """Whether the scale or the zero point differs from what the rule wants, and only the one that
     the target honours.
     """
-    found = [label for slot in constraint.slots if (label := _label(model, slot)) is not None]
-    if isinstance(constraint, Fixed) and found:
-        wanted = constraint.labels
-    elif isinstance(constraint, Same) and len(found) > 1:
-        wanted, found = (found[0],), found[1:]
+    labels = [label for slot in constraint.slots if (label := _label(model, slot)) is not None]
+    if isinstance(constraint, Fixed) and labels:
+        legal = constraint.labels
+    elif isinstance(constraint, Same) and len(labels) > 1:
+        legal, labels = (labels[0],), labels[1:]
     else:
         return False
-    kept = [any(_alike(label, one, level.honours) for one in wanted) for label in found]
-    same = [any(_alike(label, one, "") for one in wanted) for label in found]
-    return all(kept) and not all(same)
+    matching = [
+        any(_alike(label, legal_label, level.honours) for legal_label in legal) for label in labels
+    ]
+    same = [any(_alike(label, legal_label, "") for legal_label in legal) for label in labels]
+    return all(matching) and not all(same)
 
 
 def _label(model: Model, slot: Slot) -> Label | None:
@@ -76,7 +78,7 @@ def _label(model: Model, slot: Slot) -> Label | None:
     return None if tensor is None else tensor.label
 
 
-def _alike(one: Label, other: Label, apart_from: str) -> bool:
+def _alike(label: Label, reference: Label, apart_from: str) -> bool:
     """Whether two labels agree in what is not named."""
-    scales = apart_from == "scale" or close_scale(one.scale, other.scale)
-    return scales and (apart_from == "zero_point" or one.zero_point == other.zero_point)
+    scales = apart_from == "scale" or close_scale(label.scale, reference.scale)
+    return scales and (apart_from == "zero_point" or label.zero_point == reference.zero_point)

@@ -14,21 +14,21 @@ from .bound import Collector
 __all__ = ["impose"]
 
 
-def impose(found: Collector, said: ResolvedOverrides) -> dict[Slot, str]:
+def impose(collector: Collector, overrides: ResolvedOverrides) -> dict[Slot, str]:
     """Add what the overrides ask for to what the rules do.
 
     Returns the slots that are rigid for an override's sake, with the override in words.
     """
-    if said.gradings:
-        graded = (_graded(entry, said.gradings) for entry in found.constraints)
-        found.constraints = [entry for entry in graded if entry is not None]
+    if overrides.gradings:
+        graded = (_graded(constraint, overrides.gradings) for constraint in collector.constraints)
+        collector.constraints = [constraint for constraint in graded if constraint is not None]
     held_by: dict[Slot, str] = {}
-    for key, words in said.kept.items():
-        for slot in _holders(found, key):
-            if slot not in found.rigid:
+    for key, words in overrides.kept.items():
+        for slot in _holders(collector, key):
+            if slot not in collector.rigid:
                 held_by[slot] = words
-    found.rigid.update(held_by)
-    found.constraints += [
+    collector.rigid.update(held_by)
+    collector.constraints += [
         Anchored(
             rule="override/anchor",
             type="",
@@ -37,39 +37,39 @@ def impose(found: Collector, said: ResolvedOverrides) -> dict[Slot, str]:
             label=anchor.label,
             by=anchor.by,
         )
-        for anchor in said.anchors
+        for anchor in overrides.anchors
     ]
-    found.constraints += [
+    collector.constraints += [
         Uncut(rule="override/cut", type="", requirements=(), slot=slot, by=words)
-        for slot, words in said.uncut.items()
+        for slot, words in overrides.uncut.items()
     ]
     return held_by
 
 
-def _graded(entry: Constraint, gradings: Sequence[Grading]) -> Constraint | None:
+def _graded(constraint: Constraint, gradings: Sequence[Grading]) -> Constraint | None:
     """The constraint as grave as users say, the last one's word; None where it is off."""
     for grading in reversed(gradings):
-        if grading.concerns(entry.rule) and not grading.slots.isdisjoint(entry.slots):
+        if grading.concerns(constraint.rule) and not grading.slots.isdisjoint(constraint.slots):
             if grading.severity == "off":
                 return None
             levels = (
                 (name, replace(level, severity=grading.severity))
-                for name, level in entry.requirements
+                for name, level in constraint.requirements
             )
-            return replace(entry, requirements=tuple(levels))
-    return entry
+            return replace(constraint, requirements=tuple(levels))
+    return constraint
 
 
-def _holders(found: Collector, key: TensorId) -> list[Slot]:
+def _holders(collector: Collector, key: TensorId) -> list[Slot]:
     """The slots that must see what they see now for a tensor to keep its parameters: the one
     that writes it, the readers of a constant, and what a bias is in units of.
     """
-    wiring = links(found.model, key[0])
+    wiring = links(collector.model, key[0])
     if key[1] in wiring.producer:
         return [wiring.producer[key[1]]]
     biased = [
-        entry.factors[0]
-        for entry in found.constraints
-        if isinstance(entry, BiasOf) and entry.slot.tensor_id(found.model) == key
+        constraint.factors[0]
+        for constraint in collector.constraints
+        if isinstance(constraint, BiasOf) and constraint.slot.tensor_id(collector.model) == key
     ]
     return biased or wiring.readers[key[1]]

@@ -57,7 +57,7 @@ def sized(at: Scene) -> list[Shape]:
 
 def reshape(at: Scene) -> list[Shape]:
     """Sizes from the second input where that is a vector, else from the options; one may be -1."""
-    given, stated = at.shape(0), at.has(1)
+    shape, stated = at.shape(0), at.has(1)
     if stated and len(at.shape(1)) == 1 and at.graph.tensors[at.operator.inputs[1]].type == "int32":
         sizes = at.listed(1)
     else:
@@ -65,46 +65,46 @@ def reshape(at: Scene) -> list[Shape]:
         if not sizes and stated:
             raise UnknownShapeError
         sizes = [] if sizes == [0] else sizes
-    elements, known = math.prod(given), math.prod(size for size in sizes if size != -1)
+    elements, fixed = math.prod(shape), math.prod(size for size in sizes if size != -1)
     open_ = sizes.count(-1)
     if open_ > 1:
         raise ContradictionError("one size of -1 at most", told(tuple(sizes)))
-    if known < 0:
+    if fixed < 0:
         raise UnknownShapeError
     if open_:
-        if known == 0:
+        if fixed == 0:
             raise UnknownShapeError
-        if elements % known:
-            raise ContradictionError(f"a multiple of {known} elements", told(given))
-        sizes = [elements // known if size == -1 else size for size in sizes]
-    elif known != elements:
-        raise ContradictionError(f"{known} elements for {sizes}", told(given))
+        if elements % fixed:
+            raise ContradictionError(f"a multiple of {fixed} elements", told(shape))
+        sizes = [elements // fixed if size == -1 else size for size in sizes]
+    elif fixed != elements:
+        raise ContradictionError(f"{fixed} elements for {sizes}", told(shape))
     return [tuple(sizes)]
 
 
 def squeeze(at: Scene) -> list[Shape]:
-    given = at.shape(0)
-    named = {axis_of(axis, len(given)) for axis in at.operator.numbers}
-    axes = named or {index for index, size in enumerate(given) if size == 1}
-    if any(given[axis] != 1 for axis in axes):
-        raise ContradictionError(f"sizes of 1 along axes {sorted(axes)}", told(given))
-    return [tuple(size for index, size in enumerate(given) if index not in axes)]
+    shape = at.shape(0)
+    named = {axis_of(axis, len(shape)) for axis in at.operator.numbers}
+    axes = named or {index for index, size in enumerate(shape) if size == 1}
+    if any(shape[axis] != 1 for axis in axes):
+        raise ContradictionError(f"sizes of 1 along axes {sorted(axes)}", told(shape))
+    return [tuple(size for index, size in enumerate(shape) if index not in axes)]
 
 
 def expand_dims(at: Scene) -> list[Shape]:
-    given = at.shape(0)
-    axis = axis_of(at.single(1), len(given) + 1)
-    return [(*given[:axis], 1, *given[axis:])]
+    shape = at.shape(0)
+    axis = axis_of(at.single(1), len(shape) + 1)
+    return [(*shape[:axis], 1, *shape[axis:])]
 
 
 def transpose(at: Scene) -> list[Shape]:
-    given, order = at.shape(0), at.listed(1)
-    if len(order) != len(given):
-        raise ContradictionError(f"{len(order)} axes, as many as are ordered", told(given))
-    axes = [axis_of(axis, len(given)) for axis in order]
-    if sorted(axes) != list(range(len(given))):
+    shape, order = at.shape(0), at.listed(1)
+    if len(order) != len(shape):
+        raise ContradictionError(f"{len(order)} axes, as many as are ordered", told(shape))
+    axes = [axis_of(axis, len(shape)) for axis in order]
+    if sorted(axes) != list(range(len(shape))):
         raise UnknownShapeError
-    return [tuple(given[axis] for axis in axes)]
+    return [tuple(shape[axis] for axis in axes)]
 
 
 def shape(at: Scene) -> list[Shape]:
@@ -139,43 +139,44 @@ def pack(at: Scene) -> list[Shape]:
 
 
 def unpack(at: Scene) -> list[Shape]:
-    given = at.shape(0)
-    axis = axis_of(at.option("axis"), len(given))
-    return [given[:axis] + given[axis + 1 :]] * len(at.operator.outputs)
+    shape = at.shape(0)
+    axis = axis_of(at.option("axis"), len(shape))
+    return [shape[:axis] + shape[axis + 1 :]] * len(at.operator.outputs)
 
 
 def split(at: Scene) -> list[Shape]:
-    given = at.shape(1)
-    axis = axis_of(at.single(0), len(given))
+    shape = at.shape(1)
+    axis = axis_of(at.single(0), len(shape))
     parts = len(at.operator.outputs)
-    if given[axis] % parts:
-        raise ContradictionError(f"a multiple of {parts} along axis {axis}", told(given))
-    return [(*given[:axis], given[axis] // parts, *given[axis + 1 :])] * parts
+    if shape[axis] % parts:
+        raise ContradictionError(f"a multiple of {parts} along axis {axis}", told(shape))
+    return [(*shape[:axis], shape[axis] // parts, *shape[axis + 1 :])] * parts
 
 
 def split_v(at: Scene) -> list[Shape]:
-    given, sizes = at.shape(0), at.listed(1)
-    axis = axis_of(at.single(2), len(given))
+    shape, sizes = at.shape(0), at.listed(1)
+    axis = axis_of(at.single(2), len(shape))
     if sizes.count(-1) == 1:
-        rest = given[axis] - sum(sizes) - 1
+        rest = shape[axis] - sum(sizes) - 1
         sizes = [rest if size == -1 else size for size in sizes]
-    if min(sizes, default=0) < 0 or sum(sizes) != given[axis]:
-        raise ContradictionError(f"{sum(sizes)} along axis {axis}", told(given))
-    return [(*given[:axis], size, *given[axis + 1 :]) for size in sizes]
+    if min(sizes, default=0) < 0 or sum(sizes) != shape[axis]:
+        raise ContradictionError(f"{sum(sizes)} along axis {axis}", told(shape))
+    return [(*shape[:axis], size, *shape[axis + 1 :]) for size in sizes]
 
 
 def slice_(at: Scene) -> list[Shape]:
-    given, begin, size = at.shape(0), at.listed(1), at.listed(2)
-    if not len(given) == len(begin) == len(size):
+    shape, begin, size = at.shape(0), at.listed(1), at.listed(2)
+    if not len(shape) == len(begin) == len(size):
         counted = f"{len(begin)} axes, as many as have a beginning and a size"
-        raise ContradictionError(counted, told(given))
-    rows = list(zip(given, begin, size, strict=True))
-    found = tuple(full - start if wanted == -1 else wanted for full, start, wanted in rows)
+        raise ContradictionError(counted, told(shape))
+    rows = list(zip(shape, begin, size, strict=True))
+    sizes_found = tuple(full - start if size == -1 else size for full, start, size in rows)
     if any(
-        start < 0 or start + got > full for (full, start, _), got in zip(rows, found, strict=True)
+        start < 0 or start + got > full
+        for (full, start, _), got in zip(rows, sizes_found, strict=True)
     ):
-        raise ContradictionError(f"sizes {list(found)} from {begin} on", told(given))
-    return [found]
+        raise ContradictionError(f"sizes {list(sizes_found)} from {begin} on", told(shape))
+    return [sizes_found]
 
 
 def strided_slice(at: Scene) -> list[Shape]:
@@ -186,123 +187,123 @@ def strided_slice(at: Scene) -> list[Shape]:
 
 
 def tile(at: Scene) -> list[Shape]:
-    given, times = at.shape(0), at.listed(1)
-    if len(given) != len(times):
-        raise ContradictionError(f"{len(times)} axes, as many as multiples", told(given))
-    return [tuple(size * count for size, count in zip(given, times, strict=True))]
+    shape, times = at.shape(0), at.listed(1)
+    if len(shape) != len(times):
+        raise ContradictionError(f"{len(times)} axes, as many as multiples", told(shape))
+    return [tuple(size * count for size, count in zip(shape, times, strict=True))]
 
 
 # --- borders, batches, sizes ---------------------------------------------------------------------
 
 
 def pad(at: Scene) -> list[Shape]:
-    given, border = at.shape(0), at.listed(1)
-    if len(border) != 2 * len(given):
-        raise ContradictionError(f"{len(border) // 2} axes, as many as borders", told(given))
+    shape, border = at.shape(0), at.listed(1)
+    if len(border) != 2 * len(shape):
+        raise ContradictionError(f"{len(border) // 2} axes, as many as borders", told(shape))
     return [
         tuple(
             size + before + after
-            for size, before, after in zip(given, border[::2], border[1::2], strict=True)
+            for size, before, after in zip(shape, border[::2], border[1::2], strict=True)
         )
     ]
 
 
 def mirror_pad(at: Scene) -> list[Shape]:
     """As `pad`; a border holds no more than there is to mirror."""
-    found, given, border = pad(at), at.shape(0), at.listed(1)
+    padded, shape, border = pad(at), at.shape(0), at.listed(1)
     spare = at.option("mode")  # REFLECT, 0, leaves the edge itself out
-    for size, sides in zip(given, zip(border[::2], border[1::2], strict=True), strict=True):
+    for size, sides in zip(shape, zip(border[::2], border[1::2], strict=True), strict=True):
         if max(sides) > size - (1 - spare):
             raise ContradictionError(f"borders of {size - 1 + spare} or less", f"{max(sides)}")
-    return found
+    return padded
 
 
 def broadcast_to(at: Scene) -> list[Shape]:
     """The sizes that the second input states, which the first stretches to."""
-    (made,) = sized(at)
-    if join(at.shape(0), made) != made:
-        raise ContradictionError(f"a shape that broadcasts to {list(made)}", told(at.shape(0)))
-    return [made]
+    (resized,) = sized(at)
+    if join(at.shape(0), resized) != resized:
+        raise ContradictionError(f"a shape that broadcasts to {list(resized)}", told(at.shape(0)))
+    return [resized]
 
 
 def space_to_batch(at: Scene) -> list[Shape]:
-    given, blocks, border = at.ranked(0, 3, 4), at.listed(1), at.listed(2)
-    inner = given[1:-1]
+    shape, blocks, border = at.ranked(0, 3, 4), at.listed(1), at.listed(2)
+    inner = shape[1:-1]
     if len(blocks) != len(inner) or len(border) != 2 * len(inner) or min(blocks) < 1:
         raise UnknownShapeError
     full = [s + border[2 * i] + border[2 * i + 1] for i, s in enumerate(inner)]
     if any(size % block for size, block in zip(full, blocks, strict=True)):
-        raise ContradictionError(f"multiples of {blocks} with the borders", told(given))
+        raise ContradictionError(f"multiples of {blocks} with the borders", told(shape))
     sizes = (size // block for size, block in zip(full, blocks, strict=True))
-    return [(given[0] * math.prod(blocks), *sizes, given[-1])]
+    return [(shape[0] * math.prod(blocks), *sizes, shape[-1])]
 
 
 def batch_to_space(at: Scene) -> list[Shape]:
-    given, blocks, crops = at.ranked(0, 3, 4), at.listed(1), at.listed(2)
-    inner = given[1:-1]
+    shape, blocks, crops = at.ranked(0, 3, 4), at.listed(1), at.listed(2)
+    inner = shape[1:-1]
     if len(blocks) != len(inner) or len(crops) != 2 * len(inner) or min(blocks) < 1:
         raise UnknownShapeError
-    if given[0] % math.prod(blocks):
-        raise ContradictionError(f"a batch that is a multiple of {math.prod(blocks)}", told(given))
+    if shape[0] % math.prod(blocks):
+        raise ContradictionError(f"a batch that is a multiple of {math.prod(blocks)}", told(shape))
     sizes = tuple(
         size * blocks[i] - crops[2 * i] - crops[2 * i + 1] for i, size in enumerate(inner)
     )
     if min(sizes) < 0:
         raise UnknownShapeError
-    return [(given[0] // math.prod(blocks), *sizes, given[-1])]
+    return [(shape[0] // math.prod(blocks), *sizes, shape[-1])]
 
 
 def space_to_depth(at: Scene) -> list[Shape]:
-    given, block = at.ranked(0, 4), at.option("block_size")
+    shape, block = at.ranked(0, 4), at.option("block_size")
     if block < 1:
         raise UnknownShapeError
-    if given[1] % block or given[2] % block:
-        raise ContradictionError(f"a height and a width that {block} divides", told(given))
-    return [(given[0], given[1] // block, given[2] // block, given[3] * block * block)]
+    if shape[1] % block or shape[2] % block:
+        raise ContradictionError(f"a height and a width that {block} divides", told(shape))
+    return [(shape[0], shape[1] // block, shape[2] // block, shape[3] * block * block)]
 
 
 def depth_to_space(at: Scene) -> list[Shape]:
-    given, block = at.ranked(0, 4), at.option("block_size")
+    shape, block = at.ranked(0, 4), at.option("block_size")
     if block < 1:
         raise UnknownShapeError
-    if given[3] % (block * block):
-        raise ContradictionError(f"a multiple of {block * block} channels", told(given))
-    return [(given[0], given[1] * block, given[2] * block, given[3] // (block * block))]
+    if shape[3] % (block * block):
+        raise ContradictionError(f"a multiple of {block * block} channels", told(shape))
+    return [(shape[0], shape[1] * block, shape[2] * block, shape[3] // (block * block))]
 
 
 def resize(at: Scene) -> list[Shape]:
-    given, sizes = at.ranked(0, 4), at.listed(1)
+    shape, sizes = at.ranked(0, 4), at.listed(1)
     if len(sizes) != 2 or min(sizes) < 1:
         raise ContradictionError("a height and a width of 1 or more", told(tuple(sizes)))
-    return [(given[0], *sizes, given[3])]
+    return [(shape[0], *sizes, shape[3])]
 
 
 def dilate(at: Scene) -> list[Shape]:
-    given, steps = at.shape(0), at.listed(1)
-    if len(given) != len(steps):
+    shape, steps = at.shape(0), at.listed(1)
+    if len(shape) != len(steps):
         raise UnknownShapeError
-    return [tuple((size - 1) * step + 1 for size, step in zip(given, steps, strict=True))]
+    return [tuple((size - 1) * step + 1 for size, step in zip(shape, steps, strict=True))]
 
 
 def diagonal(at: Scene) -> list[Shape]:
-    given = at.shape(0)
-    if not given:
+    shape = at.shape(0)
+    if not shape:
         raise UnknownShapeError
-    return [(*given, given[-1])]
+    return [(*shape, shape[-1])]
 
 
 # --- tables --------------------------------------------------------------------------------------
 
 
 def gather(at: Scene) -> list[Shape]:
-    given, places = at.shape(0), at.shape(1)
-    axis = axis_of(at.option("axis"), len(given))
+    shape, places = at.shape(0), at.shape(1)
+    axis = axis_of(at.option("axis"), len(shape))
     batch = at.option("batch_dims")
     batch += len(places) if batch < 0 else 0
     if not 0 <= batch <= min(axis, len(places)):
         raise UnknownShapeError
-    _within(at, given[axis])
-    return [(*given[:axis], *places[batch:], *given[axis + 1 :])]
+    _within(at, shape[axis])
+    return [(*shape[:axis], *places[batch:], *shape[axis + 1 :])]
 
 
 def _within(at: Scene, size: int) -> None:
@@ -317,10 +318,10 @@ def _within(at: Scene, size: int) -> None:
 
 
 def gather_nd(at: Scene) -> list[Shape]:
-    given, places = at.shape(0), at.shape(1)
-    if not places or places[-1] > len(given):
+    shape, places = at.shape(0), at.shape(1)
+    if not places or places[-1] > len(shape):
         raise UnknownShapeError
-    return [(*places[:-1], *given[places[-1] :])]
+    return [(*places[:-1], *shape[places[-1] :])]
 
 
 def lookup(at: Scene) -> list[Shape]:
@@ -330,22 +331,22 @@ def lookup(at: Scene) -> list[Shape]:
 
 
 def one_hot(at: Scene) -> list[Shape]:
-    given, depth = at.shape(0), at.single(1)
-    axis = axis_of(at.option("axis"), len(given) + 1)
-    return [(*given[:axis], depth, *given[axis:])]
+    shape, depth = at.shape(0), at.single(1)
+    axis = axis_of(at.option("axis"), len(shape) + 1)
+    return [(*shape[:axis], depth, *shape[axis:])]
 
 
 def topk(at: Scene) -> list[Shape]:
-    given = at.shape(0)
-    if not given:
+    shape = at.shape(0)
+    if not shape:
         raise UnknownShapeError
-    return [(*given[:-1], at.single(1))] * 2
+    return [(*shape[:-1], at.single(1))] * 2
 
 
 def segments(at: Scene) -> list[Shape]:
     """As many rows as the third input says."""
-    given, ids = at.shape(0), at.shape(1)
-    return [(at.single(2), *given[len(ids) :])]
+    shape, ids = at.shape(0), at.shape(1)
+    return [(at.single(2), *shape[len(ids) :])]
 
 
 def count(at: Scene) -> list[Shape]:

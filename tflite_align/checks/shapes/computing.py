@@ -58,20 +58,20 @@ def broadcast(at: Scene) -> list[Shape]:
 
 
 def fully_connected(at: Scene) -> list[Shape]:
-    given, weights = at.shape(0), at.ranked(1, 2)
+    shape, weights = at.shape(0), at.ranked(1, 2)
     units, depth = weights
     if at.option("weights_format"):
         raise UnknownShapeError
     _biased(at, 2, units)
     if at.option("keep_num_dims"):
-        if not given:
+        if not shape:
             raise UnknownShapeError
-        if given[-1] != depth:
-            raise ContradictionError(f"an innermost size of {depth}", told(given))
-        return [(*given[:-1], units)]
-    count = math.prod(given)
+        if shape[-1] != depth:
+            raise ContradictionError(f"an innermost size of {depth}", told(shape))
+        return [(*shape[:-1], units)]
+    count = math.prod(shape)
     if depth == 0 or count % depth:
-        raise ContradictionError(f"a multiple of {depth} elements", told(given))
+        raise ContradictionError(f"a multiple of {depth} elements", told(shape))
     return [(count // depth, units)]
 
 
@@ -94,13 +94,13 @@ def _slid(at: Scene, size: int, window: int, stride: int, dilation: int = 1) -> 
         raise UnknownShapeError
     if at.option("padding") == _SAME:
         return -(-size // stride)
-    found = (size + stride - ((window - 1) * dilation + 1)) // stride
-    if found < 1:
+    size_out = (size + stride - ((window - 1) * dilation + 1)) // stride
+    if size_out < 1:
         raise _TooLargeError
-    return found
+    return size_out
 
 
-def _windows(at: Scene, given: Shape, windows: Shape) -> Shape:
+def _windows(at: Scene, shape: Shape, windows: Shape) -> Shape:
     """Sizes of what the windows make of the inner axes: depth, height and width, or the last two."""
     names = ("d", "h", "w")[-len(windows) :]
     return tuple(
@@ -111,99 +111,99 @@ def _windows(at: Scene, given: Shape, windows: Shape) -> Shape:
             at.option(f"stride_{name}"),
             at.option(f"dilation_{name}_factor") or 1,
         )
-        for size, window, name in zip(given[1:-1], windows, names, strict=True)
+        for size, window, name in zip(shape[1:-1], windows, names, strict=True)
     )
 
 
 def convolution(at: Scene) -> list[Shape]:
     """Of two axes, weights (out, height, width, in), or of three, (depth, height, width, in, out)."""
-    given, weights = at.ranked(0, 4, 5), at.ranked(1, 4, 5)
-    if len(given) != len(weights):
+    shape, weights = at.ranked(0, 4, 5), at.ranked(1, 4, 5)
+    if len(shape) != len(weights):
         raise UnknownShapeError
-    flat = len(given) == 4
-    depth, made = (weights[3], weights[0]) if flat else (weights[3], weights[4])
-    if depth < 1 or (given[-1] % depth if flat else given[-1] != depth):
-        raise ContradictionError(f"a multiple of {depth} channels", told(given))
+    flat = len(shape) == 4
+    depth, depth_out = (weights[3], weights[0]) if flat else (weights[3], weights[4])
+    if depth < 1 or (shape[-1] % depth if flat else shape[-1] != depth):
+        raise ContradictionError(f"a multiple of {depth} channels", told(shape))
     windows = weights[1:3] if flat else weights[:3]
-    _biased(at, 2, made)
-    return [(given[0], *_fitting(at, given, windows), made)]
+    _biased(at, 2, depth_out)
+    return [(shape[0], *_fitting(at, shape, windows), depth_out)]
 
 
 def depthwise(at: Scene) -> list[Shape]:
-    given, weights = at.ranked(0, 4), at.ranked(1, 4)
-    if given[3] < 1 or weights[3] % given[3]:
-        raise ContradictionError(f"channels that divide {weights[3]}", told(given))
+    shape, weights = at.ranked(0, 4), at.ranked(1, 4)
+    if shape[3] < 1 or weights[3] % shape[3]:
+        raise ContradictionError(f"channels that divide {weights[3]}", told(shape))
     _biased(at, 2, weights[3])
-    return [(given[0], *_fitting(at, given, weights[1:3]), weights[3])]
+    return [(shape[0], *_fitting(at, shape, weights[1:3]), weights[3])]
 
 
 def transposed(at: Scene) -> list[Shape]:
     """TRANSPOSE_CONV: of the sizes that the first input states; weights (out, height, width, in)."""
-    weights, given, sizes = at.ranked(1, 4), at.ranked(2, 4), at.listed(0)
+    weights, shape, sizes = at.ranked(1, 4), at.ranked(2, 4), at.listed(0)
     if len(sizes) != 4 or min(sizes) < 0:
         raise UnknownShapeError
-    if given[3] != weights[3]:
-        raise ContradictionError(f"{weights[3]} channels", told(given))
+    if shape[3] != weights[3]:
+        raise ContradictionError(f"{weights[3]} channels", told(shape))
     _biased(at, 3, weights[0])
     return [tuple(sizes)]
 
 
-def _biased(at: Scene, index: int, made: int) -> None:
+def _biased(at: Scene, index: int, depth: int) -> None:
     """ContradictionError where there is a bias that has not a value for each channel made."""
     if not at.has(index):
         return
     bias = at.shapes.get(at.operator.inputs[index])
-    if bias is not None and math.prod(bias) != made:
-        raise ContradictionError(f"a bias of {made} values", f"{math.prod(bias)}")
+    if bias is not None and math.prod(bias) != depth:
+        raise ContradictionError(f"a bias of {depth} values", f"{math.prod(bias)}")
 
 
-def _fitting(at: Scene, given: Shape, windows: Shape) -> Shape:
+def _fitting(at: Scene, shape: Shape, windows: Shape) -> Shape:
     """The same as `_windows`; ContradictionError for a window that is larger than what it slides on."""
     try:
-        return _windows(at, given, windows)
+        return _windows(at, shape, windows)
     except _TooLargeError:
-        raise ContradictionError(f"an image that {list(windows)} fits in", told(given)) from None
+        raise ContradictionError(f"an image that {list(windows)} fits in", told(shape)) from None
 
 
 def pooling(at: Scene) -> list[Shape]:
-    given = at.ranked(0, 4)
+    shape = at.ranked(0, 4)
     windows = (at.option("filter_height"), at.option("filter_width"))
-    return [(given[0], *_windows(at, given, windows), given[3])]
+    return [(shape[0], *_windows(at, shape, windows), shape[3])]
 
 
 # --- reductions ----------------------------------------------------------------------------------
 
 
 def reduce(at: Scene) -> list[Shape]:
-    given = at.shape(0)
-    axes = {axis_of(axis, len(given)) for axis in at.listed(1)} if given else set[int]()
+    shape = at.shape(0)
+    axes = {axis_of(axis, len(shape)) for axis in at.listed(1)} if shape else set[int]()
     if at.option("keep_dims"):
-        return [tuple(1 if i in axes else size for i, size in enumerate(given))]
-    return [tuple(size for i, size in enumerate(given) if i not in axes)]
+        return [tuple(1 if i in axes else size for i, size in enumerate(shape))]
+    return [tuple(size for i, size in enumerate(shape) if i not in axes)]
 
 
 def argument(at: Scene) -> list[Shape]:
     """ARG_MAX and ARG_MIN: the input without the axis that a constant operand names."""
-    given = at.shape(0)
-    axis = axis_of(at.single(1), len(given))
-    return [given[:axis] + given[axis + 1 :]]
+    shape = at.shape(0)
+    axis = axis_of(at.single(1), len(shape))
+    return [shape[:axis] + shape[axis + 1 :]]
 
 
 # --- recurrent -----------------------------------------------------------------------------------
 
 
 def svdf(at: Scene) -> list[Shape]:
-    given, features = at.ranked(0, 2), at.ranked(1, 2)
+    shape, features = at.ranked(0, 2), at.ranked(1, 2)
     rank = at.option("rank")
     if rank < 1:
         raise UnknownShapeError
-    return [(given[0], features[0] // rank)]
+    return [(shape[0], features[0] // rank)]
 
 
 def recurrent(at: Scene) -> list[Shape]:
     """A plain cell, or a sequence of them: as many units as the weights have rows."""
-    given, weights = at.ranked(0, 2, 3), at.ranked(1, 2)
-    return [(*given[:-1], weights[0])]
+    shape, weights = at.ranked(0, 2, 3), at.ranked(1, 2)
+    return [(*shape[:-1], weights[0])]
 
 
 def lstm(at: Scene) -> list[Shape]:
@@ -214,5 +214,5 @@ def lstm(at: Scene) -> list[Shape]:
 
 
 def sequence_lstm(at: Scene) -> list[Shape]:
-    given = at.ranked(0, 3)
-    return [(*given[:-1], at.ranked(8, 2)[1])]
+    shape = at.ranked(0, 3)
+    return [(*shape[:-1], at.ranked(8, 2)[1])]

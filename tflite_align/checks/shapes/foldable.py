@@ -23,15 +23,15 @@ def foldable(model: Model, subgraph: int, *, resized: bool) -> Mapping[int, NDAr
     if unknown_metadata(model):
         return {}
     graph = model.subgraphs[subgraph]
-    known = (settled if resized else inferred)(model, subgraph).values
+    known_values = (settled if resized else inferred)(model, subgraph).values
     written = {tensor for operator in graph.operators for tensor in operator.outputs}
     return {
-        tensor: known[tensor]
-        for tensor in sorted(written.intersection(known).difference(graph.outputs))
-        if known[tensor].size and not graph.tensors[tensor].is_variable
+        tensor: known_values[tensor]
+        for tensor in sorted(written.intersection(known_values).difference(graph.outputs))
+        if known_values[tensor].size and not graph.tensors[tensor].is_variable
     }
 
 
-def folds_away(operator: Operator, known: Collection[int]) -> bool:
+def folds_away(operator: Operator, known_values: Collection[int]) -> bool:
     """Whether all that the operator writes is among what is known."""
-    return bool(operator.outputs) and all(tensor in known for tensor in operator.outputs)
+    return bool(operator.outputs) and all(tensor in known_values for tensor in operator.outputs)

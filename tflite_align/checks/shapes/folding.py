@@ -17,13 +17,13 @@ _Array = NDArray[Any]
 _Fold = Callable[[Scene, Shape], _Array]
 
 
-def folded(at: Scene, made: Shape) -> _Array | None:
-    """Integers of the operator's first output, of shape `made`; None where they are not known."""
+def folded(at: Scene, output_shape: Shape) -> _Array | None:
+    """Integers of the operator's first output, of shape `output_shape`; None where they are not known."""
     fold = FOLDED.get(at.operator.name)
     if fold is None:
         return None
     try:
-        return fold(at, made).reshape(made)
+        return fold(at, output_shape).reshape(output_shape)
     except (UnknownShapeError, ContradictionError, ValueError, IndexError, TypeError):
         return None
 
@@ -62,23 +62,23 @@ def _floor_rest(left: _Array, right: _Array) -> _Array:
 
 def _strided(at: Scene, _: Shape) -> _Array:
     axes = sliced_axes(at)
-    given = at.value(0)
-    sizes = iter(given.shape)
-    wide = given.reshape([1 if axis.added else next(sizes) for axis in axes])
+    value = at.value(0)
+    sizes = iter(value.shape)
+    wide = value.reshape([1 if axis.added else next(sizes) for axis in axes])
     return np.asarray(wide[np.ix_(*(list(axis.taken) for axis in axes))])
 
 
-def _sliced(at: Scene, made: Shape) -> _Array:
+def _sliced(at: Scene, output_shape: Shape) -> _Array:
     begin = at.listed(1)
-    places = (slice(b, b + size) for b, size in zip(begin, made, strict=True))
+    places = (slice(b, b + size) for b, size in zip(begin, output_shape, strict=True))
     return at.value(0)[tuple(places)]
 
 
 def _reduced(function: Callable[..., Any]) -> _Fold:
     def fold(at: Scene, _: Shape) -> _Array:
-        given = at.value(0)
-        axes = tuple({axis % given.ndim for axis in at.listed(1)}) if given.ndim else ()
-        return np.asarray(function(given, axis=axes))
+        value = at.value(0)
+        axes = tuple({axis % value.ndim for axis in at.listed(1)}) if value.ndim else ()
+        return np.asarray(function(value, axis=axes))
 
     return fold
 
@@ -96,12 +96,12 @@ def _counted(at: Scene, _: Shape) -> _Array:
 FOLDED: Mapping[str, _Fold] = {
     "ABS": _elementwise(np.abs),
     "ADD": _elementwise(np.add),
-    "BROADCAST_TO": lambda at, made: np.broadcast_to(at.value(0), made),
+    "BROADCAST_TO": lambda at, output_shape: np.broadcast_to(at.value(0), output_shape),
     "CAST": _elementwise(np.asarray),
     "CONCATENATION": lambda at, _: np.concatenate(_all(at), axis=at.option("axis")),
     "DIV": _elementwise(_divided),
     "EXPAND_DIMS": lambda at, _: at.value(0),
-    "FILL": lambda at, made: np.full(made, at.value(1)),
+    "FILL": lambda at, output_shape: np.full(output_shape, at.value(1)),
     "FLOOR_DIV": _elementwise(_floor_divided),
     "FLOOR_MOD": _elementwise(_floor_rest),
     "GATHER": _gathered,

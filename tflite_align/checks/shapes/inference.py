@@ -62,12 +62,12 @@ def settled(model: Model, subgraph: int) -> Inferred:
 
 def _known(model: Model, subgraph: int, name: str, *, opened: bool) -> Inferred:
     graph = model.subgraphs[subgraph]
-    known: Inferred | None = graph.memo.get(name)
-    if known is None:
+    cached: Inferred | None = graph.memo.get(name)
+    if cached is None:
         named = subgraph in model.named_subgraphs
-        known = _inferred(model, graph, opened=opened) if named else Inferred()
-        graph.memo[name] = known
-    return known
+        cached = _inferred(model, graph, opened=opened) if named else Inferred()
+        graph.memo[name] = cached
+    return cached
 
 
 def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
@@ -91,7 +91,7 @@ def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
             values=values,
         )
         try:
-            found = function(at)
+            shapes_of_outputs = function(at)
         except UnknownShapeError:
             continue
         except ContradictionError as clash:
@@ -99,10 +99,14 @@ def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
                 Clash(operator=operator.index, expected=clash.expected, actual=clash.actual)
             )
             continue
-        for tensor, shape in zip(operator.outputs, found, strict=False):
+        for tensor, shape in zip(operator.outputs, shapes_of_outputs, strict=False):
             if tensor >= 0:
                 shapes[tensor] = made[tensor] = shape
-        if found and operator.outputs and (integers := folded(at, found[0])) is not None:
+        if (
+            shapes_of_outputs
+            and operator.outputs
+            and (integers := folded(at, shapes_of_outputs[0])) is not None
+        ):
             at.keep(integers)
     found_values = {tensor: value for tensor, value in values.items() if value is not None}
     return Inferred(shapes=made, clashes=tuple(clashes), values=found_values)
@@ -113,7 +117,7 @@ def _given(graph: Subgraph, *, opened: bool) -> dict[int, Shape]:
     leave open are not known.
     """
     written = {tensor for operator in graph.operators for tensor in operator.outputs}
-    found = {}
+    differing = {}
     for tensor in graph.tensors:
         if tensor.index in written or min(tensor.shape, default=0) < 0:
             continue
@@ -121,5 +125,5 @@ def _given(graph: Subgraph, *, opened: bool) -> dict[int, Shape]:
             continue
         if opened and min(tensor.shape_signature, default=0) < 0:
             continue
-        found[tensor.index] = tensor.shape
-    return found
+        differing[tensor.index] = tensor.shape
+    return differing

@@ -69,10 +69,10 @@ class Scene(Record):
 
     def ranked(self, index: int, *ranks: int) -> Shape:
         """The same of an input that is known to have one of these ranks."""
-        found = self.shape(index)
-        if len(found) not in ranks:
+        shape = self.shape(index)
+        if len(shape) not in ranks:
             raise UnknownShapeError
-        return found
+        return shape
 
     def option(self, name: str) -> int:
         return int(self.operator.options.get(name, 0))
@@ -89,14 +89,14 @@ class Scene(Record):
 
     def listed(self, index: int) -> list[int]:
         """The known integers of an input, as a flat list; UnknownShapeError where they are not known."""
-        return [int(one) for one in self.value(index).reshape(-1)]
+        return [int(item) for item in self.value(index).reshape(-1)]
 
     def single(self, index: int) -> int:
         """The one integer of an input."""
-        found = self.listed(index)
-        if len(found) != 1:
+        items = self.listed(index)
+        if len(items) != 1:
             raise UnknownShapeError
-        return found[0]
+        return items[0]
 
     def _constant(self, index: int) -> NDArray[Any] | None:
         tensor = self.graph.tensors[index]
@@ -104,17 +104,17 @@ class Scene(Record):
         if tensor.type not in _COUNTED or tensor.sparse or (quant is not None and quant.scale):
             return None
         data = self.model.constant(self.graph.index, index)
-        kind = np.dtype(DTYPES[tensor.type])
+        dtype = np.dtype(DTYPES[tensor.type])
         count = int(np.prod(tensor.shape)) if min(tensor.shape, default=1) > 0 else 0
-        if data is None or count > _MOST_VALUES or len(data) != count * kind.itemsize:
+        if data is None or count > _MOST_VALUES or len(data) != count * dtype.itemsize:
             return None
-        return np.frombuffer(data, kind).reshape(tensor.shape)
+        return np.frombuffer(data, dtype).reshape(tensor.shape)
 
-    def keep(self, found: NDArray[Any]) -> None:
+    def keep(self, value: NDArray[Any]) -> None:
         """Remember what the first output holds."""
         tensor = self.graph.tensors[self.operator.outputs[0]]
-        if tensor.type in _COUNTED and found.size <= _MOST_VALUES:
-            self.values[tensor.index] = found.astype(DTYPES[tensor.type])
+        if tensor.type in _COUNTED and value.size <= _MOST_VALUES:
+            self.values[tensor.index] = value.astype(DTYPES[tensor.type])
 
 
 # Shapes of the outputs, the first ones; raises one of the two errors above.
@@ -129,9 +129,9 @@ def axis_of(axis: int, rank: int) -> int:
     """An axis counted from the front; ContradictionError for one that is not there. Of rank 0 nothing
     is known: a shape may have been left out.
     """
-    found = axis + rank if axis < 0 else axis
+    position = axis + rank if axis < 0 else axis
     if not rank:
         raise UnknownShapeError
-    if not 0 <= found < rank:
+    if not 0 <= position < rank:
         raise ContradictionError(f"an axis of {rank} dimensions", f"axis {axis}")
-    return found
+    return position

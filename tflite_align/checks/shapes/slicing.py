@@ -23,7 +23,7 @@ def sliced_axes(at: Scene) -> list[SlicedAxis]:
 
     Source: tflite/kernels/strided_slice.cc, BuildStridedSliceParams.
     """
-    given = at.shape(0)
+    shape = at.shape(0)
     begin, end, stride = (at.listed(index) for index in (1, 2, 3))
     named = len(begin)
     if not len(end) == len(stride) == named:
@@ -32,37 +32,37 @@ def sliced_axes(at: Scene) -> list[SlicedAxis]:
     ellipsis, new = masks
     if sum(ellipsis) > 1 or any(a and b for a, b in zip(ellipsis, new, strict=True)):
         raise UnknownShapeError
-    spread = len(given) - (named - sum(ellipsis) - sum(new))
+    spread = len(shape) - (named - sum(ellipsis) - sum(new))
     if spread < 0:
         raise UnknownShapeError
-    sizes = iter(given)
-    found: list[SlicedAxis] = []
-    for place in range(named):
-        if ellipsis[place]:
-            found += [SlicedAxis(range(next(sizes))) for _ in range(spread)]
-        elif new[place]:
-            found.append(SlicedAxis(range(1), added=True))
+    sizes = iter(shape)
+    axes: list[SlicedAxis] = []
+    for axis in range(named):
+        if ellipsis[axis]:
+            axes += [SlicedAxis(range(next(sizes))) for _ in range(spread)]
+        elif new[axis]:
+            axes.append(SlicedAxis(range(1), added=True))
         else:
-            bounds = (begin[place], end[place], stride[place])
-            found.append(_axis(at, place, next(sizes), bounds))
-    return [*found, *(SlicedAxis(range(size)) for size in sizes)]
+            bounds = (begin[axis], end[axis], stride[axis])
+            axes.append(_axis(at, axis, next(sizes), bounds))
+    return [*axes, *(SlicedAxis(range(size)) for size in sizes)]
 
 
 def _bits(mask: int, count: int) -> list[bool]:
-    return [bool(mask >> place & 1) for place in range(count)]
+    return [bool(mask >> bit & 1) for bit in range(count)]
 
 
-def _axis(at: Scene, place: int, size: int, bounds: tuple[int, int, int]) -> SlicedAxis:
+def _axis(at: Scene, axis: int, size: int, bounds: tuple[int, int, int]) -> SlicedAxis:
     begin, end, stride = bounds
     if stride == 0:
-        raise ContradictionError("strides that are not 0", f"stride 0 along axis {place}")
-    if at.option("shrink_axis_mask") >> place & 1:
+        raise ContradictionError("strides that are not 0", f"stride 0 along axis {axis}")
+    if at.option("shrink_axis_mask") >> axis & 1:
         first = begin + size if begin < 0 else begin
-        if at.option("begin_mask") >> place & 1:
+        if at.option("begin_mask") >> axis & 1:
             first = 0 if stride > 0 else size - 1
         if not 0 <= first < size:
             raise UnknownShapeError
         return SlicedAxis(range(first, first + 1), dropped=True)
-    start = None if at.option("begin_mask") >> place & 1 else begin
-    stop = None if at.option("end_mask") >> place & 1 else end
+    start = None if at.option("begin_mask") >> axis & 1 else begin
+    stop = None if at.option("end_mask") >> axis & 1 else end
     return SlicedAxis(range(*slice(start, stop, stride).indices(size)))

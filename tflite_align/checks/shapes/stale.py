@@ -26,33 +26,33 @@ def stale_shapes(model: Model, requirements: _Requirements) -> Iterator[WellForm
 
 
 def _stale(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
-    found = inferred(model, graph.index)
-    for clash in found.clashes:
+    inference = inferred(model, graph.index)
+    for clash in inference.clashes:
         operator = graph.operators[clash.operator]
         rule = f"shape/{operator.name}/operands"
-        kind = graph.tensors[operator.inputs[0]].type
-        if graded := requirements(rule, kind):
+        type_name = graph.tensors[operator.inputs[0]].type
+        if graded := requirements(rule, type_name):
             yield WellFormed(
                 rule=rule,
-                type=kind,
+                type=type_name,
                 requirements=graded,
                 slot=Slot(graph.index, operator.index, "inputs", 0),
                 expected=clash.expected,
                 actual=clash.actual,
             )
-    shapes, tensors = found.shapes, graph.tensors
+    shapes, tensors = inference.shapes, graph.tensors
     wrong = {index for index, shape in shapes.items() if tensors[index].shape not in ((), shape)}
     if not wrong:
         return
     for operator in graph.operators:
-        for place, index in enumerate(operator.outputs):
+        for position, index in enumerate(operator.outputs):
             rule, tensor = f"shape/{operator.name}", tensors[index]
             if index in wrong and (graded := requirements(rule, tensor.type)):
                 yield WellFormed(
                     rule=rule,
                     type=tensor.type,
                     requirements=graded,
-                    slot=Slot(graph.index, operator.index, "outputs", place),
+                    slot=Slot(graph.index, operator.index, "outputs", position),
                     expected=f"shape {told(shapes[index])}",
                     actual=f"shape {told(tensor.shape)}",
                     fixable=True,

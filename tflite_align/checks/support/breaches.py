@@ -18,7 +18,7 @@ from ...rules.rows import SlotPattern
 from ...rules.support_rows import SupportRow
 from . import geometry, operands
 from .calls import carried_in_order, distinct_outputs
-from .place import Place
+from .subject import Subject
 
 __all__ = ["COMPUTED", "OPERATOR_TESTS", "TENSOR_TESTS", "Breach", "breaches"]
 
@@ -29,7 +29,7 @@ _INPUTS = SlotPattern("inputs", 0, None)
 # What the numbers of options stand for (schema.fbs of TFLite).
 _OPTION_WORDS: Mapping[str, Mapping[int, str]] = {
     "padding": {0: "SAME", 1: "VALID"},
-    "fused_activation_function": {one.value: one.name for one in Activation},
+    "fused_activation_function": {activation.value: activation.name for activation in Activation},
 }
 _KINDS: tuple[SlotKind, ...] = ("inputs", "outputs")
 
@@ -45,39 +45,39 @@ class Breach(Record, frozen=True, kw_only=True):
 _Words = tuple[str, str] | None
 
 
-def breaches(place: Place, row: SupportRow) -> Iterator[Breach]:
+def breaches(subject: Subject, row: SupportRow) -> Iterator[Breach]:
     """Every limit of the row that the operator does not keep; none where `when` does not hold."""
-    if row.when and any(True for _ in _broken(place, row.when, row.slots)):
+    if row.when and any(True for _ in _broken(subject, row.when, row.slots)):
         return
-    yield from _broken(place, row.limits, row.slots)
+    yield from _broken(subject, row.limits, row.slots)
 
 
 def _broken(
-    place: Place, limits: Mapping[str, Any], slots: Sequence[SlotPattern]
+    subject: Subject, limits: Mapping[str, Any], slots: Sequence[SlotPattern]
 ) -> Iterator[Breach]:
     for name, value in limits.items():
         if name in OPERATOR_TESTS:
-            words = OPERATOR_TESTS[name](place, value)
+            words = OPERATOR_TESTS[name](subject, value)
             if words is not None:
-                yield Breach(slot=place.slot(), expected=words[0], actual=words[1])
+                yield Breach(slot=subject.slot(), expected=words[0], actual=words[1])
             continue
-        tensors = place.model.subgraphs[place.subgraph].tensors
-        for slot in place.select(slots):
-            words = TENSOR_TESTS[name](place, tensors[slot.tensor(place.model)], value)
+        tensors = subject.model.subgraphs[subject.subgraph].tensors
+        for slot in subject.select(slots):
+            words = TENSOR_TESTS[name](subject, tensors[slot.tensor(subject.model)], value)
             if words is not None:
                 yield Breach(slot=slot, expected=words[0], actual=words[1])
 
 
 def _listed(words: Sequence[object]) -> str:
-    told = [str(word) for word in words]
-    return " or ".join(told) if len(told) < 3 else f"{', '.join(told[:-1])} or {told[-1]}"
+    texts = [str(word) for word in words]
+    return " or ".join(texts) if len(texts) < 3 else f"{', '.join(texts[:-1])} or {texts[-1]}"
 
 
 # --- of the operator ---------------------------------------------------------------------------
 
 
-def _operator(place: Place, value: Sequence[str]) -> _Words:
-    operator = place.operator
+def _operator(subject: Subject, value: Sequence[str]) -> _Words:
+    operator = subject.operator
     if operator is None or operator.name in value:
         return None
     return "an operator that the target knows", " ".join(
@@ -85,78 +85,78 @@ def _operator(place: Place, value: Sequence[str]) -> _Words:
     )
 
 
-def _custom_code(place: Place, value: Sequence[str]) -> _Words:
-    code = (place.operator.custom_code or "") if place.operator is not None else ""
+def _custom_code(subject: Subject, value: Sequence[str]) -> _Words:
+    code = (subject.operator.custom_code or "") if subject.operator is not None else ""
     return None if code in value else (f"the custom operator {_listed(value)}", code or "none")
 
 
-def _version_at_most(place: Place, value: int) -> _Words:
-    version = place.operator.version if place.operator is not None else 0
+def _version_at_most(subject: Subject, value: int) -> _Words:
+    version = subject.operator.version if subject.operator is not None else 0
     return None if version <= value else (f"version {value} or less", f"version {version}")
 
 
-def _present(place: Place, kind: SlotKind) -> int:
-    operator = place.operator
-    return sum(index >= 0 for index in operator.operands(kind)) if operator is not None else 0
+def _present(subject: Subject, slot_kind: SlotKind) -> int:
+    operator = subject.operator
+    return sum(index >= 0 for index in operator.operands(slot_kind)) if operator is not None else 0
 
 
-def _inputs_at_least(place: Place, value: int) -> _Words:
-    count = _present(place, "inputs")
+def _inputs_at_least(subject: Subject, value: int) -> _Words:
+    count = _present(subject, "inputs")
     return None if count >= value else (f"{value} inputs or more", f"{count}")
 
 
-def _inputs_at_most(place: Place, value: int) -> _Words:
-    count = _present(place, "inputs")
+def _inputs_at_most(subject: Subject, value: int) -> _Words:
+    count = _present(subject, "inputs")
     return None if count <= value else (f"{value} inputs or fewer", f"{count}")
 
 
-def _outputs_at_least(place: Place, value: int) -> _Words:
-    count = _present(place, "outputs")
+def _outputs_at_least(subject: Subject, value: int) -> _Words:
+    count = _present(subject, "outputs")
     return None if count >= value else (f"{value} outputs or more", f"{count}")
 
 
-def _outputs_at_most(place: Place, value: int) -> _Words:
-    count = _present(place, "outputs")
+def _outputs_at_most(subject: Subject, value: int) -> _Words:
+    count = _present(subject, "outputs")
     return None if count <= value else (f"{value} outputs or fewer", f"{count}")
 
 
-def _options(place: Place, value: Mapping[str, Sequence[int]]) -> _Words:
+def _options(subject: Subject, value: Mapping[str, Sequence[int]]) -> _Words:
     for name, legal in value.items():
-        found = place.option(name)
-        if found not in legal:
+        actual = subject.option(name)
+        if actual not in legal:
             words = _OPTION_WORDS.get(name, {})
-            wanted = _listed([words.get(one, one) for one in legal])
-            return f"{name} {wanted}", f"{name} {words.get(found, found)}"
+            expected = _listed([words.get(value_code, value_code) for value_code in legal])
+            return f"{name} {expected}", f"{name} {words.get(actual, actual)}"
     return None
 
 
-def _options_at_most(place: Place, value: Mapping[str, int]) -> _Words:
+def _options_at_most(subject: Subject, value: Mapping[str, int]) -> _Words:
     for name, most in value.items():
-        found = place.option(name)
-        if found > most:
-            return f"{name} up to {most}", f"{name} {found}"
+        actual = subject.option(name)
+        if actual > most:
+            return f"{name} up to {most}", f"{name} {actual}"
     return None
 
 
-def _options_equal(place: Place, value: Sequence[Sequence[str]]) -> _Words:
+def _options_equal(subject: Subject, value: Sequence[Sequence[str]]) -> _Words:
     for names in value:
-        found = [place.option(name) for name in names]
-        if len(set(found)) > 1:
-            return f"{' = '.join(names)}", " and ".join(str(one) for one in found)
+        actual = [subject.option(name) for name in names]
+        if len(set(actual)) > 1:
+            return f"{' = '.join(names)}", " and ".join(str(item) for item in actual)
     return None
 
 
-def _axes(place: Place, value: Mapping[str, Any]) -> _Words:
+def _axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
     """Axes, counted from the end, are among the innermost ones of the tensor in `of`."""
-    measured = place.tensors(value["of"])
+    measured = subject.tensors(value["of"])
     if not measured:
         return None
     rank = len(measured[0].shape)
     if "option" in value:
-        axis = place.option(value["option"])
+        axis = subject.option(value["option"])
         axes: list[int] | None = [axis if axis < 0 else axis - rank]
     else:
-        axes = _named_axes(place, value["slot"], rank)
+        axes = _named_axes(subject, value["slot"], rank)
     if axes is None:
         return "constant axes", COMPUTED[1]
     outer = [axis for axis in axes if axis < -value["innermost"]]
@@ -164,25 +164,25 @@ def _axes(place: Place, value: Mapping[str, Any]) -> _Words:
     return (expected, f"axis {outer[0] + rank} of {rank}") if outer else None
 
 
-def _named_axes(place: Place, slot: SlotPattern, rank: int) -> list[int] | None:
+def _named_axes(subject: Subject, slot: SlotPattern, rank: int) -> list[int] | None:
     """Axes in a constant operand, counted from the end; None where they are computed."""
-    named = place.tensors(slot)
-    integers = place.integers(named[0]) if named else None
+    named = subject.tensors(slot)
+    integers = subject.integers(named[0]) if named else None
     if integers is None:
         return None
     return [int(axis) if axis < 0 else int(axis) - rank for axis in integers.flat]
 
 
-def _axes_include(place: Place, value: Mapping[str, Any]) -> _Words:
-    measured = place.tensors(value["of"])
+def _axes_include(subject: Subject, value: Mapping[str, Any]) -> _Words:
+    measured = subject.tensors(value["of"])
     rank = len(measured[0].shape) if measured else 0
-    axes = _named_axes(place, value["slot"], rank)
-    told = COMPUTED[1] if axes is None else f"axes {axes}"
-    return None if axes is not None and value["axis"] in axes else (f"axis {value['axis']}", told)
+    axes = _named_axes(subject, value["slot"], rank)
+    actual = COMPUTED[1] if axes is None else f"axes {axes}"
+    return None if axes is not None and value["axis"] in axes else (f"axis {value['axis']}", actual)
 
 
-def _growth(place: Place, value: Mapping[str, Any]) -> _Words:
-    before, after = place.tensors(value["from"]), place.tensors(value["to"])
+def _growth(subject: Subject, value: Mapping[str, Any]) -> _Words:
+    before, after = subject.tensors(value["from"]), subject.tensors(value["to"])
     if not before or not after:
         return None
     for old, new in zip(before[0].shape, after[0].shape, strict=False):
@@ -191,74 +191,74 @@ def _growth(place: Place, value: Mapping[str, Any]) -> _Words:
     return None
 
 
-def _same_shape(place: Place, value: Sequence[SlotPattern]) -> _Words:
-    shapes = [tensor.shape for tensor in place.tensors(*value)]
+def _same_shape(subject: Subject, value: Sequence[SlotPattern]) -> _Words:
+    shapes = [tensor.shape for tensor in subject.tensors(*value)]
     if len(set(shapes)) < 2:
         return None
     return "equal shapes", " and ".join(str(list(shape)) for shape in shapes)
 
 
-def _any_type(place: Place, value: Sequence[str]) -> _Words:
+def _any_type(subject: Subject, value: Sequence[str]) -> _Words:
     """Some operand that is computed has one of these types; for the model, of any operator."""
-    model, operator = place.model, place.operator
-    held = (
-        [(graph, one) for graph in model.subgraphs for one in graph.operators]
+    model, operator = subject.model, subject.operator
+    operators = (
+        [(graph, operator) for graph in model.subgraphs for operator in graph.operators]
         if operator is None
-        else [(model.subgraphs[place.subgraph], operator)]
+        else [(model.subgraphs[subject.subgraph], operator)]
     )
-    for graph, one in held:
-        indices = {index for kind in _KINDS for index in one.operands(kind) if index >= 0}
+    for graph, one in operators:
+        indices = {index for slot_kind in _KINDS for index in one.operands(slot_kind) if index >= 0}
         typed = [index for index in indices if graph.tensors[index].type in value]
         if any(not model.is_constant(graph.index, index) for index in typed):
             return None
     return f"some computed tensor of {_listed(value)}", "none"
 
 
-def _some_constant(place: Place, _: object) -> _Words:
-    kept = any(place.constant(tensor) for tensor in place.tensors(_INPUTS))
-    return None if kept else ("a constant input", "none")
+def _some_constant(subject: Subject, _: object) -> _Words:
+    has_constant = any(subject.constant(tensor) for tensor in subject.tensors(_INPUTS))
+    return None if has_constant else ("a constant input", "none")
 
 
-def _constants_zero(place: Place, _: object) -> _Words:
-    constants = [tensor for tensor in place.tensors(_INPUTS) if place.constant(tensor)]
-    words = (_zero(place, tensor, True) for tensor in constants)
-    return next((found for found in words if found is not None), None)
+def _constants_zero(subject: Subject, _: object) -> _Words:
+    constants = [tensor for tensor in subject.tensors(_INPUTS) if subject.constant(tensor)]
+    words = (_zero(subject, tensor, True) for tensor in constants)
+    return next((breach for breach in words if breach is not None), None)
 
 
 # --- of a tensor -------------------------------------------------------------------------------
 
 
-def _types(_: Place, tensor: Tensor, value: Sequence[str]) -> _Words:
+def _types(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Words:
     return None if tensor.type in value else (_listed(value), tensor.type)
 
 
-def _constant(place: Place, tensor: Tensor, value: object) -> _Words:
-    if place.constant(tensor) == value:
+def _constant(subject: Subject, tensor: Tensor, value: object) -> _Words:
+    if subject.constant(tensor) == value:
         return None
-    told = ("a constant", COMPUTED[0])
-    return told if value else (told[1], told[0])
+    actual = ("a constant", COMPUTED[0])
+    return actual if value else (actual[1], actual[0])
 
 
-def _absent(_: Place, tensor: Tensor, __: object) -> _Words:
+def _absent(_: Subject, tensor: Tensor, __: object) -> _Words:
     return "no such operand", tensor.name or "one"
 
 
-def _static(_: Place, tensor: Tensor, __: object) -> _Words:
-    known = all(size >= 0 for size in tensor.shape)
-    return None if known else ("sizes that are known", f"{list(tensor.shape)}")
+def _static(_: Subject, tensor: Tensor, __: object) -> _Words:
+    static = all(size >= 0 for size in tensor.shape)
+    return None if static else ("sizes that are known", f"{list(tensor.shape)}")
 
 
-def _ranks(_: Place, tensor: Tensor, value: Sequence[int]) -> _Words:
+def _ranks(_: Subject, tensor: Tensor, value: Sequence[int]) -> _Words:
     rank = len(tensor.shape)
     return None if rank in value else (f"{_listed(value)} dimensions", f"{list(tensor.shape)}")
 
 
-def _large_dimensions(place: Place, tensor: Tensor, value: int) -> _Words:
-    return None if place.constant(tensor) else _innermost_alone(tensor, value)
+def _large_dimensions(subject: Subject, tensor: Tensor, value: int) -> _Words:
+    return None if subject.constant(tensor) else _innermost_alone(tensor, value)
 
 
-def _constant_large_dimensions(place: Place, tensor: Tensor, value: int) -> _Words:
-    return _innermost_alone(tensor, value) if place.constant(tensor) else None
+def _constant_large_dimensions(subject: Subject, tensor: Tensor, value: int) -> _Words:
+    return _innermost_alone(tensor, value) if subject.constant(tensor) else None
 
 
 def _innermost_alone(tensor: Tensor, value: int) -> _Words:
@@ -269,50 +269,50 @@ def _innermost_alone(tensor: Tensor, value: int) -> _Words:
     return f"sizes above 1 in the innermost {noun} alone", f"{list(tensor.shape)}"
 
 
-def _elements_at_least(_: Place, tensor: Tensor, value: int) -> _Words:
+def _elements_at_least(_: Subject, tensor: Tensor, value: int) -> _Words:
     return None if tensor.elements >= value else (f"{value} elements or more", f"{tensor.elements}")
 
 
-def _elements_at_most(_: Place, tensor: Tensor, value: int) -> _Words:
+def _elements_at_most(_: Subject, tensor: Tensor, value: int) -> _Words:
     return (
         None if tensor.elements <= value else (f"{value} elements or fewer", f"{tensor.elements}")
     )
 
 
-def _positions_at_most(_: Place, tensor: Tensor, value: int) -> _Words:
+def _positions_at_most(_: Subject, tensor: Tensor, value: int) -> _Words:
     count = tensor.elements // max(tensor.shape[-1] if tensor.shape else 1, 1)
     return None if count <= value else (f"{value} positions or fewer", f"{count}")
 
 
-def _innermost_at_most(_: Place, tensor: Tensor, value: int) -> _Words:
+def _innermost_at_most(_: Subject, tensor: Tensor, value: int) -> _Words:
     size = tensor.shape[-1] if tensor.shape else 1
     return None if size <= value else (f"an innermost size up to {value}", f"{size}")
 
 
-def _innermost_multiple_of(_: Place, tensor: Tensor, value: int) -> _Words:
+def _innermost_multiple_of(_: Subject, tensor: Tensor, value: int) -> _Words:
     size = tensor.shape[-1] if tensor.shape else 1
     return None if size % value == 0 else (f"an innermost size that {value} divides", f"{size}")
 
 
-def _values(place: Place, tensor: Tensor, value: Sequence[int]) -> _Words:
-    integers = place.integers(tensor)
+def _values(subject: Subject, tensor: Tensor, value: Sequence[int]) -> _Words:
+    integers = subject.integers(tensor)
     if integers is None:
         return "a constant", COMPUTED[0]
-    other = [int(one) for one in integers.flat if int(one) not in value]
-    return (f"values {_listed(value)}", str(other[0])) if other else None
+    illegal = [int(integer) for integer in integers.flat if int(integer) not in value]
+    return (f"values {_listed(value)}", str(illegal[0])) if illegal else None
 
 
-def _zero(place: Place, tensor: Tensor, __: object) -> _Words:
-    integers = place.integers(tensor)
+def _zero(subject: Subject, tensor: Tensor, __: object) -> _Words:
+    integers = subject.integers(tensor)
     zero_point = (
         tensor.quant.label.zero_point if tensor.quant is not None and tensor.quant.scale else 0
     )
-    kept = integers is not None and bool(np.all(integers == zero_point))
-    return None if kept else ("zeros alone", "other values")
+    zeros = integers is not None and bool(np.all(integers == zero_point))
+    return None if zeros else ("zeros alone", "other values")
 
 
-def _rows_zero_outside(place: Place, tensor: Tensor, value: int) -> _Words:
-    integers = place.integers(tensor)
+def _rows_zero_outside(subject: Subject, tensor: Tensor, value: int) -> _Words:
+    integers = subject.integers(tensor)
     if integers is None:
         return "a constant", COMPUTED[0]
     rows = np.atleast_2d(integers)
@@ -321,12 +321,12 @@ def _rows_zero_outside(place: Place, tensor: Tensor, value: int) -> _Words:
     return (expected, f"{outer.tolist()}") if np.any(outer) else None
 
 
-def _per_tensor(_: Place, tensor: Tensor, __: object) -> _Words:
+def _per_tensor(_: Subject, tensor: Tensor, __: object) -> _Words:
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     return None if count <= 1 else ("one scale", f"{count} scales")
 
 
-OPERATOR_TESTS: Mapping[str, Callable[[Place, Any], _Words]] = {
+OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Words]] = {
     "operator": _operator,
     "custom_code": _custom_code,
     "version_at_most": _version_at_most,
@@ -358,7 +358,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Place, Any], _Words]] = {
     "border_types": geometry.border_types,
     "grouped": geometry.grouped,
 }
-TENSOR_TESTS: Mapping[str, Callable[[Place, Tensor, Any], _Words]] = {
+TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], _Words]] = {
     "types": _types,
     "constant": _constant,
     "absent": _absent,

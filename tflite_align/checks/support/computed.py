@@ -28,11 +28,11 @@ def foldable_limits(
             yield replace(limit, repair=CHAIN)
         elif resizing and _folds(model, limit, resized=False):
             alone = " and ".join(name for name, _ in limit.requirements)
-            way = (
+            removable = (
                 f"; the signature leaves its size open, and applications may change it in"
                 f" {' and '.join(resizing)}: aligned for {alone} alone it becomes a constant"
             )
-            yield replace(limit, sentence=f"{limit.sentence}{way}")
+            yield replace(limit, sentence=f"{limit.sentence}{removable}")
         else:
             yield limit
 
@@ -42,7 +42,7 @@ def _folds(model: Model, limit: Supported, *, resized: bool) -> bool:
     if limit.repair or slot.operator < 0:
         return False
     operator = model.subgraphs[slot.subgraph].operators[slot.operator]
-    known = foldable(model, slot.subgraph, resized=resized)
-    if folds_away(operator, known):
+    folded = foldable(model, slot.subgraph, resized=resized)
+    if folds_away(operator, folded):
         return True
-    return limit.actual in COMPUTED and not known.keys().isdisjoint(operator.inputs)
+    return limit.actual in COMPUTED and not folded.keys().isdisjoint(operator.inputs)

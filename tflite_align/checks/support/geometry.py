@@ -13,7 +13,7 @@ from typing import Any
 from ...format.model import Operator
 from ...numerics import close_scale
 from ...rules.rows import SlotPattern
-from .place import Place
+from .subject import Subject
 
 __all__ = [
     "around",
@@ -33,50 +33,55 @@ _Words = tuple[str, str] | None
 _FACTORS = (SlotPattern("inputs", 0, 2),)
 
 
-def options_at_least(place: Place, value: Mapping[str, int]) -> _Words:
+def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Words:
     for name, least in value.items():
-        found = place.option(name)
-        if found < least:
-            return f"{name} of {least} or more", f"{name} {found}"
+        actual = subject.option(name)
+        if actual < least:
+            return f"{name} of {least} or more", f"{name} {actual}"
     return None
 
 
-def options_product_at_most(place: Place, value: Mapping[str, Any]) -> _Words:
-    product = math.prod(place.option(name) for name in value["options"])
-    kept = product <= value["at_most"]
+def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Words:
+    product = math.prod(subject.option(name) for name in value["options"])
+    within = product <= value["at_most"]
     return (
-        None if kept else (f"{' x '.join(value['options'])} up to {value['at_most']}", f"{product}")
+        None
+        if within
+        else (f"{' x '.join(value['options'])} up to {value['at_most']}", f"{product}")
     )
 
 
-def same_parameters(place: Place, value: Sequence[Any]) -> _Words:
+def same_parameters(subject: Subject, value: Sequence[Any]) -> _Words:
     """Scale and zero point of all that are quantized."""
-    labels = [tensor.label for tensor in place.tensors(*value) if tensor.label is not None]
+    labels = [tensor.label for tensor in subject.tensors(*value) if tensor.label is not None]
     for label in labels[1:]:
         first = labels[0]
         if not close_scale(first.scale, label.scale) or first.zero_point != label.zero_point:
-            told = (f"scale {one.scale:g}, zero point {one.zero_point}" for one in (first, label))
+            told = (
+                f"scale {label_of_operand.scale:g}, zero point {label_of_operand.zero_point}"
+                for label_of_operand in (first, label)
+            )
             return "equal scales and zero points", " and ".join(told)
     return None
 
 
-def same_type(place: Place, value: Sequence[SlotPattern]) -> _Words:
-    types = [tensor.type for tensor in place.tensors(*value)]
+def same_type(subject: Subject, value: Sequence[SlotPattern]) -> _Words:
+    types = [tensor.type for tensor in subject.tensors(*value)]
     return None if len(set(types)) < 2 else ("one type", " and ".join(types))
 
 
-def output_types(place: Place, value: Sequence[str]) -> _Words:
+def output_types(subject: Subject, value: Sequence[str]) -> _Words:
     """The first output has one of these types."""
-    types = [tensor.type for tensor in place.tensors(SlotPattern("outputs", 0, 1))]
-    kept = not types or types[0] in value
-    return None if kept else (f"an output of {' or '.join(value)}", types[0])
+    types = [tensor.type for tensor in subject.tensors(SlotPattern("outputs", 0, 1))]
+    allowed = not types or types[0] in value
+    return None if allowed else (f"an output of {' or '.join(value)}", types[0])
 
 
-def reduced(place: Place, value: Mapping[str, Any]) -> _Words:
+def reduced(subject: Subject, value: Mapping[str, Any]) -> _Words:
     """Each axis that a constant operand names, and their product, are small enough."""
-    measured = place.tensors(value["of"])
-    named = place.tensors(value["slot"])
-    axes = place.integers(named[0]) if named else None
+    measured = subject.tensors(value["of"])
+    named = subject.tensors(value["slot"])
+    axes = subject.integers(named[0]) if named else None
     if not measured or axes is None:
         return None
     shape = measured[0].shape
@@ -88,44 +93,44 @@ def reduced(place: Place, value: Mapping[str, Any]) -> _Words:
     return None
 
 
-def strided_axes(place: Place, value: Mapping[str, Any]) -> _Words:
+def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
     """Strides in a constant operand are positive, and 1 but along these axes (from the end)."""
-    named = place.tensors(value["slot"])
-    strides = place.integers(named[0]) if named else None
+    named = subject.tensors(value["slot"])
+    strides = subject.integers(named[0]) if named else None
     if strides is None:
         return None
-    found = [int(stride) for stride in strides.flat]
-    kept = all(
-        stride == 1 or (stride > 0 and index - len(found) in value["axes"])
-        for index, stride in enumerate(found)
+    values = [int(stride) for stride in strides.flat]
+    allowed = all(
+        stride == 1 or (stride > 0 and index - len(values) in value["axes"])
+        for index, stride in enumerate(values)
     )
-    told = ", ".join(str(axis) for axis in value["axes"])
-    return None if kept else (f"positive strides, 1 but along axes {told}", f"strides {found}")
+    axes = ", ".join(str(axis) for axis in value["axes"])
+    return None if allowed else (f"positive strides, 1 but along axes {axes}", f"strides {values}")
 
 
-def upscale(place: Place, value: Mapping[str, Any]) -> _Words:
+def upscale(subject: Subject, value: Mapping[str, Any]) -> _Words:
     """Height and width (of NHWC) grow by one of these factors; what is 1 x 1 or keeps its size is
     always taken. `alike`: by the same factor, unless one of them is 1 before and after.
     """
-    before, after = place.tensors(value["from"]), place.tensors(value["to"])
+    before, after = subject.tensors(value["from"]), subject.tensors(value["to"])
     if not before or not after or len(before[0].shape) != 4 or len(after[0].shape) != 4:
         return None
     old, new = before[0].shape[1:3], after[0].shape[1:3]
     if old in (new, (1, 1)) or min(old) < 1:
         return None
-    corners = place.option("align_corners")
+    corners = subject.option("align_corners")
     pairs = [
         pair for pair in zip(old, new, strict=True) if not value.get("alike") or pair != (1, 1)
     ]
-    found = [
+    factors = [
         (end - 1) / (start - 1) if corners and start > 1 else end / start for start, end in pairs
     ]
-    kept = all(factor in value["factors"] for factor in found)
-    if kept and (not value.get("alike") or len(set(found)) == 1):
+    allowed = all(factor in value["factors"] for factor in factors)
+    if allowed and (not value.get("alike") or len(set(factors)) == 1):
         return None
-    expected = f"a factor of {', '.join(str(one) for one in value['factors'])}"
-    told = " and ".join(f"{start} to {end}" for start, end in zip(old, new, strict=True))
-    return expected + (" for height and width" if value.get("alike") else ""), told
+    expected = f"a factor of {', '.join(str(factor) for factor in value['factors'])}"
+    actual = " and ".join(f"{start} to {end}" for start, end in zip(old, new, strict=True))
+    return expected + (" for height and width" if value.get("alike") else ""), actual
 
 
 _RESHAPING = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
@@ -135,49 +140,51 @@ _COUNTERPARTS = {
 }
 
 
-def around(place: Place, value: Sequence[str]) -> _Words:
+def around(subject: Subject, value: Sequence[str]) -> _Words:
     """The operator and its counterpart stand on the two sides of one of these, which is dilated
     so; nothing else reads what passes between them.
     """
-    operator = place.operator
+    operator = subject.operator
     expected = f"its counterpart behind a {' or '.join(value)}"
     if operator is None or not operator.inputs or not operator.outputs:
         return expected, "none"
-    held = place.model.subgraphs[place.subgraph].operators
+    operators = subject.model.subgraphs[subject.subgraph].operators
     ahead = operator.name == "SPACE_TO_BATCH_ND"
 
-    def beside(one: Operator) -> Operator | None:
+    def beside(operator: Operator) -> Operator | None:
         """The one operator on that side along the data."""
-        tensor = one.outputs[0] if ahead else one.inputs[0]
-        found = [o for o in held if tensor in (o.inputs if ahead else o.outputs)]
-        return found[0] if len(found) == 1 else None
+        tensor = operator.outputs[0] if ahead else operator.inputs[0]
+        neighbours = [o for o in operators if tensor in (o.inputs if ahead else o.outputs)]
+        return neighbours[0] if len(neighbours) == 1 else None
 
-    def behind(one: Operator | None) -> Operator | None:
+    def behind(operator: Operator | None) -> Operator | None:
         """The same past operators that give a tensor another shape."""
-        found = beside(one) if one is not None else None
-        while found is not None and found.name in _RESHAPING:
-            found = beside(found) if found.inputs and found.outputs else None
-        return found if found is not None and found.inputs and found.outputs else None
+        neighbour = beside(operator) if operator is not None else None
+        while neighbour is not None and neighbour.name in _RESHAPING:
+            neighbour = beside(neighbour) if neighbour.inputs and neighbour.outputs else None
+        return (
+            neighbour if neighbour is not None and neighbour.inputs and neighbour.outputs else None
+        )
 
     middle = behind(operator)
     end = behind(middle) if middle is not None and middle.name in value else None
-    kept = end is not None and end.name == _COUNTERPARTS.get(operator.name)
-    return None if kept else (expected, "none")
+    matched = end is not None and end.name == _COUNTERPARTS.get(operator.name)
+    return None if matched else (expected, "none")
 
 
-def border_types(place: Place, value: Sequence[str]) -> _Words:
+def border_types(subject: Subject, value: Sequence[str]) -> _Words:
     """Of the model: the inputs and outputs of its subgraphs have these types."""
-    for graph in place.model.subgraphs:
+    for graph in subject.model.subgraphs:
         for index in (*graph.inputs, *graph.outputs):
             if 0 <= index < len(graph.tensors) and graph.tensors[index].type not in value:
                 return "no such input or output", f"{graph.tensors[index].type}"
     return None
 
 
-def grouped(place: Place, value: object) -> _Words:
+def grouped(subject: Subject, value: object) -> _Words:
     """A convolution whose filters see a part of the channels each; `value`: or all of them."""
-    tensors = place.tensors(*_FACTORS)
+    tensors = subject.tensors(*_FACTORS)
     sizes = [tensor.shape[-1] for tensor in tensors if tensor.shape]
     parts = len(set(sizes)) > 1
-    told = ("filters over groups of channels", "filters over all channels")
-    return None if parts is value else (told if value else told[::-1])
+    words = ("filters over groups of channels", "filters over all channels")
+    return None if parts is value else (words if value else words[::-1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...format.model import Tensor
-from .place import Place
+from .subject import Subject
 
 __all__ = [
     "affine",
@@ -26,24 +26,24 @@ __all__ = [
 _Words = tuple[str, str] | None
 
 
-def types_not(_: Place, tensor: Tensor, value: Sequence[str]) -> _Words:
+def types_not(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Words:
     return (f"no {' or '.join(value)}", tensor.type) if tensor.type in value else None
 
 
-def quantized(_: Place, tensor: Tensor, value: Sequence[str]) -> _Words:
+def quantized(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Words:
     """A tensor of one of these types has a scale."""
     if tensor.type not in value or (tensor.quant is not None and tensor.quant.scale):
         return None
     return "a scale", f"{tensor.type} without a scale"
 
 
-def raw(_: Place, tensor: Tensor, __: object) -> _Words:
+def raw(_: Subject, tensor: Tensor, __: object) -> _Words:
     """It has no scale: its integers stand for themselves."""
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     return None if count == 0 else ("integers without a scale", tensor.type)
 
 
-def zero_points(_: Place, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> _Words:
+def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> _Words:
     """Zero points of a tensor of such a type lie between these two."""
     limits = value.get(tensor.type)
     points = tensor.quant.zero_point if tensor.quant is not None and tensor.quant.scale else ()
@@ -56,39 +56,39 @@ def zero_points(_: Place, tensor: Tensor, value: Mapping[str, Sequence[int]]) ->
     )
 
 
-def static_behind(_: Place, tensor: Tensor, value: int) -> _Words:
+def static_behind(_: Subject, tensor: Tensor, value: int) -> _Words:
     """All dimensions are static, but for the first `value` ones."""
     sizes = tensor.shape_signature or tensor.shape
-    known = all(size >= 0 for size in sizes[value:])
-    return None if known else ("sizes that are known", f"{list(sizes)}")
+    static = all(size >= 0 for size in sizes[value:])
+    return None if static else ("sizes that are known", f"{list(sizes)}")
 
 
-def shaped(place: Place, tensor: Tensor, _: object) -> _Words:
+def shaped(subject: Subject, tensor: Tensor, _: object) -> _Words:
     """It has a shape: a tensor that is computed has one dimension or more."""
-    kept = bool(tensor.shape) or place.constant(tensor)
-    return None if kept else ("a shape", "a scalar that is computed")
+    allowed = bool(tensor.shape) or subject.constant(tensor)
+    return None if allowed else ("a shape", "a scalar that is computed")
 
 
-def unit_dimension(_: Place, tensor: Tensor, value: int) -> _Words:
+def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Words:
     """One of the so many innermost sizes is 1; a tensor of fewer dimensions keeps it."""
     sizes = tensor.shape[-value:]
-    kept = len(sizes) < value or 1 in sizes
+    allowed = len(sizes) < value or 1 in sizes
     return (
         None
-        if kept
+        if allowed
         else (f"a size of 1 in the {value} innermost dimensions", f"{list(tensor.shape)}")
     )
 
 
-def affine(_: Place, tensor: Tensor, __: object) -> _Words:
+def affine(_: Subject, tensor: Tensor, __: object) -> _Words:
     """It has no quantization scheme beyond scales and zero points."""
-    kept = tensor.quant is None or not tensor.quant.details
-    return None if kept else ("scales and zero points alone", "another scheme (blockwise)")
+    allowed = tensor.quant is None or not tensor.quant.details
+    return None if allowed else ("scales and zero points alone", "another scheme (blockwise)")
 
 
-def per_channel(_: Place, tensor: Tensor, value: int) -> _Words:
+def per_channel(_: Subject, tensor: Tensor, value: int) -> _Words:
     """It has one scale for each index along this dimension."""
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
-    wanted = tensor.shape[value] if value < len(tensor.shape) else 1
-    told = "1 scale" if count == 1 else f"{count} scales"
-    return None if count == wanted else (f"{wanted} scales, one a channel", told)
+    size = tensor.shape[value] if value < len(tensor.shape) else 1
+    actual = "1 scale" if count == 1 else f"{count} scales"
+    return None if count == size else (f"{size} scales, one a channel", actual)

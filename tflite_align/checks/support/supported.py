@@ -19,7 +19,7 @@ from ..constraints import Supported
 from .breaches import Breach, breaches
 from .computed import foldable_limits
 from .kernel_breaches import kernel_breaches
-from .place import Place
+from .subject import Subject
 
 __all__ = ["on_cpu", "supported", "unsupported"]
 
@@ -28,27 +28,27 @@ def supported(model: Model, targets: Sequence[Target]) -> list[Supported]:
     """Every limit of every target that the model does not keep; alike ones of several targets
     are one constraint.
     """
-    found: dict[tuple[str, Slot, str, str], Supported] = {}
+    limits: dict[tuple[str, Slot, str, str], Supported] = {}
     for target in targets:
-        for entry in (*unsupported(model, target), *kernel_breaches(model, target)):
-            key = (entry.rule, entry.slot, entry.expected, entry.actual)
-            known = found.get(key)
-            levels = (*(known.requirements if known is not None else ()), *entry.requirements)
-            found[key] = _graded(entry, levels)
+        for limit in (*unsupported(model, target), *kernel_breaches(model, target)):
+            key = (limit.rule, limit.slot, limit.expected, limit.actual)
+            earlier = limits.get(key)
+            levels = (*(earlier.requirements if earlier is not None else ()), *limit.requirements)
+            limits[key] = _graded(limit, levels)
     resizing = [target.name for target in targets if target.resizes]
-    return list(foldable_limits(model, found.values(), resizing))
+    return list(foldable_limits(model, limits.values(), resizing))
 
 
-def _graded(entry: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Supported:
+def _graded(limit: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Supported:
     return Supported(
-        rule=entry.rule,
-        type=entry.type,
+        rule=limit.rule,
+        type=limit.type,
         requirements=levels,
-        slot=entry.slot,
-        expected=entry.expected,
-        actual=entry.actual,
-        sentence=entry.sentence,
-        repair=entry.repair,
+        slot=limit.slot,
+        expected=limit.expected,
+        actual=limit.actual,
+        sentence=limit.sentence,
+        repair=limit.repair,
     )
 
 
@@ -57,31 +57,33 @@ def unsupported(model: Model, target: Target) -> Iterator[Supported]:
     rows = [row for row in target.support if row.severity != "off"]
     for row in rows:
         if row.operators == (WHOLE_MODEL,):
-            place = Place(model=model, subgraph=0, operator=None)
-            yield from _broken(place, row, target, WHOLE_MODEL)
+            subject = Subject(model=model, subgraph=0, operator=None)
+            yield from _broken(subject, row, target, WHOLE_MODEL)
     named: dict[str, list[SupportRow]] = {}
     for graph in model.subgraphs if rows else ():
         for operator in graph.operators:
             if operator.name not in named:
                 named[operator.name] = [r for r in rows if r.names(operator.name)]
-            place = Place(model=model, subgraph=graph.index, operator=operator)
-            told: set[str] = set()
+            subject = Subject(model=model, subgraph=graph.index, operator=operator)
+            parts: set[str] = set()
             for row in named[operator.name]:
-                if not (row.once and row.part in told):
-                    broken = list(_broken(place, row, target, operator.name))
+                if not (row.once and row.part in parts):
+                    broken = list(_broken(subject, row, target, operator.name))
                     yield from broken[:1] if row.once else broken
-                    told.update(row.part for _ in broken)
+                    parts.update(row.part for _ in broken)
 
 
 def on_cpu(model: Model, target: Target) -> frozenset[OperatorId]:
     """The operators that the target leaves to the CPU, however a user grades that."""
     rows = tuple(row for row in target.support if row.part == CPU)
-    asked = replace(target, support=rows, grades=())
-    places = (entry.slot for entry in unsupported(model, asked))
+    graded = replace(target, support=rows, grades=())
+    places = (limit.slot for limit in unsupported(model, graded))
     return frozenset(OperatorId(slot.subgraph, slot.operator) for slot in places)
 
 
-def _broken(place: Place, row: SupportRow, target: Target, operator: str) -> Iterator[Supported]:
+def _broken(
+    subject: Subject, row: SupportRow, target: Target, operator: str
+) -> Iterator[Supported]:
     stated = Requirement(
         rules=(row.rule(operator),),
         types=(),
@@ -90,8 +92,8 @@ def _broken(place: Place, row: SupportRow, target: Target, operator: str) -> Ite
         sources=row.sources,
     )
     level = target.graded(row.rule(operator), stated)
-    for breach in breaches(place, row) if level.severity != "off" else ():
-        yield _constraint(place.model, breach, row, operator, (target.name, level))
+    for breach in breaches(subject, row) if level.severity != "off" else ():
+        yield _constraint(subject.model, breach, row, operator, (target.name, level))
 
 
 def _constraint(

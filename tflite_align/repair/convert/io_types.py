@@ -39,18 +39,18 @@ def convert_border(
     called = {call.subgraph for call in called_subgraphs(model, rows)}
     for subgraph in sorted(model.named_subgraphs):
         graph = model.subgraphs[subgraph]
-        asked = [("inputs", i, inputs) for i in range(len(graph.inputs))]
-        asked += [("outputs", i, outputs) for i in range(len(graph.outputs))]
-        for kind, index, wanted in asked:
-            place = Slot(subgraph, -1, kind, index)  # type: ignore[arg-type]
-            if wanted is None or not border.concerns(place, wanted):
+        requests = [("inputs", i, inputs) for i in range(len(graph.inputs))]
+        requests += [("outputs", i, outputs) for i in range(len(graph.outputs))]
+        for slot_kind, index, to_type in requests:
+            slot = Slot(subgraph, -1, slot_kind, index)  # type: ignore[arg-type]
+            if to_type is None or not border.concerns(slot, to_type):
                 continue
             if subgraph in called:
-                border.refuse(place, wanted, "its subgraph is called by another one")
-            elif kind == "inputs":
-                border.input(place, wanted)
+                border.refuse(slot, to_type, "its subgraph is called by another one")
+            elif slot_kind == "inputs":
+                border.input(slot, to_type)
             else:
-                border.output(place, wanted)
+                border.output(slot, to_type)
     return border.conversion()
 
 
@@ -69,40 +69,40 @@ class _Border:
     def conversion(self) -> Conversion:
         return Conversion(plan=self.draft.plan(), refused=tuple(self.refused))
 
-    def tensor(self, place: Slot) -> Tensor:
-        return self.draft.tensor(place.subgraph, place.tensor(self.model))
+    def tensor(self, slot: Slot) -> Tensor:
+        return self.draft.tensor(slot.subgraph, slot.tensor(self.model))
 
-    def concerns(self, place: Slot, wanted: str) -> bool:
-        tensor = self.tensor(place)
-        return tensor.type != wanted and (tensor.type == "float32" or quantized(tensor))
+    def concerns(self, slot: Slot, to_type: str) -> bool:
+        tensor = self.tensor(slot)
+        return tensor.type != to_type and (tensor.type == "float32" or quantized(tensor))
 
-    def refuse(self, place: Slot, wanted: str, why: str) -> None:
-        tensor = self.tensor(place)
+    def refuse(self, slot: Slot, to_type: str, why: str) -> None:
+        tensor = self.tensor(slot)
         self.refused.append(
-            f"{place.address(self.model)} {tensor.name!r} cannot become {wanted}: {why}"
+            f"{slot.address(self.model)} {tensor.name!r} cannot become {to_type}: {why}"
         )
 
     # --- inputs --------------------------------------------------------------------------------
 
-    def input(self, place: Slot, wanted: str) -> None:
-        tensor = self.tensor(place)
-        key = (place.subgraph, tensor.index, "inputs")
+    def input(self, slot: Slot, to_type: str) -> None:
+        tensor = self.tensor(slot)
+        key = (slot.subgraph, tensor.index, "inputs")
         if key in self.done:
-            self.draft.rewire(place, self.done[key])
+            self.draft.rewire(slot, self.done[key])
             return
-        readers = self.draft.links(place.subgraph).readers.get(tensor.index, [])
+        readers = self.draft.links(slot.subgraph).readers.get(tensor.index, [])
         if tensor.type != "float32" and not _simple(tensor):
-            self.refuse(place, wanted, "it has a scale a channel")
-        elif tensor.type == "float32" or self._same_grid(place, readers, wanted):
-            self._input_behind(place, wanted, readers)
+            self.refuse(slot, to_type, "it has a scale a channel")
+        elif tensor.type == "float32" or self._same_grid(slot, readers, to_type):
+            self._input_behind(slot, to_type, readers)
         else:
-            self._new_input(place, wanted, readers)
+            self._new_input(slot, to_type, readers)
 
-    def _same_grid(self, place: Slot, readers: Sequence[Slot], wanted: str) -> bool:
+    def _same_grid(self, slot: Slot, readers: Sequence[Slot], to_type: str) -> bool:
         """Whether a QUANTIZE to the wanted type on the same grid is all that reads the input."""
         ends = [self._requantized(reader) for reader in readers]
         return bool(ends) and all(
-            end is not None and end.type == wanted and _shifted(self.tensor(place), end)
+            end is not None and end.type == to_type and _shifted(self.tensor(slot), end)
             for end in ends
         )
 
@@ -116,90 +116,90 @@ class _Border:
         written = self.draft.tensor(reader.subgraph, operator.outputs[0])
         return written if _simple(written) else None
 
-    def _input_behind(self, place: Slot, wanted: str, readers: Sequence[Slot]) -> None:
+    def _input_behind(self, slot: Slot, to_type: str, readers: Sequence[Slot]) -> None:
         """Begin behind the QUANTIZE operators that read the input: they go, or take its integers."""
         ends = {reader: self._requantized(reader) for reader in readers}
         for reader, end in ends.items():
             if end is None:
                 why = f"{reader.address(self.model)} reads it, and is no QUANTIZE"
-                return self.refuse(place, wanted, why)
-        known = [end for end in ends.values() if end is not None]
-        if not known:
-            return self.refuse(place, wanted, "nothing quantizes it")
-        first = known[0]
-        if any((end.type, _label(end)) != (first.type, _label(first)) for end in known):
-            return self.refuse(place, wanted, "the QUANTIZE operators that read it differ")
-        if first.type == wanted:
-            return self._without(place, wanted, list(ends), known)
-        label = _bordering(first, wanted)
-        if label is None or not self._able(wanted, first.type):
-            return self.refuse(place, wanted, f"behind it the graph is {first.type}")
-        new = self._new(place, wanted, label)
+                return self.refuse(slot, to_type, why)
+        labelled = [end for end in ends.values() if end is not None]
+        if not labelled:
+            return self.refuse(slot, to_type, "nothing quantizes it")
+        first = labelled[0]
+        if any((end.type, _label(end)) != (first.type, _label(first)) for end in labelled):
+            return self.refuse(slot, to_type, "the QUANTIZE operators that read it differ")
+        if first.type == to_type:
+            return self._without(slot, to_type, list(ends), labelled)
+        label = _bordering(first, to_type)
+        if label is None or not self._able(to_type, first.type):
+            return self.refuse(slot, to_type, f"behind it the graph is {first.type}")
+        new = self._new(slot, to_type, label)
         for reader in ends:
             self.draft.rewire(reader, new)
-        self._take(place, "inputs", new, f"{wanted} {label}", "quantized by the caller")
+        self._take(slot, "inputs", new, f"{to_type} {label}", "quantized by the caller")
         return None
 
     def _without(
-        self, place: Slot, wanted: str, readers: Sequence[Slot], ends: Sequence[Tensor]
+        self, slot: Slot, to_type: str, readers: Sequence[Slot], ends: Sequence[Tensor]
     ) -> None:
         """The graph begins with what its QUANTIZE wrote."""
         new = ends[0].index
         for reader, end in zip(readers, ends, strict=True):
-            self._remove(place.subgraph, reader.operator)
-            for other in self.draft.links(place.subgraph).readers.get(end.index, []):
+            self._remove(slot.subgraph, reader.operator)
+            for other in self.draft.links(slot.subgraph).readers.get(end.index, []):
                 if end.index != new:
                     self.draft.rewire(other, new)
-        after = f"{wanted} {_label(ends[0])}"
-        self._take(place, "inputs", new, after, "its QUANTIZE is taken out")
+        after = f"{to_type} {_label(ends[0])}"
+        self._take(slot, "inputs", new, after, "its QUANTIZE is taken out")
 
-    def _new_input(self, place: Slot, wanted: str, readers: Sequence[Slot]) -> None:
+    def _new_input(self, slot: Slot, to_type: str, readers: Sequence[Slot]) -> None:
         """A new input in front, and an operator that writes the old one."""
-        tensor = self.tensor(place)
-        label = _bordering(tensor, wanted)
-        if wanted != "float32" and (label is None or not self._able(wanted, tensor.type)):
-            return self.refuse(place, wanted, f"it is {tensor.type}, and no QUANTIZE leads there")
-        new = self._new(place, wanted, label)
+        tensor = self.tensor(slot)
+        label = _bordering(tensor, to_type)
+        if to_type != "float32" and (label is None or not self._able(to_type, tensor.type)):
+            return self.refuse(slot, to_type, f"it is {tensor.type}, and no QUANTIZE leads there")
+        new = self._new(slot, to_type, label)
         first = min((reader.operator for reader in readers if reader.operator >= 0), default=0)
         step = ("QUANTIZE", tensor.type)
-        self.draft.add_step(place.subgraph, new, tensor.index, step, first)
-        after = wanted if label is None else f"{wanted} {label}"
-        self._take(place, "inputs", new, after, "a QUANTIZE stands behind it")
+        self.draft.add_step(slot.subgraph, new, tensor.index, step, first)
+        after = to_type if label is None else f"{to_type} {label}"
+        self._take(slot, "inputs", new, after, "a QUANTIZE stands behind it")
         return None
 
     # --- outputs -------------------------------------------------------------------------------
 
-    def output(self, place: Slot, wanted: str) -> None:
-        tensor = self.tensor(place)
-        key = (place.subgraph, tensor.index, "outputs")
+    def output(self, slot: Slot, to_type: str) -> None:
+        tensor = self.tensor(slot)
+        key = (slot.subgraph, tensor.index, "outputs")
         if key in self.done:
-            self.draft.rewire(place, self.done[key])
+            self.draft.rewire(slot, self.done[key])
             return
-        source = self._source(place)
+        source = self._source(slot)
         if tensor.type == "float32":
-            self._output_before(place, wanted, source)
+            self._output_before(slot, to_type, source)
         elif not _simple(tensor):
-            self.refuse(place, wanted, "it has a scale a channel")
-        elif source is not None and self._is_the_same(source, tensor, wanted):
-            self._end_at(place, wanted, source)
+            self.refuse(slot, to_type, "it has a scale a channel")
+        elif source is not None and self._is_the_same(source, tensor, to_type):
+            self._end_at(slot, to_type, source)
         else:
-            self._new_output(place, wanted, tensor)
+            self._new_output(slot, to_type, tensor)
 
-    def _source(self, place: Slot) -> Tensor | None:
+    def _source(self, slot: Slot) -> Tensor | None:
         """What the QUANTIZE or DEQUANTIZE that writes this output reads; None without one."""
-        producer = self.draft.links(place.subgraph).producer.get(place.tensor(self.model))
+        producer = self.draft.links(slot.subgraph).producer.get(slot.tensor(self.model))
         if producer is None or producer.operator < 0:
             return None
-        operator = self.model.subgraphs[place.subgraph].operators[producer.operator]
+        operator = self.model.subgraphs[slot.subgraph].operators[producer.operator]
         if operator.name not in {"QUANTIZE", "DEQUANTIZE"}:
             return None
-        return self.draft.tensor(place.subgraph, operator.inputs[0])
+        return self.draft.tensor(slot.subgraph, operator.inputs[0])
 
-    def _is_the_same(self, source: Tensor, tensor: Tensor, wanted: str) -> bool:
+    def _is_the_same(self, source: Tensor, tensor: Tensor, to_type: str) -> bool:
         """Whether the output could be this tensor: float as it is, or integers on one grid."""
-        if source.type != wanted or self._constant(source):
+        if source.type != to_type or self._constant(source):
             return False
-        if wanted == "float32":
+        if to_type == "float32":
             return True
         return _simple(source) and _shifted(source, tensor)
 
@@ -211,52 +211,52 @@ class _Border:
             if tensor.index < len(graph.tensors)
         )
 
-    def _output_before(self, place: Slot, wanted: str, source: Tensor | None) -> None:
+    def _output_before(self, slot: Slot, to_type: str, source: Tensor | None) -> None:
         """A float output ends in front of its DEQUANTIZE."""
         if source is None or not _simple(source):
-            return self.refuse(place, wanted, "no DEQUANTIZE of a quantized tensor writes it")
-        if source.type == wanted:
-            return self._end_at(place, wanted, source)
-        return self._new_output(place, wanted, source)
+            return self.refuse(slot, to_type, "no DEQUANTIZE of a quantized tensor writes it")
+        if source.type == to_type:
+            return self._end_at(slot, to_type, source)
+        return self._new_output(slot, to_type, source)
 
-    def _end_at(self, place: Slot, wanted: str, source: Tensor) -> None:
-        self._drop_writer(place)
-        after = wanted if source.type == "float32" else f"{wanted} {_label(source)}"
-        self._take(place, "outputs", source.index, after, "the operator behind it is taken out")
+    def _end_at(self, slot: Slot, to_type: str, source: Tensor) -> None:
+        self._drop_writer(slot)
+        after = to_type if source.type == "float32" else f"{to_type} {_label(source)}"
+        self._take(slot, "outputs", source.index, after, "the operator behind it is taken out")
 
     def _drop_writer(self, place: Slot) -> None:
         """The operator that wrote the output goes when nobody else reads what it writes."""
         links = self.draft.links(place.subgraph)
         tensor = place.tensor(self.model)
-        others = [slot for slot in links.readers.get(tensor, []) if slot.operator >= 0]
-        if not others:
+        readers = [slot for slot in links.readers.get(tensor, []) if slot.operator >= 0]
+        if not readers:
             self._remove(place.subgraph, links.producer[tensor].operator)
 
-    def _new_output(self, place: Slot, wanted: str, source: Tensor) -> None:
+    def _new_output(self, slot: Slot, to_type: str, source: Tensor) -> None:
         """An operator behind `source` writes a new output."""
-        label = _bordering(source, wanted)
-        if wanted != "float32" and (label is None or not self._able(source.type, wanted)):
-            return self.refuse(place, wanted, f"it is {source.type}, and no QUANTIZE leads there")
-        tensor = self.tensor(place)
-        new = self._new(place, wanted, label)
-        end = len(self.model.subgraphs[place.subgraph].operators)
-        name = "DEQUANTIZE" if wanted == "float32" else "QUANTIZE"
-        kind = source.type if wanted == "float32" else wanted
-        self.draft.add_step(place.subgraph, source.index, new, (name, kind), end)
+        label = _bordering(source, to_type)
+        if to_type != "float32" and (label is None or not self._able(source.type, to_type)):
+            return self.refuse(slot, to_type, f"it is {source.type}, and no QUANTIZE leads there")
+        tensor = self.tensor(slot)
+        new = self._new(slot, to_type, label)
+        end = len(self.model.subgraphs[slot.subgraph].operators)
+        name = "DEQUANTIZE" if to_type == "float32" else "QUANTIZE"
+        type_name = source.type if to_type == "float32" else to_type
+        self.draft.add_step(slot.subgraph, source.index, new, (name, type_name), end)
         if source.index != tensor.index:
-            self._drop_writer(place)
-        after = wanted if label is None else f"{wanted} {label}"
-        self._take(place, "outputs", new, after, f"a {name} stands in front of it")
+            self._drop_writer(slot)
+        after = to_type if label is None else f"{to_type} {label}"
+        self._take(slot, "outputs", new, after, f"a {name} stands in front of it")
         return None
 
     # --- both ----------------------------------------------------------------------------------
 
-    def _new(self, place: Slot, wanted: str, label: Label | None) -> int:
+    def _new(self, slot: Slot, to_type: str, label: Label | None) -> int:
         """Index of a new tensor for this place of the border."""
-        index = place.tensor(self.model)
-        ending = f"_{wanted}"
+        index = slot.tensor(self.model)
+        ending = f"_{to_type}"
         return self.draft.add_tensor(
-            place.subgraph, index, ending, _params(label), type_name=wanted
+            slot.subgraph, index, ending, _params(label), type_name=to_type
         )
 
     def _able(self, source: str, result: str) -> bool:
@@ -268,15 +268,15 @@ class _Border:
             self.removed.add(OperatorId(subgraph, operator))
             self.draft.graph(subgraph).remove(operator)
 
-    def _take(self, place: Slot, side: str, new: int, after: str, how: str) -> None:
+    def _take(self, slot: Slot, side: str, new: int, after: str, how: str) -> None:
         """Let the border name another tensor, and say so."""
-        tensor = self.tensor(place)
-        self.done[place.subgraph, tensor.index, side] = new
-        self.draft.rewire(place, new)
+        tensor = self.tensor(slot)
+        self.done[slot.subgraph, tensor.index, side] = new
+        self.draft.rewire(slot, new)
         before = tensor.type if tensor.type == "float32" else f"{tensor.type} {_label(tensor)}"
-        key = TensorId(place.subgraph, tensor.index)
+        key = TensorId(slot.subgraph, tensor.index)
         why = f"graph {side.removesuffix('s')} as asked: {how}"
-        self.draft.note("converted", key, before, after, why=why, readers=(place,))
+        self.draft.note("converted", key, before, after, why=why, readers=(slot,))
 
 
 def _label(tensor: Tensor) -> Label:
@@ -291,11 +291,11 @@ def _shifted(first: Tensor, second: Tensor) -> bool:
     return label_in_type(_label(first), first.type, second.type) == _label(second)
 
 
-def _bordering(tensor: Tensor, wanted: str) -> Label | None:
+def _bordering(tensor: Tensor, to_type: str) -> Label | None:
     """The label of a border of that type beside the tensor; None where it would lose values."""
-    if tensor.type not in EIGHT_BITS or wanted not in {*EIGHT_BITS, "int16"}:
+    if tensor.type not in EIGHT_BITS or to_type not in {*EIGHT_BITS, "int16"}:
         return None
-    return label_in_type(_label(tensor), tensor.type, wanted)
+    return label_in_type(_label(tensor), tensor.type, to_type)
 
 
 def _params(label: Label | None) -> QuantParams | None:

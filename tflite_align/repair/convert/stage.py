@@ -42,11 +42,11 @@ class Converted(Record, frozen=True, kw_only=True):
 
 
 def convert(
-    given: ModelState, asked: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
+    given: ModelState, request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Converted:
     """Carry out what is asked, one conversion after the other; all of it or nothing."""
     state, warnings = given, list[str]()
-    for conversion in _conversions(asked, rows, targets):
+    for conversion in _conversions(request, rows, targets):
         done = conversion(state.model)
         if done.refused:
             return Converted(state=given, refused=done.refused)
@@ -56,24 +56,24 @@ def convert(
 
 
 def _conversions(
-    asked: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
+    request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Iterator[Callable[[Model], Conversion]]:
-    if asked.to is not None:
+    if request.to is not None:
         # A side that is given a type of its own next needs no uint8 in between.
         sides: tuple[tuple[SlotKind, str | None], ...] = (
-            ("inputs", asked.inputs),
-            ("outputs", asked.outputs),
+            ("inputs", request.inputs),
+            ("outputs", request.outputs),
         )
-        free = frozenset(side for side, wanted in sides if asked.free_io or wanted is not None)
+        free = frozenset(side for side, to_type in sides if request.free_io or to_type is not None)
         yield lambda model: convert_to_int8(
             model,
             rows,
             load_versions(),
             targets,
             free=free,
-            fixes=asked.fixes,
+            fixes=request.fixes,
         )
-    if asked.inputs is not None or asked.outputs is not None:
+    if request.inputs is not None or request.outputs is not None:
         yield lambda model: convert_border(
-            model, rows, targets, inputs=asked.inputs, outputs=asked.outputs
+            model, rows, targets, inputs=request.inputs, outputs=request.outputs
         )

@@ -128,32 +128,34 @@ class _Signed:
             return  # a state begins at integer 0, which would be another value
         self.moved.add(OperatorId(subgraph, operator.index))
         self.draft.touched.add(OperatorId(subgraph, operator.index))
-        wanted = row.versions[_TO]
+        version = row.versions[_TO]
         decides = Slot(subgraph, operator.index, row.slot.kind, row.slot.start).tensor(self.model)
         typed = decides >= 0 and _uint8(self.draft.tensor(subgraph, decides))
-        if typed and operator.version < wanted:
-            self.draft.graph(subgraph).set_operator(operator.index, version=wanted)
+        if typed and operator.version < version:
+            self.draft.graph(subgraph).set_operator(operator.index, version=version)
 
     def keep_steps(self, graph: Subgraph) -> None:
         """Leave a QUANTIZE of integers as it is where nothing but such steps would move with it."""
         links = self.draft.links(graph.index)
         steps: dict[OperatorId, list[Slot]] = {}  # the other slots of its uint8 tensors
         for operator in graph.operators:
-            place = OperatorId(graph.index, operator.index)
+            operator_id = OperatorId(graph.index, operator.index)
             ends = (*operator.inputs, *operator.outputs)
             types = {graph.tensors[end].type for end in ends if end >= 0}
-            if operator.name != CUT or place not in self.moved or not types <= {_FROM, _TO}:
+            if operator.name != CUT or operator_id not in self.moved or not types <= {_FROM, _TO}:
                 continue
             ends = tuple(end for end in ends if graph.tensors[end].type == _FROM)
             slots = [
                 s for end in ends for s in (*links.readers.get(end, ()), links.producer.get(end))
             ]
-            steps[place] = [s for s in slots if s is not None and s.operator_id != place]
+            steps[operator_id] = [
+                s for s in slots if s is not None and s.operator_id != operator_id
+            ]
         self.moved.difference_update(steps)
-        while joining := [one for one, slots in steps.items() if any(map(self._moves, slots))]:
+        while joining := [step for step, slots in steps.items() if any(map(self._moves, slots))]:
             self.moved.update(joining)
-            for place in joining:
-                del steps[place]
+            for operator_id in joining:
+                del steps[operator_id]
         self.draft.touched.difference_update(steps)
 
     def _moves(self, slot: Slot) -> bool:
@@ -242,7 +244,7 @@ class _Signed:
             ways.setdefault(self._weight(slot), []).append(slot)
         in_place = not readers.kept
         for (weight, axis), slots in ways.items():
-            quant, data, told = self._integers(key, axis) if weight else self._exactly(key)
+            quant, data, reason = self._integers(key, axis) if weight else self._exactly(key)
             if in_place:
                 self.draft.graph(key[0]).set_data(key[1], data, _TO)
                 self.draft.set_quant(*key, quant)
@@ -253,7 +255,7 @@ class _Signed:
                     self.draft.rewire(slot, new)
             if weight:
                 self.seen.update(dict.fromkeys(slots, quant.scale))
-            self._note(key, Label(quant.scale[0], quant.zero_point[0]), told, tuple(slots))
+            self._note(key, Label(quant.scale[0], quant.zero_point[0]), reason, tuple(slots))
 
     def _weight(self, slot: Slot) -> tuple[bool, int | None]:
         """Whether the slot's rules ask for symmetric weights, and their axis of scales."""

@@ -33,11 +33,11 @@ def plan_activations(draft: Draft, solution: Solution, bound: Bound) -> None:
 
 
 def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]]:
-    found: dict[Label, list[Slot]] = {}
+    slots_by_label: dict[Label, list[Slot]] = {}
     for slot in readers:
         if slot in solution.seen:
-            found.setdefault(solution.seen[slot], []).append(slot)
-    return found
+            slots_by_label.setdefault(solution.seen[slot], []).append(slot)
+    return slots_by_label
 
 
 def _plan_value(
@@ -53,7 +53,7 @@ def _plan_value(
     if readers and _empty(tensor) and set(readers) != {written}:
         _plan_empty(draft, key, list(readers), producer)
         return
-    kept = next(
+    staying = next(
         (
             label
             for label, slots in readers.items()
@@ -62,24 +62,24 @@ def _plan_value(
         None,
     )
     source = index
-    if kept is not None:
+    if staying is not None:
         # A graph output stays the very tensor it was: its operator writes a new one.
         source = draft.add_tensor(subgraph, index, "_written", relabelled(tensor, written))
         draft.rewire(producer, source)
         for slot in readers.get(written, []):
             draft.rewire(slot, source)
         draft.note("moved", key, str(own), str(written), why=solution.why[key], readers=(producer,))
-        if kept != own:
-            draft.set_quant(subgraph, index, relabelled(tensor, kept))
+        if staying != own:
+            draft.set_quant(subgraph, index, relabelled(tensor, staying))
     elif written != own:
         draft.set_quant(subgraph, index, relabelled(tensor, written))
         noise = written.zero_point == own.zero_point and close_scale(written.scale, own.scale)
-        kind = "snapped" if noise else "moved"
-        draft.note(kind, key, str(own), str(written), why=solution.why[key], readers=(producer,))  # type: ignore[arg-type]
+        change = "snapped" if noise else "moved"
+        draft.note(change, key, str(own), str(written), why=solution.why[key], readers=(producer,))  # type: ignore[arg-type]
     for label, slots in readers.items():
         if label == written:
             continue
-        reuse = index if label == kept else None
+        reuse = index if label == staying else None
         whole = subgraph in draft.model.named_subgraphs
         for served in [slots] if whole else _apart(slots):
             _plan_cut(
@@ -106,10 +106,10 @@ def _plan_empty(draft: Draft, key: TensorId, labels: list[Label], producer: Slot
     """
     tensor = draft.tensor(*key)
     if len(labels) == 1 and tensor.quant is not None:
-        own = tensor.quant.label
+        label = tensor.quant.label
         draft.set_quant(*key, relabelled(tensor, labels[0]))
         why = "a tensor without elements takes its reader's"
-        draft.note("moved", key, str(own), str(labels[0]), why=why, readers=(producer,))
+        draft.note("moved", key, str(label), str(labels[0]), why=why, readers=(producer,))
 
 
 def _apart(slots: list[Slot]) -> list[list[Slot]]:
@@ -119,8 +119,11 @@ def _apart(slots: list[Slot]) -> list[list[Slot]]:
     twice, IF in LiteRT hands on the last one alone. An input that is there twice it copies.
     """
     outputs = [slot for slot in slots if slot.operator < 0]
-    others = set(outputs[1:])
-    return [[slot for slot in slots if slot not in others], *([slot] for slot in outputs[1:])]
+    extra_outputs = set(outputs[1:])
+    return [
+        [slot for slot in slots if slot not in extra_outputs],
+        *([slot] for slot in outputs[1:]),
+    ]
 
 
 def _plan_cut(
@@ -172,9 +175,9 @@ def _plan_constant(draft: Draft, solution: Solution, key: TensorId, slots: list[
         return
     own = tensor.quant.label
     readers = draft.links(subgraph).readers.get(index, [])
-    wanted = _by_label(solution, slots)
-    stays = len(slots) < len(readers) or own in wanted
-    for label, group in wanted.items():
+    slots_by_label = _by_label(solution, slots)
+    stays = len(slots) < len(readers) or own in slots_by_label
+    for label, group in slots_by_label.items():
         if label == own:
             continue
         new = requantize(data, tensor.type, own, label)

@@ -22,21 +22,21 @@ def add_bias(draft: Draft, finding: Finding) -> None:
     rules = load_operators()[operator.name].rules
     rule = next(r for r in rules if r.id == finding.rule and isinstance(r, PresentRule))
     assert isinstance(rule, PresentRule)
-    places = [operator.operands(one.kind)[one.start] for one in rule.factors]
-    source, weights = (draft.tensor(slot.subgraph, place) for place in (places[0], places[-1]))
-    kind = rule.bias_types.get(source.type)
-    if kind is None or not 0 <= rule.axis < len(weights.shape) or weights.shape[rule.axis] < 1:
+    places = [operator.operands(pattern.kind)[pattern.start] for pattern in rule.factors]
+    source, weights = (draft.tensor(slot.subgraph, index) for index in (places[0], places[-1]))
+    type_name = rule.bias_types.get(source.type)
+    if type_name is None or not 0 <= rule.axis < len(weights.shape) or weights.shape[rule.axis] < 1:
         return
     count = weights.shape[rule.axis]
-    data = np.zeros(count, kind).tobytes()
-    quant = None if kind == "float32" else _product(source, weights)
+    data = np.zeros(count, type_name).tobytes()
+    quant = None if type_name == "float32" else _product(source, weights)
     added = draft.add_tensor(
-        slot.subgraph, weights.index, "_bias", quant, data=data, type_name=kind, shape=(count,)
+        slot.subgraph, weights.index, "_bias", quant, data=data, type_name=type_name, shape=(count,)
     )
     draft.rewire(slot, added)
     why = "its kernels do not run without a bias; zeros add nothing"
     key = TensorId(slot.subgraph, weights.index)
-    draft.note("bias", key, "none", f"{count} zeros, {kind}", why=why, readers=(slot,))
+    draft.note("bias", key, "none", f"{count} zeros, {type_name}", why=why, readers=(slot,))
 
 
 def _product(source: Tensor, weights: Tensor) -> QuantParams | None:

@@ -30,7 +30,7 @@ class _Wanted(Record, frozen=True):
 def plan_biases(
     draft: Draft,
     bound: Bound,
-    seen: Mapping[Slot, tuple[float, ...]],
+    scales_seen: Mapping[Slot, tuple[float, ...]],
     broken: frozenset[Slot],
     fixes: frozenset[str],
     *,
@@ -38,30 +38,34 @@ def plan_biases(
 ) -> list[Conflict]:
     """Re-express each bias that is broken, or whose input changed its parameters.
 
-    `seen`: scales that slots see after alignment, where they differ from the declared ones.
+    `scales_seen`: scales that slots see after alignment, where they differ from the declared ones.
     `refused`: biases that are not to be re-expressed, with the reason. Returns the biases that cannot be re-expressed.
     """
-    rules = [entry for entry in bound.constraints if isinstance(entry, BiasOf)]
-    moving = {entry.slot for entry in rules if not seen.keys().isdisjoint(entry.factors)}
+    rules = [constraint for constraint in bound.constraints if isinstance(constraint, BiasOf)]
+    moving = {
+        constraint.slot
+        for constraint in rules
+        if not scales_seen.keys().isdisjoint(constraint.factors)
+    }
     by_slot: dict[Slot, list[BiasOf]] = {}
-    for entry in rules:
-        if entry.slot in moving or entry.slot in broken:
-            by_slot.setdefault(entry.slot, []).append(entry)
-    asked: dict[TensorId, dict[_Wanted, list[BiasOf]]] = {}
+    for constraint in rules:
+        if constraint.slot in moving or constraint.slot in broken:
+            by_slot.setdefault(constraint.slot, []).append(constraint)
+    requests: dict[TensorId, dict[_Wanted, list[BiasOf]]] = {}
     for slot, constraints in by_slot.items():
         bias = slot_tensor(bound.model, slot)
         moved = slot in moving
         if bias is not None:
-            scales = product_of(bound, constraints[0], seen)
+            scales = product_of(bound, constraints[0], scales_seen)
             if not moved and "bias-scale" not in fixes and bias.quant and bias.quant.scale:
                 scales = bias.quant.scale
-            kind = bias_type(constraints, bias) if "bias-type" in fixes else bias.type
-            wanted = _Wanted(scales, kind)
+            type_name = bias_type(constraints, bias) if "bias-type" in fixes else bias.type
+            request = _Wanted(scales, type_name)
             key = TensorId(slot.subgraph, bias.index)
-            asked.setdefault(key, {}).setdefault(wanted, []).append(constraints[0])
+            requests.setdefault(key, {}).setdefault(request, []).append(constraints[0])
     conflicts = []
-    for key in sorted(asked):
-        conflicts += _Bias(draft, bound, key, fixes).serve(asked[key], refused)
+    for key in sorted(requests):
+        conflicts += _Bias(draft, bound, key, fixes).serve(requests[key], refused)
     return conflicts
 
 
@@ -70,26 +74,28 @@ def bias_type(constraints: list[BiasOf], bias: Tensor) -> str:
     legal = [
         name
         for name in constraints[0].legal_types
-        if all(name in other.legal_types for other in constraints[1:])
+        if all(name in constraint.legal_types for constraint in constraints[1:])
     ] or list(constraints[-1].legal_types)
     return bias.type if bias.type in legal else legal[0]
 
 
-def _scales(bound: Bound, slot: Slot, seen: Mapping[Slot, tuple[float, ...]]) -> tuple[float, ...]:
-    if slot in seen:
-        return seen[slot]
+def _scales(
+    bound: Bound, slot: Slot, scales_seen: Mapping[Slot, tuple[float, ...]]
+) -> tuple[float, ...]:
+    if slot in scales_seen:
+        return scales_seen[slot]
     tensor = slot_tensor(bound.model, slot)
     return tensor.quant.scale if tensor is not None and tensor.quant is not None else (1.0,)
 
 
 def product_of(
-    bound: Bound, constraint: BiasOf, seen: Mapping[Slot, tuple[float, ...]]
+    bound: Bound, constraint: BiasOf, scales_seen: Mapping[Slot, tuple[float, ...]]
 ) -> tuple[float, ...]:
-    first = _scales(bound, constraint.factors[0], seen)[0]
+    first = _scales(bound, constraint.factors[0], scales_seen)[0]
     for middle in constraint.factors[1:-1]:
-        first *= _scales(bound, middle, seen)[0]
+        first *= _scales(bound, middle, scales_seen)[0]
     several = len(constraint.factors) > 1
-    last = _scales(bound, constraint.factors[-1], seen) if several else (1.0,)
+    last = _scales(bound, constraint.factors[-1], scales_seen) if several else (1.0,)
     return tuple(product_scale(first, last, constraint.source.multiplier))
 
 
@@ -106,26 +112,26 @@ class _Bias:
         self.zero = self.tensor.quant.zero_point if self.tensor.quant is not None else ()
 
     def serve(
-        self, asked: dict[_Wanted, list[BiasOf]], refused: Mapping[Slot, str]
+        self, requests: dict[_Wanted, list[BiasOf]], refused: Mapping[Slot, str]
     ) -> list[Conflict]:
         """The first wish is met in place unless another reader needs the tensor as it is."""
         readers = self.draft.links(self.key[0]).readers.get(self.key[1], [])
-        held = [w for w, those in asked.items() if self._holds(w, self._declared(those[0]))]
-        served = sum(len(constraints) for constraints in asked.values())
-        taken = bool(held) or served < len(readers)
+        satisfied = [w for w, those in requests.items() if self._holds(w, self._declared(those[0]))]
+        served = sum(len(constraints) for constraints in requests.values())
+        in_use = bool(satisfied) or served < len(readers)
         conflicts = []
-        for wanted, constraints in asked.items():
+        for request, constraints in requests.items():
             slots = tuple(constraint.slot for constraint in constraints)
             declared = self._declared(constraints[0])
             if "bias-type" in self.fixes:
-                self._state(wanted, constraints)
-            if wanted in held:
+                self._state(request, constraints)
+            if request in satisfied:
                 continue
             reason = next((refused[slot] for slot in slots if slot in refused), None)
             if reason is not None:
                 conflicts.append(_conflict(slots, constraints[0], reason))
                 continue
-            if self.data is None or _mismatched(declared, wanted.scales, self.tensor):
+            if self.data is None or _mismatched(declared, request.scales, self.tensor):
                 message = "bias: its integers cannot be re-expressed"
                 conflicts.append(_conflict(slots, constraints[0], message))
                 continue
@@ -133,30 +139,30 @@ class _Bias:
                 self.data,
                 self.tensor.type,
                 declared,
-                wanted.scales,
-                wanted.type,
+                request.scales,
+                request.type,
                 zero_points=self.zero,
             )
             if overflow:
-                scale = min(wanted.scales)
-                message = f"bias: its values do not fit {wanted.type} at scale {scale:.6g}"
+                scale = min(request.scales)
+                message = f"bias: its values do not fit {request.type} at scale {scale:.6g}"
                 conflicts.append(_conflict(slots, constraints[0], message))
                 continue
-            self._write(wanted, new, slots, copy=taken)
-            taken = True
-            self._note(declared, wanted, error, slots)
+            self._write(request, new, slots, copy=in_use)
+            in_use = True
+            self._note(declared, request, error, slots)
         return conflicts
 
-    def _state(self, wanted: _Wanted, constraints: list[BiasOf]) -> None:
+    def _state(self, request: _Wanted, constraints: list[BiasOf]) -> None:
         """Where the operator states its bias's type, let it state the right one."""
         for constraint in constraints:
-            if constraint.source.type_option and constraint.stated not in {"", wanted.type}:
-                option, code = constraint.source.type_option, type_code(wanted.type)
+            if constraint.source.type_option and constraint.stated not in {"", request.type}:
+                option, code = constraint.source.type_option, type_code(request.type)
                 self.draft.graph(constraint.slot.subgraph).set_option(
                     constraint.slot.operator, option, code
                 )
                 self.draft.touched.add(constraint.slot.operator_id)
-                before, after = f"stated as {constraint.stated}", f"stated as {wanted.type}"
+                before, after = f"stated as {constraint.stated}", f"stated as {request.type}"
                 why = "the operator states the type that its bias has"
                 slots = (constraint.slot,)
                 self.draft.note("parameters", self.key, before, after, why=why, readers=slots)
@@ -167,62 +173,62 @@ class _Bias:
         """
         if self.tensor.type == "float32":
             return (1.0,)
-        own = self.tensor.quant.scale if self.tensor.quant is not None else ()
-        return own or product_of(self.bound, constraint, {})
+        scales = self.tensor.quant.scale if self.tensor.quant is not None else ()
+        return scales or product_of(self.bound, constraint, {})
 
-    def _holds(self, wanted: _Wanted, declared: tuple[float, ...]) -> bool:
+    def _holds(self, request: _Wanted, declared: tuple[float, ...]) -> bool:
         return (
-            wanted.type == self.tensor.type
+            request.type == self.tensor.type
             and self.tensor.quant is not None
             and bool(self.tensor.quant.scale)
             and not any(self.zero)
-            and len(declared) == len(wanted.scales)
-            and all(close_scale(a, b) for a, b in zip(declared, wanted.scales, strict=True))
+            and len(declared) == len(request.scales)
+            and all(close_scale(a, b) for a, b in zip(declared, request.scales, strict=True))
         )
 
-    def _write(self, wanted: _Wanted, new: bytes, slots: tuple[Slot, ...], *, copy: bool) -> None:
+    def _write(self, request: _Wanted, new: bytes, slots: tuple[Slot, ...], *, copy: bool) -> None:
         subgraph, index = self.key
-        quant = _bias_quant(self.tensor, wanted)
+        quant = _bias_quant(self.tensor, request)
         if copy:
             added = self.draft.add_tensor(
-                subgraph, index, "_rescaled", quant, data=new, type_name=wanted.type
+                subgraph, index, "_rescaled", quant, data=new, type_name=request.type
             )
             for slot in slots:
                 self.draft.rewire(slot, added)
         else:
             self.draft.set_quant(subgraph, index, quant)
-            self.draft.graph(subgraph).set_data(index, new, wanted.type)
+            self.draft.graph(subgraph).set_data(index, new, request.type)
         self.draft.touched.update(slot.operator_id for slot in slots)
 
     def _note(
         self,
         declared: tuple[float, ...],
-        wanted: _Wanted,
+        request: _Wanted,
         error: float,
         slots: tuple[Slot, ...],
     ) -> None:
-        own = self.tensor.quant is not None and self.tensor.quant.scale
-        before = f"{self.tensor.type}, scale {declared[0]:.7g}" if own else "no scale"
-        after = f"{wanted.type}, scale {wanted.scales[0]:.7g}"
+        has_scale = self.tensor.quant is not None and self.tensor.quant.scale
+        before = f"{self.tensor.type}, scale {declared[0]:.7g}" if has_scale else "no scale"
+        after = f"{request.type}, scale {request.scales[0]:.7g}"
         why = f"bias is input scale x weight scale (rounding at most {error:.3g})"
         self.draft.note("bias", self.key, before, after, why=why, readers=slots)
 
 
-def _mismatched(declared: tuple[float, ...], wanted: tuple[float, ...], tensor: Tensor) -> bool:
+def _mismatched(declared: tuple[float, ...], expected: tuple[float, ...], tensor: Tensor) -> bool:
     count = tensor.elements
-    return len(declared) not in (1, count) or len(wanted) not in (1, count)
+    return len(declared) not in (1, count) or len(expected) not in (1, count)
 
 
 def _conflict(slots: tuple[Slot, ...], constraint: BiasOf, message: str) -> Conflict:
     return Conflict(slots=slots, rules=(constraint.rule,), message=message)
 
 
-def _bias_quant(tensor: Tensor, wanted: _Wanted) -> QuantParams:
+def _bias_quant(tensor: Tensor, request: _Wanted) -> QuantParams:
     """Zero point 0 throughout and axis 0."""
     return replace(
         tensor.quant or QuantParams(scale=(), zero_point=()),
-        scale=wanted.scales,
-        zero_point=(0,) * len(wanted.scales),
+        scale=request.scales,
+        zero_point=(0,) * len(request.scales),
         quantized_dimension=0,
         minimum=(),
         maximum=(),

@@ -19,8 +19,8 @@ def clip_masks(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
     tensor that is computed a QUANTIZE saturates.
     """
     places = dict.fromkeys(f.slot.operator_id for f in findings if f.fix == "mask")
-    for place in places:
-        for slot, label in clipped(draft.model, place).items():
+    for operator_id in places:
+        for slot, label in clipped(draft.model, operator_id).items():
             if slot not in bound.rigid:
                 _clip(draft, bound, slot, label)
 

@@ -18,24 +18,24 @@ def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
     constants of those that others read. Exact: the integers are those of every run.
     """
     graph = draft.model.subgraphs[subgraph]
-    known = foldable(draft.model, subgraph, resized=resized)
-    gone = [operator for operator in graph.operators if folds_away(operator, known)]
+    values = foldable(draft.model, subgraph, resized=resized)
+    gone = [operator for operator in graph.operators if folds_away(operator, values)]
     numbers = {operator.index for operator in gone}
     for operator in gone:
         draft.graph(subgraph).remove(operator.index)
         for tensor in operator.outputs:
             readers = draft.links(subgraph).readers.get(tensor, [])
-            kept = tuple(slot for slot in readers if slot.operator not in numbers)
-            if not kept:
+            remaining = tuple(slot for slot in readers if slot.operator not in numbers)
+            if not remaining:
                 continue
-            value = known[tensor]
+            value = values[tensor]
             draft.graph(subgraph).set_data(tensor, value.tobytes())
             draft.graph(subgraph).set_tensor(tensor, shape=value.shape, shape_signature=())
-            draft.touched.update(slot.operator_id for slot in kept)
+            draft.touched.update(slot.operator_id for slot in remaining)
             before = f"computed by {operator.name}"
             why = "the same in every run: it follows from shapes that are known"
             key = TensorId(subgraph, tensor)
-            draft.note("folded", key, before, _told(value.flat), why=why, readers=kept)
+            draft.note("folded", key, before, _told(value.flat), why=why, readers=remaining)
 
 
 def _told(values: Iterable[int]) -> str:

@@ -37,8 +37,8 @@ def relabelled(tensor: Tensor, label: Label) -> QuantParams:
     low: tuple[float, ...] = quant.minimum
     high: tuple[float, ...] = quant.maximum
     if type_limits(tensor.type) is not None and tensor.type != "int64":
-        held = label_range(label, tensor.type)
-        low, high = (held.low,) * len(low), (held.high,) * len(high)
+        span = label_range(label, tensor.type)
+        low, high = (span.low,) * len(low), (span.high,) * len(high)
     return replace(
         quant, scale=(label.scale,), zero_point=(label.zero_point,), minimum=low, maximum=high
     )
@@ -107,8 +107,8 @@ class Draft(Record):
             return slot_tensor(self.model, slot)
         graph = self._graphs[slot.subgraph]
         outputs = graph.operators[slot.operator].outputs
-        there = slot.index < len(outputs) and 0 <= outputs[slot.index] < len(graph.tensors)
-        return graph.tensors[outputs[slot.index]] if there else None
+        exists = slot.index < len(outputs) and 0 <= outputs[slot.index] < len(graph.tensors)
+        return graph.tensors[outputs[slot.index]] if exists else None
 
     def set_quant(self, subgraph: int, index: int, quant: QuantParams) -> None:
         """Only where something changes; all operators at the tensor count as edited.
@@ -146,20 +146,20 @@ class Draft(Record):
         """
         shaped = self.tensor(subgraph, like)
         name = self.free_name(subgraph, f"{shaped.name}{ending}")
-        kind = type_name or shaped.type
-        return self.graph(subgraph).add_tensor(like, name, kind, quant, data=data, shape=shape)
+        new_type = type_name or shaped.type
+        return self.graph(subgraph).add_tensor(like, name, new_type, quant, data=data, shape=shape)
 
     def free_name(self, subgraph: int, wanted: str) -> str:
         """`wanted`, with a number behind it where a tensor has that name; taken from now on."""
         if subgraph not in self._names:
             tensors = self.model.subgraphs[subgraph].tensors
             self._names[subgraph] = {tensor.name for tensor in tensors}
-        taken = self._names[subgraph]
-        name, number = wanted, 1
-        while name in taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        taken.add(name)
+        names = self._names[subgraph]
+        name, suffix = wanted, 1
+        while name in names:
+            suffix += 1
+            name = f"{wanted}_{suffix}"
+        names.add(name)
         return name
 
     def add_quantize(
@@ -190,7 +190,7 @@ class Draft(Record):
 
     def note(
         self,
-        kind: ChangeKind,
+        change_kind: ChangeKind,
         key: TensorId,
         before: str,
         after: str,
@@ -200,7 +200,7 @@ class Draft(Record):
     ) -> None:
         self.changes.append(
             Change(
-                kind=kind,
+                kind=change_kind,
                 subgraph=key[0],
                 tensor=key[1],
                 name=self.tensor(*key).name,

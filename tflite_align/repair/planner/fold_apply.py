@@ -51,8 +51,8 @@ def fold_quantizes(
         decided=lambda key: everywhere or key in decided or key[1] >= sizes[key[0]],
         fold=fold,
     )
-    operators = (one for graph in plan.model.subgraphs for one in graph.operators)
-    if not any(one.name == CUT for one in operators) or not concerned(plan.model, scope):
+    operators = (operator for graph in plan.model.subgraphs for operator in graph.operators)
+    if not any(operator.name == CUT for operator in operators) or not concerned(plan.model, scope):
         return plan
     return _folded(plan, base, rebind, scope)
 
@@ -67,11 +67,11 @@ def _folded(plan: Plan, base: Model, rebind: Callable[[Model], Bound], scope: Sc
         chosen = _apart(possible)[: 1 if careful else None]
         if not chosen:
             return plan
-        tried = _pruned(_Step(plan, base).take(chosen), base)
-        rebound = rebind(tried.model)
+        folded_plan = _pruned(_Step(plan, base).take(chosen), base)
+        rebound = rebind(folded_plan.model)
         faults = len(check_bound(bound)) if faults is None else faults
         if (remaining := len(check_bound(rebound))) <= faults:
-            plan, bound, faults = tried, rebound, remaining
+            plan, bound, faults = folded_plan, rebound, remaining
         elif careful:
             barred.add((chosen[0].kind, chosen[0].tensors))
         else:
@@ -80,12 +80,12 @@ def _folded(plan: Plan, base: Model, rebind: Callable[[Model], Bound], scope: Sc
 
 def _apart(possible: list[Fold]) -> list[Fold]:
     """Steps that share no tensor, the first ones first."""
-    taken: set[TensorId] = set()
+    tensor_ids: set[TensorId] = set()
     chosen = []
     for step in possible:
-        if taken.isdisjoint(step.tensors):
+        if tensor_ids.isdisjoint(step.tensors):
             chosen.append(step)
-            taken |= step.tensors
+            tensor_ids |= step.tensors
     return chosen
 
 
@@ -101,16 +101,16 @@ class _Step(Record, frozen=True):
         for step in chosen:
             for slot, tensor in step.rewired:
                 draft.rewire(slot, tensor)
-                place = self._base_place(slot)
-                edited |= {OperatorId(slot.subgraph, place)} if place is not None else set()
+                base_slot = self._base_place(slot)
+                edited |= {OperatorId(slot.subgraph, base_slot)} if base_slot is not None else set()
             subgraph = step.result[0]
             inserted = False
             for operator in step.removed:
                 draft.graph(subgraph).remove(operator)
-                place = self._base_place(Slot(subgraph, operator, "inputs", 0))
-                inserted = place is None
-                if place is not None:
-                    edited.discard(OperatorId(subgraph, place))
+                base_slot = self._base_place(Slot(subgraph, operator, "inputs", 0))
+                inserted = base_slot is None
+                if base_slot is not None:
+                    edited.discard(OperatorId(subgraph, base_slot))
             if inserted:
                 changes = _unsaid(changes, self.plan.model, self.base, step)
             if not inserted or step.kind == "folded":
@@ -128,12 +128,12 @@ class _Step(Record, frozen=True):
         """What is said of one step. A producer that takes over from a QUANTIZE which the plan
         itself had put behind it has merely moved.
         """
-        kind: ChangeKind = "moved" if inserted else "removed"
+        change_kind: ChangeKind = "moved" if inserted else "removed"
         if not step.removed or step.kind == "through_float":
-            kind = "composed"
+            change_kind = "composed"
         subgraph, tensor = step.result
         return Change(
-            kind=kind,
+            kind=change_kind,
             subgraph=subgraph,
             tensor=tensor,
             name=self.plan.model.subgraphs[subgraph].tensors[tensor].name,
@@ -145,9 +145,9 @@ class _Step(Record, frozen=True):
 
     def _address(self, slot: Slot) -> str:
         """The slot's address in `base`; an inserted operator has none there."""
-        place = self._base_place(slot)
-        if place is not None:
-            return slot._replace(operator=place).address(self.base)
+        base_slot = self._base_place(slot)
+        if base_slot is not None:
+            return slot._replace(operator=base_slot).address(self.base)
         name = self.plan.model.subgraphs[slot.subgraph].operators[slot.operator].name
         return f"subgraph[{slot.subgraph}]/inserted {name}/{slot.kind}[{slot.index}]"
 
@@ -168,15 +168,15 @@ def _unsaid(changes: list[Change], model: Model, base: Model, step: Fold) -> lis
     added = tensor >= len(base.subgraphs[subgraph].tensors)
     like = model.subgraphs[subgraph].tensors[tensor].like if added else tensor
     cut = (subgraph, like, str(step.after))
-    place = next(
+    position = next(
         (
-            number
-            for number, change in enumerate(changes)
+            index
+            for index, change in enumerate(changes)
             if change.kind == "cut" and (change.subgraph, change.tensor, change.after) == cut
         ),
         None,
     )
-    return [change for number, change in enumerate(changes) if number != place]
+    return [change for index, change in enumerate(changes) if index != position]
 
 
 # --- tensors that nobody needs any more --------------------------------------------------------
@@ -199,7 +199,7 @@ def _pruned_graph(graph: Subgraph, count: int) -> Subgraph:
     kept = [tensor for tensor in graph.tensors if tensor.index < count or tensor.index in named]
     if len(kept) == len(graph.tensors):
         return graph
-    numbers = {tensor.index: number for number, tensor in enumerate(kept)}
+    numbers = {tensor.index: index for index, tensor in enumerate(kept)}
 
     def like(tensor: Tensor) -> int | None:
         shaped = tensor.like
@@ -213,12 +213,14 @@ def _pruned_graph(graph: Subgraph, count: int) -> Subgraph:
     return replace(
         graph,
         tensors=tuple(
-            tensor if tensor.index < count else replace(tensor, index=number, like=like(tensor))
-            for number, tensor in enumerate(kept)
+            tensor if tensor.index < count else replace(tensor, index=position, like=like(tensor))
+            for position, tensor in enumerate(kept)
         ),
         operators=tuple(
-            replace(one, inputs=renumbered(one.inputs), outputs=renumbered(one.outputs))
-            for one in graph.operators
+            replace(
+                operator, inputs=renumbered(operator.inputs), outputs=renumbered(operator.outputs)
+            )
+            for operator in graph.operators
         ),
         inputs=renumbered(graph.inputs),
         outputs=renumbered(graph.outputs),

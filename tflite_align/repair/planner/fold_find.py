@@ -76,13 +76,15 @@ class _Conditions:
                 self.held.update(constraint.slots)
             elif isinstance(constraint, Fixed):
                 self.held.add(constraint.slot)
-        found = [
+        quantizes = [
             self._quantize(graph, operator)
             for graph in bound.model.subgraphs
             for operator in graph.operators
             if _single(operator, CUT)
         ]
-        self.quantizes = {one.result: one for one in found if self._within_one_type(one)}
+        self.quantizes = {
+            quantize.result: quantize for quantize in quantizes if self._within_one_type(quantize)
+        }
 
     def _quantize(self, graph: Subgraph, operator: Operator) -> _Quantize:
         floats = _dequantize(graph, self.values.wiring[graph.index], operator)
@@ -90,13 +92,13 @@ class _Conditions:
         ids = TensorId(graph.index, source), TensorId(graph.index, operator.outputs[0])
         return _Quantize(operator, *ids, floats)
 
-    def _within_one_type(self, one: _Quantize) -> bool:
-        tensors = self.bound.model.subgraphs[one.source[0]].tensors
-        if one.source not in self.values.labels or one.result not in self.values.labels:
+    def _within_one_type(self, quantize: _Quantize) -> bool:
+        tensors = self.bound.model.subgraphs[quantize.source[0]].tensors
+        if quantize.source not in self.values.labels or quantize.result not in self.values.labels:
             return False
-        first, last = tensors[one.source[1]], tensors[one.result[1]]
-        produced = one.source[1] in self.links(one.source).producer
-        return _alike(first, last) and (produced or one.floats is not None)
+        first, last = tensors[quantize.source[1]], tensors[quantize.result[1]]
+        produced = quantize.source[1] in self.links(quantize.source).producer
+        return _alike(first, last) and (produced or quantize.floats is not None)
 
     def links(self, key: TensorId) -> Links:
         return self.values.wiring[key[0]]
@@ -111,28 +113,28 @@ class _Conditions:
         """Whether a graph output is this very tensor: then it stays, with what writes it."""
         return any(slot.operator < 0 for slot in self.readers(key))
 
-    def near(self, one: _Quantize) -> bool:
-        return self.scope.decided(one.source) or self.scope.decided(one.result)
+    def near(self, quantize: _Quantize) -> bool:
+        return self.scope.decided(quantize.source) or self.scope.decided(quantize.result)
 
 
 def _single(operator: Operator, name: str) -> bool:
     return operator.name == name and len(operator.inputs) == len(operator.outputs) == 1
 
 
-def _dequantize(graph: Subgraph, wiring: Links, one: Operator) -> Operator | None:
+def _dequantize(graph: Subgraph, wiring: Links, operator: Operator) -> Operator | None:
     """The DEQUANTIZE that makes the floats which a QUANTIZE reads, if one does."""
-    producer = wiring.producer.get(one.inputs[0])
+    producer = wiring.producer.get(operator.inputs[0])
     if producer is None or producer.operator < 0:
         return None
-    found = graph.operators[producer.operator]
-    return found if _single(found, _TO_FLOAT) else None
+    writer = graph.operators[producer.operator]
+    return writer if _single(writer, _TO_FLOAT) else None
 
 
 def _alike(first: Tensor, last: Tensor) -> bool:
     """Whether two tensors differ in their parameters at most. Not every tool writes a signature
     of the sizes that may vary: one that is not there says nothing.
     """
-    signatures = {one.shape_signature for one in (first, last) if one.shape_signature}
+    signatures = {tensor.shape_signature for tensor in (first, last) if tensor.shape_signature}
     return (
         (first.type, first.shape) == (last.type, last.shape)
         and len(signatures) < 2
@@ -146,31 +148,33 @@ def concerned(model: Model, scope: Scope) -> bool:
 
 
 def _concerned(graph: Subgraph, scope: Scope) -> bool:
-    steps = [one for one in graph.operators if _single(one, CUT)]
+    steps = [operator for operator in graph.operators if _single(operator, CUT)]
     near = [
-        one
-        for one in steps
-        if any(scope.decided(TensorId(graph.index, t)) for t in (*one.inputs, *one.outputs))
-        or graph.tensors[one.inputs[0]].type == "float32"
+        step
+        for step in steps
+        if any(scope.decided(TensorId(graph.index, t)) for t in (*step.inputs, *step.outputs))
+        or graph.tensors[step.inputs[0]].type == "float32"
     ]
     if not near:
         return False
-    wiring = links_at(graph, [tensor for one in near for tensor in (*one.inputs, *one.outputs)])
-    return any(_concerns(graph, wiring, one, scope) for one in near)
+    wiring = links_at(
+        graph, [tensor for operator in near for tensor in (*operator.inputs, *operator.outputs)]
+    )
+    return any(_concerns(graph, wiring, operator, scope) for operator in near)
 
 
-def _concerns(graph: Subgraph, wiring: Links, one: Operator, scope: Scope) -> bool:
-    floats = _dequantize(graph, wiring, one)
+def _concerns(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) -> bool:
+    floats = _dequantize(graph, wiring, operator)
     if floats is None:
-        return _possible(graph, wiring, one, scope)
-    ends = (floats.inputs[0], one.outputs[0])
+        return _possible(graph, wiring, operator, scope)
+    ends = (floats.inputs[0], operator.outputs[0])
     near = any(scope.decided(TensorId(graph.index, tensor)) for tensor in ends)
     return near and _alike(*(graph.tensors[tensor] for tensor in ends))
 
 
-def _possible(graph: Subgraph, wiring: Links, one: Operator, scope: Scope) -> bool:
+def _possible(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) -> bool:
     """What `_identity`, `_composed` and `_folded` need at the least."""
-    source, result = one.inputs[0], one.outputs[0]
+    source, result = operator.inputs[0], operator.outputs[0]
     producer = wiring.producer.get(source)
     if producer is None or not _alike(graph.tensors[source], graph.tensors[result]):
         return False
@@ -194,19 +198,19 @@ def steps(bound: Bound, scope: Scope) -> list[Fold]:
 
 
 def _steps(view: _Conditions) -> Iterator[Fold]:
-    for one in view.quantizes.values():
+    for quantize in view.quantizes.values():
         for rule in (_identity, _through_float, _composed, _folded):
-            step = rule(view, one)
+            step = rule(view, quantize)
             if step is not None:
                 yield step
                 break
 
 
-def _identity(view: _Conditions, one: _Quantize) -> Fold | None:
+def _identity(view: _Conditions, quantize: _Quantize) -> Fold | None:
     """Parameters are the same on both sides: who reads the result may read the source."""
-    before, after = view.label(one.source), view.label(one.result)
-    readers = view.readers(one.result)
-    if not view.near(one) or not readers or view.at_boundary(one.result):
+    before, after = view.label(quantize.source), view.label(quantize.result)
+    readers = view.readers(quantize.result)
+    if not view.near(quantize) or not readers or view.at_boundary(quantize.result):
         return None
     noise = before.zero_point == after.zero_point and close_scale(before.scale, after.scale)
     # Float noise is none to who computes multipliers of its own; others compare bits.
@@ -214,29 +218,29 @@ def _identity(view: _Conditions, one: _Quantize) -> Fold | None:
         return None
     return Fold(
         kind="identity",
-        result=one.result,
-        rewired=tuple((slot, one.source[1]) for slot in readers),
-        removed=(*_unread(view, one), one.operator.index),
+        result=quantize.result,
+        rewired=tuple((slot, quantize.source[1]) for slot in readers),
+        removed=(*_unread(view, quantize), quantize.operator.index),
         before=before,
         after=after,
-        tensors=frozenset({one.source, one.result}),
+        tensors=frozenset({quantize.source, quantize.result}),
     )
 
 
-def _unread(view: _Conditions, one: _Quantize) -> tuple[int, ...]:
+def _unread(view: _Conditions, quantize: _Quantize) -> tuple[int, ...]:
     """The DEQUANTIZE in front, where only this QUANTIZE reads what it writes."""
-    if one.floats is None:
+    if quantize.floats is None:
         return ()
-    floats = TensorId(one.source[0], one.floats.outputs[0])
-    return (one.floats.index,) if view.readers(floats) == [one.reads] else ()
+    floats = TensorId(quantize.source[0], quantize.floats.outputs[0])
+    return (quantize.floats.index,) if view.readers(floats) == [quantize.reads] else ()
 
 
-def _through_float(view: _Conditions, one: _Quantize) -> Fold | None:
+def _through_float(view: _Conditions, quantize: _Quantize) -> Fold | None:
     """Behind a DEQUANTIZE: it requantizes the integers at once, where every target can."""
-    if one.floats is None or not view.near(one):
+    if quantize.floats is None or not view.near(quantize):
         return None
-    before, after = view.label(one.source), view.label(one.result)
-    type_name = view.bound.model.subgraphs[one.source[0]].tensors[one.source[1]].type
+    before, after = view.label(quantize.source), view.label(quantize.result)
+    type_name = view.bound.model.subgraphs[quantize.source[0]].tensors[quantize.source[1]].type
     cut = view.bound.cuts.get(type_name)
     if cut is None or (cut.zero and (before.zero_point or after.zero_point)):
         return None
@@ -244,24 +248,24 @@ def _through_float(view: _Conditions, one: _Quantize) -> Fold | None:
         return None  # floats saturate, and integers would wrap
     return Fold(
         kind="through_float",
-        result=one.result,
-        rewired=((one.reads, one.source[1]),),
-        removed=_unread(view, one),
+        result=quantize.result,
+        rewired=((quantize.reads, quantize.source[1]),),
+        removed=_unread(view, quantize),
         before=before,
         after=after,
-        tensors=frozenset({one.source, one.result}),
+        tensors=frozenset({quantize.source, quantize.result}),
     )
 
 
-def _composed(view: _Conditions, one: _Quantize) -> Fold | None:
+def _composed(view: _Conditions, quantize: _Quantize) -> Fold | None:
     """Behind another QUANTIZE whose clipping nobody can tell: it reads what that one reads."""
-    first = view.quantizes.get(one.source)
-    if first is None or first.floats is not None or one.floats is not None:
+    first = view.quantizes.get(quantize.source)
+    if first is None or first.floats is not None or quantize.floats is not None:
         return None
-    if not (view.near(first) and view.near(one)):
+    if not (view.near(first) and view.near(quantize)):
         return None
-    between, after = view.label(one.source), view.label(one.result)
-    type_name = view.bound.model.subgraphs[one.source[0]].tensors[one.source[1]].type
+    between, after = view.label(quantize.source), view.label(quantize.result)
+    type_name = view.bound.model.subgraphs[quantize.source[0]].tensors[quantize.source[1]].type
     passed = intersect(
         label_range(view.label(first.source), type_name), label_range(after, type_name)
     )
@@ -270,38 +274,38 @@ def _composed(view: _Conditions, one: _Quantize) -> Fold | None:
     cut, source = view.bound.cuts.get(type_name), view.label(first.source)
     if cut is None or not cut.in_one(source.scale, after.scale):
         return None  # one step alone would wrap
-    alone = view.readers(one.source) == [one.reads]
+    alone = view.readers(quantize.source) == [quantize.reads]
     return Fold(
         kind="composed",
         result=first.result,
-        rewired=((one.reads, first.source[1]),),
+        rewired=((quantize.reads, first.source[1]),),
         removed=(first.operator.index,) if alone else (),
         before=source,
         after=between,
-        tensors=frozenset({first.source, first.result, one.result}),
+        tensors=frozenset({first.source, first.result, quantize.result}),
     )
 
 
-def _folded(view: _Conditions, one: _Quantize) -> Fold | None:
+def _folded(view: _Conditions, quantize: _Quantize) -> Fold | None:
     """The only reader of a free producer: the producer writes the wanted parameters at once."""
-    if one.floats is not None:
+    if quantize.floats is not None:
         return None
-    producer = view.links(one.source).producer[one.source[1]]
+    producer = view.links(quantize.source).producer[quantize.source[1]]
     if (
         not view.scope.fold
-        or not view.scope.decided(one.source)
-        or one.source in view.quantizes
-        or view.readers(one.source) != [one.reads]
-        or view.at_boundary(one.result)
-        or not view.readers(one.result)
+        or not view.scope.decided(quantize.source)
+        or quantize.source in view.quantizes
+        or view.readers(quantize.source) != [quantize.reads]
+        or view.at_boundary(quantize.result)
+        or not view.readers(quantize.result)
         or producer.operator < 0
         or producer.kind != "outputs"
         or producer in view.held
     ):
         return None
-    before, after = view.label(one.source), view.label(one.result)
-    type_name = view.bound.model.subgraphs[one.source[0]].tensors[one.source[1]].type
-    clamp = view.values.clamps.get(one.source)
+    before, after = view.label(quantize.source), view.label(quantize.result)
+    type_name = view.bound.model.subgraphs[quantize.source[0]].tensors[quantize.source[1]].type
+    clamp = view.values.clamps.get(quantize.source)
     step = max(before.scale, after.scale)
     if clamp is not None and clamp.undone_by(label_range(after, type_name), step):
         return None
@@ -309,10 +313,10 @@ def _folded(view: _Conditions, one: _Quantize) -> Fold | None:
         return None
     return Fold(
         kind="folded",
-        result=one.result,
-        rewired=((producer, one.result[1]),),
-        removed=(one.operator.index,),
+        result=quantize.result,
+        rewired=((producer, quantize.result[1]),),
+        removed=(quantize.operator.index,),
         before=before,
         after=after,
-        tensors=frozenset({one.source, one.result}),
+        tensors=frozenset({quantize.source, quantize.result}),
     )

@@ -29,8 +29,8 @@ class GraphCopy:
 
     def set_data(self, index: int, data: bytes, type_name: str | None = None) -> None:
         """Give a constant other bytes, and another type where one is named."""
-        kind = type_name or self.tensors[index].type
-        self.set_tensor(index, buffer=self._buffer(data), type=kind)
+        new_type = type_name or self.tensors[index].type
+        self.set_tensor(index, buffer=self._buffer(data), type=new_type)
 
     def add_tensor(
         self,
@@ -75,16 +75,16 @@ class GraphCopy:
     def set_option(self, index: int, field: str, value: int) -> None:
         self.set_operator(index, options={**self.operators[index].options, field: value})
 
-    def set_operand(self, operator: int, kind: SlotKind, index: int, tensor: int) -> None:
+    def set_operand(self, operator: int, slot_kind: SlotKind, index: int, tensor: int) -> None:
         """Let an operand position name another tensor; of the subgraph itself for operator -1. One
         past the last operand adds one.
         """
         if operator < 0:
-            self.boundary[kind][index] = tensor
+            self.boundary[slot_kind][index] = tensor
             return
-        operands = list(self.operators[operator].operands(kind))
+        operands = list(self.operators[operator].operands(slot_kind))
         operands[index : index + 1] = [tensor]
-        self.set_operator(operator, **{kind: tuple(operands)})
+        self.set_operator(operator, **{slot_kind: tuple(operands)})
 
     def _buffer(self, data: bytes | None) -> int:
         view = None if data is None else memoryview(data)
@@ -94,10 +94,10 @@ class GraphCopy:
     def done(self) -> Subgraph:
         """The changed subgraph, its operators numbered anew."""
         operators: list[Operator] = []
-        for place in range(len(self.operators) + 1):
-            operators += self.inserted.get(place, ())
-            if place < len(self.operators) and place not in self.removed:
-                operators.append(self.operators[place])
+        for position in range(len(self.operators) + 1):
+            operators += self.inserted.get(position, ())
+            if position < len(self.operators) and position not in self.removed:
+                operators.append(self.operators[position])
         return replace(
             self.graph,
             tensors=tuple(self.tensors),

@@ -125,7 +125,7 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
     """
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}
-    asked: dict[TensorId, dict[tuple[float, ...], list[Slot]]] = {}
+    requests: dict[TensorId, dict[tuple[float, ...], list[Slot]]] = {}
     for constraint in bound.constraints:
         if isinstance(constraint, BiasOf):
             bias = slot_tensor(bound.model, constraint.slot)
@@ -133,9 +133,9 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
                 scales = tuple(expected_bias_scales(bound.model, constraint))
                 if len(scales) not in (1, bias.elements):
                     continue
-                groups = asked.setdefault(TensorId(constraint.slot.subgraph, bias.index), {})
+                groups = requests.setdefault(TensorId(constraint.slot.subgraph, bias.index), {})
                 groups.setdefault(scales, []).append(constraint.slot)
-    for key, groups in sorted(asked.items()):
+    for key, groups in sorted(requests.items()):
         if broken.intersection(slot for slots in groups.values() for slot in slots):
             _corrected(draft, key, groups)
     return draft.plan()
@@ -144,8 +144,8 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
 def _corrected(draft: Draft, key: TensorId, groups: dict[tuple[float, ...], list[Slot]]) -> None:
     tensor = draft.tensor(*key)
     readers = draft.links(key[0]).readers.get(key[1], [])
-    taken = sum(len(set(slots)) for slots in groups.values()) < len(readers)
-    taken = taken or any(_holds(tensor, scales) for scales in groups)
+    in_use = sum(len(set(slots)) for slots in groups.values()) < len(readers)
+    in_use = in_use or any(_holds(tensor, scales) for scales in groups)
     for scales, slots in groups.items():
         if tensor.quant is None or _holds(tensor, scales):
             continue
@@ -157,14 +157,14 @@ def _corrected(draft: Draft, key: TensorId, groups: dict[tuple[float, ...], list
             minimum=(),
             maximum=(),
         )
-        if taken:
+        if in_use:
             data = bytes(draft.model.constant(*key) or b"")
             copy = draft.add_tensor(*key, "_as_run", quant, data=data)
             for slot in dict.fromkeys(slots):
                 draft.rewire(slot, copy)
         else:
             draft.set_quant(*key, quant)
-            taken = True
+            in_use = True
         before, after = f"scale {tensor.quant.scale[0]:.7g}", f"scale {scales[0]:.7g}"
         why = "the scale that kernels compute with; the integers stay"
         draft.note("parameters", key, before, after, why=why, readers=tuple(slots))

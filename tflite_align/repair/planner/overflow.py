@@ -53,7 +53,9 @@ class Room(Record):
     refused: dict[Slot, str] = field(default_factory=dict)
 
 
-def plan_overflows(draft: Draft, bound: Bound, seen: Scales, broken: frozenset[Slot]) -> Room:
+def plan_overflows(
+    draft: Draft, bound: Bound, scales_seen: Scales, broken: frozenset[Slot]
+) -> Room:
     """Raise the weight scales of channels whose bias will not fit. Expected noise of a channel grows
     with the square of its scale, so only the channels that need it are touched, and those by the
     least.
@@ -64,20 +66,20 @@ def plan_overflows(draft: Draft, bound: Bound, seen: Scales, broken: frozenset[S
         if not isinstance(constraint, BiasOf) or constraint.slot in done:
             continue
         done.add(constraint.slot)
-        moved = not seen.keys().isdisjoint(constraint.factors)
+        moved = not scales_seen.keys().isdisjoint(constraint.factors)
         if (moved or constraint.slot in broken) and len(constraint.factors) > 1:
             weights = constraint.factors[-1]
-            scales = _needed(draft, bound, constraint, seen)
-            if scales is None or weights in seen:
+            scales = _needed(draft, bound, constraint, scales_seen)
+            if scales is None or weights in scales_seen:
                 continue
-            raised = product_of(bound, constraint, {**seen, weights: scales})
-            products = zip(raised, product_of(bound, constraint, seen), strict=True)
+            raised = product_of(bound, constraint, {**scales_seen, weights: scales})
+            products = zip(raised, product_of(bound, constraint, scales_seen), strict=True)
             coarsest = max((new for new, old in products if new > old), default=0.0)
             reason = _beyond(draft, constraint.slot, coarsest)
             if reason is not None:
                 room.refused[constraint.slot] = reason
                 continue
-            cut = _cut(draft, bound, constraint, scales, seen)
+            cut = _cut(draft, bound, constraint, scales, scales_seen)
             if cut is not None:
                 room.seen[constraint.factors[0]] = (cut,)
             elif _raise(draft, weights, scales):
@@ -102,14 +104,14 @@ def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
 
 
 def _cut(
-    draft: Draft, bound: Bound, constraint: BiasOf, scales: tuple[float, ...], seen: Scales
+    draft: Draft, bound: Bound, constraint: BiasOf, scales: tuple[float, ...], scales_seen: Scales
 ) -> float | None:
     """The scale of a coarser input, put there by a QUANTIZE; None where the weights lose less, or
     the input cannot be cut.
     """
     slot, weights = constraint.factors[0], slot_tensor(draft.model, constraint.factors[-1])
     source = slot_tensor(draft.model, slot)
-    if slot in seen or slot in bound.rigid or source is None or weights is None:
+    if slot in scales_seen or slot in bound.rigid or source is None or weights is None:
         return None
     if source.quant is None or not source.quant.per_tensor or weights.quant is None:
         return None
@@ -119,8 +121,8 @@ def _cut(
     able = bound.cuts.get(source.type)
     if able is None or able.zero or noise is None or noise[1] >= noise[0]:
         return None
-    held = label_range(label, source.type)
-    wide = Range(held.low * factor, held.high * factor)
+    span = label_range(label, source.type)
+    wide = Range(span.low * factor, span.high * factor)
     coarse = covering_label(wide, source.type)
     quant = QuantParams(scale=(coarse.scale,), zero_point=(coarse.zero_point,))
     key = TensorId(slot.subgraph, source.index)
@@ -148,8 +150,8 @@ def _noises(
         return None
     if len(data) != constant_size(weights.shape, weights.type):
         return None
-    held = label_range(source.quant.label, source.type)
-    power = (held.low**2 + held.low * held.high + held.high**2) / 3
+    span = label_range(source.quant.label, source.type)
+    power = (span.low**2 + span.low * span.high + span.high**2) / 3
     old, new = np.asarray(quant.scale), np.asarray(scales)
     each = weights.elements / len(old)
     coarser = float(np.sum(new**2 - old**2)) / 12 * each * power
@@ -162,7 +164,7 @@ def _noises(
 
 
 def _needed(
-    draft: Draft, bound: Bound, constraint: BiasOf, seen: Scales
+    draft: Draft, bound: Bound, constraint: BiasOf, scales_seen: Scales
 ) -> tuple[float, ...] | None:
     """The least weight scales that make the bias fit; None where it fits, or cannot be made to."""
     bias = slot_tensor(bound.model, constraint.slot)
@@ -173,23 +175,27 @@ def _needed(
     limits = type_limits(bias_type([constraint], bias))
     if data is None or limits is None or bias.type not in DTYPES or bias.quant is None:
         return None
-    own = np.asarray(bias.quant.scale or product_of(bound, constraint, {}), dtype=np.float64)
-    wanted = np.asarray(product_of(bound, constraint, seen), dtype=np.float64)
+    current = np.asarray(bias.quant.scale or product_of(bound, constraint, {}), dtype=np.float64)
+    product = np.asarray(product_of(bound, constraint, scales_seen), dtype=np.float64)
     stored = np.frombuffer(data, dtype=DTYPES[bias.type])
-    if _fit_at_a_glance(stored, own, wanted, limits[1]) and not bias.quant.zero_point:
+    if _fit_at_a_glance(stored, current, product, limits[1]) and not bias.quant.zero_point:
         return None
     integers = stored.astype(np.float64)
     if bias.quant.zero_point:
         integers = integers - np.asarray(bias.quant.zero_point, dtype=np.float64)
-    fits = all(len(scales) in (1, integers.size) for scales in (own, wanted))
-    if not fits or not np.all(np.isfinite(wanted) & (wanted > 0)) or not np.all(np.isfinite(own)):
+    fits = all(len(scales) in (1, integers.size) for scales in (current, product))
+    if (
+        not fits
+        or not np.all(np.isfinite(product) & (product > 0))
+        or not np.all(np.isfinite(current))
+    ):
         return None
-    real = np.abs(integers * own)
-    if not np.any(real / wanted > limits[1]):
+    real = np.abs(integers * current)
+    if not np.any(real / product > limits[1]):
         return None
-    factor = real / (wanted * limits[1] * _ROOM)
-    over = np.where(real / wanted > limits[1], factor, 1.0)
-    factors = over if len(wanted) > 1 else np.max(over, keepdims=True)
+    factor = real / (product * limits[1] * _ROOM)
+    over = np.where(real / product > limits[1], factor, 1.0)
+    factors = over if len(product) > 1 else np.max(over, keepdims=True)
     return tuple(
         to_float32(scale * float(factor))
         for scale, factor in zip(weights.quant.scale, factors, strict=True)
@@ -197,13 +203,13 @@ def _needed(
 
 
 def _fit_at_a_glance(
-    integers: NDArray[Any], own: NDArray[np.float64], wanted: NDArray[np.float64], limit: int
+    integers: NDArray[Any], current: NDArray[np.float64], product: NDArray[np.float64], limit: int
 ) -> bool:
     """Whether the greatest integer would fit well, even in the channel whose scale becomes the least of
     all, as in most layers; nan answers no.
     """
     greatest = max(int(integers.max(initial=0)), -int(integers.min(initial=0)))
-    largest, least = float(own.max(initial=0.0)), float(wanted.min(initial=np.inf))
+    largest, least = float(current.max(initial=0.0)), float(product.min(initial=np.inf))
     return least > 0 and 0 <= greatest * (largest / least) <= limit / 2
 
 

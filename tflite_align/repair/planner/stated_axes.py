@@ -53,10 +53,10 @@ def _axis(tensor: Tensor, kernels: set[int | None]) -> int | None:
     if quant is None or not shape:
         return None
     count, stated = len(quant.scale), quant.quantized_dimension
-    there = 0 <= stated < len(shape)
+    in_shape = 0 <= stated < len(shape)
     if count == 1:
-        return None if there else 0
-    if there and shape[stated] == count:
+        return None if in_shape else 0
+    if in_shape and shape[stated] == count:
         return None
     if len(kernels) == 1:
         (axis,) = kernels

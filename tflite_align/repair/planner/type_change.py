@@ -10,11 +10,11 @@ __all__ = ["EIGHT_BITS", "label_in_type"]
 EIGHT_BITS = {"int8": -128, "uint8": 0}
 
 
-def label_in_type(label: Label, type_name: str, wanted: str) -> Label:
-    """The parameters of a tensor of type `type_name` in the type `wanted`: the same grid, shifted,
+def label_in_type(label: Label, type_name: str, to_type: str) -> Label:
+    """The parameters of a tensor of type `type_name` in the type `to_type`: the same grid, shifted,
     between int8 and uint8; else the finest that cover its range.
     """
-    if type_name in EIGHT_BITS and wanted in EIGHT_BITS:
-        shift = EIGHT_BITS[wanted] - EIGHT_BITS[type_name]
+    if type_name in EIGHT_BITS and to_type in EIGHT_BITS:
+        shift = EIGHT_BITS[to_type] - EIGHT_BITS[type_name]
         return Label(label.scale, label.zero_point + shift)
-    return covering_label(label_range(label, type_name), wanted)
+    return covering_label(label_range(label, type_name), to_type)

@@ -34,26 +34,26 @@ def plan_weights(
     """Repair each broken weight operand; returns the scales those slots see from now on."""
     findings = list(findings)
     broken = {f.slot for f in findings if f.fix in WEIGHT_FIXES or _miscounted(draft, f)}
-    others = {f.slot for f in findings if f.slot in broken and f.fix != "weight-minimum"}
-    lowest = broken - others  # nothing else is wrong with these
-    asked: dict[TensorId, list[Weight]] = {}
+    other_faults = {f.slot for f in findings if f.slot in broken and f.fix != "weight-minimum"}
+    lowest = broken - other_faults  # nothing else is wrong with these
+    requests: dict[TensorId, list[Weight]] = {}
     for constraint in bound.constraints:
         if isinstance(constraint, Weight) and constraint.slot in broken:
             tensor = slot_tensor(bound.model, constraint.slot)
             if tensor is not None:
-                asked.setdefault(TensorId(constraint.slot.subgraph, tensor.index), []).append(
+                requests.setdefault(TensorId(constraint.slot.subgraph, tensor.index), []).append(
                     constraint
                 )
-    seen: dict[Slot, tuple[float, ...]] = {}
-    for key in sorted(asked):
-        low = all(constraint.slot in lowest for constraint in asked[key])
-        first = next((c for c in asked[key] if c.source.minimum is not None), asked[key][0])
-        new = _renewed(draft, key, first if low else _strictest(asked[key]), low=low)
+    scales_seen: dict[Slot, tuple[float, ...]] = {}
+    for key in sorted(requests):
+        low = all(constraint.slot in lowest for constraint in requests[key])
+        first = next((c for c in requests[key] if c.source.minimum is not None), requests[key][0])
+        new = _renewed(draft, key, first if low else _strictest(requests[key]), low=low)
         if new is not None:
-            slots = list(dict.fromkeys(constraint.slot for constraint in asked[key]))
+            slots = list(dict.fromkeys(constraint.slot for constraint in requests[key]))
             _apply(draft, key, slots, new)
-            seen.update(dict.fromkeys(slots, new.quant.scale))
-    return seen
+            scales_seen.update(dict.fromkeys(slots, new.quant.scale))
+    return scales_seen
 
 
 def _strictest(constraints: list[Weight]) -> Weight:
@@ -129,13 +129,13 @@ def _raised(
         return None
     values = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
     axis = quant.quantized_dimension if len(quant.scale) > 1 else None
-    others = tuple(i for i in range(values.ndim) if i != axis) if axis is not None else None
+    other_axes = tuple(i for i in range(values.ndim) if i != axis) if axis is not None else None
     clipped = np.maximum(values, minimum)
-    deepest = np.min(values, axis=others, keepdims=True)
+    deepest = np.min(values, axis=other_axes, keepdims=True)
     factor = np.maximum(deepest / minimum, 1.0)
     widened = np.clip(np.rint(values / factor), minimum, -minimum)
     losses = [
-        np.sum((real - values) ** 2, axis=others, keepdims=True)
+        np.sum((real - values) ** 2, axis=other_axes, keepdims=True)
         for real in (clipped, widened * factor)
     ]
     wider = losses[1] < losses[0]
@@ -158,8 +158,8 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     scale = along_axis(quant.scale, tensor.shape, quant.quantized_dimension)
     zero = along_axis(quant.zero_point or (0,), tensor.shape, quant.quantized_dimension)
     real = (integers - zero) * scale
-    others = tuple(i for i in range(real.ndim) if i != axis) if axis is not None else None
-    top = np.atleast_1d(np.max(np.abs(real), axis=others))
+    other_axes = tuple(i for i in range(real.ndim) if i != axis) if axis is not None else None
+    top = np.atleast_1d(np.max(np.abs(real), axis=other_axes))
     # A channel of zeros keeps a scale of its own: any will do, but it must be positive.
     top = np.where(top > 0, top, float(np.max(top)) or 1.0)
     low, high = INTEGER_LIMITS[tensor.type]

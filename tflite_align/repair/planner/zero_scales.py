@@ -37,45 +37,47 @@ def plan_zero_scales(draft: Draft, bound: Bound, findings: Iterable[Finding]) ->
     """
     keys = list(dict.fromkeys(f.tensor_id for f in findings if f.fix == "zero-scale"))
     read = {
-        one.factors[-1].tensor_id(bound.model): one
-        for one in bound.constraints
-        if isinstance(one, BiasOf) and len(one.factors) > 1
+        constraint.factors[-1].tensor_id(bound.model): constraint
+        for constraint in bound.constraints
+        if isinstance(constraint, BiasOf) and len(constraint.factors) > 1
     }
-    held = {slot.tensor_id(bound.model) for slot in bound.rigid}
+    rigid = {slot.tensor_id(bound.model) for slot in bound.rigid}
     activations = []
     for key in keys:
         quant = draft.tensor(*key).quant
         if key not in read and quant is not None and len(quant.scale) == 1:
             activations.append(key)
-        elif key not in held:
+        elif key not in rigid:
             _channels(draft, bound, key, read.get(key))
-    groups = [group for group in _tied(bound, activations) if held.isdisjoint(group)]
+    groups = [group for group in _tied(bound, activations) if rigid.isdisjoint(group)]
     _activations(draft, groups)
 
 
 def _activations(draft: Draft, groups: list[list[TensorId]]) -> None:
     """Tensors that rules tie get one scale; what is next to them says which."""
-    found: dict[TensorId, float] = {}
+    scales: dict[TensorId, float] = {}
     waiting = list(groups)
     while waiting:
-        told = {id(group): _beside(draft, group, found) for group in waiting}
-        ready = [group for group in waiting if told[id(group)]] or waiting[:1]
+        candidates = {id(group): _beside(draft, group, scales) for group in waiting}
+        ready = [group for group in waiting if candidates[id(group)]] or waiting[:1]
         for group in ready:
-            kind = draft.tensor(*group[0]).type
-            scale = told[id(group)] or _ALONE.get(kind, _EIGHT_BITS)
-            found.update(dict.fromkeys(group, scale))
+            type_name = draft.tensor(*group[0]).type
+            scale = candidates[id(group)] or _ALONE.get(type_name, _EIGHT_BITS)
+            scales.update(dict.fromkeys(group, scale))
         waiting = [group for group in waiting if group not in ready]
-    for key, scale in found.items():
+    for key, scale in scales.items():
         quant = draft.tensor(*key).quant
         assert quant is not None, "it was found for its scale"
         _write(draft, key, replace(quant, scale=(scale,), minimum=(), maximum=()))
 
 
 def _tied(bound: Bound, keys: list[TensorId]) -> list[list[TensorId]]:
-    sets, wanted = DisjointSets[TensorId](lambda key: key), set(keys)
-    for one in bound.constraints:
-        if isinstance(one, Same):
-            inside = [k for slot in one.slots if (k := slot.tensor_id(bound.model)) in wanted]
+    sets, selected = DisjointSets[TensorId](lambda key: key), set(keys)
+    for constraint in bound.constraints:
+        if isinstance(constraint, Same):
+            inside = [
+                k for slot in constraint.slots if (k := slot.tensor_id(bound.model)) in selected
+            ]
             for key in inside[1:]:
                 sets.union(inside[0], key)
     groups: dict[TensorId, list[TensorId]] = {}
@@ -93,11 +95,11 @@ def _beside(draft: Draft, group: list[TensorId], found: Mapping[TensorId, float]
                 continue
             operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
             for index in operator.outputs:
-                other = TensorId(slot.subgraph, index)
-                tensor = draft.tensor(*other)
-                if other not in group and quantized(tensor) and tensor.quant is not None:
-                    own = tensor.quant.scale[0] if tensor.quant.per_tensor else 0.0
-                    scales.append(found.get(other, own if own >= SMALLEST_SCALE else 0.0))
+                neighbour = TensorId(slot.subgraph, index)
+                tensor = draft.tensor(*neighbour)
+                if neighbour not in group and quantized(tensor) and tensor.quant is not None:
+                    scale = tensor.quant.scale[0] if tensor.quant.per_tensor else 0.0
+                    scales.append(found.get(neighbour, scale if scale >= SMALLEST_SCALE else 0.0))
     return max(scales)
 
 
@@ -115,18 +117,18 @@ def _channels(draft: Draft, bound: Bound, key: TensorId, bias: BiasOf | None) ->
         fitting = np.where(units > 0, units / (step * bias.source.multiplier), 0.0)
         fits = low & (fitting >= SMALLEST_SCALE) & (fitting < np.finfo(np.float32).max)
         scales = np.where(fits, fitting, scales)
-    new = tuple(to_float32(float(one)) for one in scales)
+    new = tuple(to_float32(float(scale)) for scale in scales)
     _write(draft, key, replace(quant, scale=new, minimum=(), maximum=()))
     if bias is not None and step >= SMALLEST_SCALE:
         _bias(draft, bias.slot, product_scale(step, new, bias.source.multiplier))
 
 
-def _usual(draft: Draft, key: TensorId, others: NDArray[np.float64]) -> float:
+def _usual(draft: Draft, key: TensorId, neighbours: NDArray[np.float64]) -> float:
     """The largest scale of the other channels; without one what makes a step of the input 1/128
     of the output's.
     """
-    if others.size:
-        return float(others.max())
+    if neighbours.size:
+        return float(neighbours.max())
     for slot in draft.links(key.subgraph).readers.get(key.tensor, ()):
         operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
         ends = [draft.tensor(slot.subgraph, i) for i in (operator.inputs[0], operator.outputs[0])]
@@ -159,7 +161,7 @@ def _bias(draft: Draft, slot: Slot, product: list[float]) -> None:
     low = np.asarray(bias.quant.scale) < SMALLEST_SCALE
     if zeros is not None and low.any() and bool(zeros[low].all()):
         pairs = zip(low, product, bias.quant.scale, strict=True)
-        scales = tuple(right if wrong else own for wrong, right, own in pairs)
+        scales = tuple(right if wrong else scale for wrong, right, scale in pairs)
         _write(draft, slot.tensor_id(draft.model), replace(bias.quant, scale=scales))
 
 
@@ -174,8 +176,8 @@ def _write(draft: Draft, key: TensorId, quant: QuantParams) -> None:
     if data is not None and zeros is not None and not bool(zeros[changed].all()):
         emptied = _emptied(integers_of(data, tensor.type, tensor.elements), tensor, changed)
         draft.graph(key.subgraph).set_data(key.tensor, packed_as(emptied, tensor.type))
-    place = changed.index(True)
-    shown = (f"scale {before.scale[place]:.7g}", f"scale {quant.scale[place]:.7g}")
+    axis = changed.index(True)
+    shown = (f"scale {before.scale[axis]:.7g}", f"scale {quant.scale[axis]:.7g}")
     readers = tuple(draft.links(key.subgraph).readers.get(key.tensor, ()))[:1]
     draft.note("parameters", key, *shown, why="zeros are zeros at any scale", readers=readers)
 

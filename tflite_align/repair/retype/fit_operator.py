@@ -34,14 +34,14 @@ def fit(
     steps = work.differing(types)
     if steps is None or not 0 < len(steps) <= _FEW:
         return False
-    if not all(work.possible(slot, wanted) for slot, wanted in steps):
+    if not all(work.possible(slot, to_type) for slot, to_type in steps):
         return False
-    for slot, wanted in steps:
-        work.change(slot, wanted)
+    for slot, to_type in steps:
+        work.change(slot, to_type)
     return True
 
 
-def label_in(tensor: Tensor, wanted: str) -> Label | None:
+def label_in(tensor: Tensor, to_type: str) -> Label | None:
     """The tensor's parameters in another type; None where it has no one scale and zero point."""
     quant = tensor.quant
     if quant is None or not quantized(tensor) or not quant.per_tensor or quant.details:
@@ -49,7 +49,7 @@ def label_in(tensor: Tensor, wanted: str) -> Label | None:
     limits = type_limits(tensor.type)
     if limits is None or not limits[0] <= quant.label.zero_point <= limits[1]:
         return None  # its real values are not known: params/zero_point says so
-    return label_in_type(quant.label, tensor.type, wanted)
+    return label_in_type(quant.label, tensor.type, to_type)
 
 
 class _Fit:
@@ -67,7 +67,7 @@ class _Fit:
         """Slots whose types are others, with the wanted type; None where an operand is to come or
         go. Biases are left to their own rule.
         """
-        found: list[tuple[Slot, str]] = []
+        steps: list[tuple[Slot, str]] = []
         biases = {
             (rule.slot.kind, rule.slot.start) for rule in self.rules if isinstance(rule, BiasRule)
         }
@@ -75,139 +75,156 @@ class _Fit:
             ("inputs", types.inputs),
             ("outputs", types.outputs),
         )
-        for kind, wanted in sides:
-            operands = self.operator.operands(kind)
-            for index, name in enumerate(wanted):
+        for slot_kind, to_type in sides:
+            operands = self.operator.operands(slot_kind)
+            for index, name in enumerate(to_type):
                 present = index < len(operands) and operands[index] >= 0
                 if present is (name == ABSENT):
                     return None
-                slot = Slot(self.subgraph, self.operator.index, kind, index)
-                if not present or (kind, index) in biases:
+                slot = Slot(self.subgraph, self.operator.index, slot_kind, index)
+                if not present or (slot_kind, index) in biases:
                     continue
                 if self._tensor(slot).type != name:
-                    found.append((slot, name))
-        return found
+                    steps.append((slot, name))
+        return steps
 
     def _tensor(self, slot: Slot) -> Tensor:
         return self.draft.tensor(self.subgraph, slot.tensor(self.draft.model))
 
-    def _leads(self, source: str, wanted: str) -> bool:
+    def _leads(self, source: str, to_type: str) -> bool:
         """Whether one QUANTIZE turns the type into the other, for every target."""
         if source == _FLOAT:
-            return wanted in ACTIVATION_TYPES
-        return all(wanted in target.quantize.get(source, ()) for target in self.targets)
+            return to_type in ACTIVATION_TYPES
+        return all(to_type in target.quantize.get(source, ()) for target in self.targets)
 
-    def possible(self, slot: Slot, wanted: str) -> bool:
+    def possible(self, slot: Slot, to_type: str) -> bool:
         tensor = self._tensor(slot)
         if slot.kind == "outputs":
-            return self._output_step(slot, tensor, wanted) is not None
+            return self._output_step(slot, tensor, to_type) is not None
         if self.draft.model.constant(self.subgraph, tensor.index) is not None:
-            if wanted == "int4":
+            if to_type == "int4":
                 return False  # 16 steps hold no constant that had more
-            made = reexpressed(self.draft.model, self.subgraph, tensor, wanted)
-            return made is not None and (made.quant is not None or self._plain(slot, wanted))
+            constant = reexpressed(self.draft.model, self.subgraph, tensor, to_type)
+            return constant is not None and (
+                constant.quant is not None or self._plain(slot, to_type)
+            )
         if tensor.is_variable:
             return False
-        if wanted == _FLOAT:
+        if to_type == _FLOAT:
             return quantized(tensor)
         return (
-            wanted in ACTIVATION_TYPES
-            and label_in(tensor, wanted) is not None
-            and self._leads(tensor.type, wanted)
+            to_type in ACTIVATION_TYPES
+            and label_in(tensor, to_type) is not None
+            and self._leads(tensor.type, to_type)
         )
 
-    def _plain(self, slot: Slot, wanted: str) -> bool:
+    def _plain(self, slot: Slot, to_type: str) -> bool:
         """Whether a constant without parameters may stand there: not beside quantized operands of
         its type, whose parameters would be taken to be its own.
         """
         sides: tuple[SlotKind, ...] = ("inputs", "outputs")
-        others = [
+        operands = [
             Slot(*slot[:2], k, i) for k in sides for i in range(len(self.operator.operands(k)))
         ]
-        known = [one for one in others if one != slot and one.tensor(self.draft.model) >= 0]
-        return wanted not in ACTIVATION_TYPES or not any(quantized(self._tensor(o)) for o in known)
+        present = [
+            operand
+            for operand in operands
+            if operand != slot and operand.tensor(self.draft.model) >= 0
+        ]
+        return to_type not in ACTIVATION_TYPES or not any(
+            quantized(self._tensor(o)) for o in present
+        )
 
-    def change(self, slot: Slot, wanted: str) -> None:
+    def change(self, slot: Slot, to_type: str) -> None:
         tensor = self._tensor(slot)
         if slot.kind == "outputs":
-            self._behind(slot, tensor, wanted)
+            self._behind(slot, tensor, to_type)
         elif self.draft.model.constant(self.subgraph, tensor.index) is not None:
-            self._constant(slot, tensor, wanted)
+            self._constant(slot, tensor, to_type)
         else:
-            self._in_front(slot, tensor, wanted)
+            self._in_front(slot, tensor, to_type)
 
     # --- inputs ----------------------------------------------------------------------------------
 
-    def _in_front(self, slot: Slot, tensor: Tensor, wanted: str) -> None:
-        label = None if wanted == _FLOAT else label_in(tensor, wanted)
-        new = self._added(tensor, wanted, label)
-        name, kind = ("DEQUANTIZE", tensor.type) if label is None else ("QUANTIZE", wanted)
-        self.draft.add_step(self.subgraph, tensor.index, new, (name, kind), slot.operator)
+    def _in_front(self, slot: Slot, tensor: Tensor, to_type: str) -> None:
+        label = None if to_type == _FLOAT else label_in(tensor, to_type)
+        new = self._added(tensor, to_type, label)
+        name, type_name = ("DEQUANTIZE", tensor.type) if label is None else ("QUANTIZE", to_type)
+        self.draft.add_step(self.subgraph, tensor.index, new, (name, type_name), slot.operator)
         self.draft.rewire(slot, new)
-        self._note(slot, tensor, wanted, label, f"a {name} in front of the operator")
+        self._note(slot, tensor, to_type, label, f"a {name} in front of the operator")
 
-    def _constant(self, slot: Slot, tensor: Tensor, wanted: str) -> None:
-        made = reexpressed(self.draft.model, self.subgraph, tensor, wanted)
-        assert made is not None
+    def _constant(self, slot: Slot, tensor: Tensor, to_type: str) -> None:
+        constant = reexpressed(self.draft.model, self.subgraph, tensor, to_type)
+        assert constant is not None
         new = self.draft.add_tensor(
             self.subgraph,
             tensor.index,
-            f"_{wanted}",
-            made.quant,
-            data=made.data,
-            type_name=wanted,
+            f"_{to_type}",
+            constant.quant,
+            data=constant.data,
+            type_name=to_type,
         )
         self.draft.rewire(slot, new)
-        label = made.quant.label if made.quant is not None else None
-        self._note(slot, tensor, wanted, label, "a constant, re-expressed")
+        label = constant.quant.label if constant.quant is not None else None
+        self._note(slot, tensor, to_type, label, "a constant, re-expressed")
 
     # --- outputs ---------------------------------------------------------------------------------
 
     def _output_step(
-        self, slot: Slot, tensor: Tensor, wanted: str
+        self, slot: Slot, tensor: Tensor, to_type: str
     ) -> tuple[Label | None, str] | None:
         """Parameters of what the operator is to write, and the operator that leads back from it."""
         if tensor.is_variable:
             return None
-        if wanted == _FLOAT:
+        if to_type == _FLOAT:
             return (None, "QUANTIZE") if label_in(tensor, tensor.type) is not None else None
-        label = self._fixed(slot, wanted)
+        label = self._fixed(slot, to_type)
         if tensor.type == _FLOAT:
             return (label, "DEQUANTIZE") if label is not None else None
-        label = label or label_in(tensor, wanted)
-        if wanted not in ACTIVATION_TYPES or label is None or not self._leads(wanted, tensor.type):
+        label = label or label_in(tensor, to_type)
+        if (
+            to_type not in ACTIVATION_TYPES
+            or label is None
+            or not self._leads(to_type, tensor.type)
+        ):
             return None
         return label, "QUANTIZE"
 
-    def _fixed(self, slot: Slot, wanted: str) -> Label | None:
+    def _fixed(self, slot: Slot, to_type: str) -> Label | None:
         """What the kernel of that type writes whatever is declared."""
-        place = (slot.kind, slot.index)
+        position = (slot.kind, slot.index)
         fixed = [rule for rule in self.rules if isinstance(rule, FixedRule)]
-        labels = [r.labels for r in fixed if (r.slot.kind, r.slot.start) == place]
-        return next((found[wanted][0] for found in labels if wanted in found), None)
+        labels = [r.labels for r in fixed if (r.slot.kind, r.slot.start) == position]
+        return next(
+            (labels_by_type[to_type][0] for labels_by_type in labels if to_type in labels_by_type),
+            None,
+        )
 
-    def _behind(self, slot: Slot, tensor: Tensor, wanted: str) -> None:
-        step = self._output_step(slot, tensor, wanted)
+    def _behind(self, slot: Slot, tensor: Tensor, to_type: str) -> None:
+        step = self._output_step(slot, tensor, to_type)
         assert step is not None
         label, name = step
-        new = self._added(tensor, wanted, label)
-        kind = wanted if name == "DEQUANTIZE" else tensor.type
+        new = self._added(tensor, to_type, label)
+        type_name = to_type if name == "DEQUANTIZE" else tensor.type
         self.draft.rewire(slot, new)
-        self.draft.add_step(self.subgraph, new, tensor.index, (name, kind), slot.operator + 1)
-        self._note(slot, tensor, wanted, label, f"a {name} behind the operator")
+        self.draft.add_step(self.subgraph, new, tensor.index, (name, type_name), slot.operator + 1)
+        self._note(slot, tensor, to_type, label, f"a {name} behind the operator")
 
     # --- both ------------------------------------------------------------------------------------
 
-    def _added(self, tensor: Tensor, wanted: str, label: Label | None) -> int:
+    def _added(self, tensor: Tensor, to_type: str, label: Label | None) -> int:
         quant = label and QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
         return self.draft.add_tensor(
-            self.subgraph, tensor.index, f"_{wanted}", quant, type_name=wanted
+            self.subgraph, tensor.index, f"_{to_type}", quant, type_name=to_type
         )
 
-    def _note(self, slot: Slot, tensor: Tensor, wanted: str, label: Label | None, why: str) -> None:
+    def _note(
+        self, slot: Slot, tensor: Tensor, to_type: str, label: Label | None, why: str
+    ) -> None:
         before = tensor.type
         if tensor.quant is not None and tensor.quant.per_tensor:
             before = f"{tensor.type} {tensor.quant.label}"
-        after = wanted if label is None else f"{wanted} {label}"
+        after = to_type if label is None else f"{to_type} {label}"
         key = TensorId(self.subgraph, tensor.index)
         self.draft.note("retyped", key, before, after, why=why, readers=(slot,))

@@ -34,28 +34,28 @@ def retype(
     state: ModelState,
     targets: Sequence[Target],
     bind: Callable[[Model], Bound],
-    wanted: Callable[[Bound, Sequence[Finding]], Sequence[Finding]],
+    selected: Callable[[Bound, Sequence[Finding]], Sequence[Finding]],
     *,
     checked: tuple[Bound, Sequence[Finding]],
 ) -> ModelState:
     """Fit the operand types of each operator that a finding of rule `types/...` names, and lower
     versions that are not registered.
 
-    `checked`: what the state's model is bound to, and its findings; `wanted` picks those to be
+    `checked`: what the state's model is bound to, and its findings; `selected` picks those to be
     repaired. What one operator gets may change what its neighbours read or write: those wait for
     the next pass, until nothing more can be done.
     """
-    tried: set[_Place] = set()
+    attempted: set[_Place] = set()
     while True:
         draft = Draft(state.model)
-        taken: set[TensorId] = set()
-        for finding in wanted(*checked):
+        touched: set[TensorId] = set()
+        for finding in selected(*checked):
             if finding.fix == _VERSION:
                 _lower(draft, finding, targets)
             elif finding.fix == _TYPES:
-                beside = _beside(draft, finding.slot)
-                if taken.isdisjoint(beside) and _repair(draft, finding, targets, tried):
-                    taken |= beside
+                neighbours = _beside(draft, finding.slot)
+                if touched.isdisjoint(neighbours) and _repair(draft, finding, targets, attempted):
+                    touched |= neighbours
         plan = draft.plan()
         if plan.model is state.model:
             return state
@@ -72,9 +72,12 @@ def _beside(draft: Draft, slot: Slot) -> set[TensorId]:
     near = {read.operator for tensor in outputs for read in readers.get(tensor, ())}
     tensors = {
         tensor
-        for place in {slot.operator, *near}
-        if place >= 0
-        for tensor in (*graph.operators[place].inputs, *graph.operators[place].outputs)
+        for operator_index in {slot.operator, *near}
+        if operator_index >= 0
+        for tensor in (
+            *graph.operators[operator_index].inputs,
+            *graph.operators[operator_index].outputs,
+        )
     }
     return {
         TensorId(subgraph, tensor)
@@ -100,26 +103,26 @@ def _repair(
     draft: Draft,
     finding: Finding,
     targets: Sequence[Target],
-    tried: set[_Place],
+    attempted: set[_Place],
 ) -> bool:
     """Fit one operator, unless that was tried before; False where no way is open."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
-    given = types_of(draft.model.subgraphs[slot.subgraph], operator)
-    place = (slot.subgraph, operator.origin, operator.outputs if operator.origin is None else ())
-    if place in tried:
+    operand_types = types_of(draft.model.subgraphs[slot.subgraph], operator)
+    identity = (slot.subgraph, operator.origin, operator.outputs if operator.origin is None else ())
+    if identity in attempted:
         return False
-    tried.add(place)
+    attempted.add(identity)
     if fold_dequantize(draft, slot.subgraph, operator):
         return True
     return any(
         fit(draft, slot.subgraph, operator, types, targets)
-        for types in fitting_types(operator, given, targets)
+        for types in fitting_types(operator, operand_types, targets)
     )
 
 
 def fitting_types(
-    operator: Operator, given: OperandTypes, targets: Collection[Target]
+    operator: Operator, operand_types: OperandTypes, targets: Collection[Target]
 ) -> list[OperandTypes]:
     """Types that every target takes: those that differ least, all of them as near."""
     rows = [
@@ -129,15 +132,15 @@ def fitting_types(
     ]
     if any(operator.name not in load_kernels(name) for t in targets for name in t.kernels):
         return []
-    found = taken_types((row for group in rows for row in group), given)
-    taken = [
+    signatures = taken_types((row for group in rows for row in group), operand_types)
+    possible = [
         types
-        for types in found
+        for types in signatures
         if all(
             any(row.outcome(types) == "right" for row in group)
             and not any(row.outcome(types) == "wrong" for row in group)
             for group in rows
         )
     ]
-    least = min((distance(given, types) for types in taken), default=0)
-    return [types for types in taken if distance(given, types) == least]
+    least = min((distance(operand_types, types) for types in possible), default=0)
+    return [types for types in possible if distance(operand_types, types) == least]

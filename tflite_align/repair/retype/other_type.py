@@ -28,7 +28,7 @@ class Reexpressed(Record, frozen=True, kw_only=True):
     quant: QuantParams | None
 
 
-def reexpressed(model: Model, subgraph: int, tensor: Tensor, wanted: str) -> Reexpressed | None:
+def reexpressed(model: Model, subgraph: int, tensor: Tensor, to_type: str) -> Reexpressed | None:
     """The constant in another type: its real values, rounded once. None where they cannot be
     read, or the type has no way to hold them.
 
@@ -39,37 +39,37 @@ def reexpressed(model: Model, subgraph: int, tensor: Tensor, wanted: str) -> Ree
         return None
     plain = tensor.quant is None or not tensor.quant.scale
     if plain and tensor.type not in _FLOATS:
-        return _plain(values, wanted)
-    if wanted in _FLOATS:
-        return Reexpressed(data=values.astype(_FLOATS[wanted]).tobytes(), quant=None)
-    limits = type_limits(wanted)
+        return _plain(values, to_type)
+    if to_type in _FLOATS:
+        return Reexpressed(data=values.astype(_FLOATS[to_type]).tobytes(), quant=None)
+    limits = type_limits(to_type)
     if limits is None or not values.size or not np.all(np.isfinite(values)):
         return None
-    label = _label(values, wanted, symmetric=plain or _symmetric(tensor))
+    label = _label(values, to_type, symmetric=plain or _symmetric(tensor))
     steps = np.rint(values / label.scale) + label.zero_point
     quant = QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
-    return Reexpressed(data=packed_as(np.clip(steps, *limits), wanted), quant=quant)
+    return Reexpressed(data=packed_as(np.clip(steps, *limits), to_type), quant=quant)
 
 
 def _symmetric(tensor: Tensor) -> bool:
     return tensor.quant is not None and not any(tensor.quant.zero_point)
 
 
-def _label(values: _Values, wanted: str, *, symmetric: bool) -> Label:
+def _label(values: _Values, to_type: str, *, symmetric: bool) -> Label:
     span = Range(float(values.min()), float(values.max()))
-    if symmetric and wanted != "uint8":
+    if symmetric and to_type != "uint8":
         edge = max(-span.low, span.high)
-        span = Range(-edge * 127 / 128 if wanted == "int8" else -edge, edge)
-    return covering_label(span, wanted, symmetric=symmetric and wanted != "uint8")
+        span = Range(-edge * 127 / 128 if to_type == "int8" else -edge, edge)
+    return covering_label(span, to_type, symmetric=symmetric and to_type != "uint8")
 
 
-def _plain(values: _Values, wanted: str) -> Reexpressed | None:
-    limits = type_limits(wanted)
+def _plain(values: _Values, to_type: str) -> Reexpressed | None:
+    limits = type_limits(to_type)
     if limits is None or (
         values.size and not limits[0] <= values.min() <= values.max() <= limits[1]
     ):
         return None
-    return Reexpressed(data=packed_as(values, wanted), quant=None)
+    return Reexpressed(data=packed_as(values, to_type), quant=None)
 
 
 def _values(model: Model, subgraph: int, tensor: Tensor) -> _Values | None:
@@ -94,7 +94,9 @@ def _values(model: Model, subgraph: int, tensor: Tensor) -> _Values | None:
     channels = tensor.shape[axis] if 0 <= axis < len(tensor.shape) else 1
     if not {len(quant.scale), len(points)} <= {1, channels} or not quant.sound:
         return None
-    scale, point = (along_axis(entry, tensor.shape, axis) for entry in (quant.scale, points))
+    scale, point = (
+        along_axis(values_of_axis, tensor.shape, axis) for values_of_axis in (quant.scale, points)
+    )
     return (values - point) * scale
 
 

@@ -13,10 +13,10 @@ from ...numerics import DTYPES
 from ...record import Record
 from ...rules.rows import SlotPattern
 
-__all__ = ["Place", "hybrid"]
+__all__ = ["Subject", "hybrid"]
 
 
-class Place(Record, frozen=True, kw_only=True):
+class Subject(Record, frozen=True, kw_only=True):
     """One operator of one model; `operator` None stands for the model as a whole."""
 
     model: Model
@@ -27,15 +27,15 @@ class Place(Record, frozen=True, kw_only=True):
         """Slots that the patterns name and that hold a tensor."""
         if self.operator is None:
             return []
-        found = []
+        slots = []
         for pattern in patterns:
             operands = self.operator.operands(pattern.kind)
-            found += [
+            slots += [
                 Slot(self.subgraph, self.operator.index, pattern.kind, index)
                 for index in pattern.select(len(operands))
                 if index < len(operands) and operands[index] >= 0
             ]
-        return found
+        return slots
 
     def tensors(self, *patterns: SlotPattern) -> list[Tensor]:
         tensors = self.model.subgraphs[self.subgraph].tensors
@@ -50,8 +50,8 @@ class Place(Record, frozen=True, kw_only=True):
         """Where a limit of the operator itself is reported."""
         if self.operator is None:
             return Slot(self.subgraph, -1, "inputs", 0)
-        kind: SlotKind = "outputs" if self.operator.outputs else "inputs"
-        return Slot(self.subgraph, self.operator.index, kind, 0)
+        slot_kind: SlotKind = "outputs" if self.operator.outputs else "inputs"
+        return Slot(self.subgraph, self.operator.index, slot_kind, 0)
 
     def integers(self, tensor: Tensor) -> np.ndarray | None:
         """A constant's integers in the tensor's shape; None where they cannot be read."""
