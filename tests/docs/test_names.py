@@ -12,10 +12,8 @@ GOAL = 3.0
 STILL = {
     "api": 12.0,
     "certify": 10.0,
-    "checks": 17.5,
     "cli": 14.5,
     "pipeline": 12.0,
-    "repair": 12.0,
     "report": 16.0,
     "solver": 13.5,
     "verify": 11.0,
