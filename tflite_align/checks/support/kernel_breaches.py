@@ -288,15 +288,9 @@ def _expected(case: _Asked, nearest: OperandTypes | None) -> list[str]:
     """
     texts = [] if nearest is None else [str(nearest)]
     if _half_quantized(case):
-        operand_types = case.given
-        taken_with_int8 = taken_types(
-            case.rows.values(), OperandTypes(operand_types.inputs, ("int8",))
-        )
-        whole = [
-            signature
-            for signature in taken_with_int8
-            if signature.inputs[0] == signature.outputs[0] == "int8"
-        ]
+        with_int8 = OperandTypes(case.given.inputs, ("int8",))
+        taken = taken_types(case.rows.values(), with_int8)
+        whole = [types for types in taken if types.inputs[0] == types.outputs[0] == "int8"]
         texts = [*(str(signature) for signature in whole[:1]), *texts]
     return texts or ["other types"]
 
