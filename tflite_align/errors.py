@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 __all__ = [
     "AlignError",
@@ -11,6 +12,7 @@ __all__ = [
     "RuleError",
     "UnsupportedError",
     "UsageError",
+    "did_you_mean",
     "nearest",
 ]
 
@@ -62,3 +64,26 @@ def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
     import difflib  # noqa: PLC0415 - only who errs waits for it
 
     return difflib.get_close_matches(word, list(known), n=count)
+
+
+def did_you_mean(word: str, known: Mapping[str, str]) -> str:
+    """`; did you mean ethos-u55 or ethos-u65?` for a name that is not known; "" where nothing is near.
+
+    `known`: names, each with what it stands for in words: `coral` finds what is called Coral there.
+    """
+    squeezed = {name: re.sub(r"[\W_]", "", name.lower()) for name in known}
+    wanted = re.sub(r"[\W_]", "", word.lower())
+    if not wanted:
+        return ""
+    found = [name for name in known if squeezed[name] == wanted]
+    found = found or [
+        name
+        for name in known
+        if squeezed[name].startswith(wanted) or wanted.startswith(squeezed[name])
+    ]
+    found = found or [name for name in known if word.lower() in known[name].lower()]
+    found = found or nearest(word.lower(), known)
+    if not found:
+        return ""
+    listed = found[0] if len(found) == 1 else f"{', '.join(found[:-1])} or {found[-1]}"
+    return f"; did you mean {listed}?"

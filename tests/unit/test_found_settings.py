@@ -189,6 +189,8 @@ SWITCHES = {
     "severity = {'same/*' = 'warning'}": "same/* (warning)",
     "[[override]]\ntensor = '*'\nseverity = 'off'": 'all rules at override 1 (tensor "*") (off)',
     "baseline = 'base.json'": "what base.json lists",
+    "select = ['window', 'same/PAD']": "all rules but window, same/PAD",
+    "ignore = ['same/*']": "same/*",
     "allow-refused = ['litert']": "the refusal of litert",
 }
 

@@ -176,7 +176,8 @@ def test_a_judge_that_refuses_is_one_column_and_the_word_is_failed(
     (head,) = [line for line in told.splitlines() if line.split()[:2] == ["judge", "the"]]
     assert head.split() == ["judge", "the", "file", "why"]
     assert "  tflm       refused at subgraph[0]/operator[5] MAX_POOL_2D" in told
-    assert "  ethos-u55  accepted (" in told
+    assert "\n  ethos-u55  accepted\n" in told
+    assert "\n  ethos-u55  CPU operators   0 (0.0%)\n" in told
     assert "verification: failed: tflm refuses the file at subgraph[0]/operator[5]" in told
     assert "in.tflite: 4 errors; failed: tflm refuses the file" in told.splitlines()[-2]
 

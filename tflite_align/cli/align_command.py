@@ -8,9 +8,9 @@ from typing import Any
 
 from ..disk import read_arrays, read_model_file, replace_files
 from ..pipeline.aligning import Aligned, align
+from ..pipeline.session import Session
 from ..record import replace
 from ..report.sections import closing
-from ..rules.targets import load_target
 from ..settings.options import AlignOptions
 from ..store.named_errors import about
 from .baseline_file import accepted_for, read_baseline
@@ -28,8 +28,7 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     """The whole job; returns the exit status. Failure, AlignError, OSError: it could not be done."""
     options, asked = given(values)
     reports = report_files(asked.reports)
-    for name in options.targets:
-        load_target(name)
+    Session.of(options)  # what does not exist is told before any file is read
     outputs = [report.path for report in reports]
     held = given_lock(asked)
     locks = [asked.lock] if asked.lock is not None and held is None else []

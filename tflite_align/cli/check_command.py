@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
+from ..pipeline.session import Session
 from ..record import replace
 from ..report.check_tally import CHECK_HEAD, CheckTally
 from ..report.formats import OUTPUTS
 from ..report.report import Report, Unread
 from ..report.sections import closing as last_line
 from ..report.text import more_rows
-from ..rules.targets import load_target
 from ..settings.options import AlignOptions
 from ..store.chunk_work import Result
 from ..store.door import run
@@ -76,9 +76,8 @@ def _tell_baseline(asked: Given, tally: CheckTally) -> None:
 
 
 def _known(options: AlignOptions) -> None:
-    """UsageError for a target or a judge that does not exist, before any file is read."""
-    for name in options.targets:
-        load_target(name)
+    """UsageError for a target, a rule or a judge that does not exist, before any file is read."""
+    Session.of(options)
     named = [name for name in (*options.judges, *options.require) if name != "numbers"]
     if named:
         from ..verify.judges import available  # noqa: PLC0415 - check runs nothing unless asked

@@ -13,6 +13,7 @@ from ..rules.families import FAMILY_POLICIES
 from ..verify.budget import MEMORY
 from .configured import overrides_of
 from .many_options import MANY, RECORD
+from .named import file_words, judge_names, rule_names, some_of, target_names_given, words
 
 if TYPE_CHECKING:
     from ..settings.options import AlignOptions
@@ -56,27 +57,56 @@ def _choice(*names: str, values: tuple[str, ...], default: str, text: str) -> _D
     )
 
 
-def _many(name: str, metavar: str, text: str) -> _Decorator:
-    return click.option(name, multiple=True, metavar=metavar, help=text)
+def _many(name: str, metavar: str, text: str, **more: Any) -> _Decorator:
+    return click.option(name, multiple=True, metavar=metavar, help=text, **more)
 
 
-_TARGET = _many("--target", "NAME", "Whose rules must hold; repeatable.  [default: tflite]")
+def _names(name: str, metavar: str, text: str, known: Callable[[], list[str]]) -> _Decorator:
+    """Names of a table, with commas between them or one at a time."""
+    return _many(name, metavar, text, callback=some_of(known), shell_complete=words(known))
+
+
+def _file(name: str, text: str, **more: Any) -> _Decorator:
+    return click.option(name, metavar="FILE", help=text, shell_complete=file_words, **more)
+
+
+_TARGET = _names(
+    "--target",
+    "NAME",
+    "Whose rules must hold, as tflm,ethos-u55; repeatable.  [default: tflite]",
+    target_names_given,
+)
+_RULES = (
+    _many(
+        "--select",
+        "RULE",
+        "Look at these rules alone: ids, families (`same`) or patterns; repeatable.",
+        shell_complete=words(rule_names),
+    ),
+    _many(
+        "--ignore", "RULE", "Leave these rules out; repeatable.", shell_complete=words(rule_names)
+    ),
+)
 _IO = _choice(
     "--io", values=("keep", "free"), default="keep", text="May graph inputs and outputs move?"
 )
-_REPORT = _many(
+_REPORT = _file(
     "--report",
-    "FILE",
     "Write a report: .html .json .sarif .txt .xml (JUnit), of many models .jsonl too;"
     " - is JSON on stdout; repeatable.",
+    multiple=True,
 )
-_REQUIRE = _many(
-    "--require", "NAME", "A judge, or `numbers`: its silence is a failure; repeatable."
+_REQUIRE = _names(
+    "--require",
+    "NAME",
+    "A judge, or `numbers`: its silence is a failure; repeatable.",
+    judge_names,
 )
-_ALLOW_REFUSED = _many(
+_ALLOW_REFUSED = _names(
     "--allow-refused",
     "JUDGE",
     "Let the file pass although this judge refuses it; the report says so; repeatable.",
+    judge_names,
 )
 _MEMORY_MIB = MEMORY >> 20
 _JUDGE_SECONDS = click.option(
@@ -99,15 +129,9 @@ _FAIL_ON = _choice(
     default="error",
     text="What makes the exit status 1.",
 )
-_BASELINE = click.option(
-    "--baseline", metavar="FILE", help="Let the findings pass that this file lists."
-)
+_BASELINE = _file("--baseline", "Let the findings pass that this file lists.")
 _LOCK = (
-    click.option(
-        "--lock",
-        metavar="FILE",
-        help="The border that firmware compiled in must stay; written where it is absent.",
-    ),
+    _file("--lock", "The border that firmware compiled in must stay; written where it is absent."),
     click.option("--update-lock", is_flag=True, help="Write the lock anew instead of checking."),
 )
 _JOBS = click.option(
@@ -143,12 +167,13 @@ _BIAS = _choice(
     default="declared",
     text="Which scale of a bias counts: its own, or the one that kernels compute with.",
 )
-_CHECK = (
+_CHECK: tuple[_Decorator, ...] = (
     _TARGET,
+    *_RULES,
     _IO,
     *_LOCK,
     _REPORT,
-    _many("--judge", "NAME", "Ask this judge whether it takes the file; repeatable."),
+    _names("--judge", "NAME", "Ask this judge whether it takes the file; repeatable.", judge_names),
     click.option(
         "--run",
         is_flag=True,
@@ -165,9 +190,7 @@ _CHECK = (
     _MEMORY,
     _FAIL_ON,
     _BASELINE,
-    click.option(
-        "--write-baseline", metavar="FILE", help="List every finding in this file; exit status 0."
-    ),
+    _file("--write-baseline", "List every finding in this file; exit status 0."),
     RECORD,
     _choice(
         "--output-format",
@@ -211,6 +234,7 @@ _DECIDE = (
 )
 _EXPLAIN: tuple[_Decorator, ...] = (
     _TARGET,
+    *_RULES,
     *_DECIDE,
     *_FIXES,
     _BIAS,
@@ -219,6 +243,7 @@ _EXPLAIN: tuple[_Decorator, ...] = (
 )
 _ALIGN: tuple[_Decorator, ...] = (
     _TARGET,
+    *_RULES,
     *_DECIDE,
     click.option(
         "--optimize/--no-optimize",
@@ -240,10 +265,9 @@ _ALIGN: tuple[_Decorator, ...] = (
     _border("output"),
     *_LOCK,
     _REPORT,
-    click.option(
+    _file(
         "--calibration",
-        metavar="FILE",
-        help="Real inputs: .npz, or a folder of .npy (by name or position), or .npy (one input).",
+        "Real inputs: .npz, or a folder of .npy (by name or position), or .npy (one input).",
     ),
     click.option(
         "--samples",
@@ -260,6 +284,11 @@ _ALIGN: tuple[_Decorator, ...] = (
         default=0,
         show_default=True,
         help="Of the random inputs.",
+    ),
+    click.option(
+        "--compare",
+        is_flag=True,
+        help="Also price PPQ's strategies on the same model; the report lists them.",
     ),
     click.option("--dry-run", is_flag=True, help="Plan and report; write nothing, ask no judge."),
     click.option("--no-verify", is_flag=True, help="Skip the judges."),
@@ -295,7 +324,7 @@ explain_options = all_of(_EXPLAIN)
 _SAME_NAME = (
     "overlap", "prefer", "io", "to", "input_type", "output_type", "only", "optimize", "fail_on",
     "judge_seconds", "samples", "seed", "fix", "no_fix", "bias",
-    "allow_metadata", "allow_refused", "run", "portable",
+    "allow_metadata", "allow_refused", "run", "select", "ignore", "compare", "portable",
 )  # fmt: skip
 
 
@@ -308,8 +337,6 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         **{name: values[name] for name in _SAME_NAME if name in values},
         targets=_targets(values),
         policies=_policies(values),
-        # Priced only where somebody will read it.
-        compare=bool(reports) or values["verbose"],
         # A dry run asks no judge, so none can be missing.
         verify=not values.get("no_verify") and not dry_run,
         require=() if dry_run else tuple(dict.fromkeys(values.get("require", ()))),

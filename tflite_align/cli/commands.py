@@ -6,13 +6,25 @@ import os
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from .. import __version__
 from ..errors import UsageError
 from ..resources import cmake_dir
 from .click_options import align_options, all_of, check_options, explain_options
+from .completion import SHELLS, completion_script
 from .configured import ConfiguredCommand, NeededArgument
+from .failure import COULD_NOT
+from .help_groups import write_groups
 from .many_options import REPORTING
+from .named import (
+    file_words,
+    misspelled_command,
+    rule_names,
+    some_of,
+    target_names_given,
+    words,
+)
 
 __all__ = ["commands"]
 
@@ -23,12 +35,14 @@ _USES = (
     "IN_DIR OUT_DIR [OPTIONS]",
     "check IN... [OPTIONS]",
     "explain IN [SLOT|TENSOR] [OPTIONS]",
+    "explain RULE_ID [OPTIONS]",
     "certify MODEL [OPTIONS]",
     "verify ORIGINAL WRITTEN CERT",
     "targets [--json]",
-    "rules [OPTIONS]",
+    "rules [RULE_ID] [OPTIONS]",
     "fixes [--json]",
     "report merge|diff FILE... [OPTIONS]",
+    "completion SHELL",
 )
 
 
@@ -47,7 +61,7 @@ _EXAMPLES = {
     ),
     "check": _examples(
         "check model.tflite",
-        "check models/ --jobs 0 --target tflm --target ethos-u55",
+        "check models/ --jobs 0 --target tflm,ethos-u55",
         "check model.tflite --judge tflm --report findings.sarif",
         "check models/ --write-baseline accepted.json",
     ),
@@ -56,11 +70,18 @@ _EXAMPLES = {
         "explain in.tflite 18",
         'explain in.tflite "operator[6]/inputs[1]"',
         "explain in.tflite output_name --overlap forbid",
+        "explain same/CONCATENATION",
     ),
     "certify": _examples("certify model.tflite", "certify model.tflite --target tflm -v"),
     "verify": _examples("verify in.tflite out.tflite out.cert.json"),
     "targets": _examples("targets", "targets --json"),
-    "rules": _examples("rules --op CONCATENATION", "rules --op ADD --target tflm --target tflite"),
+    "rules": _examples(
+        "rules --op CONCATENATION",
+        "rules --op ADD --target tflm,tflite",
+        "rules same/CONCATENATION",
+        "rules --json",
+    ),
+    "completion": _examples("completion bash", "completion fish"),
     "report": _examples(
         "report merge shard-1.jsonl shard-2.jsonl --report zoo.sarif",
         "report diff last-week.jsonl zoo.jsonl",
@@ -73,16 +94,28 @@ class _Commands(click.Group):
     """`IN OUT` without a command's name is `align IN OUT`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help())
+            ctx.exit(COULD_NOT)
         return super().parse_args(ctx, self._with_command(args))
 
     def _with_command(self, args: list[str]) -> list[str]:
         own = {name for param in self.params for name in param.opts}
-        if args and args[0] in own.union(_HELP):
+        if not args or args[0] in own.union(_HELP):
             return args
         place = self._first_positional(args)
         if place is not None and args[place] in self.commands:
             return [args[place], *args[:place], *args[place + 1 :]]
+        meant = misspelled_command(args[place], self.commands) if place is not None else None
+        if meant is not None and place is not None:
+            raise UsageError(f"{args[place]}: no file and no command; did you mean {meant!r}?")
         return ["align", *args]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands; and what may follow where none is named, since that is `align`."""
+        files = [] if incomplete.startswith("-") else [CompletionItem(incomplete, type="file")]
+        align = self.commands["align"].shell_complete(ctx, incomplete)
+        return [*files, *super().shell_complete(ctx, incomplete), *align]
 
     def _first_positional(self, args: list[str]) -> int | None:
         """Options may stand before the command; those that take a value take the next argument."""
@@ -109,7 +142,8 @@ class _Commands(click.Group):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The main job's options too: most people never name a command."""
         self.format_commands(ctx, formatter)
-        self.commands["align"].format_options(ctx, formatter)
+        align = self.commands["align"]
+        write_groups([*align.get_params(ctx), *self.get_params(ctx)], ctx, formatter)
 
 
 def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
@@ -141,8 +175,8 @@ def commands() -> None:
 
 
 @commands.command(cls=ConfiguredCommand, epilog=_EXAMPLES["align"])
-@click.argument("source", metavar="IN", cls=NeededArgument)
-@click.argument("out", metavar="OUT", cls=NeededArgument)
+@click.argument("source", metavar="IN", cls=NeededArgument, shell_complete=file_words)
+@click.argument("out", metavar="OUT", cls=NeededArgument, shell_complete=file_words)
 @align_options
 def align(source: str, out: str, **values: Any) -> int:
     """Align the model IN and write it to OUT.
@@ -161,7 +195,14 @@ def align(source: str, out: str, **values: Any) -> int:
 
 
 @commands.command(cls=ConfiguredCommand, epilog=_EXAMPLES["check"])
-@click.argument("sources", metavar="IN...", nargs=-1, required=True, cls=NeededArgument)
+@click.argument(
+    "sources",
+    metavar="IN...",
+    nargs=-1,
+    required=True,
+    cls=NeededArgument,
+    shell_complete=file_words,
+)
 @check_options
 def check(sources: tuple[str, ...], **values: Any) -> int:
     """Report every finding; change nothing. IN: files, folders, patterns."""
@@ -175,14 +216,15 @@ def check(sources: tuple[str, ...], **values: Any) -> int:
     epilog=_EXAMPLES["explain"],
     short_help="Say why a tensor gets its parameters.",
 )
-@click.argument("source", metavar="IN", cls=NeededArgument)
+@click.argument("source", metavar="IN", cls=NeededArgument, shell_complete=file_words)
 @click.argument("place", metavar="[SLOT|TENSOR]", required=False)
 @explain_options
 def explain(source: str, place: str | None, **values: Any) -> int:
     """Say why a tensor gets its parameters; without one, what becomes of every component.
 
     SLOT is an address as reports print it (the operator's name may be left out); TENSOR a name,
-    an index of the main subgraph, or subgraph[1]/tensor[12].
+    an index of the main subgraph, or subgraph[1]/tensor[12]. In place of IN, the id of a rule: what it
+    asks, how grave it is for whom, and where that can be looked up.
     """
     from .explain_command import run_explain  # noqa: PLC0415
 
@@ -231,16 +273,32 @@ def targets(as_json: bool) -> None:  # noqa: FBT001 - click gives it by name
     show_targets(as_json=as_json)
 
 
-@commands.command(epilog=_EXAMPLES["rules"])
+@commands.command(epilog=_EXAMPLES["rules"], short_help="Print the rules with their sources.")
+@click.argument("rule_id", metavar="[RULE_ID]", required=False, shell_complete=words(rule_names))
 @click.option(
-    "--target", metavar="NAME", multiple=True, help="As this target grades them; repeatable."
+    "--target",
+    metavar="NAME",
+    multiple=True,
+    callback=some_of(target_names_given),
+    shell_complete=words(target_names_given),
+    help="As this target grades them; repeatable.",
 )
 @click.option("--op", metavar="NAME", multiple=True, help="Of this operator only; repeatable.")
-def rules(target: tuple[str, ...], op: tuple[str, ...]) -> None:
-    """Print the table of rules with their sources."""
-    from .list_commands import show_rules  # noqa: PLC0415
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def rules(
+    rule_id: str | None, target: tuple[str, ...], op: tuple[str, ...], *, as_json: bool
+) -> None:
+    """Print the table of rules with their sources, or all that is known of those that RULE_ID names: an
+    id, a family (`same`) or a pattern.
+    """
+    from .list_commands import show_rule, show_rules  # noqa: PLC0415
 
-    show_rules(target, op)
+    if rule_id is None:
+        show_rules(target, op, as_json=as_json)
+    elif op:
+        raise UsageError("--op lists an operator's rules, and RULE_ID names one: give one of them")
+    else:
+        show_rule(rule_id, target, as_json=as_json)
 
 
 @commands.command(epilog=_EXAMPLES["fixes"])
@@ -263,3 +321,18 @@ def report(action: str, files: tuple[str, ...], **values: Any) -> int:
     from .report_command import run_report  # noqa: PLC0415
 
     return run_report(action, files, values)
+
+
+@commands.command(
+    epilog=_EXAMPLES["completion"], short_help="Print what makes a shell complete words."
+)
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    r"""Print what makes SHELL complete commands, options, names and files.
+
+    \b
+    bash, in ~/.bashrc:   eval "$(tflite-align completion bash)"
+    zsh, in ~/.zshrc:     eval "$(tflite-align completion zsh)"
+    fish:                 tflite-align completion fish > ~/.config/fish/completions/tflite-align.fish
+    """
+    click.echo(completion_script(commands, shell), nl=False)

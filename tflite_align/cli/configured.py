@@ -19,6 +19,7 @@ from ..errors import UsageError
 from ..store.named_errors import Failure, about
 from .failure import reader_may_leave, tell
 from .found_settings import is_trusted, restrict
+from .help_groups import write_groups
 
 if TYPE_CHECKING:
     from ..checks.overrides import Override
@@ -127,7 +128,12 @@ class ConfiguredCommand(click.Command):
             ),
         ]
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_groups(self.get_params(ctx), ctx, formatter)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell completes: settings tell it nothing
+            return super().parse_args(ctx, args)
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         helping = self.get_help_option(ctx)
         helped = helping is not None and given.get(str(helping.name)) is True

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
 from ..disk import read_model_file
+from ..errors import UsageError
 from ..pipeline.explaining import explain
+from ..pipeline.session import Session
 from ..report.component_summary import render_explanation
 from ..report.terminal_text import shorten
-from ..rules.targets import load_target
+from ..rules.rule_text import family_pattern
 from ..store.named_errors import about
 from .click_options import settings
 from .failure import reader_may_leave
+from .list_commands import show_rule, told_story
 from .paths import STREAM
 from .streams import read_stdin
 from .summary import show_lines
@@ -25,9 +29,11 @@ _ROWS = 5  # entries of a list that are shown without -v
 
 def run_explain(source: str, place: str | None, values: dict[str, Any]) -> int:
     """Print the answer and return 0; Failure, AlignError, OSError: it could not be done."""
+    if _is_rule(source, place):
+        show_rule(source, values["target"], as_json=values["as_json"])
+        return 0
     options = settings(values)
-    for name in options.targets:
-        load_target(name)
+    Session.of(options)  # what does not exist is told before any file is read
     with about(source):
         data: Any = read_stdin() if source == STREAM else read_model_file(source)
         found = explain(memoryview(data), place, options)
@@ -41,3 +47,16 @@ def run_explain(source: str, place: str | None, values: dict[str, Any]) -> int:
         else:
             show_lines(lines)
     return 0
+
+
+def _is_rule(source: str, place: str | None) -> bool:
+    """Whether the one argument is a rule's id. UsageError for what is neither one nor a file, and
+    nearly an id.
+    """
+    plain = source != STREAM and place is None and not source.endswith(".tflite")
+    if not plain or os.path.lexists(source):
+        return False
+    found = told_story(source, ())
+    if isinstance(found, str) and "/" in source and "did you mean" in found:
+        raise UsageError(f"{source}: no file and no rule{found}")
+    return not isinstance(found, str) or family_pattern(source) != source

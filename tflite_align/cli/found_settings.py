@@ -134,6 +134,10 @@ def _start_nothing(ctx: click.Context) -> list[str]:
 
 def _switched_off(ctx: click.Context, config: Config) -> Iterator[str]:
     """Rules whose severity is lowered, and whatever else lets a finding or a refusal pass."""
+    if selected := _from_file(ctx, "select"):
+        yield f"all rules but {', '.join(selected)}"
+    for rule in _from_file(ctx, "ignore"):
+        yield rule
     for rule, word in config.severity.items():
         if word != "error":
             yield f"{rule} ({word})"

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import click
 
 from ..errors import UsageError, nearest
 from ..report.json import render_document
+from ..report.rule_lines import rule_lines
 from ..rules.fixes import load_fixes
 from ..rules.kernels import load_kernels
 from ..rules.operator_rows import load_operators
 from ..rules.rows import OperatorRow, Rule
-from ..rules.rule_text import rule_words, slots
+from ..rules.rule_story import RuleStory, known_story, rule_ids, story_or_nearest
+from ..rules.rule_text import family_pattern, rule_words, slots
 from ..rules.support_rows import tell_limits
 from ..rules.targets import Target, load_target, target_names
 from .failure import reader_may_leave
 from .summary import show_lines, show_table
 
-__all__ = ["show_fixes", "show_rules", "show_targets"]
+__all__ = ["show_fixes", "show_rule", "show_rules", "show_targets", "told_story"]
 
 
 def show_targets(*, as_json: bool = False) -> None:
@@ -65,10 +68,46 @@ def show_fixes(*, as_json: bool) -> None:
             show_table(("id", "default", "meaning", "repairs"), rows)
 
 
-def show_rules(targets: Sequence[str], operators: Sequence[str]) -> None:
+def show_rule(rule_id: str, targets: Sequence[str], *, as_json: bool) -> None:
+    """The story of a rule, graded by these targets, or by all; of several where it is a pattern."""
+    pattern = family_pattern(rule_id)
+    ids = [one for one in rule_ids() if one != rule_id and fnmatchcase(one, pattern)] or [rule_id]
+    stories = [told_story(one, targets) for one in ids]
+    found = tuple(story for story in stories if isinstance(story, RuleStory))
+    if not found:
+        raise UsageError(f"no rule is called {rule_id!r}{stories[0]}")
+    with reader_may_leave(0):
+        if as_json:
+            click.echo(render_document("rules", found), nl=False)
+        else:
+            show_lines([line for story in found for line in (*rule_lines(story), "")][:-1])
+
+
+def told_story(rule_id: str, targets: Sequence[str]) -> RuleStory | str:
+    """The story, or what was perhaps meant by an id that no rule has."""
+    names = dict.fromkeys(targets) or target_names()
+    return story_or_nearest(rule_id, [load_target(name) for name in names])
+
+
+def _stories(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[RuleStory]:
+    """Of every rule of these operators, and of the types and versions that kernels take."""
+    for row in rows:
+        ids = [rule.id for rule in row.rules]
+        ids += [one.rule(row.name) for t in targets for one in t.support if one.names(row.name)]
+        for rule_id in dict.fromkeys([*ids, f"types/{row.name}", f"version/{row.name}"]):
+            yield known_story(rule_id, targets)
+
+
+def show_rules(targets: Sequence[str], operators: Sequence[str], *, as_json: bool = False) -> None:
     """Every operator's rules, or those named; with a target, how grave each is there."""
     graded = [load_target(name) for name in dict.fromkeys(targets)]
     table = load_operators()
+    if as_json:
+        rows = [_row(table, name) for name in operators] or list(table.values())
+        every = graded or [load_target(name) for name in target_names()]
+        with reader_may_leave(0):
+            click.echo(render_document("rules", tuple(_stories(rows, every))), nl=False)
+        return
     chosen = [_row(table, name) for name in operators] or list(table.values())
     with reader_may_leave(0):
         for row in chosen:

@@ -19,6 +19,7 @@ from ..errors import AlignError
 from ..interruption import Stopper
 from ..store.named_errors import Failure, internal
 from .commands import commands
+from .completion import asked_to_complete, complete
 from .failure import ReaderGone, tell
 from .streams import open_closed
 
@@ -74,6 +75,9 @@ def _left(error: BaseException) -> str:
 
 
 def _run(arguments: list[str]) -> int:
+    shell = asked_to_complete()
+    if shell is not None:
+        return complete(commands, shell)
     with commands.make_context("tflite_align", arguments) as context:
         status = commands.invoke(context)
     return status if isinstance(status, int) else 0

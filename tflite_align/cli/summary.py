@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
+from ..report.column_layout import laid_out, wrapped
 from ..report.concise import problem_lines
 from ..report.report import Report
 from ..report.section import Row, Section
@@ -18,6 +18,7 @@ from ..report.text import more_rows, render_sections, text_table
 from .streams import say
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 __all__ = [
@@ -96,7 +97,7 @@ def show_lines(lines: Sequence[str]) -> None:
     for line in lines:
         head = not before
         indent = " " * (len(line) - len(line.lstrip()) + (0 if head else 2))
-        told = textwrap.fill(line, console.width, subsequent_indent=indent, break_on_hyphens=False)
+        told = "\n".join(wrapped(line, console.width, indent))
         console.print(Text(told, style="bold" if head else ""), soft_wrap=True)
         before = line
 
@@ -109,41 +110,44 @@ def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
         return
     from rich.console import Console  # noqa: PLC0415 - only for a terminal
 
-    table = _table(Section(title="", head=head, rows=tuple(rows)))
-    Console(file=stream, highlight=False).print(table)
+    console = Console(file=stream, highlight=False)
+    _print_table(console, Section(title="", head=head, rows=tuple(rows)))
 
 
 def _show_tables(told: Sequence[Section], last: str, status: int, stream: TextIO) -> None:
     from rich.console import Console  # noqa: PLC0415 - only for a terminal
-    from rich.text import Text  # noqa: PLC0415
 
     console = Console(file=stream, highlight=False)
     for section in told:
         if section.title:
-            console.print(Text(section.title, style="bold"))
+            _print(console, section.title, "bold")
         if section.rows:
-            console.print(_table(section))
+            _print_table(console, section)
         if section.hidden:
-            console.print(Text(more_rows(section.hidden), style="dim"))
+            _print(console, more_rows(section.hidden), "dim")
         for line in section.lines:
-            console.print(Text(line, style=_STYLES.get(line.partition(":")[0], "")))
+            _print(console, line, _STYLES.get(line.partition(":")[0], ""))
         console.print()
-    console.print(Text(last, style="bold red" if status else "bold green"))
+    _print(console, last, "bold red" if status else "bold green")
 
 
-def _table(section: Section) -> object:
-    """Cells are Text: brackets in a tensor's name are no markup."""
-    from rich import box  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+def _print(console: Console, text: str, style: str) -> None:
+    """A sentence, broken between words alone. It is Text: brackets in a tensor's name are no markup."""
     from rich.text import Text  # noqa: PLC0415
 
-    kept = [c for c in range(len(section.head)) if any(row[c] for row in section.rows)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in kept:
-        table.add_column(Text(section.head[column]), overflow="fold")
-    for row in section.rows:
-        table.add_row(*(Text(row[c], style=_STYLES.get(row[c].split(" ")[0], "")) for c in kept))
-    return table
+    told = "\n".join(wrapped(text, console.width, "  "))
+    console.print(Text(told, style=style), soft_wrap=True)
+
+
+def _print_table(console: Console, section: Section) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    for number, line in enumerate(laid_out(section.head, section.rows, console.width)):
+        told = Text()
+        for text, cell in line:
+            first = cell.partition(" ")[0]
+            told.append(text, style="bold" if not number and cell else _STYLES.get(first, ""))
+        console.print(told, soft_wrap=True)
 
 
 class Bar:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 from ..checks.binder.bind import bind
 from ..checks.binder.bound import Bound, Sound
@@ -23,8 +24,8 @@ from ..report.report import Size
 from ..rules.fixes import enabled_fixes, unheard_rules
 from ..rules.operator_rows import load_operators
 from ..rules.rows import OperatorRow
-from ..rules.rule_text import nearest_rule
-from ..rules.targets import Severity, Target, load_target
+from ..rules.rule_text import family_pattern, nearest_rule
+from ..rules.targets import Target, load_target
 from ..settings.lock import lock_findings
 from ..settings.options import AlignOptions
 from ..solver.policies import idle_policies
@@ -77,7 +78,8 @@ class Session(Record, frozen=True, kw_only=True):
         targets = _load_targets(options)
         rows = load_operators()
         # Cached by what it depends on, so that later models of the same targets profit.
-        cache = _binding_cache(options.targets, tuple(options.severity.items()))
+        graded = (tuple(options.severity.items()), options.select, options.ignore)
+        cache = _binding_cache(options.targets, graded)
         return cls(
             options=options,
             targets=targets,
@@ -155,18 +157,28 @@ def _sound(model: Model, earlier: Inspected) -> Sound:
 
 def _load_targets(options: AlignOptions) -> list[Target]:
     """The options' targets, graded as the options say."""
-    patterns = [*options.severity, *(one.rule for one in options.overrides if one.rule)]
-    for pattern in patterns:
-        if (hint := nearest_rule(pattern)) is not None:
-            raise UsageError(f"severity: no rule is called {pattern!r}{hint}")
+    overrides = [one.rule for one in options.overrides if one.rule]
+    _known_rules("severity", [*options.severity, *overrides])
+    select = _known_rules("select", map(family_pattern, options.select))
+    ignore = _known_rules("ignore", map(family_pattern, options.ignore))
     grades = tuple(options.severity.items())
-    return [replace(load_target(name), grades=grades) for name in options.targets]
+    return [
+        replace(load_target(name), grades=grades, selected=select, ignored=ignore)
+        for name in options.targets
+    ]
+
+
+def _known_rules(option: str, patterns: Iterable[str]) -> tuple[str, ...]:
+    """The patterns; UsageError for one that names no rule: nothing would come of it."""
+    found = tuple(patterns)
+    for pattern in found:
+        if (hint := nearest_rule(pattern)) is not None:
+            raise UsageError(f"{option}: no rule is called {pattern!r}{hint}")
+    return found
 
 
 @functools.lru_cache(maxsize=16)
-def _binding_cache(
-    _targets: tuple[str, ...], _grades: tuple[tuple[str, Severity], ...]
-) -> BindingCache:
+def _binding_cache(_targets: tuple[str, ...], _graded: tuple[Any, ...]) -> BindingCache:
     return BindingCache()
 
 

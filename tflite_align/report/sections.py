@@ -192,6 +192,12 @@ def _components(report: Report, view: _RowLimit) -> Section:
     return view.table("Components", head, rows)
 
 
+_COST = (
+    "cost: what an alignment makes least, without a unit: each bit of precision that a tensor's readers"
+    " lose (weighed by --prefer), each QUANTIZE inserted, and much more for values that are clipped"
+)
+
+
 def _strategies(report: Report, view: _RowLimit) -> Section:
     """What PPQ's strategies would have come to on the same model."""
     rows = [
@@ -205,7 +211,7 @@ def _strategies(report: Report, view: _RowLimit) -> Section:
         for entry in report.strategies
     ]
     head = ("strategy", "QUANTIZE", "elements moved", "bits lost", "cost")
-    return view.table("Strategies", head, rows)
+    return view.table("PPQ's strategies on this model", head, rows, (_COST,) if rows else ())
 
 
 def _readings(report: Report, view: _RowLimit) -> Section:
@@ -263,7 +269,7 @@ def _briefly(report: Report, reason: str) -> str:
     """A reason without what stands in the line of the verification already."""
     why = report.verification.why if report.verification is not None else ""
     told = reason.removesuffix(why).rstrip(": ") if why else reason
-    return told or "verification failed"
+    return told or reason.partition(": ")[0]
 
 
 # --- the last line -----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .column_layout import laid_out
 from .report import Report, Unread
 from .section import Row, Section
 from .sections import closing, sections
@@ -42,13 +43,7 @@ def more_rows(hidden: int) -> str:
 
 def text_table(head: Row, rows: Sequence[Row]) -> list[str]:
     """Columns as wide as their widest cell, two spaces between them; empty columns left out."""
-    kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
-    table = [tuple(row[column] for column in kept) for row in (head, *rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(kept))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
+    return ["".join(text for text, _ in line) for line in laid_out(head, rows)]
 
 
 def _section(section: Section) -> list[str]:

@@ -44,6 +44,7 @@ def verification_sections(report: Report, *, full: bool) -> list[Section]:
         _numbers_as_they_are(verification) if one_file else _numbers(verification),
         _calibration(report, verification),
         _judges_as_it_is(verification) if one_file else _judges(verification, full=full),
+        _figures(verification, one_file=one_file),
         _steps(verification),
         Section(title="", lines=_word(verification)),
     ]
@@ -72,10 +73,26 @@ def _judges_as_it_is(verification: Verification) -> Section:
     return Section(title="Judges", head=("judge", "the file", "why"), rows=rows)
 
 
+def _figures(verification: Verification, *, one_file: bool) -> Section:
+    """What the judges tell of a file that they took: the memory it needs, where its operators run."""
+    rows: list[Row] = []
+    for verdict in verification.judges:
+        before, after = dict(verdict.before.facts), dict(verdict.after.facts)
+        named = verdict.judge
+        for name in dict.fromkeys([*before, *after]):
+            values = (
+                (after.get(name, "-"),)
+                if one_file
+                else (before.get(name, "-"), after.get(name, "-"))
+            )
+            rows.append((named, name, *values))
+            named = ""
+    head = ("judge", "figure", "value") if one_file else ("judge", "figure", "original", "written")
+    return Section(title="Figures of the judges", head=head, rows=tuple(rows))
+
+
 def _acceptance(found: Acceptance, *, full: bool) -> str:
-    facts = ", ".join(f"{name} {value}" for name, value in found.facts)
-    told = f"{found.status} ({facts})" if facts else found.status
-    told += f" at {found.place}" if found.place else ""
+    told = f"{found.status} at {found.place}" if found.place else found.status
     return f"{told}: {found.reason}" if full and found.reason else told
 
 

@@ -77,6 +77,11 @@ def rule_page(rule_id: str) -> str:
     return f"{_PAGE}#{anchor(general_start(rule_id) or rule_id.split('/', maxsplit=1)[0])}"
 
 
+def rule_ids() -> list[str]:
+    """Every rule that has an id of its own in the tables."""
+    return [*_operator_rules(), *(one for one in GENERAL if not one.endswith("/")), *_supported()]
+
+
 @cache
 def _operator_rules() -> dict[str, Rule]:
     return {rule.id: rule for row in load_operators().values() for rule in row.rules}
@@ -102,15 +107,9 @@ def story_or_nearest(rule_id: str, targets: Sequence[Target]) -> RuleStory | str
     story = rule_story(rule_id, targets)
     if story is not None:
         return story
-    rule_ids = [
-        *_operator_rules(),
-        *(pattern for pattern in GENERAL if not pattern.endswith("/")),
-        *_supported(),
-    ]
-    near = nearest(rule_id, rule_ids) or nearest(
-        rule_id.lower(), [rule.lower() for rule in rule_ids]
-    )
-    by_case = {rule.lower(): rule for rule in rule_ids}
+    known = rule_ids()
+    near = nearest(rule_id, known) or nearest(rule_id.lower(), [rule.lower() for rule in known])
+    by_case = {rule.lower(): rule for rule in known}
     return f"; did you mean {by_case[near[0].lower()]!r}?" if near else "; `rules` lists them"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
+from functools import cache
 
 from ..errors import nearest
 from ..format.type_groups import QUANTIZED_TYPES
@@ -89,8 +90,20 @@ def nearest_rule(pattern: str) -> str | None:
     )
     if general or any(fnmatch.fnmatchcase(rule_id, pattern) for rule_id in rule_ids):
         return None
-    near = nearest(pattern, [*rule_ids, *graded])
+    near = nearest(pattern, [*rule_ids, *graded] if "/" in pattern else sorted(_families()))
     return f"; did you mean {near[0]!r}?" if near else "; `rules` lists them"
+
+
+def family_pattern(pattern: str) -> str:
+    """`same/*` for `same`; every other pattern as it is."""
+    return f"{pattern}/*" if pattern in _families() else pattern
+
+
+@cache
+def _families() -> frozenset[str]:
+    """What ids begin with, before the first `/`."""
+    ids = [*GENERAL, *(rule.id for row in load_operators().values() for rule in row.rules)]
+    return frozenset(one.partition("/")[0] for one in ids if "/" in one)
 
 
 def slots(patterns: Sequence[SlotPattern], joint: str = ", ") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
-from ..errors import RuleError, UsageError
+from ..errors import RuleError, UsageError, did_you_mean
 from ..record import Record, brief, field, replace
 from . import fields as f
 from .rows import Rule, named
@@ -48,7 +48,8 @@ class Target(Record, frozen=True, kw_only=True):
     """A runtime or compiler. Without `support` rows it says nothing of what it takes.
 
     `grades`: (pattern of rule ids, severity) that a user puts in place of what is required here;
-    later ones win, and none asks for what is off.
+    later ones win, and none asks for what is off. `selected`: patterns of the only rules that are
+    asked for, where there are some; `ignored`: of those that are not.
 
     `kernels`: its sets of kernels (schema/kernels), each with what messages call it; an operator
     may run on any of them.
@@ -74,6 +75,8 @@ class Target(Record, frozen=True, kw_only=True):
     resizes: bool = False
     kernels: Mapping[str, str] = field(default_factory=dict)
     grades: tuple[tuple[str, Severity], ...] = ()
+    selected: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return brief(f"<Target {self.name}: {self.title}>")
@@ -89,6 +92,9 @@ class Target(Record, frozen=True, kw_only=True):
 
     def graded(self, rule_id: str, level: Requirement) -> Requirement:
         """The level as the user grades it."""
+        unheard = self.selected and not any(named(rule_id, one) for one in self.selected)
+        if unheard or any(named(rule_id, one) for one in self.ignored):
+            return replace(level, severity="off")
         for pattern, severity in reversed(self.grades):
             if level.severity != "off" and named(rule_id, pattern):
                 return replace(level, severity=severity)
@@ -155,10 +161,11 @@ def target_names() -> list[str]:
 
 @cache
 def load_target(name: str) -> Target:
-    """The shipped target of that name; UsageError lists the known ones."""
+    """The shipped target of that name; UsageError names what was perhaps meant, else all of them."""
     names = target_names()
     if name not in names:
-        raise UsageError(f"there is no target {name!r}; known: {', '.join(names)}")
+        hint = did_you_mean(name, {one: load_target(one).title for one in names})
+        raise UsageError(f"there is no target {name!r}{hint or '; known: ' + ', '.join(names)}")
     return parse_target(read_data(f"targets/{name}.toml"), f"targets/{name}.toml")
 
 

@@ -142,19 +142,26 @@ _DURATION = f.Parser(_duration, {"type": "number", "exclusiveMinimum": 0})
 _TYPE = f.choice(*BORDER_TYPES)
 
 
-def _settings() -> f.Table:
-    """The options that a file can give, by their names on the command line."""
-    families = {
+def _families() -> f.Table:
+    return {
         family: f.TomlField(
             f.choice(*policies), about=f"Whose parameters a group of the {family} family takes."
         )
         for family, policies in FAMILY_POLICIES.items()
     }
+
+
+def _settings() -> f.Table:
+    """The options that a file can give, by their names on the command line."""
     return {
         "target": f.TomlField(
             _some(f.choice(*target_names())), about="Whose rules must hold; all of them at once."
         ),
-        **families,
+        "select": f.TomlField(
+            f.list_of(f.word), about="The only rules that are looked at: ids, families, patterns."
+        ),
+        "ignore": f.TomlField(f.list_of(f.word), about="Rules that are not looked at."),
+        **_families(),
         "overlap": f.TomlField(
             f.choice("forbid", "force", "auto"), about="May a tensor that others share move?"
         ),

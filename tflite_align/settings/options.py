@@ -52,6 +52,8 @@ _TUPLES: dict[str, type] = {
     "allow_metadata": str,
     "allow_refused": str,
     "overrides": Override,
+    "select": str,
+    "ignore": str,
 }
 # Option -> what it may be, and how that is said.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -92,6 +94,8 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     `allow_metadata`: names of metadata that count neither tensors nor operators, so that some may
     be added. `severity`: patterns of rule ids -> how grave they are on every target that asks for them, later
     ones win; "off": neither reported nor repaired. `overrides`: what holds at single places.
+    `select`: ids or patterns of the only rules that are looked at, `same` for `same/*`; `ignore`: of those that
+    are not.
     `calibration`: real inputs, `[samples, *shape]` by name or position (real values, or integers of
     the input's own type); what values they lead to tightens what is needed, and they are judged by.
     Raises UsageError for a word that no option knows.
@@ -129,6 +133,8 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     lock: Lock | None = None
     severity: Mapping[str, Severity] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     view: bool = False
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import AlignError, UsageError
+from ..errors import AlignError, UsageError, did_you_mean
 from ..record import Record, replace
 from ..verdicts import Acceptance
 from . import edgetpu, litert, mlir, tflm, vela
@@ -135,5 +135,7 @@ def _unregistered(model: Any, names: Sequence[str], found: Acceptance) -> str:
 
 def _known(judge: str) -> Judge:
     if judge not in JUDGES:
-        raise UsageError(f"no judge named {judge!r}; there are {', '.join(JUDGES)}")
+        hint = did_you_mean(judge, {name: entry.what for name, entry in JUDGES.items()})
+        known = f"; there are {', '.join(JUDGES)}"
+        raise UsageError(f"no judge named {judge!r}{hint or known}")
     return JUDGES[judge]

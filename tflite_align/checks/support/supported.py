@@ -76,7 +76,7 @@ def unsupported(model: Model, target: Target) -> Iterator[Supported]:
 def on_cpu(model: Model, target: Target) -> frozenset[OperatorId]:
     """The operators that the target leaves to the CPU, however a user grades that."""
     rows = tuple(row for row in target.support if row.part == CPU)
-    graded = replace(target, support=rows, grades=())
+    graded = replace(target, support=rows, grades=(), selected=(), ignored=())
     places = (limit.slot for limit in unsupported(model, graded))
     return frozenset(OperatorId(slot.subgraph, slot.operator) for slot in places)
 

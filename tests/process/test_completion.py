@@ -1,0 +1,170 @@
+"""Completion in the real shells: bash, zsh and fish, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
+# What is typed -> words that the shell must offer, and words that it must not.
+CASES = {
+    "tflite-align che": (["check"], ["explain"]),
+    "tflite-align check --tar": (["--target"], ["--judge"]),
+    "tflite-align check --target tfl": (["tflite", "tflm"], ["xnnpack"]),
+    "tflite-align check --target tflm,ethos-u5": (["tflm,ethos-u55"], ["tflm,ethos-u65"]),
+    "tflite-align check --output-format gi": (["github", "gitlab"], ["json"]),
+    "tflite-align rules same/CONC": (["same/CONCATENATION"], ["same/PAD"]),
+    "tflite-align check mod": (["model.tflite"], ["notes.txt"]),
+    "tflite-align mod": (["model.tflite"], ["notes.txt"]),
+    "tflite-align model.tflite ou": (["out.tflite"], ["notes.txt"]),
+    "tflite-align model.tflite out.tflite --conc": (["--concat"], ["--check"]),
+}
+# The shell waits for a person in between: some of them.
+TYPED = [case for case in CASES if case.endswith((" che", " tfl", "ethos-u5", " mod"))]
+
+
+def needs(shell: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not shutil.which(shell), reason=f"{shell} is not installed")
+
+
+@pytest.fixture
+def shell_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two models and a text; `tflite-align` is this checkout's."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    program = programs / "tflite-align"
+    program.write_text(
+        f'#!/bin/sh\nPYTHONPATH={CHECKOUT} exec {sys.executable} -m tflite_align "$@"\n'
+    )
+    program.chmod(0o755)
+    work = tmp_path / "work"
+    work.mkdir()
+    for name in ("model.tflite", "out.tflite", "notes.txt"):
+        (work / name).touch()
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(work)
+    return work
+
+
+def offered(told: str, case: str) -> None:
+    wanted, unwanted = CASES[case]
+    words = set(told.split())
+    assert [word for word in wanted if word not in words] == [], told
+    assert [word for word in unwanted if word in words] == [], told
+
+
+def said(command: list[str], text: str = "") -> str:
+    ran = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+BASH = r"""
+eval "$(tflite-align completion bash)"
+compopt() { files=yes; }
+for line in "$@"; do
+    read -ra COMP_WORDS <<< "$line"
+    COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
+    COMPREPLY=() files=
+    _tflite_align_completion tflite-align
+    printf '%s\n' "${COMPREPLY[@]}"
+    if [ "$files" = yes ] && [ ${#COMPREPLY[@]} = 0 ]; then
+        compgen -f -- "${COMP_WORDS[COMP_CWORD]}"
+    fi
+    echo ==
+done
+"""
+FISH = """
+tflite-align completion fish | source
+for line in $argv
+    complete -C $line
+    echo ==
+end
+"""
+
+
+def each(told: str) -> None:
+    """What was said of every case, in their order."""
+    for case, part in zip(CASES, told.split("==\n"), strict=False):
+        offered("\n".join(line.partition("\t")[0] for line in part.splitlines()), case)
+
+
+@needs("bash")
+def test_bash(shell_folder: Path) -> None:
+    """As bash does: what the function puts into COMPREPLY, else names of files where it asks so."""
+    each(said(["bash", "--norc", "-c", BASH, "bash", *CASES]))
+
+
+@needs("fish")
+def test_fish(shell_folder: Path) -> None:
+    each(said(["fish", "--no-config", "-c", FISH, *CASES]))
+
+
+@needs("zsh")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals of this kind")
+@pytest.mark.parametrize("case", TYPED)
+def test_zsh(case: str, shell_folder: Path) -> None:
+    """Typed on a terminal, with a TAB behind it."""
+    import pty
+
+    setup = 'PS1=; PROMPT_EOL_MARK=; LISTMAX=0; setopt no_list_ambiguous; autoload -U compinit; compinit -u -D; eval "$(tflite-align completion zsh)"'
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp("zsh", ["zsh", "-f", "-i"])  # noqa: S606 - a shell is what is tested
+    try:
+        os.write(terminal, f"stty -echo; {setup}; print -r READY$((1))\n".encode())
+        read_until(terminal, "READY1")
+        os.write(terminal, f"{case}\t".encode())
+        told = read_until(terminal, None)
+    finally:
+        os.write(terminal, b"\x03")
+        os.write(terminal, b"exit\n")
+        os.close(terminal)
+        os.waitpid(pid, 0)
+    offered(told, case)
+
+
+def read_until(terminal: int, mark: str | None) -> str:
+    """All up to a mark; without one until nothing comes for a while. The wait is no measure."""
+    import select
+
+    parts, quiet = "", 0
+    while quiet < (200 if mark else 6):
+        ready, _, _ = select.select([terminal], [], [], 0.5)
+        if not ready:
+            quiet += 1
+            continue
+        quiet = 0
+        parts += os.read(terminal, 65536).decode(errors="replace")
+        if mark and mark in parts:
+            break
+    return ESCAPE.sub(" ", parts)
+
+
+def test_another_shell_is_no_choice(shell_folder: Path) -> None:
+    ran = subprocess.run(
+        ["tflite-align", "completion", "csh"], capture_output=True, encoding="utf-8", check=False
+    )
+    assert ran.returncode == 2
+    assert "'csh' is not one of 'bash', 'zsh', 'fish'" in ran.stderr
+
+
+@needs("bash")
+def test_what_cannot_be_completed_says_nothing(shell_folder: Path) -> None:
+    """A broken configuration is no matter of completion, and no line on the prompt."""
+    (shell_folder / "tflite-align.toml").write_text("no toml")
+    ran = subprocess.run(
+        ["bash", "--norc", "-c", BASH, "bash", "tflite-align check --tar"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (ran.stdout.split(), ran.stderr) == (["--target", "=="], "")

@@ -1,0 +1,50 @@
+"""Options in groups, as `--help` lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import click
+
+__all__ = ["GROUPS", "write_groups"]
+
+# Title -> the parameters below it, in this order; what stands nowhere comes last.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Rules": ("target", "select", "ignore", "io", "lock", "update_lock"),
+    "What may change": (
+        "only", "fix", "no_fix", "bias", "optimize", "to", "input_type", "output_type", "keep",
+        "anchor", "no_cut", "allow_metadata",
+    ),
+    "Which parameters groups take": (
+        "concat", "elementwise", "pooling", "resize", "logical", "rnn", "overlap", "prefer",
+        "compare",
+    ),
+    "Verification and judges": (
+        "run", "judge", "require", "portable", "allow_refused", "calibration", "samples", "seed", "no_verify",
+        "judge_seconds", "memory",
+    ),
+    "Exit status": ("fail_on", "baseline", "write_baseline", "keep_going"),
+    "Output": ("report", "output_format", "as_json", "dry_run", "quiet", "verbose"),
+    "Many models": ("jobs", "record", "shard", "list"),
+    "Configuration": ("config", "isolated", "trust_config", "show_settings"),
+}  # fmt: skip
+_REST = "General"
+_FEW = 6
+
+
+def write_groups(
+    params: Sequence[click.Parameter], ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
+    """Write every option below the title of its group; few options need no groups."""
+    options = [one for one in params if isinstance(one, click.Option)]
+    records = {str(one.name): one.get_help_record(ctx) for one in options}
+    left = {name: record for name, record in records.items() if record is not None}
+    groups: dict[str, list[tuple[str, str]]] = {}
+    if len(left) > _FEW:
+        for title, names in GROUPS.items():
+            groups[title] = [left.pop(name) for name in names if name in left]
+    groups[_REST if groups else "Options"] = [*left.values()]
+    for title, rows in groups.items():
+        if rows:
+            with formatter.section(title):
+                formatter.write_dl(rows)

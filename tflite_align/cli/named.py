@@ -1,0 +1,105 @@
+"""Names that people type: written otherwise than the tables have them, or nearly."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..errors import UsageError, nearest
+
+__all__ = [
+    "file_words",
+    "judge_names",
+    "misspelled_command",
+    "rule_names",
+    "some_of",
+    "target_names_given",
+    "words",
+]
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
+
+
+def understood(given: str, known: Sequence[str]) -> str:
+    """The known name that differs by letters' case and hyphens alone; else what was given."""
+    if given in known:
+        return given
+    alike = [name for name in known if _squeezed(name) == _squeezed(given)]
+    return alike[0] if len(alike) == 1 else given
+
+
+def separated(values: Iterable[str], known: Sequence[str]) -> Iterator[str]:
+    """`tflite,tflm` as two, each as it is known."""
+    for value in values:
+        for part in value.split(","):
+            if part.strip():
+                yield understood(part.strip(), known)
+
+
+def some_of(known: Callable[[], Sequence[str]]) -> Callable[..., tuple[str, ...]]:
+    """A click callback: names of a table, separated by commas or given one by one."""
+
+    def callback(
+        _ctx: click.Context, _param: click.Parameter, value: Sequence[str]
+    ) -> tuple[str, ...]:
+        if not value:
+            return ()
+        found = tuple(separated(value, known()))
+        if not found:
+            raise UsageError("a name is empty")
+        return found
+
+    return callback
+
+
+def target_names_given() -> list[str]:
+    from ..rules.targets import target_names  # noqa: PLC0415 - not needed for --help
+
+    return target_names()
+
+
+def judge_names() -> list[str]:
+    from ..verify.judges import JUDGES  # noqa: PLC0415 - as above
+
+    return [*JUDGES, "numbers"]
+
+
+def rule_names() -> list[str]:
+    from ..rules.rule_story import rule_ids  # noqa: PLC0415 - as above
+
+    return rule_ids()
+
+
+def file_words(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """A click completer: the shell is to complete names of files."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def words(known: Callable[[], Sequence[str]]) -> Completer:
+    """A click completer: names of a table; behind commas the last of them."""
+
+    def complete(
+        _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        before, comma, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{before}{comma}{n}") for n in known() if n.startswith(last)]
+
+    return complete
+
+
+def misspelled_command(word: str, commands: Iterable[str]) -> str | None:
+    """The command that was meant by a word which is neither one nor a file; None for all else."""
+    if os.path.lexists(word) or not re.fullmatch(r"[A-Za-z]+", word):
+        return None
+    near = nearest(word.lower(), commands)
+    return near[0] if near else None

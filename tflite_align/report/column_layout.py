@@ -1,0 +1,91 @@
+"""Tables laid out in columns of text: no word is folded, no column wider than its longest cell.
+
+Where a width is to be kept, cells break between words; where that is not enough, each row becomes a
+block of lines `column: cell`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from .section import Row
+
+__all__ = ["Cell", "laid_out", "wrapped"]
+
+# A piece of a line, and the whole cell that it is of; "" for what is between cells.
+Cell = tuple[str, str]
+_GAP = 2
+
+
+def laid_out(head: Row, rows: Sequence[Row], width: int | None = None) -> list[list[Cell]]:
+    """The lines of the table, the first one the columns' titles; columns without a cell are left out.
+
+    `width`: characters a line may have; None for as many as it takes.
+    """
+    kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    table = [tuple(row[column] for column in kept) for row in (head, *rows)]
+    widths = _widths(table, width)
+    if widths is None:
+        return list(_blocks(table, width or 0))
+    return [line for row in table for line in _lines(row, widths)]
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Lines broken between words; the second and later ones indented."""
+    lines = textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return lines or [""]
+
+
+def _widths(table: Sequence[Row], width: int | None) -> list[int] | None:
+    """How wide each column is to be; None where words are too long for them all."""
+    columns = list(zip(*table, strict=True))
+    natural = [max(map(len, column)) for column in columns]
+    gaps = _GAP * (len(columns) - 1)
+    if width is None or sum(natural) + gaps <= width:
+        return natural
+    least = [
+        max(len(word) for cell in column for word in [*cell.split(), ""]) for column in columns
+    ]
+    left = width - gaps - sum(least)
+    if left < 0:
+        return None
+    found = list(least)
+    wanting = sorted(range(len(columns)), key=lambda column: natural[column] - least[column])
+    for place, column in enumerate(wanting):
+        more = min(natural[column] - least[column], left // (len(wanting) - place))
+        found[column] += more
+        left -= more
+    return found
+
+
+def _lines(row: Row, widths: Sequence[int]) -> Iterator[list[Cell]]:
+    cells = [
+        [cell] if len(cell) <= width else wrapped(cell, width)
+        for cell, width in zip(row, widths, strict=True)
+    ]
+    for number in range(max(map(len, cells), default=0)):
+        line: list[Cell] = []
+        due = at = 0
+        for whole, parts, width in zip(row, cells, widths, strict=True):
+            part = parts[number] if number < len(parts) else ""
+            if part:
+                line += [(" " * (due - at), ""), (part, whole)]
+                at = due + len(part)
+            due += width + _GAP
+        yield line
+
+
+def _blocks(table: Sequence[Row], width: int) -> Iterator[list[Cell]]:
+    head, *rows = table
+    for number, row in enumerate(rows):
+        if number:
+            yield []
+        for title, cell in zip(head, row, strict=True):
+            if cell:
+                label = f"{title}: " if title else ""
+                first, *more = wrapped(f"{label}{cell}", width, "  ")
+                yield [(label, ""), (first[len(label) :], cell)]
+                yield from ([(line, cell)] for line in more)
