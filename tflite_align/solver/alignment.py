@@ -60,53 +60,55 @@ class _Alignment:
         self.named = named
         self.force = options.overlap == "force"
         self.whole = as_ppq(options)
-        self.where = {slot: number for number, node in enumerate(nodes) for slot in node.slots}
+        self.where = {
+            slot: node_index for node_index, node in enumerate(nodes) for slot in node.slots
+        }
         self.label: dict[int, Label] = {}
         self.master: dict[int, int] = {}
         self.aligned: dict[int, Label] = {}  # by their own operator, before a later one moves them
         self.passive: dict[int, list[TensorId]] = {}  # node -> tensors that its operator writes
         self.decided: set[TensorId] = set()  # operands of the operators that are aligned so far
         self.fixed: set[int] = set()
-        for number, node in enumerate(nodes):
+        for node_index, node in enumerate(nodes):
             label = node.held or self._legal(node)
             if label is not None:
-                self.label[number] = label
-                self.fixed.add(number)
+                self.label[node_index] = label
+                self.fixed.add(node_index)
 
     def assign(self) -> None:
         if self.whole:
             self._follow_inputs()
         places = sorted(self.named)
-        for place, slots in zip(
+        for operator_id, slots in zip(
             places, policy_inputs(self.bound, self.values, places), strict=True
         ):
-            family, policy = self.named[place]
+            family, policy = self.named[operator_id]
             operands = [slot for slot in slots if slot in self.where]
             if policy == "none":
-                self._keep(place, family)
+                self._keep(operator_id, family)
             elif policy in _ALIGNING and operands:
-                self._align(place, operands, policy, family)
-        for number, node in enumerate(self.nodes):
-            if number not in self.fixed:
-                node.wanted = self._wanted(number)
+                self._align(operator_id, operands, policy, family)
+        for node_index, node in enumerate(self.nodes):
+            if node_index not in self.fixed:
+                node.wanted = self._wanted(node_index)
 
-    def _wanted(self, number: int) -> tuple[Label, ...]:
-        if number not in self.label and number not in self.master:
+    def _wanted(self, node_index: int) -> tuple[Label, ...]:
+        if node_index not in self.label and node_index not in self.master:
             return ()
-        label = self._resolve(number)
-        if self._undoes_clamp(number, label):
+        label = self._resolve(node_index)
+        if self._undoes_clamp(node_index, label):
             return ()
-        own = () if self.whole or number not in self.aligned else (self.aligned[number],)
-        return tuple(dict.fromkeys([*own, label]))
+        forced = () if self.whole or node_index not in self.aligned else (self.aligned[node_index],)
+        return tuple(dict.fromkeys([*forced, label]))
 
-    def _undoes_clamp(self, number: int, label: Label) -> bool:
+    def _undoes_clamp(self, node_index: int, label: Label) -> bool:
         """Whether a passive operator's range states a clamp that its input's label would undo."""
-        if number in self.aligned:
+        if node_index in self.aligned:
             return False
-        for key in self.passive.get(number, ()):
+        for key in self.passive.get(node_index, ()):
             clamp = self.values.clamps.get(key)
-            held = label_range(label, self._type(key))
-            if clamp is not None and clamp.undone_by(held, label.scale):
+            span = label_range(label, self._type(key))
+            if clamp is not None and clamp.undone_by(span, label.scale):
                 return True
         return False
 
@@ -132,13 +134,13 @@ class _Alignment:
     def _type(self, key: TensorId) -> str:
         return self.model.subgraphs[key[0]].tensors[key[1]].type
 
-    def _root(self, number: int) -> int:
-        while number in self.master:
-            number = self.master[number]
-        return number
+    def _root(self, node_index: int) -> int:
+        while node_index in self.master:
+            node_index = self.master[node_index]
+        return node_index
 
-    def _resolve(self, number: int) -> Label:
-        root = self._root(number)
+    def _resolve(self, node_index: int) -> Label:
+        root = self._root(node_index)
         label = self.label.get(root)
         if label is not None:
             return label
@@ -155,19 +157,19 @@ class _Alignment:
         producer = self._producer(slot)
         return self._label(slot) if producer is None else self._resolve(self.where[producer])
 
-    def _follow(self, number: int, master: int) -> None:
+    def _follow(self, node_index: int, master: int) -> None:
         """Let a node take whatever label another one ends up with."""
-        if number not in self.fixed and self._root(master) != self._root(number):
-            self.label.pop(number, None)
-            self.master[number] = master
+        if node_index not in self.fixed and self._root(master) != self._root(node_index):
+            self.label.pop(node_index, None)
+            self.master[node_index] = master
 
-    def _take(self, number: int, label: Label) -> None:
+    def _take(self, node_index: int, label: Label) -> None:
         """Give a node a label of its own; its cover where the node's zero point has to be 0."""
-        type_name = self._type(self._key(self.nodes[number].slots[0]))
-        if self.nodes[number].zero and label.zero_point:
+        type_name = self._type(self._key(self.nodes[node_index].slots[0]))
+        if self.nodes[node_index].zero and label.zero_point:
             label = covering_label(label_range(label, type_name), type_name, symmetric=True)
-        self.master.pop(number, None)
-        self.label[number] = label
+        self.master.pop(node_index, None)
+        self.label[node_index] = label
 
     # --- operators that pass integers on ------------------------------------------------------
 
@@ -184,70 +186,77 @@ class _Alignment:
             places = {slot.operator_id for slot in constraint.slots}
             if len(inputs) != 1 or not outputs or len(places) != 1:
                 continue
-            place, number = places.pop(), self.where.get(inputs[0])
-            alone = place[1] >= 0 and self.bound.families.get(place, "other") == "other"
-            if number is None or number in self.fixed or place in self.named or not alone:
+            operator_id, node_index = places.pop(), self.where.get(inputs[0])
+            alone = operator_id[1] >= 0 and self.bound.families.get(operator_id, "other") == "other"
+            if (
+                node_index is None
+                or node_index in self.fixed
+                or operator_id in self.named
+                or not alone
+            ):
                 continue
-            self.passive.setdefault(number, []).extend(self._key(slot) for slot in outputs)
-            if number in self.label or number in self.master:
+            self.passive.setdefault(node_index, []).extend(self._key(slot) for slot in outputs)
+            if node_index in self.label or node_index in self.master:
                 continue
             producer = self._producer(inputs[0])
-            if producer is not None and self.where[producer] != number:
-                self._follow(number, self.where[producer])
+            if producer is not None and self.where[producer] != node_index:
+                self._follow(node_index, self.where[producer])
             else:
-                self.label[number] = self._written(inputs[0])
+                self.label[node_index] = self._written(inputs[0])
 
     # --- operators with a policy --------------------------------------------------------------
 
-    def _outputs(self, place: OperatorId) -> list[Slot]:
-        operator = self.model.subgraphs[place[0]].operators[place[1]]
-        slots = [Slot(*place, "outputs", number) for number in range(len(operator.outputs))]
+    def _outputs(self, operator_id: OperatorId) -> list[Slot]:
+        operator = self.model.subgraphs[operator_id[0]].operators[operator_id[1]]
+        slots = [Slot(*operator_id, "outputs", output) for output in range(len(operator.outputs))]
         return [slot for slot in slots if slot in self.where]
 
-    def _keep(self, place: OperatorId, family: str) -> None:
+    def _keep(self, operator_id: OperatorId, family: str) -> None:
         """`none`: a tied operator works at its output's label, and moves nothing else."""
-        for slot in self._outputs(place)[:1]:
-            number = self.where[slot]
-            tied = any(s.kind == "inputs" and s.operator >= 0 for s in self.nodes[number].slots)
+        for slot in self._outputs(operator_id)[:1]:
+            node_index = self.where[slot]
+            tied = any(s.kind == "inputs" and s.operator >= 0 for s in self.nodes[node_index].slots)
             declared = self._declared(slot)
-            if tied and number not in self.fixed and declared is not None:
-                self._take(number, declared)
-                self.nodes[number].keeps = True
-                self.nodes[number].policy = f"{family} none"
+            if tied and node_index not in self.fixed and declared is not None:
+                self._take(node_index, declared)
+                self.nodes[node_index].keeps = True
+                self.nodes[node_index].policy = f"{family} none"
 
-    def _align(self, place: OperatorId, slots: Sequence[Slot], policy: Policy, family: str) -> None:
-        number, outputs = self.where[slots[0]], self._outputs(place)
-        tied = [slot for slot in outputs if self.where[slot] == number]
+    def _align(
+        self, operator_id: OperatorId, slots: Sequence[Slot], policy: Policy, family: str
+    ) -> None:
+        node_index, outputs = self.where[slots[0]], self._outputs(operator_id)
+        tied = [slot for slot in outputs if self.where[slot] == node_index]
         if policy == "input" and len(slots) == 1 and not tied:
             self._align_outputs(slots[0], outputs, f"{family} {policy}")
             return
         if policy == "output" and not outputs:
             return
-        if number not in self.fixed:
-            self._align_inputs(number, slots, tied or outputs[:1], policy, together=bool(tied))
-            self.nodes[number].policy = f"{family} {policy}"
-        self.aligned[number] = self._resolve(number)
+        if node_index not in self.fixed:
+            self._align_inputs(node_index, slots, tied or outputs[:1], policy, together=bool(tied))
+            self.nodes[node_index].policy = f"{family} {policy}"
+        self.aligned[node_index] = self._resolve(node_index)
         self.decided.update(self._key(slot) for slot in (*slots, *tied))
         for slot in slots:
-            self._pass_on(slot, number)
+            self._pass_on(slot, node_index)
 
     def _align_outputs(self, slot: Slot, outputs: Sequence[Slot], policy: str) -> None:
         """A single free operand and policy `input`: the outputs take its label."""
         producer = self._producer(slot)
         for output in outputs:
-            number = self.where[output]
-            if number in self.fixed:
+            node_index = self.where[output]
+            if node_index in self.fixed:
                 continue
             if producer is None:
-                self.label[number] = self._written(slot)
+                self.label[node_index] = self._written(slot)
             else:
-                self._follow(number, self.where[producer])
-            self.aligned[number] = self._resolve(number)
-            self.nodes[number].policy = policy
+                self._follow(node_index, self.where[producer])
+            self.aligned[node_index] = self._resolve(node_index)
+            self.nodes[node_index].policy = policy
 
     def _align_inputs(
         self,
-        number: int,
+        node_index: int,
         slots: Sequence[Slot],
         outputs: Sequence[Slot],
         policy: Policy,
@@ -256,60 +265,60 @@ class _Alignment:
     ) -> None:
         """Give the node of an operator's operands its label. `together`: a rule ties the output."""
         if policy == "large":
-            self._take(number, self._large(number, slots))
+            self._take(node_index, self._large(node_index, slots))
             return
         if policy == "output" and not together:
             source = self.where[outputs[0]]
-            if self._root(source) == number:  # the output follows these very operands so far
+            if self._root(source) == node_index:  # the output follows these very operands so far
                 self._take(source, self._label(outputs[0]))
-            self._follow(number, source)
+            self._follow(node_index, source)
             return
         first = outputs[0] if policy == "output" else slots[0]
         producer = self._producer(first) if policy == "input" else None
-        if producer is not None and self.where[producer] != number:
-            self._follow(number, self.where[producer])
+        if producer is not None and self.where[producer] != node_index:
+            self._follow(node_index, self.where[producer])
             return
         # Within one node the operand may have been moved already: then that label is the input's.
         label = self._written(first) if policy == "input" else self._label(first)
-        self._take(number, label)
+        self._take(node_index, label)
 
-    def _large(self, number: int, slots: Sequence[Slot]) -> Label:
+    def _large(self, node_index: int, slots: Sequence[Slot]) -> Label:
         """The cover of what the node's tensors declare, and of what arrives at the operator."""
-        node = self.nodes[number]
+        node = self.nodes[node_index]
         type_name = self._type(self._key(slots[0]))
         total = Range(0.0, 0.0)
         for slot in dict.fromkeys([*slots, *node.slots]):
-            total = hull(total, label_range(self._arriving(slot, number), type_name))
+            total = hull(total, label_range(self._arriving(slot, node_index), type_name))
         return covering_label(total, type_name, symmetric=type_name == "int16" or node.zero)
 
-    def _arriving(self, slot: Slot, number: int) -> Label:
+    def _arriving(self, slot: Slot, node_index: int) -> Label:
         """The label that a member of the node sees before its operator is aligned."""
         producer = self._producer(slot) if slot.kind == "inputs" else None
-        if producer is not None and self.where[producer] != number:
+        if producer is not None and self.where[producer] != node_index:
             return self._resolve(self.where[producer])
-        return self._resolve(number) if self._key(slot) in self.decided else self._label(slot)
+        return self._resolve(node_index) if self._key(slot) in self.decided else self._label(slot)
 
-    def _pass_on(self, slot: Slot, number: int) -> None:
+    def _pass_on(self, slot: Slot, node_index: int) -> None:
         """Let the operator that writes an aligned operand write it at the node's label."""
         producer = self._producer(slot)
         if producer is None or producer.operator < 0:
             return
-        place, source = producer.operator_id, self.where[producer]
+        operator_id, source = producer.operator_id, self.where[producer]
         if self.nodes[source].keeps:
             return
         free = self.nodes[source].free
         if not self.whole and source not in self.aligned:
             return
-        if not self.force and (self._shared(place) or not (free or source in self.aligned)):
+        if not self.force and (self._shared(operator_id) or not (free or source in self.aligned)):
             return
-        self._follow(source, number)
+        self._follow(source, node_index)
 
-    def _shared(self, place: OperatorId) -> bool:
+    def _shared(self, operator_id: OperatorId) -> bool:
         """Whether what the operator writes is read more than once; a kept graph output reads."""
-        operator = self.model.subgraphs[place[0]].operators[place[1]]
+        operator = self.model.subgraphs[operator_id[0]].operators[operator_id[1]]
         readers = [
             slot
             for tensor in operator.outputs
-            for slot in self.values.wiring[place[0]].readers.get(tensor, ())
+            for slot in self.values.wiring[operator_id[0]].readers.get(tensor, ())
         ]
         return sum(slot.operator >= 0 or slot in self.bound.rigid for slot in readers) > 1

@@ -40,7 +40,11 @@ class AnsweredComponent:
         self.posed = posed
         self.known = answer
         self.unlimited = Limits(bound.model, ())
-        self.users = [one for one in bound.constraints if isinstance(one, Anchored | Uncut)]
+        self.users = [
+            constraint
+            for constraint in bound.constraints
+            if isinstance(constraint, Anchored | Uncut)
+        ]
         self.zeros = {c.slot: c for c in bound.constraints if isinstance(c, ZeroPoint)}
         self.nodes = {slot: node for node in posed.problem.nodes for slot in node.slots}
 
@@ -78,9 +82,9 @@ class AnsweredComponent:
             value.key
             for value in problem.values
             if value.source is not None
-            and any(number != value.source for number, _ in value.readers)
+            and any(node_index != value.source for node_index, _ in value.readers)
         ]
-        return {key: one.cost for key, one in zip(holders, sharings, strict=True)}
+        return {key: sharing.cost for key, sharing in zip(holders, sharings, strict=True)}
 
     def lost(self, value: Value, **weights: float) -> float:
         """The part of what the readers of `value` lose that these weights price."""

@@ -63,13 +63,13 @@ def averaged_slots(
     model: Model, flows: Iterable[BoundFlow], labels: Mapping[TensorId, Label]
 ) -> dict[Slot, Averaged]:
     """The operands, all of declared `labels`, whose elements are averaged."""
-    found = {}
+    averages = {}
     for flow in flows:
         left = noise_left(model, flow)
         label = labels.get(flow.outputs[0].tensor_id(model)) if left < 1.0 else None
         if label is not None:
-            found.update({slot: Averaged(left=left, step=label.scale) for slot in flow.inputs})
-    return found
+            averages.update({slot: Averaged(left=left, step=label.scale) for slot in flow.inputs})
+    return averages
 
 
 def clip_noise(bottom: float, top: float, low: Floats, high: Floats) -> Floats:
@@ -78,14 +78,14 @@ def clip_noise(bottom: float, top: float, low: Floats, high: Floats) -> Floats:
     return _TWELVE * (_beyond(top - middle, high - middle) + _beyond(middle - bottom, middle - low))
 
 
-def _beyond(edge: float, kept: Floats) -> Floats:
-    """Mean square of what exceeds `kept`, of values that decay exponentially from 0 to `edge`."""
+def _beyond(edge: float, inside: Floats) -> Floats:
+    """Mean square of what exceeds `inside`, of values that decay exponentially from 0 to `edge`."""
     if edge <= 0:
-        return np.zeros_like(kept)
+        return np.zeros_like(inside)
     decay = edge / _DECAYS
-    kept = np.clip(kept, 0.0, edge) / decay
-    rest = _DECAYS - kept
+    inside = np.clip(inside, 0.0, edge) / decay
+    rest = _DECAYS - inside
     # The integral of (x - kept)^2 e^-x from kept to the edge.
-    power = 2 * np.exp(-kept) - np.exp(-_DECAYS) * (2 + 2 * rest + rest**2)
-    found: Floats = decay**2 * np.maximum(power, 0.0)
-    return found
+    power = 2 * np.exp(-inside) - np.exp(-_DECAYS) * (2 + 2 * rest + rest**2)
+    power_lost: Floats = decay**2 * np.maximum(power, 0.0)
+    return power_lost

@@ -32,12 +32,12 @@ class Clamp(Record, frozen=True, kw_only=True):
             return None
         return Activation.RELU6 if self.six else Activation.RELU
 
-    def undone_by(self, held: Range, step: float) -> bool:
-        """Whether values in `held` reach past the clamp."""
+    def undone_by(self, span: Range, step: float) -> bool:
+        """Whether values in `span` reach past the clamp."""
         return (
-            (self.low and held.low < 0)
-            or (self.high and held.high > 0)
-            or (self.six and held.high > self.ceiling + step)
+            (self.low and span.low < 0)
+            or (self.high and span.high > 0)
+            or (self.six and span.high > self.ceiling + step)
         )
 
 

@@ -65,13 +65,13 @@ def compare(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> lis
     `holds` is False where a strategy leaves a rule broken: its cost is then no price.
     """
     table = _Comparison(bound, list(broken), options)
-    found = [table.strategy(options, "as aligned")]
+    strategies = [table.strategy(options, "as aligned")]
     overlaps: tuple[Overlap, ...] = ("forbid", "force")
     for overlap in overlaps:
         for name, policies in _STRATEGIES.items():
-            asked = replace(options, policies=policies, overlap=overlap)
-            found.append(table.strategy(asked, f"{name}, {overlap}"))
-    return found
+            settings = replace(options, policies=policies, overlap=overlap)
+            strategies.append(table.strategy(settings, f"{name}, {overlap}"))
+    return strategies
 
 
 class _Comparison:
@@ -117,8 +117,8 @@ class _Comparison:
                 cuts += len(further)
                 moved += len(further) * value.elements
         for sharing in sharings:
-            own = sharing.labels[sharing.source][0]
-            cost += sharing.cost * len({sharing.labels[v][0] for v in sharing.readers} - {own})
+            current = sharing.labels[sharing.source][0]
+            cost += sharing.cost * len({sharing.labels[v][0] for v in sharing.readers} - {current})
         return Strategy(
             name="",
             cuts=cuts,

@@ -20,7 +20,7 @@ def together(nodes: Sequence[Node], source: int, reader: int) -> Table:
     return Table((source, reader), np.array(costs))
 
 
-def only(number: int, domain: Sequence[Label], label: Label) -> Table:
+def only(variable: int, domain: Sequence[Label], label: Label) -> Table:
     """The node with this label and no other."""
-    costs = [0.0 if entry == label else FORBIDDEN for entry in domain]
-    return Table((number,), np.array(costs))
+    costs = [0.0 if candidate == label else FORBIDDEN for candidate in domain]
+    return Table((variable,), np.array(costs))

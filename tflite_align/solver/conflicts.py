@@ -45,8 +45,8 @@ def minimal_conflict(
         )
         if problem.type not in bound.cuts:
             reason += f" (not every target has a QUANTIZE within {problem.type})"
-    kept = _minimal(bound, values, options, problem, unsolvable)
-    return _conflict(bound, values, kept, reason, problem)
+    items = _minimal(bound, values, options, problem, unsolvable)
+    return _conflict(bound, values, items, reason, problem)
 
 
 def forced_conflict(
@@ -58,11 +58,11 @@ def forced_conflict(
     def fails(posed: Posed) -> bool:
         return posed.solve().cost >= _CUT
 
-    kept = _minimal(bound, values, free, problem, fails)
-    if not kept:
+    items = _minimal(bound, values, free, problem, fails)
+    if not items:
         return None
     reason = "overlap force: these exclude one another, so a QUANTIZE separates them"
-    return _conflict(bound, values, kept, reason, problem)
+    return _conflict(bound, values, items, reason, problem)
 
 
 def _minimal(
@@ -70,56 +70,62 @@ def _minimal(
 ) -> list[_Item]:
     """Drop one requirement after the other; those that have to stay. Empty: nothing fails."""
     inside = frozenset(slot for node in problem.nodes for slot in node.slots)
-    small = replace(values, labels={one.key: values.labels[one.key] for one in problem.values})
-    held = sorted(inside & bound.rigid, key=lambda slot: slot.sort_key)
-    tied = [entry for entry in bound.constraints if not inside.isdisjoint(entry.label_slots)]
-    items: list[_Item] = [*tied, *held]
+    small = replace(
+        values, labels={value.key: values.labels[value.key] for value in problem.values}
+    )
+    rigid = sorted(inside & bound.rigid, key=lambda slot: slot.sort_key)
+    tied = [
+        constraint
+        for constraint in bound.constraints
+        if not inside.isdisjoint(constraint.label_slots)
+    ]
+    items: list[_Item] = [*tied, *rigid]
 
-    def broken(kept: Sequence[_Item]) -> bool:
+    def broken(items: Sequence[_Item]) -> bool:
         part = replace(
             bound,
-            constraints=tuple(item for item in kept if isinstance(item, Constraint)),
-            rigid=frozenset(item for item in kept if isinstance(item, Slot)),
+            constraints=tuple(item for item in items if isinstance(item, Constraint)),
+            rigid=frozenset(item for item in items if isinstance(item, Slot)),
         )
         limit = Limits(part.model, part.constraints)
         problems = build_problems(part, small, options, inside, window_labels(part))
-        return any(fails(pose(part, small, options, limit, one)) for one in problems)
+        return any(fails(pose(part, small, options, limit, subproblem)) for subproblem in problems)
 
     return _shrunk(items, broken) if broken(items) else []
 
 
 def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> list[_Item]:
     """A broken list from which nothing can be dropped; halves first, since most can go."""
-    kept, size = items, max(1, len(items) // 2)
+    remaining, size = items, max(1, len(items) // 2)
     while True:
-        place = 0
-        while place < len(kept):
-            rest = kept[:place] + kept[place + size :]
+        position = 0
+        while position < len(remaining):
+            rest = remaining[:position] + remaining[position + size :]
             if broken(rest):
-                kept = rest
+                remaining = rest
             else:
-                place += size
+                position += size
         if size == 1:
-            return kept
+            return remaining
         size //= 2
 
 
 def _conflict(
-    bound: Bound, values: Values, kept: list[_Item], reason: str, problem: Problem
+    bound: Bound, values: Values, items: list[_Item], reason: str, problem: Problem
 ) -> Conflict:
     inside = {slot for node in problem.nodes for slot in node.slots}
     slots: dict[Slot, None] = {}
-    for item in kept:
+    for item in items:
         named = (item,) if isinstance(item, Slot) else item.label_slots
         slots.update(dict.fromkeys(slot for slot in named if slot in inside))
-    rules = {_rule(bound, item) for item in kept}
-    told = "; ".join(_told(bound, values, item) for item in kept)
-    if any(isinstance(item, Slot) and _border(bound, item) for item in kept):
-        told += " (--io free lets graph inputs and outputs move)"
+    rules = {_rule(bound, item) for item in items}
+    sentence = "; ".join(_told(bound, values, item) for item in items)
+    if any(isinstance(item, Slot) and _border(bound, item) for item in items):
+        sentence += " (--io free lets graph inputs and outputs move)"
     return Conflict(
         slots=tuple(sorted(slots, key=lambda s: s.sort_key)) or tuple(problem.nodes[0].slots),
         rules=tuple(sorted(rules)),
-        message=f"{reason}: {told}" if told else reason,
+        message=f"{reason}: {sentence}" if sentence else reason,
     )
 
 
@@ -152,9 +158,9 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
         case Uncut():
             return f"{item.by} forbids a QUANTIZE before {first}"
         case Fixed():
-            wanted = " or ".join(str(label) for label in item.labels)
+            labels = " or ".join(str(label) for label in item.labels)
             part = "" if item.source.held == "both" else f"the {item.source.held} of "
-            return f"{item.rule} writes {part}{wanted} at {first}"
+            return f"{item.rule} writes {part}{labels} at {first}"
         case ZeroPoint():
             unsigned = ", where uint8 holds nothing below 0" if item.type == "uint8" else ""
             return f"{item.rule} needs zero_point 0 at {first}{unsigned}"
@@ -165,12 +171,12 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
 
 def addresses(model: Model, slots: Sequence[Slot]) -> str:
     """The slots' addresses, an operator's own said once; past a few only how many more."""
-    told: list[str] = []
+    sentences: list[str] = []
     before: OperatorId | None = None
     for slot in slots[:_FEW]:
-        here = slot.operator_id
+        operator_id = slot.operator_id
         whole = slot.address(model)
-        told.append(whole.rpartition("/")[2] if here == before else whole)
-        before = here
+        sentences.append(whole.rpartition("/")[2] if operator_id == before else whole)
+        before = operator_id
     more = [f"{len(slots) - _FEW} more"] if len(slots) > _FEW else []
-    return ", ".join(told + more)
+    return ", ".join(sentences + more)

@@ -56,7 +56,7 @@ def expanded(sharings: Sequence[Sharing]) -> Table:
     for axis, variable in enumerate(scope, start=1):
         shape = [len(sharings)] + [1] * (rank - 1)
         shape[axis] = len(first.labels[variable])
-        axes.append(np.array([one.labels[variable] for one in sharings]).reshape(shape))
+        axes.append(np.array([sharing.labels[variable] for sharing in sharings]).reshape(shape))
     sizes = [len(first.labels[variable]) for variable in scope]
     count: Floats = np.zeros([len(sharings), *sizes])
     for position in range(1, len(scope)):
@@ -64,7 +64,7 @@ def expanded(sharings: Sequence[Sharing]) -> Table:
         for earlier in range(1, position):
             new = new & (axes[position] != axes[earlier])
         count += new
-    costs = np.array([one.cost for one in sharings]).reshape([-1] + [1] * len(scope))
+    costs = np.array([sharing.cost for sharing in sharings]).reshape([-1] + [1] * len(scope))
     return Table(scope, costs * count)
 
 
@@ -74,7 +74,7 @@ def total_cost(
     """What a full choice costs."""
     cost = float(sum(t.costs[tuple(choice[v] for v in t.scope)] for t in tables))
     for sharing in sharings:
-        own = sharing.labels[sharing.source][choice[sharing.source]]
-        seen = {sharing.labels[v][choice[v]] for v in sharing.readers}
-        cost += sharing.cost * len(seen - {own})
+        written = sharing.labels[sharing.source][choice[sharing.source]]
+        labels = {sharing.labels[v][choice[v]] for v in sharing.readers}
+        cost += sharing.cost * len(labels - {written})
     return cost

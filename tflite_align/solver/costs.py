@@ -44,11 +44,13 @@ class _Costs:
     def shared(self, value: Value) -> int:
         """How many readers of the tensor compute: its precision counts once, shared by them."""
         nodes = self.problem.nodes
-        return sum(computing((nodes[number], slots)) for number, slots in value.readers) or 1
+        return (
+            sum(computing((nodes[node_index], slots)) for node_index, slots in value.readers) or 1
+        )
 
-    def lost(self, value: Value, reader: Reader, written: Label, seen: Label) -> float:
+    def lost(self, value: Value, reader: Reader, written: Label, read_label: Label) -> float:
         """Bits lost at the slots of a reader that compute, as a share of the tensor's."""
-        noise = written.scale**2 + (seen.scale**2 if seen != written else 0.0)
+        noise = written.scale**2 + (read_label.scale**2 if read_label != written else 0.0)
         bits = 0.5 * math.log2(noise / self.values.noise[value.key])
         return computing(reader) / self.shared(value) * max(0.0, bits)
 
@@ -78,15 +80,15 @@ def priced(
     `cuts`, by type: what a QUANTIZE takes; there is none within any other type. Many components are priced at once: each alone is small.
     """
     costs = [_Costs(problem, values, options) for problem in problems]
-    asked = [
+    reads_needed = [
         read
-        for one in costs
-        for value in one.problem.values
-        for read in one.reads(value, cuts.get(one.problem.type))
+        for cost in costs
+        for value in cost.problem.values
+        for read in cost.reads(value, cuts.get(cost.problem.type))
     ]
     reads = Reads(values, options.weights)
-    blocks = iter(reads.priced(asked))
-    return [_tables(one, reads, blocks, limits) for one in costs]
+    blocks = iter(reads.priced(reads_needed))
+    return [_tables(component_costs, reads, blocks, limits) for component_costs in costs]
 
 
 def cost_tables(
@@ -106,8 +108,8 @@ def _tables(costs: _Costs, reads: Reads, blocks: Iterable[np.ndarray], limits: L
     problem = costs.problem
     blocks = iter(blocks)
     tables = [
-        Table((number,), np.array(_allowed(node, limits)))
-        for number, node in enumerate(problem.nodes)
+        Table((node_index,), np.array(_allowed(node, limits)))
+        for node_index, node in enumerate(problem.nodes)
         if len(node.domain) > 1
     ]
     sharings: list[Sharing] = []
@@ -121,13 +123,13 @@ def _tables(costs: _Costs, reads: Reads, blocks: Iterable[np.ndarray], limits: L
                 tables.append(Table((n,), row))
             continue
         tables.append(_change_table(costs, value, value.source))
-        for number, _ in value.readers:
+        for node_index, _ in value.readers:
             block = next(blocks)
-            if number == value.source:
-                tables.append(Table((number,), np.diagonal(block).copy()))
+            if node_index == value.source:
+                tables.append(Table((node_index,), np.diagonal(block).copy()))
             else:
-                tables.append(Table((value.source, number), block))
-        if any(number != value.source for number, _ in value.readers):
+                tables.append(Table((value.source, node_index), block))
+        if any(node_index != value.source for node_index, _ in value.readers):
             sharings.append(_sharing(costs, value, value.source))
     return tables, sharings
 
@@ -139,8 +141,8 @@ def lost_bits(problem: Problem, values: Values, options: SolverOptions) -> float
     for value in problem.values:
         if value.source is not None:
             (written,) = problem.nodes[value.source].domain
-            for number, slots in value.readers:
-                node = problem.nodes[number]
+            for node_index, slots in value.readers:
+                node = problem.nodes[node_index]
                 total += costs.lost(value, (node, slots), written, node.domain[0])
     return total
 
@@ -158,22 +160,22 @@ def _allowed(node: Node, limits: Limits) -> list[float]:
 
 
 def _change_table(costs: _Costs, value: Value, source: int) -> Table:
-    own = costs.values.labels[value.key]
+    declared = costs.values.labels[value.key]
     domain = costs.problem.nodes[source].domain
-    row = [0.0 if label == own else costs.weights.change for label in domain]
+    row = [0.0 if label == declared else costs.weights.change for label in domain]
     return Table((source,), np.array(row))
 
 
 def _sharing(costs: _Costs, value: Value, source: int) -> Sharing:
-    readers = tuple([number for number, _ in value.readers])
+    readers = tuple([node_index for node_index, _ in value.readers])
     numbers: dict[Label, int] = {}
     labels = {
-        number: tuple(
+        node_index: tuple(
             [
                 numbers.setdefault(label, len(numbers))
-                for label in costs.problem.nodes[number].domain
+                for label in costs.problem.nodes[node_index].domain
             ]
         )
-        for number in dict.fromkeys((source, *readers))
+        for node_index in dict.fromkeys((source, *readers))
     }
     return Sharing(source=source, readers=readers, labels=labels, cost=costs.cut(value))

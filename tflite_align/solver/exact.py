@@ -46,21 +46,21 @@ def minimise(
 
 def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
     """The answer of each; those that differ in their costs alone are answered together."""
-    alike: dict[Any, list[int]] = {}
-    for place, (sizes, tables, sharings) in enumerate(posed):
+    groups: dict[Any, list[int]] = {}
+    for position, (sizes, tables, sharings) in enumerate(posed):
         shape = (
             tuple(sizes),
             tuple([table.scope for table in tables]),
             tuple([(sharing.source, sharing.readers) for sharing in sharings]),
         )
-        alike.setdefault(shape, []).append(place)
-    found: list[Any] = [None] * len(posed)
-    for places in alike.values():
+        groups.setdefault(shape, []).append(position)
+    answers: list[Any] = [None] * len(posed)
+    for places in groups.values():
         for start in range(0, len(places), _TOGETHER):
             some = places[start : start + _TOGETHER]
-            for place, answer in zip(some, _answers([posed[p] for p in some]), strict=True):
-                found[place] = answer
-    return found
+            for position, answer in zip(some, _answers([posed[p] for p in some]), strict=True):
+                answers[position] = answer
+    return answers
 
 
 def _answers(posed: Sequence[Posed]) -> list[Answer]:
@@ -68,14 +68,14 @@ def _answers(posed: Sequence[Posed]) -> list[Answer]:
     sizes, tables, _ = posed[0]
     try:
         stacks = [
-            Table(table.scope, np.stack([one[1][number].costs for one in posed]))
-            for number, table in enumerate(tables)
+            Table(table.scope, np.stack([member[1][table_index].costs for member in posed]))
+            for table_index, table in enumerate(tables)
         ]
-        stacks += _expanded([one[2] for one in posed], len(posed))
+        stacks += _expanded([member[2] for member in posed], len(posed))
         choices = _eliminate(sizes, stacks, len(posed))
     except _TooWideError:
         if len(posed) > 1:
-            return [answer for one in posed for answer in _answers([one])]
+            return [answer for member in posed for answer in _answers([member])]
         return [_residue(*posed[0])]
     costs = _total(choices, stacks)
     return [
@@ -96,24 +96,24 @@ def _total(choices: NDArray[np.intp], stacks: Sequence[Table]) -> Floats:
 def _expanded(sharings: Sequence[Sequence[Sharing]], count: int) -> list[Table]:
     """The sharings of components of one shape, each as a stack of joint tables."""
     stacks = []
-    for alike in zip(*sharings, strict=True):
-        around = {alike[0].source, *alike[0].readers}
-        if count * math.prod(len(alike[0].labels[v]) for v in around) > _TABLE_LIMIT:
+    for matching in zip(*sharings, strict=True):
+        around = {matching[0].source, *matching[0].readers}
+        if count * math.prod(len(matching[0].labels[v]) for v in around) > _TABLE_LIMIT:
             raise _TooWideError
-        stacks.append(expanded(alike))
+        stacks.append(expanded(matching))
     return stacks
 
 
 def _residue(sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]) -> Answer:
     """Too entangled for elimination: an integer program, and descent where that fails."""
-    found = solve_integer(sizes, tables, sharings)
+    answer = solve_integer(sizes, tables, sharings)
     pairs = [
         Table(pair.scope, pair.costs[0])
         for sharing in sharings
         for reader in sharing.readers
         for pair in [expanded([replace(sharing, readers=(reader,))])]
     ]
-    choice, bound = (found[0], found[1]) if found else (_descend(sizes, [*tables, *pairs]), 0.0)
+    choice, bound = (answer[0], answer[1]) if answer else (_descend(sizes, [*tables, *pairs]), 0.0)
     cost = total_cost(choice, tables, sharings)
     return Answer(
         choice=tuple(choice), cost=cost, lower_bound=bound, optimal=cost <= bound + _TOLERANCE
@@ -144,9 +144,9 @@ def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDA
     """
     tables = list(stacks)
     of: list[set[int]] = [set() for _ in sizes]
-    for number, table in enumerate(tables):
+    for table_index, table in enumerate(tables):
         for variable in table.scope:
-            of[variable].add(number)
+            of[variable].add(table_index)
     left = set(range(len(sizes)))
     trail: list[tuple[int, tuple[int, ...], NDArray[np.intp]]] = []
 
@@ -167,17 +167,17 @@ def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDA
         axis = joint.scope.index(variable)
         rest = joint.scope[:axis] + joint.scope[axis + 1 :]
         trail.append((variable, rest, joint.costs.argmin(axis=axis + 1)))
-        for number in of[variable]:
-            for other in tables[number].scope:
-                if other != variable:
-                    of[other].discard(number)
+        for table_index in of[variable]:
+            for neighbour in tables[table_index].scope:
+                if neighbour != variable:
+                    of[neighbour].discard(table_index)
         tables.append(Table(rest, joint.costs.min(axis=axis + 1)))
-        for other in rest:
-            of[other].add(len(tables) - 1)
+        for neighbour in rest:
+            of[neighbour].add(len(tables) - 1)
         left.discard(variable)
-        for other in rest:
-            widths[other] = width(other)
-            heapq.heappush(queue, (widths[other], other))
+        for neighbour in rest:
+            widths[neighbour] = width(neighbour)
+            heapq.heappush(queue, (widths[neighbour], neighbour))
     choices = np.zeros((count, len(sizes)), np.intp)
     every = np.arange(count)
     for variable, rest, best in reversed(trail):

@@ -44,23 +44,23 @@ def explain(
     """
     values = value_flow(bound, options.observed)
     tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
-    found = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
+    explanation = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
     if slot is not None:
-        found = replace(found, slot=slot.address(bound.model))
+        explanation = replace(explanation, slot=slot.address(bound.model))
     if key not in values.labels:
-        return replace(found, remark=_outside(bound, key))
+        return replace(explanation, remark=_outside(bound, key))
     windows = window_labels(bound)
     faulty = _holding(build_problems(bound, values, options, broken, windows), key)
     links = values.wiring[key[0]]
-    own = [*links.readers.get(key[1], ())]
-    own += [links.producer[key[1]]] if key[1] in links.producer else []
-    problem = faulty or _holding(build_problems(bound, values, options, own, windows), key)
-    found = _needs(found, bound, values)
+    readers = [*links.readers.get(key[1], ())]
+    readers += [links.producer[key[1]]] if key[1] in links.producer else []
+    problem = faulty or _holding(build_problems(bound, values, options, readers, windows), key)
+    explanation = _needs(explanation, bound, values)
     if problem is None:
-        return replace(found, remark="nothing ties it to other tensors")
+        return replace(explanation, remark="nothing ties it to other tensors")
     posed = pose(bound, values, options, Limits(bound.model, bound.constraints), problem)
     case = AnsweredComponent(bound, values, options, posed)
-    return _Story(case, key).told(found, slot, clean=faulty is None)
+    return _Story(case, key).told(explanation, slot, clean=faulty is None)
 
 
 def explain_each(
@@ -71,19 +71,19 @@ def explain_each(
     Nothing is solved again: no alternatives are priced, nor what a QUANTIZE saves.
     """
     values = solved.values
-    wanted = [
+    keys_here = [
         [value.key for value in posed.problem.values if value.key in keys] for posed in solved.posed
     ]
-    told = []
-    for at, bound in _parts(solved, [at for at, some in enumerate(wanted) if some]):
+    overviews = []
+    for at, bound in _parts(solved, [at for at, some in enumerate(keys_here) if some]):
         posed, answer = solved.posed[at], solved.answers[at]
         case = AnsweredComponent(bound, values, options, posed, answer)
-        for key in wanted[at]:
+        for key in keys_here[at]:
             tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
-            found = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
+            explanation = Explanation(key=key, name=tensor.name, type=tensor.type, status="outside")
             story = _Story(case, key, priced=False)
-            told.append(story.told(_needs(found, bound, values), None, clean=False))
-    return tuple(told)
+            overviews.append(story.told(_needs(explanation, bound, values), None, clean=False))
+    return tuple(overviews)
 
 
 def _parts(solved: Solved, places: Iterable[int]) -> Iterator[tuple[int, Bound]]:
@@ -92,15 +92,15 @@ def _parts(solved: Solved, places: Iterable[int]) -> Iterator[tuple[int, Bound]]
     owner = {
         slot: at for at in parts for node in solved.posed[at].problem.nodes for slot in node.slots
     }
-    for entry in solved.bound.constraints:
-        for at in {owner[slot] for slot in entry.slots if slot in owner}:
-            parts[at].append(entry)
-    for at, own in parts.items():
-        yield at, replace(solved.bound, constraints=tuple(own))
+    for constraint in solved.bound.constraints:
+        for at in {owner[slot] for slot in constraint.slots if slot in owner}:
+            parts[at].append(constraint)
+    for at, keys_here in parts.items():
+        yield at, replace(solved.bound, constraints=tuple(keys_here))
 
 
 def _holding(problems: Iterable[Problem], key: TensorId) -> Problem | None:
-    holding = (one for one in problems if any(value.key == key for value in one.values))
+    holding = (problem for problem in problems if any(value.key == key for value in problem.values))
     return next(holding, None)
 
 
@@ -112,10 +112,10 @@ def _outside(bound: Bound, key: TensorId) -> str:
             continue
         if constraint.slot.tensor_id(bound.model) != key:
             continue
-        place = f"(rule {constraint.rule} at {constraint.slot.address(bound.model)})"
+        where = f"(rule {constraint.rule} at {constraint.slot.address(bound.model)})"
         if isinstance(constraint, BiasOf):
-            return f"it is a bias: its scale follows from its operator's other operands {place}"
-        return f"it holds weights, which keep their scales {place}"
+            return f"it is a bias: its scale follows from its operator's other operands {where}"
+        return f"it holds weights, which keep their scales {where}"
     if tensor.quant is None or not tensor.quant.scale:
         return "it has no quantization parameters"
     if len(tensor.quant.scale) > 1:
@@ -123,16 +123,16 @@ def _outside(bound: Bound, key: TensorId) -> str:
     return "its parameters are none that the solver chooses"
 
 
-def _needs(found: Explanation, bound: Bound, values: Values) -> Explanation:
+def _needs(explanation: Explanation, bound: Bound, values: Values) -> Explanation:
     """What is known of the tensor before anything is solved."""
-    key, label = found.key, values.labels[found.key]
+    key, label = explanation.key, values.labels[explanation.key]
     producer = values.wiring[key[0]].producer.get(key[1])
     return replace(
-        found,
+        explanation,
         written_by=producer.address(bound.model) if producer is not None else "",
         declared=label,
         label=label,
-        holds=label_range(label, found.type),
+        holds=label_range(label, explanation.type),
         arrives=values.arrive[key],
         reach=values.reach[key],
         told=values.tell[key],
@@ -156,51 +156,51 @@ class _Story:
         self.own = self.values.labels[key]
         self.priced = priced
 
-    def told(self, found: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
+    def told(self, explanation: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
         problem = self.posed.problem
-        found = replace(
-            found,
+        explanation = replace(
+            explanation,
             tensors=len(problem.values),
             rules=self.case.rules,
             quantize=self.options.weights.cut * (1000 if self.options.overlap == "force" else 1),
             bit=self.options.weights.bit,
         )
         if clean:
-            return self._untouched(found)
+            return self._untouched(explanation)
         answer = self.case.answer
         if answer.cost >= FORBIDDEN or any(contradictory(node) for node in self.nodes):
             conflict = minimal_conflict(self.bound, self.values, self.options, problem)
-            return replace(self._untouched(found), status="conflict", conflict=conflict)
+            return replace(self._untouched(explanation), status="conflict", conflict=conflict)
         chosen = self.case.chosen
         written = self.own if self.value.source is None else chosen[self.value.source]
-        sees = {s: chosen[number] for number, slots in self.value.readers for s in slots}
+        sees = {s: chosen[node_index] for node_index, slots in self.value.readers for s in slots}
         ties = self.case.ties
         anchor, steps = self._anchor(ties.reached(self.value.key), ties, written)
-        others = self._alternatives(written) if self.priced else ()
+        alternatives = self._alternatives(written) if self.priced else ()
         return replace(
-            found,
+            explanation,
             status="solved",
             label=written,
-            holds=label_range(written, found.type),
+            holds=label_range(written, explanation.type),
             activation=self._activation(written),
             snapped=written != self.own and near(written, self.own),
             ties=self._ties(ties),
             anchor=anchor,
             chain=steps,
             cuts=self._cuts(chosen, written),
-            alternatives=others[:_MOST],
-            more=max(0, len(others) - _MOST),
+            alternatives=alternatives[:_MOST],
+            more=max(0, len(alternatives) - _MOST),
             cost=answer.cost,
             bound=answer.lower_bound,
             optimal=answer.optimal,
             sees=None if slot is None else sees.get(slot, written),
         )
 
-    def _untouched(self, found: Explanation) -> Explanation:
+    def _untouched(self, explanation: Explanation) -> Explanation:
         """A component in which nothing is broken, or that cannot be solved, stays as it is."""
         declared = [self.own for _ in self.nodes]  # as though nothing were cut: what ties it
         ties = Ties(self.bound, self.posed.problem, declared)
-        return replace(found, status="clean", ties=self._ties(ties))
+        return replace(explanation, status="clean", ties=self._ties(ties))
 
     def _activation(self, written: Label) -> Activation:
         """What the operator has to state once the range no longer does."""
@@ -213,11 +213,11 @@ class _Story:
 
     def _ties(self, ties: Ties) -> tuple[Tie, ...]:
         model = self.bound.model
-        found = [
+        steps = [
             Tie(rule=rule, slots=addresses(model, slots)) for rule, slots in ties.of(self.value.key)
         ]
         for slot in ties.attached[self.value.key]:
-            found += [
+            steps += [
                 Tie(rule=single.rule, slots=slot.address(model))
                 for single in (ties.fixed.get(slot), self.case.zeros.get(slot))
                 if single is not None
@@ -225,20 +225,20 @@ class _Story:
             if slot in self.bound.rigid:
                 whose = self.bound.held_by.get(slot)
                 rule = "rigid" if whose is None else f"{whose} keeps it:"
-                found.append(Tie(rule=rule, slots=slot.address(model)))
-        return (*found, *self._overrides())
+                steps.append(Tie(rule=rule, slots=slot.address(model)))
+        return (*steps, *self._overrides())
 
     def _overrides(self) -> list[Tie]:
         """What users say of the tensor's slots, beside keeping it."""
         model, key = self.bound.model, self.value.key
-        found = []
-        for entry in self.case.users:
-            slots = entry.slots if isinstance(entry, Anchored) else (entry.slot,)
-            here = [s for s in slots if s.tensor_id(model) == key]
-            if here:
-                what = "anchors it" if isinstance(entry, Anchored) else "forbids a QUANTIZE"
-                found.append(Tie(rule=f"{entry.by} {what}", slots=addresses(model, here)))
-        return found
+        anchors = []
+        for user in self.case.users:
+            slots = user.slots if isinstance(user, Anchored) else (user.slot,)
+            touching = [s for s in slots if s.tensor_id(model) == key]
+            if touching:
+                what = "anchors it" if isinstance(user, Anchored) else "forbids a QUANTIZE"
+                anchors.append(Tie(rule=f"{user.by} {what}", slots=addresses(model, touching)))
+        return anchors
 
     # --- the anchor --------------------------------------------------------------------------
 
@@ -253,8 +253,8 @@ class _Story:
                     return anchor, self._links(one)
         for one in reached:
             if self.values.labels[one.key] == written:
-                kind: AnchorKind = "own" if one.key == self.value.key else "declared"
-                return self._named(kind, one.key), self._links(one)
+                anchor_kind: AnchorKind = "own" if one.key == self.value.key else "declared"
+                return self._named(anchor_kind, one.key), self._links(one)
         for value in self.posed.problem.values:
             if self.values.labels[value.key] == written:
                 return self._named("declared", value.key), ()
@@ -280,10 +280,10 @@ class _Story:
         fixed = ties.fixed.get(slot)
         if fixed is not None and written in fixed.labels:
             return replace(self._named("fixed", key), address=slot.address(model), rule=fixed.rule)
-        for entry in self.case.users:
-            if isinstance(entry, Anchored) and slot in entry.slots and near(entry.label, written):
+        for user in self.case.users:
+            if isinstance(user, Anchored) and slot in user.slots and near(user.label, written):
                 anchor = self._named("anchor", key)
-                return replace(anchor, address=slot.address(model), reason=entry.by)
+                return replace(anchor, address=slot.address(model), reason=user.by)
         policy = self._policy(slot)
         if policy:
             return replace(self._named("policy", key), address=slot.address(model), rule=policy)
@@ -299,9 +299,9 @@ class _Story:
             return "operator without a row"
         return "operand that its operator's row holds"
 
-    def _named(self, kind: AnchorKind, key: TensorId) -> Anchor:
+    def _named(self, anchor_kind: AnchorKind, key: TensorId) -> Anchor:
         name = self.bound.model.subgraphs[key[0]].tensors[key[1]].name
-        return Anchor(kind=kind, key=key, name=name)
+        return Anchor(kind=anchor_kind, key=key, name=name)
 
     def _links(self, reached: Reached) -> tuple[Link, ...]:
         model = self.bound.model
@@ -322,11 +322,13 @@ class _Story:
         source = self.value.source
         if source is None:
             return ()
-        behind: dict[Label, list[tuple[int, tuple[Slot, ...]]]] = {}
-        for number, slots in self.value.readers:
-            if chosen[number] != written:
-                behind.setdefault(chosen[number], []).append((number, slots))
-        return tuple(self._cut(source, label, tuple(readers)) for label, readers in behind.items())
+        readers_by_label: dict[Label, list[tuple[int, tuple[Slot, ...]]]] = {}
+        for node_index, slots in self.value.readers:
+            if chosen[node_index] != written:
+                readers_by_label.setdefault(chosen[node_index], []).append((node_index, slots))
+        return tuple(
+            self._cut(source, label, tuple(readers)) for label, readers in readers_by_label.items()
+        )
 
     def _cut(
         self,
@@ -336,20 +338,20 @@ class _Story:
     ) -> CutStory:
         weights = self.options.weights
         value = replace(self.value, readers=readers)
-        slots = sorted((s for _, own in readers for s in own), key=lambda s: s.sort_key)
+        slots = sorted((s for _, group in readers for s in group), key=lambda s: s.sort_key)
         rules = set(self.nodes[source].rules)
-        for number, _ in readers:
-            rules |= self.nodes[number].rules
-        shared = [together(self.nodes, source, number) for number, _ in readers]
-        lost = self.case.lost(value, bit=weights.bit)
+        for node_index, _ in readers:
+            rules |= self.nodes[node_index].rules
+        shared = [together(self.nodes, source, node_index) for node_index, _ in readers]
+        loss = self.case.lost(value, bit=weights.bit)
         return CutStory(
             label=label,
             readers=addresses(self.bound.model, slots),
             because=tuple(sorted(rules)),
             operator=self.case.operators[self.value.key],
             moved=self.case.moves[self.value.key],
-            precision=lost,
-            bits=lost / weights.bit if weights.bit else 0.0,
+            precision=loss,
+            bits=loss / weights.bit if weights.bit else 0.0,
             clipped=self.case.lost(value, clip=weights.clip, blur=weights.blur),
             unclamped=self.case.lost(value, clamp=weights.clamp, state=weights.state),
             without=_possible(self.posed.solve(*shared)) if self.priced else None,
@@ -361,12 +363,16 @@ class _Story:
         if source is None:
             return ()
         domain = self.nodes[source].domain
-        found = []
+        choices = []
         for label in domain:
             if label != written:
                 cost = _possible(self.posed.solve(only(source, domain, label)))
-                found.append(Alternative(label=label, cost=cost))
-        return tuple(sorted(found, key=lambda one: (one.cost is None, one.cost or 0.0)))
+                choices.append(Alternative(label=label, cost=cost))
+        return tuple(
+            sorted(
+                choices, key=lambda alternative: (alternative.cost is None, alternative.cost or 0.0)
+            )
+        )
 
 
 def _possible(answer: Answer) -> float | None:

@@ -75,14 +75,14 @@ def solve_integer(
 
 
 def _pairs(tables: Sequence[Table]) -> dict[tuple[int, int], Any]:
-    found: dict[tuple[int, int], Any] = {}
+    variables: dict[tuple[int, int], Any] = {}
     for table in tables:
         if len(table.scope) == 2:
             first, second = table.scope
             costs = table.costs if first < second else table.costs.T
             key = (min(first, second), max(first, second))
-            found[key] = found[key] + costs if key in found else costs
-    return found
+            variables[key] = variables[key] + costs if key in variables else costs
+    return variables
 
 
 def _add_pair(program: _Program, first: list[int], second: list[int], costs: Any) -> None:
@@ -116,14 +116,14 @@ def _add_sharing(program: _Program, columns: list[list[int]], sharing: Sharing) 
 def _quiet() -> Iterator[None]:
     """HiGHS greets on the process's standard output when it is made, which no option stops."""
     sys.stdout.flush()
-    kept = os.dup(1)
+    stdout = os.dup(1)
     unread, sink = os.pipe()  # two lines of greeting fit in any pipe
     try:
         os.dup2(sink, 1)
         yield
     finally:
-        os.dup2(kept, 1)
-        for descriptor in (kept, unread, sink):
+        os.dup2(stdout, 1)
+        for descriptor in (stdout, unread, sink):
             os.close(descriptor)
 
 
@@ -160,5 +160,5 @@ def _run(program: _Program, columns: list[list[int]]) -> tuple[list[int], float]
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         return None
     values = np.array(solver.getSolution().col_value)
-    choice = [int(np.argmax(values[own])) for own in columns]
+    choice = [int(np.argmax(values[column])) for column in columns]
     return choice, float(info.mip_dual_bound)

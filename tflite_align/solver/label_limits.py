@@ -47,21 +47,21 @@ class _Sides(Record, frozen=True):
     def ratios(self) -> Extent:
         return window_ratios(self.constraint, self.numerator, self.denominator)
 
-    def takes(self, side: int, place: int, scale: float) -> bool:
+    def takes(self, side: int, position: int, scale: float) -> bool:
         """Whether the ratio is inside with this scale at one place of the numerator (`side` 0) or
         of the denominator (1). A ratio that is beyond the upper end as things are is brought back
         at the denominator: a numerator then only has to make it no worse, and so has the
         denominator of one that is given up. One that is below the lower end must become no worse.
         """
         sides = [self.numerator, self.denominator]
-        sides[side] = (*sides[side][:place], (scale, scale), *sides[side][place + 1 :])
+        sides[side] = (*sides[side][:position], (scale, scale), *sides[side][position + 1 :])
         if min([least for least, _ in (*sides[0], *sides[1])]) <= 0:
             return True
         low, high = window_ratios(self.constraint, *sides)
         if low < min(self.constraint.source.low, self.ratios()[0]):
             return False
-        kept = side == 0 or self.given_up
-        return high < self.end or (kept and high <= self.ratios()[1])
+        ignored = side == 0 or self.given_up
+        return high < self.end or (ignored and high <= self.ratios()[1])
 
 
 class Limits:
@@ -86,8 +86,8 @@ class Limits:
         for constraint in constraints:
             if isinstance(constraint, Window):
                 for side, slots in enumerate((constraint.numerator, constraint.denominator)):
-                    for place, slot in enumerate(slots):
-                        self.unsettled.setdefault(slot, []).append((constraint, side, place))
+                    for position, slot in enumerate(slots):
+                        self.unsettled.setdefault(slot, []).append((constraint, side, position))
             elif isinstance(constraint, BiasOf):
                 self.unsettled.setdefault(constraint.factors[0], []).append(constraint)
 
@@ -99,16 +99,16 @@ class Limits:
         if slot in self.frozen or least < self.least.get(slot, 0.0):
             return False
         return all(
-            sides.takes(side, place, least) and sides.takes(side, place, greatest)
-            for sides, side, place in self.windows.get(slot, ())
+            sides.takes(side, position, least) and sides.takes(side, position, greatest)
+            for sides, side, position in self.windows.get(slot, ())
         )
 
     def _settle(self, slot: Slot) -> None:
-        for entry in self.unsettled.pop(slot, ()):
-            if isinstance(entry, BiasOf):
-                self._bias(slot, entry)
+        for constraint_place in self.unsettled.pop(slot, ()):
+            if isinstance(constraint_place, BiasOf):
+                self._bias(slot, constraint_place)
             else:
-                constraint, side, place = entry
+                constraint, side, position = constraint_place
                 sides = self.sides.get(id(constraint))
                 if sides is None:
                     sides = _sides(self.model, constraint)
@@ -118,7 +118,7 @@ class Limits:
                     if id(constraint) in self.shared:
                         sides = replace(sides, shared=True)
                     self.sides[id(constraint)] = sides
-                self.windows.setdefault(slot, []).append((sides, side, place))
+                self.windows.setdefault(slot, []).append((sides, side, position))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
         """Note what the bias of this input asks of it.
@@ -141,8 +141,8 @@ class Limits:
         if label.scale < self.least.get(slot, 0.0):
             return False
         return all(
-            sides.takes(side, place, label.scale)
-            for sides, side, place in self.windows.get(slot, ())
+            sides.takes(side, position, label.scale)
+            for sides, side, position in self.windows.get(slot, ())
         )
 
 
@@ -150,17 +150,19 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
     """For each written slot past a window's upper end: the least widening of its label that
     brings the ratio back. The products behind it are as coarse as that, so little is lost.
     """
-    found: dict[Slot, Label] = {}
-    for _, one in _widened(bound):
-        assert one.tensor.label is not None, "it has one scale"
-        if one.lost:
+    widened: dict[Slot, Label] = {}
+    for _, widening in _widened(bound):
+        assert widening.tensor.label is not None, "it has one scale"
+        if widening.lost:
             continue
         # Of several windows the one that asks for more.
-        scale = max(one.scale, found[one.slot].scale if one.slot in found else 0.0)
-        label = Label(to_float32(scale), one.tensor.label.zero_point)
-        if usable_label(label, one.tensor.type):
-            found[one.slot] = label
-    return found
+        scale = max(
+            widening.scale, widened[widening.slot].scale if widening.slot in widened else 0.0
+        )
+        label = Label(to_float32(scale), widening.tensor.label.zero_point)
+        if usable_label(label, widening.tensor.type):
+            widened[widening.slot] = label
+    return widened
 
 
 def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
@@ -169,14 +171,14 @@ def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
     """
     return [
         Conflict(
-            slots=(one.slot,),
+            slots=(widening.slot,),
             rules=(constraint.rule,),
-            message=f"{one.slot.address(bound.model)} would have to be"
-            f" {one.scale / (one.tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
-            f" {constraint.rule}, and {one.lost} would be lost; left as it was",
+            message=f"{widening.slot.address(bound.model)} would have to be"
+            f" {widening.scale / (widening.tensor.label or Label(1.0, 0)).scale:.3g} times as coarse for"
+            f" {constraint.rule}, and {widening.lost} would be lost; left as it was",
         )
-        for constraint, one in _widened(bound)
-        if one.lost and one.slot in broken
+        for constraint, widening in _widened(bound)
+        if widening.lost and widening.slot in broken
     ]
 
 
@@ -215,27 +217,27 @@ def _widening(model: Model, sides: _Sides) -> _Widening | None:
     scale = tensor.label.scale
     # A thousandth past the edge, so that float32 rounding cannot fall back over it.
     wider = scale * high / constraint.source.high * 1.001
-    lost = ""
+    loss = ""
     if loses_range(tensor.label, wider, tensor.type):
-        lost = "all that its range can tell apart"
+        loss = "all that its range can tell apart"
     elif loses_operands(constraint, scale, wider, [*sides.numerator]):
-        lost = "its finest operand"
-    return _Widening(slot, tensor, wider, lost)
+        loss = "its finest operand"
+    return _Widening(slot, tensor, wider, loss)
 
 
 def passed_windows(
-    bound: Bound, seen: Mapping[Slot, Label], source: Mapping[TensorId, Label]
+    bound: Bound, labels_seen: Mapping[Slot, Label], source: Mapping[TensorId, Label]
 ) -> list[Window]:
     """Windows that hold as things are, and would not with all that these labels move."""
 
     def decided(slot: Slot) -> Label | None:
-        return seen.get(slot) or source.get(slot.tensor_id(bound.model))
+        return labels_seen.get(slot) or source.get(slot.tensor_id(bound.model))
 
     def moved(slot: Slot, extent: Extent) -> Extent:
         label = decided(slot)
         return (label.scale, label.scale) if label is not None else extent
 
-    found = []
+    windows = []
     for constraint in bound.constraints:
         if not isinstance(constraint, Window) or not any(
             map(decided, (*constraint.numerator, *constraint.denominator))
@@ -247,8 +249,8 @@ def passed_windows(
         numerator = tuple(map(moved, constraint.numerator, sides.numerator))
         denominator = tuple(map(moved, constraint.denominator, sides.denominator))
         if window_ratios(constraint, numerator, denominator)[1] >= constraint.source.high:
-            found.append(constraint)
-    return found
+            windows.append(constraint)
+    return windows
 
 
 def _same(first: Label, second: Label) -> bool:

@@ -39,13 +39,13 @@ def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
     heads: dict[int, list[Label]] = {}  # by zero point, ascending in scale
     for label in ranked:
         if label not in stands:
-            known = heads.setdefault(label.zero_point, [])
-            place = bisect.bisect_left(known, label)
-            beside = known[max(place - 1, 0) : place + 1]
-            near = [head for head in beside if close_scale(head.scale, label.scale)]
+            neighbours = heads.setdefault(label.zero_point, [])
+            position = bisect.bisect_left(neighbours, label)
+            nearby = neighbours[max(position - 1, 0) : position + 1]
+            near = [head for head in nearby if close_scale(head.scale, label.scale)]
             stands[label] = near[0] if near else label
             if not near:
-                known.insert(place, label)
+                neighbours.insert(position, label)
     return stands
 
 
@@ -84,84 +84,89 @@ class _Domains:
 
     def _touch(self, value: Value) -> None:
         """Note the value at its nodes, and what has to get through there."""
-        numbers = [number for number, _ in value.readers]
+        numbers = [node_index for node_index, _ in value.readers]
         if value.source is not None:
             numbers.append(value.source)
-            arrived, told = self.values.arrive[value.key], self.values.tell[value.key]
-            low = max(arrived.low, told.low)
-            need = Range(low, max(low, min(arrived.high, told.high)))
+            arrived, distinguishable = self.values.arrive[value.key], self.values.tell[value.key]
+            low = max(arrived.low, distinguishable.low)
+            need = Range(low, max(low, min(arrived.high, distinguishable.high)))
             self.needs[value.source] = hull(self.needs[value.source], need)
-        for number in dict.fromkeys(numbers):
-            self.touching[number].append(value)
-        for number, slots in value.readers:
+        for node_index in dict.fromkeys(numbers):
+            self.touching[node_index].append(value)
+        for node_index, slots in value.readers:
             for slot in slots:
                 need = self.values.need(slot, value.key)
-                self.needs[number] = hull(self.needs[number], need)
+                self.needs[node_index] = hull(self.needs[node_index], need)
 
     def assign(self) -> list[Conflict]:
         conflicts: list[Conflict] = []
         pinned = self._pinned()
         pools = self._pools()
-        for number, node in enumerate(self.problem.nodes):
+        for node_index, node in enumerate(self.problem.nodes):
             if node.held is not None:
                 node.domain = (self.stands[node.held],)
                 conflicts += self._clash(node)
             elif node.legal:
-                node.domain = (self._declared_legal(number) or node.legal[0],)
+                node.domain = (self._declared_legal(node_index) or node.legal[0],)
             elif node.wanted:
-                node.domain = self._by_policy(number)
-            elif number in pinned:
-                node.domain = (self.stands[self.values.labels[pinned[number]]],)
+                node.domain = self._by_policy(node_index)
+            elif node_index in pinned:
+                node.domain = (self.stands[self.values.labels[pinned[node_index]]],)
             else:
-                node.domain = self._allowed(number, pools[number])
+                node.domain = self._allowed(node_index, pools[node_index])
         return conflicts
 
-    def _allowed(self, number: int, pool: list[Label]) -> tuple[Label, ...]:
-        if not self.problem.nodes[number].zero:
+    def _allowed(self, node_index: int, pool: list[Label]) -> tuple[Label, ...]:
+        if not self.problem.nodes[node_index].zero:
             return tuple(pool)
-        kept = [label for label in pool if label.zero_point == 0]
-        return tuple(kept) or (self._cover(self.needs[number], number),)
+        symmetric = [label for label in pool if label.zero_point == 0]
+        return tuple(symmetric) or (self._cover(self.needs[node_index], node_index),)
 
-    def _cover(self, wanted: Range, number: int | None = None) -> Label:
+    def _cover(self, span: Range, node_index: int | None = None) -> Label:
         zero = self.problem.type == "int16"
-        zero = zero or (number is not None and self.problem.nodes[number].zero)
-        known = self.covers.get((wanted, zero))
-        if known is None:
-            known = covering_label(wanted, self.problem.type, symmetric=zero)
-            self.covers[wanted, zero] = known
-        return known
+        zero = zero or (node_index is not None and self.problem.nodes[node_index].zero)
+        cached = self.covers.get((span, zero))
+        if cached is None:
+            cached = covering_label(span, self.problem.type, symmetric=zero)
+            self.covers[span, zero] = cached
+        return cached
 
     def _pools(self) -> list[list[Label]]:
         """Labels that each node could take, before anything is asked of it."""
-        own = [self._own_labels(number) for number in range(len(self.problem.nodes))]
+        own_labels = [self._own_labels(node_index) for node_index in range(len(self.problem.nodes))]
         centred = self._centred()
-        every = _unique((*(label for labels in own for label in labels), *centred))
+        every = _unique((*(label for labels in own_labels for label in labels), *centred))
         if len(every) > 1:
             every = _unique((*every, *self._whole()))
         if len(every) <= _WIDE:
-            return [every] * len(own)
+            return [every] * len(own_labels)
         around, far = self._around(), [*self._far(every), *centred]
-        return [_unique((*_nearest(around, own, number), *far)) for number in range(len(own))]
+        return [
+            _unique((*_nearest(around, own_labels, node_index), *far))
+            for node_index in range(len(own_labels))
+        ]
 
     def _centred(self) -> list[Label]:
         """Labels at zero point 0 for the nodes that need one: where no QUANTIZE leads to them, what
         writes their tensors has to have them too.
         """
-        zero = [number for number, node in enumerate(self.problem.nodes) if node.zero]
-        return _unique(self._cover(self.needs[number], number) for number in zero)[:_FINEST]
+        zero = [node_index for node_index, node in enumerate(self.problem.nodes) if node.zero]
+        return _unique(self._cover(self.needs[node_index], node_index) for node_index in zero)[
+            :_FINEST
+        ]
 
-    def _own_labels(self, number: int) -> list[Label]:
+    def _own_labels(self, node_index: int) -> list[Label]:
         """Labels a node brings: its tensors' own, its fixed ones, those of its policy, which may
         be no member's, and covers of its members.
         """
-        node, touching = self.problem.nodes[number], self.touching[number]
+        node, touching = self.problem.nodes[node_index], self.touching[node_index]
         labels = [self.stands[label] for label in node.legal[:1]]
         labels += node.extra
         labels += [self.stands.get(label, label) for label in node.wanted]
         labels += [self.stands[self.values.labels[value.key]] for value in touching]
         if not node.free and len(set(labels)) > 1:
-            labels += self._needed(self.needs[number], labels, number)
-            labels.append(self._cover(self._declared(touching), number))
+            labels += self._needed(self.needs[node_index], labels, node_index)
+            labels.append(self._cover(self._declared(touching), node_index))
         return _unique(labels)
 
     def _declared(self, touching: Iterable[Value]) -> Range:
@@ -173,36 +178,36 @@ class _Domains:
     def _whole(self) -> list[Label]:
         """Covers of all that the component needs, and of all that it declares."""
         total = Range(0.0, 0.0)
-        for wanted in self.needs:
-            total = hull(total, wanted)
-        own = [self.values.labels[value.key] for value in self.problem.values]
+        for need in self.needs:
+            total = hull(total, need)
+        declared = [self.values.labels[value.key] for value in self.problem.values]
         every = self._cover(self._declared(self.problem.values))
-        return [*self._needed(total, own, None), every]
+        return [*self._needed(total, declared, None), every]
 
-    def _needed(self, wanted: Range, members: list[Label], number: int | None) -> list[Label]:
+    def _needed(self, span: Range, members: list[Label], node_index: int | None) -> list[Label]:
         """The cover of what is needed; none where that is less than a step of any member, since
         next to nothing gets through there and the finest member will do.
         """
-        if wanted.high - wanted.low < min(label.scale for label in members):
+        if span.high - span.low < min(label.scale for label in members):
             return []
-        return [self._cover(wanted, number)]
+        return [self._cover(span, node_index)]
 
     def _around(self) -> list[set[int]]:
         """The nodes that share a tensor with each node."""
         around: list[set[int]] = [set() for _ in self.problem.nodes]
         for value in self.problem.values:
-            joined = [number for number, _ in value.readers]
+            joined = [node_index for node_index, _ in value.readers]
             if value.source is not None:
                 joined.append(value.source)
-            for number in joined:
-                around[number].update(joined)
+            for node_index in joined:
+                around[node_index].update(joined)
         return around
 
     def _far(self, every: list[Label]) -> list[Label]:
         """The finest few candidates that cover what any member needs: good for all at once."""
         total = Range(0.0, 0.0)
-        for wanted in self.needs:
-            total = hull(total, wanted)
+        for need in self.needs:
+            total = hull(total, need)
         wide = [
             label
             for label in every
@@ -210,13 +215,13 @@ class _Domains:
         ]
         return sorted(wide)[:_FINEST]
 
-    def _by_policy(self, number: int) -> tuple[Label, ...]:
+    def _by_policy(self, node_index: int) -> tuple[Label, ...]:
         """The labels that a policy allows, on the grid that the node's rules ask for."""
-        node = self.problem.nodes[number]
+        node = self.problem.nodes[node_index]
         labels = [self.stands.get(label, label) for label in node.wanted]
         return tuple(
             _unique(
-                self._cover(label_range(label, self.problem.type), number)
+                self._cover(label_range(label, self.problem.type), node_index)
                 if node.zero and label.zero_point
                 else label
                 for label in labels
@@ -234,18 +239,18 @@ class _Domains:
         for value in self.problem.values:
             if value.source is None or not nodes[value.source].free:
                 continue
-            readers = [nodes[number] for number, _ in value.readers]
+            readers = [nodes[node_index] for node_index, _ in value.readers]
             shared = overlap == "forbid" and value.shared
             decided = exact and all(node.free or node.wanted or node.held for node in readers)
             if shared or decided or any(node.keeps for node in readers):
                 pinned[value.source] = value.key
         return pinned
 
-    def _declared_legal(self, number: int) -> Label | None:
+    def _declared_legal(self, node_index: int) -> Label | None:
         """The declared label of a fixed slot where it is one of the legal ones."""
-        for value in self.touching[number]:
+        for value in self.touching[node_index]:
             label = self.values.labels[value.key]
-            if value.source == number and label in self.problem.nodes[number].legal:
+            if value.source == node_index and label in self.problem.nodes[node_index].legal:
                 return label
         return None
 
@@ -261,12 +266,16 @@ class _Domains:
         ]
 
 
-def _nearest(around: list[set[int]], own: list[list[Label]], number: int) -> list[Label]:
+def _nearest(around: list[set[int]], own_labels: list[list[Label]], node_index: int) -> list[Label]:
     """Labels in order of distance from a node, as many as `_NEAR`."""
-    seen, queue, found = {number}, deque([number]), dict.fromkeys(own[number])
-    while queue and len(found) < _NEAR:
-        for node in sorted(around[queue.popleft()] - seen):
-            seen.add(node)
+    visited, queue, nearest_labels = (
+        {node_index},
+        deque([node_index]),
+        dict.fromkeys(own_labels[node_index]),
+    )
+    while queue and len(nearest_labels) < _NEAR:
+        for node in sorted(around[queue.popleft()] - visited):
+            visited.add(node)
             queue.append(node)
-            found.update(dict.fromkeys(own[node]))
-    return list(found)[:_NEAR]
+            nearest_labels.update(dict.fromkeys(own_labels[node]))
+    return list(nearest_labels)[:_NEAR]

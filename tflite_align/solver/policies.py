@@ -36,12 +36,12 @@ def policies_of(bound: Bound, options: SolverOptions) -> dict[OperatorId, tuple[
     named: dict[OperatorId, tuple[str, Policy]] = {}
     if not bound.policies and all(policy == "auto" for policy in options.policies.values()):
         return named
-    for place, family in bound.families.items():
-        policy = bound.policies.get(place, options.policies.get(family, "auto"))
+    for operator_id, family in bound.families.items():
+        policy = bound.policies.get(operator_id, options.policies.get(family, "auto"))
         if policy != "auto":
-            graph, index = place
+            graph, index = operator_id
             operator = bound.model.subgraphs[graph].operators[index].name
-            named[place] = (operator if family == "other" else family, policy)
+            named[operator_id] = (operator if family == "other" else family, policy)
     return named
 
 
@@ -53,19 +53,19 @@ def idle_policies(bound: Bound, policies: Mapping[str, Policy]) -> tuple[str, ..
     """
     named = policies_of(bound, SolverOptions(policies=policies))
     return tuple(
-        f"policy {family} first changes nothing at {_address(bound, place)}: a recurrent operator's"
+        f"policy {family} first changes nothing at {_address(bound, operator_id)}: a recurrent operator's"
         " states keep their parameters (rigid), and its output follows where a rule ties it"
-        for place, (family, policy) in named.items()
-        if policy == "first" and _quantized_output(bound, place)
+        for operator_id, (family, policy) in named.items()
+        if policy == "first" and _quantized_output(bound, operator_id)
     )
 
 
-def _address(bound: Bound, place: OperatorId) -> str:
-    return Slot(*place, "outputs", 0).address(bound.model).rpartition("/")[0]
+def _address(bound: Bound, operator_id: OperatorId) -> str:
+    return Slot(*operator_id, "outputs", 0).address(bound.model).rpartition("/")[0]
 
 
-def _quantized_output(bound: Bound, place: OperatorId) -> bool:
-    tensor = slot_tensor(bound.model, Slot(*place, "outputs", 0))
+def _quantized_output(bound: Bound, operator_id: OperatorId) -> bool:
+    tensor = slot_tensor(bound.model, Slot(*operator_id, "outputs", 0))
     return tensor is not None and quantized(tensor)
 
 
@@ -75,11 +75,11 @@ def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorId]) ->
     Weights and biases keep what their rules say of them, and rigid slots what they have.
     """
     parameters = {c.slot for c in bound.constraints if isinstance(c, Weight | BiasOf)}
-    found = []
+    slots_of = []
     for graph, index in places:
         operator = bound.model.subgraphs[graph].operators[index]
-        slots = [Slot(graph, index, "inputs", number) for number in range(len(operator.inputs))]
-        found.append(
+        slots = [Slot(graph, index, "inputs", position) for position in range(len(operator.inputs))]
+        slots_of.append(
             [
                 slot
                 for slot in slots
@@ -88,7 +88,7 @@ def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorId]) ->
                 and slot not in parameters
             ]
         )
-    return found
+    return slots_of
 
 
 def near(first: Label, second: Label) -> bool:

@@ -63,35 +63,35 @@ class Reads:
         self.weights = weights
         self.rows: dict[tuple[str, tuple[Label, ...]], Floats] = {}
 
-    def priced(self, asked: Sequence[Read]) -> list[Floats]:
+    def priced(self, reads: Sequence[Read]) -> list[Floats]:
         """For each read the costs, a row a written label and a column a seen one."""
-        alike: dict[tuple[int, int, int], list[int]] = {}
-        for place, read in enumerate(asked):
-            alike.setdefault(read.shape, []).append(place)
-        found: list[Any] = [None] * len(asked)
-        for (rows, columns, _), places in alike.items():
+        groups: dict[tuple[int, int, int], list[int]] = {}
+        for position, read in enumerate(reads):
+            groups.setdefault(read.shape, []).append(position)
+        prices: list[Any] = [None] * len(reads)
+        for (rows, columns, _), places in groups.items():
             most = max(_ENTRIES // (rows * columns), 1)
             for start in range(0, len(places), most):
                 some = places[start : start + most]
-                block = self._block([asked[place] for place in some])
-                for place, costs in zip(some, block, strict=True):
-                    found[place] = costs
-        return found
+                block = self._block([reads[position] for position in some])
+                for position, costs in zip(some, block, strict=True):
+                    prices[position] = costs
+        return prices
 
     def grid(self, labels: tuple[Label, ...], type_name: str) -> Floats:
         """Rows: scale, low, high, zero point of each label."""
-        known = self.rows.get((type_name, labels))
-        if known is None:
-            held = [(label, label_range(label, type_name)) for label in labels]
-            known = self.rows[type_name, labels] = np.array(
+        cached = self.rows.get((type_name, labels))
+        if cached is None:
+            ranges = [(label, label_range(label, type_name)) for label in labels]
+            cached = self.rows[type_name, labels] = np.array(
                 [
                     [label.scale for label in labels],
-                    [span.low for _, span in held],
-                    [span.high for _, span in held],
+                    [span.low for _, span in ranges],
+                    [span.high for _, span in ranges],
                     [float(label.zero_point) for label in labels],
                 ]
             )
-        return known
+        return cached
 
     def _block(self, group: Sequence[Read]) -> Floats:
         """Costs of reads of one shape. Counted slot by slot, so that it does not matter who is
@@ -100,8 +100,8 @@ class Reads:
         """
         weights = self.weights
         written = np.stack([self.grid(read.written, read.type) for read in group])
-        seen = np.stack([self.grid(read.node.domain, read.type) for read in group])
-        a, b = written[:, :, :, None], seen[:, :, None, :]
+        labels_seen = np.stack([self.grid(read.node.domain, read.type) for read in group])
+        a, b = written[:, :, :, None], labels_seen[:, :, None, :]
         same = (a[:, 0] == b[:, 0]) & (a[:, 3] == b[:, 3])
         low, high = np.maximum(a[:, 1], b[:, 1]), np.minimum(a[:, 2], b[:, 2])
         step = np.maximum(a[:, 0], b[:, 0])
@@ -122,15 +122,17 @@ class Reads:
             (len(slots) - count) * weights.bit for slots, count in zip(plain, counts, strict=True)
         )
         total = total + tied * np.maximum(0.0, bits)
-        for place, read in enumerate(group):
+        for position, read in enumerate(group):
             for slot in self._joined(read):
-                total[place] += self._lost_in_join(read, slot, noise[place], b[place, 0])
+                total[position] += self._lost_in_join(read, slot, noise[position], b[position, 0])
             for slot in self._slots(read, averaged=True):
-                clipped = np.zeros_like(low[place])
+                clipped = np.zeros_like(low[position])
                 if not self._strict(read, slot):
                     need = self.values.need(slot, read.value.key)
-                    clipped = clip_noise(need.low, need.high, low[place], high[place])
-                total[place] += self._averaged(read, slot, noise[place], b[place, 0], clipped)
+                    clipped = clip_noise(need.low, need.high, low[position], high[position])
+                total[position] += self._averaged(
+                    read, slot, noise[position], b[position, 0], clipped
+                )
         total = np.where(self._below_zero(group, low, step), FORBIDDEN, total)
         zero = (a[:, 3] == 0) & (b[:, 3] == 0)
         return _possible(group, total, same, zero, a[:, 0] / b[:, 0])
@@ -159,12 +161,12 @@ class Reads:
 
     def _joined(self, read: Read) -> tuple[Slot, ...]:
         """Tied slots whose tensor a kernel copies into one output with coarser ones."""
-        known = self.values.joined
-        if not known or read.node.free:
+        joined = self.values.joined
+        if not joined or read.node.free:
             return ()
-        return tuple(s for s in read.slots if s in known and s not in read.node.loose)
+        return tuple(s for s in read.slots if s in joined and s not in read.node.loose)
 
-    def _lost_in_join(self, read: Read, slot: Slot, noise: Floats, seen: Floats) -> Floats:
+    def _lost_in_join(self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats) -> Floats:
         """The cost of bits that an operand loses at the shared label, beyond what the output declares.
 
         Readers of the output count its noise, which is that of the coarsest operand: what becomes
@@ -172,25 +174,25 @@ class Reads:
         """
         saw = self.values.noise[read.value.key]
         declared = 0.5 * np.log2(noise / (saw + self.values.joined[slot]))
-        counted = 0.5 * np.log2(noise / (saw + seen**2))
-        lost: Floats = np.maximum(declared, 0.0) - np.maximum(counted, 0.0)
-        return self.weights.bit * np.maximum(lost, 0.0)
+        counted = 0.5 * np.log2(noise / (saw + steps_seen**2))
+        loss: Floats = np.maximum(declared, 0.0) - np.maximum(counted, 0.0)
+        return self.weights.bit * np.maximum(loss, 0.0)
 
     def _averaged(
-        self, read: Read, slot: Slot, noise: Floats, seen: Floats, clipped: Floats
+        self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats, clipped: Floats
     ) -> Floats:
         """What is lost at the means of an averaged operand.
 
-        `noise`: that its elements are seen with; `seen`: the step of what they are seen at;
+        `noise`: that its elements are seen with; `steps_seen`: the step of what they are seen at;
         `clipped`: the noise of clipping. A mean is rounded, to its operand's label where a rule
         ties the two; its own readers count that.
         """
-        one, weights = self.values.averaged[slot], self.weights
+        average, weights = self.values.averaged[slot], self.weights
         free = computing((read.node, (slot,)))
-        rounded = one.step**2 if free else seen**2
+        rounded = average.step**2 if free else steps_seen**2
         share = 1 / read.shared if free else 1.0
-        saw = one.left * self.values.noise[read.value.key] + rounded
-        left = one.left * noise + rounded
+        saw = average.left * self.values.noise[read.value.key] + rounded
+        left = average.left * noise + rounded
         bits = np.maximum(0.5 * np.log2(left / saw), -8.0)
         beyond = 0.5 * np.log2((left + clipped) / np.maximum(left, saw))
         total = weights.bit * np.maximum(bits, 0.0) + weights.blur * np.maximum(beyond, 0.0)
@@ -204,8 +206,8 @@ class Reads:
         of an average clipping counts by what it does behind, unless the values were observed.
         """
         observed = self.values.observed
-        seen = _column(1.0 if read.value.key in observed else 0.0 for read in group)
-        step = np.where(seen > 0, 0.5 * step, step)
+        was_observed = _column(1.0 if read.value.key in observed else 0.0 for read in group)
+        step = np.where(was_observed > 0, 0.5 * step, step)
         total: Floats = np.zeros_like(low)
         for index in range(len(group[0].slots)):
             needs = [self.values.need(read.slots[index], read.value.key) for read in group]
@@ -216,7 +218,7 @@ class Reads:
                 missing = missing * _column(self._strict(r, r.slots[index]) for r in group)
             total = total + missing / np.maximum(top - bottom, step)
             if observed:
-                total = total + _OBSERVED * seen * (missing > 0)
+                total = total + _OBSERVED * was_observed * (missing > 0)
         return self.weights.clip * total
 
     def _clamp(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
@@ -225,49 +227,53 @@ class Reads:
         clamps = [self.values.clamps.get(read.value.key) for read in group]
         if not any(clamps):
             return total
-        kept = [clamp or _UNCLAMPED for clamp in clamps]
-        broken = _flags(clamp.low for clamp in kept) & (low < 0)
-        broken |= _flags(clamp.high for clamp in kept) & (high > 0)
-        ends = _column(clamp.ceiling for clamp in kept) + step
-        broken |= _flags(clamp.six for clamp in kept) & (high > ends)
+        effective = [clamp or _UNCLAMPED for clamp in clamps]
+        broken = _flags(clamp.low for clamp in effective) & (low < 0)
+        broken |= _flags(clamp.high for clamp in effective) & (high > 0)
+        ends = _column(clamp.ceiling for clamp in effective) + step
+        broken |= _flags(clamp.six for clamp in effective) & (high > ends)
         weights = self.weights
         stated = [
             read.value.key in self.values.silent and clamp.activation is not None
-            for read, clamp in zip(group, kept, strict=True)
+            for read, clamp in zip(group, effective, strict=True)
         ]
-        stating = _column(weights.state if one else weights.clamp for one in stated)
+        stating = _column(weights.state if is_stated else weights.clamp for is_stated in stated)
         return np.asarray(total + stating * broken)
 
     def _saturated(self, group: Sequence[Read], low: Floats, high: Floats) -> Floats:
         """Letting values through that the declared range of a widened tensor clips."""
-        known = [self.values.saturations.get(read.value.key) for read in group]
-        if not any(known):
+        saturations = [self.values.saturations.get(read.value.key) for read in group]
+        if not any(saturations):
             return np.zeros_like(low)
-        bottom = _column(one.held.low if one else -math.inf for one in known)
-        top = _column(one.held.high if one else math.inf for one in known)
+        bottom = _column(
+            saturation.held.low if saturation else -math.inf for saturation in saturations
+        )
+        top = _column(
+            saturation.held.high if saturation else math.inf for saturation in saturations
+        )
         return np.asarray(self.weights.clamp * ((low < bottom) | (high > top)))
 
     def constant(
         self, value: Value, slots: tuple[Slot, ...], domain: tuple[Label, ...], type_name: str
     ) -> Floats:
         """Re-expressing a constant costs no operator, only precision."""
-        own = self.values.labels[value.key]
+        declared = self.values.labels[value.key]
         needs = [self.values.need(slot, value.key) for slot in slots]
-        seen = value.key in self.values.observed
+        is_observed = value.key in self.values.observed
         costs = []
         for label in domain:
-            if label == own:
+            if label == declared:
                 costs.append(0.0)
                 continue
-            held = label_range(label, type_name)
-            step = (0.25 if seen else 0.5) * label.scale
+            span = label_range(label, type_name)
+            step = (0.25 if is_observed else 0.5) * label.scale
             clipped = 0.0
             for need in needs:
-                missing = max(0.0, held.low - need.low - step)
-                missing += max(0.0, need.high - held.high - step)
+                missing = max(0.0, span.low - need.low - step)
+                missing += max(0.0, need.high - span.high - step)
                 clipped += missing / max(need.high - need.low, step)
-                clipped += _OBSERVED if seen and missing > 0 else 0.0
-            finer = max(0.0, math.log2(label.scale / own.scale))
+                clipped += _OBSERVED if is_observed and missing > 0 else 0.0
+            finer = max(0.0, math.log2(label.scale / declared.scale))
             costs.append(self.weights.clip * clipped + self.weights.change + finer)
         return np.array(costs)
 
@@ -286,12 +292,12 @@ def _possible(
 ) -> Floats:
     """The costs, forbidden where a QUANTIZE would be needed that cannot stand there."""
     if any(not read.node.uncut.isdisjoint(read.slots) for read in group):
-        held = _flags(not read.node.uncut.isdisjoint(read.slots) for read in group)
-        total = np.where(same | ~held, total, FORBIDDEN)
+        forbidden = _flags(not read.node.uncut.isdisjoint(read.slots) for read in group)
+        total = np.where(same | ~forbidden, total, FORBIDDEN)
     kinds = [read.cuts or _NEVER for read in group]
-    if any(kind != _ANY for kind in kinds):
-        able = zero | _flags(not kind.zero for kind in kinds)
-        able = able & (ratio < _column(kind.farthest for kind in kinds))
+    if any(quantize_limits != _ANY for quantize_limits in kinds):
+        able = zero | _flags(not quantize_limits.zero for quantize_limits in kinds)
+        able = able & (ratio < _column(quantize_limits.farthest for quantize_limits in kinds))
         total = np.where(same | able, total, FORBIDDEN)
     return total
 

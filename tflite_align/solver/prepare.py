@@ -62,19 +62,19 @@ def pose_each(
     """The same for many components, priced together."""
     stands = [noise_free(problem, values) for problem in problems]
     conflicts = [
-        assign_domains(problem, values, options, known)
-        for problem, known in zip(problems, stands, strict=True)
+        assign_domains(problem, values, options, stand)
+        for problem, stand in zip(problems, stands, strict=True)
     ]
     tables = priced(problems, values, options, limits, bound.cuts)
     return [
         Posed(
             problem=problem,
-            stands=known,
-            conflicts=tuple(told),
+            stands=stand,
+            conflicts=tuple(labels),
             tables=tuple(costs),
             sharings=tuple(shared),
         )
-        for problem, known, told, (costs, shared) in zip(
+        for problem, stand, labels, (costs, shared) in zip(
             problems, stands, conflicts, tables, strict=True
         )
     ]
@@ -82,4 +82,4 @@ def pose_each(
 
 def solve_each(posed: Sequence[Posed]) -> list[Answer]:
     """The answer of each component."""
-    return minimise_each([(one.sizes, one.tables, one.sharings) for one in posed])
+    return minimise_each([(ready.sizes, ready.tables, ready.sharings) for ready in posed])

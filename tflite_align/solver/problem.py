@@ -58,11 +58,13 @@ class _Builder:
     def _tie_policies(self) -> None:
         """A policy for operators that compute freely ties the inputs that it aligns."""
         aligned = [
-            (place, family, policy)
-            for place, (family, policy) in self.policies.items()
+            (operator_id, family, policy)
+            for operator_id, (family, policy) in self.policies.items()
             if policy in ("input", "output", "large")
         ]
-        operands = policy_inputs(self.bound, self.flow, [place for place, _, _ in aligned])
+        operands = policy_inputs(
+            self.bound, self.flow, [operator_id for operator_id, _, _ in aligned]
+        )
         for (_, family, policy), slots in zip(aligned, operands, strict=True):
             # One operand alone takes another label only where the output gives it one.
             if len(slots) < (1 if policy == "output" else 2):
@@ -75,12 +77,14 @@ class _Builder:
 
     def _demands(self) -> dict[Slot, Demand]:
         """The labels that a slot must have whatever the others do."""
-        fixed = [entry for entry in self.bound.constraints if isinstance(entry, Fixed)]
+        fixed = [
+            constraint for constraint in self.bound.constraints if isinstance(constraint, Fixed)
+        ]
         demands: dict[Slot, Demand] = {}
-        for entry in fixed:
-            legal = entry.legal(self.label(entry.slot))
-            both = tuple(one for one in demands.get(entry.slot, legal) if one in legal)
-            demands[entry.slot] = both or legal
+        for constraint in fixed:
+            legal = constraint.legal(self.label(constraint.slot))
+            both = tuple(label for label in demands.get(constraint.slot, legal) if label in legal)
+            demands[constraint.slot] = both or legal
         for slot in self.bound.rigid:
             label = self.label(slot)
             if label is not None:
@@ -94,16 +98,18 @@ class _Builder:
         for slot in self.tied:
             if slot in demands:
                 by_root.setdefault(self.sets.find(slot), []).append(demands[slot])
-        roots = {root for root, asked in by_root.items() if _exclusive(asked)}
+        roots = {root for root, requirements in by_root.items() if _exclusive(requirements)}
         return frozenset(slot for slot in self.tied if self.sets.find(slot) in roots)
 
-    def _force(self, apart: frozenset[Slot]) -> None:
+    def _force(self, separate: frozenset[Slot]) -> None:
         """--overlap force: a tensor that can move drags all its readers along.
 
-        Left out are the slots `apart` and those of operators whose policy is `none`; a tensor
+        Left out are the slots `separate` and those of operators whose policy is `none`; a tensor
         whose producer is rigid stays, and its readers see it as it is.
         """
-        still = {place for place, (_, policy) in self.policies.items() if policy == "none"}
+        still = {
+            operator_id for operator_id, (_, policy) in self.policies.items() if policy == "none"
+        }
         for subgraph, wiring in self.flow.wiring.items():
             for tensor, readers in wiring.readers.items():
                 producer = wiring.producer.get(tensor)
@@ -116,7 +122,7 @@ class _Builder:
                     if OperatorId(subgraph, s.operator) not in still or s not in self.tied
                 ]
                 free = [s for s in free if s not in self.bound.rigid]
-                if producer not in free or not apart.isdisjoint(slots):
+                if producer not in free or not separate.isdisjoint(slots):
                     continue
                 if any(slot in self.tied for slot in free):
                     for slot in free:
@@ -128,8 +134,8 @@ class _Builder:
         if root not in self.node_of:
             self.node_of[root] = len(self.nodes)
             self.nodes.append(Node(slots=[]))
-        number = self.node_of[root]
-        node = self.nodes[number]
+        node_index = self.node_of[root]
+        node = self.nodes[node_index]
         if slot not in node.slots:
             node.slots.append(slot)
             rules = self.tied.get(slot, set())
@@ -141,7 +147,7 @@ class _Builder:
             node.held = node.held or label
             node.demands.append((label,))
             node.rules.add("rigid")
-        return number
+        return node_index
 
     def connect(self) -> None:
         """One value a tensor; its free readers share a node."""
@@ -182,7 +188,7 @@ class _Builder:
             Value(
                 key=key,
                 source=source,
-                readers=tuple((number, tuple(slots)) for number, slots in grouped.items()),
+                readers=tuple((node_index, tuple(slots)) for node_index, slots in grouped.items()),
                 elements=elements,
                 shared=len(readers) > 1,
             )
@@ -190,20 +196,24 @@ class _Builder:
 
     def suggest(self, labels: Mapping[Slot, Label]) -> None:
         """Offer labels to the nodes of slots that could not keep their own."""
-        for number, node in enumerate(self.nodes):
-            node.extra = tuple(labels[slot] for slot in self.nodes[number].slots if slot in labels)
+        for node_index, node in enumerate(self.nodes):
+            node.extra = tuple(
+                labels[slot] for slot in self.nodes[node_index].slots if slot in labels
+            )
 
     def restrict(self) -> None:
-        where = {slot: number for number, node in enumerate(self.nodes) for slot in node.slots}
+        where = {
+            slot: node_index for node_index, node in enumerate(self.nodes) for slot in node.slots
+        }
         for constraint in self.bound.constraints:
             if isinstance(constraint, Anchored):
                 self._anchor(constraint, where)
             if not isinstance(constraint, (Fixed, Uncut, ZeroPoint)):
                 continue
-            number = where.get(constraint.slot)
-            if number is None:
+            node_index = where.get(constraint.slot)
+            if node_index is None:
                 continue
-            node = self.nodes[number]
+            node = self.nodes[node_index]
             node.rules.add(constraint.rule)
             if isinstance(constraint, Uncut):
                 node.uncut.add(constraint.slot)
@@ -216,15 +226,15 @@ class _Builder:
             else:
                 node.zero = True
 
-    def _anchor(self, entry: Anchored, where: Mapping[Slot, int]) -> None:
+    def _anchor(self, anchor: Anchored, where: Mapping[Slot, int]) -> None:
         """The nodes that tie these slots take the label; where none does, those that write."""
-        tied = [slot for slot in entry.slots if slot in self.tied]
-        written = [slot for slot in entry.slots if (slot.kind == "inputs") == (slot.operator < 0)]
-        for number in {where[slot] for slot in tied or written if slot in where}:
-            node = self.nodes[number]
-            node.held = node.held or entry.label
-            node.demands.append((entry.label,))
-            node.rules.add(entry.rule)
+        tied = [slot for slot in anchor.slots if slot in self.tied]
+        written = [slot for slot in anchor.slots if (slot.kind == "inputs") == (slot.operator < 0)]
+        for node_index in {where[slot] for slot in tied or written if slot in where}:
+            node = self.nodes[node_index]
+            node.held = node.held or anchor.label
+            node.demands.append((anchor.label,))
+            node.rules.add(anchor.rule)
 
 
 def build_problems(
@@ -244,14 +254,14 @@ def build_problems(
     roots = _components(len(builder.nodes), builder.values)
     faulty = set(broken)
     hit = {
-        roots[number]
-        for number, node in enumerate(builder.nodes)
+        roots[node_index]
+        for node_index, node in enumerate(builder.nodes)
         if not faulty.isdisjoint(node.slots) or _disagrees(builder, node)
     }
     members: dict[int, list[int]] = {root: [] for root in sorted(hit)}
-    for number, root in enumerate(roots):
+    for node_index, root in enumerate(roots):
         if root in hit:
-            members[root].append(number)
+            members[root].append(node_index)
     inside: dict[int, list[Value]] = {root: [] for root in members}
     for value in builder.values:
         root = roots[value.readers[0][0] if value.readers else value.source or 0]
@@ -268,15 +278,15 @@ def contradictory(node: Node) -> bool:
 def _exclusive(demands: Sequence[Demand]) -> bool:
     """Whether no label, up to float noise, is in all the demands."""
 
-    def among(label: Label, others: Demand) -> bool:
+    def among(label: Label, demand: Demand) -> bool:
         return any(
-            label.zero_point == other.zero_point and close_scale(label.scale, other.scale)
-            for other in others
+            label.zero_point == legal.zero_point and close_scale(label.scale, legal.scale)
+            for legal in demand
         )
 
     first = demands[0] if demands else ()
     return bool(first) and not any(
-        all(among(label, others) for others in demands[1:]) for label in first
+        all(among(label, demand) for demand in demands[1:]) for label in first
     )
 
 
@@ -287,29 +297,31 @@ def _disagrees(builder: _Builder, node: Node) -> bool:
     if not node.policy or not node.wanted:
         return False
     declared = [label for slot in node.slots if (label := builder.label(slot)) is not None]
-    return any(not any(near(label, other) for other in node.wanted) for label in declared)
+    return any(
+        not any(near(label, wanted_label) for wanted_label in node.wanted) for label in declared
+    )
 
 
 def _components(count: int, values: list[Value]) -> list[int]:
     """Component number of each node: the lowest node reachable through values."""
-    sets = DisjointSets[int](lambda number: number)
+    sets = DisjointSets[int](lambda node_index: node_index)
     for value in values:
-        joined = [number for number, _ in value.readers]
+        joined = [node_index for node_index, _ in value.readers]
         if value.source is not None:
             joined.append(value.source)
-        for other in joined[1:]:
-            sets.union(joined[0], other)
-    return [sets.find(number) for number in range(count)]
+        for neighbour in joined[1:]:
+            sets.union(joined[0], neighbour)
+    return [sets.find(node_index) for node_index in range(count)]
 
 
 def _problem(builder: _Builder, members: list[int], inside: list[Value]) -> Problem:
     """One component with its nodes numbered from 0."""
-    renumber: Mapping[int, int] = {number: i for i, number in enumerate(members)}
+    renumber: Mapping[int, int] = {node_index: i for i, node_index in enumerate(members)}
     values = [
         replace(
             value,
             source=None if value.source is None else renumber[value.source],
-            readers=tuple((renumber[number], slots) for number, slots in value.readers),
+            readers=tuple((renumber[node_index], slots) for node_index, slots in value.readers),
         )
         for value in inside
     ]

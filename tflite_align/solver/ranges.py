@@ -69,10 +69,10 @@ def constant_range(model: Model, key: TensorId, label: Label) -> Range | None:
     data = model.constant(*key)
     if data is None or tensor.type not in DTYPES:
         return None
-    kind = np.dtype(DTYPES[tensor.type])
-    if len(data) % kind.itemsize:
+    dtype = np.dtype(DTYPES[tensor.type])
+    if len(data) % dtype.itemsize:
         return None  # no whole number of values: of their range nothing is known
-    integers = np.frombuffer(data, dtype=kind)
+    integers = np.frombuffer(data, dtype=dtype)
     if not integers.size:
         return Range(0.0, 0.0)
     low, high = int(integers.min()), int(integers.max())
@@ -109,7 +109,7 @@ def value_flow(
         slot_tell=flow.slot_tell,
         silent=frozenset(s.tensor_id(bound.model) for s in bound.silent),
         clamps=flow.clamps(),
-        observed={key: seen for key, seen in observed.items() if key in flow.labels},
+        observed={key: span for key, span in observed.items() if key in flow.labels},
         averaged=averaged_slots(bound.model, bound.flows, flow.labels),
         joined=flow.joined,
     )
@@ -146,7 +146,9 @@ class _Pass:
             if slot.kind == "outputs"
         }
         self.wiring = {g.index: links(self.model, g.index) for g in self.model.subgraphs}
-        self.weights = {one.slot for one in bound.constraints if isinstance(one, Weight)}
+        self.weights = {
+            constraint.slot for constraint in bound.constraints if isinstance(constraint, Weight)
+        }
         for key in _all_tensors(self.model) if within is None else within:
             self._start(key)
         self.places = list(self._writers())
@@ -161,15 +163,15 @@ class _Pass:
             s for flows in self.flows.values() for f in flows if f.kind == "copy" for s in f.outputs
         ]
         slots += [s for s, reach in self.ranges.items() if reach.low < 0 < reach.high < math.inf]
-        found = {}
+        spans = {}
         for slot in slots:
             key = slot.tensor_id(self.model)
             declared = self.declared.get(key)
             if declared is not None and declared.low == 0:
-                found[key] = Range(-math.inf, declared.high)
+                spans[key] = Range(-math.inf, declared.high)
             elif declared is not None and declared.high == 0:
-                found[key] = Range(declared.low, math.inf)
-        return found
+                spans[key] = Range(declared.low, math.inf)
+        return spans
 
     def _passing(self, key: TensorId) -> Range:
         return self.open[key] if key in self.opened else self.declared[key]
@@ -219,12 +221,12 @@ class _Pass:
         self._forward_all()
 
     def _forward_all(self) -> None:
-        for place in self.places:
-            self.forward(place)
+        for operator_id in self.places:
+            self.forward(operator_id)
 
     def backward_all(self) -> None:
-        for place in reversed(self.places):
-            self.backward(place)
+        for operator_id in reversed(self.places):
+            self.backward(operator_id)
 
     def _grow_variables(self) -> bool:
         grown = False
@@ -244,16 +246,16 @@ class _Pass:
         keys = [slot.tensor_id(self.model) for slot in slots]
         return keys if keys and all(key in self.labels for key in keys) else None
 
-    def forward(self, place: OperatorId) -> None:
-        operator = self.model.subgraphs[place[0]].operators[place[1]]
+    def forward(self, operator_id: OperatorId) -> None:
+        operator = self.model.subgraphs[operator_id[0]].operators[operator_id[1]]
         for index, tensor in enumerate(operator.outputs):
-            key = (place[0], tensor)
+            key = (operator_id[0], tensor)
             if key in self.labels:
-                slot = Slot(*place, "outputs", index)
+                slot = Slot(*operator_id, "outputs", index)
                 reach = self.held.get(slot, self.ranges.get(slot, _ANYTHING))
                 self.reach[key] = reach
                 self.arrive[key] = intersect(self._passing(key), reach)
-        for flow in self.flows.get(place, ()):
+        for flow in self.flows.get(operator_id, ()):
             inputs, outputs = self._keys(flow.inputs), self._keys(flow.outputs)
             if inputs is None or outputs is None:
                 continue
@@ -274,21 +276,21 @@ class _Pass:
                     if self.noise[key] < noise:
                         self.joined[slot] = rounded
 
-    def backward(self, place: OperatorId) -> None:
-        operator = self.model.subgraphs[place[0]].operators[place[1]]
+    def backward(self, operator_id: OperatorId) -> None:
+        operator = self.model.subgraphs[operator_id[0]].operators[operator_id[1]]
         for tensor in operator.outputs:
-            self._close(TensorId(place.subgraph, tensor))
-        for flow in self.flows.get(place, ()):
+            self._close(TensorId(operator_id.subgraph, tensor))
+        for flow in self.flows.get(operator_id, ()):
             outputs = self._keys(flow.outputs)
             if flow.kind != "copy" or outputs is None:
                 continue
-            asked = self.tell[outputs[0]]
+            needed = self.tell[outputs[0]]
             for key in outputs[1:]:
-                asked = hull(asked, self.tell[key])
+                needed = hull(needed, self.tell[key])
             for slot in flow.outputs:
-                asked = intersect(asked, self.ranges.get(slot, _ANYTHING))
+                needed = intersect(needed, self.ranges.get(slot, _ANYTHING))
             for slot in flow.inputs:
-                self.slot_tell[slot] = asked
+                self.slot_tell[slot] = needed
 
     def _close(self, key: TensorId) -> None:
         """All readers of this tensor have been seen: what any of them can tell apart.
@@ -301,10 +303,10 @@ class _Pass:
             return
         declared = self.declared[key]
         passing = self.open.get(key, declared)
-        told = [intersect(passing, self.slot_tell.get(slot, declared)) for slot in readers]
-        total = told[0]
-        for entry in told[1:]:
-            total = hull(total, entry)
+        needs = [intersect(passing, self.slot_tell.get(slot, declared)) for slot in readers]
+        total = needs[0]
+        for need in needs[1:]:
+            total = hull(total, need)
         self.tell[key] = total
         if not covers(declared, total, slack=self.labels[key].scale):
             self.opened.add(key)
@@ -330,15 +332,15 @@ class _Pass:
         return Range(low, high)
 
     def clamps(self) -> dict[TensorId, Clamp]:
-        found = {}
+        joined = {}
         for key, label in self.labels.items():
             if key in self.opened:
                 continue
             type_name = self.model.subgraphs[key[0]].tensors[key[1]].type
             clamp = clamp_of(label, type_name, self.reach[key])
             if clamp is not None:
-                found[key] = clamp
-        return found
+                joined[key] = clamp
+        return joined
 
     def finish(self) -> None:
         for subgraph, wiring in self.wiring.items():

@@ -34,7 +34,7 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
     It is everything where a wish of the user's reaches what no broken slot does, and where values
     go round through variables.
     """
-    anchored = any(isinstance(entry, Anchored) for entry in bound.constraints)
+    anchored = any(isinstance(constraint, Anchored) for constraint in bound.constraints)
     if anchored or bound.variables or options.overlap == "force" or policies_of(bound, options):
         return Region(bound, None)
     tensors, operators = _reached(bound, broken)
@@ -46,11 +46,11 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
         bound,
         constraints=tuple(
             [
-                entry
-                for entry in bound.constraints
+                constraint
+                for constraint in bound.constraints
                 # Only what ties calls and variables has slots of several operators.
-                if entry.slots[0][:2] in operators
-                or (isinstance(entry, Same) and any(map(near, entry.slots)))
+                if constraint.slots[0][:2] in operators
+                or (isinstance(constraint, Same) and any(map(near, constraint.slots)))
             ]
         ),
         flows=tuple([flow for flow in bound.flows if any(map(near, flow.inputs))]),
@@ -63,10 +63,10 @@ def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[t
     """All tensors that belong together with those of the broken slots, and the operators (and
     boundaries) that write or read them.
     """
-    beside: dict[Slot, list[tuple[Slot, ...]]] = {}
+    ties: dict[Slot, list[tuple[Slot, ...]]] = {}
     for together in _together(bound):
         for slot in together:
-            beside.setdefault(slot, []).append(together)
+            ties.setdefault(slot, []).append(together)
     model = bound.model
     tensors: set[TensorId] = set()
     operators: set[tuple[int, int]] = set()
@@ -74,8 +74,8 @@ def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[t
     for slot in broken:
         # Intermediates of an operator are neither read nor written by another one.
         operators.add(slot[:2])
-        tied = (other for together in beside.get(slot, ()) for other in together)
-        ahead += [other.tensor_id(model) for other in (slot, *tied)]
+        tied = (neighbour for together in ties.get(slot, ()) for neighbour in together)
+        ahead += [neighbour.tensor_id(model) for neighbour in (slot, *tied)]
     while ahead:
         key = ahead.pop()
         if key in tensors or key.tensor < 0:
@@ -87,14 +87,14 @@ def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[t
             slots.append(wiring.producer[key.tensor])
         for slot in slots:
             operators.add(slot[:2])
-            for together in beside.get(slot, ()):
-                ahead += [other.tensor_id(model) for other in together]
+            for together in ties.get(slot, ()):
+                ahead += [neighbour.tensor_id(model) for neighbour in together]
     return tensors, operators
 
 
 def _together(bound: Bound) -> Iterator[tuple[Slot, ...]]:
-    for entry in bound.constraints:
-        if isinstance(entry, Same):
-            yield entry.slots
+    for constraint in bound.constraints:
+        if isinstance(constraint, Same):
+            yield constraint.slots
     for flow in bound.flows:
         yield (*flow.inputs, *flow.outputs)

@@ -63,15 +63,17 @@ def solve_and_keep(
     values = replace(values, saturations=saturations(bound, widened, values.labels))
     problems = build_problems(bound, values, options, broken, widened)
     limits = Limits(bound.model, bound.constraints)
-    found, solved = _decided(bound, values, options, limits, problems)
-    passed = passed_windows(bound, found.seen, found.source)
+    solutions, solved = _decided(bound, values, options, limits, problems)
+    passed = passed_windows(bound, solutions.seen, solutions.source)
     if passed:
         limits = Limits(bound.model, bound.constraints, passed)
         joint, again = _decided(bound, values, options, limits, problems)
-        if len(joint.conflicts) <= len(found.conflicts):
-            found, solved = joint, again
-    lost = too_coarse(bound, frozenset(broken))
-    return replace(found, conflicts=(*found.conflicts, *lost)) if lost else found, solved
+        if len(joint.conflicts) <= len(solutions.conflicts):
+            solutions, solved = joint, again
+    loss = too_coarse(bound, frozenset(broken))
+    return replace(
+        solutions, conflicts=(*solutions.conflicts, *loss)
+    ) if loss else solutions, solved
 
 
 def _decided(
@@ -80,8 +82,8 @@ def _decided(
     answer = _Answer(bound, values, options)
     posed = pose_each(bound, values, options, limits, problems)
     answers = solve_each(posed)
-    for number, (one, found) in enumerate(zip(posed, answers, strict=True)):
-        answer.decide(number, one, found)
+    for index, (component, found) in enumerate(zip(posed, answers, strict=True)):
+        answer.decide(index, component, found)
     solution = Solution(
         source=answer.source,
         seen=answer.seen,
@@ -99,7 +101,7 @@ def _activations(
     bound: Bound, values: Values, source: Mapping[TensorId, Label]
 ) -> dict[Slot, Activation]:
     """Clamps that decided labels no longer state, and their operators therefore have to."""
-    found = {}
+    roles = {}
     for slot in sorted(bound.silent, key=lambda s: s.sort_key):
         key = slot.tensor_id(bound.model)
         clamp = values.clamps.get(key)
@@ -107,8 +109,8 @@ def _activations(
             continue
         type_name = bound.model.subgraphs[key[0]].tensors[key[1]].type
         if clamp.undone_by(label_range(source[key], type_name), source[key].scale):
-            found[slot] = clamp.activation
-    return found
+            roles[slot] = clamp.activation
+    return roles
 
 
 class _Answer:
@@ -126,11 +128,11 @@ class _Answer:
             Label, TensorId
         ] = {}  # of the component at hand, the first that declares it
 
-    def decide(self, number: int, posed: Posed, answer: Answer) -> None:
+    def decide(self, index: int, posed: Posed, answer: Answer) -> None:
         problem = posed.problem
         if answer.cost >= FORBIDDEN or any(contradictory(node) for node in problem.nodes):
-            told = minimal_conflict(self.bound, self.values, self.options, problem)
-            self.conflicts.append(told)
+            conflict = minimal_conflict(self.bound, self.values, self.options, problem)
+            self.conflicts.append(conflict)
             return
         self.conflicts += posed.conflicts
         chosen, stands = posed.labels(answer), posed.stands
@@ -141,7 +143,7 @@ class _Answer:
             self._record(problem, value, chosen, stands)
         self.components.append(
             Component(
-                index=number,
+                index=index,
                 type=problem.type,
                 tensors=tuple(value.key for value in problem.values),
                 rules=tuple(rules),
@@ -159,19 +161,21 @@ class _Answer:
     def _record(
         self, problem: Problem, value: Value, chosen: list[Label], stands: Mapping[Label, Label]
     ) -> None:
-        own = self.values.labels[value.key]
-        written = own if value.source is None else chosen[value.source]
+        declared = self.values.labels[value.key]
+        written = declared if value.source is None else chosen[value.source]
         if value.source is not None:
             self.source[value.key] = written
             self.why[value.key] = self._reason(problem, value, written, stands)
         cuts: dict[Label, list[Slot]] = {}
-        behind: dict[Label, set[str]] = {}
-        for number, slots in value.readers:
+        readers_by_label: dict[Label, set[str]] = {}
+        for node_index, slots in value.readers:
             for slot in slots:
-                self.seen[slot] = chosen[number]
-            if chosen[number] != written:
-                cuts.setdefault(chosen[number], []).extend(slots)
-                behind.setdefault(chosen[number], set()).update(problem.nodes[number].rules)
+                self.seen[slot] = chosen[node_index]
+            if chosen[node_index] != written:
+                cuts.setdefault(chosen[node_index], []).extend(slots)
+                readers_by_label.setdefault(chosen[node_index], set()).update(
+                    problem.nodes[node_index].rules
+                )
         if value.source is None:
             return
         source_rules = problem.nodes[value.source].rules
@@ -181,7 +185,7 @@ class _Answer:
                     key=value.key,
                     label=label,
                     slots=tuple(sorted(cut_slots, key=lambda s: s.sort_key)),
-                    because=tuple(sorted(behind[label] | source_rules)),
+                    because=tuple(sorted(readers_by_label[label] | source_rules)),
                 )
             )
 
@@ -189,10 +193,10 @@ class _Answer:
         self, problem: Problem, value: Value, written: Label, stands: Mapping[Label, Label]
     ) -> str:
         """Where the label of a tensor comes from, in words."""
-        own = self.values.labels[value.key]
-        if written == own:
+        declared = self.values.labels[value.key]
+        if written == declared:
             return "keeps its parameters"
-        if written == stands.get(own):
+        if written == stands.get(declared):
             return "float noise snapped to the group's bits"
         if value.source is not None and written in problem.nodes[value.source].legal:
             return "fixed: the kernel writes these parameters"

@@ -47,8 +47,8 @@ class Ties:
                     if slot.kind != "inputs" or slot.operator < 0
                     if slot.tensor_id(bound.model) == value.key
                 ]
-            for number, readers in value.readers:
-                if value.source is None or chosen[number] == chosen[value.source]:
+            for node_index, readers in value.readers:
+                if value.source is None or chosen[node_index] == chosen[value.source]:
                     slots += readers
             self.attached[value.key] = sorted(set(slots), key=lambda slot: slot.sort_key)
             self.holder.update(dict.fromkeys(slots, value.key))
@@ -79,19 +79,19 @@ class Ties:
 
     def of(self, key: TensorId) -> list[tuple[str, tuple[Slot, ...]]]:
         """The rules that tie the tensor's own slots, each once."""
-        found = [tie for slot in self.attached.get(key, ()) for tie in self.rules.get(slot, ())]
-        return list(dict.fromkeys(found))
+        ties = [tie for slot in self.attached.get(key, ()) for tie in self.rules.get(slot, ())]
+        return list(dict.fromkeys(ties))
 
     def reached(self, start: TensorId) -> list[Reached]:
         """Every tensor that shares the label of `start`, nearest first, itself at the head."""
-        seen = {start}
+        visited = {start}
         found = [Reached(key=start, steps=())]
         queue = deque(found)
         while queue:
             last = queue.popleft()
             for step in self._steps(last.key):
-                if step.key not in seen:
-                    seen.add(step.key)
+                if step.key not in visited:
+                    visited.add(step.key)
                     found.append(Reached(key=step.key, steps=(*last.steps, step)))
                     queue.append(found[-1])
         return found

@@ -25,38 +25,40 @@ _RANGES = 65536.0  # how many times all that is declared a widened step may be
 _COARSER = 2.0  # times an operand's step, or its own, that a widened step may be
 
 
-def loses_operands(constraint: Window, own: float, wider: float, operands: list[Extent]) -> bool:
+def loses_operands(
+    constraint: Window, current: float, wider: float, operands: list[Extent]
+) -> bool:
     """Whether a step of `wider` is too coarse for the finest of operands that are weighed against
     each other; of factors each step of the product is one of theirs, whatever the output's.
     """
     if constraint.source.form == "product" or len(operands) < 2:
         return False
-    return wider > _COARSER * max(own, min(least for least, _ in operands))
+    return wider > _COARSER * max(current, min(least for least, _ in operands))
 
 
-def loses_range(own: Label, wider: float, type_name: str) -> bool:
+def loses_range(label: Label, wider: float, type_name: str) -> bool:
     """Whether a step of `wider` is so much more than all of the declared range that the operands
     cannot be what somebody meant: the output must not follow them. Converters leave steps of some
     thousand ranges, where a value is always 0.
     """
-    held = label_range(own, type_name)
-    return wider > _RANGES * (held.high - held.low)
+    span = label_range(label, type_name)
+    return wider > _RANGES * (span.high - span.low)
 
 
 def saturations(
     bound: Bound, widened: Iterable[Slot], labels: Mapping[TensorId, Label]
 ) -> dict[TensorId, Saturation]:
     """Of each tensor that may be widened, what its declared range lets through."""
-    found = {}
+    operands = {}
     for slot in widened:
         key = slot.tensor_id(bound.model)
         label = labels.get(key)
         if label is not None:
-            kind = bound.model.subgraphs[key.subgraph].tensors[key.tensor].type
+            type_name = bound.model.subgraphs[key.subgraph].tensors[key.tensor].type
             blind = _blind(bound.model, key)
-            held = label_range(label, kind)
-            found[key] = Saturation(held=Range(held.low - blind, held.high + blind))
-    return found
+            span = label_range(label, type_name)
+            operands[key] = Saturation(held=Range(span.low - blind, span.high + blind))
+    return operands
 
 
 def _blind(model: Model, key: TensorId) -> float:

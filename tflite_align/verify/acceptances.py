@@ -18,17 +18,17 @@ __all__ = ["ask", "ask_same", "verdicts_of"]
 
 
 def ask_same(
-    data: Data, asked: Sequence[str], seconds: float | None, memory: int
+    data: Data, judges: Sequence[str], seconds: float | None, memory: int
 ) -> tuple[JudgeVerdict, ...]:
     """Of a file that nothing was changed in: each judge is asked once."""
     verdicts = []
-    for name in asked:
-        found = judge_file(data, name, seconds=seconds, memory=memory)
-        verdicts.append(judge_word(name, found, found, frozenset()))
+    for name in judges:
+        acceptance = judge_file(data, name, seconds=seconds, memory=memory)
+        verdicts.append(judge_word(name, acceptance, acceptance, frozenset()))
     return tuple(verdicts)
 
 
-def ask(order: Order, asked: Sequence[str]) -> tuple[JudgeVerdict, ...]:
+def ask(order: Order, judges: Sequence[str]) -> tuple[JudgeVerdict, ...]:
     """Acceptance only, of both files, two processes at a time."""
 
     def one(name: str) -> JudgeVerdict:
@@ -39,7 +39,7 @@ def ask(order: Order, asked: Sequence[str]) -> tuple[JudgeVerdict, ...]:
 
     verdicts = []
     with children_pool(2) as pool:
-        for verdict in pool.map(one, asked):
+        for verdict in pool.map(one, judges):
             verdicts.append(verdict)
             order.report(verdict.judge, 0.95)
     return tuple(verdicts)
@@ -48,15 +48,15 @@ def ask(order: Order, asked: Sequence[str]) -> tuple[JudgeVerdict, ...]:
 def verdicts_of(order: Order, ran: Mapping[str, Ran]) -> tuple[JudgeVerdict, ...]:
     """The runs have answered for their judges already; the others are asked now."""
     rest = [name for name in order.asked if f"after:{name}" not in ran]
-    known = {verdict.judge: verdict for verdict in ask(order, rest)}
+    verdicts = {verdict.judge: verdict for verdict in ask(order, rest)}
     for name in order.asked:
-        if name not in known:
+        if name not in verdicts:
             before = _accepted(ran[f"before:{name}"], order.before)
             after = _accepted(ran[f"after:{name}"], order.after)
-            known[name] = judge_word(name, before, after, order.edited or frozenset())
-    return tuple(known[name] for name in order.asked)
+            verdicts[name] = judge_word(name, before, after, order.edited or frozenset())
+    return tuple(verdicts[name] for name in order.asked)
 
 
 def _accepted(ran: Ran, data: Data) -> Acceptance:
-    found = replace(ran.acceptance, facts=ran.acceptance.facts + arena_facts(ran.log))
-    return placed(found, data)
+    acceptance = replace(ran.acceptance, facts=ran.acceptance.facts + arena_facts(ran.log))
+    return placed(acceptance, data)

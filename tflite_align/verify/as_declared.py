@@ -32,7 +32,7 @@ def run_as_declared(
 
     "failed" where a runtime computes something else. Arguments and errors are those of `verify`.
     """
-    found = verify(
+    verification = verify(
         data,
         data,
         calibration=calibration,
@@ -43,14 +43,14 @@ def run_as_declared(
         judge_seconds=judge_seconds,
         memory=memory,
     )
-    wrong = _departures(found, builtin="litert" in judges)
-    if not wrong or found.word == "failed":
-        return found
+    wrong = _departures(verification, builtin="litert" in judges)
+    if not wrong or verification.word == "failed":
+        return verification
     more = f"; and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return replace(found, word="failed", why=wrong[0] + more)
+    return replace(verification, word="failed", why=wrong[0] + more)
 
 
-def _departures(found: Verification, *, builtin: bool) -> list[str]:
+def _departures(verification: Verification, *, builtin: bool) -> list[str]:
     """Where a runtime departs from the declared parameters, in sentences, operators first: those
     are compared on LiteRT's builtin kernels, and count where these are asked about (`builtin`).
 
@@ -58,13 +58,13 @@ def _departures(found: Verification, *, builtin: bool) -> list[str]:
     become worse: its word is "unchanged". A run above FLOOR_DB departs from nothing that a reader
     could tell.
     """
-    told = []
-    if builtin and found.steps is not None and found.steps.beyond:
-        told.append(f"{named(found.steps.beyond)} by the declared parameters")
-    told += [
+    sentences = []
+    if builtin and verification.steps is not None and verification.steps.beyond:
+        sentences.append(f"{named(verification.steps.beyond)} by the declared parameters")
+    sentences += [
         f"{score.title}: {run.judge} {run.why.partition(', as the original does')[0]}"
-        for score in found.outputs
+        for score in verification.outputs
         for run in score.runs
         if run.word in ("unchanged", "failed") and (run.sqnr_db or 0.0) < FLOOR_DB
     ]
-    return told
+    return sentences

@@ -31,7 +31,7 @@ def check_calibration(model: Model, calibration: Calibration) -> None:
     if not model.subgraphs:
         return
     graph = model.subgraphs[0]
-    wanted = []
+    inputs = []
     for index in graph.inputs:
         aliases = [
             name
@@ -41,8 +41,8 @@ def check_calibration(model: Model, calibration: Calibration) -> None:
             if tensor == index
         ]
         tensor = graph.tensors[index]
-        wanted.append(Wanted(name=tensor.name, shape=tensor.shape, aliases=tuple(aliases)))
-    matched(wanted, calibration)
+        inputs.append(Wanted(name=tensor.name, shape=tensor.shape, aliases=tuple(aliases)))
+    matched(inputs, calibration)
 
 
 def matched(inputs: Sequence[Wanted], calibration: Calibration) -> tuple[Array, ...]:
@@ -54,43 +54,50 @@ def matched(inputs: Sequence[Wanted], calibration: Calibration) -> tuple[Array, 
     if not inputs:
         raise UsageError("calibration: the model has no inputs to feed")
     arrays: list[Array] = []
-    for number, one in enumerate(inputs):
-        array = _shaped(number, one, _found(number, one, calibration))
+    for position, wanted_input in enumerate(inputs):
+        array = _shaped(position, wanted_input, _found(position, wanted_input, calibration))
         if arrays and len(array) != len(arrays[0]):
-            raise _unfit(number, one, f"{len(array)} samples", f"{len(arrays[0])} as for input 0")
+            raise _unfit(
+                position, wanted_input, f"{len(array)} samples", f"{len(arrays[0])} as for input 0"
+            )
         arrays.append(array)
     return tuple(arrays)
 
 
-def _found(number: int, one: Wanted, calibration: Calibration) -> Array:
-    names: tuple[str | int, ...] = (one.name, number, str(number), *one.aliases)
+def _found(position: int, wanted_input: Wanted, calibration: Calibration) -> Array:
+    names: tuple[str | int, ...] = (
+        wanted_input.name,
+        position,
+        str(position),
+        *wanted_input.aliases,
+    )
     for name in names:
         if name in calibration:
             return np.asarray(calibration[name])
     there = ", ".join(repr(name) for name in calibration) or "no array at all"
-    found = f"nothing under its name or position (there is {there})"
-    raise _unfit(number, one, found, _expected(one))
+    problem = f"nothing under its name or position (there is {there})"
+    raise _unfit(position, wanted_input, problem, _expected(wanted_input))
 
 
-def _shaped(number: int, one: Wanted, array: Array) -> Array:
-    shape = tuple(max(size, 1) for size in one.shape)
+def _shaped(position: int, wanted_input: Wanted, array: Array) -> Array:
+    shape = tuple(max(size, 1) for size in wanted_input.shape)
     fits = array.shape[-len(shape) :] == shape if shape else True
     tail = array.shape[1:] == shape[1:] and bool(shape) and shape[0] == 1
     if array.size == 0 or not (fits or tail):
-        raise _unfit(number, one, f"shape {array.shape}", _expected(one))
+        raise _unfit(position, wanted_input, f"shape {array.shape}", _expected(wanted_input))
     if array.dtype.kind not in "biuf":
-        raise _unfit(number, one, f"values of type {array.dtype}", "real numbers")
+        raise _unfit(position, wanted_input, f"values of type {array.dtype}", "real numbers")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise _unfit(number, one, "values that are not finite", "real numbers")
+        raise _unfit(position, wanted_input, "values that are not finite", "real numbers")
     return array.reshape(-1, *shape)
 
 
-def _expected(one: Wanted) -> str:
-    sizes = ", ".join(str(max(size, 1)) for size in one.shape)
+def _expected(wanted_input: Wanted) -> str:
+    sizes = ", ".join(str(max(size, 1)) for size in wanted_input.shape)
     return f"shape (samples, {sizes})" if sizes else "shape (samples,)"
 
 
-def _unfit(number: int, one: Wanted, found: str, expected: str) -> UsageError:
+def _unfit(position: int, wanted_input: Wanted, actual: str, expected: str) -> UsageError:
     return UsageError(
-        f"calibration: input {number} ({one.name!r}): found {found}, expected {expected}"
+        f"calibration: input {position} ({wanted_input.name!r}): found {actual}, expected {expected}"
     )

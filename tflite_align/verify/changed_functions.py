@@ -61,38 +61,45 @@ def _same(before: Any, one: Any, after: Any, other: Any) -> bool:
     )
 
 
-def _equal_fields(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    fields = vars(one)
-    return fields.keys() == vars(other).keys() and all(
-        _equal(value, vars(other)[name]) for name, value in fields.items()
+def _equal_fields(first: Any, second: Any) -> bool:
+    if first is None or second is None:
+        return first is second
+    fields = vars(first)
+    return fields.keys() == vars(second).keys() and all(
+        _equal(value, vars(second)[name]) for name, value in fields.items()
     )
 
 
 def _same_tensor(before: Any, first: int, after: Any, second: int) -> bool:
     if first < 0 or second < 0:
         return first < 0 and second < 0
-    one, other = before.subgraphs[0].tensors[first], after.subgraphs[0].tensors[second]
-    if one.type != other.type or not _equal(one.shape, other.shape):
+    first_tensor, second_tensor = (
+        before.subgraphs[0].tensors[first],
+        after.subgraphs[0].tensors[second],
+    )
+    if first_tensor.type != second_tensor.type or not _equal(
+        first_tensor.shape, second_tensor.shape
+    ):
         return False
     if not all(
-        _equal(_field(one.quantization, name), _field(other.quantization, name))
+        _equal(_field(first_tensor.quantization, name), _field(second_tensor.quantization, name))
         for name in _QUANTIZATION
     ):
         return False
-    constant = is_constant(before, one)
-    if constant != is_constant(after, other):
+    constant = is_constant(before, first_tensor)
+    if constant != is_constant(after, second_tensor):
         return False
-    return not constant or _equal(before.buffers[one.buffer].data, after.buffers[other.buffer].data)
+    return not constant or _equal(
+        before.buffers[first_tensor.buffer].data, after.buffers[second_tensor.buffer].data
+    )
 
 
 def _field(quantization: Any, name: str) -> Any:
     return None if quantization is None else getattr(quantization, name)
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _equal(first: Any, second: Any) -> bool:
     """A vector that is absent and one that is empty say the same."""
-    if isinstance(one, (np.ndarray, list)) or isinstance(other, (np.ndarray, list)):
-        return np.array_equal(() if one is None else one, () if other is None else other)
-    return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124 - not a number
+    if isinstance(first, (np.ndarray, list)) or isinstance(second, (np.ndarray, list)):
+        return np.array_equal(() if first is None else first, () if second is None else second)
+    return bool(first == second) or bool(first != first and second != second)  # noqa: PLR0124 - not a number

@@ -35,11 +35,11 @@ class _Cut(Record, frozen=True, kw_only=True):
 
     def take(self, flat: Array) -> tuple[Array, Array]:
         """Which of these flat indices into the output are the operand's, and where in it."""
-        place = (flat // self.inner) % self.length
-        mine = np.flatnonzero((place >= self.start) & (place < self.stop))
-        outer, place = flat[mine] // (self.length * self.inner), place[mine] - self.start
+        position = (flat // self.inner) % self.length
+        mine = np.flatnonzero((position >= self.start) & (position < self.stop))
+        outer, position = flat[mine] // (self.length * self.inner), position[mine] - self.start
         within = flat[mine] % self.inner
-        return mine, (outer * (self.stop - self.start) + place) * self.inner + within
+        return mine, (outer * (self.stop - self.start) + position) * self.inner + within
 
 
 class Part(Record, frozen=True, kw_only=True):
@@ -51,15 +51,15 @@ class Part(Record, frozen=True, kw_only=True):
     size: int
     cuts: tuple[_Cut, ...]
 
-    def columns(self, kept: int) -> Array | None:
+    def columns(self, count: int) -> Array | None:
         """Which of the kept elements of an output are of this part. None where the sizes in the
-        file are not those that it is run with. `kept`: how many are kept of each sample.
+        file are not those that it is run with. `count`: how many are kept of each sample.
         """
         chosen = kept_elements(self.size)
         flat: Array = np.arange(self.size) if chosen is None else chosen
-        if len(flat) != kept:
+        if len(flat) != count:
             return None
-        columns = np.arange(kept)
+        columns = np.arange(count)
         for cut in self.cuts:
             mine, flat = cut.take(flat)
             columns = columns[mine]

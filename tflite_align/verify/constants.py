@@ -26,13 +26,13 @@ _SMALL = 4096
 
 def can_stay_integer(model: Any, tensor: Any) -> bool:
     """Whether LiteRT's DEQUANTIZE reads this constant, and keeping it small is worth it."""
-    found = params(tensor)
-    kind = type_name(tensor.type)
-    if found is None or len(model.buffers[tensor.buffer].data) < _SMALL:
+    quant = params(tensor)
+    tensor_type = type_name(tensor.type)
+    if quant is None or len(model.buffers[tensor.buffer].data) < _SMALL:
         return False
-    if kind == "int16":
-        return found.per_tensor and found.label.zero_point == 0
-    return kind in ("int8", "uint8")
+    if tensor_type == "int16":
+        return quant.per_tensor and quant.label.zero_point == 0
+    return tensor_type in ("int8", "uint8")
 
 
 def real_values(
@@ -46,37 +46,37 @@ def real_values(
         raise UnsupportedError(f"{tensor_name(tensor)}: sparse constant")
     shape = [] if tensor.shape is None else [int(size) for size in tensor.shape]
     integers = _integers(model.buffers[tensor.buffer].data, type_name(tensor.type), shape, tensor)
-    found = params(tensor)
-    if found is None:
+    quant = params(tensor)
+    if quant is None:
         if fallback is None:
             raise UnsupportedError(f"{tensor_name(tensor)}: integers without parameters")
-        found = Params(scale=fallback, zero_point=np.zeros(len(fallback), np.int64), axis=0)
-    if found.per_tensor:
-        scale, zero = found.label
+        quant = Params(scale=fallback, zero_point=np.zeros(len(fallback), np.int64), axis=0)
+    if quant.per_tensor:
+        scale, zero = quant.label
         return np.asarray((integers.astype(np.float64) - zero) * scale, np.float32)
-    axis = 0 if integers.ndim == 1 else found.axis
-    if axis >= integers.ndim or integers.shape[axis] != len(found.scale):
+    axis = 0 if integers.ndim == 1 else quant.axis
+    if axis >= integers.ndim or integers.shape[axis] != len(quant.scale):
         raise UnsupportedError(
-            f"{tensor_name(tensor)}: {len(found.scale)} scales for shape {shape}, axis {axis}"
+            f"{tensor_name(tensor)}: {len(quant.scale)} scales for shape {shape}, axis {axis}"
         )
     along = [1] * integers.ndim
     along[axis] = -1
-    zeros = found.zero_point.reshape(along)
-    real = (integers.astype(np.float64) - zeros) * found.scale.astype(np.float64).reshape(along)
+    zeros = quant.zero_point.reshape(along)
+    real = (integers.astype(np.float64) - zeros) * quant.scale.astype(np.float64).reshape(along)
     return np.asarray(real, np.float32)
 
 
-def _integers(data: Any, kind: str, shape: list[int], tensor: Any) -> npt.NDArray[Any]:
+def _integers(data: Any, tensor_type: str, shape: list[int], tensor: Any) -> npt.NDArray[Any]:
     raw = np.asarray(data, np.uint8).tobytes()
     count = int(np.prod(shape)) if shape else 1
-    if kind == "int4":
+    if tensor_type == "int4":
         packed = np.frombuffer(raw, np.int8)
         both = np.stack([(packed << 4).astype(np.int8) >> 4, packed >> 4], axis=-1)
         flat: npt.NDArray[Any] = both.reshape(-1)[:count]
-    elif kind in _DTYPES:
-        flat = np.frombuffer(raw, np.dtype(_DTYPES[kind]).newbyteorder("<"))
+    elif tensor_type in _DTYPES:
+        flat = np.frombuffer(raw, np.dtype(_DTYPES[tensor_type]).newbyteorder("<"))
     else:
-        raise UnsupportedError(f"{tensor_name(tensor)}: {kind} constant")
+        raise UnsupportedError(f"{tensor_name(tensor)}: {tensor_type} constant")
     if flat.size != count:
         raise UnsupportedError(f"{tensor_name(tensor)}: {flat.size} values for the shape {shape}")
     return flat.reshape(shape)

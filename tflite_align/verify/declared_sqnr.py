@@ -43,9 +43,9 @@ def declared_levels(
         OutputLevel(
             name=probe.name,
             index=-1 if probe.output is None else probe.output,
-            declared_aligned_db=evidence.worst_db("declared:after", number),
+            declared_aligned_db=evidence.worst_db("declared:after", probe_index),
         )
-        for number, probe in enumerate(evidence.before.probes)
+        for probe_index, probe in enumerate(evidence.before.probes)
     )
 
 
@@ -83,8 +83,8 @@ def _evidence(
     """
     try:
         model, written = parse(original), parse(aligned)
-        for one in (model, written):
-            hold_to(memory, one)
+        for file in (model, written):
+            hold_to(memory, file)
         first, second = frontier(model), frontier(written)
         if len(first.probes) != len(second.probes):
             return None
@@ -118,11 +118,11 @@ def bias_readings(
     try:
         model = parse(by_scale)
         hold_to(memory, model)
-        found = {name: frontier(parse(data)) for name, data in files.items()}
+        frontiers = {name: frontier(parse(data)) for name, data in files.items()}
         forms = tuple(
-            Form(name=f"{kind}:{name}", data=make(data, found[name]), kernels=FLOAT_KERNELS)
+            Form(name=f"{form}:{name}", data=make(data, frontiers[name]), kernels=FLOAT_KERNELS)
             for name, data in files.items()
-            for kind, make in (("twin", twin), ("levels", declared))
+            for form, make in (("twin", twin), ("levels", declared))
         )
         inputs = make_samples(
             model, calibration=calibration, count=samples, seed=seed, memory=memory
@@ -132,24 +132,24 @@ def bias_readings(
     with workspace() as folder:
         ran, _ = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
 
-    def level(reference: str, measured: str, number: int) -> float | None:
+    def level(reference: str, measured: str, probe_index: int) -> float | None:
         evidence = Evidence(
-            before=found["declared"],
-            after=found["as-run"],
+            before=frontiers["declared"],
+            after=frontiers["as-run"],
             samples=inputs,
             ran={"twin": ran[reference], "measured": ran[measured]},
             kernels=(),
             seed=seed,
         )
-        return evidence.worst_db("measured", number)
+        return evidence.worst_db("measured", probe_index)
 
     return tuple(
         BiasReading(
             name=probe.name,
             index=-1 if probe.output is None else probe.output,
-            apart_db=level("twin:declared", "twin:as-run", number),
-            declared_db=level("twin:declared", "levels:declared", number),
-            as_run_db=level("twin:as-run", "levels:as-run", number),
+            apart_db=level("twin:declared", "twin:as-run", probe_index),
+            declared_db=level("twin:declared", "levels:declared", probe_index),
+            as_run_db=level("twin:as-run", "levels:as-run", probe_index),
         )
-        for number, probe in enumerate(found["declared"].probes)
+        for probe_index, probe in enumerate(frontiers["declared"].probes)
     )

@@ -73,17 +73,17 @@ def parse_log(printed: str, log: str = "") -> tuple[tuple[str, str], ...]:
     """Facts from what the compiler prints, and from its operator log where the printed text has
     no table: the summary, then `OPERATOR: status` with its count, sorted.
     """
-    facts = [("version", found) for found in _VERSION.findall(printed)[:1]]
+    facts = [("version", version) for version in _VERSION.findall(printed)[:1]]
     for words, name in _SUMMARY.items():
-        found = re.search(rf"^{re.escape(words)}: (.*?)\s*$", printed, re.MULTILINE)
-        if found is not None:
-            facts.append((name, found[1]))
+        match = re.search(rf"^{re.escape(words)}: (.*?)\s*$", printed, re.MULTILINE)
+        if match is not None:
+            facts.append((name, match[1]))
     rows = _ROW.findall(printed) or _ROW.findall(log)
     counts: Counter[tuple[str, str]] = Counter()
     for operator, count, status in rows:
         counts[operator, status] += int(count)
-    known = {name for name, _ in facts}
-    if rows and "operators on Edge TPU" not in known:
+    names = {name for name, _ in facts}
+    if rows and "operators on Edge TPU" not in names:
         mapped = sum(count for (_, status), count in counts.items() if status == MAPPED)
         facts.append(("operators on Edge TPU", str(mapped)))
         facts.append(("operators on CPU", str(counts.total() - mapped)))
@@ -95,15 +95,15 @@ def _first(data: bytes | memoryview, facts: tuple[tuple[str, str], ...]) -> int 
     """The first operator whose kind, all of it, is refused on its own account."""
     statuses: dict[str, set[str]] = {}
     for key, _ in facts:
-        name, found, status = key.partition(": ")
-        if found:
+        name, reason, status = key.partition(": ")
+        if reason:
             statuses.setdefault(name, set()).add(status)
     refused = {name for name, words in statuses.items() if _refused(words)}
     try:
         operators = read(data).subgraphs[0].operators
     except AlignError:
         return None
-    return next((one.index for one in operators if one.name in refused), None)
+    return next((operator.index for operator in operators if operator.name in refused), None)
 
 
 def _refused(words: set[str]) -> bool:

@@ -169,26 +169,30 @@ def _delegated(nodes: list[dict[str, Any]]) -> dict[str, str]:
     The interpreter keeps its execution plan to itself. What a delegate replaced is what lies
     between its inputs, constants included, and its outputs.
     """
-    own = [node for node in nodes if node["op_name"] != "DELEGATE"]
-    parts = nodes[len(own) :]
-    writer = {int(tensor): node for node in own for tensor in node["outputs"]}
-    taken: set[int] = set()
+    listed = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    parts = nodes[len(listed) :]
+    writer = {int(tensor): node for node in listed for tensor in node["outputs"]}
+    replaced: set[int] = set()
     for part in parts:
         inputs = {int(tensor) for tensor in part["inputs"]}
-        wanted = [int(tensor) for tensor in part["outputs"]]
-        while wanted:
-            tensor = wanted.pop()
+        pending = [int(tensor) for tensor in part["outputs"]]
+        while pending:
+            tensor = pending.pop()
             node = writer.get(tensor)
-            if tensor in inputs or node is None or int(node["index"]) in taken:
+            if tensor in inputs or node is None or int(node["index"]) in replaced:
                 continue
-            taken.add(int(node["index"]))
-            wanted += [int(source) for source in node["inputs"]]
+            replaced.add(int(node["index"]))
+            pending += [int(source) for source in node["inputs"]]
     facts = {
-        "nodes delegated": f"{len(taken)} of {len(own)}",
+        "nodes delegated": f"{len(replaced)} of {len(listed)}",
         "partitions": str(len(parts)),
     }
-    left = [f"{node['index']} {node['op_name']}" for node in own if int(node["index"]) not in taken]
-    if left and taken:
+    left = [
+        f"{node['index']} {node['op_name']}"
+        for node in listed
+        if int(node["index"]) not in replaced
+    ]
+    if left and replaced:
         more = f", and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
         facts["nodes left"] = ", ".join(left[:_NAMED]) + more
     return facts
@@ -248,19 +252,21 @@ def _tflm_interpreter(data: bytes) -> Any:
         try:
             return runtime.Interpreter.from_bytes(data, arena_size=arena)
         except RuntimeError:
-            said = native_words()[before:]
-            if not _TOO_SMALL.search(said):
+            words = native_words()[before:]
+            if not _TOO_SMALL.search(words):
                 raise
-            _within_budget(arena, [int(size) for size in _WANTED.findall(said)])
+            _within_budget(arena, [int(size) for size in _WANTED.findall(words)])
         arena = min(arena * _ARENA_GROWS, _LARGEST_ARENA)
 
 
-def _within_budget(arena: int, wanted: list[int]) -> None:
+def _within_budget(arena: int, sizes: list[int]) -> None:
     """Raises OverBudgetError where an arena larger than this one would be."""
-    least = max(wanted, default=0)
+    least = max(sizes, default=0)
     if arena >= _LARGEST_ARENA or least > _LARGEST_ARENA:
-        asked = f"{least} bytes" if least > arena else f"more than {arena} bytes"
-        raise OverBudgetError(f"memory: TFLM's arena would be {asked}, and may be {_LARGEST_ARENA}")
+        needed = f"{least} bytes" if least > arena else f"more than {arena} bytes"
+        raise OverBudgetError(
+            f"memory: TFLM's arena would be {needed}, and may be {_LARGEST_ARENA}"
+        )
 
 
 def native_words() -> str:

@@ -30,34 +30,36 @@ class Evidence(Record, frozen=True, kw_only=True):
     wide: Evidence | None = None  # twin and declared readings on more samples, where they were run
 
     def readings(
-        self, probe: int, kind: Kind, part: Part | None
+        self, probe: int, sample_kind: Kind, part: Part | None
     ) -> tuple[Powers | None, Powers | None]:
         """Powers of the two declared readings, original and aligned, over all samples of a kind."""
         if self.wide is not None:
-            kinds = {one.name: one for one in self.wide.samples.kinds}
-            return self.wide.readings(probe, kinds[kind.name], part)
+            kinds = {sample_kind.name: sample_kind for sample_kind in self.wide.samples.kinds}
+            return self.wide.readings(probe, kinds[sample_kind.name], part)
         before, after = (
-            self.powers(f"declared:{which}", probe, kind=kind, part=part)
+            self.powers(f"declared:{which}", probe, sample_kind=sample_kind, part=part)
             for which in ("before", "after")
         )
         return before, after
 
     def powers(
-        self, form: str, probe: int, *, kind: Kind | None = None, part: Part | None = None
+        self, form: str, probe: int, *, sample_kind: Kind | None = None, part: Part | None = None
     ) -> Powers | None:
         """Powers of one form at one probe against the twin, over the samples of one kind and the
         elements of one part; None when either did not run.
         """
-        twin, other = self.ran["twin"].outputs, self.ran[form].outputs
-        if twin is None or other is None:
+        twin, outputs = self.ran["twin"].outputs, self.ran[form].outputs
+        if twin is None or outputs is None:
             return None
-        reference, values = twin[probe], other[probe]
+        reference, values = twin[probe], outputs[probe]
         sequences = self.samples.sequences
         if reference.shape != values.shape or len(reference) != self.samples.count:
             return None
-        if kind is not None:
-            sequences = self.samples.sequences_of(kind)
-            reference, values = (rows[kind.first : kind.last] for rows in (reference, values))
+        if sample_kind is not None:
+            sequences = self.samples.sequences_of(sample_kind)
+            reference, values = (
+                rows[sample_kind.first : sample_kind.last] for rows in (reference, values)
+            )
         columns = part.columns(reference.shape[1]) if part is not None else None
         if columns is not None:
             reference, values = reference[:, columns], values[:, columns]
@@ -75,9 +77,9 @@ class Evidence(Record, frozen=True, kw_only=True):
 
     def levels(self, form: str, probe: int) -> Iterable[float | None]:
         """SQNR in dB of one form at one probe, for each kind of samples."""
-        for kind in self.samples.kinds:
-            found = self.powers(form, probe, kind=kind)
-            yield sqnr(found) if found is not None else None
+        for sample_kind in self.samples.kinds:
+            level = self.powers(form, probe, sample_kind=sample_kind)
+            yield sqnr(level) if level is not None else None
 
     def worst_db(self, form: str, probe: int) -> float | None:
         """The least of them; None where none is known."""
@@ -89,8 +91,10 @@ def reference_db(evidence: Evidence) -> float:
     of samples that shows most.
     """
     levels = [
-        max((level or 0.0 for level in evidence.levels("declared:before", number)), default=0.0)
-        for number, probe in enumerate(evidence.before.probes)
+        max(
+            (level or 0.0 for level in evidence.levels("declared:before", probe_index)), default=0.0
+        )
+        for probe_index, probe in enumerate(evidence.before.probes)
         if not (probe.behind_jump or probe.saturates)
     ]
     return float(np.min(levels)) if levels else 0.0

@@ -35,40 +35,40 @@ class Footprint(Record, frozen=True, kw_only=True):
 
 def hold_to(memory: int, model: Any) -> None:
     """Raises UnsupportedError where the model's float twin takes more than `memory` bytes."""
-    held = footprint(model)
-    if held.floats > memory:
-        raise UnsupportedError(held.told(held.floats, memory))
+    largest = footprint(model)
+    if largest.floats > memory:
+        raise UnsupportedError(largest.told(largest.floats, memory))
 
 
 def footprint(model: Any) -> Footprint:
     """A lower bound: kernels take more for themselves, and other tensors may live as long."""
-    return max(_each(model), key=lambda one: one.floats)
+    return max(_each(model), key=lambda operator_footprint: operator_footprint.floats)
 
 
 def _each(model: Any) -> Iterator[Footprint]:
     for number, graph in enumerate(model.subgraphs):
         yield _of("", _activations(model, graph, _listed(graph.inputs)))
         for index, operator in enumerate(graph.operators):
-            place = f"subgraph[{number}]/operator[{index}] {operator_name(model, operator)}"
-            held = [*_listed(operator.inputs), *_listed(operator.outputs)]
-            yield _of(place, _activations(model, graph, held))
+            address = f"subgraph[{number}]/operator[{index}] {operator_name(model, operator)}"
+            operands = [*_listed(operator.inputs), *_listed(operator.outputs)]
+            yield _of(address, _activations(model, graph, operands))
 
 
 def _listed(numbers: Any) -> list[int]:
     """A vector of the file, which may be left out, as Python's integers."""
-    return [] if numbers is None else [int(number) for number in numbers]
+    return [] if numbers is None else [int(index) for index in numbers]
 
 
 def _activations(model: Any, graph: Any, tensors: list[int]) -> list[Any]:
-    known = {index for index in tensors if 0 <= index < len(graph.tensors)}
-    found = [graph.tensors[index] for index in sorted(known)]
-    return [tensor for tensor in found if not is_constant(model, tensor)]
+    valid = {index for index in tensors if 0 <= index < len(graph.tensors)}
+    existing = [graph.tensors[index] for index in sorted(valid)]
+    return [tensor for tensor in existing if not is_constant(model, tensor)]
 
 
-def _of(place: str, tensors: list[Any]) -> Footprint:
+def _of(address: str, tensors: list[Any]) -> Footprint:
     sizes = [(_elements(tensor), _WIDTHS.get(type_name(tensor), 1)) for tensor in tensors]
     return Footprint(
-        place=place,
+        place=address,
         stored=sum(count * width for count, width in sizes),
         floats=sum(count * 4 for count, _ in sizes),
     )

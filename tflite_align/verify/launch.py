@@ -41,16 +41,16 @@ def main(arguments: list[str]) -> NoReturn:
     os.execv(command[0], command)  # noqa: S606 - there is no shell, and none is wanted
 
 
-def _limit(kind: int, value: int, grace: int = 0) -> None:
+def _limit(resource_id: int, value: int, grace: int = 0) -> None:
     """A limit that is tighter already stays; a system that has none of this kind goes without."""
     import resource
 
     none = resource.RLIM_INFINITY
-    soft, hard = resource.getrlimit(kind)
+    soft, hard = resource.getrlimit(resource_id)
     lower = value if soft == none else min(value, soft)
     upper = value + grace if hard == none else min(value + grace, hard)
     with suppress(OSError, ValueError):  # macOS knows RLIMIT_AS and may refuse to set it
-        resource.setrlimit(kind, (min(lower, upper), upper))
+        resource.setrlimit(resource_id, (min(lower, upper), upper))
 
 
 def _die_with_parent() -> None:

@@ -75,11 +75,11 @@ def parse_words(text: str) -> tuple[tuple[str, ...], str]:
     """The first error it prints: names of the location (tensors that the operator writes), and
     the words; both empty where there is none. Its exit status says less than this line.
     """
-    found = _ERROR.search(text)
-    if found is None:
+    match = _ERROR.search(text)
+    if match is None:
         return (), ""
-    names = tuple(_plain(name) for name in _NAMES.findall(found[1] or ""))
-    return names, found[2]
+    names = tuple(_plain(name) for name in _NAMES.findall(match[1] or ""))
+    return names, match[2]
 
 
 def _plain(name: str) -> str:
@@ -96,32 +96,35 @@ def _operator(names: tuple[str, ...], words: str, data: bytes | memoryview) -> i
     """The operator of subgraph 0 that the error means, if it can mean no other of the file:
     of that kind, writing a tensor of that name, with the two parameters that are printed.
     """
-    kind = _KIND.match(words)
-    if kind is None and not names:
+    operator_match = _KIND.match(words)
+    if operator_match is None and not names:
         return None
     try:
         model = read(data)
     except AlignError:
         return None
-    upper = kind[1].upper() if kind else ""
-    kinds = {upper, _OTHER_NAMES.get(upper, upper)} if kind else set()
+    upper = operator_match[1].upper() if operator_match else ""
+    kinds = {upper, _OTHER_NAMES.get(upper, upper)} if operator_match else set()
     labels = [Label(float(scale), int(point or 0)) for scale, point in _PARAMETERS.findall(words)]
-    found = [
-        (graph.index, one.index)
+    candidates = [
+        (graph.index, operator.index)
         for graph in model.subgraphs
-        for one in graph.operators
-        if (not kinds or one.name in kinds)
-        and (not names or any(graph.tensors[t].name in names for t in one.outputs if t >= 0))
-        and _has(graph, one, labels)
+        for operator in graph.operators
+        if (not kinds or operator.name in kinds)
+        and (not names or any(graph.tensors[t].name in names for t in operator.outputs if t >= 0))
+        and _has(graph, operator, labels)
     ]
-    return found[0][1] if len(found) == 1 and found[0][0] == 0 else None
+    return candidates[0][1] if len(candidates) == 1 and candidates[0][0] == 0 else None
 
 
-def _has(graph: Subgraph, one: Operator, labels: list[Label]) -> bool:
+def _has(graph: Subgraph, operator: Operator, labels: list[Label]) -> bool:
     """Whether each of these labels is one of its operands'."""
-    tensors = [graph.tensors[t] for t in (*one.inputs, *one.outputs) if t >= 0]
-    own = [tensor.label for tensor in tensors if tensor.label is not None]
+    tensors = [graph.tensors[t] for t in (*operator.inputs, *operator.outputs) if t >= 0]
+    labels_here = [tensor.label for tensor in tensors if tensor.label is not None]
     return all(
-        any(label.zero_point == o.zero_point and close_scale(label.scale, o.scale) for o in own)
+        any(
+            label.zero_point == o.zero_point and close_scale(label.scale, o.scale)
+            for o in labels_here
+        )
         for label in labels
     )

@@ -83,9 +83,9 @@ def _of_inputs(data: Data, samples: Samples) -> dict[TensorId, tuple[float, floa
     """Quantized graph inputs: what they are fed, on their own grid."""
     ranges = {}
     places = parse(data).subgraphs[0].inputs
-    for tensor, one, array in zip(places, samples.inputs, samples.arrays, strict=True):
-        if one.label is not None:
-            scale, zero_point = one.label
+    for tensor, graph_input, array in zip(places, samples.inputs, samples.arrays, strict=True):
+        if graph_input.label is not None:
+            scale, zero_point = graph_input.label
             low, high = int(array.min()) - zero_point, int(array.max()) - zero_point
             ranges[TensorId(0, tensor)] = (low * scale, high * scale)
     return ranges
@@ -116,9 +116,9 @@ def _run(twin: bytes, samples: Samples, report: Callable[[float], None]) -> Ende
             "count": samples.count,
         }
         for kernels in FLOAT_KERNELS:
-            place = folder / kernels
-            place.mkdir()
-            ended = _watched({**request, "kernels": kernels}, place, samples.count, report)
+            subfolder = folder / kernels
+            subfolder.mkdir()
+            ended = _watched({**request, "kernels": kernels}, subfolder, samples.count, report)
             if acceptance(ended).status == "accepted":
                 break
     return ended

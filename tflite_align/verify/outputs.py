@@ -54,7 +54,7 @@ class _Place(Record, frozen=True, kw_only=True):
     kind: Kind | None = None
 
     def powers(self, form: str) -> Powers | None:
-        return self.evidence.powers(form, self.probe, kind=self.kind, part=self.part)
+        return self.evidence.powers(form, self.probe, sample_kind=self.kind, part=self.part)
 
 
 def score_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, ...], str]:

@@ -102,8 +102,8 @@ def workspace() -> Iterator[Path]:
     except OSError as error:
         if error.filename not in (None, str(folder)):
             raise
-        number = error.errno or errno.EIO
-        raise OSError(number, error.strerror or str(error), gettempdir()) from error
+        code = error.errno or errno.EIO
+        raise OSError(code, error.strerror or str(error), gettempdir()) from error
     finally:
         # Twice: a process that was killed may have been making a file.
         for _ in range(2):
@@ -136,9 +136,9 @@ def call_jobs(
     ended: list[Ended] = []
     while len(ended) < len(jobs):
         left = jobs[len(ended) :]
-        place = folder / f"process{len(ended)}"
-        place.mkdir()
-        ended += _in_one_process(left, place, seconds)
+        subfolder = folder / f"process{len(ended)}"
+        subfolder.mkdir()
+        ended += _in_one_process(left, subfolder, seconds)
         if done is not None:
             done(len(ended))
     return ended
@@ -240,12 +240,12 @@ def limited(command: Sequence[str], files: Sequence[Path], *, seconds: float) ->
 
 def _environment(folder: Path) -> dict[str, str]:
     """No tokens, no settings that would change an answer, no preloaded libraries."""
-    kept = {
+    environment = {
         name: value
         for name, value in os.environ.items()
         if name.upper() in _SEEN or name.startswith("LC_")
     }
-    return kept | dict.fromkeys(_TEMPORARY, str(folder))
+    return environment | dict.fromkeys(_TEMPORARY, str(folder))
 
 
 def _end_of(log: Path) -> str:

@@ -49,7 +49,7 @@ def draw(
     inputs: tuple[GraphInput, ...],
     count: int,
     *,
-    kind: str,
+    kind_name: str,
     spread: float,
     window: int,
 ) -> tuple[Array, ...]:
@@ -58,76 +58,77 @@ def draw(
     another where they are more than one.
     """
     return tuple(
-        _drawn(generator, one, count, kind=kind, spread=spread, linked=window > 1) for one in inputs
+        _drawn(generator, graph_input, count, kind_name=kind_name, spread=spread, linked=window > 1)
+        for graph_input in inputs
     )
 
 
 def _drawn(
     generator: np.random.Generator,
-    one: GraphInput,
+    graph_input: GraphInput,
     count: int,
     *,
-    kind: str,
+    kind_name: str,
     spread: float,
     linked: bool,
 ) -> Array:
-    shape = tuple(size if size >= 0 else 1 for size in one.shape)
+    shape = tuple(size if size >= 0 else 1 for size in graph_input.shape)
     if 0 in shape:
         return np.zeros((count, *shape), np.float32)
-    if one.index:
-        return generator.integers(int(one.low), int(one.high), (count, *shape))
+    if graph_input.index:
+        return generator.integers(int(graph_input.low), int(graph_input.high), (count, *shape))
     samples = np.empty((count, *shape), np.float32)
-    if kind in (_NORMAL, _SPARSE):
-        for number in range(count):
-            samples[number] = _scattered(generator, one, shape, kind) * spread
+    if kind_name in (_NORMAL, _SPARSE):
+        for sample in range(count):
+            samples[sample] = _scattered(generator, graph_input, shape, kind_name) * spread
         return samples
-    low, width = _part(one, spread * (_MIDDLE_PART if kind == _MIDDLE else 1.0))
+    low, width = _part(graph_input, spread * (_MIDDLE_PART if kind_name == _MIDDLE else 1.0))
     field = _field(generator, shape)
-    for number in range(count):
+    for sample in range(count):
         fresh = _field(generator, shape)
         field = 0.6 * field + 0.4 * fresh if linked else fresh
         contrast = generator.uniform(0.4, 1.0)
         offset = generator.uniform(0.0, 1.0 - contrast)
-        samples[number] = low + width * (offset + contrast * field)
+        samples[sample] = low + width * (offset + contrast * field)
     return samples
 
 
-def _part(one: GraphInput, spread: float) -> tuple[float, float]:
+def _part(graph_input: GraphInput, spread: float) -> tuple[float, float]:
     """Lower end and width of a part of the range, around zero, or a raw integer's middle."""
-    width = (one.high - one.low) * spread
-    middle = (one.low + one.high) / 2 if one.whole else 0.0
-    return min(max(middle - width / 2, one.low), one.high - width), width
+    width = (graph_input.high - graph_input.low) * spread
+    middle = (graph_input.low + graph_input.high) / 2 if graph_input.whole else 0.0
+    return min(max(middle - width / 2, graph_input.low), graph_input.high - width), width
 
 
 def _scattered(
-    generator: np.random.Generator, one: GraphInput, shape: tuple[int, ...], kind: str
+    generator: np.random.Generator, graph_input: GraphInput, shape: tuple[int, ...], kind_name: str
 ) -> Array:
     """Normal around the middle of the range; or zero, but for a few values from all of it."""
-    if kind == _NORMAL:
-        sigma = (one.high - one.low) / _SIGMAS
-        return generator.normal((one.low + one.high) / 2, sigma, shape)
-    values = generator.uniform(one.low, one.high, shape)
-    zero = min(max(0.0, one.low), one.high)
+    if kind_name == _NORMAL:
+        sigma = (graph_input.high - graph_input.low) / _SIGMAS
+        return generator.normal((graph_input.low + graph_input.high) / 2, sigma, shape)
+    values = generator.uniform(graph_input.low, graph_input.high, shape)
+    zero = min(max(0.0, graph_input.low), graph_input.high)
     return np.where(generator.random(shape) < _SPARSE_PART, values, zero)
 
 
 def mixtures(
-    generator: np.random.Generator, given: tuple[Array, ...], count: int, *, window: int
+    generator: np.random.Generator, arrays: tuple[Array, ...], count: int, *, window: int
 ) -> tuple[Array, ...]:
-    """`count` samples between those `given` ([samples, *shape] an input, as they are stored): each
+    """`count` samples between those `arrays` ([samples, *shape] an input, as they are stored): each
     is a weighted mean of two; of models with variables, windows of so many in a row are.
     """
-    size = len(given[0])
+    size = len(arrays[0])
     starts = max(size - window + 1, 1)
-    rows: list[list[Array]] = [[] for _ in given]
+    rows: list[list[Array]] = [[] for _ in arrays]
     while len(rows[0]) < count:
         first, second = generator.integers(0, starts, 2)
         weight = generator.uniform(0.3, 0.7)
         for step in range(window):
-            one, other = min(first + step, size - 1), min(second + step, size - 1)
-            for place, array in enumerate(given):
-                mean = weight * array[one] + (1.0 - weight) * array[other]
-                rows[place].append(_stored(mean, array.dtype))
+            near, far = min(first + step, size - 1), min(second + step, size - 1)
+            for position, array in enumerate(arrays):
+                mean = weight * array[near] + (1.0 - weight) * array[far]
+                rows[position].append(_stored(mean, array.dtype))
     return tuple(np.stack(values[:count]) for values in rows)
 
 
@@ -178,10 +179,10 @@ def _leaves(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
 def _stretch(values: Array, shape: tuple[int, ...], axes: list[int]) -> Array:
     """Linear interpolation along `axes` to `shape`."""
     for axis in axes:
-        place = np.linspace(0, values.shape[axis] - 1, shape[axis], dtype=np.float32)
-        low = np.minimum(place.astype(int), max(values.shape[axis] - 2, 0))
+        positions = np.linspace(0, values.shape[axis] - 1, shape[axis], dtype=np.float32)
+        low = np.minimum(positions.astype(int), max(values.shape[axis] - 2, 0))
         high = np.minimum(low + 1, values.shape[axis] - 1)
-        weight = (place - low).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
+        weight = (positions - low).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
         weight = weight.astype(np.float32)
         values = values.take(low, axis) * (1 - weight) + values.take(high, axis) * weight
     return values

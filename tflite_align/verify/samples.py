@@ -56,12 +56,12 @@ class Samples(Record, frozen=True, kw_only=True):
     def count(self) -> int:
         return self.sequences[-1][1]
 
-    def sequences_of(self, kind: Kind) -> tuple[tuple[int, int], ...]:
+    def sequences_of(self, sample_kind: Kind) -> tuple[tuple[int, int], ...]:
         """Those of one kind, counted from its first sample."""
         return tuple(
-            (first - kind.first, last - kind.first)
+            (first - sample_kind.first, last - sample_kind.first)
             for first, last in self.sequences
-            if kind.first <= first < kind.last
+            if sample_kind.first <= first < sample_kind.last
         )
 
 
@@ -90,11 +90,11 @@ def make_samples(
         _check_size(inputs, count, memory)
     generator = np.random.default_rng(seed)
     if calibration:
-        given = _calibrated(model, inputs, calibration, None if stateful else count)
-        parts = [("calibration", given)]
-        if topped and given and len(given[0]) < count:
-            more = count - len(given[0])
-            mixed = mixtures(generator, given, more, window=step)
+        calibrated = _calibrated(model, inputs, calibration, None if stateful else count)
+        parts = [("calibration", calibrated)]
+        if topped and calibrated and len(calibrated[0]) < count:
+            more = count - len(calibrated[0])
+            mixed = mixtures(generator, calibrated, more, window=step)
             parts.append(("mixtures of it", mixed))
         what = "calibration"
     else:
@@ -103,15 +103,16 @@ def make_samples(
             (
                 name,
                 _on_grid(
-                    inputs, draw(generator, inputs, share, kind=name, spread=spread, window=step)
+                    inputs,
+                    draw(generator, inputs, share, kind_name=name, spread=spread, window=step),
                 ),
             )
             for name, share in zip(KINDS, shares, strict=True)
             if share
         ]
         what = f"random, seed {seed}" + (f", {spread:.0%} of the range" if spread < 1.0 else "")
-    made = _joined(inputs, parts, what, stateful=stateful, random=not calibration, count=count)
-    return replace(made, spread=spread)
+    samples = _joined(inputs, parts, what, stateful=stateful, random=not calibration, count=count)
+    return replace(samples, spread=spread)
 
 
 def _joined(
@@ -130,7 +131,9 @@ def _joined(
         size = len(arrays[0]) if arrays else count // len(parts)
         kinds.append(Kind(name=name, first=first, last=first + size))
         sequences += [(first + a, first + b) for a, b in _sequences(size, stateful=stateful)]
-    told = ", ".join(f"{kind.last - kind.first} {kind.name}" for kind in kinds)
+    parts_text = ", ".join(
+        f"{sample_kind.last - sample_kind.first} {sample_kind.name}" for sample_kind in kinds
+    )
     return Samples(
         inputs=inputs,
         arrays=tuple(np.concatenate(rows) for rows in zip(*(p[1] for p in parts), strict=True)),
@@ -139,12 +142,12 @@ def _joined(
         stateful=stateful,
         random=random,
         spread=1.0,
-        what=f"{what}: {told}" if random else told,
+        what=f"{what}: {parts_text}" if random else parts_text,
     )
 
 
 def _check_size(inputs: tuple[GraphInput, ...], count: int, memory: int) -> None:
-    elements = sum(math.prod(max(size, 1) for size in one.shape) for one in inputs)
+    elements = sum(math.prod(max(size, 1) for size in graph_input.shape) for graph_input in inputs)
     if elements * count * _BYTES > memory:
         raise UnsupportedError(
             f"size: {count} inputs of {elements:,} elements take more than the {memory:,} bytes of"
@@ -163,25 +166,27 @@ def _sequences(count: int, *, stateful: bool) -> tuple[tuple[int, int], ...]:
 def _graph_input(model: Any, index: int) -> GraphInput:
     graph = model.subgraphs[0]
     tensor = graph.tensors[index]
-    kind, found = type_name(tensor.type), params(tensor)
+    tensor_type, quant = type_name(tensor.type), params(tensor)
     shape = tuple(int(size) for size in (tensor.shape if tensor.shape is not None else []))
     label = (
-        found.label if found is not None and found.per_tensor and kind in QUANTIZED_TYPES else None
+        quant.label
+        if quant is not None and quant.per_tensor and tensor_type in QUANTIZED_TYPES
+        else None
     )
     if label is not None:
-        low, high = _range(kind, label)
-    elif kind.startswith("float"):
+        low, high = _range(tensor_type, label)
+    elif tensor_type.startswith("float"):
         low, high = _float_range(model, index)
-    elif kind in ("int32", "int64", "uint32", "uint64"):
+    elif tensor_type in ("int32", "int64", "uint32", "uint64"):
         low, high = 0.0, float(_rows(model, index))
-    elif kind in _RAW:
-        low, high = _RAW[kind]
+    elif tensor_type in _RAW:
+        low, high = _RAW[tensor_type]
     else:
-        raise UnsupportedError(f"input {tensor_name(tensor)} is of type {kind}")
-    whole = label is None and not kind.startswith("float")
+        raise UnsupportedError(f"input {tensor_name(tensor)} is of type {tensor_type}")
+    whole = label is None and not tensor_type.startswith("float")
     return GraphInput(
         name=tensor_name(tensor),
-        kind=kind,
+        kind=tensor_type,
         shape=shape,
         label=label,
         low=low,
@@ -190,8 +195,8 @@ def _graph_input(model: Any, index: int) -> GraphInput:
     )
 
 
-def _range(kind: str, label: Label) -> tuple[float, float]:
-    lowest, highest = INTEGER_LIMITS[kind]
+def _range(tensor_type: str, label: Label) -> tuple[float, float]:
+    lowest, highest = INTEGER_LIMITS[tensor_type]
     return (lowest - label.zero_point) * label.scale, (highest - label.zero_point) * label.scale
 
 
@@ -201,9 +206,9 @@ def _float_range(model: Any, index: int) -> tuple[float, float]:
     for operator in graph.operators:
         if operator_name(model, operator) == "QUANTIZE" and index in operator.inputs:
             target = graph.tensors[operator.outputs[0]]
-            found, kind = params(target), type_name(target.type)
-            if isinstance(found, Params) and found.per_tensor and kind in QUANTIZED_TYPES:
-                return _range(kind, found.label)
+            quant, tensor_type = params(target), type_name(target.type)
+            if isinstance(quant, Params) and quant.per_tensor and tensor_type in QUANTIZED_TYPES:
+                return _range(tensor_type, quant.label)
     return -1.0, 1.0
 
 
@@ -227,20 +232,22 @@ def _rows(model: Any, index: int) -> int:
 
 
 def _on_grid(inputs: tuple[GraphInput, ...], real: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(_grid(one, values) for one, values in zip(inputs, real, strict=True))
+    return tuple(
+        _grid(graph_input, values) for graph_input, values in zip(inputs, real, strict=True)
+    )
 
 
-def _grid(one: GraphInput, real: Array) -> Array:
+def _grid(graph_input: GraphInput, real: Array) -> Array:
     """Real values -> the input's own type, on its own grid."""
-    if one.label is not None:
-        scale, zero = one.label
-        lowest, highest = INTEGER_LIMITS[one.kind]
+    if graph_input.label is not None:
+        scale, zero = graph_input.label
+        lowest, highest = INTEGER_LIMITS[graph_input.kind]
         steps: Array = np.clip(np.rint(real / scale) + zero, lowest, highest)
-        return steps.astype(one.kind)
-    if one.whole:
-        whole: Array = np.clip(np.floor(real), one.low, one.high - 1)
-        return whole.astype(one.kind)
-    return real.astype(one.kind)
+        return steps.astype(graph_input.kind)
+    if graph_input.whole:
+        whole: Array = np.clip(np.floor(real), graph_input.low, graph_input.high - 1)
+        return whole.astype(graph_input.kind)
+    return real.astype(graph_input.kind)
 
 
 # --- calibration ---------------------------------------------------------------------------------
@@ -251,8 +258,10 @@ def _calibrated(
 ) -> tuple[Array, ...]:
     arrays = matched(
         [
-            Wanted(name=one.name, shape=one.shape, aliases=_aliases(model, number))
-            for number, one in enumerate(inputs)
+            Wanted(
+                name=graph_input.name, shape=graph_input.shape, aliases=_aliases(model, position)
+            )
+            for position, graph_input in enumerate(inputs)
         ],
         calibration,
     )
@@ -261,16 +270,19 @@ def _calibrated(
         chosen = np.linspace(0, count - 1, most).round().astype(int)
         arrays = tuple(array[chosen] for array in arrays)
     return tuple(
-        array if array.dtype == np.dtype(one.kind) and one.label else _grid(one, array)
-        for one, array in zip(inputs, arrays, strict=True)
+        array
+        if array.dtype == np.dtype(graph_input.kind) and graph_input.label
+        else _grid(graph_input, array)
+        for graph_input, array in zip(inputs, arrays, strict=True)
     )
 
 
-def _aliases(model: Any, number: int) -> tuple[str, ...]:
+def _aliases(model: Any, position: int) -> tuple[str, ...]:
     """The input's names in the signatures of subgraph 0."""
     return tuple(
-        (entry.name or b"").decode(errors="replace")
+        (mapping.name or b"").decode(errors="replace")
         for definition in model.signatureDefs or []
-        for entry in definition.inputs or []
-        if definition.subgraphIndex == 0 and entry.tensorIndex == model.subgraphs[0].inputs[number]
+        for mapping in definition.inputs or []
+        if definition.subgraphIndex == 0
+        and mapping.tensorIndex == model.subgraphs[0].inputs[position]
     )

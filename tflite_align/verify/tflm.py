@@ -37,5 +37,5 @@ def judge(data: bytes | memoryview, kernels: str, seconds: float) -> Acceptance:
 
 def arena_facts(log: str) -> tuple[tuple[str, str], ...]:
     """("arena bytes", "10240") from what TFLM prints about its allocations, where it did."""
-    found = _ARENA.findall(log)
-    return (("arena bytes", found[-1]),) if found else ()
+    matches = _ARENA.findall(log)
+    return (("arena bytes", matches[-1]),) if matches else ()

@@ -99,7 +99,7 @@ def quantized_tensors(model: Any, graph: Any) -> set[int]:
     int32 and int64 count only as a bias, or next to a QUANTIZE or DEQUANTIZE: old converters
     leave stale parameters on shapes and indices.
     """
-    found = {
+    tensors = {
         index
         for index, tensor in enumerate(graph.tensors)
         if type_name(tensor.type) in QUANTIZED_TYPES and params(tensor) is not None
@@ -118,8 +118,8 @@ def quantized_tensors(model: Any, graph: Any) -> set[int]:
             if index >= 0 and type_name(graph.tensors[index].type) in BIAS_TYPES:
                 tensor = graph.tensors[index]
                 if params(tensor) is not None or name in BIAS_SLOT:
-                    found.add(index)
-    return found
+                    tensors.add(index)
+    return tensors
 
 
 def real_tensors(model: Any, graph: Any) -> set[int]:

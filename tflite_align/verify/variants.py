@@ -50,10 +50,12 @@ class Ran(Record, frozen=True, kw_only=True):
 def sample_records(samples: Samples, folder: Path) -> list[dict[str, Any]]:
     """Writes the samples to files; returns what a worker needs to read them."""
     records = []
-    for number, (one, array) in enumerate(zip(samples.inputs, samples.arrays, strict=True)):
-        path = folder / f"input{number}.npy"
+    for position, (graph_input, array) in enumerate(
+        zip(samples.inputs, samples.arrays, strict=True)
+    ):
+        path = folder / f"input{position}.npy"
         np.save(path, array)
-        scale, zero_point = one.label if one.label is not None else (None, 0)
+        scale, zero_point = graph_input.label if graph_input.label is not None else (None, 0)
         records.append({"file": str(path), "scale": scale, "zero_point": zero_point})
     return records
 
@@ -66,13 +68,13 @@ def run_forms(
     done: Callable[[str], None],
     *,
     seconds: float | None = None,
-    apart: bool = False,
-    beside: Mapping[str, Any] | None = None,
+    separate: bool = False,
+    companion: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Ran], Ended | None]:
     """Runs all forms, in two processes at a time: one for those that are run by float kernels, one
     for LiteRT's, and one for each other. `done` hears the name of each one that ended. `seconds`:
-    the time limit of each form, default RUN_SECONDS. `beside`: a job of the worker's that shares
-    the first process, and how it ended. `apart`: each form has a process of its own, so that those
+    the time limit of each form, default RUN_SECONDS. `companion`: a job of the worker's that shares
+    the first process, and how it ended. `separate`: each form has a process of its own, so that those
     that take long share the processors evenly.
 
     `folder` must exist and is filled; `records` are those of `sample_records`.
@@ -81,21 +83,21 @@ def run_forms(
     batch = _Batch(samples=samples, records=records, folder=folder, seconds=seconds or RUN_SECONDS)
     with children_pool(_WORKERS) as pool:
         waiting = []
-        for number, forms_of_one in enumerate(_groups(forms, apart=apart)):
-            more = [beside] if beside is not None and number == 0 else []
+        for position, forms_of_one in enumerate(_groups(forms, separate=separate)):
+            more = [companion] if companion is not None and position == 0 else []
             waiting.append(pool.submit(_run, forms_of_one, more, batch))
         for future in as_completed(waiting):  # so that `done` is called from this thread only
             for name, ran in future.result()[0].items():
                 results[name] = ran
                 done(name)
-    return results, next((one for future in waiting for one in future.result()[1]), None)
+    return results, next((error for future in waiting for error in future.result()[1]), None)
 
 
-def _groups(forms: Sequence[Form], *, apart: bool) -> list[list[Form]]:
+def _groups(forms: Sequence[Form], *, separate: bool) -> list[list[Form]]:
     """Forms that share a process. TFLM tells its reasons, and its arena's size, in the log."""
     groups: dict[str, list[Form]] = {}
     for form in forms:
-        if apart:
+        if separate:
             name = form.name
         elif form.kernels == FLOAT_KERNELS:
             name = "float"
@@ -115,30 +117,30 @@ class _Batch(Record, frozen=True, kw_only=True):
 
 
 def _run(
-    forms: Sequence[Form], beside: Sequence[Mapping[str, Any]], batch: _Batch
+    forms: Sequence[Form], companions: Sequence[Mapping[str, Any]], batch: _Batch
 ) -> tuple[dict[str, Ran], list[Ended]]:
     """One group. A form that goes down with one set of kernels is tried with its next."""
-    place = batch.folder / forms[0].name.replace(":", "-")
-    place.mkdir()
+    folder = batch.folder / forms[0].name.replace(":", "-")
+    folder.mkdir()
     jobs = [_job(form, batch) for form in forms]
-    ended = call_jobs([*jobs, *beside], place, seconds=batch.seconds)
-    found: dict[str, Ran] = {}
+    ended = call_jobs([*jobs, *companions], folder, seconds=batch.seconds)
+    runs: dict[str, Ran] = {}
     again = []
-    for form, job, one in zip(forms, jobs, ended, strict=False):
-        found[form.name] = _read(one, Path(job["outputs"]), form)
-        if one.code != 0 and len(form.kernels) > 1:
+    for form, job, outcome in zip(forms, jobs, ended, strict=False):
+        runs[form.name] = _read(outcome, Path(job["outputs"]), form)
+        if outcome.code != 0 and len(form.kernels) > 1:
             again.append(replace(form, name=f"{form.name}~", kernels=form.kernels[1:]))
     if again:
-        others, _ = _run(again, (), batch)
-        found |= {name.removesuffix("~"): ran for name, ran in others.items()}
-    return found, ended[len(jobs) :]
+        remaining, _ = _run(again, (), batch)
+        runs |= {name.removesuffix("~"): ran for name, ran in remaining.items()}
+    return runs, ended[len(jobs) :]
 
 
 def _job(form: Form, batch: _Batch) -> dict[str, Any]:
     """The worker's request, whose files are written."""
-    place = batch.folder / f"{form.name.replace(':', '-')}-files"
-    place.mkdir()
-    model, true = place / "model.tflite", place / "accept.tflite"
+    folder = batch.folder / f"{form.name.replace(':', '-')}-files"
+    folder.mkdir()
+    model, true = folder / "model.tflite", folder / "accept.tflite"
     model.write_bytes(form.data)
     if form.accept is not None:
         true.write_bytes(form.accept)
@@ -152,7 +154,7 @@ def _job(form: Form, batch: _Batch) -> dict[str, Any]:
         "inputs": batch.records,
         "sequences": batch.samples.sequences,
         "stateful": batch.samples.stateful,
-        "outputs": str(place),
+        "outputs": str(folder),
     }
 
 
@@ -161,7 +163,7 @@ def _read(ended: Ended, outputs: Path, form: Form) -> Ran:
     whole = found.status == "accepted" or (form.part and found.status == "refused")
     if whole and ended.answer.get("run_status") == "accepted":
         count = int(ended.answer["count"])
-        arrays = tuple(np.load(outputs / f"{number}.npy") for number in range(count))
+        arrays = tuple(np.load(outputs / f"{output}.npy") for output in range(count))
         return Ran(acceptance=found, outputs=arrays, log=ended.errors)
     why = ended.answer.get("run_reason") or found.reason or found.status
     copied = form.accept is not None and ended.answer.get("status") == "accepted"

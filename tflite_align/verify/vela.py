@@ -63,10 +63,10 @@ def judge(data: bytes | memoryview, kernels: str, seconds: float) -> Acceptance:
 
 def _summary(compiled: Path) -> tuple[tuple[str, str], ...]:
     """What Vela's *_summary_*.csv says of the one network; nothing where it wrote none."""
-    found = sorted(compiled.glob("*_summary_*.csv"))
-    if not found:
+    files = sorted(compiled.glob("*_summary_*.csv"))
+    if not files:
         return ()
-    with found[0].open(encoding="utf-8", newline="") as stream:
+    with files[0].open(encoding="utf-8", newline="") as stream:
         row = next(csv.DictReader(stream), {})
     facts = []
     for column, (name, form) in _COLUMNS.items():
@@ -88,14 +88,14 @@ def _reason(text: str) -> str:
 
 def _operator(reason: str, data: bytes | memoryview) -> int | None:
     """The operator that writes the tensor which the error names, if that is clear."""
-    place = _PLACE.search(reason)
-    if place is None:
+    match = _PLACE.search(reason)
+    if match is None:
         return None
     try:
         graph = parse(data).subgraphs[0]
     except AlignError:
         return None
-    name = place.group(2).encode()
+    name = match.group(2).encode()
     writers = [
         index
         for index, operator in enumerate(graph.operators)

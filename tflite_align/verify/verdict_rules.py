@@ -29,16 +29,16 @@ def _judge_word(
         return "skipped", after.reason
     if after.status == "accepted":
         return "accepted", "" if before.status == "accepted" else "accepts it now"
-    said = f"{after.status}: {after.reason}" if after.reason else after.status
+    sentence = f"{after.status}: {after.reason}" if after.reason else after.status
     if after.status == "timeout":
-        return "inconclusive", said
+        return "inconclusive", sentence
     if before.status == "accepted":
-        return "failed", f"took the original, but not the aligned file: {said}"
+        return "failed", f"took the original, but not the aligned file: {sentence}"
     if before.status == after.status and _same(before, after):
-        return "unchanged", f"does not take the original either: {said}"
+        return "unchanged", f"does not take the original either: {sentence}"
     if (0, after.operator) in edited and judge not in _INFORMATIONAL:
-        return "failed", f"names an operator that was edited: {said}"
-    return "inconclusive", f"does not take the original either, for another reason: {said}"
+        return "failed", f"names an operator that was edited: {sentence}"
+    return "inconclusive", f"does not take the original either, for another reason: {sentence}"
 
 
 def _same(before: Acceptance, after: Acceptance) -> bool:
@@ -49,21 +49,24 @@ def _same(before: Acceptance, after: Acceptance) -> bool:
 
 def loaded(judges: Sequence[JudgeVerdict], allowed: frozenset[str]) -> Verification:
     """Of a file that nothing was changed in and that the judges only loaded."""
-    word, why = _loaded([one.after for one in judges if one.judge not in allowed])
+    word, why = _loaded([verdict.after for verdict in judges if verdict.judge not in allowed])
     return Verification(word=word, why=why, judges=tuple(judges))
 
 
-def _loaded(found: Sequence[Acceptance]) -> tuple[Word, str]:
+def _loaded(acceptances: Sequence[Acceptance]) -> tuple[Word, str]:
     """Whether a refusal fails the file depends on the targets, which the caller knows."""
-    taken = any(one.status == "accepted" for one in found)
+    accepted = any(acceptance.status == "accepted" for acceptance in acceptances)
     order: list[tuple[Status, Word]] = [("timeout", "inconclusive")]
-    if not taken:
+    if not accepted:
         order += [("refused", "failed"), ("crashed", "failed")]
     order += [("skipped", "skipped"), ("accepted", "accepted")]
     for status, word in order:
-        for one in found:
-            if one.status == status:
-                return word, f"{status}: {one.reason}" if word == "failed" else one.reason
+        for acceptance in acceptances:
+            if acceptance.status == status:
+                return (
+                    word,
+                    f"{status}: {acceptance.reason}" if word == "failed" else acceptance.reason,
+                )
     return "skipped", "no judge counts"
 
 
@@ -95,10 +98,10 @@ def _overall(
     for score in counted:
         if score.word != "verified":
             return "inconclusive", f"{score.title}: {score.why}"
-    unknown = [one for one in judges if one.after.status in ("timeout", "skipped")]
+    unknown = [verdict for verdict in judges if verdict.after.status in ("timeout", "skipped")]
     for one in unknown:
-        told = f"{one.judge}: {one.after.reason}"
-        return ("inconclusive" if one.after.status == "timeout" else "skipped"), told
+        reason = f"{one.judge}: {one.after.reason}"
+        return ("inconclusive" if one.after.status == "timeout" else "skipped"), reason
     if counted:
         return "verified", ""
     return "skipped", why or "nothing could be judged"
