@@ -107,8 +107,8 @@ def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
         folder,
         done,
         seconds=order.seconds,
-        apart=not case.cheap,
-        beside=prepared.job if prepared is not None else None,
+        separate=not case.cheap,
+        companion=prepared.job if prepared is not None else None,
     )
     if order.same:
         ran |= {name.replace("after", "before"): one for name, one in ran.items()}
