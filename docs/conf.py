@@ -74,7 +74,21 @@ def navigation(text: str) -> Iterator[str]:
         caption, pages = found["caption"] if found is not None else "", []
 
 
+# Operators as people type them into a search: conv2d finds CONV_2D.
+_OPERATOR = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+
+
+def keywords(text: str) -> str:
+    """Front matter with each operator of a page, without its underscores, for the search index."""
+    names = sorted({name.replace("_", "").lower() for name in _OPERATOR.findall(text)})
+    return "\n".join(
+        ["---", "myst:", "  html_meta:", f'    keywords: "{", ".join(names)}"', "---", "", ""]
+    )
+
+
 def _read(_app: Sphinx, page: str, source: list[str]) -> None:
+    if _OPERATOR.search(source[0]) and not source[0].startswith("---"):
+        source[0] = keywords(source[0]) + source[0]
     if page in (root_doc, "decisions"):
         source[0] = "\n\n".join([source[0], *navigation(source[0])])
 

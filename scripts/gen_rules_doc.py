@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,8 +17,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # runs from a bare checkout, installed or not
 
+from tflite_align.certify.arithmetic import (  # noqa: E402 - needs the path
+    ArithmeticRow,
+    arithmetic_runtimes,
+    load_arithmetic,
+)
 from tflite_align.checks.support.breaches import TENSOR_TESTS  # noqa: E402
-from tflite_align.rules.kernels import kernel_sets, load_kernels  # noqa: E402 - needs the path
+from tflite_align.rules.kernels import KernelRow, kernel_sets, load_kernels  # noqa: E402 - needs the path
 from tflite_align.rules.operator_rows import CATEGORIES, load_operators  # noqa: E402 - needs the path
 from tflite_align.rules.rows import OperatorRow, Rule  # noqa: E402 - needs the path
 from tflite_align.rules.rule_story import anchor  # noqa: E402 - needs the path
@@ -38,10 +44,34 @@ target says how grave a broken rule is there: **error** (refused, or silently wr
 (right there, but outside the specification or in danger elsewhere), off (right there). An operator
 without a row here is rigid: its slots never see other parameters than they saw before.
 
-Sources name a repository and a place in it: litert (google-ai-edge/LiteRT), tflm
+Sources name a repository and a place in it, and link to the lines of the commit that was read: litert (google-ai-edge/LiteRT), tflm
 (tensorflow/tflite-micro), xnnpack (google/XNNPACK), vela (ethos-u-vela), aeq
 (ai-edge-quantizer), edgetpu (google-coral/edgetpu), ppq (OpenPPL/ppq).
 """
+
+
+# Prefix of a source -> repository on GitHub and the commit whose lines rows name.
+REPOSITORIES = {
+    "litert": ("google-ai-edge/LiteRT", "f6745779"),
+    "tflm": ("tensorflow/tflite-micro", "90b983c2"),
+    "xnnpack": ("google/XNNPACK", "75db3c09"),
+    "aeq": ("google-ai-edge/ai-edge-quantizer", "85092035"),
+    "edgetpu": ("google-coral/edgetpu", "5020de93"),
+}
+_SOURCE = re.compile(
+    r"(?P<prefix>\w+):(?P<path>[\w./-]+\.\w+)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?"
+)
+
+
+def cited(source: str) -> str:
+    """A source in Markdown, a link to its lines where a commit of its repository is known."""
+    place = _SOURCE.fullmatch(source)
+    if place is None or place["prefix"] not in REPOSITORIES:
+        return f"`{source}`"
+    repository, commit = REPOSITORIES[place["prefix"]]
+    lines = f"#L{place['first']}" if place["first"] else ""
+    lines += f"-L{place['last']}" if place["last"] else ""
+    return f"[`{source}`](https://github.com/{repository}/blob/{commit}/{place['path']}{lines})"
 
 
 def _word(level: Requirement) -> str:
@@ -123,8 +153,8 @@ def special(row: OperatorRow) -> Iterator[str]:
 def operator_entry(row: OperatorRow) -> Iterator[str]:
     text = "; ".join(special(row)) or ("see the table" if row.rules else "any parameters")
     yield f"- **{row.name}**: {' '.join((text + '.', *row.notes))}"
-    cited = [*row.sources, *(s for rule in row.rules for s in rule.sources)]
-    yield f"  <br>Sources: {', '.join(f'`{source}`' for source in dict.fromkeys(cited))}"
+    sources = [*row.sources, *(s for rule in row.rules for s in rule.sources)]
+    yield f"  <br>Sources: {', '.join(map(cited, dict.fromkeys(sources)))}"
 
 
 def new_places(row: SupportRow, placed: set[str]) -> str:
@@ -149,10 +179,10 @@ def support(target: Target, placed: set[str]) -> Iterator[str]:
         operands = slots(row.slots) if {*row.limits} & {*TENSOR_TESTS} else ""
         severity = f"**{row.severity}**" if row.severity == "error" else row.severity
         note = f". {row.note}" if row.note else ""
-        cited = ", ".join(f"`{source}`" for source in row.sources)
+        sources = ", ".join(map(cited, row.sources))
         limit = f"{tell_limits(row.limits)}{when}{note}"
         told = f"{severity}: {row.behaviour}"
-        yield f"| {new_places(row, placed)}{names} | {row.part} | {operands} | {limit} | {told} | {cited} |"
+        yield f"| {new_places(row, placed)}{names} | {row.part} | {operands} | {limit} | {told} | {sources} |"
     yield ""
 
 
@@ -181,7 +211,7 @@ def render() -> str:
 KERNELS_HEAD = """\
 # Which runtime computes what
 
-<!-- made from schema/kernels/*.toml by scripts/gen_rules_doc.py -->
+<!-- made from schema/kernels/*.toml and schema/arithmetic/*.toml by scripts/gen_rules_doc.py -->
 
 Operand types that each runtime computes rightly, operator by operator: inputs, then `>`, then outputs. `T` is one of the
 types behind the colon, `a|b` is either, `-` an operand given as -1, `~` one that is left out, `*` one operand or more. What is not here is
@@ -191,19 +221,50 @@ shapes and options have [rules of their own](rules.md).
 """
 
 
+ARITHMETIC_HEAD = """\
+The named integer function that a kernel is, from `schema/arithmetic/`: two runtimes that have the same one compute the same integers. A row is held against the real
+kernel over all its cases. Where a cell is empty nothing is known; `as litert` means that the operator is left to those kernels. The functions are in
+`tflite_align/certify/functions/`.
+"""
+
+
+def _kernel_cell(row: KernelRow | None) -> str:
+    if row is None:
+        return "not known"
+    return "<br>".join(f"`{one.text}`".replace("|", "\\|") for one in row.takes) or "none"
+
+
+def render_arithmetic() -> str:
+    """What the kernels of each runtime compute, integer by integer, where a row says it."""
+    tables = {name: load_arithmetic(name) for name in arithmetic_runtimes()}
+    lines = ["## Integer by integer", "", ARITHMETIC_HEAD]
+    lines += [f"| operator | {' | '.join(tables)} |", f"|---|{'---|' * len(tables)}"]
+    for operator in sorted({name for table in tables.values() for name in table.rows}):
+        cells = [
+            "<br>".join(_arithmetic_words(row) for row in table.rows.get(operator, ()))
+            or (f"as {table.otherwise}" if table.otherwise else "")
+            for table in tables.values()
+        ]
+        lines.append(f"| {operator} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _arithmetic_words(row: ArithmeticRow) -> str:
+    types = ", ".join(f"`{pattern.text}`".replace("|", "\\|") for pattern in row.types)
+    functions = " and ".join(f"`{name}`" for name in row.functions if name)
+    return f"{types}: {functions or row.reason}"
+
+
 def render_kernels() -> str:
     """The page of operand types."""
     sets = {name: load_kernels(name) for name in kernel_sets()}
     lines = [f"| operator | {' | '.join(sets)} |", f"|---|{'---|' * len(sets)}"]
     for operator in sorted({name for rows in sets.values() for name in rows}):
-        rows = [rows[operator] for rows in sets.values()]
-        if any(row.takes for row in rows):
-            cells = [
-                "<br>".join(f"`{one.text}`".replace("|", "\\|") for one in row.takes) or "none"
-                for row in rows
-            ]
+        known = [rows.get(operator) for rows in sets.values()]
+        if any(row.takes for row in known if row is not None):
+            cells = [_kernel_cell(row) for row in known]
             lines.append(f"| {operator} | {' | '.join(cells)} |")
-    return KERNELS_HEAD + "\n".join(lines) + "\n"
+    return KERNELS_HEAD + "\n".join(lines) + "\n\n" + render_arithmetic()
 
 
 def main(arguments: list[str] | None = None) -> int:

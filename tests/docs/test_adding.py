@@ -132,6 +132,36 @@ def test_the_target_grades_and_takes(project: Path) -> None:
     run([*tables, "tests/rules/test_tables.py"], project)
 
 
+ARITHMETIC = """
+import numpy as np
+from tflite_align.certify.arithmetic import load_arithmetic
+from tflite_align.certify.functions.affine import Affine
+from tflite_align.certify.functions.registry import FUNCTIONS
+(row,) = load_arithmetic("npu9").rows["AVERAGE_POOL_2D"]
+x, operand = np.arange(-128, 128), Affine(0.1, 0, -128, 127)
+assert (FUNCTIONS[row.function](x, operand, operand) == x // 2).all()
+"""
+
+
+def test_the_new_kind_is_listed_and_found_broken(project: Path) -> None:
+    listed = run([*ALIGN, "rules", "--op", "DILATE"], project).stdout
+    assert "least/DILATE: outputs[0]: the scale is at least 0.001 (int8)" in listed
+    (project / "fine.tflite").write_bytes(dilated(0.0001, 0.0001))
+    found = run([*ALIGN, "check", "fine.tflite", "-v"], project, status=1).stdout
+    assert "scale 9.99999975e-05 is below 0.001 (rule least/DILATE)" in found
+
+
+def test_the_kernel_rows_say_what_is_unknown_and_what_is_wrong(project: Path) -> None:
+    sample = "tests/data/sample_dealigned.tflite"
+    found = run([*ALIGN, "check", sample, "--target", "npu9", "-v"], project, status=1).stdout
+    assert "support/CONV_2D/unknown" in found
+    assert "MAX_POOL_2D/unknown" not in found
+
+
+def test_the_arithmetic_row_names_a_function_that_computes(project: Path) -> None:
+    run(["python", "-c", ARITHMETIC], project)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the compiler of this test is a script for a shell")
 def test_the_judge_is_asked(project: Path, tmp_path: Path) -> None:
     """A compiler that knows one file: the sample as it should be."""

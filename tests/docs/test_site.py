@@ -77,6 +77,19 @@ def test_the_site_asks_nobody_else(site: Path) -> None:
     assert loads.findall(text) == []
 
 
+def test_the_search_finds_operators_as_people_type_them(site: Path) -> None:
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    assert '"conv2d"' in index or "conv2d:" in index
+    assert "maxpool2d" in index
+
+
+def test_code_has_no_typographic_characters(site: Path) -> None:
+    """Options start with two hyphens and strings with straight quotes, also on the CLI page."""
+    curly = re.compile("[\u2018\u2019\u201c\u201d\u2013]")
+    pages = [page for page in site.glob("*.html") if curly.search(words(page))]
+    assert [page.name for page in pages] == []
+
+
 def test_what_is_missing_fails_the_build(tmp_path: Path) -> None:
     folder = project_copy(tmp_path)
     docs = folder / "docs"
