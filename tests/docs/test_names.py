@@ -15,8 +15,7 @@ STILL = {
     "cli": 14.5,
     "pipeline": 12.0,
     "report": 16.0,
-    "solver": 13.5,
-    "verify": 11.0,
+    "verify": 6.0,
 }
 
 
