@@ -103,6 +103,19 @@ def test_one_loss_that_nothing_avoids_has_one_verdict(
     assert "alignment loses " in report.verification.why
 
 
+def test_a_fixed_output_that_is_coarser_than_declared_has_the_same_verdict() -> None:
+    """SOFTMAX writes steps of 1/256; of ten classes that are nearly alike finer ones were declared."""
+    graph = Graph()
+    graph.activation("x", 0.002, 0, (1, 10))
+    graph.activation("y", 0.0005, -128, (1, 10))
+    graph.add("SOFTMAX", ["x"], ["y"], ("SoftmaxOptions", {"beta": 1.0}))
+    report = align(graph.bytes(["x"], ["y"])).report
+    assert report.verification is not None
+    assert (report.verification.word, report.exit_status) == ("inconclusive", 0)
+    assert "alignment loses " in report.verification.why
+    assert "--prefer precision does not avoid it" in report.verification.why
+
+
 def test_fewer_than_64_inputs_verify_nothing() -> None:
     verification = verify(chain(0.3), chain(0.3), samples=16)
     assert verification.word == "inconclusive"

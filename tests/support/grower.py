@@ -12,7 +12,7 @@ from .models import GraphSpec, OperatorSpec, Quant, TensorSpec
 from .numpy_models import LIMITS
 from .numpy_operators import FUNCTIONS
 
-__all__ = ["SAMPLES", "Grower", "Options", "float32"]
+__all__ = ["SAMPLES", "DeadError", "Grower", "Options", "float32"]
 
 SAMPLES = 8
 _LARGEST = 1e5  # real values beyond are not computed with any further
@@ -54,6 +54,10 @@ _ONE_OPERAND = frozenset(
 )
 
 
+class DeadError(Exception):
+    """An operator, named, whose output tells nothing."""
+
+
 class Grower:
     """A graph that grows, with real values of each activation for a few samples."""
 
@@ -65,6 +69,7 @@ class Grower:
         self.values: dict[str, list[Any]] = {}  # real values of each activation, sample by sample
         self.others: list[GraphSpec] = []
         self.read: set[str] = set()
+        self.variables: dict[str, TensorSpec] = {}  # handle -> the tensor that it is read into
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
@@ -125,12 +130,19 @@ class Grower:
     # --- operators -----------------------------------------------------------------------------
 
     def operator(self, name: str, inputs: list[str], options: Options = None) -> list[str]:
-        """Append an operator; its outputs have the ranges of what it gave, or are as they should."""
+        """Append an operator; its outputs have the ranges of what it gave, or are as they should.
+        Raises DeadError where an output is the same everywhere, whatever goes in.
+        """
         made = _options(options)
         runs = [
             FUNCTIONS[name]([self.real(operand, sample) for operand in inputs], made)
             for sample in range(SAMPLES)
         ]
+        if any(
+            len({float(v) for run in runs for v in np.ravel(run[n])}) < 2
+            for n in range(len(runs[0]))
+        ):
+            raise DeadError(name)
         outputs = []
         for number in range(len(runs[0])):
             values = [run[number] for run in runs]

@@ -8,15 +8,16 @@ now and then off. No part of the package is used.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from tflite_align.record import Record
 
-from .grower import SAMPLES, Grower, Options, float32
-from .models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
-from .numpy_models import LIMITS
+from .grower import SAMPLES, DeadError, Grower, Options
+from .grown_calls import branch, delayed, first_values, loop, remembered
+from .models import GraphSpec, model_bytes
 
 __all__ = ["GrownGraph", "grown"]
 
@@ -211,90 +212,6 @@ def _product(g: Grower) -> None:
     g.operator("BATCH_MATMUL", [source, g.alike(source)], ("BatchMatMulOptions", {"adjY": True}))
 
 
-def _called(g: Grower, name: str, source: str, quant: Quant, factor: str) -> GraphSpec:
-    """A subgraph that multiplies its input by a constant; WHILE's counts its rounds as well."""
-    shape = g.values[source][0].shape
-    outer = g.tensors[source].quant
-    tensors = [
-        TensorSpec(name="a", type=g.type, shape=shape, quant=outer),
-        TensorSpec(name="d", type=g.type, shape=shape, quant=quant),
-        g.tensors[factor],
-    ]
-    inputs, outputs = ["a"], ["d"]
-    operators = [
-        OperatorSpec(name="MUL", inputs=["a", factor], outputs=["d"], options=("MulOptions", {}))
-    ]
-    if name == "body":
-        tensors += [_counter("i"), _counter("next"), _counter("one", 1)]
-        inputs, outputs = ["i", "a"], ["next", "d"]
-        plus: Options = ("AddOptions", {})
-        operators.append(
-            OperatorSpec(name="ADD", inputs=["i", "one"], outputs=["next"], options=plus)
-        )
-    return GraphSpec(
-        name=name, tensors=tensors, operators=operators, inputs=inputs, outputs=outputs
-    )
-
-
-def _counter(name: str, value: int | None = None) -> TensorSpec:
-    data = None if value is None else np.asarray([value], dtype="int32")
-    return TensorSpec(name=name, type="int32", shape=(1,), data=data)
-
-
-def _factor(g: Grower) -> tuple[str, float]:
-    """A quantized constant below 1, and its real value."""
-    top = LIMITS[g.type][1]
-    share = float(g.pick(0.3, 0.6, 0.9))
-    quant = Quant(scale=(float32(1 / top),), zero_point=(0,))
-    name = g.constant(np.full((1,), round(share * top)), g.type, quant)
-    return name, round(share * top) * quant.scale[0]
-
-
-def _branch(g: Grower) -> None:
-    """IF: one of two constants is multiplied with, as a bool among the graph inputs says."""
-    source = g.known(rank=4)
-    assert source is not None
-    if "choice" not in g.tensors:
-        g.tensors["choice"] = TensorSpec(name="choice", type="bool", shape=(1,))
-    number = 1 + len(g.others)
-    for name in ("then", "else"):
-        factor, share = _factor(g)
-        values = [v * share for v in g.values[source]]
-        g.others.append(_called(g, name, source, g.quant(values), factor))
-    options = {"thenSubgraphIndex": number, "elseSubgraphIndex": number + 1}
-    g.hand_on("IF", ["choice", source], values, ("IfOptions", options))
-
-
-def _loop(g: Grower) -> None:
-    """WHILE: three multiplications with a constant."""
-    source = g.known(rank=4)
-    assert source is not None
-    number = 1 + len(g.others)
-    factor, share = _factor(g)
-    values = [v * share**3 for v in g.values[source]]
-    more = TensorSpec(name="more", type="bool", shape=(1,))
-    carried = TensorSpec(
-        name="a", type=g.type, shape=values[0].shape, quant=g.tensors[source].quant
-    )
-    less = OperatorSpec(
-        name="LESS", inputs=["i", "rounds"], outputs=["more"], options=("LessOptions", {})
-    )
-    condition = GraphSpec(
-        name="condition",
-        tensors=[_counter("i"), _counter("rounds", 3), carried, more],
-        operators=[less],
-        inputs=["i", "a"],
-        outputs=["more"],
-    )
-    body = _called(g, "body", source, g.quant([v * share for v in g.values[source]]), factor)
-    g.others += [condition, body]
-    zero = g.constant([0], "int32")
-    options = {"condSubgraphIndex": number, "bodySubgraphIndex": number + 1}
-    rounds = f"rounds{number}"
-    g.tensors[rounds] = TensorSpec(name=rounds, type="int32", shape=(1,))
-    g.hand_on("WHILE", [zero, source], values, ("WhileOptions", options), [rounds])
-
-
 def _requantized(g: Grower) -> None:
     source = g.known()
     assert source is not None
@@ -303,7 +220,7 @@ def _requantized(g: Grower) -> None:
 
 _STEPS = (_conv, _conv, _conv, _arithmetic, _arithmetic, _unary, _pooled, _joined, _split, _moved)
 _RARE = (_moved, _dense, _softmax, _stacked, _reduced, _product, _requantized)
-_CALLS = (_branch, _loop)
+_CALLS = ((), (), (branch, loop), (remembered, delayed))  # of one graph
 
 
 def grown(seed: int, operators: int | None = None) -> GrownGraph:
@@ -315,17 +232,19 @@ def grown(seed: int, operators: int | None = None) -> GrownGraph:
     for _ in range(int(grower.pick(1, 1, 2))):
         samples = [grower.rng.uniform(-2, 3, shape) for _ in range(SAMPLES)]
         inputs.append(grower.activation(samples))
-    calls = grower.chance(0.3)
+    calls = grower.pick(*_CALLS)
     while len(grower.operators) < wanted:
-        steps = _CALLS if calls and grower.chance(0.05) else (*_STEPS, *_RARE)
+        steps = calls if calls and grower.chance(0.08) else (*_STEPS, *_RARE)
         step = grower.pick(*steps)
-        with np.errstate(all="raise", under="ignore"):
+        with np.errstate(all="raise", under="ignore"), suppress(DeadError):
             step(grower)
+    first_values(grower)
     outputs = [name for name in grower.values if name not in grower.read and name not in inputs]
     if "choice" in grower.tensors:
         inputs.append("choice")
+    named = {name for one in grower.operators for name in (*one.inputs, *one.outputs)}
     main = GraphSpec(
-        tensors=list(grower.tensors.values()),
+        tensors=[one for one in grower.tensors.values() if one.name in named.union(inputs)],
         operators=grower.operators,
         inputs=inputs,
         outputs=outputs,

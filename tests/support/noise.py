@@ -11,10 +11,11 @@ __all__ = ["UNITS", "noisy"]
 UNITS = tuple((n, n + 1) for n in range(64))
 
 
-def noisy(level: float, seed: int) -> Powers:
-    """64 samples of 100 values whose noise is `level` times their signal, in amplitude."""
+def noisy(level: float, seed: int, samples: int = 64) -> Powers:
+    """Samples of 100 values whose noise is `level` times their signal, in amplitude."""
     generator = np.random.default_rng(seed)
-    signal = generator.normal(size=(64, 100))
-    found = powers(signal, signal + level * generator.normal(size=(64, 100)), UNITS)
+    signal = generator.normal(size=(samples, 100))
+    noise = level * generator.normal(size=(samples, 100))
+    found = powers(signal, signal + noise, UNITS[:samples])
     assert found is not None
     return found

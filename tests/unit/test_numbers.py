@@ -77,7 +77,7 @@ def test_the_bootstrap_is_deterministic() -> None:
     [(0.01, 0.01, "verified"), (0.01, 0.1, "failed"), (0.5, 0.01, "inconclusive")],
 )
 def test_an_alignment_loss_is_graded_by_its_bound(before: float, after: float, word: str) -> None:
-    assert loss(noisy(before, 1), noisy(after, 2), 0)[0] == word
+    assert loss(noisy(before, 1), noisy(after, 2), 0).word == word
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_an_alignment_loss_is_graded_by_its_bound(before: float, after: float, w
 )
 def test_a_rounding_more_near_an_input_is_not_taken_for_harm(step: float, word: str) -> None:
     """From 40 dB to 34: noise of 0.017 a value more, which is a third of a step, or twice it."""
-    assert loss(noisy(0.01, 1), noisy(0.02, 2), 0, step=step)[0] == word
+    assert loss(noisy(0.01, 1), noisy(0.02, 2), 0, step=step).word == word
 
 
 def test_a_loss_names_both_levels() -> None:
-    said = loss(noisy(0.01, 1), noisy(0.1, 2), 0)[1]
+    said = loss(noisy(0.01, 1), noisy(0.1, 2), 0).why
     assert said == "alignment loses 20.1 dB: 40.1 dB declared before, 19.9 now"
 
 

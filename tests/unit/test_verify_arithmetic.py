@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.models import Graph
-from tests.support.noise import noisy
+from tests.support.noise import UNITS, noisy
 from tflite_align.errors import UnsupportedError
 from tflite_align.verify.changed_functions import changed_operators
 from tflite_align.verify.concat_parts import concat_parts
@@ -14,7 +14,7 @@ from tflite_align.verify.kept_elements import kept_elements
 from tflite_align.verify.object_api import parse
 from tflite_align.verify.random_inputs import KINDS
 from tflite_align.verify.samples import make_samples
-from tflite_align.verify.sqnr import loss
+from tflite_align.verify.sqnr import loss, powers
 
 
 def chain() -> Graph:
@@ -96,12 +96,44 @@ def test_only_what_computes_another_function_is_changed() -> None:
     [(0.0, 0.002, "verified"), (0.0, 0.1, "failed"), (0.0001, 0.002, "failed")],
 )
 def test_what_had_no_noise_is_held_to_a_floor(before: float, after: float, word: str) -> None:
-    assert loss(noisy(before, 1), noisy(after, 2), 0)[0] == word
+    assert loss(noisy(before, 1), noisy(after, 2), 0).word == word
+
+
+@pytest.mark.parametrize(
+    ("own", "word"), [(0.0, "verified"), (0.01, "verified"), (0.005, "failed"), (0.001, "failed")]
+)
+def test_integers_without_noise_are_held_to_their_own_rounding(own: float, word: str) -> None:
+    """Rounding to steps of 0.01 makes noise of 0.0029."""
+    assert loss(noisy(0.0, 1), noisy(0.002, 2), 0, own=own).word == word
 
 
 @pytest.mark.parametrize(
     ("allowed", "after", "word"),
     [(1.0, 0.0125, "failed"), (3.0, 0.0125, "verified"), (3.0, 0.02, "failed")],
 )
-def test_inputs_of_one_kind_may_lose_more(allowed: float, after: float, word: str) -> None:
-    assert loss(noisy(0.01, 1), noisy(after, 2), 0, allowed=allowed)[0] == word
+def test_logits_may_lose_more(allowed: float, after: float, word: str) -> None:
+    assert loss(noisy(0.01, 1), noisy(after, 2), 0, allowed=allowed).word == word
+
+
+def test_chance_asks_for_more_inputs_and_certainty_for_none() -> None:
+    few = (noisy(0.01, 1, 4), noisy(0.011, 2, 4))
+    assert loss(*few, 0).more > 1.0
+    assert loss(noisy(0.01, 1), noisy(0.01, 2), 0).more == 1.0
+    assert loss(noisy(0.01, 1), noisy(0.03, 2), 0).more == 1.0
+
+
+@pytest.mark.parametrize(("after", "word"), [(0.002, "skipped"), (0.01, "inconclusive")])
+def test_of_silence_only_noise_that_is_new_is_told(after: float, word: str) -> None:
+    """Rounding to steps of 0.01 makes noise of 0.0029."""
+    nothing = np.zeros((64, 100))
+    noise = np.random.default_rng(1).normal(size=nothing.shape)
+    before, now = (powers(nothing, level * noise, UNITS) for level in (0.0, after))
+    lost = loss(before, now, 0, own=0.01)
+    assert (lost.word, lost.tells) == (word, word != "skipped")
+
+
+def test_more_noise_where_all_is_noise_is_told() -> None:
+    assert not loss(noisy(0.5, 1), noisy(0.5, 2), 0).tells
+    lost = loss(noisy(0.5, 1), noisy(1.0, 2), 0)
+    assert lost.tells
+    assert lost.why.endswith("too low to judge by, and alignment loses 6.2 dB")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tflite_align.pipeline.way_out import _told
-from tflite_align.verdicts import OutputScore
+from tflite_align.pipeline.way_out import _is_all, _told, _Tried, _unavoidable
+from tflite_align.verdicts import OutputScore, Verification, Word
 
 
-def score(before: float, after: float, *, part: str = "") -> OutputScore:
+def score(
+    before: float, after: float, *, part: str = "", word: Word = "inconclusive"
+) -> OutputScore:
     return OutputScore(
         name="y",
         part=part,
@@ -19,8 +21,12 @@ def score(before: float, after: float, *, part: str = "") -> OutputScore:
         declared_original_db=before,
         declared_aligned_db=after,
         runs=(),
-        word="inconclusive",
+        word=word,
     )
+
+
+def tried(*scores: OutputScore) -> _Tried:
+    return _Tried(option="--io free", scores=scores)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +38,34 @@ def score(before: float, after: float, *, part: str = "") -> OutputScore:
     ],
 )
 def test_freed_ends_are_tried_and_told(freed: float, told: str) -> None:
-    others = {("y", "normal"): score(50.0, freed)}
-    assert _told([score(50.0, 40.0)], others) == told
+    assert _told([score(50.0, 40.0)], tried(score(50.0, freed))) == told
 
 
 def test_nothing_is_told_of_what_is_not_known() -> None:
-    assert _told([score(50.0, 40.0, part="a")], {("y", "normal"): score(50.0, 50.0)}) == ""
+    assert _told([score(50.0, 40.0, part="a")], tried(score(50.0, 50.0))) == ""
+
+
+@pytest.mark.parametrize(("least", "unavoidable"), [(40.5, True), (44.0, False), (49.5, False)])
+def test_a_loss_that_the_most_precise_parameters_keep_is_unavoidable(
+    least: float,
+    unavoidable: bool,  # noqa: FBT001 - pytest fills it in by name
+) -> None:
+    lost = [score(50.0, 40.0, word="failed")]
+    assert _unavoidable(lost, tried(score(50.0, least))) is unavoidable
+    assert _unavoidable(lost, tried(score(50.0, 49.9), score(50.0, 39.0)))
+    assert not _unavoidable(lost, tried())
+
+
+@pytest.mark.parametrize(("after", "borne"), [(40.0, True), (9.0, False)])
+def test_a_loss_that_leaves_noise_is_a_failure(
+    after: float,
+    borne: bool,  # noqa: FBT001 - pytest fills it in by name
+) -> None:
+    lost = [score(50.0, after, word="failed")]
+    assert _is_all(Verification(word="failed", why="", outputs=tuple(lost)), lost) is borne
+
+
+def test_what_fails_for_another_reason_fails() -> None:
+    other = score(50.0, 50.0, word="failed")
+    lost = [score(50.0, 40.0, word="failed")]
+    assert not _is_all(Verification(word="failed", why="", outputs=(*lost, other)), lost)

@@ -24,7 +24,7 @@ __all__ = ["LARGEST_MODEL", "Case", "Order", "build_case", "constants_form"]
 
 LARGEST_MODEL = 512 << 20  # bytes; a twin is up to four times as large
 
-_CHEAP = 4 << 20  # elements of all tensors together: hundreds of inputs take seconds
+_CHEAP = 4 << 20  # elements: hundreds of inputs take seconds
 
 Array = npt.NDArray[Any]
 Data = bytes | memoryview
@@ -62,7 +62,12 @@ class Case(Record, frozen=True, kw_only=True):
     forms: tuple[Form, ...]
     changed: frozenset[int] | None  # operators to be compared one by one; None: all of them
     model: Any  # the original as it is to be read, unpacked
-    cheap: bool  # hundreds of inputs take seconds
+    elements: int  # of all tensors of the main subgraph together
+
+    @property
+    def cheap(self) -> bool:
+        """Whether an input costs little."""
+        return self.elements <= _CHEAP
 
 
 def build_case(order: Order) -> Case:
@@ -103,7 +108,7 @@ def build_case(order: Order) -> Case:
         forms=tuple(forms),
         changed=changed,
         model=before,
-        cheap=_cheap(before),
+        elements=_elements(before),
     )
 
 
@@ -131,7 +136,6 @@ def _real(name: str, kernels: str, data: Data, copy: tuple[bytes | None, bool]) 
     return Form(name=name, data=copied, kernels=(kernels,), accept=data, part=part)
 
 
-def _cheap(model: Any) -> bool:
-    """Whether an input costs little, by the elements of all tensors of the main subgraph."""
+def _elements(model: Any) -> int:
     shapes = [tensor.shape for tensor in model.subgraphs[0].tensors if tensor.shape is not None]
-    return sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes) <= _CHEAP
+    return max(sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes), 1)

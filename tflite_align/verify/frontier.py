@@ -61,7 +61,8 @@ class Probe(Record, frozen=True, kw_only=True):
     saturates: bool  # what feeds its saturating operator is a probe too, and tells more
     feeds: bool  # it is such an input
     limits: tuple[float, float] | None  # what the tensor can hold, real values; None: float
-    step: float  # what its values are rounded to, real value; 0: float
+    own: float  # the tensor's step, real value; 0: float
+    step: float  # the coarsest that its values are rounded to, real value; 0: float
     parts: tuple[Part, ...]  # the operands of the CONCATENATION that writes it, judged one by one
     narrowed: float  # step of the narrower integers that a QUANTIZE makes them of; 0: of none
 
@@ -182,6 +183,7 @@ class _Walk:
                 saturates=source is not None,
                 feeds=feeds,
                 limits=_limits(self.graph.tensors[tensor]),
+                own=_scale(self.graph.tensors[tensor]),
                 step=self._step(tensor, inner=output is None),
                 parts=() if behind else concat_parts(self.model, self.writer, tensor),
                 narrowed=self._narrowed(tensor),

@@ -6,8 +6,6 @@ the worst.
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..record import Record, replace
 from ..verdicts import FidelityScore, OutputScore, StepCheck, StepDeviation, Word
 from .concat_parts import Part
@@ -16,19 +14,23 @@ from .samples import Kind
 from .sqnr import (
     CHANCE,
     FLOOR_DB,
-    KIND_LOSS_DB,
+    LOGITS_LOSS_DB,
     LOSS_DB,
     REFERENCE_DB,
+    SILENT,
+    Lost,
     Powers,
     fidelity,
     loss,
     quiet,
+    silent,
     sqnr,
 )
 
 __all__ = [
     "Steps",
     "gross_deviations",
+    "more_inputs",
     "named",
     "noise_notes",
     "our_deviations",
@@ -52,6 +54,11 @@ class _Place(Record, frozen=True, kw_only=True):
     probe: int
     part: Part | None
     kind: Kind | None = None
+
+    @property
+    def own(self) -> float:
+        """The step of the compared tensor, real value; 0: float."""
+        return self.evidence.before.probes[self.probe].own
 
     def powers(self, form: str) -> Powers | None:
         return self.evidence.powers(form, self.probe, sample_kind=self.kind, part=self.part)
@@ -85,8 +92,22 @@ def score_kinds(evidence: Evidence) -> tuple[OutputScore, ...]:
     ]
     readings = [evidence.readings(one.probe, one.kind, one.part) for one in places if one.kind]
     return tuple(
-        _score_kind(place, found, LOSS_DB) for place, found in zip(places, readings, strict=True)
+        _score_kind(place, found, _lost(place, found))
+        for place, found in zip(places, readings, strict=True)
     )
+
+
+def more_inputs(evidence: Evidence) -> float:
+    """How many times as many inputs would tell from chance what these say of the alignment."""
+    found = [
+        _lost(place, evidence.readings(number, kind, part)).more
+        for number, probe in enumerate(evidence.before.probes)
+        for part in (None, *probe.parts)
+        for place in [_place(evidence, (None, ""), number, part)]
+        for kind in evidence.samples.kinds
+        if not probe.behind_jump
+    ]
+    return max(found, default=1.0)
 
 
 def _place(evidence: Evidence, steps: Steps, probe: int, part: Part | None = None) -> _Place:
@@ -100,23 +121,33 @@ def _parts(evidence: Evidence, steps: Steps, probe: int, whole: OutputScore) -> 
     scores = [
         _score(_place(evidence, steps, probe, part)) for part in evidence.before.probes[probe].parts
     ]
-    return [score for score in scores if score.declared_original_db is not None]
+    return [score for score in scores if score.word != "skipped" or SILENT not in score.why]
 
 
 def _score(place: _Place) -> OutputScore:
     """Of the kind of samples that says the worst, of those that say anything."""
-    readings = {
-        kind: place.evidence.readings(place.probe, kind, place.part)
-        for kind in place.evidence.samples.kinds
-    }
-    losses = [lost for lost in map(_loss_db, readings.values()) if lost is not None]
-    # So few inputs of one kind may all round to the wrong side; those of all kinds do not.
-    allowed = KIND_LOSS_DB if float(np.mean(losses or [0.0])) <= LOSS_DB else LOSS_DB
-    scores = [
-        _score_kind(replace(place, kind=kind), found, allowed) for kind, found in readings.items()
+    found = []
+    for kind in place.evidence.samples.kinds:
+        readings = place.evidence.readings(place.probe, kind, place.part)
+        lost = _lost(place, readings)
+        found.append((lost, _score_kind(replace(place, kind=kind), readings, lost)))
+    told = [one for one in found if one[0].tells] or [
+        one for one in found if one[0].word != "skipped"
     ]
-    telling = [score for score in scores if not _too_low(score.declared_original_db)] or scores
-    return max(telling, key=_badness)
+    return max((score for _, score in told or found), key=_badness)
+
+
+def _lost(place: _Place, readings: tuple[Powers | None, Powers | None]) -> Lost:
+    before = place.evidence.before.probes[place.probe]
+    after = place.evidence.after.probes[place.probe]
+    return loss(
+        *readings,
+        place.evidence.seed,
+        allowed=LOGITS_LOSS_DB if before.feeds else LOSS_DB,
+        step=max(before.step, after.narrowed),
+        own=place.own,
+        saturates=before.saturates,
+    )
 
 
 def _by_constants(place: _Place, aligned_db: float | None) -> bool:
@@ -135,24 +166,14 @@ def _badness(score: OutputScore) -> tuple[int, float]:
     return _RANK.get(score.word, 0), -(level if level is not None else -1e3)
 
 
-def _loss_db(readings: tuple[Powers | None, Powers | None]) -> float | None:
-    """DB that the declared reading loses; None where the original's tells too little."""
-    original_db, aligned_db = (sqnr(one) if one is not None else None for one in readings)
-    if original_db is None or aligned_db is None or original_db < REFERENCE_DB:
-        return None
-    return original_db - aligned_db
-
-
 def _score_kind(
-    place: _Place, readings: tuple[Powers | None, Powers | None], allowed: float
+    place: _Place, readings: tuple[Powers | None, Powers | None], lost: Lost
 ) -> OutputScore:
     evidence, probe = place.evidence, place.evidence.before.probes[place.probe]
     original, aligned = readings
     original_db = sqnr(original) if original else None
     aligned_db = sqnr(aligned) if aligned else None
-    allowed = KIND_LOSS_DB if probe.feeds else allowed
-    step = max(probe.step, evidence.after.probes[place.probe].narrowed)
-    word, why = loss(original, aligned, evidence.seed, allowed=allowed, step=step)
+    word, why = lost.word, lost.why
     runs = tuple(_run(place, kernels, readings) for kernels in evidence.kernels)
     if word == "failed" and _by_constants(place, aligned_db):
         word = "verified"
@@ -162,7 +183,9 @@ def _score_kind(
         word, why = _by_operators(why, runs, place.steps)
     elif word == "inconclusive":
         word, why = _by_steps(word, why, place.steps)
-    if probe.behind_jump and word != "verified":
+    if word == "skipped":
+        why = f"{why}, and so is what both files declare"
+    elif probe.behind_jump and word != "verified":
         word, why = _behind(why, place.steps)
     elif probe.saturates and word == "inconclusive" and _too_low(original_db):
         word, why = "skipped", f"saturates: judged at what feeds it; {why}"
@@ -253,7 +276,9 @@ def _run(
     gap = fidelity(aligned, after, seed) if aligned and after else None
     level = sqnr(after) if after else None
     word: Word
-    if gap is None:
+    if gap is None and aligned is not None and silent(aligned, after, place.own):
+        word, why = "verified", ""
+    elif gap is None:
         ran = place.evidence.ran[f"after:{kernels}"]
         word, why = "skipped", ran.why or "nothing to compare"
     elif not gap.beyond or (quiet(original) and (level or 0.0) >= FLOOR_DB):

@@ -11,22 +11,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..record import Record
+from ..record import Record, replace
 from ..verdicts import Word
 
 __all__ = [
     "CEILING_DB",
     "CHANCE",
     "FLOOR_DB",
-    "KIND_LOSS_DB",
+    "LOGITS_LOSS_DB",
     "LOSS_DB",
     "REFERENCE_DB",
+    "SILENT",
     "Fidelity",
+    "Lost",
     "Powers",
     "fidelity",
     "loss",
     "powers",
     "quiet",
+    "silent",
     "sqnr",
 ]
 
@@ -46,11 +49,12 @@ LOSS_STEPS = 0.5
 # to hold new noise against. Then this is what has to be left: 8-bit weights leave 40 dB.
 QUIET_DB = 90.0
 FLOOR_DB = 30.0
-# Of the inputs of one kind, where those of all kinds together are within LOSS_DB; and of logits.
-KIND_LOSS_DB = 3.0
+# Of logits: what saturates behind them shows less.
+LOGITS_LOSS_DB = 3.0
 # An untouched ResNet runs 3 dB off its own declared reading: integer kernels round differently.
 GAP_DB = 3.0
 CHANCE = "which these inputs cannot tell from chance"
+SILENT = "the float twin is silent here"
 _RESAMPLES = 1000
 _BOUND = 0.05
 
@@ -100,10 +104,11 @@ def quiet(original: Powers | None) -> bool:
 
 
 class Fidelity(Record, frozen=True, kw_only=True):
-    """Gap of a run below its declared reading (dB) and the gap's lower bootstrap bound."""
+    """Gap of a run below its declared reading (dB) and the gap's bootstrap bounds."""
 
     gap_db: float
     low_db: float
+    high_db: float
 
     @property
     def beyond(self) -> bool:
@@ -121,12 +126,25 @@ def fidelity(declared: Powers, run: Powers, seed: int) -> Fidelity | None:
     drawn = generator.integers(0, units, (_RESAMPLES, units))
     gaps = _gap(run.noise[drawn].sum(axis=1), declared.noise[drawn].sum(axis=1), floor)
     whole = _gap(run.noise.sum(keepdims=True), declared.noise.sum(keepdims=True), floor)
-    return Fidelity(gap_db=float(whole[0]), low_db=float(np.quantile(gaps, _BOUND)))
+    low, high = np.quantile(gaps, (_BOUND, 1.0 - _BOUND))
+    return Fidelity(gap_db=float(whole[0]), low_db=float(low), high_db=float(high))
 
 
 def _gap(run: Array, declared: Array, floor: float) -> Array:
     ratio = np.maximum(run, floor) / np.maximum(declared, floor)
     return np.asarray(10.0 * np.log10(ratio))
+
+
+class Lost(Record, frozen=True, kw_only=True):
+    """What one kind of inputs says of an alignment. `tells` False: neither that it is lost nor that
+    it is kept. `more`: times as many inputs that would tell what is said from chance; 1: as many
+    as there are.
+    """
+
+    word: Word
+    why: str = ""
+    tells: bool = True
+    more: float = 1.0
 
 
 def loss(
@@ -136,34 +154,82 @@ def loss(
     *,
     allowed: float = LOSS_DB,
     step: float = 0.0,
-) -> tuple[Word, str]:
+    own: float = 0.0,
+    saturates: bool = False,
+) -> Lost:
     """Statement (a): the aligned file still declares what the original declared.
 
     The same bootstrap as for kernels: where a few rare samples carry all the noise, two readings
     of equal quality lie several dB apart by chance. `allowed`: dB that may be lost; where it is more
-    than LOSS_DB, more than it has to be lost beyond chance. `step`: what these values are rounded
-    to one way or the other (real value); 0: not at all.
+    than LOSS_DB, more than it has to be lost beyond chance. `step`: the coarsest step that these
+    values are rounded to one way or the other (real value), `own`: that of their tensor; 0: none.
+    What `saturates` may be as noisy as its own rounding: it hardly leaves an end of its range, and
+    how near the original's steps come to that is luck.
     """
-    before = sqnr(original) if original else None
-    now = sqnr(aligned) if aligned else None
-    lost = fidelity(original, aligned, seed) if original and aligned else None
-    if original is None or aligned is None or before is None or now is None or lost is None:
-        return "inconclusive", "the float twin is silent here, or not finite"
+    if original is None or aligned is None:
+        return Lost(word="inconclusive", why="the readings are not finite here")
+    before, now = sqnr(original), sqnr(aligned)
+    if before is None or now is None:
+        return _silent(original, aligned, own)
+    floored = saturates or quiet(original)
+    if quiet(original) and not own and now >= FLOOR_DB:
+        return Lost(word="verified")
+    if floored:
+        original = _rounded(original, own)
     if before < REFERENCE_DB:
-        return (
-            "inconclusive",
-            f"the original's own declared reading is at {before:.1f} dB, too low to judge by",
-        )
-    if now >= before - LOSS_DB or (quiet(original) and now >= FLOOR_DB):
-        return "verified", ""
-    if allowed > LOSS_DB and lost.low_db <= allowed:
-        return "verified", ""
-    said = f"alignment loses {lost.gap_db:.1f} dB: {before:.1f} dB declared before, {now:.1f} now"
+        return _noise(original, aligned, before, seed)
+    lost = fidelity(original, aligned, seed)
+    if lost is None or lost.gap_db <= LOSS_DB or (allowed > LOSS_DB and lost.low_db <= allowed):
+        return Lost(word="verified", more=_more(lost, allowed))
+    said = f"alignment loses {lost.gap_db:.1f} dB"
+    if floored and own:
+        said = f"{said} beyond its own rounding"
+    said = f"{said}: {before:.1f} dB declared before, {now:.1f} now"
     if _added(original, aligned) <= (LOSS_STEPS * step) ** 2:
-        return "inconclusive", f"{said}, by no more than what rounding once or twice more adds"
+        why = f"{said}, by no more than what rounding once or twice more adds"
+        return Lost(word="inconclusive", why=why, more=_more(lost, allowed))
     if lost.low_db > allowed:
-        return "failed", said
-    return "inconclusive", f"{said}, {CHANCE}"
+        return Lost(word="failed", why=said)
+    return Lost(word="inconclusive", why=f"{said}, {CHANCE}", more=_more(lost, allowed))
+
+
+def silent(before: Powers, after: Powers | None, own: float) -> bool:
+    """Where the twin is zero: whether `after` is no noisier than rounding to steps of `own` is."""
+    if after is None or sqnr(before) is not None:
+        return False
+    least = _rounded(before, own).noise.sum() * 10.0 ** (LOSS_DB / 10.0)
+    return float(after.noise.sum()) <= float(least)
+
+
+def _silent(original: Powers, aligned: Powers, own: float) -> Lost:
+    """Nothing is lost there where the aligned file is silent too."""
+    if silent(original, aligned, own):
+        return Lost(word="skipped", why=SILENT, tells=False)
+    return Lost(word="inconclusive", why=f"{SILENT}, and the aligned file is not")
+
+
+def _noise(original: Powers, aligned: Powers, before: float, seed: int) -> Lost:
+    """Of a reading that is noise: whether the aligned file's is more of it, beyond chance."""
+    lost = fidelity(original, aligned, seed)
+    said = f"the original's own declared reading is at {before:.1f} dB, too low to judge by"
+    worse = lost is not None and lost.low_db > LOSS_DB
+    if lost is not None and worse:
+        said = f"{said}, and alignment loses {lost.gap_db:.1f} dB"
+    return Lost(word="inconclusive", why=said, tells=worse)
+
+
+def _rounded(found: Powers, own: float) -> Powers:
+    """With no less noise than rounding to steps of `own` makes."""
+    share = found.elements * own**2 / 12.0 / max(len(found.noise), 1)
+    return replace(found, noise=np.maximum(found.noise, share))
+
+
+def _more(lost: Fidelity | None, allowed: float) -> float:
+    """Bounds come nearer with the square root of the number of inputs."""
+    if lost is None or not lost.low_db <= allowed < lost.high_db:
+        return 1.0
+    distance = max(abs(lost.gap_db - allowed), 1e-3)
+    return float(max((0.5 * (lost.high_db - lost.low_db) / distance) ** 2, 1.0))
 
 
 def _added(original: Powers, aligned: Powers) -> float:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,6 +28,7 @@ from .judges import available
 from .outputs import (
     Steps,
     gross_deviations,
+    more_inputs,
     named,
     noise_notes,
     our_deviations,
@@ -35,14 +37,20 @@ from .outputs import (
 from .process import workspace
 from .runtimes import processor, runtimes
 from .samples import Samples, make_samples
-from .sqnr import CHANCE, FLOOR_DB
+from .sqnr import FLOOR_DB
 from .verdict_rules import loaded, overall
 
 __all__ = ["DEFAULT_JUDGES", "verify"]
 
 DEFAULT_JUDGES = ("litert", "xnnpack")
 _LEAST = 64  # inputs; fewer verify nothing
-_MORE = 4  # times as many, where chance leaves open what the first ones mean
+# More of them, where chance leaves open what the first ones mean: no more than take a second or
+# two. Where the first ones say that nothing is lost, some tenths of one.
+_MORE = 1024  # inputs
+_LEAST_MORE = 4  # times
+_ELEMENTS = 1 << 30  # of all tensors of the main subgraph, over all inputs
+_SURE = 64  # a part of it
+_KEPT = 1 << 24  # of all outputs, over all inputs
 
 Array = npt.NDArray[Any]
 Data = bytes | memoryview
@@ -176,16 +184,30 @@ def _judge(order: Order, case: Case) -> _Scored:
         if any(_may_be_constants(score) for score in scores):
             evidence = with_constants(order, case, evidence, folder / "constants")
             scores, why = score_outputs(evidence, steps)
-        chance = any(CHANCE in score.why for score in scores)
-        if chance and evidence.samples.random and case.cheap:
+        times = _times(case, evidence, scores)
+        if times >= _LEAST_MORE:  # bounds come no nearer with a few
             more = make_samples(
-                model, count=order.count * _MORE, seed=order.seed, spread=evidence.samples.spread
+                model, count=order.count * times, seed=order.seed, spread=evidence.samples.spread
             )
             wide = gather_readings(order, case, more, folder / "more")
             evidence = replace(evidence, wide=wide)
             scores, why = score_outputs(evidence, steps)
     scores = with_figures(evidence, scores, model)
     return _Scored(evidence=evidence, steps=steps, scores=scores, why=why)
+
+
+def _times(case: Case, evidence: Evidence, scores: Sequence[OutputScore]) -> int:
+    """How many times as many inputs are to be read, for what the first ones leave to chance."""
+    if not evidence.samples.random or any(s.word == "failed" and s.index >= 0 for s in scores):
+        return 1
+    wanted = more_inputs(evidence)
+    if wanted <= 1.0:
+        return 1
+    chance = any(score.word == "inconclusive" for score in scores)
+    kept = sum(rows.shape[1] for rows in evidence.ran["twin"].outputs or ())
+    elements = _ELEMENTS if chance else _ELEMENTS // _SURE
+    most = min(elements // case.elements, _KEPT // max(kept, 1), _MORE)
+    return min(max(math.ceil(wanted), _LEAST_MORE), int(most // evidence.samples.count))
 
 
 def _may_be_constants(score: OutputScore) -> bool:
