@@ -374,7 +374,7 @@ def test_without_a_tensor_all_components_are_listed(
 def test_json_holds_the_explanation(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", "in.tflite", "c2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["format"] == 2
+    assert found["format"] == 3
     assert found["explanation"]["name"] == "c2"
     assert found["explanation"]["label"]["zero_point"] == 0
     assert found["explanation"]["anchor"]["kind"] == "declared"

@@ -12,6 +12,7 @@ from ..repair.planner.changes import ModelState
 from ..repair.selection import mended
 from ..report.model_view import ModelView
 from ..report.report import Report
+from ..report.tensor_parameters import parameters_of
 from ..rules.fixes import fixes_off
 from ..settings.baseline import accepted_in
 from ..solver.compare import compare
@@ -35,13 +36,15 @@ def build_report(
     options, conflicts = session.options, decision.conflicts
     written = prepared.given.model if prepared.refused else executed.model
     remaining = gathered(executed.remaining, written)
+    findings = gathered(prepared.findings, prepared.given.model)
     accepted, _ = accepted_in(remaining, options.accepted)
     return Report(
         command="align",
         outcome=executed.outcome,
         targets=options.targets,
         size=prepared.given.size,
-        findings=gathered(prepared.findings, prepared.given.model),
+        findings=findings,
+        parameters=parameters_of(findings, executed.changes, prepared.given.model, written),
         remaining=remaining,
         accepted=accepted,
         rules=before.rules,

@@ -9,6 +9,7 @@ from ..checks.hints import hints
 from ..checks.partition import predictions
 from ..format.flatbuffer import Bytes
 from ..report.report import Report
+from ..report.tensor_parameters import parameters_of
 from ..rules.fixes import fixes_off
 from ..settings.baseline import accepted_in
 from ..settings.options import AlignOptions
@@ -44,6 +45,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
         accepted=accepted,
         rules=inspected.rules,
         fixes_off=fixes_off(session.fixes),
+        parameters=parameters_of(findings, (), inspected.model, inspected.model),
         mappings=predictions(inspected.model, session.targets),
         verification=verification,
         portability=portability(inspected.model) if options.portable else None,

@@ -13,6 +13,7 @@ from ..repair.planner.changes import Change
 from ..solver.problem_records import Component, Conflict, Strategy
 from ..verdicts import BiasReading, OutputLevel, Verification
 from .model_view import ModelView
+from .tensor_parameters import TensorParameters
 from .values import record_values, tool
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread"]
 
 # Version of the report's form; raised when a reader of the old form would misread the new.
-FORMAT = 2
+FORMAT = 3
 
 Outcome = Literal["checked", "nothing to align", "aligned", "not aligned"]
 
@@ -53,6 +54,8 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     `without_calibration`: the verification's outputs, had the ranges not been tightened by what
     calibration inputs showed; empty where they were not. `reasons` say in sentences why
     `exit_status` is not 0.
+    `parameters`: scales and zero points, before and after, of the tensors that changes and findings
+    are about.
     `notes`: what is no fault, and good to know of the file that goes out.
     `bias_readings`: for a file with biases in scales of their own, how far its two readings are
     apart. `fixes_off`: ids of the repairs that were switched off.
@@ -71,6 +74,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     portability: Portability | None = None
     fixes_off: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    parameters: tuple[TensorParameters, ...] = ()
     components: tuple[Component, ...] = ()
     strategies: tuple[Strategy, ...] = ()
     conflicts: tuple[Conflict, ...] = ()

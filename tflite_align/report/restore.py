@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from ..checks.checker import Finding
 from ..format.model import OperatorId, TensorId
+from ..numerics import to_float32
 from ..record import compared, is_record, replace
 from .report import Report
 
@@ -74,8 +75,15 @@ def _record(record: Any, value: Any) -> Any:
     kept = {key: one for key, one in value.items() if key in hints or key not in _TOLD}
     if kept.keys() != hints.keys():
         raise ValueError(f"{record.__name__} has other fields: {sorted(kept)}")
-    made = record(**{key: _of(hints[key], kept[key]) for key in hints})
+    values = {key: _of(hints[key], kept[key]) for key in hints}
+    if "scale" in values:  # written as decimals that are float32 values
+        values["scale"] = _float32(values["scale"])
+    made = record(**values)
     return _accepting(made) if record is Report else made
+
+
+def _float32(value: Any) -> Any:
+    return tuple(map(_float32, value)) if isinstance(value, tuple) else to_float32(value)
 
 
 @cache

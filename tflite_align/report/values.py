@@ -7,11 +7,13 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..format.model import Slot
 from ..numerics import Label, Range
 from ..record import compared, is_record
 
-__all__ = ["json_value", "record_values", "tool", "tool_version"]
+__all__ = ["json_value", "record_values", "shortest", "tool", "tool_version"]
 
 _DECIMALS = 3  # of a figure in dB or steps; kernels differ below that from machine to machine
 
@@ -51,8 +53,15 @@ def json_value(name: str, value: Any) -> Any:
     return value
 
 
+def shortest(value: float) -> float:
+    """A float32 as the shortest decimal that is this one and no other."""
+    return float(str(np.float32(value)))
+
+
 def _number(name: str, value: float) -> float | str:
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if name == "scale":
+        return shortest(value)
     measured = name.endswith(("_db", "lsb"))
     return round(float(value), _DECIMALS) if measured else float(value)

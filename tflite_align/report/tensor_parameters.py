@@ -1,0 +1,79 @@
+"""Quantization parameters as numbers: of every tensor that findings and changes are about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..checks.checker import Finding
+from ..format.model import Model, TensorId
+from ..record import Record
+from ..repair.planner.changes import Change
+
+__all__ = ["Parameters", "TensorParameters", "parameters_of"]
+
+
+class Parameters(Record, frozen=True, kw_only=True):
+    """Real value = scale[c] * (integer - zero_point[c]). `scale`: float32 values, written as the
+    shortest decimals that are these and no others; one, or one for each index along
+    `quantized_dimension`; none for a tensor without parameters.
+    """
+
+    type: str
+    scale: tuple[float, ...] = ()
+    zero_point: tuple[int, ...] = ()
+    quantized_dimension: int = 0
+
+
+class TensorParameters(Record, frozen=True, kw_only=True):
+    """One tensor in the file that came in and in the one that goes out; `before` is None for a tensor
+    that was made. Of a file that is only checked both are the same.
+    """
+
+    subgraph: int
+    tensor: int
+    name: str
+    before: Parameters | None
+    after: Parameters | None
+
+
+def parameters_of(
+    findings: Sequence[Finding], changes: Sequence[Change], before: Model, after: Model
+) -> tuple[TensorParameters, ...]:
+    """Of the tensors that changes name, and of all operands of operators with a finding, by index."""
+    keys = {TensorId(change.subgraph, change.tensor) for change in changes}
+    for finding in findings:
+        if finding.tensor >= 0:
+            keys.add(finding.tensor_id)
+        operators = before.subgraphs[finding.slot.subgraph].operators
+        if 0 <= finding.slot.operator < len(operators):
+            operands = operators[finding.slot.operator].named
+            keys |= {TensorId(finding.slot.subgraph, index) for index in operands}
+    return tuple(_told(key, before, after) for key in sorted(keys))
+
+
+def _told(key: TensorId, before: Model, after: Model) -> TensorParameters:
+    graph, index = key
+    found = [_parameters(model, graph, index) for model in (before, after)]
+    names = [
+        model.subgraphs[graph].tensors[index].name
+        for model in (after, before)
+        if index < len(model.subgraphs[graph].tensors)
+    ]
+    return TensorParameters(
+        subgraph=graph, tensor=index, name=names[0], before=found[0], after=found[1]
+    )
+
+
+def _parameters(model: Model, graph: int, index: int) -> Parameters | None:
+    tensors = model.subgraphs[graph].tensors
+    if index >= len(tensors):
+        return None
+    quant = tensors[index].quant
+    if quant is None:
+        return Parameters(type=tensors[index].type)
+    return Parameters(
+        type=tensors[index].type,
+        scale=quant.scale,
+        zero_point=quant.zero_point,
+        quantized_dimension=quant.quantized_dimension,
+    )
