@@ -22,6 +22,7 @@ from tests.support.arithmetic_models import (
     table_case,
 )
 from tests.support.kernel_batch import run_batch
+from tests.support.matmul_models import matmul_case
 from tflite_align.certify.arithmetic import arithmetic_runtimes, load_arithmetic
 from tflite_align.certify.functions.affine import DomainError, NotTakenError
 from tflite_align.certify.functions.registry import FUNCTIONS
@@ -37,12 +38,20 @@ CHANNELED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"
 
 
 def accumulators(dense: int) -> Iterator[tuple[str, Make]]:
-    for operator in CHANNELED:
-        for type_name in ("int8", "uint8", "int16"):
-            yield f"{operator}-{type_name}", partial(_channels, operator, type_name, False, dense)
-            if type_name != "uint8":
-                several = partial(_channels, operator, type_name, True, dense)
-                yield f"{operator}-{type_name}-several", several
+    kinds = [
+        (operator, type_name, several, "")
+        for operator in CHANNELED
+        for type_name in ("int8", "uint8", "int16")
+        for several in (False, True)
+        if type_name != "uint8" or not several
+    ]
+    kinds += [("CONV_2D", type_name, False, "grouped") for type_name in ("int8", "uint8")]
+    kinds += [("FULLY_CONNECTED", "int16", several, "int32") for several in (False, True)]
+    for kind in kinds:
+        yield "-".join(map(str, kind)), partial(_channels, kind, dense)
+    for type_name, constant in (("int8", True), ("int8", False), ("int16", False)):
+        made = partial(matmul_case, type_name, constant, dense)
+        yield f"BATCH_MATMUL-{type_name}-{constant}", made
 
 
 PAIRS = {
@@ -91,16 +100,20 @@ def elementwise() -> Iterator[tuple[str, Make]]:
             yield f"{operator}-{given}-{taken}", partial(table_case, operator, given, taken)
 
 
-def _channels(  # noqa: PLR0917 - the kind of case first
-    operator: str,
-    type_name: str,
-    several: bool,  # noqa: FBT001
-    dense: int,
-    rng: np.random.Generator,
-    name: str,
+def _channels(
+    kind: tuple[str, str, bool, str], dense: int, rng: np.random.Generator, name: str
 ) -> KernelCase:
-    real = 10 ** rng.uniform(*_POWERS)
-    return accumulator_case(operator, type_name, real, rng, several=several, dense=dense, name=name)
+    operator, type_name, several, variant = kind
+    return accumulator_case(
+        operator,
+        type_name,
+        10 ** rng.uniform(*_POWERS),
+        rng,
+        several=several,
+        dense=dense,
+        name=name,
+        variant=variant,
+    )
 
 
 def made(count: int, dense: int, seed: int = 0) -> list[KernelCase]:

@@ -16,7 +16,7 @@ from tests.rules.operators.operands import Array
 from tests.support.models import GraphSpec, OperatorSpec, Quant, TensorSpec, model_bytes
 from tflite_align.certify.functions.affine import Affine
 from tflite_align.numerics import INTEGER_LIMITS, to_float32
-from tflite_align.record import Record
+from tflite_align.record import Record, replace
 from tflite_align.rules.operand_types import OperandTypes
 
 Predict = Callable[..., Any]
@@ -121,9 +121,10 @@ def telling_accumulators(
     return np.unique(found[np.abs(found) <= limit]).astype(np.int64)
 
 
-_CONVOLUTIONS = {
+_OPTIONS = {
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
+    "FULLY_CONNECTED": "FullyConnectedOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions",
 }
 
@@ -137,55 +138,81 @@ def accumulator_case(
     several: bool,
     dense: int,
     name: str,
+    variant: str = "",
 ) -> KernelCase:
-    """Every channel gets an accumulator of its own; `several`: a weight scale each, all equal."""
-    limits = INTEGER_LIMITS[type_name]
+    """Every channel gets an accumulator of its own; `several`: a weight scale each, all equal.
+    `variant`: "grouped", a CONV_2D of two groups; "int32", an int16 operator's bias of that type.
+    """
+    low, high = INTEGER_LIMITS[type_name]
     scales = [to_float32(10 ** rng.uniform(-3, -1)) for _ in range(2)]
-    zero = 0 if type_name == "int16" else int(rng.integers(limits[0], limits[1] + 1))
+    wide = type_name == "int16"
+    zero = 0 if wide else int(rng.integers(low, high + 1))
     output = affine(type_name, scales[0] * scales[1] / real, zero)
-    limit = 2**40 if type_name == "int16" else 2**31 - 1
+    bias_type = "int64" if wide and variant != "int32" else "int32"
+    limit = 2**40 if bias_type == "int64" else 2**31 - 1
     accumulators = telling_accumulators(real, output, limit, rng, dense)
+    accumulators = accumulators[: len(accumulators) // 2 * 2]  # two groups are of one size
     count = len(accumulators)
-    given = 0 if type_name == "int16" else 3
-    weights = "uint8" if type_name == "uint8" else "int8"
-    channels = count if operator == "DEPTHWISE_CONV_2D" else 2
-    shape = {
-        "CONV_2D": (count, 1, 1, channels),
-        "DEPTHWISE_CONV_2D": (1, 1, 1, count),
-        "TRANSPOSE_CONV": (count, 1, 1, channels),
-        "FULLY_CONNECTED": (count, channels),
-    }[operator]
-    nothing = 128 if weights == "uint8" else 0
-    weight_scales = (scales[1],) * (count if several else 1)
-    product = to_float32(scales[0] * scales[1])
-    data_shape = (1, channels) if operator == "FULLY_CONNECTED" else (1, 1, 1, channels)
-    x = tensor("x", type_name, data_shape, scales[0], given)
-    axis = 3 if operator == "DEPTHWISE_CONV_2D" else 0
-    filled = np.full(shape, nothing)
-    w = tensor("w", weights, shape, weight_scales, nothing, filled, axis)
-    bias_type = "int64" if type_name == "int16" else "int32"
-    b = tensor("b", bias_type, (count,), (product,) * len(weight_scales), 0, accumulators)
-    y = tensor("y", type_name, (*data_shape[:-1], count), output.scale, zero)
+    x, w = _weighted(operator, type_name, count, grouped=variant == "grouped")
+    x = _scaled(x, (scales[0],), 0 if wide else 3)
+    many = count if several else 1
+    w = _scaled(w, (scales[1],) * many, 128 if w.type == "uint8" else 0)
+    product = (to_float32(scales[0] * scales[1]),) * many
+    b = tensor("b", bias_type, (count,), product, 0, accumulators)
+    y = tensor("y", type_name, (*x.shape[:-1], count), output.scale, zero)
+    kind = 2 if variant == "int32" else 0  # quantized_bias_type: INT32, or nothing said
     inputs = [x, w, b]
-    options: tuple[str, Mapping[str, Any]] = ("FullyConnectedOptions", {})
-    if operator in _CONVOLUTIONS:
-        values = {"padding": VALID, "strideW": 1, "strideH": 1}
-        if operator == "DEPTHWISE_CONV_2D":
-            values["depthMultiplier"] = 1
-        options = _CONVOLUTIONS[operator], values
     if operator == "TRANSPOSE_CONV":
         inputs = [tensor("s", "int32", (4,), data=[1, 1, 1, count]), w, x, b]
-    version = 3 if operator == "TRANSPOSE_CONV" else 1
     return KernelCase(
         name=name,
-        data=single_operator(operator, inputs, y, options, version),
-        inputs=[np.full(data_shape, 5, dtype=type_name)],
+        data=single_operator(
+            operator, inputs, y, _options(operator, kind), 3 if operator == "TRANSPOSE_CONV" else 1
+        ),
+        inputs=[np.full(x.shape, 5, dtype=type_name)],
         operator=operator,
         types=signature(inputs, y),
         arguments=(accumulators, scales[0], scales[1]),
         output=output,
-        facts={"several_weight_scales": several},
+        facts={
+            "several_weight_scales": several,
+            "grouped": variant == "grouped",
+            "quantized_bias_type": kind,
+        },
     )
+
+
+def _weighted(
+    operator: str, type_name: str, count: int, *, grouped: bool
+) -> tuple[TensorSpec, TensorSpec]:
+    """Data and weights without a scale; the weights are zero points."""
+    channels = count if operator == "DEPTHWISE_CONV_2D" else 2
+    shape = {
+        "CONV_2D": (count, 1, 1, 1 if grouped else channels),
+        "DEPTHWISE_CONV_2D": (1, 1, 1, count),
+        "TRANSPOSE_CONV": (count, 1, 1, channels),
+        "FULLY_CONNECTED": (count, channels),
+    }[operator]
+    kind = "uint8" if type_name == "uint8" else "int8"
+    filled = np.full(shape, 128 if kind == "uint8" else 0)
+    axis = 3 if operator == "DEPTHWISE_CONV_2D" else 0
+    data = (1, channels) if operator == "FULLY_CONNECTED" else (1, 1, 1, channels)
+    return tensor("x", type_name, data), tensor("w", kind, shape, 1.0, 0, filled, axis)
+
+
+def _scaled(spec: TensorSpec, scales: tuple[float, ...], zero_point: int) -> TensorSpec:
+    axis = spec.quant.axis if spec.quant is not None else 0
+    quant = Quant(scale=scales, zero_point=(zero_point,) * len(scales), axis=axis)
+    return replace(spec, quant=quant)
+
+
+def _options(operator: str, bias_type: int) -> tuple[str, Mapping[str, Any]]:
+    values: dict[str, Any] = {"padding": VALID, "strideW": 1, "strideH": 1}
+    if operator == "DEPTHWISE_CONV_2D":
+        values["depthMultiplier"] = 1
+    if operator == "FULLY_CONNECTED":
+        values = {"quantizedBiasType": bias_type}
+    return _OPTIONS[operator], values
 
 
 # --- sums -----------------------------------------------------------------------------------------

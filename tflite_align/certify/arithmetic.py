@@ -19,6 +19,7 @@ from .functions.limits import LIMITS, activation_limits_away, activation_limits_
 from .functions.registry import FUNCTIONS
 
 __all__ = [
+    "GROUPED",
     "OVER_IMAGE",
     "SEVERAL",
     "ArithmeticRow",
@@ -33,13 +34,14 @@ __all__ = [
 CertifiableClass = Literal["copy", "table", "pairs", "accumulate", "taps", "position", "none"]
 SEVERAL = "several_weight_scales"
 OVER_IMAGE = "over_height_and_width"
+GROUPED = "grouped"
 _CLASSES = ("copy", "table", "pairs", "accumulate", "taps", "position", "none")
 
 
 class ArithmeticRow(Record, frozen=True, kw_only=True):
     """What one kernel computes. `types`: of the operands that it speaks of; `when`: what is so of
     the operator: its options by their names in the schema; SEVERAL, whether its weights have more
-    than one scale; OVER_IMAGE, whether axes 1 and 2 of four are reduced and dimensions kept. `function`: its name in the registry, empty for class none, whose `reason`
+    than one scale; GROUPED, whether a convolution has fewer weights than channels; OVER_IMAGE, whether axes 1 and 2 of four are reduced and dimensions kept. `function`: its name in the registry, empty for class none, whose `reason`
     says why; `also`: others that some elements get, by where they lie in the tensor.
     The output is clamped at the fused activation or, where it is an activation, at `clamp`; `ties`
     says how the clamp's integers are rounded. `departs`: where the kernel is known to do something

@@ -14,7 +14,7 @@ from ..format.model import Model, Operator, Subgraph, Tensor
 from ..numerics import INTEGER_LIMITS, integers_of
 from ..record import Record
 from ..rules.operand_types import ABSENT, OperandTypes
-from .arithmetic import OVER_IMAGE, SEVERAL
+from .arithmetic import GROUPED, OVER_IMAGE, SEVERAL
 from .functions.affine import Affine
 from .functions.limits import LIMITS
 
@@ -28,6 +28,7 @@ CHANNELED = {
     "DEPTHWISE_CONV_2D": (0, 1, 2, 3),
     "FULLY_CONNECTED": (0, 1, 2, 0),
     "TRANSPOSE_CONV": (2, 1, 3, 0),
+    "BATCH_MATMUL": (0, 1, -1, 0),  # the second operand, a column a channel
 }
 
 
@@ -66,7 +67,12 @@ class OperatorCase(Record, frozen=True, kw_only=True):
     @property
     def facts(self) -> Mapping[str, Any]:
         """What rows look at: options, and what the shapes and scales say."""
-        return {**self.operator.options, SEVERAL: self._several(), OVER_IMAGE: self._over_image()}
+        return {
+            **self.operator.options,
+            GROUPED: self._grouped(),
+            SEVERAL: self._several(),
+            OVER_IMAGE: self._over_image(),
+        }
 
     @property
     def fused(self) -> str:
@@ -110,6 +116,9 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     def channels(self) -> Iterator[Channel]:
         """Every output channel of an operator with weights and a bias."""
+        if self.operator.name == "BATCH_MATMUL":
+            yield from self._products()
+            return
         data, weights, bias, axis = CHANNELED[self.operator.name]
         given, tensor = self.affine("inputs", data), self.operand("inputs", weights)
         quant = tensor.quant
@@ -130,6 +139,32 @@ class OperatorCase(Record, frozen=True, kw_only=True):
                 index=index, weight_scale=scale, low=int(least[index]), high=int(most[index])
             )
 
+    def _products(self) -> Iterator[Channel]:
+        """Of a matrix product: a channel for each column of a constant second operand, else one
+        that holds the products of all integers.
+        """
+        first, second = self.affine("inputs", 0), self.affine("inputs", 1)
+        shape = self.operand("inputs", 1).shape
+        turned = bool(self.operator.options.get("adj_y", 0))
+        try:
+            columns = self.integers("inputs", 1) - second.zero_point
+            columns = columns if turned else np.swapaxes(columns, -1, -2)
+            columns = columns.reshape(-1, columns.shape[-1])
+            ends = [columns]
+        except UnknownHereError:
+            depth = shape[-1] if turned else shape[-2]
+            limits = (second.low - second.zero_point, second.high - second.zero_point)
+            ends = [np.full((1, depth), end, dtype=np.int64) for end in limits]
+        products = [
+            column * (limit - first.zero_point)
+            for column in ends
+            for limit in (first.low, first.high)
+        ]
+        least = np.minimum.reduce(products).sum(axis=1)
+        most = np.maximum.reduce(products).sum(axis=1)
+        for index, (low, high) in enumerate(zip(least.tolist(), most.tolist(), strict=True)):
+            yield Channel(index=index, weight_scale=second.scale, low=low, high=high)
+
     def _added(self, bias: int, count: int) -> Array:
         inputs = self.operator.inputs
         if bias >= len(inputs) or inputs[bias] < 0:
@@ -148,6 +183,12 @@ class OperatorCase(Record, frozen=True, kw_only=True):
             return
         axes = self.integers("inputs", 1).reshape(-1)
         yield math.prod(shape[int(axis)] for axis in set((axes % len(shape)).tolist()))
+
+    def _grouped(self) -> bool:
+        if self.operator.name != "CONV_2D":
+            return False
+        data, weights = self.operand("inputs", 0).shape, self.operand("inputs", 1).shape
+        return data[-1:] != weights[-1:]
 
     def _several(self) -> bool:
         place = CHANNELED.get(self.operator.name)
