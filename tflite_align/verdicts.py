@@ -9,6 +9,7 @@ from .record import PartlyCompared, Record, brief
 __all__ = [
     "Acceptance",
     "BiasReading",
+    "CertificateSummary",
     "FidelityScore",
     "Histogram",
     "JudgeVerdict",
@@ -177,6 +178,24 @@ class StepCheck(Record, frozen=True, kw_only=True):
     beyond: tuple[StepDeviation, ...]
     not_judged: tuple[str, ...]  # addresses of operators that cannot be recomputed
     operators: tuple[OperatorFigure, ...] = ()  # every output compared, in the order of the file
+
+
+class CertificateSummary(Record, frozen=True, kw_only=True):
+    """What the certificate of an alignment shows for every input, checked by the independent checker.
+
+    "certified": every operator of the written file; "in part": `certified` of `operators`, the others
+    are the original's; "none": something changed of which nothing is shown. `why`: the first operator
+    of which nothing is shown.
+    """
+
+    word: Literal["certified", "in part", "none"]
+    why: str
+    operators: int = 0
+    certified: int = 0
+    worst_lsb: float | None = None  # greatest bound, steps of the written output
+    worst_original_lsb: float | None = None  # steps of the original's output
+    runtimes: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
 
 
 class Verification(PartlyCompared, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ def align(
     _LOG.info("align %s: %d bytes", called or "model", len(given.data))
     found = aligning.align(given.data, asked, name=called, progress=_logged(progress))
     _tell(found.report)
-    return AlignResult(found.chunks, found.report)
+    return AlignResult(found.chunks, found.report, found.certificate)
 
 
 def check(

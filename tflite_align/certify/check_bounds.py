@@ -6,24 +6,27 @@ compute is compared with the real function of the original at the written parame
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .check_linear import Linear, accumulated, sums
-from .check_read import ReadOperator
+from .check_read import DTYPES, ReadOperator
 from .check_real import LARGEST, Operand, UnshownError, declared_range, type_range
 from .functions.affine import Affine, NotTakenError
 from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
 from .functions.real import BINARY, UNARY
-from .functions.registry import PAIRS, TABLES
+from .functions.registry import PAIRS, SUMS, TABLES
+from .functions.steps import step_ends
 
 __all__ = ["COPIES", "NO_KERNEL", "Kernel", "Kernels", "Shown", "Task", "show"]
 
 Array = Any
+_VALID = 1
 _FUSED = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 
 
@@ -219,7 +222,8 @@ def _copy(task: Task, _: str) -> FunctionBound:
 def _table(task: Task, name: str) -> FunctionBound:
     by, real = task.input(0), UNARY[task.operator.name]
     q = np.arange(by.low, by.high + 1)
-    y = np.asarray(TABLES[name](q, by, task.only[1]))
+    slope = {k: v for k, v in task.operator.options.items() if k == "alpha"}
+    y = np.asarray(TABLES[name](q, by, task.only[1], **slope))
     return _compared(task, y, real(_real(q, by), task.given.options))
 
 
@@ -247,7 +251,50 @@ def _compared(task: Task, y: Array, real: Array) -> FunctionBound:
     )
 
 
+def _counts(task: Task) -> list[int]:
+    """How many elements are added up: of a window that lies half outside, each number that there can be."""
+    operator, given = task.operator, task.inputs[0]
+    if operator.name != "AVERAGE_POOL_2D":
+        whole, left = (
+            math.prod(o.tensor.shape) if o is not None else 0 for o in (given, task.outputs[0])
+        )
+        return [whole // left] if left and whole % left == 0 and whole else []
+    options, shape = operator.options, given.tensor.shape if given is not None else ()
+    sides = [options["filter_height"], options["filter_width"]]
+    if options["padding"] == _VALID:
+        return [math.prod(sides)]
+    rows, columns = (range(1, min(s, n) + 1) for s, n in zip(sides, shape[1:3], strict=True))
+    return sorted({row * column for row in rows for column in columns})
+
+
+def _summed(task: Task, name: str) -> FunctionBound:
+    """The sum of some elements, or their mean: monotone in the sum, for each number of elements."""
+    (output, out), by, counts = task.only, task.input(0), _counts(task)
+    if not counts or max(counts) * 2 ** (8 * np.dtype(DTYPES[output.tensor.type]).itemsize) > 2**31:
+        raise UnshownError("how many elements are added up is not known, or too many")
+    found, totals = [], []
+    for count in counts:
+        unit = by.scale if task.operator.name == "SUM" else by.scale / count
+        zero = out.zero_point - count * by.zero_point * unit / out.scale
+        kernel = partial(_integers, SUMS[name], count=count, given=by, output=out)
+        totals.append((count * by.low, count * by.high))
+        a, y = step_ends(kernel, *totals[-1], unit / out.scale, zero)
+        found.append(_compared(task, y, unit * (a - count * by.zero_point)))
+    return FunctionBound(
+        worst=max(bound.worst for bound in found),
+        outputs=(_hull([bound.outputs[0] for bound in found]),),
+        accumulator=_hull(totals),
+        saturates=frozenset().union(*(bound.saturates for bound in found)),
+    )
+
+
+def _integers(function: Callable[..., Any], total: Array, **others: Any) -> Array:
+    return np.asarray(function(total, **others))
+
+
 def _accumulate(task: Task, name: str) -> FunctionBound:
+    if name in SUMS:
+        return _summed(task, name)
     (output, out), line = task.only, task.line
     worst, low, high = accumulated(line, name, out, output.target, task.clamp)
     ends = np.concatenate([line.real(line.low), line.real(line.high)])
@@ -265,4 +312,5 @@ _BOUNDS: Mapping[str, Callable[[Task, str], FunctionBound]] = {
     "table": _table,
     "pairs": _pairs,
     "accumulate": _accumulate,
+    "taps": _summed,
 }

@@ -16,7 +16,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ReadFile", "ReadGraph", "ReadOperator", "ReadTensor", "UnreadableError", "read_file"]
+__all__ = [
+    "DTYPES",
+    "ReadFile",
+    "ReadGraph",
+    "ReadOperator",
+    "ReadTensor",
+    "UnreadableError",
+    "read_file",
+]
 
 DTYPES = {"INT8": "i1", "UINT8": "u1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8"}
 

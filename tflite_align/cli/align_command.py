@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +33,7 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     outputs = [report.path for report in reports]
     held = given_lock(asked)
     locks = [asked.lock] if asked.lock is not None and held is None else []
+    outputs += [asked.certificate] if asked.certificate is not None else []
     prepare([source], outputs if asked.dry_run else [out, *outputs, *locks], own=out)
     known = accepted_for(read_baseline(asked.baseline), asked.baseline, source)
     options = replace(_calibrated(options, asked), accepted=known, lock=held)
@@ -40,7 +42,8 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     write = not asked.dry_run and (report.exit_status == 0 or asked.keep_going)
     # Joining the output takes its size in memory: only where a lock is to be made of it.
     new = new_lock(asked, held, result.data) if locks and write and report.exit_status == 0 else []
-    _write(result, source, out if write else None, reports, new)
+    more = [*new, *_certificate(result, asked)] if write else []
+    _write(result, source, out if write else None, reports, more)
     why = "; ".join(report.reasons) or "a dry run writes nothing"
     tell_lock(asked, held, new, why)
     # stdout belongs to the model or the JSON where that is asked for.
@@ -52,6 +55,13 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
         elif report.exit_status:
             show_problems(report, last, err=err)
     return report.exit_status
+
+
+def _certificate(result: Aligned, asked: Given) -> list[tuple[str, Any]]:
+    """The certificate's file, where there is one to write."""
+    if asked.certificate is None or result.certificate is None:
+        return []
+    return [(asked.certificate, ((json.dumps(result.certificate, indent=1) + "\n").encode(),))]
 
 
 def _calibrated(options: AlignOptions, asked: Given) -> AlignOptions:

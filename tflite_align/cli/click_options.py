@@ -43,6 +43,7 @@ class Given(Record, frozen=True, kw_only=True):
     baseline: str | None = None
     write_baseline: str | None = None
     lock: str | None = None
+    certificate: str | None = None
     update_lock: bool = False
 
     @property
@@ -99,7 +100,7 @@ _REPORT = _file(
 _REQUIRE = _names(
     "--require",
     "NAME",
-    "A judge, or `numbers`: its silence is a failure; repeatable.",
+    "A judge, `numbers` or `certified`: its silence is a failure; repeatable.",
     judge_names,
 )
 _ALLOW_REFUSED = _names(
@@ -290,6 +291,7 @@ _ALIGN: tuple[_Decorator, ...] = (
         is_flag=True,
         help="Also price PPQ's strategies on the same model; the report lists them.",
     ),
+    _file("--certificate", "Write what holds for every input, to be checked by `verify`."),
     click.option("--dry-run", is_flag=True, help="Plan and report; write nothing, ask no judge."),
     click.option("--no-verify", is_flag=True, help="Skip the judges."),
     _REQUIRE,
@@ -343,6 +345,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         judges=tuple(dict.fromkeys(values.get("judge", ()))),
         unasked=values.get("unasked", ()),
         memory=values.get("memory", _MEMORY_MIB) << 20,
+        certificate=values.get("certificate") is not None,
         view=any(path.lower().endswith(".html") for path in reports),
         **_users(values),
     )
@@ -376,5 +379,6 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         baseline=values.get("baseline"),
         write_baseline=values.get("write_baseline"),
         lock=values["lock"],
+        certificate=values.get("certificate"),
         update_lock=values["update_lock"],
     )

@@ -69,7 +69,7 @@ def target_names_given() -> list[str]:
 def judge_names() -> list[str]:
     from ..verify.judges import JUDGES  # noqa: PLC0415 - as above
 
-    return [*JUDGES, "numbers"]
+    return [*JUDGES, "numbers", "certified"]
 
 
 def rule_names() -> list[str]:

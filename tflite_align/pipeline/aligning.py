@@ -7,8 +7,9 @@ verifies, `build_report` reports.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Self
+from typing import Any, Self
 
 from ..errors import NotAlignedError
 from ..format.flatbuffer import Bytes
@@ -16,6 +17,7 @@ from ..record import Record, replace
 from ..report.report import Report
 from ..settings.options import AlignOptions
 from .alignment_report import build_report
+from .certificate import certificate_of
 from .decision import decide
 from .execution import carry_out
 from .preparation import prepare
@@ -28,11 +30,13 @@ __all__ = ["Aligned", "Progress", "align", "question"]
 
 class Aligned(Record, frozen=True):
     """The aligned model and the report. `chunks` are views of the original and of what changed;
-    `data` joins them each time it is asked for.
+    `data` joins them each time it is asked for. `certificate`: what holds for every input, as JSON
+    values, where it was asked for and there is one.
     """
 
     chunks: tuple[bytes | memoryview, ...]
     report: Report
+    certificate: Mapping[str, Any] | None = None
 
     @property
     def data(self) -> bytes:
@@ -77,8 +81,9 @@ def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | 
 
     verification = with_way_out(prepared, executed.verification, other)
     executed = replace(executed, verification=verification)
-    report = build_report(prepared, decision, executed, name)
-    return Aligned(executed.chunks, report)
+    certificate, summary = certificate_of(prepared, executed)
+    report = build_report(prepared, decision, executed, summary, name)
+    return Aligned(executed.chunks, report, certificate)
 
 
 def question(data: Bytes, options: AlignOptions) -> Question:

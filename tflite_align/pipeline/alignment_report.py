@@ -17,11 +17,17 @@ from ..rules.fixes import fixes_off
 from ..settings.baseline import accepted_in
 from ..solver.compare import compare
 from ..solver.problem_records import Strategy
-from ..verdicts import BiasReading, OutputLevel
+from ..verdicts import BiasReading, CertificateSummary, OutputLevel
 from .decision import Decision, solve_question
 from .execution import Executed
 from .preparation import Prepared
-from .reasons import conflict_reasons, remaining_reasons, verification_reasons, without
+from .reasons import (
+    certificate_reasons,
+    conflict_reasons,
+    remaining_reasons,
+    verification_reasons,
+    without,
+)
 from .refusals import allowed_warnings
 from .view_of_model import view_of
 
@@ -29,7 +35,11 @@ __all__ = ["build_report"]
 
 
 def build_report(
-    prepared: Prepared, decision: Decision, executed: Executed, name: str = ""
+    prepared: Prepared,
+    decision: Decision,
+    executed: Executed,
+    certificate: CertificateSummary | None,
+    name: str = "",
 ) -> Report:
     """`name` is what the report calls the model."""
     session, before = prepared.session, prepared.inspected
@@ -56,6 +66,7 @@ def build_report(
         conflicts=conflicts,
         conflict_addresses=tuple(one.slots[0].address(before.model) for one in conflicts),
         verification=executed.verification,
+        certificate=certificate,
         without_calibration=_levels_without_calibration(prepared, decision, executed),
         bias_readings=_bias_readings(prepared, executed),
         grown_bytes=executed.grown_bytes,
@@ -71,6 +82,7 @@ def build_report(
             *remaining_reasons(without(remaining, accepted), options),
             *conflict_reasons(conflicts),
             *verification_reasons(executed.verification, options),
+            *certificate_reasons(certificate, executed.verification, options),
         ),
         name=name,
         view=_view(prepared, decision, executed),

@@ -123,5 +123,7 @@ def _judges(session: Session) -> tuple[str, ...]:
     """The targets' own, and those that the options require."""
     options = session.options
     names = [judge for target in session.targets for judge in target.judges]
-    names += [name for name in options.require if name not in {"numbers", *options.unasked}]
+    names += [
+        name for name in options.require if name not in {"numbers", "certified", *options.unasked}
+    ]
     return tuple(dict.fromkeys(names))

@@ -9,10 +9,11 @@ from ..checks.checker import Finding
 from ..settings.baseline import Accepted
 from ..settings.options import AlignOptions
 from ..solver.problem_records import Conflict
-from ..verdicts import Verification
+from ..verdicts import CertificateSummary, Verification
 from .refusals import refusals
 
 __all__ = [
+    "certificate_reasons",
     "conflict_reasons",
     "judge_reasons",
     "kept_conflicts",
@@ -88,9 +89,27 @@ def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> lis
 def verification_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
     """Why the verification, or the lack of one, fails the run."""
     if verification is None:
-        return [_missing(name, "nothing was judged") for name in options.require]
+        asked = [name for name in options.require if name != "certified"]
+        return [_missing(name, "nothing was judged") for name in asked]
     reasons = [f"verification failed: {verification.why}"] if verification.word == "failed" else []
     return [*reasons, *_required(verification, options)]
+
+
+def certificate_reasons(
+    certificate: CertificateSummary | None,
+    verification: Verification | None,
+    options: AlignOptions,
+) -> list[str]:
+    """Why the certificate fails the run: where "certified" is required and something is not shown."""
+    if "certified" not in options.require:
+        return []
+    if certificate is None or certificate.word != "certified":
+        why = "there is no certificate" if certificate is None else certificate.why
+        return [f"certified is required, but {why}"]
+    if verification is None or verification.word != "verified":
+        word = "not run" if verification is None else f"{verification.word}: {verification.why}"
+        return [f"certified is required, but the numbers are {word}"]
+    return []
 
 
 def _required(verification: Verification, options: AlignOptions) -> list[str]:
@@ -98,6 +117,8 @@ def _required(verification: Verification, options: AlignOptions) -> list[str]:
     reasons = []
     judged = {verdict.judge: verdict for verdict in verification.judges}
     for name in options.require:
+        if name == "certified":
+            continue
         if name == "numbers":
             if verification.word != "verified":
                 reasons.append(_missing(name, f"{verification.word}: {verification.why}"))

@@ -11,7 +11,7 @@ from ..checks.partition import TargetMapping
 from ..record import PartlyCompared, Record, brief
 from ..repair.planner.changes import Change
 from ..solver.problem_records import Component, Conflict, Strategy
-from ..verdicts import BiasReading, OutputLevel, Verification
+from ..verdicts import BiasReading, CertificateSummary, OutputLevel, Verification
 from .model_view import ModelView
 from .tensor_parameters import TensorParameters
 from .values import record_values, tool
@@ -59,6 +59,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     `notes`: what is no fault, and good to know of the file that goes out.
     `bias_readings`: for a file with biases in scales of their own, how far its two readings are
     apart. `fixes_off`: ids of the repairs that were switched off.
+    `certificate`: what is shown for every input, where that was asked for.
     `view`: for forms that draw the model, where it was asked for; in no other form.
     """
 
@@ -80,6 +81,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     conflicts: tuple[Conflict, ...] = ()
     conflict_addresses: tuple[str, ...] = ()
     verification: Verification | None = None
+    certificate: CertificateSummary | None = None
     without_calibration: tuple[OutputLevel, ...] = ()
     bias_readings: tuple[BiasReading, ...] = ()
     grown_bytes: int = 0
@@ -95,6 +97,14 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     def exit_status(self) -> int:
         """What the command line ends with: 1 where there are reasons to stop, else 0."""
         return 1 if self.reasons else 0
+
+    @property
+    def certified(self) -> bool:
+        """Whether every operator is certified for every input, the numbers lose nothing on samples
+        and every judge takes the file.
+        """
+        shown = self.certificate is not None and self.certificate.word == "certified"
+        return shown and self.verification is not None and self.verification.word == "verified"
 
     @property
     def open(self) -> tuple[Finding, ...]:

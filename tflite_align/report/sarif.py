@@ -60,6 +60,7 @@ def render_sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> st
                 "artifacts": _artifacts(reports, unread),
                 "results": results,
                 "columnKind": "utf16CodeUnits",
+                **_certificates(reports),
             }
         ],
     }
@@ -90,6 +91,21 @@ def _notification(one: Unread) -> dict[str, Any]:
 
 
 # --- rules -------------------------------------------------------------------------------------
+
+
+def _certificates(reports: Sequence[Report]) -> dict[str, Any]:
+    """What is shown for every input, by file; nothing where no certificate was asked for."""
+    shown = {
+        report.name: {
+            "word": "certified" if report.certified else report.certificate.word,
+            "certified": report.certificate.certified,
+            "operators": report.certificate.operators,
+            "why": report.certificate.why,
+        }
+        for report in reports
+        if report.certificate is not None
+    }
+    return {"properties": {"certificates": shown}} if shown else {}
 
 
 def _rules(reports: Sequence[Report], used: set[str]) -> list[dict[str, Any]]:

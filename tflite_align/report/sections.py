@@ -17,7 +17,7 @@ from .portability_section import portability_section
 from .report import Report
 from .section import Row, Section
 from .terminal_text import counts, plural, printable, shorten
-from .verification_section import verification_sections, verification_word
+from .verification_section import how_shown, verification_sections, verification_word
 
 __all__ = ["closing", "done", "sections"]
 
@@ -331,7 +331,7 @@ def _checked(report: Report) -> str:
 
 def _ending(report: Report, *, dry_run: bool) -> str:
     """What became of the model, and how it was shown."""
-    word = "not judged" if dry_run else verification_word(report.verification)
+    word = "not judged" if dry_run else how_shown(report)
     if report.outcome == "aligned" and not report.reasons:
         return f"{'would align' if dry_run else 'aligned'}: {', '.join([*done(report), word])}"
     reasons = "; ".join(report.reasons)

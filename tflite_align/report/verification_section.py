@@ -5,11 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..verdicts import Acceptance, OutputScore, Verification, Word
+from ..verdicts import Acceptance, CertificateSummary, OutputScore, Verification, Word
 from .report import Report
 from .section import Row, Section
 
-__all__ = ["decibels", "short_word", "verification_sections", "verification_word"]
+__all__ = [
+    "certificate_words",
+    "decibels",
+    "how_shown",
+    "short_word",
+    "verification_sections",
+    "verification_word",
+]
 
 _NUMBERS = "Numbers: SQNR in dB against the float twin"
 _WORDS: dict[Word, str] = {
@@ -30,6 +37,26 @@ def verification_word(verification: Verification | None) -> str:
     return f"{word}: {why}" if why and verification.word != "verified" else word
 
 
+def how_shown(report: Report) -> str:
+    """The word of the verification, with what holds for every input: `certified for every input`."""
+    word, shown = verification_word(report.verification), report.certificate
+    if shown is None:
+        return word
+    return (
+        "certified for every input" if report.certified else f"{word}; {certificate_words(shown)}"
+    )
+
+
+def certificate_words(shown: CertificateSummary) -> str:
+    """One line: how many operators are certified, within how many steps, and what is left."""
+    if shown.word == "none":
+        return f"not certified: {shown.why}"
+    share = f"{shown.certified} of {shown.operators} operators certified for every input"
+    within = "" if shown.worst_lsb is None else f", within {shown.worst_lsb:.3f} LSB"
+    on = f" on {', '.join(shown.runtimes)}"
+    return f"{share}{within}{on}" + (f"; not certified: {shown.why}" if shown.why else "")
+
+
 def short_word(word: Word) -> str:
     return _WORDS[word]
 
@@ -38,7 +65,7 @@ def verification_sections(report: Report, *, full: bool) -> list[Section]:
     """Nothing for a report without a verification. `full`: with each judge's own words."""
     verification = report.verification
     if verification is None:
-        return []
+        return _certificate(report)
     one_file = not report.changes
     return [
         _numbers_as_they_are(verification) if one_file else _numbers(verification),
@@ -46,8 +73,17 @@ def verification_sections(report: Report, *, full: bool) -> list[Section]:
         _judges_as_it_is(verification) if one_file else _judges(verification, full=full),
         _figures(verification, one_file=one_file),
         _steps(verification),
+        *_certificate(report),
         Section(title="", lines=_word(verification)),
     ]
+
+
+def _certificate(report: Report) -> list[Section]:
+    shown = report.certificate
+    if shown is None:
+        return []
+    lines = (certificate_words(shown), *(f"assumed: {one}" for one in shown.assumed))
+    return [Section(title="For every input", lines=lines)]
 
 
 def _judges(verification: Verification, *, full: bool) -> Section:

@@ -58,6 +58,7 @@ class OptionWords(TypedDict, total=False):
     severity: Mapping[str, Severity]
     overrides: Sequence[Override]
     view: bool
+    certificate: bool
 
 
 def options_of(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOptions:

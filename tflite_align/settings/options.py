@@ -58,7 +58,8 @@ _TUPLES: dict[str, type] = {
 # Option -> what it may be, and how that is said.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(
-        ("compare", "optimize", "verify", "run", "portable", "view"), ((bool,), "True or False")
+        ("certificate", "compare", "optimize", "verify", "run", "portable", "view"),
+        ((bool,), "True or False"),
     ),
     **dict.fromkeys(("memory", "samples", "seed"), ((Integral,), "a whole number")),
     "judge_seconds": ((Real, NoneType), "a number of seconds"),
@@ -96,6 +97,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     ones win; "off": neither reported nor repaired. `overrides`: what holds at single places.
     `select`: ids or patterns of the only rules that are looked at, `same` for `same/*`; `ignore`: of those that
     are not.
+    `certificate`: show for every input what align() can; `require` "certified" asks for it too.
     `calibration`: real inputs, `[samples, *shape]` by name or position (real values, or integers of
     the input's own type); what values they lead to tightens what is needed, and they are judged by.
     Raises UsageError for a word that no option knows.
@@ -136,6 +138,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     view: bool = False
+    certificate: bool = False
 
     def __repr__(self) -> str:
         """What differs from the defaults."""

@@ -13,17 +13,17 @@ __all__ = ["step_ends"]
 
 Array = Any
 _WINDOW = np.arange(-4, 5)  # integers around the place where an output is expected to end
-_MOST_STEPS = 1024  # outputs between the ends of the range: an int16 output has too many to look at
+_MOST_STEPS = 2**17  # outputs between the ends of the range
 
 
 def step_ends(
-    kernel: Callable[[Array], Array], low: int, high: int, by: float, zero: int
+    kernel: Callable[[Array], Array], low: int, high: int, by: float, zero: float
 ) -> tuple[Array, Array]:
     """Accumulators, the ends of each stretch with one output among them, and their outputs."""
     ends = np.array([low, high])
     first, last = (int(v) for v in kernel(ends))
     if last - first > _MOST_STEPS:
-        raise DomainError("an int16 output has too many steps to look at")
+        raise DomainError("it has too many outputs to look at")
     outputs = np.arange(first, last)
     expected = np.clip((outputs + 0.5 - zero) / by if by else outputs * 0.0, low, high)
     places = np.clip(np.rint(expected).astype(np.int64)[:, None] + _WINDOW, low, high)

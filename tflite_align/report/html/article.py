@@ -12,7 +12,7 @@ from ..report import Report
 from ..section import Section
 from ..sections import done, sections
 from ..terminal_text import counts, plural, shorten
-from ..verification_section import verification_word
+from ..verification_section import certificate_words, how_shown
 from .graph_section import charts, graph_section
 from .markup import Markup, element, joined
 
@@ -153,8 +153,13 @@ def _verified(report: Report) -> tuple[str, ...]:
     if verification is None:
         asked = "no judge was asked." if report.command == "check" else "it was not verified."
         return (f"Not judged: {asked}", *points)
-    word, _, why = shorten(verification_word(verification)).partition(": ")
+    word, _, why = shorten(how_shown(report)).partition(": ")
     points += [element("li", why)] if why else []
+    points += (
+        [element("li", certificate_words(report.certificate))]
+        if report.certified and report.certificate
+        else []
+    )
     words = Counter((verdict.word, verdict.after.status) for verdict in verification.judges)
     for verdict, status in words:
         named = ", ".join(

@@ -1,0 +1,65 @@
+"""An alignment with a certificate: what the report says, what is required, what Python gets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tflite_align import AlignOptions, align
+from tflite_align.certify.verified import verify_certificate
+from tflite_align.record import replace
+from tflite_align.report.formats import FORMATS
+from tflite_align.report.sections import closing
+from tflite_align.verdicts import CertificateSummary, Verification
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+SAMPLE = (DATA / "sample_dealigned.tflite").read_bytes()
+VERIFIED = Verification(word="verified", why="", samples=64)
+
+
+def test_a_result_has_its_certificate_where_that_was_asked_for() -> None:
+    result = align(SAMPLE, AlignOptions(verify=False, certificate=True))
+    assert result.certificate is not None
+    text = json.dumps(result.certificate).encode()
+    checked = verify_certificate(SAMPLE, result.data, text)
+    shown = result.report.certificate
+    assert shown is not None
+    assert (shown.word, shown.certified) == ("certified", checked.certified)
+    assert align(SAMPLE, AlignOptions(verify=False)).certificate is None
+
+
+def test_certified_needs_the_numbers_too() -> None:
+    """A tensor whose step is a hundred times coarser is still within half a step of itself."""
+    report = align(SAMPLE, AlignOptions(verify=False, require=("certified",))).report
+    assert not report.certified
+    assert report.reasons == ("certified is required, but the numbers are not run",)
+    verified = replace(report, verification=VERIFIED, reasons=())
+    assert verified.certified
+    assert closing(verified).endswith("certified for every input")
+
+
+def test_a_target_without_known_arithmetic_is_never_certified() -> None:
+    options = AlignOptions(verify=False, targets=("ppq",), require=("certified",))
+    report = align(SAMPLE, options).report
+    assert report.reasons == (
+        "certified is required, but target ppq: the arithmetic of its kernels is not known",
+    )
+
+
+def test_what_is_certified_in_part_says_what_is_not() -> None:
+    report = align(SAMPLE, AlignOptions(verify=False)).report
+    shown = CertificateSummary(
+        word="in part",
+        why="subgraph[0]/operator[9] SOFTMAX: no function is known of the kernel of litert",
+        operators=10,
+        certified=9,
+        worst_lsb=0.75,
+        runtimes=("litert",),
+    )
+    told = replace(report, certificate=shown, verification=VERIFIED)
+    assert not told.certified
+    words = "9 of 10 operators certified for every input, within 0.750 LSB on litert"
+    for form in (".txt", ".html", ".json", ".sarif"):
+        text = FORMATS[form]([told], ())
+        assert "operator[9] SOFTMAX" in text
+        assert form in {".json", ".sarif"} or words in text
