@@ -43,6 +43,9 @@ ELSEWHERE = {
     ("gate.md", "make"): "docs/test_gate_page.py",
     ("recipes.md", "python"): "pipelines/test_converters.py",
     ("recipes.md", "sh"): "pipelines/test_converters.py",
+    ("store.md", "python"): "docs/test_store_page.py",
+    ("store.md", "sh"): "docs/test_store_page.py",
+    ("store.md", "yaml"): "docs/test_store_page.py",
     ("targets.md", "toml"): "docs/test_gate_page.py",
 }
 # What runs a block of that language here. `text`, or none, shows what programs print.

@@ -7,13 +7,15 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ..disk import read_arrays, read_model_file, replace_files
+from ..disk import read_arrays
 from ..pipeline.aligning import Aligned, align
 from ..pipeline.session import Session
 from ..record import replace
 from ..report.sections import closing
 from ..settings.options import AlignOptions
 from ..store.named_errors import about
+from ..store.urls import shown
+from ..store.whole_files import read, replace_all
 from .baseline_file import accepted_for, read_baseline
 from .click_options import Given, given
 from .failure import reader_may_leave
@@ -48,7 +50,7 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     tell_lock(asked, held, new, why)
     # stdout belongs to the model or the JSON where that is asked for.
     err = STREAM in (out, *outputs)
-    last = closing(report, out=out, dry_run=asked.dry_run, written=write)
+    last = closing(report, out=shown(out), dry_run=asked.dry_run, written=write)
     with reader_may_leave(report.exit_status):
         if not asked.quiet:
             show(report, last, rows=asked.rows, err=err)
@@ -72,12 +74,12 @@ def _calibrated(options: AlignOptions, asked: Given) -> AlignOptions:
 
 
 def _aligned(source: str, options: AlignOptions, asked: Given) -> Aligned:
-    with about(source):
+    with about(shown(source)):
         if source == STREAM:
             data: Any = read_stdin()
         else:
-            data = read_model_file(source)
-        name = "<stdin>" if source == STREAM else source
+            data = read(source)
+        name = "<stdin>" if source == STREAM else shown(source)
         with progress_bar(wanted=not asked.quiet) as progress:
             return align(memoryview(data), options, name=name, progress=progress)
 
@@ -98,7 +100,7 @@ def _write(
         streamed += result.chunks
     elif out is not None and not _is_there(result, source, out):
         files.insert(0, (out, result.chunks))
-    replace_files(files)
+    replace_all(files)
     if streamed:
         write_stdout(streamed)
 

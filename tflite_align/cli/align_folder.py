@@ -20,10 +20,11 @@ from ..store.chunk_work import Result
 from ..store.door import run
 from ..store.model_listing import RECORD, ModelFile, pairs
 from ..store.settings_digest import settings_digest
+from ..store.urls import is_url, local_path, shown
 from .baseline_file import accepted_for, read_baseline
 from .click_options import Given, given
 from .failure import reader_may_leave
-from .many import Outcomes, check_reports, chosen, executor, follow, show_list
+from .many import Outcomes, check_reports, chosen, executor, follow, listed, show_list
 from .paths import STREAM, prepare
 from .summary import show_sections
 
@@ -40,7 +41,7 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
     _refuse(source, asked)
     for name in options.targets:
         load_target(name)
-    everything = pairs(source, out)
+    everything = pairs(source, out, listed(values["files_from"]))
     found, shard = chosen(everything, values["shard"])
     if values["list"]:
         return show_list(found)
@@ -52,7 +53,10 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
     def hear(result: Result) -> None:
         tally.add(result.line)
 
-    with Outcomes(shard, settings) as outcomes, executor(values["jobs"], len(found)) as workers:
+    with (
+        Outcomes(shard, settings) as outcomes,
+        executor(values["jobs"], len(found), values["executor"]) as workers,
+    ):
         results = run(
             "align",
             found,
@@ -74,7 +78,7 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
             raise
         outcomes.write(asked.reports)
     if not asked.quiet:
-        where = " (dry run: nothing written)" if asked.dry_run else f" -> {out}"
+        where = " (dry run: nothing written)" if asked.dry_run else f" -> {shown(out)}"
         last, err = tally.closing(where), STREAM in asked.reports
         with reader_may_leave(tally.exit_status):
             show_sections([tally.section()], last, tally.exit_status, err=err)
@@ -84,13 +88,13 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
 def _refuse(source: str, asked: Given) -> None:
     """What belongs to one model."""
     if asked.lock is not None or asked.update_lock:
-        raise UsageError(f"--lock holds one model, and {source} is a folder")
+        raise UsageError(f"--lock holds one model, and {shown(source)} is a folder")
     if asked.calibration is not None:
-        raise UsageError(f"--calibration holds one model's inputs, and {source} is a folder")
+        raise UsageError(f"--calibration holds one model's inputs, and {shown(source)} is a folder")
     for path in asked.reports:
         if path.lower().endswith(".html"):
             raise UsageError(
-                f"{path}: the page draws one model, and {source} is a folder:"
+                f"{path}: the page draws one model, and {shown(source)} is a folder:"
                 " .jsonl .json .sarif .xml .txt are for many"
             )
     check_reports(asked.reports)
@@ -98,11 +102,13 @@ def _refuse(source: str, asked: Given) -> None:
 
 def _prepare(found: Sequence[ModelFile], out: str, asked: Given) -> None:
     """Refuse what reports would overwrite; a report may lie in OUT, which is made for it."""
-    place = Path(os.path.realpath(out))
+    place = Path(os.path.realpath(local_path(out)))
     for path in asked.reports:
+        if is_url(path) or is_url(out):
+            continue
         real = Path(os.path.realpath(path))
         if path != STREAM and real.is_relative_to(place / RECORD):
             raise UsageError(f"{path}: lies in the record of what is done; name another file")
         if path != STREAM and real.parent == place:
-            make_folder(out)
+            make_folder(local_path(out))
     prepare([model.source for model in found], asked.reports)

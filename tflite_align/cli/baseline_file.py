@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..report.report import Report
 from ..settings.baseline import Accepted, Baseline, entry_of
 from ..store.named_errors import Failure, about
+from ..store.urls import is_url, local_path, shown
 
 __all__ = ["accepted_for", "baseline_text", "read_baseline"]
 
@@ -30,11 +31,13 @@ def read_baseline(path: str | None) -> Baseline | None:
 
 def _key(model: str, baseline: str) -> str:
     """The model's name as the baseline lists it: from the baseline's folder, with `/`."""
+    if is_url(model):
+        return shown(model)
     folder = Path(os.path.realpath(baseline)).parent
     try:
-        return Path(os.path.relpath(os.path.realpath(model), folder)).as_posix()
+        return Path(os.path.relpath(os.path.realpath(local_path(model)), folder)).as_posix()
     except ValueError:  # another drive
-        return Path(os.path.realpath(model)).as_posix()
+        return Path(os.path.realpath(local_path(model))).as_posix()
 
 
 def accepted_for(baseline: Baseline | None, path: str | None, model: str) -> tuple[Accepted, ...]:

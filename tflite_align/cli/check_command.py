@@ -24,7 +24,7 @@ from .baseline_file import accepted_for, baseline_text, read_baseline
 from .click_options import Given, given
 from .failure import reader_may_leave
 from .lock_file import given_lock, new_lock, tell_lock
-from .many import Outcomes, check_reports, chosen, executor, follow, show_list
+from .many import Outcomes, check_reports, chosen, executor, follow, named, show_list
 from .paths import STREAM, prepare
 from .streams import read_stdin, say
 from .summary import show, show_problems, show_table
@@ -40,7 +40,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
     options, asked = given(values)
     check_reports(asked.reports)
     _known(options)
-    found, shard = chosen(list(models_of(sources)), values["shard"])
+    found, shard = chosen(list(models_of(named(sources, values))), values["shard"])
     if values["list"]:
         return show_list(found)
     held = given_lock(asked, len(found))
@@ -113,7 +113,7 @@ def _checked(
 
     jobs = 1 if any(model.source == STREAM for model in found) else values["jobs"]
     with (
-        executor(jobs, len(found)) as workers,
+        executor(jobs, len(found), values["executor"]) as workers,
         closing(
             run(
                 "check",

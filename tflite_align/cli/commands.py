@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ from click.shell_completion import CompletionItem
 from .. import __version__
 from ..errors import UsageError
 from ..resources import cmake_dir
+from ..store.whole_files import is_folder
 from .click_options import align_options, all_of, check_options, explain_options
 from .completion import SHELLS, completion_script
 from .configured import ConfiguredCommand, NeededArgument
@@ -183,12 +183,12 @@ def align(source: str, out: str, **values: Any) -> int:
 
     Where IN is a folder, every .tflite file below it is written to the same place below OUT.
     """
-    if os.path.isdir(source):  # noqa: PTH112 - "-" is no path
+    if values["files_from"] or (source != "-" and is_folder(source)):
         from .align_folder import run_folder  # noqa: PLC0415 - its rooms need numpy
 
         return run_folder(source, out, values)
-    if values["shard"] or values["list"]:
-        raise UsageError("--shard and --list are for a folder of models")
+    if values["shard"] or values["list"] or values["executor"]:
+        raise UsageError("--shard, --list and --executor are for a folder of models")
     from .align_command import run_align  # noqa: PLC0415 - as those of one model do, and these are fewer
 
     return run_align(source, out, values)
@@ -199,7 +199,6 @@ def align(source: str, out: str, **values: Any) -> int:
     "sources",
     metavar="IN...",
     nargs=-1,
-    required=True,
     cls=NeededArgument,
     shell_complete=file_words,
 )

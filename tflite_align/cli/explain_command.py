@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from ..disk import read_model_file
 from ..errors import UsageError
 from ..pipeline.explaining import explain
 from ..pipeline.session import Session
@@ -15,6 +14,8 @@ from ..report.component_summary import render_explanation
 from ..report.terminal_text import shorten
 from ..rules.rule_text import family_pattern
 from ..store.named_errors import about
+from ..store.urls import shown
+from ..store.whole_files import read
 from .click_options import settings
 from .failure import reader_may_leave
 from .list_commands import show_rule, told_story
@@ -34,8 +35,8 @@ def run_explain(source: str, place: str | None, values: dict[str, Any]) -> int:
         return 0
     options = settings(values)
     Session.of(options)  # what does not exist is told before any file is read
-    with about(source):
-        data: Any = read_stdin() if source == STREAM else read_model_file(source)
+    with about(shown(source)):
+        data: Any = read_stdin() if source == STREAM else read(source)
         found = explain(memoryview(data), place, options)
         lines = found.lines(None if values["verbose"] else _ROWS)
         # The name that was asked for stays whole.

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from ..disk import read_beginning
 from ..errors import UsageError
+from ..store.urls import is_url, shown
 
 if TYPE_CHECKING:
     from ..settings.config import Config
@@ -82,9 +83,9 @@ def _check_report(path: str, report: str) -> None:
         return
     place = Path(os.path.realpath(report))
     folder = Path(os.path.realpath(path)).parent
-    if not place.is_relative_to(folder):
+    if is_url(report) or not place.is_relative_to(folder):
         raise UsageError(
-            f"{path}: report {report} lies outside the file's own folder {folder}:"
+            f"{path}: report {shown(report)} lies outside the file's own folder {folder}:"
             " name one below it, or give --report on the command line"
         )
     if os.path.lexists(place) and not _is_report(place):

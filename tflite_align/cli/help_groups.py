@@ -25,7 +25,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "Exit status": ("fail_on", "baseline", "write_baseline", "keep_going"),
     "Output": ("report", "output_format", "as_json", "dry_run", "quiet", "verbose"),
-    "Many models": ("jobs", "record", "shard", "list"),
+    "Many models": ("jobs", "executor", "files_from", "record", "shard", "list"),
     "Configuration": ("config", "isolated", "trust_config", "show_settings"),
 }  # fmt: skip
 _REST = "General"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
-from ..disk import replace_files
+from ..errors import UsageError
 from ..report.batch_lines import parse_line
 from ..report.formats import renderer
 from ..report.report import Report, Unread
@@ -14,17 +14,29 @@ from ..report.shard_lines import Shard, ShardHead, shard_head
 from ..report.terminal_text import printable
 from ..store.chunk_work import Result, in_order
 from ..store.model_listing import ModelFile
+from ..store.named_errors import Failure, about
 from ..store.spool import Spool
 from ..store.urls import shown
+from ..store.whole_files import read, replace_all
 from .failure import reader_may_leave, tell
 from .paths import STREAM
-from .streams import say, write_stdout
+from .streams import read_stdin, say, write_stdout
 from .summary import aside, progress_bar
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["LINES", "Outcomes", "check_reports", "chosen", "executor", "follow", "show_list"]
+__all__ = [
+    "LINES",
+    "Outcomes",
+    "check_reports",
+    "chosen",
+    "executor",
+    "follow",
+    "listed",
+    "named",
+    "show_list",
+]
 
 LINES = ".jsonl"  # the ending of the report that is a line a model
 
@@ -54,8 +66,42 @@ def show_list(found: Sequence[ModelFile]) -> int:
     return 0
 
 
-def executor(jobs: int, models: int) -> AbstractContextManager[Executor | None]:
-    """As many processes as `--jobs` says, and there are models for; this one, where that is one."""
+def listed(name: str | None) -> list[str] | None:
+    """The names in a file, a line each; empty lines and those that begin with # are none."""
+    if name is None:
+        return None
+    with about(shown(name)):
+        data = read_stdin() if name == STREAM else bytes(read(name))
+        try:
+            lines = data.decode("utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise Failure(f"{shown(name)}: it is no UTF-8 text") from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def named(sources: Sequence[str], values: dict[str, Any]) -> list[str]:
+    """What `check` is given: on the command line and by `--files-from`."""
+    found = [*sources, *(listed(values["files_from"]) or ())]
+    if not found:
+        raise UsageError("no model is named: give files, folders, patterns or --files-from FILE")
+    return found
+
+
+def executor(
+    jobs: int, models: int, elsewhere: str | None
+) -> AbstractContextManager[Executor | None]:
+    """Who does it: `--executor`, else as many processes as `--jobs` says, and there are models for;
+    this one, where that is one.
+    """
+    if elsewhere is not None:
+        kind, _, address = elsewhere.partition(":")
+        if kind != "dask" or not address:
+            raise UsageError(
+                f"--executor {elsewhere}: expected dask:ADDRESS, such as dask:tcp://host:8786"
+            )
+        from ..store.dask_executor import DaskExecutor  # noqa: PLC0415 - an extra
+
+        return DaskExecutor(address)
     if jobs == 1 or models < 2:
         return nullcontext()
     from ..store.local_pool import LocalPool, processes  # noqa: PLC0415 - one needs no other process
@@ -127,7 +173,7 @@ class Outcomes:
         texts = {path: renderer(path)(reports, unread).encode() for path in whole}
         streamed = texts.pop(STREAM, b"")
         files: list[tuple[str, Any]] = [(path, self.lines()) for path in lines]
-        replace_files([*files, *((path, (text,)) for path, text in texts.items()), *more])
+        replace_all([*files, *((path, (text,)) for path, text in texts.items()), *more])
         if streamed:
             write_stdout([streamed])
 

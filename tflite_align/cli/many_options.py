@@ -17,6 +17,16 @@ MANY: tuple[_Decorator, ...] = (
         metavar="K/N",
         help="Do the models of one of N runs, chosen by a digest of their paths below IN.",
     ),
+    click.option(
+        "--files-from",
+        metavar="FILE",
+        help="Read the models' names from this file, a line each; - is standard input.",
+    ),
+    click.option(
+        "--executor",
+        metavar="dask:ADDRESS",
+        help="Let the workers of this Dask scheduler do it, in place of processes of this machine.",
+    ),
     click.option("--list", is_flag=True, help="Print which models would be done, and end."),
 )
 RECORD: _Decorator = click.option(

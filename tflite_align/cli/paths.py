@@ -11,6 +11,7 @@ from ..record import Record
 from ..report.formats import Renderer, renderer
 from ..store.model_listing import STREAM
 from ..store.named_errors import about
+from ..store.urls import is_url, local_path, shown
 
 __all__ = ["STREAM", "ReportFile", "prepare", "report_files"]
 
@@ -30,15 +31,19 @@ def prepare(sources: Sequence[str], destinations: Sequence[str], own: str | None
 
     `own` is the destination that may be a source too: OUT.
     """
-    used = {os.path.realpath(path): path for path in sources if path != STREAM}
+    used = {_place(path): path for path in sources if path != STREAM}
     taken: dict[str, str] = {}
     for path in destinations:
-        place = path if path == STREAM else os.path.realpath(path)
+        place = _place(path)
         if place in taken:
-            raise UsageError(f"{path}: two outputs cannot go to one place")
+            raise UsageError(f"{shown(path)}: two outputs cannot go to one place")
         if place in used and path is not own:
-            raise UsageError(f"{path}: a report would overwrite the model")
+            raise UsageError(f"{shown(path)}: a report would overwrite the model")
         taken[place] = path
-        if path != STREAM:
+        if path != STREAM and not is_url(path):
             with about(path):
-                check_destination(path)
+                check_destination(local_path(path))
+
+
+def _place(path: str) -> str:
+    return path if path == STREAM or is_url(path) else os.path.realpath(local_path(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from ..settings.options import AlignOptions
 from .model_listing import STREAM, ModelFile
 from .named_errors import Failure, about, why_not
 from .settings_digest import accepted_digest
+from .urls import is_url, local_path
 from .whole_files import read, write
 
 __all__ = ["Chunk", "Job", "Result", "Verb", "carry_out", "failed", "in_order", "outcomes"]
@@ -52,7 +54,14 @@ class Chunk(Record, frozen=True, kw_only=True):
     record: str = ""
     write: bool = True
     keep_going: bool = False
+    place: str = ""  # the folder that names without one are of
     stdin: Callable[[], bytes] | None = None  # what `-` is read with, where it is one of them
+
+    def at(self, name: str) -> str:
+        """A name as a process in another folder has to have it."""
+        if is_url(name) or not self.place or os.getcwd() == self.place:  # noqa: PTH109 - as text
+            return name
+        return os.path.join(self.place, local_path(name))  # noqa: PTH118 - as it was given
 
 
 class Result(Record, frozen=True, kw_only=True):
@@ -99,7 +108,7 @@ def outcomes(chunk: Chunk) -> Generator[Result, None, None]:
             yield result
     finally:
         if chunk.record and kept:
-            write(chunk.record, kept)
+            write(chunk.at(chunk.record), kept)
 
 
 def failed(job: Job, why: str) -> Result:
@@ -137,7 +146,7 @@ def _line(chunk: Chunk, job: Job) -> BatchLine:
         raise Failure(f"{name}: {job.model.why}")
     with about(name):
         stream = job.model.source == STREAM and chunk.stdin is not None
-        data: Any = chunk.stdin() if stream and chunk.stdin else read(job.model.source)
+        data: Any = chunk.stdin() if stream and chunk.stdin else read(chunk.at(job.model.source))
         digests = Digests(
             given=_sha256([data]),
             settings=chunk.settings,
@@ -167,7 +176,7 @@ def _written(chunk: Chunk, job: Job, report: Report, chunks: Any) -> tuple[str, 
     size = sum(len(one) for one in chunks)
     if not chunk.write or not job.model.out or (report.exit_status and not chunk.keep_going):
         return "", size
-    write(job.model.out, chunks)
+    write(chunk.at(job.model.out), chunks)
     return _sha256(chunks), size
 
 
@@ -182,7 +191,7 @@ def _before(chunk: Chunk, job: Job, digests: Digests) -> BatchLine | None:
         found = (line.input_sha256, line.settings_sha256, line.baseline_sha256)
         if found != (digests.given, digests.settings, digests.baseline):
             return None
-        if job.model.out and _sha256([read(job.model.out)]) != line.output_sha256:
+        if job.model.out and _sha256([read(chunk.at(job.model.out))]) != line.output_sha256:
             return None
     except (OSError, ValueError):
         return None

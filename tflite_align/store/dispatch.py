@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
-    CancelledError,
     Executor,
     Future,
     wait,
@@ -26,23 +25,24 @@ __all__ = ["LOST", "Dispatch"]
 
 # What is said of a model whose process died, and died again with that model alone.
 LOST = "the process that had it ended without an answer (out of memory?)"
-# Raised, by the name of its class, for a task that took its worker with it.
-_KILLER = "KilledWorker"
+# Raised, by the names of their classes: for a task that took its worker with it, and for one whose
+# scheduler is not there any more.
+_GONE = {"CancelledError", "ClosedClientError", "CommClosedError", "FutureCancelledError"}
+_KILLED = "KilledWorker"
 _LISTEN = 1.0  # seconds after which an executor is asked whether it is still there
 
 
 class _Sent(Record, frozen=True):
     chunk: Chunk
-    again: bool  # one model, whose chunk was lost before
-    alone: bool  # while nothing else is out
+    alone: bool  # one model, while nothing else is out
 
 
 class Dispatch(Record, kw_only=True):
     """Chunks to an executor, at most `ahead` of them out at a time.
 
-    A chunk whose process dies is done again, each of its models for itself; one that takes its process
-    with it once more is told as lost. Where a death takes others with it (a broken pool), these
-    models go one at a time. `pack` makes the bytes that are sent.
+    A death may take others with it: a pool breaks, and a worker has tasks that wait for it. So what is
+    hit is done again model by model, each while nothing else is out; one whose process dies then is
+    told as lost. `pack` makes the bytes that are sent.
     """
 
     executor: Executor
@@ -50,7 +50,7 @@ class Dispatch(Record, kw_only=True):
     ahead: int
     _out: dict[Future[Answer], _Sent] = field(default_factory=dict)
     _again: deque[Chunk] = field(default_factory=deque)
-    _broken: bool = False  # a death took others with it, and who died of it is not known yet
+    _broken: bool = False  # a process died, and of which model is not known yet
 
     def results(self, chunks: Iterator[Chunk]) -> Generator[Result, None, None]:
         """What became of every model, as it comes. Raises Failure where the executor is gone, and
@@ -71,15 +71,13 @@ class Dispatch(Record, kw_only=True):
             self._broken = False
         if self._broken:
             if not self._out:
-                self._submit(_Sent(self._again.popleft(), again=True, alone=True))
+                self._submit(_Sent(self._again.popleft(), alone=True))
             return
         while len(self._out) < self.ahead:
-            if self._again:
-                self._submit(_Sent(self._again.popleft(), again=True, alone=False))
-            elif (chunk := next(chunks, None)) is not None:
-                self._submit(_Sent(chunk, again=False, alone=False))
-            else:
+            chunk = next(chunks, None)
+            if chunk is None:
                 return
+            self._submit(_Sent(chunk, alone=False))
 
     def _submit(self, sent: _Sent) -> None:
         call = getattr(self.executor, "call", carried_out)
@@ -89,15 +87,15 @@ class Dispatch(Record, kw_only=True):
             raise Failure(f"the executor takes no more work: {error}") from error
 
     def _heard(self, sent: _Sent, future: Future[Answer]) -> Iterator[Result]:
-        shared = future.cancelled() or isinstance(future.exception(), BrokenExecutor)
-        if not shared and type(future.exception()).__name__ != _KILLER:
+        kind = "" if future.cancelled() else type(future.exception()).__name__
+        if future.cancelled() or kind in _GONE:
+            getattr(self.executor, "listen", bool)()
+            raise Failure("the executor gave the work up")
+        if kind != _KILLED and not isinstance(future.exception(), BrokenExecutor):
             yield from _answer(future)
             return
-        if future.cancelled():
-            getattr(self.executor, "listen", bool)()
-            raise Failure("the executor gave the work up") from CancelledError()
-        self._broken = self._broken or shared
-        if sent.alone or (sent.again and not shared):
+        self._broken = True
+        if sent.alone:
             yield from (failed(job, LOST) for job in sent.chunk.jobs)
         else:
             self._again.extend(_singles(sent.chunk))

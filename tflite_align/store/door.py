@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import count, islice
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_ONE = "memory://"
 _AHEAD = 4  # chunks a process is given before it asks; one that dies takes them with it
 _UNKNOWN = 16  # processes that an executor is thought to have
 
@@ -78,8 +80,10 @@ def run(
             settings=settings_digest(verb, options, keep_going=keep_going),
             write=write,
             keep_going=keep_going,
+            place=os.getcwd(),  # noqa: PTH109 - as text
             stdin=stdin,
         )
+        _reachable(models, executor)
         chunks = _chunks(whole, jobs, done, chunk or _size(whole, executor))
         with closing(_results(chunks, whole, executor)) as results:
             yield from results
@@ -99,6 +103,14 @@ def _models(
     if len(sources) != 1 or output is None:
         raise UsageError("align: one folder is read and one is written")
     return pairs(sources[0], output)
+
+
+def _reachable(models: Sequence[ModelFile], executor: Executor | None) -> None:
+    if executor is None:
+        return
+    for model in models:
+        if model.source.startswith(_ONE) or model.out.startswith(_ONE):
+            raise UsageError(f"{model.name}: {_ONE} is of one process: let no other do the work")
 
 
 def _jobs(

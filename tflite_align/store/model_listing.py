@@ -11,7 +11,7 @@ from ..disk import check_folder
 from ..errors import UsageError
 from ..record import Record
 from .named_errors import about
-from .urls import is_url, shown
+from .urls import check_writable, is_url, local_path, looks_like_url, shown
 from .whole_files import is_folder, is_there, join, names_below
 
 __all__ = ["RECORD", "STREAM", "ModelFile", "models_of", "pairs"]
@@ -56,7 +56,7 @@ def models_of(sources: Sequence[str]) -> Iterator[ModelFile]:
             told = "no .tflite file in the folder" if _is_folder(source) else "matches no file"
             yield ModelFile(path=shown(source), source=source, why=told)
         for path, name in found:
-            place = name if is_url(name) else os.path.realpath(name)
+            place = name if is_url(name) else os.path.realpath(local_path(name))
             if place not in seen:
                 seen.add(place)
                 yield ModelFile(path=path if below else shown(name), source=name)
@@ -72,8 +72,8 @@ def _meant(source: str) -> list[tuple[str, str]]:
         return [(source, source)]
     if _is_folder(source):
         return [(path, join(source, path)) for path in sorted(names_below(source, _MODEL))]
-    if glob.has_magic(source) and not is_url(source) and not os.path.lexists(source):
-        found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - absolute patterns too
+    if glob.has_magic(source) and not is_url(source) and not is_there(source):
+        found = sorted(glob.glob(local_path(source), recursive=True))  # noqa: PTH207 - absolute patterns too
         return [(PurePath(name).as_posix(), name) for name in found if not Path(name).is_dir()]
     if is_url(source) and glob.has_magic(source) and not is_there(source):
         from .remote_files import matching  # noqa: PLC0415 - the library of stores is an extra
@@ -85,10 +85,10 @@ def _meant(source: str) -> list[tuple[str, str]]:
 # --- to be read and written ---------------------------------------------------------------------
 
 
-def pairs(source: str, out: str) -> tuple[ModelFile, ...]:
+def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[ModelFile, ...]:
     """Every model below a folder, in the order of their paths; what lies in OUT is none of them.
 
-    Raises UsageError, Failure for folders that cannot be read or written so, and for a model that
+    `listed`: those that are meant, by their paths below it or by their whole names. Raises UsageError, Failure for folders that cannot be read or written so, and for a model that
     would be written over one that is read, over another, or through a link out of OUT.
     """
     if out == STREAM:
@@ -96,18 +96,21 @@ def pairs(source: str, out: str) -> tuple[ModelFile, ...]:
         raise UsageError(f"{told} is a folder: its models go to a folder, not to standard output")
     local = not is_url(source) and not is_url(out)
     if source.rstrip("/") == out.rstrip("/") or (
-        local and os.path.realpath(source) == os.path.realpath(out)
+        local and os.path.realpath(local_path(source)) == os.path.realpath(local_path(out))
     ):
         raise UsageError(
             f"{shown(out)}: IN and OUT are one folder; name another one, so that the originals stay"
         )
-    if not is_url(out):
+    if is_url(out):
+        check_writable(out)
+    else:
         with about(out):
-            check_folder(out)
+            check_folder(local_path(out))
     with about(shown(source)):
-        found = tuple(_found(source, out))
+        found = tuple(_found(source, out) if listed is None else _listed(source, out, listed))
     if not found:
-        raise UsageError(f"{shown(source)}: no .tflite file in the folder")
+        none = "no .tflite file in the folder" if listed is None else "no model of it is listed"
+        raise UsageError(f"{shown(source)}: {none}")
     if local:
         _apart(found)
     if not is_url(out):
@@ -124,27 +127,38 @@ def _found(source: str, out: str) -> Iterator[ModelFile]:
         yield ModelFile(path=path, source=join(source, path), out=join(out, path))
 
 
+def _listed(source: str, out: str, listed: Sequence[str]) -> Iterator[ModelFile]:
+    head = source.rstrip("/") + "/"
+    for path in sorted({name.removeprefix(head) for name in listed}):
+        if looks_like_url(path) or PurePath(path).is_absolute() or ".." in PurePath(path).parts:
+            raise UsageError(f"{shown(path)}: does not lie in {shown(source)}")
+        yield ModelFile(path=path, source=join(source, path), out=join(out, path))
+
+
 def _below(source: str, out: str) -> str:
     """Where OUT lies inside IN, with `/`; "" where it does not."""
     if is_url(source) or is_url(out):
         head = source.rstrip("/") + "/"
         return out.removeprefix(head).rstrip("/") + "/" if out.startswith(head) else ""
-    given, taken = Path(os.path.realpath(source)), Path(os.path.realpath(out))
+    given, taken = (
+        Path(os.path.realpath(local_path(source))),
+        Path(os.path.realpath(local_path(out))),
+    )
     return taken.relative_to(given).as_posix() if taken.is_relative_to(given) else ""
 
 
 def _lies_in(path: str, source: str, out: str, within: str) -> bool:
     if is_url(source):
         return path.startswith(within)
-    place = Path(os.path.realpath(Path(source, path).parent))
-    return place.is_relative_to(os.path.realpath(out))
+    place = Path(os.path.realpath(Path(local_path(source), path).parent))
+    return place.is_relative_to(os.path.realpath(local_path(out)))
 
 
 def _apart(found: tuple[ModelFile, ...]) -> None:
-    read = {os.path.realpath(pair.source): pair.source for pair in found}
+    read = {os.path.realpath(local_path(pair.source)): pair.source for pair in found}
     written: dict[str, str] = {}
     for pair in found:
-        place = os.path.realpath(pair.out)
+        place = os.path.realpath(local_path(pair.out))
         if place in read:
             raise UsageError(f"{pair.out}: would overwrite {read[place]}, which is read")
         if place in written:
@@ -153,7 +167,7 @@ def _apart(found: tuple[ModelFile, ...]) -> None:
 
 
 def _inside(found: tuple[ModelFile, ...], out: str) -> None:
-    taken = os.path.realpath(out)
-    for place in (*(pair.out for pair in found), os.path.join(out, RECORD)):  # noqa: PTH118 - as it was given
-        if not Path(os.path.realpath(place)).is_relative_to(taken):
+    taken = os.path.realpath(local_path(out))
+    for place in (*(pair.out for pair in found), join(out, RECORD)):
+        if not Path(os.path.realpath(local_path(place))).is_relative_to(taken):
             raise UsageError(f"{place}: a link leads out of {out}; nothing is written there")

@@ -109,6 +109,7 @@ def remove_object(name: str) -> None:
 def exists(name: str) -> bool:
     with _named(name):
         store, path = _opened(name)
+        store.invalidate_cache()
         return bool(store.exists(path))
 
 
@@ -116,6 +117,7 @@ def is_prefix(name: str) -> bool:
     """Whether there is anything below it."""
     with _named(name):
         store, path = _opened(name)
+        store.invalidate_cache()
         return bool(store.isdir(path))
 
 

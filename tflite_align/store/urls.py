@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_url", "local_path", "looks_like_url", "shown"]
+from ..errors import UsageError
+
+__all__ = ["check_writable", "is_url", "local_path", "looks_like_url", "shown"]
 
 # Two letters at least: `C:` is a drive.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _FILE = "file://"
+_READ_ALONE = {"data", "git", "github", "http", "https", "jar", "libarchive", "tar", "zip"}
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _QUERY = re.compile(r"\?(?=[^\s:]*=)[^\s]*")
 
@@ -28,6 +31,14 @@ def _is_file_url(name: str) -> bool:
 
 def local_path(name: str) -> str:
     return name.removeprefix(_FILE) if _is_file_url(name) else name
+
+
+def check_writable(folder: str) -> None:
+    """UsageError for a store that is read alone."""
+    if "::" in folder or folder.partition(":")[0].lower() in _READ_ALONE:
+        raise UsageError(
+            f"{shown(folder)}: nothing can be written there: name a folder, or a store of objects"
+        )
 
 
 def shown(name: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..disk import make_folder, read_model_file, remove_file, replace_file
+from ..disk import make_folder, read_model_file, remove_file, replace_file, replace_files
 from .urls import is_url, local_path, looks_like_url
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "names_below",
     "read",
     "remove",
+    "replace_all",
     "write",
 ]
 
@@ -49,6 +50,16 @@ def write(name: str, chunks: Iterable[bytes | memoryview]) -> None:
     path = local_path(name)
     make_folder(os.path.dirname(path))  # noqa: PTH120 - as it was given
     replace_file(path, chunks)
+
+
+def replace_all(contents: Sequence[tuple[str, Iterable[bytes | memoryview]]]) -> None:
+    """Several files: none of this machine is moved into place before all of them are written; those
+    of other stores follow.
+    """
+    replace_files([(local_path(name), chunks) for name, chunks in contents if not is_url(name)])
+    for name, chunks in contents:
+        if is_url(name):
+            write(name, chunks)
 
 
 def remove(name: str) -> None:

@@ -1,0 +1,251 @@
+"""Dask's workers carry the work out: a real scheduler, two real workers, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.model_folder import MODELS, lines, put, recorded, tree
+from tests.support.models import concat_example
+from tflite_align.cli import main as cli
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FAST = "--no-verify"
+WAIT = 60  # seconds, for what takes a few
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+distributed = pytest.importorskip("distributed", reason="Dask is not installed (extra `dask`)")
+
+# A worker that is killed by a model whose name begins with `slain`, for `once` the first time alone.
+DEADLY = """
+import os, signal
+from pathlib import Path
+from tflite_align.store import chunk_work
+read = chunk_work.read
+def deadly(name):
+    place = Path(name)
+    if place.name.startswith("slain") or (place.name.startswith("once") and not place.with_suffix(".hit").exists()):
+        place.with_suffix(".hit").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read(name)
+chunk_work.read = deadly
+"""
+
+
+class Cluster:
+    """A scheduler and its workers, each a process of its own that this test started."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder, self._environment = folder, environment
+        self._file = folder / "scheduler.json"
+        self.scheduler = self._start("scheduler", "--port", "0", "--no-show", "--no-dashboard")
+        self.workers: list[subprocess.Popen[bytes]] = []
+        end = time.monotonic() + WAIT
+        while not self._file.exists() or not self._file.read_text().strip().endswith("}"):
+            assert time.monotonic() < end, "no scheduler"
+            time.sleep(0.05)
+        self.address = json.loads(self._file.read_text())["address"]
+
+    def _start(self, what: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        module = f"distributed.cli.dask_{what}"
+        command = [sys.executable, "-P", "-m", module, "--scheduler-file", str(self._file)]
+        with (self._folder / f"{what}.log").open("ab") as log:
+            return subprocess.Popen(
+                [*command, *options],
+                cwd=self._folder,
+                env={**self._environment, **environment},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def add(self, **environment: str) -> subprocess.Popen[bytes]:
+        """One more worker of one thread, in a nanny's care."""
+        options = ("--nthreads", "1", "--no-dashboard", "--local-directory", str(self._folder))
+        self.workers.append(self._start("worker", *options, **environment))
+        return self.workers[-1]
+
+    def end(self) -> None:
+        for process in (*self.workers, self.scheduler):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(WAIT)
+
+
+def environment_of(folder: Path, *, project: bool = True) -> dict[str, str]:
+    """Where the project is; what Dask is told: one death of a worker is enough to suspect a task."""
+    paths = [str(folder / "site"), *([str(CHECKOUT)] if project else [])]
+    (folder / "site").mkdir(exist_ok=True)
+    return {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        "PYTHONPATH": os.pathsep.join(paths),
+        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+    }
+
+
+@pytest.fixture
+def cluster(zoo_folder: Path) -> Iterator[Cluster]:
+    folder = zoo_folder / "dask"
+    folder.mkdir()
+    made = Cluster(folder, environment_of(folder))
+    try:
+        made.add()
+        made.add()
+        yield made
+    finally:
+        made.end()
+
+
+def same(path: str) -> list[dict[str, Any]]:
+    return [{**line, "seconds": 0, "resumed": False} for line in lines(path)]
+
+
+def test_workers_do_what_one_process_does(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where their folder is another, and a worker is killed in the middle."""
+    for count in range(40):
+        put(f"zoo/more/{count:02}.tflite", concat_example())
+    put("zoo/bad.tflite", b"no model")
+    assert cli.main(["zoo", "out", FAST, "-q", "--report", "one.jsonl"]) == 2
+    told = capsys.readouterr().err
+    dask = ["--executor", f"dask:{cluster.address}"]
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "tflite_align",
+            "zoo",
+            "two",
+            FAST,
+            "-q",
+            "--report",
+            "two.jsonl",
+            *dask,
+        ],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        end = time.monotonic() + WAIT
+        while not list(Path("two").rglob("*.tflite")) and time.monotonic() < end:
+            time.sleep(0.01)
+        os.killpg(cluster.workers[0].pid, signal.SIGKILL)
+        said = run.communicate(timeout=WAIT)[1]
+    assert run.returncode == 2
+    assert said == told
+    assert tree("two") == tree("out")
+    assert same("two.jsonl") == same("one.jsonl")
+    assert cli.main(["check", "zoo", "-q", "--report", "one.json"]) == 2
+    assert cli.main(["check", "zoo", "-q", "--report", "two.json", *dask]) == 2
+    assert Path("two.json").read_bytes() == Path("one.json").read_bytes()
+
+
+def test_a_model_that_kills_its_worker_is_told_and_left(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = zoo_folder / "dask"
+    folder.mkdir()
+    environment = environment_of(folder)
+    (folder / "site" / "sitecustomize.py").write_text(DEADLY)
+    made = Cluster(folder, environment)
+    try:
+        made.add()
+        made.add()
+        for name in ("once", "slain"):
+            put(f"zoo/{name}.tflite", concat_example())
+        command = ["zoo", "out", FAST, "-q", "--executor", f"dask:{made.address}"]
+        assert cli.main(command) == 2
+    finally:
+        made.end()
+    assert capsys.readouterr().err == (
+        "tflite_align: zoo/slain.tflite: the process that had it ended without an answer"
+        " (out of memory?)\n"
+    )
+    assert sorted(tree("out")) == sorted([*MODELS, "once.tflite"])
+
+
+OTHER = """
+import tflite_align
+tflite_align.__version__ = "0.0.9"
+"""
+
+
+def test_workers_that_are_not_fit_are_refused(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the project; with another version of it. The scheduler has it in neither case."""
+    folder = zoo_folder / "dask"
+    folder.mkdir()
+    made = Cluster(folder, environment_of(folder, project=False))
+    command = ["check", "zoo", "--executor", f"dask:{made.address}"]
+    try:
+        made.add()
+        assert cli.main(command) == 2
+        said = capsys.readouterr()
+        assert (said.out, said.err.count("\n")) == ("", 1)
+        assert "cannot import tflite_align (" in said.err
+        assert said.err.endswith("install the caller's version there\n")
+        os.killpg(made.workers[0].pid, signal.SIGKILL)
+        (folder / "site" / "sitecustomize.py").write_text(OTHER)
+        path = os.pathsep.join([str(folder / "site"), str(CHECKOUT)])
+        made.add(PYTHONPATH=path)
+        time.sleep(1)
+        assert cli.main(command) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.endswith(" has tflite_align 0.0.9 where the caller has 0.1.0\n")
+    finally:
+        made.end()
+
+
+def test_a_scheduler_that_goes_is_told_and_the_run_goes_on_later(cluster: Cluster) -> None:
+    for count in range(60):
+        put(f"zoo/more/{count:02}.tflite", concat_example())
+    with subprocess.Popen(
+        [sys.executable, "-m", "tflite_align", "zoo", "out", FAST, "-q",
+         "--executor", f"dask:{cluster.address}"],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:  # fmt: skip
+        end = time.monotonic() + WAIT
+        while not list(Path("out").rglob("*.jsonl")) and time.monotonic() < end:
+            time.sleep(0.01)
+        os.killpg(cluster.scheduler.pid, signal.SIGKILL)
+        said = run.communicate(timeout=WAIT)[1]
+    if run.returncode:  # else it was done before
+        assert run.returncode == 2
+        assert said.count("\n") == 1
+        assert "the scheduler is gone" in said
+        assert not list(Path("out").rglob("*.tmp"))
+    done = len(recorded("out"))
+    assert cli.main(["zoo", "out", FAST, "-q", "--report", "r.jsonl"]) == 0
+    assert sum(line["resumed"] for line in lines("r.jsonl")) >= done > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "slurm:here",
+            "--executor slurm:here: expected dask:ADDRESS, such as dask:tcp://host:8786",
+        ),
+        ("dask:", "--executor dask:: expected dask:ADDRESS, such as dask:tcp://host:8786"),
+    ],
+)
+def test_an_executor_that_is_none_is_refused(
+    zoo_folder: Path, given: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", "zoo", "--executor", given]) == 2
+    assert capsys.readouterr().err == f"tflite_align: {said}\n"

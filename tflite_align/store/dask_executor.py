@@ -1,0 +1,74 @@
+"""Dask's workers as an executor. Nothing of Dask is imported before it is asked for."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
+
+from ..errors import UsageError
+from .named_errors import Failure
+from .worker_call import bare_call
+
+__all__ = ["DaskExecutor"]
+
+Asked = ParamSpec("Asked")
+Answered = TypeVar("Answered")
+
+_FIRST = 30  # seconds until a scheduler, and one worker, must be there
+_LOGGERS = ("distributed", "distributed.client", "tornado.application", "asyncio")
+
+
+class DaskExecutor(Executor):
+    """The workers of the scheduler at `address`, through `Client.get_executor()`.
+
+    `call` is what is sent in place of a function of this project, which a scheduler need not have.
+    Raises UsageError where Dask is not installed, Failure where nobody answers.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise UsageError(
+                f"dask:{address}: needs the extra `dask`: pip install 'tflite-align[dask]'"
+            ) from None
+        for name in _LOGGERS:
+            # What it logs of a lost connection is a traceback; `listen` says it in words.
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        self._address = address
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of versions that differ: the workers are asked
+            try:
+                self._client = Client(address, timeout=_FIRST, set_as_default=False)
+            except (OSError, ValueError) as error:
+                said = " ".join(str(error).split()) or type(error).__name__
+                raise Failure(f"dask:{address}: no scheduler answers there: {said}") from None
+        try:
+            self._client.wait_for_workers(1, timeout=_FIRST)
+        except TimeoutError:
+            self._client.close()
+            raise Failure(f"dask:{address}: the scheduler has no worker") from None
+        self.call = bare_call()
+        self.workers = max(sum(self._client.nthreads().values()), 1)
+        self._executor = self._client.get_executor()
+
+    def submit(
+        self, fn: Callable[Asked, Answered], /, *args: Asked.args, **kwargs: Asked.kwargs
+    ) -> Future[Answered]:
+        future: Future[Answered] = self._executor.submit(fn, *args, **kwargs)
+        return future
+
+    def listen(self) -> None:
+        """Raises Failure where the scheduler is not there any more."""
+        if self._client.status != "running":
+            raise Failure(f"dask:{self._address}: the scheduler is gone")
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Executor's
+        """What is still out is taken back."""
+        self._client.close(timeout=2)
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
