@@ -70,7 +70,9 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
 
 
 def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]:
-    """Zeros are right in any unit; but for kernels that look at the unit all the same."""
+    """The fault of a bias of zeros. Zeros are right in any unit, except for kernels that compare
+    the unit all the same.
+    """
     expected = expected_bias_scales(model, constraint)
     actual = bias.quant.scale if bias.quant is not None else ()
     output = slot_tensor(model, constraint.slot._replace(kind="outputs", index=0))
@@ -133,7 +135,9 @@ def _bias_scale(
 def _where_it_counts(
     model: Model, constraint: BiasOf, expected: list[float], actual: list[float]
 ) -> list[float]:
-    """The scales found, but those of zeros, of which any is right, as they are wanted."""
+    """The bias scales, with the expected one wherever the bias is zero: any scale is right for
+    zeros.
+    """
     slot, bias = constraint.slot, slot_tensor(model, constraint.slot)
     data = None if bias is None else model.constant(slot.subgraph, bias.index)
     if bias is None or data is None or bias.elements != len(actual) or bias.type not in DTYPES:

@@ -313,7 +313,9 @@ def _window(model: Model, constraint: Window) -> Iterator[Fault]:
 
 
 def _clipping_helps(model: Model, constraint: Window, extents: Sequence[Extent]) -> bool:
-    """Whether the ratio is inside once each operand holds no more than its reader can tell."""
+    """Whether the ratio is inside the window once each operand is clipped to the range that its
+    reader distinguishes.
+    """
     labels = clipped(model, constraint.denominator[0].operator_id)
     if not labels:
         return False

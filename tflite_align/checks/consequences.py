@@ -23,8 +23,8 @@ _BESIDES = "and not looked at"
 
 
 class _Follows(Record, frozen=True):
-    """Findings of the rules `rules` follow from one of `cause` that stands `where`. `alike`: only
-    where both have the same rule and words.
+    """Findings of `rules` are consequences of a finding of `cause` at the place that `where` names.
+    `alike`: only if both have the same rule and message.
     """
 
     rules: tuple[str, ...]
@@ -42,7 +42,7 @@ class _Follows(Record, frozen=True):
         return _is(finding.rule, self.rules) and named(cause.rule, self.cause)
 
     def note(self, finding: Finding) -> str:
-        """What the cause's note says of the finding."""
+        """The text that the cause's note gives of this finding."""
         if self.alike:
             return f"the same at {finding.slot.kind}[{finding.slot.index}]"
         same = self.where in ("slot", "tensor")
@@ -137,7 +137,7 @@ def _is(rule: str, patterns: Sequence[str]) -> bool:
 
 
 def _told_once(findings: Iterable[Finding]) -> list[Finding]:
-    """One that several rules tell in the same words is the gravest rule's, for all their targets."""
+    """Merge findings with the same message: the gravest rule's remains, for all their targets."""
     merged: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         words = finding.message.removesuffix(f" (rule {finding.rule})")
@@ -173,8 +173,8 @@ def _graded(finding: Finding, grades: tuple[Grade, ...]) -> Finding:
 
 
 def _of_kernels(findings: Sequence[Finding]) -> list[Finding]:
-    """Without what is said of values for a target that has no kernel for the operator, and that no
-    repair gives one: for all its targets, it is a note.
+    """Turn findings about values into notes where a target has no kernel for the operator, and no
+    repair gives it one.
     """
     lacking = [
         f for f in findings if f.severity == "error" and not f.fix and _is(f.rule, _NO_KERNEL)

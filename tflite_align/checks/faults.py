@@ -1,4 +1,4 @@
-"""What a broken constraint comes to, and what every kind of fault is read from."""
+"""What a broken constraint yields, and the helpers that every kind of fault is computed with."""
 
 from __future__ import annotations
 

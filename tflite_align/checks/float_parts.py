@@ -106,7 +106,9 @@ def _parts(model: Model, graph: Subgraph) -> Iterator[_Part]:
 
 
 def _in_float(model: Model, graph: Subgraph, operator: Operator) -> bool:
-    """Not where it reads integers that are computed: whether a kernel takes both, rules say."""
+    """Whether the operator computes in float. One that reads computed integers too is left to the
+    rules on operand types.
+    """
     kinds = [
         graph.tensors[index].type
         for index in operator.inputs
@@ -120,7 +122,7 @@ def _in_float(model: Model, graph: Subgraph, operator: Operator) -> bool:
 
 
 def _integer_type(graph: Subgraph) -> str:
-    """The type of most integers that pass into floats or come of them."""
+    """The most frequent integer type among the tensors that enter or leave the float operators."""
     counter = Counter(
         graph.tensors[index].type
         for operator in graph.operators

@@ -1,7 +1,8 @@
-"""Operands of a CONCATENATION or PACK that keep next to nothing of the scale they share.
+"""Operands of a CONCATENATION or PACK that keep only a few integer levels of the scale they share.
 
-Boxes in pixels and scores in 0..1 under one scale leave the scores a handful of levels. No rule is
-broken: the file says so, and kernels compute it. Whoever made the file is told, with what it costs.
+With boxes in pixels and scores in 0..1 under one scale, the scores have a handful of levels. No
+rule is broken, and kernels compute what the file declares: this is a warning, with the loss in
+figures.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ def few_steps(collector: Collector) -> Iterator[WellFormed]:
 def lost_before(
     findings: Iterable[Finding], model: Model, earlier: Iterable[Finding]
 ) -> tuple[Finding, ...]:
-    """The findings without operands that had steps enough before a repair: of those the changes and
-    the verification say what they lost. `model`: what was made of the earlier one, by whose
-    operators' origins they are known.
+    """The findings, without operands that had levels enough before a repair: their loss is reported
+    with the changes and the verification.
+
+    `model`: derived from the earlier state; operators are matched by their origins.
     """
     earlier_slots = {
         (finding.slot.operator_id, finding.slot.index)
@@ -91,8 +93,8 @@ def _told(collector: Collector, slot: Slot, shared: Label) -> Iterator[WellForme
 
 
 def _behind(collector: Collector, slot: Slot, span: Range) -> tuple[Range, float]:
-    """The real values that can arrive at an operand, and the scale in front of a QUANTIZE that
-    made them coarser; 0 where there is none.
+    """The range that can arrive at an operand, and the scale before a QUANTIZE made it coarser (0
+    if there is none).
     """
     rows, finer = load_operators(), 0.0
     wiring = links(collector.model, slot.subgraph)

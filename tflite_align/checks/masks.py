@@ -1,7 +1,7 @@
-"""Operands of a sum that hold far more than the sum can tell apart: masks of -1e9, mostly.
+"""Operands of a sum that are far wider than the sum can distinguish, mostly masks of -1e9.
 
-Where x + m is written in [low, high] and x lies in [a, b], an m below low - b gives low whatever x
-is, and one above high - a gives high: clipped there, m gives the same sum for every x.
+If x + m is written in [low, high] and x lies in [a, b], every m below low - b gives low and every m
+above high - a gives high: m can be clipped to that range, and the sum stays the same for every x.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def clipped(model: Model, operator_id: OperatorId) -> dict[Slot, Label]:
 
 
 def _held(model: Model, slot: Slot) -> Range | None:
-    """What a slot's tensor can hold, or does where it is a constant; None where nobody knows."""
+    """The range of a slot's tensor: of its values if it is a constant, else the declared one; None
+    if unknown.
+    """
     tensor = slot_tensor(model, slot)
     if tensor is None or tensor.quant is None or not quantized(tensor):
         return None
@@ -69,7 +71,9 @@ def _held(model: Model, slot: Slot) -> Range | None:
 
 
 def _finer(model: Model, slot: Slot, span: Range | None, distinguishable: Range) -> Label | None:
-    """The finest label that covers what is held and told; None where that is no finer."""
+    """The finest label that covers the operand's range within the distinguishable one; None if that
+    is no finer.
+    """
     tensor = slot_tensor(model, slot)
     if tensor is None or tensor.label is None or span is None:
         return None

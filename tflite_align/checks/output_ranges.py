@@ -1,7 +1,7 @@
-"""Outputs whose declared range holds nothing of what their operator can write.
+"""Outputs whose declared range contains nothing that their operator can write.
 
-ABS writes nothing below 0: into a range of [-1, 0] it writes 0, whatever comes in. Kernels compute
-that as declared; whoever made the file did not mean it.
+ABS writes nothing below 0, so that into [-1, 0] it writes 0 for every input. Kernels compute that
+as declared; it is hardly what the model's author meant.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Overrides: what a user decides for single places of a model, found in the model they are for.
+"""User overrides for single tensors, operators and slots, resolved for one model.
 
-In: overrides with their patterns, and a model. Out: the slots and tensors they name. Whoever
-reads an `Override` knows that it names a place and asks for something.
+In: overrides with their patterns, and a model. Out: the slots and tensors they name. An `Override`
+is known to name a place and to request something.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class Grading(Record, frozen=True, kw_only=True):
 
 
 class ResolvedOverrides(Record, frozen=True, kw_only=True):
-    """What overrides come to in one model. Values are the overrides' own words; `idle` are
-    sentences about those that come to nothing.
+    """The overrides resolved for one model. Values are the overrides' own words; `idle` lists, in
+    sentences, those without effect.
     """
 
     kept: Mapping[TensorId, str] = field(default_factory=dict)
@@ -210,7 +210,7 @@ def _at(model: Model, address: re.Match[str], slot: Slot) -> bool:
 
 
 def _readers(model: Model, slots: Sequence[Slot]) -> Iterator[Slot]:
-    """Where a QUANTIZE beside these slots would be read: an output means all its readers."""
+    """The slots that a QUANTIZE at these slots would feed: of an output, all its readers."""
     for slot in slots:
         writes = slot.kind != "inputs" if slot.operator >= 0 else slot.kind == "inputs"
         if writes:

@@ -1,7 +1,8 @@
-"""Parameters that can be read at all: checks that need no operator rule.
+"""Checks of parameters that need no operator rule: whether scale, zero point and axis are valid at
+all.
 
-Sources: LiteRT's model parser (interpreter_builder.cc ParseQuantization) for axis and lengths;
-the quantization specification for scale and zero point.
+Sources: LiteRT's model parser (interpreter_builder.cc ParseQuantization) for axis and lengths; the
+quantization specification for scale and zero point.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def _stale(tensor: Tensor, quant: QuantParams) -> bool:
 
 
 def _first_slot(model: Model, graph: Subgraph, tensor: Tensor) -> Slot | None:
-    """Where the tensor is written, else where it is read first; None where nobody uses it."""
+    """The slot that writes the tensor, else the first that reads it; None if no operator uses it."""
     wiring = links(model, graph.index)
     if tensor.index in wiring.producer:
         return wiring.producer[tensor.index]

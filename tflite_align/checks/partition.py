@@ -1,8 +1,9 @@
-"""Which operators a compiler that splits a graph once would map, predicted from its support rows.
+"""Prediction of the operators that a single-partition compiler (Edge TPU) would map, from its
+support rows.
 
-Such a compiler sorts operators into runs of one kind, its own and the CPU's, in the order of the
-file, each run taking all that is ready; its first run becomes one custom operator. The rest stays
-on the CPU, also what it could have mapped. This predicts; no compiler was asked.
+Such a compiler sorts operators into runs, its own and the CPU's, in the order of the file, each run
+taking all operators whose inputs are ready; its first run becomes one custom operator. All later
+operators stay on the CPU, also those it supports. This is a prediction; no compiler is run.
 """
 
 from __future__ import annotations

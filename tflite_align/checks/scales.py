@@ -1,12 +1,11 @@
-"""Scales and zero points that stand for no real values: one finding, and nothing else of them.
+"""Scales and zero points that do not stand for real values: one finding each, and no other about
+that tensor.
 
-A scale that is negative, no number, infinite or so large that its integers are no float32 values
-says nothing; nor does a zero point that its type cannot hold, or a scale of 0 beside integers that
-are not 0. Whatever rules would make of such parameters follows from a value that nobody meant, so
-rules do not look at these tensors, and no repair computes with them.
+A scale that is negative, not a number, infinite, or so large that its values leave float32 has no
+meaning; nor has a zero point outside its type, or a scale of 0 with integers that are not 0. Rules
+skip such tensors and no repair computes with them.
 
-A scale of 0, or of less than the smallest normal float32, stands for zeros. Where the integers are
-zeros too, any scale says the same.
+A scale of 0, or below the smallest normal float32, counts as 0 in kernels.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleF
 
 
 def _too_large(model: Model, subgraph: int, tensor: Tensor, quant: QuantParams) -> float | None:
-    """The scale in whose unit a value is beyond float32; None where there is none."""
+    """The scale in whose unit some value exceeds float32; None if there is none."""
     largest = max(quant.scale, default=0.0)
     if tensor.type in ACTIVATION_TYPES:
         usable = largest == 0 or usable_label(Label(largest, 0), tensor.type)
@@ -113,9 +112,8 @@ def _ends_process(model: Model, subgraph: int, tensor: Tensor) -> bool:
 
 
 def believed(collector: Collector, faults: Iterable[WellFormed]) -> list[Constraint]:
-    """The collected constraints without what rests on parameters that stand for nothing.
-
-    An operator whose bias cannot be told goes on seeing its input as it is.
+    """The collected constraints without those that depend on meaningless parameters. An operator
+    whose bias has no meaning keeps its input's parameters.
     """
     model = collector.model
     bad = {fault.slot.tensor_id(model) for fault in faults if fault.rule in _IMPOSSIBLE}

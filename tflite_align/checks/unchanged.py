@@ -1,6 +1,6 @@
-"""Operators of a model that are, bit for bit, what they were in an earlier state of it.
+"""Operators that are bit for bit what they were in an earlier state of the model.
 
-What the rules of an operator say of it depends on the operator and on its operands alone.
+An operator's rules depend on the operator and its operands alone, so that these need no new check.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def _same_operator(operator: Operator, was: Operator) -> bool:
 
 
 def _same_tensor(tensor: Tensor, was: Tensor) -> bool:
-    """Whether all but the constant is the same; written out, since it is asked of every tensor."""
+    """Whether everything but the constant's bytes is equal. Written out for speed: it runs for
+    every tensor.
+    """
     quant, before = tensor.quant, was.quant
     if quant is None or before is None:
         same_quant = quant is before

@@ -1,4 +1,4 @@
-"""Which tensors hold nothing but zeros, whatever the run: any scale says the same of them."""
+"""Tensors that hold only zeros in every run: any scale is right for them."""
 
 from __future__ import annotations
 

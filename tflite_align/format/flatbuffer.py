@@ -69,7 +69,7 @@ class Image(Record, frozen=True):
 
 
 class BufferReader:
-    """A bounds-checked look at one buffer. Positions are byte offsets from its beginning."""
+    """Bounds-checked reading of one buffer. Positions are byte offsets from its start."""
 
     __slots__ = ("_apart", "_budget", "_bytes", "_plans", "_words", "buf", "size")
 
@@ -99,7 +99,7 @@ class BufferReader:
         return self.buf[start : start + count]
 
     def _stay_out(self, pos: int, count: int) -> None:
-        """Raise where structure would be read from bytes that are a constant's."""
+        """Raise FormatError if a table, vector or string would overlap a constant's data."""
         for first, end, _ in self._apart:
             if pos < end and pos + count > first:
                 msg = "a table, a vector or a string lies within a constant"

@@ -1,8 +1,8 @@
-"""Many tables of one layout at once: a column a field, instead of a row a table.
+"""Bulk reading: the fields of many tables of one layout, as columns.
 
-The careful way is one table after the other (`View`); it knows what to say of a damaged file. The
-quick way is numpy over all of them, taken where there are many and a glance at the whole shows
-that every offset holds. Both read the same.
+Table by table (`BufferReader`) is slower and gives exact errors for damaged files. numpy over all
+tables is used where there are many, and a vectorised check shows that every offset is inside the
+file. Both give the same values.
 """
 
 from __future__ import annotations

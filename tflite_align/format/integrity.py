@@ -1,7 +1,7 @@
-"""Structural checks of a model that was read: every index leads somewhere and the order makes sense.
+"""Structural checks of a model after reading: every index is valid and operators are in order.
 
-What is refused here, the runtime refuses too or could not run sensibly. Questions of
-quantization's meaning are the checker's, not this file's.
+What is refused here, runtimes refuse too or could not run sensibly. The meaning of quantization
+parameters is checked in `checks`.
 """
 
 from __future__ import annotations

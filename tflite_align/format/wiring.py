@@ -33,7 +33,7 @@ class Links(Record, frozen=True):
 
 
 def links(model: Model, subgraph: int) -> Links:
-    """The wiring of one subgraph, found once: not to be changed by who gets it."""
+    """Cached producer and reader index of one subgraph. Do not mutate."""
     graph = model.subgraphs[subgraph]
     known: Links | None = graph.memo.get("links")
     if known is None:

@@ -1,4 +1,4 @@
-"""check(): every finding, and what judges say of the file as it is."""
+"""check(): all findings, and what judges report of the unmodified file."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
 
 
 def _ask_judges(data: Bytes, session: Session) -> Verification | None:
-    """What the options' judges say of the file as it is; None where none is asked."""
+    """Run the judges named by --judge and --require on the unmodified file; None if none is named."""
     options = session.options
     named = [name for name in (*options.judges, *options.require) if name not in options.unasked]
     run = options.run or "numbers" in named

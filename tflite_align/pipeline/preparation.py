@@ -45,7 +45,7 @@ class Prepared(Record, frozen=True, kw_only=True):
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """Why the file cannot become what the options ask for; empty where it can."""
+        """Why the file cannot be converted as the options request; empty if it can."""
         return self.conversion.refused
 
     @property

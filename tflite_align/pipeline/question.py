@@ -1,4 +1,4 @@
-"""Second stage: what the solver is asked about a prepared model."""
+"""Second stage: the input of the solver for a prepared model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ __all__ = ["Question", "ask"]
 
 
 class Question(Record, frozen=True, kw_only=True):
-    """What the solver is asked: constraints to satisfy, findings to repair (`wanted`), and how.
-
-    `kept`: findings that are not wanted, since overrides keep what would have to change.
+    """Input of the solver: constraints to satisfy, findings to repair (`wanted`), and settings.
+    `kept`: findings that are not repaired because overrides keep the tensors they concern.
     """
 
     bound: Bound
@@ -32,7 +31,7 @@ class Question(Record, frozen=True, kw_only=True):
 
 
 def ask(prepared: Prepared) -> Question:
-    """Which findings the options want repaired, and within which constraints."""
+    """Select the findings that the options want repaired, and the constraints that hold meanwhile."""
     session, inspected = prepared.session, prepared.inspected
     options = session.options
     enabled = wanted(inspected.findings, session.fixes, options.only)

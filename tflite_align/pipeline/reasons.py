@@ -70,7 +70,7 @@ def kept_conflicts(bound: Bound, findings: Sequence[Finding]) -> tuple[Conflict,
 
 
 def conflict_reasons(conflicts: Sequence[Conflict]) -> list[str]:
-    """What users ask for and cannot have, whether a rule is broken there or not."""
+    """User requests that cannot be met, whether or not a rule is broken there."""
     asked = [one for one in conflicts if any(r.startswith("override/") for r in one.rules)]
     return [f"{len(asked)} conflict{'s' if len(asked) > 1 else ''} with overrides"] if asked else []
 
@@ -113,7 +113,7 @@ def certificate_reasons(
 
 
 def _required(verification: Verification, options: AlignOptions) -> list[str]:
-    """What `require` asks for and did not get."""
+    """Requirements of `--require` that are not met."""
     reasons = []
     judged = {verdict.judge: verdict for verdict in verification.judges}
     for name in options.require:

@@ -17,8 +17,8 @@ _REFUSALS = ("refused", "crashed")
 def judged(
     verification: Verification, targets: Sequence[Target], allowed: Sequence[str]
 ) -> Verification:
-    """The verification, failed where a target does not take the file, whatever its judges said of
-    the original. `allowed`: judges whose refusal does not count.
+    """The verification, failed if a target does not take the file, whatever its judges did with the
+    original. `allowed`: judges whose refusal does not count.
     """
     verdicts = {verdict.judge: verdict for verdict in verification.judges}
     for target in targets:
@@ -32,7 +32,7 @@ def judged(
 def judged_by_name(
     verification: Verification, names: Sequence[str], allowed: Sequence[str]
 ) -> Verification:
-    """The verification, failed where a judge that was asked for by its name refuses the file."""
+    """The verification, failed if a judge named by the user refuses the file."""
     asked = [one for one in verification.judges if one.judge in names and one.judge not in allowed]
     told = refusals(asked)
     return replace(verification, word="failed", why="; ".join(told)) if told else verification
@@ -50,8 +50,8 @@ def _refusing(
 
 
 def refusals(verdicts: Sequence[JudgeVerdict]) -> list[str]:
-    """`tflm refuses the file at subgraph[0]/operator[3] PAD: its own words`; judges that say the
-    same in one sentence.
+    """`tflm refuses the file at subgraph[0]/operator[3] PAD: its own words`; judges with the same
+    reason share one sentence.
     """
     told: dict[str, list[str]] = {}
     for verdict in verdicts:

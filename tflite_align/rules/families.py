@@ -1,7 +1,8 @@
-"""Operator families and the alignment policies that each can be given.
+"""Operator families and the alignment policies that apply to each.
 
-A family is a group of operators that PPQ's QuantAlignmentPass treats alike (TYPES_FOR_ALIGNMENT in
-esp_ppq/core/common.py). schema/operators.toml says which operator belongs to which.
+A family is a group of operators that PPQ's QuantAlignmentPass treats in the same way
+(TYPES_FOR_ALIGNMENT in esp_ppq/core/common.py). schema/operators.toml assigns operators to
+families.
 """
 
 from __future__ import annotations

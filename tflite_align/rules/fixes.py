@@ -117,7 +117,7 @@ def enabled_fixes(on: Sequence[str] = (), off: Sequence[str] = ()) -> frozenset[
 
 
 def unheard_rules(on: frozenset[str]) -> tuple[str, ...]:
-    """Globs of the rules that nobody is told of while these fixes are on."""
+    """Patterns of the rules whose (quiet) fixes are switched off, so that they are not reported."""
     quiet = (fix for fix in load_fixes().values() if fix.quiet and fix.id not in on)
     return tuple(pattern.partition(":")[0] for fix in quiet for pattern in fix.repairs)
 

@@ -85,7 +85,7 @@ def kernel_sets() -> list[str]:
 
 @cache
 def load_kernels(name: str) -> Mapping[str, KernelRow]:
-    """The shipped rows of one set of kernels, each read when it is first asked for."""
+    """The shipped rows of one set of kernels, each read at its first use."""
     path = f"kernels/{name}.toml"
     return Rows(read_data(path), lambda part: parse_kernels(part, path))
 

@@ -104,7 +104,7 @@ def _spread(tokens: tuple[_Token, ...], count: int) -> tuple[_Token, ...] | None
 
 
 def parse_pattern(text: str, where: str) -> Pattern:
-    """A pattern from its text; RuleError for one that says nothing."""
+    """A pattern from its text; RuleError for a text that is not one."""
     body, _, types = text.partition(":")
     sides = body.split(">")
     if len(sides) != 2:

@@ -273,7 +273,7 @@ _any_table = f.Parser(_parse_any, {"type": "object", "additionalProperties": f.s
 
 @cache
 def load_operators() -> Mapping[str, OperatorRow]:
-    """The shipped table, whose rows are read as they are asked for."""
+    """The shipped table; rows are read at their first use."""
     return Rows(read_data("operators.toml"), parse_operators)
 
 

@@ -1,6 +1,6 @@
-"""All that is known of one rule: what it asks, how grave it is for whom, where that can be looked up.
+"""Everything known of one rule: its constraint, its severity by target, its sources.
 
-SARIF, `rules RULE_ID` and `explain RULE_ID` tell the same story.
+SARIF, `rules RULE_ID` and `explain RULE_ID` show the same.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _supported() -> frozenset[str]:
 
 
 def story_or_nearest(rule_id: str, targets: Sequence[Target]) -> RuleStory | str:
-    """The story; for an id that nobody knows, what was perhaps meant: "; did you mean 'same/ADD'?"."""
+    """The story; for an unknown id, a suggestion: "; did you mean 'same/ADD'?"."""
     story = rule_story(rule_id, targets)
     if story is not None:
         return story
@@ -126,7 +126,7 @@ def known_story(rule_id: str, targets: Sequence[Target]) -> RuleStory:
 
 
 def rule_story(rule_id: str, targets: Sequence[Target] = ()) -> RuleStory | None:
-    """What is known of the rule, graded by these targets; None for an id that nobody knows."""
+    """The rule, graded by these targets; None for an unknown id."""
     rule = _operator_rules().get(rule_id)
     if rule is not None:
         return RuleStory(
@@ -169,7 +169,7 @@ def _operator_names() -> frozenset[str]:
 
 
 def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> Iterator[RuleGrade]:
-    """One grade for the types that a target judges alike."""
+    """One grade for all types that a target grades equally."""
     for target in targets:
         operators: dict[tuple[Severity, str], list[str]] = {}
         for name in types:
@@ -185,7 +185,7 @@ def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> It
 
 
 def _about_operators(rule_id: str, start: str, targets: Sequence[Target]) -> Iterator[RuleGrade]:
-    """What targets say of this operator in rows of their own."""
+    """What targets state of this operator in rows of their own."""
     for target in targets:
         if start == "support/":
             for row in _support(rule_id, target):

@@ -72,17 +72,17 @@ UNGRADED = ("lock/", "judge/", "verification", "unreadable")
 
 
 def general_words(rule_id: str) -> str:
-    """What a rule asks that stands in no operator's row; "" for an id nobody knows."""
+    """The text of a rule that is not in an operator's row; "" for an unknown id."""
     return GENERAL.get(general_start(rule_id), "")
 
 
 def general_start(rule_id: str) -> str:
-    """How the id begins in GENERAL; "" where it is none of them."""
+    """The prefix of the id in GENERAL; "" if it has none."""
     return next((start for start in GENERAL if rule_id.startswith(start)), "")
 
 
 def nearest_rule(pattern: str) -> str | None:
-    """None where the pattern names some rule; else what to say: `; did you mean 'same/ADD'?`."""
+    """None if the pattern matches some rule, else a suggestion: `; did you mean 'same/ADD'?`."""
     graded = [start for start in GENERAL if start not in UNGRADED]
     rule_ids = [rule.id for row in load_operators().values() for rule in row.rules]
     general = any(

@@ -16,8 +16,8 @@ __all__ = ["ShapeRow", "load_shapes", "parse_shapes", "shapes_schema"]
 
 
 class ShapeRow(Record, frozen=True, kw_only=True):
-    """`function`: the name of what finds the shapes; `operand`: the input it looks at, where it is
-    one of several.
+    """`function`: the name of the shape function; `operand`: the input it uses, where there are
+    several.
     """
 
     function: str

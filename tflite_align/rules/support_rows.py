@@ -46,7 +46,7 @@ class SupportRow(Record, frozen=True, kw_only=True):
     repair: str = ""
 
     def names(self, operator: str) -> bool:
-        """Whether the row speaks of operators of that name."""
+        """Whether the row applies to operators of that name."""
         return _matches(self.operators, operator) and not _matches(self.unless, operator)
 
     def rule(self, operator: str) -> str:

@@ -50,7 +50,7 @@ def parse_versions(document: str, where: str) -> Mapping[str, VersionRow]:
 
 @cache
 def load_versions() -> Mapping[str, VersionRow]:
-    """The shipped table, whose rows are read as they are asked for."""
+    """The shipped table; rows are read at their first use."""
     return Rows(read_data("versions.toml"), lambda part: parse_versions(part, "versions.toml"))
 
 

@@ -1,6 +1,7 @@
-"""The names that a configuration goes by, and those that were perhaps meant to be one of them.
+"""Names of configuration files and tables, and near misses.
 
-A file or a table under another name would be passed by without a word, and a gate be held to nothing.
+A file under a nearly right name would be ignored without a word, and the gate would check nothing;
+it is an error instead.
 """
 
 from __future__ import annotations

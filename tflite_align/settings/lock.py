@@ -141,7 +141,7 @@ _LOCK: Table = {
 
 
 def parse_lock(source: bytes | str) -> Lock:
-    """The lock in a file's text. UsageError says what is wrong, and at which key."""
+    """The lock in a file's text. UsageError names what is wrong, and at which key."""
     try:
         raw = json.loads(source)
     except (ValueError, RecursionError) as error:

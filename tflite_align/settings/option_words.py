@@ -62,7 +62,7 @@ class OptionWords(TypedDict, total=False):
 
 
 def options_of(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOptions:
-    """The options with these words in place of theirs. Raises UsageError for a word that is none."""
+    """The options with these values replaced. UsageError for an unknown option name."""
     if options is not None and not isinstance(options, AlignOptions):
         raise UsageError(
             f"options: expected AlignOptions, found a value of type {type(options).__name__};"

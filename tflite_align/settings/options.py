@@ -1,4 +1,4 @@
-"""What an alignment can be told: the command line's options, as values."""
+"""The options of an alignment, as values."""
 
 from __future__ import annotations
 

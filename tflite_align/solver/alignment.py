@@ -158,13 +158,13 @@ class _Alignment:
         return self._label(slot) if producer is None else self._resolve(self.where[producer])
 
     def _follow(self, node_index: int, master: int) -> None:
-        """Let a node take whatever label another one ends up with."""
+        """Make a node take the label that another node ends up with."""
         if node_index not in self.fixed and self._root(master) != self._root(node_index):
             self.label.pop(node_index, None)
             self.master[node_index] = master
 
     def _take(self, node_index: int, label: Label) -> None:
-        """Give a node a label of its own; its cover where the node's zero point has to be 0."""
+        """Give a node a label of its own: its cover if the node's zero point has to be 0."""
         type_name = self._type(self._key(self.nodes[node_index].slots[0]))
         if self.nodes[node_index].zero and label.zero_point:
             label = covering_label(label_range(label, type_name), type_name, symmetric=True)

@@ -66,7 +66,7 @@ class AnsweredComponent:
 
     @cached_property
     def operators(self) -> dict[TensorId, float]:
-        """Of each tensor behind which a QUANTIZE may stand, what the operator costs."""
+        """The cost of the QUANTIZE operators that may stand after each tensor."""
         return self._costs(replace(_NOTHING, cut=self.options.weights.cut))
 
     @cached_property

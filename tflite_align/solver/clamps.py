@@ -42,8 +42,8 @@ class Clamp(Record, frozen=True, kw_only=True):
 
 
 class Saturation(Record, frozen=True, kw_only=True):
-    """What of a tensor gets through its declared range, or cannot be told from that; the operator
-    writes more.
+    """What passes a tensor's declared range, or is equivalent to it; the operator itself could
+    write more.
     """
 
     held: Range

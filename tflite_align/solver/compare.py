@@ -83,7 +83,7 @@ class _Comparison:
         self.suggested = window_labels(bound)
 
     def strategy(self, options: SolverOptions, name: str) -> Strategy:
-        """What these options come to on every component they decide."""
+        """The result of these options, over all components they decide."""
         total = Strategy(name=name, cuts=0, elements_moved=0, bits_lost=0.0, cost=0.0, holds=True)
         problems = build_problems(self.bound, self.values, options, self.broken, self.suggested)
         for problem in problems:

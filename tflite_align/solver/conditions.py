@@ -1,4 +1,6 @@
-"""Further conditions on a posed component, as cost tables: what an explanation asks about."""
+"""Additional constraints on a prepared component, as cost tables: an explanation uses them to price
+alternatives.
+"""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class _Costs:
         return computing(reader) / self.shared(value) * max(0.0, bits)
 
     def reads(self, value: Value, cuts: Requantizing | None) -> list[Read]:
-        """What each reader of a written tensor has to be asked."""
+        """The reads of a written tensor that have to be priced."""
         if value.source is None:
             return []
         nodes = self.problem.nodes
@@ -135,7 +135,7 @@ def _tables(costs: _Costs, reads: Reads, blocks: Iterable[np.ndarray], limits: L
 
 
 def lost_bits(problem: Problem, values: Values, options: SolverOptions) -> float:
-    """Bits lost at all computing readers of a problem whose every domain is a single label."""
+    """Bits lost at all computing readers of a problem in which every domain is a single label."""
     costs = _Costs(problem, values, options)
     total = 0.0
     for value in problem.values:

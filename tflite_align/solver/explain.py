@@ -1,4 +1,6 @@
-"""Why one tensor gets its parameters: its component solved again, and asked what else would cost."""
+"""Why one tensor gets its parameters: its component is solved again, with and without conditions
+that price the alternatives.
+"""
 
 from __future__ import annotations
 
@@ -142,7 +144,7 @@ def _needs(explanation: Explanation, bound: Bound, values: Values) -> Explanatio
 
 
 class _Story:
-    """One component's answer, asked about one of its tensors."""
+    """One component's solution, explained for one of its tensors."""
 
     def __init__(self, case: AnsweredComponent, key: TensorId, *, priced: bool = True) -> None:
         """`priced`: whether what else could be done is solved for."""
@@ -229,7 +231,7 @@ class _Story:
         return (*steps, *self._overrides())
 
     def _overrides(self) -> list[Tie]:
-        """What users say of the tensor's slots, beside keeping it."""
+        """The user overrides of the tensor's slots, except keeping it."""
         model, key = self.bound.model, self.value.key
         anchors = []
         for user in self.case.users:

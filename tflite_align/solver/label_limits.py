@@ -65,8 +65,9 @@ class _Sides(Record, frozen=True):
 
 
 class Limits:
-    """Which labels a slot may see, all other slots left as they are. Few slots are ever asked
-    about, so what concerns one is worked out when it is. `shared`: windows whose slots move
+    """The labels that a slot may have while all others stay as they are.
+
+    Few slots are looked up, so limits are computed on demand. `shared`: windows whose slots move
     together.
     """
 
@@ -121,9 +122,8 @@ class Limits:
                 self.windows.setdefault(slot, []).append((sides, side, position))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
-        """Note what the bias of this input asks of it.
-
-        A bias that does not fit even as things are needs other weights, whatever is decided here.
+        """Record the limit that the bias of this input sets. A bias that does not fit even now
+        needs other weights, whatever is decided here.
         """
         least = _least_scale(self.model, constraint)
         tensor = slot_tensor(self.model, source)
@@ -147,8 +147,10 @@ class Limits:
 
 
 def window_labels(bound: Bound) -> dict[Slot, Label]:
-    """For each written slot past a window's upper end: the least widening of its label that
-    brings the ratio back. The products behind it are as coarse as that, so little is lost.
+    """For each written slot above a window's upper end: the least widening of its label that brings
+    the ratio back.
+
+    The products after it are as coarse as that, so little is lost.
     """
     widened: dict[Slot, Label] = {}
     for _, widening in _widened(bound):

@@ -132,7 +132,7 @@ class _Domains:
         return cached
 
     def _pools(self) -> list[list[Label]]:
-        """Labels that each node could take, before anything is asked of it."""
+        """The labels that each node could take, before constraints are applied."""
         own_labels = [self._own_labels(node_index) for node_index in range(len(self.problem.nodes))]
         centred = self._centred()
         every = _unique((*(label for labels in own_labels for label in labels), *centred))
@@ -216,7 +216,7 @@ class _Domains:
         return sorted(wide)[:_FINEST]
 
     def _by_policy(self, node_index: int) -> tuple[Label, ...]:
-        """The labels that a policy allows, on the grid that the node's rules ask for."""
+        """The labels that a policy allows, on the grid that the node's rules require."""
         node = self.problem.nodes[node_index]
         labels = [self.stands.get(label, label) for label in node.wanted]
         return tuple(

@@ -29,9 +29,9 @@ def as_ppq(options: SolverOptions) -> bool:
 
 
 def policies_of(bound: Bound, options: SolverOptions) -> dict[OperatorId, tuple[str, Policy]]:
-    """(family, policy) of each operator that one is given for, "auto" aside.
+    """(family, policy) of each operator that has one other than "auto".
 
-    An override for the single operator wins over its family's policy.
+    An override for a single operator wins over its family's policy.
     """
     named: dict[OperatorId, tuple[str, Policy]] = {}
     if not bound.policies and all(policy == "auto" for policy in options.policies.values()):

@@ -1,7 +1,8 @@
-"""What readers lose, for every label their tensor is written at and every label they see.
+"""Precision lost at readers, for every label their tensor is written at and every label they read
+it at.
 
-The arithmetic of the solver's costs: many readers at once, since each asks for a few numbers only
-and an array of a few numbers costs as much as one of thousands.
+The arithmetic of the solver's costs. Many readers are priced at once: an array of a few numbers
+costs as much time as one of thousands.
 """
 
 from __future__ import annotations
@@ -167,10 +168,11 @@ class Reads:
         return tuple(s for s in read.slots if s in joined and s not in read.node.loose)
 
     def _lost_in_join(self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats) -> Floats:
-        """The cost of bits that an operand loses at the shared label, beyond what the output declares.
+        """Cost of the bits that an operand loses at the shared label, beyond what the output
+        declares.
 
-        Readers of the output count its noise, which is that of the coarsest operand: what becomes
-        of the others in it shows nowhere behind.
+        Readers of the output count its noise, which is that of the coarsest operand: the loss of
+        the others is not visible downstream.
         """
         saw = self.values.noise[read.value.key]
         declared = 0.5 * np.log2(noise / (saw + self.values.joined[slot]))

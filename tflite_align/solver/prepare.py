@@ -1,4 +1,6 @@
-"""Components made ready to be solved, and solved again under further conditions."""
+"""Prepare a component (candidate labels, cost tables) and solve it, optionally with additional cost
+tables.
+"""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class _Builder:
                 self.sets.union(slots[0], slot)
 
     def _demands(self) -> dict[Slot, Demand]:
-        """The labels that a slot must have whatever the others do."""
+        """The labels that a slot must have, whatever the others have."""
         fixed = [
             constraint for constraint in self.bound.constraints if isinstance(constraint, Fixed)
         ]
@@ -291,7 +291,7 @@ def _exclusive(demands: Sequence[Demand]) -> bool:
 
 
 def _disagrees(builder: _Builder, node: Node) -> bool:
-    """Whether a policy or an anchor asks for more than the rules do, and does not have it."""
+    """Whether a policy or an anchor requires more than the rules do, and it is not met."""
     if "override/anchor" in node.rules and any(builder.label(s) != node.held for s in node.slots):
         return True
     if not node.policy or not node.wanted:

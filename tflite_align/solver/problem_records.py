@@ -128,7 +128,7 @@ class Cut(Record, frozen=True, kw_only=True):
 
 
 class Conflict(Record, frozen=True, kw_only=True):
-    """Requirements that no assignment meets together, with the rules behind them."""
+    """Requirements that no assignment satisfies together, with their rules."""
 
     slots: tuple[Slot, ...]
     rules: tuple[str, ...]

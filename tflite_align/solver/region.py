@@ -1,7 +1,7 @@
-"""The part of a model that broken slots concern: nothing outside it bears on what is decided.
+"""The part of a model that can change when broken slots are repaired; everything outside it is
+ignored.
 
-Tensors belong together when constraints tie slots of theirs, or when real values pass from one to
-the other; all else is left out of sight before the solver looks at it.
+Tensors belong together if constraints tie their slots, or real values pass from one to the other.
 """
 
 from __future__ import annotations

@@ -41,12 +41,11 @@ def bind(
     templates: Templates | None = None,
     sound: Sound = _NOTHING,
 ) -> Bound:
-    """Bind every row to every operator of every subgraph, and what users say of single places.
+    """Bind every row to every operator of every subgraph, and add the user's overrides.
 
-    `templates`: of the same rows and targets, from binding another state of the model: what is
-    still as it was there is not bound again. `sound`: what need not be asked about; what rules ask
-    of it alone is not bound. UsageError for an override that has several meanings
-    in this model.
+    `templates`: cached bindings of the same rows and targets, from another state of the model; what
+    is unchanged is not bound again. `sound`: operators and tensors known to be without findings;
+    rules on them alone are not bound. UsageError for an override that is ambiguous in this model.
     """
     templates = templates or Templates(rows, targets)
     cache = templates.learnt
@@ -83,7 +82,9 @@ def bind(
 
 
 def _cuts(rows: Mapping[str, OperatorRow], targets: Sequence[Target]) -> dict[str, Requantizing]:
-    """What the cutting operator's own row and the targets' tables say of it."""
+    """The types within which a QUANTIZE can requantize on every target, with the rules of QUANTIZE
+    itself.
+    """
     row = rows.get(CUT)
     selected = [
         (rule, type_name)

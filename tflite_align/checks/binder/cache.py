@@ -1,8 +1,8 @@
-"""Operators bound by example: those that look alike to the rules are bound once.
+"""Binding cache: operators with the same signature are bound once.
 
-What binding makes of an operator depends on its row, on the options that its rules name, and of
-each operand on its type and on how its parameters are stored, never on their values. The first
-operator of a look is bound by its row; every other gets the same at slots of its own.
+How an operator is bound depends on its row, on the options that its rules name, and on each
+operand's type and how its parameters are stored, never on parameter values. The first operator with
+a signature is bound by its row; the others get the same constraints at their own slots.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class _Instance(Record, frozen=True):
 
 
 class BindingCache(Record):
-    """What some rows and targets come to, whatever the model: good for every model to come."""
+    """Bindings of a set of rows and targets. They do not depend on a model, so later models reuse
+    them.
+    """
 
     templates: dict[tuple[Any, ...], _Template] = field(default_factory=dict)
     graded: dict[tuple[str, str], Requirements] = field(default_factory=dict)
@@ -145,7 +147,9 @@ class Templates(Record):
 
 
 def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
-    """All that binding asks of each tensor; a last entry for absent operands (index -1)."""
+    """The part of each tensor that binding depends on; the last entry is for absent operands (index
+    -1).
+    """
     signatures: list[Any] = []
     for tensor in graph.tensors:
         quant = tensor.quant

@@ -1,4 +1,4 @@
-"""One operator's row bound to one operator: a constraint for each rule that concerns it."""
+"""Bind one operator's row to one operator: a constraint for each rule that applies to it."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _bind_rule(collector: Collector, subgraph: int, operator: Operator, rule: Ru
 
 
 def _bind_same(collector: Collector, rule: SameRule, slots: list[Slot]) -> None:
-    """Tie the slots that hold affine tensors of one type; anything else is held rigid."""
+    """Tie the slots that hold affine tensors of one type; keep all others rigid."""
     if not any(collector.requirements(rule.id, name) for name in rule.types):
         return  # nobody asks for it: nothing is held for its sake
     operands = [(slot, collector.operand(slot)) for slot in slots]
@@ -202,7 +202,9 @@ def _add_missing(
     like: Slot | None = None,
     rule: str = "params/missing",
 ) -> None:
-    """An integer operand without a scale beside others that have one; several rules may ask."""
+    """Add the finding of an integer operand without a scale among operands that have one. Several
+    rules may apply to it.
+    """
     levels = collector.requirements(rule, tensor.type)
     named_already = any(
         isinstance(c, WellFormed) and (c.rule, c.slot) == (rule, slot)
@@ -226,8 +228,8 @@ def _add_missing(
 def _bind_unknown(
     collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
 ) -> None:
-    """Integers that are computed with beside quantized ones, and that nothing says the meaning of.
-    What is copied along, and what a rule has spoken of, is not meant.
+    """Report integers without parameters that the kernel computes with next to quantized operands.
+    Copied operands, and operands that a rule covers, are left out.
     """
     passed = {*_select(subgraph, operator, (*row.ignored, *row.rigid))}
     passed |= {c.slot for c in collector.constraints if isinstance(c, WellFormed)}

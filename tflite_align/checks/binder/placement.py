@@ -1,7 +1,7 @@
-"""Grades that depend on where an operator runs: levels of targets with `only` or `honours`.
+"""Severity that depends on where an operator runs: levels of targets with `only` or `honours`.
 
-In: the constraints that rules make, and the targets. Out: the same constraints, each graded for
-where its operator runs. One that no target asks for any more is left out.
+In: the constraints of the rules, and the targets. Out: the same constraints, graded for the place
+of each operator, without those that no target requires there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["placed"]
 def placed(
     model: Model, constraints: Iterable[Constraint], targets: Sequence[Target]
 ) -> list[Constraint]:
-    """Every constraint that is still asked for, graded for the place of its operator."""
+    """The constraints that some target requires, graded for the place of their operators."""
     placed_targets = [t for t in targets if any(lv.only or lv.honours for lv in t.requirements)]
     if not placed_targets:
         return list(constraints)
@@ -56,8 +56,8 @@ def _honoured(model: Model, constraint: Constraint, level: Requirement) -> Requi
 
 
 def _agrees(model: Model, constraint: Constraint, level: Requirement) -> bool:
-    """Whether the scale or the zero point differs from what the rule wants, and only the one that
-    the target honours.
+    """Whether the constraint differs in the scale or in the zero point alone, and in the one that
+    the target handles.
     """
     labels = [label for slot in constraint.slots if (label := _label(model, slot)) is not None]
     if isinstance(constraint, Fixed) and labels:

@@ -1,4 +1,4 @@
-"""What users say of single places, as constraints among the rules'."""
+"""Turn user overrides (keep, anchor, no-cut, severity) into constraints."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["impose"]
 
 
 def impose(collector: Collector, overrides: ResolvedOverrides) -> dict[Slot, str]:
-    """Add what the overrides ask for to what the rules do.
+    """Add the constraints of the overrides.
 
-    Returns the slots that are rigid for an override's sake, with the override in words.
+    Returns the slots that an override makes rigid, each with the override in words.
     """
     if overrides.gradings:
         graded = (_graded(constraint, overrides.gradings) for constraint in collector.constraints)
@@ -47,7 +47,9 @@ def impose(collector: Collector, overrides: ResolvedOverrides) -> dict[Slot, str
 
 
 def _graded(constraint: Constraint, gradings: Sequence[Grading]) -> Constraint | None:
-    """The constraint as grave as users say, the last one's word; None where it is off."""
+    """The constraint with the severity that the user gave it, the last override winning; None if it
+    is switched off.
+    """
     for grading in reversed(gradings):
         if grading.concerns(constraint.rule) and not grading.slots.isdisjoint(constraint.slots):
             if grading.severity == "off":

@@ -1,1 +1,1 @@
-"""Shapes that operators make, operator by operator, beside those that the file states."""
+"""Shapes inferred operator by operator, and compared with those that the file states."""

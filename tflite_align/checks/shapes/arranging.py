@@ -344,7 +344,7 @@ def topk(at: Scene) -> list[Shape]:
 
 
 def segments(at: Scene) -> list[Shape]:
-    """As many rows as the third input says."""
+    """As many rows as the third input states."""
     shape, ids = at.shape(0), at.shape(1)
     return [(at.single(2), *shape[len(ids) :])]
 

@@ -54,8 +54,8 @@ def inferred(model: Model, subgraph: int) -> Inferred:
 
 
 def settled(model: Model, subgraph: int) -> Inferred:
-    """What stays so whatever sizes an application gives the inputs: of tensors whose signature leaves
-    sizes open nothing is known.
+    """Shapes and values that hold for every input size that an application may choose: nothing is
+    known of tensors whose signature leaves sizes open.
     """
     return _known(model, subgraph, "settled shapes", opened=True)
 
@@ -113,8 +113,8 @@ def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
 
 
 def _given(graph: Subgraph, *, opened: bool) -> dict[int, Shape]:
-    """What the file alone says: of inputs, constants and states. `opened`: sizes that signatures
-    leave open are not known.
+    """What the file states by itself: shapes of inputs, constants and states. `opened`: sizes that
+    signatures leave open are unknown.
     """
     written = {tensor for operator in graph.operators for tensor in operator.outputs}
     differing = {}

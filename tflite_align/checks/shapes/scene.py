@@ -30,7 +30,7 @@ _COUNTED = frozenset({"int32", "int64"})
 
 
 class UnknownShapeError(Exception):
-    """Nothing before the run says what shape comes out."""
+    """The output shape cannot be known before the run."""
 
 
 class ContradictionError(Exception):

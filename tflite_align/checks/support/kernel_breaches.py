@@ -1,8 +1,8 @@
-"""Operand types, and versions, that a target's kernels take, held against a model's operators.
+"""Operand types, and versions, of a model's operators compared with the kernels of a target.
 
 In: a model and a target with sets of kernels. Out: a violated constraint for each operator that no
-kernel of the target computes rightly, or of which the rows know nothing. Where a target has several
-sets of kernels, one that takes an operator is enough, unless another computes wrong values.
+kernel of the target computes rightly, or for which there are no rows. Where a target has several
+sets of kernels, one that takes the operator is enough, unless another computes wrong values.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Verdict(Record, frozen=True, kw_only=True):
 
 
 class _Asked(Record, frozen=True, kw_only=True):
-    """One operator, and the rows of the target's sets of kernels that speak of it."""
+    """One operator, and the rows for it in the target's sets of kernels."""
 
     model: Model
     graph: Subgraph
@@ -123,8 +123,9 @@ def _judged(rows: Mapping[str, KernelRow], operand_types: OperandTypes) -> _Judg
 
 
 def taken_types(rows: Iterable[KernelRow], operand_types: OperandTypes) -> list[OperandTypes]:
-    """Types that some row takes for as many operands, the nearest to the given ones first; of
-    equally near ones those that differ at an output, which a QUANTIZE behind it gives back.
+    """Operand types that some row takes for as many operands, those nearest to the given ones
+    first; among equally near ones, those that differ at an output (a QUANTIZE after it converts
+    back) come first.
     """
     candidates = {
         signature
@@ -190,7 +191,9 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
 
 
 def _of_the_bias(case: _Asked, nearest: OperandTypes | None) -> bool:
-    """Whether only a bias has an odd type, or lacks, and a rule of this target speaks of that."""
+    """Whether the fault is a bias of a wrong type, or a missing one, and a rule of this target
+    covers that.
+    """
     row = load_operators().get(case.operator.name)
     if row is None or nearest is None or nearest.outputs != case.given.outputs:
         return False
@@ -344,8 +347,8 @@ def _odd_slots(case: _Asked, nearest: OperandTypes) -> Iterator[Slot]:
 
 
 def _stands_for_reals(case: _Asked, slot: Slot) -> bool:
-    """Whether the operand's values are real ones, so that a QUANTIZE keeps what they mean: it is no
-    plain integer, and the operator is none that works on raw integers.
+    """Whether the operand holds real values, so that a QUANTIZE keeps its meaning: it is not a
+    plain integer, and the operator does not work on raw integers.
     """
     row = load_operators().get(case.operator.name)
     count = len(case.operator.operands(slot.kind))
@@ -359,7 +362,7 @@ def _stands_for_reals(case: _Asked, slot: Slot) -> bool:
 
 
 def _odd_slot(case: _Asked, nearest: OperandTypes | None) -> Slot:
-    """The first operand whose type is not the wanted one; one that is left out counts."""
+    """The first operand whose type differs from the wanted one; an omitted operand counts."""
     graph, operator, operand_types = case.graph.index, case.operator.index, case.given
     if nearest is None:
         return case.slot

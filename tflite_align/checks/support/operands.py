@@ -1,7 +1,7 @@
-"""Limits on one operand's parameters and shape, beside the plain ones of `breaches`.
+"""Limits on one operand's parameters and shape, in addition to the plain ones of `breaches`.
 
-A test sees one tensor of an operator and the value that the row gives. It returns None where the
-limit is kept, else (what was expected, what was found) in words.
+A test gets one tensor of an operator and the value of the row. It returns None if the limit is
+kept, else (expected, found) in words.
 """
 
 from __future__ import annotations

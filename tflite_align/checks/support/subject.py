@@ -1,4 +1,4 @@
-"""What a limit looks at: one operator of one model, or the model as a whole."""
+"""What a limit is tested on: one operator of a model, or the model as a whole."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What targets take of a model's operators: their [[support]] rows and their kernels' rows bound
-to the model.
+"""What targets support of a model's operators: their [[support]] rows and kernel rows bound to the
+model.
 
-In: a model and targets. Out: a violated constraint for each limit that is not kept, at the slot
-it concerns. A target without such rows says nothing.
+In: a model and targets. Out: a violated constraint for each limit that is not kept, at the slot it
+applies to. A target without such rows has no limits.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ __all__ = ["on_cpu", "supported", "unsupported"]
 
 
 def supported(model: Model, targets: Sequence[Target]) -> list[Supported]:
-    """Every limit of every target that the model does not keep; alike ones of several targets
-    are one constraint.
+    """The limits of all targets that the model does not keep; equal ones of several targets become
+    one constraint.
     """
     limits: dict[tuple[str, Slot, str, str], Supported] = {}
     for target in targets:

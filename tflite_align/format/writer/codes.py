@@ -1,4 +1,4 @@
-"""Operator codes: the old ones, and those that edits ask for."""
+"""Operator codes: the existing ones, and those that edits need."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _PLACEHOLDER = 127  # what the old byte field says of a code that only the new f
 
 
 class Codes:
-    """`made` holds the new ones, which are numbered on from the old ones. `altered`: old ones that
-    are to be of another version; `used`: old ones that operators come to have.
+    """`made`: new codes, numbered after the existing ones. `altered`: existing codes that get
+    another version; `used`: existing codes that operators are given.
     """
 
     def __init__(self, model: Model) -> None:
@@ -43,10 +43,10 @@ class Codes:
         return index
 
     def alter(self, of: Mapping[OperatorId, int], wanted: Mapping[OperatorId, int]) -> None:
-        """Give codes another version where all their operators want it: runtimes look at every
-        code of a file, also at one that no operator has any more.
+        """Give codes another version if all their operators need it. Runtimes check every code in a
+        file, also unused ones.
 
-        `of`: the code of each operator that stays; `wanted`: versions by operator.
+        `of`: the code of each operator that stays; `versions`: the needed version by operator.
         """
         versions: dict[int, set[int | None]] = {}
         for operator_id, code in of.items():

@@ -1,7 +1,7 @@
-"""Wanted field values, and their settlement: in place where that is safe, else made anew.
+"""New field values of existing tables, written in place where that is safe, else in a new table.
 
-A wanted value that cannot be put where the old one stands asks for a new table; a new table asks
-its parent for a new vector, and so on up to the root. Which way is taken is decided here alone.
+A value that cannot be written in place needs a new table; a new table needs a new vector in its
+parent, and so on up to the root. This is the only place that decides between the two.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FIRST_OFFSET = 2
 
 
 class FieldValues:
-    """What is wanted of old tables, by key and field name."""
+    """New values of existing tables, by table key and field name."""
 
     def __init__(self, view: BufferReader, model: Model, patches: Patches) -> None:
         self.view = view
@@ -77,7 +77,7 @@ class FieldValues:
     def _holds(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], name: str, value: Value
     ) -> bool:
-        """True when the field has the wanted value already."""
+        """True if the field has this value already."""
         field = plan.layout.by_name[name]
         if field.kind == "scalar":
             return bool(values[field.id] == value)
@@ -123,7 +123,7 @@ class FieldValues:
     def _scalars_place(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Scalars
     ) -> tuple[int, bytes] | None:
-        """Where the elements of a vector stand that has as many, and nobody else's."""
+        """Position of a scalar vector that has the same length and only one owner; None otherwise."""
         start, count = self._vector(plan, pos, values, field_id, value)
         end = start + len(value.data)
         if count != value.count or self.references.owners(start - 4, end) > 1:
@@ -150,7 +150,7 @@ class FieldValues:
     def _remake(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], changes: dict[int, Value]
     ) -> NewTable:
-        """The table with the wanted fields; what it refers to otherwise stays in the old bytes."""
+        """The table with the new field values; its other references point into the old bytes."""
         if plan.extra:
             name, field_id = plan.layout.name, plan.extra[0][0]
             msg = (

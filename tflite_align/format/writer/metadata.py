@@ -1,4 +1,4 @@
-"""Metadata that speaks of tensors or operators, and what growth does to it."""
+"""Metadata that refers to tensors or operators, and how it changes when some are added."""
 
 from __future__ import annotations
 

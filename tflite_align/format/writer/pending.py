@@ -1,4 +1,4 @@
-"""Edits, turned into wanted field values of old tables and into new tables."""
+"""Translate edits into new field values of existing tables, and new tables."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _DATA_ALIGN = 16
 
 
 class PendingEdits:
-    """Takes edits in; afterwards holds what is wanted beyond single fields of old tables."""
+    """Collects edits; then holds the changes that go beyond single fields of existing tables."""
 
     def __init__(self, draft: FieldValues) -> None:
         self.draft = draft
@@ -92,9 +92,9 @@ class PendingEdits:
         self._set_versions([edit for edit in edits if isinstance(edit, SetVersion)])
 
     def replace_buffer(self, index: int, data: bytes) -> int:
-        """Give buffer `index` new bytes in place where nobody else uses them.
+        """Overwrite buffer `index` in place if it has one user.
 
-        Returns `index`, or the index of a new buffer that holds the bytes.
+        Returns `index`, or the index of a new buffer with the bytes.
         """
         start, end = int(self._ranges[0][index]), int(self._ranges[1][index])
         if self.draft.view.buf[start:end] == data:

@@ -134,7 +134,7 @@ class _Assembly:
             self.draft.want(("metadata", index), _METADATA, pos, buffer=buffer)
 
     def _options_and_quantization(self) -> None:
-        """Settle the tables below operators and tensors; new ones are wanted of their parents."""
+        """Settle the tables below operators and tensors; request new ones from their parents."""
         for key in [key for key in self.draft.wanted if key[0] in {"options", "quant"}]:
             table = self.draft.settle(key)
             if table is None:

@@ -1,5 +1,5 @@
-"""What a finished file is asked to become before it is aligned: int8 inside, other
-types at its border.
+"""Conversions before alignment: int8 inside, other types of inputs and outputs.
 
-In: a model and what is asked. Out: the converted bytes and what was done, or why it cannot be.
+In: a model and the request. Out: the converted model and its changes, or why it cannot be
+converted.
 """

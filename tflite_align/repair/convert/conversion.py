@@ -1,4 +1,4 @@
-"""What a conversion comes to."""
+"""The result of a conversion."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ __all__ = ["Conversion"]
 
 
 class Conversion(Record, frozen=True, kw_only=True):
-    """`plan` carries out what can be done; `refused` says, a sentence each, what cannot. A
-    conversion of which anything is refused is not to be carried out.
+    """`plan` does what can be done; `refused` has a sentence for each part that cannot. If anything
+    is refused, nothing is carried out.
     """
 
     plan: Plan

@@ -1,8 +1,9 @@
-"""Graph inputs and outputs of another type: QUANTIZE and DEQUANTIZE added, removed or folded.
+"""Change the types of graph inputs and outputs: QUANTIZE and DEQUANTIZE are added, removed or
+folded.
 
-What the converter's inference_input_type and inference_output_type do at conversion, done to a
-finished file. Real values stay what they are: between int8 and uint8 the integers shift by 128, an
-int16 border covers the range of the tensor behind it, a float border is quantized right behind it.
+The same as the converter's inference_input_type and inference_output_type, on a finished file. Real
+values are kept: between int8 and uint8 the integers shift by 128, an int16 border covers the range
+of the tensor inside, a float border is quantized directly after it.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ def convert_border(
     inputs: str | None = None,
     outputs: str | None = None,
 ) -> Conversion:
-    """Give every real-valued graph input and output the type that is asked for (None: as it is).
+    """Give every real-valued graph input and output the requested type (None: unchanged).
 
-    Concerned are subgraph 0 and every subgraph that a signature names. Integers without
-    parameters (indices, raw pixels) and other types are left as they are.
+    Applies to subgraph 0 and every subgraph that a signature names. Integers without parameters
+    (indices, raw pixels) and other types are left alone.
     """
     border = _Border(Draft(model), rows, targets)
     called = {call.subgraph for call in called_subgraphs(model, rows)}
@@ -99,7 +100,7 @@ class _Border:
             self._new_input(slot, to_type, readers)
 
     def _same_grid(self, slot: Slot, readers: Sequence[Slot], to_type: str) -> bool:
-        """Whether a QUANTIZE to the wanted type on the same grid is all that reads the input."""
+        """Whether the input is read only by a QUANTIZE to the requested type on the same grid."""
         ends = [self._requantized(reader) for reader in readers]
         return bool(ends) and all(
             end is not None and end.type == to_type and _shifted(self.tensor(slot), end)
@@ -117,7 +118,9 @@ class _Border:
         return written if _simple(written) else None
 
     def _input_behind(self, slot: Slot, to_type: str, readers: Sequence[Slot]) -> None:
-        """Begin behind the QUANTIZE operators that read the input: they go, or take its integers."""
+        """Remove the leading QUANTIZE operators; their output becomes the graph input, or they read
+        its integers.
+        """
         ends = {reader: self._requantized(reader) for reader in readers}
         for reader, end in ends.items():
             if end is None:
@@ -225,7 +228,7 @@ class _Border:
         self._take(slot, "outputs", source.index, after, "the operator behind it is taken out")
 
     def _drop_writer(self, place: Slot) -> None:
-        """The operator that wrote the output goes when nobody else reads what it writes."""
+        """Remove the operator that wrote the output, if it has no other reader."""
         links = self.draft.links(place.subgraph)
         tensor = place.tensor(self.model)
         readers = [slot for slot in links.readers.get(tensor, []) if slot.operator >= 0]
@@ -233,7 +236,7 @@ class _Border:
             self._remove(place.subgraph, links.producer[tensor].operator)
 
     def _new_output(self, slot: Slot, to_type: str, source: Tensor) -> None:
-        """An operator behind `source` writes a new output."""
+        """Append an operator after `source` that writes a new output tensor."""
         label = _bordering(source, to_type)
         if to_type != "float32" and (label is None or not self._able(source.type, to_type)):
             return self.refuse(slot, to_type, f"it is {source.type}, and no QUANTIZE leads there")
@@ -269,7 +272,7 @@ class _Border:
             self.draft.graph(subgraph).remove(operator)
 
     def _take(self, slot: Slot, side: str, new: int, after: str, how: str) -> None:
-        """Let the border name another tensor, and say so."""
+        """Make the border name another tensor, and record the change."""
         tensor = self.tensor(slot)
         self.done[slot.subgraph, tensor.index, side] = new
         self.draft.rewire(slot, new)
@@ -292,7 +295,7 @@ def _shifted(first: Tensor, second: Tensor) -> bool:
 
 
 def _bordering(tensor: Tensor, to_type: str) -> Label | None:
-    """The label of a border of that type beside the tensor; None where it would lose values."""
+    """The label of a border tensor of that type next to the tensor; None if it would lose values."""
     if tensor.type not in EIGHT_BITS or to_type not in {*EIGHT_BITS, "int16"}:
         return None
     return label_in_type(_label(tensor), tensor.type, to_type)
@@ -303,5 +306,5 @@ def _params(label: Label | None) -> QuantParams | None:
 
 
 def _simple(tensor: Tensor) -> bool:
-    """Whether one (scale, zero_point) says what the tensor's integers stand for."""
+    """Whether one (scale, zero_point) describes the tensor's integers."""
     return quantized(tensor) and tensor.quant is not None and tensor.quant.per_tensor

@@ -32,8 +32,8 @@ class Asked(Record, frozen=True, kw_only=True):
 
 
 class Converted(Record, frozen=True, kw_only=True):
-    """The state after the conversions: the given one where nothing was done. `refused` says why,
-    where something was asked for that cannot be.
+    """The state after the conversions; the given one if nothing was done. `refused`: why a
+    requested conversion is impossible.
     """
 
     state: ModelState
@@ -44,7 +44,7 @@ class Converted(Record, frozen=True, kw_only=True):
 def convert(
     given: ModelState, request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Converted:
-    """Carry out what is asked, one conversion after the other; all of it or nothing."""
+    """Carry out the requested conversions one after the other; all of them or none."""
     state, warnings = given, list[str]()
     for conversion in _conversions(request, rows, targets):
         done = conversion(state.model)

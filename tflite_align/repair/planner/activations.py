@@ -96,13 +96,13 @@ def _plan_value(
 
 
 def _empty(tensor: Tensor) -> bool:
-    """Whether it has no elements, whatever the run."""
+    """Whether the tensor has no elements in any run."""
     return 0 in tensor.shape and -1 not in tensor.shape_signature
 
 
 def _plan_empty(draft: Draft, key: TensorId, labels: list[Label], producer: Slot) -> None:
-    """No integers: the parameters say nothing, and become what the one label of the readers is. No
-    QUANTIZE is put behind it, which not every runtime runs on nothing.
+    """Relabel a tensor without elements to its readers' label: it holds no integers, so nothing
+    changes. A QUANTIZE is not inserted, since not every runtime runs one on an empty tensor.
     """
     tensor = draft.tensor(*key)
     if len(labels) == 1 and tensor.quant is not None:
@@ -113,10 +113,10 @@ def _plan_empty(draft: Draft, key: TensorId, labels: list[Label], producer: Slot
 
 
 def _apart(slots: list[Slot]) -> list[list[Slot]]:
-    """Readers, in a subgraph that is called, that may share what a QUANTIZE writes.
+    """Readers in a called subgraph that need a tensor of their own after a QUANTIZE.
 
-    Each place among its outputs gets a tensor of its own: of a computed tensor that is there
-    twice, IF in LiteRT hands on the last one alone. An input that is there twice it copies.
+    LiteRT's IF returns only the last one of two outputs that are the same computed tensor; the same
+    input twice it copies.
     """
     outputs = [slot for slot in slots if slot.operator < 0]
     extra_outputs = set(outputs[1:])
@@ -167,7 +167,7 @@ def _plan_cut(
 
 
 def _plan_constant(draft: Draft, solution: Solution, key: TensorId, slots: list[Slot]) -> None:
-    """A constant is re-expressed; a copy of its own goes to each further label."""
+    """Re-express a constant; each further label gets its own copy."""
     subgraph, index = key
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)

@@ -16,7 +16,7 @@ __all__ = ["add_bias"]
 
 
 def add_bias(draft: Draft, finding: Finding) -> None:
-    """Add the operand that the finding misses; nothing where the weights do not say how long."""
+    """Add the missing operand of the finding; nothing if the weights do not give its length."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     rules = load_operators()[operator.name].rules

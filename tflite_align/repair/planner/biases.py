@@ -100,7 +100,7 @@ def product_of(
 
 
 class _Bias:
-    """One bias tensor, and what the operators that read it want of it."""
+    """One bias tensor, and the parameters that the operators reading it need."""
 
     def __init__(self, draft: Draft, bound: Bound, key: TensorId, fixes: frozenset[str]) -> None:
         self.fixes = fixes

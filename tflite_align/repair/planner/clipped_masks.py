@@ -1,4 +1,4 @@
-"""Operands of a sum clipped to what the sum can tell apart."""
+"""Clip operands of a sum to the range that the sum distinguishes."""
 
 from __future__ import annotations
 

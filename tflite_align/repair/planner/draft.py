@@ -150,7 +150,7 @@ class Draft(Record):
         return self.graph(subgraph).add_tensor(like, name, new_type, quant, data=data, shape=shape)
 
     def free_name(self, subgraph: int, wanted: str) -> str:
-        """`wanted`, with a number behind it where a tensor has that name; taken from now on."""
+        """`name`, with a number appended if a tensor has it already; reserved from now on."""
         if subgraph not in self._names:
             tensors = self.model.subgraphs[subgraph].tensors
             self._names[subgraph] = {tensor.name for tensor in tensors}

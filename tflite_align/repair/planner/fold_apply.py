@@ -1,7 +1,7 @@
-"""QUANTIZE operators that a plan makes needless: removed, passed by, folded into what they read.
+"""Remove QUANTIZE operators that a plan makes redundant: removed, bypassed, or folded into what
+they read.
 
-Works on what the plan leaves behind, until nothing is left to do. A step after which the checker
-finds more than before is not taken.
+Works on the planned model until nothing is left to do. A step that adds findings is not taken.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ class _Step(Record, frozen=True):
         return _place_in(self.base.subgraphs[slot.subgraph], operator)
 
     def _change(self, step: Fold, *, inserted: bool) -> Change:
-        """What is said of one step. A producer that takes over from a QUANTIZE which the plan
-        itself had put behind it has merely moved.
+        """The record of one step. A producer that takes over from a QUANTIZE which the same plan
+        had inserted has only moved.
         """
         change_kind: ChangeKind = "moved" if inserted else "removed"
         if not step.removed or step.kind == "through_float":

@@ -131,8 +131,8 @@ def _dequantize(graph: Subgraph, wiring: Links, operator: Operator) -> Operator 
 
 
 def _alike(first: Tensor, last: Tensor) -> bool:
-    """Whether two tensors differ in their parameters at most. Not every tool writes a signature
-    of the sizes that may vary: one that is not there says nothing.
+    """Whether two tensors differ in nothing but their parameters. Some tools write no shape
+    signature: a missing one equals any.
     """
     signatures = {tensor.shape_signature for tensor in (first, last) if tensor.shape_signature}
     return (
@@ -258,7 +258,9 @@ def _through_float(view: _Conditions, quantize: _Quantize) -> Fold | None:
 
 
 def _composed(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """Behind another QUANTIZE whose clipping nobody can tell: it reads what that one reads."""
+    """A QUANTIZE after another one whose clipping makes no difference: it reads the first one's
+    input.
+    """
     first = view.quantizes.get(quantize.source)
     if first is None or first.floats is not None or quantize.floats is not None:
         return None
@@ -287,7 +289,9 @@ def _composed(view: _Conditions, quantize: _Quantize) -> Fold | None:
 
 
 def _folded(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """The only reader of a free producer: the producer writes the wanted parameters at once."""
+    """A QUANTIZE that is the only reader of a free producer: the producer writes the new parameters
+    itself.
+    """
     if quantize.floats is not None:
         return None
     producer = view.links(quantize.source).producer[quantize.source[1]]

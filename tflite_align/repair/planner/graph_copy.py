@@ -11,8 +11,8 @@ __all__ = ["GraphCopy"]
 
 
 class GraphCopy:
-    """One subgraph of a model and the changes to it. `buffers` are the model's, new ones behind
-    them; copies of several subgraphs share the list.
+    """One subgraph of a model and the changes to it. `buffers`: the model's, followed by new ones;
+    copies of several subgraphs share the list.
     """
 
     def __init__(self, graph: Subgraph, buffers: list[Buffer]) -> None:

@@ -118,10 +118,11 @@ def _shaped(draft: Draft, key: TensorId, finding: Finding) -> None:
 
 
 def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Biases with the scales that kernels compute with; the integers stay.
+    """Biases with the scales that kernels compute with; their integers stay.
 
-    A bias whose readers compute with different scales gets a copy for each further one. Weights
-    whose scales run along another axis than the outputs' say nothing of what a kernel computes.
+    A bias whose readers compute with different scales gets a copy for each of them. If the scales
+    of the weights run along the wrong axis, the kernel's scale is not known and the bias is left
+    alone.
     """
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}

@@ -88,8 +88,8 @@ def plan_overflows(
 
 
 def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
-    """Why no room is made for the bias: with it, a step of the products would be more than one of
-    the output, which could not tell two results apart. None where the output can.
+    """Why no room is made for the bias: one step of the products would exceed one step of the
+    output. None if it would not.
     """
     output = draft.written(bias._replace(kind="outputs", index=0))
     if output is None or output.quant is None or not output.quant.scale:

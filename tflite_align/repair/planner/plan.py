@@ -68,9 +68,9 @@ def _plan_clamps(draft: Draft, solution: Solution) -> None:
 
 
 def _plan_states(draft: Draft, bound: Bound, findings: list[Finding]) -> None:
-    """Parameters of a state that is one operator's own: nobody else sees them change.
+    """Change the parameters of a state that only one operator uses.
 
-    A scale that has to be a power of two becomes the next one up, which clips nothing; a zero
+    A scale that must be a power of two becomes the next larger one, which clips nothing; a zero
     point that the kernel takes as 0 becomes 0.
     """
     new: dict[TensorId, tuple[Label, Finding]] = {}

@@ -1,4 +1,4 @@
-"""Quantization parameters of a tensor that comes to be of another type."""
+"""Quantization parameters of a tensor whose type changes."""
 
 from __future__ import annotations
 

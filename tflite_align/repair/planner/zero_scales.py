@@ -1,8 +1,8 @@
-"""Scales of 0 whose integers stand for zeros: any positive one says the same of them.
+"""Scales of 0 whose integers stand for zeros: any positive scale is right for them.
 
-The one that is taken is one that the readers' kernels can take: of activations the output scale of
-an operator that reads them, of weights that of another channel, or what makes of a bias that is
-there already the product of input and weight scale.
+The new scale is one that the readers' kernels can take: for activations the output scale of a
+reader, for weights that of another channel, or the one whose product with the input scale is the
+existing bias scale.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def plan_zero_scales(draft: Draft, bound: Bound, findings: Iterable[Finding]) ->
 
 
 def _activations(draft: Draft, groups: list[list[TensorId]]) -> None:
-    """Tensors that rules tie get one scale; what is next to them says which."""
+    """Tensors that rules tie get one scale, that of their neighbours."""
     scales: dict[TensorId, float] = {}
     waiting = list(groups)
     while waiting:

@@ -64,8 +64,8 @@ class _Fit:
         self.rules = row.rules if row is not None else ()
 
     def differing(self, types: OperandTypes) -> list[tuple[Slot, str]] | None:
-        """Slots whose types are others, with the wanted type; None where an operand is to come or
-        go. Biases are left to their own rule.
+        """Slots whose types differ, with the needed type; None if operands would have to be added
+        or removed. Biases have a rule of their own.
         """
         steps: list[tuple[Slot, str]] = []
         biases = {
@@ -119,8 +119,8 @@ class _Fit:
         )
 
     def _plain(self, slot: Slot, to_type: str) -> bool:
-        """Whether a constant without parameters may stand there: not beside quantized operands of
-        its type, whose parameters would be taken to be its own.
+        """Whether a constant without parameters is allowed there: not next to quantized operands of
+        its type, whose parameters it would seem to share.
         """
         sides: tuple[SlotKind, ...] = ("inputs", "outputs")
         operands = [
@@ -192,7 +192,7 @@ class _Fit:
         return label, "QUANTIZE"
 
     def _fixed(self, slot: Slot, to_type: str) -> Label | None:
-        """What the kernel of that type writes whatever is declared."""
+        """The parameters that the kernel of that type always writes."""
         position = (slot.kind, slot.index)
         fixed = [rule for rule in self.rules if isinstance(rule, FixedRule)]
         labels = [r.labels for r in fixed if (r.slot.kind, r.slot.start) == position]

@@ -1,8 +1,8 @@
-"""Operand types that no kernel takes together: fitted to types that every target takes.
+"""Fit operand types that no kernel takes together to types that every target takes.
 
-A computed operand of an odd type gets a QUANTIZE in front of it, an output a QUANTIZE behind it, a
-constant is re-expressed, and a DEQUANTIZE of a constant is done here. Real values stay what the
-file declares, as near as the types can hold them.
+A computed operand of a wrong type gets a QUANTIZE before it, an output one after it, a constant is
+re-expressed, and a DEQUANTIZE of a constant is folded. Real values stay what the file declares, as
+near as the types can hold them.
 """
 
 from __future__ import annotations
