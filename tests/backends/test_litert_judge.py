@@ -83,7 +83,7 @@ def test_a_broken_worker_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tflite_align.verify.process._BOOT", "raise ImportError('no such thing')")
     found = judge_file(chain(), "litert")
     assert found.status == "skipped"
-    assert found.reason == "the judge could not be asked: ImportError: no such thing"
+    assert found.reason == "could not start the judge: ImportError: no such thing"
 
 
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

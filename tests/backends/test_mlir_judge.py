@@ -169,7 +169,7 @@ def test_words_without_a_known_end_are_no_verdict(
     monkeypatch.setattr(mlir, "_RUN", "raise SystemExit('error: all is different')")
     found = mlir.judge(reshaped(), "mlir", 60)
     assert found.status == "skipped"
-    assert found.reason == "the judge could not be asked: error: all is different"
+    assert found.reason == "could not start the judge: error: all is different"
 
 
 def test_the_tests_are_not_another_distributions() -> None:

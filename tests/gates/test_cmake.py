@@ -122,7 +122,7 @@ def test_a_missing_lock_stops_the_configuration(project: Path) -> None:
     write(project, "LOCK io.json")
     run = configure(project)
     assert run.returncode != 0
-    assert "there is no lock" in run.stderr
+    assert "lock file not found" in run.stderr
 
 
 def test_an_unknown_argument_stops_the_configuration(project: Path) -> None:

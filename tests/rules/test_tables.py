@@ -284,8 +284,8 @@ BAD_ROWS = {
     "a family that is none": (
         ROW + "family = 'concats'",
         (
-            "operators.toml: operator.ADD.family: 'concats' is none of"
-            " concat, elementwise, pooling, resize, logical, rnn, other"
+            "operators.toml: operator.ADD.family: expected one of"
+            " concat, elementwise, pooling, resize, logical, rnn, other; found 'concats'"
         ),
     ),
     "a label without a zero point": (
@@ -349,7 +349,7 @@ BAD_TARGETS = {
     ),
     "a severity that is none": (
         TARGET + '[[level]]\nrules = ["*"]\nseverity = "fatal"\nbehaviour = ""\n',
-        "here.toml.level[0].severity: 'fatal' is none of error, warning, off",
+        "here.toml.level[0].severity: expected one of error, warning, off; found 'fatal'",
     ),
     "a QUANTIZE from float": (
         TARGET + 'float32 = ["int8"]\n' + LEVEL,

@@ -217,7 +217,7 @@ BAD_USAGE = {
     ),
     ("check",): "Missing argument 'IN...'.",
     ("check", "folder"): "folder: no .tflite file in the folder",
-    ("rules", "--op", "CONV2D"): "no rule speaks of 'CONV2D'; did you mean CONV_2D?",
+    ("rules", "--op", "CONV2D"): "no rules for operator 'CONV2D'; did you mean CONV_2D?",
 }
 
 

@@ -78,8 +78,8 @@ BAD = {
     "unknown target": (
         "target = ['tfml']",
         (
-            "tflite-align.toml: target[0]: 'tfml' is none of edgetpu, ethos-u55, ethos-u65, ethos-u85,"
-            " litert, ppq, tflite, tflm, xnnpack"
+            "tflite-align.toml: target[0]: expected one of edgetpu, ethos-u55, ethos-u65, ethos-u85,"
+            " litert, ppq, tflite, tflm, xnnpack; found 'tfml'"
         ),
     ),
     "no list": (
@@ -89,7 +89,7 @@ BAD = {
     "no target": ("target = []", "tflite-align.toml: target: expected at least one entry"),
     "policy": (
         "concat = 'big'",
-        "tflite-align.toml: concat: 'big' is none of none, input, output, large, auto",
+        "tflite-align.toml: concat: expected one of none, input, output, large, auto; found 'big'",
     ),
     "number": ("samples = 0", "tflite-align.toml: samples: expected 1 or more, found 0"),
     "float": ("seed = 1.5", "tflite-align.toml: seed: expected an integer, found 1.5"),
@@ -104,7 +104,7 @@ BAD = {
     ),
     "severity": (
         "[severity]\n'same/*' = 'fatal'",
-        "tflite-align.toml: severity.same/*: 'fatal' is none of error, warning, off",
+        "tflite-align.toml: severity.same/*: expected one of error, warning, off; found 'fatal'",
     ),
     "no table": ("severity = 3", "tflite-align.toml: severity: expected a table, found 3"),
     "override's key": (

@@ -185,7 +185,7 @@ def test_ci_makes_no_lock(
     monkeypatch.setenv("CI", "true")
     assert cli.main(["check", "in.tflite", "--lock", "io.json"]) == 2
     assert capsys.readouterr().err == (
-        "tflite_align: io.json: there is no lock, and CI makes none:"
+        "tflite_align: io.json: lock file not found, and none is created in CI:"
         " run with --update-lock where the file can be committed\n"
     )
     assert names(folder) == ["in.tflite"]

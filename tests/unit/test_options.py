@@ -50,7 +50,7 @@ OVERRIDE = Override(tensor="x*", keep=True)
             {"io": ["keep"] * 20},
             "io: expected one of keep, free; found a value of type list",
         ),
-        ({"targets": ()}, "targets: none is named, so nothing would be looked at"),
+        ({"targets": ()}, "targets: at least one is required"),
         ({"samples": 0}, "samples: expected at least 1, found 0"),
         ({"judge_seconds": 0.0}, "judge_seconds: expected more than 0, found 0.0"),
     ],

@@ -119,7 +119,7 @@ def _row(table: Mapping[str, OperatorRow], name: str) -> OperatorRow:
         return table[name.upper()]
     near = nearest(name.upper(), table)
     hint = f"; did you mean {near[0]}?" if near else "; an operator without a row is rigid"
-    raise UsageError(f"no rule speaks of {name!r}{hint}")
+    raise UsageError(f"no rules for operator {name!r}{hint}")
 
 
 def _operator(row: OperatorRow, targets: Sequence[Target]) -> list[str]:

@@ -37,7 +37,7 @@ def given_lock(asked: Given, files: int = 1) -> LockRecord | None:
     if asked.update_lock or not os.path.lexists(path):
         if not asked.update_lock and os.environ.get("CI", "").lower() not in _NO:
             raise Failure(
-                f"{asked.lock}: there is no lock, and CI makes none:"
+                f"{asked.lock}: lock file not found, and none is created in CI:"
                 " run with --update-lock where the file can be committed"
             )
         with about(asked.lock):

@@ -165,7 +165,7 @@ def at_least(least: int) -> Parser:
 def choice(*words: str) -> Parser:
     def parse(value: Any, where: str) -> str:
         if value not in words:
-            raise RuleError(f"{where}: {value!r} is none of {', '.join(words)}")
+            raise RuleError(f"{where}: expected one of {', '.join(words)}; found {value!r}")
         return str(value)
 
     return Parser(parse, {"enum": list(words)})

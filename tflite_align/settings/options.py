@@ -158,7 +158,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
             if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
                 raise UsageError(f"{name}: expected {expected}, found {_shown(value)}")
         if not self.targets:
-            raise UsageError("targets: none is named, so nothing would be looked at")
+            raise UsageError("targets: at least one is required")
         for name, words in _WORDS.items():
             _one_of(name, getattr(self, name), words)
         for family, policy in self.policies.items():

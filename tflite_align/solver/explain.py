@@ -122,7 +122,7 @@ def _outside(bound: Bound, key: TensorId) -> str:
         return "it has no quantization parameters"
     if len(tensor.quant.scale) > 1:
         return "it has a scale for each channel, which no rule ties to other tensors"
-    return "its parameters are none that the solver chooses"
+    return "the solver does not choose its parameters"
 
 
 def _needs(explanation: Explanation, bound: Bound, values: Values) -> Explanation:

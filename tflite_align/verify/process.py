@@ -322,7 +322,7 @@ def acceptance(ended: Ended) -> Acceptance:
         return Acceptance(status="crashed", reason=f"{name}: {words}" if words else name)
     if "status" not in ended.answer:
         words = useful_line(ended.errors) or f"exit status {ended.code}"
-        return Acceptance(status="skipped", reason=f"the judge could not be asked: {words}")
+        return Acceptance(status="skipped", reason=f"could not start the judge: {words}")
     return Acceptance(
         status=ended.answer["status"],
         reason=steady(ended.answer.get("reason", "")),
