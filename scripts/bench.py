@@ -8,6 +8,9 @@ scripts/bench.py speed [MODEL...]       align without judges against the generat
                                         over operators and constants, peak memory; with goals
 scripts/bench.py verification [MODEL...]    a verification against the bare runs of the same file, with
                                         goals; without models those of the corpus (--corpus)
+scripts/bench.py store                  many small files checked: files a second, memory as it goes;
+                                        and models aligned by two Dask workers, each pinned to a
+                                        core, against one; with goals
 
 Without models: the fixtures' folder given by --fixtures; optimum: else the shipped sample.
 """
@@ -27,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]  # runs from a bare checkout, installed or not
 
 import bench_speed  # noqa: E402 - needs the path
+import bench_store  # noqa: E402 - needs the path
 import bench_verification  # noqa: E402 - needs the path
 import dealign  # noqa: E402 - needs the path
 from tflite_align import AlignError, AlignOptions, align  # noqa: E402 - needs the path
@@ -121,7 +125,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("table", choices=("optimum", "speed", "verification"))
+    parser.add_argument("table", choices=("optimum", "speed", "store", "verification"))
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--fixtures", type=Path, help="a folder of .tflite files")
     parser.add_argument("--corpus", type=Path, default=os.environ.get("TFLITE_ALIGN_CORPUS"))
@@ -130,7 +134,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the rows there")
     parser.add_argument("--operators", type=int, default=100_000, help="speed: at most so many")
     parser.add_argument("--constant", type=int, default=1_900_000_000, help="speed: bytes at most")
-    parser.add_argument("--folder", type=Path, help="speed: where files of gigabytes may go")
+    parser.add_argument("--files", type=int, default=100_000, help="store: files checked")
+    parser.add_argument("--aligned", type=int, default=200, help="store: models aligned")
+    parser.add_argument("--folder", type=Path, help="speed, store: where files of gigabytes may go")
     given = parser.parse_intermixed_args()
     models = given.models or sorted(given.fixtures.glob("*.tflite") if given.fixtures else ())
     if given.table == "optimum":
@@ -139,6 +145,9 @@ def main() -> int:
         rows = [row for row in found if row is not None]
         show(rows)
         print(json.dumps(summary(rows)))
+    elif given.table == "store":
+        rows = bench_store.store_rows(given.files, given.aligned, given.folder)
+        show(rows)
     elif given.table == "verification":
         rows = _verifications(models, given.corpus)
     else:

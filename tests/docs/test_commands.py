@@ -44,6 +44,7 @@ ELSEWHERE = {
     ("recipes.md", "python"): "pipelines/test_converters.py",
     ("recipes.md", "sh"): "pipelines/test_converters.py",
     ("store.md", "python"): "docs/test_store_page.py",
+    ("store.md", "sql"): "docs/test_store_page.py",
     ("store.md", "sh"): "docs/test_store_page.py",
     ("store.md", "yaml"): "docs/test_store_page.py",
     ("targets.md", "toml"): "docs/test_gate_page.py",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from tests.support.model_folder import lines
 from tests.support.models import concat_example
 from tests.support.pages import BASH, CHECKOUT, Block, blocks
+from tflite_align.cli import main as cli
 
 PAGE = CHECKOUT / "docs" / "store.md"
 BLOCKS = list(blocks(PAGE))
@@ -125,3 +128,72 @@ def test_the_program_of_the_page_runs(models: Path) -> None:
     (models / "program.py").write_text(f"if __name__ == '__main__':\n{guarded}\n")
     run("python program.py", models)
     assert len(list((models / "aligned").glob("*.tflite"))) == 8
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory, sample: bytes, sample_origin: bytes) -> Path:
+    """The reports that the questions are put to: of a zoo, and of last week's, which had one fault
+    less.
+    """
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra `parquet`)")
+    folder = tmp_path_factory.mktemp("tables")
+    (folder / "models").mkdir()
+    for name, data in {
+        "a.tflite": sample_origin, "b.tflite": concat_example(), "good.tflite": sample_origin,
+        "bad.tflite": b"no model",
+    }.items():  # fmt: skip
+        (folder / "models" / name).write_bytes(data)
+    ask = "python -m tflite_align check models -q --target tflm"
+    run(f"{ask} --report last-week.parquet", folder, status=2)
+    (folder / "models" / "a.tflite").write_bytes(sample)
+    run(f"{ask} --judge tflm --report zoo.parquet --report zoo.sqlite", folder, status=2)
+    align = "python -m tflite_align models aligned --no-verify -q --report aligned.parquet"
+    run(align, folder, status=2)
+    return folder
+
+
+def _asked(place: Path, asked: Block) -> list[tuple[Any, ...]]:
+    if asked.words == ("sqlite",):
+        with closing(sqlite3.connect(place / "zoo.sqlite")) as base:
+            return base.execute(asked.text).fetchall()
+    duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed (extra `test`)")
+    with duckdb.connect() as base:
+        base.execute(f"SET file_search_path = '{place}'")
+        found: list[tuple[Any, ...]] = base.execute(asked.text).fetchall()
+        return found
+
+
+def test_the_five_questions_have_answers(tables: Path) -> None:
+    questions = [block for block in BLOCKS if block.language == "sql"]
+    rule, refused, regressed, cost, operators = (_asked(tables, one) for one in questions)
+    assert rule[0][0] == "same/CONCATENATION"
+    assert sum(count for _, count, _ in rule) == 5
+    assert refused == [] or all(path.endswith(".tflite") for path, _ in refused)
+    assert regressed == [("a.tflite", "passes", "fails")]
+    assert [row[0] for row in cost] == ["a.tflite", "b.tflite"]
+    assert all(isinstance(row[1], int) and row[3] > 0 for row in cost)
+    assert {row[0] for row in operators} >= {"CONCATENATION"}
+    assert {row[2] for row in operators} == {0}, "numbers are numbers, and nothing is left"
+
+
+def test_the_tables_hold_what_the_lines_hold(tables: Path) -> None:
+    with closing(sqlite3.connect(tables / "zoo.sqlite")) as base:
+        models = base.execute("SELECT path, outcome, errors FROM models ORDER BY path").fetchall()
+        assert models == [
+            ("a.tflite", "fails", 4),
+            ("b.tflite", "fails", 1),
+            ("bad.tflite", "could not be done", None),
+            ("good.tflite", "passes", 0),
+        ]
+        kinds = base.execute("SELECT DISTINCT typeof(offset), typeof(remains) FROM findings")
+        assert kinds.fetchall() == [("integer", "integer")]
+
+
+def test_a_parquet_report_without_the_library_says_what_to_install(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.chdir(models)
+    assert cli.main(["check", "models", "--report", "x.parquet"]) == 2
+    assert "needs the extra `parquet`" in capsys.readouterr().err

@@ -145,10 +145,6 @@ def test_what_makes_no_sense_is_refused(
         ("zoo", "out", "--calibration", "c.npz"): (
             "--calibration holds one model's inputs, and zoo is a folder"
         ),
-        ("zoo", "out", "--report", "r.html"): (
-            "r.html: the page draws one model, and zoo is a folder:"
-            " .jsonl .json .sarif .xml .txt are for many"
-        ),
         ("zoo", "out", "--report", "zoo/a.tflite"): None,
         ("zoo", "out", "--report", f"out/{RECORD}/r.jsonl"): (
             f"out/{RECORD}/r.jsonl: lies in the record of what is done; name another file"
@@ -158,7 +154,7 @@ def test_what_makes_no_sense_is_refused(
         ),
         ("zoo/a.tflite", "o.tflite", "--report", "r.jsonl"): (
             "no report has the ending '.jsonl'; there are .html, .json, .sarif, .txt, .xml;"
-            " .jsonl is for `align` of a folder"
+            " .jsonl, .parquet, .sqlite are for many models"
         ),
     }
     for arguments, sentence in told.items():

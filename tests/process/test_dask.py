@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.dask_cluster import CHECKOUT, WAIT, Cluster, environment_of
 from tests.support.model_folder import MODELS, lines, put, recorded, tree
 from tests.support.models import concat_example
 from tflite_align.cli import main as cli
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 FAST = "--no-verify"
-WAIT = 60  # seconds, for what takes a few
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed (extra `dask`)")
@@ -40,57 +37,6 @@ def deadly(name):
     return read(name)
 chunk_work.read = deadly
 """
-
-
-class Cluster:
-    """A scheduler and its workers, each a process of its own that this test started."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._folder, self._environment = folder, environment
-        self._file = folder / "scheduler.json"
-        self.scheduler = self._start("scheduler", "--port", "0", "--no-show", "--no-dashboard")
-        self.workers: list[subprocess.Popen[bytes]] = []
-        end = time.monotonic() + WAIT
-        while not self._file.exists() or not self._file.read_text().strip().endswith("}"):
-            assert time.monotonic() < end, "no scheduler"
-            time.sleep(0.05)
-        self.address = json.loads(self._file.read_text())["address"]
-
-    def _start(self, what: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
-        module = f"distributed.cli.dask_{what}"
-        command = [sys.executable, "-P", "-m", module, "--scheduler-file", str(self._file)]
-        with (self._folder / f"{what}.log").open("ab") as log:
-            return subprocess.Popen(
-                [*command, *options],
-                cwd=self._folder,
-                env={**self._environment, **environment},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def add(self, **environment: str) -> subprocess.Popen[bytes]:
-        """One more worker of one thread, in a nanny's care."""
-        options = ("--nthreads", "1", "--no-dashboard", "--local-directory", str(self._folder))
-        self.workers.append(self._start("worker", *options, **environment))
-        return self.workers[-1]
-
-    def end(self) -> None:
-        for process in (*self.workers, self.scheduler):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(WAIT)
-
-
-def environment_of(folder: Path, *, project: bool = True) -> dict[str, str]:
-    """Where the project is; what Dask is told: one death of a worker is enough to suspect a task."""
-    paths = [str(folder / "site"), *([str(CHECKOUT)] if project else [])]
-    (folder / "site").mkdir(exist_ok=True)
-    return {
-        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        "PYTHONPATH": os.pathsep.join(paths),
-        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
-    }
 
 
 @pytest.fixture

@@ -91,12 +91,6 @@ def _refuse(source: str, asked: Given) -> None:
         raise UsageError(f"--lock holds one model, and {shown(source)} is a folder")
     if asked.calibration is not None:
         raise UsageError(f"--calibration holds one model's inputs, and {shown(source)} is a folder")
-    for path in asked.reports:
-        if path.lower().endswith(".html"):
-            raise UsageError(
-                f"{path}: the page draws one model, and {shown(source)} is a folder:"
-                " .jsonl .json .sarif .xml .txt are for many"
-            )
     check_reports(asked.reports)
 
 

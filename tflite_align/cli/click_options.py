@@ -93,7 +93,7 @@ _IO = _choice(
 )
 _REPORT = _file(
     "--report",
-    "Write a report: .html .json .sarif .txt .xml (JUnit), of many models .jsonl too;"
+    "Write a report: .html .json .sarif .txt .xml (JUnit), of many models .jsonl .parquet .sqlite too;"
     " - is JSON on stdout; repeatable.",
     multiple=True,
 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import UsageError
-from ..report.batch_lines import parse_line
+from ..report.batch_lines import BatchLine, parse_line
 from ..report.formats import renderer
 from ..report.report import Report, Unread
 from ..report.shard_lines import Shard, ShardHead, shard_head
+from ..report.table_files import TABLES, check_table
 from ..report.terminal_text import printable
 from ..store.chunk_work import Result, in_order
 from ..store.model_listing import ModelFile
@@ -19,12 +21,15 @@ from ..store.spool import Spool
 from ..store.urls import shown
 from ..store.whole_files import read, replace_all
 from .failure import reader_may_leave, tell
+from .pace import Pace
 from .paths import STREAM
 from .streams import read_stdin, say, write_stdout
-from .summary import aside, progress_bar
+from .summary import Bar, aside, progress_bar
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from ..report.html.index_page import IndexEntry
 
 __all__ = [
     "LINES",
@@ -38,14 +43,21 @@ __all__ = [
     "show_list",
 ]
 
+_PAGE = ".html"
 LINES = ".jsonl"  # the ending of the report that is a line a model
 
 
 def check_reports(paths: Sequence[str]) -> None:
     """UsageError for a report in a form that does not exist."""
     for path in paths:
-        if not path.lower().endswith(LINES):
+        if _ending(path) in TABLES:
+            check_table(path)
+        elif _ending(path) != LINES:
             renderer(path)
+
+
+def _ending(path: str) -> str:
+    return PurePath(path).suffix.lower()
 
 
 def chosen(found: Sequence[ModelFile], shard: str | None) -> tuple[list[ModelFile], Shard | None]:
@@ -113,14 +125,16 @@ def executor(
 class Outcomes:
     """What came of each model, in their order: on disk, as lines; a hundred thousand are not held.
 
-    `shard`, `settings`: what the head of a shard's lines says. Models that are drawn are held, with what their drawing needs.
+    `shard`, `settings`: what the head of a shard's lines says. Of models that are drawn their pages
+    are held, deflated.
     """
 
     def __init__(self, shard: Shard | None = None, settings: str = "") -> None:
         self._shard, self._settings = shard, settings
+        self._alone: Report | None = None  # the last one that is drawn
         self._spool = Spool()
         self._places: list[tuple[str, str, int, int]] = []  # path, name, begin and end
-        self._drawn: dict[int, Report] = {}
+        self._drawn: dict[int, IndexEntry] = {}
 
     def __enter__(self) -> Self:
         self._spool.__enter__()
@@ -134,7 +148,10 @@ class Outcomes:
 
     def add(self, result: Result) -> None:
         if result.drawn is not None:
-            self._drawn[len(self)] = result.drawn
+            from ..report.html.index_page import index_entry  # noqa: PLC0415 - no other form needs it
+
+            self._alone = result.drawn
+            self._drawn[len(self)] = index_entry(result.line, result.drawn)
         start, end = self._spool.add(result.text)
         self._places.append((result.line.path, result.name, start, end))
 
@@ -151,14 +168,34 @@ class Outcomes:
         for _, _, start, end in sorted(self._places):
             yield self._spool.part(start, end)
 
+    def _page(self) -> str:
+        """One model as its own page; of many an index, with each model's page in it."""
+        from ..report.html.index_page import index_entry, render_index  # noqa: PLC0415
+        from ..report.html.page import render_html  # noqa: PLC0415 - large scripts
+
+        if len(self) == 1:
+            reports, unread = self.found()
+            return render_html(reports if self._alone is None else [self._alone], unread)
+        entries = []
+        for number, (_, _, start, end) in enumerate(self._places):
+            entry = self._drawn.get(number)
+            if entry is None:
+                line = parse_line(self._spool.part(start, end))
+                entry = index_entry(line, line.report)
+            entries.append(entry)
+        return render_index(entries)
+
+    def _parsed(self) -> Iterator[BatchLine]:
+        for _, _, start, end in sorted(self._places):
+            yield parse_line(self._spool.part(start, end))
+
     def found(self) -> tuple[list[Report], list[Unread]]:
         """Whole, as most forms of report need them: in memory."""
         reports, unread = [], []
-        for number, (_, name, start, end) in enumerate(self._places):
+        for _, name, start, end in self._places:
             line = parse_line(self._spool.part(start, end))
-            report = self._drawn.get(number, line.report)
-            if report is not None:
-                reports.append(report)
+            if line.report is not None:
+                reports.append(line.report)
             else:
                 unread.append(Unread(name=name, message=line.message))
         return reports, unread
@@ -167,12 +204,16 @@ class Outcomes:
         """Every report: the lines as they are, the other forms from the reports that are in them.
         `more`: files that are written with them, all or none.
         """
-        lines = [path for path in paths if path.lower().endswith(LINES)]
-        whole = [path for path in paths if path not in lines]
+        lines = [path for path in paths if _ending(path) == LINES]
+        tables = [path for path in paths if _ending(path) in TABLES]
+        pages = [path for path in paths if _ending(path) == _PAGE]
+        whole = [path for path in paths if path not in (*lines, *tables, *pages)]
         reports, unread = self.found() if whole else ([], [])
         texts = {path: renderer(path)(reports, unread).encode() for path in whole}
+        texts.update({path: self._page().encode() for path in pages})
         streamed = texts.pop(STREAM, b"")
         files: list[tuple[str, Any]] = [(path, self.lines()) for path in lines]
+        files += [(path, (TABLES[_ending(path)](self._parsed()),)) for path in tables]
         replace_all([*files, *((path, (text,)) for path, text in texts.items()), *more])
         if streamed:
             write_stdout([streamed])
@@ -189,12 +230,21 @@ def follow(
     """Keep every result, in the order of the models, and let it be heard; what could not be done is
     told.
     """
-    with progress_bar(wanted=not quiet and total > 1) as progress:
-        for number, result in enumerate(in_order(results), 1):
+    many = not quiet and total > 1
+    with progress_bar(wanted=many) as progress:
+        pace = Pace(total, spoken=many and progress is None)
+        for result in in_order(_paced(results, pace, progress)):
             outcomes.add(result)
             with aside(progress):
                 if result.line.exit_status == 2:
                     tell(f"{result.name}: {result.line.message}")
                 hear(result)
-            if progress is not None:
-                progress(f"{number:,} of {total:,}", number / total)
+
+
+def _paced(results: Iterable[Result], pace: Pace, progress: Bar | None) -> Iterator[Result]:
+    """As they come: one that takes long does not hold the count of the others back."""
+    for result in results:
+        pace.add(result.line)
+        if progress is not None:
+            progress(pace.text(result.line.path), pace.fraction)
+        yield result

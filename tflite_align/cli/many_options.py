@@ -39,7 +39,7 @@ REPORTING: tuple[_Decorator, ...] = (
         "--report",
         multiple=True,
         metavar="FILE",
-        help="Write what was merged: .jsonl .json .sarif .txt .xml; - is JSON on stdout; repeatable.",
+        help="Write what was merged: .jsonl .json .parquet .sarif .sqlite .txt .xml; - is JSON on stdout; repeatable.",
     ),
     click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong."),
     click.option("--verbose", "-v", is_flag=True, help="List everything."),

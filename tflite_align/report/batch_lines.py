@@ -15,11 +15,15 @@ from .sections import closing
 from .terminal_text import plural, printable
 from .verification_section import short_word
 
-__all__ = ["BatchLine", "Digests", "Tally", "done_line", "failed_line", "parse_line"]
+__all__ = ["BatchLine", "Digests", "Tally", "done_line", "failed_line", "parse_line", "told_words"]
 
 BatchOutcome = Literal[
     "aligned", "nothing to align", "not aligned", "passes", "fails", "could not be done"
 ]
+
+
+# What is counted of verifications, the best first.
+_SAID = ("certified", "verified", "accepted", "unchanged", "inconclusive", "skipped", "failed")
 
 
 class BatchLine(Record, frozen=True, kw_only=True):
@@ -132,6 +136,7 @@ class Tally(Record, kw_only=True):
 
     rows: int | None
     outcomes: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
     before: int = 0
     after: int = 0
     resumed: int = 0
@@ -141,6 +146,7 @@ class Tally(Record, kw_only=True):
 
     def add(self, line: BatchLine) -> None:
         self.outcomes[line.outcome] += 1
+        self.words[line.verification or ""] += 1
         self.before += line.findings_before
         self.after += line.findings_after
         self.resumed += line.resumed
@@ -158,7 +164,9 @@ class Tally(Record, kw_only=True):
         return Section(title="", head=head, rows=tuple(rows), hidden=total - len(rows))
 
     def closing(self, where: str) -> str:
-        """The last line: `3 models: 2 aligned, 1 nothing to align; 9 findings before, 0 left`."""
+        """The last line: `3 models: 2 aligned, 1 nothing to align; 2 verified; 9 findings before, 0
+        left`.
+        """
         told = ", ".join(
             f"{self.outcomes[outcome]:,} {outcome}"
             for outcome in get_args(BatchOutcome)
@@ -167,7 +175,13 @@ class Tally(Record, kw_only=True):
         total = plural(self.outcomes.total(), "model")
         found = f"{plural(self.before, 'finding')} before, {self.after:,} left"
         resumed = f"; {self.resumed:,} were done before" if self.resumed else ""
-        return printable(f"{total}: {told}; {found}{resumed}{where}")
+        return printable(f"{total}: {told}; {told_words(self.words)}{found}{resumed}{where}")
+
+
+def told_words(words: Counter[str]) -> str:
+    """`3 verified, 1 inconclusive; `: how many verifications said what; "" where none was asked for."""
+    said = [f"{words[word]:,} {word}" for word in _SAID if words[word]]
+    return f"{', '.join(said)}; " if said else ""
 
 
 def _row(line: BatchLine) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ..record import Record, field
+from .batch_lines import told_words
 from .report import Report, Unread
 from .section import Row
 from .terminal_text import plural, printable
@@ -27,6 +28,7 @@ class CheckTally(Record, kw_only=True):
     _unread: int = 0
     _remaining: int = 0
     _reasons: list[str] = field(default_factory=list)
+    _words: Counter[str] = field(default_factory=Counter)
     _severities: Counter[str] = field(default_factory=Counter)
     _passing: list[Row] = field(default_factory=list)
     _failing: list[Row] = field(default_factory=list)
@@ -61,6 +63,8 @@ class CheckTally(Record, kw_only=True):
             self._remaining += len(found.remaining)
             if len(self._reasons) < _REASONS:
                 self._reasons += found.reasons
+            if found.verification is not None:
+                self._words[found.verification.word] += 1
             self._broken += bool(found.open)
             self._clean += not found.open
             self.exit_status = max(self.exit_status, found.exit_status)
@@ -87,6 +91,7 @@ class CheckTally(Record, kw_only=True):
             parts.append(f"{self._broken:,} with findings ({', '.join(named)})")
         read = plural(self._clean + self._broken, "file")
         told = f"{read} checked: {', '.join(parts)}"
+        told += f"; {told_words(self._words).removesuffix('; ')}" if self._words else ""
         told += f"; {self._unread:,} could not be read" if self._unread else ""
         return printable(told)
 

@@ -55,6 +55,7 @@ FORMATS: Mapping[str, Renderer] = {
     ".txt": _text,
     ".xml": _junit,
 }
+_MANY = (".jsonl", ".parquet", ".sqlite")  # what the store writes of them
 # The name of a form on stdout -> what writes it; "text" is for people and is shown as it comes.
 OUTPUTS: Mapping[str, Renderer] = {
     "concise": render_concise,
@@ -73,6 +74,6 @@ def renderer(name: str) -> Renderer:
     ending = PurePath(name).suffix.lower()
     if ending not in FORMATS:
         told = f"the ending {ending!r}" if ending else "a name without an ending"
-        hint = "; .jsonl is for `align` of a folder" if ending == ".jsonl" else ""
+        hint = f"; {', '.join(_MANY)} are for many models" if ending in _MANY else ""
         raise UsageError(f"no report has {told}; there are {', '.join(FORMATS)}{hint}")
     return FORMATS[ending]

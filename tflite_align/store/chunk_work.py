@@ -184,7 +184,7 @@ def _before(chunk: Chunk, job: Job, digests: Digests) -> BatchLine | None:
     """What became of the model before, where it still holds: the same input, the same settings,
     and an output that is there and is what was written.
     """
-    if not job.known or chunk.options.view:
+    if not job.known:
         return None
     try:
         line = parse_line(job.known)

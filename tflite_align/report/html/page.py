@@ -12,7 +12,7 @@ from .assets import LIBRARIES, asset, csp_hash, library
 from .data import page_data
 from .markup import Markup, element, island, joined
 
-__all__ = ["render_html"]
+__all__ = ["model_body", "render_html"]
 
 
 def render_html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
@@ -22,15 +22,26 @@ def render_html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str
     """
     scripts = [*(library(name) for name in LIBRARIES), asset("static/report.js")]
     body = [
+        *_body(reports, unread),
+        *(Markup(f"<script>{script}</script>") for script in scripts),
+    ]
+    page = element("html", _head(reports, scripts), element("body", *body), lang="en")
+    return f"<!DOCTYPE html>\n{page}\n"
+
+
+def model_body(report: Report) -> str:
+    """What is in the page of one model, without its scripts."""
+    return joined(_body([report], ()))
+
+
+def _body(reports: Sequence[Report], unread: Sequence[Unread]) -> list[Markup]:
+    return [
         element("a", "Skip to the report", href="#main", class_="skip"),
         _header(reports),
         element("main", *_articles(reports), _unread(unread), id="main", tabindex="-1"),
         element("footer", element("p", f"tflite_align {tool_version()}")),
         island(page_data(reports), "report-data"),
-        *(Markup(f"<script>{script}</script>") for script in scripts),
     ]
-    page = element("html", _head(reports, scripts), element("body", *body), lang="en")
-    return f"<!DOCTYPE html>\n{page}\n"
 
 
 def _head(reports: Sequence[Report], scripts: Sequence[str]) -> Markup:

@@ -1,0 +1,102 @@
+"""kill -9 of worker, scheduler and caller, at any moment: nothing is half written, and the same command
+ends with the lines of a run that nobody disturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.dask_cluster import CHECKOUT, WAIT, Cluster, environment_of
+from tests.support.model_folder import lines, put, recorded, tree
+from tests.support.models import concat_example
+from tflite_align.cli import main as cli
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+FAST = "--no-verify"
+KINDS = ("caller", "worker", "scheduler")
+
+
+def same(path: str) -> list[dict[str, Any]]:
+    return [{**line, "seconds": 0, "resumed": False} for line in lines(path)]
+
+
+def command(*more: str) -> list[str]:
+    return [sys.executable, "-m", "tflite_align", "zoo", "out", FAST, "-q", *more]
+
+
+def killed(cluster: Cluster, kind: str, after: float) -> None:
+    """A run in which one of them is killed as soon as something is written, and `after` seconds."""
+    with subprocess.Popen(
+        command("--executor", f"dask:{cluster.address}"),
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        end = time.monotonic() + WAIT
+        while not list(Path("out").rglob("*.tflite")) and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(after)
+        hit = {
+            "caller": run.pid,
+            "worker": cluster.workers[0].pid,
+            "scheduler": cluster.scheduler.pid,
+        }[kind]
+        with suppress(ProcessLookupError):
+            if kind == "caller":
+                os.kill(hit, signal.SIGKILL)
+            else:
+                os.killpg(hit, signal.SIGKILL)
+        said = run.communicate(timeout=2 * WAIT)[1]
+    assert "Traceback" not in said, said
+
+
+def whole(alone: dict[str, bytes]) -> None:
+    """Every file that is there is the one that belongs there; the record has whole lines alone."""
+    for path, data in tree("out").items():
+        assert data == alone[path], path
+    if Path("out").exists() and Path("out/.tflite_align").exists():
+        assert all(line["output_sha256"] for line in recorded("out"))
+
+
+def rounds(folder: Path, count: int, models: int) -> None:
+    pytest.importorskip("distributed", reason="Dask is not installed (extra `dask`)")
+    for number in range(models):
+        put(f"zoo/more/{number:02}.tflite", concat_example())
+    assert cli.main(["zoo", "alone", FAST, "-q", "--report", "alone.jsonl"]) == 0
+    alone, expected = tree("alone"), same("alone.jsonl")
+    chance = random.Random(7)  # noqa: S311 - not for secrets
+    for turn in range(count):
+        subprocess.run(["rm", "-rf", "out"], check=True)
+        place = folder / f"dask-{turn}"
+        place.mkdir()
+        cluster = Cluster(place, environment_of(place))
+        try:
+            cluster.add()
+            cluster.add()
+            killed(cluster, KINDS[turn % 3], chance.random() * 0.3)
+            whole(alone)
+        finally:
+            cluster.end()
+        assert cli.main(["zoo", "out", FAST, "-q", "--report", "r.jsonl"]) == 0, turn
+        assert same("r.jsonl") == expected
+        assert tree("out") == alone
+
+
+def test_a_caller_is_killed(zoo_folder: Path) -> None:
+    """A sample; tests/process/test_dask.py kills workers and a scheduler."""
+    rounds(zoo_folder, 1, 20)
+
+
+@pytest.mark.kills
+def test_twenty_times(zoo_folder: Path) -> None:
+    rounds(zoo_folder, 20, 60)

@@ -1,0 +1,58 @@
+"""How far a run over many models is: for a terminal's bar, and for logs of what has no terminal."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from ..report.batch_lines import BatchLine
+from ..report.terminal_text import printable
+from .streams import say
+
+__all__ = ["Pace"]
+
+_EVERY = 60.0  # seconds between two lines where there is no terminal
+_LOG = logging.getLogger("tflite_align.store")
+
+
+class Pace:
+    """Counts models as they come. `spoken`: a line goes to stderr each minute; the logger
+    `tflite_align.store` gets the same lines.
+    """
+
+    def __init__(self, total: int, *, spoken: bool) -> None:
+        self._total, self._spoken = total, spoken
+        self._begin = self._told = time.monotonic()
+        self._done = self._failed = self._fresh = 0
+
+    def add(self, line: BatchLine) -> None:
+        self._done += 1
+        self._failed += line.exit_status == 2
+        self._fresh += not line.resumed
+        now = time.monotonic()
+        if now - self._told >= _EVERY or self._done == self._total:
+            last, self._told = self._done == self._total, now
+            _LOG.info("%s", self.text())
+            if self._spoken and not last:
+                say(f"tflite_align: {self.text()}", err=True)
+
+    def text(self, name: str = "") -> str:
+        """`12 of 100, 1 failed, 3.2 a second, 0:27 left: deep/a.tflite`. What was done before a run
+        says nothing of how fast it is.
+        """
+        parts = [f"{self._done:,} of {self._total:,}"]
+        if self._failed:
+            parts.append(f"{self._failed:,} failed")
+        took = time.monotonic() - self._begin
+        if self._fresh and took > 1:
+            speed = self._fresh / took
+            left = int((self._total - self._done) / speed)
+            hours, minutes = divmod(left // 60, 60)
+            clock = f"{hours}:{minutes:02}:{left % 60:02}" if hours else f"{minutes}:{left % 60:02}"
+            parts += [f"{speed:,.1f} a second", f"{clock} left"]
+        told = ", ".join(parts)
+        return f"{told}: {printable(name)}" if name else told
+
+    @property
+    def fraction(self) -> float:
+        return self._done / self._total

@@ -1,0 +1,92 @@
+"""Rows of many models as files that can be asked: SQLite's, and Parquet (extra `parquet`)."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from typing import Any
+
+from ..errors import UsageError
+from .batch_lines import BatchLine
+from .table_rows import FINDINGS, JUDGES, MODELS, Columns, finding_rows, judge_rows, model_row
+
+__all__ = ["TABLES", "check_table"]
+
+_SQL = {str: "TEXT", int: "INTEGER", float: "REAL", bool: "INTEGER"}
+_GROUP = 1000  # models that are written together
+
+
+def check_table(name: str) -> None:
+    """UsageError where the library that writes it is not installed."""
+    if name.lower().endswith(".parquet"):
+        try:
+            import pyarrow.parquet  # noqa: F401, PLC0415 - an extra
+        except ImportError:
+            raise UsageError(
+                f"{name}: a .parquet report needs the extra `parquet`:"
+                " pip install 'tflite-align[parquet]'"
+            ) from None
+
+
+def sqlite(lines: Iterable[BatchLine]) -> bytes:
+    """A database with the tables `models`, `findings` and `judges`; `path` joins them."""
+    tables: Mapping[str, Columns] = {"models": MODELS, "findings": FINDINGS, "judges": JUDGES}
+    with closing(sqlite3.connect(":memory:")) as base:
+        for table, columns in tables.items():
+            named = ", ".join(f"{name} {_SQL[kind]}" for name, kind in columns.items())
+            base.execute(f"CREATE TABLE {table} ({named})")
+        for line in lines:
+            _insert(base, "models", MODELS, [model_row(line)])
+            _insert(base, "findings", FINDINGS, finding_rows(line))
+            _insert(base, "judges", JUDGES, judge_rows(line))
+        base.execute("CREATE INDEX findings_by_path ON findings (path)")
+        base.commit()
+        found: bytes = base.serialize()
+        return found
+
+
+def _insert(
+    base: sqlite3.Connection, table: str, columns: Columns, rows: Iterable[dict[str, Any]]
+) -> None:
+    places = ", ".join(f":{name}" for name in columns)
+    base.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 - names of ours
+
+
+def parquet(lines: Iterable[BatchLine]) -> bytes:
+    """One flat table. `row` says what a row is of: `model`, `finding` or `judge`; what it is not of
+    is null in it.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(),
+             bool: pa.bool_()}  # fmt: skip
+    columns = {"row": str, **MODELS, **FINDINGS, **JUDGES}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
+    stream = io.BytesIO()
+    with pq.ParquetWriter(stream, schema) as writer:
+        rows: list[dict[str, Any]] = []
+        for number, line in enumerate(lines, 1):
+            rows += _flat(line)
+            if number % _GROUP == 0:
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+                rows = []
+        writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+    return stream.getvalue()
+
+
+def _flat(line: BatchLine) -> list[dict[str, Any]]:
+    return [
+        {"row": "model", **model_row(line)},
+        *({"row": "finding", **row} for row in finding_rows(line)),
+        *({"row": "judge", **row} for row in judge_rows(line)),
+    ]
+
+
+# The file's ending -> what writes it.
+TABLES: Mapping[str, Callable[[Iterable[BatchLine]], bytes]] = {
+    ".parquet": parquet,
+    ".sqlite": sqlite,
+}
