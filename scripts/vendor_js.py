@@ -65,24 +65,6 @@ PACKAGES = (
         licence="MIT",
         inside="cytoscape",
     ),
-    Package(
-        name="chart.js",
-        version="4.5.1",
-        sha256="f540d98468457ac7a0aabb32006dfb066297e096c5ea063a5d80aa973d1c337a",
-        files=(
-            ("package/dist/chart.umd.min.js", "chart.min.js"),
-            ("package/LICENSE.md", "chart.LICENSE"),
-        ),
-        licence="MIT",
-    ),
-    Package(
-        name="@kurkle/color",
-        version="0.3.2",
-        sha256="af9eaac0ecbb472fe2093d2a4525629f96541f4e6422c031d9c86d4dc8fc7511",
-        files=(("package/LICENSE.md", "color.LICENSE"),),
-        licence="MIT",
-        inside="chart.js",
-    ),
 )
 
 

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from .report.report import Report, Size, Unread
     from .report.sarif import render_sarif
+    from .report.tensor_parameters import Parameters, TensorParameters
     from .report.text import render_text
     from .rules.rows import SlotPattern
     from .rules.support_rows import SupportRow
@@ -64,8 +65,11 @@ if TYPE_CHECKING:
     from .verdicts import (
         Acceptance,
         BiasReading,
+        CertificateSummary,
         FidelityScore,
+        Histogram,
         JudgeVerdict,
+        OperatorFigure,
         OutputLevel,
         OutputScore,
         StepCheck,
@@ -85,6 +89,7 @@ __all__ = [
     "Alternative",
     "Anchor",
     "BiasReading",
+    "CertificateSummary",
     "Change",
     "Component",
     "Conflict",
@@ -98,6 +103,7 @@ __all__ = [
     "FormatError",
     "Grade",
     "GroupView",
+    "Histogram",
     "JudgeVerdict",
     "Label",
     "Left",
@@ -106,6 +112,7 @@ __all__ = [
     "MemberView",
     "ModelView",
     "NotAlignedError",
+    "OperatorFigure",
     "OperatorId",
     "OperatorPortability",
     "OperatorView",
@@ -114,6 +121,7 @@ __all__ = [
     "OutputScore",
     "Override",
     "Overview",
+    "Parameters",
     "Port",
     "Portability",
     "Progress",
@@ -139,6 +147,7 @@ __all__ = [
     "Target",
     "TargetMapping",
     "TensorId",
+    "TensorParameters",
     "TensorView",
     "Tie",
     "Unread",
@@ -163,6 +172,9 @@ __all__ = [
 
 # Where each name is: imported when it is asked for, so that `--help` needs no numpy.
 _ROOMS = {
+    "Parameters": "report.tensor_parameters",
+    "TensorParameters": "report.tensor_parameters",
+    "CertificateSummary": "verdicts",
     "align": "api.jobs",
     "check": "api.jobs",
     "explain": "api.jobs",
@@ -239,7 +251,9 @@ _ROOMS = {
     "Acceptance": "verdicts",
     "BiasReading": "verdicts",
     "FidelityScore": "verdicts",
+    "Histogram": "verdicts",
     "JudgeVerdict": "verdicts",
+    "OperatorFigure": "verdicts",
     "OutputLevel": "verdicts",
     "OutputScore": "verdicts",
     "StepCheck": "verdicts",

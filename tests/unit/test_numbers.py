@@ -17,7 +17,7 @@ from tflite_align.verify.object_api import parse
 from tflite_align.verify.process import useful_line
 from tflite_align.verify.samples import make_samples
 from tflite_align.verify.sqnr import CEILING_DB, Powers, fidelity, loss, powers, sqnr
-from tflite_align.verify.stepwise import Steps, score_steps
+from tflite_align.verify.step_scores import Steps, score_steps
 from tflite_align.verify.verdict_rules import judge_word
 from tflite_align.verify.verification import verify
 

@@ -57,6 +57,8 @@ class OptionWords(TypedDict, total=False):
     lock: Lock | None
     severity: Mapping[str, Severity]
     overrides: Sequence[Override]
+    select: str | Sequence[str]
+    ignore: str | Sequence[str]
     view: bool
     certificate: bool
 

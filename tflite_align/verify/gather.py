@@ -15,8 +15,9 @@ from .object_api import pack, parse
 from .outputs import Steps
 from .samples import Samples, make_samples
 from .sqnr import REFERENCE_DB
-from .stepwise import PreparedSteps, check_steps, prepare_steps, score_steps
-from .stepwise import Steps as CheckedSteps
+from .step_scores import Steps as CheckedSteps
+from .step_scores import score_steps
+from .stepwise import PreparedSteps, check_steps, prepare_steps
 from .variants import run_forms, sample_records
 
 __all__ = ["Gathered", "gather", "gather_readings", "with_constants"]
@@ -142,10 +143,9 @@ def _prepare(order: Order, case: Case, inputs: _Inputs) -> tuple[PreparedSteps |
     missing = available("litert")
     if missing is not None:
         return None, f"operator by operator: skipped: {missing}"
-    found = case.frontier_after
-    only = None if case.changed is None else _renumbered(case.changed, found)
+    only = None if order.figures else _counted(case)
     try:
-        return _prepared(order.after, found, inputs, "steps-after", only), ""
+        return _prepared(order.after, case.frontier_after, inputs, "steps-after", only), ""
     except UnsupportedError as error:
         return None, f"operator by operator: not done: {error}"
 
@@ -172,6 +172,11 @@ def _renumbered(operators: frozenset[int], found: Frontier) -> frozenset[int]:
     )
 
 
+def _counted(case: Case) -> frozenset[int] | None:
+    """The operators whose comparison counts, as the copy that is run numbers them; None: all."""
+    return None if case.changed is None else _renumbered(case.changed, case.frontier_after)
+
+
 def _original(order: Order, case: Case, inputs: _Inputs) -> PreparedSteps | None:
     """The comparison of all operators of the original; None where there can be none."""
     try:
@@ -191,8 +196,10 @@ def _steps(
     """
     if after.why:
         return None, f"operator by operator: not done: {after.why}"
-    if order.same or (after.within and not order.figures):
-        return score_steps(after, after, order.edited), ""
+    only = _counted(case)
+    within = (after if only is None else after.some(only)).within
+    if order.same or (within and not order.figures):
+        return score_steps(after, after, order.edited, only), ""
     inputs, first = given
     try:
         if first is None:
@@ -201,4 +208,4 @@ def _steps(
         return None, f"operator by operator: not done: {error}"
     place = inputs.folder / "steps-before-process"
     before = check_steps(first, place, seconds=order.seconds)
-    return score_steps(before, after, order.edited), ""
+    return score_steps(before, after, order.edited, only), ""

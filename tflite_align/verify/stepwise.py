@@ -7,26 +7,25 @@ numbers at the outputs say nothing.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..format.model import OperatorId
 from ..format.type_groups import QUANTIZED_TYPES
 from ..numerics import INTEGER_LIMITS
-from ..record import Record, field, replace
-from ..verdicts import Histogram, OperatorFigure, StepCheck, StepDeviation
+from ..record import Record, replace
+from ..verdicts import Histogram
 from .changed_functions import match_operators
 from .object_api import pack, parse
 from .process import Ended, acceptance, call_worker
 from .samples import Samples
+from .step_scores import OutputFigure, Steps
 from .twin import FloatGraph, float_graph
 from .unpacked import is_constant, operator_name, tensor_name
 from .variants import RUN_SECONDS, THREADS
 
-__all__ = ["PreparedSteps", "Steps", "check_steps", "prepare_steps", "score_steps"]
+__all__ = ["PreparedSteps", "check_steps", "prepare_steps"]
 
 _SAMPLES = 4
 # LSB of the output, 99.9th percentile. Rounding is 0.5, fixed-point multipliers add up to 1.
@@ -36,7 +35,6 @@ _APPROXIMATE = frozenset(
     ["SOFTMAX", "LOG_SOFTMAX", "L2_NORMALIZATION", "HARD_SWISH", "DIV", "RSQRT", "EXP"]
 )
 _APPROXIMATE_TOLERANCE = 4.0
-_WORSE = 1.5  # times the original's deviation: 2.4 LSB before and 2.6 now is no new fault
 _WIDE_TOLERANCE = 16.0  # int16: the same approximations, in steps 256 times finer
 _NOT_RECOMPUTED = frozenset(
     [
@@ -58,48 +56,6 @@ _NOT_RECOMPUTED = frozenset(
         "BIDIRECTIONAL_SEQUENCE_RNN",
     ]
 )
-
-
-class OutputFigure(Record, frozen=True, kw_only=True):
-    """An output of an operator against the recompute: the index of the tensor, powers, the largest
-    deviation in steps, and what arrives at it.
-    """
-
-    tensor: int
-    name: str
-    lsb: float
-    signal: float
-    noise: float
-    largest: float
-    arrives: tuple[Histogram, ...]  # and the same against what the tensor held before, if it moved
-
-    @property
-    def sqnr_db(self) -> float | None:
-        if self.signal <= 0.0:
-            return None
-        if self.noise <= 0.0:
-            return math.inf
-        return 10.0 * math.log10(self.signal / self.noise)
-
-
-class Steps(Record, frozen=True, kw_only=True):
-    """`lsb[i]`: deviation of operator i of subgraph 0; absent when it cannot be recomputed.
-    `figures[i]`: of each of its outputs that was compared. `places[i]`: its index in the file, of
-    which a part may have been run.
-    """
-
-    lsb: dict[int, float]
-    tolerance: dict[int, float]
-    names: tuple[str, ...]
-    places: tuple[int, ...]
-    not_judged: tuple[int, ...]
-    figures: dict[int, tuple[OutputFigure, ...]] = field(default_factory=dict)
-    why: str = ""
-
-    @property
-    def within(self) -> bool:
-        """No operator is beyond its tolerance."""
-        return all(lsb <= self.tolerance[operator] for operator, lsb in self.lsb.items())
 
 
 class PreparedSteps(Record, frozen=True, kw_only=True):
@@ -309,80 +265,3 @@ def _check(floats: FloatGraph, operator: int, tensor: int, output: int) -> dict[
     name = tensor_name(floats.model.subgraphs[0].tensors[tensor])
     record |= {"operator": operator, "output": output, "name": name}
     return record | {"lowest": lowest, "highest": highest}
-
-
-# --- original and aligned ----------------------------------------------------------------------
-
-
-def score_steps(original: Steps, aligned: Steps, edited: frozenset[OperatorId] | None) -> StepCheck:
-    """Which operators of the aligned file are beyond tolerance, and which of them are ours.
-
-    `edited` None: not known, so that an operator nothing is known of counts as edited.
-    """
-    pairs = match_operators(original.names, aligned.names)
-    beyond = []
-    for operator, lsb in sorted(aligned.lsb.items()):
-        limit = aligned.tolerance[operator]
-        if lsb <= limit:
-            continue
-        earlier = original.lsb.get(pairs[operator]) if operator in pairs else None
-        beyond.append(
-            StepDeviation(
-                address=_address(aligned, operator),
-                subgraph=0,
-                operator=aligned.places[operator],
-                lsb=lsb,
-                tolerance_lsb=limit,
-                original_lsb=earlier,
-                ours=_is_ours(aligned, operator, (original, pairs, edited)),
-            )
-        )
-    return StepCheck(
-        checked=len(aligned.lsb),
-        beyond=tuple(beyond),
-        not_judged=tuple(_address(aligned, operator) for operator in aligned.not_judged),
-        operators=tuple(_figures(original, aligned, pairs)),
-    )
-
-
-def _figures(original: Steps, aligned: Steps, pairs: dict[int, int]) -> Iterator[OperatorFigure]:
-    """Every output compared."""
-    for operator, outputs in sorted(aligned.figures.items()):
-        earlier = original.figures.get(pairs[operator], ()) if operator in pairs else ()
-        for at, one in enumerate(outputs):
-            was = earlier[at] if original is not aligned and at < len(earlier) else None
-            arrives = one.arrives if len(one.arrives) == 2 else (None, None)
-            yield OperatorFigure(
-                address=_address(aligned, operator),
-                subgraph=0,
-                operator=aligned.places[operator],
-                tensor=one.tensor,
-                name=one.name,
-                lsb=one.lsb,
-                largest_lsb=one.largest,
-                tolerance_lsb=aligned.tolerance[operator],
-                sqnr_db=one.sqnr_db,
-                original_lsb=was.lsb if was else None,
-                original_sqnr_db=was.sqnr_db if was else None,
-                arrives=arrives[0],
-                original_arrives=arrives[1],
-            )
-
-
-def _is_ours(
-    aligned: Steps,
-    operator: int,
-    known: tuple[Steps, dict[int, int], frozenset[OperatorId] | None],
-) -> bool:
-    original, pairs, edited = known
-    if operator not in pairs or (0, aligned.places[operator]) in (edited or ()):
-        return True
-    earlier = original.lsb.get(pairs[operator])
-    if earlier is not None:
-        lsb = aligned.lsb[operator]
-        return earlier <= aligned.tolerance[operator] and lsb > _WORSE * earlier
-    return edited is None or not original.why
-
-
-def _address(steps: Steps, operator: int) -> str:
-    return f"subgraph[0]/operator[{steps.places[operator]}] {steps.names[operator]}"

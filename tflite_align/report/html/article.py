@@ -11,10 +11,12 @@ from ...verdicts import OutputScore, Verification
 from ..report import Report
 from ..section import Section
 from ..sections import done, sections
+from ..settling import settling
 from ..terminal_text import counts, plural, shorten
 from ..verification_section import certificate_words, how_shown
-from .graph_section import charts, graph_section
-from .markup import Markup, element, joined
+from .charts import charts
+from .graph_section import graph_section
+from .markup import Markup, element, joined, named
 
 __all__ = ["article", "title_of"]
 
@@ -38,6 +40,8 @@ _OUTCOMES = {
     "aligned": "Aligned",
     "not aligned": "Not aligned",
 }
+# Words of a verification that leave nothing open.
+_SURE = ("verified", "unchanged", "accepted")
 _OUTPUTS = 2  # that the first screen names
 _EXAMPLES = 3  # of what was done
 _SHORT = 14  # characters of a cell that is not broken
@@ -74,11 +78,15 @@ def article(report: Report, number: int) -> Markup:
 
 
 def _badge(report: Report) -> Markup:
-    good = "bad" if report.exit_status else "good"
     told = _OUTCOMES[report.outcome]
     if report.command == "check":
         told = counts(report.open)
-        good = "bad" if report.exit_status else ("warn" if report.open else "good")
+        sure = not report.open
+    else:
+        word = report.verification.word if report.verification is not None else ""
+        sure = word in _SURE
+        told = told if sure or report.exit_status else f"{told}, not verified"
+    good = "bad" if report.exit_status else ("good" if sure else "warn")
     return element("span", told, class_=f"badge {good}")
 
 
@@ -152,6 +160,7 @@ def _verified(report: Report) -> tuple[str, ...]:
     points = [element("li", reason, class_="bad") for reason in report.reasons]
     if verification is None:
         asked = "no judge was asked." if report.command == "check" else "it was not verified."
+        points += [element("li", "What would settle it: ", one) for one in settling(report)]
         return (f"Not judged: {asked}", *points)
     word, _, why = shorten(how_shown(report)).partition(": ")
     points += [element("li", why)] if why else []
@@ -166,6 +175,7 @@ def _verified(report: Report) -> tuple[str, ...]:
             v.judge for v in verification.judges if (v.word, v.after.status) == (verdict, status)
         )
         points.append(element("li", _word(status), f" by {named}"))
+    points += [element("li", "What would settle it: ", one) for one in settling(report)]
     return (f"{word.capitalize()}.", *points)
 
 
@@ -185,11 +195,11 @@ def _levels(verification: Verification | None) -> Markup:
 
 def _level(score: OutputScore, verification: Verification) -> list[list[Markup]]:
     """Rows; a file that a judge refused has no figure there, but a word."""
-    place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
+    place = f"output {score.index}" if score.index >= 0 else named(score.title, score.tensor)
     refused = {
         v.judge: v.before.status for v in verification.judges if v.before.status != "accepted"
     }
-    rows = [[element("th", f"{place}, as declared", scope="row")]]
+    rows = [[element("th", place, ", as declared", scope="row")]]
     rows[0] += [
         element("td", _db(one)) for one in (score.declared_original_db, score.declared_aligned_db)
     ]

@@ -10,7 +10,7 @@ from importlib.resources import files
 __all__ = ["LIBRARIES", "asset", "csp_hash", "library"]
 
 # Script -> its licence; both stand in vendor/ and both reach the page.
-LIBRARIES = {"cytoscape.min.js": "cytoscape.LICENSE", "chart.min.js": "chart.LICENSE"}
+LIBRARIES = {"cytoscape.min.js": "cytoscape.LICENSE"}
 
 
 @cache

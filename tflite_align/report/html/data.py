@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...checks.checker import Finding
 from ...format.model import TensorId
 from ...numerics import Range, label_range
-from ..graph_layout import Edge, place
-from ..model_view import GroupView, ModelView, OperatorView, SubgraphView, TensorView
+from ..graph_folding import folded, folded_edges
+from ..graph_layout import Edge, Placed, place
+from ..model_view import ModelView, OperatorView, SubgraphView, TensorView
 from ..report import Report
 from ..terminal_text import follow_up, printable
 
 __all__ = ["page_data"]
+
+_WORTH_FOLDING = 24  # operators; what fits a screen is drawn whole
 
 
 def page_data(reports: Sequence[Report]) -> list[dict[str, Any]]:
@@ -26,12 +28,18 @@ def page_data(reports: Sequence[Report]) -> list[dict[str, Any]]:
 def _entry(report: Report) -> dict[str, Any]:
     view = report.view or ModelView(before=())
     groups = {m.key: group.index for group in view.groups for m in group.members}
-    graphs = {"before": [_graph(one, groups) for one in view.before]}
+    moved = {TensorId(change.subgraph, change.tensor) for change in report.changes}
+    found = {(one.slot.subgraph, one.slot.operator) for one in report.findings}
+    left = {(one.slot.subgraph, one.slot.operator) for one in report.remaining}
+    graphs = {"before": [_graph(one, groups, _touched(one, found, moved)) for one in view.before]}
     if view.after:
-        graphs["after"] = [_graph(one, _groups_after(view, one)) for one in view.after]
+        graphs["after"] = [
+            _graph(one, _groups_after(view, one), _touched(one, left, moved) | _mended(one, found))
+            for one in view.after
+        ]
     return {
         "graphs": graphs,
-        "groups": [_group(group) for group in view.groups],
+        "groups": [{"rules": group.rules} for group in view.groups],
         "whys": {f"{why.key[0]}.{why.key[1]}": why.lines for why in view.whys},
         "findings": _notes(report.findings),
         "left": _notes(report.remaining),
@@ -43,16 +51,6 @@ def _entry(report: Report) -> dict[str, Any]:
                 ),
             }
             for change in report.changes
-        ],
-        "levels": _levels(report),
-        "strategies": [
-            {
-                "name": one.name,
-                "cuts": one.cuts,
-                "bits": _number(one.bits_lost),
-                "cost": _number(one.cost) if one.holds else None,
-            }
-            for one in report.strategies
         ],
     }
 
@@ -100,8 +98,28 @@ def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 # --- the graph ----------------------------------------------------------------------------------
 
 
-def _graph(graph: SubgraphView, groups: dict[TensorId, int]) -> dict[str, Any]:
-    """`vertices` are the graph's inputs, then its operators, then its outputs."""
+def _touched(
+    graph: SubgraphView, noted: Collection[tuple[int, int]], moved: Collection[TensorId]
+) -> set[int]:
+    """Operators with a finding, added or removed ones, and those at a tensor that moved."""
+    return {
+        one.index
+        for one in graph.operators
+        if one.mark
+        or (graph.index, one.index) in noted
+        or any(TensorId(graph.index, tensor) in moved for tensor in (*one.inputs, *one.outputs))
+    }
+
+
+def _mended(graph: SubgraphView, found: Collection[tuple[int, int]]) -> set[int]:
+    """Those that had a finding before the alignment."""
+    return {one.index for one in graph.operators if (graph.index, one.other) in found}
+
+
+def _graph(graph: SubgraphView, groups: dict[TensorId, int], touched: set[int]) -> dict[str, Any]:
+    """`vertices` are the graph's inputs, then its operators, then its outputs. `folded`: the same
+    with runs of untouched operators as one vertex, where that makes it shorter.
+    """
     first = len(graph.inputs)
     last = first + len(graph.operators)
     writer = {tensor: at for at, tensor in enumerate(graph.inputs)}
@@ -120,6 +138,12 @@ def _graph(graph: SubgraphView, groups: dict[TensorId, int]) -> dict[str, Any]:
         if tensor in writer
     ]
     placed = place(edges, last + len(graph.outputs))
+    items = folded(len(graph.operators), touched) if touched else []
+    drawn: dict[str, Any] = {"spots": placed.spots, "edges": _edges(placed)}
+    if len(graph.operators) >= _WORTH_FOLDING and 0 < len(items) < len(graph.operators):
+        short = folded_edges(edges, first, items)
+        over = place(short, first + len(items) + len(graph.outputs))
+        drawn["folded"] = {"items": items, "spots": over.spots, "edges": _edges(over)}
     used = {tensor for one in graph.operators for tensor in (*one.inputs, *one.outputs)}
     used |= {*graph.inputs, *graph.outputs}
     return {
@@ -133,9 +157,12 @@ def _graph(graph: SubgraphView, groups: dict[TensorId, int]) -> dict[str, Any]:
             for one in graph.tensors
             if one.index in used
         },
-        "spots": placed.spots,
-        "edges": [[one.source, one.target, one.tensor, one.lane] for one in placed.edges],
+        **drawn,
     }
+
+
+def _edges(placed: Placed) -> list[list[Any]]:
+    return [[one.source, one.target, one.tensor, one.lane] for one in placed.edges]
 
 
 def _operator(operator: OperatorView) -> list[Any]:
@@ -162,51 +189,3 @@ def _tensor(tensor: TensorView, group: int | None) -> dict[str, Any]:
     if group is not None:
         told["group"] = group
     return told
-
-
-# --- figures ------------------------------------------------------------------------------------
-
-
-def _group(group: GroupView) -> dict[str, Any]:
-    return {
-        "rules": group.rules,
-        "hull": _range(group.hull),
-        "members": [
-            {
-                "key": f"{member.key[0]}.{member.key[1]}",
-                "name": printable(member.name),
-                "before": _range(member.before),
-                "after": _range(member.after) if member.after is not None else None,
-                "cuts": [_range(cut) for cut in member.cuts],
-                "bits": round(member.bits, 2),
-            }
-            for member in group.members
-        ],
-    }
-
-
-def _range(found: Range) -> list[float | None]:
-    return [_number(found.low), _number(found.high)]
-
-
-def _number(value: float | None) -> float | None:
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{value:.6g}")
-
-
-def _levels(report: Report) -> list[dict[str, Any]]:
-    """SQNR of each output in dB, by what was compared with the float twin."""
-    verification = report.verification
-    found = []
-    for score in verification.outputs if verification is not None else ():
-        place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
-        bars = [
-            ["declared before", _number(score.declared_original_db)],
-            ["declared after", _number(score.declared_aligned_db)],
-        ]
-        for run in score.runs:
-            bars.append([f"{run.judge} before", _number(run.original_db)])
-            bars.append([f"{run.judge} after", _number(run.sqnr_db)])
-        found.append({"name": f"{place} {printable(score.name)}", "bars": bars})
-    return found

@@ -1,15 +1,11 @@
-"""The parts of the page that the script fills: the graph with its list, and the charts."""
+"""The part of the page that the script fills: the graph with its list."""
 
 from __future__ import annotations
 
-from ...verdicts import OutputScore
-from ..model_view import GroupView
 from ..report import Report
-from ..terminal_text import plural, shorten
-from ..verification_section import verification_word
-from .markup import Markup, element, joined
+from .markup import Markup, element
 
-__all__ = ["charts", "graph_section"]
+__all__ = ["graph_section"]
 
 _LEGEND = (
     ("bad", "finding"),
@@ -18,9 +14,8 @@ _LEGEND = (
     ("group", "in a group (same colour, same group)"),
     ("cut", "inserted QUANTIZE: a cut"),
     ("gone", "removed"),
+    ("run", "a run of untouched operators"),
 )
-_MOST = 60  # groups that are drawn; the tables hold the rest
-_OPEN = 6  # of them that are not folded
 
 
 def graph_section(report: Report, number: int) -> Markup:
@@ -39,6 +34,7 @@ def graph_section(report: Report, number: int) -> Markup:
         ]
         bar.append(element("select", *options, class_="subgraph", aria_label="Subgraph"))
     bar += [
+        element("button", "Fold what is untouched", type="button", class_="fold", hidden=True),
         element("button", "Whole graph", type="button", class_="fit"),
         element("button", "+", type="button", class_="nearer", aria_label="Zoom in"),
         element("button", "\u2212", type="button", class_="farther", aria_label="Zoom out"),
@@ -47,14 +43,15 @@ def graph_section(report: Report, number: int) -> Markup:
     return element(
         "section",
         element("h2", "Graph"),
-        element("p", "JavaScript draws the graph and the charts.", class_="noscript"),
+        element("p", "JavaScript draws the graph.", class_="noscript"),
         element("div", *bar, class_="bar"),
         element("ul", *legend, class_="legend"),
         element(
             "div",
             element(
                 "div",
-                "",
+                element("div", "", class_="drawn-graph"),
+                element("canvas", class_="minimap", aria_hidden="true", hidden=True),
                 class_="canvas",
                 role="img",
                 aria_label="The graph. The list beside it holds the same operators.",
@@ -100,117 +97,3 @@ def _side(number: int) -> Markup:
         ),
         class_="side",
     )
-
-
-# --- charts -------------------------------------------------------------------------------------
-
-
-def charts(report: Report, number: int) -> Markup:
-    """SQNR by output, range by group, cost by strategy; nothing where there is no figure."""
-    parts = []
-    if report.verification is not None and report.verification.outputs:
-        parts += [
-            element("h2", "SQNR by output"),
-            element(
-                "p",
-                "Signal to quantization noise against the same model in float, in dB; more is"
-                " better. As declared: every tensor rounded to its own scale, arithmetic exact;"
-                " the others as each runtime's kernels compute."
-                f" Verification: {shorten(verification_word(report.verification))}.",
-            ),
-            element(
-                "div",
-                *(_level(at, one) for at, one in enumerate(report.verification.outputs)),
-                class_="figures",
-            ),
-        ]
-    if report.view is not None and report.view.groups:
-        parts += _ranges(report.view.groups)
-    if report.strategies:
-        parts += [
-            element("h2", "Cost against PPQ's strategies"),
-            element(
-                "p",
-                "One inserted QUANTIZE costs about 1, lost precision costs by the bit; less is"
-                " better, and below 0 precision was gained. A strategy without a bar leaves a rule"
-                " broken.",
-            ),
-            _canvas("strategies", 0, "Cost of each strategy; the table Strategies has the figures"),
-        ]
-    return (
-        element("section", *parts, class_="charts", id=f"charts-{number}") if parts else Markup("")
-    )
-
-
-def _level(at: int, score: OutputScore) -> Markup:
-    place = f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
-    title = element("figcaption", f"{place} ", element("code", score.name))
-    return element("figure", title, _canvas("levels", at, f"SQNR of {place}"))
-
-
-def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
-    """Those that lose most come first, the others stand folded."""
-    by_loss = sorted(groups, key=lambda group: -sum(abs(one.bits) for one in group.members))
-    shown = [_range(group) for group in by_loss[:_MOST]]
-    more = f" The {_MOST} of {len(groups):,} groups that change most." if by_loss[_MOST:] else ""
-    parts = [
-        element("h2", "Where precision goes: range by group"),
-        element(
-            "p",
-            "What each tensor of a group can hold, in real values, against the hull of all of them."
-            f" A tensor that takes a wider range has coarser steps.{more}",
-        ),
-        element("div", *shown[:_OPEN], class_="figures"),
-    ]
-    if shown[_OPEN:]:
-        told = element("summary", plural(len(shown) - _OPEN, "more group"))
-        folded = element("div", *shown[_OPEN:], class_="figures")
-        parts.append(element("details", told, folded))
-    return parts
-
-
-def _range(group: GroupView) -> Markup:
-    rules = element("code", ", ".join(group.rules))
-    return element(
-        "figure",
-        element("figcaption", f"Group {group.index + 1}: ", rules),
-        _canvas("ranges", group.index, f"Ranges of the {len(group.members)} tensors of the group"),
-        _members(group),
-    )
-
-
-def _members(group: GroupView) -> Markup:
-    """The figures of the chart, for who cannot see it."""
-    head = element(
-        "tr",
-        *(element("th", told, scope="col") for told in ("tensor", "before", "after", "bits lost")),
-    )
-    rows = [
-        element(
-            "tr",
-            element("td", f"{member.key[1]} {member.name}"),
-            element("td", f"{member.before.low:.5g} to {member.before.high:.5g}"),
-            element(
-                "td",
-                ""
-                if member.after is None
-                else f"{member.after.low:.5g} to {member.after.high:.5g}",
-                joined(
-                    f"; behind a QUANTIZE {cut.low:.5g} to {cut.high:.5g}" for cut in member.cuts
-                ),
-            ),
-            element("td", f"{member.bits:+.2f}" if member.bits else "0"),
-        )
-        for member in group.members
-    ]
-    table = element("table", element("thead", head), element("tbody", *rows))
-    return element(
-        "details",
-        element("summary", "Figures"),
-        element("div", table, class_="scroll", tabindex="0", role="region", aria_label="Figures"),
-    )
-
-
-def _canvas(kind: str, index: int, label: str) -> Markup:
-    canvas = element("canvas", role="img", aria_label=label, data_kind=kind, data_index=str(index))
-    return element("div", canvas, class_="chart")

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from ..terminal_text import printable
+from ..terminal_text import printable, shorten
 
-__all__ = ["Markup", "element", "island", "joined", "text"]
+__all__ = ["Markup", "element", "island", "joined", "named", "text"]
 
 # What HTML or a line of JavaScript could take for its own.
 _ESCAPES = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
@@ -43,6 +43,13 @@ def element(name: str, *content: str, **attributes: str | bool) -> Markup:
         written = key.rstrip("_").replace("_", "-")
         told += f" {written}" if value is True else f' {written}="{text(str(value))}"'
     return Markup(f"<{name}{told}>{joined(content)}</{name}>")
+
+
+def named(name: str, index: int) -> Markup:
+    """A tensor by its name, whose middle is left out where it is long; by its index without one."""
+    if not name:
+        return text(f"tensor {index}")
+    return element("code", shorten(name), title=name)
 
 
 def island(value: Any, ident: str) -> Markup:

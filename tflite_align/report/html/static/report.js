@@ -17,9 +17,6 @@
   const groupColour = (index) => `hsl(${Math.round(index * 137.5 + 205) % 360}, 62%, ${dark() ? 66 : 40}%)`;
   const clipped = (words, most) => (words.length > most ? `${words.slice(0, most - 1)}\u2026` : words);
 
-  // Names of tensors differ at their ends.
-  const elided = (words, most) => (words.length > most ? `${words.slice(0, most >> 2)}\u2026${words.slice((most >> 2) + 1 - most)}` : words);
-
   // --- light and dark ------------------------------------------------------------------------
   const theme = document.getElementById("theme");
   function showTheme() {
@@ -33,31 +30,38 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
 
   // --- one model's graph ---------------------------------------------------------------------
-  function elementsOf(graph, notes, changed) {
-    const first = graph.inputs.length, last = first + graph.operators.length;
+  function elementsOf(graph, plan, notes, changed) {
+    const first = graph.inputs.length, last = first + plan.items.length;
     const bad = new Map();
     for (const note of notes) {
       if (note.graph === graph.index && bad.get(note.operator) !== "error") bad.set(note.operator, note.severity);
     }
-    const vertices = graph.spots.map(([lane, layer], at) => {
+    const vertices = plan.spots.map(([lane, layer], at) => {
       const made = { id: `v${at}`, at };
       if (at < first) Object.assign(made, { label: `input ${at}`, kind: "border" });
       else if (at >= last) Object.assign(made, { label: `output ${at - last}`, kind: "border" });
       else {
-        const [name, , , mark] = graph.operators[at - first];
-        made.operator = at - first;
-        made.label = `${clipped(name, 24)}\n${at - first}`;
-        made.kind = mark || bad.get(at - first) || changed(at - first);
+        const [from, to] = plan.items[at - first];
+        const [name, , , mark] = graph.operators[from];
+        made.operator = from;
+        if (from === to) {
+          Object.assign(made, { label: `${clipped(name, 24)}\n${from}`, far: `${from} ${name}` });
+          made.kind = mark || bad.get(from) || changed(from);
+        } else {
+          const count = `${(to - from + 1).toLocaleString("en")} operators`;
+          Object.assign(made, { label: `${count}\n${from} to ${to}, untouched`, far: count, kind: "run" });
+        }
       }
+      made.far ??= made.label;
       return { group: "nodes", data: made, position: { x: lane * WIDE, y: layer * HIGH } };
     });
-    const edges = graph.edges.map(([source, target, tensor, lane], at) => {
+    const edges = plan.edges.map(([source, target, tensor, lane], at) => {
       const made = { id: `e${at}`, source: `v${source}`, target: `v${target}`, tensor, label: "" };
       const group = graph.tensors[tensor] && graph.tensors[tensor].group;
       if (group !== undefined) { made.tie = group; made.label = `group ${group + 1}`; }
       if (lane !== null) {
         // Where the way round turns, told as the library wants it: along the line and off it.
-        const [a, b] = [graph.spots[source], graph.spots[target]];
+        const [a, b] = [plan.spots[source], plan.spots[target]];
         const dx = (b[0] - a[0]) * WIDE, dy = (b[1] - a[1]) * HIGH, long = Math.hypot(dx, dy);
         const turns = [[lane * WIDE, (a[1] + 0.8) * HIGH], [lane * WIDE, (b[1] - 0.8) * HIGH]].map(([x, y]) => [x - a[0] * WIDE, y - a[1] * HIGH]);
         made.weights = turns.map(([x, y]) => (x * dx + y * dy) / (long * long)).join(" ");
@@ -71,14 +75,18 @@
   function styles() {
     const line = (width, name) => ({ "border-width": width, "border-color": colour(name) });
     return [
-      { selector: "node", style: { shape: "round-rectangle", width: 160, height: 38, label: "data(label)", "text-valign": "center", "text-wrap": "wrap", "font-size": 11, "min-zoomed-font-size": 5, color: colour("ink"), "background-color": colour("panel"), ...line(1, "edge") } },
+      { selector: "node", style: { shape: "round-rectangle", width: 160, height: 38, label: "data(label)", "text-valign": "center", "text-wrap": "wrap", "font-size": 11, color: colour("ink"), "background-color": colour("panel"), ...line(1, "edge") } },
       { selector: 'node[kind = "border"]', style: { shape: "ellipse", width: 84, height: 30, "background-color": colour("calm-bg") } },
       { selector: 'node[kind = "error"]', style: { "background-color": colour("bad-bg"), ...line(3, "bad") } },
       { selector: 'node[kind = "warning"]', style: { "background-color": colour("warn-bg"), ...line(3, "warn") } },
       { selector: 'node[kind = "changed"]', style: line(2, "link") },
       { selector: 'node[kind = "repaired"]', style: { "background-color": colour("good-bg"), ...line(2, "good") } },
       { selector: 'node[kind = "added"]', style: { shape: "hexagon", "background-color": colour("warn-bg"), ...line(3, "cut") } },
-      { selector: 'node[kind = "removed"]', style: { ...line(2, "soft"), "border-style": "dashed", opacity: 0.6 } },
+      { selector: 'node[kind = "removed"]', style: { ...line(2, "soft"), "border-style": "dashed" } },
+      { selector: 'node[kind = "run"]', style: { shape: "cut-rectangle", "background-color": colour("calm-bg"), color: colour("calm") } },
+      // Too small to be read inside: beside it where there is room, always of the same size.
+      { selector: "node.far", style: { label: "" } },
+      { selector: "node.told", style: { label: "data(far)", "font-size": "data(size)", "text-halign": "right", "text-margin-x": "data(gap)", "text-wrap": "none", color: colour("ink"), "text-background-color": colour("paper"), "text-background-opacity": 0.9 } },
       { selector: "edge", style: { width: 1.5, "line-color": colour("edge"), "target-arrow-color": colour("edge"), "target-arrow-shape": "triangle", "arrow-scale": 0.8, "curve-style": "bezier" } },
       { selector: "edge[weights]", style: { "curve-style": "segments", "edge-distances": "node-position", "segment-weights": "data(weights)", "segment-distances": "data(distances)" } },
       { selector: "edge[tie >= 0]", style: { width: 4, "line-color": (edge) => groupColour(edge.data("tie")), "target-arrow-color": (edge) => groupColour(edge.data("tie")), label: "data(label)", "font-size": 10, "min-zoomed-font-size": 7, color: colour("ink"), "text-background-color": colour("paper"), "text-background-opacity": 0.85, "text-background-padding": 2 } },
@@ -94,7 +102,8 @@
     const touchedKeys = new Set(entry.changes.map((change) => change.key));
     let which = entry.graphs.after ? "after" : "before";
     let repaired = new Set();
-    let graph, notes, cy, extent, chosen = -1, rows = [];
+    const drawn = find(".drawn-graph"), minimap = find(".minimap"), fold = find(".fold");
+    let graph, plan, vertexOf, notes, cy, extent, chosen = -1, rows = [], folds = true;
 
     const changedAt = (at) => {
       const [, inputs, outputs, mark] = graph.operators[at];
@@ -111,33 +120,107 @@
       // Operators that had a finding, by their place before the alignment.
       repaired = which === "before" ? new Set() : new Set(entry.findings.map((note) => `${note.graph}.${note.operator}`));
       if (cy) cy.destroy();
+      fold.hidden = !graph.folded;
+      fold.setAttribute("aria-pressed", String(folds));
+      plan = graph.folded && folds ? graph.folded : { ...graph, items: graph.operators.map((_, at) => [at, at]) };
+      vertexOf = new Map(plan.items.flatMap(([from, to], number) => (from === to ? [[from, graph.inputs.length + number]] : [])));
       cy = cytoscape({
-        container: canvas, elements: elementsOf(graph, notes, changedAt), style: styles(), layout: { name: "preset" },
+        container: drawn, elements: elementsOf(graph, plan, notes, changedAt), style: styles(), layout: { name: "preset" },
         minZoom: 0.005, maxZoom: 3, autoungrabify: true, boxSelectionEnabled: false,
         textureOnViewport: graph.operators.length > 500, hideEdgesOnViewport: graph.operators.length > 3000,
       });
       extent = width();
-      cy.on("tap", "node", (event) => { const at = event.target.data("operator"); if (at !== undefined) choose(at, false); });
+      cy.on("tap", "node", (event) => { const at = event.target.data("operator"); if (at !== undefined) choose(at, event.target.data("kind") === "run"); });
+      cy.on("viewport resize", whenIdle);
       cy.on("tap", "edge", (event) => tellTensor(event.target.data("tensor")));
       listed();
       const begin = rows.find((at) => notesAt(at).length || changedAt(at) === "repaired") ?? rows[0] ?? 0;
       cy.fit(undefined, 20);
-      if (cy.zoom() < 0.7) { cy.zoom(0.85); centre(begin); } // too small to read: begin where something happened
+      if (cy.zoom() < 0.7) { cy.zoom(0.95); centre(begin); } // too small to read: begin where something happened
       else if (cy.zoom() > 1) { cy.zoom(1); cy.center(); }
       if (chosen < 0 && rows.length < graph.operators.length) choose(begin, false); // its why is the example
+      legible();
       root.dataset.drawn = String(Math.round(performance.now() - began));
+    }
+
+    // --- at every zoom: labels of one size, and where one is ---------------------------------------
+    let asked = 0;
+    function whenIdle() {
+      cancelAnimationFrame(asked);
+      asked = requestAnimationFrame(legible);
+    }
+    function legible() {
+      const zoom = cy.zoom(), nodes = cy.nodes(), far = zoom < 0.85;
+      cy.batch(() => {
+        if (!far) { nodes.removeClass("far told"); return; }
+        const taken = new Map(), shown = new Set();
+        const important = (node) => (node.selected() ? 0 : ["error", "warning", "repaired", "added", "removed"].includes(node.data("kind")) ? 1 : node.data("kind") === "changed" ? 2 : 3);
+        const inside = nodes.filter((node) => { const at = node.renderedPosition(); return at.y > -20 && at.y < cy.height() + 20; });
+        for (const node of inside.sort((one, two) => important(one) - important(two))) {
+          const at = node.renderedPosition(), left = at.x + 80 * zoom, right = left + 8 + 6.6 * node.data("far").length;
+          const lines = [Math.floor((at.y - 8) / 16), Math.floor((at.y + 8) / 16)];
+          if (lines.some((line) => (taken.get(line) || []).some(([a, b]) => a < right && left < b))) continue;
+          for (const line of lines) taken.set(line, [...(taken.get(line) || []), [left, right]]);
+          shown.add(node.id());
+        }
+        nodes.forEach((node) => {
+          node.addClass("far");
+          node.toggleClass("told", shown.has(node.id()));
+          if (shown.has(node.id())) node.data({ size: 11 / zoom, gap: 5 / zoom });
+        });
+      });
+      drawMinimap();
+    }
+    function drawMinimap() {
+      const box = cy.elements().boundingBox({ includeLabels: false }), view = cy.extent();
+      const small = box.w <= view.w * 1.1 && box.h <= view.h * 1.1;
+      minimap.hidden = small;
+      if (small) return;
+      const scale = Math.min(120 / box.w, (cy.height() - 40) / box.h, 0.25), sharp = devicePixelRatio || 1;
+      const size = [Math.max(box.w * scale, 24) + 8, Math.max(box.h * scale, 24) + 8];
+      Object.assign(minimap.style, { width: `${size[0]}px`, height: `${size[1]}px` });
+      Object.assign(minimap, { width: size[0] * sharp, height: size[1] * sharp });
+      const pen = minimap.getContext("2d");
+      pen.scale(sharp, sharp);
+      const place = (x, y) => [4 + (x - box.x1) * scale, 4 + (y - box.y1) * scale];
+      const inks = { error: "bad", warning: "warn", repaired: "good", added: "cut", changed: "link", removed: "soft" };
+      for (const plain of [true, false]) {
+        cy.nodes().forEach((node) => {
+          const ink = inks[node.data("kind")];
+          if (plain !== !ink) return;
+          const [x, y] = place(node.position().x - 80, node.position().y - 19);
+          pen.fillStyle = colour(ink || "edge");
+          pen.fillRect(x, y, Math.max(160 * scale, 2), Math.max(38 * scale, ink ? 2.5 : 1));
+        });
+      }
+      const [x, y] = place(Math.max(view.x1, box.x1), Math.max(view.y1, box.y1));
+      const [right, below] = place(Math.min(view.x2, box.x2), Math.min(view.y2, box.y2));
+      pen.strokeStyle = colour("ink");
+      pen.lineWidth = 1.5;
+      pen.strokeRect(x, y, Math.max(right - x, 3), Math.max(below - y, 3));
+      minimap.onpointerdown = (event) => {
+        const go = (moved) => {
+          const at = minimap.getBoundingClientRect(), level = cy.zoom();
+          const there = { x: box.x1 + (moved.clientX - at.left - 4) / scale, y: box.y1 + (moved.clientY - at.top - 4) / scale };
+          cy.pan({ x: cy.width() / 2 - there.x * level, y: cy.height() / 2 - there.y * level });
+        };
+        minimap.setPointerCapture(event.pointerId);
+        minimap.onpointermove = go;
+        minimap.onpointerup = () => { minimap.onpointermove = null; };
+        go(event);
+      };
     }
     function width() {
       let first = 0, last = 0;
-      for (const lane of [...graph.spots.map((spot) => spot[0]), ...graph.edges.map((edge) => edge[3] ?? 0)]) {
+      for (const lane of [...plan.spots.map((spot) => spot[0]), ...plan.edges.map((edge) => edge[3] ?? 0)]) {
         first = Math.min(first, lane);
         last = Math.max(last, lane);
       }
       return { x1: (first - 0.5) * WIDE, w: (last - first + 1) * WIDE };
     }
     function centre(at) {
-      const node = cy.getElementById(`v${graph.inputs.length + at}`);
-      if (cy.zoom() < 0.5 || cy.zoom() > 1.6) cy.zoom(0.85);
+      const node = cy.getElementById(`v${vertexOf.get(at)}`);
+      if (cy.zoom() < 0.5 || cy.zoom() > 1.6) cy.zoom(0.95);
       cy.center(node);
       const room = cy.width() - extent.w * cy.zoom();
       if (room > 0) cy.panBy({ x: room / 2 - extent.x1 * cy.zoom() - cy.pan().x, y: 0 }); // all its lanes are seen
@@ -178,8 +261,9 @@
     }
     function choose(at, move) {
       chosen = at;
+      if (!vertexOf.has(at)) { folds = false; draw(); move = true; } // it is in a run
       cy.elements().unselect();
-      cy.getElementById(`v${graph.inputs.length + at}`).select();
+      cy.getElementById(`v${vertexOf.get(at)}`).select();
       if (move) centre(at);
       mark();
       tell(at);
@@ -258,71 +342,47 @@
       });
     }
     if (subgraph) subgraph.addEventListener("change", () => { chosen = -1; draw(); });
+    fold.addEventListener("click", () => { folds = !folds; draw(); if (chosen >= 0 && vertexOf.has(chosen)) choose(chosen, true); });
+    section.goTo = (at) => {
+      const after = find('[data-graph="after"]');
+      if (after && which !== "after") after.click();
+      if (graph.operators[at]) choose(at, true);
+    };
     find(".fit").addEventListener("click", () => cy.fit(undefined, 20));
     const zoom = (factor) => cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
     find(".nearer").addEventListener("click", () => zoom(1.4));
     find(".farther").addEventListener("click", () => zoom(1 / 1.4));
-    redraw.push(() => cy.style(styles()));
+    redraw.push(() => { cy.style(styles()); legible(); });
     draw();
     section.classList.add("drawn");
   }
 
-  // --- charts ------------------------------------------------------------------------------------
-  const drawers = {
-    ranges(entry, index) {
-      const group = entry.groups[index];
-      const rows = [{ label: "hull of the group", hull: group.hull }];
-      for (const member of group.members) {
-        rows.push({ label: `${member.key.split(".")[1]} ${elided(member.name, 22)}`, ...member });
-        for (const cut of member.cuts) rows.push({ label: "  behind a QUANTIZE", cut });
-      }
-      const hull = { label: "hull", data: rows.map((row) => row.hull || null), backgroundColor: colour("calm-bg"), borderColor: colour("soft"), borderWidth: 1 };
-      const sets = [hull, { label: "before", data: rows.map((row) => row.before || null), backgroundColor: colour("edge") }];
-      if (group.members.some((member) => member.after)) sets.push({ label: "after", data: rows.map((row) => row.after || null), backgroundColor: groupColour(index) });
-      if (group.members.some((member) => member.cuts.length)) sets.push({ label: "behind a QUANTIZE", data: rows.map((row) => row.cut || null), backgroundColor: colour("cut") });
-      return { labels: rows.map((row) => row.label), sets, unit: "real value" };
-    },
-    levels(entry, index) {
-      const bars = entry.levels[index].bars;
-      const told = ([name, value]) => `${name}: ${value === null ? "none" : value.toFixed(1)}`;
-      return { labels: bars.map(told), unit: "dB", sets: [{ label: entry.levels[index].name, data: bars.map(([, value]) => value), backgroundColor: bars.map(([name]) => (name.endsWith("after") ? colour("link") : colour("edge"))) }] };
-    },
-    strategies(entry) {
-      const rows = entry.strategies;
-      const told = (row) => `${row.name}: ${row.cost === null ? "breaks a rule" : `${Number(row.cost.toPrecision(3)).toLocaleString("en")} (${row.cuts} QUANTIZE)`}`;
-      return { labels: rows.map(told), unit: "cost", sets: [{ label: "cost", data: rows.map((row) => row.cost), backgroundColor: rows.map((row, at) => (at === 0 ? colour("link") : colour("edge"))) }] };
-    },
-  };
-  function startChart(canvas, entry) {
-    let chart;
-    const draw = () => {
-      if (chart) chart.destroy();
-      const told = drawers[canvas.dataset.kind](entry, Number(canvas.dataset.index));
-      const many = told.sets.length > 1;
-      canvas.parentElement.style.height = `${74 + told.labels.length * (many ? 26 : 24)}px`;
-      const ticks = { color: colour("soft"), autoSkip: false };
-      chart = new Chart(canvas, {
-        type: "bar",
-        data: { labels: told.labels.map((label) => clipped(label, innerWidth < 600 ? 26 : 44)), datasets: told.sets.map((set) => ({ ...set, maxBarThickness: 12, minBarLength: 2, grouped: !many || set.label !== "hull", skipNull: true })) },
-        options: {
-          indexAxis: "y", animation: false, responsive: true, maintainAspectRatio: false,
-          scales: { x: { title: { display: true, text: told.unit, color: colour("soft") }, ticks: { color: colour("soft") }, grid: { color: colour("line") } }, y: { ticks, grid: { display: false } } },
-          plugins: { legend: { display: many, labels: { color: colour("ink"), boxWidth: 12 } } },
-        },
-      });
+  // --- the plots: a place in them leads to its operator ------------------------------------------
+  function startPlots(article) {
+    const section = article.querySelector("section.graph");
+    const go = (at) => {
+      if (!section) return;
+      start(section);
+      section.goTo(at);
+      section.scrollIntoView({ block: "start" });
     };
-    redraw.push(draw);
-    draw();
+    for (const button of article.querySelectorAll(".goto")) button.addEventListener("click", () => go(Number(button.dataset.operator)));
+    for (const plane of article.querySelectorAll(".plane")) {
+      plane.addEventListener("click", (event) => {
+        const place = plane.getBoundingClientRect(), [low, high] = [Number(plane.dataset.low), Number(plane.dataset.high)];
+        go(Math.round(low + ((event.clientX - place.left) / place.width) * (high - low)));
+      });
+    }
   }
+  document.querySelectorAll("article").forEach(startPlots);
 
   // --- everything starts when it is first seen: a report may hold many models -----------------------
-  const waiting = new Set(document.querySelectorAll("section.graph, canvas[data-kind]"));
+  const waiting = new Set(document.querySelectorAll("section.graph"));
   function start(one) {
     if (!waiting.delete(one)) return;
     seen.unobserve(one);
     const entry = data[Number(one.closest("article").dataset.number)];
-    if (one.matches("canvas")) startChart(one, entry);
-    else startGraph(one, entry);
+    startGraph(one, entry);
   }
   const seen = new IntersectionObserver((entries) => {
     for (const one of entries) if (one.isIntersecting) start(one.target);

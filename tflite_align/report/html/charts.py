@@ -1,0 +1,231 @@
+"""The figures of a report as plots: outputs, groups, what alignment would have cost otherwise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from ...numerics import Range
+from ...solver.problem_records import Strategy
+from ...verdicts import FidelityScore, OutputScore
+from ..model_view import GroupView, MemberView
+from ..report import Report
+from ..terminal_text import plural, shorten
+from ..verification_section import verification_word
+from .markup import Markup, element, named
+from .operator_plots import arriving, by_operator
+from .plots import Axis, DrawnBar, bars, legend, number, row, scale_below
+
+__all__ = ["charts"]
+
+_MOST = 60  # groups that are drawn; the tables hold the rest
+_OPEN = 6  # of them that are not folded
+
+
+def charts(report: Report, at: int) -> Markup:
+    """Every plot there are figures for; `at` is the model's number on the page."""
+    parts = [*_outputs(report), *by_operator(report), *arriving(report)]
+    if report.view is not None and report.view.groups:
+        parts += _ranges(report.view.groups)
+    parts += _strategies(report.strategies)
+    return element("section", *parts, class_="charts", id=f"charts-{at}") if parts else Markup("")
+
+
+# --- outputs --------------------------------------------------------------------------------------
+
+
+def _outputs(report: Report) -> list[Markup]:
+    verification = report.verification
+    if verification is None or not verification.outputs:
+        return []
+    changed = bool(report.changes)
+    levels = [level for score in verification.outputs for level in _levels(score)]
+    axis = Axis.over([*levels, *(_least(level) for level in levels)], "dB", zero=True)
+    keys = (("before", "before"), ("after", "after")) if changed else (("after", "the file"),)
+    rows = [
+        part for score in verification.outputs for part in _output(score, axis, changed=changed)
+    ]
+    return [
+        element("h2", "SQNR by output"),
+        element(
+            "p",
+            "Signal to quantization noise against the same model in float, in dB; more is better."
+            " As declared: every tensor rounded to its own scale, arithmetic exact; the others as"
+            f" each runtime's kernels compute. Verification: "
+            f"{shorten(verification_word(verification))}.",
+        ),
+        legend(*keys),
+        element("figure", *rows, scale_below(axis), class_="plot"),
+    ]
+
+
+def _levels(score: OutputScore) -> Iterator[float | None]:
+    yield from (score.declared_original_db, score.declared_aligned_db)
+    for run in score.runs:
+        yield from (run.original_db, run.sqnr_db)
+
+
+def _least(level: float | None) -> float | None:
+    """Exactness is drawn to the end of the axis; where all are exact it needs some length."""
+    return 1.0 if level is not None and math.isinf(level) else None
+
+
+def _output(score: OutputScore, axis: Axis, *, changed: bool) -> Iterator[Markup]:
+    place = f"output {score.index} " if score.index >= 0 else "inner tensor "
+    yield element("h3", place, named(score.title, score.tensor), class_="of")
+    if told := _errors(score, changed=changed):
+        yield element("p", told, class_="of")
+    pair = (score.declared_original_db, score.declared_aligned_db)
+    yield _level("as declared", pair, axis, changed=changed)
+    for run in score.runs:
+        yield _level(run.judge, (run.original_db, run.sqnr_db), axis, changed=changed)
+
+
+def _level(
+    name: str, pair: tuple[float | None, float | None], axis: Axis, *, changed: bool
+) -> Markup:
+    kinds = ("before", "after") if changed else ("after",)
+    levels = pair if changed else pair[1:]
+    drawn = [
+        DrawnBar(start=0.0, end=level if math.isfinite(level) else axis.high, kind=kind)
+        for kind, level in zip(kinds, levels, strict=True)
+        if level is not None and level != -math.inf
+    ]
+    told = " \u2192 ".join(_db(level) for level in levels)
+    return row(name, bars(axis, drawn), told)
+
+
+def _db(level: float | None) -> str:
+    if level is None:
+        return "did not run"
+    return f"{level:.1f}" if math.isfinite(level) else ("exact" if level > 0 else "no signal")
+
+
+def _errors(score: OutputScore, *, changed: bool) -> str:
+    """`largest error 0.5 before, 0.2 after; the same class wins for 98 % before, 100 % after`."""
+    told = []
+    pair = (score.largest_original, score.largest_aligned)
+    if pair[1] is not None:
+        told.append(f"largest error against float, as declared: {_two(pair, changed=changed)}")
+    ran = [f"{run.judge} {number(run.largest)}" for run in score.runs if run.largest is not None]
+    told += [f"as run: {', '.join(ran)}"] if ran else []
+    if score.top1_aligned is not None:
+        shares = [_share(score.top1_original), _share(score.top1_aligned)]
+        said = " \u2192 ".join(shares if changed else shares[1:])
+        told.append(f"top-1 agreement with float: {said}{_runs(score.runs)}")
+    return "; ".join(told)
+
+
+def _runs(runs: tuple[FidelityScore, ...]) -> str:
+    told = [f"{run.judge} {_share(run.top1)}" for run in runs if run.top1 is not None]
+    return f" (as run: {', '.join(told)})" if told else ""
+
+
+def _two(pair: tuple[float | None, float | None], *, changed: bool) -> str:
+    values = pair if changed else pair[1:]
+    return " \u2192 ".join("did not run" if one is None else number(one) for one in values)
+
+
+def _share(share: float | None) -> str:
+    return "did not run" if share is None else f"{100 * share:.1f} %".replace(".0 %", " %")
+
+
+# --- groups ---------------------------------------------------------------------------------------
+
+
+def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
+    """Those that lose most come first, the others stand folded."""
+    by_loss = sorted(groups, key=lambda group: -sum(abs(one.bits) for one in group.members))
+    shown = [_group(group) for group in by_loss[:_MOST]]
+    more = f" The {_MOST} of {len(groups):,} groups that change most." if by_loss[_MOST:] else ""
+    moved = any(one.after for group in groups for one in group.members)
+    cut = any(one.cuts for group in groups for one in group.members)
+    keys = [("hull", "hull of the group"), ("before", "before" if moved else "the file")]
+    keys += [("after", "after")] if moved else []
+    keys += [("cut", "behind an inserted QUANTIZE")] if cut else []
+    parts = [
+        element("h2", "Where precision goes: range by group"),
+        element(
+            "p",
+            "What each tensor of a group can hold, in real values, against the hull of all of them."
+            f" A tensor that takes a wider range has coarser steps.{more}",
+        ),
+        legend(*keys),
+        element("div", *shown[:_OPEN], class_="figures"),
+    ]
+    if shown[_OPEN:]:
+        told = element("summary", plural(len(shown) - _OPEN, "more group"))
+        parts.append(element("details", told, element("div", *shown[_OPEN:], class_="figures")))
+    return parts
+
+
+def _group(group: GroupView) -> Markup:
+    axis = Axis.over([group.hull.low, group.hull.high], "real value")
+    hull = DrawnBar(start=group.hull.low, end=group.hull.high, kind="hull")
+    rows = [_member(member, axis) for member in group.members]
+    return element(
+        "figure",
+        element(
+            "figcaption", f"Group {group.index + 1}: ", element("code", ", ".join(group.rules))
+        ),
+        row("hull", bars(axis, [hull]), _span(group.hull)),
+        *rows,
+        scale_below(axis),
+        class_="plot",
+    )
+
+
+def _member(member: MemberView, axis: Axis) -> Markup:
+    drawn = [_bar(member.before, "before")]
+    told = [_span(member.before)]
+    if member.after is not None and member.after != member.before:
+        drawn.append(_bar(member.after, "after"))
+        told.append(f" \u2192 {_span(member.after)}")
+    elif member.after is not None:
+        drawn.append(_bar(member.after, "after"))
+    for cut in member.cuts:
+        drawn.append(_bar(cut, "cut"))
+        told.append(f"; behind a QUANTIZE {_span(cut)}")
+    if member.bits:
+        lost = "lost" if member.bits > 0 else "won"
+        told.append(f" ({abs(member.bits):.2f} bits {lost})")
+    return row(named(member.name, member.key[1]), bars(axis, drawn), "".join(told))
+
+
+def _bar(found: Range, kind: str) -> DrawnBar:
+    return DrawnBar(start=found.low, end=found.high, kind=kind)
+
+
+def _span(found: Range) -> str:
+    return f"{number(found.low)} to {number(found.high)}"
+
+
+# --- strategies -----------------------------------------------------------------------------------
+
+
+def _strategies(strategies: tuple[Strategy, ...]) -> list[Markup]:
+    if not strategies:
+        return []
+    axis = Axis.over([one.cost for one in strategies if one.holds], "cost", zero=True)
+    rows = [
+        row(
+            one.name,
+            bars(
+                axis,
+                [DrawnBar(start=0.0, end=one.cost, kind="before" if at else "after")]
+                if one.holds
+                else [],
+            ),
+            f"{number(one.cost)} ({one.cuts} QUANTIZE)" if one.holds else "leaves a rule broken",
+        )
+        for at, one in enumerate(strategies)
+    ]
+    return [
+        element("h2", "Cost against PPQ's strategies"),
+        element(
+            "p",
+            "One inserted QUANTIZE costs about 1, lost precision costs by the bit; less is better,"
+            " and below 0 precision was gained.",
+        ),
+        element("figure", *rows, scale_below(axis), class_="plot"),
+    ]

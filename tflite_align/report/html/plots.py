@@ -1,0 +1,148 @@
+"""Plots as markup: bars and lines over one axis, that need no script and fit any width.
+
+Positions are shares of the axis in percent; words stand beside the marks and never inside a drawing
+that is stretched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from ...record import Record
+from .markup import Markup, element, joined
+
+__all__ = [
+    "Axis",
+    "DrawnBar",
+    "bars",
+    "dots",
+    "drawing",
+    "legend",
+    "number",
+    "outline",
+    "row",
+    "scale_below",
+    "tick_below",
+]
+
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+class Axis(Record, frozen=True, kw_only=True):
+    """From `low` to `high`; what lies beyond is drawn at the end."""
+
+    low: float
+    high: float
+    unit: str = ""
+
+    @classmethod
+    def over(cls, values: Iterable[float | None], unit: str = "", *, zero: bool = False) -> Axis:
+        """What holds all these values, and 0 where that is asked for; no axis is without length."""
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        known += [0.0] if zero or not known else []
+        low, high = min(known), max(known)
+        if high - low <= 0:
+            low, high = low - 0.5, high + 0.5
+        return cls(low=low, high=high, unit=unit)
+
+    def at(self, value: float) -> float:
+        """Percent of the way from the low end, 0 to 100."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(100 * min(max(share, 0.0), 1.0), 2)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Round numbers within it, three to six."""
+        rough = (self.high - self.low) / 4
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * one for one in _STEPS if power * one >= rough * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [number * step for number in range(first, last + 1)]
+
+
+class DrawnBar(Record, frozen=True, kw_only=True):
+    """From one value to another, in the colour that `kind` names in the style."""
+
+    start: float
+    end: float
+    kind: str
+
+
+def bars(axis: Axis, drawn: Sequence[DrawnBar]) -> Markup:
+    """The bars of one row, one below the other."""
+    marks = []
+    for one in drawn:
+        left, right = sorted((axis.at(one.start), axis.at(one.end)))
+        width = max(right - left, 0.4)
+        style = f"left:{left:g}%;width:{width:.2f}%"
+        marks.append(element("div", element("i", class_=one.kind, style=style), class_="lane"))
+    zero = axis.at(0.0) if axis.low < 0 < axis.high else None
+    grid = [] if zero is None else [element("b", class_="zero", style=f"left:{zero:g}%")]
+    return element("div", *grid, *marks, class_="track")
+
+
+def legend(*kinds: tuple[str, str]) -> Markup:
+    """What each colour stands for: (kind, words)."""
+    keys = [element("li", element("span", "", class_=f"key swatch {k}"), told) for k, told in kinds]
+    return element("ul", *keys, class_="legend")
+
+
+def row(name: str, track: Markup, told: str, *, kind: str = "") -> Markup:
+    """A name, its bars, and their figures in words."""
+    return element(
+        "div",
+        element("div", name, class_="name"),
+        track,
+        element("div", told, class_="told"),
+        class_=f"row {kind}".strip(),
+    )
+
+
+def scale_below(axis: Axis) -> Markup:
+    """The axis of all rows above it."""
+    ticks = [tick_below(axis, tick) for tick in axis.ticks]
+    return row("", element("div", *ticks, class_="scale"), axis.unit, kind="last")
+
+
+def tick_below(axis: Axis, value: float) -> Markup:
+    """A number under its place; at the ends it stays within the axis."""
+    at = axis.at(value)
+    kind = "first" if at < 8 else ("final" if at > 92 else "inner")
+    return element("span", number(value), class_=kind, style=f"left:{at:g}%")
+
+
+def number(value: float) -> str:
+    told = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return told.replace("-", "\u2212")
+
+
+def dots(x: Axis, y: Axis, points: Iterable[tuple[float, float]], kind: str) -> Markup:
+    """A dot a point, in a drawing of 100 by 100 that is stretched: the dots stay round."""
+    places = "".join(f"M{x.at(a):g} {100 - y.at(b):g}h.01" for a, b in points)
+    return Markup(f'<path class="dots {kind}" d="{places}"/>') if places else Markup("")
+
+
+def outline(x: Axis, heights: Sequence[float], span: tuple[float, float], kind: str) -> Markup:
+    """Steps of a histogram whose bins share `span`; heights are 0 to 1."""
+    first, last = x.at(span[0]), x.at(span[1])
+    width = (last - first) / max(len(heights), 1)
+    steps = "".join(
+        f"V{100 - 96 * height:.1f}H{first + width * (at + 1):.2f}"
+        for at, height in enumerate(heights)
+    )
+    return Markup(f'<path class="steps {kind}" d="M{first:g} 100{steps}V100"/>')
+
+
+def drawing(*parts: Markup, label: str) -> Markup:
+    """A drawing that takes all the room it is given."""
+    inside = joined(parts)
+    return element(
+        "svg",
+        inside,
+        viewBox="0 0 100 100",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=label,
+    )
