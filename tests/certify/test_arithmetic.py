@@ -14,13 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.arithmetic_models import (
-    KernelCase,
-    accumulator_case,
-    pair_case,
-    sum_case,
-    table_case,
-)
+from tests.support.arithmetic_models import KernelCase, accumulator_case
+from tests.support.elementwise_models import float_case, pair_case, sum_case, table_case
 from tests.support.kernel_batch import run_batch
 from tests.support.matmul_models import matmul_case
 from tflite_align.certify.arithmetic import arithmetic_runtimes, load_arithmetic
@@ -94,6 +89,8 @@ def elementwise() -> Iterator[tuple[str, Make]]:
     for operator, types in SUMS.items():
         for type_name in types:
             yield f"{operator}-{type_name}", partial(sum_case, operator, type_name)
+    for type_name in ("int8", "uint8", "int16"):
+        yield f"QUANTIZE-float32-{type_name}", partial(float_case, type_name)
     for operator, signatures in TABLES.items():
         for text in signatures:
             given, taken = text.split()

@@ -31,11 +31,13 @@ __all__ = [
     "parse_arithmetic",
 ]
 
-CertifiableClass = Literal["copy", "table", "pairs", "accumulate", "taps", "position", "none"]
+CertifiableClass = Literal[
+    "copy", "table", "pairs", "accumulate", "taps", "position", "steps", "none"
+]
 SEVERAL = "several_weight_scales"
 OVER_IMAGE = "over_height_and_width"
 GROUPED = "grouped"
-_CLASSES = ("copy", "table", "pairs", "accumulate", "taps", "position", "none")
+_CLASSES = ("copy", "table", "pairs", "accumulate", "taps", "position", "steps", "none")
 
 
 class ArithmeticRow(Record, frozen=True, kw_only=True):

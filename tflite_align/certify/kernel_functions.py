@@ -11,6 +11,9 @@ from .check_read import ReadOperator
 
 __all__ = ["kernels_of"]
 
+# Classes of rows that certificates show nothing of: float32 operands are no finite enumeration.
+_UNSHOWN = ("none", "steps")
+
 
 def kernels_of(
     runtime: str,
@@ -31,9 +34,9 @@ def kernels_of(
     while table.delegate:
         table = load_arithmetic(table.otherwise)
         groups.append(list(table.candidates(operator.name, types, facts)))
-    if any(not group or group[0].kind == "none" for group in groups):
+    if any(not group or group[0].kind in _UNSHOWN for group in groups):
         return []
-    return [[_kernel(row) for row in group if row.kind != "none"] for group in groups]
+    return [[_kernel(row) for row in group if row.kind not in _UNSHOWN] for group in groups]
 
 
 def _kernel(row: ArithmeticRow) -> Kernel:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..record import Record
 from .arithmetic import ArithmeticRow
 from .functions.affine import Affine, DomainError, NotTakenError
-from .functions.registry import FUNCTIONS, SUMS
+from .functions.registry import FLOATS, FUNCTIONS, SUMS
 from .operator_cases import CHANNELED, Channel, OperatorCase, UnknownHereError
 from .step_distances import Apart, Distances, Kernel, apart_on, apart_over
 
@@ -81,6 +81,8 @@ def _parts(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases
         return _accumulators(case, rows)
     if all(row.function in SUMS for row in rows):
         return _sums(case, rows)
+    if all(row.function in FLOATS for row in rows):
+        return iter([_floats(case, rows)])
     return iter([_pairs(case, rows) if rows[0].kind == "pairs" else _table(case, rows)])
 
 
@@ -131,6 +133,30 @@ def _sums(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]
 
 def _sum(count: int, _: int, value: int) -> str:
     return f"sum {value} of {count} elements"
+
+
+def _floats(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
+    """Over all finite float32 values, by their place in their order."""
+    kernels = [
+        [partial(_of_place, FUNCTIONS[name], output) for name in row.functions]
+        for row, output in zip(rows, _outputs(case, rows), strict=True)
+    ]
+    most = int(np.array(np.finfo(np.float32).max).view(np.int32))
+    return _Cases(
+        distances=apart_over(kernels, [(-most, most)]),
+        name=lambda _, place: f"{float(_float32(np.array([place]))[0])!r}",
+    )
+
+
+def _float32(places: Array) -> Array:
+    """The float32 values at these places: 0 is 0.0, 1 the least above it."""
+    values: Array = np.abs(places).astype(np.int32).view(np.float32)
+    return np.copysign(values, np.where(places < 0, np.float32(-1), np.float32(1)))
+
+
+def _of_place(function: Callable[..., Any], output: Affine, places: Array) -> Array:
+    found: Array = function(_float32(places), output)
+    return found
 
 
 def _operands(row: ArithmeticRow) -> int:

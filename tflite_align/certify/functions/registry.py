@@ -2,17 +2,17 @@
 
 ACCUMULATE: of (accumulator, input_scale, weight_scale, output), the scales float32 values.
 PAIRS: of (a, b, first, second, output). TABLES: of (x, given, output). SUMS: of (total,
-count, given, output). Operands are `Affine`.
+count, given, output). FLOATS: of (x, output), x a float32 array. Operands are `Affine`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from . import accumulate, fixed, lookups, pairs, sums, tables
+from . import accumulate, fixed, floats, lookups, pairs, sums, tables
 from .affine import Integers
 
-__all__ = ["ACCUMULATE", "FUNCTIONS", "PAIRS", "SUMS", "TABLES"]
+__all__ = ["ACCUMULATE", "FLOATS", "FUNCTIONS", "PAIRS", "SUMS", "TABLES"]
 
 Function = Callable[..., Integers]
 
@@ -30,4 +30,5 @@ TABLES: Mapping[str, Function] = {
 }
 
 SUMS: Mapping[str, Function] = _named(sums, sums.__all__)
-FUNCTIONS: Mapping[str, Function] = {**ACCUMULATE, **PAIRS, **TABLES, **SUMS}
+FLOATS: Mapping[str, Function] = _named(floats, floats.__all__)
+FUNCTIONS: Mapping[str, Function] = {**ACCUMULATE, **PAIRS, **TABLES, **SUMS, **FLOATS}

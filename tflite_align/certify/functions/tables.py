@@ -20,6 +20,7 @@ __all__ = [
     "hard_swish_16",
     "leaky_relu_double",
     "leaky_relu_double_float32_scale",
+    "leaky_relu_double_signed_float32_scale",
     "leaky_relu_shifted",
     "requantize_double",
     "requantize_double_float32_scale",
@@ -99,6 +100,17 @@ def leaky_relu_double_float32_scale(
     """As above, the multipliers from float32 steps."""
     below = float32(float32(given.scale * alpha) / output.scale)
     return _leaky(x, given, output, (float32(given.scale / output.scale), below))
+
+
+def leaky_relu_double_signed_float32_scale(
+    x: Integers, given: Affine, output: Affine, alpha: float
+) -> Integers:
+    """As above, but an alpha below 0 turns the sign before anything is rounded."""
+    below = float32(float32(given.scale * alpha) / output.scale)
+    sign = -1 if below < 0 else 1
+    x = x - given.zero_point
+    above = double(x, fixed_point(float32(given.scale / output.scale)))
+    return _out(_where(x >= 0, above, double(sign * x, fixed_point(abs(below)))), output)
 
 
 def _ratio(given: Affine, output: Affine) -> float:
