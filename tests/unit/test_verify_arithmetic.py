@@ -104,7 +104,7 @@ def test_what_had_no_noise_is_held_to_a_floor(before: float, after: float, word:
 )
 def test_integers_without_noise_are_held_to_their_own_rounding(own: float, word: str) -> None:
     """Rounding to steps of 0.01 makes noise of 0.0029."""
-    assert loss(noisy(0.0, 1), noisy(0.002, 2), 0, own=own).word == word
+    assert loss(noisy(0.0, 1), noisy(0.002, 2), 0, rounding=own).word == word
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_of_silence_only_noise_that_is_new_is_told(after: float, word: str) -> N
     nothing = np.zeros((64, 100))
     noise = np.random.default_rng(1).normal(size=nothing.shape)
     before, now = (powers(nothing, level * noise, UNITS) for level in (0.0, after))
-    lost = loss(before, now, 0, own=0.01)
+    lost = loss(before, now, 0, rounding=0.01)
     assert (lost.word, lost.tells) == (word, word != "skipped")
 
 

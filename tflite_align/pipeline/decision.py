@@ -69,7 +69,7 @@ def solve_question(prepared: Prepared, question: Question) -> Decision:
 
 
 def _needs_solving(question: Question, options: AlignOptions) -> bool:
-    requested = any(one.anchor or one.policy for one in options.overrides)
+    requested = any(override.anchor or override.policy for override in options.overrides)
     return bool(question.wanted or options.policies or options.optimize or requested)
 
 
@@ -96,7 +96,7 @@ def _fold(prepared: Prepared, draft: Plan, solution: Solution) -> Plan:
     session, model = prepared.session, prepared.inspected.model
     options = session.options
     # A QUANTIZE that a policy asks for is needed by no rule: folding would undo the policy.
-    policy = bool(options.policies) or any(one.policy for one in options.overrides)
+    policy = bool(options.policies) or any(override.policy for override in options.overrides)
     return fold_quantizes(
         draft,
         model,

@@ -30,16 +30,20 @@ class Told(Record, frozen=True, kw_only=True):
         return overview_lines(self.model, self.answer, rows=rows)
 
 
-def explain(data: Bytes, place: str | None, options: AlignOptions) -> Told:
-    """Why the tensor or slot that `place` names gets its label; without one, every component.
+def explain(data: Bytes, address: str | None, options: AlignOptions) -> Told:
+    """Why the tensor or slot that `address` names gets its label; without one, every component.
 
     Raises what check() raises, and UsageError for a place that the model does not have.
     """
-    asked = question(data, options)
-    model = asked.bound.model
-    if place is None:
-        solution = solve(asked.bound, asked.broken, asked.settings)
-        return Told(model=model, answer=overview(asked.bound, solution, asked.findings))
-    key, slot = resolved(model, place)
-    found = explain_tensor(asked.bound, asked.broken, asked.settings, key, slot)
-    return Told(model=model, answer=found)
+    solver_question = question(data, options)
+    model = solver_question.bound.model
+    if address is None:
+        solution = solve(solver_question.bound, solver_question.broken, solver_question.settings)
+        return Told(
+            model=model, answer=overview(solver_question.bound, solution, solver_question.findings)
+        )
+    key, slot = resolved(model, address)
+    explanation = explain_tensor(
+        solver_question.bound, solver_question.broken, solver_question.settings, key, slot
+    )
+    return Told(model=model, answer=explanation)

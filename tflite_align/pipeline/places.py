@@ -16,72 +16,72 @@ _SLOT = re.compile(
 )
 
 
-def resolved(model: Model, place: str) -> tuple[TensorId, Slot | None]:
+def resolved(model: Model, address: str) -> tuple[TensorId, Slot | None]:
     """The tensor (subgraph, index) that is meant, and the slot where one was named."""
     named = [
         TensorId(graph.index, tensor.index)
         for graph in model.subgraphs
         for tensor in graph.tensors
-        if tensor.name == place
+        if tensor.name == address
     ]
-    by_index = _INDEX.fullmatch(place)
+    by_index = _INDEX.fullmatch(address)
     if by_index is not None:
-        key = _indexed(model, by_index, place)
+        key = _indexed(model, by_index, address)
         if key is not None and key not in named:
             named.append(key)
         if not named:
-            raise UsageError(f"{place}: there is no such tensor")
+            raise UsageError(f"{address}: there is no such tensor")
     if len(named) > 1:
         places = ", ".join(f"subgraph[{graph}]/tensor[{tensor}]" for graph, tensor in named)
-        raise UsageError(f"{place}: several tensors are called so: {places}")
+        raise UsageError(f"{address}: several tensors are called so: {places}")
     if named:
         return named[0], None
-    by_slot = _SLOT.fullmatch(place)
+    by_slot = _SLOT.fullmatch(address)
     if by_slot is not None:
-        return _slot(model, by_slot, place)
-    raise UsageError(f"no tensor is called {place!r}{_nearest(model, place)}")
+        return _slot(model, by_slot, address)
+    raise UsageError(f"no tensor is called {address!r}{_nearest(model, address)}")
 
 
-def _indexed(model: Model, found: re.Match[str], place: str) -> TensorId | None:
+def _indexed(model: Model, match: re.Match[str], address: str) -> TensorId | None:
     """None where the subgraph has no such tensor; a bare number may still be a name."""
-    graph = _subgraph(model, found["graph"], place)
-    index = int(found["inner"] or found["bare"])
+    graph = _subgraph(model, match["graph"], address)
+    index = int(match["inner"] or match["bare"])
     return TensorId(graph.index, index) if index < len(graph.tensors) else None
 
 
-def _slot(model: Model, found: re.Match[str], place: str) -> tuple[TensorId, Slot]:
-    graph = _subgraph(model, found["graph"], place)
+def _slot(model: Model, match: re.Match[str], address: str) -> tuple[TensorId, Slot]:
+    graph = _subgraph(model, match["graph"], address)
     kinds: dict[str, SlotKind] = {
         "inputs": "inputs",
         "outputs": "outputs",
         "intermediates": "intermediates",
     }
     operator = -1
-    if found["operator"] is not None:
-        operator = int(found["operator"])
+    if match["operator"] is not None:
+        operator = int(match["operator"])
         if operator >= len(graph.operators):
-            raise UsageError(f"{place}: the subgraph has {len(graph.operators)} operators")
+            raise UsageError(f"{address}: the subgraph has {len(graph.operators)} operators")
         right = graph.operators[operator].name
-        if found["name"] not in (None, right):
-            raise UsageError(f"{place}: operator[{operator}] is {right}, not {found['name']}")
-    elif found["kind"] == "intermediates":
-        raise UsageError(f"{place}: only operators have intermediates")
-    slot = Slot(graph.index, operator, kinds[found["kind"]], int(found["index"]))
+        if match["name"] not in (None, right):
+            raise UsageError(f"{address}: operator[{operator}] is {right}, not {match['name']}")
+    elif match["kind"] == "intermediates":
+        raise UsageError(f"{address}: only operators have intermediates")
+    slot = Slot(graph.index, operator, kinds[match["kind"]], int(match["index"]))
     tensor = slot.tensor(model)
     if tensor < 0:
-        raise UsageError(f"{place}: there is no such operand, or it is absent")
+        raise UsageError(f"{address}: there is no such operand, or it is absent")
     return TensorId(graph.index, tensor), slot
 
 
-def _subgraph(model: Model, written: str | None, place: str) -> Subgraph:
+def _subgraph(model: Model, written: str | None, address: str) -> Subgraph:
     index = int(written or 0)
     if index >= len(model.subgraphs):
-        raise UsageError(f"{place}: the model has {len(model.subgraphs)} subgraphs")
+        raise UsageError(f"{address}: the model has {len(model.subgraphs)} subgraphs")
     return model.subgraphs[index]
 
 
-def _nearest(model: Model, place: str) -> str:
+def _nearest(model: Model, address: str) -> str:
     names = {tensor.name for graph in model.subgraphs for tensor in graph.tensors}
-    inside = sorted((name for name in names if place and place in name), key=len)[:3]
-    near = list(dict.fromkeys([*nearest(place, sorted(names), 3), *inside]))
+    inside = sorted((name for name in names if address and address in name), key=len)[:3]
+    near = list(dict.fromkeys([*nearest(address, sorted(names), 3), *inside]))
     return f"; did you mean {' or '.join(repr(name) for name in near[:3])}?" if near else ""

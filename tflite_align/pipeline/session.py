@@ -47,7 +47,15 @@ class Inspected(Record, frozen=True):
     @property
     def rules(self) -> tuple[str, ...]:
         """Ids of the rules that say something of this model, sorted."""
-        return tuple(sorted({entry.rule for entry in self.bound.constraints if entry.requirements}))
+        return tuple(
+            sorted(
+                {
+                    constraint.rule
+                    for constraint in self.bound.constraints
+                    if constraint.requirements
+                }
+            )
+        )
 
     @property
     def size(self) -> Size:
@@ -107,11 +115,11 @@ class Session(Record, frozen=True, kw_only=True):
         not looked at again.
         """
         if self.options.overrides:
-            found = self.inspect(model).findings  # they reach beyond the operators they name
-            return lost_before(found, model, earlier.findings)
+            findings = self.inspect(model).findings  # they reach beyond the operators they name
+            return lost_before(findings, model, earlier.findings)
         bound = self.bind(model, _sound(model, earlier))
-        found = (*check_bound(bound), *lock_findings(model, self.options.lock))
-        return lost_before(found, model, earlier.findings)
+        findings = (*check_bound(bound), *lock_findings(model, self.options.lock))
+        return lost_before(findings, model, earlier.findings)
 
     def bind(self, model: Model, sound: Sound = _NOTHING) -> Bound:
         """Bind the model, without the rules of quiet fixes that are off: they are not reported.
@@ -127,13 +135,15 @@ class Session(Record, frozen=True, kw_only=True):
             sound=sound,
         )
         globs = unheard_rules(self.fixes)
-        rules = {entry.rule for entry in bound.constraints}
+        rules = {constraint.rule for constraint in bound.constraints}
         quiet = {rule for rule in rules if any(fnmatchcase(rule, glob) for glob in globs)}
-        reported = tuple(entry for entry in bound.constraints if entry.rule not in quiet)
-        idle = idle_policies(bound, self.options.policies)
-        if not idle and len(reported) == len(bound.constraints):
+        reported = tuple(
+            constraint for constraint in bound.constraints if constraint.rule not in quiet
+        )
+        idle_overrides = idle_policies(bound, self.options.policies)
+        if not idle_overrides and len(reported) == len(bound.constraints):
             return bound
-        return replace(bound, constraints=reported, idle=(*bound.idle, *idle))
+        return replace(bound, constraints=reported, idle=(*bound.idle, *idle_overrides))
 
 
 def _sound(model: Model, earlier: Inspected) -> Sound:
@@ -145,7 +155,9 @@ def _sound(model: Model, earlier: Inspected) -> Sound:
     broken = {finding.slot.operator_id for finding in earlier.findings}
     faulty = {finding.tensor_id for finding in earlier.findings}
     operators = {
-        place for place, was in unchanged(model, earlier.model).items() if was not in broken
+        operator_id
+        for operator_id, was in unchanged(model, earlier.model).items()
+        if was not in broken
     }
     tensors = {
         TensorId(subgraph, tensor)
@@ -157,7 +169,7 @@ def _sound(model: Model, earlier: Inspected) -> Sound:
 
 def _load_targets(options: AlignOptions) -> list[Target]:
     """The options' targets, graded as the options say."""
-    overrides = [one.rule for one in options.overrides if one.rule]
+    overrides = [override.rule for override in options.overrides if override.rule]
     _known_rules("severity", [*options.severity, *overrides])
     select = _known_rules("select", map(family_pattern, options.select))
     ignore = _known_rules("ignore", map(family_pattern, options.ignore))
@@ -170,11 +182,11 @@ def _load_targets(options: AlignOptions) -> list[Target]:
 
 def _known_rules(option: str, patterns: Iterable[str]) -> tuple[str, ...]:
     """The patterns; UsageError for one that names no rule: nothing would come of it."""
-    found = tuple(patterns)
-    for pattern in found:
+    rule_patterns = tuple(patterns)
+    for pattern in rule_patterns:
         if (hint := nearest_rule(pattern)) is not None:
             raise UsageError(f"{option}: no rule is called {pattern!r}{hint}")
-    return found
+    return rule_patterns
 
 
 @functools.lru_cache(maxsize=16)

@@ -48,10 +48,12 @@ def view_of(
     whys: tuple[Why, ...] = ()
     if solution is not None and solved is not None and settings is not None:
         keys = [key for component in solution.components for key in component.tensors]
-        told = explain_each(solved, settings, frozenset(keys[:_MOST]))
+        explanations = explain_each(solved, settings, frozenset(keys[:_MOST]))
         whys = tuple(
-            Why(key=one.key, lines=tuple(explanation_lines(one, alternatives=False)))
-            for one in told
+            Why(
+                key=explanation.key, lines=tuple(explanation_lines(explanation, alternatives=False))
+            )
+            for explanation in explanations
         )
     view = ModelView(before=before, groups=_groups(bound, findings, solution), whys=whys)
     if after is None:
@@ -116,8 +118,8 @@ def _matched(
 
 def _same_operators(before: Subgraph, after: Subgraph) -> dict[int, int]:
     """Index in `after` -> index in `before`, of the operators that are in both."""
-    old = {_identity(one): one.index for one in before.operators}
-    identities = ((one.index, _identity(one)) for one in after.operators)
+    old = {_identity(operator): operator.index for operator in before.operators}
+    identities = ((operator.index, _identity(operator)) for operator in after.operators)
     return {index: old[identity] for index, identity in identities if identity in old}
 
 
@@ -130,8 +132,10 @@ def _paired(
     operators: Sequence[OperatorView], pairs: Mapping[int, int], alone: Mark
 ) -> tuple[OperatorView, ...]:
     return tuple(
-        replace(one, other=pairs[one.index]) if one.index in pairs else replace(one, mark=alone)
-        for one in operators
+        replace(operator, other=pairs[operator.index])
+        if operator.index in pairs
+        else replace(operator, mark=alone)
+        for operator in operators
     )
 
 
@@ -146,16 +150,17 @@ def _groups(
     touched = {finding.tensor_id for finding in findings}
     if solution is not None:
         touched |= {cut.key for cut in solution.cuts} | set(solution.source)
-    found: list[GroupView] = []
+    views: list[GroupView] = []
     for keys, rules in _tied(bound):
         members = [member for key in keys if (member := _member(model, key, solution)) is not None]
         if len(members) < 2 or not touched.intersection(keys):
             continue
         hull = Range(
-            min(one.before.low for one in members), max(one.before.high for one in members)
+            min(member.before.low for member in members),
+            max(member.before.high for member in members),
         )
-        found.append(GroupView(index=len(found), rules=rules, hull=hull, members=tuple(members)))
-    return tuple(found)
+        views.append(GroupView(index=len(views), rules=rules, hull=hull, members=tuple(members)))
+    return tuple(views)
 
 
 def _tied(bound: Bound) -> Iterator[tuple[list[TensorId], tuple[str, ...]]]:
@@ -172,13 +177,13 @@ def _tied(bound: Bound) -> Iterator[tuple[list[TensorId], tuple[str, ...]]]:
         for key in _keys(bound.model, tie.slots):
             members.setdefault(sets.find(key), set()).add(key)
             rules.setdefault(sets.find(key), set()).add(tie.rule)
-    for key in sorted(members, key=lambda one: min(members[one])):
+    for key in sorted(members, key=lambda key_of_group: min(members[key_of_group])):
         yield sorted(members[key]), tuple(sorted(rules[key]))
 
 
 def _keys(model: Model, slots: Sequence[Slot]) -> list[TensorId]:
-    held = (slot.tensor_id(model) for slot in slots)
-    return [key for key in held if key[1] >= 0]
+    tensor_ids = (slot.tensor_id(model) for slot in slots)
+    return [key for key in tensor_ids if key[1] >= 0]
 
 
 def _member(model: Model, key: TensorId, solution: Solution | None) -> MemberView | None:
@@ -191,12 +196,12 @@ def _member(model: Model, key: TensorId, solution: Solution | None) -> MemberVie
         return MemberView(key=key, name=tensor.name, before=before, after=None)
     sources: Mapping[TensorId, Label] = solution.source
     written = sources.get(key, label)
-    lost = written.scale / label.scale if label.scale > 0 else 0.0
+    ratio = written.scale / label.scale if label.scale > 0 else 0.0
     return MemberView(
         key=key,
         name=tensor.name,
         before=before,
         after=label_range(written, tensor.type),
         cuts=tuple(label_range(cut.label, tensor.type) for cut in solution.cuts if cut.key == key),
-        bits=math.log2(lost) if lost > 0 and math.isfinite(lost) else 0.0,
+        bits=math.log2(ratio) if ratio > 0 and math.isfinite(ratio) else 0.0,
     )

@@ -38,16 +38,16 @@ def with_way_out(
     """
     if verification is None or verification.word not in ("failed", "inconclusive"):
         return verification
-    lost = [score for score in verification.outputs if _loses(score)]
+    losing = [score for score in verification.outputs if _loses(score)]
     options = prepared.session.options
-    if not lost or (options.io != "keep" and not _own_choice(options)):
+    if not losing or (options.io != "keep" and not _own_choice(options)):
         return verification
     from ..verify.declared_sqnr import declared_scores  # noqa: PLC0415 - a run without judges needs none of it
 
-    def tried(option: str, others: AlignOptions) -> _Tried:
+    def tried(option: str, other_options: AlignOptions) -> _Tried:
         scores = declared_scores(
             memoryview(prepared.written(prepared.repair.model)),
-            align(replace(others, verify=False, compare=False)),
+            align(replace(other_options, verify=False, compare=False)),
             calibration=options.calibration,
             samples=options.samples,
             seed=options.seed,
@@ -55,15 +55,15 @@ def with_way_out(
         )
         return _Tried(option=option, scores=scores)
 
-    found = []
+    attempts = []
     if _own_choice(options):
-        found.append(tried("--prefer precision", replace(options, prefer="precision")))
+        attempts.append(tried("--prefer precision", replace(options, prefer="precision")))
     if options.io == "keep":
-        found.append(tried("--io free", replace(options, io="free")))
-    told = [_told(lost, one) for one in found]
-    why = "; ".join([verification.why, *filter(None, told)])
+        attempts.append(tried("--io free", replace(options, io="free")))
+    sentences = [_told(losing, attempt) for attempt in attempts]
+    why = "; ".join([verification.why, *filter(None, sentences)])
     word = verification.word
-    if _own_choice(options) and _is_all(verification, lost) and _unavoidable(lost, found[0]):
+    if _own_choice(options) and _is_all(verification, losing) and _unavoidable(losing, attempts[0]):
         word = "inconclusive"
     return replace(verification, word=word, why=why)
 
@@ -84,37 +84,39 @@ def _lost_db(score: OutputScore) -> float:
     return score.declared_original_db - score.declared_aligned_db
 
 
-def _is_all(verification: Verification, lost: list[OutputScore]) -> bool:
+def _is_all(verification: Verification, losing: list[OutputScore]) -> bool:
     """Whether nothing fails but by these losses, and what they leave is more than noise."""
     judged = all(verdict.word != "failed" for verdict in verification.judges)
-    outputs = all(score in lost for score in verification.outputs if score.word == "failed")
-    steps = verification.steps is None or not any(one.ours for one in verification.steps.beyond)
+    outputs = all(score in losing for score in verification.outputs if score.word == "failed")
+    steps = verification.steps is None or not any(
+        deviation.ours for deviation in verification.steps.beyond
+    )
     left = all(
         (score.declared_aligned_db or 0.0) >= _NOISE_DB
-        for score in lost
+        for score in losing
         if (score.declared_original_db or 0.0) >= _NOISE_DB
     )
     return judged and outputs and steps and left
 
 
-def _unavoidable(lost: list[OutputScore], tried: _Tried) -> bool:
+def _unavoidable(losing: list[OutputScore], attempt: _Tried) -> bool:
     """Whether what weighs precision most loses as much, at one output or another."""
-    if not tried.scores:
+    if not attempt.scores:
         return False
-    worst = max(_lost_db(score) for score in lost)
-    return max(_lost_db(score) for score in tried.scores) >= worst - _LOST_DB
+    worst = max(_lost_db(score) for score in losing)
+    return max(_lost_db(score) for score in attempt.scores) >= worst - _LOST_DB
 
 
-def _told(lost: list[OutputScore], tried: _Tried) -> str:
+def _told(losing: list[OutputScore], attempt: _Tried) -> str:
     """Of the output that loses most; "" where nothing is known of it."""
-    worst = max(lost, key=_lost_db)
-    freed = {(score.title, score.inputs): score for score in tried.scores}
-    other = freed.get((worst.title, worst.inputs))
-    if other is None or other.declared_aligned_db is None:
+    worst = max(losing, key=_lost_db)
+    freed = {(score.title, score.inputs): score for score in attempt.scores}
+    freed_score = freed.get((worst.title, worst.inputs))
+    if freed_score is None or freed_score.declared_aligned_db is None:
         return ""
-    left = _lost_db(other)
+    left = _lost_db(freed_score)
     if left <= _LOST_DB:
-        return f"{tried.option} avoids it ({other.declared_aligned_db:.1f} dB)"
+        return f"{attempt.option} avoids it ({freed_score.declared_aligned_db:.1f} dB)"
     if left < _lost_db(worst) - _LOST_DB:
-        return f"{tried.option} loses {left:.1f} dB"
-    return f"{tried.option} does not avoid it"
+        return f"{attempt.option} loses {left:.1f} dB"
+    return f"{attempt.option} does not avoid it"

@@ -52,22 +52,24 @@ class BatchDiff(Record, frozen=True, kw_only=True):
             ("findings that are new", _HEAD, self.findings_new),
             ("findings that are gone", _HEAD, self.findings_gone),
         )
-        return [_section(title, head, found, rows) for title, head, found in tables if found]
+        return [_section(title, head, changed, rows) for title, head, changed in tables if changed]
 
     def closing(self) -> str:
         models = f"{plural(len(self.new), 'model')} new, {len(self.gone):,} gone"
         turned = f"{len(self.worse):,} worse, {len(self.better):,} better"
-        found = f"{plural(len(self.findings_new), 'finding')} new, {len(self.findings_gone):,} gone"
-        return f"{models}, {turned}; {found}"
+        summary = (
+            f"{plural(len(self.findings_new), 'finding')} new, {len(self.findings_gone):,} gone"
+        )
+        return f"{models}, {turned}; {summary}"
 
 
 _HEAD = ("model", "severity", "rule", "where")
 
 
-def _section(title: str, head: Row, found: tuple[Row, ...], rows: int | None) -> Section:
-    shown = found[:rows]
-    told = tuple(tuple(map(printable, row)) for row in shown)
-    return Section(title=title, head=head, rows=told, hidden=len(found) - len(shown))
+def _section(title: str, head: Row, changed: tuple[Row, ...], rows: int | None) -> Section:
+    shown = changed[:rows]
+    printable_rows = tuple(tuple(map(printable, row)) for row in shown)
+    return Section(title=title, head=head, rows=printable_rows, hidden=len(changed) - len(shown))
 
 
 def diff_of(old: tuple[str, Iterable[bytes]], new: tuple[str, Iterable[bytes]]) -> BatchDiff:
@@ -83,11 +85,11 @@ def diff_of(old: tuple[str, Iterable[bytes]], new: tuple[str, Iterable[bytes]]) 
     appeared: list[tuple[str, str, str, str]] = []
     went: list[tuple[str, str, str, str]] = []
     for path in both:
-        one, two = before[path], after[path]
-        if _rank(one) != _rank(two):
-            (worse if _rank(two) > _rank(one) else better).append((path, _turn(one, two)))
-        appeared += [(path, *key) for key in sorted((two.findings - one.findings).elements())]
-        went += [(path, *key) for key in sorted((one.findings - two.findings).elements())]
+        earlier, two = before[path], after[path]
+        if _rank(earlier) != _rank(two):
+            (worse if _rank(two) > _rank(earlier) else better).append((path, _turn(earlier, two)))
+        appeared += [(path, *key) for key in sorted((two.findings - earlier.findings).elements())]
+        went += [(path, *key) for key in sorted((earlier.findings - two.findings).elements())]
     return BatchDiff(
         new=tuple(sorted(after.keys() - before.keys())),
         gone=tuple(sorted(before.keys() - after.keys())),
@@ -98,31 +100,31 @@ def diff_of(old: tuple[str, Iterable[bytes]], new: tuple[str, Iterable[bytes]]) 
     )
 
 
-def _rank(entry: _Entry) -> tuple[int, int]:
-    return entry.status, _WORDS.get(entry.word, 2)
+def _rank(outcome: _Entry) -> tuple[int, int]:
+    return outcome.status, _WORDS.get(outcome.word, 2)
 
 
-def _turn(one: _Entry, two: _Entry) -> str:
-    return f"{_told(one)} -> {_told(two)}"
+def _turn(earlier: _Entry, two: _Entry) -> str:
+    return f"{_told(earlier)} -> {_told(two)}"
 
 
-def _told(entry: _Entry) -> str:
-    return f"{entry.outcome}, {entry.word}" if entry.word else entry.outcome
+def _told(outcome: _Entry) -> str:
+    return f"{outcome.outcome}, {outcome.word}" if outcome.word else outcome.outcome
 
 
 def _entries(name: str, lines: Iterable[bytes]) -> dict[str, _Entry]:
-    found = {}
-    for number, line in enumerate(lines, 1):
+    entries = {}
+    for line_number, line in enumerate(lines, 1):
         try:
             value = json.loads(line)
             if "shards" in value:
                 continue
-            found[str(value["path"])] = _entry(value)
+            entries[str(value["path"])] = _entry(value)
         except (ValueError, TypeError, KeyError) as error:
             raise UsageError(
-                f"{name}: line {number}: no line of a report of many models (.jsonl)"
+                f"{name}: line {line_number}: no line of a report of many models (.jsonl)"
             ) from error
-    return found
+    return entries
 
 
 def _entry(value: dict[str, Any]) -> _Entry:
@@ -132,7 +134,7 @@ def _entry(value: dict[str, Any]) -> _Entry:
         outcome=str(value["outcome"]),
         word=value["verification"],
         findings=Counter(
-            (str(one["severity"]), str(one["rule"]), str(one["address"]))
-            for one in report["remaining"]
+            (str(finding["severity"]), str(finding["rule"]), str(finding["address"]))
+            for finding in report["remaining"]
         ),
     )

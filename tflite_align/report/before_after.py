@@ -52,12 +52,12 @@ def _numbers(report: Report) -> Iterator[Row]:
         return
     runs = [run for output in report.verification.outputs for run in output.runs]
     for judge in dict.fromkeys(run.judge for run in runs):
-        own = [run for run in runs if run.judge == judge]
-        before = _worst(run.original_db for run in own)
-        yield (f"{judge}: SQNR", before, _worst(run.sqnr_db for run in own))
+        runs_of_judge = [run for run in runs if run.judge == judge]
+        before = _worst(run.original_db for run in runs_of_judge)
+        yield (f"{judge}: SQNR", before, _worst(run.sqnr_db for run in runs_of_judge))
 
 
 def _worst(levels: Iterable[float | None]) -> str:
-    found = [level for level in levels if level is not None]
-    told = decibels(min(found, default=None), "did not run")
-    return f"{told} dB" if found and math.isfinite(min(found)) else told
+    known_levels = [level for level in levels if level is not None]
+    level_text = decibels(min(known_levels, default=None), "did not run")
+    return f"{level_text} dB" if known_levels and math.isfinite(min(known_levels)) else level_text

@@ -23,8 +23,8 @@ def laid_out(head: Row, rows: Sequence[Row], width: int | None = None) -> list[l
 
     `width`: characters a line may have; None for as many as it takes.
     """
-    kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
-    table = [tuple(row[column] for column in kept) for row in (head, *rows)]
+    columns = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    table = [tuple(row[column] for column in columns) for row in (head, *rows)]
     widths = _widths(table, width)
     if widths is None:
         return list(_blocks(table, width or 0))
@@ -52,13 +52,13 @@ def _widths(table: Sequence[Row], width: int | None) -> list[int] | None:
     left = width - gaps - sum(least)
     if left < 0:
         return None
-    found = list(least)
+    widths = list(least)
     wanting = sorted(range(len(columns)), key=lambda column: natural[column] - least[column])
-    for place, column in enumerate(wanting):
-        more = min(natural[column] - least[column], left // (len(wanting) - place))
-        found[column] += more
+    for position, column in enumerate(wanting):
+        more = min(natural[column] - least[column], left // (len(wanting) - position))
+        widths[column] += more
         left -= more
-    return found
+    return widths
 
 
 def _lines(row: Row, widths: Sequence[int]) -> Iterator[list[Cell]]:
@@ -66,11 +66,11 @@ def _lines(row: Row, widths: Sequence[int]) -> Iterator[list[Cell]]:
         [cell] if len(cell) <= width else wrapped(cell, width)
         for cell, width in zip(row, widths, strict=True)
     ]
-    for number in range(max(map(len, cells), default=0)):
+    for line_index in range(max(map(len, cells), default=0)):
         line: list[Cell] = []
         due = at = 0
         for whole, parts, width in zip(row, cells, widths, strict=True):
-            part = parts[number] if number < len(parts) else ""
+            part = parts[line_index] if line_index < len(parts) else ""
             if part:
                 line += [(" " * (due - at), ""), (part, whole)]
                 at = due + len(part)
@@ -80,8 +80,8 @@ def _lines(row: Row, widths: Sequence[int]) -> Iterator[list[Cell]]:
 
 def _blocks(table: Sequence[Row], width: int) -> Iterator[list[Cell]]:
     head, *rows = table
-    for number, row in enumerate(rows):
-        if number:
+    for row_index, row in enumerate(rows):
+        if row_index:
             yield []
         for title, cell in zip(head, row, strict=True):
             if cell:

@@ -57,7 +57,7 @@ def overview(bound: Bound, solution: Solution, findings: Sequence[Finding]) -> O
     """The solution and the findings that led to it, sorted by component."""
     by_key: dict[TensorId, list[str]] = {}
     # What a target does not take is no disagreement between tensors.
-    apart = [one.message for one in findings if one.rule.startswith(UNSUPPORTED)]
+    unsupported = [finding.message for finding in findings if finding.rule.startswith(UNSUPPORTED)]
     for finding in findings:
         if finding.rule.startswith(UNSUPPORTED):
             continue
@@ -68,14 +68,14 @@ def overview(bound: Bound, solution: Solution, findings: Sequence[Finding]) -> O
         stories.append(_story(bound, solution, component, tuple(told)))
     left = [text for texts in by_key.values() for text in texts]
     return Overview(
-        components=tuple(stories), conflicts=solution.conflicts, elsewhere=(*left, *apart)
+        components=tuple(stories), conflicts=solution.conflicts, elsewhere=(*left, *unsupported)
     )
 
 
-def render_explanation(found: Explanation | Overview) -> str:
+def render_explanation(answer: Explanation | Overview) -> str:
     """Either answer of `explain` as a JSON document."""
-    name = "explanation" if isinstance(found, Explanation) else "overview"
-    return render_document(name, found)
+    name = "explanation" if isinstance(answer, Explanation) else "overview"
+    return render_document(name, answer)
 
 
 def _story(

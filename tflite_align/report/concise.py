@@ -14,17 +14,22 @@ __all__ = ["problem_lines", "render_concise"]
 def render_concise(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """A line for each problem that nothing lets pass and for each file that could not be read."""
     lines = [line for report in reports for line in problem_lines(report)]
-    lines += [_line(one.name, "file", "error", one.message, "unreadable") for one in unread]
+    lines += [
+        _line(unread_file.name, "file", "error", unread_file.message, "unreadable")
+        for unread_file in unread
+    ]
     return "".join(f"{line}\n" for line in lines)
 
 
 def problem_lines(report: Report) -> Iterator[str]:
     """The lines of one file. Its place is an address, or `model` for the file as a whole."""
-    for one in problems(report):
-        if not one.accepted:
-            place = one.place or "model"
-            yield _line(report.name or "model", place, one.severity, one.text, one.rule)
+    for problem in problems(report):
+        if not problem.accepted:
+            address = problem.place or "model"
+            yield _line(
+                report.name or "model", address, problem.severity, problem.text, problem.rule
+            )
 
 
-def _line(name: str, place: str, severity: str, text: str, rule: str) -> str:
-    return printable(f"{name}: {place}: {severity}: {text} ({rule})")
+def _line(name: str, address: str, severity: str, text: str, rule: str) -> str:
+    return printable(f"{name}: {address}: {severity}: {text} ({rule})")

@@ -15,40 +15,40 @@ from .terminal_text import plural, printable
 __all__ = ["explanation_lines", "overview_lines"]
 
 
-def explanation_lines(found: Explanation, *, alternatives: bool = True) -> list[str]:
+def explanation_lines(explanation: Explanation, *, alternatives: bool = True) -> list[str]:
     """One sentence or two a line; costs are in units of what the last line says.
 
     `alternatives`: False where none were priced.
     """
-    lines = [_head(found)]
-    if found.status == "outside":
-        lines.append(f"It keeps its parameters: {found.remark}.")
+    lines = [_head(explanation)]
+    if explanation.status == "outside":
+        lines.append(f"It keeps its parameters: {explanation.remark}.")
         return [printable(line) for line in lines]
-    lines += _needs(found)
-    if found.status == "clean":
+    lines += _needs(explanation)
+    if explanation.status == "clean":
         lines.append("It keeps its parameters: nothing in its component is broken.")
-        lines += [*_ties(found), f"Its component: {_members(found)}."]
-    elif found.conflict is not None:
-        lines.append(f"It is left as it is: {_conflict(found.conflict)}.")
-        lines += [*_ties(found), f"Its component: {_members(found)}."]
+        lines += [*_ties(explanation), f"Its component: {_members(explanation)}."]
+    elif explanation.conflict is not None:
+        lines.append(f"It is left as it is: {_conflict(explanation.conflict)}.")
+        lines += [*_ties(explanation), f"Its component: {_members(explanation)}."]
     else:
-        lines += [*_label(found), *_ties(found)]
-        cuts = [_cut(found, cut, priced=alternatives) for cut in found.cuts]
+        lines += [*_label(explanation), *_ties(explanation)]
+        cuts = [_cut(explanation, cut, priced=alternatives) for cut in explanation.cuts]
         lines += cuts or ["Nothing is cut behind it."]
-        lines += [*(_alternatives(found) if alternatives else ()), *_price(found)]
+        lines += [*(_alternatives(explanation) if alternatives else ()), *_price(explanation)]
     return [printable(line) for line in lines]
 
 
-def overview_lines(model: Model, found: Overview, *, rows: int | None = None) -> list[str]:
+def overview_lines(model: Model, overview: Overview, *, rows: int | None = None) -> list[str]:
     """A paragraph a component that was decided or has to be left; `rows` limits its lists."""
-    blocks = [_story(story, number, rows) for number, story in enumerate(found.components)]
+    blocks = [_story(story, index, rows) for index, story in enumerate(overview.components)]
     blocks += [
         [f"Conflict at {conflict.slots[0].address(model)}: {_conflict(conflict)}."]
-        for conflict in found.conflicts
+        for conflict in overview.conflicts
     ]
-    if found.elsewhere:
-        head = f"{plural(len(found.elsewhere), 'finding')} outside these components:"
-        blocks.append([head, *_few(list(found.elsewhere), rows)])
+    if overview.elsewhere:
+        head = f"{plural(len(overview.elsewhere), 'finding')} outside these components:"
+        blocks.append([head, *_few(list(overview.elsewhere), rows)])
     if not blocks:
         blocks = [["No parameters have to move: every tensor keeps its own."]]
     lines = [line for block in blocks for line in ("", *block)]
@@ -62,14 +62,14 @@ def _show(label: Label | None) -> str:
     return "?" if label is None else str(label)
 
 
-def _span(found: Range | None) -> str:
-    if found is None or (math.isinf(found.low) and math.isinf(found.high)):
+def _span(span: Range | None) -> str:
+    if span is None or (math.isinf(span.low) and math.isinf(span.high)):
         return "anything"
-    if math.isinf(found.low):
-        return f"anything up to {found.high:.5g}"
-    if math.isinf(found.high):
-        return f"anything from {found.low:.5g} up"
-    return f"{found.low:.5g} to {found.high:.5g}"
+    if math.isinf(span.low):
+        return f"anything up to {span.high:.5g}"
+    if math.isinf(span.high):
+        return f"anything from {span.low:.5g} up"
+    return f"{span.low:.5g} to {span.high:.5g}"
 
 
 def _units(cost: float) -> str:
@@ -83,49 +83,54 @@ def _conflict(conflict: Conflict) -> str:
 # --- one tensor ---------------------------------------------------------------------------------
 
 
-def _head(found: Explanation) -> str:
-    place = f"subgraph[{found.key[0]}]/tensor[{found.key[1]}]"
-    written = f", written by {found.written_by}" if found.written_by else ""
-    return f"{place} {found.name!r} ({found.type}{written})"
+def _head(explanation: Explanation) -> str:
+    address = f"subgraph[{explanation.key[0]}]/tensor[{explanation.key[1]}]"
+    written = f", written by {explanation.written_by}" if explanation.written_by else ""
+    return f"{address} {explanation.name!r} ({explanation.type}{written})"
 
 
-def _needs(found: Explanation) -> list[str]:
-    could = f"Unclipped, {_span(found.reach)} could be written to it"
+def _needs(explanation: Explanation) -> list[str]:
+    could = f"Unclipped, {_span(explanation.reach)} could be written to it"
     return [
-        f"It declares (scale, zero_point) {_show(found.declared)}"
-        + (f", which holds {_span(found.holds)}" if found.label == found.declared else "")
-        + f". {could}; {_span(found.arrives)} arrives, and what its readers can tell"
-        f" apart is {_span(found.told)}. It carries the noise of a step of {found.noise:.5g}.",
+        f"It declares (scale, zero_point) {_show(explanation.declared)}"
+        + (
+            f", which holds {_span(explanation.holds)}"
+            if explanation.label == explanation.declared
+            else ""
+        )
+        + f". {could}; {_span(explanation.arrives)} arrives, and what its readers can tell"
+        f" apart is {_span(explanation.told)}. It carries the noise of a step of {explanation.noise:.5g}.",
     ]
 
 
-def _label(found: Explanation) -> list[str]:
-    anchor = found.anchor
-    if anchor is None or found.label is None:
+def _label(explanation: Explanation) -> list[str]:
+    anchor = explanation.anchor
+    if anchor is None or explanation.label is None:
         return []
-    kept = found.label == found.declared
-    verb = "keeps" if kept else "gets"
-    noise = " They differ from its own by float noise alone." if found.snapped else ""
-    holds = "" if kept else f" They hold {_span(found.holds)}."
-    lines = [f"It {verb} {_show(found.label)}{_because(found, anchor)}.{holds}{noise}"]
-    if found.activation:
-        name = found.activation.name
+    unchanged = explanation.label == explanation.declared
+    verb = "keeps" if unchanged else "gets"
+    noise = " They differ from its own by float noise alone." if explanation.snapped else ""
+    holds = "" if unchanged else f" They hold {_span(explanation.holds)}."
+    lines = [f"It {verb} {_show(explanation.label)}{_because(explanation, anchor)}.{holds}{noise}"]
+    if explanation.activation:
+        name = explanation.activation.name
         lines.append(f"Its range no longer states a clamp, so its operator does: {name}.")
-    elif found.clamps and kept:
+    elif explanation.clamps and unchanged:
         lines.append("Its range states a clamp, which a wider one would undo.")
-    if found.chain:
+    if explanation.chain:
         steps = "; ".join(
-            f"{link.rule} ties {link.here} to {link.there}, {link.name!r}" for link in found.chain
+            f"{link.rule} ties {link.here} to {link.there}, {link.name!r}"
+            for link in explanation.chain
         )
         lines.append(f"The way there: {steps}.")
-    if found.slot:
-        how = "as it is written" if found.sees == found.label else "behind a QUANTIZE"
-        lines.append(f"{found.slot} sees {_show(found.sees)}, {how}.")
+    if explanation.slot:
+        how = "as it is written" if explanation.sees == explanation.label else "behind a QUANTIZE"
+        lines.append(f"{explanation.slot} sees {_show(explanation.sees)}, {how}.")
     return lines
 
 
-def _because(found: Explanation, anchor: Anchor) -> str:
-    itself = anchor.key == found.key
+def _because(explanation: Explanation, anchor: Anchor) -> str:
+    itself = anchor.key == explanation.key
     match anchor.kind:
         case "own":
             return ", its own"
@@ -140,7 +145,7 @@ def _because(found: Explanation, anchor: Anchor) -> str:
         case "anchor":
             return f", what {anchor.reason} gives to the group of {anchor.address}"
         case "declared":
-            tied = "" if found.chain else ", to which no rule ties it: the cheapest here"
+            tied = "" if explanation.chain else ", to which no rule ties it: the cheapest here"
             return f", what {anchor.name!r} declares{tied}"
         case "window":
             return ", the least widening that its kernel's multiplier window allows"
@@ -152,17 +157,17 @@ def _article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def _ties(found: Explanation) -> list[str]:
-    if not found.ties:
-        return [f"No rule ties it{' on this side of the cut' if found.cuts else ''}."]
-    told = "; ".join(
+def _ties(explanation: Explanation) -> list[str]:
+    if not explanation.ties:
+        return [f"No rule ties it{' on this side of the cut' if explanation.cuts else ''}."]
+    ties = "; ".join(
         f"{tie.slots} keeps its parameters" if tie.rule == "rigid" else f"{tie.rule} at {tie.slots}"
-        for tie in found.ties
+        for tie in explanation.ties
     )
-    return [f"What ties it: {told}."]
+    return [f"What ties it: {ties}."]
 
 
-def _cut(found: Explanation, cut: CutStory, *, priced: bool) -> str:
+def _cut(explanation: Explanation, cut: CutStory, *, priced: bool) -> str:
     parts = [f"{_units(cut.operator)} for the operator"]
     parts.append(f"{_units(cut.moved)} for the elements it moves")
     if cut.precision:
@@ -174,7 +179,7 @@ def _cut(found: Explanation, cut: CutStory, *, priced: bool) -> str:
     total = cut.operator + cut.moved + cut.precision + cut.clipped + cut.unclamped
     without = " Without it no assignment is possible." if priced else ""
     if cut.without is not None:
-        more = f"{_units(cut.without - found.cost)} more"
+        more = f"{_units(cut.without - explanation.cost)} more"
         without = f" Without it the component would cost {_units(cut.without)}, {more}."
     rules = ", ".join(cut.because)
     return (
@@ -183,33 +188,33 @@ def _cut(found: Explanation, cut: CutStory, *, priced: bool) -> str:
     )
 
 
-def _alternatives(found: Explanation) -> list[str]:
+def _alternatives(explanation: Explanation) -> list[str]:
     lines = []
-    for other in found.alternatives:
-        if other.cost is None:
-            lines.append(f"With {other.label} no assignment is possible.")
+    for alternative in explanation.alternatives:
+        if alternative.cost is None:
+            lines.append(f"With {alternative.label} no assignment is possible.")
         else:
-            more = _units(other.cost - found.cost)
+            more = _units(alternative.cost - explanation.cost)
             lines.append(
-                f"With {other.label} instead the component would cost"
-                f" {_units(other.cost)}, {more} more."
+                f"With {alternative.label} instead the component would cost"
+                f" {_units(alternative.cost)}, {more} more."
             )
-    if found.more:
-        lines.append(f"{plural(found.more, 'further label')} would cost no less.")
+    if explanation.more:
+        lines.append(f"{plural(explanation.more, 'further label')} would cost no less.")
     return lines or ["There is no other label for it."]
 
 
-def _members(found: Explanation) -> str:
-    rules = f" under {', '.join(found.rules)}" if found.rules else ""
-    return f"{plural(found.tensors, 'tensor')}{rules}"
+def _members(explanation: Explanation) -> str:
+    rules = f" under {', '.join(explanation.rules)}" if explanation.rules else ""
+    return f"{plural(explanation.tensors, 'tensor')}{rules}"
 
 
-def _price(found: Explanation) -> list[str]:
-    least = _certainty(found.cost, found.bound, optimal=found.optimal)
-    units = f"one QUANTIZE is {_units(found.quantize)}, a bit lost at one reader"
+def _price(explanation: Explanation) -> list[str]:
+    least = _certainty(explanation.cost, explanation.bound, optimal=explanation.optimal)
+    units = f"one QUANTIZE is {_units(explanation.quantize)}, a bit lost at one reader"
     return [
-        f"Its component: {_members(found)}; cost {_units(found.cost)}, {least}.",
-        f"Costs: {units} is {_units(found.bit)}; differences of some hundredths break ties.",
+        f"Its component: {_members(explanation)}; cost {_units(explanation.cost)}, {least}.",
+        f"Costs: {units} is {_units(explanation.bit)}; differences of some hundredths break ties.",
     ]
 
 
@@ -223,18 +228,18 @@ def _certainty(cost: float, bound: float, *, optimal: bool) -> str:
 # --- all components -----------------------------------------------------------------------------
 
 
-def _story(story: Story, number: int, rows: int | None) -> list[str]:
+def _story(story: Story, index: int, rows: int | None) -> list[str]:
     component = story.component
     rules = f" under {', '.join(component.rules)}" if component.rules else ""
     members = plural(len(component.tensors), f"{component.type} tensor")
-    lines = [f"Component {number}: {members}{rules}."]
+    lines = [f"Component {index}: {members}{rules}."]
     if story.findings:
         lines.append(f"{plural(len(story.findings), 'finding')} in it:")
         lines += _few(list(story.findings), rows)
-    reasons = Counter((entry.after, entry.why) for entry in story.moved)
+    reasons = Counter((move.after, move.why) for move in story.moved)
     told = [
-        f"{entry.name!r} {_show(entry.before)} gets {_show(entry.after)}: {entry.why}"
-        for entry in story.moved
+        f"{move.name!r} {_show(move.before)} gets {_show(move.after)}: {move.why}"
+        for move in story.moved
     ]
     if rows is not None and len(told) > rows:
         told = [
@@ -258,6 +263,6 @@ def _story(story: Story, number: int, rows: int | None) -> list[str]:
 def _few(entries: list[str], rows: int | None) -> list[str]:
     shown = entries if rows is None else entries[:rows]
     more = len(entries) - len(shown)
-    return [f"  {entry}" for entry in shown] + (
+    return [f"  {line}" for line in shown] + (
         [f"  ... and {more:,} more (-v shows them)"] if more else []
     )

@@ -16,17 +16,20 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 def render_github(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """A line for each problem that nothing lets pass and each unreadable file."""
     lines = [line for report in reports for line in _lines(report)]
-    lines += [_command("error", one.name, "unreadable", one.message) for one in unread]
+    lines += [
+        _command("error", unread_file.name, "unreadable", unread_file.message)
+        for unread_file in unread
+    ]
     return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(report: Report) -> Iterator[str]:
-    for one in problems(report):
-        if not one.accepted:
-            told = f"{one.place}: {one.text}" if one.place else one.text
-            yield _command(one.severity, report.name, one.rule, told)
+    for problem in problems(report):
+        if not problem.accepted:
+            text = f"{problem.place}: {problem.text}" if problem.place else problem.text
+            yield _command(problem.severity, report.name, problem.rule, text)
 
 
 def _command(level: str, name: str, title: str, message: str) -> str:
-    place = f"file={name.translate(_PROPERTY)},title={title.translate(_PROPERTY)}"
-    return f"::{level} {place}::{message.translate(_DATA)}"
+    position = f"file={name.translate(_PROPERTY)},title={title.translate(_PROPERTY)}"
+    return f"::{level} {position}::{message.translate(_DATA)}"

@@ -22,40 +22,43 @@ _SEVERITY = {"error": "major", "warning": "minor"}
 
 def render_gitlab(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """A list of every problem that nothing lets pass; a file that cannot be read blocks."""
-    seen: set[str] = set()
+    used: set[str] = set()
     issues = [
-        {**issue, "fingerprint": _alone(issue, seen)}
+        {**issue, "fingerprint": _alone(issue, used)}
         for issue in [
-            *(one for report in reports for one in _issues(report)),
-            *(_issue(one.name, "unreadable", "blocker", one.message, "") for one in unread),
+            *(issue for report in reports for issue in _issues(report)),
+            *(
+                _issue(unread_file.name, "unreadable", "blocker", unread_file.message, "")
+                for unread_file in unread
+            ),
         ]
     ]
     return json.dumps(issues, indent=2, ensure_ascii=True) + "\n"
 
 
 def _issues(report: Report) -> Iterator[dict[str, Any]]:
-    found = [one for one in problems(report) if not one.accepted]
-    for one, known_by in zip(found, fingerprints(found), strict=True):
-        told = f"{one.place}: {one.text}" if one.place else one.text
-        yield _issue(report.name, one.rule, _SEVERITY[one.severity], told, known_by)
+    reported = [problem for problem in problems(report) if not problem.accepted]
+    for problem, known_by in zip(reported, fingerprints(reported), strict=True):
+        text = f"{problem.place}: {problem.text}" if problem.place else problem.text
+        yield _issue(report.name, problem.rule, _SEVERITY[problem.severity], text, known_by)
 
 
-def _issue(name: str, rule: str, severity: str, told: str, known_by: str) -> dict[str, Any]:
+def _issue(name: str, rule: str, severity: str, text: str, known_by: str) -> dict[str, Any]:
     """`lines` is asked for: a binary has none, so its first stands for all of it."""
     return {
         "type": "issue",
         "check_name": rule,
-        "description": printable(told),
+        "description": printable(text),
         "severity": severity,
         "fingerprint": known_by,
         "location": {"path": printable(relative_path(name)), "lines": {"begin": 1}},
     }
 
 
-def _alone(issue: dict[str, Any], seen: set[str]) -> str:
+def _alone(issue: dict[str, Any], used: set[str]) -> str:
     """A fingerprint that no other entry has: where files have the same fault, their paths tell."""
     known_by = str(issue["fingerprint"])
-    if not known_by or known_by in seen:
+    if not known_by or known_by in used:
         known_by += issue["location"]["path"]
-    seen.add(known_by)
+    used.add(known_by)
     return hashlib.sha256(known_by.encode()).hexdigest()[:32]

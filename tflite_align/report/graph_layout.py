@@ -39,27 +39,27 @@ def place(edges: Sequence[Edge], count: int) -> Placed:
     """
     into: list[list[Edge]] = [[] for _ in range(count)]
     layers = [0] * count
-    for edge in sorted(edges, key=lambda one: (one.target, one.source)):
+    for edge in sorted(edges, key=lambda other: (other.target, other.source)):
         if edge.source < edge.target:
             into[edge.target].append(edge)
     for vertex in range(count):
         above = [layers[edge.source] for edge in into[vertex]]
         layers[vertex] = max(above, default=-1) + 1
     _pull_down(edges, layers)
-    taken: set[tuple[int, int]] = set()
+    occupied: set[tuple[int, int]] = set()
     lanes = [0] * count
     routed: dict[Edge, Edge] = {}
-    for vertex in sorted(range(count), key=lambda one: (layers[one], one)):
-        near = max(into[vertex], key=lambda one: (layers[one.source], -one.source), default=None)
+    for vertex in sorted(range(count), key=lambda other: (layers[other], other)):
+        near = max(into[vertex], key=lambda edge: (layers[edge.source], -edge.source), default=None)
         wanted = lanes[near.source] if near is not None else 0
-        lanes[vertex] = _nearest(wanted, range(layers[vertex], layers[vertex] + 1), taken)
-        taken.add((lanes[vertex], layers[vertex]))
+        lanes[vertex] = _nearest(wanted, range(layers[vertex], layers[vertex] + 1), occupied)
+        occupied.add((lanes[vertex], layers[vertex]))
         for edge in into[vertex]:
             between = range(layers[edge.source] + 1, layers[vertex])
             if not 0 < len(between) <= _LONGEST:
                 continue
-            lane = _nearest(lanes[vertex], between, taken)
-            taken.update((lane, layer) for layer in between)
+            lane = _nearest(lanes[vertex], between, occupied)
+            occupied.update((lane, layer) for layer in between)
             routed[edge] = Edge(
                 source=edge.source, target=edge.target, tensor=edge.tensor, lane=lane
             )
@@ -79,11 +79,11 @@ def _pull_down(edges: Sequence[Edge], layers: list[int]) -> None:
         layers[vertex] = below - 1
 
 
-def _nearest(wanted: int, layers: range, taken: set[tuple[int, int]]) -> int:
+def _nearest(wanted: int, layers: range, occupied: set[tuple[int, int]]) -> int:
     """The lane nearest to the wanted one that is free in all these layers; right before left."""
     step = 0
     while True:
         for lane in (wanted + step, wanted - step):
-            if all((lane, layer) not in taken for layer in layers):
+            if all((lane, layer) not in occupied for layer in layers):
                 return lane
         step += 1

@@ -20,8 +20,8 @@ def render_json(report: Report | Sequence[Report], unread: Sequence[Unread] = ()
         document = {
             "format": FORMAT,
             "tool": tool(),
-            "reports": [one.to_dict() for one in report],
-            "unread": [record_values(one) for one in unread],
+            "reports": [each.to_dict() for each in report],
+            "unread": [record_values(unread_file) for unread_file in unread],
         }
     return _dump(document)
 

@@ -93,13 +93,13 @@ def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin in (Union, types.UnionType):
-        return {"anyOf": [_of(one, defs) for one in arguments]}
+        return {"anyOf": [_of(argument, defs) for argument in arguments]}
     if origin is tuple and arguments[-1] is Ellipsis:
         return {"type": "array", "items": _of(arguments[0], defs)}
     if origin is tuple:
         return {
             "type": "array",
-            "prefixItems": [_of(one, defs) for one in arguments],
+            "prefixItems": [_of(argument, defs) for argument in arguments],
             "minItems": len(arguments),
             "maxItems": len(arguments),
         }
@@ -113,8 +113,8 @@ def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
     if name not in defs:
         defs[name] = {}  # a place, before a record that names itself is met again
         hints = get_type_hints(record)
-        kept = getattr(record, "_fields", ()) or compared(record)
-        properties = {name: _of(hints[name], defs) for name in kept}
+        field_names = getattr(record, "_fields", ()) or compared(record)
+        properties = {name: _of(hints[name], defs) for name in field_names}
         defs[name] = {
             "description": _first_paragraph(record),
             "type": "object",

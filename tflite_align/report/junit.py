@@ -25,9 +25,9 @@ def render_junit(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> st
     document = JUnitXml("tflite_align")
     for report in reports:
         document.add_testsuite(_suite(report))
-    for one in unread:
-        suite, case = TestSuite(_name(one.name)), TestCase("read", _name(one.name))
-        case.result = [Error(printable(one.message), "unreadable")]
+    for unread_file in unread:
+        suite, case = TestSuite(_name(unread_file.name)), TestCase("read", _name(unread_file.name))
+        case.result = [Error(printable(unread_file.message), "unreadable")]
         suite.add_testcase(case)
         document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]
@@ -41,11 +41,11 @@ def _name(name: str) -> str:
 
 def _suite(report: Report) -> TestSuite:
     suite = TestSuite(_name(report.name))
-    found: dict[str, list[Finding]] = {rule: [] for rule in report.rules}
+    findings_by_rule: dict[str, list[Finding]] = {rule: [] for rule in report.rules}
     for finding in report.remaining:
-        found.setdefault(finding.rule, []).append(finding)
-    for rule in sorted(found):
-        suite.add_testcase(_case(report, rule, found[rule]))
+        findings_by_rule.setdefault(finding.rule, []).append(finding)
+    for rule in sorted(findings_by_rule):
+        suite.add_testcase(_case(report, rule, findings_by_rule[rule]))
     for verdict in report.verification.judges if report.verification is not None else ():
         suite.add_testcase(_judge(report, verdict))
     return suite
@@ -68,10 +68,12 @@ def _case(report: Report, rule: str, findings: Sequence[Finding]) -> TestCase:
 
 
 def _judge(report: Report, verdict: JudgeVerdict) -> TestCase:
-    case, said = TestCase(f"judge/{verdict.judge}", _name(report.name)), verdict.after
-    told = printable(f"{said.status}: {said.reason}" if said.reason else said.status)
-    if said.status == "skipped":
-        case.result = [Skipped(told)]
-    elif said.status != "accepted":
-        case.result = [Failure(told, said.status)]
+    case, acceptance = TestCase(f"judge/{verdict.judge}", _name(report.name)), verdict.after
+    text = printable(
+        f"{acceptance.status}: {acceptance.reason}" if acceptance.reason else acceptance.status
+    )
+    if acceptance.status == "skipped":
+        case.result = [Skipped(text)]
+    elif acceptance.status != "accepted":
+        case.result = [Failure(text, acceptance.status)]
     return case

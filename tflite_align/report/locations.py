@@ -19,18 +19,18 @@ def relative_path(name: str) -> str:
     """The file from the current directory, with `/`, however its path was spelled; an absolute path
     only for a file that does not lie below.
     """
-    told = name.replace("\\", "/")
-    if os.path.isabs(told):  # noqa: PTH117 - a name may hold what no path can
+    posix = name.replace("\\", "/")
+    if os.path.isabs(posix):  # noqa: PTH117 - a name may hold what no path can
         folder = os.getcwd()  # noqa: PTH109 - as text
-        below = os.path.relpath(told, folder).replace(os.sep, "/")
-        return told if below.startswith("../") else below
-    return os.path.normpath(told).replace(os.sep, "/") if told else "model"
+        below = os.path.relpath(posix, folder).replace(os.sep, "/")
+        return posix if below.startswith("../") else below
+    return os.path.normpath(posix).replace(os.sep, "/") if posix else "model"
 
 
 def uri(name: str) -> str:
     """That path as a reference of RFC 3986; a file URI where it is absolute."""
-    told = quote(relative_path(name), safe="/~", errors="replace")
-    return f"file://{told}" if told.startswith("/") else told
+    quoted = quote(relative_path(name), safe="/~", errors="replace")
+    return f"file://{quoted}" if quoted.startswith("/") else quoted
 
 
 def fingerprints(problems: Iterable[ReportedProblem]) -> list[str]:
@@ -39,17 +39,17 @@ def fingerprints(problems: Iterable[ReportedProblem]) -> list[str]:
     Made of the rule, the operator's name and operand, the tensor's name, and a count among those
     that are equal in all that: neither the file's path nor an operator's number changes it.
     """
-    seen: Counter[str] = Counter()
-    found = []
+    counts: Counter[str] = Counter()
+    prints = []
     for problem in problems:
         digest = hashlib.sha256(json.dumps(_known_by(problem)).encode()).hexdigest()[:16]
-        seen[digest] += 1
-        found.append(f"{digest}:{seen[digest]}")
-    return found
+        counts[digest] += 1
+        prints.append(f"{digest}:{counts[digest]}")
+    return prints
 
 
 def _known_by(problem: ReportedProblem) -> list[str]:
     if problem.finding is None:
         return [problem.rule]
-    entry = entry_of(problem.finding)
-    return [entry.rule, entry.slot, entry.tensor]
+    accepted = entry_of(problem.finding)
+    return [accepted.rule, accepted.slot, accepted.tensor]

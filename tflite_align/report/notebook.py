@@ -18,9 +18,9 @@ _ROWS = 10
 def report_html(report: Report) -> str:
     """The short report, its tables cut off after some rows; `to_html()` is the whole page."""
     title = printable(report.name) or "model"
-    told: list[str] = [element("p", element("strong", title), f": {printable(closing(report))}")]
-    told += [_section(section) for section in sections(report, rows=_ROWS)]
-    return element("div", *told)
+    parts: list[str] = [element("p", element("strong", title), f": {printable(closing(report))}")]
+    parts += [_section(section) for section in sections(report, rows=_ROWS)]
+    return element("div", *parts)
 
 
 def explanation_html(lines: Sequence[str]) -> str:
@@ -30,14 +30,15 @@ def explanation_html(lines: Sequence[str]) -> str:
 def _section(section: Section) -> str:
     parts = []
     if section.rows:
-        kept = [
+        visible = [
             at
             for at in range(max(map(len, section.rows)))
             if any(len(row) > at and row[at] for row in section.rows)
         ]
-        head = element("tr", *(element("th", _cell(section.head, at)) for at in kept))
+        head = element("tr", *(element("th", _cell(section.head, at)) for at in visible))
         rows = [
-            element("tr", *(element("td", _cell(row, at)) for at in kept)) for row in section.rows
+            element("tr", *(element("td", _cell(row, at)) for at in visible))
+            for row in section.rows
         ]
         title = [element("caption", section.title)] if section.title else []
         parts.append(element("table", *title, element("thead", head), element("tbody", *rows)))

@@ -27,7 +27,9 @@ def mapping_section(mapping: TargetMapping) -> Section:
         lines.append(f"first unmapped: {mapping.first.address}: {mapping.first.why}")
     if mapping.behind:
         lines.append(f"the rest follows it: {_names(mapping.behind)}")
-    rows = [(one.address, one.why or _FOLLOWS, one.rule) for one in mapping.left]
+    rows = [
+        (operator.address, operator.why or _FOLLOWS, operator.rule) for operator in mapping.left
+    ]
     return Section(
         title=f"Mapping to {mapping.target} (predicted)",
         head=("stays on the CPU", "why", "rule"),
@@ -38,5 +40,5 @@ def mapping_section(mapping: TargetMapping) -> Section:
 
 def _names(left: Sequence[Left]) -> str:
     """`2 CAST, 1 RESHAPE`, in the order they are first met."""
-    counts = Counter(one.address.rpartition(" ")[2] for one in left)
+    counts = Counter(operator.address.rpartition(" ")[2] for operator in left)
     return ", ".join(f"{count} {name}" for name, count in counts.items())

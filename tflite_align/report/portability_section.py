@@ -13,26 +13,34 @@ __all__ = ["portability_section"]
 _HEAD = ("operator", "integers alike in", "by at most", "share of cases", "for example")
 
 
-def portability_section(found: Portability) -> Section:
+def portability_section(portability: Portability) -> Section:
     """A row for each operator that differs or of which nothing is known; counts below."""
-    told = [one for one in found.operators if one.word != "equal"]
-    words = Counter(one.word for one in found.operators)
+    differing = [operator for operator in portability.operators if operator.word != "equal"]
+    words = Counter(operator.word for operator in portability.operators)
     head = (
-        f"predicted for {', '.join(found.runtimes)} ({found.processor}), for every input:"
-        f" {words['equal']} of {plural(len(found.operators), 'operator')} with the same integers"
+        f"predicted for {', '.join(portability.runtimes)} ({portability.processor}), for every input:"
+        f" {words['equal']} of {plural(len(portability.operators), 'operator')} with the same integers"
         f" in all, {words['differs']} that can differ, {words['not known']} not known"
     )
     return Section(
         title="Portability (predicted)",
         head=_HEAD,
-        rows=tuple(map(_row, told)),
+        rows=tuple(map(_row, differing)),
         lines=(head,),
     )
 
 
-def _row(one: OperatorPortability) -> Row:
-    if one.word == "not known":
-        return (one.address, "not known", "", "", one.why)
-    alike = " | ".join(", ".join(names) for names in one.alike)
-    share = f"{one.share:.2g} of {one.cases:,}" + ("" if one.exact else " tried")
-    return (one.address, alike, f"{one.largest} LSB", share, one.witness)
+def _row(operator_portability: OperatorPortability) -> Row:
+    if operator_portability.word == "not known":
+        return (operator_portability.address, "not known", "", "", operator_portability.why)
+    groups = " | ".join(", ".join(names) for names in operator_portability.alike)
+    share = f"{operator_portability.share:.2g} of {operator_portability.cases:,}" + (
+        "" if operator_portability.exact else " tried"
+    )
+    return (
+        operator_portability.address,
+        groups,
+        f"{operator_portability.largest} LSB",
+        share,
+        operator_portability.witness,
+    )

@@ -52,29 +52,33 @@ def problems(report: Report) -> Iterator[ReportedProblem]:
         )
     refused = _refusing(report)
     for verdict in refused:
-        said = verdict.after
+        acceptance = verdict.after
         fails = any(_tells(reason, verdict) for reason in report.reasons)
         yield ReportedProblem(
             rule=f"judge/{verdict.judge}",
             severity="error" if fails else "warning",
-            place=said.place,
-            text=f"{said.status}: {said.reason}" if said.reason else said.status,
+            place=acceptance.place,
+            text=f"{acceptance.status}: {acceptance.reason}"
+            if acceptance.reason
+            else acceptance.status,
         )
     for reason in report.reasons:
-        if not _COUNTED.fullmatch(reason) and not any(_tells(reason, one) for one in refused):
+        if not _COUNTED.fullmatch(reason) and not any(
+            _tells(reason, problem) for problem in refused
+        ):
             yield ReportedProblem(rule="verification", severity="error", place="", text=reason)
 
 
 def _refusing(report: Report) -> list[JudgeVerdict]:
     """Judges that were asked and do not take the file, whether that fails the run or is let pass."""
     judges = report.verification.judges if report.verification is not None else ()
-    return [one for one in judges if one.after.status not in ("accepted", "skipped")]
+    return [judge for judge in judges if judge.after.status not in ("accepted", "skipped")]
 
 
 def _bare(finding: Finding) -> str:
-    told = finding.message.removeprefix(f"{finding.address}: ")
-    told = told.removesuffix(f" (rule {finding.rule})")
-    return f"{told}; {finding.behaviour}{follow_up(finding)}"
+    text = finding.message.removeprefix(f"{finding.address}: ")
+    text = text.removesuffix(f" (rule {finding.rule})")
+    return f"{text}; {finding.behaviour}{follow_up(finding)}"
 
 
 def _tells(reason: str, verdict: JudgeVerdict) -> bool:

@@ -13,7 +13,7 @@ def rule_lines(story: RuleStory) -> list[str]:
     """What it asks; then, indented, how grave it is for whom, and where that can be looked up."""
     types = f" ({', '.join(story.types)})" if story.types else ""
     lines = [f"{story.id}: {story.words}{types}"]
-    lines += [f"  {_grade(one)}" for one in story.grades]
+    lines += [f"  {_grade(grade)}" for grade in story.grades]
     if story.note:
         lines.append(f"  note: {story.note}")
     if story.sources:
@@ -36,8 +36,13 @@ def _markdown(story: RuleStory) -> Iterator[str]:
     yield f"**`{story.id}`**: {_text(story.words)}"
     if story.grades:
         yield from ("", "| target | severity | types | what happens |", "|---|---|---|---|")
-    for one in story.grades:
-        cells = (f"`{one.target}`", one.severity, ", ".join(one.types), _text(one.behaviour))
+    for grade in story.grades:
+        cells = (
+            f"`{grade.target}`",
+            grade.severity,
+            ", ".join(grade.types),
+            _text(grade.behaviour),
+        )
         yield f"| {' | '.join(cells)} |"
     if story.note:
         yield from ("", _text(story.note))

@@ -36,9 +36,14 @@ class Shard(Record, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Shard:
         """Of `K/N`; UsageError for what is none."""
-        number, slash, count = text.partition("/")
-        if slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
-            return cls(int(number), int(count))
+        shard_number, slash, count = text.partition("/")
+        if (
+            slash
+            and shard_number.isdecimal()
+            and count.isdecimal()
+            and 1 <= int(shard_number) <= int(count)
+        ):
+            return cls(int(shard_number), int(count))
         raise UsageError(f"--shard {text}: expected K/N with K from 1 to N, such as 3/20")
 
 
@@ -107,25 +112,25 @@ def merged(files: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
     Raises UsageError before the first line: for a file that is none, a model that is in two of them,
     shards that are missing or there twice, and settings or versions that differ.
     """
-    found = [_File(name, data) for name, data in files]
-    _of_one_kind(found)
-    heads = [file for file in found if file.head is not None]
+    shard_files = [_File(name, data) for name, data in files]
+    _of_one_kind(shard_files)
+    heads = [file for file in shard_files if file.head is not None]
     if heads:
-        _complete(found)
+        _complete(shard_files)
     lines = sorted(
-        (path, number, start, end)
-        for number, file in enumerate(found)
+        (path, file_index, start, end)
+        for file_index, file in enumerate(shard_files)
         for path, start, end in file.places
     )
     counted = Counter(path for path, *_ in lines)
     if twice := [path for path, times in counted.items() if times > 1]:
         raise UsageError(f"{_some(twice)}: in more than one of the reports")
-    return (bytes(found[number].data[start:end]) for _, number, start, end in lines)
+    return (bytes(shard_files[file_index].data[start:end]) for _, file_index, start, end in lines)
 
 
-def _of_one_kind(found: Sequence[_File]) -> None:
-    first = found[0]
-    for file in found:
+def _of_one_kind(shard_files: Sequence[_File]) -> None:
+    first = shard_files[0]
+    for file in shard_files:
         for what, ours, theirs in (
             ("another version of tflite_align", first.tools, file.tools),
             ("other settings, rules or versions", first.settings, file.settings),
@@ -139,27 +144,29 @@ def _of_one_kind(found: Sequence[_File]) -> None:
                 )
 
 
-def _complete(found: Sequence[_File]) -> None:
-    counts = {file.head.shards if file.head else 0 for file in found}
+def _complete(shard_files: Sequence[_File]) -> None:
+    counts = {file.head.shards if file.head else 0 for file in shard_files}
     if len(counts) > 1:
-        whole = [file.name for file in found if file.head is None]
-        told = f"{_some(whole)}: no shard" if whole else "shards of different counts"
-        raise UsageError(f"{told}: only the shards of one run can be merged")
+        whole = [file.name for file in shard_files if file.head is None]
+        problem = f"{_some(whole)}: no shard" if whole else "shards of different counts"
+        raise UsageError(f"{problem}: only the shards of one run can be merged")
     (count,) = counts
-    there = Counter(file.head.shard for file in found if file.head)
-    if missing := [str(number) for number in range(1, count + 1) if number not in there]:
-        kind = "shard" if len(missing) == 1 else "shards"
-        raise UsageError(f"{kind} {_some(missing)} of {count}: missing")
-    if twice := [str(number) for number, times in there.items() if times > 1]:
+    present = Counter(file.head.shard for file in shard_files if file.head)
+    if missing := [
+        str(shard_number) for shard_number in range(1, count + 1) if shard_number not in present
+    ]:
+        noun = "shard" if len(missing) == 1 else "shards"
+        raise UsageError(f"{noun} {_some(missing)} of {count}: missing")
+    if twice := [str(shard_number) for shard_number, times in present.items() if times > 1]:
         raise UsageError(f"shard {_some(twice)} of {count}: there more than once")
-    for file in found:
+    for file in shard_files:
         assert file.head is not None
         if len(file.places) != file.head.models:
-            held = plural(len(file.places), "model")
-            raise UsageError(f"{file.name}: {held} where its head says {file.head.models:,}")
+            models = plural(len(file.places), "model")
+            raise UsageError(f"{file.name}: {models} where its head says {file.head.models:,}")
         shard = Shard(file.head.shard, file.head.shards)
-        if other := [path for path, *_ in file.places if not shard.has(path)]:
-            raise UsageError(f"{file.name}: {_some(other)}: not of shard {shard}")
+        if foreign := [path for path, *_ in file.places if not shard.has(path)]:
+            raise UsageError(f"{file.name}: {_some(foreign)}: not of shard {shard}")
 
 
 def _some(names: Sequence[str]) -> str:

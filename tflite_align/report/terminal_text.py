@@ -18,13 +18,14 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
     )
 
 
 def shorten(text: str, most: int = _LONG) -> str:
     """Every word longer than `most` characters loses its middle: converters join long names."""
-    return re.sub(rf"\S{{{most + 1},}}", lambda found: _shortened(found[0], most), text)
+    return re.sub(rf"\S{{{most + 1},}}", lambda match: _shortened(match[0], most), text)
 
 
 def _shortened(word: str, most: int) -> str:

@@ -25,15 +25,17 @@ def render_text(
     `last` takes the place of the closing line, for who knows what became of the file.
     """
     if not isinstance(report, Report):
-        texts = [render_text(one, rows=rows) for one in report]
-        texts += [printable(f"{one.name}: {one.message}") + "\n" for one in unread]
+        texts = [render_text(shown_report, rows=rows) for shown_report in report]
+        texts += [
+            printable(f"{unread_file.name}: {unread_file.message}") + "\n" for unread_file in unread
+        ]
         return "\n".join(texts)
-    told = sections(report, rows=rows)
-    return render_sections(told, closing(report) if last is None else last)
+    parts = sections(report, rows=rows)
+    return render_sections(parts, closing(report) if last is None else last)
 
 
-def render_sections(told: Sequence[Section], last: str) -> str:
-    blocks = ["\n".join(_section(section)) for section in told]
+def render_sections(parts: Sequence[Section], last: str) -> str:
+    blocks = ["\n".join(_section(section)) for section in parts]
     return "\n\n".join([*blocks, last]) + "\n"
 
 

@@ -79,8 +79,8 @@ def frontier(model: Any) -> Frontier:
     """Probes of subgraph 0, outputs in order, each followed back to what can be compared."""
     graph = model.subgraphs[0]
     real = real_tensors(model, graph)
-    behind, dropped = _spread(model, graph, real)
-    walk = _Walk(model, graph, real, behind, dropped)
+    unjudged, dropped = _spread(model, graph, real)
+    walk = _Walk(model, graph, real, unjudged, dropped)
     for position, tensor in enumerate(graph.outputs):
         walk.output(position, tensor)
     notes = {
@@ -99,7 +99,7 @@ def _unrunnable(name: str) -> bool:
 
 def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]:
     """Tensors that depend on a jump, and operators that cannot run."""
-    behind: set[int] = set()
+    unjudged: set[int] = set()
     missing: set[int] = set()
     dropped: set[int] = set()
     for index, operator in enumerate(graph.operators):
@@ -109,9 +109,9 @@ def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]
             dropped.add(index)
             missing.update(operator.outputs)
         rounds = name == "CAST" and not set(operator.outputs) & real
-        if live & behind or ((name in _JUMPS or rounds) and live & real):
-            behind.update(operator.outputs)
-    return behind | missing, dropped
+        if live & unjudged or ((name in _JUMPS or rounds) and live & real):
+            unjudged.update(operator.outputs)
+    return unjudged | missing, dropped
 
 
 class _Walk:
@@ -122,9 +122,9 @@ class _Walk:
     """
 
     def __init__(
-        self, model: Any, graph: Any, real: set[int], behind: set[int], dropped: set[int]
+        self, model: Any, graph: Any, real: set[int], unjudged: set[int], dropped: set[int]
     ) -> None:
-        self.model, self.graph, self.real, self.behind = model, graph, real, behind
+        self.model, self.graph, self.real, self.behind = model, graph, real, unjudged
         self.missing = {t for i in dropped for t in graph.operators[i].outputs}
         self.writer = {t: op for op in graph.operators for t in op.outputs}
         self.probes: list[Probe] = []
@@ -135,7 +135,7 @@ class _Walk:
 
     def output(self, position: int, tensor: int) -> None:
         if tensor in self.real and tensor not in self.missing:
-            self._probe(tensor, position, behind=tensor in self.behind)
+            self._probe(tensor, position, is_behind=tensor in self.behind)
         if tensor in self.behind:
             self._back(tensor)
 
@@ -152,7 +152,7 @@ class _Walk:
             current = self._requantized(current)
             if current in self.real and current in self.writer and current not in self.told:
                 self.fed.add(current)
-                self._probe(current, None, behind=False)
+                self._probe(current, None, is_behind=False)
 
     def _fed(self, tensor: int) -> bool:
         return self._requantized(tensor) in self.fed
@@ -169,30 +169,32 @@ class _Walk:
             tensor = source
         return tensor
 
-    def _probe(self, tensor: int, output: int | None, *, behind: bool, feeds: bool = False) -> None:
-        if not behind and (tensor in self.seen or (output is not None and self._fed(tensor))):
+    def _probe(
+        self, tensor: int, output: int | None, *, is_behind: bool, feeds: bool = False
+    ) -> None:
+        if not is_behind and (tensor in self.seen or (output is not None and self._fed(tensor))):
             return
         self.told.add(self._requantized(tensor))
-        source = None if behind else self._saturated(tensor)
+        source = None if is_behind else self._saturated(tensor)
         self.probes.append(
             Probe(
                 tensor=tensor,
                 name=tensor_name(self.graph.tensors[tensor]),
                 output=output,
-                behind_jump=behind,
+                behind_jump=is_behind,
                 saturates=source is not None,
                 feeds=feeds,
                 limits=_limits(self.graph.tensors[tensor]),
                 own=_scale(self.graph.tensors[tensor]),
                 step=self._step(tensor, inner=output is None),
-                parts=() if behind else concat_parts(self.model, self.writer, tensor),
+                parts=() if is_behind else concat_parts(self.model, self.writer, tensor),
                 narrowed=self._narrowed(tensor),
             )
         )
-        if not behind:
+        if not is_behind:
             self.seen.add(tensor)
         if source is not None:
-            self._probe(source, None, behind=False, feeds=True)
+            self._probe(source, None, is_behind=False, feeds=True)
 
     def _step(self, tensor: int, *, inner: bool) -> float:
         """The coarsest step that these values meet: their own, that of what an average is made
@@ -242,25 +244,25 @@ def _flow(name: str) -> str:
 
 
 def _scale(tensor: Any) -> float:
-    found = params(tensor)
-    quantized = found is not None and found.per_tensor and type_name(tensor.type) in QUANTIZED_TYPES
-    return found.label.scale if found is not None and quantized else 0.0
+    quant = params(tensor)
+    quantized = quant is not None and quant.per_tensor and type_name(tensor.type) in QUANTIZED_TYPES
+    return quant.label.scale if quant is not None and quantized else 0.0
 
 
 def _limits(tensor: Any) -> tuple[float, float] | None:
-    found, kind = params(tensor), type_name(tensor.type)
-    if found is None or not found.per_tensor or kind not in QUANTIZED_TYPES:
+    quant, tensor_type = params(tensor), type_name(tensor.type)
+    if quant is None or not quant.per_tensor or tensor_type not in QUANTIZED_TYPES:
         return None
-    scale, zero_point = found.label
-    lowest, highest = INTEGER_LIMITS[kind]
+    scale, zero_point = quant.label
+    lowest, highest = INTEGER_LIMITS[tensor_type]
     return (lowest - zero_point) * scale, (highest - zero_point) * scale
 
 
-def cut_copy(model: Any, found: Frontier) -> Any:
+def cut_copy(model: Any, frontier: Frontier) -> Any:
     """Change `model` (a fresh parse) in place so that its outputs are the probes."""
     graph = model.subgraphs[0]
-    graph.outputs = [probe.tensor for probe in found.probes]
-    graph.operators = [op for i, op in enumerate(graph.operators) if i not in found.dropped]
+    graph.outputs = [probe.tensor for probe in frontier.probes]
+    graph.operators = [op for i, op in enumerate(graph.operators) if i not in frontier.dropped]
     for definition in model.signatureDefs or []:
         definition.outputs = [] if definition.subgraphIndex == 0 else definition.outputs
     return model

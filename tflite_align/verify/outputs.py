@@ -75,8 +75,8 @@ def score_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, 
     whole = _pairs(evidence, whole)
     scores = [
         score
-        for number, first in enumerate(whole)
-        for score in (first, *_parts(evidence, steps, number, first))
+        for probe_index, first in enumerate(whole)
+        for score in (first, *_parts(evidence, steps, probe_index, first))
     ]
     clean = any(not probe.behind_jump for probe in probes)
     return (tuple(scores), "") if clean else (tuple(scores), "every output lies behind a jump")
@@ -85,29 +85,29 @@ def score_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, 
 def score_kinds(evidence: Evidence) -> tuple[OutputScore, ...]:
     """The declared readings at each probe and part, of each kind of samples; nothing is judged."""
     places = [
-        _Place(evidence=evidence, steps=(None, ""), probe=number, part=part, kind=kind)
-        for number, probe in enumerate(evidence.before.probes)
+        _Place(evidence=evidence, steps=(None, ""), probe=probe_index, part=part, kind=sample_kind)
+        for probe_index, probe in enumerate(evidence.before.probes)
         for part in (None, *probe.parts)
-        for kind in evidence.samples.kinds
+        for sample_kind in evidence.samples.kinds
     ]
-    readings = [evidence.readings(one.probe, one.kind, one.part) for one in places if one.kind]
+    readings = [evidence.readings(spot.probe, spot.kind, spot.part) for spot in places if spot.kind]
     return tuple(
-        _score_kind(place, found, _lost(place, found))
-        for place, found in zip(places, readings, strict=True)
+        _score_kind(spot, reading, _lost(spot, reading))
+        for spot, reading in zip(places, readings, strict=True)
     )
 
 
 def more_inputs(evidence: Evidence) -> float:
     """How many times as many inputs would tell from chance what these say of the alignment."""
-    found = [
-        _lost(place, evidence.readings(number, kind, part)).more
-        for number, probe in enumerate(evidence.before.probes)
+    losses = [
+        _lost(spot, evidence.readings(probe_index, sample_kind, part)).more
+        for probe_index, probe in enumerate(evidence.before.probes)
         for part in (None, *probe.parts)
-        for place in [_place(evidence, (None, ""), number, part)]
-        for kind in evidence.samples.kinds
+        for spot in [_place(evidence, (None, ""), probe_index, part)]
+        for sample_kind in evidence.samples.kinds
         if not probe.behind_jump
     ]
-    return max(found, default=1.0)
+    return max(losses, default=1.0)
 
 
 def _place(evidence: Evidence, steps: Steps, probe: int, part: Part | None = None) -> _Place:
@@ -124,40 +124,40 @@ def _parts(evidence: Evidence, steps: Steps, probe: int, whole: OutputScore) -> 
     return [score for score in scores if score.word != "skipped" or SILENT not in score.why]
 
 
-def _score(place: _Place) -> OutputScore:
+def _score(spot: _Place) -> OutputScore:
     """Of the kind of samples that says the worst, of those that say anything."""
-    found = []
-    for kind in place.evidence.samples.kinds:
-        readings = place.evidence.readings(place.probe, kind, place.part)
-        lost = _lost(place, readings)
-        found.append((lost, _score_kind(replace(place, kind=kind), readings, lost)))
-    told = [one for one in found if one[0].tells] or [
-        one for one in found if one[0].word != "skipped"
+    scored = []
+    for sample_kind in spot.evidence.samples.kinds:
+        readings = spot.evidence.readings(spot.probe, sample_kind, spot.part)
+        loss = _lost(spot, readings)
+        scored.append((loss, _score_kind(replace(spot, kind=sample_kind), readings, loss)))
+    telling = [pair for pair in scored if pair[0].tells] or [
+        pair for pair in scored if pair[0].word != "skipped"
     ]
-    return max((score for _, score in told or found), key=_badness)
+    return max((score for _, score in telling or scored), key=_badness)
 
 
-def _lost(place: _Place, readings: tuple[Powers | None, Powers | None]) -> Lost:
-    before = place.evidence.before.probes[place.probe]
-    after = place.evidence.after.probes[place.probe]
+def _lost(spot: _Place, readings: tuple[Powers | None, Powers | None]) -> Lost:
+    before = spot.evidence.before.probes[spot.probe]
+    after = spot.evidence.after.probes[spot.probe]
     return loss(
         *readings,
-        place.evidence.seed,
+        spot.evidence.seed,
         allowed=LOGITS_LOSS_DB if before.feeds else LOSS_DB,
         step=max(before.step, after.narrowed),
-        own=place.own,
+        rounding=spot.own,
         saturates=before.saturates,
     )
 
 
-def _by_constants(place: _Place, aligned_db: float | None) -> bool:
+def _by_constants(spot: _Place, aligned_db: float | None) -> bool:
     """Whether what is lost are roundings of constants that had to be expressed anew, and enough is
     left: those are in no activation, and stand against no noise of one.
     """
-    if CONSTANTS not in place.evidence.ran or aligned_db is None:
+    if CONSTANTS not in spot.evidence.ran or aligned_db is None:
         return False
-    found = place.powers(CONSTANTS)
-    level = sqnr(found) if found is not None else None
+    constants = spot.powers(CONSTANTS)
+    level = sqnr(constants) if constants is not None else None
     return level is not None and level >= FLOOR_DB and aligned_db >= level - _HALF_DB
 
 
@@ -167,35 +167,35 @@ def _badness(score: OutputScore) -> tuple[int, float]:
 
 
 def _score_kind(
-    place: _Place, readings: tuple[Powers | None, Powers | None], lost: Lost
+    spot: _Place, readings: tuple[Powers | None, Powers | None], loss: Lost
 ) -> OutputScore:
-    evidence, probe = place.evidence, place.evidence.before.probes[place.probe]
+    evidence, probe = spot.evidence, spot.evidence.before.probes[spot.probe]
     original, aligned = readings
     original_db = sqnr(original) if original else None
     aligned_db = sqnr(aligned) if aligned else None
-    word, why = lost.word, lost.why
-    runs = tuple(_run(place, kernels, readings) for kernels in evidence.kernels)
-    if word == "failed" and _by_constants(place, aligned_db):
+    word, why = loss.word, loss.why
+    runs = tuple(_run(spot, kernels, readings) for kernels in evidence.kernels)
+    if word == "failed" and _by_constants(spot, aligned_db):
         word = "verified"
     if word == "verified":
         word, why = _fidelity_word(runs)
     elif word == "inconclusive" and _noise_as_before(original_db, aligned_db):
-        word, why = _by_operators(why, runs, place.steps)
+        word, why = _by_operators(why, runs, spot.steps)
     elif word == "inconclusive":
-        word, why = _by_steps(word, why, place.steps)
+        word, why = _by_steps(word, why, spot.steps)
     if word == "skipped":
         why = f"{why}, and so is what both files declare"
     elif probe.behind_jump and word != "verified":
-        word, why = _behind(why, place.steps)
+        word, why = _behind(why, spot.steps)
     elif probe.saturates and word == "inconclusive" and _too_low(original_db):
         word, why = "skipped", f"saturates: judged at what feeds it; {why}"
     return OutputScore(
         name=probe.name,
-        part=place.part.name if place.part is not None else "",
+        part=spot.part.name if spot.part is not None else "",
         subgraph=0,
         index=-1 if probe.output is None else probe.output,
         tensor=probe.tensor,
-        inputs=place.kind.name if place.kind is not None else "",
+        inputs=spot.kind.name if spot.kind is not None else "",
         declared_original_db=original_db,
         declared_aligned_db=aligned_db,
         runs=runs,
@@ -206,18 +206,22 @@ def _score_kind(
 
 def _pairs(evidence: Evidence, scores: list[OutputScore]) -> list[OutputScore]:
     """A saturating output and the logits behind it: one of them has to tell, not both."""
-    for number, place in enumerate(evidence.before.probes):
-        if not place.feeds:
+    for probe_index, probe in enumerate(evidence.before.probes):
+        if not probe.feeds:
             continue
-        fed, score = scores[number - 1], scores[number]
+        fed, score = scores[probe_index - 1], scores[probe_index]
         low = score.word == "inconclusive" and _too_low(score.declared_original_db)
-        told = not _too_low(fed.declared_original_db) and _above_floor(score)
-        if fed.word == "verified" and score.word in ("inconclusive", "failed") and (low or told):
+        readable = not _too_low(fed.declared_original_db) and _above_floor(score)
+        if (
+            fed.word == "verified"
+            and score.word in ("inconclusive", "failed")
+            and (low or readable)
+        ):
             why = f"judged at what it feeds; {score.why}"
-            scores[number] = replace(score, word="skipped", why=why)
+            scores[probe_index] = replace(score, word="skipped", why=why)
         elif score.word == "verified" and fed.word == "inconclusive" and CHANCE in fed.why:
             why = f"saturates: judged at what feeds it; {fed.why.replace(CHANCE, _BY_CHANCE)}"
-            scores[number - 1] = replace(fed, word="skipped", why=why)
+            scores[probe_index - 1] = replace(fed, word="skipped", why=why)
     return scores
 
 
@@ -238,11 +242,11 @@ def _noise_as_before(original_db: float | None, aligned_db: float | None) -> boo
 
 def _by_operators(why: str, runs: tuple[FidelityScore, ...], steps: Steps) -> tuple[Word, str]:
     """Noise at the output hides what an operator does, but not from who looks at each."""
-    word, told = _fidelity_word(runs)
-    found = steps[0]
-    if word == "verified" and found is not None and not (found.beyond or found.not_judged):
+    word, reason = _fidelity_word(runs)
+    checks = steps[0]
+    if word == "verified" and checks is not None and not (checks.beyond or checks.not_judged):
         return "verified", ""
-    return _by_steps("inconclusive", f"{why}; {told}" if told else why, steps)
+    return _by_steps("inconclusive", f"{why}; {reason}" if reason else why, steps)
 
 
 def noise_notes(scores: tuple[OutputScore, ...]) -> tuple[str, ...]:
@@ -266,26 +270,26 @@ def _behind(why: str, steps: Steps) -> tuple[Word, str]:
 
 
 def _run(
-    place: _Place, kernels: str, readings: tuple[Powers | None, Powers | None]
+    spot: _Place, kernels: str, readings: tuple[Powers | None, Powers | None]
 ) -> FidelityScore:
-    if place.evidence.wide is not None:  # kernels are compared on the samples that they ran
-        readings = (place.powers("declared:before"), place.powers("declared:after"))
+    if spot.evidence.wide is not None:  # kernels are compared on the samples that they ran
+        readings = (spot.powers("declared:before"), spot.powers("declared:after"))
     original, aligned = readings
-    seed = place.evidence.seed
-    before, after = (place.powers(f"{which}:{kernels}") for which in ("before", "after"))
+    seed = spot.evidence.seed
+    before, after = (spot.powers(f"{which}:{kernels}") for which in ("before", "after"))
     gap = fidelity(aligned, after, seed) if aligned and after else None
     level = sqnr(after) if after else None
     word: Word
-    if gap is None and aligned is not None and silent(aligned, after, place.own):
+    if gap is None and aligned is not None and silent(aligned, after, spot.own):
         word, why = "verified", ""
     elif gap is None:
-        ran = place.evidence.ran[f"after:{kernels}"]
+        ran = spot.evidence.ran[f"after:{kernels}"]
         word, why = "skipped", ran.why or "nothing to compare"
     elif not gap.beyond or (quiet(original) and (level or 0.0) >= FLOOR_DB):
         word, why = "verified", ""
     else:
-        known = fidelity(original, before, seed) if original and before else None
-        word, why = _beyond(gap.gap_db, known.gap_db if known else None, place.steps)
+        gap_estimate = fidelity(original, before, seed) if original and before else None
+        word, why = _beyond(gap.gap_db, gap_estimate.gap_db if gap_estimate else None, spot.steps)
     return FidelityScore(
         judge=kernels,
         sqnr_db=level,
@@ -297,14 +301,14 @@ def _run(
     )
 
 
-def _beyond(gap: float, known: float | None, steps: Steps) -> tuple[Word, str]:
-    said = f"runs {gap:.1f} dB below the declared reading"
+def _beyond(gap: float, allowed_gap: float | None, steps: Steps) -> tuple[Word, str]:
+    sentence = f"runs {gap:.1f} dB below the declared reading"
     mine = our_deviations(steps)
     if mine:
-        return "failed", f"{said}: {named(mine)}"
-    if known is not None and known >= gap - _SAME_DB:
-        return "unchanged", f"{said}, as the original does ({known:.1f} dB)"
-    return "inconclusive", f"{said}; {_what_steps_say(steps)}"
+        return "failed", f"{sentence}: {named(mine)}"
+    if allowed_gap is not None and allowed_gap >= gap - _SAME_DB:
+        return "unchanged", f"{sentence}, as the original does ({allowed_gap:.1f} dB)"
+    return "inconclusive", f"{sentence}; {_what_steps_say(steps)}"
 
 
 def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
@@ -343,10 +347,10 @@ def named(deviations: tuple[StepDeviation, ...]) -> str:
 
 
 def _what_steps_say(steps: Steps) -> str:
-    found, note = steps
-    if found is None:
+    checks, note = steps
+    if checks is None:
         return note
-    if found.beyond:
-        return f"{named(found.beyond)}, as in the original"
-    skipped = f", {len(found.not_judged)} not judged" if found.not_judged else ""
-    return f"each of {found.checked} operators is within tolerance{skipped}"
+    if checks.beyond:
+        return f"{named(checks.beyond)}, as in the original"
+    skipped = f", {len(checks.not_judged)} not judged" if checks.not_judged else ""
+    return f"each of {checks.checked} operators is within tolerance{skipped}"

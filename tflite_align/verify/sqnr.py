@@ -89,9 +89,9 @@ def powers(reference: Array, values: Array, units: tuple[tuple[int, int], ...]) 
     )
 
 
-def sqnr(found: Powers) -> float | None:
+def sqnr(powers: Powers) -> float | None:
     """dB, at most CEILING_DB; None when the reference is silent."""
-    signal, noise = float(found.signal.sum()), float(found.noise.sum())
+    signal, noise = float(powers.signal.sum()), float(powers.noise.sum())
     if signal <= 0.0:
         return None
     return float(min(10.0 * np.log10(signal / max(noise, signal * 1e-30)), CEILING_DB))
@@ -123,8 +123,8 @@ def fidelity(declared: Powers, run: Powers, seed: int) -> Fidelity | None:
     floor = signal * 10.0 ** (-CEILING_DB / 10.0)
     generator = np.random.default_rng(seed)
     units = len(declared.noise)
-    drawn = generator.integers(0, units, (_RESAMPLES, units))
-    gaps = _gap(run.noise[drawn].sum(axis=1), declared.noise[drawn].sum(axis=1), floor)
+    resamples = generator.integers(0, units, (_RESAMPLES, units))
+    gaps = _gap(run.noise[resamples].sum(axis=1), declared.noise[resamples].sum(axis=1), floor)
     whole = _gap(run.noise.sum(keepdims=True), declared.noise.sum(keepdims=True), floor)
     low, high = np.quantile(gaps, (_BOUND, 1.0 - _BOUND))
     return Fidelity(gap_db=float(whole[0]), low_db=float(low), high_db=float(high))
@@ -154,7 +154,7 @@ def loss(
     *,
     allowed: float = LOSS_DB,
     step: float = 0.0,
-    own: float = 0.0,
+    rounding: float = 0.0,
     saturates: bool = False,
 ) -> Lost:
     """Statement (a): the aligned file still declares what the original declared.
@@ -162,7 +162,7 @@ def loss(
     The same bootstrap as for kernels: where a few rare samples carry all the noise, two readings
     of equal quality lie several dB apart by chance. `allowed`: dB that may be lost; where it is more
     than LOSS_DB, more than it has to be lost beyond chance. `step`: the coarsest step that these
-    values are rounded to one way or the other (real value), `own`: that of their tensor; 0: none.
+    values are rounded to one way or the other (real value), `rounding`: that of their tensor; 0: none.
     What `saturates` may be as noisy as its own rounding: it hardly leaves an end of its range, and
     how near the original's steps come to that is luck.
     """
@@ -170,66 +170,66 @@ def loss(
         return Lost(word="inconclusive", why="the readings are not finite here")
     before, now = sqnr(original), sqnr(aligned)
     if before is None or now is None:
-        return _silent(original, aligned, own)
+        return _silent(original, aligned, rounding)
     floored = saturates or quiet(original)
-    if quiet(original) and not own and now >= FLOOR_DB:
+    if quiet(original) and not rounding and now >= FLOOR_DB:
         return Lost(word="verified")
     if floored:
-        original = _rounded(original, own)
+        original = _rounded(original, rounding)
     if before < REFERENCE_DB:
         return _noise(original, aligned, before, seed)
     lost = fidelity(original, aligned, seed)
     if lost is None or lost.gap_db <= LOSS_DB or (allowed > LOSS_DB and lost.low_db <= allowed):
         return Lost(word="verified", more=_more(lost, allowed))
-    said = f"alignment loses {lost.gap_db:.1f} dB"
-    if floored and own:
-        said = f"{said} beyond its own rounding"
-    said = f"{said}: {before:.1f} dB declared before, {now:.1f} now"
+    sentence = f"alignment loses {lost.gap_db:.1f} dB"
+    if floored and rounding:
+        sentence = f"{sentence} beyond its own rounding"
+    sentence = f"{sentence}: {before:.1f} dB declared before, {now:.1f} now"
     if _added(original, aligned) <= (LOSS_STEPS * step) ** 2:
-        why = f"{said}, by no more than what rounding once or twice more adds"
+        why = f"{sentence}, by no more than what rounding once or twice more adds"
         return Lost(word="inconclusive", why=why, more=_more(lost, allowed))
     if lost.low_db > allowed:
-        return Lost(word="failed", why=said)
-    return Lost(word="inconclusive", why=f"{said}, {CHANCE}", more=_more(lost, allowed))
+        return Lost(word="failed", why=sentence)
+    return Lost(word="inconclusive", why=f"{sentence}, {CHANCE}", more=_more(lost, allowed))
 
 
-def silent(before: Powers, after: Powers | None, own: float) -> bool:
-    """Where the twin is zero: whether `after` is no noisier than rounding to steps of `own` is."""
+def silent(before: Powers, after: Powers | None, rounding: float) -> bool:
+    """Where the twin is zero: whether `after` is no noisier than rounding to steps of `rounding` is."""
     if after is None or sqnr(before) is not None:
         return False
-    least = _rounded(before, own).noise.sum() * 10.0 ** (LOSS_DB / 10.0)
+    least = _rounded(before, rounding).noise.sum() * 10.0 ** (LOSS_DB / 10.0)
     return float(after.noise.sum()) <= float(least)
 
 
-def _silent(original: Powers, aligned: Powers, own: float) -> Lost:
+def _silent(original: Powers, aligned: Powers, rounding: float) -> Lost:
     """Nothing is lost there where the aligned file is silent too."""
-    if silent(original, aligned, own):
+    if silent(original, aligned, rounding):
         return Lost(word="skipped", why=SILENT, tells=False)
     return Lost(word="inconclusive", why=f"{SILENT}, and the aligned file is not")
 
 
 def _noise(original: Powers, aligned: Powers, before: float, seed: int) -> Lost:
     """Of a reading that is noise: whether the aligned file's is more of it, beyond chance."""
-    lost = fidelity(original, aligned, seed)
-    said = f"the original's own declared reading is at {before:.1f} dB, too low to judge by"
-    worse = lost is not None and lost.low_db > LOSS_DB
-    if lost is not None and worse:
-        said = f"{said}, and alignment loses {lost.gap_db:.1f} dB"
-    return Lost(word="inconclusive", why=said, tells=worse)
+    loss = fidelity(original, aligned, seed)
+    sentence = f"the original's own declared reading is at {before:.1f} dB, too low to judge by"
+    worse = loss is not None and loss.low_db > LOSS_DB
+    if loss is not None and worse:
+        sentence = f"{sentence}, and alignment loses {loss.gap_db:.1f} dB"
+    return Lost(word="inconclusive", why=sentence, tells=worse)
 
 
-def _rounded(found: Powers, own: float) -> Powers:
-    """With no less noise than rounding to steps of `own` makes."""
-    share = found.elements * own**2 / 12.0 / max(len(found.noise), 1)
-    return replace(found, noise=np.maximum(found.noise, share))
+def _rounded(powers: Powers, rounding: float) -> Powers:
+    """With no less noise than rounding to steps of `rounding` makes."""
+    share = powers.elements * rounding**2 / 12.0 / max(len(powers.noise), 1)
+    return replace(powers, noise=np.maximum(powers.noise, share))
 
 
-def _more(lost: Fidelity | None, allowed: float) -> float:
+def _more(fidelity: Fidelity | None, allowed: float) -> float:
     """Bounds come nearer with the square root of the number of inputs."""
-    if lost is None or not lost.low_db <= allowed < lost.high_db:
+    if fidelity is None or not fidelity.low_db <= allowed < fidelity.high_db:
         return 1.0
-    distance = max(abs(lost.gap_db - allowed), 1e-3)
-    return float(max((0.5 * (lost.high_db - lost.low_db) / distance) ** 2, 1.0))
+    distance = max(abs(fidelity.gap_db - allowed), 1e-3)
+    return float(max((0.5 * (fidelity.high_db - fidelity.low_db) / distance) ** 2, 1.0))
 
 
 def _added(original: Powers, aligned: Powers) -> float:

@@ -56,35 +56,35 @@ _VERSIONS = {"QUANTIZE": 2, "DEQUANTIZE": 5, "CAST": 1, "ADD": 1}
 _VERSIONS |= dict.fromkeys(ACTIVATIONS.values(), 1)
 
 
-def twin(data: bytes | memoryview, found: Frontier) -> bytes:
-    """The float twin, with the probes of `found` as its outputs.
+def twin(data: bytes | memoryview, frontier: Frontier) -> bytes:
+    """The float twin, with the probes of `frontier` as its outputs.
 
     A ReLU that only the output range states is stated. Raises UnsupportedError when some part has
     no float form.
     """
-    model = cut_copy(parse(data), found)
+    model = cut_copy(parse(data), frontier)
     _as_floats(model)
     return pack(model)
 
 
-def open_twin(data: bytes | memoryview, found: Frontier) -> tuple[bytes, tuple[int, ...]]:
+def open_twin(data: bytes | memoryview, frontier: Frontier) -> tuple[bytes, tuple[int, ...]]:
     """The float twin with every quantized activation that its operators write as an output, and
     which tensors of subgraph 0 these are.
     """
-    model = cut_copy(parse(data), found)
+    model = cut_copy(parse(data), frontier)
     graph = model.subgraphs[0]
     written = dict.fromkeys(t for operator in graph.operators for t in operator.outputs)
-    known = _as_floats(model)
-    graph.outputs = [tensor for tensor in written if tensor in known]
+    real_tensors = _as_floats(model)
+    graph.outputs = [tensor for tensor in written if tensor in real_tensors]
     return pack(model), tuple(graph.outputs)
 
 
 def _as_floats(model: Any) -> set[int]:
     """Turns a fresh parse into floats, in place; the quantized activations of subgraph 0."""
-    known: list[set[int]] = []
+    real_tensors: list[set[int]] = []
     for graph in model.subgraphs:
         floats = float_graph(model, graph)
-        known.append(set(floats.declared))
+        real_tensors.append(set(floats.declared))
         for operator in floats.take_operators():
             floats.add(operator)
             clamp = stated_clamp(model, operator, floats.declared)
@@ -92,12 +92,12 @@ def _as_floats(model: Any) -> set[int]:
                 raw = floats.rename_output(operator, operator.outputs[0])
                 floats.insert(clamp, [raw[1]], [raw[0]])
         _copy_outputs(floats)
-    return known[0]
+    return real_tensors[0]
 
 
-def declared(data: bytes | memoryview, found: Frontier) -> bytes:
-    """The declared reading, with the probes of `found` as its outputs."""
-    model = cut_copy(parse(data), found)
+def declared(data: bytes | memoryview, frontier: Frontier) -> bytes:
+    """The declared reading, with the probes of `frontier` as its outputs."""
+    model = cut_copy(parse(data), frontier)
     for graph in model.subgraphs:
         floats = float_graph(model, graph)
         operators = floats.take_operators()
@@ -132,12 +132,12 @@ def _copy_outputs(floats: FloatGraph) -> None:
     graph = floats.graph
     if graph is floats.model.subgraphs[0]:
         return
-    taken = set(graph.inputs)
-    for place, tensor in enumerate(graph.outputs):
-        if tensor in taken and type_name(graph.tensors[tensor].type) == "float32":
-            graph.outputs[place] = floats.like(tensor, f"output{place}")
-            floats.insert("CAST", [tensor], [graph.outputs[place]])
-        taken.add(tensor)
+    used = set(graph.inputs)
+    for position, tensor in enumerate(graph.outputs):
+        if tensor in used and type_name(graph.tensors[tensor].type) == "float32":
+            graph.outputs[position] = floats.like(tensor, f"output{position}")
+            floats.insert("CAST", [tensor], [graph.outputs[position]])
+        used.add(tensor)
 
 
 def opcode(model: Any, name: str) -> int:
@@ -165,12 +165,12 @@ class FloatGraph(Record, kw_only=True):
 
     def label(self, tensor: int) -> tuple[str, float, int]:
         """(type, scale, zero_point) that the file declares for a quantized activation."""
-        kind, quant = self.declared[tensor]
-        found = params(_with(quant))
-        if found is None or not found.per_tensor:
+        tensor_type, quant = self.declared[tensor]
+        quant_params = params(_with(quant))
+        if quant_params is None or not quant_params.per_tensor:
             name = tensor_name(self.graph.tensors[tensor])
             raise UnsupportedError(f"{name}: an activation with several scales")
-        return type_name(kind), *found.label
+        return type_name(tensor_type), *quant_params.label
 
     def take_operators(self) -> list[Any]:
         """The operators so far; the graph is left with what dequantizes its constants."""
@@ -204,14 +204,14 @@ class FloatGraph(Record, kw_only=True):
     def pair(self, source: int, target: int) -> None:
         """Source -> QUANTIZE -> DEQUANTIZE -> target, by what `source` or `target` declares."""
         declarer = target if target in self.declared else source
-        kind, scale, zero_point = self.label(declarer)
-        if kind not in ACTIVATION_TYPES:
+        tensor_type, scale, zero_point = self.label(declarer)
+        if tensor_type not in ACTIVATION_TYPES:
             self.insert("CAST", [source], [target])  # no float kernel quantizes to that
             return
         middle = self.like(source, "integer")
         tensor = self.graph.tensors[middle]
         tensor.type, tensor.quantization = self.declared[declarer]
-        if kind != "int16" or zero_point == 0:
+        if tensor_type != "int16" or zero_point == 0:
             self.insert("QUANTIZE", [source], [middle])
             self.insert("DEQUANTIZE", [middle], [target])
             return
@@ -335,7 +335,7 @@ def _float_constant(floats: FloatGraph, index: int, fallback: Any, *, inside: bo
 
 def _bias_fallbacks(model: Any, graph: Any) -> dict[int, Any]:
     """Scales of biases that declare none: the kernel then means input scale x weight scales."""
-    found: dict[int, Any] = {}
+    constants: dict[int, Any] = {}
     for operator in graph.operators:
         slots = BIAS_SLOT.get(operator_name(model, operator))
         if slots is None or len(operator.inputs) <= slots[0] or operator.inputs[slots[0]] < 0:
@@ -343,8 +343,8 @@ def _bias_fallbacks(model: Any, graph: Any) -> dict[int, Any]:
         bias, value, weights = (graph.tensors[operator.inputs[s]] for s in slots)
         scales = [p.scale for p in (params(value), params(weights)) if p is not None]
         if params(bias) is None and len(scales) == 2:
-            found[operator.inputs[slots[0]]] = scales[0] * scales[1]
-    return found
+            constants[operator.inputs[slots[0]]] = scales[0] * scales[1]
+    return constants
 
 
 def _constants_for_float_kernels(model: Any, graph: Any) -> set[int]:
@@ -365,12 +365,16 @@ def stated_clamp(model: Any, operator: Any, quantized: dict[int, tuple[int, Any]
         return None
     if getattr(operator.builtinOptions, "fusedActivationFunction", 0):
         return None
-    kind, quant = quantized.get(operator.outputs[0], (None, None))
-    if kind is None or type_name(kind) not in ("int8", "uint8"):
+    tensor_type, quant = quantized.get(operator.outputs[0], (None, None))
+    if tensor_type is None or type_name(tensor_type) not in ("int8", "uint8"):
         return None
-    found = params(_with(quant))
-    lowest, highest = INTEGER_LIMITS[type_name(kind)]
-    if found is None or not found.per_tensor or found.label.zero_point != lowest:
+    quant_params = params(_with(quant))
+    lowest, highest = INTEGER_LIMITS[type_name(tensor_type)]
+    if (
+        quant_params is None
+        or not quant_params.per_tensor
+        or quant_params.label.zero_point != lowest
+    ):
         return None
-    top = (highest - lowest) * found.label.scale
+    top = (highest - lowest) * quant_params.label.scale
     return "RELU6" if abs(top - 6.0) <= 6.0 * 1e-5 else "RELU"
