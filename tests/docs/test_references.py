@@ -16,7 +16,10 @@ from tests.test_house import MODULES, TIER
 # Beginning of a name that is no file of the checkout -> what it is.
 ELSEWHERE = {
     "docs/edgetpu/models-intro": "a page of the Edge TPU documentation, as sources name it",
+    "schema/arithmetic/NAME": "stands for any runtime",
+    "schema/arithmetic/npu9": "what docs/adding.md adds",
     "schema/kernels/NAME": "stands for any set of kernels",
+    "schema/kernels/npu9": "what docs/adding.md adds",
     "schema/targets/NAME": "stands for any target",
     "schema/targets/npu9": "what docs/adding.md adds",
     "tflite_align/cmake": "where a wheel has scripts/cmake",

@@ -22,8 +22,8 @@ def judged(
     """
     verdicts = {verdict.judge: verdict for verdict in verification.judges}
     for target in targets:
-        verdicts_of_target = [verdicts[name] for name in target.judges if name in verdicts]
-        refusing = _refusing(target, verdicts_of_target, allowed)
+        asked = [verdicts[name] for name in target.judges if name in verdicts]
+        refusing = _refusing(target, asked, allowed)
         if refusing:
             return replace(verification, word="failed", why="; ".join(refusals(refusing)))
     return verification
@@ -33,26 +33,18 @@ def judged_by_name(
     verification: Verification, names: Sequence[str], allowed: Sequence[str]
 ) -> Verification:
     """The verification, failed if a judge named by the user refuses the file."""
-    counted = [
-        judge
-        for judge in verification.judges
-        if judge.judge in names and judge.judge not in allowed
-    ]
-    sentences = refusals(counted)
-    return (
-        replace(verification, word="failed", why="; ".join(sentences))
-        if sentences
-        else verification
-    )
+    asked = [one for one in verification.judges if one.judge in names and one.judge not in allowed]
+    told = refusals(asked)
+    return replace(verification, word="failed", why="; ".join(told)) if told else verification
 
 
 def _refusing(
-    target: Target, judge_verdicts: Sequence[JudgeVerdict], allowed: Sequence[str]
+    target: Target, asked: Sequence[JudgeVerdict], allowed: Sequence[str]
 ) -> list[JudgeVerdict]:
     """The verdicts by which the target refuses the file; none where it takes it."""
-    refusing = [verdict for verdict in judge_verdicts if verdict.after.status in _REFUSALS]
-    conclusive = [verdict for verdict in judge_verdicts if verdict.after.status != "skipped"]
-    if target.takes == "any" and len(refusing) < len(conclusive):
+    refusing = [verdict for verdict in asked if verdict.after.status in _REFUSALS]
+    told = [verdict for verdict in asked if verdict.after.status != "skipped"]
+    if target.takes == "any" and len(refusing) < len(told):
         return []
     return [verdict for verdict in refusing if verdict.judge not in allowed]
 
@@ -61,20 +53,20 @@ def refusals(verdicts: Sequence[JudgeVerdict]) -> list[str]:
     """`tflm refuses the file at subgraph[0]/operator[3] PAD: its own words`; judges with the same
     reason share one sentence.
     """
-    judges_by_reason: dict[str, list[str]] = {}
+    told: dict[str, list[str]] = {}
     for verdict in verdicts:
         if verdict.after.status in _REFUSALS:
-            judges_by_reason.setdefault(_words(verdict.after), []).append(verdict.judge)
+            told.setdefault(_words(verdict.after), []).append(verdict.judge)
     return [
         f"{' and '.join(judges)} refuse{'s' if len(judges) == 1 else ''} the file{words}"
-        for words, judges in judges_by_reason.items()
+        for words, judges in told.items()
     ]
 
 
-def _words(acceptance: Acceptance) -> str:
-    where = f" at {acceptance.place}" if acceptance.place else ""
-    crashed = " by a crash" if acceptance.status == "crashed" else ""
-    return f"{crashed}{where}: {acceptance.reason}" if acceptance.reason else f"{crashed}{where}"
+def _words(said: Acceptance) -> str:
+    place = f" at {said.place}" if said.place else ""
+    crashed = " by a crash" if said.status == "crashed" else ""
+    return f"{crashed}{place}: {said.reason}" if said.reason else f"{crashed}{place}"
 
 
 def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) -> tuple[str, ...]:
@@ -82,7 +74,7 @@ def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) 
     if verification is None:
         return ()
     passed = [verdict for verdict in verification.judges if verdict.judge in allowed]
-    return tuple(f"{sentence} (let pass by --allow-refused)" for sentence in refusals(passed))
+    return tuple(f"{told} (let pass by --allow-refused)" for told in refusals(passed))
 
 
 def judged_as_declared(
@@ -92,7 +84,7 @@ def judged_as_declared(
     from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a run without judges needs none of it
 
     options = session.options
-    run_verification = run_as_declared(
+    found = run_as_declared(
         data,
         judges=judges,
         allowed=frozenset(options.allow_refused),
@@ -102,4 +94,4 @@ def judged_as_declared(
         judge_seconds=options.judge_seconds,
         memory=options.memory,
     )
-    return judged(run_verification, session.targets, options.allow_refused)
+    return judged(found, session.targets, options.allow_refused)

@@ -118,15 +118,15 @@ def constants_form(order: Order, case: Case) -> Form:
     return Form(name=CONSTANTS, data=data, kernels=FLOAT_KERNELS)
 
 
-def _notes(frontier: Frontier) -> str:
-    return "".join(f"; {note}" for note in frontier.notes)
+def _notes(found: Frontier) -> str:
+    return "".join(f"; {note}" for note in found.notes)
 
 
-def _runnable(data: Data, model: Any, frontier: Frontier) -> bytes | None:
+def _runnable(data: Data, model: Any, found: Frontier) -> bytes | None:
     """A copy whose outputs are the probes, or None when the file's own outputs are just that."""
-    if [probe.tensor for probe in frontier.probes] == model.subgraphs[0].outputs:
+    if [probe.tensor for probe in found.probes] == model.subgraphs[0].outputs:
         return None
-    return pack(cut_copy(parse(data), frontier))
+    return pack(cut_copy(parse(data), found))
 
 
 def _real(name: str, kernels: str, data: Data, copy: tuple[bytes | None, bool]) -> Form:

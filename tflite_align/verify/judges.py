@@ -45,8 +45,8 @@ def _entry(name: str, what: str, room: object, *, runs: bool) -> Judge:
 
 
 JUDGES: dict[str, Judge] = {
-    judge.name: judge
-    for judge in (
+    entry.name: entry
+    for entry in (
         _entry("litert", "LiteRT, builtin kernels without a delegate", litert, runs=True),
         _entry("litert-ref", "LiteRT, reference kernels", litert, runs=True),
         _entry("xnnpack", "LiteRT as installed: the XNNPACK delegate", litert, runs=True),
@@ -77,70 +77,65 @@ def judge_file(
 
     Raises UsageError for a judge that does not exist.
     """
-    known_judge = _known(judge)
-    missing = known_judge.available()
+    entry = _known(judge)
+    missing = entry.available()
     if missing is not None:
         return Acceptance(status="skipped", reason=missing)
-    if known_judge.runs and (larger := _larger(data, memory)):
+    if entry.runs and (larger := _larger(data, memory)):
         return Acceptance(status="skipped", reason=larger)
-    acceptance = known_judge.judge(
-        data, known_judge.name, JUDGE_SECONDS if seconds is None else seconds
-    )
-    return placed(acceptance, data)
+    found = entry.judge(data, entry.name, JUDGE_SECONDS if seconds is None else seconds)
+    return placed(found, data)
 
 
 def _larger(data: bytes | memoryview, memory: int) -> str:
     """Why a model is too large to be run; "" where it is not, or cannot be read here."""
     try:
-        needs = footprint(parse(data))
+        found = footprint(parse(data))
     except AlignError:
         return ""
-    return needs.told(needs.stored, memory) if needs.stored > memory else ""
+    return found.told(found.stored, memory) if found.stored > memory else ""
 
 
-def placed(acceptance: Acceptance, data: bytes | memoryview) -> Acceptance:
+def placed(found: Acceptance, data: bytes | memoryview) -> Acceptance:
     """With the address of the operator that the judge names; `data` are the file it was given.
     Skipped where the judge knows no custom operator of that name: an application registers its own.
 
     Judges count the operators of subgraph 0 as the file does.
     """
-    if acceptance.status not in ("refused", "crashed"):
-        return acceptance
+    if found.status not in ("refused", "crashed"):
+        return found
     try:
         model = parse(data)
     except AlignError:
-        return acceptance
+        return found
     names = [operator_name(model, operator) for operator in model.subgraphs[0].operators]
-    unknown = _unregistered(model, names, acceptance)
+    unknown = _unregistered(model, names, found)
     if unknown:
         return Acceptance(status="skipped", reason=unknown)
-    if acceptance.operator is None:
-        return acceptance
-    if not 0 <= acceptance.operator < len(names):
-        return replace(acceptance, operator=None)  # a number of the tool's own: a delegate's node
-    return replace(
-        acceptance,
-        place=f"subgraph[0]/operator[{acceptance.operator}] {names[acceptance.operator]}",
-    )
+    if found.operator is None:
+        return found
+    if not 0 <= found.operator < len(names):
+        return replace(found, operator=None)  # a number of the tool's own: a delegate's node
+    return replace(found, place=f"subgraph[0]/operator[{found.operator}] {names[found.operator]}")
 
 
-def _unregistered(model: Any, names: Sequence[str], acceptance: Acceptance) -> str:
+def _unregistered(model: Any, names: Sequence[str], found: Acceptance) -> str:
     """`custom operator FlexErf is not registered here`; "" where the refusal is another."""
-    if not _UNREGISTERED.search(acceptance.reason):
+    if not _UNREGISTERED.search(found.reason):
         return ""
-    if acceptance.operator is not None and 0 <= acceptance.operator < len(names):
-        custom = {names[acceptance.operator]}
+    if found.operator is not None and 0 <= found.operator < len(names):
+        custom = {names[found.operator]}
     else:  # TFLM does not tell which
         custom = {operator_name(model, op) for graph in model.subgraphs for op in graph.operators}
-    custom_names = [name.removeprefix(CUSTOM) for name in sorted(custom) if name.startswith(CUSTOM)]
-    if not custom_names:
+    told = [name.removeprefix(CUSTOM) for name in sorted(custom) if name.startswith(CUSTOM)]
+    if not told:
         return ""
-    return f"custom operator {' or '.join(custom_names)} is not registered here"
+    return f"custom operator {' or '.join(told)} is not registered here"
 
 
 def _known(judge: str) -> Judge:
     if judge not in JUDGES:
-        hint = did_you_mean(judge, {name: known_judge.what for name, known_judge in JUDGES.items()})
-        others_there = f"; there are {', '.join(JUDGES)}"
-        raise UsageError(f"no judge named {judge!r}{hint or others_there}")
+        hint = did_you_mean(judge, {name: entry.what for name, entry in JUDGES.items()})
+        known = f"; there are {', '.join(JUDGES)}"
+        raise UsageError(f"no judge named {judge!r}{hint or known}")
     return JUDGES[judge]

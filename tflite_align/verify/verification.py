@@ -91,14 +91,12 @@ def verify(
     wrong is a word in the verification.
     """
     started = time.monotonic()
-    judge_names = tuple(dict.fromkeys(DEFAULT_JUDGES if judges is None else judges))
-    for name in judge_names:
+    asked = tuple(dict.fromkeys(DEFAULT_JUDGES if judges is None else judges))
+    for name in asked:
         available(name)
     report = progress or (lambda _stage, _fraction: None)
     if not changed:
-        verdicts = ask_same(
-            aligned, judge_names if judges is not None else (), judge_seconds, memory
-        )
+        verdicts = ask_same(aligned, asked if judges is not None else (), judge_seconds, memory)
         verification = loaded(verdicts, allowed)
     else:
         order = Order(
@@ -108,7 +106,7 @@ def verify(
             calibration=calibration,
             count=samples,
             seed=seed,
-            asked=judge_names,
+            asked=asked,
             edited=edited,
             allowed=allowed,
             report=report,
@@ -120,13 +118,11 @@ def verify(
     return replace(_named(verification), seconds=time.monotonic() - started)
 
 
-def _named(verification: Verification) -> Verification:
+def _named(found: Verification) -> Verification:
     """With the packages that were asked; the float twin is LiteRT's, whoever else was."""
-    judges = [verdict.judge for verdict in verification.judges] + (
-        ["litert"] if verification.samples else []
-    )
+    judges = [verdict.judge for verdict in found.judges] + (["litert"] if found.samples else [])
     packages = runtimes(judges)
-    return replace(verification, runtimes=packages, processor=processor() if packages else "")
+    return replace(found, runtimes=packages, processor=processor() if packages else "")
 
 
 def _verify(order: Order) -> Verification:
@@ -204,14 +200,14 @@ def _times(case: Case, evidence: Evidence, scores: Sequence[OutputScore]) -> int
     """How many times as many inputs are to be read, for what the first ones leave to chance."""
     if not evidence.samples.random or any(s.word == "failed" and s.index >= 0 for s in scores):
         return 1
-    more = more_inputs(evidence)
-    if more <= 1.0:
+    wanted = more_inputs(evidence)
+    if wanted <= 1.0:
         return 1
     chance = any(score.word == "inconclusive" for score in scores)
     kept = sum(rows.shape[1] for rows in evidence.ran["twin"].outputs or ())
     elements = _ELEMENTS if chance else _ELEMENTS // _SURE
     most = min(elements // case.elements, _KEPT // max(kept, 1), _MORE)
-    return min(max(math.ceil(more), _LEAST_MORE), int(most // evidence.samples.count))
+    return min(max(math.ceil(wanted), _LEAST_MORE), int(most // evidence.samples.count))
 
 
 def _may_be_constants(score: OutputScore) -> bool:
