@@ -1,6 +1,6 @@
-"""The door to the disk: models read, files replaced whole or not at all.
+"""The only access to the disk: models are read, files replaced whole or not at all.
 
-Every function raises OSError with the name that was given in `filename`.
+Every function raises OSError with the given name in `filename`.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def _end(path: str | os.PathLike[str]) -> Path:
 
 
 def check_destination(path: str | os.PathLike[str]) -> None:
-    """Raise OSError for what would certainly fail later: asked before the work, not after."""
+    """Raise OSError for a destination that cannot be written, before the work is done."""
     with _named(path):
         target = _end(path)
         if target.is_dir():

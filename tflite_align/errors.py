@@ -44,7 +44,7 @@ class RuleError(AlignError):
 
 
 class UsageError(AlignError):
-    """The caller asked for something that does not exist or contradicts itself."""
+    """A request for something that does not exist, or that contradicts itself."""
 
 
 class NotAlignedError(AlignError):

@@ -1,8 +1,8 @@
-"""Signals that end a run, as exceptions that fall where they do no harm.
+"""Signals that end a run, raised as exceptions at safe points only.
 
 Python raises from a signal handler between any two instructions. Here that waits while a module is
-being imported (half of it would stay, or a library would print a traceback of its own), and within
-`whole()`: between beginning something, a process or a folder, and noting that it was begun.
+being imported (half of it would stay, or a library would print a traceback), and within `whole()`:
+between starting a process or creating a folder, and recording it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The only arithmetic: float32 scales, representable ranges, requantization, multiplier ratios.
 
-Units: *real* values are what a tensor stands for; a *step* (LSB) is one integer, `scale` real
+Units: a *real* value is what an integer stands for; a *step* (LSB) is one integer, `scale` real
 units wide. Scales are float32 values held exactly in Python floats; ranges are float64.
 """
 
@@ -96,7 +96,7 @@ class Range(NamedTuple):
 
 
 def to_float32(value: float) -> float:
-    """The nearest float32, held in a Python float; infinite beyond them."""
+    """The nearest float32, held in a Python float; infinite if the value is out of range."""
     with np.errstate(over="ignore"):
         return float(np.float32(value))
 

@@ -37,9 +37,9 @@ _SHOWN = 240  # characters that a record of many values shows of itself
 
 
 class PartlyCompared(Struct, frozen=True, eq=False):
-    """A record some of whose fields say where it stands or what is known of it, not what it is:
-    `uncompared` does not count when two are compared. `caches` are those of them that are worked out
-    from the rest: a changed record starts without.
+    """Record whose equality ignores the fields in `uncompared` (file positions, caches).
+
+    `replace()` resets the fields in `caches`, which are computed from the others.
     """
 
     uncompared: ClassVar[frozenset[str]] = frozenset({"pos"})

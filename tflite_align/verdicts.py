@@ -1,4 +1,4 @@
-"""What the judges say: records shared by the verify room and the reports."""
+"""Results of judges and verifications: records shared by `verify` and the reports."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class OutputScore(Record, frozen=True, kw_only=True):
 
 
 class OutputLevel(Record, frozen=True, kw_only=True):
-    """A compared tensor, and how near the declared reading of one way to align comes to it."""
+    """A compared tensor, and the SQNR of one way to align there."""
 
     name: str
     index: int  # as in OutputScore
@@ -122,7 +122,7 @@ class BiasReading(Record, frozen=True, kw_only=True):
 
 
 class StepDeviation(Record, frozen=True, kw_only=True):
-    """An operator whose output is off from a float recompute of its own actual inputs."""
+    """An operator whose output differs from a float recompute of its own actual inputs."""
 
     address: str  # "subgraph[0]/operator[12] CONCATENATION", in the aligned file
     subgraph: int

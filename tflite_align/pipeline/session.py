@@ -1,4 +1,6 @@
-"""A session: what the options ask for, loaded once, and models read, bound and checked by it."""
+"""A session: targets, rules and fixes that the options name, loaded once; models are read, bound
+and checked by it.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ class Inspected(Record, frozen=True):
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """Ids of the rules that say something of this model, sorted."""
+        """Ids of the rules that apply to this model, sorted."""
         return tuple(
             sorted(
                 {
@@ -110,9 +112,9 @@ class Session(Record, frozen=True, kw_only=True):
         return Inspected(bound.model, bound, (*check_bound(bound), *border))
 
     def recheck(self, model: Model, earlier: Inspected) -> tuple[Finding, ...]:
-        """What `inspect` would find in a model that was made of an earlier one, as the origins of
-        its operators say. Operators without a finding there that are the same to the last bit are
-        not looked at again.
+        """The findings of a model that was derived from an earlier one, matched by the origins of
+        its operators. Operators without findings that are bit for bit unchanged are not checked
+        again.
         """
         if self.options.overrides:
             findings = self.inspect(model).findings  # they reach beyond the operators they name
@@ -168,7 +170,7 @@ def _sound(model: Model, earlier: Inspected) -> Sound:
 
 
 def _load_targets(options: AlignOptions) -> list[Target]:
-    """The options' targets, graded as the options say."""
+    """The options' targets, with the options' severities."""
     overrides = [override.rule for override in options.overrides if override.rule]
     _known_rules("severity", [*options.severity, *overrides])
     select = _known_rules("select", map(family_pattern, options.select))
@@ -181,7 +183,7 @@ def _load_targets(options: AlignOptions) -> list[Target]:
 
 
 def _known_rules(option: str, patterns: Iterable[str]) -> tuple[str, ...]:
-    """The patterns; UsageError for one that names no rule: nothing would come of it."""
+    """The patterns; UsageError for one that matches no rule."""
     rule_patterns = tuple(patterns)
     for pattern in rule_patterns:
         if (hint := nearest_rule(pattern)) is not None:

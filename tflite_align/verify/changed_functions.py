@@ -99,7 +99,7 @@ def _field(quantization: Any, name: str) -> Any:
 
 
 def _equal(first: Any, second: Any) -> bool:
-    """A vector that is absent and one that is empty say the same."""
+    """Equality in which an absent vector equals an empty one."""
     if isinstance(first, (np.ndarray, list)) or isinstance(second, (np.ndarray, list)):
         return np.array_equal(() if first is None else first, () if second is None else second)
     return bool(first == second) or bool(first != first and second != second)  # noqa: PLR0124 - not a number

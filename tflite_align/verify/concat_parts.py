@@ -90,7 +90,7 @@ def concat_parts(model: Any, writer: dict[int, Any], tensor: int) -> tuple[Part,
 
 
 def _operands(model: Any, writer: dict[int, Any], tensor: int) -> list[tuple[int, _Cut]]:
-    """What the CONCATENATION behind a tensor joins; nothing where there is none."""
+    """The operands of the CONCATENATION that writes a tensor; empty if another operator writes it."""
     graph = model.subgraphs[0]
     while tensor in writer and operator_name(model, writer[tensor]) in _SAME_ORDER:
         tensor = writer[tensor].inputs[0]

@@ -1,4 +1,6 @@
-"""How near the declared reading of one aligned file comes to the original's twin; no verification."""
+"""SQNR of one aligned file's declared reading against the original's float twin, without a
+verification.
+"""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ def available() -> str | None:
 
 
 def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
-    """Compile; accepted means exit status 0 and a compiled file. What stayed on the CPU is told
-    in the facts: the compiler takes a model of which it maps little.
+    """Compile; accepted means exit status 0 and a compiled file. Operators left on the CPU are
+    reported as facts: the compiler accepts a model of which it maps little.
     """
     tool = shutil.which(TOOL)
     if tool is None:

@@ -1,6 +1,6 @@
-"""Interpreters behind one face. Imported in worker processes only.
+"""Interpreters of LiteRT and TFLM behind one interface. Imported in worker processes only.
 
-Values go in as the input's own type and come out of `output` as real values (dequantized by the
+Inputs are given in the graph input's own type; `output` returns real values (dequantized by the
 output's declared per-tensor parameters where it has any).
 """
 
@@ -38,7 +38,7 @@ _NAMED = 8  # nodes that are told by name
 
 
 class OverBudgetError(Exception):
-    """The model wants more memory than a judge may take: nothing is known of it."""
+    """The model needs more memory than a judge may use: the judge is skipped."""
 
 
 class InputSpec(Record, frozen=True, kw_only=True):
@@ -164,10 +164,10 @@ class _LiteRT(Engine):
 
 
 def _delegated(nodes: list[dict[str, Any]]) -> dict[str, str]:
-    """From the nodes in the order of the file, those that a delegate put in place of some behind.
+    """The nodes that delegate nodes replaced: walk back from each delegate's outputs to its inputs.
 
-    The interpreter keeps its execution plan to itself. What a delegate replaced is what lies
-    between its inputs, constants included, and its outputs.
+    The interpreter does not expose its execution plan. A delegate node replaces the nodes between
+    its inputs, constants included, and its outputs.
     """
     listed = [node for node in nodes if node["op_name"] != "DELEGATE"]
     parts = nodes[len(listed) :]
@@ -277,7 +277,9 @@ def native_words() -> str:
 
 
 def _details(read: Any) -> list[dict[str, Any]]:
-    """TFLM has no count of its inputs and outputs: ask until it refuses."""
+    """Details of TFLM's inputs or outputs. It has no count of them: indices are tried until one is
+    refused.
+    """
     details: list[dict[str, Any]] = []
     while True:
         try:

@@ -68,9 +68,11 @@ class Evidence(Record, frozen=True, kw_only=True):
         return powers(reference, values, sequences)
 
     def limits(self, probe: int) -> tuple[tuple[float, float] | None, ...]:
-        """Ranges to clip to: the twin's values beyond what the tensor can hold are no signal.
+        """Ranges to clip to: values of the twin beyond what the tensor can hold are not counted as
+        signal.
 
-        Logits beyond either file's range only saturate further; nobody behind them can tell.
+        Logits beyond either file's range only saturate further, which their readers cannot
+        distinguish.
         """
         before, after = self.before.probes[probe], self.after.probes[probe]
         return (before.limits, after.limits) if before.feeds else (before.limits,)

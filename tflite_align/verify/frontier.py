@@ -98,7 +98,7 @@ def _unrunnable(name: str) -> bool:
 
 
 def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]:
-    """Tensors that depend on a jump, and operators that cannot run."""
+    """Tensors downstream of a discontinuous operator, and operators that cannot run."""
     unjudged: set[int] = set()
     missing: set[int] = set()
     dropped: set[int] = set()

@@ -43,8 +43,8 @@ _HONOURED: Mapping[str, frozenset[int]] = {
 
 
 def take_activation(operator: Any, name: str) -> str | None:
-    """The activation operator to insert behind this one, whose option is cleared then; None where
-    the float kernel applies the fused activation itself.
+    """The activation operator to insert after this one, whose option is then cleared; None if the
+    float kernel applies the fused activation itself.
     """
     code = getattr(operator.builtinOptions, "fusedActivationFunction", 0)
     if code not in ACTIVATIONS or code in _HONOURED.get(name, frozenset({code})):

@@ -72,8 +72,8 @@ def verdict(ended: Ended, data: bytes | memoryview) -> Acceptance:
 
 
 def parse_words(text: str) -> tuple[tuple[str, ...], str]:
-    """The first error it prints: names of the location (tensors that the operator writes), and
-    the words; both empty where there is none. Its exit status says less than this line.
+    """The first error printed: the location's names (tensors that the operator writes) and the
+    message; both empty if there is none. This line is more reliable than the exit status.
     """
     match = _ERROR.search(text)
     if match is None:

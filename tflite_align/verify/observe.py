@@ -32,9 +32,8 @@ Ranges = Mapping[TensorId, tuple[float, float]]
 
 
 class Observed(Record, frozen=True, kw_only=True):
-    """`ranges`: (subgraph, tensor) -> least and greatest real value over `samples` inputs.
-
-    `why` says why there is none. A tensor that is missing was not computed, or not finite.
+    """`ranges`: (subgraph, tensor) -> least and greatest real value over `samples` inputs. `why`:
+    the reason if there are none. A missing tensor was not computed, or not finite.
     """
 
     ranges: Ranges = field(default_factory=dict)
@@ -94,7 +93,7 @@ def _of_inputs(data: Data, samples: Samples) -> dict[TensorId, tuple[float, floa
 def _finite(
     tensors: tuple[int, ...], answer: Mapping[str, Any]
 ) -> dict[TensorId, tuple[float, float]]:
-    """An output that stayed empty, or overflowed, tells nothing."""
+    """Whether an output has elements and all are finite; others are not recorded."""
     rows = zip(tensors, answer["low"], answer["high"], strict=True)
     return {
         TensorId(0, tensor): (float(low), float(high))

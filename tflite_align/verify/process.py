@@ -1,8 +1,9 @@
-"""Native code runs in a process of its own: a crash or a hang there is an answer, not an end.
+"""Native code runs in processes of its own: a crash or a hang is an answer, and does not end the
+caller.
 
-`call_worker` hands a request to `tflite_align.verify.worker`; `run_tool` runs a command line tool.
-Both report how the process ended as an `Ended`, never as an exception. What such a process may
-take of the machine, and what it sees of it, is limited here: docs/security.md promises it.
+`call_worker` sends a request to `tflite_align.verify.worker`; `run_tool` runs a command line tool.
+Both report how the process ended as an `Ended`, never as an exception. The limits of such a
+process, and what it can see, are set here: docs/security.md promises them.
 """
 
 from __future__ import annotations
@@ -91,9 +92,9 @@ class Ended(Record, frozen=True, kw_only=True):
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """A temporary directory that is gone afterwards, whatever happened in it.
+    """A temporary directory, removed afterwards in every case.
 
-    An OSError in there that names no file (a full disk) gets the name of the place.
+    An OSError inside that names no file (a full disk) gets the directory's name.
     """
     folder = Path(gettempdir(), f"tflite_align-{os.urandom(8).hex()}")
     try:
@@ -128,10 +129,11 @@ def call_jobs(
     seconds: float,
     done: Callable[[int], None] | None = None,
 ) -> list[Ended]:
-    """Let one worker process do the jobs, one after the other, each in at most `seconds`; how each
-    of them ended. Those behind one that goes down get a process anew. `done` hears how many are.
+    """Run the jobs in one worker process, one after the other, each in at most `seconds`; return
+    how each ended.
 
-    A job is a request of the worker's, with its `model` for the limits. `folder` must exist.
+    After a job that crashes or hangs, the rest get a new process. `done` is called with the number
+    finished. A job is a worker request, with its `model` for the limits. `folder` must exist.
     """
     ended: list[Ended] = []
     while len(ended) < len(jobs):
@@ -295,7 +297,7 @@ def children_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def useful_line(text: str) -> str:
-    """The last line of a tool's output that says something, or ""."""
+    """The last informative line of a tool's output, or ""."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     for line in reversed(lines):
         if not line.startswith(_NOISE):
@@ -304,9 +306,8 @@ def useful_line(text: str) -> str:
 
 
 def steady(reason: str) -> str:
-    """The tool's words without the numbers that differ from run to run.
-
-    LiteRT prints scales as integers when it compares them: whatever lay in a register.
+    """The tool's message without numbers that differ from run to run: LiteRT prints scales as
+    integers when it compares them, which shows what lay in a register.
     """
     spaced = _GLUED.sub(r"\1 Node number", reason)
     return _GARBAGE.sub(r"\1", spaced)

@@ -125,9 +125,10 @@ def _pairs_at_inputs(floats: FloatGraph, operators: list[Any]) -> None:
 
 
 def _copy_outputs(floats: FloatGraph) -> None:
-    """Let a called subgraph hand back tensors that are no inputs of it, and none twice.
+    """Give a called subgraph outputs that are neither its inputs nor listed twice.
 
-    LiteRT's IF and WHILE hand others on wrongly, whatever their type; the twin is to be right.
+    LiteRT's IF and WHILE return such outputs wrongly, whatever their type; the twin has to be
+    right.
     """
     graph = floats.graph
     if graph is floats.model.subgraphs[0]:

@@ -77,7 +77,7 @@ def overall(
     *,
     allowed: frozenset[str] = frozenset(),
 ) -> Verification:
-    """The word of the whole verification. `why`: what is to be said when no output tells.
+    """The word of the whole verification. `why`: the reason if no output could be judged.
     `allowed`: judges that may refuse the file.
     """
     counted = [verdict for verdict in judges if verdict.judge not in allowed]

@@ -61,7 +61,7 @@ def _answer(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
 
 
 def _several(jobs: list[dict[str, Any]], answer: dict[str, Any], save: Any) -> None:
-    """`ended` in a job's answer says that it is whole."""
+    """Run several jobs; `ended` in an answer marks it as complete."""
     answer["jobs"] = []
     for job in jobs:
         if hasattr(signal, "setitimer"):  # its signal ends the process, wherever it is
@@ -86,7 +86,7 @@ def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str,
 
 
 def _last_words(request: dict[str, Any]) -> str:
-    """TFLM says why on stderr only; LiteRT puts it into the exception."""
+    """The reason of a failure: TFLM prints it on stderr only, LiteRT puts it into the exception."""
     if request.get("kernels") not in ("tflm", ["tflm"]):
         return ""
     noise = ("[Recording", "Input index", "Output index")
@@ -167,7 +167,9 @@ class _Kept:
 
 
 class _Samples:
-    """The samples of one graph input on the original's grid, fed in whatever the form wants."""
+    """The samples of one graph input on the original's grid, converted to the type that each
+    variant takes.
+    """
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.array: Array = np.load(record["file"], mmap_mode="r")
