@@ -119,3 +119,9 @@ def test_issue_forms_are_valid(schema: str, file: str) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
     done = subprocess.run([*command, str(form)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_readme_is_short() -> None:
+    """What is longer than a look is a page of the site."""
+    lines = (CHECKOUT / "README.md").read_text(encoding="utf-8").count("\n")
+    assert lines <= 150
