@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib.util
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.rules.operators.all_cases import SATISFIED
 from tests.support.cut_operators import CutOperator, Cutter
-from tests.support.kernel_batch import Outcome, run_batch
+from tests.support.kernel_batch import Outcome, Runnable, run_batch
 from tflite_align.certify.operator_cases import CHANNELED
 from tflite_align.certify.portable import RUNTIMES, OperatorPortability, portability
 from tflite_align.format.reader import read
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 RUNS = 3  # with other random inputs each
+MOST_CASES = 100  # at least so many operators and types have rows
 
 
 def available() -> list[str]:
@@ -35,7 +37,7 @@ def place(told: OperatorPortability) -> int:
     return int(found[1]) if found else -1
 
 
-def outcomes(cuts: list[CutOperator], folder: Path) -> dict[str, dict[str, Outcome]]:
+def outcomes(cuts: Sequence[Runnable], folder: Path) -> dict[str, dict[str, Outcome]]:
     """By runtime, then by the name of the case."""
     found = {}
     for runtime in available():
@@ -129,6 +131,22 @@ def not_shown(data: bytes, folder: Path) -> list[str]:
         if apart != one.largest:
             wrong.append(f"{one.address} at {one.witness}: {values}, told {one.largest}")
     return wrong
+
+
+def test_every_operator_of_the_rules_gives_integers_as_predicted(tmp_path: Path) -> None:
+    """Of each operator and type a well-formed model, in all runtimes."""
+    known = {}
+    for case in SATISFIED.values():
+        told = portability(read(case.model())).operators
+        if len(told) == 1 and told[0].word != "not known":
+            known[case.name] = (case, told[0])
+    found = outcomes([case for case, _ in known.values()], tmp_path)
+    assert [
+        f"{name}: {first} and {second} are {apart} LSB apart"
+        for name, (_, told) in known.items()
+        for first, second, apart in unpredicted(told, {r: found[r][name] for r in found})
+    ] == []
+    assert len(known) > MOST_CASES
 
 
 def test_what_is_seen_was_predicted(sample: bytes, tmp_path: Path) -> None:
