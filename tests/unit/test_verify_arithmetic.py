@@ -11,7 +11,7 @@ from tflite_align.errors import UnsupportedError
 from tflite_align.verify.changed_functions import changed_operators
 from tflite_align.verify.concat_parts import concat_parts
 from tflite_align.verify.kept_elements import kept_elements
-from tflite_align.verify.object_api import parse
+from tflite_align.verify.object_api import pack, parse, unpacked_once
 from tflite_align.verify.random_inputs import KINDS
 from tflite_align.verify.samples import make_samples
 from tflite_align.verify.sqnr import loss, powers
@@ -70,6 +70,16 @@ def test_the_parts_of_an_output_are_the_operands_of_its_concatenations() -> None
         "c": list(range(12, 24)),
     }
     assert parts[0].columns(23) is None
+
+
+def test_a_file_is_unpacked_once_and_each_has_a_copy_of_its_own() -> None:
+    data = chain().bytes(["x"], ["y"])
+    with unpacked_once():
+        first, second = parse(data), parse(data)
+        first.subgraphs[0].operators.pop()
+        first.subgraphs[0].tensors[0].name = b"other"
+        third = parse(bytes(bytearray(data)))
+    assert pack(second) == pack(third) == pack(parse(data)) != pack(first)
 
 
 def test_of_a_large_output_some_elements_are_kept() -> None:

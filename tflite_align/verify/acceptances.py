@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
 from typing import Any
 
 from ..record import replace
@@ -39,7 +40,9 @@ def ask(order: Order, judges: Sequence[str]) -> tuple[JudgeVerdict, ...]:
 
     verdicts = []
     with children_pool(2) as pool:
-        for verdict in pool.map(one, judges):
+        # Each thread in the caller's context, so that what is unpacked there is known in it.
+        contexts = [copy_context() for _ in judges]
+        for verdict in pool.map(lambda context, name: context.run(one, name), contexts, judges):
             verdicts.append(verdict)
             order.report(verdict.judge, 0.95)
     return tuple(verdicts)

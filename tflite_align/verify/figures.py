@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,8 +46,9 @@ def _figured(evidence: Evidence, score: OutputScore, probe: int, *, ranked: bool
             return None, None
         for low, high in filter(None, evidence.limits(probe)):
             twin, other = twin.clip(low, high), other.clip(low, high)
-        off = np.abs(other.astype(np.float64) - twin)
-        largest = float(off.max()) if np.isfinite(off).all() else None
+        off = other - twin
+        most = max(float(off.max()), -float(off.min()))  # not a number where one of them is not
+        largest = most if math.isfinite(most) else None
         if not ranked or twin.ndim != 2:
             return largest, None
         return largest, float((twin.argmax(axis=1) == other.argmax(axis=1)).mean())

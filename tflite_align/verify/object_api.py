@@ -8,7 +8,11 @@ is imported into this process.
 from __future__ import annotations
 
 import importlib.util
+import pickle
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedError
+from ..record import Record
 
-__all__ = ["builtin_name", "pack", "parse", "schema", "type_name"]
+__all__ = ["builtin_name", "pack", "parse", "schema", "type_name", "unpacked_once"]
 
 _PLACES = (
     ("ai_edge_litert", "schema_py_generated.py"),
@@ -69,11 +74,56 @@ def type_name(code: int) -> str:
     return _names("TensorType").get(code, f"type#{code}").lower()
 
 
+class _Unpacked(Record, frozen=True, kw_only=True):
+    """A ModelT as it is before anybody changes it; `data` is held, so that its id stays its own."""
+
+    data: bytes | memoryview
+    pickled: bytes
+    arrays: tuple[pickle.PickleBuffer, ...]  # constants, which all copies share
+
+    @classmethod
+    def of(cls, data: bytes | memoryview, model: Any) -> _Unpacked:
+        arrays: list[pickle.PickleBuffer] = []
+        pickled = pickle.dumps(model, protocol=5, buffer_callback=arrays.append)
+        return cls(data=data, pickled=pickled, arrays=tuple(arrays))
+
+    def copy(self) -> Any:
+        return pickle.loads(self.pickled, buffers=self.arrays)  # noqa: S301 - our own, of this process
+
+
+_held: ContextVar[dict[int, _Unpacked] | None] = ContextVar("_held", default=None)
+
+
+@contextmanager
+def unpacked_once() -> Iterator[None]:
+    """Within it a file is unpacked once, which takes long, and copied for whoever parses it again."""
+    if _held.get() is not None:
+        yield
+        return
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
 def parse(data: bytes | memoryview) -> Any:
     """A fresh, mutable ModelT whose lists are Python lists and whose constants are all inline.
 
     Raises UnsupportedError when the bytes cannot be unpacked, or a constant lies in another file.
     """
+    held = _held.get()
+    if held is None:
+        return _parsed(data)
+    found = held.get(id(data))
+    if found is not None:
+        return found.copy()
+    model = _parsed(data)
+    held[id(data)] = _Unpacked.of(data, model)
+    return model
+
+
+def _parsed(data: bytes | memoryview) -> Any:
     try:
         model = schema().ModelT.InitFromPackedBuf(data, 0)
         _normalize(model, data)

@@ -25,6 +25,7 @@ from .evidence import Evidence
 from .figures import with_figures
 from .gather import gather, gather_readings, with_constants
 from .judges import available
+from .object_api import unpacked_once
 from .outputs import (
     Steps,
     gross_deviations,
@@ -96,7 +97,8 @@ def verify(
         available(name)
     report = progress or (lambda _stage, _fraction: None)
     if not changed:
-        verdicts = ask_same(aligned, asked if judges is not None else (), judge_seconds, memory)
+        with unpacked_once():
+            verdicts = ask_same(aligned, asked if judges is not None else (), judge_seconds, memory)
         verification = loaded(verdicts, allowed)
     else:
         order = Order(
@@ -114,7 +116,8 @@ def verify(
             memory=memory,
             figures=figures,
         )
-        verification = _verify(order)
+        with unpacked_once():
+            verification = _verify(order)
     return replace(_named(verification), seconds=time.monotonic() - started)
 
 
@@ -200,14 +203,13 @@ def _times(case: Case, evidence: Evidence, scores: Sequence[OutputScore]) -> int
     """How many times as many inputs are to be read, for what the first ones leave to chance."""
     if not evidence.samples.random or any(s.word == "failed" and s.index >= 0 for s in scores):
         return 1
-    wanted = more_inputs(evidence)
-    if wanted <= 1.0:
-        return 1
     chance = any(score.word == "inconclusive" for score in scores)
     kept = sum(rows.shape[1] for rows in evidence.ran["twin"].outputs or ())
     elements = _ELEMENTS if chance else _ELEMENTS // _SURE
     most = min(elements // case.elements, _KEPT // max(kept, 1), _MORE)
-    return min(max(math.ceil(wanted), _LEAST_MORE), int(most // evidence.samples.count))
+    times = int(most // evidence.samples.count)
+    wanted = more_inputs(evidence) if times >= _LEAST_MORE else 1.0
+    return min(max(math.ceil(wanted), _LEAST_MORE), times) if wanted > 1.0 else 1
 
 
 def _may_be_constants(score: OutputScore) -> bool:
