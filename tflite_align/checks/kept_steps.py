@@ -10,17 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from ..format.model import Model, Operator, OperatorId, Slot, Tensor
+from ..format.model import Operator, Slot, Tensor
 from ..format.type_groups import ACTIVATION_TYPES
 from ..format.wiring import links
 from ..numerics import Label, Range, intersect, label_range, usable_label
 from ..rules.operator_rows import load_operators
 from ..rules.rows import SlotPattern
 from .binder.bound import CUT, Collector
-from .checker import Finding
 from .constraints import WellFormed
 
-__all__ = ["few_steps", "lost_before"]
+__all__ = ["few_steps"]
 
 _RULE = "params/steps"
 _FEW = 16  # steps: four bits
@@ -41,31 +40,6 @@ def few_steps(collector: Collector) -> Iterator[WellFormed]:
                     slot = Slot(graph.index, operator.index, pattern.kind, index)
                     assert shared is not None
                     yield from _told(collector, slot, shared)
-
-
-def lost_before(
-    findings: Iterable[Finding], model: Model, earlier: Iterable[Finding]
-) -> tuple[Finding, ...]:
-    """The findings, without operands that had levels enough before a repair: their loss is reported
-    with the changes and the verification.
-
-    `model`: derived from the earlier state; operators are matched by their origins.
-    """
-    earlier_slots = {
-        (finding.slot.operator_id, finding.slot.index)
-        for finding in earlier
-        if finding.rule == _RULE
-    }
-    remaining = []
-    for finding in findings:
-        slot = finding.slot
-        if finding.rule == _RULE:
-            origin = model.subgraphs[slot.subgraph].operators[slot.operator].origin
-            operator_id = OperatorId(slot.subgraph, -1 if origin is None else origin)
-            if (operator_id, slot.index) not in earlier_slots:
-                continue
-        remaining.append(finding)
-    return tuple(remaining)
 
 
 def _told(collector: Collector, slot: Slot, shared: Label) -> Iterator[WellFormed]:

@@ -15,7 +15,6 @@ from ..checks.binder.bind import bind
 from ..checks.binder.bound import Bound, Sound
 from ..checks.binder.cache import BindingCache, Templates
 from ..checks.checker import Finding, check_bound
-from ..checks.kept_steps import lost_before
 from ..checks.unchanged import unchanged
 from ..errors import UsageError
 from ..format.flatbuffer import Bytes, Image
@@ -117,11 +116,9 @@ class Session(Record, frozen=True, kw_only=True):
         again.
         """
         if self.options.overrides:
-            findings = self.inspect(model).findings  # they reach beyond the operators they name
-            return lost_before(findings, model, earlier.findings)
+            return self.inspect(model).findings  # they reach beyond the operators they name
         bound = self.bind(model, _sound(model, earlier))
-        findings = (*check_bound(bound), *lock_findings(model, self.options.lock))
-        return lost_before(findings, model, earlier.findings)
+        return (*check_bound(bound), *lock_findings(model, self.options.lock))
 
     def bind(self, model: Model, sound: Sound = _NOTHING) -> Bound:
         """Bind the model, without the rules of quiet fixes that are off: they are not reported.

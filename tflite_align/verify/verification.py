@@ -95,7 +95,6 @@ def verify(
     asked = tuple(dict.fromkeys(DEFAULT_JUDGES if judges is None else judges))
     for name in asked:
         available(name)
-    report = progress or (lambda _stage, _fraction: None)
     if not changed:
         with unpacked_once():
             verdicts = ask_same(aligned, asked if judges is not None else (), judge_seconds, memory)
@@ -111,7 +110,7 @@ def verify(
             asked=asked,
             edited=edited,
             allowed=allowed,
-            report=report,
+            report=progress or (lambda _stage, _fraction: None),
             seconds=judge_seconds,
             memory=memory,
             figures=figures,
