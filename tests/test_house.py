@@ -290,7 +290,7 @@ def test_the_functions_of_kernels_import_nothing_else_of_the_package() -> None:
 
 
 def test_the_checker_is_small() -> None:
-    """Statements, however many lines the formatter gives them; docstrings are left out."""
+    """Statements, however many lines the formatter gives them, without imports and docstrings."""
     assert sum(map(_statements, _checker())) <= CHECKER_STATEMENTS
 
 
@@ -298,7 +298,8 @@ def _statements(path: Path) -> int:
     nodes = list(ast.walk(_tree(path)))
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
     docs = sum(isinstance(n, kinds) and ast.get_docstring(n) is not None for n in nodes)
-    return sum(isinstance(n, (ast.stmt, ast.ExceptHandler)) for n in nodes) - docs
+    code = [n for n in nodes if not isinstance(n, (ast.Import, ast.ImportFrom))]
+    return sum(isinstance(n, (ast.stmt, ast.ExceptHandler)) for n in code) - docs
 
 
 def test_a_heavy_library_is_imported_when_it_is_used() -> None:

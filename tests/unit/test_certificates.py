@@ -73,6 +73,18 @@ def test_an_operator_that_changed_without_a_function_has_no_certificate() -> Non
         checked(document)
 
 
+def test_nothing_is_believed_of_a_tensor_that_is_not_followed() -> None:
+    """A bias is summed up: a claim about what arrives in one is no claim that is checked."""
+    document = copy.deepcopy(CERTIFICATE)
+    known = {row["tensor"] for row in document["subgraphs"][0]["tensors"]}
+    other = next(index for index in range(99) if index not in known)
+    document["subgraphs"][0]["tensors"].append(
+        {"tensor": other, "original": other, "arrives": [0, 0]}
+    )
+    with pytest.raises(CertificateRefutedError, match="is not followed"):
+        checked(document)
+
+
 Change = Callable[[Row], None]
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .check_linear import Linear, accumulated, sums
+from .check_linear import PLACES, Linear, accumulated, sums
 from .check_read import DTYPES, ReadOperator
 from .check_real import LARGEST, Operand, UnshownError, declared_range, type_range
 from .functions.affine import Affine, NotTakenError
@@ -47,10 +47,10 @@ class Kernel(NamedTuple):
         return at(self.clamp or fused, by)
 
 
-# (runtime, operator, types of inputs, of outputs, whether weights have several scales) -> groups of
-# kernels: one of each group may run, the first that takes the parameters.
+# (runtime, operator's name, types of inputs, of outputs, options and what shapes and scales say) ->
+# groups of kernels: one of each group may run, the first that takes the parameters.
 Kernels = Callable[
-    [str, ReadOperator, Sequence[str], Sequence[str], bool], Sequence[Sequence[Kernel]]
+    [str, str, Sequence[str], Sequence[str], Mapping[str, Any]], Sequence[Sequence[Kernel]]
 ]
 
 
@@ -108,6 +108,26 @@ class Task:
         return sums(self.operator, self.inputs, self.only[0], as_run=self.as_run)
 
     @property
+    def facts(self) -> Mapping[str, Any]:
+        """What rows of kernels look at: options, and what the shapes and scales say."""
+        name, options = self.operator.name, self.operator.options
+        tensors = [operand.tensor if operand is not None else None for operand in self.inputs]
+        weights = tensors[PLACES[name][1]] if name in PLACES else None
+        data = tensors[0] if tensors else None
+        axes = tensors[1] if len(tensors) > 1 else None
+        image = data is not None and len(data.shape) == 4 and bool(options.get("keep_dims"))
+        reduced = sorted({int(a) % 4 for a in axes.integers().ravel()}) if image and axes else []
+        return {
+            **options,
+            "several_weight_scales": weights is not None and len(weights.scale) > 1,
+            "grouped": name == "CONV_2D"
+            and data is not None
+            and weights is not None
+            and data.shape[-1:] != weights.shape[-1:],
+            "over_height_and_width": name in {"MEAN", "SUM"} and reduced == [1, 2],
+        }
+
+    @property
     def only(self) -> tuple[Operand, Affine]:
         (output,), (out,) = self.outputs, self.outs
         return output, out
@@ -123,12 +143,11 @@ def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
     """Raises UnshownError, KeyError or DomainError where nothing is shown of the operator."""
     ins = [operand.tensor.type if operand is not None else "" for operand in task.inputs]
     outs = [operand.tensor.type for operand in task.outputs]
-    several = any(o is not None and len(o.tensor.scale) > 1 for o in task.inputs)
     functions: dict[str, list[str]] = {}
     found: dict[str, list[FunctionBound]] = {}
     known: dict[Kernel, list[FunctionBound]] = {}
     for runtime in runtimes:
-        groups = kernels(runtime, task.operator, ins, outs, several)
+        groups = kernels(runtime, task.operator.name, ins, outs, task.facts)
         if not groups:
             raise UnshownError(f"no function is known of the kernel of {runtime}")
         rows = [_first(task, group, known) for group in groups]
@@ -197,11 +216,11 @@ _PADDED = {"PAD", "SPACE_TO_BATCH_ND"}  # what is new there is the output's zero
 
 
 def _copy(task: Task, _: str) -> FunctionBound:
-    """Integers move as they are: the value is the input's where the parameters are equal. Where the
+    """Integers move as they are: the value is the input's, since the parameters are equal. Where the
     greatest of several is taken, it is off by no more than each of them.
     """
     data = [operand for operand in task.inputs[COPIES[task.operator.name]] if operand is not None]
-    low, high = _hull([operand.arrives for operand in data])
+    low, high = _hull([operand.affine[2:] for operand in data])
     worst = 0.0
     for output, out in zip(task.outputs, task.outs, strict=True):
         for operand in data:
@@ -211,6 +230,9 @@ def _copy(task: Task, _: str) -> FunctionBound:
             q = np.arange(by.low, by.high + 1)
             f = np.clip(_real(q, by), *task.clamp)
             worst = max(worst, output.target.distance(_real(np.clip(q, out.low, out.high), out), f))
+    if any(operand.affine[:2] != output.affine[:2] for operand in data for output in task.outputs):
+        # Some kernels requantize then, others do not.
+        raise UnshownError(f"its operands' parameters differ: a copy can be {worst:.6g} LSB off")
     if task.operator.name in _PADDED:
         low, high = _hull([(low, high), *((out.zero_point, out.zero_point) for out in task.outs)])
     ends = [np.clip([low, high], out.low, out.high) for out in task.outs]

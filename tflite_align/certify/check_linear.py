@@ -74,6 +74,8 @@ def sums(
     """What is summed up. Padding adds nothing, and a window may lie half outside: every part is also 0.
     Raises DomainError for an accumulator that may leave int32, in whatever order it is added up.
     """
+    if operator.name == "BATCH_MATMUL":
+        return _products(operator, inputs, output)
     if operator.name not in PLACES:
         raise DomainError("what it adds up is not known")
     data, weights, bias, axis = PLACES[operator.name]
@@ -110,6 +112,34 @@ def sums(
     if not np.all(parts <= LARGEST * output.tensor.scale[0]) or np.any(scale < 0):
         raise DomainError("steps too far apart to say anything")
     return line
+
+
+def _products(operator: ReadOperator, inputs: Sequence[Operand | None], output: Operand) -> Linear:
+    """Of two activations: any integers of the one times any of the other, as many as are added up."""
+    first, second = inputs
+    if first is None or second is None:
+        raise DomainError("an operand is absent")
+    depth = first.tensor.shape[-2 if operator.options["adj_x"] else -1]
+    one, other = (
+        np.array([by.low, by.high]) - by.zero_point for by in (first.affine, second.affine)
+    )
+    products = depth * np.outer(one, other).ravel()
+    most = int(np.max(np.abs(products)))
+    unit = first.affine.scale * second.affine.scale
+    if most > _INT32:
+        raise DomainError("the accumulator can leave int32")
+    if unit * most > LARGEST * output.tensor.scale[0]:
+        raise DomainError("steps too far apart to say anything")
+    nothing = np.zeros(1)
+    return Linear(
+        input_scale=first.affine.scale,
+        weight_scale=np.array([second.affine.scale]),
+        low=np.array([products.min()]),
+        high=np.array([products.max()]),
+        bias=np.zeros(1, np.int64),
+        offset=nothing,
+        drift=nothing,
+    )
 
 
 def _declared(bias: Operand, product: Array, *, as_run: bool) -> Array:

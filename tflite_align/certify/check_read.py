@@ -48,8 +48,14 @@ class ReadTensor:
     variable: bool
     other: Any
 
+    @property
+    def sparse(self) -> bool:
+        return self.other[0].get("Sparsity") is not None
+
     def integers(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """The constant's integers in the tensor's shape."""
+        if self.sparse:
+            raise UnreadableError("its integers are not stored one by one")
         if self.type == "INT4":
             packed = np.frombuffer(self.data, dtype="u1").astype(np.int64)
             flat = np.stack([packed & 15, packed >> 4], 1).ravel()[: math.prod(self.shape)]

@@ -82,19 +82,22 @@ class UnshownError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Operand:
-    """A tensor of the original and of the written file, and the integers that can arrive in it.
+    """A tensor of the original and of the written file, and the integers that can arrive in it;
+    None where that is not followed.
     `needed`: the real values that readers can tell apart, of an output.
     """
 
     given: ReadTensor
     tensor: ReadTensor
-    arrives: tuple[int, int]
+    arrives: tuple[int, int] | None
     needed: tuple[float, float]
 
     @property
     def affine(self) -> Affine:
         if len(self.tensor.scale) != 1 or self.tensor.scale[0] <= 0:
             raise UnshownError("an operand has no single scale above zero")
+        if self.arrives is None:
+            raise UnshownError("what can arrive in an operand is not known")
         return Affine(self.tensor.scale[0], self.tensor.zero_point[0], *self.arrives)
 
     @property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ..rules.operand_types import ABSENT, OperandTypes
-from .arithmetic import SEVERAL, ArithmeticRow, load_arithmetic
+from .arithmetic import ArithmeticRow, ArithmeticTable, load_arithmetic
 from .check_bounds import Kernel
-from .check_read import ReadOperator
 
 __all__ = ["kernels_of"]
 
@@ -17,10 +17,10 @@ _UNSHOWN = ("none", "steps")
 
 def kernels_of(
     runtime: str,
-    operator: ReadOperator,
+    operator: str,
     inputs: Sequence[str],
     outputs: Sequence[str],
-    several: bool,  # noqa: FBT001 - as the checker calls it
+    facts: Mapping[str, Any],
 ) -> list[list[Kernel]]:
     """Groups of kernels, one of each may run: the first that takes the parameters. Empty where
     nothing is known. A delegate may leave any operator to the kernels behind it.
@@ -28,15 +28,23 @@ def kernels_of(
     types = OperandTypes(
         tuple(name.lower() or ABSENT for name in inputs), tuple(name.lower() for name in outputs)
     )
-    facts = {**operator.options, SEVERAL: several}
-    table = load_arithmetic(runtime)
-    groups = [list(table.candidates(operator.name, types, facts))]
-    while table.delegate:
-        table = load_arithmetic(table.otherwise)
-        groups.append(list(table.candidates(operator.name, types, facts)))
+    groups = []
+    while runtime:
+        table = load_arithmetic(runtime)
+        if any(not row.when.keys() <= facts.keys() for row in _rows(table, operator)):
+            return []  # a row looks at what is not known of the operator: it may be the one
+        groups.append(list(table.candidates(operator, types, facts)))
+        runtime = table.otherwise if table.delegate else ""
     if any(not group or group[0].kind in _UNSHOWN for group in groups):
         return []
     return [[_kernel(row) for row in group if row.kind not in _UNSHOWN] for group in groups]
+
+
+def _rows(table: ArithmeticTable, operator: str) -> Iterator[ArithmeticRow]:
+    """Those of the runtime and of all that stand behind it."""
+    yield from table.rows.get(operator, ())
+    if table.otherwise:
+        yield from _rows(load_arithmetic(table.otherwise), operator)
 
 
 def _kernel(row: ArithmeticRow) -> Kernel:

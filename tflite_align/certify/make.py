@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import AlignError, UsageError
 from ..rules.targets import load_target
 from .arithmetic import arithmetic_runtimes
-from .check import FORMAT, MOST, REASONS, GraphPair, is_quantized, make_pair
+from .check import FORMAT, REASONS, GraphPair, is_quantized, make_pair
 from .check_bounds import Shown
 from .check_graph import RefutedError, match_files
 from .check_read import ReadGraph, read_file
@@ -179,7 +179,7 @@ def _row(
         reason = str(error)
     else:
         worst = max(shown.bounds.values())
-        if worst <= MOST:
+        if worst <= pair.most(index):
             return {**row, **_certified(pair, index, shown)}, shown
         reason = f"it can be {upward(worst):.6g} LSB off"
     if not pair.unchanged(index):

@@ -1,0 +1,92 @@
+"""No bound is ever exceeded by a real kernel: one operator, every integer or every place where it steps."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.certify.test_arithmetic import available, elementwise
+from tests.support.arithmetic_models import KernelCase, accumulator_case
+from tests.support.kernel_batch import run_batch
+from tflite_align.certify.functions.real import BINARY, UNARY
+from tflite_align.certify.make import certify
+from tflite_align.numerics import INTEGER_LIMITS, to_float32
+
+Array = Any
+
+_SUMMED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+
+
+def _cases() -> list[KernelCase]:
+    """One of each kind, and convolutions whose accumulators stand at every place where they step."""
+    cases = []
+    for kind, make in elementwise():
+        rng = np.random.default_rng([7, zlib.crc32(kind.encode())])
+        cases.append(make(rng, kind))
+    for operator in _SUMMED:
+        for power in (-3.0, -2.0, -0.7):
+            rng = np.random.default_rng([7, zlib.crc32(operator.encode()), int(-power * 10)])
+            cases.append(
+                accumulator_case(
+                    operator,
+                    "int8",
+                    10.0**power,
+                    rng,
+                    several=operator == "CONV_2D",
+                    dense=512,
+                    name=f"{operator}{power}",
+                )
+            )
+    return cases
+
+
+def _real(case: KernelCase) -> Array:
+    """What the operator stands for, of each element that the kernel writes."""
+    if case.operator in _SUMMED:
+        # The whole accumulator is a bias, read by its own scale: a float32.
+        accumulators, input_scale, weight_scale = case.arguments
+        return accumulators * to_float32(input_scale * weight_scale)
+    if case.operator in ("AVERAGE_POOL_2D", "MEAN", "SUM"):
+        totals, count, given = case.arguments
+        whole = (totals - count * given.zero_point) * given.scale
+        return whole if case.operator == "SUM" else whole / count
+    if case.operator in BINARY:
+        a, b, first, second = case.arguments
+        x, y = ((q - by.zero_point) * by.scale for q, by in ((a, first), (b, second)))
+        return BINARY[case.operator](x, y)
+    x, given = case.arguments
+    return UNARY[case.operator]((x - given.zero_point) * given.scale, case.keywords)
+
+
+def _exceeded(case: KernelCase, runtime: str, computed: Array) -> tuple[bool, str]:
+    """Whether there is a bound, and what exceeds it."""
+    row = certify(case.data, runtimes=(runtime,))["subgraphs"][0]["operators"][0]
+    if row["status"] != "certified":
+        return False, ""
+    out, real = case.output, _real(case)
+    low, high = INTEGER_LIMITS[case.types.outputs[0]]
+    least, most = ((end - out.zero_point) * out.scale for end in (low, high))
+    written = (computed.astype(np.int64).ravel() - out.zero_point) * out.scale
+    off = float(np.max(np.abs(written - np.clip(real, least, most)))) / out.scale
+    bound = row["bounds"][runtime]
+    return True, f"{runtime} {case.name}: {off:.6f} LSB, not {bound:.6f}" if off > bound else ""
+
+
+@pytest.mark.parametrize("runtime", available())
+def test_no_bound_is_exceeded_by_a_real_kernel(runtime: str, tmp_path: Path) -> None:
+    cases = _cases()
+    outcomes = run_batch(cases, runtime, tmp_path)
+    bounded, wrong = 0, []
+    for case in cases:
+        found = outcomes[case.name]
+        if not found.outputs:
+            continue
+        known, what = _exceeded(case, runtime, found.outputs[0])
+        bounded += known
+        wrong += [what] if what else []
+    assert wrong == []
+    assert bounded >= 20

@@ -1,0 +1,68 @@
+"""Certificates of real models: what a model declares is held, and what an alignment wrote is certified.
+
+An alignment without a certificate is in a table that says why; so is what a model leaves uncertified.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tflite_align import AlignOptions, align
+from tflite_align.certify.make import NotCertifiedError, certify, make_certificate
+from tflite_align.certify.verified import verify_certificate
+
+# model -> why its alignment has no certificate
+WITHOUT = {
+    # A QUANTIZE of the original is folded away: the mapping of operators is not total.
+    "violators/litert_torch_inception_pc.tflite": "not every operator is there once",
+    # The range of an average's operand is narrowed to that of its output: readers can tell.
+    "violators/onnx2tf269_unet_int8.tflite": "CONV_2D: it can be 8.94845 LSB off",
+    # Pairs of 16-bit integers are no enumeration, and there are no intervals of them yet.
+    "violators/onnx2tf269_yolo_i16x8.tflite": "MUL: pairs of 16-bit integers",
+    # A variable's parameters changed, and its kernels have no row.
+    "dealigned/okay_nabu.tflite": "READ_VARIABLE",
+}
+# Models that take long; of the first two there is no certificate (an average's operand is narrowed;
+# RESIZE_BILINEAR has no row).
+SLOW = {
+    "dealigned/movenet_single_pose_lightning_ptq.tflite",
+    "dealigned/deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite",
+    "violators/onnx2tf269_ssd_i16x8.tflite",
+}
+# MLPerf Tiny: operators of which nothing is shown.
+LEFT = {
+    "ad01_int8.tflite": [],
+    "kws_ref_model.tflite": ["SOFTMAX"],
+    "pretrainedResnet_quant.tflite": ["SOFTMAX"],
+    "vww_96_int8.tflite": ["SOFTMAX"],
+}
+
+
+@pytest.mark.corpus("mlperf_tiny")
+def test_finished_models_are_certified_but_for_softmax(corpus_model: Path) -> None:
+    data = corpus_model.read_bytes()
+    certificate = certify(data)
+    rows = certificate["subgraphs"][0]["operators"]
+    left = [row["name"] for row in rows if row["status"] != "certified"]
+    assert left == LEFT[corpus_model.name]
+    assert max(max(row.get("bounds", {"": 0.0}).values()) for row in rows) <= 0.75
+    checked = verify_certificate(data, data, json.dumps(certificate).encode())
+    assert checked.certified == len(rows) - len(left)
+
+
+@pytest.mark.corpus("dealigned", "violators")
+def test_alignments_of_real_files_have_certificates(corpus_model: Path) -> None:
+    data, name = corpus_model.read_bytes(), f"{corpus_model.parent.name}/{corpus_model.name}"
+    if name in SLOW:
+        pytest.skip("takes a quarter of a minute")
+    written = align(data, AlignOptions(verify=False)).data
+    if name in WITHOUT:
+        with pytest.raises(NotCertifiedError, match=WITHOUT[name]):
+            make_certificate(data, written)
+        return
+    certificate = make_certificate(data, written)
+    checked = verify_certificate(data, written, json.dumps(certificate).encode())
+    assert checked.worst <= 2
