@@ -263,6 +263,8 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "store":  # a room of its own, whose names are public too
+        return import_module(f"{__name__}.store")
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -141,3 +143,9 @@ def test_an_executor_that_takes_no_more_work_is_told() -> None:
 def test_a_verb_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="the store checks and aligns models"):
         list(run("explain", "zoo"))  # type: ignore[arg-type]
+
+
+def test_the_room_is_found_from_the_package() -> None:
+    code = "import tflite_align; print(tflite_align.store.run.__name__)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "run\n"
