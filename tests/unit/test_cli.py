@@ -215,7 +215,7 @@ BAD_USAGE = {
     ("in.tflite", "out.tflite", "--calibration", "missing.npz"): (
         "missing.npz: No such file or directory"
     ),
-    ("check",): "Missing argument 'IN...'.",
+    ("check",): "no model is named: give files, folders, patterns or --files-from FILE",
     ("check", "folder"): "folder: no .tflite file in the folder",
     ("rules", "--op", "CONV2D"): "no rules for operator 'CONV2D'; did you mean CONV_2D?",
 }

@@ -395,4 +395,4 @@ def test_help_reads_no_configuration(folder: Path, capsys: pytest.CaptureFixture
 
 def test_a_needed_file_is_still_needed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check"]) == 2
-    assert "Missing argument 'IN...'" in capsys.readouterr().err
+    assert "no model is named" in capsys.readouterr().err
