@@ -198,7 +198,10 @@ def test_options_that_are_mentioned_exist(span: str) -> None:
     asked = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
     if span.startswith("-"):
         known = set.union(*(options_of([name]) for name in commands.commands))
-        known |= {"--check"}  # scripts/vendor_js.py's, in the sentence that names it
+        known |= {
+            "--check",
+            "--build-arg",
+        }  # of scripts/vendor_js.py, and of docker, in sentences on them
     else:
         known = options_of(words)
     assert asked <= known

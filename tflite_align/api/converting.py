@@ -61,13 +61,13 @@ def convert_and_align(
     Raises what the converter and `align` raise; UsageError where there is no such dataset, it
     yields something else than samples of the model's inputs, or not one file fits.
     """
-    asked = options_of(options, {})
+    align_options = options_of(options, {})
     data = _converted(converter, file)
     if calibrate:
         dataset = getattr(converter, "representative_dataset", None)
-        most = words.get("samples", asked.samples)
-        asked = replace(asked, calibration=_stacked(dataset, most))
-    return align(data, asked, name=name, progress=progress, **words)
+        most = words.get("samples", align_options.samples)
+        align_options = replace(align_options, calibration=_stacked(dataset, most))
+    return align(data, align_options, name=name, progress=progress, **words)
 
 
 # --- the file -----------------------------------------------------------------------------------
@@ -92,10 +92,10 @@ def _converted(converter: Any, file: str) -> bytes:
 
 
 def _only_file(folder: str, pattern: str) -> bytes:
-    there = sorted(Path(folder).rglob("*.tflite"))
-    fitting = [path for path in there if fnmatchcase(path.name, pattern)]
+    files = sorted(Path(folder).rglob("*.tflite"))
+    fitting = [path for path in files if fnmatchcase(path.name, pattern)]
     if len(fitting) != 1:
-        names = ", ".join(path.name for path in there) or "no .tflite file at all"
+        names = ", ".join(path.name for path in files) or "no .tflite file at all"
         raise UsageError(
             f"file: {len(fitting)} of what the converter wrote fit {pattern!r}; it wrote {names}"
         )

@@ -42,13 +42,13 @@ def align(
     (FormatError, UnsupportedError, UsageError) where the job cannot be done at all, OSError for a
     file that cannot be read.
     """
-    asked = _options(options, words)
-    given = opened(source)
-    called = name or given.name
-    _LOG.info("align %s: %d bytes", called or "model", len(given.data))
-    found = aligning.align(given.data, asked, name=called, progress=_logged(progress))
-    _tell(found.report)
-    return AlignResult(found.chunks, found.report, found.certificate)
+    align_options = _options(options, words)
+    model = opened(source)
+    called = name or model.name
+    _LOG.info("align %s: %d bytes", called or "model", len(model.data))
+    result = aligning.align(model.data, align_options, name=called, progress=_logged(progress))
+    _tell(result.report)
+    return AlignResult(result.chunks, result.report, result.certificate)
 
 
 def check(
@@ -64,11 +64,11 @@ def check(
     Raises FormatError for bytes that are no readable model, UsageError for an unknown target,
     OSError for a file that cannot be read.
     """
-    asked = _options(options, words)
-    given = opened(source)
-    called = name or given.name
-    _LOG.info("check %s: %d bytes", called or "model", len(given.data))
-    report = checking.check(given.data, asked, name=called)
+    align_options = _options(options, words)
+    model = opened(source)
+    called = name or model.name
+    _LOG.info("check %s: %d bytes", called or "model", len(model.data))
+    report = checking.check(model.data, align_options, name=called)
     _tell(report)
     return report
 
@@ -85,9 +85,11 @@ def explain(
     overview of every component. Nothing is written or run. Raises as check() does, and UsageError
     for a place that the model does not have.
     """
-    asked = _options(options, words)
-    found = explaining.explain(opened(source).data, None if place is None else str(place), asked)
-    return Explained(answer=found.answer, lines=tuple(found.lines()))
+    align_options = _options(options, words)
+    result = explaining.explain(
+        opened(source).data, None if place is None else str(place), align_options
+    )
+    return Explained(answer=result.answer, lines=tuple(result.lines()))
 
 
 def _options(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOptions:

@@ -81,19 +81,19 @@ def _read(source: Any) -> Opened:
     return Opened(data=data, name=name if isinstance(name, str) else "")  # a descriptor is no name
 
 
-def calibration_arrays(given: Any) -> Any:
+def calibration_arrays(arrays: Any) -> Any:
     """Arrays by input name or position, of a mapping, one array, a list of them, or a file's name.
 
     What else it is goes on as it is: the options say what is wrong with it.
     """
-    if isinstance(given, (str, os.PathLike)):
-        return read_arrays(given)
-    if isinstance(given, Mapping) or given is None:
-        return given
-    if isinstance(given, (list, tuple)):
-        return dict(enumerate(given))
-    return {0: given} if hasattr(given, "shape") else given
+    if isinstance(arrays, (str, os.PathLike)):
+        return read_arrays(arrays)
+    if isinstance(arrays, Mapping) or arrays is None:
+        return arrays
+    if isinstance(arrays, (list, tuple)):
+        return dict(enumerate(arrays))
+    return {0: arrays} if hasattr(arrays, "shape") else arrays
 
 
-def _kind(thing: object) -> str:
-    return "None" if thing is None else f"a value of type {type(thing).__name__}"
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"

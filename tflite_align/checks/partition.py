@@ -67,20 +67,22 @@ def predict(model: Model, target: Target) -> TargetMapping:
     for limit in unsupported(model, target):
         refused.setdefault(limit.slot.operator_id, limit)
     main = model.subgraphs[0]
-    taken = {operator.index for operator in main.operators if (0, operator.index) not in refused}
-    head, mapped = _runs(main, taken)
-    found: Mapping[bool, list[Left]] = {True: [], False: []}
+    mapped_operators = {
+        operator.index for operator in main.operators if (0, operator.index) not in refused
+    }
+    head, mapped = _runs(main, mapped_operators)
+    left_behind: Mapping[bool, list[Left]] = {True: [], False: []}
     for graph, operator in _operators(model):
         if graph.index == 0 and operator.index in mapped:
             continue
         left = _left(graph, operator, refused.get(OperatorId(graph.index, operator.index)))
-        found[graph.index == 0 and operator.index in head].append(left)
-    after_split = found[False]
+        left_behind[graph.index == 0 and operator.index in head].append(left)
+    after_split = left_behind[False]
     return TargetMapping(
         target=target.name,
         operators=sum(len(graph.operators) for graph in model.subgraphs),
         mapped=len(mapped),
-        before=tuple(found[True]),
+        before=tuple(left_behind[True]),
         first=after_split[0] if after_split else None,
         behind=tuple(after_split[1:]),
         indices=frozenset(mapped),
@@ -102,7 +104,7 @@ def _left(graph: Subgraph, operator: Operator, limit: Supported | None) -> Left:
     )
 
 
-def _runs(graph: Subgraph, taken: set[int]) -> tuple[set[int], set[int]]:
+def _runs(graph: Subgraph, mapped_operators: set[int]) -> tuple[set[int], set[int]]:
     """(operators before the mapped run, operators of the mapped run). Nothing is before a run
     that does not exist.
     """
@@ -114,9 +116,9 @@ def _runs(graph: Subgraph, taken: set[int]) -> tuple[set[int], set[int]]:
     begins = next(
         (operator for operator in graph.operators if _ready(operator, written, done)), None
     )
-    if begins is not None and begins.index not in taken:
-        head = _run(graph, written, done, {o.index for o in graph.operators} - taken)
-    mapped = _run(graph, written, done, taken)
+    if begins is not None and begins.index not in mapped_operators:
+        head = _run(graph, written, done, {o.index for o in graph.operators} - mapped_operators)
+    mapped = _run(graph, written, done, mapped_operators)
     return (head if mapped else set()), mapped
 
 

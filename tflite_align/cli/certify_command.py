@@ -41,8 +41,8 @@ def run_certify(source: str, targets: Sequence[str], out: str | None, *, verbose
 
 def _tell(certificate: Mapping[str, Any], *, verbose: bool) -> None:
     rows = [
-        (f"subgraph[{number}]/operator[{row['operator']}] {row['name']}", row)
-        for number, graph in enumerate(certificate["subgraphs"])
+        (f"subgraph[{graph_index}]/operator[{row['operator']}] {row['name']}", row)
+        for graph_index, graph in enumerate(certificate["subgraphs"])
         for row in graph["operators"]
     ]
     lines = list(_operators(rows))
@@ -54,9 +54,9 @@ def _tell(certificate: Mapping[str, Any], *, verbose: bool) -> None:
 
 
 def _operators(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, ...]]:
-    for place, row in rows:
+    for slot_address, row in rows:
         if row["status"] != "certified":
-            yield place, f"not certified: {row['reason']}", "", ""
+            yield slot_address, f"not certified: {row['reason']}", "", ""
             continue
         bounds = row["bounds"]
         each = ", ".join(f"{runtime} {bound:.3f}" for runtime, bound in bounds.items())
@@ -64,7 +64,7 @@ def _operators(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[
         within = f"within {max(bounds.values()):.3f} LSB" if same else f"within {each} LSB"
         summed = row.get("accumulator")
         wraps = f"{summed[0]} to {summed[1]}: cannot wrap" if summed else ""
-        yield place, within, wraps, " and ".join(row["saturates"])
+        yield slot_address, within, wraps, " and ".join(row["saturates"])
 
 
 def _closing(
@@ -72,7 +72,7 @@ def _closing(
 ) -> Iterator[str]:
     certified = [row for _, row in rows if row["status"] == "certified"]
     reasons = Counter(row["reason"] for _, row in rows if row["status"] != "certified")
-    for reason, count in sorted(reasons.items(), key=lambda one: (-one[1], one[0])):
+    for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])):
         yield f"not certified: {count} x {reason}"
     share = 100 * len(certified) / len(rows) if rows else 100.0
     worst = max((bound for row in certified for bound in row["bounds"].values()), default=0.0)
@@ -103,7 +103,7 @@ def run_verify(original: str, written: str, certificate: str) -> int:
     bound = f"within {checked.worst:.3f} LSB; the others are as they were"
     lines = [f"the certificate holds: {share}, {bound}"]
     lines += [f"assumed: {slot} is read in its new parameters" for slot in checked.moved]
-    lines += [f"assumed: {one}" for one in checked.assumed]
+    lines += [f"assumed: {assumption}" for assumption in checked.assumed]
     with reader_may_leave(0):
         show_lines(lines)
     return 0

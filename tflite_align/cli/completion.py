@@ -31,9 +31,9 @@ def completion_script(commands: click.Command, shell: str) -> str:
 
 
 def _class(shell: str) -> type[ShellComplete]:
-    found = get_completion_class(shell)
-    assert found is not None
-    return found
+    completion = get_completion_class(shell)
+    assert completion is not None
+    return completion
 
 
 def asked_to_complete(environment: Mapping[str, str] = os.environ) -> str | None:

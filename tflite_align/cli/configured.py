@@ -49,9 +49,9 @@ def find_config() -> tuple[str, Config] | None:
         for name in CONFIG_NAMES:
             path = os.path.join(up, name)  # noqa: PTH118
             # Not every folder above is one that may be looked into.
-            found = _read(path) if os.path.isfile(path) else None  # noqa: PTH113
-            if found is not None:
-                return path, found
+            config = _read(path) if os.path.isfile(path) else None  # noqa: PTH113
+            if config is not None:
+                return path, config
         above = os.path.dirname(folder)  # noqa: PTH120
         if above == folder:
             return None
@@ -61,15 +61,15 @@ def find_config() -> tuple[str, Config] | None:
 def _files(folder: str) -> Iterator[str]:
     """Names of the files in a folder; none where it may not be looked into."""
     with contextlib.suppress(OSError), os.scandir(folder or os.curdir) as entries:
-        yield from (entry.name for entry in entries if entry.is_file())
+        yield from (item.name for item in entries if item.is_file())
 
 
 def read_config(path: str) -> Config:
     """The configuration of a file that was named; Failure where it holds none."""
-    found = _read(path)
-    if found is None:
+    config = _read(path)
+    if config is None:
         raise Failure(f"{path}: there is no [tool.tflite-align] in it")
-    return found
+    return config
 
 
 def _read(path: str) -> Config | None:
@@ -81,8 +81,8 @@ def _read(path: str) -> Config | None:
             document = read_text_file(path)
         except UnicodeDecodeError:
             raise Failure(f"{path}: it is no UTF-8 text") from None
-        found = parse_config(document, path)
-    return found.placed(os.path.dirname(path)) if found is not None else None  # noqa: PTH120
+        config = parse_config(document, path)
+    return config.placed(os.path.dirname(path)) if config is not None else None  # noqa: PTH120
 
 
 class NeededArgument(click.Argument):
@@ -137,27 +137,27 @@ class ConfiguredCommand(click.Command):
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         helping = self.get_help_option(ctx)
         helped = helping is not None and given.get(str(helping.name)) is True
-        place, config = ("", None) if helped else _chosen(given)
+        origin, config = ("", None) if helped else _chosen(given)
         if config is not None:
             names = {param.name for param in self.params}
-            known = {name.replace("-", "_"): value for name, value in config.settings.items()}
-            ctx.default_map = {name: known[name] for name in known if name in names}
+            settings = {name.replace("-", "_"): value for name, value in config.settings.items()}
+            ctx.default_map = {name: settings[name] for name in settings if name in names}
         ctx.meta[_SHOWN] = bool(given.get("show_settings"))
         left = super().parse_args(ctx, args)
         ctx.params["config"] = config
         ctx.meta[_TRUSTED] = bool(
-            given.get("trust_config") or given.get("config") or is_trusted(place)
+            given.get("trust_config") or given.get("config") or is_trusted(origin)
         )
-        ctx.meta[_FILE] = place
+        ctx.meta[_FILE] = origin
         return left
 
     def invoke(self, ctx: click.Context) -> Any:
         if not ctx.meta.get(_SHOWN):
             file = ctx.meta[_FILE]
-            told = restrict(ctx, file, trusted=ctx.meta[_TRUSTED])
+            notes = restrict(ctx, file, trusted=ctx.meta[_TRUSTED])
             status = super().invoke(ctx)
             # Behind the work: a run that cannot do it says why in one line.
-            for line in told:
+            for line in notes:
                 tell(line, file)
             return status
         with reader_may_leave(0):
@@ -165,32 +165,32 @@ class ConfiguredCommand(click.Command):
         return 0
 
 
-def _chosen(given: dict[str, Any]) -> tuple[str, Config | None]:
-    if given.get("config") and given.get("isolated"):
+def _chosen(values: dict[str, Any]) -> tuple[str, Config | None]:
+    if values.get("config") and values.get("isolated"):
         raise UsageError("--config names a file and --isolated takes none: give one of them")
-    if given.get("config"):
-        return given["config"], read_config(given["config"])
-    found = None if given.get("isolated") else find_config()
-    return found if found is not None else ("", None)
+    if values.get("config"):
+        return values["config"], read_config(values["config"])
+    config = None if values.get("isolated") else find_config()
+    return config if config is not None else ("", None)
 
 
 def overrides_of(values: dict[str, Any]) -> tuple[Override, ...]:
     """The file's, and those that options make of patterns: of tensors, or addresses of slots."""
     from ..checks.overrides import ADDRESS, Override  # noqa: PLC0415
 
-    asked: dict[str, dict[str, Any]] = {
+    requested: dict[str, dict[str, Any]] = {
         "keep": {"keep": True},
         "anchor": {"anchor": True},
         "no_cut": {"cut": False},
     }
     config = values.get("config")
-    found = list(config.overrides) if config is not None else []
-    for name, wish in asked.items():
+    overrides = list(config.overrides) if config is not None else []
+    for name, wish in requested.items():
         for pattern in values.get(name, ()):
-            place = "slot" if ADDRESS.fullmatch(pattern) else "tensor"
+            field_name = "slot" if ADDRESS.fullmatch(pattern) else "tensor"
             origin = f"--{name.replace('_', '-')}"
-            found.append(Override(**{place: pattern}, origin=origin, **wish))
-    return tuple(found)
+            overrides.append(Override(**{field_name: pattern}, origin=origin, **wish))
+    return tuple(overrides)
 
 
 # --- what is in force ---------------------------------------------------------------------------
@@ -212,26 +212,26 @@ def _settings(ctx: click.Context) -> Iterator[str]:
         value = ctx.params[key]
         if name == "target" and not value:
             value = ("tflite",)
-        told = where.get(source, "default") if source is not None else "default"
-        yield f"# {name} is not set" if value is None else f"{name} = {_toml(value)}  # {told}"
+        origin = where.get(source, "default") if source is not None else "default"
+        yield f"# {name} is not set" if value is None else f"{name} = {_toml(value)}  # {origin}"
     config = ctx.params["config"]
     if config is not None and config.severity:
         yield from ("", f"[severity]  # {file}")
         yield from (f"{_toml(rule)} = {_toml(word)}" for rule, word in config.severity.items())
-    for one in overrides_of(ctx.params):
-        yield from ("", f"[[override]]  # {_whence(one, file)}", *_override(one))
+    for override in overrides_of(ctx.params):
+        yield from ("", f"[[override]]  # {_whence(override, file)}", *_override(override))
 
 
-def _whence(one: Override, file: str) -> str:
-    return "command line" if one.origin.startswith("--") else file
+def _whence(override: Override, file: str) -> str:
+    return "command line" if override.origin.startswith("--") else file
 
 
-def _override(one: Override) -> Iterator[str]:
+def _override(override: Override) -> Iterator[str]:
     for key in ("tensor", "operator", "slot", "keep", "anchor", "policy", "rule", "severity"):
-        value = getattr(one, key)
+        value = getattr(override, key)
         if value:
             yield f"{key} = {_toml(value)}"
-    if not one.cut:
+    if not override.cut:
         yield "cut = false"
 
 

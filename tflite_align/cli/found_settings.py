@@ -41,10 +41,10 @@ _SHOWN_AT_MOST = 5
 
 def is_trusted(path: str) -> bool:
     """Whether the environment says that configuration files in this one's folder are the user's."""
-    place = Path(os.path.realpath(path)).parent
-    said = os.environ.get(_TRUSTED_FOLDERS, "").split(os.pathsep)
-    folders = [Path(os.path.realpath(folder)) for folder in said if folder]
-    return any(place.is_relative_to(folder) for folder in folders)
+    own_folder = Path(os.path.realpath(path)).parent
+    trusted_folders = os.environ.get(_TRUSTED_FOLDERS, "").split(os.pathsep)
+    folders = [Path(os.path.realpath(folder)) for folder in trusted_folders if folder]
+    return any(own_folder.is_relative_to(folder) for folder in folders)
 
 
 def restrict(ctx: click.Context, path: str, *, trusted: bool) -> list[str]:
@@ -58,13 +58,13 @@ def restrict(ctx: click.Context, path: str, *, trusted: bool) -> list[str]:
         return []
     for report in _from_file(ctx, "report"):
         _check_report(path, report)
-    told = [] if trusted else _start_nothing(ctx)
+    notes = [] if trusted else _start_nothing(ctx)
     off = list(_switched_off(ctx, config))
     if off and not (trusted and ctx.params.get("quiet")):
         more = [f"{len(off) - _SHOWN_AT_MOST} more"] if len(off) > _SHOWN_AT_MOST else []
         listed = ", ".join([*off[:_SHOWN_AT_MOST], *more])
-        told.append(f"switches off {listed}; --isolated takes no file's settings")
-    return told
+        notes.append(f"switches off {listed}; --isolated takes no file's settings")
+    return notes
 
 
 def _from_file(ctx: click.Context, key: str) -> tuple[Any, ...]:
@@ -81,25 +81,25 @@ def _from_file(ctx: click.Context, key: str) -> tuple[Any, ...]:
 def _check_report(path: str, report: str) -> None:
     if report == "-":
         return
-    place = Path(os.path.realpath(report))
+    target_path = Path(os.path.realpath(report))
     folder = Path(os.path.realpath(path)).parent
-    if is_url(report) or not place.is_relative_to(folder):
+    if is_url(report) or not target_path.is_relative_to(folder):
         raise UsageError(
             f"{path}: report {shown(report)} lies outside the file's own folder {folder}:"
             " name one below it, or give --report on the command line"
         )
-    if os.path.lexists(place) and not _is_report(place):
+    if os.path.lexists(target_path) and not _is_report(target_path):
         raise UsageError(
             f"{path}: report {report} would replace a file that is no report of tflite_align:"
             " remove that file, name another, or give --report on the command line"
         )
 
 
-def _is_report(place: Path) -> bool:
-    pattern = _OURS.get(place.suffix.lower())
-    if pattern is None or not place.is_file():
+def _is_report(path: Path) -> bool:
+    pattern = _OURS.get(path.suffix.lower())
+    if pattern is None or not path.is_file():
         return False
-    return pattern.match(read_beginning(place, _BEGINNING)) is not None
+    return pattern.match(read_beginning(path, _BEGINNING)) is not None
 
 
 # --- judges -------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def _start_nothing(ctx: click.Context) -> list[str]:
     Processes of our own are at most one a processor.
     """
     named, required = _from_file(ctx, "judge"), _from_file(ctx, "require")
-    given = {
+    settings = {
         name
         for key in ("judge", "require")
         if not _from_file(ctx, key)
@@ -118,7 +118,7 @@ def _start_nothing(ctx: click.Context) -> list[str]:
     }
     if named:
         ctx.params["judge"] = ()
-    ctx.params["unasked"] = tuple(name for name in required if name not in given)
+    ctx.params["unasked"] = tuple(name for name in required if name not in settings)
     if _from_file(ctx, "jobs"):
         ctx.params["jobs"] = min(ctx.params["jobs"], os.cpu_count() or 1)
     keys = {"judge": named, "require": required}
@@ -126,8 +126,8 @@ def _start_nothing(ctx: click.Context) -> list[str]:
     if not asking:
         return []
     start = "starts" if len(asking) == 1 else "start"
-    told = f"{' and '.join(asking)} {start} nothing, since the file was found and not named"
-    return [f"{told}: --trust-config lets it, --isolated takes no file's settings"]
+    sentence = f"{' and '.join(asking)} {start} nothing, since the file was found and not named"
+    return [f"{sentence}: --trust-config lets it, --isolated takes no file's settings"]
 
 
 # --- what is switched off -----------------------------------------------------------------------
@@ -142,9 +142,9 @@ def _switched_off(ctx: click.Context, config: Config) -> Iterator[str]:
     for rule, word in config.severity.items():
         if word != "error":
             yield f"{rule} ({word})"
-    for one in config.overrides:
-        if one.severity in ("off", "warning"):
-            yield f"{one.rule or 'all rules'} at {one} ({one.severity})"
+    for override in config.overrides:
+        if override.severity in ("off", "warning"):
+            yield f"{override.rule or 'all rules'} at {override} ({override.severity})"
     for baseline in _from_file(ctx, "baseline"):
         if baseline is not None:
             yield f"what {baseline} lists"

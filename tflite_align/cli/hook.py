@@ -35,11 +35,11 @@ def _told_apart(arguments: Sequence[str]) -> Iterator[str]:
     """Names of models that begin as options do are led by `./`. An option that some other file is
     called by could be either: _Ambiguous.
     """
-    for place, argument in enumerate(arguments):
-        there = argument.startswith("-") and os.path.lexists(argument)
-        if there and not argument.endswith(_MODEL):
+    for index, argument in enumerate(arguments):
+        is_file = argument.startswith("-") and os.path.lexists(argument)
+        if is_file and not argument.endswith(_MODEL):
             raise _Ambiguous(argument)
         if argument == "--":
-            yield from arguments[place:]
+            yield from arguments[index:]
             return
-        yield os.path.join(os.curdir, argument) if there else argument  # noqa: PTH118 - Path drops it
+        yield os.path.join(os.curdir, argument) if is_file else argument  # noqa: PTH118 - Path drops it

@@ -71,16 +71,20 @@ def show_fixes(*, as_json: bool) -> None:
 def show_rule(rule_id: str, targets: Sequence[str], *, as_json: bool) -> None:
     """The story of a rule, graded by these targets, or by all; of several where it is a pattern."""
     pattern = family_pattern(rule_id)
-    ids = [one for one in rule_ids() if one != rule_id and fnmatchcase(one, pattern)] or [rule_id]
-    stories = [told_story(one, targets) for one in ids]
-    found = tuple(story for story in stories if isinstance(story, RuleStory))
-    if not found:
+    ids = [
+        rule_id_found
+        for rule_id_found in rule_ids()
+        if rule_id_found != rule_id and fnmatchcase(rule_id_found, pattern)
+    ] or [rule_id]
+    stories = [told_story(rule_id_of_story, targets) for rule_id_of_story in ids]
+    stories_found = tuple(story for story in stories if isinstance(story, RuleStory))
+    if not stories_found:
         raise UsageError(f"no rule is called {rule_id!r}{stories[0]}")
     with reader_may_leave(0):
         if as_json:
-            click.echo(render_document("rules", found), nl=False)
+            click.echo(render_document("rules", stories_found), nl=False)
         else:
-            show_lines([line for story in found for line in (*rule_lines(story), "")][:-1])
+            show_lines([line for story in stories_found for line in (*rule_lines(story), "")][:-1])
 
 
 def told_story(rule_id: str, targets: Sequence[str]) -> RuleStory | str:
@@ -93,7 +97,12 @@ def _stories(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator
     """Of every rule of these operators, and of the types and versions that kernels take."""
     for row in rows:
         ids = [rule.id for rule in row.rules]
-        ids += [one.rule(row.name) for t in targets for one in t.support if one.names(row.name)]
+        ids += [
+            support_row.rule(row.name)
+            for t in targets
+            for support_row in t.support
+            if support_row.names(row.name)
+        ]
         for rule_id in dict.fromkeys([*ids, f"types/{row.name}", f"version/{row.name}"]):
             yield known_story(rule_id, targets)
 
@@ -145,14 +154,14 @@ def _operator(row: OperatorRow, targets: Sequence[Target]) -> list[str]:
 
 def _requirements(rule: Rule, target: Target) -> list[str]:
     """How grave a break is: one line for the types that are judged alike."""
-    alike: dict[tuple[str, str], list[str]] = {}
+    grouped: dict[tuple[str, str], list[str]] = {}
     for name in sorted(rule.types):
         level = target.requirement(rule.id, name)
         where = f" on the {level.only.upper()}" if level.only else ""
-        alike.setdefault((level.severity + where, level.behaviour), []).append(name)
+        grouped.setdefault((level.severity + where, level.behaviour), []).append(name)
     return [
         f"{target.name}: {severity} for {', '.join(names)}: {behaviour}"
-        for (severity, behaviour), names in alike.items()
+        for (severity, behaviour), names in grouped.items()
     ]
 
 
@@ -178,8 +187,8 @@ def _kernels(operator: str, target: Target) -> Iterator[str]:
         if row is None:
             yield f"  types/{operator}: {target.name}: not known"
             continue
-        taken = "; ".join(pattern.text for pattern in row.takes) or "no kernel"
-        yield f"  types/{operator}: {target.name} ({words}): {taken}"
+        types = "; ".join(pattern.text for pattern in row.takes) or "no kernel"
+        yield f"  types/{operator}: {target.name} ({words}): {types}"
         if row.versions:
             yield f"    versions {row.versions[0]} to {row.versions[1]}"
         yield f"    source: {', '.join(row.sources)}"

@@ -25,50 +25,50 @@ __all__ = ["given_lock", "new_lock", "tell_lock"]
 _NO = ("", "0", "false")
 
 
-def given_lock(asked: Given, files: int = 1) -> LockRecord | None:
+def given_lock(request: Given, files: int = 1) -> LockRecord | None:
     """The lock to hold the model to; None where there is none, or where it is to be written."""
-    if asked.lock is None:
-        if asked.update_lock:
+    if request.lock is None:
+        if request.update_lock:
             raise UsageError("--update-lock needs --lock FILE: which file to write")
         return None
     if files > 1:
         raise UsageError(f"--lock holds one model, and {files} files are named")
-    path = Path(asked.lock)
-    if asked.update_lock or not os.path.lexists(path):
-        if not asked.update_lock and os.environ.get("CI", "").lower() not in _NO:
+    path = Path(request.lock)
+    if request.update_lock or not os.path.lexists(path):
+        if not request.update_lock and os.environ.get("CI", "").lower() not in _NO:
             raise Failure(
-                f"{asked.lock}: lock file not found, and none is created in CI:"
+                f"{request.lock}: lock file not found, and none is created in CI:"
                 " run with --update-lock where the file can be committed"
             )
-        with about(asked.lock):
+        with about(request.lock):
             check_destination(path)
         return None
-    with about(asked.lock):
+    with about(request.lock):
         try:
             return parse_lock(memoryview(read_model_file(path)).tobytes())
         except UsageError as error:
-            raise Failure(f"{asked.lock}: {error}") from None
+            raise Failure(f"{request.lock}: {error}") from None
 
 
 def new_lock(
-    asked: Given, held: LockRecord | None, model: Bytes | str
+    request: Given, lock: LockRecord | None, model: Bytes | str
 ) -> list[tuple[str, tuple[bytes]]]:
     """What to write beside the outputs: the lock of a model (its bytes, or its file's name), where
     the run was given none to hold.
     """
-    if asked.lock is None or held is not None:
+    if request.lock is None or lock is not None:
         return []
     if model == STREAM:
         raise UsageError("a lock is made from a file, not from standard input")
-    with about(asked.lock):
+    with about(request.lock):
         data = read_model_file(model) if isinstance(model, str) else model
-        return [(asked.lock, (render_lock(lock_of(read(data))).encode(),))]
+        return [(request.lock, (render_lock(lock_of(read(data))).encode(),))]
 
 
-def tell_lock(asked: Given, held: LockRecord | None, written: object, why: str) -> None:
+def tell_lock(request: Given, lock: LockRecord | None, written: object, why: str) -> None:
     """Whether the lock that was to be written is; where not, `why`. A new lock is never silent: it
     is to be looked at and committed.
     """
-    if asked.lock is not None and held is None:
-        told = "lock written" if written else f"lock not written: {why}"
-        say(f"tflite_align: {asked.lock}: {told}", err=True)
+    if request.lock is not None and lock is None:
+        sentence = "lock written" if written else f"lock not written: {why}"
+        say(f"tflite_align: {request.lock}: {sentence}", err=True)

@@ -95,7 +95,7 @@ def _terminable() -> Iterator[None]:
         signal.SIGTERM: _Terminated,
     }
     # What the caller has ignored (nohup, a shell's &) stays ignored.
-    heard = {n: made for n, made in raised.items() if signal.getsignal(n) != signal.SIG_IGN}
+    heard = {n: error for n, error in raised.items() if signal.getsignal(n) != signal.SIG_IGN}
     stopper = Stopper(heard)
     stopper.install()
     try:

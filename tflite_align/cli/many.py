@@ -60,21 +60,21 @@ def _ending(path: str) -> str:
     return PurePath(path).suffix.lower()
 
 
-def chosen(found: Sequence[ModelFile], shard: str | None) -> tuple[list[ModelFile], Shard | None]:
+def chosen(models: Sequence[ModelFile], shard: str | None) -> tuple[list[ModelFile], Shard | None]:
     """The models of a shard, K/N; all of them where none is asked for."""
     if shard is None:
-        return list(found), None
-    one = Shard.parse(shard)
-    return [model for model in found if one.has(model.path)], one
+        return list(models), None
+    chosen_shard = Shard.parse(shard)
+    return [model for model in models if chosen_shard.has(model.path)], chosen_shard
 
 
-def show_list(found: Sequence[ModelFile]) -> int:
+def show_list(models: Sequence[ModelFile]) -> int:
     """What would be done, a line a model; the exit status."""
     with reader_may_leave(0):
-        for model in found:
-            told = f" -> {shown(model.out)}" if model.out else ""
+        for model in models:
+            destination = f" -> {shown(model.out)}" if model.out else ""
             why = f": {model.why}" if model.why else ""
-            say(printable(f"{model.name}{told}{why}"))
+            say(printable(f"{model.name}{destination}{why}"))
     return 0
 
 
@@ -93,10 +93,10 @@ def listed(name: str | None) -> list[str] | None:
 
 def named(sources: Sequence[str], values: dict[str, Any]) -> list[str]:
     """What `check` is given: on the command line and by `--files-from`."""
-    found = [*sources, *(listed(values["files_from"]) or ())]
-    if not found:
+    names = [*sources, *(listed(values["files_from"]) or ())]
+    if not names:
         raise UsageError("no model is named: give files, folders, patterns or --files-from FILE")
-    return found
+    return names
 
 
 def executor(
@@ -106,8 +106,8 @@ def executor(
     this one, where that is one.
     """
     if elsewhere is not None:
-        kind, _, address = elsewhere.partition(":")
-        if kind != "dask" or not address:
+        executor_kind, _, address = elsewhere.partition(":")
+        if executor_kind != "dask" or not address:
             raise UsageError(
                 f"--executor {elsewhere}: expected dask:ADDRESS, such as dask:tcp://host:8786"
             )
@@ -177,12 +177,12 @@ class Outcomes:
             reports, unread = self.found()
             return render_html(reports if self._alone is None else [self._alone], unread)
         entries = []
-        for number, (_, _, start, end) in enumerate(self._places):
-            entry = self._drawn.get(number)
-            if entry is None:
+        for index, (_, _, start, end) in enumerate(self._places):
+            page = self._drawn.get(index)
+            if page is None:
                 line = parse_line(self._spool.part(start, end))
-                entry = index_entry(line, line.report)
-            entries.append(entry)
+                page = index_entry(line, line.report)
+            entries.append(page)
         return render_index(entries)
 
     def _parsed(self) -> Iterator[BatchLine]:

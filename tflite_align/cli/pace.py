@@ -50,8 +50,8 @@ class Pace:
             hours, minutes = divmod(left // 60, 60)
             clock = f"{hours}:{minutes:02}:{left % 60:02}" if hours else f"{minutes}:{left % 60:02}"
             parts += [f"{speed:,.1f} a second", f"{clock} left"]
-        told = ", ".join(parts)
-        return f"{told}: {printable(name)}" if name else told
+        sentence = ", ".join(parts)
+        return f"{sentence}: {printable(name)}" if name else sentence
 
     @property
     def fraction(self) -> float:

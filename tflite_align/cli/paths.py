@@ -32,14 +32,14 @@ def prepare(sources: Sequence[str], destinations: Sequence[str], own: str | None
     `own` is the destination that may be a source too: OUT.
     """
     used = {_place(path): path for path in sources if path != STREAM}
-    taken: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for path in destinations:
-        place = _place(path)
-        if place in taken:
+        real_path = _place(path)
+        if real_path in owners:
             raise UsageError(f"{shown(path)}: two outputs cannot go to one place")
-        if place in used and path is not own:
+        if real_path in used and path is not own:
             raise UsageError(f"{shown(path)}: a report would overwrite the model")
-        taken[place] = path
+        owners[real_path] = path
         if path != STREAM and not is_url(path):
             with about(path):
                 check_destination(local_path(path))

@@ -32,12 +32,12 @@ def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int
     rows = None if values["verbose"] else 20
     tally = Tally(rows=rows)
     with Outcomes() as outcomes:
-        for number, text in enumerate(merged([(shown(name), _data(name)) for name in files])):
-            with about(f"line {number + 1}"):
+        for index, text in enumerate(merged([(shown(name), _data(name)) for name in files])):
+            with about(f"line {index + 1}"):
                 line = parse_line(text)
             tally.add(line)
             name = line.report.name if line.report is not None else line.path
-            outcomes.add(Result(number=number, name=name, line=line, text=text))
+            outcomes.add(Result(number=index, name=name, line=line, text=text))
         outcomes.write(values["report"])
     if not values["quiet"]:
         with reader_may_leave(tally.exit_status):
@@ -57,9 +57,11 @@ def _diff(files: Sequence[str], values: dict[str, Any]) -> int:
     if values["report"]:
         raise UsageError("report diff prints what differs; --report is for merge")
     old, new = ((shown(name), bytes(_data(name)).splitlines()) for name in files)
-    found = diff_of(old, new)
+    difference = diff_of(old, new)
     rows = None if values["verbose"] else 20
     if not values["quiet"]:
-        with reader_may_leave(found.exit_status):
-            show_sections(found.sections(rows), found.closing(), found.exit_status, err=False)
-    return found.exit_status
+        with reader_may_leave(difference.exit_status):
+            show_sections(
+                difference.sections(rows), difference.closing(), difference.exit_status, err=False
+            )
+    return difference.exit_status

@@ -17,9 +17,9 @@ def open_closed() -> None:
     """Let what is closed lead nowhere: else the next file that is opened becomes stdout, and what
     a library prints becomes a part of it.
     """
-    for number in range(3):
+    for descriptor in range(3):
         try:
-            os.fstat(number)
+            os.fstat(descriptor)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     for name in ("stdout", "stderr"):

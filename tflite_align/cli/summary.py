@@ -73,13 +73,13 @@ def show_problems(report: Report, last: str = "", *, err: bool) -> None:
         say("\n".join(lines), err=err)
 
 
-def show_sections(told: Sequence[Section], last: str, status: int, *, err: bool) -> None:
+def show_sections(parts: Sequence[Section], last: str, status: int, *, err: bool) -> None:
     """Print sections and a closing line, which is red where the status is not 0."""
     stream = sys.stderr if err else sys.stdout
     if _dressed(stream):
-        _show_tables(told, last, status, stream)
+        _show_tables(parts, last, status, stream)
     else:
-        say(render_sections(told, last), nl=False, err=err)
+        say(render_sections(parts, last), nl=False, err=err)
 
 
 def show_lines(lines: Sequence[str]) -> None:
@@ -97,8 +97,8 @@ def show_lines(lines: Sequence[str]) -> None:
     for line in lines:
         head = not before
         indent = " " * (len(line) - len(line.lstrip()) + (0 if head else 2))
-        told = "\n".join(wrapped(line, console.width, indent))
-        console.print(Text(told, style="bold" if head else ""), soft_wrap=True)
+        text = "\n".join(wrapped(line, console.width, indent))
+        console.print(Text(text, style="bold" if head else ""), soft_wrap=True)
         before = line
 
 
@@ -114,11 +114,11 @@ def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
     _print_table(console, Section(title="", head=head, rows=tuple(rows)))
 
 
-def _show_tables(told: Sequence[Section], last: str, status: int, stream: TextIO) -> None:
+def _show_tables(parts: Sequence[Section], last: str, status: int, stream: TextIO) -> None:
     from rich.console import Console  # noqa: PLC0415 - only for a terminal
 
     console = Console(file=stream, highlight=False)
-    for section in told:
+    for section in parts:
         if section.title:
             _print(console, section.title, "bold")
         if section.rows:
@@ -135,19 +135,19 @@ def _print(console: Console, text: str, style: str) -> None:
     """A sentence, broken between words alone. It is Text: brackets in a tensor's name are no markup."""
     from rich.text import Text  # noqa: PLC0415
 
-    told = "\n".join(wrapped(text, console.width, "  "))
-    console.print(Text(told, style=style), soft_wrap=True)
+    wrapped_text = "\n".join(wrapped(text, console.width, "  "))
+    console.print(Text(wrapped_text, style=style), soft_wrap=True)
 
 
 def _print_table(console: Console, section: Section) -> None:
     from rich.text import Text  # noqa: PLC0415
 
-    for number, line in enumerate(laid_out(section.head, section.rows, console.width)):
-        told = Text()
+    for index, line in enumerate(laid_out(section.head, section.rows, console.width)):
+        styled = Text()
         for text, cell in line:
             first = cell.partition(" ")[0]
-            told.append(text, style="bold" if not number and cell else _STYLES.get(first, ""))
-        console.print(told, soft_wrap=True)
+            styled.append(text, style="bold" if not index and cell else _STYLES.get(first, ""))
+        console.print(styled, soft_wrap=True)
 
 
 class Bar:

@@ -213,12 +213,12 @@ class BufferReader:
         if self._apart:
             self._stay_out(start, count * 4)
         relative = np.frombuffer(self.buf, "<u4", count, start).astype(np.int64)
-        found = relative + np.arange(start, start + 4 * count, 4, dtype=np.int64)
-        bad = np.flatnonzero((relative == 0) | (found > self.size - 4))
+        targets = relative + np.arange(start, start + 4 * count, 4, dtype=np.int64)
+        bad = np.flatnonzero((relative == 0) | (targets > self.size - 4))
         if bad.size:
             msg = f"element {bad[0]} of a vector points outside the file or at itself"
             raise FormatError(msg, offset=start + 4 * int(bad[0]))
-        positions: list[int] = found.tolist()
+        positions: list[int] = targets.tolist()
         return positions
 
     def blob(self, pos: int) -> memoryview:

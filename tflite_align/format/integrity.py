@@ -140,7 +140,7 @@ def _check_calls(model: Model) -> None:
     count = len(model.subgraphs)
     calls: list[list[int]] = []
     for graph in model.subgraphs:
-        found = []
+        callees = []
         for operator in graph.operators:
             if not operator.numbers and _CALLED.isdisjoint(operator.options):
                 continue
@@ -150,8 +150,8 @@ def _check_calls(model: Model) -> None:
                         address = _place(graph, operator)
                         msg = f"{address}: {field} names subgraph {callee} of {count}"
                         raise FormatError(msg, offset=operator.pos)
-                    found.append(callee)
-        calls.append(found)
+                    callees.append(callee)
+        calls.append(callees)
     _check_recursion(model, calls)
 
 

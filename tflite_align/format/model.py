@@ -290,11 +290,11 @@ class Slot(NamedTuple):
 
     def tensor(self, model: Model) -> int:
         """Index of the tensor in this slot; -1 when the optional operand is absent."""
-        subgraph, number, slot_kind, index = self
+        subgraph, operator_index, slot_kind, index = self
         graph = model.subgraphs[subgraph]
         indices: Sequence[int]
-        if number >= 0:
-            operator = graph.operators[number]
+        if operator_index >= 0:
+            operator = graph.operators[operator_index]
             if slot_kind == "inputs":
                 indices = operator.inputs
             else:

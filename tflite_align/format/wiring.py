@@ -35,10 +35,10 @@ class Links(Record, frozen=True):
 def links(model: Model, subgraph: int) -> Links:
     """Cached producer and reader index of one subgraph. Do not mutate."""
     graph = model.subgraphs[subgraph]
-    known: Links | None = graph.memo.get("links")
-    if known is None:
-        known = graph.memo["links"] = _links(graph, subgraph, graph.operators)
-    return known
+    cached: Links | None = graph.memo.get("links")
+    if cached is None:
+        cached = graph.memo["links"] = _links(graph, subgraph, graph.operators)
+    return cached
 
 
 def links_at(graph: Subgraph, tensors: Collection[int]) -> Links:

@@ -152,9 +152,9 @@ class Tally(Record, kw_only=True):
         self.resumed += line.resumed
         self.exit_status = max(self.exit_status, line.exit_status)
         well = self.rows is None or not line.exit_status
-        kept = self._well if well else self._ill
-        if self.rows is None or len(kept) < self.rows:
-            kept.append(_row(line))
+        models = self._well if well else self._ill
+        if self.rows is None or len(models) < self.rows:
+            models.append(_row(line))
 
     def section(self) -> Section:
         """A row a model."""
@@ -167,21 +167,21 @@ class Tally(Record, kw_only=True):
         """The last line: `3 models: 2 aligned, 1 nothing to align; 2 verified; 9 findings before, 0
         left`.
         """
-        told = ", ".join(
+        parts = ", ".join(
             f"{self.outcomes[outcome]:,} {outcome}"
             for outcome in get_args(BatchOutcome)
             if self.outcomes[outcome]
         )
         total = plural(self.outcomes.total(), "model")
-        found = f"{plural(self.before, 'finding')} before, {self.after:,} left"
+        summary = f"{plural(self.before, 'finding')} before, {self.after:,} left"
         resumed = f"; {self.resumed:,} were done before" if self.resumed else ""
-        return printable(f"{total}: {told}; {told_words(self.words)}{found}{resumed}{where}")
+        return printable(f"{total}: {parts}; {told_words(self.words)}{summary}{resumed}{where}")
 
 
 def told_words(words: Counter[str]) -> str:
     """`3 verified, 1 inconclusive; `: how many verifications said what; "" where none was asked for."""
-    said = [f"{words[word]:,} {word}" for word in _SAID if words[word]]
-    return f"{', '.join(said)}; " if said else ""
+    parts = [f"{words[word]:,} {word}" for word in _SAID if words[word]]
+    return f"{', '.join(parts)}; " if parts else ""
 
 
 def _row(line: BatchLine) -> Row:

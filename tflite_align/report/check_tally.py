@@ -52,26 +52,26 @@ class CheckTally(Record, kw_only=True):
             f"{plural(self._remaining, 'finding')} of {plural(self._clean + self._broken, 'file')}"
         )
 
-    def add(self, found: Report | Unread) -> None:
-        if isinstance(found, Unread):
+    def add(self, outcome: Report | Unread) -> None:
+        if isinstance(outcome, Unread):
             self._unread += 1
             self.exit_status = 2
-            row: Row = (found.name, "", "", "", "", "could not be read")
-            kept = self._unreadable
+            row: Row = (outcome.name, "", "", "", "", "could not be read")
+            lines = self._unreadable
         else:
-            self._severities.update(finding.severity for finding in found.open)
-            self._remaining += len(found.remaining)
+            self._severities.update(finding.severity for finding in outcome.open)
+            self._remaining += len(outcome.remaining)
             if len(self._reasons) < _REASONS:
-                self._reasons += found.reasons
-            if found.verification is not None:
-                self._words[found.verification.word] += 1
-            self._broken += bool(found.open)
-            self._clean += not found.open
-            self.exit_status = max(self.exit_status, found.exit_status)
-            well = self.rows is None or not found.exit_status
-            kept, row = self._passing if well else self._failing, _row(found)
-        if self.rows is None or len(kept) < self.rows:
-            kept.append(tuple(map(printable, row)))
+                self._reasons += outcome.reasons
+            if outcome.verification is not None:
+                self._words[outcome.verification.word] += 1
+            self._broken += bool(outcome.open)
+            self._clean += not outcome.open
+            self.exit_status = max(self.exit_status, outcome.exit_status)
+            well = self.rows is None or not outcome.exit_status
+            lines, row = self._passing if well else self._failing, _row(outcome)
+        if self.rows is None or len(lines) < self.rows:
+            lines.append(tuple(map(printable, row)))
 
     def table(self) -> tuple[list[Row], int]:
         """The rows to be shown, and how many are not."""
@@ -90,17 +90,17 @@ class CheckTally(Record, kw_only=True):
             ]
             parts.append(f"{self._broken:,} with findings ({', '.join(named)})")
         read = plural(self._clean + self._broken, "file")
-        told = f"{read} checked: {', '.join(parts)}"
-        told += f"; {told_words(self._words).removesuffix('; ')}" if self._words else ""
-        told += f"; {self._unread:,} could not be read" if self._unread else ""
-        return printable(told)
+        sentence = f"{read} checked: {', '.join(parts)}"
+        sentence += f"; {told_words(self._words).removesuffix('; ')}" if self._words else ""
+        sentence += f"; {self._unread:,} could not be read" if self._unread else ""
+        return printable(sentence)
 
 
 def _row(report: Report) -> Row:
-    found = Counter(finding.severity for finding in report.open)
+    severities = Counter(finding.severity for finding in report.open)
     judges = report.verification.judges if report.verification is not None else ()
-    said = Counter(verdict.after.status for verdict in judges)
-    told = ", ".join(f"{count} {status}" for status, count in sorted(said.items()))
-    counted = (found["error"], found["warning"], len(report.accepted))
+    statuses = Counter(verdict.after.status for verdict in judges)
+    status_text = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    counted = (severities["error"], severities["warning"], len(report.accepted))
     word = "fails" if report.exit_status else "passes"
-    return (report.name, *(str(count) if count else "" for count in counted), told, word)
+    return (report.name, *(str(count) if count else "" for count in counted), status_text, word)

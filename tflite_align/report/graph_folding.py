@@ -24,7 +24,7 @@ def folded(count: int, touched: Collection[int]) -> list[Item]:
         if at - start >= _LEAST:
             items.append((start, at - 1))
         else:
-            items += [(one, one) for one in range(start, at)]
+            items += [(vertex, vertex) for vertex in range(start, at)]
         if at < count:
             items.append((at, at))
         start = at + 1
@@ -37,7 +37,7 @@ def folded_edges(edges: Sequence[Edge], inputs: int, items: Sequence[Item]) -> l
     Vertices are numbered as graph_layout has them: graph inputs, then operators, then outputs.
     """
     count = items[-1][1] + 1 if items else 0
-    of = {at: number for number, (first, last) in enumerate(items) for at in range(first, last + 1)}
+    of = {at: index for index, (first, last) in enumerate(items) for at in range(first, last + 1)}
 
     def vertex(old: int) -> int:
         if old < inputs:
@@ -46,10 +46,10 @@ def folded_edges(edges: Sequence[Edge], inputs: int, items: Sequence[Item]) -> l
             return inputs + of[old - inputs]
         return old - count + len(items)
 
-    drawn: dict[tuple[int, int, int], Edge] = {}
+    edges_by_key: dict[tuple[int, int, int], Edge] = {}
     for edge in edges:
         ends = vertex(edge.source), vertex(edge.target)
         if ends[0] != ends[1]:
-            found = Edge(source=ends[0], target=ends[1], tensor=edge.tensor)
-            drawn[(*ends, edge.tensor)] = found
-    return list(drawn.values())
+            folded = Edge(source=ends[0], target=ends[1], tensor=edge.tensor)
+            edges_by_key[(*ends, edge.tensor)] = folded
+    return list(edges_by_key.values())

@@ -83,5 +83,5 @@ def _bare(finding: Finding) -> str:
 
 def _tells(reason: str, verdict: JudgeVerdict) -> bool:
     """Whether the reason is that this judge refuses the file."""
-    said = verdict.after.reason
-    return verdict.judge in reason and (not said or said in reason)
+    words = verdict.after.reason
+    return verdict.judge in reason and (not words or words in reason)

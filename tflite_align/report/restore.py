@@ -50,13 +50,13 @@ def _of(hint: Any, value: Any) -> Any:
     elif origin is tuple and isinstance(value, list):
         several = arguments[-1] is Ellipsis
         kinds = arguments[:1] * len(value) if several else arguments
-        return tuple(_of(kind, one) for kind, one in zip(kinds, value, strict=True))
+        return tuple(_of(item_type, item) for item_type, item in zip(kinds, value, strict=True))
     raise ValueError(f"no {hint}: {value!r}")
 
 
-def _exactly(kind: type, value: Any) -> Any:
-    if type(value) is not kind:
-        raise ValueError(f"no {kind.__name__}: {value!r}")
+def _exactly(record_type: type, value: Any) -> Any:
+    if type(value) is not record_type:
+        raise ValueError(f"no {record_type.__name__}: {value!r}")
     return value
 
 
@@ -72,14 +72,14 @@ def _record(record: Any, value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"no {record.__name__}: {value!r}")  # noqa: TRY004 - as all that is wrong
     hints = _hints(record)
-    kept = {key: one for key, one in value.items() if key in hints or key not in _TOLD}
-    if kept.keys() != hints.keys():
-        raise ValueError(f"{record.__name__} has other fields: {sorted(kept)}")
-    values = {key: _of(hints[key], kept[key]) for key in hints}
+    fields = {key: item for key, item in value.items() if key in hints or key not in _TOLD}
+    if fields.keys() != hints.keys():
+        raise ValueError(f"{record.__name__} has other fields: {sorted(fields)}")
+    values = {key: _of(hints[key], fields[key]) for key in hints}
     if "scale" in values:  # written as decimals that are float32 values
         values["scale"] = _float32(values["scale"])
-    made = record(**values)
-    return _accepting(made) if record is Report else made
+    restored = record(**values)
+    return _accepting(restored) if record is Report else restored
 
 
 def _float32(value: Any) -> Any:
@@ -97,9 +97,9 @@ def _hints(record: Any) -> dict[str, Any]:
 def _accepting(report: Report) -> Report:
     """Accepted findings are some of the remaining ones, not their like."""
     left = list(report.remaining)
-    found: list[Finding] = []
+    restored_findings: list[Finding] = []
     for finding in report.accepted:
         if finding not in left:
             raise ValueError(f"accepted, but not there: {finding.message}")
-        found.append(left.pop(left.index(finding)))
-    return replace(report, accepted=tuple(found))
+        restored_findings.append(left.pop(left.index(finding)))
+    return replace(report, accepted=tuple(restored_findings))

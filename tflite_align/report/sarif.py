@@ -31,11 +31,11 @@ _MOST = 1000  # characters of a description; GitHub takes 1,024
 
 def render_sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """One run over all files; a file that could not be read is a notification of the run."""
-    results = [entry for report in reports for entry in _results(report)]
-    rules = _rules(reports, {str(entry["ruleId"]) for entry in results})
-    places = {entry["id"]: number for number, entry in enumerate(rules)}
-    for entry in results:
-        entry["ruleIndex"] = places[entry["ruleId"]]
+    results = [item for report in reports for item in _results(report)]
+    rules = _rules(reports, {str(result["ruleId"]) for result in results})
+    places = {rule["id"]: index for index, rule in enumerate(rules)}
+    for result in results:
+        result["ruleIndex"] = places[result["ruleId"]]
     document = {
         "$schema": _SCHEMA,
         "version": "2.1.0",
@@ -54,7 +54,9 @@ def render_sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> st
                 "invocations": [
                     {
                         "executionSuccessful": not unread,
-                        "toolExecutionNotifications": [_notification(one) for one in unread],
+                        "toolExecutionNotifications": [
+                            _notification(unread_file) for unread_file in unread
+                        ],
                     }
                 ],
                 "artifacts": _artifacts(reports, unread),
@@ -75,18 +77,18 @@ def _targets(reports: Sequence[Report]) -> list[str]:
 
 def _artifacts(reports: Sequence[Report], unread: Sequence[Unread]) -> list[dict[str, Any]]:
     """Every file once."""
-    names = [*(report.name for report in reports), *(one.name for one in unread)]
-    kind = "application/octet-stream"
+    names = [*(report.name for report in reports), *(unread_file.name for unread_file in unread)]
+    mime_type = "application/octet-stream"
     places = dict.fromkeys(map(uri, names))
-    return [{"location": {"uri": place}, "mimeType": kind} for place in places]
+    return [{"location": {"uri": address}, "mimeType": mime_type} for address in places]
 
 
-def _notification(one: Unread) -> dict[str, Any]:
-    place = {"artifactLocation": {"uri": uri(one.name)}, "region": dict(_FIRST_LINE)}
+def _notification(unread_file: Unread) -> dict[str, Any]:
+    location = {"artifactLocation": {"uri": uri(unread_file.name)}, "region": dict(_FIRST_LINE)}
     return {
         "level": "error",
-        "message": {"text": one.message},
-        "locations": [{"physicalLocation": place}],
+        "message": {"text": unread_file.message},
+        "locations": [{"physicalLocation": location}],
     }
 
 
@@ -118,7 +120,9 @@ def _rules(reports: Sequence[Report], used: set[str]) -> list[dict[str, Any]]:
 def _rule(rule_id: str, targets: Sequence[Target]) -> dict[str, Any]:
     story = known_story(rule_id, targets)
     graded = list(
-        dict.fromkeys(f"{one.target}: {one.severity}: {one.behaviour}" for one in story.grades)
+        dict.fromkeys(
+            f"{grade.target}: {grade.severity}: {grade.behaviour}" for grade in story.grades
+        )
     )
     return {
         "id": rule_id,
@@ -137,7 +141,7 @@ def _rule(rule_id: str, targets: Sequence[Target]) -> dict[str, Any]:
 
 def _level(story: RuleStory) -> str:
     """The gravest that one of the targets makes of it; what no target grades is an error."""
-    severities = {one.severity for one in story.grades}
+    severities = {grade.severity for grade in story.grades}
     if not severities or "error" in severities:
         return "error"
     return "warning" if "warning" in severities else "none"
@@ -147,9 +151,9 @@ def _level(story: RuleStory) -> str:
 
 
 def _results(report: Report) -> Iterator[dict[str, Any]]:
-    found = list(problems(report))
-    for one, known_by in zip(found, fingerprints(found), strict=True):
-        yield _result(report, one, known_by)
+    reported = list(problems(report))
+    for problem, known_by in zip(reported, fingerprints(reported), strict=True):
+        yield _result(report, problem, known_by)
 
 
 def _result(report: Report, problem: ReportedProblem, known_by: str) -> dict[str, Any]:
@@ -164,17 +168,17 @@ def _result(report: Report, problem: ReportedProblem, known_by: str) -> dict[str
         if finding is not None and finding.tensor_name:
             logical["name"] = finding.tensor_name
         location["logicalLocations"] = [logical]
-    told = f"{problem.place}: {problem.text}" if problem.place else problem.text
-    entry: dict[str, Any] = {
+    text = f"{problem.place}: {problem.text}" if problem.place else problem.text
+    document: dict[str, Any] = {
         "ruleId": problem.rule,
         "level": problem.severity,
-        "message": {"text": told},
+        "message": {"text": text},
         "locations": [location],
         # The first is the one that GitHub reads.
         "partialFingerprints": {"primaryLocationLineHash": known_by, "slot/v2": known_by},
     }
     if finding is not None:
-        entry["properties"] = {
+        document["properties"] = {
             "expected": finding.expected,
             "actual": finding.actual,
             "fixable": finding.fixable,
@@ -183,5 +187,5 @@ def _result(report: Report, problem: ReportedProblem, known_by: str) -> dict[str
         }
     if problem.accepted:
         why = "accepted by the baseline"
-        entry["suppressions"] = [{"kind": "external", "justification": why}]
-    return entry
+        document["suppressions"] = [{"kind": "external", "justification": why}]
+    return document

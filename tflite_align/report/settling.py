@@ -14,22 +14,22 @@ _LEAST = 64  # inputs that a verdict needs
 
 def settling(report: Report) -> tuple[str, ...]:
     """Empty where nothing is open."""
-    found = report.verification
-    if found is None:
+    verification = report.verification
+    if verification is None:
         return () if report.command == "check" else ("Align it without --no-verify.",)
-    if found.word == "accepted":
+    if verification.word == "accepted":
         return ("--require numbers runs the file and judges its numbers.",)
-    if found.word not in ("inconclusive", "skipped"):
+    if verification.word not in ("inconclusive", "skipped"):
         return ()
-    told = [*_of_judges(found), *_of_numbers(found)]
-    return tuple(dict.fromkeys(told)) or ("A run on the runtime that the file is meant for.",)
+    sentences = [*_of_judges(verification), *_of_numbers(verification)]
+    return tuple(dict.fromkeys(sentences)) or ("A run on the runtime that the file is meant for.",)
 
 
-def _of_judges(found: Verification) -> Iterator[str]:
-    for verdict in found.judges:
-        said = _of_judge(verdict)
-        if said:
-            yield said
+def _of_judges(verification: Verification) -> Iterator[str]:
+    for verdict in verification.judges:
+        sentence = _of_judge(verdict)
+        if sentence:
+            yield sentence
 
 
 def _of_judge(verdict: JudgeVerdict) -> str:
@@ -45,14 +45,16 @@ def _of_judge(verdict: JudgeVerdict) -> str:
     return f"What {verdict.judge} needs, installed: {reason}."
 
 
-def _of_numbers(found: Verification) -> Iterator[str]:
-    if found.why.startswith("size:") or "size:" in found.why:
+def _of_numbers(verification: Verification) -> Iterator[str]:
+    if verification.why.startswith("size:") or "size:" in verification.why:
         yield "More memory: --memory."
-    open_ones = [one for one in found.outputs if one.word in ("inconclusive", "skipped")]
-    if found.samples and found.samples < _LEAST:
+    open_ones = [
+        output for output in verification.outputs if output.word in ("inconclusive", "skipped")
+    ]
+    if verification.samples and verification.samples < _LEAST:
         yield f"At least {_LEAST} inputs: --samples {_LEAST}."
-    elif any(one.word == "inconclusive" for one in open_ones):
-        if "calibration" in found.inputs:
+    elif any(open_one.word == "inconclusive" for open_one in open_ones):
+        if "calibration" in verification.inputs:
             yield "More inputs as the model meets them: --calibration with a larger file."
         else:
             yield "Inputs as the model meets them in place of random ones: --calibration FILE."

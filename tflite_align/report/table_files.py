@@ -35,7 +35,9 @@ def sqlite(lines: Iterable[BatchLine]) -> bytes:
     tables: Mapping[str, Columns] = {"models": MODELS, "findings": FINDINGS, "judges": JUDGES}
     with closing(sqlite3.connect(":memory:")) as base:
         for table, columns in tables.items():
-            named = ", ".join(f"{name} {_SQL[kind]}" for name, kind in columns.items())
+            named = ", ".join(
+                f"{name} {_SQL[column_type]}" for name, column_type in columns.items()
+            )
             base.execute(f"CREATE TABLE {table} ({named})")
         for line in lines:
             _insert(base, "models", MODELS, [model_row(line)])
@@ -43,8 +45,8 @@ def sqlite(lines: Iterable[BatchLine]) -> bytes:
             _insert(base, "judges", JUDGES, judge_rows(line))
         base.execute("CREATE INDEX findings_by_path ON findings (path)")
         base.commit()
-        found: bytes = base.serialize()
-        return found
+        content: bytes = base.serialize()
+        return content
 
 
 def _insert(
@@ -64,13 +66,13 @@ def parquet(lines: Iterable[BatchLine]) -> bytes:
     kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(),
              bool: pa.bool_()}  # fmt: skip
     columns = {"row": str, **MODELS, **FINDINGS, **JUDGES}
-    schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
+    schema = pa.schema([(name, kinds[column_type]) for name, column_type in columns.items()])
     stream = io.BytesIO()
     with pq.ParquetWriter(stream, schema) as writer:
         rows: list[dict[str, Any]] = []
-        for number, line in enumerate(lines, 1):
+        for row_number, line in enumerate(lines, 1):
             rows += _flat(line)
-            if number % _GROUP == 0:
+            if row_number % _GROUP == 0:
                 writer.write_table(pa.Table.from_pylist(rows, schema=schema))
                 rows = []
         writer.write_table(pa.Table.from_pylist(rows, schema=schema))

@@ -53,14 +53,14 @@ def parameters_of(
 
 def _told(key: TensorId, before: Model, after: Model) -> TensorParameters:
     graph, index = key
-    found = [_parameters(model, graph, index) for model in (before, after)]
+    states = [_parameters(model, graph, index) for model in (before, after)]
     names = [
         model.subgraphs[graph].tensors[index].name
         for model in (after, before)
         if index < len(model.subgraphs[graph].tensors)
     ]
     return TensorParameters(
-        subgraph=graph, tensor=index, name=names[0], before=found[0], after=found[1]
+        subgraph=graph, tensor=index, name=names[0], before=states[0], after=states[1]
     )
 
 

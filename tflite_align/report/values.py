@@ -43,13 +43,13 @@ def json_value(name: str, value: Any) -> Any:
     if isinstance(value, float):
         return _number(name, value)
     if isinstance(value, (frozenset, set)):
-        return sorted(json_value(name, entry) for entry in value)
+        return sorted(json_value(name, item) for item in value)
     if isinstance(value, Mapping):
         return {str(key): json_value(name, value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (Label, Range, Slot)):
-        return {key: json_value(key, entry) for key, entry in value._asdict().items()}
+        return {key: json_value(key, item) for key, item in value._asdict().items()}
     if isinstance(value, (tuple, list)):
-        return [json_value(name, entry) for entry in value]
+        return [json_value(name, item) for item in value]
     return value
 
 

@@ -81,11 +81,11 @@ class Result(Record, frozen=True, kw_only=True):
         return self.drawn if self.drawn is not None else parse_line(self.text).report
 
 
-def in_order(found: Iterable[Result]) -> Generator[Result, None, None]:
+def in_order(results: Iterable[Result]) -> Generator[Result, None, None]:
     """In the order of the models, each as soon as all before it are there."""
     early: dict[int, Result] = {}
     following = 0
-    for result in found:
+    for result in results:
         early[result.number] = result
         while following in early:
             yield early.pop(following)
@@ -99,20 +99,20 @@ def carry_out(chunk: Chunk) -> tuple[Result, ...]:
 
 def outcomes(chunk: Chunk) -> Generator[Result, None, None]:
     """As they come. However it ends, what was done until then is recorded."""
-    kept: list[bytes] = []
+    bodies: list[bytes] = []
     try:
         for job in chunk.jobs:
             result = _outcome(chunk, job)
             if _lasts(chunk, result.line):
-                kept.append(result.text)
+                bodies.append(result.text)
             yield result
     finally:
-        if chunk.record and kept:
-            write(chunk.at(chunk.record), kept)
+        if chunk.record and bodies:
+            write(chunk.at(chunk.record), bodies)
 
 
 def failed(job: Job, why: str) -> Result:
-    return _result(job, failed_line(job.model.path, why), drawn=False)
+    return _result(job, failed_line(job.model.path, why), page_drawn=False)
 
 
 def _lasts(chunk: Chunk, line: BatchLine) -> bool:
@@ -125,18 +125,18 @@ def _lasts(chunk: Chunk, line: BatchLine) -> bool:
 def _outcome(chunk: Chunk, job: Job) -> Result:
     name = job.model.name
     try:
-        return _result(job, _line(chunk, job), drawn=chunk.options.view)
+        return _result(job, _line(chunk, job), page_drawn=chunk.options.view)
     except Exception as error:  # noqa: BLE001 - one model's fault must not end the others' work
         return failed(job, why_not(error, name))
 
 
-def _result(job: Job, line: BatchLine, *, drawn: bool) -> Result:
+def _result(job: Job, line: BatchLine, *, page_drawn: bool) -> Result:
     return Result(
         number=job.number,
         name=job.model.name,
         line=replace(line, report=None),
         text=render_line(line).encode(),
-        drawn=line.report if drawn else None,
+        drawn=line.report if page_drawn else None,
     )
 
 
@@ -173,7 +173,7 @@ def _done(verb: Verb, data: memoryview, options: AlignOptions, name: str) -> tup
 
 def _written(chunk: Chunk, job: Job, report: Report, chunks: Any) -> tuple[str, int]:
     """Digest and size of what was written; "" and the size it would have where nothing was."""
-    size = sum(len(one) for one in chunks)
+    size = sum(len(chunk) for chunk in chunks)
     if not chunk.write or not job.model.out or (report.exit_status and not chunk.keep_going):
         return "", size
     write(chunk.at(job.model.out), chunks)
@@ -188,8 +188,8 @@ def _before(chunk: Chunk, job: Job, digests: Digests) -> BatchLine | None:
         return None
     try:
         line = parse_line(job.known)
-        found = (line.input_sha256, line.settings_sha256, line.baseline_sha256)
-        if found != (digests.given, digests.settings, digests.baseline):
+        known_digests = (line.input_sha256, line.settings_sha256, line.baseline_sha256)
+        if known_digests != (digests.given, digests.settings, digests.baseline):
             return None
         if job.model.out and _sha256([read(chunk.at(job.model.out))]) != line.output_sha256:
             return None

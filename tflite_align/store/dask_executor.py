@@ -44,8 +44,8 @@ class DaskExecutor(Executor):
             try:
                 self._client = Client(address, timeout=_FIRST, set_as_default=False)
             except (OSError, ValueError) as error:
-                said = " ".join(str(error).split()) or type(error).__name__
-                raise Failure(f"dask:{address}: no scheduler answers there: {said}") from None
+                message = " ".join(str(error).split()) or type(error).__name__
+                raise Failure(f"dask:{address}: no scheduler answers there: {message}") from None
         try:
             self._client.wait_for_workers(1, timeout=_FIRST)
         except TimeoutError:

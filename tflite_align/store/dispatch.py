@@ -87,11 +87,11 @@ class Dispatch(Record, kw_only=True):
             raise Failure(f"the executor takes no more work: {error}") from error
 
     def _heard(self, sent: _Sent, future: Future[Answer]) -> Iterator[Result]:
-        kind = "" if future.cancelled() else type(future.exception()).__name__
-        if future.cancelled() or kind in _GONE:
+        error_name = "" if future.cancelled() else type(future.exception()).__name__
+        if future.cancelled() or error_name in _GONE:
             getattr(self.executor, "listen", bool)()
             raise Failure("the executor gave the work up")
-        if kind != _KILLED and not isinstance(future.exception(), BrokenExecutor):
+        if error_name != _KILLED and not isinstance(future.exception(), BrokenExecutor):
             yield from _answer(future)
             return
         self._broken = True
@@ -108,7 +108,7 @@ def _singles(chunk: Chunk) -> Iterator[Chunk]:
 
 
 def _answer(future: Future[Answer]) -> Iterator[Result]:
-    word, said = future.result()
+    word, message = future.result()
     if word == "refused":
-        raise Failure(str(said))
-    yield from said
+        raise Failure(str(message))
+    yield from message

@@ -44,12 +44,12 @@ class DoneRecord:
     def __exit__(self, *_: object) -> None:
         self._spool.__exit__()
 
-    def name(self, number: int) -> str:
+    def name(self, chunk_number: int) -> str:
         """For the lines of a chunk."""
-        return join(self._folder, f"{self._file(number)}") if self._folder else ""
+        return join(self._folder, f"{self._file(chunk_number)}") if self._folder else ""
 
-    def _file(self, number: int) -> str:
-        return f"{self._run}-{self._own}{number:07}{_LINES}"
+    def _file(self, chunk_number: int) -> str:
+        return f"{self._run}-{self._own}{chunk_number:07}{_LINES}"
 
     def read(self, paths: Iterable[str]) -> None:
         """Whatever is recorded of these models. Files of the same shard are joined, and what is
@@ -57,28 +57,28 @@ class DoneRecord:
         """
         if not self._folder or not is_there(self._folder):
             return
-        wanted = set(paths)
-        found = sorted(names_below(self._folder, _LINES))
-        own = [name for name in found if f"-{self._own}" in name]
+        selected = set(paths)
+        names = sorted(names_below(self._folder, _LINES))
+        own_names = [name for name in names if f"-{self._own}" in name]
         lines = 0
-        for name in found:
+        for name in names:
             for line in bytes(read(join(self._folder, name))).splitlines(keepends=True):
-                lines += name in own
+                lines += name in own_names
                 path = _path(line)
-                if path and (path in wanted or name in own):
+                if path and (path in selected or name in own_names):
                     self._places[path] = self._spool.add(line)
-        if len(own) > _FEW or (len(own) == len(found) and lines > len(self._places)):
-            self._join(own)
+        if len(own_names) > _FEW or (len(own_names) == len(names) and lines > len(self._places)):
+            self._join(own_names)
 
     def line(self, path: str) -> bytes:
         """What was written down of a model; b"" for nothing."""
         start, end = self._places.get(path, (0, 0))
         return self._spool.part(start, end) if end else b""
 
-    def _join(self, own: list[str]) -> None:
+    def _join(self, own_names: list[str]) -> None:
         """The whole first, then what it takes the place of: a run that is killed loses nothing."""
         write(self.name(0), map(self.line, self._places))
-        for name in own:
+        for name in own_names:
             remove(join(self._folder, name))
 
     def __str__(self) -> str:

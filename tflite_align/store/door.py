@@ -63,13 +63,13 @@ def run(
     options = replace(options or AlignOptions(), compare=False)
     for name in options.targets:
         load_target(name)
-    given = Shard.parse(shard) if isinstance(shard, str) else shard
+    chosen_shard = Shard.parse(shard) if isinstance(shard, str) else shard
     models = _models(verb, inputs, output)
-    if given is not None:
-        models = tuple(model for model in models if given.has(model.path))
+    if chosen_shard is not None:
+        models = tuple(model for model in models if chosen_shard.has(model.path))
     if record is None:
         record = join(output, RECORD) if output is not None else ""
-    with DoneRecord(record if write else "", given) as done:
+    with DoneRecord(record if write else "", chosen_shard) as done:
         with about(shown(record)):
             done.read(model.path for model in models)
         jobs = _jobs(models, done, accepted)
@@ -95,9 +95,9 @@ def _models(
     if verb not in get_args(Verb):
         raise UsageError(f"{verb}: the store checks and aligns models")
     named = [inputs] if isinstance(inputs, str) else list(inputs)
-    if all(isinstance(one, ModelFile) for one in named):
-        return tuple(one for one in named if isinstance(one, ModelFile))
-    sources = [one for one in named if isinstance(one, str)]
+    if all(isinstance(source, ModelFile) for source in named):
+        return tuple(source for source in named if isinstance(source, ModelFile))
+    sources = [source for source in named if isinstance(source, str)]
     if verb == "check":
         return tuple(models_of(sources))
     if len(sources) != 1 or output is None:
@@ -118,9 +118,9 @@ def _jobs(
     done: DoneRecord,
     accepted: Callable[[ModelFile], tuple[Accepted, ...]] | None,
 ) -> Iterator[Job]:
-    for number, model in enumerate(models):
+    for index, model in enumerate(models):
         passed = accepted(model) if accepted is not None else ()
-        yield Job(number=number, model=model, accepted=passed, known=done.line(model.path))
+        yield Job(number=index, model=model, accepted=passed, known=done.line(model.path))
 
 
 def _judged(chunk: Chunk) -> bool:
@@ -137,11 +137,11 @@ def _size(chunk: Chunk, executor: Executor | None) -> int:
 
 
 def _chunks(whole: Chunk, jobs: Iterator[Job], done: DoneRecord, size: int) -> Iterator[Chunk]:
-    for number in count(1):
+    for chunk_number in count(1):
         some = tuple(islice(jobs, size))
         if not some:
             return
-        yield replace(whole, jobs=some, record=done.name(number))
+        yield replace(whole, jobs=some, record=done.name(chunk_number))
 
 
 def _results(
@@ -149,18 +149,18 @@ def _results(
 ) -> Generator[Result, None, None]:
     if executor is None:
         for chunk in chunks:
-            with closing(outcomes(chunk)) as found:
-                yield from found
+            with closing(outcomes(chunk)) as results:
+                yield from results
         return
     from .dispatch import Dispatch  # noqa: PLC0415 - one process needs no others
     from .worker_call import packed  # noqa: PLC0415 - as above
 
     judged = _judged(whole)
-    here = environment(judged=judged)
+    local_environment = environment(judged=judged)
     workers = getattr(executor, "workers", _UNKNOWN)
 
     def pack(chunk: Chunk) -> bytes:
-        return packed(chunk, here, judged=judged)
+        return packed(chunk, local_environment, judged=judged)
 
     dispatch = Dispatch(executor=executor, pack=pack, ahead=_AHEAD * workers)
     yield from dispatch.results(chunks)

@@ -25,9 +25,9 @@ _GRACE = 2.0  # seconds after which a process that does not hear is ended
 _CLEANING = 30.0  # and one that cleans up
 
 
-def processes(wanted: int) -> int:
+def processes(requested: int) -> int:
     """As `--jobs` has it: 0 stands for as many as there are processors."""
-    return wanted or os.cpu_count() or 1
+    return requested or os.cpu_count() or 1
 
 
 class LocalPool(Executor):
@@ -63,8 +63,8 @@ class LocalPool(Executor):
         if pool is not None:
             pool.end()
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._pool is not None and kind is not None:
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        if self._pool is not None and error_type is not None:
             self._pool.let_go()
         self.shutdown()
 

@@ -48,17 +48,17 @@ def models_of(sources: Sequence[str]) -> Iterator[ModelFile]:
     A folder means the .tflite files below it; a name with wildcards that is no file is a pattern.
     `path` is below the folder where that is the only source, else the name as it was given.
     """
-    seen = set()
+    listed_names = set()
     for source in sources:
-        found = _meant(source)
+        names = _meant(source)
         below = len(sources) == 1
-        if not found:
-            told = "no .tflite file in the folder" if _is_folder(source) else "matches no file"
-            yield ModelFile(path=shown(source), source=source, why=told)
-        for path, name in found:
-            place = name if is_url(name) else os.path.realpath(local_path(name))
-            if place not in seen:
-                seen.add(place)
+        if not names:
+            reason = "no .tflite file in the folder" if _is_folder(source) else "matches no file"
+            yield ModelFile(path=shown(source), source=source, why=reason)
+        for path, name in names:
+            real_path = name if is_url(name) else os.path.realpath(local_path(name))
+            if real_path not in listed_names:
+                listed_names.add(real_path)
                 yield ModelFile(path=path if below else shown(name), source=name)
 
 
@@ -73,8 +73,8 @@ def _meant(source: str) -> list[tuple[str, str]]:
     if _is_folder(source):
         return [(path, join(source, path)) for path in sorted(names_below(source, _MODEL))]
     if glob.has_magic(source) and not is_url(source) and not is_there(source):
-        found = sorted(glob.glob(local_path(source), recursive=True))  # noqa: PTH207 - absolute patterns too
-        return [(PurePath(name).as_posix(), name) for name in found if not Path(name).is_dir()]
+        names = sorted(glob.glob(local_path(source), recursive=True))  # noqa: PTH207 - absolute patterns too
+        return [(PurePath(name).as_posix(), name) for name in names if not Path(name).is_dir()]
     if is_url(source) and glob.has_magic(source) and not is_there(source):
         from .remote_files import matching  # noqa: PLC0415 - the library of stores is an extra
 
@@ -92,8 +92,10 @@ def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[M
     would be written over one that is read, over another, or through a link out of OUT.
     """
     if out == STREAM:
-        told = shown(source)
-        raise UsageError(f"{told} is a folder: its models go to a folder, not to standard output")
+        address = shown(source)
+        raise UsageError(
+            f"{address} is a folder: its models go to a folder, not to standard output"
+        )
     local = not is_url(source) and not is_url(out)
     if source.rstrip("/") == out.rstrip("/") or (
         local and os.path.realpath(local_path(source)) == os.path.realpath(local_path(out))
@@ -107,15 +109,15 @@ def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[M
         with about(out):
             check_folder(local_path(out))
     with about(shown(source)):
-        found = tuple(_found(source, out) if listed is None else _listed(source, out, listed))
-    if not found:
+        files = tuple(_found(source, out) if listed is None else _listed(source, out, listed))
+    if not files:
         none = "no .tflite file in the folder" if listed is None else "no model of it is listed"
         raise UsageError(f"{shown(source)}: {none}")
     if local:
-        _apart(found)
+        _apart(files)
     if not is_url(out):
-        _inside(found, out)
-    return found
+        _inside(files, out)
+    return files
 
 
 def _found(source: str, out: str) -> Iterator[ModelFile]:
@@ -140,34 +142,36 @@ def _below(source: str, out: str) -> str:
     if is_url(source) or is_url(out):
         head = source.rstrip("/") + "/"
         return out.removeprefix(head).rstrip("/") + "/" if out.startswith(head) else ""
-    given, taken = (
+    source_path, out_path = (
         Path(os.path.realpath(local_path(source))),
         Path(os.path.realpath(local_path(out))),
     )
-    return taken.relative_to(given).as_posix() if taken.is_relative_to(given) else ""
+    return (
+        out_path.relative_to(source_path).as_posix() if out_path.is_relative_to(source_path) else ""
+    )
 
 
 def _lies_in(path: str, source: str, out: str, within: str) -> bool:
     if is_url(source):
         return path.startswith(within)
-    place = Path(os.path.realpath(Path(local_path(source), path).parent))
-    return place.is_relative_to(os.path.realpath(local_path(out)))
+    parent = Path(os.path.realpath(Path(local_path(source), path).parent))
+    return parent.is_relative_to(os.path.realpath(local_path(out)))
 
 
-def _apart(found: tuple[ModelFile, ...]) -> None:
-    read = {os.path.realpath(local_path(pair.source)): pair.source for pair in found}
+def _apart(pairs: tuple[ModelFile, ...]) -> None:
+    read = {os.path.realpath(local_path(pair.source)): pair.source for pair in pairs}
     written: dict[str, str] = {}
-    for pair in found:
-        place = os.path.realpath(local_path(pair.out))
-        if place in read:
-            raise UsageError(f"{pair.out}: would overwrite {read[place]}, which is read")
-        if place in written:
-            raise UsageError(f"{pair.out}: two models would go to one place: {written[place]} too")
-        written[place] = pair.out
+    for pair in pairs:
+        path = os.path.realpath(local_path(pair.out))
+        if path in read:
+            raise UsageError(f"{pair.out}: would overwrite {read[path]}, which is read")
+        if path in written:
+            raise UsageError(f"{pair.out}: two models would go to one place: {written[path]} too")
+        written[path] = pair.out
 
 
-def _inside(found: tuple[ModelFile, ...], out: str) -> None:
-    taken = os.path.realpath(local_path(out))
-    for place in (*(pair.out for pair in found), join(out, RECORD)):
-        if not Path(os.path.realpath(local_path(place))).is_relative_to(taken):
-            raise UsageError(f"{place}: a link leads out of {out}; nothing is written there")
+def _inside(pairs: tuple[ModelFile, ...], out: str) -> None:
+    out_path = os.path.realpath(local_path(out))
+    for path in (*(pair.out for pair in pairs), join(out, RECORD)):
+        if not Path(os.path.realpath(local_path(path))).is_relative_to(out_path):
+            raise UsageError(f"{path}: a link leads out of {out}; nothing is written there")

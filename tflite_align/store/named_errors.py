@@ -21,8 +21,8 @@ def internal(error: Exception) -> str:
         import traceback  # noqa: PLC0415 - for those who look for a fault of ours
 
         traceback.print_exception(error)
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"internal error: {said}; please report"
+    message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"internal error: {message}; please report"
 
 
 def why_not(error: Exception, path: str) -> str:
@@ -46,7 +46,7 @@ def about(path: str) -> Iterator[None]:
     except MemoryError as error:
         raise Failure(f"{path}: out of memory") from error
     except OSError as error:
-        told = error.filename if isinstance(error.filename, str) else path
-        raise Failure(f"{told}: {error.strerror or error}") from error
+        name = error.filename if isinstance(error.filename, str) else path
+        raise Failure(f"{name}: {error.strerror or error}") from error
     except Exception as error:
         raise Failure(f"{path}: {internal(error)}") from error

@@ -42,18 +42,22 @@ def _named(name: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, MemoryError):
             raise
-        number = getattr(error, "errno", None) or _BY_NAME.get(type(error).__name__)
-        said = os.strerror(number) if number else f"{type(error).__name__}: {_clean(error, name)}"
-        raise OSError(number or errno.EIO, said, shown(name)) from None
+        code = getattr(error, "errno", None) or _BY_NAME.get(type(error).__name__)
+        message = os.strerror(code) if code else f"{type(error).__name__}: {_clean(error, name)}"
+        raise OSError(code or errno.EIO, message, shown(name)) from None
 
 
 def _clean(error: Exception, name: str) -> str:
     """A library's words, on one line, without what the name holds of secrets."""
-    said = " ".join(str(error).split())
+    message = " ".join(str(error).split())
     for part in re.split(r"[:@/?&=]+", name):
         if len(part) > 3 and part not in shown(name):
-            said = said.replace(part, "***")
-    return shown(said) if "://" not in said else re.sub(r"\S+://\S+", lambda m: shown(m[0]), said)
+            message = message.replace(part, "***")
+    return (
+        shown(message)
+        if "://" not in message
+        else re.sub(r"\S+://\S+", lambda m: shown(m[0]), message)
+    )
 
 
 def _opened(name: str) -> tuple[Any, str]:
@@ -75,8 +79,8 @@ def read_object(name: str) -> bytes:
     """All of it, in one request."""
     with _named(name):
         store, path = _opened(name)
-        found: bytes = store.cat_file(path)
-        return found
+        content: bytes = store.cat_file(path)
+        return content
 
 
 def write_object(name: str, chunks: Iterable[bytes | memoryview]) -> None:
@@ -90,13 +94,13 @@ def write_object(name: str, chunks: Iterable[bytes | memoryview]) -> None:
             return
         parent = store._parent(path)  # noqa: SLF001 - the library has no public name for it
         store.makedirs(parent, exist_ok=True)
-        beside = f"{parent}/.tflite_align-{os.urandom(8).hex()}.tmp"
+        temporary = f"{parent}/.tflite_align-{os.urandom(8).hex()}.tmp"
         try:
-            store.pipe_file(beside, data)
-            store.mv(beside, path)
+            store.pipe_file(temporary, data)
+            store.mv(temporary, path)
         finally:
-            if store.exists(beside):
-                store.rm_file(beside)
+            if store.exists(temporary):
+                store.rm_file(temporary)
 
 
 def remove_object(name: str) -> None:
@@ -142,7 +146,7 @@ def matching(pattern: str) -> Iterator[tuple[str, str]]:
     wild = _MAGIC.search(link)
     assert wild is not None
     cut = link.rindex("/", 0, wild.start()) + 1
-    base, wanted = link[:cut], re.compile(glob_translate(link[cut:]))
+    base, target_pattern = link[:cut], re.compile(glob_translate(link[cut:]))
     for path in objects_below(base + chained + rest, ""):
-        if wanted.match(path):
+        if target_pattern.match(path):
             yield path, f"{base}{path}{chained}{rest}"

@@ -30,8 +30,8 @@ _JUDGED_BY = (
 
 def environment(*, judged: bool) -> dict[str, str]:
     """Versions and the digest of the rules, by name; with judges, those of their packages too."""
-    found = {_TOOL: tool_version(), _RULES: _rules(data_root())}
-    return {**found, **_versions()} if judged else found
+    versions = {_TOOL: tool_version(), _RULES: _rules(data_root())}
+    return {**versions, **_versions()} if judged else versions
 
 
 @cache
@@ -46,21 +46,21 @@ def _rules(root: Path) -> str:
 def _versions() -> dict[str, str]:
     from importlib import metadata  # noqa: PLC0415 - where nothing is judged, nothing waits for it
 
-    found = {}
+    digests = {}
     for name in _JUDGED_BY:
         try:
-            found[name] = metadata.version(name)
+            digests[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return digests
 
 
 def settings_digest(verb: str, options: AlignOptions, *, keep_going: bool) -> str:
     """SHA-256 of all of it but the model's own: what a baseline lets pass."""
     options = replace(options, compare=False, view=False, accepted=())
     judged = options.verify if verb == "align" else asks_judges(options)
-    said = repr((verb, values(options), keep_going, environment(judged=judged)))
-    return hashlib.sha256(said.encode()).hexdigest()
+    text = repr((verb, values(options), keep_going, environment(judged=judged)))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def asks_judges(options: AlignOptions) -> bool:

@@ -46,5 +46,5 @@ class Spool:
         try:
             yield
         except OSError as error:
-            number = error.errno or errno.EIO
-            raise OSError(number, error.strerror or os.strerror(number), self._place) from error
+            code = error.errno or errno.EIO
+            raise OSError(code, error.strerror or os.strerror(code), self._place) from error

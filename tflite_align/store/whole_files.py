@@ -97,10 +97,10 @@ def names_below(folder: str, ending: str) -> Iterator[str]:
 
         yield from objects_below(folder, ending)
         return
-    place = Path(local_path(folder))
-    for found in place.rglob(f"*{ending}"):
+    path = Path(local_path(folder))
+    for found in path.rglob(f"*{ending}"):
         if found.is_file() or _dangles(found):
-            yield found.relative_to(place).as_posix()
+            yield found.relative_to(path).as_posix()
 
 
 def _dangles(path: Path) -> bool:

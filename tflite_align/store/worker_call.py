@@ -16,22 +16,22 @@ __all__ = ["Answer", "bare_call", "carried_out", "packed"]
 Answer = tuple[Literal["done", "refused"], Any]
 
 
-def packed(chunk: Chunk, here: dict[str, str], *, judged: bool) -> bytes:
+def packed(chunk: Chunk, caller_environment: dict[str, str], *, judged: bool) -> bytes:
     """The chunk inside what is read first: another version may not understand it.
 
-    `here`: the caller's environment().
+    `caller_environment`: the caller's environment().
     """
-    return pickle.dumps((here, judged, pickle.dumps(chunk)))
+    return pickle.dumps((caller_environment, judged, pickle.dumps(chunk)))
 
 
 def carried_out(payload: bytes) -> Answer:
     """In the worker. Work of another version, or by other rules, would be recorded as this one's."""
     expected, judged, chunk = pickle.loads(payload)  # noqa: S301 - the caller's own
-    found = environment(judged=judged)
+    worker_environment = environment(judged=judged)
     wrong = [
-        f"{name} {_short(found.get(name))} where the caller has {_short(expected.get(name))}"
-        for name in sorted({*expected, *found})
-        if expected.get(name) != found.get(name)
+        f"{name} {_short(worker_environment.get(name))} where the caller has {_short(expected.get(name))}"
+        for name in sorted({*expected, *worker_environment})
+        if expected.get(name) != worker_environment.get(name)
     ]
     if wrong:
         return "refused", f"the worker on {socket.gethostname()} has {', '.join(wrong)}"
@@ -54,10 +54,10 @@ def bare_call() -> Callable[[bytes], Answer]:
         import socket  # noqa: PLC0415
 
         try:
-            there = importlib.import_module("tflite_align.store.worker_call")
+            module = importlib.import_module("tflite_align.store.worker_call")
         except ImportError as error:
-            told = f"the worker on {socket.gethostname()} cannot import tflite_align ({error})"
-            return "refused", f"{told}: install the caller's version there"
-        return there.carried_out(payload)
+            message = f"the worker on {socket.gethostname()} cannot import tflite_align ({error})"
+            return "refused", f"{message}: install the caller's version there"
+        return module.carried_out(payload)
 
     return call

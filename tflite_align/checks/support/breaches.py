@@ -206,8 +206,10 @@ def _any_type(subject: Subject, value: Sequence[str]) -> _Words:
         if operator is None
         else [(model.subgraphs[subject.subgraph], operator)]
     )
-    for graph, one in operators:
-        indices = {index for slot_kind in _KINDS for index in one.operands(slot_kind) if index >= 0}
+    for graph, computing in operators:
+        indices = {
+            index for slot_kind in _KINDS for index in computing.operands(slot_kind) if index >= 0
+        }
         typed = [index for index in indices if graph.tensors[index].type in value]
         if any(not model.is_constant(graph.index, index) for index in typed):
             return None

@@ -53,24 +53,24 @@ def title_of(report: Report) -> str:
     return PurePath(report.name.replace("\\", "/")).name or "model"
 
 
-def article(report: Report, number: int) -> Markup:
+def article(report: Report, index: int) -> Markup:
     """Everything about one model; ids in it end in its number."""
     title = element("h1", title_of(report), " ", _badge(report))
-    told, *rest = sections(report)
-    where = element("p", *_lines(told.lines[:1]), class_="where")
+    head, *rest = sections(report)
+    where = element("p", *_lines(head.lines[:1]), class_="where")
     tables = [_table(section) for section in rest]
     return element(
         "article",
         title,
         where,
         _summary(report),
-        graph_section(report, number),
-        charts(report, number),
+        graph_section(report, index),
+        charts(report, index),
         element("section", element("h2", "Everything in tables"), *tables, class_="tables")
         if any(tables)
         else "",
-        id=f"model-{number}",
-        data_number=str(number),
+        id=f"model-{index}",
+        data_number=str(index),
     )
 
 
@@ -78,16 +78,16 @@ def article(report: Report, number: int) -> Markup:
 
 
 def _badge(report: Report) -> Markup:
-    told = _OUTCOMES[report.outcome]
+    outcome = _OUTCOMES[report.outcome]
     if report.command == "check":
-        told = counts(report.open)
+        outcome = counts(report.open)
         sure = not report.open
     else:
         word = report.verification.word if report.verification is not None else ""
         sure = word in _SURE
-        told = told if sure or report.exit_status else f"{told}, not verified"
+        outcome = outcome if sure or report.exit_status else f"{outcome}, not verified"
     good = "bad" if report.exit_status else ("good" if sure else "warn")
-    return element("span", told, class_=f"badge {good}")
+    return element("span", outcome, class_=f"badge {good}")
 
 
 def _summary(report: Report) -> Markup:
@@ -103,8 +103,8 @@ def _summary(report: Report) -> Markup:
     )
 
 
-def _card(title: str, told: tuple[str, ...], below: str = "") -> Markup:
-    lead, *points = told
+def _card(title: str, lines: tuple[str, ...], below: str = "") -> Markup:
+    lead, *points = lines
     body = element("ul", *points) if points else Markup("")
     return element("div", element("h3", title), element("p", lead, class_="lead"), body, below)
 
@@ -126,13 +126,14 @@ def _wrong(report: Report) -> tuple[str, ...]:
 
 def _done(report: Report) -> tuple[str, ...]:
     points = [
-        element("li", one, _examples(report) if one.endswith(" moved") else "")
-        for one in done(report)
+        element("li", action, _examples(report) if action.endswith(" moved") else "")
+        for action in done(report)
     ]
     if report.grown_bytes:
         points.append(element("li", f"the file grew by {plural(report.grown_bytes, 'byte')}"))
     points += [
-        element("li", f"could not be aligned: {one.message}") for one in report.conflicts[:3]
+        element("li", f"could not be aligned: {conflict.message}")
+        for conflict in report.conflicts[:3]
     ]
     left = counts(report.remaining)
     lead = "Nothing: the file is as it was." if not report.changes else f"{left} left.".capitalize()
@@ -142,7 +143,7 @@ def _done(report: Report) -> tuple[str, ...]:
 def _examples(report: Report) -> Markup:
     """The first tensors that took other parameters, from which and to which."""
     moved = [change for change in report.changes if change.kind in ("moved", "snapped")]
-    told = [
+    cells = [
         element(
             "li",
             f"{change.tensor} ",
@@ -152,16 +153,16 @@ def _examples(report: Report) -> Markup:
         for change in moved[:_EXAMPLES]
     ]
     more = len(moved) - _EXAMPLES
-    return element("ul", *told, element("li", f"and {more:,} more") if more > 0 else "")
+    return element("ul", *cells, element("li", f"and {more:,} more") if more > 0 else "")
 
 
 def _verified(report: Report) -> tuple[str, ...]:
     verification = report.verification
     points = [element("li", reason, class_="bad") for reason in report.reasons]
     if verification is None:
-        asked = "no judge was asked." if report.command == "check" else "it was not verified."
-        points += [element("li", "What would settle it: ", one) for one in settling(report)]
-        return (f"Not judged: {asked}", *points)
+        sentence = "no judge was asked." if report.command == "check" else "it was not verified."
+        points += [element("li", "What would settle it: ", way_out) for way_out in settling(report)]
+        return (f"Not judged: {sentence}", *points)
     word, _, why = shorten(how_shown(report)).partition(": ")
     points += [element("li", why)] if why else []
     points += (
@@ -175,7 +176,7 @@ def _verified(report: Report) -> tuple[str, ...]:
             v.judge for v in verification.judges if (v.word, v.after.status) == (verdict, status)
         )
         points.append(element("li", _word(status), f" by {named}"))
-    points += [element("li", "What would settle it: ", one) for one in settling(report)]
+    points += [element("li", "What would settle it: ", way_out) for way_out in settling(report)]
     return (f"{word.capitalize()}.", *points)
 
 
@@ -183,7 +184,9 @@ def _levels(verification: Verification | None) -> Markup:
     """SQNR before and after: by the declared parameters, then as each kernel set runs it."""
     if verification is None or not verification.outputs:
         return Markup("")
-    head = [element("th", told, scope="col") for told in ("SQNR against float", "before", "after")]
+    head = [
+        element("th", title, scope="col") for title in ("SQNR against float", "before", "after")
+    ]
     rows = [row for score in verification.outputs[:_OUTPUTS] for row in _level(score, verification)]
     more = len(verification.outputs) - _OUTPUTS
     note = element("p", f"{plural(more, 'compared tensor')} more below") if more > 0 else ""
@@ -195,13 +198,14 @@ def _levels(verification: Verification | None) -> Markup:
 
 def _level(score: OutputScore, verification: Verification) -> list[list[Markup]]:
     """Rows; a file that a judge refused has no figure there, but a word."""
-    place = f"output {score.index}" if score.index >= 0 else named(score.title, score.tensor)
+    name = f"output {score.index}" if score.index >= 0 else named(score.title, score.tensor)
     refused = {
         v.judge: v.before.status for v in verification.judges if v.before.status != "accepted"
     }
-    rows = [[element("th", place, ", as declared", scope="row")]]
+    rows = [[element("th", name, ", as declared", scope="row")]]
     rows[0] += [
-        element("td", _db(one)) for one in (score.declared_original_db, score.declared_aligned_db)
+        element("td", _db(level))
+        for level in (score.declared_original_db, score.declared_aligned_db)
     ]
     for run in score.runs:
         was = _word(refused[run.judge]) if run.judge in refused else _db(run.original_db)
@@ -220,17 +224,17 @@ def _db(value: float | None) -> str:
 
 
 def _lines(lines: tuple[str, ...]) -> list[str]:
-    return [line for number, one in enumerate(lines) for line in ([" "] if number else []) + [one]]
+    return [line for index, item in enumerate(lines) for line in ([" "] if index else []) + [item]]
 
 
 def _table(section: Section) -> Markup:
-    kept = [
+    visible = [
         column for column in range(len(section.head)) if any(row[column] for row in section.rows)
     ]
     parts = []
     if section.rows:
-        head = [element("th", section.head[column], scope="col") for column in kept]
-        rows = [element("tr", *(_cell(row[column]) for column in kept)) for row in section.rows]
+        head = [element("th", section.head[column], scope="col") for column in visible]
+        rows = [element("tr", *(_cell(row[column]) for column in visible)) for row in section.rows]
         table = element("table", element("thead", element("tr", *head)), element("tbody", *rows))
         parts.append(
             element(
@@ -258,7 +262,7 @@ def _cell(cell: str) -> Markup:
 def _word(cell: str) -> Markup:
     """A verdict gets its colour; what follows it, and other cells, stay words."""
     first = re.split(r"[ :]", cell, maxsplit=1)[0]
-    kind = _WORDS.get(first, "")
-    if not kind:
+    css_class = _WORDS.get(first, "")
+    if not css_class:
         return joined([cell])
-    return joined([element("span", first, class_=f"word {kind}"), cell[len(first) :]])
+    return joined([element("span", first, class_=f"word {css_class}"), cell[len(first) :]])

@@ -16,10 +16,10 @@ LIBRARIES = {"cytoscape.min.js": "cytoscape.LICENSE"}
 @cache
 def asset(name: str) -> str:
     """A file beside this module."""
-    place = files(__package__)
+    folder = files(__package__)
     for part in name.split("/"):
-        place = place.joinpath(part)
-    return place.read_text(encoding="utf-8")
+        folder = folder.joinpath(part)
+    return folder.read_text(encoding="utf-8")
 
 
 @cache

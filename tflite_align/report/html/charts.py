@@ -71,10 +71,10 @@ def _least(level: float | None) -> float | None:
 
 
 def _output(score: OutputScore, axis: Axis, *, changed: bool) -> Iterator[Markup]:
-    place = f"output {score.index} " if score.index >= 0 else "inner tensor "
-    yield element("h3", place, named(score.title, score.tensor), class_="of")
-    if told := _errors(score, changed=changed):
-        yield element("p", told, class_="of")
+    name = f"output {score.index} " if score.index >= 0 else "inner tensor "
+    yield element("h3", name, named(score.title, score.tensor), class_="of")
+    if errors := _errors(score, changed=changed):
+        yield element("p", errors, class_="of")
     pair = (score.declared_original_db, score.declared_aligned_db)
     yield _level("as declared", pair, axis, changed=changed)
     for run in score.runs:
@@ -86,13 +86,13 @@ def _level(
 ) -> Markup:
     kinds = ("before", "after") if changed else ("after",)
     levels = pair if changed else pair[1:]
-    drawn = [
-        DrawnBar(start=0.0, end=level if math.isfinite(level) else axis.high, kind=kind)
-        for kind, level in zip(kinds, levels, strict=True)
+    bars_drawn = [
+        DrawnBar(start=0.0, end=level if math.isfinite(level) else axis.high, kind=bar_kind)
+        for bar_kind, level in zip(kinds, levels, strict=True)
         if level is not None and level != -math.inf
     ]
-    told = " \u2192 ".join(_db(level) for level in levels)
-    return row(name, bars(axis, drawn), told)
+    text = " \u2192 ".join(_db(level) for level in levels)
+    return row(name, bars(axis, bars_drawn), text)
 
 
 def _db(level: float | None) -> str:
@@ -103,27 +103,27 @@ def _db(level: float | None) -> str:
 
 def _errors(score: OutputScore, *, changed: bool) -> str:
     """`largest error 0.5 before, 0.2 after; the same class wins for 98 % before, 100 % after`."""
-    told = []
+    parts = []
     pair = (score.largest_original, score.largest_aligned)
     if pair[1] is not None:
-        told.append(f"largest error against float, as declared: {_two(pair, changed=changed)}")
+        parts.append(f"largest error against float, as declared: {_two(pair, changed=changed)}")
     ran = [f"{run.judge} {number(run.largest)}" for run in score.runs if run.largest is not None]
-    told += [f"as run: {', '.join(ran)}"] if ran else []
+    parts += [f"as run: {', '.join(ran)}"] if ran else []
     if score.top1_aligned is not None:
         shares = [_share(score.top1_original), _share(score.top1_aligned)]
-        said = " \u2192 ".join(shares if changed else shares[1:])
-        told.append(f"top-1 agreement with float: {said}{_runs(score.runs)}")
-    return "; ".join(told)
+        text = " \u2192 ".join(shares if changed else shares[1:])
+        parts.append(f"top-1 agreement with float: {text}{_runs(score.runs)}")
+    return "; ".join(parts)
 
 
 def _runs(runs: tuple[FidelityScore, ...]) -> str:
-    told = [f"{run.judge} {_share(run.top1)}" for run in runs if run.top1 is not None]
-    return f" (as run: {', '.join(told)})" if told else ""
+    parts = [f"{run.judge} {_share(run.top1)}" for run in runs if run.top1 is not None]
+    return f" (as run: {', '.join(parts)})" if parts else ""
 
 
 def _two(pair: tuple[float | None, float | None], *, changed: bool) -> str:
     values = pair if changed else pair[1:]
-    return " \u2192 ".join("did not run" if one is None else number(one) for one in values)
+    return " \u2192 ".join("did not run" if value is None else number(value) for value in values)
 
 
 def _share(share: float | None) -> str:
@@ -135,11 +135,11 @@ def _share(share: float | None) -> str:
 
 def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
     """Those that lose most come first, the others stand folded."""
-    by_loss = sorted(groups, key=lambda group: -sum(abs(one.bits) for one in group.members))
+    by_loss = sorted(groups, key=lambda group: -sum(abs(member.bits) for member in group.members))
     shown = [_group(group) for group in by_loss[:_MOST]]
     more = f" The {_MOST} of {len(groups):,} groups that change most." if by_loss[_MOST:] else ""
-    moved = any(one.after for group in groups for one in group.members)
-    cut = any(one.cuts for group in groups for one in group.members)
+    moved = any(member.after for group in groups for member in group.members)
+    cut = any(member.cuts for group in groups for member in group.members)
     keys = [("hull", "hull of the group"), ("before", "before" if moved else "the file")]
     keys += [("after", "after")] if moved else []
     keys += [("cut", "behind an inserted QUANTIZE")] if cut else []
@@ -154,8 +154,8 @@ def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
         element("div", *shown[:_OPEN], class_="figures"),
     ]
     if shown[_OPEN:]:
-        told = element("summary", plural(len(shown) - _OPEN, "more group"))
-        parts.append(element("details", told, element("div", *shown[_OPEN:], class_="figures")))
+        summary = element("summary", plural(len(shown) - _OPEN, "more group"))
+        parts.append(element("details", summary, element("div", *shown[_OPEN:], class_="figures")))
     return parts
 
 
@@ -176,28 +176,28 @@ def _group(group: GroupView) -> Markup:
 
 
 def _member(member: MemberView, axis: Axis) -> Markup:
-    drawn = [_bar(member.before, "before")]
-    told = [_span(member.before)]
+    drawn_bars = [_bar(member.before, "before")]
+    spans = [_span(member.before)]
     if member.after is not None and member.after != member.before:
-        drawn.append(_bar(member.after, "after"))
-        told.append(f" \u2192 {_span(member.after)}")
+        drawn_bars.append(_bar(member.after, "after"))
+        spans.append(f" \u2192 {_span(member.after)}")
     elif member.after is not None:
-        drawn.append(_bar(member.after, "after"))
+        drawn_bars.append(_bar(member.after, "after"))
     for cut in member.cuts:
-        drawn.append(_bar(cut, "cut"))
-        told.append(f"; behind a QUANTIZE {_span(cut)}")
+        drawn_bars.append(_bar(cut, "cut"))
+        spans.append(f"; behind a QUANTIZE {_span(cut)}")
     if member.bits:
-        lost = "lost" if member.bits > 0 else "won"
-        told.append(f" ({abs(member.bits):.2f} bits {lost})")
-    return row(named(member.name, member.key[1]), bars(axis, drawn), "".join(told))
+        change = "lost" if member.bits > 0 else "won"
+        spans.append(f" ({abs(member.bits):.2f} bits {change})")
+    return row(named(member.name, member.key[1]), bars(axis, drawn_bars), "".join(spans))
 
 
-def _bar(found: Range, kind: str) -> DrawnBar:
-    return DrawnBar(start=found.low, end=found.high, kind=kind)
+def _bar(span: Range, bar_kind: str) -> DrawnBar:
+    return DrawnBar(start=span.low, end=span.high, kind=bar_kind)
 
 
-def _span(found: Range) -> str:
-    return f"{number(found.low)} to {number(found.high)}"
+def _span(span: Range) -> str:
+    return f"{number(span.low)} to {number(span.high)}"
 
 
 # --- strategies -----------------------------------------------------------------------------------
@@ -206,19 +206,23 @@ def _span(found: Range) -> str:
 def _strategies(strategies: tuple[Strategy, ...]) -> list[Markup]:
     if not strategies:
         return []
-    axis = Axis.over([one.cost for one in strategies if one.holds], "cost", zero=True)
+    axis = Axis.over(
+        [strategy.cost for strategy in strategies if strategy.holds], "cost", zero=True
+    )
     rows = [
         row(
-            one.name,
+            strategy.name,
             bars(
                 axis,
-                [DrawnBar(start=0.0, end=one.cost, kind="before" if at else "after")]
-                if one.holds
+                [DrawnBar(start=0.0, end=strategy.cost, kind="before" if at else "after")]
+                if strategy.holds
                 else [],
             ),
-            f"{number(one.cost)} ({one.cuts} QUANTIZE)" if one.holds else "leaves a rule broken",
+            f"{number(strategy.cost)} ({strategy.cuts} QUANTIZE)"
+            if strategy.holds
+            else "leaves a rule broken",
         )
-        for at, one in enumerate(strategies)
+        for at, strategy in enumerate(strategies)
     ]
     return [
         element("h2", "Cost against PPQ's strategies"),

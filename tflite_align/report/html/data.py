@@ -29,13 +29,19 @@ def _entry(report: Report) -> dict[str, Any]:
     view = report.view or ModelView(before=())
     groups = {m.key: group.index for group in view.groups for m in group.members}
     moved = {TensorId(change.subgraph, change.tensor) for change in report.changes}
-    found = {(one.slot.subgraph, one.slot.operator) for one in report.findings}
-    left = {(one.slot.subgraph, one.slot.operator) for one in report.remaining}
-    graphs = {"before": [_graph(one, groups, _touched(one, found, moved)) for one in view.before]}
+    broken = {(finding.slot.subgraph, finding.slot.operator) for finding in report.findings}
+    left = {(finding.slot.subgraph, finding.slot.operator) for finding in report.remaining}
+    graphs = {
+        "before": [_graph(graph, groups, _touched(graph, broken, moved)) for graph in view.before]
+    }
     if view.after:
         graphs["after"] = [
-            _graph(one, _groups_after(view, one), _touched(one, left, moved) | _mended(one, found))
-            for one in view.after
+            _graph(
+                graph,
+                _groups_after(view, graph),
+                _touched(graph, left, moved) | _mended(graph, broken),
+            )
+            for graph in view.after
         ]
     return {
         "graphs": graphs,
@@ -59,39 +65,41 @@ def _groups_after(view: ModelView, graph: SubgraphView) -> dict[TensorId, int]:
     """Group of each tensor once QUANTIZE are inserted: of a tensor that was cut off, the side
     that holds what the rest of the group holds.
     """
-    found: dict[TensorId, int] = {}
+    groups_by_tensor: dict[TensorId, int] = {}
     shared: dict[int, Range] = {}
     cut: dict[int, int] = {}
     for group in view.groups:
-        held = Counter(r for m in group.members for r in (m.after, *m.cuts) if r is not None)
-        shared[group.index] = held.most_common(1)[0][0] if held else group.hull
+        label_counts = Counter(
+            r for m in group.members for r in (m.after, *m.cuts) if r is not None
+        )
+        shared[group.index] = label_counts.most_common(1)[0][0] if label_counts else group.hull
         for member in group.members:
             if member.after in (None, shared[group.index]):
-                found[member.key] = group.index
+                groups_by_tensor[member.key] = group.index
             elif member.cuts and member.key[0] == graph.index:
                 cut[member.key[1]] = group.index
     for operator in graph.operators:
         index = cut.get(operator.inputs[0]) if operator.mark == "added" else None
         if index is None:
             continue
-        for number in operator.outputs:
-            tensor = graph.tensors[number]
+        for output in operator.outputs:
+            tensor = graph.tensors[output]
             label = tensor.label
             if label is not None and label_range(label, tensor.type) == shared[index]:
-                found[TensorId(graph.index, number)] = index
-    return found
+                groups_by_tensor[TensorId(graph.index, output)] = index
+    return groups_by_tensor
 
 
 def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     return [
         {
-            "graph": one.slot.subgraph,
-            "operator": one.slot.operator,
-            "tensor": one.tensor,
-            "severity": one.severity,
-            "text": printable(f"{one.message}{follow_up(one)}"),
+            "graph": finding.slot.subgraph,
+            "operator": finding.slot.operator,
+            "tensor": finding.tensor,
+            "severity": finding.severity,
+            "text": printable(f"{finding.message}{follow_up(finding)}"),
         }
-        for one in findings
+        for finding in findings
     ]
 
 
@@ -103,17 +111,22 @@ def _touched(
 ) -> set[int]:
     """Operators with a finding, added or removed ones, and those at a tensor that moved."""
     return {
-        one.index
-        for one in graph.operators
-        if one.mark
-        or (graph.index, one.index) in noted
-        or any(TensorId(graph.index, tensor) in moved for tensor in (*one.inputs, *one.outputs))
+        operator.index
+        for operator in graph.operators
+        if operator.mark
+        or (graph.index, operator.index) in noted
+        or any(
+            TensorId(graph.index, tensor) in moved
+            for tensor in (*operator.inputs, *operator.outputs)
+        )
     }
 
 
-def _mended(graph: SubgraphView, found: Collection[tuple[int, int]]) -> set[int]:
+def _mended(graph: SubgraphView, broken: Collection[tuple[int, int]]) -> set[int]:
     """Those that had a finding before the alignment."""
-    return {one.index for one in graph.operators if (graph.index, one.other) in found}
+    return {
+        operator.index for operator in graph.operators if (graph.index, operator.other) in broken
+    }
 
 
 def _graph(graph: SubgraphView, groups: dict[TensorId, int], touched: set[int]) -> dict[str, Any]:
@@ -139,30 +152,32 @@ def _graph(graph: SubgraphView, groups: dict[TensorId, int], touched: set[int]) 
     ]
     placed = place(edges, last + len(graph.outputs))
     items = folded(len(graph.operators), touched) if touched else []
-    drawn: dict[str, Any] = {"spots": placed.spots, "edges": _edges(placed)}
+    document: dict[str, Any] = {"spots": placed.spots, "edges": _edges(placed)}
     if len(graph.operators) >= _WORTH_FOLDING and 0 < len(items) < len(graph.operators):
         short = folded_edges(edges, first, items)
         over = place(short, first + len(items) + len(graph.outputs))
-        drawn["folded"] = {"items": items, "spots": over.spots, "edges": _edges(over)}
-    used = {tensor for one in graph.operators for tensor in (*one.inputs, *one.outputs)}
+        document["folded"] = {"items": items, "spots": over.spots, "edges": _edges(over)}
+    used = {
+        tensor for operator in graph.operators for tensor in (*operator.inputs, *operator.outputs)
+    }
     used |= {*graph.inputs, *graph.outputs}
     return {
         "index": graph.index,
         "name": printable(graph.name),
         "inputs": graph.inputs,
         "outputs": graph.outputs,
-        "operators": [_operator(one) for one in graph.operators],
+        "operators": [_operator(operator) for operator in graph.operators],
         "tensors": {
-            str(one.index): _tensor(one, groups.get(TensorId(graph.index, one.index)))
-            for one in graph.tensors
-            if one.index in used
+            str(tensor.index): _tensor(tensor, groups.get(TensorId(graph.index, tensor.index)))
+            for tensor in graph.tensors
+            if tensor.index in used
         },
-        **drawn,
+        **document,
     }
 
 
 def _edges(placed: Placed) -> list[list[Any]]:
-    return [[one.source, one.target, one.tensor, one.lane] for one in placed.edges]
+    return [[edge.source, edge.target, edge.tensor, edge.lane] for edge in placed.edges]
 
 
 def _operator(operator: OperatorView) -> list[Any]:
@@ -176,16 +191,16 @@ def _operator(operator: OperatorView) -> list[Any]:
 
 
 def _tensor(tensor: TensorView, group: int | None) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "name": printable(tensor.name),
         "form": f"{tensor.type} [{', '.join(map(str, tensor.shape))}]",
     }
     if tensor.label is not None:
-        told["label"] = f"{tensor.label.scale:.7g}, {tensor.label.zero_point}"
+        document["label"] = f"{tensor.label.scale:.7g}, {tensor.label.zero_point}"
     elif tensor.channels:
-        told["label"] = f"{tensor.channels} scales"
+        document["label"] = f"{tensor.channels} scales"
     if tensor.constant:
-        told["constant"] = True
+        document["constant"] = True
     if group is not None:
-        told["group"] = group
-    return told
+        document["group"] = group
+    return document

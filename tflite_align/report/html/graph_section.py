@@ -18,7 +18,7 @@ _LEGEND = (
 )
 
 
-def graph_section(report: Report, number: int) -> Markup:
+def graph_section(report: Report, index: int) -> Markup:
     """Nothing for a report that carries no view."""
     view = report.view
     if view is None or not any(graph.operators for graph in view.before):
@@ -39,7 +39,7 @@ def graph_section(report: Report, number: int) -> Markup:
         element("button", "+", type="button", class_="nearer", aria_label="Zoom in"),
         element("button", "\u2212", type="button", class_="farther", aria_label="Zoom out"),
     ]
-    legend = [element("li", element("span", "", class_=f"key {k}"), told) for k, told in _LEGEND]
+    legend = [element("li", element("span", "", class_=f"key {k}"), text) for k, text in _LEGEND]
     return element(
         "section",
         element("h2", "Graph"),
@@ -56,11 +56,11 @@ def graph_section(report: Report, number: int) -> Markup:
                 role="img",
                 aria_label="The graph. The list beside it holds the same operators.",
             ),
-            _side(number),
+            _side(index),
             class_="pane",
         ),
         class_="graph",
-        id=f"graph-{number}",
+        id=f"graph-{index}",
     )
 
 
@@ -70,7 +70,7 @@ def _button(value: str, label: str, *, pressed: bool) -> Markup:
     )
 
 
-def _side(number: int) -> Markup:
+def _side(index: int) -> Markup:
     """The list that a keyboard can walk, and what is said of the operator that was chosen."""
     shown = [
         element("option", label, value=value)
@@ -81,8 +81,8 @@ def _side(number: int) -> Markup:
     ]
     return element(
         "div",
-        element("label", "Find an operator or tensor", for_=f"find-{number}"),
-        Markup(f'<input type="search" id="find-{number}" class="find" autocomplete="off">'),
+        element("label", "Find an operator or tensor", for_=f"find-{index}"),
+        Markup(f'<input type="search" id="find-{index}" class="find" autocomplete="off">'),
         element("select", *shown, class_="shown", aria_label="Which operators"),
         element("ul", class_="list", role="listbox", tabindex="0", aria_label="Operators"),
         element("p", "", class_="count", role="status"),

@@ -49,19 +49,19 @@ def index_entry(line: BatchLine, report: Report | None) -> IndexEntry:
 
 def render_index(entries: Iterable[IndexEntry]) -> str:
     """Same in, same out."""
-    found = list(entries)
+    listed = list(entries)
     inner = [*(library(name) for name in LIBRARIES), asset("static/report.js")]
     script = asset("static/index.js")
-    outcomes = Counter(entry.row[1] for entry in found)
-    told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+    outcomes = Counter(item.row[1] for item in listed)
+    summary = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
     options = [element("option", "every outcome", value="")]
     options += [element("option", outcome, value=outcome) for outcome in sorted(outcomes)]
     body = [
         element("header", element("span", "tflite_align", class_="brand"), class_="top"),
         element(
             "main",
-            element("h1", plural(len(found), "model")),
-            element("p", told),
+            element("h1", plural(len(listed), "model")),
+            element("p", summary),
             element(
                 "form",
                 element("label", "Path, or words: ", Markup('<input id="words" type="search">')),
@@ -79,17 +79,17 @@ def render_index(entries: Iterable[IndexEntry]) -> str:
             id="main",
         ),
         element("footer", element("p", f"tflite_align {tool_version()}")),
-        island(_rows(found), "rows"),
-        island([base64.b64encode(entry.page).decode() for entry in found], "pages"),
-        *(_inert(text, f"inner-{number}") for number, text in enumerate(inner)),
+        island(_rows(listed), "rows"),
+        island([base64.b64encode(item.page).decode() for item in listed], "pages"),
+        *(_inert(text, f"inner-{index}") for index, text in enumerate(inner)),
         Markup(f"<script>{script}</script>"),
     ]
     page = element("html", _head([script, *inner]), element("body", *body), lang="en")
     return f"<!DOCTYPE html>\n{page}\n"
 
 
-def _rows(found: list[IndexEntry]) -> list[Any]:
-    return [list(entry.row) for entry in found]
+def _rows(listed: list[IndexEntry]) -> list[Any]:
+    return [list(item.row) for item in listed]
 
 
 def _head_row() -> Markup:

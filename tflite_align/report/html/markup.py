@@ -12,7 +12,7 @@ from ..terminal_text import printable, shorten
 __all__ = ["Markup", "element", "island", "joined", "named", "text"]
 
 # What HTML or a line of JavaScript could take for its own.
-_ESCAPES = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
+_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 class Markup(str):
@@ -54,6 +54,6 @@ def named(name: str, index: int) -> Markup:
 
 def island(value: Any, ident: str) -> Markup:
     """JSON that a script of the page reads; nothing in it can end the element."""
-    told = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    told = told.translate(_ESCAPES)
-    return Markup(f'<script type="application/json" id="{text(ident)}">{told}</script>')
+    encoded = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    encoded = encoded.translate(_ESCAPES)
+    return Markup(f'<script type="application/json" id="{text(ident)}">{encoded}</script>')

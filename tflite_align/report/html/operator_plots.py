@@ -34,21 +34,28 @@ _EXACT_DB = 6.0  # above the highest level, where what is exact is drawn
 def by_operator(report: Report) -> list[Markup]:
     """Nothing where no operator was compared."""
     steps = report.verification.steps if report.verification is not None else None
-    told = steps.operators if steps is not None else ()
-    if not told:
+    figures = steps.operators if steps is not None else ()
+    if not figures:
         return []
-    before = any(one.original_sqnr_db is not None for one in told)
-    levels = [level for one in told for level in (one.sqnr_db, one.original_sqnr_db)]
+    before = any(figure.original_sqnr_db is not None for figure in figures)
+    levels = [level for figure in figures for level in (figure.sqnr_db, figure.original_sqnr_db)]
     finite = [level for level in levels if level is not None and math.isfinite(level)]
     top = 10 * math.ceil((max(finite, default=0.0) + _EXACT_DB) / 10)
     y = Axis(low=min(0.0, *finite) if finite else 0.0, high=float(top), unit="dB")
-    x = Axis.over([one.operator for one in told], "operator")
-    series = [("after", [(one.operator, one.sqnr_db) for one in told])]
+    x = Axis.over([figure.operator for figure in figures], "operator")
+    series = [("after", [(figure.operator, figure.sqnr_db) for figure in figures])]
     if before:
-        series.insert(0, ("before", [(one.operator, one.original_sqnr_db) for one in told]))
+        series.insert(
+            0, ("before", [(figure.operator, figure.original_sqnr_db) for figure in figures])
+        )
     marks = [
-        dots(x, y, [(at, min(level, y.high)) for at, level in points if level is not None], kind)
-        for kind, points in series
+        dots(
+            x,
+            y,
+            [(at, min(level, y.high)) for at, level in points if level is not None],
+            series_name,
+        )
+        for series_name, points in series
     ]
     keys = (
         (("before", "before"), ("after", "after")) if before else (("after", "the written file"),)
@@ -57,13 +64,13 @@ def by_operator(report: Report) -> list[Markup]:
         element("h2", "SQNR by operator"),
         element(
             "p",
-            f"{plural(len(told), 'output')} of operators, each against a float recompute of what the"
+            f"{plural(len(figures), 'output')} of operators, each against a float recompute of what the"
             " operator itself received (LiteRT's builtin kernels): no error adds up. 8-bit"
             " rounding leaves some 30 to 50 dB; what copies integers is exact, and at the top.",
         ),
         legend(*keys),
-        element("figure", _plane(x, y, marks, len(told)), _worst(told), class_="plot"),
-        _figures(told),
+        element("figure", _plane(x, y, marks, len(figures)), _worst(figures), class_="plot"),
+        _figures(figures),
     ]
 
 
@@ -90,21 +97,25 @@ def _plane(x: Axis, y: Axis, marks: Sequence[Markup], count: int) -> Markup:
     )
 
 
-def _worst(told: Sequence[OperatorFigure]) -> Markup:
-    known = [one for one in told if one.sqnr_db is not None]
-    worst = sorted(known, key=lambda one: (one.sqnr_db, one.operator))[:_WORST]
+def _worst(figures: Sequence[OperatorFigure]) -> Markup:
+    measured = [figure for figure in figures if figure.sqnr_db is not None]
+    worst = sorted(measured, key=lambda figure: (figure.sqnr_db, figure.operator))[:_WORST]
     rows = [
         element(
             "li",
             element(
-                "button", one.address, type="button", class_="goto", data_operator=str(one.operator)
+                "button",
+                figure.address,
+                type="button",
+                class_="goto",
+                data_operator=str(figure.operator),
             ),
-            f" {_level(one.sqnr_db)}",
-            f" (before: {_level(one.original_sqnr_db)})"
-            if one.original_sqnr_db is not None
+            f" {_level(figure.sqnr_db)}",
+            f" (before: {_level(figure.original_sqnr_db)})"
+            if figure.original_sqnr_db is not None
             else "",
         )
-        for one in worst
+        for figure in worst
     ]
     return element("div", element("p", "The lowest:"), element("ul", *rows), class_="worst")
 
@@ -115,24 +126,24 @@ def _level(level: float | None) -> str:
     return f"{level:.1f} dB" if math.isfinite(level) else "exact"
 
 
-def _figures(told: Sequence[OperatorFigure]) -> Markup:
+def _figures(figures: Sequence[OperatorFigure]) -> Markup:
     """The figures of the plot, for who cannot see it."""
     head = ("operator", "output", "SQNR before", "SQNR", "steps off", "largest", "tolerance")
     rows = [
         (
-            one.address,
-            one.name or f"tensor {one.tensor}",
-            _level(one.original_sqnr_db),
-            _level(one.sqnr_db),
-            f"{one.lsb:.2f}",
-            f"{one.largest_lsb:.2f}",
-            f"{one.tolerance_lsb:.1f}",
+            figure.address,
+            figure.name or f"tensor {figure.tensor}",
+            _level(figure.original_sqnr_db),
+            _level(figure.sqnr_db),
+            f"{figure.lsb:.2f}",
+            f"{figure.largest_lsb:.2f}",
+            f"{figure.tolerance_lsb:.1f}",
         )
-        for one in told
+        for figure in figures
     ]
     table = element(
         "table",
-        element("thead", element("tr", *(element("th", one, scope="col") for one in head))),
+        element("thead", element("tr", *(element("th", title, scope="col") for title in head))),
         element(
             "tbody", *(element("tr", *(element("td", cell) for cell in cells)) for cells in rows)
         ),
@@ -149,19 +160,21 @@ def _figures(told: Sequence[OperatorFigure]) -> Markup:
 def arriving(report: Report) -> list[Markup]:
     """Histograms of the tensors that moved, those that clip most first."""
     steps = report.verification.steps if report.verification is not None else None
-    told = [one for one in steps.operators if one.arrives] if steps is not None else []
-    if not told:
+    with_histograms = (
+        [figure for figure in steps.operators if figure.arrives] if steps is not None else []
+    )
+    if not with_histograms:
         return []
-    told.sort(key=lambda one: (-_clipped(one), one.operator))
-    shown = [_histogram(one) for one in told[:_HISTOGRAMS]]
-    left = len(told) - len(shown)
+    with_histograms.sort(key=lambda figure_key: (-_clipped(figure_key), figure_key.operator))
+    shown = [_histogram(figure) for figure in with_histograms[:_HISTOGRAMS]]
+    left = len(with_histograms) - len(shown)
     parts = [
         element("h2", "What arrives at tensors that moved"),
         element(
             "p",
             "The values that the written file's operators give, before they are rounded, against"
             " what the tensor could hold before and can hold now. What lies beyond is clipped."
-            + (f" The {len(shown)} of {len(told):,} that clip most." if left else ""),
+            + (f" The {len(shown)} of {len(with_histograms):,} that clip most." if left else ""),
         ),
         legend(("before", "range before"), ("after", "range after")),
         element("div", *shown[:_OPEN], class_="figures"),
@@ -173,37 +186,48 @@ def arriving(report: Report) -> list[Markup]:
     return parts
 
 
-def _clipped(one: OperatorFigure) -> float:
-    return max(held.clipped for held in (one.arrives, one.original_arrives) if held is not None)
+def _clipped(figure: OperatorFigure) -> float:
+    return max(
+        histogram.clipped
+        for histogram in (figure.arrives, figure.original_arrives)
+        if histogram is not None
+    )
 
 
-def _histogram(one: OperatorFigure) -> Markup:
-    after, before = one.arrives, one.original_arrives
+def _histogram(figure: OperatorFigure) -> Markup:
+    after, before = figure.arrives, figure.original_arrives
     assert after is not None
-    ranges = [held for held in (before, after) if held is not None]
-    axis = Axis.over([end for held in ranges for end in (held.low, held.high)], "real value")
-    most = max(max(_density(held), default=0.0) for held in ranges) or 1.0
+    ranges = [histogram for histogram in (before, after) if histogram is not None]
+    axis = Axis.over(
+        [end for histogram in ranges for end in (histogram.low, histogram.high)], "real value"
+    )
+    most = max(max(_density(histogram), default=0.0) for histogram in ranges) or 1.0
     steps = [
-        outline(axis, [height / most for height in _density(held)], (held.low, held.high), kind)
-        for kind, held in (("before", before), ("after", after))
-        if held is not None
+        outline(
+            axis,
+            [height / most for height in _density(histogram)],
+            (histogram.low, histogram.high),
+            series_name,
+        )
+        for series_name, histogram in (("before", before), ("after", after))
+        if histogram is not None
     ]
-    label = f"Histogram of what arrives at {one.name}"
+    label = f"Histogram of what arrives at {figure.name}"
     rows = [
         row(
-            kind,
-            bars(axis, [DrawnBar(start=held.low, end=held.high, kind=kind)]),
-            f"{_percent(held.clipped)} clipped",
+            series_name,
+            bars(axis, [DrawnBar(start=histogram.low, end=histogram.high, kind=series_name)]),
+            f"{_percent(histogram.clipped)} clipped",
         )
-        for kind, held in (("before", before), ("after", after))
-        if held is not None
+        for series_name, histogram in (("before", before), ("after", after))
+        if histogram is not None
     ]
     return element(
         "figure",
         element(
             "figcaption",
-            named(one.name, one.tensor),
-            element("span", f" {one.address}", class_="soft"),
+            named(figure.name, figure.tensor),
+            element("span", f" {figure.address}", class_="soft"),
         ),
         element("div", drawing(*steps, label=label), class_="histogram"),
         *rows,
@@ -212,10 +236,10 @@ def _histogram(one: OperatorFigure) -> Markup:
     )
 
 
-def _density(held: Histogram) -> list[float]:
+def _density(histogram: Histogram) -> list[float]:
     """Values a unit of the axis, so that bins of different widths compare."""
-    width = (held.high - held.low) / max(len(held.counts), 1)
-    return [count / width for count in held.counts] if width > 0 else [0.0]
+    width = (histogram.high - histogram.low) / max(len(histogram.counts), 1)
+    return [count / width for count in histogram.counts] if width > 0 else [0.0]
 
 
 def _percent(share: float) -> str:

@@ -80,24 +80,27 @@ def _header(reports: Sequence[Report]) -> Markup:
         rows = [
             element(
                 "li",
-                element("a", title_of(report), href=f"#model-{number}"),
+                element("a", title_of(report), href=f"#model-{index}"),
                 f": {counts(report.open)}",
             )
-            for number, report in enumerate(reports)
+            for index, report in enumerate(reports)
         ]
-        told = element("p", f"{plural(len(reports), 'model')} in this report")
-        parts.append(element("nav", told, element("ul", *rows), aria_label="Models"))
+        summary = element("p", f"{plural(len(reports), 'model')} in this report")
+        parts.append(element("nav", summary, element("ul", *rows), aria_label="Models"))
     return element("header", *parts, class_="top")
 
 
 def _articles(reports: Sequence[Report]) -> list[Markup]:
-    return [article(report, number) for number, report in enumerate(reports)]
+    return [article(report, index) for index, report in enumerate(reports)]
 
 
 def _unread(unread: Sequence[Unread]) -> Markup:
     if not unread:
         return Markup("")
-    rows = [element("li", element("code", one.name), f": {one.message}") for one in unread]
+    rows = [
+        element("li", element("code", unread_file.name), f": {unread_file.message}")
+        for unread_file in unread
+    ]
     return element(
         "section",
         element("h1", "Could not be read"),

@@ -39,9 +39,9 @@ class Axis(Record, frozen=True, kw_only=True):
     @classmethod
     def over(cls, values: Iterable[float | None], unit: str = "", *, zero: bool = False) -> Axis:
         """What holds all these values, and 0 where that is asked for; no axis is without length."""
-        known = [value for value in values if value is not None and math.isfinite(value)]
-        known += [0.0] if zero or not known else []
-        low, high = min(known), max(known)
+        finite = [value for value in values if value is not None and math.isfinite(value)]
+        finite += [0.0] if zero or not finite else []
+        low, high = min(finite), max(finite)
         if high - low <= 0:
             low, high = low - 0.5, high + 0.5
         return cls(low=low, high=high, unit=unit)
@@ -56,10 +56,10 @@ class Axis(Record, frozen=True, kw_only=True):
         """Round numbers within it, three to six."""
         rough = (self.high - self.low) / 4
         power = 10.0 ** math.floor(math.log10(rough))
-        step = next(power * one for one in _STEPS if power * one >= rough * 0.999)
+        step = next(power * factor for factor in _STEPS if power * factor >= rough * 0.999)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
-        return [number * step for number in range(first, last + 1)]
+        return [multiple * step for multiple in range(first, last + 1)]
 
 
 class DrawnBar(Record, frozen=True, kw_only=True):
@@ -70,14 +70,14 @@ class DrawnBar(Record, frozen=True, kw_only=True):
     kind: str
 
 
-def bars(axis: Axis, drawn: Sequence[DrawnBar]) -> Markup:
+def bars(axis: Axis, drawn_bars: Sequence[DrawnBar]) -> Markup:
     """The bars of one row, one below the other."""
     marks = []
-    for one in drawn:
-        left, right = sorted((axis.at(one.start), axis.at(one.end)))
+    for bar in drawn_bars:
+        left, right = sorted((axis.at(bar.start), axis.at(bar.end)))
         width = max(right - left, 0.4)
         style = f"left:{left:g}%;width:{width:.2f}%"
-        marks.append(element("div", element("i", class_=one.kind, style=style), class_="lane"))
+        marks.append(element("div", element("i", class_=bar.kind, style=style), class_="lane"))
     zero = axis.at(0.0) if axis.low < 0 < axis.high else None
     grid = [] if zero is None else [element("b", class_="zero", style=f"left:{zero:g}%")]
     return element("div", *grid, *marks, class_="track")
@@ -85,17 +85,17 @@ def bars(axis: Axis, drawn: Sequence[DrawnBar]) -> Markup:
 
 def legend(*kinds: tuple[str, str]) -> Markup:
     """What each colour stands for: (kind, words)."""
-    keys = [element("li", element("span", "", class_=f"key swatch {k}"), told) for k, told in kinds]
+    keys = [element("li", element("span", "", class_=f"key swatch {k}"), text) for k, text in kinds]
     return element("ul", *keys, class_="legend")
 
 
-def row(name: str, track: Markup, told: str, *, kind: str = "") -> Markup:
+def row(name: str, track: Markup, text: str, *, kind: str = "") -> Markup:
     """A name, its bars, and their figures in words."""
     return element(
         "div",
         element("div", name, class_="name"),
         track,
-        element("div", told, class_="told"),
+        element("div", text, class_="told"),
         class_=f"row {kind}".strip(),
     )
 
@@ -109,22 +109,22 @@ def scale_below(axis: Axis) -> Markup:
 def tick_below(axis: Axis, value: float) -> Markup:
     """A number under its place; at the ends it stays within the axis."""
     at = axis.at(value)
-    kind = "first" if at < 8 else ("final" if at > 92 else "inner")
-    return element("span", number(value), class_=kind, style=f"left:{at:g}%")
+    tick_class = "first" if at < 8 else ("final" if at > 92 else "inner")
+    return element("span", number(value), class_=tick_class, style=f"left:{at:g}%")
 
 
 def number(value: float) -> str:
-    told = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return told.replace("-", "\u2212")
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return text.replace("-", "\u2212")
 
 
-def dots(x: Axis, y: Axis, points: Iterable[tuple[float, float]], kind: str) -> Markup:
+def dots(x: Axis, y: Axis, points: Iterable[tuple[float, float]], css_class: str) -> Markup:
     """A dot a point, in a drawing of 100 by 100 that is stretched: the dots stay round."""
     places = "".join(f"M{x.at(a):g} {100 - y.at(b):g}h.01" for a, b in points)
-    return Markup(f'<path class="dots {kind}" d="{places}"/>') if places else Markup("")
+    return Markup(f'<path class="dots {css_class}" d="{places}"/>') if places else Markup("")
 
 
-def outline(x: Axis, heights: Sequence[float], span: tuple[float, float], kind: str) -> Markup:
+def outline(x: Axis, heights: Sequence[float], span: tuple[float, float], css_class: str) -> Markup:
     """Steps of a histogram whose bins share `span`; heights are 0 to 1."""
     first, last = x.at(span[0]), x.at(span[1])
     width = (last - first) / max(len(heights), 1)
@@ -132,7 +132,7 @@ def outline(x: Axis, heights: Sequence[float], span: tuple[float, float], kind: 
         f"V{100 - 96 * height:.1f}H{first + width * (at + 1):.2f}"
         for at, height in enumerate(heights)
     )
-    return Markup(f'<path class="steps {kind}" d="M{first:g} 100{steps}V100"/>')
+    return Markup(f'<path class="steps {css_class}" d="M{first:g} 100{steps}V100"/>')
 
 
 def drawing(*parts: Markup, label: str) -> Markup:
