@@ -153,7 +153,7 @@ def test_what_makes_no_sense_is_refused(
             "no/r.jsonl: the folder to write it in does not exist"
         ),
         ("zoo/a.tflite", "o.tflite", "--report", "r.jsonl"): (
-            "no report has the ending '.jsonl'; there are .html, .json, .sarif, .txt, .xml;"
+            "no report has the ending '.jsonl'; there are .html, .json, .me.json, .sarif, .txt, .xml;"
             " .jsonl, .parquet, .sqlite are for many models"
         ),
     }

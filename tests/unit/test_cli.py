@@ -244,7 +244,7 @@ def test_one_line_and_nothing_written(
 def test_announced_forms_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["in.tflite", "out.tflite", "--report", "r.docx"]) == 2
     assert capsys.readouterr().err.startswith(
-        "tflite_align: no report has the ending '.docx'; there are .html, .json, .sarif, .txt, .xml"
+        "tflite_align: no report has the ending '.docx'; there are .html, .json, .me.json, .sarif, .txt, .xml"
     )
 
 

@@ -93,7 +93,7 @@ _IO = _choice(
 )
 _REPORT = _file(
     "--report",
-    "Write a report: .html .json .sarif .txt .xml (JUnit), of many models .jsonl .parquet .sqlite too;"
+    "Write a report: .html .json .me.json (Model Explorer) .sarif .txt .xml (JUnit), of many models .jsonl .parquet .sqlite too;"
     " - is JSON on stdout; repeatable.",
     multiple=True,
 )
@@ -346,7 +346,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         unasked=values.get("unasked", ()),
         memory=values.get("memory", _MEMORY_MIB) << 20,
         certificate=values.get("certificate") is not None,
-        view=any(path.lower().endswith(".html") for path in reports),
+        view=any(path.lower().endswith((".html", ".me.json")) for path in reports),
         **_users(values),
     )
 

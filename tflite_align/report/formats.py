@@ -10,6 +10,7 @@ from .concise import render_concise
 from .github import render_github
 from .gitlab import render_gitlab
 from .json import render_json
+from .model_explorer import render_model_explorer
 from .report import Report, Unread
 from .text import render_text
 
@@ -51,10 +52,12 @@ def _html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
 FORMATS: Mapping[str, Renderer] = {
     ".html": _html,
     ".json": _json,
+    ".me.json": render_model_explorer,
     ".sarif": _sarif,
     ".txt": _text,
     ".xml": _junit,
 }
+_EXPLORER = ".me.json"  # two endings, of which the last is another form's
 _MANY = (".jsonl", ".parquet", ".sqlite")  # what the store writes of them
 # The name of a form on stdout -> what writes it; "text" is for people and is shown as it comes.
 OUTPUTS: Mapping[str, Renderer] = {
@@ -72,6 +75,8 @@ def renderer(name: str) -> Renderer:
     if name == "-":
         return FORMATS[".json"]
     ending = PurePath(name).suffix.lower()
+    if name.lower().endswith(_EXPLORER):
+        ending = _EXPLORER
     if ending not in FORMATS:
         told = f"the ending {ending!r}" if ending else "a name without an ending"
         hint = f"; {', '.join(_MANY)} are for many models" if ending in _MANY else ""

@@ -1,0 +1,84 @@
+"""The report as node data of Google's Model Explorer: a value and a colour for operators.
+
+Its TFLite adapter calls an operator by its index, and a graph by the subgraph's name, `main` where the
+first has none. The data belong to the file that goes out, to the one that was checked.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import UsageError
+from .model_view import SubgraphView
+from .report import Report, Unread
+
+__all__ = ["render_model_explorer"]
+
+_EXACT_DB = 120.0  # what stands for an operator that is exact
+_INK = "#000000"
+_ERROR, _WARNING, _REPAIRED = "#ff8a80", "#ffd180", "#b9f6ca"
+# Below these, in dB, an operator of 8 bits is worth a look.
+_LEVELS = ((15.0, "#ff8a80"), (30.0, "#ffe082"), (_EXACT_DB, "#ffffff"))
+
+
+def render_model_explorer(reports: Sequence[Report], _: Sequence[Unread] = ()) -> str:
+    """JSON for its `--node_data_paths`: SQNR of every operator compared (dB, 120: exact), else 1 for
+    a finding; findings and repairs by colour. A file that cannot be read has none. UsageError for
+    more than one model.
+    """
+    if len(reports) > 1:
+        raise UsageError(f"a .me.json report is of one model; there are {len(reports)}")
+    document = {}
+    for report in reports:
+        view = report.view
+        graphs = (view.after or view.before) if view is not None else ()
+        document = {_called(graph): _graph(report, graph) for graph in graphs}
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _called(graph: SubgraphView) -> str:
+    return graph.name or ("main" if graph.index == 0 else f"subgraph_{graph.index}")
+
+
+def _graph(report: Report, graph: SubgraphView) -> dict[str, Any]:
+    levels = _levels(report, graph.index)
+    results: dict[str, dict[str, Any]] = {
+        str(operator): {"value": round(level, 2)} for operator, level in sorted(levels.items())
+    }
+    for operator, colour in _colours(report, graph).items():
+        told = results.setdefault(str(operator), {"value": 0 if levels else 1})
+        told |= {"bgColor": colour, "textColor": _INK}
+    thresholds = [{"value": at, "bgColor": colour, "textColor": _INK} for at, colour in _LEVELS]
+    return {
+        "name": "tflite_align: SQNR, dB" if levels else "tflite_align: findings",
+        "results": results,
+        **({"thresholds": thresholds} if levels else {}),
+    }
+
+
+def _levels(report: Report, subgraph: int) -> dict[int, float]:
+    """Of each operator the output that has the least."""
+    steps = report.verification.steps if report.verification is not None else None
+    found: dict[int, float] = {}
+    for one in steps.operators if steps is not None else ():
+        if one.subgraph == subgraph and one.sqnr_db is not None and not math.isnan(one.sqnr_db):
+            level = min(one.sqnr_db, _EXACT_DB)
+            found[one.operator] = min(level, found.get(one.operator, level))
+    return found
+
+
+def _colours(report: Report, graph: SubgraphView) -> dict[int, str]:
+    """Operators with findings that are left, and those whose findings are not."""
+    had = {(one.slot.subgraph, one.slot.operator) for one in report.findings}
+    colours = {
+        one.index: _REPAIRED
+        for one in graph.operators
+        if report.command == "align" and (graph.index, one.other) in had
+    }
+    for one in sorted(report.remaining, key=lambda found: found.severity == "error"):
+        if one.slot.subgraph == graph.index and one.slot.operator >= 0:
+            colours[one.slot.operator] = _ERROR if one.severity == "error" else _WARNING
+    return dict(sorted(colours.items()))
