@@ -68,7 +68,7 @@ def steps(
     below, above = np.full(wanted.shape, low), np.full(wanted.shape, high)
     if about is not None and wanted.size:
         near = np.clip(about(wanted), low, high)
-        room = 4 + np.abs(near) * 2.0**-20
+        room = 1.5 + np.abs(near) * 2.0**-20
         left = np.maximum(np.floor(near - room), low).astype(np.int64)
         right = np.minimum(np.ceil(near + room), high).astype(np.int64)
         below = np.where(function(left) < wanted, left, below)
@@ -77,7 +77,13 @@ def steps(
         middle = (below + above) >> 1
         reached = function(middle) >= wanted
         above, below = np.where(reached, middle, above), np.where(reached, below, middle)
-    return np.unique(above)
+    return _once(above)
+
+
+def _once(ordered: Array) -> Array:
+    """Each of them once: np.unique would look at their order again."""
+    kept: Array = ordered[np.diff(ordered, prepend=ordered[:1] - 1) > 0]
+    return kept
 
 
 def apart_over(
@@ -91,7 +97,7 @@ def apart_over(
     ends = np.asarray(intervals, dtype=np.int64)
     low, high = int(ends[:, 0].min()), int(ends[:, 1].max())
     found = [steps(one, low, high, about) for kernel in kernels for one in kernel]
-    starts = np.unique(np.concatenate([np.array([low], dtype=np.int64), *found]))
+    starts = _once(np.sort(np.concatenate([np.array([low], dtype=np.int64), *found])))
     stops = np.append(starts[1:], high + 1)
     first = np.maximum(starts, ends[:, :1])  # [intervals, parts]
     lengths = np.maximum(np.minimum(stops, ends[:, 1:] + 1) - first, 0)
