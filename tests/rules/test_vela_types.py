@@ -9,6 +9,8 @@ import pytest
 
 from tests.rules.kernels.typed import TypedCase, bases
 from tests.rules.kernels.varied import varied
+from tests.rules.operators.boundary import boundary_cases
+from tests.support.models import GraphSpec, OperatorSpec, TensorSpec, model_bytes
 from tests.support.vela_batch import compile_batch
 from tflite_align import AlignOptions, check
 from tflite_align.verify.judges import available
@@ -18,6 +20,11 @@ OPERATORS = (
     *("ADD", "AVERAGE_POOL_2D", "CONCATENATION", "LEAKY_RELU", "MAXIMUM", "MAX_POOL_2D"),
     *("MINIMUM", "MUL", "PAD", "RELU", "RESHAPE", "SLICE", "SUB", "TRANSPOSE"),
 )
+WIDENED = [
+    (operator, *types)
+    for operator in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+    for types in (("int8", "int16"), ("int16", "int8"))
+]
 # Vela compiles it into a copy of the integers, which no longer mean what they did.
 COPIED = {("RESHAPE", "uint8 int32 > int8")}
 
@@ -51,3 +58,44 @@ def test_mixed_types_are_errors_where_vela_refuses_them(target: str, tmp_path: P
     assert refused - told == set()
     assert {(cases[n].operator, cases[n].signature) for n in told - refused} == COPIED
     assert len(refused) > 80
+
+
+@pytest.mark.parametrize("target", ["ethos-u55", "ethos-u65", "ethos-u85"])
+@pytest.mark.parametrize(("operator", "given", "made"), WIDENED)
+def test_what_no_kernel_on_the_cpu_computes_is_told(
+    target: str, operator: str, given: str, made: str
+) -> None:
+    """Vela compiles it with both parameters; what comes out can be compared with nothing."""
+    (base,) = (case for case in bases(operator) if case.name == f"{operator}-{given}")
+    case = next(case for case in varied(base) if case.name == f"{base.name}-o0-{made}")
+    found = check(case.model(), AlignOptions(targets=(target,))).findings
+    assert f"support/{operator}/types" in {finding.rule for finding in found}
+
+
+@pytest.mark.backends
+def test_bool_at_a_border_is_an_error_where_vela_refuses_it(tmp_path: Path) -> None:
+    """Scalars pass: what a loop's condition hands back, and what chooses a branch."""
+    if missing := available("ethos-u55"):
+        pytest.skip(missing)
+    choices = {shape: _chosen(shape) for shape in ((), (1,), (2, 3))}
+    models = {f"chosen by {shape}": model for shape, model in choices.items()}
+    models |= {case.name: case.model() for case in boundary_cases()}
+    compiled = compile_batch(models, "ethos-u55", tmp_path)
+    refused = {name for name, found in compiled.items() if found.error}
+    options = AlignOptions(targets=("ethos-u55",))
+    told = {
+        name
+        for name, model in models.items()
+        if "support/MODEL/border" in {finding.rule for finding in check(model, options).findings}
+    }
+    assert told == refused
+    assert refused == {*models} - {"chosen by ()", "READ_VARIABLE-int8"}
+
+
+def _chosen(shape: tuple[int, ...]) -> bytes:
+    """LOGICAL_NOT of a bool that comes in."""
+    tensors = [TensorSpec(name=name, type="bool", shape=shape) for name in ("a", "y")]
+    operator = OperatorSpec(name="LOGICAL_NOT", inputs=["a"], outputs=["y"])
+    return model_bytes(
+        [GraphSpec(tensors=tensors, operators=[operator], inputs=["a"], outputs=["y"])]
+    )

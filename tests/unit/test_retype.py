@@ -267,3 +267,16 @@ def test_operators_apart_from_each_other_are_fitted_in_one_pass() -> None:
     )
     assert [change.kind for change in state.changes] == ["retyped"] * 6
     assert len(bound) == 1
+
+
+def test_types_are_fitted_beside_a_bias_that_is_retyped() -> None:
+    """A bias of int64 is near to an int16 convolution, which no QUANTIZE of uint8 reaches."""
+    graph = Graph()
+    typed(graph, "x", "uint8", 0.05, 3)
+    graph.constant("w", np.ones((3, 1, 1, 3)), "int8", 0.02)
+    graph.constant("b", np.array([10, -20, 0]), "int64", 0.001)
+    typed(graph, "y", "int16", 0.001)
+    graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
+    result = aligned(graph.bytes(["x"], ["y"]), targets=("tflm",))
+    assert names(result) == ["QUANTIZE", "CONV_2D", "QUANTIZE"]
+    assert tensor(result, "b").type == "int32"

@@ -63,6 +63,16 @@ def test_a_scale_in_which_a_bias_is_no_float32_is_impossible() -> None:
     assert align(data, PLAIN).data == data
 
 
+def test_a_bias_of_zeros_in_an_infinite_scale_is_impossible() -> None:
+    data = chain()
+    _, tensor = named(data, "c.b")
+    zeros = edited(data, SetData(subgraph=0, tensor=tensor.index, data=bytes(12)))
+    (found,) = check(
+        requantized(zeros, "c.b", scale=(math.inf,) * 3, zero_point=(0,) * 3), ALL
+    ).findings
+    assert (found.rule, found.tensor_name) == ("params/scale", "c.b")
+
+
 def test_what_is_impossible_leaves_its_operators_input_alone_and_others_repaired() -> None:
     """The pooling's input would take another label; the bias of `y` could not follow."""
     data = requantized(chain_with("y.w", channel=True, scale=math.nan), "p", scale=(0.15,))

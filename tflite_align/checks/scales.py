@@ -44,7 +44,7 @@ def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleF
         expected = f"a zero_point in {limits[0]}..{limits[1]} ({tensor.type})"
         yield "params/zero_point", expected, str(outside[0]), False
     wrong = [s for s in quant.scale if not 0 <= s < math.inf]
-    large = _too_large(model, subgraph, tensor, quant)
+    large = None if wrong else _too_large(model, subgraph, tensor, quant)
     if wrong:
         yield "params/scale", "positive finite scales", f"{wrong[0]!r}", False
     elif large is not None:

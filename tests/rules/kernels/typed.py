@@ -57,6 +57,13 @@ UNDRAWN = ("resource", "string")
 
 QUANTIZED = ("int4", "int8", "uint8", "int16")
 _SPAN = (-4.0, 4.0)
+# Parameters that hold whole numbers of that span exactly.
+_WHOLE = {
+    "int4": Quant(scale=(1.0,), zero_point=(0,)),
+    "int8": Quant(scale=(0.0625,), zero_point=(3,)),
+    "uint8": Quant(scale=(0.0625,), zero_point=(121,)),
+    "int16": Quant(scale=(0.0625,), zero_point=(0,)),
+}
 _HYBRID = 0.04  # of the largest output: float kernels that quantize their activations on the way
 _FLOAT = 2e-3
 _SHARE = 0.02  # of an output's range: what is wrong is wrong by much more
@@ -73,6 +80,7 @@ class TypedSlot(Record, frozen=True, kw_only=True):
     quant: Quant | None = None
     values: Array | None = None
     span: tuple[float, float] = _SPAN
+    whole: bool = False  # its parameters, where it needs some, hold whole numbers exactly
 
     def real(self) -> Array:
         if self.type in (ABSENT, LEFT_OUT) or self.values is None:
@@ -231,11 +239,12 @@ def bases(operator: str) -> Iterator[TypedCase]:
     form = made.make((*made.types, *made.plain)[0])
     if form.operators or form.subgraphs:
         return  # it cannot stand alone: its types are those of other operators
-    for kind in made.types:
+    whole = any(operand.whole for operand in form.inputs)
+    for kind in made.types if not whole else ():
         if operator in load_operators():
             yield _of_case(satisfied(load_operators()[operator], kind))
     for kind in dict.fromkeys((*made.plain, *TYPES)):
-        if kind not in made.types:
+        if whole or kind not in made.types:
             yield _plain(operator, kind)
 
 
@@ -289,7 +298,8 @@ def _plain(operator: str, kind: str) -> TypedCase:
         _output(one, kind, value) for one, value in zip(form.outputs, _reals(made), strict=True)
     )
     made = replace(made, outputs=outputs)
-    return _of_one_label(made) if kind in QUANTIZED else made
+    whole = any(operand.whole for operand in form.inputs)
+    return _of_one_label(made) if kind in QUANTIZED and not whole else made
 
 
 def _of_one_label(made: TypedCase) -> TypedCase:
@@ -327,11 +337,16 @@ def _operand(random: np.random.Generator, operand: Operand, kind: str) -> TypedS
         return TypedSlot(type=ABSENT, shape=operand.shape, role=operand.role)
     follows = operand.role in ("weight", "bias") or not operand.type
     own = kind if follows else operand.type
-    slot = TypedSlot(type=own, shape=operand.shape, role=operand.role, span=operand.span)
+    slot = TypedSlot(
+        type=own, shape=operand.shape, role=operand.role, span=operand.span, whole=operand.whole
+    )
     if operand.values is not None or own in UNDRAWN:
         return replace(slot, values=operand.values)
     reals = random.uniform(*operand.span, size=operand.shape)
-    return filled(slot, np.rint(reals) if operand.whole else reals)
+    if operand.whole:
+        reals = np.rint(reals)
+        reals.flat[::3] = 1.0  # where two such operands are equal
+    return filled(slot, reals)
 
 
 def _output(one: Output, kind: str, value: Array | None) -> TypedSlot:
@@ -343,7 +358,9 @@ def _output(one: Output, kind: str, value: Array | None) -> TypedSlot:
 def filled(slot: TypedSlot, reals: Array | None) -> TypedSlot:
     """The slot with parameters, where its type needs some, and the integers of these reals."""
     quant = slot.quant
-    if slot.type in QUANTIZED and quant is None:
+    if slot.whole and slot.type in QUANTIZED and quant is None:
+        quant = _WHOLE[slot.type]
+    elif slot.type in QUANTIZED and quant is None:
         symmetric = slot.role in ("weight", "bias", "state")
         label = covering_label(Range(*slot.span), slot.type, symmetric=symmetric)
         quant = Quant(scale=(label.scale,), zero_point=(label.zero_point,))

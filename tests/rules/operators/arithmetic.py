@@ -222,7 +222,8 @@ def _compare(type_name: str, name: str) -> Form:
     table, compare, _ = _COMPARE[name]
 
     def judged(a: Array, b: Array) -> Array:
-        near = (np.abs(a - b) < _GRID) & (type_name in BYTES)
+        whole = (a == np.rint(a)) & (b == np.rint(b))
+        near = (np.abs(a - b) < _GRID) & ~whole & (type_name in BYTES)
         return np.where(near, np.nan, compare(a, b).astype(float))
 
     return Form(

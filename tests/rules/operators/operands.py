@@ -48,7 +48,7 @@ class Operand(Record, frozen=True, kw_only=True):
     axis: int | None = None
     type: str = ""  # of the tensor; empty: the activation type
     values: Array | None = None  # of a plain operand
-    whole: bool = False  # numbers without a fraction, so that two operands have some in common
+    whole: bool = False  # numbers without a fraction, some of which two operands have in common
 
 
 class Output(Record, frozen=True, kw_only=True):

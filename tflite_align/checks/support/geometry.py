@@ -173,11 +173,12 @@ def around(subject: Subject, value: Sequence[str]) -> _Words:
 
 
 def border_types(subject: Subject, value: Sequence[str]) -> _Words:
-    """Of the model: the inputs and outputs of its subgraphs have these types."""
+    """Of the model: the inputs and outputs of its subgraphs have these types, or are scalars."""
     for graph in subject.model.subgraphs:
         for index in (*graph.inputs, *graph.outputs):
-            if 0 <= index < len(graph.tensors) and graph.tensors[index].type not in value:
-                return "no such input or output", f"{graph.tensors[index].type}"
+            tensor = graph.tensors[index]
+            if tensor.shape and tensor.type not in value:
+                return "no such input or output", tensor.type
     return None
 
 

@@ -34,6 +34,8 @@ def fit(
     steps = work.differing(types)
     if steps is None or not 0 < len(steps) <= _FEW:
         return False
+    if len(steps) > 1 and not work.believed():
+        return False
     if not all(work.possible(slot, to_type) for slot, to_type in steps):
         return False
     for slot, to_type in steps:
@@ -90,6 +92,16 @@ class _Fit:
 
     def _tensor(self, slot: Slot) -> Tensor:
         return self.draft.tensor(self.subgraph, slot.tensor(self.draft.model))
+
+    def believed(self) -> bool:
+        """Whether the real values of every quantized activation are known."""
+        model, operator = self.draft.model, self.operator
+        held = [
+            self.draft.tensor(self.subgraph, index)
+            for index in (*operator.inputs, *operator.outputs)
+            if index >= 0 and model.constant(self.subgraph, index) is None
+        ]
+        return all(label_in(one, one.type) is not None for one in held if quantized(one))
 
     def _leads(self, source: str, to_type: str) -> bool:
         """Whether one QUANTIZE turns the type into the other, for every target."""

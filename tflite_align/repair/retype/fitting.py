@@ -7,14 +7,17 @@ near as the types can hold them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from ...checks.binder.bound import Bound
 from ...checks.checker import Finding, check_bound
 from ...checks.support.kernel_breaches import distance, taken_types, types_of
 from ...format.model import Model, Operator, Slot, TensorId
+from ...format.type_groups import BIAS_TYPES, FLOATS
 from ...rules.kernels import load_kernels
-from ...rules.operand_types import OperandTypes
+from ...rules.operand_types import ABSENT, OperandTypes
+from ...rules.operator_rows import load_operators
+from ...rules.rows import BiasRule
 from ...rules.targets import Target
 from ..planner.changes import ModelState
 from ..planner.draft import Draft
@@ -117,14 +120,27 @@ def _repair(
         return True
     return any(
         fit(draft, slot.subgraph, operator, types, targets)
-        for types in fitting_types(operator, operand_types, targets)
+        for beside in (operand_types, *_other_biases(operator, operand_types))
+        for types in fitting_types(operator, beside, targets)
     )
+
+
+def _other_biases(operator: Operator, given: OperandTypes) -> Iterator[OperandTypes]:
+    """The types with another one for the bias, which its own rule repairs."""
+    row = load_operators().get(operator.name)
+    for rule in row.rules if row is not None else ():
+        if not isinstance(rule, BiasRule):
+            continue
+        for place in rule.slot.select(len(given.inputs)):
+            for kind in (k for k in BIAS_TYPES if k != given.inputs[place] != ABSENT):
+                inputs = (*given.inputs[:place], kind, *given.inputs[place + 1 :])
+                yield OperandTypes(inputs, given.outputs)
 
 
 def fitting_types(
     operator: Operator, operand_types: OperandTypes, targets: Collection[Target]
 ) -> list[OperandTypes]:
-    """Types that every target takes: those that differ least, all of them as near."""
+    """Types that every target takes: those that differ least, then others of integers alone."""
     rows = [
         [load_kernels(name)[operator.name] for name in target.kernels]
         for target in targets
@@ -143,4 +159,10 @@ def fitting_types(
         )
     ]
     least = min((distance(operand_types, types) for types in possible), default=0)
-    return [types for types in possible if distance(operand_types, types) == least]
+    near = [
+        types
+        for types in possible
+        if distance(operand_types, types) == least
+        or {*FLOATS}.isdisjoint((*types.inputs, *types.outputs))
+    ]
+    return sorted(near, key=lambda types: distance(operand_types, types))
