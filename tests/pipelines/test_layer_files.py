@@ -51,11 +51,6 @@ _COMPUTED = (
 )
 NOT_NAMED = {
     ("xnnpack", "torch_split-onnx2tf_float16"): _COMPUTED,
-    **{
-        (target, f"torch_split-onnx2tf_{kind}"): _COMPUTED
-        for target in ("ethos-u55", "ethos-u85")
-        for kind in ("float16", "float32")
-    },
 }
 # (target, file) -> why an error stands though alignment gains nothing.
 _DROPPED = "the net takes every second channel, and none that is wrong"

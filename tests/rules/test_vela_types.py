@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.rules.kernels.typed import TypedCase, bases
 from tests.rules.kernels.varied import varied
 from tests.rules.operators.boundary import boundary_cases
-from tests.support.models import GraphSpec, OperatorSpec, TensorSpec, model_bytes
+from tests.support.models import CONV, Graph, GraphSpec, OperatorSpec, TensorSpec, model_bytes
 from tests.support.vela_batch import compile_batch
 from tflite_align import AlignOptions, check
 from tflite_align.verify.judges import available
@@ -99,3 +100,20 @@ def _chosen(shape: tuple[int, ...]) -> bytes:
     return model_bytes(
         [GraphSpec(tensors=tensors, operators=[operator], inputs=["a"], outputs=["y"])]
     )
+
+
+@pytest.mark.backends
+def test_channels_that_no_filter_fits_are_an_error(tmp_path: Path) -> None:
+    """As declared, also where a runtime computes the shape: 2 channels, and filters over 16."""
+    if missing := available("ethos-u55"):
+        pytest.skip(missing)
+    graph = Graph()
+    graph.activation("x", 0.05, shape=(1, 4, 4, 2))
+    graph.constant("w", np.ones((3, 1, 1, 16)), "int8", 0.02)
+    graph.constant("b", np.zeros(3), "int32", 0.001)
+    graph.activation("y", 0.1)
+    graph.add("CONV_2D", ["x", "w", "b"], ["y"], CONV)
+    model = graph.bytes(["x"], ["y"])
+    assert compile_batch({"narrow": model}, "ethos-u55", tmp_path)["narrow"].error
+    found = check(model, AlignOptions(targets=("ethos-u55",))).findings
+    assert "support/CONV_2D/channels" in {finding.rule for finding in found}

@@ -133,6 +133,7 @@ LIMITS: f.Table = {
     "around": f.TomlField(f.list_of(f.text)),  # it dilates one of these, with its counterpart
     "border_types": f.TomlField(f.list_of(f.text)),  # of the model's own inputs and outputs
     "grouped": f.TomlField(f.truth),  # filters see a part of the channels each
+    "whole_groups": f.TomlField(f.truth),  # filters see a whole part of the channels
     "growth": f.TomlField(_nested(_GROWTH)),  # size of each dimension of `to` over that of `from`
     "same_shape": f.TomlField(f.list_of(f.slot)),
     "same_type": f.TomlField(f.list_of(f.slot)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tests.rules.kernels.stored import stored
 from tests.rules.kernels.typed import (
     ABSENT,
     LEFT_OUT,
@@ -15,7 +16,6 @@ from tests.rules.kernels.typed import (
     TypedCase,
     TypedSlot,
     filled,
-    stored,
 )
 from tests.rules.operators.operands import Form
 from tests.support.models import Quant

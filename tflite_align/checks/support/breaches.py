@@ -359,6 +359,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Words]] = {
     "around": geometry.around,
     "border_types": geometry.border_types,
     "grouped": geometry.grouped,
+    "whole_groups": geometry.whole_groups,
 }
 TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], _Words]] = {
     "types": _types,

@@ -27,6 +27,7 @@ __all__ = [
     "same_type",
     "strided_axes",
     "upscale",
+    "whole_groups",
 ]
 
 _Words = tuple[str, str] | None
@@ -189,3 +190,14 @@ def grouped(subject: Subject, value: object) -> _Words:
     parts = len(set(sizes)) > 1
     words = ("filters over groups of channels", "filters over all channels")
     return None if parts is value else (words if value else words[::-1])
+
+
+def whole_groups(subject: Subject, _: object) -> _Words:
+    """A convolution whose declared input has a multiple of the channels that a filter sees."""
+    shapes = [tensor.shape for tensor in subject.tensors(*_FACTORS)]
+    if len(shapes) < 2 or not all(shapes):
+        return None
+    channels, seen = shapes[0][-1], shapes[1][-1]
+    if channels < 1 or seen < 1 or channels % seen == 0:
+        return None
+    return f"a multiple of the {seen} channels of a filter", f"{channels} channels"
