@@ -78,6 +78,26 @@ def test_a_shared_buffer_of_odd_bytes_is_survived() -> None:
     assert _survive(absurd(grown(10, operators=12).data, 98), options) in ENDS
 
 
+# What a search of 20,000 found: (graph, seed, targets, io).
+FOUND = {
+    "types fitted beside a bias of another type": (0, 102376, ("tflm", "ethos-u55"), "keep"),
+    "a SPLIT without outputs": (12, 116180, ("litert", "xnnpack"), "keep"),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_absurd_files_that_a_search_has_found_are_survived(name: str) -> None:
+    graph, seed, targets, io = FOUND[name]
+    options = replace(PLAIN, targets=targets, io=io)
+    assert _survive(absurd(grown(graph, operators=12).data, seed), options) in ENDS
+
+
+def test_more_zero_points_than_a_bias_has_values_are_survived() -> None:
+    data = absurd((DATA / "unet_onnx2tf.tflite").read_bytes(), 113607)
+    for targets in (("tflite",), ("tflm", "ethos-u55"), ("litert", "xnnpack")):
+        assert _survive(data, replace(PLAIN, targets=targets)) in ENDS
+
+
 @pytest.mark.parametrize("block", range(4))
 def test_absurd_files_end_in_a_result_or_an_error(graphs: list[bytes], block: int) -> None:
     ends: Counter[str] = Counter()

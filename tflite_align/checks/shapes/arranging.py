@@ -148,6 +148,8 @@ def split(at: Scene) -> list[Shape]:
     shape = at.shape(1)
     axis = axis_of(at.single(0), len(shape))
     parts = len(at.operator.outputs)
+    if not parts:
+        return []
     if shape[axis] % parts:
         raise ContradictionError(f"a multiple of {parts} along axis {axis}", told(shape))
     return [(*shape[:axis], shape[axis] // parts, *shape[axis + 1 :])] * parts

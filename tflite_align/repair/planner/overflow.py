@@ -181,6 +181,8 @@ def _needed(
     if _fit_at_a_glance(stored, current, product, limits[1]) and not bias.quant.zero_point:
         return None
     integers = stored.astype(np.float64)
+    if len(bias.quant.zero_point) not in (0, 1, integers.size):
+        return None
     if bias.quant.zero_point:
         integers = integers - np.asarray(bias.quant.zero_point, dtype=np.float64)
     fits = all(len(scales) in (1, integers.size) for scales in (current, product))
