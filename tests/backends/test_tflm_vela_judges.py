@@ -57,7 +57,7 @@ def test_tflm_refuses_with_its_own_words() -> None:
 
 def test_tflm_computes_numbers_too() -> None:
     need("tflm")
-    verification = verify(plain(), rescaled(plain(), 1, 1.1), judges=["tflm"])
+    verification = verify(plain(), rescaled(plain(), 1, 1.02), judges=["tflm"])
     assert verification.word == "verified"
     assert [run.judge for run in verification.outputs[0].runs] == ["tflm"]
     assert dict(verification.judges[0].after.facts).keys() == {"arena bytes"}
