@@ -176,7 +176,8 @@
       const small = box.w <= view.w * 1.1 && box.h <= view.h * 1.1;
       minimap.hidden = small;
       if (small) return;
-      const scale = Math.min(120 / box.w, (cy.height() - 40) / box.h, 0.25), sharp = devicePixelRatio || 1;
+      const wide = Math.min(120, cy.width() * 0.16); // a phone's graph is not covered by it
+      const scale = Math.min(wide / box.w, (cy.height() - 40) / box.h, 0.25), sharp = devicePixelRatio || 1;
       const size = [Math.max(box.w * scale, 24) + 8, Math.max(box.h * scale, 24) + 8];
       Object.assign(minimap.style, { width: `${size[0]}px`, height: `${size[1]}px` });
       Object.assign(minimap, { width: size[0] * sharp, height: size[1] * sharp });
