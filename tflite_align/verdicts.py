@@ -14,6 +14,7 @@ __all__ = [
     "Histogram",
     "JudgeVerdict",
     "JudgeWord",
+    "OperatorEstimate",
     "OperatorFigure",
     "OutputLevel",
     "OutputScore",
@@ -32,6 +33,16 @@ JudgeWord = Literal["accepted", "failed", "inconclusive", "skipped", "unchanged"
 Status = Literal["accepted", "refused", "crashed", "timeout", "skipped"]
 
 
+class OperatorEstimate(Record, frozen=True, kw_only=True):
+    """What a compiler estimates of one operator that it made. It is no measurement."""
+
+    operator: str  # of the model, in the compiler's words
+    runs_as: str  # what it was made into
+    unit: str  # "NPU" or "CPU"
+    cycles: int
+    name: str  # the tensor that it writes
+
+
 class Acceptance(Record, frozen=True, kw_only=True):
     """What one runtime or compiler did with one file."""
 
@@ -40,6 +51,7 @@ class Acceptance(Record, frozen=True, kw_only=True):
     operator: int | None = None  # the operator it names, where it names one
     place: str = ""  # that operator's address in this very file
     facts: tuple[tuple[str, str], ...] = ()  # e.g. ("arena bytes", "10240")
+    operators: tuple[OperatorEstimate, ...] = ()  # of the compiled file, where the tool tells
 
 
 class JudgeVerdict(Record, frozen=True, kw_only=True):

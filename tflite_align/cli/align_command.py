@@ -21,6 +21,7 @@ from .click_options import Given, given
 from .failure import reader_may_leave
 from .lock_file import given_lock, new_lock, tell_lock
 from .paths import STREAM, ReportFile, prepare, report_files
+from .resolver_file import check_resolver, new_resolver
 from .streams import read_stdin, write_stdout
 from .summary import progress_bar, show, show_problems
 
@@ -36,6 +37,7 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     held = given_lock(asked)
     locks = [asked.lock] if asked.lock is not None and held is None else []
     outputs += [asked.certificate] if asked.certificate is not None else []
+    locks += check_resolver(asked)
     prepare([source], outputs if asked.dry_run else [out, *outputs, *locks], own=out)
     known = accepted_for(read_baseline(asked.baseline), asked.baseline, source)
     options = replace(_calibrated(options, asked), accepted=known, lock=held)
@@ -45,8 +47,9 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     # Joining the output takes its size in memory: only where a lock is to be made of it.
     new = new_lock(asked, held, result.data) if locks and write and report.exit_status == 0 else []
     more = [*new, *_certificate(result, asked)] if write else []
-    _write(result, source, out if write else None, reports, more)
     why = "; ".join(report.reasons) or "a dry run writes nothing"
+    headers = new_resolver(asked, result.data if write else None, source, why)
+    _write(result, source, out if write else None, reports, [*more, *headers])
     tell_lock(asked, held, new, why)
     # stdout belongs to the model or the JSON where that is asked for.
     err = STREAM in (out, *outputs)

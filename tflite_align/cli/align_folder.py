@@ -89,6 +89,8 @@ def _refuse(source: str, asked: Given) -> None:
     """What belongs to one model."""
     if asked.lock is not None or asked.update_lock:
         raise UsageError(f"--lock holds one model, and {shown(source)} is a folder")
+    if asked.emit_resolver is not None:
+        raise UsageError(f"--emit-resolver is of one model, and {shown(source)} is a folder")
     if asked.calibration is not None:
         raise UsageError(f"--calibration holds one model's inputs, and {shown(source)} is a folder")
     check_reports(asked.reports)

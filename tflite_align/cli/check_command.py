@@ -26,6 +26,7 @@ from .failure import reader_may_leave
 from .lock_file import given_lock, new_lock, tell_lock
 from .many import Outcomes, check_reports, chosen, executor, follow, named, show_list
 from .paths import STREAM, prepare
+from .resolver_file import check_resolver, new_resolver
 from .streams import read_stdin, say
 from .summary import show, show_problems, show_table
 
@@ -56,7 +57,9 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
             text = baseline_text(outcomes.found()[0], asked.write_baseline)
             baselines = [(asked.write_baseline, (text.encode(),))]
         new = new_lock(asked, held, found[0].source) if found and status == 0 else []
-        outcomes.write(tuple(dict.fromkeys(asked.reports)), [*baselines, *new])
+        model = found[0].source if found and status < 2 else None
+        headers = new_resolver(asked, model, model or "", tally.why)
+        outcomes.write(tuple(dict.fromkeys(asked.reports)), [*baselines, *new, *headers])
         _tell_baseline(asked, tally)
         tell_lock(asked, held, new, tally.why)
         with reader_may_leave(status):
@@ -89,6 +92,7 @@ def _known(options: AlignOptions) -> None:
 def _prepare(found: Sequence[ModelFile], asked: Given, *, new_lock: bool) -> None:
     written = [path for path in (asked.write_baseline, asked.lock if new_lock else None) if path]
     reports = tuple(dict.fromkeys(asked.reports))
+    written += check_resolver(asked, len(found))
     prepare([model.source for model in found if not model.why], [*reports, *written])
 
 

@@ -11,6 +11,7 @@ from ..format.type_groups import BORDER_TYPES
 from ..record import Record
 from ..rules.families import FAMILY_POLICIES
 from ..verify.budget import MEMORY
+from .board_files import BOARD, board_of
 from .configured import overrides_of
 from .many_options import MANY, RECORD
 from .named import file_words, judge_names, rule_names, some_of, target_names_given, words
@@ -45,6 +46,7 @@ class Given(Record, frozen=True, kw_only=True):
     lock: str | None = None
     certificate: str | None = None
     update_lock: bool = False
+    emit_resolver: str | None = None
 
     @property
     def rows(self) -> int | None:
@@ -189,6 +191,7 @@ _CHECK: tuple[_Decorator, ...] = (
     _ALLOW_REFUSED,
     _JUDGE_SECONDS,
     _MEMORY,
+    *BOARD,
     _FAIL_ON,
     _BASELINE,
     _file("--write-baseline", "List every finding in this file; exit status 0."),
@@ -298,6 +301,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     _ALLOW_REFUSED,
     _JUDGE_SECONDS,
     _MEMORY,
+    *BOARD,
     _FAIL_ON,
     _BASELINE,
     click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
@@ -346,6 +350,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         unasked=values.get("unasked", ()),
         memory=values.get("memory", _MEMORY_MIB) << 20,
         certificate=values.get("certificate") is not None,
+        board=board_of(values),
         view=any(path.lower().endswith((".html", ".me.json")) for path in reports),
         **_users(values),
     )
@@ -381,4 +386,5 @@ def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
         lock=values["lock"],
         certificate=values.get("certificate"),
         update_lock=values["update_lock"],
+        emit_resolver=values.get("emit_resolver"),
     )

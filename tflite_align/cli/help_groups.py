@@ -23,6 +23,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "run", "judge", "require", "portable", "allow_refused", "calibration", "samples", "seed", "no_verify",
         "judge_seconds", "memory",
     ),
+    "The board": (
+        "accelerator_config", "vela_config", "system_config", "memory_mode", "emit_resolver",
+    ),
     "Exit status": ("fail_on", "baseline", "write_baseline", "keep_going"),
     "Output": ("report", "output_format", "as_json", "dry_run", "quiet", "verbose"),
     "Many models": ("jobs", "executor", "files_from", "record", "shard", "list"),

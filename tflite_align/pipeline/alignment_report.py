@@ -11,6 +11,7 @@ from ..record import replace
 from ..repair.planner.changes import ModelState
 from ..repair.selection import mended
 from ..report.model_view import ModelView
+from ..report.operator_uses import operator_uses
 from ..report.report import Report
 from ..report.tensor_parameters import parameters_of
 from ..rules.fixes import fixes_off
@@ -54,6 +55,7 @@ def build_report(
         targets=options.targets,
         size=prepared.given.size,
         findings=findings,
+        operators=operator_uses(written),
         parameters=parameters_of(findings, executed.changes, prepared.given.model, written),
         remaining=remaining,
         accepted=accepted,

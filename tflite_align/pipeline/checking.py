@@ -8,6 +8,7 @@ from ..checks.float_parts import float_parts
 from ..checks.hints import hints
 from ..checks.partition import predictions
 from ..format.flatbuffer import Bytes
+from ..report.operator_uses import operator_uses
 from ..report.report import Report
 from ..report.tensor_parameters import parameters_of
 from ..rules.fixes import fixes_off
@@ -45,6 +46,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
         accepted=accepted,
         rules=inspected.rules,
         fixes_off=fixes_off(session.fixes),
+        operators=operator_uses(inspected.model),
         parameters=parameters_of(findings, (), inspected.model, inspected.model),
         mappings=predictions(inspected.model, session.targets),
         verification=verification,
@@ -87,5 +89,6 @@ def _ask_judges(data: Bytes, session: Session) -> Verification | None:
         changed=False,
         judge_seconds=options.judge_seconds,
         memory=options.memory,
+        board=options.board,
     )
     return judged_by_name(found, named, options.allow_refused)

@@ -103,6 +103,7 @@ def _verify(
         changed=changed,
         judge_seconds=options.judge_seconds,
         memory=options.memory,
+        board=options.board,
         allowed=frozenset(options.allow_refused),
         reading=memoryview(prepared.written(prepared.repair.model)),
         figures=options.view,

@@ -93,5 +93,6 @@ def judged_as_declared(
         seed=options.seed,
         judge_seconds=options.judge_seconds,
         memory=options.memory,
+        board=options.board,
     )
     return judged(found, session.targets, options.allow_refused)

@@ -13,6 +13,7 @@ from ..repair.planner.changes import Change
 from ..solver.problem_records import Component, Conflict, Strategy
 from ..verdicts import BiasReading, CertificateSummary, OutputLevel, Verification
 from .model_view import ModelView
+from .operator_uses import OperatorUse
 from .tensor_parameters import TensorParameters
 from .values import record_values, tool
 
@@ -55,7 +56,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     calibration inputs showed; empty where they were not. `reasons` say in sentences why
     `exit_status` is not 0.
     `parameters`: scales and zero points, before and after, of the tensors that changes and findings
-    are about.
+    are about. `operators`: what the file that goes out holds.
     `notes`: what is no fault, and good to know of the file that goes out.
     `bias_readings`: for a file with biases in scales of their own, how far its two readings are
     apart. `fixes_off`: ids of the repairs that were switched off.
@@ -76,6 +77,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     fixes_off: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     parameters: tuple[TensorParameters, ...] = ()
+    operators: tuple[OperatorUse, ...] = ()
     components: tuple[Component, ...] = ()
     strategies: tuple[Strategy, ...] = ()
     conflicts: tuple[Conflict, ...] = ()

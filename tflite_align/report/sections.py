@@ -62,6 +62,7 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
         found.append(_strategies(report, view))
         found.append(_readings(report, view))
         found.append(_findings(report, view, "Findings left", report.remaining))
+    found.append(_operators(report, view))
     for mapping in report.mappings:
         told = mapping_section(mapping)
         found.append(view.table(told.title, told.head, told.rows, told.lines))
@@ -212,6 +213,14 @@ def _strategies(report: Report, view: _RowLimit) -> Section:
     ]
     head = ("strategy", "QUANTIZE", "elements moved", "bits lost", "cost")
     return view.table("PPQ's strategies on this model", head, rows, (_COST,) if rows else ())
+
+
+def _operators(report: Report, view: _RowLimit) -> Section:
+    """What the file holds; in short it is not said."""
+    rows = [
+        (one.name, f"{one.count:,}", "custom" if one.custom else "") for one in report.operators
+    ]
+    return view.whole("Operators", ("operator", "count", ""), rows if view.rows is None else ())
 
 
 def _readings(report: Report, view: _RowLimit) -> Section:

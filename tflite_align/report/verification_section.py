@@ -72,6 +72,7 @@ def verification_sections(report: Report, *, full: bool) -> list[Section]:
         _calibration(report, verification),
         _judges_as_it_is(verification) if one_file else _judges(verification, full=full),
         _figures(verification, one_file=one_file),
+        *_estimates(verification),
         _steps(verification),
         *_certificate(report),
         Section(title="", lines=_word(verification)),
@@ -125,6 +126,29 @@ def _figures(verification: Verification, *, one_file: bool) -> Section:
             named = ""
     head = ("judge", "figure", "value") if one_file else ("judge", "figure", "original", "written")
     return Section(title="Figures of the judges", head=head, rows=tuple(rows))
+
+
+def _estimates(verification: Verification) -> Iterator[Section]:
+    """What a compiler estimates of each operator that it made of the file."""
+    for verdict in verification.judges:
+        operators = verdict.after.operators
+        total = sum(one.cycles for one in operators)
+        rows = tuple(
+            (
+                one.operator,
+                one.runs_as,
+                one.unit,
+                f"{one.cycles:,}",
+                f"{100 * one.cycles / total:.1f} %" if total else "-",
+                one.name,
+            )
+            for one in operators
+        )
+        yield Section(
+            title=f"{verdict.judge}: estimated cycles of each operator" if rows else "",
+            head=("operator", "runs as", "on", "cycles", "share", "writes"),
+            rows=rows,
+        )
 
 
 def _acceptance(found: Acceptance, *, full: bool) -> str:

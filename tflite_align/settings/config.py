@@ -21,11 +21,13 @@ from ..record import Record, field, replace
 from ..rules import fields as f
 from ..rules.families import FAMILY_POLICIES, OPERATOR_POLICIES
 from ..rules.targets import Severity, target_names
+from ..verify.board import ACCELERATORS
 from .config_names import TABLE, misnamed_table, perhaps_ours, speaks_of_us
 
 __all__ = ["SETTING_NAMES", "Config", "config_schema", "parse_config"]
 
-_PATHS = ("baseline", "calibration", "report")
+_PATHS = ("baseline", "calibration", "report", "vela-config")
+_VELAS_OWN = "Arm/"  # where the configurations lie that come with Vela
 
 
 class Config(Record, frozen=True, kw_only=True):
@@ -151,6 +153,19 @@ def _families() -> f.Table:
     }
 
 
+def _board() -> f.Table:
+    return {
+        "accelerator-config": f.TomlField(
+            f.choice(*ACCELERATORS), about="The Ethos-U that Vela compiles for."
+        ),
+        "vela-config": f.TomlField(
+            f.word, about="Vela's configuration, from this file's folder, or Arm/vela.ini."
+        ),
+        "system-config": f.TomlField(f.word, about="The [System_Config.NAME] of that file."),
+        "memory-mode": f.TomlField(f.word, about="The [Memory_Mode.NAME] of that file."),
+    }
+
+
 def _settings() -> f.Table:
     """The options that a file can give, by their names on the command line."""
     return {
@@ -195,6 +210,7 @@ def _settings() -> f.Table:
         "memory": f.TomlField(
             f.at_least(1), about="MiB that inputs and running the model may take."
         ),
+        **_board(),
         "samples": f.TomlField(f.at_least(1), about="Inputs to judge the numbers with."),
         "seed": f.TomlField(f.at_least(0), about="Of the random inputs."),
         "calibration": f.TomlField(f.word, about="Real inputs, from this file's folder."),

@@ -13,6 +13,7 @@ from ..record import replace
 from ..rules.families import Policy
 from ..rules.targets import Severity
 from ..solver.problem_records import Overlap
+from ..verify.board import Board
 from .baseline import Accepted
 from .lock import Lock
 from .options import AlignOptions, Bias, FailOn, Io, Only, Prefer, To
@@ -41,6 +42,7 @@ class OptionWords(TypedDict, total=False):
     require: str | Sequence[str]
     judge_seconds: float | None
     memory: int
+    board: Board
     samples: int
     seed: int
     calibration: str | os.PathLike[str] | Mapping[str | int, Any] | Sequence[Any] | None

@@ -16,6 +16,7 @@ from ..record import Record, brief, field, remember
 from ..rules.families import FAMILIES, FAMILY_POLICIES, Policy
 from ..rules.targets import Severity
 from ..solver.problem_records import Overlap
+from ..verify.board import Board
 from ..verify.budget import MEMORY
 from .baseline import Accepted
 from .lock import Lock
@@ -66,6 +67,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("policies", "severity"), ((Mapping,), "a mapping of words")),
     "calibration": ((Mapping, NoneType), "arrays by input name or position"),
     "lock": ((Lock, NoneType), "a Lock"),
+    "board": ((Board,), "a Board"),
 }
 
 
@@ -79,7 +81,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     outputs may take other parameters. `require`: judges, or "numbers", without whose word the
     result counts as failed. `judge_seconds`: what each judge's process may take, default 300, and
     1800 where it runs the samples. `memory`: bytes that samples and running the model may take; what
-    takes more is skipped. `samples`: inputs to judge numbers by (at least 64 for a verdict).
+    takes more is skipped. `board`: what Vela compiles for, where an Ethos-U is asked for. `samples`: inputs to judge numbers by (at least 64 for a verdict).
     `to`: "int8" turns a uint8 model into an int8 one.
     `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
     `run`: check() runs the file in its targets' runtimes and compares it with what it declares.
@@ -119,6 +121,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     require: tuple[str, ...] = ()
     judge_seconds: float | None = None
     memory: int = MEMORY
+    board: Board = Board()
     samples: int = 64
     seed: int = 0
     calibration: Mapping[str | int, np.ndarray] | None = None
@@ -170,6 +173,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
             raise UsageError(f"samples: expected at least 1, found {self.samples}")
         if self.judge_seconds is not None and not self.judge_seconds > 0:
             raise UsageError(f"judge_seconds: expected more than 0, found {self.judge_seconds}")
+        self.board.check_asked((*self.targets, *self.judges, *self.require))
         if self.memory < 1:
             raise UsageError(f"memory: expected at least 1 byte, found {self.memory}")
 

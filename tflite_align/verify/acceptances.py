@@ -8,6 +8,7 @@ from typing import Any
 
 from ..record import replace
 from ..verdicts import Acceptance, JudgeVerdict
+from .board import Board
 from .case import Data, Order
 from .judges import judge_file, placed
 from .process import children_pool
@@ -19,12 +20,12 @@ __all__ = ["ask", "ask_same", "verdicts_of"]
 
 
 def ask_same(
-    data: Data, judges: Sequence[str], seconds: float | None, memory: int
+    data: Data, judges: Sequence[str], seconds: float | None, memory: int, board: Board
 ) -> tuple[JudgeVerdict, ...]:
     """Of a file that nothing was changed in: each judge is asked once."""
     verdicts = []
     for name in judges:
-        acceptance = judge_file(data, name, seconds=seconds, memory=memory)
+        acceptance = judge_file(data, name, seconds=seconds, memory=memory, board=board)
         verdicts.append(judge_word(name, acceptance, acceptance, frozenset()))
     return tuple(verdicts)
 
@@ -33,7 +34,11 @@ def ask(order: Order, judges: Sequence[str]) -> tuple[JudgeVerdict, ...]:
     """Acceptance only, of both files, two processes at a time."""
 
     def one(name: str) -> JudgeVerdict:
-        limits: dict[str, Any] = {"seconds": order.seconds, "memory": order.memory}
+        limits: dict[str, Any] = {
+            "seconds": order.seconds,
+            "memory": order.memory,
+            "board": order.board,
+        }
         after = judge_file(order.after, name, **limits)
         before = after if order.same else judge_file(order.before, name, **limits)
         return judge_word(name, before, after, order.edited or frozenset())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..record import replace
 from ..verdicts import Verification
+from .board import ANY_BOARD, Board
 from .budget import MEMORY
 from .outputs import named
 from .sqnr import FLOOR_DB
@@ -26,6 +27,7 @@ def run_as_declared(
     seed: int = 0,
     judge_seconds: float | None = None,
     memory: int = MEMORY,
+    board: Board = ANY_BOARD,
 ) -> Verification:
     """Run the file in the judges' runtimes and compare each output, and each operator on LiteRT's
     builtin kernels, with what the file's own parameters declare.
@@ -42,6 +44,7 @@ def run_as_declared(
         allowed=allowed,
         judge_seconds=judge_seconds,
         memory=memory,
+        board=board,
     )
     wrong = _departures(verification, builtin="litert" in judges)
     if not wrong or verification.word == "failed":

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import UnsupportedError
 from ..format.model import OperatorId
 from ..record import Record
+from .board import Board
 from .changed_functions import changed_operators
 from .evidence import CONSTANTS
 from .footprint import hold_to
@@ -46,6 +47,7 @@ class Order(Record, frozen=True, kw_only=True):
     report: Progress
     seconds: float | None
     memory: int
+    board: Board = Board()
     figures: bool = False  # of the original's operators too
 
     @property

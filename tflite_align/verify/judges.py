@@ -10,6 +10,7 @@ from ..errors import AlignError, UsageError, did_you_mean
 from ..record import Record, replace
 from ..verdicts import Acceptance
 from . import edgetpu, litert, mlir, tflm, vela
+from .board import ANY_BOARD, Board
 from .budget import MEMORY
 from .footprint import footprint
 from .object_api import parse
@@ -71,9 +72,11 @@ def judge_file(
     *,
     seconds: float | None = None,
     memory: int = MEMORY,
+    board: Board = ANY_BOARD,
 ) -> Acceptance:
     """Ask one judge about one file, for at most `seconds` (default JUDGE_SECONDS). A judge that
-    runs the model is not asked where the model's tensors take more than `memory` bytes.
+    runs the model is not asked where the model's tensors take more than `memory` bytes. `board`:
+    what Vela compiles for.
 
     Raises UsageError for a judge that does not exist.
     """
@@ -83,8 +86,10 @@ def judge_file(
         return Acceptance(status="skipped", reason=missing)
     if entry.runs and (larger := _larger(data, memory)):
         return Acceptance(status="skipped", reason=larger)
-    found = entry.judge(data, entry.name, JUDGE_SECONDS if seconds is None else seconds)
-    return placed(found, data)
+    limit = JUDGE_SECONDS if seconds is None else seconds
+    if entry.name in vela.ACCELERATORS:
+        return placed(vela.judge(data, entry.name, limit, board), data)
+    return placed(entry.judge(data, entry.name, limit), data)
 
 
 def _larger(data: bytes | memoryview, memory: int) -> str:

@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 from ..errors import AlignError
-from ..verdicts import Acceptance
+from ..verdicts import Acceptance, OperatorEstimate
+from .board import ANY_BOARD, Board
 from .object_api import parse
 from .process import acceptance, run_tool, workspace
 
-__all__ = ["available", "judge"]
+__all__ = ["available", "judge", "shipped_config"]
 
 ACCELERATORS = {
     "ethos-u55": "ethos-u55-128",
@@ -40,21 +41,35 @@ def available() -> str | None:
     return None if importlib.util.find_spec("ethosu") else "ethos-u-vela is not installed"
 
 
-def judge(data: bytes | memoryview, kernels: str, seconds: float) -> Acceptance:
+def shipped_config(name: str) -> str | None:
+    """The text of a configuration that comes with Vela, as `Arm/vela.ini`; None where there is none."""
+    found = importlib.util.find_spec("ethosu")
+    for place in found.submodule_search_locations or () if found is not None else ():
+        path = Path(place, "config_files", name)
+        if ".." not in path.parts and path.is_file():
+            return path.read_text(encoding="utf-8")
+    return None
+
+
+def judge(
+    data: bytes | memoryview, kernels: str, seconds: float, board: Board = ANY_BOARD
+) -> Acceptance:
     """Compile for one accelerator; accepted means exit status 0 and a compiled file."""
     with workspace() as folder:
         (folder / "model.tflite").write_bytes(data)
+        (folder / "vela.ini").write_text(board.config, encoding="utf-8")
         command = [sys.executable, "-P", "-c", _RUN, "model.tflite", "--output-dir", "compiled"]
-        command += ["--accelerator-config", ACCELERATORS[kernels]]
+        command += ["--verbose-performance", *board.arguments(kernels, ACCELERATORS[kernels])]
         ended = run_tool(command, folder, seconds=seconds)
         written = any((folder / "compiled").glob("*_vela.tflite"))
         summary = _summary(folder / "compiled")
+        operators = _operators(folder / "compiled")
     if ended.code == 0 and written:
         facts = tuple(
             (key.strip(), value.strip()) for key, value in _OPERATORS.findall(ended.errors)
         )
         facts += summary
-        return Acceptance(status="accepted", facts=facts)
+        return Acceptance(status="accepted", facts=facts, operators=operators)
     if ended.code is None or ended.code < 0:
         return acceptance(ended)
     reason = _reason(ended.errors)
@@ -77,6 +92,31 @@ def _summary(compiled: Path) -> tuple[tuple[str, str], ...]:
         if value > 0:
             facts.append((name, form.format(value)))
     return tuple(facts)
+
+
+def _operators(compiled: Path) -> tuple[OperatorEstimate, ...]:
+    """What its *_per-layer.csv says, in the order in which they run; nothing where it wrote none."""
+    found = sorted(compiled.glob("*_per-layer.csv"))
+    if not found:
+        return ()
+    with found[0].open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    estimates = []
+    for row in rows:
+        try:
+            cycles = round(float(row["Op Cycles"]))
+        except (KeyError, ValueError, TypeError):
+            continue  # a column that this version does not write
+        estimates.append(
+            OperatorEstimate(
+                operator=row.get("Original Operator") or "",
+                runs_as=row.get("NNG Operator") or "",
+                unit=row.get("Target") or "",
+                cycles=cycles,
+                name=row.get("Name") or "",
+            )
+        )
+    return tuple(estimates)
 
 
 def _reason(text: str) -> str:

@@ -19,6 +19,7 @@ from ..format.model import OperatorId
 from ..record import Record, replace
 from ..verdicts import OutputScore, Verification
 from .acceptances import ask, ask_same, verdicts_of
+from .board import ANY_BOARD, Board
 from .budget import MEMORY
 from .case import Case, Order, build_case
 from .evidence import Evidence
@@ -70,6 +71,7 @@ def verify(
     changed: bool = True,
     judge_seconds: float | None = None,
     memory: int = MEMORY,
+    board: Board = ANY_BOARD,
     allowed: frozenset[str] = frozenset(),
     reading: Data | None = None,
     figures: bool = False,
@@ -77,27 +79,25 @@ def verify(
 ) -> Verification:
     """Prove that `aligned` stands for the same function as `original`, and that it runs so.
 
-    `calibration`: real inputs, [samples, *shape] by input name or position (real values, or
-    integers of the input's own type); else `samples` random ones from `seed`. `judges`: names of
-    JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of the aligned file at
-    which edits were made. `changed` False: the bytes are the same, and judges are asked only
-    where `judges` names them. `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by which it is to be
-    understood, where those are not its own. `judge_seconds`: what each process may take, default
-    300 to say whether it takes a file and 1800 to run the samples. `memory`: bytes that samples and
-    running may take; larger models are not run, and said to be skipped. `figures`: the original's
-    operators are compared one by one as the aligned file's are, for plots of both. `progress` hears (stage,
-    fraction done).
+    `calibration`: real inputs, [samples, *shape] by input name or position (real values, or integers of the input's own type); else
+    `samples` random ones from `seed`. `judges`: names of JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of the
+    aligned file at which edits were made. `changed` False: the bytes are the same, and judges are asked only where `judges` names
+    them. `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by which it is to be understood,
+    where those are not its own. `judge_seconds`: what each process may take, default 300 to say whether it takes a file and 1800 to run
+    the samples. `memory`: bytes that samples and running may take; larger models are not run, and said to be skipped. `board`: what Vela
+    compiles for. `figures`: the original's operators are compared one by one as the aligned file's are, for plots of both. `progress`
+    hears (stage, fraction done).
 
-    Raises UsageError for unknown judges and calibration that does not fit; whatever else goes
-    wrong is a word in the verification.
+    Raises UsageError for unknown judges and calibration that does not fit; all else is a word in the verification.
     """
     started = time.monotonic()
     asked = tuple(dict.fromkeys(DEFAULT_JUDGES if judges is None else judges))
     for name in asked:
         available(name)
     if not changed:
+        named_judges = asked if judges is not None else ()
         with unpacked_once():
-            verdicts = ask_same(aligned, asked if judges is not None else (), judge_seconds, memory)
+            verdicts = ask_same(aligned, named_judges, judge_seconds, memory, board)
         verification = loaded(verdicts, allowed)
     else:
         order = Order(
@@ -113,6 +113,7 @@ def verify(
             report=progress or (lambda _stage, _fraction: None),
             seconds=judge_seconds,
             memory=memory,
+            board=board,
             figures=figures,
         )
         with unpacked_once():

@@ -1,0 +1,66 @@
+"""The options of a board: Vela's configuration is read, so that a wrong name is told at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from ..disk import read_text_file
+from ..store.named_errors import Failure, about
+from ..verify.board import ACCELERATORS, ANY_BOARD, Board
+from ..verify.vela import shipped_config
+from .named import file_words, words
+
+__all__ = ["BOARD", "board_of"]
+
+BOARD: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    click.option(
+        "--accelerator-config",
+        metavar="NAME",
+        shell_complete=words(lambda: list(ACCELERATORS)),
+        help="The Ethos-U that Vela compiles for, as ethos-u55-64.",
+    ),
+    click.option(
+        "--vela-config",
+        metavar="FILE",
+        shell_complete=file_words,
+        help="Vela's description of the board's memories: a file, or one that comes with Vela (Arm/vela.ini).",
+    ),
+    click.option("--system-config", metavar="NAME", help="The [System_Config.NAME] of that file."),
+    click.option("--memory-mode", metavar="NAME", help="The [Memory_Mode.NAME] of that file."),
+    click.option(
+        "--emit-resolver",
+        metavar="FILE",
+        shell_complete=file_words,
+        help="Write a C++ header with the operators that TFLM has to register.",
+    ),
+)
+
+
+def board_of(values: Mapping[str, Any]) -> Board:
+    """What the parsed values of a command say of the board; UsageError for what does not exist."""
+    names = ("accelerator_config", "vela_config", "system_config", "memory_mode")
+    if not any(values.get(name) for name in names):
+        return ANY_BOARD
+    path = values.get("vela_config")
+    return Board(
+        accelerator=values.get("accelerator_config") or "",
+        config=_text(path) if path else "",
+        system=values.get("system_config") or "",
+        memory_mode=values.get("memory_mode") or "",
+    )
+
+
+def _text(path: str) -> str:
+    if not os.path.lexists(path):
+        shipped = shipped_config(path)
+        if shipped is not None:
+            return shipped
+    with about(path):
+        try:
+            return read_text_file(path)
+        except UnicodeDecodeError:
+            raise Failure(f"{path}: it is no UTF-8 text") from None

@@ -1,0 +1,92 @@
+"""The board that Vela compiles for: which Ethos-U, and what its memories are."""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Sequence
+
+from ..errors import UsageError, did_you_mean
+from ..record import Record
+
+__all__ = ["ACCELERATORS", "ANY_BOARD", "Board", "family"]
+
+# Source: `vela --help` of ethos-u-vela 5.2.0.
+ACCELERATORS = (
+    "ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256",
+    "ethos-u65-256", "ethos-u65-512",
+    "ethos-u85-128", "ethos-u85-256", "ethos-u85-512", "ethos-u85-1024", "ethos-u85-2048",
+)  # fmt: skip
+_SECTIONS = {"system": ("System_Config", "--system-config"), "memory_mode": ("Memory_Mode", "--memory-mode")}  # fmt: skip
+
+
+def family(accelerator: str) -> str:
+    """`ethos-u55` of `ethos-u55-128`."""
+    return accelerator.rpartition("-")[0]
+
+
+class Board(Record, frozen=True, kw_only=True):
+    """Vela's options of those names; empty: Vela's own defaults, and the accelerator of the judge.
+
+    `config`: the text of a configuration file of Vela's, in which `system` and `memory_mode` name
+    sections. Raises UsageError for what does not exist.
+    """
+
+    accelerator: str = ""
+    config: str = ""
+    system: str = ""
+    memory_mode: str = ""
+
+    def __post_init__(self) -> None:
+        if self.accelerator and self.accelerator not in ACCELERATORS:
+            hint = did_you_mean(self.accelerator, dict.fromkeys(ACCELERATORS, ""))
+            known = f"; there are {', '.join(ACCELERATORS)}"
+            raise UsageError(f"Vela has no accelerator {self.accelerator!r}{hint or known}")
+        parser = configparser.ConfigParser()
+        try:
+            parser.read_string(self.config)
+        except configparser.Error as error:
+            told = " ".join(str(error).split())
+            raise UsageError(f"--vela-config: no configuration of Vela's: {told}") from None
+        for field, (section, option) in _SECTIONS.items():
+            self._check_section(getattr(self, field), section, option, parser.sections())
+
+    def _check_section(self, name: str, section: str, option: str, sections: Sequence[str]) -> None:
+        if not name or f"{section}.{name}" in sections:
+            return
+        if not self.config:
+            raise UsageError(f"{option} names a section of a file: give it with --vela-config")
+        names = [one.partition(".")[2] for one in sections if one.startswith(f"{section}.")]
+        hint = did_you_mean(name, dict.fromkeys(names, ""))
+        known = f"; it has {', '.join(names)}" if names else ""
+        raise UsageError(f"--vela-config has no [{section}.{name}]{hint or known}")
+
+    def check_asked(self, names: Sequence[str]) -> None:
+        """UsageError where none of these targets and judges compiles for the board."""
+        if self == Board():
+            return
+        asked = list(dict.fromkeys(name for name in names if name.startswith("ethos-u")))
+        if not asked:
+            raise UsageError(
+                "a board is given, and no Ethos-U is asked for: name --target ethos-u55,"
+                " ethos-u65 or ethos-u85"
+            )
+        if self.accelerator and family(self.accelerator) not in asked:
+            raise UsageError(
+                f"--accelerator-config {self.accelerator} contradicts {', '.join(asked)}:"
+                f" name --target {family(self.accelerator)}"
+            )
+
+    def arguments(self, judge: str, default: str) -> list[str]:
+        """Of Vela's command line for one judge; its configuration is `vela.ini` beside the model."""
+        mine = self.accelerator if family(self.accelerator) == judge else default
+        found = ["--accelerator-config", mine]
+        if self.config:
+            found += ["--config", "vela.ini"]
+        if self.system:
+            found += ["--system-config", self.system]
+        if self.memory_mode:
+            found += ["--memory-mode", self.memory_mode]
+        return found
+
+
+ANY_BOARD = Board()
