@@ -74,11 +74,11 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
         at = activation_limits_even if self.ties == "even" else activation_limits_away
         return at(self.clamp or fused, output)
 
-    def speaks_of(self, given: OperandTypes, options: Mapping[str, Any]) -> bool:
+    def speaks_of(self, types: OperandTypes, options: Mapping[str, Any]) -> bool:
         """Whether it is about an operator with these operand types and options."""
         if any(options.get(name) != value for name, value in self.when.items()):
             return False
-        return any(pattern.matches(given) for pattern in self.types)
+        return any(pattern.matches(types) for pattern in self.types)
 
 
 class ArithmeticTable(Record, frozen=True, kw_only=True):
@@ -95,18 +95,18 @@ class ArithmeticTable(Record, frozen=True, kw_only=True):
     rows: Mapping[str, tuple[ArithmeticRow, ...]]
 
     def candidates(
-        self, operator: str, given: OperandTypes, facts: Mapping[str, Any]
+        self, operator: str, types: OperandTypes, facts: Mapping[str, Any]
     ) -> Iterator[ArithmeticRow]:
         """The rows about an operator with these operand types, options and facts, nearest first;
         none: nothing is known. A row counts where those before it do not take the parameters:
         their functions raise NotTakenError.
         """
         for row in self.rows.get(operator, ()):
-            if row.speaks_of(given, facts):
+            if row.speaks_of(types, facts):
                 yield row
                 break
         if self.otherwise:
-            yield from load_arithmetic(self.otherwise).candidates(operator, given, facts)
+            yield from load_arithmetic(self.otherwise).candidates(operator, types, facts)
 
 
 def _pattern(value: Any, where: str) -> Pattern:
@@ -150,13 +150,13 @@ _ROW: f.Table = {
 
 
 def _row(value: Any, where: str) -> Mapping[str, Any]:
-    given = f.parse_table(value, _ROW, where)
-    if (given["class"] == "none") is not ("reason" in given and "function" not in given):
+    row = f.parse_table(value, _ROW, where)
+    if (row["class"] == "none") is not ("reason" in row and "function" not in row):
         raise RuleError(f"{where}: class none has a reason, every other class a function")
-    if given["class"] != "none" and "function" not in given:
+    if row["class"] != "none" and "function" not in row:
         raise RuleError(f"{where}: key 'function' is missing")
-    given["kind"] = given.pop("class")
-    return given
+    row["kind"] = row.pop("class")
+    return row
 
 
 _DOCUMENT: f.Table = {
@@ -174,10 +174,10 @@ _DOCUMENT: f.Table = {
 
 def parse_arithmetic(document: str, where: str) -> Mapping[str, tuple[ArithmeticRow, ...]]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    given = f.parse_document(document, _DOCUMENT, where)
+    parsed = f.parse_document(document, _DOCUMENT, where)
     return {
         name: tuple(ArithmeticRow(operator=name, **row) for row in rows)
-        for name, rows in given["operator"].items()
+        for name, rows in parsed["operator"].items()
     }
 
 
@@ -189,17 +189,17 @@ def arithmetic_runtimes() -> list[str]:
 @cache
 def load_arithmetic(runtime: str) -> ArithmeticTable:
     """The shipped rows of one runtime, each read when it is first asked for."""
-    place = f"arithmetic/{runtime}.toml"
-    document = read_data(place)
+    path = f"arithmetic/{runtime}.toml"
+    document = read_data(path)
     head = document.partition("\n[[")[0]
-    top = f.parse_document(f"{head}\n[operator]\n", _DOCUMENT, place)
+    top = f.parse_document(f"{head}\n[operator]\n", _DOCUMENT, path)
     return ArithmeticTable(
         runtime=runtime,
         title=top["title"],
         processor=top["processor"],
         otherwise=top.get("otherwise", ""),
         delegate=top.get("delegate", False),
-        rows=Rows(document, lambda part: parse_arithmetic(part, place)),
+        rows=Rows(document, lambda part: parse_arithmetic(part, path)),
     )
 
 

@@ -19,8 +19,8 @@ def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
     }
 
 
-def _pair(kind: str) -> dict[str, Any]:
-    return {"type": "array", "items": {"type": kind}, "minItems": 2, "maxItems": 2}
+def _pair(item_type: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": item_type}, "minItems": 2, "maxItems": 2}
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:

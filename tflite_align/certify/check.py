@@ -73,11 +73,11 @@ class GraphPair:
     @cached_property
     def readers(self) -> Mapping[int, Sequence[tuple[int, int]]]:
         """Of each tensor, (operator, input) of those that read it."""
-        found: dict[int, list[tuple[int, int]]] = {}
-        for number, operator in enumerate(self.written.operators):
+        slots: dict[int, list[tuple[int, int]]] = {}
+        for operator_index, operator in enumerate(self.written.operators):
             for slot, index in enumerate(operator.inputs):
-                found.setdefault(index, []).append((number, slot))
-        return found
+                slots.setdefault(index, []).append((operator_index, slot))
+        return slots
 
     def given(self, index: int) -> ReadTensor:
         source = self.matched.stands_for[index]
@@ -85,8 +85,8 @@ class GraphPair:
 
     def declared(self, index: int) -> tuple[float, float] | None:
         """What the original declares for a tensor with one scale; None for any other."""
-        given = self.given(index)
-        return declared_range(given) if len(given.scale) == 1 and is_quantized(given) else None
+        tensor = self.given(index)
+        return declared_range(tensor) if len(tensor.scale) == 1 and is_quantized(tensor) else None
 
     def operand(self, index: int) -> Operand | None:
         if index < 0:
@@ -95,37 +95,42 @@ class GraphPair:
         tensor, arrives = self.written.tensors[index], self.arrives[index]
         return Operand(given=self.given(index), tensor=tensor, arrives=arrives, needed=needed)
 
-    def most(self, number: int) -> float:
+    def most(self, index: int) -> float:
         """LSB that a certified operator may be off."""
-        kinds = {self.written.tensors[i].type for i in self.written.operators[number].outputs}
-        return max((_MOST.get(kind, 1.0) for kind in kinds), default=1.0)
+        types = {self.written.tensors[i].type for i in self.written.operators[index].outputs}
+        return max((_MOST.get(name, 1.0) for name in types), default=1.0)
 
-    def show(self, number: int, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
+    def show(self, index: int, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
         """Raises one of `REASONS` where nothing is shown of the operator."""
-        operator, source = self.written.operators[number], self.matched.operators[number]
-        outputs = [self.operand(index) for index in operator.outputs]
+        operator, source = self.written.operators[index], self.matched.operators[index]
+        outputs = [self.operand(tensor_index) for tensor_index in operator.outputs]
         present = [o for o in outputs if o is not None and is_quantized(o.tensor)]
         if not present or len(present) < len(outputs):
             raise UnshownError("its output is not quantized")
         task = Task(
             given=operator if source is None else self.original.operators[source],
             operator=operator,
-            inputs=[self.operand(index) for index in operator.inputs],
+            inputs=[self.operand(tensor_index) for tensor_index in operator.inputs],
             outputs=present,
             as_run=self.as_run,
             kernel=NO_KERNEL,
         )
         return show(task, kernels, runtimes)
 
-    def unchanged(self, number: int) -> bool:
+    def unchanged(self, operator_index: int) -> bool:
         """Whether the operator, its operands' parameters and its constants are the original's."""
-        operator, source = self.written.operators[number], self.matched.operators[number]
+        operator, source = (
+            self.written.operators[operator_index],
+            self.matched.operators[operator_index],
+        )
         if source is None:
             return False
-        given = self.original.operators[source]
+        original = self.original.operators[source]
         named = [index for index in (*operator.inputs, *operator.outputs) if index >= 0]
-        alike = (given.version, given.options) == (operator.version, operator.options)
-        return alike and all(same_constant(self.given(i), self.written.tensors[i]) for i in named)
+        same_operator = (original.version, original.options) == (operator.version, operator.options)
+        return same_operator and all(
+            same_constant(self.given(i), self.written.tensors[i]) for i in named
+        )
 
     def narrowest(self, index: int) -> tuple[float, float] | None:
         """The least that `needed` may be: what this tensor's readers can tell apart."""
@@ -133,24 +138,26 @@ class GraphPair:
         if declared is None or index in self.written.outputs:
             return declared
         low, high = np.inf, -np.inf
-        for number, slot in self.readers.get(index, ()):
-            ends = self._told(number, slot, declared)
+        for operator_index, slot in self.readers.get(index, ()):
+            ends = self._told(operator_index, slot, declared)
             low, high = min(low, ends[0]), max(high, ends[1])
         return (float(low), float(high)) if low <= high else declared
 
-    def _told(self, number: int, slot: int, declared: tuple[float, float]) -> tuple[float, float]:
+    def _told(
+        self, operator_index: int, slot: int, declared: tuple[float, float]
+    ) -> tuple[float, float]:
         """What one reader can tell apart: all, or what gets through a copy and is told apart behind."""
-        operator = self.written.operators[number]
-        copied = operator.name == "QUANTIZE" and self.matched.operators[number] is None
+        operator = self.written.operators[operator_index]
+        copied = operator.name == "QUANTIZE" and self.matched.operators[operator_index] is None
         if operator.name in COPIES:
             copied = slot in range(len(operator.inputs))[COPIES[operator.name]]
-        behind = (
+        copies = (
             [self.needed[i] or self.declared(i) for i in operator.outputs] if copied else [None]
         )
-        found = [ends for ends in behind if ends is not None]
-        if len(found) < len(behind):
+        passed = [ends for ends in copies if ends is not None]
+        if len(passed) < len(copies):
             return declared
-        clipped = np.clip(found, *declared)
+        clipped = np.clip(passed, *declared)
         return float(clipped.min()), float(clipped.max())
 
 
@@ -182,24 +189,30 @@ def check(
     matched = match_files(before, after, claimed)
     counted = [0, 0]
     worst = 0.0
-    for number, one in enumerate(matched):
-        pair = make_pair(before, after, number, one, certificate)
-        _arriving(pair, certificate, number)
-        for index, row in enumerate(graphs[number]["operators"]):
-            place = f"subgraph[{number}]/operator[{index}] {pair.written.operators[index].name}"
+    for graph_index, match in enumerate(matched):
+        pair = make_pair(before, after, graph_index, match, certificate)
+        _arriving(pair, certificate, graph_index)
+        for index, row in enumerate(graphs[graph_index]["operators"]):
+            location = (
+                f"subgraph[{graph_index}]/operator[{index}] {pair.written.operators[index].name}"
+            )
             counted[0] += 1
             if row["status"] == "certified":
                 counted[1] += 1
-                shown = _certified(pair, index, row, place, (kernels, certificate["runtimes"]))
+                shown = _certified(pair, index, row, location, (kernels, certificate["runtimes"]))
                 worst = max(worst, *shown.bounds.values())
             elif not pair.unchanged(index):
-                raise RefutedError(f"{place}: changed, and no row says what it computes")
+                raise RefutedError(f"{location}: changed, and no row says what it computes")
             else:
-                _anything(pair, index, place)
-    moved = tuple(f"subgraph[{n}]/{slot}" for n, one in enumerate(matched) for slot in one.moved)
+                _anything(pair, index, location)
+    moved = tuple(
+        f"subgraph[{n}]/{slot}" for n, match in enumerate(matched) for slot in match.moved
+    )
     if list(moved) != list(certificate["moved"]):
         raise RefutedError(f"certificate: the inputs and outputs that moved are {list(moved)}")
-    assumed = [f"integers of an input were observed: {one}" for one in certificate["observed"]]
+    assumed = [
+        f"integers of an input were observed: {interval}" for interval in certificate["observed"]
+    ]
     if certificate["bias"] != "declared":
         assumed.append("biases are read as kernels read them")
     return CheckedFile(
@@ -212,19 +225,19 @@ def check(
 
 
 def make_pair(
-    before: ReadFile, after: ReadFile, number: int, matched: Matched, certificate: Row
+    before: ReadFile, after: ReadFile, graph_index: int, matched: Matched, certificate: Row
 ) -> GraphPair:
-    count = len(after.graphs[number].tensors)
+    count = len(after.graphs[graph_index].tensors)
     arrives: list[tuple[int, int] | None] = [None] * count
     needed: list[tuple[float, float] | None] = [None] * count
-    for row in certificate["subgraphs"][number]["tensors"]:
+    for row in certificate["subgraphs"][graph_index]["tensors"]:
         low, high = row["arrives"]
         arrives[row["tensor"]] = int(low), int(high)
         if "needed" in row:
             needed[row["tensor"]] = float(row["needed"][0]), float(row["needed"][1])
     return GraphPair(
-        original=before.graphs[number],
-        written=after.graphs[number],
+        original=before.graphs[graph_index],
+        written=after.graphs[graph_index],
         matched=matched,
         arrives=arrives,
         needed=needed,
@@ -232,76 +245,86 @@ def make_pair(
     )
 
 
-def _arriving(pair: GraphPair, certificate: Row, number: int) -> None:
+def _arriving(pair: GraphPair, certificate: Row, graph_index: int) -> None:
     """What does not come from an operator, and what readers can tell apart."""
     produced = {index for operator in pair.written.operators for index in operator.outputs}
     observed = {(o["subgraph"], o["tensor"]): o["arrives"] for o in certificate["observed"]}
     for index, tensor in enumerate(pair.written.tensors):
-        place = f"subgraph[{number}]/tensor[{index}]"
+        location = f"subgraph[{graph_index}]/tensor[{index}]"
         claim = pair.arrives[index]
         if not is_quantized(tensor):
             if claim is not None or pair.needed[index] is not None:
-                raise RefutedError(f"{place}: what arrives in such a tensor is not followed")
+                raise RefutedError(f"{location}: what arrives in such a tensor is not followed")
             continue
         if claim is None or claim[0] > claim[1]:
-            raise RefutedError(f"{place}: the certificate does not say what arrives")
+            raise RefutedError(f"{location}: the certificate does not say what arrives")
         if tensor.data:
             integers = tensor.integers()
             _inside(
-                (int(integers.min()), int(integers.max())) if integers.size else claim, claim, place
+                (int(integers.min()), int(integers.max())) if integers.size else claim,
+                claim,
+                location,
             )
-        elif index not in produced and (number, index) in observed and index in pair.written.inputs:
-            _inside(tuple(observed[number, index]), claim, place)
+        elif (
+            index not in produced
+            and (graph_index, index) in observed
+            and index in pair.written.inputs
+        ):
+            _inside(tuple(observed[graph_index, index]), claim, location)
         elif index not in produced:
-            _inside(type_range(tensor.type), claim, place)
+            _inside(type_range(tensor.type), claim, location)
         if tensor.data and index in (*pair.written.inputs, *pair.written.outputs):
-            _constants(pair, [index], place)
+            _constants(pair, [index], location)
         least, needed = pair.narrowest(index), pair.needed[index]
         if needed is not None and (least is None or needed[0] > least[0] or needed[1] < least[1]):
-            raise RefutedError(f"{place}: readers can tell apart more than {needed}")
+            raise RefutedError(f"{location}: readers can tell apart more than {needed}")
 
 
-def _inside(found: tuple[int, ...], claim: tuple[int, int], place: str) -> None:
-    if found[0] < claim[0] or found[1] > claim[1]:
+def _inside(reached: tuple[int, ...], claim: tuple[int, int], location: str) -> None:
+    if reached[0] < claim[0] or reached[1] > claim[1]:
         raise RefutedError(
-            f"{place}: {found[0]}..{found[1]} can arrive, not {claim[0]}..{claim[1]} alone"
+            f"{location}: {reached[0]}..{reached[1]} can arrive, not {claim[0]}..{claim[1]} alone"
         )
 
 
-def _anything(pair: GraphPair, index: int, place: str) -> None:
+def _anything(pair: GraphPair, index: int, location: str) -> None:
     """An operator of which nothing is shown may write any integer."""
-    for one in pair.written.operators[index].outputs:
-        claim = pair.arrives[one] if one >= 0 else None
+    for output in pair.written.operators[index].outputs:
+        claim = pair.arrives[output] if output >= 0 else None
         if claim is not None:
-            _inside(type_range(pair.written.tensors[one].type), claim, place)
+            _inside(type_range(pair.written.tensors[output].type), claim, location)
 
 
 def _certified(
-    pair: GraphPair, index: int, row: Row, place: str, asked: tuple[Kernels, Sequence[str]]
+    pair: GraphPair,
+    index: int,
+    row: Row,
+    location: str,
+    kernels_and_runtimes: tuple[Kernels, Sequence[str]],
 ) -> Shown:
     """What holds, worked out again; RefutedError where the row says less, or more than is allowed."""
     operator, source = pair.written.operators[index], pair.matched.operators[index]
-    given = operator if source is None else pair.original.operators[source]
-    if list(_fixed(given.options)) != list(_fixed(operator.options)):
-        raise RefutedError(f"{place}: its options differ")
+    source_operator = operator if source is None else pair.original.operators[source]
+    if list(_fixed(source_operator.options)) != list(_fixed(operator.options)):
+        raise RefutedError(f"{location}: its options differ")
     try:
-        shown = pair.show(index, *asked)
+        shown = pair.show(index, *kernels_and_runtimes)
     except REASONS as error:
-        raise RefutedError(f"{place}: {error}") from error
+        raise RefutedError(f"{location}: {error}") from error
     if row["functions"] != shown.functions:
-        raise RefutedError(f"{place}: its kernels are {shown.functions}")
+        raise RefutedError(f"{location}: its kernels are {shown.functions}")
     for runtime, bound in shown.bounds.items():
         if not upward(bound) <= row["bounds"][runtime] <= upward(pair.most(index)):
-            raise RefutedError(f"{place}: in {runtime} it is up to {bound:.6f} LSB off")
+            raise RefutedError(f"{location}: in {runtime} it is up to {bound:.6f} LSB off")
     if shown.accumulator is not None:
-        _inside(shown.accumulator, tuple(row["accumulator"]), place)
+        _inside(shown.accumulator, tuple(row["accumulator"]), location)
     if list(shown.saturates) != list(row["saturates"]):
-        raise RefutedError(f"{place}: its output saturates: {list(shown.saturates)}")
-    for one, ends in zip(operator.outputs, shown.outputs, strict=True):
-        _inside(ends, pair.arrives[one] or (1, 0), place)
+        raise RefutedError(f"{location}: its output saturates: {list(shown.saturates)}")
+    for output, ends in zip(operator.outputs, shown.outputs, strict=True):
+        _inside(ends, pair.arrives[output] or (1, 0), location)
     # Of weights and bias the bound takes the difference into account.
     free = PLACES.get(operator.name, (0, 0, 0))[1:3] if shown.accumulator is not None else ()
-    _constants(pair, [i for slot, i in enumerate(operator.inputs) if slot not in free], place)
+    _constants(pair, [i for slot, i in enumerate(operator.inputs) if slot not in free], location)
     return shown
 
 
@@ -309,26 +332,26 @@ def _fixed(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name, value) for name, value in options.items() if name not in _FREE)
 
 
-def _constants(pair: GraphPair, indices: Sequence[int], place: str) -> None:
+def _constants(pair: GraphPair, indices: Sequence[int], location: str) -> None:
     """A constant in other parameters is the original's, correctly rounded."""
     for index in indices:
         tensor = pair.written.tensors[index]
         if index < 0 or not tensor.data or same_constant(pair.given(index), tensor):
             continue
         if not _rounded(pair.given(index), tensor):
-            raise RefutedError(f"{place}: the constant tensor[{index}] is not the original's")
+            raise RefutedError(f"{location}: the constant tensor[{index}] is not the original's")
 
 
-def _rounded(given: ReadTensor, tensor: ReadTensor) -> bool:
+def _rounded(original: ReadTensor, tensor: ReadTensor) -> bool:
     """Whether every integer is the nearest to the original's exact real value."""
-    if len(given.scale) != 1 or len(tensor.scale) != 1 or given.shape != tensor.shape:
+    if len(original.scale) != 1 or len(tensor.scale) != 1 or original.shape != tensor.shape:
         return False
-    pairs = np.unique(np.stack([given.integers().ravel(), tensor.integers().ravel()], 1), axis=0)
-    step, own = Fraction(given.scale[0]), Fraction(tensor.scale[0])
-    if own <= 0:
+    pairs = np.unique(np.stack([original.integers().ravel(), tensor.integers().ravel()], 1), axis=0)
+    step, written_step = Fraction(original.scale[0]), Fraction(tensor.scale[0])
+    if written_step <= 0:
         return False
     exact = (
-        (step * (int(q) - given.zero_point[0]) / own + tensor.zero_point[0], int(w))
+        (step * (int(q) - original.zero_point[0]) / written_step + tensor.zero_point[0], int(w))
         for q, w in pairs
     )
     return all(abs(value - w) <= Fraction(1, 2) for value, w in exact)

@@ -144,33 +144,39 @@ def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
     ins = [operand.tensor.type if operand is not None else "" for operand in task.inputs]
     outs = [operand.tensor.type for operand in task.outputs]
     functions: dict[str, list[str]] = {}
-    found: dict[str, list[FunctionBound]] = {}
-    known: dict[Kernel, list[FunctionBound]] = {}
+    runtime_bounds: dict[str, list[FunctionBound]] = {}
+    kernel_bounds: dict[Kernel, list[FunctionBound]] = {}
     for runtime in runtimes:
         groups = kernels(runtime, task.operator.name, ins, outs, task.facts)
         if not groups:
             raise UnshownError(f"no function is known of the kernel of {runtime}")
-        rows = [_first(task, group, known) for group in groups]
+        rows = [_first(task, group, kernel_bounds) for group in groups]
         functions[runtime] = list(dict.fromkeys(name for row in rows for name in row.functions))
-        found[runtime] = [bound for row in rows for bound in known[row]]
-    each = [bound for bounds in found.values() for bound in bounds]
+        runtime_bounds[runtime] = [bound for row in rows for bound in kernel_bounds[row]]
+    each = [bound for bounds in runtime_bounds.values() for bound in bounds]
     accumulators = [bound.accumulator for bound in each if bound.accumulator is not None]
     return Shown(
         functions=functions,
-        bounds={runtime: max(b.worst for b in bounds) for runtime, bounds in found.items()},
+        bounds={
+            runtime: max(b.worst for b in bounds) for runtime, bounds in runtime_bounds.items()
+        },
         outputs=[_hull(ends) for ends in zip(*(b.outputs for b in each), strict=True)],
         accumulator=_hull(accumulators) if accumulators else None,
         saturates=sorted(frozenset().union(*(b.saturates for b in each))),
     )
 
 
-def _first(task: Task, group: Sequence[Kernel], known: dict[Kernel, list[FunctionBound]]) -> Kernel:
-    """The first kernel of a group that takes the operator's parameters, its bounds put to `known`."""
+def _first(
+    task: Task, group: Sequence[Kernel], bounds: dict[Kernel, list[FunctionBound]]
+) -> Kernel:
+    """The first kernel of a group that takes the operator's parameters, and its bounds added to `bounds`."""
     for kernel in group:
-        if kernel not in known:
-            one = replace(task, kernel=kernel)
+        if kernel not in bounds:
+            kernel_task = replace(task, kernel=kernel)
             try:
-                known[kernel] = [_BOUNDS[kernel.kind](one, name) for name in kernel.functions]
+                bounds[kernel] = [
+                    _BOUNDS[kernel.kind](kernel_task, name) for name in kernel.functions
+                ]
             except NotTakenError:
                 continue
         return kernel
@@ -275,13 +281,13 @@ def _compared(task: Task, y: Array, real: Array) -> FunctionBound:
 
 def _counts(task: Task) -> list[int]:
     """How many elements are added up: of a window that lies half outside, each number that there can be."""
-    operator, given = task.operator, task.inputs[0]
+    operator, data = task.operator, task.inputs[0]
     if operator.name != "AVERAGE_POOL_2D":
         whole, left = (
-            math.prod(o.tensor.shape) if o is not None else 0 for o in (given, task.outputs[0])
+            math.prod(o.tensor.shape) if o is not None else 0 for o in (data, task.outputs[0])
         )
         return [whole // left] if left and whole % left == 0 and whole else []
-    options, shape = operator.options, given.tensor.shape if given is not None else ()
+    options, shape = operator.options, data.tensor.shape if data is not None else ()
     sides = [options["filter_height"], options["filter_width"]]
     if options["padding"] == _VALID:
         return [math.prod(sides)]
@@ -294,24 +300,24 @@ def _summed(task: Task, name: str) -> FunctionBound:
     (output, out), by, counts = task.only, task.input(0), _counts(task)
     if not counts or max(counts) * 2 ** (8 * np.dtype(DTYPES[output.tensor.type]).itemsize) > 2**31:
         raise UnshownError("how many elements are added up is not known, or too many")
-    found, totals = [], []
+    bounds, totals = [], []
     for count in counts:
         unit = by.scale if task.operator.name == "SUM" else by.scale / count
         zero = out.zero_point - count * by.zero_point * unit / out.scale
-        kernel = partial(_integers, SUMS[name], count=count, given=by, output=out)
+        kernel = partial(_integers, SUMS[name], count=count, operand=by, output=out)
         totals.append((count * by.low, count * by.high))
         a, y = step_ends(kernel, *totals[-1], unit / out.scale, zero)
-        found.append(_compared(task, y, unit * (a - count * by.zero_point)))
+        bounds.append(_compared(task, y, unit * (a - count * by.zero_point)))
     return FunctionBound(
-        worst=max(bound.worst for bound in found),
-        outputs=(_hull([bound.outputs[0] for bound in found]),),
+        worst=max(bound.worst for bound in bounds),
+        outputs=(_hull([bound.outputs[0] for bound in bounds]),),
         accumulator=_hull(totals),
-        saturates=frozenset().union(*(bound.saturates for bound in found)),
+        saturates=frozenset().union(*(bound.saturates for bound in bounds)),
     )
 
 
-def _integers(function: Callable[..., Any], total: Array, **others: Any) -> Array:
-    return np.asarray(function(total, **others))
+def _integers(function: Callable[..., Any], total: Array, **parameters: Any) -> Array:
+    return np.asarray(function(total, **parameters))
 
 
 def _accumulate(task: Task, name: str) -> FunctionBound:

@@ -88,27 +88,29 @@ def sums(
     ends = [min(by.low - by.zero_point, 0), max(by.high - by.zero_point, 0)]
     plus, minus = np.maximum(centred, 0).sum(1), np.minimum(centred, 0).sum(1)
     b = inputs[bias] if len(inputs) > bias else None
-    own = np.zeros(len(scale), np.int64) if b is None else b.tensor.integers().ravel()
+    bias_integers = np.zeros(len(scale), np.int64) if b is None else b.tensor.integers().ravel()
     offset = (
         np.zeros(len(scale))
         if b is None
         else _declared(b, x.given.scale[0] * given_scale, as_run=as_run)
     )
-    if own.shape != scale.shape:
+    if bias_integers.shape != scale.shape:
         raise DomainError("its bias has another number of channels")
     most = max(-ends[0], ends[1])
-    if np.any(np.abs(centred).sum(1) * most + np.abs(own) > _INT32):
+    if np.any(np.abs(centred).sum(1) * most + np.abs(bias_integers) > _INT32):
         raise DomainError("the accumulator can leave int32")
     line = Linear(
         input_scale=by.scale,
         weight_scale=scale,
-        low=ends[0] * plus + ends[1] * minus + own,
-        high=ends[1] * plus + ends[0] * minus + own,
-        bias=own,
+        low=ends[0] * plus + ends[1] * minus + bias_integers,
+        high=ends[1] * plus + ends[0] * minus + bias_integers,
+        bias=bias_integers,
         offset=offset,
         drift=most * by.scale * np.abs(real - declared).sum(1),
     )
-    parts = np.abs(line.unit) * (np.abs(centred).sum(1) * most + np.abs(own)) + np.abs(offset)
+    parts = np.abs(line.unit) * (np.abs(centred).sum(1) * most + np.abs(bias_integers)) + np.abs(
+        offset
+    )
     if not np.all(parts <= LARGEST * output.tensor.scale[0]) or np.any(scale < 0):
         raise DomainError("steps too far apart to say anything")
     return line
@@ -120,10 +122,10 @@ def _products(operator: ReadOperator, inputs: Sequence[Operand | None], output: 
     if first is None or second is None:
         raise DomainError("an operand is absent")
     depth = first.tensor.shape[-2 if operator.options["adj_x"] else -1]
-    one, other = (
+    left, right = (
         np.array([by.low, by.high]) - by.zero_point for by in (first.affine, second.affine)
     )
-    products = depth * np.outer(one, other).ravel()
+    products = depth * np.outer(left, right).ravel()
     most = int(np.max(np.abs(products)))
     unit = first.affine.scale * second.affine.scale
     if most > _INT32:

@@ -121,12 +121,12 @@ def _fields(name: str) -> tuple[int, tuple[tuple[str, bool, bool], ...]]:
     """Of a table: the number of its fields, and (name, is a vector, of numbers) of each."""
     module, counted = _module(name), _Counted()
     getattr(module, f"{name}Start")(counted)
-    kind = getattr(module, name)
-    names = [m for m in vars(kind) if m[0].isupper() and "GetRootAs" not in m and m != "Init"]
+    accessor = getattr(module, name)
+    names = [m for m in vars(accessor) if m[0].isupper() and "GetRootAs" not in m and m != "Init"]
     names = [m for m in names if not m.endswith(("AsNumpy", "IsNone", "BufferHasIdentifier"))]
     vectors = {m.removesuffix("Length") for m in names if m.endswith("Length")}
     plain = [m for m in names if not (m.endswith("Length") and m.removesuffix("Length") in names)]
-    return counted.fields, tuple((m, m in vectors, hasattr(kind, f"{m}AsNumpy")) for m in plain)
+    return counted.fields, tuple((m, m in vectors, hasattr(accessor, f"{m}AsNumpy")) for m in plain)
 
 
 def _table(table: Any, name: str) -> dict[str, Any]:
@@ -134,8 +134,8 @@ def _table(table: Any, name: str) -> dict[str, Any]:
     tab = table._tab  # noqa: SLF001 - the only way to the vtable
     start = tab.Pos - int.from_bytes(tab.Bytes[tab.Pos : tab.Pos + 4], "little", signed=True)
     size = int.from_bytes(tab.Bytes[start : start + 2], "little")
-    known, fields = _fields(name)
-    if (size - 4) // 2 > known:
+    field_count, fields = _fields(name)
+    if (size - 4) // 2 > field_count:
         raise UnreadableError(f"{name} has fields that are newer than the accessors")
     return {field: _value(table, field, vector, numeric) for field, vector, numeric in fields}
 
@@ -157,10 +157,10 @@ def _union(table: Any, field: str, code: int) -> Any:
     enum = {"Details": "QuantizationDetails"}.get(field, field)
     if enum in {"ArraySegments", "ArrayIndices"}:
         enum = "SparseIndexVector"
-    kind = _member(enum, code)
-    held = getattr(_module(kind), kind)()
-    held.Init(table.Bytes, table.Pos)
-    return kind, _table(held, kind)
+    member_type = _member(enum, code)
+    member = getattr(_module(member_type), member_type)()
+    member.Init(table.Bytes, table.Pos)
+    return member_type, _table(member, member_type)
 
 
 def _inner(value: Any, field: str) -> Any:
@@ -181,7 +181,10 @@ def read_file(data: bytes) -> ReadFile:
     constants = [_constant(buffer, data) for buffer in model.pop("Buffers")]
     codes = [_code(code) for code in model.pop("OperatorCodes")]
     graphs = tuple(_graph(graph, constants, codes, data) for graph in model.pop("Subgraphs"))
-    metadata = tuple((one["Name"], constants[one["Buffer"]]) for one in model.pop("Metadata"))
+    metadata = tuple(
+        (entry_table["Name"], constants[entry_table["Buffer"]])
+        for entry_table in model.pop("Metadata")
+    )
     older = tuple(constants[index] for index in model.pop("MetadataBuffer"))
     return ReadFile(graphs=graphs, metadata=metadata, other=(model, older))
 
@@ -196,8 +199,8 @@ def _constant(buffer: Mapping[str, Any], data: bytes) -> bytes:
 
 
 def _code(code: Mapping[str, Any]) -> tuple[str, Any, int]:
-    number = max(code["DeprecatedBuiltinCode"], code["BuiltinCode"])
-    return _member("BuiltinOperator", number), code["CustomCode"], code["Version"]
+    builtin = max(code["DeprecatedBuiltinCode"], code["BuiltinCode"])
+    return _member("BuiltinOperator", builtin), code["CustomCode"], code["Version"]
 
 
 def _graph(

@@ -60,9 +60,9 @@ class Segment(NamedTuple):
     step: float
 
     @classmethod
-    def of(cls, given: ReadTensor, needed: tuple[float, float], step: float) -> Segment:
+    def of(cls, original: ReadTensor, needed: tuple[float, float], step: float) -> Segment:
         """A range that begins or ends at zero states a clamp there, one from zero to 6 a RELU6."""
-        low, high = declared_range(given)
+        low, high = declared_range(original)
         six = low == 0 and abs(high - 6) <= _SIX
         above = high if six else 0.0 if high == 0 else math.inf
         return cls(needed, (0.0 if low == 0 else -math.inf, above), step)

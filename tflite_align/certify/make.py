@@ -36,10 +36,10 @@ def certified_runtimes(targets: Sequence[str]) -> tuple[str, ...]:
 
     Raises UsageError for a target of whose kernels no arithmetic is known.
     """
-    known, runtimes = arithmetic_runtimes(), dict[str, None]()
+    described, runtimes = arithmetic_runtimes(), dict[str, None]()
     for name in targets:
         judges = load_target(name).judges
-        if not judges or not set(judges) <= set(known):
+        if not judges or not set(judges) <= set(described):
             raise UsageError(f"target {name}: the arithmetic of its kernels is not known")
         runtimes |= dict.fromkeys(judges)
     return tuple(runtimes)
@@ -83,14 +83,16 @@ def _made(original: bytes, written: bytes, runtimes: tuple[str, ...], bias: str)
         "runtimes": list(runtimes),
         "bias": bias,
         "observed": [],
-        "moved": [f"subgraph[{n}]/{slot}" for n, one in enumerate(matched) for slot in one.moved],
+        "moved": [
+            f"subgraph[{n}]/{slot}" for n, match in enumerate(matched) for slot in match.moved
+        ],
         "subgraphs": [{"operators": [], "tensors": []} for _ in matched],
     }
-    for number, one in enumerate(matched):
-        pair = make_pair(before, after, number, one, certificate)
+    for graph_index, match in enumerate(matched):
+        pair = make_pair(before, after, graph_index, match, certificate)
         needed = _needed(pair)
-        rows, arrives = _operators(pair, number, runtimes)
-        certificate["subgraphs"][number] = {
+        rows, arrives = _operators(pair, graph_index, runtimes)
+        certificate["subgraphs"][graph_index] = {
             "operators": rows,
             "tensors": list(_tensors(pair, arrives, needed)),
         }
@@ -108,21 +110,21 @@ def _mapping(original: ReadGraph, written: ReadGraph) -> list[int | None]:
     writer = {index: n for n, op in enumerate(written.operators) for index in op.outputs}
     mapping: list[int | None] = [None] * len(written.operators)
     silent = iter([n for n, op in enumerate(written.operators) if not op.outputs])
-    for number, operator in enumerate(original.operators):
+    for source, operator in enumerate(original.operators):
         if not operator.outputs:
-            place = next(silent, None)
+            candidate = next(silent, None)
         else:
-            place = writer.get(operator.outputs[0])
-            while place is not None and not _fits(written, place, operator.name, mapping):
-                quantize = written.operators[place]
-                place = writer.get(quantize.inputs[0]) if quantize.name == "QUANTIZE" else None
-        if place is not None:
-            mapping[place] = number
+            candidate = writer.get(operator.outputs[0])
+            while candidate is not None and not _fits(written, candidate, operator.name, mapping):
+                quantize = written.operators[candidate]
+                candidate = writer.get(quantize.inputs[0]) if quantize.name == "QUANTIZE" else None
+        if candidate is not None:
+            mapping[candidate] = source
     return mapping
 
 
-def _fits(written: ReadGraph, place: int, name: str, mapping: Sequence[int | None]) -> bool:
-    return written.operators[place].name == name and mapping[place] is None
+def _fits(written: ReadGraph, candidate: int, name: str, mapping: Sequence[int | None]) -> bool:
+    return written.operators[candidate].name == name and mapping[candidate] is None
 
 
 def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
@@ -143,7 +145,7 @@ def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
 
 
 def _operators(
-    pair: GraphPair, number: int, runtimes: Sequence[str]
+    pair: GraphPair, graph_index: int, runtimes: Sequence[str]
 ) -> tuple[list[Row], list[tuple[int, int] | None]]:
     """Forward, so that what arrives at an operator is known before it is asked about."""
     arrives = pair.arrives
@@ -156,16 +158,16 @@ def _operators(
                 arrives[index] = int(integers.min()), int(integers.max())
     rows = []
     for index, operator in enumerate(pair.written.operators):
-        row, shown = _row(pair, number, index, runtimes)
+        row, shown = _row(pair, graph_index, index, runtimes)
         if shown is not None:
-            for one, ends in zip(operator.outputs, shown.outputs, strict=True):
-                arrives[one] = ends
+            for output, ends in zip(operator.outputs, shown.outputs, strict=True):
+                arrives[output] = ends
         rows.append(row)
     return rows, arrives
 
 
 def _row(
-    pair: GraphPair, number: int, index: int, runtimes: Sequence[str]
+    pair: GraphPair, graph_index: int, index: int, runtimes: Sequence[str]
 ) -> tuple[Row, Shown | None]:
     operator = pair.written.operators[index]
     row: Row = {
@@ -183,7 +185,7 @@ def _row(
             return {**row, **_certified(pair, index, shown)}, shown
         reason = f"it can be {upward(worst):.6g} LSB off"
     if not pair.unchanged(index):
-        raise RefutedError(f"subgraph[{number}]/operator[{index}] {operator.name}: {reason}")
+        raise RefutedError(f"subgraph[{graph_index}]/operator[{index}] {operator.name}: {reason}")
     return {**row, "status": "unchanged", "reason": reason}, None
 
 
@@ -217,7 +219,7 @@ def _tensors(
             "original": pair.matched.stands_for[index],
             "arrives": list(ends),
         }
-        told = needed[index]
-        if told is not None:
-            row["needed"] = list(told)
+        interval = needed[index]
+        if interval is not None:
+            row["needed"] = list(interval)
         yield row

@@ -53,8 +53,8 @@ class OperatorCase(Record, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         """`subgraph[0]/operator[12] CONV_2D`."""
-        place = f"subgraph[{self.graph.index}]/operator[{self.operator.index}]"
-        return f"{place} {self.operator.name}"
+        graph_address = f"subgraph[{self.graph.index}]/operator[{self.operator.index}]"
+        return f"{graph_address} {self.operator.name}"
 
     @property
     def types(self) -> OperandTypes:
@@ -83,35 +83,35 @@ class OperatorCase(Record, frozen=True, kw_only=True):
             raise UnknownHereError(f"fused activation {name}")
         return name
 
-    def operand(self, kind: str, index: int) -> Tensor:
+    def operand(self, role: str, index: int) -> Tensor:
         """UnknownHereError where it is not there."""
-        listed = self.operator.inputs if kind == "inputs" else self.operator.outputs
+        listed = self.operator.inputs if role == "inputs" else self.operator.outputs
         if index >= len(listed) or listed[index] < 0:
-            raise UnknownHereError(f"no {kind}[{index}]")
+            raise UnknownHereError(f"no {role}[{index}]")
         return self.graph.tensors[listed[index]]
 
-    def affine(self, kind: str, index: int) -> Affine:
+    def affine(self, role: str, index: int) -> Affine:
         """An operand's parameters with the limits of its type; UnknownHereError where there are
         none for the whole tensor.
         """
-        tensor = self.operand(kind, index)
+        tensor = self.operand(role, index)
         label, limits = tensor.label, INTEGER_LIMITS.get(tensor.type)
         if label is None or limits is None or not 0 < label.scale < math.inf:
-            raise UnknownHereError(f"{kind}[{index}] has no scale of its own")
+            raise UnknownHereError(f"{role}[{index}] has no scale of its own")
         return Affine(label.scale, label.zero_point, *limits)
 
-    def integers(self, kind: str, index: int) -> Array:
+    def integers(self, role: str, index: int) -> Array:
         """A constant operand's integers, in its shape."""
-        tensor = self.operand(kind, index)
+        tensor = self.operand(role, index)
         data = self.model.constant(self.graph.index, tensor.index)
         if data is None or tensor.type not in INTEGER_LIMITS or tensor.sparse:
-            raise UnknownHereError(f"{kind}[{index}] is not a plain constant of the file")
+            raise UnknownHereError(f"{role}[{index}] is not a plain constant of the file")
         if tensor.type == "int64":
             flat: Array = np.frombuffer(data, dtype="<i8")
         else:
             flat = integers_of(data, tensor.type, tensor.elements).astype(np.int64)
         if flat.size != tensor.elements:
-            raise UnknownHereError(f"{kind}[{index}] has not as many integers as its shape says")
+            raise UnknownHereError(f"{role}[{index}] has not as many integers as its shape says")
         return flat.reshape(tensor.shape)
 
     def channels(self) -> Iterator[Channel]:
@@ -119,8 +119,8 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         if self.operator.name == "BATCH_MATMUL":
             yield from self._products()
             return
-        data, weights, bias, axis = CHANNELED[self.operator.name]
-        given, tensor = self.affine("inputs", data), self.operand("inputs", weights)
+        data_index, weights, bias, axis = CHANNELED[self.operator.name]
+        data_affine, tensor = self.affine("inputs", data_index), self.operand("inputs", weights)
         quant = tensor.quant
         if quant is None or not quant.scale or not quant.sound:
             raise UnknownHereError("weights without a scale")
@@ -129,7 +129,10 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         points = np.resize(np.asarray(quant.zero_point or (0,), dtype=np.int64), count)
         rows = rows.reshape(count, -1) - points[:, None]
         added = self._added(bias, count)
-        low, high = given.low - given.zero_point, given.high - given.zero_point
+        low, high = (
+            data_affine.low - data_affine.zero_point,
+            data_affine.high - data_affine.zero_point,
+        )
         ends = rows * low, rows * high
         least = np.minimum(*ends).sum(axis=1) + added
         most = np.maximum(*ends).sum(axis=1) + added
@@ -169,10 +172,10 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         inputs = self.operator.inputs
         if bias >= len(inputs) or inputs[bias] < 0:
             return np.zeros(count, dtype=np.int64)
-        found = self.integers("inputs", bias).reshape(-1)
-        if found.size != count:
+        integers = self.integers("inputs", bias).reshape(-1)
+        if integers.size != count:
             raise UnknownHereError("a bias of another length than there are channels")
-        return found
+        return integers
 
     def counts(self) -> Iterator[int]:
         """How many elements an output of a sum can be of."""
@@ -191,18 +194,18 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         return data[-1:] != weights[-1:]
 
     def _several(self) -> bool:
-        place = CHANNELED.get(self.operator.name)
-        if place is None or place[1] >= len(self.operator.inputs):
+        slots = CHANNELED.get(self.operator.name)
+        if slots is None or slots[1] >= len(self.operator.inputs):
             return False
-        quant = self.operand("inputs", place[1]).quant
+        quant = self.operand("inputs", slots[1]).quant
         return quant is not None and len(quant.scale) > 1
 
     def _over_image(self) -> bool:
         if self.operator.name not in ("MEAN", "SUM"):
             return False
         shape = self.operand("inputs", 0).shape
-        kept = bool(self.operator.options.get("keep_dims", 0))
-        if len(shape) != 4 or not kept:
+        keep_dims = bool(self.operator.options.get("keep_dims", 0))
+        if len(shape) != 4 or not keep_dims:
             return False
         try:
             axes = self.integers("inputs", 1).reshape(-1)
@@ -222,7 +225,7 @@ def _taps(shape: tuple[int, ...], options: Mapping[str, Any]) -> Iterator[int]:
 
 def _valid(size: int, window: int, stride: int, options: Mapping[str, Any]) -> set[int]:
     same = int(options.get("padding", 0)) == 0
-    places = -(-size // stride) if same else (size - window) // stride + 1
-    before = max((places - 1) * stride + window - size, 0) // 2 if same else 0
-    starts = [place * stride - before for place in range(places)]
+    window_count = -(-size // stride) if same else (size - window) // stride + 1
+    before = max((window_count - 1) * stride + window - size, 0) // 2 if same else 0
+    starts = [index * stride - before for index in range(window_count)]
     return {min(start + window, size) - max(start, 0) for start in starts}

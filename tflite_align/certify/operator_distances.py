@@ -91,19 +91,19 @@ def _outputs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> list[Affine]:
 
 
 def _accumulators(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
-    given = case.affine("inputs", CHANNELED[case.operator.name][0])
+    data = case.affine("inputs", CHANNELED[case.operator.name][0])
     outputs = _outputs(case, rows)
-    alike: dict[float, list[Channel]] = {}
+    by_scale: dict[float, list[Channel]] = {}
     for channel in case.channels():
-        alike.setdefault(channel.weight_scale, []).append(channel)
-    for scale, channels in alike.items():  # channels of one scale have one function
+        by_scale.setdefault(channel.weight_scale, []).append(channel)
+    for scale, channels in by_scale.items():  # channels of one scale have one function
         kernels = [
-            [partial(_behind, FUNCTIONS[name], (given.scale, scale, out)) for name in row.functions]
+            [partial(_behind, FUNCTIONS[name], (data.scale, scale, out)) for name in row.functions]
             for row, out in zip(rows, outputs, strict=True)
         ]
-        about = partial(_near, real=given.scale * scale / outputs[0].scale, output=outputs[0])
+        about = partial(_near, real=data.scale * scale / outputs[0].scale, output=outputs[0])
         yield _Cases(
-            distances=apart_over(kernels, [(one.low, one.high) for one in channels], about),
+            distances=apart_over(kernels, [(each.low, each.high) for each in channels], about),
             name=partial(_accumulator, channels),
         )
 
@@ -114,19 +114,19 @@ def _accumulator(channels: Sequence[Channel], which: int, value: int) -> str:
 
 def _near(values: Array, real: float, output: Affine) -> Array:
     """About where a rescaled integer comes to these values of the output."""
-    found: Array = (values - output.zero_point - 0.5) / real
-    return found
+    accumulators: Array = (values - output.zero_point - 0.5) / real
+    return accumulators
 
 
 def _sums(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
-    given, outputs = case.affine("inputs", 0), _outputs(case, rows)
+    operand, outputs = case.affine("inputs", 0), _outputs(case, rows)
     for count in case.counts():
         kernels = [
-            [partial(_behind, FUNCTIONS[name], (count, given, output)) for name in row.functions]
+            [partial(_behind, FUNCTIONS[name], (count, operand, output)) for name in row.functions]
             for row, output in zip(rows, outputs, strict=True)
         ]
         yield _Cases(
-            distances=apart_over(kernels, [(count * given.low, count * given.high)]),
+            distances=apart_over(kernels, [(count * operand.low, count * operand.high)]),
             name=partial(_sum, count),
         )
 
@@ -144,7 +144,7 @@ def _floats(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
     most = int(np.array(np.finfo(np.float32).max).view(np.int32))
     return _Cases(
         distances=apart_over(kernels, [(-most, most)]),
-        name=lambda _, place: f"{float(_float32(np.array([place]))[0])!r}",
+        name=lambda _, index: f"{float(_float32(np.array([index]))[0])!r}",
     )
 
 
@@ -155,8 +155,8 @@ def _float32(places: Array) -> Array:
 
 
 def _of_place(function: Callable[..., Any], output: Affine, places: Array) -> Array:
-    found: Array = function(_float32(places), output)
-    return found
+    integers: Array = function(_float32(places), output)
+    return integers
 
 
 def _operands(row: ArithmeticRow) -> int:
@@ -166,18 +166,18 @@ def _operands(row: ArithmeticRow) -> int:
 def _elementwise(case: OperatorCase, row: ArithmeticRow) -> Kernel:
     """The row's functions of the elements alone."""
     output = row.limits(case.fused, case.affine("outputs", 0))
-    given = [case.affine("inputs", i) for i in range(_operands(row))]
+    operands = [case.affine("inputs", i) for i in range(_operands(row))]
     options = {"alpha": case.operator.options["alpha"]} if "leaky" in row.function else {}
     return [
-        partial(_behind, partial(FUNCTIONS[name], **options), (*given, output))
+        partial(_behind, partial(FUNCTIONS[name], **options), (*operands, output))
         for name in row.functions
     ]
 
 
 def _behind(function: Callable[..., Any], arguments: tuple[Any, ...], *cases: Array) -> Array:
     """The function of the cases, the operator's own arguments behind them."""
-    found: Array = function(*cases, *arguments)
-    return found
+    integers: Array = function(*cases, *arguments)
+    return integers
 
 
 def _pairs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
@@ -191,24 +191,24 @@ def _pairs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
     kernels = [_elementwise(case, row) for row in rows]
     return _Cases(
         distances=apart_on(kernels, first, second),
-        name=lambda _, place: f"{first[place]} and {second[place]}",
+        name=lambda _, position: f"{first[position]} and {second[position]}",
         exact=exact,
     )
 
 
 def _values(case: OperatorCase, index: int) -> Array:
     """The integers that can stand in an operand: a constant's, or all of its type."""
-    given = case.affine("inputs", index)
+    operand = case.affine("inputs", index)
     tensor = case.operand("inputs", index)
     if case.model.is_constant(case.graph.index, tensor.index):
         return np.unique(case.integers("inputs", index).astype(np.int64))
-    return np.arange(given.low, given.high + 1)
+    return np.arange(operand.low, operand.high + 1)
 
 
 def _table(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
-    given = case.affine("inputs", 0)
-    if given.high - given.low >= _MOST:
+    operand = case.affine("inputs", 0)
+    if operand.high - operand.low >= _MOST:
         raise UnknownHereError(f"{case.operand('inputs', 0).type} has too many integers to try")
-    x = np.arange(given.low, given.high + 1)
+    x = np.arange(operand.low, operand.high + 1)
     kernels = [_elementwise(case, row) for row in rows]
-    return _Cases(distances=apart_on(kernels, x), name=lambda _, place: str(x[place]))
+    return _Cases(distances=apart_on(kernels, x), name=lambda _, index: str(x[index]))

@@ -68,7 +68,7 @@ class Portability(Record, frozen=True, kw_only=True):
 
 def portability(model: Model, runtimes: Sequence[str] = RUNTIMES) -> Portability:
     """Every operator with a quantized output, in the order of the file."""
-    found = [
+    operators = [
         _operator(OperatorCase(model=model, graph=graph, operator=operator), runtimes)
         for graph in model.subgraphs
         for operator in graph.operators
@@ -76,7 +76,7 @@ def portability(model: Model, runtimes: Sequence[str] = RUNTIMES) -> Portability
     ]
     processors = dict.fromkeys(load_arithmetic(name).processor for name in runtimes)
     return Portability(
-        runtimes=tuple(runtimes), processor=", ".join(processors), operators=tuple(found)
+        runtimes=tuple(runtimes), processor=", ".join(processors), operators=tuple(operators)
     )
 
 
@@ -115,50 +115,50 @@ def _compared(
     case: OperatorCase, rows: Mapping[str, ArithmeticRow], base: OperatorPortability
 ) -> OperatorPortability:
     kernels: dict[tuple[object, ...], ArithmeticRow] = {}
-    place = {}
+    kernel_index = {}
     for name, row in rows.items():
         key = (row.functions, row.ties, row.clamp)
         kernels.setdefault(key, row)
-        place[name] = list(kernels).index(key)
-    found = measured(case, list(kernels.values())) if len(kernels) > 1 else Measured()
+        kernel_index[name] = list(kernels).index(key)
+    distances = measured(case, list(kernels.values())) if len(kernels) > 1 else Measured()
     pairs = [
         RuntimePair(
             first=first,
             second=second,
-            largest=apart.largest,
-            share=apart.differing / found.cases,
+            largest=difference.largest,
+            share=difference.differing / distances.cases,
         )
         for i, first in enumerate(rows)
         for second in list(rows)[i + 1 :]
-        if place[first] != place[second]
-        for apart in [found.pairs[_ordered(place[first], place[second])]]
-        if apart.largest
+        if kernel_index[first] != kernel_index[second]
+        for difference in [distances.pairs[_ordered(kernel_index[first], kernel_index[second])]]
+        if difference.largest
     ]
     return replace(
         base,
         word="differs" if pairs else "equal",
         alike=_alike(list(rows), pairs),
         pairs=tuple(pairs),
-        largest=found.every.largest,
-        share=found.every.differing / found.cases if found.cases else 0.0,
-        cases=found.cases,
-        witness=found.witness,
-        exact=found.exact,
+        largest=distances.every.largest,
+        share=distances.every.differing / distances.cases if distances.cases else 0.0,
+        cases=distances.cases,
+        witness=distances.witness,
+        exact=distances.exact,
     )
 
 
-def _ordered(one: int, other: int) -> tuple[int, int]:
-    return min(one, other), max(one, other)
+def _ordered(first: int, second: int) -> tuple[int, int]:
+    return min(first, second), max(first, second)
 
 
 def _alike(names: Sequence[str], pairs: Sequence[RuntimePair]) -> tuple[tuple[str, ...], ...]:
     """Runtimes in lists within which no two differ, each in the first that it fits."""
-    apart = {frozenset((pair.first, pair.second)) for pair in pairs}
+    unequal = {frozenset((pair.first, pair.second)) for pair in pairs}
     lists: list[list[str]] = []
     for name in names:
-        for known in lists:
-            if not any(frozenset((name, other)) in apart for other in known):
-                known.append(name)
+        for group in lists:
+            if not any(frozenset((name, member)) in unequal for member in group):
+                group.append(name)
                 break
         else:
             lists.append([name])

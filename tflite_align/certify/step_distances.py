@@ -49,7 +49,7 @@ class Distances(Record, frozen=True, kw_only=True):
     every: Apart
 
     def joined(self, other: Distances) -> Distances:
-        pairs = {pair: found.joined(other.pairs[pair]) for pair, found in self.pairs.items()}
+        pairs = {pair: apart.joined(other.pairs[pair]) for pair, apart in self.pairs.items()}
         return Distances(
             cases=self.cases + other.cases, pairs=pairs, every=self.every.joined(other.every)
         )
@@ -64,26 +64,26 @@ def steps(
     first, last = (int(value) for value in function(np.array([low, high])))
     if first > last:
         raise DomainError("the function falls")
-    wanted = np.arange(first + 1, last + 1)
-    below, above = np.full(wanted.shape, low), np.full(wanted.shape, high)
-    if about is not None and wanted.size:
-        near = np.clip(about(wanted), low, high)
+    targets = np.arange(first + 1, last + 1)
+    below, above = np.full(targets.shape, low), np.full(targets.shape, high)
+    if about is not None and targets.size:
+        near = np.clip(about(targets), low, high)
         room = 1.5 + np.abs(near) * 2.0**-20
         left = np.maximum(np.floor(near - room), low).astype(np.int64)
         right = np.minimum(np.ceil(near + room), high).astype(np.int64)
-        below = np.where(function(left) < wanted, left, below)
-        above = np.where(function(right) >= wanted, right, above)
-    while wanted.size and int((above - below).max()) > 1:
+        below = np.where(function(left) < targets, left, below)
+        above = np.where(function(right) >= targets, right, above)
+    while targets.size and int((above - below).max()) > 1:
         middle = (below + above) >> 1
-        reached = function(middle) >= wanted
+        reached = function(middle) >= targets
         above, below = np.where(reached, middle, above), np.where(reached, below, middle)
     return _once(above)
 
 
 def _once(ordered: Array) -> Array:
     """Each of them once: np.unique would look at their order again."""
-    kept: Array = ordered[np.diff(ordered, prepend=ordered[:1] - 1) > 0]
-    return kept
+    distinct: Array = ordered[np.diff(ordered, prepend=ordered[:1] - 1) > 0]
+    return distinct
 
 
 def apart_over(
@@ -96,8 +96,8 @@ def apart_over(
     """
     ends = np.asarray(intervals, dtype=np.int64)
     low, high = int(ends[:, 0].min()), int(ends[:, 1].max())
-    found = [steps(one, low, high, about) for kernel in kernels for one in kernel]
-    starts = _once(np.sort(np.concatenate([np.array([low], dtype=np.int64), *found])))
+    begins = [steps(function, low, high, about) for kernel in kernels for function in kernel]
+    starts = _once(np.sort(np.concatenate([np.array([low], dtype=np.int64), *begins])))
     stops = np.append(starts[1:], high + 1)
     first = np.maximum(starts, ends[:, :1])  # [intervals, parts]
     lengths = np.maximum(np.minimum(stops, ends[:, 1:] + 1) - first, 0)
@@ -115,8 +115,8 @@ def apart_on(kernels: Sequence[Kernel], *cases: Array) -> Distances:
 def _distances(
     kernels: Sequence[Kernel], cases: tuple[Array, ...], lengths: Array, names: tuple[Array, Array]
 ) -> Distances:
-    answers = [np.stack([one(*cases) for one in kernel]) for kernel in kernels]
-    ends = [(found.min(axis=0), found.max(axis=0)) for found in answers]
+    answers = [np.stack([function(*cases) for function in kernel]) for kernel in kernels]
+    ends = [(integers.min(axis=0), integers.max(axis=0)) for integers in answers]
     pairs, every = {}, np.zeros(lengths.size, dtype=np.int64)
     for i, j in combinations(range(len(kernels)), 2):
         distance = np.maximum(ends[i][1] - ends[j][0], ends[j][1] - ends[i][0])

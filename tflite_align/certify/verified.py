@@ -34,5 +34,5 @@ def verify_certificate(original: Bytes, written: Bytes, certificate: Bytes) -> C
     except RefutedError as error:
         raise CertificateRefutedError(str(error)) from error
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        raise CertificateError(f"it cannot be checked: {said}") from error
+        description = f"{type(error).__name__}: {error}"
+        raise CertificateError(f"it cannot be checked: {description}") from error

@@ -59,8 +59,10 @@ def within(value: Integers, low: int, high: int, what: str) -> None:
     """DomainError where any of the integers is outside `low` and `high`."""
     least, most = (value, value) if isinstance(value, int) else _ends(value)
     if least < low or most > high:
-        found = least if least < low else most
-        raise DomainError(f"{what}: {found} is outside {low}..{high}, where the function is known")
+        outlier = least if least < low else most
+        raise DomainError(
+            f"{what}: {outlier} is outside {low}..{high}, where the function is known"
+        )
 
 
 def _ends(values: NDArray[np.int64]) -> tuple[int, int]:

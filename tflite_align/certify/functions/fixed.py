@@ -53,8 +53,8 @@ def _exp(a: Array, bits: int) -> Array:
     part = (a & (quarter - 1)) - quarter
     result = _exp_of_quarter(_left(part, bits))
     remainder = part - a
-    for place, power in enumerate(_POWERS[: bits + 2]):
-        has = remainder & (1 << (29 - bits + place))
+    for bit, power in enumerate(_POWERS[: bits + 2]):
+        has = remainder & (1 << (29 - bits + bit))
         result = np.where(has != 0, _times(result, power), result)
     return np.where(a == 0, _ONE, result)
 
@@ -87,21 +87,21 @@ def _rescaled(x: Array, scale: float) -> tuple[Array, int]:
     return double(np.clip(x, 1 - radius, radius - 1), by), radius  # type: ignore[return-value]
 
 
-def _table(x: Integers, given: Affine, output: Affine, *, logistic: bool) -> Integers:
-    given_x = np.asarray(x, dtype=np.int64) - given.zero_point
-    near, radius = _rescaled(given_x, given.scale)
+def _table(x: Integers, operand: Affine, output: Affine, *, logistic: bool) -> Integers:
+    centred = np.asarray(x, dtype=np.int64) - operand.zero_point
+    near, radius = _rescaled(centred, operand.scale)
     steps = _right(_logistic(near), 23) - 128 if logistic else _right(_tanh(near), 24)
-    steps = np.where(given_x <= -radius, -128, np.where(given_x >= radius, 127, steps))
+    steps = np.where(centred <= -radius, -128, np.where(centred >= radius, 127, steps))
     result = clamped(steps, -128, 127)
     result = clamped(result, output.low, output.high)
     return result if isinstance(x, np.ndarray) else int(result)
 
 
-def logistic_fixed_point(x: Integers, given: Affine, output: Affine) -> Integers:
+def logistic_fixed_point(x: Integers, operand: Affine, output: Affine) -> Integers:
     """int8 LOGISTIC of TFLM: scale 1/256 and zero point -128, whatever is declared."""
-    return _table(x, given, output, logistic=True)
+    return _table(x, operand, output, logistic=True)
 
 
-def tanh_fixed_point(x: Integers, given: Affine, output: Affine) -> Integers:
+def tanh_fixed_point(x: Integers, operand: Affine, output: Affine) -> Integers:
     """int8 TANH of TFLM: scale 1/128 and zero point 0, whatever is declared."""
-    return _table(x, given, output, logistic=False)
+    return _table(x, operand, output, logistic=False)

@@ -1,6 +1,6 @@
 """Tables that kernels fill with the C library's float32 functions: LOGISTIC, TANH, ELU.
 
-Each is output = f(x, given, output). The function itself is computed in float64 and rounded to
+Each is output = f(x, operand, output). The function itself is computed in float64 and rounded to
 float32 here: the C library's own may be off by one in its last place, which shows only where the
 result lies within 1e-7 of the middle between two integers.
 """
@@ -42,57 +42,59 @@ def _elu(x: Floats) -> Floats:
     return np.where(x < 0, below, x)
 
 
-def _real(x: Integers, given: Affine) -> Floats:
-    return np.asarray(np.asarray(x) - given.zero_point, dtype=np.float32) * np.float32(given.scale)
+def _real(x: Integers, operand: Affine) -> Floats:
+    return np.asarray(np.asarray(x) - operand.zero_point, dtype=np.float32) * np.float32(
+        operand.scale
+    )
 
 
-def _as_given(values: Floats, x: Integers, output: Affine) -> Integers:
+def _typed_as(values: Floats, x: Integers, output: Affine) -> Integers:
     whole = np.clip(values, -(2.0**31), 2.0**31 - 1)
     steps = whole.astype(np.int64) if isinstance(x, np.ndarray) else int(whole)
     return clamped(steps, output.low, output.high)
 
 
-def _away(x: Integers, given: Affine, output: Affine, of: Callable[[Floats], Floats]) -> Integers:
+def _away(x: Integers, operand: Affine, output: Affine, of: Callable[[Floats], Floats]) -> Integers:
     """LiteRT's: nearest, ties away from zero, then the zero point."""
-    scaled = of(_real(x, given)) * (np.float32(1) / np.float32(output.scale))
+    scaled = of(_real(x, operand)) * (np.float32(1) / np.float32(output.scale))
     whole = np.trunc(scaled)
     whole = whole + np.copysign(np.abs(scaled - whole) >= 0.5, scaled).astype(np.float32)
-    return _as_given(whole + np.float32(output.zero_point), x, output)
+    return _typed_as(whole + np.float32(output.zero_point), x, output)
 
 
 def _nearest(
-    x: Integers, given: Affine, output: Affine, of: Callable[[Floats], Floats]
+    x: Integers, operand: Affine, output: Affine, of: Callable[[Floats], Floats]
 ) -> Integers:
     """XNNPACK's: the zero point is added before rounding, ties to even."""
-    scaled = of(_real(x, given)) * (np.float32(1) / np.float32(output.scale))
-    return _as_given(np.rint(scaled + np.float32(output.zero_point)), x, output)
+    scaled = of(_real(x, operand)) * (np.float32(1) / np.float32(output.scale))
+    return _typed_as(np.rint(scaled + np.float32(output.zero_point)), x, output)
 
 
-def logistic_looked_up(x: Integers, given: Affine, output: Affine) -> Integers:
+def logistic_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
     """LOGISTIC of LiteRT."""
-    return _away(x, given, output, _logistic)
+    return _away(x, operand, output, _logistic)
 
 
-def tanh_looked_up(x: Integers, given: Affine, output: Affine) -> Integers:
+def tanh_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
     """TANH of LiteRT."""
-    return _away(x, given, output, _tanh)
+    return _away(x, operand, output, _tanh)
 
 
-def elu_looked_up(x: Integers, given: Affine, output: Affine) -> Integers:
+def elu_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
     """ELU of LiteRT and TFLM."""
-    return _away(x, given, output, _elu)
+    return _away(x, operand, output, _elu)
 
 
-def logistic_looked_up_nearest(x: Integers, given: Affine, output: Affine) -> Integers:
+def logistic_looked_up_nearest(x: Integers, operand: Affine, output: Affine) -> Integers:
     """LOGISTIC of XNNPACK."""
-    return _nearest(x, given, output, _logistic)
+    return _nearest(x, operand, output, _logistic)
 
 
-def tanh_looked_up_nearest(x: Integers, given: Affine, output: Affine) -> Integers:
+def tanh_looked_up_nearest(x: Integers, operand: Affine, output: Affine) -> Integers:
     """TANH of XNNPACK."""
-    return _nearest(x, given, output, _tanh)
+    return _nearest(x, operand, output, _tanh)
 
 
-def elu_looked_up_nearest(x: Integers, given: Affine, output: Affine) -> Integers:
+def elu_looked_up_nearest(x: Integers, operand: Affine, output: Affine) -> Integers:
     """ELU of XNNPACK."""
-    return _nearest(x, given, output, _elu)
+    return _nearest(x, operand, output, _elu)

@@ -50,15 +50,15 @@ def _common(
 ) -> tuple[Integers, Integers, float]:
     """Both operands in 2^-`bits` of twice the larger step, and that step."""
     twice = 2 * max(first.scale, second.scale)
-    one = double((a - first.zero_point) << bits, fixed_point(first.scale / twice))
-    two = double((b - second.zero_point) << bits, fixed_point(second.scale / twice))
-    return one, two, twice
+    left = double((a - first.zero_point) << bits, fixed_point(first.scale / twice))
+    right = double((b - second.zero_point) << bits, fixed_point(second.scale / twice))
+    return left, right, twice
 
 
-def _by_one(x: Integers, given: Affine, bits: int, twice: float) -> Integers:
-    by = fixed_point(given.scale / twice)
+def _by_one(x: Integers, operand: Affine, bits: int, twice: float) -> Integers:
+    by = fixed_point(operand.scale / twice)
     left = bits + by.shift
-    wide = (x - given.zero_point) << left if left >= 0 else (x - given.zero_point) >> -left
+    wide = (x - operand.zero_point) << left if left >= 0 else (x - operand.zero_point) >> -left
     return double(wide, Multiplier(by.q, 0))
 
 
@@ -70,9 +70,9 @@ def _common_once(
     return _by_one(a, first, bits, twice), _by_one(b, second, bits, twice), twice
 
 
-def _floored(x: Integers, given: Affine, bits: int, twice: float) -> Integers:
-    by = fixed_point(given.scale / twice)
-    return double((x - given.zero_point) << bits, Multiplier(by.q, 0)) >> -by.shift
+def _floored(x: Integers, operand: Affine, bits: int, twice: float) -> Integers:
+    by = fixed_point(operand.scale / twice)
+    return double((x - operand.zero_point) << bits, Multiplier(by.q, 0)) >> -by.shift
 
 
 def _common_floored(
@@ -85,63 +85,63 @@ def _common_floored(
 
 def add_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
     """8-bit ADD: each operand and the sum rounded twice, at 20 bits below the common step."""
-    one, two, twice = _common(a, b, first, second, 20)
-    return _out(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
+    left, right, twice = _common(a, b, first, second, 20)
+    return _out(double(left + right, fixed_point(twice / (2.0**20 * output.scale))), output)
 
 
 def add_double_once(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """8-bit ADD: each operand rounded once, the sum twice, at 20 bits below the common step."""
-    one, two, twice = _common_once(a, b, first, second, 20)
-    return _out_narrow(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
+    left, right, twice = _common_once(a, b, first, second, 20)
+    return _out_narrow(double(left + right, fixed_point(twice / (2.0**20 * output.scale))), output)
 
 
 def add_double_floored(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """8-bit ADD: each operand rounded, then shifted down; the sum rounded twice."""
-    one, two, twice = _common_floored(a, b, first, second, 20)
-    return _out_narrow(double(one + two, fixed_point(twice / (2.0**20 * output.scale))), output)
+    left, right, twice = _common_floored(a, b, first, second, 20)
+    return _out_narrow(double(left + right, fixed_point(twice / (2.0**20 * output.scale))), output)
 
 
 def add_double_once_16(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """int16 ADD: each operand rounded once, the sum twice, at 15 bits below the common step."""
-    one, two, twice = _common_once(a, b, first, second, 15)
-    return _out(double(one + two, fixed_point(twice / (2.0**15 * output.scale))), output)
+    left, right, twice = _common_once(a, b, first, second, 15)
+    return _out(double(left + right, fixed_point(twice / (2.0**15 * output.scale))), output)
 
 
 def add_double_16(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """int16 ADD: as for 8 bits, at 15 bits below the common step."""
-    one, two, twice = _common(a, b, first, second, 15)
-    return _out(double(one + two, fixed_point(twice / (2.0**15 * output.scale))), output)
+    left, right, twice = _common(a, b, first, second, 15)
+    return _out(double(left + right, fixed_point(twice / (2.0**15 * output.scale))), output)
 
 
 def sub_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
     """8-bit SUB, as ADD."""
-    one, two, twice = _common(a, b, first, second, 20)
-    return _out(double(one - two, fixed_point(twice / (2.0**20 * output.scale))), output)
+    left, right, twice = _common(a, b, first, second, 20)
+    return _out(double(left - right, fixed_point(twice / (2.0**20 * output.scale))), output)
 
 
 def sub_double_16(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """int16 SUB, as ADD."""
-    one, two, twice = _common(a, b, first, second, 15)
-    return _out(double(one - two, fixed_point(twice / (2.0**15 * output.scale))), output)
+    left, right, twice = _common(a, b, first, second, 15)
+    return _out(double(left - right, fixed_point(twice / (2.0**15 * output.scale))), output)
 
 
 def squared_difference_double(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """int8 SQUARED_DIFFERENCE: each operand at 7 bits below the common step, then the square."""
-    one, two, twice = _common(a, b, first, second, 7)
+    left, right, twice = _common(a, b, first, second, 7)
     by = fixed_point(twice * twice / (2.0**14 * output.scale))
-    return _out(double((one - two) * (one - two), by), output)
+    return _out(double((left - right) * (left - right), by), output)
 
 
 def mul_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
@@ -216,9 +216,11 @@ def _ratio(scale: float, output: Affine, least: float, beyond: float) -> float:
 
 def _shifts(first: Affine, second: Affine, output: Affine) -> tuple[int, int, int]:
     """Of XNNPACK: two 21-bit multipliers and their common shift."""
-    one, two = (_ratio(given.scale, output, 2.0**-10, 2.0**8) for given in (first, second))
-    shift = 21 - math.frexp(max(one, two))[1]
-    return round(one * 2**shift), round(two * 2**shift), shift
+    left_ratio, right_ratio = (
+        _ratio(operand.scale, output, 2.0**-10, 2.0**8) for operand in (first, second)
+    )
+    shift = 21 - math.frexp(max(left_ratio, right_ratio))[1]
+    return round(left_ratio * 2**shift), round(right_ratio * 2**shift), shift
 
 
 def add_shifted(

@@ -110,16 +110,16 @@ def float64_product(a: Integers, real: float) -> Integers:
     product = np.asarray(a, dtype=np.float64) * real
     whole = np.trunc(product)
     away = np.copysign(np.abs(product - whole) >= 0.5, product)
-    return _as_given(whole + away, a)
+    return _typed_as(whole + away, a)
 
 
 def float32_product(a: Integers, real: float) -> Integers:
     """rint(float32(a) x real), the product in float32, ties to even; `real` a float32 value."""
     product = np.asarray(a).astype(np.float32) * np.float32(real)
-    return _as_given(np.rint(product), a)
+    return _typed_as(np.rint(product), a)
 
 
-def _as_given(values: NDArray[np.floating[Any]], given: Integers) -> Integers:
+def _typed_as(values: NDArray[np.floating[Any]], like: Integers) -> Integers:
     if values.size and not np.all(np.abs(values) < -INT32[0]):  # a NaN is not less
         raise DomainError("product: it is beyond int32, where a kernel converts it")
-    return values.astype(np.int64) if isinstance(given, np.ndarray) else int(values)
+    return values.astype(np.int64) if isinstance(like, np.ndarray) else int(values)

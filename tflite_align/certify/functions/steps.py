@@ -26,15 +26,17 @@ def step_ends(
         raise DomainError("it has too many outputs to look at")
     outputs = np.arange(first, last)
     expected = np.clip((outputs + 0.5 - zero) / by if by else outputs * 0.0, low, high)
-    places = np.clip(np.rint(expected).astype(np.int64)[:, None] + _WINDOW, low, high)
-    found = kernel(places)
-    missed = (found[:, 0] > outputs) | (found[:, -1] <= outputs)
+    accumulators = np.clip(np.rint(expected).astype(np.int64)[:, None] + _WINDOW, low, high)
+    reached = kernel(accumulators)
+    missed = (reached[:, 0] > outputs) | (reached[:, -1] <= outputs)
     if missed.any():
-        places[missed] = _bisected(kernel, outputs[missed], low, high)[:, None] + np.clip(
+        accumulators[missed] = _bisected(kernel, outputs[missed], low, high)[:, None] + np.clip(
             _WINDOW, -1, 0
         )
-        found = kernel(places)
-    return np.concatenate([ends, places.ravel()]), np.concatenate([[first, last], found.ravel()])
+        reached = kernel(accumulators)
+    return np.concatenate([ends, accumulators.ravel()]), np.concatenate(
+        [[first, last], reached.ravel()]
+    )
 
 
 def _bisected(kernel: Callable[[Array], Array], outputs: Array, low: int, high: int) -> Array:

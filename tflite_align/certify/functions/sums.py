@@ -1,6 +1,6 @@
 """Sums over elements to output: AVERAGE_POOL_2D, MEAN, SUM.
 
-Each is output = f(total, count, given, output), monotone in the total, which is the sum of the
+Each is output = f(total, count, operand, output), monotone in the total, which is the sum of the
 `count` integers, zero points included.
 """
 
@@ -31,9 +31,9 @@ def _out(steps: Integers, output: Affine) -> Integers:
     return clamped(steps + output.zero_point, output.low, output.high)
 
 
-def average_away(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+def average_away(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
     """AVERAGE_POOL_2D: total / count, ties away from zero; no parameters are looked at."""
-    del given
+    del operand
     up, down = (total + count // 2) // count, -((count // 2 - total) // count)
     if isinstance(total, np.ndarray):
         return clamped(np.where(total > 0, up, down), output.low, output.high)
@@ -48,41 +48,41 @@ def _divided(by: Multiplier, count: int) -> Multiplier:
     return Multiplier((by.q << shift) // count, by.shift - shift)
 
 
-def mean_double(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+def mean_double(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
     """MEAN: the multiplier over the count, rounded down; the sum multiplied, rounded twice."""
-    by = _divided(fixed_point(given.scale / output.scale), count)
-    return _out(double(total - count * given.zero_point, by), output)
+    by = _divided(fixed_point(operand.scale / output.scale), count)
+    return _out(double(total - count * operand.zero_point, by), output)
 
 
-def sum_double(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+def sum_double(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
     """SUM: the multiplier from float64 scales, rounded twice."""
-    by = fixed_point(given.scale / output.scale)
-    return _out(double(total - count * given.zero_point, by), output)
+    by = fixed_point(operand.scale / output.scale)
+    return _out(double(total - count * operand.zero_point, by), output)
 
 
-def _biased(count: int, given: Affine, output: Affine) -> tuple[Multiplier, int]:
+def _biased(count: int, operand: Affine, output: Affine) -> tuple[Multiplier, int]:
     """Of a MEAN over height and width: the multiplier of the sum with zero points, and what is
     added for them, rounded alone, ties away from zero.
     """
-    zero = float32(float32(given.zero_point * given.scale) / output.scale)
+    zero = float32(float32(operand.zero_point * operand.scale) / output.scale)
     bias = math.trunc(float32(zero + 0.5) if zero > 0 else float32(zero - 0.5))
-    real = float32(given.scale / float32(count * output.scale))
+    real = float32(operand.scale / float32(count * output.scale))
     return fixed_point(real), output.zero_point - bias
 
 
-def mean_double_bias(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+def mean_double_bias(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
     """MEAN over height and width: the sum with zero points multiplied, rounded twice, and what
     the zero points make, rounded alone.
     """
-    by, bias = _biased(count, given, output)
+    by, bias = _biased(count, operand, output)
     return clamped(double(total, by) + bias, output.low, output.high)
 
 
 def mean_double_second_tie_up_bias(
-    total: Integers, count: int, given: Affine, output: Affine
+    total: Integers, count: int, operand: Affine, output: Affine
 ) -> Integers:
     """As above, the second time ties up."""
-    by, bias = _biased(count, given, output)
+    by, bias = _biased(count, operand, output)
     return clamped(double_second_tie_up(total, by) + bias, output.low, output.high)
 
 
@@ -97,22 +97,22 @@ def _in_float32(total: Integers, real: float, bias: float, *, even: bool) -> Int
     return limits.astype(np.int64) if isinstance(total, np.ndarray) else int(limits)
 
 
-def sum_float32(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+def sum_float32(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
     """SUM of LiteRT: every step in float32, ties away from zero."""
-    real = float32(given.scale / output.scale)
-    bias = float32(float32(-given.zero_point * real) * count)
+    real = float32(operand.scale / output.scale)
+    bias = float32(float32(-operand.zero_point * real) * count)
     return _out(_in_float32(total, real, bias, even=False), output)
 
 
-def sum_float32_even(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+def sum_float32_even(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
     """SUM of XNNPACK: every step in float32, the zero point before rounding, ties to even."""
-    real = float32(given.scale / output.scale)
-    zero = float32(output.zero_point - float32(count * given.zero_point * real))
+    real = float32(operand.scale / output.scale)
+    zero = float32(output.zero_point - float32(count * operand.zero_point * real))
     return clamped(_in_float32(total, real, zero, even=True), output.low, output.high)
 
 
-def mean_float32(total: Integers, count: int, given: Affine, output: Affine) -> Integers:
+def mean_float32(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
     """MEAN of XNNPACK: every step in float32, the zero point before rounding, ties to even."""
-    real = float32(float32(given.scale / output.scale) * float32(1 / count))
-    zero = float32(output.zero_point - float32(count * given.zero_point * real))
+    real = float32(float32(operand.scale / output.scale) * float32(1 / count))
+    zero = float32(output.zero_point - float32(count * operand.zero_point * real))
     return clamped(_in_float32(total, real, zero, even=True), output.low, output.high)

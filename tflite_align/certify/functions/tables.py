@@ -1,6 +1,6 @@
 """One operand to output, element by element; an 8-bit operand makes 256 cases.
 
-Each is output = f(x, given, output); `given` are the operand's parameters. What is clamped at a
+Each is output = f(x, operand, output); `operand` holds the parameters of x. What is clamped at a
 real value (RELU6) has it in the output's limits. Functions with an option have it by its name.
 """
 
@@ -39,101 +39,101 @@ def _where(condition: Any, first: Integers, second: Integers) -> Integers:
     return first if condition or isinstance(second, np.ndarray) else second
 
 
-def copied(x: Integers, given: Affine, output: Affine) -> Integers:
+def copied(x: Integers, operand: Affine, output: Affine) -> Integers:
     """The integer itself, within the output's limits; its parameters are not looked at."""
-    del given
+    del operand
     return clamped(x, output.low, output.high)
 
 
-def requantize_double(x: Integers, given: Affine, output: Affine) -> Integers:
+def requantize_double(x: Integers, operand: Affine, output: Affine) -> Integers:
     """Integer to integer: the multiplier from float64 scales, rounded twice."""
-    steps = double(x - given.zero_point, fixed_point(given.scale / output.scale))
+    steps = double(x - operand.zero_point, fixed_point(operand.scale / output.scale))
     return _out(steps, output)
 
 
-def requantize_double_float32_scale(x: Integers, given: Affine, output: Affine) -> Integers:
+def requantize_double_float32_scale(x: Integers, operand: Affine, output: Affine) -> Integers:
     """Integer to integer: the multiplier from float32 steps, rounded twice."""
-    steps = double(x - given.zero_point, fixed_point(float32(given.scale / output.scale)))
+    steps = double(x - operand.zero_point, fixed_point(float32(operand.scale / output.scale)))
     return _out(steps, output)
 
 
-def requantize_double_second_tie_up(x: Integers, given: Affine, output: Affine) -> Integers:
+def requantize_double_second_tie_up(x: Integers, operand: Affine, output: Affine) -> Integers:
     """Integer to integer: the multiplier from float64 scales, rounded twice, the second tie up."""
-    by = fixed_point(given.scale / output.scale)
-    return _out(double_second_tie_up(x - given.zero_point, by), output)
+    by = fixed_point(operand.scale / output.scale)
+    return _out(double_second_tie_up(x - operand.zero_point, by), output)
 
 
-def _abs(x: Integers, given: Affine, output: Affine, real: float) -> Integers:
-    distance = _where(x >= given.zero_point, x - given.zero_point, given.zero_point - x)
-    if given.scale == output.scale:
+def _abs(x: Integers, operand: Affine, output: Affine, real: float) -> Integers:
+    distance = _where(x >= operand.zero_point, x - operand.zero_point, operand.zero_point - x)
+    if operand.scale == output.scale:
         return _out(distance, output)
     return _out(double(distance, fixed_point(real)), output)
 
 
-def abs_double(x: Integers, given: Affine, output: Affine) -> Integers:
+def abs_double(x: Integers, operand: Affine, output: Affine) -> Integers:
     """ABS: as it is where scales are equal, else multiplied, rounded twice."""
-    return _abs(x, given, output, given.scale / output.scale)
+    return _abs(x, operand, output, operand.scale / output.scale)
 
 
-def abs_double_float32_scale(x: Integers, given: Affine, output: Affine) -> Integers:
+def abs_double_float32_scale(x: Integers, operand: Affine, output: Affine) -> Integers:
     """As above, the multiplier a float32."""
-    return _abs(x, given, output, float32(given.scale / output.scale))
+    return _abs(x, operand, output, float32(operand.scale / output.scale))
 
 
-def _leaky(x: Integers, given: Affine, output: Affine, reals: tuple[float, float]) -> Integers:
+def _leaky(x: Integers, operand: Affine, output: Affine, reals: tuple[float, float]) -> Integers:
     """With multipliers above and below 0; one below 0 turns the result's sign."""
     sign = -1 if reals[1] < 0 else 1
-    x = x - given.zero_point
+    x = x - operand.zero_point
     below = sign * double(x, fixed_point(abs(reals[1])))
     return _out(_where(x >= 0, double(x, fixed_point(reals[0])), below), output)
 
 
-def leaky_relu_double(x: Integers, given: Affine, output: Affine, alpha: float) -> Integers:
+def leaky_relu_double(x: Integers, operand: Affine, output: Affine, alpha: float) -> Integers:
     """LEAKY_RELU: the multipliers from float64 scales, rounded twice."""
-    reals = given.scale / output.scale, given.scale * alpha / output.scale
-    return _leaky(x, given, output, reals)
+    reals = operand.scale / output.scale, operand.scale * alpha / output.scale
+    return _leaky(x, operand, output, reals)
 
 
 def leaky_relu_double_float32_scale(
-    x: Integers, given: Affine, output: Affine, alpha: float
+    x: Integers, operand: Affine, output: Affine, alpha: float
 ) -> Integers:
     """As above, the multipliers from float32 steps."""
-    below = float32(float32(given.scale * alpha) / output.scale)
-    return _leaky(x, given, output, (float32(given.scale / output.scale), below))
+    below = float32(float32(operand.scale * alpha) / output.scale)
+    return _leaky(x, operand, output, (float32(operand.scale / output.scale), below))
 
 
 def leaky_relu_double_signed_float32_scale(
-    x: Integers, given: Affine, output: Affine, alpha: float
+    x: Integers, operand: Affine, output: Affine, alpha: float
 ) -> Integers:
     """As above, but an alpha below 0 turns the sign before anything is rounded."""
-    below = float32(float32(given.scale * alpha) / output.scale)
+    below = float32(float32(operand.scale * alpha) / output.scale)
     sign = -1 if below < 0 else 1
-    x = x - given.zero_point
-    above = double(x, fixed_point(float32(given.scale / output.scale)))
+    x = x - operand.zero_point
+    above = double(x, fixed_point(float32(operand.scale / output.scale)))
     return _out(_where(x >= 0, above, double(sign * x, fixed_point(abs(below)))), output)
 
 
-def _ratio(given: Affine, output: Affine) -> float:
-    ratio = float32(given.scale / output.scale)
+def _ratio(operand: Affine, output: Affine) -> float:
+    ratio = float32(operand.scale / output.scale)
     if not 2.0**-8 <= ratio <= 2.0**7:
         raise NotTakenError(f"ratio of scales: {ratio:.9g} is outside [1/256, 128]")
     return ratio
 
 
-def requantize_shifted(x: Integers, given: Affine, output: Affine) -> Integers:
+def requantize_shifted(x: Integers, operand: Affine, output: Affine) -> Integers:
     """Integer to integer in XNNPACK: a multiplier with 8 bits of fraction, ties up."""
-    by = round(256 * _ratio(given, output))
-    return _out(((x - given.zero_point) * by + 128) >> 8, output)
+    by = round(256 * _ratio(operand, output))
+    return _out(((x - operand.zero_point) * by + 128) >> 8, output)
 
 
-def leaky_relu_shifted(x: Integers, given: Affine, output: Affine, alpha: float) -> Integers:
+def leaky_relu_shifted(x: Integers, operand: Affine, output: Affine, alpha: float) -> Integers:
     """LEAKY_RELU of XNNPACK: multipliers with 8 bits of fraction, ties up."""
-    above = _ratio(given, output)
+    above = _ratio(operand, output)
     below = float32(above * alpha)
     if not (-127.99609375 <= below <= 128 and abs(below) >= 2.0**-8):
         raise NotTakenError(f"ratio of scales: {below:.9g} is outside [-127.996, 128], or tiny")
-    by = _where(x >= given.zero_point, _like(x, 256 * above), _like(x, 256 * below))
-    return _out(((x - given.zero_point) * by + 128) >> 8, output)
+    by = _where(x >= operand.zero_point, _like(x, 256 * above), _like(x, 256 * below))
+    return _out(((x - operand.zero_point) * by + 128) >> 8, output)
 
 
 def _like(x: Integers, value: float) -> Integers:
@@ -152,16 +152,16 @@ def _half_away(x: Integers, right: int) -> Integers:
     return _where(x >= 0, (x + half) >> right, -((half - x) >> right))
 
 
-def hard_swish_16(x: Integers, given: Affine, output: Affine) -> Integers:
+def hard_swish_16(x: Integers, operand: Affine, output: Affine) -> Integers:
     """HARD_SWISH: 16-bit fixed point, the input at 7 bits below its step."""
-    fine = float32(given.scale / 128)
+    fine = float32(operand.scale / 128)
     by = fixed_point(float32(fine / output.scale))
     ramp = fixed_point(float32(fine / float32(3 / 32768)))
     if by.shift > 0:
         raise NotTakenError("ratio of scales: the output's step is too small for the kernel")
     if by.shift < -15 or ramp.shift < -15:
         raise DomainError("ratio of scales: a right shift of more than 15 in 16-bit arithmetic")
-    wide = (x - given.zero_point) << 7
+    wide = (x - operand.zero_point) << 7
     plain = (wide * _int16(by) + 2**14) >> 15
     near = wide
     if ramp.shift > 0:
