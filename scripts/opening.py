@@ -85,7 +85,8 @@ def picture(printed: str) -> str:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(f"$ {' '.join(COMMAND)}", highlight=False)
     console.print(Text.from_ansi(shortened(printed)))
-    return _FONTS.sub("", console.export_svg(title="tflite_align")) + "\n"
+    svg = _FONTS.sub("", console.export_svg(title="tflite_align"))
+    return "\n".join(line.rstrip() for line in svg.splitlines()).rstrip() + "\n"
 
 
 def block(report: Mapping[str, Any], written: bytes) -> str:

@@ -57,7 +57,8 @@ def test_a_refusal_is_told_with_the_verification_and_at_the_end() -> None:
             "verification",
             lines[-1].partition(":")[0],
         ]
-        assert "exit status 1: verification failed" in lines
+        refused = "litert refuses the file at subgraph[0]/operator[2] ADD"
+        assert f"exit status 1: {refused}" in lines
 
 
 def test_a_file_that_is_not_changed_has_no_before_and_after() -> None:
