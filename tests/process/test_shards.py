@@ -56,6 +56,23 @@ def test_three_shards_merged_are_one_run(
     assert (len(document["reports"]), len(document["unread"])) == (12, 1)
 
 
+def test_a_merged_check_names_each_model_once(
+    many: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The table's last column holds the result; the closing line's verbs agree with their counts."""
+    assert cli.main(["check", "zoo", "-q", "--report", "r.jsonl"]) == 2
+    failing = [line for line in lines("r.jsonl") if line["outcome"] == "fails"]
+    capsys.readouterr()
+    assert cli.main(["report", "merge", "r.jsonl", "-v"]) == 2
+    *table, closing = capsys.readouterr().out.splitlines()
+    assert len(failing) > 1
+    assert f"{len(failing)} fail," in closing
+    for line in failing:
+        (row,) = [text for text in table if text.split()[:1] == [line["path"]]]
+        assert str(Path("zoo", line["path"])) not in row
+        assert "error" in row
+
+
 def test_a_list_says_what_would_be_done(many: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = []
     for number in (1, 2):

@@ -11,8 +11,8 @@ from ..verdicts import Word
 from .report import FORMAT, Report
 from .restore import restored
 from .section import Row, Section
-from .sections import closing
-from .terminal_text import plural, printable
+from .sections import check_result, closing
+from .terminal_text import plural, printable, shorten
 from .verification_section import short_word
 
 __all__ = ["BatchLine", "Digests", "Tally", "done_line", "failed_line", "parse_line", "told_words"]
@@ -21,6 +21,8 @@ BatchOutcome = Literal[
     "aligned", "nothing to align", "not aligned", "passes", "fails", "could not be done"
 ]
 
+
+_PLURAL = {"passes": "pass", "fails": "fail"}
 
 # What is counted of verifications, the best first.
 _SAID = ("certified", "verified", "accepted", "unchanged", "inconclusive", "skipped", "failed")
@@ -168,7 +170,7 @@ class Tally(Record, kw_only=True):
         left`.
         """
         parts = ", ".join(
-            f"{self.outcomes[outcome]:,} {outcome}"
+            _counted(self.outcomes[outcome], outcome)
             for outcome in get_args(BatchOutcome)
             if self.outcomes[outcome]
         )
@@ -176,6 +178,11 @@ class Tally(Record, kw_only=True):
         summary = f"{plural(self.before, 'finding')} before, {self.after:,} left"
         resumed = f"; {self.resumed:,} were done before" if self.resumed else ""
         return printable(f"{total}: {parts}; {told_words(self.words)}{summary}{resumed}{where}")
+
+
+def _counted(count: int, outcome: str) -> str:
+    """`1 fails`, `8 fail`, `8 not aligned`: the verb agrees with the count."""
+    return f"{count:,} {outcome if count == 1 else _PLURAL.get(outcome, outcome)}"
 
 
 def told_words(words: Counter[str]) -> str:
@@ -192,9 +199,13 @@ def _row(line: BatchLine) -> Row:
 
 
 def _told(line: BatchLine) -> str:
-    """What became of it in a few words; why, where it did not end well."""
+    """The outcome in a few words, with the reason where the exit status is not 0; the model's name
+    is in the row's first column.
+    """
     if line.exit_status == 2:
         return f"{line.outcome}: {line.message}"
+    if line.outcome == "fails" and line.report is not None:
+        return shorten(printable(check_result(line.report)), 100)
     if line.exit_status == 1:
         return line.message
     if line.outcome == "aligned" and line.verification is not None:

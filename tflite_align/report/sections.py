@@ -19,7 +19,7 @@ from .section import Row, Section
 from .terminal_text import counts, plural, printable, shorten
 from .verification_section import how_shown, verification_sections, verification_word
 
-__all__ = ["closing", "done", "sections"]
+__all__ = ["check_result", "closing", "done", "sections"]
 
 
 class _RowLimit(Record, frozen=True, kw_only=True):
@@ -329,13 +329,19 @@ def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bo
 
 
 def _checked(report: Report) -> str:
-    """The end of a check; of a clean one also that no runtime was asked."""
-    told = f"{report.name or 'model'}: {counts(report.open)}{_passed(report)}"
+    return f"{report.name or 'model'}: {check_result(report)}"
+
+
+def check_result(report: Report) -> str:
+    """The result of a check without the model's name: counts of findings, then the runtimes' verdict,
+    or that none was run.
+    """
+    result = f"{counts(report.open)}{_passed(report)}"
     if report.verification is None:
-        return told if report.open else f"{told} (static check; --run asks the runtimes)"
+        return result if report.open else f"{result} (static check; --run asks the runtimes)"
     if report.verification.word == "failed":
-        return f"{told}; failed: {report.verification.why}"
-    return f"{told}; {verification_word(report.verification)}"
+        return f"{result}; failed: {report.verification.why}"
+    return f"{result}; {verification_word(report.verification)}"
 
 
 def _ending(report: Report, *, dry_run: bool) -> str:
