@@ -9,10 +9,11 @@ import math
 import numpy as np
 import pytest
 
-from tests.support.edited_models import PLAIN, chain, named, requantized
+from tests.support.edited_models import PLAIN, chain, edited, named, requantized
 from tests.support.models import POOL, Graph, Quant
 from tflite_align import AlignOptions, AlignResult, align, check
 from tflite_align.format.reader import read
+from tflite_align.format.writer.edits import SetData
 from tflite_align.record import replace
 
 
@@ -37,6 +38,44 @@ def test_no_room_is_made_for_a_bias_that_the_output_cannot_hold(scale: float) ->
     assert (left.rule, left.severity) == ("bias/CONV_2D", "error")
     (conflict,) = result.report.conflicts
     assert "cannot be meant" in conflict.message
+
+
+def too_large_a_bias(*, weights: int = 1) -> bytes:
+    """Weights with a zero point that CONV_2D does not take, and a bias that will not fit beside them:
+    `weights` convolutions read the same ones, of which the last has such a bias.
+    """
+    graph = Graph()
+    graph.activation("x", 0.05)
+    for n in range(weights):
+        graph.conv("x", f"c{n}", 0.1)
+    shared = list(graph.operators)
+    graph.operators = [replace(o, inputs=["x", "c0.w", o.inputs[2]]) for o in shared]
+    graph.activation("y", 0.1)
+    graph.add("MAX_POOL_2D", [f"c{weights - 1}"], ["y"], POOL)
+    data = graph.bytes(["x"], [*(f"c{n}" for n in range(weights)), "y"])
+    _, tensor = named(data, "c0.w")
+    scales = tensor.quant.scale * 3
+    data = requantized(data, "c0.w", scale=scales, zero_point=(0, 2, 0))
+    bias = f"c{weights - 1}.b"
+    own = named(data, bias)[1].quant.scale[0]
+    large = np.array([1000, 2**30, -1000], np.int32).tobytes()
+    data = edited(data, SetData(subgraph=0, tensor=named(data, bias)[1].index, data=large))
+    return requantized(data, bias, scale=(own, own * 8, own), zero_point=(0, 0, 0))
+
+
+@pytest.mark.parametrize("weights", [1, 2, 3])
+def test_weights_are_re_expressed_and_make_room_for_a_bias_in_one_run(weights: int) -> None:
+    data = too_large_a_bias(weights=weights)
+    result = settled(data)
+    assert result.report.remaining == ()
+    assert result.report.conflicts == ()
+    before, given = named(data, f"c{weights - 1}.b")
+    after, found = named(result.data, f"c{weights - 1}.b")
+    real = [
+        np.frombuffer(model.constant(0, bias.index), np.int32) * np.asarray(bias.quant.scale)
+        for model, bias in ((before, given), (after, found))
+    ]
+    assert real[1] == pytest.approx(real[0], rel=1e-6, abs=max(found.quant.scale))
 
 
 def pooled(output: float) -> bytes:

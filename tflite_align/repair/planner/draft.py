@@ -101,14 +101,21 @@ class Draft(Record):
     def tensor(self, subgraph: int, index: int) -> Tensor:
         return self.model.subgraphs[subgraph].tensors[index]
 
-    def written(self, slot: Slot) -> Tensor | None:
-        """The tensor at an output slot as the stage has it by now; None where there is none."""
+    def standing(self, slot: Slot) -> Tensor | None:
+        """The tensor at an operator's slot as the stage has it by now; None where there is none."""
         if slot.subgraph not in self._graphs:
             return slot_tensor(self.model, slot)
         graph = self._graphs[slot.subgraph]
-        outputs = graph.operators[slot.operator].outputs
-        exists = slot.index < len(outputs) and 0 <= outputs[slot.index] < len(graph.tensors)
-        return graph.tensors[outputs[slot.index]] if exists else None
+        operands = graph.operators[slot.operator].operands(slot.kind)
+        exists = slot.index < len(operands) and 0 <= operands[slot.index] < len(graph.tensors)
+        return graph.tensors[operands[slot.index]] if exists else None
+
+    def content(self, subgraph: int, tensor: Tensor) -> memoryview | None:
+        """The bytes of a constant as the stage has it by now; None where there are none."""
+        own = self.model.subgraphs[subgraph].tensors
+        if tensor.index < len(own) and tensor.buffer == own[tensor.index].buffer:
+            return self.model.constant(subgraph, tensor.index)
+        return self._buffers[tensor.buffer].data
 
     def set_quant(self, subgraph: int, index: int, quant: QuantParams) -> None:
         """Only where something changes; all operators at the tensor count as edited.

@@ -70,7 +70,7 @@ def plan_overflows(
         if (moved or constraint.slot in broken) and len(constraint.factors) > 1:
             weights = constraint.factors[-1]
             scales = _needed(draft, bound, constraint, scales_seen)
-            if scales is None or weights in scales_seen:
+            if scales is None:
                 continue
             raised = product_of(bound, constraint, {**scales_seen, weights: scales})
             products = zip(raised, product_of(bound, constraint, scales_seen), strict=True)
@@ -91,7 +91,7 @@ def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
     """Why no room is made for the bias: one step of the products would exceed one step of the
     output. None if it would not.
     """
-    output = draft.written(bias._replace(kind="outputs", index=0))
+    output = draft.standing(bias._replace(kind="outputs", index=0))
     if output is None or output.quant is None or not output.quant.scale:
         return None
     step = min(output.quant.scale)
@@ -109,7 +109,7 @@ def _cut(
     """The scale of a coarser input, put there by a QUANTIZE; None where the weights lose less, or
     the input cannot be cut.
     """
-    slot, weights = constraint.factors[0], slot_tensor(draft.model, constraint.factors[-1])
+    slot, weights = constraint.factors[0], draft.standing(constraint.factors[-1])
     source = slot_tensor(draft.model, slot)
     if slot in scales_seen or slot in bound.rigid or source is None or weights is None:
         return None
@@ -144,7 +144,7 @@ def _noises(
 ) -> tuple[float, float] | None:
     """Noise power that coarser weights add to all channels, and that a coarser input does."""
     source, weights = operands
-    data = draft.model.constant(subgraph, weights.index)
+    data = draft.content(subgraph, weights)
     quant = weights.quant
     if data is None or quant is None or source.quant is None or weights.elements == 0:
         return None
@@ -168,9 +168,11 @@ def _needed(
 ) -> tuple[float, ...] | None:
     """The least weight scales that make the bias fit; None where it fits, or cannot be made to."""
     bias = slot_tensor(bound.model, constraint.slot)
-    weights = slot_tensor(bound.model, constraint.factors[-1])
+    weights = draft.standing(constraint.factors[-1])
     if bias is None or weights is None or weights.quant is None or weights.quant.details:
         return None
+    if weights.quant.scale != scales_seen.get(constraint.factors[-1], weights.quant.scale):
+        return None  # weights that a later step gives what the kernel sees
     data = draft.model.constant(constraint.slot.subgraph, bias.index)
     limits = type_limits(bias_type([constraint], bias))
     if data is None or limits is None or bias.type not in DTYPES or bias.quant is None:
@@ -216,11 +218,11 @@ def _fit_at_a_glance(
 
 
 def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
-    """Requantize the weights; a copy of their own where others read them too."""
-    subgraph, index = slot.subgraph, slot.tensor(draft.model)
-    tensor = draft.tensor(subgraph, index)
-    data = draft.model.constant(subgraph, index)
-    quant = tensor.quant
+    """Requantize the weights, as they are by now; a copy of their own where others read them too."""
+    subgraph, tensor = slot.subgraph, draft.standing(slot)
+    if tensor is None:
+        return False
+    data, quant, index = draft.content(subgraph, tensor), tensor.quant, slot.tensor(draft.model)
     if quant is None or data is None or any(quant.zero_point) or tensor.type == "int32":
         return False
     if len(data) != constant_size(tensor.shape, tensor.type) or not all(map(np.isfinite, scales)):
@@ -232,7 +234,11 @@ def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
     values = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
     new = packed_as(np.rint(values * ratio), tensor.type)
     raised = replace(quant, scale=scales, minimum=(), maximum=())
-    if len(draft.links(subgraph).readers.get(index, [])) > 1:
+    others = _others(draft, slot, tensor.index)
+    if others == 0 and tensor.index != index:  # a copy of its own that it has been given already
+        draft.graph(subgraph).set_tensor(tensor.index, quant=raised)
+        draft.graph(subgraph).set_data(tensor.index, new)
+    elif others:
         copy = draft.add_tensor(subgraph, index, "_raised", raised, data=new)
         draft.rewire(slot, copy)
     else:
@@ -243,3 +249,11 @@ def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
     why = "so that the bias fits its type"
     draft.note("constant", TensorId(subgraph, index), before, after, why=why, readers=(slot,))
     return True
+
+
+def _others(draft: Draft, slot: Slot, index: int) -> int:
+    """How many slots beside this one read the tensor that it reads by now."""
+    if index == slot.tensor(draft.model):
+        return len(draft.links(slot.subgraph).readers.get(index, [])) - 1
+    operators = draft.graph(slot.subgraph).operators
+    return sum(operator.inputs.count(index) for operator in operators) - 1
