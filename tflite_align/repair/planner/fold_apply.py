@@ -183,23 +183,39 @@ def _unsaid(changes: list[Change], model: Model, base: Model, step: Fold) -> lis
 
 
 def _pruned(plan: Plan, base: Model) -> Plan:
-    """Without the added tensors that nothing names any more; the others are numbered anew."""
-    pairs = zip(plan.model.subgraphs, base.subgraphs, strict=True)
-    subgraphs = tuple(_pruned_graph(graph, len(old.tensors)) for graph, old in pairs)
-    if all(new is old for new, old in zip(subgraphs, plan.model.subgraphs, strict=True)):
+    """Without the added tensors that nothing names any more, and what was told of them; the others
+    are numbered anew, in the changes too.
+    """
+    numbers = {}
+    for graph, old in zip(plan.model.subgraphs, base.subgraphs, strict=True):
+        kept = _kept(graph, len(old.tensors))
+        if len(kept) < len(graph.tensors):
+            numbers[graph.index] = {tensor.index: index for index, tensor in enumerate(kept)}
+    if not numbers:
         return plan
-    return replace(plan, model=replace(plan.model, subgraphs=subgraphs))
+    subgraphs = tuple(
+        _renumbered(graph, numbers[graph.index]) if graph.index in numbers else graph
+        for graph in plan.model.subgraphs
+    )
+    changes = tuple(
+        replace(change, tensor=numbers.get(change.subgraph, {}).get(change.tensor, change.tensor))
+        for change in plan.changes
+        if change.tensor in numbers.get(change.subgraph, (change.tensor,))
+    )
+    return replace(plan, model=replace(plan.model, subgraphs=subgraphs), changes=changes)
 
 
-def _pruned_graph(graph: Subgraph, count: int) -> Subgraph:
+def _kept(graph: Subgraph, count: int) -> list[Tensor]:
     """`count`: tensors that the subgraph had before the plan."""
     named = {*graph.inputs, *graph.outputs}
     for operator in graph.operators:
         named.update(operator.inputs, operator.outputs)
-    kept = [tensor for tensor in graph.tensors if tensor.index < count or tensor.index in named]
-    if len(kept) == len(graph.tensors):
-        return graph
-    numbers = {tensor.index: index for index, tensor in enumerate(kept)}
+    return [tensor for tensor in graph.tensors if tensor.index < count or tensor.index in named]
+
+
+def _renumbered(graph: Subgraph, numbers: dict[int, int]) -> Subgraph:
+    """The tensors that have a number, by it."""
+    kept = [tensor for tensor in graph.tensors if tensor.index in numbers]
 
     def like(tensor: Tensor) -> int | None:
         shaped = tensor.like
@@ -213,7 +229,9 @@ def _pruned_graph(graph: Subgraph, count: int) -> Subgraph:
     return replace(
         graph,
         tensors=tuple(
-            tensor if tensor.index < count else replace(tensor, index=position, like=like(tensor))
+            tensor
+            if tensor.index == position
+            else replace(tensor, index=position, like=like(tensor))
             for position, tensor in enumerate(kept)
         ),
         operators=tuple(
