@@ -60,6 +60,45 @@ _TENSOR = _object(
 )
 
 
+_SLOT = {
+    "type": "array",
+    "prefixItems": [
+        _INDEX,
+        {"type": "integer", "minimum": -1},
+        {"enum": ["inputs", "outputs"]},
+        _INDEX,
+    ],
+    "minItems": 4,
+    "maxItems": 4,
+}
+_LABEL = {
+    "type": "array",
+    "prefixItems": [_NUMBER, {"type": "integer"}],
+    "minItems": 2,
+    "maxItems": 2,
+}
+_WHOLE = {"type": "integer"}
+_COMPONENT = _object(
+    {
+        "labels": _list(_LABEL),
+        "groups": _list(_object({"candidates": _list(_INDEX), "slots": _list(_SLOT)})),
+        "tables": _list(_object({"groups": _list(_INDEX), "costs": _list({"type": "string"})})),
+        "quantize": _list(_object({"source": _INDEX, "readers": _list(_INDEX), "cost": _WHOLE})),
+        "chosen": _list(_INDEX),
+        "order": _list(_INDEX),
+        "cost": _WHOLE,
+        "bound": _WHOLE,
+    }
+)
+_OPTIMUM = _object(
+    {
+        "unit": {"const": 1e-9},
+        "components": _list(_COMPONENT),
+        "left_out": _list(_object({"component": _INDEX, "why": {"type": "string"}})),
+    }
+)
+
+
 def certificate_schema() -> dict[str, Any]:
     """Schema of what make_certificate returns and the checker reads: docs/certificates.md."""
     return {
@@ -85,6 +124,8 @@ def certificate_schema() -> dict[str, Any]:
                         }
                     )
                 ),
-            }
+                "optimum": _OPTIMUM,
+            },
+            "optimum",
         ),
     }

@@ -19,6 +19,7 @@ import numpy as np
 from .check_bounds import COPIES, NO_KERNEL, Kernels, Shown, Task, show
 from .check_graph import Matched, RefutedError, match_files, same_constant
 from .check_linear import PLACES
+from .check_optimum import CheckedOptimum, check_optimum
 from .check_read import ReadFile, ReadGraph, ReadTensor, UnreadableError, read_file
 from .check_real import Operand, UnshownError, declared_range, type_range, upward
 from .functions.affine import DomainError
@@ -47,7 +48,7 @@ Row = Mapping[str, Any]
 class CheckedFile:
     """What holds: `certified` of `operators`, the others are the original's. `worst`: the greatest
     bound, LSB of the written step. `moved`: graph inputs and outputs in other parameters; `assumed`:
-    what else is assumed.
+    what else is assumed. `optimum`: None where nothing is claimed of one.
     """
 
     operators: int
@@ -55,6 +56,7 @@ class CheckedFile:
     worst: float
     moved: tuple[str, ...]
     assumed: tuple[str, ...]
+    optimum: CheckedOptimum | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,12 +217,14 @@ def check(
     ]
     if certificate["bias"] != "declared":
         assumed.append("biases are read as kernels read them")
+    claim = certificate.get("optimum")
     return CheckedFile(
         operators=counted[0],
         certified=counted[1],
         worst=worst,
         moved=moved,
         assumed=tuple(assumed),
+        optimum=None if claim is None else check_optimum(claim, after, matched),
     )
 
 

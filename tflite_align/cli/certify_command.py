@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..certify.check_optimum import CheckedOptimum
 from ..certify.make import certified_runtimes, certify
 from ..certify.verified import CertificateRefutedError, verify_certificate
 from ..disk import read_model_file, replace_files
@@ -102,8 +103,24 @@ def run_verify(original: str, written: str, certificate: str) -> int:
     share = f"{checked.certified} of {checked.operators} operators certified for every input"
     bound = f"within {checked.worst:.3f} LSB; the others are as they were"
     lines = [f"the certificate holds: {share}, {bound}"]
+    lines += _optimum(checked.optimum)
     lines += [f"assumed: {slot} is read in its new parameters" for slot in checked.moved]
     lines += [f"assumed: {assumption}" for assumption in checked.assumed]
     with reader_may_leave(0):
         show_lines(lines)
     return 0
+
+
+def _optimum(found: CheckedOptimum | None) -> Iterator[str]:
+    """What the certificate claims of the optimum: whole components, within how much, and what not."""
+    if found is None:
+        return
+    if found.components:
+        least = f"{found.optimal} of {found.components} components"
+        gap = f"; the others are within {float(found.gap):.6g} of the optimum"
+        yield (
+            f"optimal among the candidates, at the certificate's costs (not checked): {least}"
+            f"{gap if found.optimal < found.components else ''}"
+        )
+    if found.left_out:
+        yield f"optimum not claimed: {found.left_out} components (`left_out` in the certificate says why)"

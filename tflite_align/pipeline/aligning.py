@@ -81,7 +81,7 @@ def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | 
 
     verification = with_way_out(prepared, executed.verification, other)
     executed = replace(executed, verification=verification)
-    certificate, summary = certificate_of(prepared, executed)
+    certificate, summary = certificate_of(prepared, decision, executed)
     report = build_report(prepared, decision, executed, summary, name)
     return Aligned(executed.chunks, report, certificate)
 

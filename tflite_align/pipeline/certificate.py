@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..verdicts import CertificateSummary
+from .decision import Decision
 from .execution import Executed
 from .preparation import Prepared
 
@@ -16,19 +17,22 @@ __all__ = ["certificate_of"]
 Found = tuple[Mapping[str, Any] | None, CertificateSummary | None]
 
 
-def certificate_of(prepared: Prepared, executed: Executed) -> Found:
+def certificate_of(prepared: Prepared, decision: Decision, executed: Executed) -> Found:
     """(the certificate, its summary); (None, None) where none was asked for."""
     options = prepared.session.options
     if not options.certificate and "certified" not in options.require:
         return None, None
     # A run without a certificate needs none of it.
     from ..certify.make import NotCertifiedError, certified_runtimes, make_certificate  # noqa: PLC0415
+    from ..certify.optimum import with_optimum  # noqa: PLC0415
     from ..certify.verified import CertificateRefutedError, verify_certificate  # noqa: PLC0415
 
     original, written = bytes(prepared.original), b"".join(executed.chunks)
     try:
         runtimes = certified_runtimes(options.targets)
         certificate = make_certificate(original, written, runtimes=runtimes, bias=options.bias)
+        if decision.solved is not None and decision.plan is not None:
+            certificate = with_optimum(certificate, original, written, decision.solved)
         checked = verify_certificate(original, written, json.dumps(certificate).encode())
     except (NotCertifiedError, CertificateRefutedError, UsageError) as error:
         return None, CertificateSummary(word="none", why=str(error))

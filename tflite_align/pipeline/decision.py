@@ -23,7 +23,7 @@ class Decision(Record, frozen=True, kw_only=True):
     """The answer to `question`, whose settings hold the ranges that calibration showed.
 
     `solution`: None where there was nothing to solve; `plan`: None where nothing is to be changed.
-    `solved`: what the solution follows from, kept where the options ask for a view.
+    `solved`: what the solution follows from, kept where the options ask for a view or a certificate.
     """
 
     question: Question
@@ -55,6 +55,7 @@ def decide(prepared: Prepared, question: Question, progress: Progress | None = N
 
 def solve_question(prepared: Prepared, question: Question) -> Decision:
     """Solve and plan with the question's settings as they are."""
+    options = prepared.session.options
     solution, solved = solve_and_keep(question.bound, question.broken, question.settings)
     draft, failures = plan(question.bound, solution, question.wanted, prepared.session.fixes)
     folded = _fold(prepared, draft, solution)
@@ -62,7 +63,7 @@ def solve_question(prepared: Prepared, question: Question) -> Decision:
     return Decision(
         question=question,
         solution=solution,
-        solved=solved if prepared.session.options.view else None,
+        solved=solved if options.view or options.certificate else None,
         plan=folded if changed else None,
         conflicts=(*solution.conflicts, *failures, *question.kept),
     )

@@ -1,0 +1,135 @@
+"""What a certificate says of the optimum: the solver's cost tables, its choice, and an order of
+elimination from which anybody gets the least cost of any choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..numerics import Label
+from ..solver.cost_tables import FORBIDDEN, Answer, Sharing, Table
+from ..solver.prepare import Posed
+from ..solver.solve import Solved
+from .check_graph import RefutedError, match_files
+from .check_optimum import UNIT, chosen_cost, see_chosen, smallest_cost
+from .check_read import read_file
+
+__all__ = ["with_optimum"]
+
+Row = dict[str, Any]
+
+_COSTS = 20_000  # of one component: some 200 KB
+_ALL_COSTS = 60_000  # of all
+_JOINT = 200_000  # entries of a joint table on the way
+_AXES = 30  # that an array may have
+
+
+def with_optimum(certificate: Row, original: bytes, written: bytes, solved: Solved) -> Row:
+    """The certificate with the optimum of every component whose tables are small enough; the others
+    are named with the reason.
+    """
+    before, after = read_file(original), read_file(written)
+    claimed = [[row["original"] for row in g["operators"]] for g in certificate["subgraphs"]]
+    matched = match_files(before, after, claimed)
+    components: list[Row] = []
+    left_out: list[Row] = []
+    room = _ALL_COSTS
+    for number, (posed, answer) in enumerate(zip(solved.posed, solved.answers, strict=True)):
+        size = sum(table.costs.size for table in posed.tables)
+        order = _order(posed)
+        if size > min(_COSTS, room) or order is None:
+            left_out.append({"component": number, "why": "too large"})
+            continue
+        row = _component(posed, answer, order)
+        try:
+            see_chosen(row, after, matched, "")
+            row["cost"], row["bound"] = chosen_cost(row, ""), smallest_cost(row, "")
+        except (RefutedError, IndexError, KeyError) as error:
+            left_out.append({"component": number, "why": str(error).removeprefix(": ")})
+            continue
+        components.append(row)
+        room -= size
+    if not components and not left_out:
+        return certificate
+    claim = {"unit": float(UNIT), "components": components, "left_out": left_out}
+    return {**certificate, "optimum": claim}
+
+
+def _component(posed: Posed, answer: Answer, order: Sequence[int]) -> Row:
+    numbers: dict[Label, int] = {}
+    nodes = posed.problem.nodes
+    groups = [
+        {
+            "candidates": [numbers.setdefault(label, len(numbers)) for label in node.domain],
+            "slots": [[s.subgraph, s.operator, s.kind, s.index] for s in node.slots],
+        }
+        for node in nodes
+    ]
+    return {
+        "labels": [[label.scale, label.zero_point] for label in numbers],
+        "groups": groups,
+        "tables": list(_tables(posed.tables)),
+        "quantize": [
+            {
+                "source": one.source,
+                "readers": list(one.readers),
+                "cost": round(one.cost / float(UNIT)),
+            }
+            for one in posed.sharings
+        ],
+        "chosen": list(answer.choice),
+        "order": list(order),
+    }
+
+
+def _tables(tables: Sequence[Table]) -> Iterator[Row]:
+    """Tables over the same groups added up; those of zeros are left out."""
+    summed: dict[tuple[int, ...], Any] = {}
+    for table in tables:
+        scope, costs = table.scope, table.costs
+        if len(scope) > 1 and scope[0] > scope[1]:
+            scope, costs = (scope[1], scope[0]), costs.T
+        summed[scope] = summed.get(scope, 0) + costs
+    for scope, costs in sorted(summed.items()):
+        if np.any(costs):
+            lines = costs.reshape(-1, costs.shape[-1]).tolist()
+            yield {"groups": list(scope), "costs": [" ".join(map(_cell, line)) for line in lines]}
+
+
+def _cell(cost: float) -> str:
+    return "-" if cost >= FORBIDDEN / 2 else str(round(cost / float(UNIT)))
+
+
+def _order(posed: Posed) -> list[int] | None:
+    """Fewest joint entries first, then the lowest group; None where the tables grow too large."""
+    sizes = posed.sizes
+    around: list[set[int]] = [{group} for group in range(len(sizes))]
+    scopes = [table.scope for table in posed.tables]
+    scopes += [_around(one) for one in posed.sharings]
+    if any(_is_large(scope, sizes) for scope in scopes):
+        return None
+    for scope in scopes:
+        for group in scope:
+            around[group].update(scope)
+    left, order = set(range(len(sizes))), []
+    while left:
+        _, group = min((prod(sizes[g] for g in around[group]), group) for group in left)
+        if _is_large(around[group], sizes):
+            return None
+        for other in around[group] - {group}:
+            around[other] = (around[other] | around[group]) - {group}
+        left.discard(group)
+        order.append(group)
+    return order
+
+
+def _is_large(scope: Collection[int], sizes: Sequence[int]) -> bool:
+    return len(scope) > _AXES or prod(sizes[g] for g in scope) > _JOINT
+
+
+def _around(sharing: Sharing) -> tuple[int, ...]:
+    return tuple(dict.fromkeys((sharing.source, *sharing.readers)))
