@@ -30,60 +30,62 @@ __all__ = ["run_align"]
 
 def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     """The whole job; returns the exit status. Failure, AlignError, OSError: it could not be done."""
-    options, asked = given(values)
-    reports = report_files(asked.reports)
+    options, request = given(values)
+    reports = report_files(request.reports)
     Session.of(options)  # what does not exist is told before any file is read
     outputs = [report.path for report in reports]
-    held = given_lock(asked)
-    locks = [asked.lock] if asked.lock is not None and held is None else []
-    outputs += [asked.certificate] if asked.certificate is not None else []
-    locks += check_resolver(asked)
-    prepare([source], outputs if asked.dry_run else [out, *outputs, *locks], own=out)
-    known = accepted_for(read_baseline(asked.baseline), asked.baseline, source)
-    options = replace(_calibrated(options, asked), accepted=known, lock=held)
-    result = _aligned(source, options, asked)
+    lock = given_lock(request)
+    locks = [request.lock] if request.lock is not None and lock is None else []
+    outputs += [request.certificate] if request.certificate is not None else []
+    locks += check_resolver(request)
+    prepare([source], outputs if request.dry_run else [out, *outputs, *locks], own=out)
+    accepted = accepted_for(read_baseline(request.baseline), request.baseline, source)
+    options = replace(_calibrated(options, request), accepted=accepted, lock=lock)
+    result = _aligned(source, options, request)
     report = result.report
-    write = not asked.dry_run and (report.exit_status == 0 or asked.keep_going)
+    write = not request.dry_run and (report.exit_status == 0 or request.keep_going)
     # Joining the output takes its size in memory: only where a lock is to be made of it.
-    new = new_lock(asked, held, result.data) if locks and write and report.exit_status == 0 else []
-    more = [*new, *_certificate(result, asked)] if write else []
+    new = (
+        new_lock(request, lock, result.data) if locks and write and report.exit_status == 0 else []
+    )
+    more = [*new, *_certificate(result, request)] if write else []
     why = "; ".join(report.reasons) or "a dry run writes nothing"
-    headers = new_resolver(asked, result.data if write else None, source, why)
+    headers = new_resolver(request, result.data if write else None, source, why)
     _write(result, source, out if write else None, reports, [*more, *headers])
-    tell_lock(asked, held, new, why)
+    tell_lock(request, lock, new, why)
     # stdout belongs to the model or the JSON where that is asked for.
     err = STREAM in (out, *outputs)
-    last = closing(report, out=shown(out), dry_run=asked.dry_run, written=write)
+    last = closing(report, out=shown(out), dry_run=request.dry_run, written=write)
     with reader_may_leave(report.exit_status):
-        if not asked.quiet:
-            show(report, last, rows=asked.rows, err=err)
+        if not request.quiet:
+            show(report, last, rows=request.rows, err=err)
         elif report.exit_status:
             show_problems(report, last, err=err)
     return report.exit_status
 
 
-def _certificate(result: Aligned, asked: Given) -> list[tuple[str, Any]]:
+def _certificate(result: Aligned, request: Given) -> list[tuple[str, Any]]:
     """The certificate's file, where there is one to write."""
-    if asked.certificate is None or result.certificate is None:
+    if request.certificate is None or result.certificate is None:
         return []
-    return [(asked.certificate, ((json.dumps(result.certificate, indent=1) + "\n").encode(),))]
+    return [(request.certificate, ((json.dumps(result.certificate, indent=1) + "\n").encode(),))]
 
 
-def _calibrated(options: AlignOptions, asked: Given) -> AlignOptions:
-    if asked.calibration is None:
+def _calibrated(options: AlignOptions, request: Given) -> AlignOptions:
+    if request.calibration is None:
         return options
-    with about(asked.calibration):
-        return replace(options, calibration=read_arrays(asked.calibration))
+    with about(request.calibration):
+        return replace(options, calibration=read_arrays(request.calibration))
 
 
-def _aligned(source: str, options: AlignOptions, asked: Given) -> Aligned:
+def _aligned(source: str, options: AlignOptions, request: Given) -> Aligned:
     with about(shown(source)):
         if source == STREAM:
             data: Any = read_stdin()
         else:
             data = read(source)
         name = "<stdin>" if source == STREAM else shown(source)
-        with progress_bar(wanted=not asked.quiet) as progress:
+        with progress_bar(wanted=not request.quiet) as progress:
             return align(memoryview(data), options, name=name, progress=progress)
 
 

@@ -35,76 +35,76 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
     """The whole folder; returns the exit status: 2 where a model could not be done, else 1 where
     findings remain or the target refuses the file. Failure, AlignError, OSError: nothing could be done.
     """
-    options, asked = given(values)
+    options, request = given(values)
     # Strategies are priced for single models: asking for a report must not change the settings.
     options = replace(options, compare=False)
-    _refuse(source, asked)
+    _refuse(source, request)
     for name in options.targets:
         load_target(name)
     everything = pairs(source, out, listed(values["files_from"]))
-    found, shard = chosen(everything, values["shard"])
+    models, shard = chosen(everything, values["shard"])
     if values["list"]:
-        return show_list(found)
-    _prepare(everything, out, asked)
-    settings = settings_digest("align", options, keep_going=asked.keep_going)
-    known = read_baseline(asked.baseline)
-    tally = Tally(rows=asked.rows)
+        return show_list(models)
+    _prepare(everything, out, request)
+    settings = settings_digest("align", options, keep_going=request.keep_going)
+    baseline = read_baseline(request.baseline)
+    tally = Tally(rows=request.rows)
 
     def hear(result: Result) -> None:
         tally.add(result.line)
 
     with (
         Outcomes(shard, settings) as outcomes,
-        executor(values["jobs"], len(found), values["executor"]) as workers,
+        executor(values["jobs"], len(models), values["executor"]) as workers,
     ):
         results = run(
             "align",
-            found,
+            models,
             out,
             options,
             executor=workers,
             shard=shard,
-            write=not asked.dry_run,
-            keep_going=asked.keep_going,
-            accepted=lambda model: accepted_for(known, asked.baseline, model.source),
+            write=not request.dry_run,
+            keep_going=request.keep_going,
+            accepted=lambda model: accepted_for(baseline, request.baseline, model.source),
         )
         try:
             with closing(results):
-                follow(results, len(found), outcomes, hear, quiet=asked.quiet)
+                follow(results, len(models), outcomes, hear, quiet=request.quiet)
         except BaseException as error:
-            told = f"{len(outcomes):,} of {len(found):,} models are done"
-            then = "" if asked.dry_run else "; the same command goes on from there"
-            error.add_note(f"{told}{then}")
+            progress = f"{len(outcomes):,} of {len(models):,} models are done"
+            then = "" if request.dry_run else "; the same command goes on from there"
+            error.add_note(f"{progress}{then}")
             raise
-        outcomes.write(asked.reports)
-    if not asked.quiet:
-        where = " (dry run: nothing written)" if asked.dry_run else f" -> {shown(out)}"
-        last, err = tally.closing(where), STREAM in asked.reports
+        outcomes.write(request.reports)
+    if not request.quiet:
+        where = " (dry run: nothing written)" if request.dry_run else f" -> {shown(out)}"
+        last, err = tally.closing(where), STREAM in request.reports
         with reader_may_leave(tally.exit_status):
             show_sections([tally.section()], last, tally.exit_status, err=err)
     return tally.exit_status
 
 
-def _refuse(source: str, asked: Given) -> None:
+def _refuse(source: str, request: Given) -> None:
     """What belongs to one model."""
-    if asked.lock is not None or asked.update_lock:
+    if request.lock is not None or request.update_lock:
         raise UsageError(f"--lock holds one model, and {shown(source)} is a folder")
-    if asked.emit_resolver is not None:
+    if request.emit_resolver is not None:
         raise UsageError(f"--emit-resolver is of one model, and {shown(source)} is a folder")
-    if asked.calibration is not None:
+    if request.calibration is not None:
         raise UsageError(f"--calibration holds one model's inputs, and {shown(source)} is a folder")
-    check_reports(asked.reports)
+    check_reports(request.reports)
 
 
-def _prepare(found: Sequence[ModelFile], out: str, asked: Given) -> None:
+def _prepare(models: Sequence[ModelFile], out: str, request: Given) -> None:
     """Refuse what reports would overwrite; a report may lie in OUT, which is made for it."""
-    place = Path(os.path.realpath(local_path(out)))
-    for path in asked.reports:
+    out_folder = Path(os.path.realpath(local_path(out)))
+    for path in request.reports:
         if is_url(path) or is_url(out):
             continue
         real = Path(os.path.realpath(path))
-        if path != STREAM and real.is_relative_to(place / RECORD):
+        if path != STREAM and real.is_relative_to(out_folder / RECORD):
             raise UsageError(f"{path}: lies in the record of what is done; name another file")
-        if path != STREAM and real.parent == place:
+        if path != STREAM and real.parent == out_folder:
             make_folder(local_path(out))
-    prepare([model.source for model in found], asked.reports)
+    prepare([model.source for model in models], request.reports)

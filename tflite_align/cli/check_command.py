@@ -38,44 +38,44 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
 
     Returns the exit status. Reports hold what could not be read too.
     """
-    options, asked = given(values)
-    check_reports(asked.reports)
+    options, request = given(values)
+    check_reports(request.reports)
     _known(options)
-    found, shard = chosen(list(models_of(named(sources, values))), values["shard"])
+    models, shard = chosen(list(models_of(named(sources, values))), values["shard"])
     if values["list"]:
-        return show_list(found)
-    held = given_lock(asked, len(found))
-    options = replace(options, lock=held)
-    _prepare(found, asked, new_lock=asked.lock is not None and held is None)
+        return show_list(models)
+    lock = given_lock(request, len(models))
+    options = replace(options, lock=lock)
+    _prepare(models, request, new_lock=request.lock is not None and lock is None)
     settings = settings_digest("check", options, keep_going=False)
     with Outcomes(shard, settings) as outcomes:
-        tally = _checked(found, options, values, asked, outcomes)
+        tally = _checked(models, options, values, request, outcomes)
         status = tally.exit_status
         baselines = []
-        if asked.write_baseline and status < 2:
+        if request.write_baseline and status < 2:
             status = 0
-            text = baseline_text(outcomes.found()[0], asked.write_baseline)
-            baselines = [(asked.write_baseline, (text.encode(),))]
-        new = new_lock(asked, held, found[0].source) if found and status == 0 else []
-        model = found[0].source if found and status < 2 else None
-        headers = new_resolver(asked, model, model or "", tally.why)
-        outcomes.write(tuple(dict.fromkeys(asked.reports)), [*baselines, *new, *headers])
-        _tell_baseline(asked, tally)
-        tell_lock(asked, held, new, tally.why)
+            text = baseline_text(outcomes.found()[0], request.write_baseline)
+            baselines = [(request.write_baseline, (text.encode(),))]
+        new = new_lock(request, lock, models[0].source) if models and status == 0 else []
+        model = models[0].source if models and status < 2 else None
+        headers = new_resolver(request, model, model or "", tally.why)
+        outcomes.write(tuple(dict.fromkeys(request.reports)), [*baselines, *new, *headers])
+        _tell_baseline(request, tally)
+        tell_lock(request, lock, new, tally.why)
         with reader_may_leave(status):
             if values["output_format"] != "text":
                 click.echo(OUTPUTS[values["output_format"]](*outcomes.found()), nl=False)
-            elif len(found) > 1 and not asked.quiet:
-                _show_total(tally, err=_on_stderr(asked))
+            elif len(models) > 1 and not request.quiet:
+                _show_total(tally, err=_on_stderr(request))
     return status
 
 
-def _tell_baseline(asked: Given, tally: CheckTally) -> None:
+def _tell_baseline(request: Given, tally: CheckTally) -> None:
     """What was written, or why nothing was."""
-    if not asked.write_baseline:
+    if not request.write_baseline:
         return
-    told = f"not written: {tally.why}" if tally.exit_status == 2 else f"written: {tally.listed}"
-    say(f"tflite_align: {asked.write_baseline}: baseline {told}", err=True)
+    outcome = f"not written: {tally.why}" if tally.exit_status == 2 else f"written: {tally.listed}"
+    say(f"tflite_align: {request.write_baseline}: baseline {outcome}", err=True)
 
 
 def _known(options: AlignOptions) -> None:
@@ -89,22 +89,24 @@ def _known(options: AlignOptions) -> None:
             available(name)
 
 
-def _prepare(found: Sequence[ModelFile], asked: Given, *, new_lock: bool) -> None:
-    written = [path for path in (asked.write_baseline, asked.lock if new_lock else None) if path]
-    reports = tuple(dict.fromkeys(asked.reports))
-    written += check_resolver(asked, len(found))
-    prepare([model.source for model in found if not model.why], [*reports, *written])
+def _prepare(models: Sequence[ModelFile], request: Given, *, new_lock: bool) -> None:
+    written = [
+        path for path in (request.write_baseline, request.lock if new_lock else None) if path
+    ]
+    reports = tuple(dict.fromkeys(request.reports))
+    written += check_resolver(request, len(models))
+    prepare([model.source for model in models if not model.why], [*reports, *written])
 
 
 def _checked(
-    found: Sequence[ModelFile],
+    models: Sequence[ModelFile],
     options: AlignOptions,
     values: dict[str, Any],
-    asked: Given,
+    request: Given,
     outcomes: Outcomes,
 ) -> CheckTally:
     """Every file's outcome, told as it comes, and what they come to."""
-    known, tally = read_baseline(asked.baseline), CheckTally(rows=asked.rows)
+    baseline, tally = read_baseline(request.baseline), CheckTally(rows=request.rows)
 
     def hear(result: Result) -> None:
         report = result.report()
@@ -113,41 +115,41 @@ def _checked(
             return
         tally.add(report)
         if values["output_format"] == "text":
-            _show(report, asked)
+            _show(report, request)
 
-    jobs = 1 if any(model.source == STREAM for model in found) else values["jobs"]
+    jobs = 1 if any(model.source == STREAM for model in models) else values["jobs"]
     with (
-        executor(jobs, len(found), values["executor"]) as workers,
+        executor(jobs, len(models), values["executor"]) as workers,
         closing(
             run(
                 "check",
-                found,
+                models,
                 None,
                 options,
                 executor=workers,
                 shard=values["shard"],
                 record=values["record"] or "",
-                accepted=lambda model: accepted_for(known, asked.baseline, model.source),
+                accepted=lambda model: accepted_for(baseline, request.baseline, model.source),
                 stdin=read_stdin,
             )
         ) as results,
     ):
-        follow(results, len(found), outcomes, hear, quiet=asked.quiet)
+        follow(results, len(models), outcomes, hear, quiet=request.quiet)
     return tally
 
 
-def _on_stderr(asked: Given) -> bool:
+def _on_stderr(request: Given) -> bool:
     """Stdout belongs to the JSON where that is asked for."""
-    return STREAM in asked.reports
+    return STREAM in request.reports
 
 
-def _show(report: Report, asked: Given) -> None:
-    err = _on_stderr(asked)
+def _show(report: Report, request: Given) -> None:
+    err = _on_stderr(request)
     with reader_may_leave(report.exit_status):
-        if asked.quiet:
+        if request.quiet:
             show_problems(report, err=err)
         else:
-            show(report, last_line(report), rows=asked.rows, err=err)
+            show(report, last_line(report), rows=request.rows, err=err)
             say("", err=err)
 
 

@@ -100,15 +100,15 @@ class _Commands(click.Group):
         return super().parse_args(ctx, self._with_command(args))
 
     def _with_command(self, args: list[str]) -> list[str]:
-        own = {name for param in self.params for name in param.opts}
-        if not args or args[0] in own.union(_HELP):
+        group_options = {name for param in self.params for name in param.opts}
+        if not args or args[0] in group_options.union(_HELP):
             return args
-        place = self._first_positional(args)
-        if place is not None and args[place] in self.commands:
-            return [args[place], *args[:place], *args[place + 1 :]]
-        meant = misspelled_command(args[place], self.commands) if place is not None else None
-        if meant is not None and place is not None:
-            raise UsageError(f"{args[place]}: no file and no command; did you mean {meant!r}?")
+        position = self._first_positional(args)
+        if position is not None and args[position] in self.commands:
+            return [args[position], *args[:position], *args[position + 1 :]]
+        meant = misspelled_command(args[position], self.commands) if position is not None else None
+        if meant is not None and position is not None:
+            raise UsageError(f"{args[position]}: no file and no command; did you mean {meant!r}?")
         return ["align", *args]
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -126,13 +126,13 @@ class _Commands(click.Group):
             if isinstance(param, click.Option) and not param.is_flag
             for name in param.opts
         }
-        place = 0
-        while place < len(args):
-            if args[place] == "--":
+        position = 0
+        while position < len(args):
+            if args[position] == "--":
                 return None
-            if args[place] == "-" or not args[place].startswith("-"):
-                return place
-            place += 2 if args[place] in takers else 1
+            if args[position] == "-" or not args[position].startswith("-"):
+                return position
+            position += 2 if args[position] in takers else 1
         return None
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -134,19 +134,19 @@ class ConfiguredCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.resilient_parsing:  # a shell completes: settings tell it nothing
             return super().parse_args(ctx, args)
-        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        arguments, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         helping = self.get_help_option(ctx)
-        helped = helping is not None and given.get(str(helping.name)) is True
-        origin, config = ("", None) if helped else _chosen(given)
+        helped = helping is not None and arguments.get(str(helping.name)) is True
+        origin, config = ("", None) if helped else _chosen(arguments)
         if config is not None:
             names = {param.name for param in self.params}
             settings = {name.replace("-", "_"): value for name, value in config.settings.items()}
             ctx.default_map = {name: settings[name] for name in settings if name in names}
-        ctx.meta[_SHOWN] = bool(given.get("show_settings"))
+        ctx.meta[_SHOWN] = bool(arguments.get("show_settings"))
         left = super().parse_args(ctx, args)
         ctx.params["config"] = config
         ctx.meta[_TRUSTED] = bool(
-            given.get("trust_config") or given.get("config") or is_trusted(origin)
+            arguments.get("trust_config") or arguments.get("config") or is_trusted(origin)
         )
         ctx.meta[_FILE] = origin
         return left

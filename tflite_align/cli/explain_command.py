@@ -28,36 +28,36 @@ __all__ = ["run_explain"]
 _ROWS = 5  # entries of a list that are shown without -v
 
 
-def run_explain(source: str, place: str | None, values: dict[str, Any]) -> int:
+def run_explain(source: str, subject: str | None, values: dict[str, Any]) -> int:
     """Print the answer and return 0; Failure, AlignError, OSError: it could not be done."""
-    if _is_rule(source, place):
+    if _is_rule(source, subject):
         show_rule(source, values["target"], as_json=values["as_json"])
         return 0
     options = settings(values)
     Session.of(options)  # what does not exist is told before any file is read
     with about(shown(source)):
         data: Any = read_stdin() if source == STREAM else read(source)
-        found = explain(memoryview(data), place, options)
-        lines = found.lines(None if values["verbose"] else _ROWS)
+        explanation = explain(memoryview(data), subject, options)
+        lines = explanation.lines(None if values["verbose"] else _ROWS)
         # The name that was asked for stays whole.
-        whole = len(lines) if values["verbose"] else int(place is not None)
+        whole = len(lines) if values["verbose"] else int(subject is not None)
         lines = [*lines[:whole], *map(shorten, lines[whole:])]
     with reader_may_leave(0):
         if values["as_json"]:
-            click.echo(render_explanation(found.answer), nl=False)
+            click.echo(render_explanation(explanation.answer), nl=False)
         else:
             show_lines(lines)
     return 0
 
 
-def _is_rule(source: str, place: str | None) -> bool:
+def _is_rule(source: str, subject: str | None) -> bool:
     """Whether the one argument is a rule's id. UsageError for what is neither one nor a file, and
     nearly an id.
     """
-    plain = source != STREAM and place is None and not source.endswith(".tflite")
+    plain = source != STREAM and subject is None and not source.endswith(".tflite")
     if not plain or os.path.lexists(source):
         return False
-    found = told_story(source, ())
-    if isinstance(found, str) and "/" in source and "did you mean" in found:
-        raise UsageError(f"{source}: no file and no rule{found}")
-    return not isinstance(found, str) or family_pattern(source) != source
+    story = told_story(source, ())
+    if isinstance(story, str) and "/" in source and "did you mean" in story:
+        raise UsageError(f"{source}: no file and no rule{story}")
+    return not isinstance(story, str) or family_pattern(source) != source

@@ -39,8 +39,8 @@ def write_groups(
     params: Sequence[click.Parameter], ctx: click.Context, formatter: click.HelpFormatter
 ) -> None:
     """Write every option below the title of its group; few options need no groups."""
-    options = [one for one in params if isinstance(one, click.Option)]
-    records = {str(one.name): one.get_help_record(ctx) for one in options}
+    options = [option for option in params if isinstance(option, click.Option)]
+    records = {str(option.name): option.get_help_record(ctx) for option in options}
     left = {name: record for name, record in records.items() if record is not None}
     groups: dict[str, list[tuple[str, str]]] = {}
     if len(left) > _FEW:

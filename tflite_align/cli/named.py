@@ -28,23 +28,23 @@ def _squeezed(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
 
 
-def understood(given: str, known: Sequence[str]) -> str:
+def understood(word: str, names: Sequence[str]) -> str:
     """The known name that differs by letters' case and hyphens alone; else what was given."""
-    if given in known:
-        return given
-    alike = [name for name in known if _squeezed(name) == _squeezed(given)]
-    return alike[0] if len(alike) == 1 else given
+    if word in names:
+        return word
+    matches = [name for name in names if _squeezed(name) == _squeezed(word)]
+    return matches[0] if len(matches) == 1 else word
 
 
-def separated(values: Iterable[str], known: Sequence[str]) -> Iterator[str]:
+def separated(values: Iterable[str], names: Sequence[str]) -> Iterator[str]:
     """`tflite,tflm` as two, each as it is known."""
     for value in values:
         for part in value.split(","):
             if part.strip():
-                yield understood(part.strip(), known)
+                yield understood(part.strip(), names)
 
 
-def some_of(known: Callable[[], Sequence[str]]) -> Callable[..., tuple[str, ...]]:
+def some_of(table: Callable[[], Sequence[str]]) -> Callable[..., tuple[str, ...]]:
     """A click callback: names of a table, separated by commas or given one by one."""
 
     def callback(
@@ -52,10 +52,10 @@ def some_of(known: Callable[[], Sequence[str]]) -> Callable[..., tuple[str, ...]
     ) -> tuple[str, ...]:
         if not value:
             return ()
-        found = tuple(separated(value, known()))
-        if not found:
+        parts = tuple(separated(value, table()))
+        if not parts:
             raise UsageError("a name is empty")
-        return found
+        return parts
 
     return callback
 
@@ -85,14 +85,14 @@ def file_words(
     return [CompletionItem(incomplete, type="file")]
 
 
-def words(known: Callable[[], Sequence[str]]) -> Completer:
+def words(table: Callable[[], Sequence[str]]) -> Completer:
     """A click completer: names of a table; behind commas the last of them."""
 
     def complete(
         _ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         before, comma, last = incomplete.rpartition(",")
-        return [CompletionItem(f"{before}{comma}{n}") for n in known() if n.startswith(last)]
+        return [CompletionItem(f"{before}{comma}{n}") for n in table() if n.startswith(last)]
 
     return complete
 

@@ -17,31 +17,31 @@ from .streams import say
 __all__ = ["check_resolver", "new_resolver"]
 
 
-def check_resolver(asked: Given, files: int = 1) -> list[str]:
+def check_resolver(request: Given, files: int = 1) -> list[str]:
     """The header's path, where one is asked for; UsageError where it would be of several models."""
-    if asked.emit_resolver is None:
+    if request.emit_resolver is None:
         return []
     if files != 1:
         raise UsageError(f"--emit-resolver is of one model, and {files} files are named")
-    if asked.emit_resolver == STREAM:
+    if request.emit_resolver == STREAM:
         raise UsageError("--emit-resolver writes a file, and not standard output")
-    return [asked.emit_resolver]
+    return [request.emit_resolver]
 
 
 def new_resolver(
-    asked: Given, model: Bytes | str | None, name: str, why: str = ""
+    request: Given, model: Bytes | str | None, name: str, why: str = ""
 ) -> list[tuple[str, tuple[bytes]]]:
     """What to write of a model (its bytes, or its file's name); None where there is none, for `why`.
     Says so.
     """
-    if asked.emit_resolver is None:
+    if request.emit_resolver is None:
         return []
     if model is None or model == STREAM:
-        told = f"not written: {why or 'a model from standard input is read once'}"
-        say(f"tflite_align: {asked.emit_resolver}: resolver {told}", err=True)
+        outcome = f"not written: {why or 'a model from standard input is read once'}"
+        say(f"tflite_align: {request.emit_resolver}: resolver {outcome}", err=True)
         return []
-    with about(asked.emit_resolver):
+    with about(request.emit_resolver):
         data = read_model_file(model) if isinstance(model, str) else model
         text = render_resolver(read(data), PurePath(name).stem)
-    say(f"tflite_align: {asked.emit_resolver}: resolver written", err=True)
-    return [(asked.emit_resolver, (text.encode(),))]
+    say(f"tflite_align: {request.emit_resolver}: resolver written", err=True)
+    return [(request.emit_resolver, (text.encode(),))]
