@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.support.verify_forms import rescaled
 from tflite_align import AlignOptions, align
 from tflite_align.certify.verified import verify_certificate
 from tflite_align.record import replace
 from tflite_align.report.formats import FORMATS
 from tflite_align.report.sections import closing
 from tflite_align.verdicts import CertificateSummary, Verification
+from tflite_align.verify.verification import verify
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 SAMPLE = (DATA / "sample_dealigned.tflite").read_bytes()
@@ -36,6 +38,37 @@ def test_certified_needs_the_numbers_too() -> None:
     verified = replace(report, verification=VERIFIED, reasons=())
     assert verified.certified
     assert closing(verified).endswith("certified for every input")
+
+
+def test_what_is_certified_is_not_compared_on_samples_again() -> None:
+    """Alignment loss and acceptance are left; a kernel that no certificate speaks of is run."""
+    options = AlignOptions(certificate=True)
+    report = align(SAMPLE, options).report
+    found = report.verification
+    assert found is not None
+    assert found.word == "verified"
+    assert report.certified
+    assert found.samples >= 64
+    assert found.steps is None
+    assert [score.runs for score in found.outputs] == [()] * len(found.outputs)
+    assert [verdict.after.status for verdict in found.judges] == ["accepted", "accepted"]
+    said = "kernels were not compared on samples: the certificate is about every input, on "
+    assert found.notes[-1:] == (f"{said}litert, xnnpack",)
+    more = align(SAMPLE, replace(options, require=("litert-ref",))).report.verification
+    plain = align(SAMPLE).report.verification
+    assert more is not None
+    assert plain is not None
+    assert [len(score.runs) for score in more.outputs] == [3] * len(more.outputs)
+    assert [len(score.runs) for score in plain.outputs] == [2] * len(plain.outputs)
+    assert plain.steps is not None
+
+
+def test_a_loss_is_found_though_every_operator_is_certified() -> None:
+    """Of files that differ in their parameters alone: the certificate is about operators."""
+    found = verify(SAMPLE, rescaled(SAMPLE, 0, 100.0), shown=frozenset({"litert", "xnnpack"}))
+    assert found.word == "failed"
+    assert found.outputs[0].word == "failed"
+    assert found.steps is None
 
 
 def test_a_target_without_known_arithmetic_is_never_certified() -> None:

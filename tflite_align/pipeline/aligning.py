@@ -17,7 +17,6 @@ from ..record import Record, replace
 from ..report.report import Report
 from ..settings.options import AlignOptions
 from .alignment_report import build_report
-from .certificate import certificate_of
 from .decision import decide
 from .execution import carry_out
 from .preparation import prepare
@@ -81,7 +80,7 @@ def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | 
 
     verification = with_way_out(prepared, executed.verification, other)
     executed = replace(executed, verification=verification)
-    certificate, summary = certificate_of(prepared, decision, executed)
+    certificate, summary = executed.certificate
     report = build_report(prepared, decision, executed, summary, name)
     return Aligned(executed.chunks, report, certificate)
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import platform
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import UsageError
 from ..verdicts import CertificateSummary
 from .decision import Decision
-from .execution import Executed
 from .preparation import Prepared
 
-__all__ = ["certificate_of"]
+__all__ = ["Found", "certificate_of", "shown_runtimes"]
 
+# As machines name themselves -> as rows of kernels do.
+_PROCESSORS = {"x86_64": "x86-64", "amd64": "x86-64"}
 Found = tuple[Mapping[str, Any] | None, CertificateSummary | None]
 
 
-def certificate_of(prepared: Prepared, decision: Decision, executed: Executed) -> Found:
-    """(the certificate, its summary); (None, None) where none was asked for."""
+def certificate_of(
+    prepared: Prepared, decision: Decision, chunks: Iterable[bytes | memoryview]
+) -> Found:
+    """(the certificate of what is written, its summary); (None, None) where none was asked for."""
     options = prepared.session.options
     if not options.certificate and "certified" not in options.require:
         return None, None
@@ -27,7 +31,7 @@ def certificate_of(prepared: Prepared, decision: Decision, executed: Executed) -
     from ..certify.optimum import with_optimum  # noqa: PLC0415
     from ..certify.verified import CertificateRefutedError, verify_certificate  # noqa: PLC0415
 
-    original, written = bytes(prepared.original), b"".join(executed.chunks)
+    original, written = bytes(prepared.original), b"".join(chunks)
     try:
         runtimes = certified_runtimes(options.targets)
         certificate = make_certificate(original, written, runtimes=runtimes, bias=options.bias)
@@ -53,6 +57,18 @@ def certificate_of(prepared: Prepared, decision: Decision, executed: Executed) -
         ),
     )
     return certificate, summary
+
+
+def shown_runtimes(summary: CertificateSummary | None) -> frozenset[str]:
+    """The runtimes whose kernels need not be compared on samples: what each operator computes there
+    is shown for every input, on this processor. Empty where any operator is not certified.
+    """
+    if summary is None or summary.word != "certified":
+        return frozenset()
+    from ..certify.arithmetic import load_arithmetic  # noqa: PLC0415 - only with a certificate
+
+    here = _PROCESSORS.get(platform.machine().lower(), "")
+    return frozenset(name for name in summary.runtimes if load_arithmetic(name).processor == here)
 
 
 def _rows(certificate: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -9,6 +9,7 @@ from ..record import Record
 from ..repair.planner.changes import Change, Plan, edited_operators
 from ..report.report import Outcome
 from ..verdicts import Verification
+from .certificate import Found, certificate_of, shown_runtimes
 from .decision import Decision
 from .preparation import Prepared
 from .refusals import judged, judged_as_declared
@@ -20,7 +21,8 @@ __all__ = ["Executed", "carry_out"]
 class Executed(Record, frozen=True, kw_only=True):
     """The file that goes out, in `chunks`, and what the checker and the judges find in it.
 
-    `model` is the model in it, but the prepared one where a conversion was refused.
+    `model` is the model in it, but the prepared one where a conversion was refused. `certificate`:
+    of the written file, with its summary, where that was asked for.
     """
 
     outcome: Outcome
@@ -30,20 +32,23 @@ class Executed(Record, frozen=True, kw_only=True):
     verification: Verification | None = None
     changes: tuple[Change, ...] = ()
     grown_bytes: int = 0
+    certificate: Found = (None, None)
 
 
 def carry_out(prepared: Prepared, decision: Decision, progress: Progress | None = None) -> Executed:
     """Write what was decided, once: nothing was written before."""
     if prepared.refused:
+        view = memoryview(prepared.original)
         return Executed(
             outcome="not aligned",
-            chunks=(memoryview(prepared.original),),
+            chunks=(view,),
             model=prepared.inspected.model,
             remaining=prepared.findings,
+            certificate=certificate_of(prepared, decision, (view,)),
         )
     if decision.plan is None and not prepared.changes:
         return _untouched(prepared, decision, progress)
-    return _written(prepared, decision.plan, progress)
+    return _written(prepared, decision, progress)
 
 
 def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None) -> Executed:
@@ -54,33 +59,43 @@ def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None
         model=prepared.given.model,
         remaining=prepared.given.findings,
         verification=_verify(prepared, view, None, progress),
+        certificate=certificate_of(prepared, decision, (view,)),
     )
 
 
-def _written(prepared: Prepared, plan: Plan | None, progress: Progress | None) -> Executed:
+def _written(prepared: Prepared, decision: Decision, progress: Progress | None) -> Executed:
     """The changed model spliced into the original, read back and checked."""
-    session, given = prepared.session, prepared.given.model
+    session, given, plan = prepared.session, prepared.given.model, decision.plan
     state = prepared.inspected.model if plan is None else plan.model
     written = write(prepared.original, given, state)
     # Judges take the whole file; the checker alone needs no copy of long constants.
     data = written.join() if session.options.verify else b""
     model = session.read(data or written.image(prepared.original, given))
     model = carry_origins(model, state)
+    certificate = certificate_of(prepared, decision, written.chunks)
+    shown = shown_runtimes(certificate[1])
     return Executed(
         outcome="aligned",
         chunks=written.chunks,
         model=model,
         remaining=session.recheck(model, prepared.given),
-        verification=_verify(prepared, data, plan, progress),
+        verification=_verify(prepared, data, plan, progress, shown),
+        certificate=certificate,
         changes=(*prepared.changes, *(plan.changes if plan is not None else ())),
         grown_bytes=written.prefix,
     )
 
 
 def _verify(
-    prepared: Prepared, data: bytes | memoryview, plan: Plan | None, progress: Progress | None
+    prepared: Prepared,
+    data: bytes | memoryview,
+    plan: Plan | None,
+    progress: Progress | None,
+    shown: frozenset[str] = frozenset(),
 ) -> Verification | None:
-    """Compare the file with the original and let the judges run it, unless that is off."""
+    """Compare the file with the original and let the judges run it, unless that is off. `shown`:
+    runtimes whose kernels a certificate speaks of.
+    """
     options = prepared.session.options
     if not options.verify:
         return None
@@ -107,6 +122,7 @@ def _verify(
         allowed=frozenset(options.allow_refused),
         reading=memoryview(prepared.written(prepared.repair.model)),
         figures=options.view,
+        shown=shown,
         progress=progress,
     )
     return judged(found, prepared.session.targets, options.allow_refused)

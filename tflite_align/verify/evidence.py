@@ -27,6 +27,7 @@ class Evidence(Record, frozen=True, kw_only=True):
     ran: Mapping[str, Ran]
     kernels: tuple[str, ...]
     seed: int
+    certified: bool = False  # what kernels compute is shown for every input: none were run
     wide: Evidence | None = None  # twin and declared readings on more samples, where they were run
 
     def readings(

@@ -177,10 +177,10 @@ def _score_kind(
     runs = tuple(_run(spot, kernels, readings) for kernels in evidence.kernels)
     if word == "failed" and _by_constants(spot, aligned_db):
         word = "verified"
-    if word == "verified":
+    if word == "verified" and not evidence.certified:
         word, why = _fidelity_word(runs)
     elif word == "inconclusive" and _noise_as_before(original_db, aligned_db):
-        word, why = _by_operators(why, runs, spot.steps)
+        word, why = ("verified", "") if evidence.certified else _by_operators(why, runs, spot.steps)
     elif word == "inconclusive":
         word, why = _by_steps(word, why, spot.steps)
     if word == "skipped":

@@ -28,13 +28,15 @@ THREADS = 1
 
 class Form(Record, frozen=True, kw_only=True):
     """`data` is run with the first of `kernels` that takes it; `accept` are the true bytes of the
-    file, for an Acceptance, where `data` is an instrumented copy of them.
+    file, for an Acceptance, where `data` is an instrumented copy of them. `loaded`: no samples are
+    run, and there are no outputs.
     """
 
     name: str
     data: bytes | memoryview
     kernels: tuple[str, ...]
     accept: bytes | memoryview | None = None
+    loaded: bool = False
     part: bool = False  # `data` lacks operators for which no interpreter here has a kernel
 
 
@@ -144,6 +146,10 @@ def _job(form: Form, batch: _Batch) -> dict[str, Any]:
     model.write_bytes(form.data)
     if form.accept is not None:
         true.write_bytes(form.accept)
+    if form.loaded:
+        (kernels,) = form.kernels
+        asked = {"task": "accept", "model": str(model), "kernels": kernels, "threads": THREADS}
+        return {**asked, "outputs": str(folder)}
     return {
         "task": "run",
         "model": str(model),

@@ -52,6 +52,7 @@ _MORE = 1024  # inputs
 _LEAST_MORE = 4  # times
 _ELEMENTS = 1 << 30  # of all tensors of the main subgraph, over all inputs
 _SURE = 64  # a part of it
+_SHOWN = "kernels were not compared on samples: the certificate is about every input, on "
 _KEPT = 1 << 24  # of all outputs, over all inputs
 
 Array = npt.NDArray[Any]
@@ -75,6 +76,7 @@ def verify(
     allowed: frozenset[str] = frozenset(),
     reading: Data | None = None,
     figures: bool = False,
+    shown: frozenset[str] = frozenset(),
     progress: Progress | None = None,
 ) -> Verification:
     """Prove that `aligned` stands for the same function as `original`, and that it runs so.
@@ -82,13 +84,11 @@ def verify(
     `calibration`: real inputs, [samples, *shape] by input name or position (real values, or integers of the input's own type); else
     `samples` random ones from `seed`. `judges`: names of JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of the
     aligned file at which edits were made. `changed` False: the bytes are the same, and judges are asked only where `judges` names
-    them. `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by which it is to be understood,
-    where those are not its own. `judge_seconds`: what each process may take, default 300 to say whether it takes a file and 1800 to run
-    the samples. `memory`: bytes that samples and running may take; larger models are not run, and said to be skipped. `board`: what Vela
-    compiles for. `figures`: the original's operators are compared one by one as the aligned file's are, for plots of both. `progress`
-    hears (stage, fraction done).
-
-    Raises UsageError for unknown judges and calibration that does not fit; all else is a word in the verification.
+    them. `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by which it is to be understood.
+    `judge_seconds`: of each process, default 300 to say whether it takes a file and 1800 to run the samples. `memory`: bytes that samples
+    and running may take; larger models are skipped. `board`: what Vela compiles for. `figures`: the original's operators are
+    compared too, for plots. `shown`: runtimes of which a certificate says what operators compute: without `figures`, and where no others
+    run, only alignment loss and acceptance are judged. `progress` hears (stage, fraction done). Raises UsageError for a wrong argument.
     """
     started = time.monotonic()
     asked = tuple(dict.fromkeys(DEFAULT_JUDGES if judges is None else judges))
@@ -115,6 +115,7 @@ def verify(
             memory=memory,
             board=board,
             figures=figures,
+            shown=shown,
         )
         with unpacked_once():
             verification = _verify(order)
@@ -152,7 +153,8 @@ def _verify(order: Order) -> Verification:
         notes=(
             *case.frontier_after.notes,
             *noise_notes(scores),
-            *([steps[1]] if steps[1] else []),
+            *([_SHOWN + ", ".join(order.running)] if order.certified else []),
+            *([steps[1]] if steps[1] and not order.certified else []),
         ),
     )
 
