@@ -75,8 +75,8 @@ def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | 
     decision = decide(prepared, ask(prepared), progress)
     executed = carry_out(prepared, decision, progress)
 
-    def other(others: AlignOptions) -> bytes:
-        return _stages(data, others, name, None).data
+    def other(alternative: AlignOptions) -> bytes:
+        return _stages(data, alternative, name, None).data
 
     verification = with_way_out(prepared, executed.verification, other)
     executed = replace(executed, verification=verification)

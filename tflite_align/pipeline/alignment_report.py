@@ -66,7 +66,7 @@ def build_report(
         components=decision.components,
         strategies=_strategies(prepared, decision),
         conflicts=conflicts,
-        conflict_addresses=tuple(one.slots[0].address(before.model) for one in conflicts),
+        conflict_addresses=tuple(conflict.slots[0].address(before.model) for conflict in conflicts),
         verification=executed.verification,
         certificate=certificate,
         without_calibration=_levels_without_calibration(prepared, decision, executed),

@@ -41,7 +41,7 @@ def certificate_of(
     except (NotCertifiedError, CertificateRefutedError, UsageError) as error:
         return None, CertificateSummary(word="none", why=str(error))
     rows = _rows(certificate)
-    left = [(place, row) for place, row in rows if row["status"] != "certified"]
+    left = [(location, row) for location, row in rows if row["status"] != "certified"]
     bounds = [row for _, row in rows if row["status"] == "certified"]
     summary = CertificateSummary(
         word="in part" if left else "certified",
@@ -73,8 +73,8 @@ def shown_runtimes(summary: CertificateSummary | None) -> frozenset[str]:
 
 def _rows(certificate: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return [
-        (f"subgraph[{number}]/operator[{row['operator']}] {row['name']}", row)
-        for number, graph in enumerate(certificate["subgraphs"])
+        (f"subgraph[{graph_index}]/operator[{row['operator']}] {row['name']}", row)
+        for graph_index, graph in enumerate(certificate["subgraphs"])
         for row in graph["operators"]
     ]
 

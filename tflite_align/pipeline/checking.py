@@ -82,7 +82,7 @@ def _ask_judges(data: Bytes, session: Session) -> Verification | None:
         return None
     from ..verify.verification import verify  # noqa: PLC0415 - as above
 
-    found = verify(
+    verification = verify(
         view,
         view,
         judges=judges,
@@ -91,4 +91,4 @@ def _ask_judges(data: Bytes, session: Session) -> Verification | None:
         memory=options.memory,
         board=options.board,
     )
-    return judged_by_name(found, named, options.allow_refused)
+    return judged_by_name(verification, named, options.allow_refused)

@@ -65,12 +65,12 @@ def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None
 
 def _written(prepared: Prepared, decision: Decision, progress: Progress | None) -> Executed:
     """The changed model spliced into the original, read back and checked."""
-    session, given, plan = prepared.session, prepared.given.model, decision.plan
+    session, original, plan = prepared.session, prepared.given.model, decision.plan
     state = prepared.inspected.model if plan is None else plan.model
-    written = write(prepared.original, given, state)
+    written = write(prepared.original, original, state)
     # Judges take the whole file; the checker alone needs no copy of long constants.
     data = written.join() if session.options.verify else b""
-    model = session.read(data or written.image(prepared.original, given))
+    model = session.read(data or written.image(prepared.original, original))
     model = carry_origins(model, state)
     certificate = certificate_of(prepared, decision, written.chunks)
     shown = shown_runtimes(certificate[1])
@@ -107,7 +107,7 @@ def _verify(
         )
     from ..verify.verification import verify  # noqa: PLC0415 - a run without judges needs none of it
 
-    found = verify(
+    verification = verify(
         memoryview(prepared.original),
         data,
         calibration=options.calibration,
@@ -125,7 +125,7 @@ def _verify(
         shown=shown,
         progress=progress,
     )
-    return judged(found, prepared.session.targets, options.allow_refused)
+    return judged(verification, prepared.session.targets, options.allow_refused)
 
 
 def _edited_operators(prepared: Prepared, plan: Plan | None) -> frozenset[OperatorId]:

@@ -62,17 +62,17 @@ class Prepared(Record, frozen=True, kw_only=True):
 def prepare(session: Session, data: Bytes) -> Prepared:
     """Carry out all that needs no decision. Raises AlignError where the job cannot be done."""
     options, fixes = session.options, session.fixes
-    given = session.inspect(session.read(data))
-    checked = (given.bound, given.findings)
+    original = session.inspect(session.read(data))
+    checked = (original.bound, original.findings)
     repair = mended(
-        ModelState(model=given.model),
+        ModelState(model=original.model),
         fixes,
         options.only,
         options.bias,
         session.bind,
         checked=checked,
     )
-    inspected = given if repair.model is given.model else session.inspect(repair.model)
+    inspected = original if repair.model is original.model else session.inspect(repair.model)
     fitted = _mended_again(session, repair, _fitted(session, repair, inspected))
     conversion = convert(fitted, _requested_types(session), session.rows, session.targets)
     if conversion.state.model is not repair.model:
@@ -84,7 +84,7 @@ def prepare(session: Session, data: Bytes) -> Prepared:
     return Prepared(
         session=session,
         original=data,
-        given=given,
+        given=original,
         repair=repair,
         conversion=conversion,
         inspected=inspected,

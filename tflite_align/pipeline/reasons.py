@@ -32,19 +32,19 @@ def judge_reasons(verification: Verification | None, options: AlignOptions) -> l
     if verification is None:
         return [_missing(name, _NOT_ASKED) for name in options.require]
     failed = verification.word == "failed" and (options.run or "numbers" in options.require)
-    asked = [
+    considered = [
         verdict
         for verdict in verification.judges
         if verdict.judge in (*options.judges, *options.require)
         and verdict.judge not in options.allow_refused
     ]
-    reasons = [*([verification.why] if failed else []), *refusals(asked)]
+    reasons = [*([verification.why] if failed else []), *refusals(considered)]
     return list(dict.fromkeys([*reasons, *_required(verification, options)]))
 
 
 def without(findings: Sequence[Finding], passed: Sequence[Finding]) -> tuple[Finding, ...]:
-    known = set(map(id, passed))
-    return tuple(finding for finding in findings if id(finding) not in known)
+    passed_ids = set(map(id, passed))
+    return tuple(finding for finding in findings if id(finding) not in passed_ids)
 
 
 def stale_warnings(stale: Sequence[Accepted]) -> tuple[str, ...]:
@@ -71,8 +71,14 @@ def kept_conflicts(bound: Bound, findings: Sequence[Finding]) -> tuple[Conflict,
 
 def conflict_reasons(conflicts: Sequence[Conflict]) -> list[str]:
     """User requests that cannot be met, whether or not a rule is broken there."""
-    asked = [one for one in conflicts if any(r.startswith("override/") for r in one.rules)]
-    return [f"{len(asked)} conflict{'s' if len(asked) > 1 else ''} with overrides"] if asked else []
+    overridden = [
+        conflict for conflict in conflicts if any(r.startswith("override/") for r in conflict.rules)
+    ]
+    return (
+        [f"{len(overridden)} conflict{'s' if len(overridden) > 1 else ''} with overrides"]
+        if overridden
+        else []
+    )
 
 
 def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> list[str]:
@@ -89,8 +95,8 @@ def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> lis
 def verification_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
     """Why the verification, or the lack of one, fails the run."""
     if verification is None:
-        asked = [name for name in options.require if name != "certified"]
-        return [_missing(name, "nothing was judged") for name in asked]
+        required = [name for name in options.require if name != "certified"]
+        return [_missing(name, "nothing was judged") for name in required]
     reasons = [f"verification failed: {verification.why}"] if verification.word == "failed" else []
     return [*reasons, *_required(verification, options)]
 
@@ -123,9 +129,9 @@ def _required(verification: Verification, options: AlignOptions) -> list[str]:
             if verification.word != "verified":
                 reasons.append(_missing(name, f"{verification.word}: {verification.why}"))
         elif name not in judged or judged[name].after.status != "accepted":
-            found = judged[name].after if name in judged else None
-            told = f"{found.status}: {found.reason}" if found else _NOT_ASKED
-            reasons.append(_missing(name, told))
+            acceptance = judged[name].after if name in judged else None
+            reason = f"{acceptance.status}: {acceptance.reason}" if acceptance else _NOT_ASKED
+            reasons.append(_missing(name, reason))
     return reasons
 
 

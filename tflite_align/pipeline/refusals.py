@@ -22,8 +22,8 @@ def judged(
     """
     verdicts = {verdict.judge: verdict for verdict in verification.judges}
     for target in targets:
-        asked = [verdicts[name] for name in target.judges if name in verdicts]
-        refusing = _refusing(target, asked, allowed)
+        of_target = [verdicts[name] for name in target.judges if name in verdicts]
+        refusing = _refusing(target, of_target, allowed)
         if refusing:
             return replace(verification, word="failed", why="; ".join(refusals(refusing)))
     return verification
@@ -33,18 +33,22 @@ def judged_by_name(
     verification: Verification, names: Sequence[str], allowed: Sequence[str]
 ) -> Verification:
     """The verification, failed if a judge named by the user refuses the file."""
-    asked = [one for one in verification.judges if one.judge in names and one.judge not in allowed]
-    told = refusals(asked)
-    return replace(verification, word="failed", why="; ".join(told)) if told else verification
+    named = [
+        verdict
+        for verdict in verification.judges
+        if verdict.judge in names and verdict.judge not in allowed
+    ]
+    reasons = refusals(named)
+    return replace(verification, word="failed", why="; ".join(reasons)) if reasons else verification
 
 
 def _refusing(
-    target: Target, asked: Sequence[JudgeVerdict], allowed: Sequence[str]
+    target: Target, verdicts: Sequence[JudgeVerdict], allowed: Sequence[str]
 ) -> list[JudgeVerdict]:
     """The verdicts by which the target refuses the file; none where it takes it."""
-    refusing = [verdict for verdict in asked if verdict.after.status in _REFUSALS]
-    told = [verdict for verdict in asked if verdict.after.status != "skipped"]
-    if target.takes == "any" and len(refusing) < len(told):
+    refusing = [verdict for verdict in verdicts if verdict.after.status in _REFUSALS]
+    ran = [verdict for verdict in verdicts if verdict.after.status != "skipped"]
+    if target.takes == "any" and len(refusing) < len(ran):
         return []
     return [verdict for verdict in refusing if verdict.judge not in allowed]
 
@@ -53,20 +57,22 @@ def refusals(verdicts: Sequence[JudgeVerdict]) -> list[str]:
     """`tflm refuses the file at subgraph[0]/operator[3] PAD: its own words`; judges with the same
     reason share one sentence.
     """
-    told: dict[str, list[str]] = {}
+    by_words: dict[str, list[str]] = {}
     for verdict in verdicts:
         if verdict.after.status in _REFUSALS:
-            told.setdefault(_words(verdict.after), []).append(verdict.judge)
+            by_words.setdefault(_words(verdict.after), []).append(verdict.judge)
     return [
         f"{' and '.join(judges)} refuse{'s' if len(judges) == 1 else ''} the file{words}"
-        for words, judges in told.items()
+        for words, judges in by_words.items()
     ]
 
 
-def _words(said: Acceptance) -> str:
-    place = f" at {said.place}" if said.place else ""
-    crashed = " by a crash" if said.status == "crashed" else ""
-    return f"{crashed}{place}: {said.reason}" if said.reason else f"{crashed}{place}"
+def _words(acceptance: Acceptance) -> str:
+    location = f" at {acceptance.place}" if acceptance.place else ""
+    crashed = " by a crash" if acceptance.status == "crashed" else ""
+    return (
+        f"{crashed}{location}: {acceptance.reason}" if acceptance.reason else f"{crashed}{location}"
+    )
 
 
 def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) -> tuple[str, ...]:
@@ -74,7 +80,7 @@ def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) 
     if verification is None:
         return ()
     passed = [verdict for verdict in verification.judges if verdict.judge in allowed]
-    return tuple(f"{told} (let pass by --allow-refused)" for told in refusals(passed))
+    return tuple(f"{refusal} (let pass by --allow-refused)" for refusal in refusals(passed))
 
 
 def judged_as_declared(
@@ -84,7 +90,7 @@ def judged_as_declared(
     from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a run without judges needs none of it
 
     options = session.options
-    found = run_as_declared(
+    verification = run_as_declared(
         data,
         judges=judges,
         allowed=frozenset(options.allow_refused),
@@ -95,4 +101,4 @@ def judged_as_declared(
         memory=options.memory,
         board=options.board,
     )
-    return judged(found, session.targets, options.allow_refused)
+    return judged(verification, session.targets, options.allow_refused)

@@ -58,11 +58,11 @@ def view_of(
     view = ModelView(before=before, groups=_groups(bound, findings, solution), whys=whys)
     if after is None:
         return view
-    drawn = tuple(_graph(after, graph) for graph in after.subgraphs)
+    after_views = tuple(_graph(after, graph) for graph in after.subgraphs)
     graphs = zip(bound.model.subgraphs, after.subgraphs, strict=True)
     pairs = [
         _matched(old, new, _same_operators(*both))
-        for old, new, both in zip(before, drawn, graphs, strict=True)
+        for old, new, both in zip(before, after_views, graphs, strict=True)
     ]
     return replace(
         view, before=tuple(old for old, _ in pairs), after=tuple(new for _, new in pairs)
