@@ -13,6 +13,8 @@ from jsonschema import Draft202012Validator
 
 from tflite_align import AlignOptions, align
 from tflite_align.certify.check import CheckedFile
+from tflite_align.certify.check_real import UnshownError
+from tflite_align.certify.kernel_functions import kernels_of
 from tflite_align.certify.make import NotCertifiedError, certify, make_certificate
 from tflite_align.certify.verified import (
     CertificateError,
@@ -60,6 +62,28 @@ def test_a_model_by_itself_is_held_against_what_it_declares() -> None:
     """The broken copies are further off than a step, and are not called certified."""
     off = [row for row in rows(certify(ORIGINAL)) if "LSB off" in row.get("reason", "")]
     assert {row["name"] for row in off} == {"CONCATENATION", "MAX_POOL_2D"}
+
+
+@pytest.mark.parametrize(
+    ("operator", "types", "why"),
+    [
+        (
+            "SOFTMAX",
+            ("INT8", "INT8"),
+            "SOFTMAX int8 > int8: a sum over the axis stands in every output",
+        ),
+        (
+            "QUANTIZE",
+            ("FLOAT32", "INT8"),
+            "QUANTIZE float32 > int8: float32 values are not enumerated",
+        ),
+        ("DIV", ("INT8", "INT8"), "DIV int8 > int8: no row is about these types and options"),
+    ],
+)
+def test_why_there_is_no_function_is_told(operator: str, types: tuple[str, str], why: str) -> None:
+    with pytest.raises(UnshownError) as told:
+        kernels_of("litert", operator, types[:1], types[1:], {})
+    assert str(told.value) == f"no function is known of litert's {why}"
 
 
 def test_an_operator_that_changed_without_a_function_has_no_certificate() -> None:

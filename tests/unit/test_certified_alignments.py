@@ -83,7 +83,7 @@ def test_what_is_certified_in_part_says_what_is_not() -> None:
     report = align(SAMPLE, AlignOptions(verify=False)).report
     shown = CertificateSummary(
         word="in part",
-        why="subgraph[0]/operator[9] SOFTMAX: no function is known of the kernel of litert",
+        why="subgraph[0]/operator[9] SOFTMAX: no function is known of litert's SOFTMAX",
         operators=10,
         certified=9,
         worst_lsb=0.75,

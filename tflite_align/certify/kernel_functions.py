@@ -8,6 +8,7 @@ from typing import Any
 from ..rules.operand_types import ABSENT, OperandTypes
 from .arithmetic import ArithmeticRow, ArithmeticTable, load_arithmetic
 from .check_bounds import Kernel
+from .check_real import UnshownError
 
 __all__ = ["kernels_of"]
 
@@ -22,22 +23,32 @@ def kernels_of(
     outputs: Sequence[str],
     facts: Mapping[str, Any],
 ) -> list[list[Kernel]]:
-    """Groups of kernels, one of each may run: the first that takes the parameters. Empty where
-    nothing is known. A delegate may leave any operator to the kernels behind it.
+    """Groups of kernels, one of each may run: the first that takes the parameters. A delegate may
+    leave any operator to the kernels behind it. Raises UnshownError where nothing is known, with the
+    operand types and the row's reason.
     """
     types = OperandTypes(
         tuple(name.lower() or ABSENT for name in inputs), tuple(name.lower() for name in outputs)
     )
-    groups = []
+    groups, asked = [], runtime
     while runtime:
         table = load_arithmetic(runtime)
         if any(not row.when.keys() <= facts.keys() for row in _rows(table, operator)):
-            return []  # a row looks at what is not known of the operator: it may be the one
+            # That row may be the one.
+            raise _unknown(asked, operator, types, "a row looks at options that it does not have")
         groups.append(list(table.candidates(operator, types, facts)))
         runtime = table.otherwise if table.delegate else ""
-    if any(not group or group[0].kind in _UNSHOWN for group in groups):
-        return []
+    for group in groups:
+        if not group:
+            raise _unknown(asked, operator, types, "no row is about these types and options")
+        if group[0].kind in _UNSHOWN:
+            why = group[0].reason or "float32 values are not enumerated"
+            raise _unknown(asked, operator, types, why)
     return [[_kernel(row) for row in group if row.kind not in _UNSHOWN] for group in groups]
+
+
+def _unknown(runtime: str, operator: str, types: OperandTypes, why: str) -> UnshownError:
+    return UnshownError(f"no function is known of {runtime}'s {operator} {types}: {why}")
 
 
 def _rows(table: ArithmeticTable, operator: str) -> Iterator[ArithmeticRow]:

@@ -178,7 +178,8 @@ def _row(
     try:
         shown = pair.show(index, kernels_of, runtimes)
     except REASONS as error:
-        reason = str(error)
+        keyed = isinstance(error, KeyError)
+        reason = f"nothing is shown of {error.args[0]} yet" if keyed else str(error)
     else:
         worst = max(shown.bounds.values())
         if worst <= pair.most(index):
