@@ -35,6 +35,10 @@ NOT_RUN = {
     ("adding.md", "python -m venv .venv"): "what .ci/run does on every clean machine",
     ("gate.md", "permissions:"): "needs GitHub; its inputs are compared with action.yml",
     ("gate.md", "repos:"): "needs the published repository; tests/gates run the hook",
+    (
+        "gate.md",
+        "python -m pip install click flatbuffers junitparser msgspec numpy rich tflite",
+    ): "what pre-commit installs for the hook: tests/gates",
     ("gate.md", "idf_component_register(SRCS main.cc)"): "needs ESP-IDF",
     ("gate.md", "genrule("): "needs Bazel",
 }

@@ -38,7 +38,9 @@ _PLACE = re.compile(r"Error: (\w+) '([^']*)'")
 
 def available() -> str | None:
     """None when ethos-u-vela is installed, else why the judge is skipped."""
-    return None if importlib.util.find_spec("ethosu") else "ethos-u-vela is not installed"
+    if importlib.util.find_spec("ethosu"):
+        return None
+    return "ethos-u-vela is not installed (extra: ethos-u)"
 
 
 def shipped_config(name: str) -> str | None:
