@@ -124,7 +124,7 @@ def test_the_page_installs_what_is_needed(needed: set[str]) -> None:
 
 
 def test_the_hook_installs_what_is_needed(needed: set[str]) -> None:
-    """pip gets no word of the package's own requirements: what these ask for stands there too."""
+    """To pip goes no word of the package's requirements: what these ask for stands there too."""
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     (hook,) = yaml.safe_load((CHECKOUT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     given = hook["additional_dependencies"]
