@@ -1,1 +1,1 @@
-"""What can be said of a file for every input: the integer arithmetic of kernels, exactly."""
+"""Statements about a file that hold for every input, derived from the exact integer arithmetic of kernels."""

@@ -1,8 +1,9 @@
-"""The independent checker: whether a certificate holds of an original and a written file.
+"""The independent checker: whether a certificate is true of an original and a written file.
 
-It reads both files by the `tflite` package's accessors and works out again whatever it can. Of the
-certificate it takes hints: which operator is which, what can arrive in a tensor, what readers can
-tell apart; that these hold is shown operator by operator. docs/certificates.md has the statement.
+It reads both files with the accessors of the `tflite` package and recomputes all bounds. From the
+certificate it takes claims: the mapping of operators, the interval of integers in each tensor, the
+interval of real values that readers distinguish. It proves each claim operator by operator.
+docs/certificates.md states the theorem.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ __all__ = [
 ]
 
 FORMAT = 1
-# LSB: a certified operator is no further from what is declared. int16: 16x8 kernels keep 16 bits of
-# their multipliers, which is a step at either end of the range.
+# Largest certified error in LSB (steps of the written output). int16: 16x8 kernels keep 16 bits of
+# their multipliers, which costs one step at either end of the range.
 _MOST = {"INT16": 2.0}
-_FREE = ("fused_activation_function", "quantized_bias_type")  # options that rows speak of
+_FREE = (
+    "fused_activation_function",
+    "quantized_bias_type",
+)  # options that rows of kernels may name
 REASONS = (UnshownError, DomainError, UnreadableError, KeyError, IndexError)
 
 Row = Mapping[str, Any]
@@ -46,9 +50,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedFile:
-    """What holds: `certified` of `operators`, the others are the original's. `worst`: the greatest
-    bound, LSB of the written step. `moved`: graph inputs and outputs in other parameters; `assumed`:
-    what else is assumed. `optimum`: None where nothing is claimed of one.
+    """The result of a check: `certified` of `operators` have an error bound, the others are unchanged.
+    `worst`: the largest bound in steps of the written output. `moved`: graph inputs and outputs whose
+    scale or zero point changed, as `subgraph[0]/inputs[0]`; `assumed`: assumptions of the proof.
+    `optimum`: None where the certificate claims none.
     """
 
     operators: int
@@ -61,8 +66,10 @@ class CheckedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class GraphPair:
-    """One subgraph of both files with what is claimed of its tensors. `arrives`: integers;
-    `needed`: real values, None where nothing narrows what the original declares.
+    """One subgraph of both files, with the certificate's claims about its tensors, by index in the
+    written file. `arrives`: (least, greatest) integer that can occur; `needed`: (least, greatest) real
+    value that readers distinguish, None where that is the whole declared range. `as_run`: whether
+    biases are read as kernels read them, in input scale x weight scale.
     """
 
     original: ReadGraph
@@ -74,7 +81,7 @@ class GraphPair:
 
     @cached_property
     def readers(self) -> Mapping[int, Sequence[tuple[int, int]]]:
-        """Of each tensor, (operator, input) of those that read it."""
+        """Tensor index -> (operator index, input slot) of each operator that reads it."""
         slots: dict[int, list[tuple[int, int]]] = {}
         for operator_index, operator in enumerate(self.written.operators):
             for slot, index in enumerate(operator.inputs):
@@ -82,11 +89,13 @@ class GraphPair:
         return slots
 
     def given(self, index: int) -> ReadTensor:
+        """The original's tensor; the written one where it has none."""
+        """The original's tensor; the written one where it has none."""
         source = self.matched.stands_for[index]
         return self.written.tensors[index] if source is None else self.original.tensors[source]
 
     def declared(self, index: int) -> tuple[float, float] | None:
-        """What the original declares for a tensor with one scale; None for any other."""
+        """The range of real values that the original declares; None without a single scale."""
         tensor = self.given(index)
         return declared_range(tensor) if len(tensor.scale) == 1 and is_quantized(tensor) else None
 
@@ -98,12 +107,12 @@ class GraphPair:
         return Operand(given=self.given(index), tensor=tensor, arrives=arrives, needed=needed)
 
     def most(self, index: int) -> float:
-        """LSB that a certified operator may be off."""
+        """The largest error of a certified operator, in steps of its written output."""
         types = {self.written.tensors[i].type for i in self.written.operators[index].outputs}
         return max((_MOST.get(name, 1.0) for name in types), default=1.0)
 
     def show(self, index: int, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
-        """Raises one of `REASONS` where nothing is shown of the operator."""
+        """The operator's error bound; raises one of `REASONS` where there is no proof."""
         operator, source = self.written.operators[index], self.matched.operators[index]
         outputs = [self.operand(tensor_index) for tensor_index in operator.outputs]
         present = [o for o in outputs if o is not None and is_quantized(o.tensor)]
@@ -135,7 +144,7 @@ class GraphPair:
         )
 
     def narrowest(self, index: int) -> tuple[float, float] | None:
-        """The least that `needed` may be: what this tensor's readers can tell apart."""
+        """The smallest interval of real values that `needed` may be: those that readers distinguish."""
         declared = self.declared(index)
         if declared is None or index in self.written.outputs:
             return declared
@@ -148,7 +157,9 @@ class GraphPair:
     def _told(
         self, operator_index: int, slot: int, declared: tuple[float, float]
     ) -> tuple[float, float]:
-        """What one reader can tell apart: all, or what gets through a copy and is told apart behind."""
+        """The interval that one reader distinguishes: all that is declared, or, for an operator that
+        copies, what the readers of its outputs distinguish.
+        """
         operator = self.written.operators[operator_index]
         copied = operator.name == "QUANTIZE" and self.matched.operators[operator_index] is None
         if operator.name in COPIES:
@@ -174,8 +185,10 @@ def is_quantized(tensor: ReadTensor) -> bool:
 def check(
     original: bytes, written: bytes, certificate: Mapping[str, Any], kernels: Kernels
 ) -> CheckedFile:
-    """Raises RefutedError, with the place, where the certificate does not hold; anything else that is
-    raised means that a file or the certificate cannot be read.
+    """Check a certificate (a JSON object) against the bytes of both files and the rows of kernels.
+
+    Raises RefutedError with the location of the first claim that is false; any other exception means
+    that a file or the certificate cannot be read.
     """
     if certificate["format"] != FORMAT:
         raise RefutedError(f"certificate: format {certificate['format']!r} is not {FORMAT}")
@@ -250,7 +263,7 @@ def make_pair(
 
 
 def _arriving(pair: GraphPair, certificate: Row, graph_index: int) -> None:
-    """What does not come from an operator, and what readers can tell apart."""
+    """Check the claims about constants and graph inputs, and about what readers distinguish."""
     produced = {index for operator in pair.written.operators for index in operator.outputs}
     observed = {(o["subgraph"], o["tensor"]): o["arrives"] for o in certificate["observed"]}
     for index, tensor in enumerate(pair.written.tensors):
@@ -292,7 +305,7 @@ def _inside(reached: tuple[int, ...], claim: tuple[int, int], location: str) -> 
 
 
 def _anything(pair: GraphPair, index: int, location: str) -> None:
-    """An operator of which nothing is shown may write any integer."""
+    """An operator without a bound may write any integer of its output's type."""
     for output in pair.written.operators[index].outputs:
         claim = pair.arrives[output] if output >= 0 else None
         if claim is not None:
@@ -306,7 +319,7 @@ def _certified(
     location: str,
     kernels_and_runtimes: tuple[Kernels, Sequence[str]],
 ) -> Shown:
-    """What holds, worked out again; RefutedError where the row says less, or more than is allowed."""
+    """The bound, computed again; RefutedError where the row claims a smaller or a forbidden one."""
     operator, source = pair.written.operators[index], pair.matched.operators[index]
     source_operator = operator if source is None else pair.original.operators[source]
     if list(_fixed(source_operator.options)) != list(_fixed(operator.options)):
@@ -326,7 +339,7 @@ def _certified(
         raise RefutedError(f"{location}: its output saturates: {list(shown.saturates)}")
     for output, ends in zip(operator.outputs, shown.outputs, strict=True):
         _inside(ends, pair.arrives[output] or (1, 0), location)
-    # Of weights and bias the bound takes the difference into account.
+    # The bound already includes the rounding of weights and bias.
     free = PLACES.get(operator.name, (0, 0, 0))[1:3] if shown.accumulator is not None else ()
     _constants(pair, [i for slot, i in enumerate(operator.inputs) if slot not in free], location)
     return shown
@@ -337,7 +350,7 @@ def _fixed(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _constants(pair: GraphPair, indices: Sequence[int], location: str) -> None:
-    """A constant in other parameters is the original's, correctly rounded."""
+    """A constant with another scale or zero point is the original's value, correctly rounded."""
     for index in indices:
         tensor = pair.written.tensors[index]
         if index < 0 or not tensor.data or same_constant(pair.given(index), tensor):
@@ -347,7 +360,7 @@ def _constants(pair: GraphPair, indices: Sequence[int], location: str) -> None:
 
 
 def _rounded(original: ReadTensor, tensor: ReadTensor) -> bool:
-    """Whether every integer is the nearest to the original's exact real value."""
+    """Whether each integer is the one nearest to the original's real value, in exact fractions."""
     if len(original.scale) != 1 or len(tensor.scale) != 1 or original.shape != tensor.shape:
         return False
     pairs = np.unique(np.stack([original.integers().ravel(), tensor.integers().ravel()], 1), axis=0)

@@ -1,7 +1,7 @@
-"""One operator of the written file: how far its kernels can be from what the original declares.
+"""The error bound of one operator of the written file, against the function that the original declares.
 
-The bound is over every integer that can arrive. Kernels are the named integer functions; what they
-compute is compared with the real function of the original at the written parameters of its inputs.
+The bound holds for every integer that can occur at the inputs. A kernel is a named integer function
+(`functions`); its result is compared with the original's real function of the same input values.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _FUSED = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 
 
 class Kernel(NamedTuple):
-    """A row of kernels: its class, the functions that its elements get, the activation at which it
-    clamps in place of the fused one, and whether the clamp's integers are rounded to even.
+    """A row of `schema/arithmetic`: its class, the integer functions that its elements may get, the
+    activation whose limits replace the fused one's, and whether these limits round ties to even.
     """
 
     kind: str
@@ -41,14 +41,14 @@ class Kernel(NamedTuple):
     even: bool = False
 
     def limited(self, by: Affine, operator: ReadOperator) -> Affine:
-        """The output's parameters with the limits of the clamp; KeyError for an unknown one."""
+        """The output's parameters with the clamp's limits; KeyError for an unknown activation."""
         fused = _FUSED[operator.options.get("fused_activation_function", 0)]
         at = activation_limits_even if self.even else activation_limits_away
         return at(self.clamp or fused, by)
 
 
-# (runtime, operator's name, types of inputs, of outputs, options and what shapes and scales say) ->
-# groups of kernels: one of each group may run, the first that takes the parameters.
+# (runtime, operator's name, input types, output types, options and properties of shapes and scales) ->
+# groups of kernels: any group may run, and within a group the first kernel that takes the parameters.
 Kernels = Callable[
     [str, str, Sequence[str], Sequence[str], Mapping[str, Any]], Sequence[Sequence[Kernel]]
 ]
@@ -56,8 +56,9 @@ Kernels = Callable[
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionBound:
-    """Of one function: LSB of the written output, the integers that each output can hold, what the
-    accumulator can be, and at which ends of the output's range the real result goes on.
+    """The bound of one integer function. `worst`: its largest error in steps of the written output;
+    `outputs`: (least, greatest) integer of each output; `accumulator`: the same of the accumulator;
+    `saturates`: the ends (`low`, `high`) of the output's range that the real result exceeds.
     """
 
     worst: float
@@ -68,7 +69,9 @@ class FunctionBound:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What holds in all runtimes; `functions` and `bounds` by runtime."""
+    """The bound of an operator over all runtimes. `functions`: the integer functions and `bounds`: the
+    largest error in steps of the written output, both by runtime; the rest as in FunctionBound.
+    """
 
     functions: Mapping[str, Sequence[str]]
     bounds: Mapping[str, float]
@@ -79,7 +82,7 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """An operator of the written file, `given` in the original, and its operands."""
+    """An operator of the written file with its operands; `given`: the original's operator."""
 
     given: ReadOperator
     operator: ReadOperator
@@ -90,7 +93,7 @@ class Task:
 
     @cached_property
     def clamp(self) -> tuple[float, float]:
-        """What the original's fused activation clamps to, real values."""
+        """The limits of the original's fused activation, real values."""
         return LIMITS[_FUSED[self.given.options.get("fused_activation_function", 0)]]
 
     @cached_property
@@ -109,7 +112,7 @@ class Task:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What rows of kernels look at: options, and what the shapes and scales say."""
+        """The conditions of rows of kernels: options, and properties of shapes and scales."""
         name, options = self.operator.name, self.operator.options
         tensors = [operand.tensor if operand is not None else None for operand in self.inputs]
         weights = tensors[PLACES[name][1]] if name in PLACES else None
@@ -140,7 +143,7 @@ class Task:
 
 
 def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
-    """Raises UnshownError, KeyError or DomainError where nothing is shown of the operator."""
+    """The operator's bound in all runtimes; UnshownError, KeyError, DomainError where there is none."""
     ins = [operand.tensor.type if operand is not None else "" for operand in task.inputs]
     outs = [operand.tensor.type for operand in task.outputs]
     functions: dict[str, list[str]] = {}
@@ -198,7 +201,7 @@ def _saturated(real: Array, output: Operand) -> frozenset[str]:
     return frozenset(end for end, reached in past.items() if reached)
 
 
-# Operators that move integers: which inputs hold data; all outputs do.
+# Operators that copy integers -> their data inputs; all outputs are data.
 _FIRST = slice(0, 1)
 COPIES: Mapping[str, slice] = {
     **dict.fromkeys(
@@ -218,12 +221,12 @@ COPIES: Mapping[str, slice] = {
     "MAXIMUM": slice(0, 2),
     "MINIMUM": slice(0, 2),
 }  # fmt: skip
-_PADDED = {"PAD", "SPACE_TO_BATCH_ND"}  # what is new there is the output's zero point
+_PADDED = {"PAD", "SPACE_TO_BATCH_ND"}  # the padding is the output's zero point
 
 
 def _copy(task: Task, _: str) -> FunctionBound:
-    """Integers move as they are: the value is the input's, since the parameters are equal. Where the
-    greatest of several is taken, it is off by no more than each of them.
+    """Integers are copied; with equal parameters, so are the real values. A maximum or minimum of
+    several operands has no larger error than the worst of them.
     """
     data = [operand for operand in task.inputs[COPIES[task.operator.name]] if operand is not None]
     low, high = _hull([operand.affine[2:] for operand in data])
@@ -280,7 +283,7 @@ def _compared(task: Task, y: Array, real: Array) -> FunctionBound:
 
 
 def _counts(task: Task) -> list[int]:
-    """How many elements are added up: of a window that lies half outside, each number that there can be."""
+    """The possible numbers of summed elements; windows that overlap a border hold fewer."""
     operator, data = task.operator, task.inputs[0]
     if operator.name != "AVERAGE_POOL_2D":
         whole, left = (
@@ -296,7 +299,7 @@ def _counts(task: Task) -> list[int]:
 
 
 def _summed(task: Task, name: str) -> FunctionBound:
-    """The sum of some elements, or their mean: monotone in the sum, for each number of elements."""
+    """A sum or a mean: for each number of elements, monotone in the integer sum."""
     (output, out), by, counts = task.only, task.input(0), _counts(task)
     if not counts or max(counts) * 2 ** (8 * np.dtype(DTYPES[output.tensor.type]).itemsize) > 2**31:
         raise UnshownError("how many elements are added up is not known, or too many")

@@ -1,8 +1,8 @@
-"""What two files must have in common, and which operator of the written file is which of the original.
+"""The graph comparison of the checker: both files are equal but for parameters and added QUANTIZE.
 
-The mapping of operators is total and one to one; what the written file has beside is QUANTIZE alone.
-Every written tensor then stands for one of the original: itself, or the one that it holds the values
-of in other parameters.
+The mapping maps each original operator to one written operator, in order; all other written operators
+are QUANTIZE. Each written tensor then corresponds to one of the original: the same tensor, or the one
+whose values it holds with another scale and zero point.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _PLAN = b"OfflineMemoryAllocation"
 
 
 class RefutedError(ValueError):
-    """The written file is not what the certificate says; the message says where and how."""
+    """A claim of the certificate is false; the message gives the location and the difference."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Matched:
-    """`operators`: of each written operator its index in the original, None of an added QUANTIZE.
-    `stands_for`: of each written tensor the original's. `moved`: graph inputs and outputs that are
-    read in other parameters than the original's, as `inputs[0]`.
+    """The correspondence of one subgraph. `operators`: the original's index of each written operator,
+    None for an added QUANTIZE. `stands_for`: the original's index of each written tensor, None for an
+    unused one. `moved`: graph inputs and outputs whose scale or zero point differs, as `inputs[0]`.
     """
 
     operators: tuple[int | None, ...]
@@ -46,7 +46,9 @@ class Matched:
 def match_files(
     original: ReadFile, written: ReadFile, claimed: Sequence[Sequence[int | None]]
 ) -> tuple[Matched, ...]:
-    """Raises RefutedError where anything that no row speaks of differs."""
+    """The correspondence of each subgraph; `claimed`: per subgraph the original's operator index of each
+    written operator. RefutedError where anything else than parameters and added QUANTIZE differs.
+    """
     _demand(
         len(original.graphs) == len(written.graphs) == len(claimed),
         "subgraphs",
@@ -68,13 +70,15 @@ def _demand(holds: bool, location: str, what: str) -> None:  # noqa: FBT001
 
 
 def same_reading(first: ReadTensor, second: ReadTensor) -> bool:
-    """Whether both stand for the same real value at the same integer."""
+    """Whether each integer has the same real value in both: equal type, scale, zero point and axis."""
     return (first.type, first.scale, first.zero_point, first.axis) == (
         second.type, second.scale, second.zero_point, second.axis,
     )  # fmt: skip
 
 
 def same_constant(first: ReadTensor, second: ReadTensor) -> bool:
+    """Whether both have the same reading and the same bytes."""
+    """Whether both have the same reading and the same bytes."""
     return same_reading(first, second) and first.data == second.data
 
 
@@ -113,7 +117,7 @@ def _moved(o: ReadGraph, w: ReadGraph, role: str) -> tuple[str, ...]:
 
 
 def _in_order(graph: ReadGraph, location: str) -> None:
-    """Each value has one producer, which comes before its readers."""
+    """RefutedError where a tensor has several producers, or a reader precedes its producer."""
     available = set(graph.inputs) | {n for n, t in enumerate(graph.tensors) if t.data or t.variable}
     _demand(len(set(graph.inputs)) == len(graph.inputs), location, "two inputs are one tensor")
     for position, operator in enumerate(graph.operators):
@@ -136,7 +140,7 @@ def _in_order(graph: ReadGraph, location: str) -> None:
 def _standing(
     o: ReadGraph, w: ReadGraph, claimed: tuple[int | None, ...], location: str
 ) -> list[int | None]:
-    """Of each written tensor the original's that it stands for; None where nothing uses it."""
+    """The original's index of each written tensor; None where no operator uses it."""
     count = len(o.tensors)
     _demand(len(w.tensors) >= count, location, "tensors are missing")
     stands: list[int | None] = [n if n < count else None for n in range(len(w.tensors))]
@@ -186,7 +190,7 @@ def _added(operator: ReadOperator, where: str) -> None:
 
 
 def _operators(original: ReadOperator, operator: ReadOperator, where: str) -> None:
-    """Options that a row may speak of are looked at there."""
+    """RefutedError for another operator; the checker compares options, since rows may name them."""
     same = original.name == operator.name and original.other == operator.other
     counts = (len(original.inputs), len(original.outputs)) == (
         len(operator.inputs),
@@ -233,7 +237,7 @@ def _signatures(original: ReadFile, written: ReadFile) -> None:
 
 
 def _named(signature: Any, model: ReadFile) -> Any:
-    """A signature with the places of its tensors among the inputs and outputs for their indices."""
+    """A signature with positions in the graph's inputs and outputs in place of tensor indices."""
     named, graph = dict(signature), model.graphs[signature["SubgraphIndex"]]
     for key, ends in (("Inputs", graph.inputs), ("Outputs", graph.outputs)):
         named[key] = [
@@ -258,7 +262,9 @@ def _metadata(original: ReadFile, written: ReadFile) -> None:
 
 
 def _loosened(old_bytes: bytes, new_bytes: bytes) -> bool:
-    """A plan of tensors' places: each stays, or is left to the runtime (-1), as of every added one."""
+    """Whether a memory plan keeps each tensor's offset or leaves it to the runtime (-1); the offsets of
+    added tensors are -1.
+    """
     if (
         len(old_bytes) % 4
         or len(new_bytes) % 4

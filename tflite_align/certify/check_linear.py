@@ -1,7 +1,7 @@
-"""Operators whose output is a monotone function of one integer accumulator a channel.
+"""Bounds of operators whose output is a monotone function of one integer accumulator per channel.
 
-The real result is linear in the accumulator, so the distance is greatest at an end of a stretch of
-accumulators that the kernel gives one output: at most 255 places a channel have to be looked at.
+The real result is linear in the accumulator. The error is therefore largest at an end of an interval
+of accumulators with the same output integer: at most 256 intervals per channel for 8-bit outputs.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _INT32 = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """By channel: the accumulator is within `low` and `high` and the real result is
-    `unit` x (accumulator - `bias`) + `offset`, off by at most `drift` (the weights' own rounding).
+    """Accumulators by channel; every array has shape [channels]. The accumulator lies within `low` and
+    `high` (integers, bias included); the real result is `unit` x (accumulator - `bias`) + `offset`
+    with an error of at most `drift` (real value) from the rounding of the weights.
     """
 
     input_scale: float
@@ -71,8 +72,8 @@ def _by_channel(tensor: ReadTensor, axis: int, what: str) -> tuple[Array, Array,
 def sums(
     operator: ReadOperator, inputs: Sequence[Operand | None], output: Operand, *, as_run: bool
 ) -> Linear:
-    """What is summed up. Padding adds nothing, and a window may lie half outside: every part is also 0.
-    Raises DomainError for an accumulator that may leave int32, in whatever order it is added up.
+    """The range of the accumulator. Padding contributes 0, so that each product may also be 0.
+    DomainError where the accumulator can overflow int32 in any order of summation.
     """
     if operator.name == "BATCH_MATMUL":
         return _products(operator, inputs, output)
@@ -117,7 +118,7 @@ def sums(
 
 
 def _products(operator: ReadOperator, inputs: Sequence[Operand | None], output: Operand) -> Linear:
-    """Of two activations: any integers of the one times any of the other, as many as are added up."""
+    """The accumulator of a product of two activations: depth x any product of their integers."""
     first, second = inputs
     if first is None or second is None:
         raise DomainError("an operand is absent")
@@ -157,7 +158,7 @@ def _declared(bias: Operand, product: Array, *, as_run: bool) -> Array:
 def accumulated(
     line: Linear, function: str, out: Affine, target: Segment, real: tuple[float, float]
 ) -> tuple[float, int, int]:
-    """(greatest distance, least output, greatest output) over every channel and accumulator."""
+    """(largest error in steps of the output, least and greatest output integer) over all channels."""
     worst, low, high = 0.0, out.high, out.low
     for channel in range(len(line.low)):
         ends = int(line.low[channel]), int(line.high[channel])

@@ -1,7 +1,7 @@
-"""A .tflite file as plain values, by the `tflite` package's accessors alone.
+"""The checker's own reader: a .tflite file as plain values, by the accessors of the `tflite` package.
 
-Every table is read in full, so that two files can be compared in all that they say. What the
-accessors do not know is refused: a table with more fields than they have, an unknown type.
+Every field of every table is read, so that a comparison of two files misses nothing. Fields and enum
+values that the accessors lack raise UnreadableError.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadTensor:
-    """`scale` and `zero_point` are empty where the tensor has no affine parameters; a zero point that
-    the file leaves out is 0. `data`: the constant's bytes. `other`: all else that the file says.
+    """A tensor. `scale` and `zero_point` are empty where it has no affine parameters; an absent zero
+    point is 0. `axis`: of several scales. `data`: the constant's bytes. `other`: all further fields.
     """
 
     type: str
@@ -91,7 +91,7 @@ class ReadFile:
 
 
 class _Counted:
-    """Stands in for a FlatBuffers builder: what it hears is how many fields a table has."""
+    """A substitute FlatBuffers builder that records the number of fields of a table."""
 
     fields = 0
 
@@ -118,7 +118,7 @@ def _member(enum: str, value: int) -> str:
 
 @cache
 def _fields(name: str) -> tuple[int, tuple[tuple[str, bool, bool], ...]]:
-    """Of a table: the number of its fields, and (name, is a vector, of numbers) of each."""
+    """A table's number of fields, and (name, is a vector, is numeric) of each."""
     module, counted = _module(name), _Counted()
     getattr(module, f"{name}Start")(counted)
     accessor = getattr(module, name)
@@ -174,7 +174,7 @@ def _inner(value: Any, field: str) -> Any:
 
 
 def read_file(data: bytes) -> ReadFile:
-    """Raises UnreadableError, or whatever the accessors raise, for a file that is damaged."""
+    """The file as plain values; UnreadableError, or an exception of the accessors, if it is damaged."""
     if data[4:8] != b"TFL3":
         raise UnreadableError("is no .tflite file")
     model = _table(_module("Model").Model.GetRootAs(data, 0), "Model")
@@ -232,7 +232,7 @@ def _tensor(tensor: dict[str, Any], constants: list[bytes]) -> ReadTensor:
     scale = quant.get("Scale") or ()
     zeros = quant.get("ZeroPoint") or (0,) * len(scale)
     if not scale or details is not None:
-        # No affine parameters: whatever is said in their place has to be equal.
+        # No affine parameters: the fields in their place must be equal in both files.
         scale, zeros, details = (), (), (quant.get("Scale"), quant.get("ZeroPoint"), details)
     if len(zeros) not in {1, len(scale)} and scale:
         raise UnreadableError("a tensor has more zero points than scales")
@@ -272,5 +272,5 @@ def _operator(operator: dict[str, Any], codes: list[Any], data: bytes) -> ReadOp
 
 
 def _snake(name: str) -> str:
-    """`KeepNumDims` as the schema has it: `keep_num_dims`."""
+    """An accessor's name as the schema spells it: `KeepNumDims` -> `keep_num_dims`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -1,7 +1,7 @@
-"""The real function that a file declares for an operator, and how far a written value is from it.
+"""The real values that a file declares, and the error of a written value against them.
 
-Values are float64: scales are float32 and integers below 2^32, so that a value of a tensor is exact
-and what is made of few of them is off by less than 2^-48 of the largest. `SLACK` covers that.
+Values are float64: with float32 scales and integers below 2^32 each value of a tensor is exact, and a
+few operations on them have a relative error below 2^-48 of the largest, which `SLACK` covers.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def declared_range(tensor: ReadTensor) -> tuple[float, float]:
 
 
 def upward(bound: float) -> float:
-    """A bound as it is published: rounded up, by enough for all rounding on the way."""
+    """The published bound: rounded up to a multiple of `SLACK`, and one more for float64 rounding."""
     return round(math.ceil(bound / SLACK + 1) * SLACK, 6)
 
 
 class Segment(NamedTuple):
-    """Where a written value has to be: within a bound of the segment between the real result and
-    that result clipped to `needed`. `stated`: the clamp that the original's range states.
+    """The interval of correct values: from the real result to that result clipped to `needed` (real
+    values). `stated`: the clamp implied by the original's range; `step`: the written output's scale.
     """
 
     needed: tuple[float, float]
@@ -61,14 +61,14 @@ class Segment(NamedTuple):
 
     @classmethod
     def of(cls, original: ReadTensor, needed: tuple[float, float], step: float) -> Segment:
-        """A range that begins or ends at zero states a clamp there, one from zero to 6 a RELU6."""
+        """A declared range that begins or ends at zero implies a clamp there; 0 to 6 implies RELU6."""
         low, high = declared_range(original)
         six = low == 0 and abs(high - 6) <= _SIX
         above = high if six else 0.0 if high == 0 else math.inf
         return cls(needed, (0.0 if low == 0 else -math.inf, above), step)
 
     def distance(self, written: Array, real: Array) -> float:
-        """The greatest, in steps of the written output."""
+        """The largest distance of written values from their segments, in steps of the output."""
         real = np.clip(real, *self.stated)
         clipped = np.clip(real, *self.needed)
         low, high = np.minimum(real, clipped), np.maximum(real, clipped)
@@ -77,14 +77,13 @@ class Segment(NamedTuple):
 
 
 class UnshownError(ValueError):
-    """Nothing is shown of the operator; the message says why."""
+    """No bound is proved for the operator; the message gives the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operand:
-    """A tensor of the original and of the written file, and the integers that can arrive in it;
-    None where that is not followed.
-    `needed`: the real values that readers can tell apart, of an output.
+    """A tensor of the original (`given`) and of the written file. `arrives`: (least, greatest) integer
+    that can occur, None where it is not tracked. `needed`: the real values that readers distinguish.
     """
 
     given: ReadTensor

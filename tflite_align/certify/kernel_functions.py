@@ -1,4 +1,4 @@
-"""Which integer functions may run for an operator in a runtime: the rows of schema/arithmetic."""
+"""The integer functions that a runtime may run for an operator, from schema/arithmetic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .check_real import UnshownError
 
 __all__ = ["kernels_of"]
 
-# Classes of rows that certificates show nothing of: float32 operands are no finite enumeration.
+# Classes of rows without bounds in certificates: float32 operands cannot be enumerated.
 _UNSHOWN = ("none", "steps")
 
 
@@ -52,7 +52,7 @@ def _unknown(runtime: str, operator: str, types: OperandTypes, why: str) -> Unsh
 
 
 def _rows(table: ArithmeticTable, operator: str) -> Iterator[ArithmeticRow]:
-    """Those of the runtime and of all that stand behind it."""
+    """Rows of the runtime, then of those that it falls back to."""
     yield from table.rows.get(operator, ())
     if table.otherwise:
         yield from _rows(load_arithmetic(table.otherwise), operator)

@@ -1,7 +1,7 @@
-"""A certificate for an original and a written file, or the reason why there is none.
+"""Certificates for an original and a written file, or the reason why there is none.
 
-What this module finds (which operator is which, what can arrive, what readers can tell apart) is a
-hint to the checker, whose own functions say what each operator's bound is.
+This module computes the claims (mapping of operators, integers in each tensor, values that readers
+distinguish); the checker's functions compute the bounds, and the checker proves the claims.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _DEFAULT = ("litert", "xnnpack")  # those of target tflite
 
 
 class NotCertifiedError(AlignError):
-    """There is no certificate: something changed of which nothing is shown."""
+    """No certificate exists: a changed operator has no proved bound."""
 
 
 def certified_runtimes(targets: Sequence[str]) -> tuple[str, ...]:
-    """The runtimes whose kernels a certificate for these targets speaks of.
+    """The runtimes whose kernels a certificate for these targets covers.
 
-    Raises UsageError for a target of whose kernels no arithmetic is known.
+    Raises UsageError for a target with a kernel that has no arithmetic rows.
     """
     described, runtimes = arithmetic_runtimes(), dict[str, None]()
     for name in targets:
@@ -46,7 +46,7 @@ def certified_runtimes(targets: Sequence[str]) -> tuple[str, ...]:
 
 
 def certify(model: bytes, *, runtimes: Sequence[str] = _DEFAULT) -> Row:
-    """The certificate of a model against what it itself declares: all that holds for every input."""
+    """The certificate of a model against its own declared parameters; see make_certificate."""
     return make_certificate(model, model, runtimes=runtimes)
 
 
@@ -57,10 +57,10 @@ def make_certificate(
     runtimes: Sequence[str] = _DEFAULT,
     bias: str = "declared",
 ) -> Row:
-    """The certificate as JSON values: schema/certificate.schema.json.
+    """The certificate as JSON values (schema/certificate.schema.json); bounds are in steps (LSB).
 
-    `bias`: the reading of a bias that disagrees with its input and weights (`declared`, `as-run`).
-    Raises NotCertifiedError with the place of what cannot be shown.
+    `bias`: the reading of a bias whose scale is not input scale x weight scale (`declared`, `as-run`).
+    Raises NotCertifiedError with the location of the operator that has no bound.
     """
     try:
         return _made(original, written, tuple(runtimes), bias)
@@ -104,8 +104,8 @@ def _digest(data: bytes) -> Row:
 
 
 def _mapping(original: ReadGraph, written: ReadGraph) -> list[int | None]:
-    """Of each written operator the original's index: by the tensor that it, or a QUANTIZE behind it,
-    writes.
+    """The original's index of each written operator, found by the tensor that it, or a QUANTIZE after
+    it, writes.
     """
     writer = {index: n for n, op in enumerate(written.operators) for index in op.outputs}
     mapping: list[int | None] = [None] * len(written.operators)
@@ -128,7 +128,7 @@ def _fits(written: ReadGraph, candidate: int, name: str, mapping: Sequence[int |
 
 
 def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
-    """Backward, so that what is behind an operator is known before its operands are asked about."""
+    """The values that readers distinguish, by tensor; from the outputs backward, readers first."""
     needed = pair.needed
     assert isinstance(needed, list)
     order = [i for op in reversed(pair.written.operators) for i in op.outputs]
@@ -147,7 +147,7 @@ def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
 def _operators(
     pair: GraphPair, graph_index: int, runtimes: Sequence[str]
 ) -> tuple[list[Row], list[tuple[int, int] | None]]:
-    """Forward, so that what arrives at an operator is known before it is asked about."""
+    """Rows of operators and the integers in each tensor; in order, producers first."""
     arrives = pair.arrives
     assert isinstance(arrives, list)
     for index, tensor in enumerate(pair.written.tensors):

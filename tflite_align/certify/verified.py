@@ -1,4 +1,4 @@
-"""verify_certificate(): the independent checker on bytes, with the published rows of kernels."""
+"""verify_certificate(): runs the independent checker on bytes, with the shipped rows of kernels."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ class CertificateError(AlignError):
 
 
 class CertificateRefutedError(AlignError):
-    """The certificate does not hold; the message says where."""
+    """A claim of the certificate is false; the message gives its location."""
 
 
 def verify_certificate(original: Bytes, written: Bytes, certificate: Bytes) -> CheckedFile:
-    """What the certificate shows of the two files, worked out again.
+    """Check a certificate against both files; the result has the number of certified operators and
+    the largest error in steps (LSB).
 
-    Raises CertificateRefutedError where it does not hold, CertificateError where one of the three
+    Raises CertificateRefutedError for a false claim, CertificateError where one of the three files
     cannot be read.
     """
     try:
