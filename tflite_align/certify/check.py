@@ -90,7 +90,6 @@ class GraphPair:
 
     def given(self, index: int) -> ReadTensor:
         """The original's tensor; the written one where it has none."""
-        """The original's tensor; the written one where it has none."""
         source = self.matched.stands_for[index]
         return self.written.tensors[index] if source is None else self.original.tensors[source]
 

@@ -78,7 +78,6 @@ def same_reading(first: ReadTensor, second: ReadTensor) -> bool:
 
 def same_constant(first: ReadTensor, second: ReadTensor) -> bool:
     """Whether both have the same reading and the same bytes."""
-    """Whether both have the same reading and the same bytes."""
     return same_reading(first, second) and first.data == second.data
 
 
