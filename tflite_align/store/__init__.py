@@ -1,4 +1,4 @@
-"""Many models, wherever they lie and whoever carries the work out: `run` is the one door."""
+"""Checks and alignments of many models, in any store, on any executor: `run` is the entry point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "LocalPool", "ModelFile", "Result", "Shard", "run"]
 
-# Where each name is: imported when it is asked for, as the package's own are.
+# Name -> module, imported on first access, as in the package.
 _ROOMS = {
     "Failure": "named_errors",
     "LocalPool": "local_pool",

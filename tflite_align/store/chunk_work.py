@@ -1,4 +1,4 @@
-"""A chunk of models carried out, in whatever process it comes to: each looked up, else done."""
+"""One chunk of models, run in one process: each result is taken from the record or computed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Verb = Literal["align", "check"]
 
 
 class Job(Record, frozen=True, kw_only=True):
-    """A model and its place among all of them, from 0.
+    """A model and its index among all of them, from 0.
 
-    `accepted`: what a baseline lets pass in it. `known`: what was written down of it before, b"" for
-    nothing.
+    `accepted`: findings that a baseline lets pass. `known`: the model's line of an earlier run, b""
+    for none.
     """
 
     number: int
@@ -41,10 +41,10 @@ class Job(Record, frozen=True, kw_only=True):
 
 
 class Chunk(Record, frozen=True, kw_only=True):
-    """Models that one process does one after the other, and how.
+    """Models that one process handles in sequence, with their settings.
 
-    `settings`: the digest of the options and of all else a result follows from. `record`: the file
-    that then holds the lines of what is done, "" for none.
+    `settings`: the digest of the options, rules and versions. `record`: the file for the finished
+    lines, "" for none.
     """
 
     verb: Verb
@@ -54,20 +54,20 @@ class Chunk(Record, frozen=True, kw_only=True):
     record: str = ""
     write: bool = True
     keep_going: bool = False
-    place: str = ""  # the folder that names without one are of
-    stdin: Callable[[], bytes] | None = None  # what `-` is read with, where it is one of them
+    place: str = ""  # the folder of relative names
+    stdin: Callable[[], bytes] | None = None  # reads the input `-`
 
     def at(self, name: str) -> str:
-        """A name as a process in another folder has to have it."""
+        """A relative name joined to `place`, for a process with another current folder."""
         if is_url(name) or not self.place or os.getcwd() == self.place:  # noqa: PTH109 - as text
             return name
         return os.path.join(self.place, local_path(name))  # noqa: PTH118 - as it was given
 
 
 class Result(Record, frozen=True, kw_only=True):
-    """What became of one model. `name`: where it was read, as it may be printed. `line`: without its
-    report. `text`: the whole of it as a line of JSON. `drawn`: its report with what a drawing of it
-    needs, where that was asked for.
+    """The result of one model. `name`: its path or URL without secrets. `line`: the result without its
+    report. `text`: the result with its report as a line of JSON. `drawn`: the report with data for
+    plots and graphs, where an HTML page needs it.
     """
 
     number: int
@@ -77,12 +77,12 @@ class Result(Record, frozen=True, kw_only=True):
     drawn: Report | None = None
 
     def report(self) -> Report | None:
-        """The model's report; None where the job could not be done."""
+        """The model's report; None where the model could not be processed."""
         return self.drawn if self.drawn is not None else parse_line(self.text).report
 
 
 def in_order(results: Iterable[Result]) -> Generator[Result, None, None]:
-    """In the order of the models, each as soon as all before it are there."""
+    """Results in the order of the models, each as soon as its predecessors are finished."""
     early: dict[int, Result] = {}
     following = 0
     for result in results:
@@ -93,12 +93,12 @@ def in_order(results: Iterable[Result]) -> Generator[Result, None, None]:
 
 
 def carry_out(chunk: Chunk) -> tuple[Result, ...]:
-    """Raises what keeps the record from being written; what goes wrong with a model is its line."""
+    """Run a chunk. An error of a model is its result; OSError where the record cannot be written."""
     return tuple(outcomes(chunk))
 
 
 def outcomes(chunk: Chunk) -> Generator[Result, None, None]:
-    """As they come. However it ends, what was done until then is recorded."""
+    """Results as they finish; on any exception the finished ones are recorded."""
     bodies: list[bytes] = []
     try:
         for job in chunk.jobs:
@@ -116,7 +116,7 @@ def failed(job: Job, why: str) -> Result:
 
 
 def _lasts(chunk: Chunk, line: BatchLine) -> bool:
-    """Whether the next run need not do it again."""
+    """Whether a later run may reuse the result."""
     if line.resumed or line.exit_status == 2:
         return False
     return chunk.verb == "check" or bool(line.output_sha256)
@@ -172,7 +172,7 @@ def _done(verb: Verb, data: memoryview, options: AlignOptions, name: str) -> tup
 
 
 def _written(chunk: Chunk, job: Job, report: Report, chunks: Any) -> tuple[str, int]:
-    """Digest and size of what was written; "" and the size it would have where nothing was."""
+    """(SHA-256, bytes) of the written file; ("", the size it would have) where none is written."""
     size = sum(len(chunk) for chunk in chunks)
     if not chunk.write or not job.model.out or (report.exit_status and not chunk.keep_going):
         return "", size
@@ -181,8 +181,8 @@ def _written(chunk: Chunk, job: Job, report: Report, chunks: Any) -> tuple[str, 
 
 
 def _before(chunk: Chunk, job: Job, digests: Digests) -> BatchLine | None:
-    """What became of the model before, where it still holds: the same input, the same settings,
-    and an output that is there and is what was written.
+    """The earlier result if it is still valid: same input, same settings, and an output file with
+    the recorded digest.
     """
     if not job.known:
         return None

@@ -1,4 +1,4 @@
-"""Dask's workers as an executor. Nothing of Dask is imported before it is asked for."""
+"""Dask's workers as an executor; Dask is imported on first use."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["DaskExecutor"]
 Asked = ParamSpec("Asked")
 Answered = TypeVar("Answered")
 
-_FIRST = 30  # seconds until a scheduler, and one worker, must be there
+_FIRST = 30  # seconds to wait for the scheduler and a first worker
 _LOGGERS = ("distributed", "distributed.client", "tornado.application", "asyncio")
 
 
 class DaskExecutor(Executor):
     """The workers of the scheduler at `address`, through `Client.get_executor()`.
 
-    `call` is what is sent in place of a function of this project, which a scheduler need not have.
-    Raises UsageError where Dask is not installed, Failure where nobody answers.
+    `call`: the function sent to workers, which a scheduler without this package can unpickle.
+    UsageError where Dask is not installed, Failure where the scheduler does not answer.
     """
 
     def __init__(self, address: str) -> None:
@@ -36,11 +36,11 @@ class DaskExecutor(Executor):
                 f"dask:{address}: needs the extra `dask`: pip install 'tflite-align[dask]'"
             ) from None
         for name in _LOGGERS:
-            # What it logs of a lost connection is a traceback; `listen` says it in words.
+            # It logs a traceback for a lost connection; `listen` raises a readable error.
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self._address = address
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of versions that differ: the workers are asked
+            warnings.simplefilter("ignore")  # about differing versions: workers check theirs
             try:
                 self._client = Client(address, timeout=_FIRST, set_as_default=False)
             except (OSError, ValueError) as error:
@@ -62,12 +62,12 @@ class DaskExecutor(Executor):
         return future
 
     def listen(self) -> None:
-        """Raises Failure where the scheduler is not there any more."""
+        """Raises Failure where the connection to the scheduler is lost."""
         if self._client.status != "running":
             raise Failure(f"dask:{self._address}: the scheduler is gone")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Executor's
-        """What is still out is taken back."""
+        """Cancels unfinished tasks."""
         self._client.close(timeout=2)
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
 """Chunks carried out by an executor: any of `concurrent.futures`, on this machine or on others.
 
-A chunk is a small value, and so is what comes of it: a process opens the files it is told of, and
-no model goes from one process to another.
+A chunk and its results are small values: each process opens the files itself, and no model is sent
+between processes.
 """
 
 from __future__ import annotations
@@ -23,26 +23,25 @@ from .worker_call import Answer, carried_out
 
 __all__ = ["LOST", "Dispatch"]
 
-# What is said of a model whose process died, and died again with that model alone.
+# The message for a model whose process died twice, the second time with that model alone.
 LOST = "the process that had it ended without an answer (out of memory?)"
-# Raised, by the names of their classes: for a task that took its worker with it, and for one whose
-# scheduler is not there any more.
+# Names of exception classes: for a task whose worker died, and for a lost scheduler.
 _GONE = {"CancelledError", "ClosedClientError", "CommClosedError", "FutureCancelledError"}
 _KILLED = "KilledWorker"
-_LISTEN = 1.0  # seconds after which an executor is asked whether it is still there
+_LISTEN = 1.0  # seconds between checks of the connection to the executor
 
 
 class _Sent(Record, frozen=True):
     chunk: Chunk
-    alone: bool  # one model, while nothing else is out
+    alone: bool  # one model, while no other task runs
 
 
 class Dispatch(Record, kw_only=True):
-    """Chunks to an executor, at most `ahead` of them out at a time.
+    """Submits chunks to an executor, at most `ahead` of them at a time.
 
-    A death may take others with it: a pool breaks, and a worker has tasks that wait for it. So what is
-    hit is done again model by model, each while nothing else is out; one whose process dies then is
-    told as lost. `pack` makes the bytes that are sent.
+    When a process dies, other tasks of its pool or worker fail too. Their models are then run again
+    one by one, with no other task running; a model whose process dies again is reported as lost.
+    `pack` serializes a chunk to bytes.
     """
 
     executor: Executor
@@ -50,11 +49,11 @@ class Dispatch(Record, kw_only=True):
     ahead: int
     _out: dict[Future[Answer], _Sent] = field(default_factory=dict)
     _again: deque[Chunk] = field(default_factory=deque)
-    _broken: bool = False  # a process died, and of which model is not known yet
+    _broken: bool = False  # a process died, and the model at fault is not known yet
 
     def results(self, chunks: Iterator[Chunk]) -> Generator[Result, None, None]:
-        """What became of every model, as it comes. Raises Failure where the executor is gone, and
-        where a worker is not fit for the work.
+        """The result of every model, as it finishes. Failure where the executor is lost, or where a
+        worker has another version or other rules.
         """
         while True:
             self._send(chunks)

@@ -1,7 +1,7 @@
-"""What is done: a file for each finished chunk, a line for each of its models.
+"""The record of finished work: a file for each finished chunk, a line for each of its models.
 
-A store of objects cannot append to one, and a run on several machines has no single writer. A line
-that is none counts for nothing; of several lines of one model the latest counts.
+Files are never appended to, since object stores cannot append and a run on several machines has
+several writers. Damaged lines are ignored; of several lines of one model the latest is used.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from .whole_files import is_there, join, names_below, read, remove, write
 __all__ = ["DoneRecord"]
 
 _LINES = ".jsonl"
-_FEW = 4  # files of one run that are left as they are
+_FEW = 4  # files of one run that are not merged
 
 
 class DoneRecord:
-    """The lines that are there of the models of a run, and the names for those to come.
+    """Reads the recorded lines of a run's models and names the files of new chunks.
 
-    `folder`: "" for no record at all. To be used in a `with` block, and once.
+    `folder`: "" for no record. Used once, as a context manager.
     """
 
     def __init__(self, folder: str, shard: Shard | None = None) -> None:
         self._folder = folder
-        # Time first: names in their order are lines in theirs.
+        # The time comes first: sorted names are sorted by age.
         self._run = f"{time.time_ns():019}-{os.urandom(4).hex()}"
         self._own = f"{shard.number}-of-{shard.count}-" if shard else "all-"
         self._places: dict[str, tuple[int, int]] = {}
@@ -45,15 +45,15 @@ class DoneRecord:
         self._spool.__exit__()
 
     def name(self, chunk_number: int) -> str:
-        """For the lines of a chunk."""
+        """The file name for the lines of a chunk."""
         return join(self._folder, f"{self._file(chunk_number)}") if self._folder else ""
 
     def _file(self, chunk_number: int) -> str:
         return f"{self._run}-{self._own}{chunk_number:07}{_LINES}"
 
     def read(self, paths: Iterable[str]) -> None:
-        """Whatever is recorded of these models. Files of the same shard are joined, and what is
-        superseded goes. Raises OSError.
+        """Read the recorded lines of these models. Files of one shard are merged and superseded ones
+        deleted. Raises OSError.
         """
         if not self._folder or not is_there(self._folder):
             return
@@ -71,12 +71,12 @@ class DoneRecord:
             self._join(own_names)
 
     def line(self, path: str) -> bytes:
-        """What was written down of a model; b"" for nothing."""
+        """The recorded line of a model; b"" for none."""
         start, end = self._places.get(path, (0, 0))
         return self._spool.part(start, end) if end else b""
 
     def _join(self, own_names: list[str]) -> None:
-        """The whole first, then what it takes the place of: a run that is killed loses nothing."""
+        """Writes the merged file before it deletes its parts: a killed run loses no line."""
         write(self.name(0), map(self.line, self._places))
         for name in own_names:
             remove(join(self._folder, name))

@@ -1,4 +1,4 @@
-"""The one door: many models checked or aligned, by whoever carries the work out."""
+"""The entry point: many models checked or aligned, on any executor."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _ONE = "memory://"
-_AHEAD = 4  # chunks a process is given before it asks; one that dies takes them with it
-_UNKNOWN = 16  # processes that an executor is thought to have
+_AHEAD = 4  # chunks queued per process; a process that dies loses them
+_UNKNOWN = 16  # processes assumed for an executor that does not state their number
 
 
 def run(
@@ -50,15 +50,15 @@ def run(
     """Check models, or align them to the same places below `output`; a Result each, as they come.
 
     `inputs`: folders, files, patterns, each a path or a URL; to be aligned, one folder.
-    `executor`: who carries it out, None for this process. `chunk`: models that go to a process
-    together. `record`: a folder that holds what is done, so that the same call goes on after any
-    stop; for `align` it lies in `output` unless another is named. `shard`: "3/20", the models that
+    `executor`: a `concurrent.futures` executor, None for this process. `chunk`: number of models per
+    task. `record`: a folder with finished results, from which the same call resumes after a stop;
+    by default, for `align`, a folder in `output`. `shard`: "3/20", the models that
     this one of twenty runs does. `write`: False plans and reports alone. `keep_going`: models with
-    findings left are written too. `accepted`: what a baseline lets pass in a model. `stdin`: what the input `-`
-    is read with, in this process.
+    findings left are written too. `accepted`: returns the findings that a
+    baseline lets pass in a model. `stdin`: reads the input `-`, in this process.
 
-    Nothing that is wrong with a single model is raised: it is that model's line. Raises UsageError,
-    Failure, OSError for what concerns all.
+    An error of a single model is that model's result. Raises UsageError, Failure or OSError for errors
+    that concern the whole run.
     """
     options = replace(options or AlignOptions(), compare=False)
     for name in options.targets:
@@ -128,8 +128,8 @@ def _judged(chunk: Chunk) -> bool:
 
 
 def _size(chunk: Chunk, executor: Executor | None) -> int:
-    """Models that go together. What a process has in hand when it is killed is done again, and each
-    chunk is a file of the record: few where a model takes long.
+    """Number of models per chunk: few where a model takes long, since a killed chunk is run again;
+    not too few, since each chunk is a file of the record.
     """
     if _judged(chunk):
         return 1 if executor is None or getattr(executor, "local", False) else 2

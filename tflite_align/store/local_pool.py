@@ -1,4 +1,4 @@
-"""The processes of this machine as an executor: they end with it, and a pool that breaks is made anew."""
+"""An executor of local processes that end with it; a broken pool is replaced by a new one."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Asked = ParamSpec("Asked")
 Answered = TypeVar("Answered")
 
 _SAFE_PATH = "PYTHONSAFEPATH"  # as `python -P`
-_GRACE = 2.0  # seconds after which a process that does not hear is ended
-_CLEANING = 30.0  # and one that cleans up
+_GRACE = 2.0  # seconds until an unresponsive process is killed
+_CLEANING = 30.0  # seconds until a process that cleans up is killed
 
 
 def processes(requested: int) -> int:
-    """As `--jobs` has it: 0 stands for as many as there are processors."""
+    """The number of processes for `--jobs`: 0 means one per processor."""
     return requested or os.cpu_count() or 1
 
 
 class LocalPool(Executor):
-    """Processes that end with its `with` block, however it ends, and with this process.
+    """Processes that end with the `with` block, also on an exception, and with this process.
 
-    One that dies breaks the pool: what it and the others had in hand fails with BrokenExecutor, and
-    what is submitted then gets a new pool.
+    When one dies the pool is broken: running and queued tasks fail with BrokenExecutor, and the next
+    task starts a new pool.
     """
 
     local = True
@@ -58,7 +58,7 @@ class LocalPool(Executor):
         return self._pool
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Executor's
-        """Always waits: what is half written is taken away by then."""
+        """Waits for the processes to end: they delete partial files first."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.end()
@@ -73,7 +73,7 @@ class LocalPool(Executor):
 
 
 class _Processes:
-    """One pool, and what its processes hold on to: they end when it is closed."""
+    """One pool, and the pipe that its processes watch: they end when it is closed."""
 
     def __init__(self, workers: int) -> None:
         self._leash, self._held = Pipe(duplex=False)
@@ -84,8 +84,8 @@ class _Processes:
         )
 
     def submit(self, work: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
-        """Begins a process, if there are too few. It hears no SIGINT until `_begin`: Ctrl-C reaches
-        every process of a terminal, and in one that is not that far would print a traceback.
+        """Submit a task, and start a process if there are too few. SIGINT is blocked until `_begin`, since
+        Ctrl-C during start-up would print a traceback.
         """
         with _no_modules_from_here(), _deaf():
             future = self._pool.submit(_carry_out, work, args, named)
@@ -102,7 +102,7 @@ class _Processes:
     def end(self) -> None:
         begun = active_children()
         if self._broken:
-            self.let_go()  # those that still wait for the dead would wait for ever
+            self.let_go()  # processes waiting for a dead one would wait for ever
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._held.close()
         self._leash.close()
@@ -114,7 +114,7 @@ class _Processes:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """No SIGINT is heard, nor by a process that is begun meanwhile."""
+    """Block SIGINT in this process and in processes started meanwhile."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -128,8 +128,8 @@ def _deaf() -> Iterator[None]:
 
 @contextmanager
 def _no_modules_from_here() -> Iterator[None]:
-    """Multiprocessing begins a process with `python -c`, which looks for modules in the current
-    folder first, a stranger's pickle.py among them.
+    """Exclude the current folder from module search: multiprocessing starts `python -c`, which would
+    import a file such as pickle.py from there.
     """
     before = os.environ.get(_SAFE_PATH)
     os.environ[_SAFE_PATH] = "1"
@@ -142,12 +142,12 @@ def _no_modules_from_here() -> Iterator[None]:
             os.environ[_SAFE_PATH] = before
 
 
-# In such a process: whether it has an order in hand.
+# In a worker process: whether a task is running.
 _busy = threading.Event()
 
 
 def _begin(leash: Connection) -> None:
-    """In a new process. Ctrl-C reaches every process of a terminal: the first one decides."""
+    """Set up a new process. It ignores Ctrl-C, which a terminal sends to all: the parent handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -157,7 +157,7 @@ def _begin(leash: Connection) -> None:
 
 def _leave() -> BaseException:
     if _busy.is_set():
-        return SystemExit(1)  # what is half written is taken away on the way out
+        return SystemExit(1)  # partial files are deleted while the exception propagates
     os._exit(1)
 
 
@@ -165,7 +165,7 @@ _stopper = Stopper({signal.SIGTERM: _leave})
 
 
 def _follow(leash: Connection) -> None:
-    """Leave when the other end is closed, be it that its process was killed."""
+    """End this process when the parent closes its end of the pipe or dies."""
     with suppress(EOFError, OSError):
         leash.recv_bytes()
     if _busy.is_set() and hasattr(signal, "pthread_kill"):
@@ -186,7 +186,7 @@ def _carry_out(
         finally:
             _busy.clear()
             if _stopper.begun:
-                os._exit(1)  # whatever became of the exception
+                os._exit(1)  # also where the exception was swallowed
     except SystemExit:
-        # The pool would hand it back as an answer and go on with the next order.
+        # The pool would return it as a result and go on with the next task.
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Which models are meant: by folders, patterns and names; and which of them a shard has."""
+"""The list of models that folders, patterns and names select, and the models of a shard."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from .whole_files import is_folder, is_there, join, names_below
 
 __all__ = ["RECORD", "STREAM", "ModelFile", "models_of", "pairs"]
 
-# In the folder that is written to: what is done, a file for each finished chunk.
+# In the output folder: the record of finished work, a file for each finished chunk.
 RECORD = ".tflite_align"
 STREAM = "-"  # stdin or stdout
 _MODEL = ".tflite"
 
 
 class ModelFile(Record, frozen=True, kw_only=True):
-    """A model and where its aligned one goes, "" for nowhere.
+    """A model and the destination of its aligned file, "" for none.
 
-    `path`: both, below their folders, with `/`. `why`: it names no file at all.
+    `path`: the path below the input folder and below the output folder, with `/`. `why`: the reason
+    where the source is no file, else "".
     """
 
     path: str
@@ -35,7 +36,7 @@ class ModelFile(Record, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The source as it may be printed."""
+        """The source without secrets, for messages."""
         return shown(self.source)
 
 
@@ -43,10 +44,10 @@ class ModelFile(Record, frozen=True, kw_only=True):
 
 
 def models_of(sources: Sequence[str]) -> Iterator[ModelFile]:
-    """Every model that is meant, once; one with `why` for a source that names none.
+    """Every selected model, once; a source that selects none is an entry with `why`.
 
-    A folder means the .tflite files below it; a name with wildcards that is no file is a pattern.
-    `path` is below the folder where that is the only source, else the name as it was given.
+    A folder selects the .tflite files below it; a name with wildcards that is no file is a pattern.
+    `path` is relative to the folder where that is the only source, else the name on the command line.
     """
     listed_names = set()
     for source in sources:
@@ -67,7 +68,7 @@ def _is_folder(source: str) -> bool:
 
 
 def _meant(source: str) -> list[tuple[str, str]]:
-    """(path below what was named, name)."""
+    """(path relative to the source, name) of each selected model."""
     if source == STREAM:
         return [(source, source)]
     if _is_folder(source):
@@ -86,10 +87,11 @@ def _meant(source: str) -> list[tuple[str, str]]:
 
 
 def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[ModelFile, ...]:
-    """Every model below a folder, in the order of their paths; what lies in OUT is none of them.
+    """Every model below a folder, sorted by path, without those in OUT.
 
-    `listed`: those that are meant, by their paths below it or by their whole names. Raises UsageError, Failure for folders that cannot be read or written so, and for a model that
-    would be written over one that is read, over another, or through a link out of OUT.
+    `listed`: selects models by their paths below the folder or by their full names. Raises UsageError
+    or Failure for folders that cannot be read or written, and for a model that would overwrite an
+    input, another output, or a file outside OUT through a link.
     """
     if out == STREAM:
         address = shown(source)
@@ -121,7 +123,7 @@ def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[M
 
 
 def _found(source: str, out: str) -> Iterator[ModelFile]:
-    # A folder of results inside the folder that is read holds none of its models.
+    # An output folder inside the input folder holds results, not inputs.
     within = _below(source, out)
     for path in sorted(names_below(source, _MODEL)):
         if within and _lies_in(path, source, out, within):
@@ -138,7 +140,7 @@ def _listed(source: str, out: str, listed: Sequence[str]) -> Iterator[ModelFile]
 
 
 def _below(source: str, out: str) -> str:
-    """Where OUT lies inside IN, with `/`; "" where it does not."""
+    """The path of OUT relative to IN, with `/`; "" where OUT is not inside IN."""
     if is_url(source) or is_url(out):
         head = source.rstrip("/") + "/"
         return out.removeprefix(head).rstrip("/") + "/" if out.startswith(head) else ""

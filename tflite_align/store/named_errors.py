@@ -1,4 +1,4 @@
-"""What kept the job from being done, with the file's name: one line each."""
+"""Errors that end a run, as one line with the file's name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["Failure", "about", "internal", "why_not"]
 
 
 class Failure(Exception):  # noqa: N818 - a word of the contract: the job could not be done
-    """The whole line after the tool's name."""
+    """An error that ends the run; its message is the whole line after the tool's name."""
 
 
 def internal(error: Exception) -> str:
-    """An error that nobody raised on purpose; with TFLITE_ALIGN_DEBUG=1 its traceback too."""
+    """The message of an unexpected exception; with TFLITE_ALIGN_DEBUG=1 its traceback too."""
     if os.environ.get("TFLITE_ALIGN_DEBUG") == "1":
         import traceback  # noqa: PLC0415 - for those who look for a fault of ours
 
@@ -26,7 +26,7 @@ def internal(error: Exception) -> str:
 
 
 def why_not(error: Exception, path: str) -> str:
-    """What kept the job from being done on one of several files, without that file's name."""
+    """The message of an error about one of several files, without the file's name."""
     if isinstance(error, Failure):
         return str(error).removeprefix(f"{path}: ")
     if isinstance(error, AlignError):
@@ -36,7 +36,7 @@ def why_not(error: Exception, path: str) -> str:
 
 @contextmanager
 def about(path: str) -> Iterator[None]:
-    """Whatever goes wrong in here is a Failure that names this file."""
+    """Turn exceptions in the block into a Failure that names this file."""
     try:
         yield
     except (UsageError, Failure):

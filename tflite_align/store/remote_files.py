@@ -1,7 +1,7 @@
-"""The door to other stores: fsspec's URLs (s3://, gs://, zip://a::b.zip ...).
+"""Access to other stores by fsspec's URLs (s3://, gs://, zip://a::b.zip ...).
 
-Who may open a store is the store's own matter (its environment variables, its configuration); what
-a name holds of that is never shown. Every function raises OSError with the name as it is shown.
+Credentials come from the store's environment variables and configuration; credentials in a URL are
+never shown. Every function raises OSError with the name as it is shown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
     "write_object",
 ]
 
-# Stores in which an object appears whole or not at all, under its own name.
+# Stores with atomic writes: an object is visible only when it is complete.
 _WHOLE = {"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "s3", "s3a"}
 _MAGIC = re.compile(r"[*?\[]")
 _BY_NAME = {"FileNotFoundError": errno.ENOENT, "PermissionError": errno.EACCES}
@@ -34,7 +34,7 @@ _BY_NAME = {"FileNotFoundError": errno.ENOENT, "PermissionError": errno.EACCES}
 
 @contextmanager
 def _named(name: str) -> Iterator[None]:
-    """Whatever a store's library raises is an OSError that names the file, and no secret."""
+    """Turn exceptions of a store's library into an OSError with the file's name, without secrets."""
     try:
         yield
     except UsageError:
@@ -48,7 +48,7 @@ def _named(name: str) -> Iterator[None]:
 
 
 def _clean(error: Exception, name: str) -> str:
-    """A library's words, on one line, without what the name holds of secrets."""
+    """A library's message on one line, without the secrets in the URL."""
     message = " ".join(str(error).split())
     for part in re.split(r"[:@/?&=]+", name):
         if len(part) > 3 and part not in shown(name):
@@ -61,7 +61,7 @@ def _clean(error: Exception, name: str) -> str:
 
 
 def _opened(name: str) -> tuple[Any, str]:
-    """The store, and the name in it."""
+    """(file system, path in it) of a URL."""
     try:
         from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
     except ImportError:
@@ -76,7 +76,7 @@ def _opened(name: str) -> tuple[Any, str]:
 
 
 def read_object(name: str) -> bytes:
-    """All of it, in one request."""
+    """The whole object, in one request."""
     with _named(name):
         store, path = _opened(name)
         content: bytes = store.cat_file(path)
@@ -84,7 +84,9 @@ def read_object(name: str) -> bytes:
 
 
 def write_object(name: str, chunks: Iterable[bytes | memoryview]) -> None:
-    """The whole in one request; where a store shows what is half written, beside it and then moved."""
+    """Write an object in one request; in stores that show partial files, to a temporary name that is
+    then moved.
+    """
     with _named(name):
         store, path = _opened(name)
         data = b"".join(chunks)
@@ -118,7 +120,7 @@ def exists(name: str) -> bool:
 
 
 def is_prefix(name: str) -> bool:
-    """Whether there is anything below it."""
+    """Whether an object exists below this URL."""
     with _named(name):
         store, path = _opened(name)
         store.invalidate_cache()
@@ -126,7 +128,7 @@ def is_prefix(name: str) -> bool:
 
 
 def objects_below(name: str, ending: str) -> Iterator[str]:
-    """Names below it, with `/`. The store's library asks for a page at a time; names alone are kept."""
+    """Names below a URL, with `/`; listed page by page, and only names are kept in memory."""
     with _named(name):
         store, path = _opened(name)
         store.invalidate_cache()
@@ -139,7 +141,7 @@ def objects_below(name: str, ending: str) -> Iterator[str]:
 
 
 def matching(pattern: str) -> Iterator[tuple[str, str]]:
-    """(path below the part without wildcards, URL) of what a pattern names."""
+    """(path below the part without wildcards, URL) of each object that a pattern matches."""
     from fsspec.utils import glob_translate  # noqa: PLC0415 - an extra
 
     link, chained, rest = pattern.partition("::")

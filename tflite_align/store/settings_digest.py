@@ -1,4 +1,4 @@
-"""What a result follows from beside the model: options, rules, the tool's and the judges' versions."""
+"""The digest of everything but the model that determines a result: options, rules, versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..settings.options import AlignOptions
 __all__ = ["accepted_digest", "asks_judges", "environment", "settings_digest"]
 
 _TOOL, _RULES = "tflite_align", "rules"
-# What else a verification follows from.
+# Packages whose versions change what a verification computes.
 _JUDGED_BY = (
     "ai-edge-litert",
     "ethos-u-vela",
@@ -56,7 +56,7 @@ def _versions() -> dict[str, str]:
 
 
 def settings_digest(verb: str, options: AlignOptions, *, keep_going: bool) -> str:
-    """SHA-256 of all of it but the model's own: what a baseline lets pass."""
+    """SHA-256 of options, rules and versions; findings that a baseline lets pass have their own digest."""
     options = replace(options, compare=False, view=False, accepted=())
     judged = options.verify if verb == "align" else asks_judges(options)
     text = repr((verb, values(options), keep_going, environment(judged=judged)))
@@ -64,7 +64,7 @@ def settings_digest(verb: str, options: AlignOptions, *, keep_going: bool) -> st
 
 
 def asks_judges(options: AlignOptions) -> bool:
-    """Whether `check` runs anything."""
+    """Whether the options of `check` run any judge."""
     return options.run or bool(options.judges or options.require)
 
 

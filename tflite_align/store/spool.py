@@ -1,4 +1,4 @@
-"""Lines that are too many to be held: on disk, in a file without a name."""
+"""Lines on disk instead of in memory, in an unnamed temporary file."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Spool:
         self._stream.close()
 
     def add(self, line: bytes) -> tuple[int, int]:
-        """Where it begins and ends."""
+        """Append bytes; returns their (start, end) offsets."""
         with self._named():
             start = self._stream.seek(0, os.SEEK_END)
             self._stream.write(line)
             return start, start + len(line)
 
     def part(self, start: int, end: int) -> bytes:
-        """What was added there."""
+        """The bytes between two offsets."""
         with self._named():
             self._stream.seek(start)
             return self._stream.read(end - start)

@@ -1,4 +1,4 @@
-"""Names that are URLs of a store, and how they may be shown."""
+"""URLs of stores, and their form without secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def looks_like_url(name: str) -> bool:
 
 
 def is_url(name: str) -> bool:
-    """Whether a store's library is to be asked; `file:///a` is the path `/a`."""
+    """Whether a name is a URL of a store; `file:///a` is the local path `/a`."""
     return looks_like_url(name) and not _is_file_url(name)
 
 
@@ -34,7 +34,7 @@ def local_path(name: str) -> str:
 
 
 def check_writable(folder: str) -> None:
-    """UsageError for a store that is read alone."""
+    """UsageError for a read-only store."""
     if "::" in folder or folder.partition(":")[0].lower() in _READ_ALONE:
         raise UsageError(
             f"{shown(folder)}: nothing can be written there: name a folder, or a store of objects"
@@ -42,5 +42,5 @@ def check_writable(folder: str) -> None:
 
 
 def shown(name: str) -> str:
-    """The name without what opens the store: a user's name and password, a signed query."""
+    """The name without credentials: user name, password and signed query are removed."""
     return _QUERY.sub("?***", _USER.sub("***@", name)) if looks_like_url(name) else name

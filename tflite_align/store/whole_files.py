@@ -1,4 +1,4 @@
-"""Files by name, read and written whole: a path of this machine, or a URL of another store."""
+"""Whole files read and written by name: a local path, or a URL of a store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def join(folder: str, below: str) -> str:
-    """The name of what lies below a folder; `below` with `/`."""
+    """The name of a file below a folder; `below` uses `/`."""
     if not looks_like_url(folder):
         return str(Path(folder) / below)
     head, chained, rest = folder.partition("::")
@@ -41,7 +41,7 @@ def read(name: str) -> Any:
 
 
 def write(name: str, chunks: Iterable[bytes | memoryview]) -> None:
-    """Give a file this content, whole or not at all; folders above it are made."""
+    """Write a file atomically; missing parent folders are created."""
     if is_url(name):
         from .remote_files import write_object  # noqa: PLC0415 - as above
 
@@ -53,8 +53,8 @@ def write(name: str, chunks: Iterable[bytes | memoryview]) -> None:
 
 
 def replace_all(contents: Sequence[tuple[str, Iterable[bytes | memoryview]]]) -> None:
-    """Several files: none of this machine is moved into place before all of them are written; those
-    of other stores follow.
+    """Write several files: local files are moved into place after all are written, then objects in
+    stores are written.
     """
     replace_files([(local_path(name), chunks) for name, chunks in contents if not is_url(name)])
     for name, chunks in contents:
@@ -63,7 +63,7 @@ def replace_all(contents: Sequence[tuple[str, Iterable[bytes | memoryview]]]) ->
 
 
 def remove(name: str) -> None:
-    """Take a file away, if it is there."""
+    """Delete a file, if it exists."""
     if is_url(name):
         from .remote_files import remove_object  # noqa: PLC0415 - as above
 
@@ -89,8 +89,8 @@ def is_there(name: str) -> bool:
 
 
 def names_below(folder: str, ending: str) -> Iterator[str]:
-    """What lies below a folder and has this ending, with `/`, in no order. Links to folders are not
-    followed, so that none leads in a circle; a link to a file that is not there counts.
+    """Names below a folder with this ending, with `/`, in no order. Links to folders are not followed,
+    which avoids cycles; broken links to files are included.
     """
     if is_url(folder):
         from .remote_files import objects_below  # noqa: PLC0415 - as above

@@ -1,4 +1,4 @@
-"""What is sent to those who carry chunks out: bytes, and a function that opens them there."""
+"""The message to a worker: a chunk as bytes, and the function that unpacks and runs it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .settings_digest import environment
 
 __all__ = ["Answer", "bare_call", "carried_out", "packed"]
 
-# "done" and the results; "refused" and why this worker is not fit for the work.
+# ("done", results), or ("refused", the difference in versions or rules).
 Answer = tuple[Literal["done", "refused"], Any]
 
 
 def packed(chunk: Chunk, caller_environment: dict[str, str], *, judged: bool) -> bytes:
-    """The chunk inside what is read first: another version may not understand it.
+    """A chunk as bytes behind a header with versions, which the worker compares before it unpacks.
 
     `caller_environment`: the caller's environment().
     """
@@ -25,7 +25,7 @@ def packed(chunk: Chunk, caller_environment: dict[str, str], *, judged: bool) ->
 
 
 def carried_out(payload: bytes) -> Answer:
-    """In the worker. Work of another version, or by other rules, would be recorded as this one's."""
+    """Run a packed chunk in the worker; it refuses a caller with another version or other rules."""
     expected, judged, chunk = pickle.loads(payload)  # noqa: S301 - the caller's own
     worker_environment = environment(judged=judged)
     wrong = [
@@ -40,13 +40,13 @@ def carried_out(payload: bytes) -> Answer:
 
 
 def _short(version: str | None) -> str:
-    """A version as it is; of a digest its beginning."""
+    """A version in full, or the first characters of a digest."""
     return "none" if version is None else version[:12] if len(version) == 64 else version
 
 
 def bare_call() -> Callable[[bytes], Answer]:
-    """The same for a worker, or a scheduler, that may not have the project: a function within a
-    function goes as its code, not by its name.
+    """As `carried_out`, for workers and schedulers without this package: a nested function is pickled
+    by value, not by name.
     """
 
     def call(payload: bytes) -> Any:
