@@ -68,7 +68,7 @@ function(tflite_align_model target in out)
   if(arg_LOCK)
     get_filename_component(lock "${arg_LOCK}" ABSOLUTE)
     if(NOT EXISTS "${lock}")
-      message(FATAL_ERROR "tflite_align_model: there is no lock ${lock}; write it with "
+      message(FATAL_ERROR "tflite_align_model: lock file not found: ${lock}; write it with "
         "`tflite-align check <aligned model> --lock <file>` and commit it")
     endif()
     list(APPEND options --lock "${lock}")
