@@ -157,6 +157,17 @@ def test_a_missing_judge_that_is_required_is_a_line_of_every_form(
         assert "litert is required, but not asked" in capsys.readouterr().out
 
 
+def test_quiet_align_says_that_a_file_is_not_verified(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["in.tflite", "out.tflite", "--target", "ppq", "-q"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("aligned: ")
+    assert "not verified (inconclusive)" in said.err
+    assert len(said.err.splitlines()) == 1
+
+
 def test_quiet_align_says_why_nothing_is_written(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

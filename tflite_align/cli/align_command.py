@@ -12,6 +12,7 @@ from ..pipeline.aligning import Aligned, align
 from ..pipeline.session import Session
 from ..record import replace
 from ..report.sections import closing
+from ..report.verification_section import shown_too_little
 from ..settings.options import AlignOptions
 from ..store.named_errors import about
 from ..store.urls import shown
@@ -22,7 +23,7 @@ from .failure import reader_may_leave
 from .lock_file import given_lock, new_lock, tell_lock
 from .paths import STREAM, ReportFile, prepare, report_files
 from .resolver_file import check_resolver, new_resolver
-from .streams import read_stdin, write_stdout
+from .streams import read_stdin, say, write_stdout
 from .summary import progress_bar, show, show_problems
 
 __all__ = ["run_align"]
@@ -61,6 +62,8 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
             show(report, last, rows=request.rows, err=err)
         elif report.exit_status:
             show_problems(report, last, err=err)
+        elif shown_too_little(report):
+            say(last, err=True)
     return report.exit_status
 
 

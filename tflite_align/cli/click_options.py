@@ -147,7 +147,10 @@ _JOBS = click.option(
     help="Processes that share the files; 0: as many as there are processors.",
 )
 _QUIET = click.option(
-    "--quiet", "-q", is_flag=True, help="Say nothing but what is wrong, one line each."
+    "--quiet",
+    "-q",
+    is_flag=True,
+    help="Say nothing but what is wrong or not verified, one line each.",
 )
 _VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
 

@@ -14,6 +14,7 @@ __all__ = [
     "decibels",
     "how_shown",
     "short_word",
+    "shown_too_little",
     "verification_sections",
     "verification_word",
 ]
@@ -35,6 +36,12 @@ def verification_word(verification: Verification | None) -> str:
         return "not verified"
     word, why = short_word(verification.word), verification.why
     return f"{word}: {why}" if why and verification.word != "verified" else word
+
+
+def shown_too_little(report: Report) -> bool:
+    """Whether a verification was wanted and neither verifies nor disproves the file."""
+    verification = report.verification
+    return verification is not None and verification.word in {"inconclusive", "skipped"}
 
 
 def how_shown(report: Report) -> str:
