@@ -99,7 +99,7 @@ def _measured(data: bytes, folder: Path) -> dict[str, Any]:
         whole.append(time.perf_counter() - started)
         processor.append(_processor_seconds() - used)
         started, used = time.perf_counter(), _processor_seconds()
-        verify(data, aligned, samples=INPUTS, shown=SHOWN)
+        verify(data, aligned, samples=INPUTS, kernel_runtimes=SHOWN)
         shown.append(time.perf_counter() - started)
         used_shown.append(_processor_seconds() - used)
         if whole[-1] > _SLOW:

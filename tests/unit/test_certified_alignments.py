@@ -65,7 +65,9 @@ def test_what_is_certified_is_not_compared_on_samples_again() -> None:
 
 def test_a_loss_is_found_though_every_operator_is_certified() -> None:
     """Of files that differ in their parameters alone: the certificate is about operators."""
-    found = verify(SAMPLE, rescaled(SAMPLE, 0, 100.0), shown=frozenset({"litert", "xnnpack"}))
+    found = verify(
+        SAMPLE, rescaled(SAMPLE, 0, 100.0), kernel_runtimes=frozenset({"litert", "xnnpack"})
+    )
     assert found.word == "failed"
     assert found.outputs[0].word == "failed"
     assert found.steps is None

@@ -122,7 +122,7 @@ def _verify(
         allowed=frozenset(options.allow_refused),
         reading=memoryview(prepared.written(prepared.repair.model)),
         figures=options.view,
-        shown=shown,
+        kernel_runtimes=shown,
         progress=progress,
     )
     return judged(verification, prepared.session.targets, options.allow_refused)

@@ -49,7 +49,7 @@ class Order(Record, frozen=True, kw_only=True):
     memory: int
     board: Board = Board()
     figures: bool = False  # of the original's operators too
-    shown: frozenset[str] = frozenset()  # runtimes whose kernels a certificate speaks of
+    kernel_runtimes: frozenset[str] = frozenset()  # runtimes whose kernels a certificate speaks of
 
     @property
     def same(self) -> bool:
@@ -61,7 +61,11 @@ class Order(Record, frozen=True, kw_only=True):
         """Whether no kernel has to be compared on samples: a certificate says of each that runs here
         what it computes for every input.
         """
-        return bool(self.shown) and not self.figures and set(self.running) <= self.shown
+        return (
+            bool(self.kernel_runtimes)
+            and not self.figures
+            and set(self.running) <= self.kernel_runtimes
+        )
 
     @property
     def running(self) -> list[str]:

@@ -148,8 +148,8 @@ def _job(form: Form, batch: _Batch) -> dict[str, Any]:
         true.write_bytes(form.accept)
     if form.loaded:
         (kernels,) = form.kernels
-        asked = {"task": "accept", "model": str(model), "kernels": kernels, "threads": THREADS}
-        return {**asked, "outputs": str(folder)}
+        request = {"task": "accept", "model": str(model), "kernels": kernels, "threads": THREADS}
+        return {**request, "outputs": str(folder)}
     return {
         "task": "run",
         "model": str(model),

@@ -76,7 +76,7 @@ def verify(
     allowed: frozenset[str] = frozenset(),
     reading: Data | None = None,
     figures: bool = False,
-    shown: frozenset[str] = frozenset(),
+    kernel_runtimes: frozenset[str] = frozenset(),
     progress: Progress | None = None,
 ) -> Verification:
     """Prove that `aligned` stands for the same function as `original`, and that it runs so.
@@ -87,7 +87,7 @@ def verify(
     them. `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by which it is to be understood.
     `judge_seconds`: of each process, default 300 to say whether it takes a file and 1800 to run the samples. `memory`: bytes that samples
     and running may take; larger models are skipped. `board`: what Vela compiles for. `figures`: the original's operators are
-    compared too, for plots. `shown`: runtimes of which a certificate says what operators compute: without `figures`, and where no others
+    compared too, for plots. `kernel_runtimes`: those of which a certificate says what operators compute: without `figures`, and where no others
     run, only alignment loss and acceptance are judged. `progress` hears (stage, fraction done). Raises UsageError for a wrong argument.
     """
     started = time.monotonic()
@@ -115,7 +115,7 @@ def verify(
             memory=memory,
             board=board,
             figures=figures,
-            shown=shown,
+            kernel_runtimes=kernel_runtimes,
         )
         with unpacked_once():
             verification = _verify(order)
