@@ -108,8 +108,8 @@ def _accept(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Engin
 
 
 def _run(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
-    *others, last = request["kernels"]
-    for kernels in others:
+    *alternatives, last = request["kernels"]
+    for kernels in alternatives:
         try:
             _run_on(kernels, request, answer, save)
         except (RuntimeError, ValueError):
