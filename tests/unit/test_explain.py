@@ -226,7 +226,7 @@ ANY_SHAPE = AlignOptions(verify=False, severity={"shape/*": "off"})
 def cut_behind(data: bytes) -> list[tuple[str, str]]:
     """(tensor, readers) of every cut."""
     report = tflite_align.align(data, ANY_SHAPE).report
-    assert report.remaining == ()
+    assert {finding.rule for finding in report.remaining} <= {"params/steps"}
     assert all(component.optimal for component in report.components)
     changes = [change for change in report.changes if change.kind == "cut"]
     return [(change.name, ", ".join(change.readers)) for change in changes]

@@ -10,8 +10,7 @@ import click
 
 from ..disk import read_text_file
 from ..store.named_errors import Failure, about
-from ..verify.board import ACCELERATORS, ANY_BOARD, Board
-from ..verify.vela import shipped_config
+from ..verify.board import ACCELERATORS, ANY_BOARD, Board, shipped_config
 from .named import file_words, words
 
 __all__ = ["BOARD", "board_of"]

@@ -20,8 +20,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "compare",
     ),
     "Verification and judges": (
-        "run", "judge", "require", "portable", "allow_refused", "calibration", "samples", "seed", "no_verify",
-        "judge_seconds", "memory",
+        "run", "judge", "require", "certificate", "portable", "allow_refused", "calibration", "samples", "seed",
+        "no_verify", "judge_seconds", "memory",
     ),
     "The board": (
         "accelerator_config", "vela_config", "system_config", "memory_mode", "emit_resolver",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import configparser
+import importlib.util
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..errors import UsageError, did_you_mean
 from ..record import Record
 
-__all__ = ["ACCELERATORS", "ANY_BOARD", "Board", "family"]
+__all__ = ["ACCELERATORS", "ANY_BOARD", "Board", "family", "shipped_config"]
 
 # Source: `vela --help` of ethos-u-vela 5.2.0.
 ACCELERATORS = (
@@ -22,6 +24,16 @@ _SECTIONS = {"system": ("System_Config", "--system-config"), "memory_mode": ("Me
 def family(accelerator: str) -> str:
     """`ethos-u55` of `ethos-u55-128`."""
     return accelerator.rpartition("-")[0]
+
+
+def shipped_config(name: str) -> str | None:
+    """The text of a configuration that comes with Vela, as `Arm/vela.ini`; None where there is none."""
+    found = importlib.util.find_spec("ethosu")
+    for place in found.submodule_search_locations or () if found is not None else ():
+        path = Path(place, "config_files", name)
+        if ".." not in path.parts and path.is_file():
+            return path.read_text(encoding="utf-8")
+    return None
 
 
 class Board(Record, frozen=True, kw_only=True):

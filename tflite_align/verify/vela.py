@@ -14,7 +14,7 @@ from .board import ANY_BOARD, Board
 from .object_api import parse
 from .process import acceptance, run_tool, workspace
 
-__all__ = ["available", "judge", "shipped_config"]
+__all__ = ["available", "judge"]
 
 ACCELERATORS = {
     "ethos-u55": "ethos-u55-128",
@@ -41,16 +41,6 @@ def available() -> str | None:
     if importlib.util.find_spec("ethosu"):
         return None
     return "ethos-u-vela is not installed (extra: ethos-u)"
-
-
-def shipped_config(name: str) -> str | None:
-    """The text of a configuration that comes with Vela, as `Arm/vela.ini`; None where there is none."""
-    found = importlib.util.find_spec("ethosu")
-    for place in found.submodule_search_locations or () if found is not None else ():
-        path = Path(place, "config_files", name)
-        if ".." not in path.parts and path.is_file():
-            return path.read_text(encoding="utf-8")
-    return None
 
 
 def judge(
