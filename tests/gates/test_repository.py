@@ -215,3 +215,12 @@ def test_a_file_with_another_hash_is_refused(tmp_path: Path) -> None:
         done = run(*command, cwd=tmp_path)
         assert done.returncode == status, done.stdout + done.stderr
     assert "DO NOT MATCH THE HASHES" in done.stderr
+
+
+def test_what_runs_on_demand_is_left_out_everywhere_else() -> None:
+    options = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["pytest"][
+        "ini_options"
+    ]
+    on_demand = {line.partition(":")[0] for line in options["markers"] if "on demand" in line}
+    left_out = options["addopts"][-1].removeprefix("not (").removesuffix(")").split(" or ")
+    assert on_demand == set(left_out) - {"packaging"}

@@ -35,6 +35,7 @@ class Cluster:
     ) -> subprocess.Popen[bytes]:
         module = f"distributed.cli.dask_{what}"
         command = [sys.executable, "-P", "-m", module, "--scheduler-file", str(self._file)]
+        command += ["--host", "127.0.0.1"]
         with (self._folder / f"{what}.log").open("ab") as log:
             return subprocess.Popen(
                 [*before, *command, *options],
