@@ -42,7 +42,7 @@ def below(url: str) -> dict[str, bytes]:
 def s3_server() -> Iterator[str]:
     server = pytest.importorskip("moto.server", reason="moto is not installed (extra `test`)")
     pytest.importorskip("s3fs", reason="s3fs is not installed (extra `store`)")
-    running = server.ThreadedMotoServer(port=0)
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     running.start()
     host, port = running.get_host_and_port()
     yield f"http://{host}:{port}"
