@@ -115,7 +115,7 @@ class Wiring:
 def test_what_is_aligned_runs_as_it_declares(seed: int) -> None:
     result = align(Wiring(seed).bytes(), AlignOptions(verify=False))
     assert result.report.conflicts == ()
-    assert result.report.remaining == ()
+    assert {finding.rule for finding in result.report.remaining} <= {"params/steps"}
     data = result.data
     assert align(data, AlignOptions(verify=False)).data == data
     model = read(data)
