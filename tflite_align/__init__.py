@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         TensorView,
         Why,
     )
+    from .report.operator_uses import OperatorUse
     from .report.report import Report, Size, Unread
     from .report.sarif import render_sarif
     from .report.tensor_parameters import Parameters, TensorParameters
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
         FidelityScore,
         Histogram,
         JudgeVerdict,
+        OperatorEstimate,
         OperatorFigure,
         OutputLevel,
         OutputScore,
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
         StepDeviation,
         Verification,
     )
+    from .verify.board import Board
 
 __version__ = "0.1.0"
 
@@ -89,6 +92,7 @@ __all__ = [
     "Alternative",
     "Anchor",
     "BiasReading",
+    "Board",
     "CertificateSummary",
     "Change",
     "Component",
@@ -112,9 +116,11 @@ __all__ = [
     "MemberView",
     "ModelView",
     "NotAlignedError",
+    "OperatorEstimate",
     "OperatorFigure",
     "OperatorId",
     "OperatorPortability",
+    "OperatorUse",
     "OperatorView",
     "OptionWords",
     "OutputLevel",
@@ -253,12 +259,15 @@ _ROOMS = {
     "FidelityScore": "verdicts",
     "Histogram": "verdicts",
     "JudgeVerdict": "verdicts",
+    "OperatorEstimate": "verdicts",
     "OperatorFigure": "verdicts",
     "OutputLevel": "verdicts",
     "OutputScore": "verdicts",
     "StepCheck": "verdicts",
     "StepDeviation": "verdicts",
     "Verification": "verdicts",
+    "Board": "verify.board",
+    "OperatorUse": "report.operator_uses",
 }
 
 

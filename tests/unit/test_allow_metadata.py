@@ -30,5 +30,7 @@ def test_metadata_that_is_allowed_forbids_nothing() -> None:
             align(data, replace(options, allow_metadata=allowed))
     result = align(data, replace(options, allow_metadata=("xcoreSharedConfig",)))
     assert (result.report.cuts, result.report.remaining) == (1, ())
+    one = AlignOptions(allow_metadata="xcoreSharedConfig")  # type: ignore[arg-type]
+    assert one.allow_metadata == ("xcoreSharedConfig",)
     with pytest.raises(UsageError, match="allow_metadata: expected a tuple"):
-        AlignOptions(allow_metadata="xcoreSharedConfig")  # type: ignore[arg-type]
+        AlignOptions(allow_metadata=1)  # type: ignore[arg-type]
