@@ -113,7 +113,7 @@ def _same_options(mine: Any, theirs: Any) -> None:
         name.lower(): value.decode() if isinstance(value, bytes) else value
         for options in (theirs.builtinOptions, theirs.builtinOptions2)
         for name, value in (vars(options) if options is not None else {}).items()
-        if isinstance(value, int | bytes) and value != b""
+        if (isinstance(value, int | bytes) and value != b"") or name == "alpha"
     }
     seen = {name.replace("_", ""): value for name, value in mine.items() if value != ""}
     assert seen == given
