@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["Stopper", "whole"]
+__all__ = ["Stopper", "stop_here", "whole"]
 
 _SOON = 0.01  # seconds until what was put off is tried again
 _MOST = 1000  # times; then it falls wherever it falls
@@ -25,6 +25,7 @@ _IMPORTING = "<frozen importlib"  # how the files of Python's import machinery a
 
 _ALARM = getattr(signal, "SIGALRM", None)  # where there is none, nothing is put off
 _Maker = Callable[[], BaseException]
+_installed: list[Stopper] = []  # of the main thread, in the order of their installation
 _inside = 0  # blocks of whole() that the main thread is in: signals are handled there
 
 
@@ -40,6 +41,14 @@ def whole() -> Iterator[None]:
         yield
     finally:
         _inside -= 1
+
+
+def stop_here() -> None:
+    """Raise the exception of a signal that was put off. For where something that lasts begins, as the
+    writing of files: a run that is faster than the next try would end as if no signal had come.
+    """
+    for stopper in _installed:
+        stopper.raise_put_off()
 
 
 class Stopper:
@@ -70,10 +79,20 @@ class Stopper:
         if _ALARM is not None:
             self._before[_ALARM] = signal.signal(_ALARM, self._again)
         self._told, sys.unraisablehook = sys.unraisablehook, self._lost
+        _installed.append(self)
+
+    def raise_put_off(self) -> None:
+        """Raise, in the main thread, what came and was not raised yet."""
+        waits = self.begun and self._raised is None and not self._removed
+        if waits and threading.current_thread() is threading.main_thread():
+            self._raised = self._actions[self._number]()
+            raise self._raised
 
     def remove(self) -> None:
         """The handlers that were there before. What came too late to be raised is forgotten."""
         self._removed = True
+        if self in _installed:
+            _installed.remove(self)
         self._installed.acquire()  # for good: no alarm comes from now on
         for number, handler in self._before.items():
             # None: it was set by no Python code, and cannot be set again by any.

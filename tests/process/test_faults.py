@@ -300,7 +300,7 @@ def test_standard_streams_carry_the_model_and_write_no_file(folder: Path, aligne
         (">&-", "in.tflite out.tflite", 0, ""),
         (
             ">&-",
-            "check in.tflite -q --report -",
+            "check in.tflite -q --ignore same --report -",
             2,
             "tflite_align: standard output: Bad file descriptor\n",
         ),

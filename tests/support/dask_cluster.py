@@ -59,10 +59,25 @@ class Cluster:
             process.wait(WAIT)
 
 
+# Where the environment has the project installed, as a developer's has, nothing finds it.
+HIDDEN = """
+import sys
+
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "tflite_align":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hide())
+"""
+
+
 def environment_of(folder: Path, *, project: bool = True) -> dict[str, str]:
     """Where the project is; what Dask is told: one death of a worker is enough to suspect a task."""
     paths = [str(folder / "site"), *([str(CHECKOUT)] if project else [])]
     (folder / "site").mkdir(exist_ok=True)
+    if not project:
+        (folder / "site" / "sitecustomize.py").write_text(HIDDEN, encoding="utf-8")
     return {
         **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         "PYTHONPATH": os.pathsep.join(paths),

@@ -73,7 +73,10 @@ _EXAMPLES = {
         "explain same/CONCATENATION",
     ),
     "certify": _examples("certify model.tflite", "certify model.tflite --target tflm -v"),
-    "verify": _examples("verify in.tflite out.tflite out.cert.json"),
+    "verify": _examples(
+        "verify in.tflite out.tflite out.cert.json",
+        "verify model.tflite model.tflite model.cert.json",
+    ),
     "targets": _examples("targets", "targets --json"),
     "rules": _examples(
         "rules --op CONCATENATION",

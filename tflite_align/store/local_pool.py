@@ -78,10 +78,15 @@ class _Processes:
     def __init__(self, workers: int) -> None:
         self._leash, self._held = Pipe(duplex=False)
         self._broken = False
-        # Not forked: threads of numpy's libraries do not survive that.
-        self._pool = ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(self._leash,)
-        )
+        # Not forked: threads of numpy's libraries do not survive that. Its queues start a process,
+        # multiprocessing's resource tracker.
+        with _no_modules_from_here(), _deaf():
+            self._pool = ProcessPoolExecutor(
+                workers,
+                mp_context=get_context("spawn"),
+                initializer=_begin,
+                initargs=(self._leash,),
+            )
 
     def submit(self, work: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
         """Submit a task, and start a process if there are too few. SIGINT is blocked until `_begin`, since

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..disk import make_folder, read_model_file, remove_file, replace_file, replace_files
+from ..interruption import stop_here
 from .urls import is_url, local_path, looks_like_url
 
 __all__ = [
@@ -56,6 +57,7 @@ def replace_all(contents: Sequence[tuple[str, Iterable[bytes | memoryview]]]) ->
     """Write several files: local files are moved into place after all are written, then objects in
     stores are written.
     """
+    stop_here()
     replace_files([(local_path(name), chunks) for name, chunks in contents if not is_url(name)])
     for name, chunks in contents:
         if is_url(name):
