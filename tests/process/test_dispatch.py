@@ -67,15 +67,22 @@ def told(executor: Executor, given: Iterator[Chunk]) -> list[str]:
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_a_model_that_kills_its_process_takes_no_other_with_it(tmp_path: Path, size: int) -> None:
-    names = [*map(str, range(6)), "kill", *map(str, range(6, 9)), "once", "kill"]
-    sources = [str(tmp_path / name) for name in names]
+    names = [*map(str, range(6)), "kill", *map(str, range(6, 9)), "kill"]
     with _Deadly(2) as pool:
-        said = told(pool, chunks(sources, size))
-    once = names.index("once")
-    assert [one == LOST for one in said[:once]] == [name == "kill" for name in names[:once]]
-    assert said[-1] == LOST
-    # Where a neighbour's death took it along first, its own death is its second.
-    assert "No such file" not in said[once], "it was done again"
+        said = told(pool, chunks([str(tmp_path / name) for name in names], size))
+    assert [one == LOST for one in said] == [name == "kill" for name in names]
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_a_model_that_kills_its_process_once_is_done_again(tmp_path: Path, size: int) -> None:
+    """One process takes the chunks in turn: no other death comes before its own."""
+    names = [*map(str, range(6)), "once", *map(str, range(6, 9)), "kill"]
+    expected = [LOST if name == "kill" else "No such file or directory" for name in names]
+    expected[names.index("once")] = "an empty file is no model"
+    with _Deadly(1) as pool:
+        said = told(pool, chunks([str(tmp_path / name) for name in names], size))
+    assert [one == LOST for one in said] == [one == LOST for one in expected]
+    assert "No such file" not in said[names.index("once")], "it was done again, and read"
 
 
 def test_chunks_are_asked_for_as_they_are_needed() -> None:
