@@ -33,6 +33,11 @@ def _real(input_scale: float, weight_scale: float, output: Affine) -> float:
     return input_scale * weight_scale / output.scale
 
 
+def _real_of_float32(input_scale: float, weight_scale: float, output: Affine) -> float:
+    """In float64, of the float32 product of input and weight scale."""
+    return float32(input_scale * weight_scale) / output.scale
+
+
 def _out(steps: Integers, output: Affine) -> Integers:
     result = steps + output.zero_point
     within(result, *INT32, "product and zero point")
@@ -50,7 +55,7 @@ def accumulate_double_float32_scale(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
     """As above, but the product of input and weight scale is a float32."""
-    real = float32(input_scale * weight_scale) / output.scale
+    real = _real_of_float32(input_scale, weight_scale, output)
     return _out(double(a, fixed_point(real)), output)
 
 
@@ -66,7 +71,7 @@ def accumulate_double_second_tie_up_float32_scale(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
     """As above, but the product of input and weight scale is a float32."""
-    real = float32(input_scale * weight_scale) / output.scale
+    real = _real_of_float32(input_scale, weight_scale, output)
     return _out(double_second_tie_up(a, fixed_point(real)), output)
 
 
@@ -81,7 +86,7 @@ def accumulate_float32(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
     """Every step in float32, ties to even."""
-    real = float32(float32(input_scale * weight_scale) / output.scale)
+    real = float32(_real_of_float32(input_scale, weight_scale, output))
     return _out(float32_product(a, real), output)
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "NotTakenError",
     "clamped",
     "float32",
+    "integer_of",
     "within",
 ]
 
@@ -53,6 +54,11 @@ def clamped(value: Integers, low: int, high: int) -> Integers:
     if isinstance(value, np.ndarray):
         return np.minimum(np.maximum(value, low), high)
     return min(max(value, low), high)
+
+
+def integer_of(steps: Integers, output: Affine) -> Integers:
+    """The output's integer for a result in steps: its zero point added, within its limits."""
+    return clamped(steps + output.zero_point, output.low, output.high)
 
 
 def within(value: Integers, low: int, high: int, what: str) -> None:

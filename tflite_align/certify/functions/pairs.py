@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .affine import Affine, Integers, NotTakenError, clamped, float32, within
+from .affine import Affine, Integers, NotTakenError, float32, integer_of, within
 from .rescale import Multiplier, double, fixed_point, float32_product
 
 __all__ = [
@@ -35,14 +35,10 @@ __all__ = [
 ]
 
 
-def _out(steps: Integers, output: Affine) -> Integers:
-    return clamped(steps + output.zero_point, output.low, output.high)
-
-
 def _out_narrow(steps: Integers, output: Affine) -> Integers:
     """Of kernels that go through int16 without saturating."""
     within(steps + output.zero_point, -(2**15), 2**15 - 1, "result before its clamp")
-    return _out(steps, output)
+    return integer_of(steps, output)
 
 
 def _common(
@@ -83,10 +79,15 @@ def _common_floored(
     return _floored(a, first, bits, twice), _floored(b, second, bits, twice), twice
 
 
+def _rescaled(total: Integers, twice: float, bits: int, output: Affine) -> Integers:
+    """A sum in 2^-`bits` of the common step, in steps of the output, rounded twice."""
+    return double(total, fixed_point(twice / (2.0**bits * output.scale)))
+
+
 def add_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
     """8-bit ADD: each operand and the sum rounded twice, at 20 bits below the common step."""
     left, right, twice = _common(a, b, first, second, 20)
-    return _out(double(left + right, fixed_point(twice / (2.0**20 * output.scale))), output)
+    return integer_of(_rescaled(left + right, twice, 20, output), output)
 
 
 def add_double_once(
@@ -94,7 +95,7 @@ def add_double_once(
 ) -> Integers:
     """8-bit ADD: each operand rounded once, the sum twice, at 20 bits below the common step."""
     left, right, twice = _common_once(a, b, first, second, 20)
-    return _out_narrow(double(left + right, fixed_point(twice / (2.0**20 * output.scale))), output)
+    return _out_narrow(_rescaled(left + right, twice, 20, output), output)
 
 
 def add_double_floored(
@@ -102,7 +103,7 @@ def add_double_floored(
 ) -> Integers:
     """8-bit ADD: each operand rounded, then shifted down; the sum rounded twice."""
     left, right, twice = _common_floored(a, b, first, second, 20)
-    return _out_narrow(double(left + right, fixed_point(twice / (2.0**20 * output.scale))), output)
+    return _out_narrow(_rescaled(left + right, twice, 20, output), output)
 
 
 def add_double_once_16(
@@ -110,7 +111,7 @@ def add_double_once_16(
 ) -> Integers:
     """int16 ADD: each operand rounded once, the sum twice, at 15 bits below the common step."""
     left, right, twice = _common_once(a, b, first, second, 15)
-    return _out(double(left + right, fixed_point(twice / (2.0**15 * output.scale))), output)
+    return integer_of(_rescaled(left + right, twice, 15, output), output)
 
 
 def add_double_16(
@@ -118,13 +119,13 @@ def add_double_16(
 ) -> Integers:
     """int16 ADD: as for 8 bits, at 15 bits below the common step."""
     left, right, twice = _common(a, b, first, second, 15)
-    return _out(double(left + right, fixed_point(twice / (2.0**15 * output.scale))), output)
+    return integer_of(_rescaled(left + right, twice, 15, output), output)
 
 
 def sub_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
     """8-bit SUB, as ADD."""
     left, right, twice = _common(a, b, first, second, 20)
-    return _out(double(left - right, fixed_point(twice / (2.0**20 * output.scale))), output)
+    return integer_of(_rescaled(left - right, twice, 20, output), output)
 
 
 def sub_double_16(
@@ -132,7 +133,7 @@ def sub_double_16(
 ) -> Integers:
     """int16 SUB, as ADD."""
     left, right, twice = _common(a, b, first, second, 15)
-    return _out(double(left - right, fixed_point(twice / (2.0**15 * output.scale))), output)
+    return integer_of(_rescaled(left - right, twice, 15, output), output)
 
 
 def squared_difference_double(
@@ -141,13 +142,13 @@ def squared_difference_double(
     """int8 SQUARED_DIFFERENCE: each operand at 7 bits below the common step, then the square."""
     left, right, twice = _common(a, b, first, second, 7)
     by = fixed_point(twice * twice / (2.0**14 * output.scale))
-    return _out(double((left - right) * (left - right), by), output)
+    return integer_of(double((left - right) * (left - right), by), output)
 
 
 def mul_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
     """MUL: the multiplier from float64 scales, rounded twice."""
     by = fixed_point(first.scale * second.scale / output.scale)
-    return _out(double((a - first.zero_point) * (b - second.zero_point), by), output)
+    return integer_of(double((a - first.zero_point) * (b - second.zero_point), by), output)
 
 
 def mul_double_float32_scale(
@@ -155,7 +156,7 @@ def mul_double_float32_scale(
 ) -> Integers:
     """MUL: the multiplier from float32 steps, rounded twice."""
     by = fixed_point(float32(float32(first.scale * second.scale) / output.scale))
-    return _out(double((a - first.zero_point) * (b - second.zero_point), by), output)
+    return integer_of(double((a - first.zero_point) * (b - second.zero_point), by), output)
 
 
 def mul_double_narrow(
@@ -182,7 +183,7 @@ def prelu_double(
 ) -> Integers:
     """PRELU, `b` its alpha: the multipliers from float64 scales, rounded twice."""
     reals = first.scale / output.scale, first.scale * second.scale / output.scale
-    return _out(_prelu(a, b, first, second, reals), output)
+    return integer_of(_prelu(a, b, first, second, reals), output)
 
 
 def prelu_double_float32_scale(
@@ -191,7 +192,7 @@ def prelu_double_float32_scale(
     """PRELU, `b` its alpha: the multipliers from float32 steps, rounded twice."""
     product = float32(first.scale * second.scale)
     reals = float32(first.scale / output.scale), float32(product / output.scale)
-    return _out(_prelu(a, b, first, second, reals), output)
+    return integer_of(_prelu(a, b, first, second, reals), output)
 
 
 def larger(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
@@ -229,7 +230,7 @@ def add_shifted(
     """8-bit ADD of XNNPACK: 21-bit multipliers, one rounding, ties up."""
     left, right, shift = _shifts(first, second, output)
     total = (a - first.zero_point) * left + (b - second.zero_point) * right
-    return _out((total + (1 << (shift - 1))) >> shift, output)
+    return integer_of((total + (1 << (shift - 1))) >> shift, output)
 
 
 def sub_shifted(
@@ -238,7 +239,7 @@ def sub_shifted(
     """8-bit SUB of XNNPACK, as its ADD."""
     left, right, shift = _shifts(first, second, output)
     total = (a - first.zero_point) * left - (b - second.zero_point) * right
-    return _out((total + (1 << (shift - 1))) >> shift, output)
+    return integer_of((total + (1 << (shift - 1))) >> shift, output)
 
 
 def mul_float32(
@@ -247,4 +248,4 @@ def mul_float32(
     """8-bit MUL of XNNPACK: every step in float32, ties to even."""
     real = _ratio(float32(first.scale * second.scale), output, 2.0**-16, 2.0**8)
     product = (a - first.zero_point) * (b - second.zero_point)
-    return _out(float32_product(product, real), output)
+    return integer_of(float32_product(product, real), output)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .affine import Affine, DomainError, Integers, clamped, float32, within
+from .affine import Affine, DomainError, Integers, clamped, float32, integer_of, within
 from .rescale import Multiplier, double, double_second_tie_up, fixed_point
 
 __all__ = [
@@ -25,10 +25,6 @@ __all__ = [
 ]
 
 _EXACT = 2**24  # integers up to here are float32 values
-
-
-def _out(steps: Integers, output: Affine) -> Integers:
-    return clamped(steps + output.zero_point, output.low, output.high)
 
 
 def average_away(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
@@ -51,13 +47,13 @@ def _divided(by: Multiplier, count: int) -> Multiplier:
 def mean_double(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
     """MEAN: the multiplier over the count, rounded down; the sum multiplied, rounded twice."""
     by = _divided(fixed_point(operand.scale / output.scale), count)
-    return _out(double(total - count * operand.zero_point, by), output)
+    return integer_of(double(total - count * operand.zero_point, by), output)
 
 
 def sum_double(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
     """SUM: the multiplier from float64 scales, rounded twice."""
     by = fixed_point(operand.scale / output.scale)
-    return _out(double(total - count * operand.zero_point, by), output)
+    return integer_of(double(total - count * operand.zero_point, by), output)
 
 
 def _biased(count: int, operand: Affine, output: Affine) -> tuple[Multiplier, int]:
@@ -101,7 +97,7 @@ def sum_float32(total: Integers, count: int, operand: Affine, output: Affine) ->
     """SUM of LiteRT: every step in float32, ties away from zero."""
     real = float32(operand.scale / output.scale)
     bias = float32(float32(-operand.zero_point * real) * count)
-    return _out(_in_float32(total, real, bias, even=False), output)
+    return integer_of(_in_float32(total, real, bias, even=False), output)
 
 
 def sum_float32_even(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .affine import Affine, DomainError, Integers, NotTakenError, clamped, float32
+from .affine import Affine, DomainError, Integers, NotTakenError, clamped, float32, integer_of
 from .rescale import Multiplier, double, double_second_tie_up, fixed_point
 
 __all__ = [
@@ -29,10 +29,6 @@ __all__ = [
 ]
 
 
-def _out(steps: Integers, output: Affine) -> Integers:
-    return clamped(steps + output.zero_point, output.low, output.high)
-
-
 def _where(condition: Any, first: Integers, second: Integers) -> Integers:
     if isinstance(first, np.ndarray):
         return np.where(condition, first, second)
@@ -48,26 +44,26 @@ def copied(x: Integers, operand: Affine, output: Affine) -> Integers:
 def requantize_double(x: Integers, operand: Affine, output: Affine) -> Integers:
     """Integer to integer: the multiplier from float64 scales, rounded twice."""
     steps = double(x - operand.zero_point, fixed_point(operand.scale / output.scale))
-    return _out(steps, output)
+    return integer_of(steps, output)
 
 
 def requantize_double_float32_scale(x: Integers, operand: Affine, output: Affine) -> Integers:
     """Integer to integer: the multiplier from float32 steps, rounded twice."""
     steps = double(x - operand.zero_point, fixed_point(float32(operand.scale / output.scale)))
-    return _out(steps, output)
+    return integer_of(steps, output)
 
 
 def requantize_double_second_tie_up(x: Integers, operand: Affine, output: Affine) -> Integers:
     """Integer to integer: the multiplier from float64 scales, rounded twice, the second tie up."""
     by = fixed_point(operand.scale / output.scale)
-    return _out(double_second_tie_up(x - operand.zero_point, by), output)
+    return integer_of(double_second_tie_up(x - operand.zero_point, by), output)
 
 
 def _abs(x: Integers, operand: Affine, output: Affine, real: float) -> Integers:
     distance = _where(x >= operand.zero_point, x - operand.zero_point, operand.zero_point - x)
     if operand.scale == output.scale:
-        return _out(distance, output)
-    return _out(double(distance, fixed_point(real)), output)
+        return integer_of(distance, output)
+    return integer_of(double(distance, fixed_point(real)), output)
 
 
 def abs_double(x: Integers, operand: Affine, output: Affine) -> Integers:
@@ -85,7 +81,7 @@ def _leaky(x: Integers, operand: Affine, output: Affine, reals: tuple[float, flo
     sign = -1 if reals[1] < 0 else 1
     x = x - operand.zero_point
     below = sign * double(x, fixed_point(abs(reals[1])))
-    return _out(_where(x >= 0, double(x, fixed_point(reals[0])), below), output)
+    return integer_of(_where(x >= 0, double(x, fixed_point(reals[0])), below), output)
 
 
 def leaky_relu_double(x: Integers, operand: Affine, output: Affine, alpha: float) -> Integers:
@@ -110,7 +106,7 @@ def leaky_relu_double_signed_float32_scale(
     sign = -1 if below < 0 else 1
     x = x - operand.zero_point
     above = double(x, fixed_point(float32(operand.scale / output.scale)))
-    return _out(_where(x >= 0, above, double(sign * x, fixed_point(abs(below)))), output)
+    return integer_of(_where(x >= 0, above, double(sign * x, fixed_point(abs(below)))), output)
 
 
 def _ratio(operand: Affine, output: Affine) -> float:
@@ -123,7 +119,7 @@ def _ratio(operand: Affine, output: Affine) -> float:
 def requantize_shifted(x: Integers, operand: Affine, output: Affine) -> Integers:
     """Integer to integer in XNNPACK: a multiplier with 8 bits of fraction, ties up."""
     by = round(256 * _ratio(operand, output))
-    return _out(((x - operand.zero_point) * by + 128) >> 8, output)
+    return integer_of(((x - operand.zero_point) * by + 128) >> 8, output)
 
 
 def leaky_relu_shifted(x: Integers, operand: Affine, output: Affine, alpha: float) -> Integers:
@@ -133,7 +129,7 @@ def leaky_relu_shifted(x: Integers, operand: Affine, output: Affine, alpha: floa
     if not (-127.99609375 <= below <= 128 and abs(below) >= 2.0**-8):
         raise NotTakenError(f"ratio of scales: {below:.9g} is outside [-127.996, 128], or tiny")
     by = _where(x >= operand.zero_point, _like(x, 256 * above), _like(x, 256 * below))
-    return _out(((x - operand.zero_point) * by + 128) >> 8, output)
+    return integer_of(((x - operand.zero_point) * by + 128) >> 8, output)
 
 
 def _like(x: Integers, value: float) -> Integers:
@@ -173,4 +169,4 @@ def hard_swish_16(x: Integers, operand: Affine, output: Affine) -> Integers:
     near = (near + 32768) >> 1
     product = near * plain
     steps = _where(product >= 0, product >> 15, -((-product) >> 15))
-    return _out(_half_away(steps, -by.shift), output)
+    return integer_of(_half_away(steps, -by.shift), output)
