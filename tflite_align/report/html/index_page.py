@@ -16,7 +16,8 @@ from ..batch_lines import BatchLine
 from ..report import Report
 from ..terminal_text import plural, printable
 from ..values import tool_version
-from .assets import LIBRARIES, asset, csp_hash, library
+from .assets import LIBRARIES, asset, library
+from .document import document
 from .markup import Markup, element, island
 from .page import model_body
 
@@ -84,8 +85,11 @@ def render_index(entries: Iterable[IndexEntry]) -> str:
         *(_inert(text, f"inner-{index}") for index, text in enumerate(inner)),
         Markup(f"<script>{script}</script>"),
     ]
-    page = element("html", _head([script, *inner]), element("body", *body), lang="en")
-    return f"<!DOCTYPE html>\n{page}\n"
+    styles = [
+        Markup(f'<style id="style">{asset("static/report.css")}</style>'),
+        Markup(f"<style>{asset('static/index.css')}</style>"),
+    ]
+    return document("Models - tflite_align", body, scripts=[script, *inner], styles=styles)
 
 
 def _rows(listed: list[IndexEntry]) -> list[Any]:
@@ -100,22 +104,3 @@ def _head_row() -> Markup:
 def _inert(script: str, ident: str) -> Markup:
     """A script that the frames run, and this page does not."""
     return Markup(f'<script type="text/plain" id="{ident}">{script}</script>')
-
-
-def _head(scripts: list[str]) -> Markup:
-    # Frames take the policy of their page over: their scripts are in it too.
-    allowed = " ".join(csp_hash(script) for script in scripts)
-    policy = (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:;"
-        " base-uri 'none'; form-action 'none'"
-    )
-    return element(
-        "head",
-        Markup('<meta charset="utf-8">'),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Markup('<meta name="color-scheme" content="light dark">'),
-        element("title", "Models - tflite_align"),
-        Markup(f'<style id="style">{asset("static/report.css")}</style>'),
-        Markup(f"<style>{asset('static/index.css')}</style>"),
-    )

@@ -8,8 +8,9 @@ from ..report import Report, Unread
 from ..terminal_text import counts, plural
 from ..values import tool_version
 from .article import article, title_of
-from .assets import LIBRARIES, asset, csp_hash, library
+from .assets import LIBRARIES, asset, library
 from .data import page_data
+from .document import document
 from .markup import Markup, element, island, joined
 
 __all__ = ["model_body", "render_html"]
@@ -25,8 +26,8 @@ def render_html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str
         *_body(reports, unread),
         *(Markup(f"<script>{script}</script>") for script in scripts),
     ]
-    page = element("html", _head(reports, scripts), element("body", *body), lang="en")
-    return f"<!DOCTYPE html>\n{page}\n"
+    styles = [Markup(f"<style>{asset('static/report.css')}</style>")]
+    return document(_title(reports), body, scripts=scripts, styles=styles)
 
 
 def model_body(report: Report) -> str:
@@ -44,24 +45,10 @@ def _body(reports: Sequence[Report], unread: Sequence[Unread]) -> list[Markup]:
     ]
 
 
-def _head(reports: Sequence[Report], scripts: Sequence[str]) -> Markup:
-    allowed = " ".join(csp_hash(script) for script in scripts)
-    # The graph library sets styles on its own elements: scripts are what must not be let in.
-    policy = (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:;"
-        " base-uri 'none'; form-action 'none'"
-    )
-    titles = [title_of(report) for report in reports[:1]]
+def _title(reports: Sequence[Report]) -> str:
     more = f" and {len(reports) - 1} more" if len(reports) > 1 else ""
-    return element(
-        "head",
-        Markup('<meta charset="utf-8">'),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Markup('<meta name="color-scheme" content="light dark">'),
-        element("title", f"{''.join(titles) or 'No models'}{more} - tflite_align"),
-        Markup(f"<style>{asset('static/report.css')}</style>"),
-    )
+    titles = [title_of(report) for report in reports[:1]]
+    return f"{''.join(titles) or 'No models'}{more} - tflite_align"
 
 
 def _header(reports: Sequence[Report]) -> Markup:

@@ -1,0 +1,34 @@
+"""An HTML document that fetches nothing and runs only the scripts that it names by their digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .assets import csp_hash
+from .markup import Markup, element
+
+__all__ = ["document"]
+
+
+def document(
+    title: str, body: Iterable[Markup], *, scripts: Iterable[str], styles: Iterable[Markup]
+) -> str:
+    """The whole file. `scripts`: text of each inline script that may run, here or in a frame, since
+    frames take over the policy of their page. `styles`: style elements.
+    """
+    allowed = " ".join(csp_hash(script) for script in scripts)
+    # The graph library sets styles on its own elements: scripts are what must not be let in.
+    policy = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:;"
+        " base-uri 'none'; form-action 'none'"
+    )
+    head = element(
+        "head",
+        Markup('<meta charset="utf-8">'),
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
+        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Markup('<meta name="color-scheme" content="light dark">'),
+        element("title", title),
+        *styles,
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, element('body', *body), lang='en')}\n"
