@@ -44,10 +44,13 @@ def with_way_out(
         return verification
     from ..verify.declared_sqnr import declared_scores  # noqa: PLC0415 - a run without judges needs none of it
 
+    # Of another alignment the bytes alone are looked at.
+    bare = replace(options, verify=False, compare=False, view=False, certificate=False, require=())
+
     def tried(option: str, other_options: AlignOptions) -> _Tried:
         scores = declared_scores(
             memoryview(prepared.written(prepared.repair.model)),
-            align(replace(other_options, verify=False, compare=False)),
+            align(other_options),
             calibration=options.calibration,
             samples=options.samples,
             seed=options.seed,
@@ -57,9 +60,9 @@ def with_way_out(
 
     attempts = []
     if _own_choice(options):
-        attempts.append(tried("--prefer precision", replace(options, prefer="precision")))
+        attempts.append(tried("--prefer precision", replace(bare, prefer="precision")))
     if options.io == "keep":
-        attempts.append(tried("--io free", replace(options, io="free")))
+        attempts.append(tried("--io free", replace(bare, io="free")))
     sentences = [_told(losing, attempt) for attempt in attempts]
     why = "; ".join([verification.why, *filter(None, sentences)])
     word = verification.word
