@@ -32,7 +32,7 @@ def align(
 ) -> AlignResult:
     """Make the quantization contract of a model hold, and verify it.
 
-    `source`: a path, the bytes of the model (bytes, mmap, whatever holds them) or a file open for
+    `source`: a path, the bytes of the model (bytes, mmap, any object with a buffer) or a file open for
     reading. Options are an AlignOptions, or keywords of the same names, which win over it:
     `align("model.tflite", targets=("tflite", "tflm"), samples=128)`. `name` is what the report
     calls the model; `progress` hears (stage, fraction done).

@@ -20,7 +20,7 @@ class ReadableFile(Protocol):
     def read(self) -> bytes: ...
 
 
-# A path, the bytes themselves in whatever holds them (an mmap among them), or an open file.
+# A path, the bytes in any object with a buffer (an mmap among them), or an open file.
 Source = str | os.PathLike[str] | Bytes | ReadableFile
 
 

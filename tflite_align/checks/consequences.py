@@ -62,7 +62,7 @@ _ROWS = (
     _Follows(("support/*",), "bias/*", "slot"),
     _Follows(("support/*",), "support/*", "slot"),
     _Follows(("support/*",), "support/*", "operator", alike=True),
-    # A shape that is made of stale ones: whoever reads it is told the next one.
+    # A shape computed from stale ones: its readers get the next shape to compare.
     _Follows(("shape/*",), "shape/*", "input"),
 )
 
@@ -223,7 +223,7 @@ class _Causes:
         its own. Of two that follow from each other the first is the cause.
         """
         if named(finding.rule, "shape/*/operands"):
-            return  # no kernel takes these operands, whatever the file says of their shapes
+            return  # no kernel takes these operands, so their shapes do not matter
         for row in _ROWS:
             if not _is(finding.rule, row.rules):
                 continue

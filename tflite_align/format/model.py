@@ -282,7 +282,7 @@ class Slot(NamedTuple):
     subgraph: int
     operator: int
     kind: SlotKind
-    index: int  # type: ignore[assignment] # nobody searches a slot: the field takes the name
+    index: int  # type: ignore[assignment] # tuple.index is never called on a slot: the field has its name
 
     @property
     def sort_key(self) -> tuple[int, int, int, int]:

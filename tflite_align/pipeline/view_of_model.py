@@ -29,7 +29,7 @@ from ..solver.solve import Solved
 
 __all__ = ["view_of"]
 
-_MOST = 400  # tensors whose story is told; `explain` tells any other
+_MOST = 400  # tensors that the page explains; `explain` does any other
 
 
 def view_of(

@@ -1,6 +1,6 @@
 """The report as SARIF 2.1.0: findings as results, for code scanning and for editors.
 
-A result's place is told three ways: the file, the byte of its FlatBuffers table, and the address
+A result's place is given in three ways: the file, the byte of its FlatBuffers table, and the address
 of the slot as the logical location. `ruleId` is the rule's own id and stays; a refusal by a judge
 has the id `judge/NAME`.
 """

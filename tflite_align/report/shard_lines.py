@@ -26,7 +26,7 @@ class Shard(Record, frozen=True):
     count: int
 
     def has(self, path: str) -> bool:
-        """By a digest of the path: whatever else there is, and wherever the folder lies."""
+        """By a digest of the path below the folder: independent of the other models and of the folder's place."""
         digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 

@@ -123,7 +123,7 @@ def verify(
 
 
 def _named(found: Verification) -> Verification:
-    """With the packages that were asked; the float twin is LiteRT's, whoever else was."""
+    """With the versions of the runtimes that ran; LiteRT always does, since it runs the float twin."""
     judges = [verdict.judge for verdict in found.judges] + (["litert"] if found.samples else [])
     packages = runtimes(judges)
     return replace(found, runtimes=packages, processor=processor() if packages else "")

@@ -164,7 +164,7 @@ def _bind_rule(collector: Collector, subgraph: int, operator: Operator, rule: Ru
 def _bind_same(collector: Collector, rule: SameRule, slots: list[Slot]) -> None:
     """Tie the slots that hold affine tensors of one type; keep all others rigid."""
     if not any(collector.requirements(rule.id, name) for name in rule.types):
-        return  # nobody asks for it: nothing is held for its sake
+        return  # no target has this rule
     operands = [(slot, collector.operand(slot)) for slot in slots]
     affine = [(s, t) for s, t in operands if quantized(t)]
     types = {tensor.type for _, tensor in affine}

@@ -104,7 +104,7 @@ class AddOperator(Record, frozen=True, kw_only=True):
 
 
 class RemoveOperator(Record, frozen=True, kw_only=True):
-    """Leave an old operator out. Its tensors stay; whoever read its outputs has to be re-wired.
+    """Leave an old operator out. Its tensors stay; operators that read its outputs have to be re-wired.
     Places of other edits still count it: all operator indices are those of the original.
     """
 

@@ -40,7 +40,7 @@ class Written(Record, frozen=True, kw_only=True):
         constants = list(self._kept(data, model))
         if not constants:
             return self.join()
-        # Pages of zeros that nobody writes to take no memory.
+        # Pages of zeros that are never written take no memory.
         whole = np.zeros(sum(len(chunk) for chunk in self.chunks), np.uint8)
         end = 0
         for chunk in self.chunks:

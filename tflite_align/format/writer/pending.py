@@ -62,7 +62,7 @@ class PendingEdits:
 
     def take(self, edits: Sequence[Edit]) -> None:
         """Take all edits in; raises UsageError for one that names what does not exist."""
-        # Added tensors first: other edits may name them whatever the order.
+        # Added tensors first: other edits may name them in any order.
         for edit in edits:
             if isinstance(edit, AddTensor):
                 self._add_tensor(edit)
@@ -139,7 +139,7 @@ class PendingEdits:
         if tensor.quant is not None and tensor.quant.details:
             raise beyond_affine(edit.subgraph, edit.tensor)
         pos = self.draft.current(_TENSOR, tensor.pos, "quantization")
-        # A table that states no parameters may state ranges, which nobody has read.
+        # A table that states no parameters may state ranges, which no runtime reads.
         ranged = [name for name in ("min", "max") if pos and self.draft.current(_QUANT, pos, name)]
         if not pos or (tensor.quant is None and ranged and edit.quant.scale):
             self._want_tensor(edit.subgraph, tensor, quantization=new_quant(edit.quant))

@@ -179,7 +179,7 @@ def _unsaid(changes: list[Change], model: Model, base: Model, step: Fold) -> lis
     return [change for index, change in enumerate(changes) if index != position]
 
 
-# --- tensors that nobody needs any more --------------------------------------------------------
+# --- tensors that no operator reads any more --------------------------------------------------------
 
 
 def _pruned(plan: Plan, base: Model) -> Plan:

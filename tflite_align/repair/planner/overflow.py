@@ -5,7 +5,7 @@ times as coarse adds (k^2 - 1) scale^2 / 12 to each weight, times the mean squar
 (taken to be spread evenly over their range); a QUANTIZE to an input k times as coarse adds
 k^2 scale^2 / 12 to each input, times the sum of the squared weights, and to every channel. The
 lesser of the two is done. Neither is, where a step of the products would become coarser than a step
-of the output: such a bias is millions of times what the output can hold, and nobody meant it.
+of the output: such a bias is millions of times what the output can hold, which no converter intends.
 """
 
 from __future__ import annotations

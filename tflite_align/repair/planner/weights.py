@@ -98,7 +98,7 @@ def _renewed(draft: Draft, key: TensorId, constraint: Weight, *, low: bool = Fal
     if tensor.quant is None or data is None or tensor.type not in QUANTIZED_TYPES:
         return None
     if not all(0 < scale < np.inf for scale in tensor.quant.scale):
-        return None  # params/scale says so: nobody knows the real values
+        return None  # a finding of params/scale: the real values are unknown
     if len(data) != constant_size(tensor.shape, tensor.type):
         return None  # a shape of which the bytes are not the content (a dimension of 0)
     quant, axis = tensor.quant, constraint.source.axis

@@ -38,7 +38,7 @@ class Axis(Record, frozen=True, kw_only=True):
 
     @classmethod
     def over(cls, values: Iterable[float | None], unit: str = "", *, zero: bool = False) -> Axis:
-        """What holds all these values, and 0 where that is asked for; no axis is without length."""
+        """The least and greatest of these values, and 0 where `zero` is set; never an axis of length 0."""
         finite = [value for value in values if value is not None and math.isfinite(value)]
         finite += [0.0] if zero or not finite else []
         low, high = min(finite), max(finite)
