@@ -12,22 +12,17 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.dask_cluster import CHECKOUT, WAIT, Cluster, environment_of
-from tests.support.model_folder import lines, put, recorded, tree
+from tests.support.model_folder import comparable, put, recorded, tree
 from tests.support.models import concat_example
 from tflite_align.cli import main as cli
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 FAST = "--no-verify"
 KINDS = ("caller", "worker", "scheduler")
-
-
-def same(path: str) -> list[dict[str, Any]]:
-    return [{**line, "seconds": 0, "resumed": False} for line in lines(path)]
 
 
 def command(*more: str) -> list[str]:
@@ -73,7 +68,7 @@ def rounds(folder: Path, count: int, models: int) -> None:
     for number in range(models):
         put(f"zoo/more/{number:02}.tflite", concat_example())
     assert cli.main(["zoo", "alone", FAST, "-q", "--report", "alone.jsonl"]) == 0
-    alone, expected = tree("alone"), same("alone.jsonl")
+    alone, expected = tree("alone"), comparable("alone.jsonl")
     chance = random.Random(7)  # noqa: S311 - not for secrets
     for turn in range(count):
         subprocess.run(["rm", "-rf", "out"], check=True)
@@ -88,7 +83,7 @@ def rounds(folder: Path, count: int, models: int) -> None:
         finally:
             cluster.end()
         assert cli.main(["zoo", "out", FAST, "-q", "--report", "r.jsonl"]) == 0, turn
-        assert same("r.jsonl") == expected
+        assert comparable("r.jsonl") == expected
         assert tree("out") == alone
 
 

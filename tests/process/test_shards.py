@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.model_folder import MODELS, lines, put, tree
+from tests.support.model_folder import MODELS, comparable, lines, put, tree
 from tests.support.models import concat_example
 from tflite_align.cli import main as cli
 
@@ -22,10 +22,6 @@ def many(zoo_folder: Path, sample: bytes) -> Path:
         put(f"zoo/more/{count}.tflite", concat_example())
     put("zoo/bad.tflite", sample[:200])
     return zoo_folder
-
-
-def same(path: str) -> list[dict[str, Any]]:
-    return [{**line, "seconds": 0, "resumed": False} for line in lines(path)]
 
 
 VERBS = {"align": ["zoo", "out", FAST], "check": ["check", "zoo"]}
@@ -45,7 +41,7 @@ def test_three_shards_merged_are_one_run(
     shards = [f"shard-{number}.jsonl" for number in (2, 1, 3)]
     capsys.readouterr()
     assert cli.main(["report", "merge", *shards, "--report", "all.jsonl"]) == 2
-    assert same("all.jsonl") == same("one.jsonl")
+    assert comparable("all.jsonl") == comparable("one.jsonl")
     assert [line["path"] for line in lines("all.jsonl")] == sorted(
         [*MODELS, "bad.tflite", *(f"more/{count}.tflite" for count in range(9))]
     )

@@ -49,3 +49,10 @@ def lines(path: str) -> list[dict[str, Any]]:
     for line in found:
         jsonschema.validate(line, batch_schema())
     return found
+
+
+def comparable(path: str) -> list[dict[str, Any]]:
+    """The lines of a report without what differs from run to run: the time, and whether a line was
+    taken from an earlier run.
+    """
+    return [{**line, "seconds": 0, "resumed": False} for line in lines(path)]
