@@ -7,7 +7,7 @@ distinguish); the checker's functions compute the bounds, and the checker proves
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import AlignError, UsageError
@@ -20,7 +20,13 @@ from .check_read import ReadGraph, read_file
 from .check_real import type_range, upward
 from .kernel_functions import kernels_of
 
-__all__ = ["NotCertifiedError", "certified_runtimes", "certify", "make_certificate"]
+__all__ = [
+    "NotCertifiedError",
+    "certified_runtimes",
+    "certify",
+    "make_certificate",
+    "operator_rows",
+]
 
 Row = dict[str, Any]
 
@@ -48,6 +54,15 @@ def certified_runtimes(targets: Sequence[str]) -> tuple[str, ...]:
 def certify(model: bytes, *, runtimes: Sequence[str] = _DEFAULT) -> Row:
     """The certificate of a model against its own declared parameters; see make_certificate."""
     return make_certificate(model, model, runtimes=runtimes)
+
+
+def operator_rows(certificate: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Of every operator of the written file, its address and its row."""
+    return [
+        (f"subgraph[{graph_index}]/operator[{row['operator']}] {row['name']}", row)
+        for graph_index, graph in enumerate(certificate["subgraphs"])
+        for row in graph["operators"]
+    ]
 
 
 def make_certificate(

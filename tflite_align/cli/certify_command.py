@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..certify.check_optimum import CheckedOptimum
-from ..certify.make import certified_runtimes, certify
+from ..certify.make import certified_runtimes, certify, operator_rows
 from ..certify.verified import CertificateRefutedError, verify_certificate
 from ..disk import read_model_file, replace_files
 from ..store.named_errors import about
@@ -41,11 +41,7 @@ def run_certify(source: str, targets: Sequence[str], out: str | None, *, verbose
 
 
 def _tell(certificate: Mapping[str, Any], *, verbose: bool) -> None:
-    rows = [
-        (f"subgraph[{graph_index}]/operator[{row['operator']}] {row['name']}", row)
-        for graph_index, graph in enumerate(certificate["subgraphs"])
-        for row in graph["operators"]
-    ]
+    rows = operator_rows(certificate)
     lines = list(_operators(rows))
     shown = lines if verbose else lines[:_MOST_LINES]
     show_table(("operator", "for every input", "accumulator", "can saturate"), shown)

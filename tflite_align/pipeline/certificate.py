@@ -27,7 +27,12 @@ def certificate_of(
     if not options.certificate and "certified" not in options.require:
         return None, None
     # A run without a certificate needs none of it.
-    from ..certify.make import NotCertifiedError, certified_runtimes, make_certificate  # noqa: PLC0415
+    from ..certify.make import (  # noqa: PLC0415
+        NotCertifiedError,
+        certified_runtimes,
+        make_certificate,
+        operator_rows,
+    )
     from ..certify.optimum import with_optimum  # noqa: PLC0415
     from ..certify.verified import CertificateRefutedError, verify_certificate  # noqa: PLC0415
 
@@ -40,7 +45,7 @@ def certificate_of(
         checked = verify_certificate(original, written, json.dumps(certificate).encode())
     except (NotCertifiedError, CertificateRefutedError, UsageError) as error:
         return None, CertificateSummary(word="none", why=str(error))
-    rows = _rows(certificate)
+    rows = operator_rows(certificate)
     left = [(location, row) for location, row in rows if row["status"] != "certified"]
     bounds = [row for _, row in rows if row["status"] == "certified"]
     summary = CertificateSummary(
@@ -69,14 +74,6 @@ def shown_runtimes(summary: CertificateSummary | None) -> frozenset[str]:
 
     here = _PROCESSORS.get(platform.machine().lower(), "")
     return frozenset(name for name in summary.runtimes if load_arithmetic(name).processor == here)
-
-
-def _rows(certificate: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    return [
-        (f"subgraph[{graph_index}]/operator[{row['operator']}] {row['name']}", row)
-        for graph_index, graph in enumerate(certificate["subgraphs"])
-        for row in graph["operators"]
-    ]
 
 
 def _worst(rows: list[Mapping[str, Any]], key: str) -> float | None:
