@@ -101,6 +101,18 @@ def test_a_type_that_no_row_knows_is_told() -> None:
     assert "not known to this target" in finding.behaviour
 
 
+def test_an_odd_operand_beside_a_type_that_the_rows_name_is_an_error() -> None:
+    """Rows that name float64 were measured with each other type at one of its operands."""
+    graph = Graph()
+    graph.tensors["x"] = TensorSpec(name="x", type="float64", shape=SHAPE)
+    graph.tensors["y"] = TensorSpec(name="y", type="float32", shape=SHAPE)
+    graph.constant("n", np.ones(len(SHAPE), np.int32), "int32", None)
+    graph.add("TILE", ["x", "n"], ["y"])
+    data = graph.bytes(["x"], ["y"])
+    for target in ("litert", "xnnpack", "tflite"):
+        assert rules(data, target) == [("types/TILE", "error")]
+
+
 def test_what_one_way_takes_and_another_refuses_is_a_warning_for_both() -> None:
     graph = Graph()
     for name in "xy":

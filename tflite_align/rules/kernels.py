@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ..errors import RuleError
 from ..record import Record
 from . import fields as f
-from .operand_types import OperandTypes, Pattern, parse_pattern
+from .operand_types import KNOWN_TYPES, OperandTypes, Pattern, parse_pattern
 from .store import Rows, data_files, read_data
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "kernel_sets",
     "kernels_schema",
     "load_kernels",
+    "measured_types",
     "parse_kernels",
 ]
 
@@ -88,6 +89,17 @@ def load_kernels(name: str) -> Mapping[str, KernelRow]:
     """The shipped rows of one set of kernels, each read at its first use."""
     path = f"kernels/{name}.toml"
     return Rows(read_data(path), lambda part: parse_kernels(part, path))
+
+
+@cache
+def measured_types(operator: str) -> frozenset[str]:
+    """Types of operands that the rows of this operator say something of: each that every operator
+    was measured with, and those of a well-formed model that some set of kernels takes, whose
+    operands were measured in all other types too.
+    """
+    rows = [load_kernels(name).get(operator) for name in kernel_sets()]
+    patterns = [pattern for row in rows if row is not None for pattern in row.takes]
+    return KNOWN_TYPES.union(*(pattern.names for pattern in patterns))
 
 
 def kernels_schema() -> dict[str, Any]:

@@ -18,7 +18,7 @@ __all__ = ["ABSENT", "ANY", "KNOWN_TYPES", "LEFT_OUT", "OperandTypes", "Pattern"
 ABSENT = "-"
 LEFT_OUT = "~"
 ANY = "any"
-# Types that rows of kernels speak of; whether a kernel takes others, they do not know.
+# Types that every operator was measured with; of others, its rows know those that they name.
 KNOWN_TYPES = frozenset(
     {
         ABSENT,
@@ -70,6 +70,11 @@ class Pattern(Record, frozen=True):
     inputs: tuple[_Token, ...]
     outputs: tuple[_Token, ...]
     types: tuple[str, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every type that it names."""
+        return frozenset(self.types).union(*(t.names for t in (*self.inputs, *self.outputs)))
 
     def matches(self, operand_types: OperandTypes) -> bool:
         return any(signature == operand_types for signature in self.nearest(operand_types))

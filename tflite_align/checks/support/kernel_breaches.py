@@ -13,8 +13,8 @@ from ...format.model import Model, Operator, Slot, Subgraph
 from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
 from ...format.wiring import quantized
 from ...record import Record
-from ...rules.kernels import KernelRow, Outcome, load_kernels
-from ...rules.operand_types import ABSENT, KNOWN_TYPES, LEFT_OUT, OperandTypes
+from ...rules.kernels import KernelRow, Outcome, load_kernels, measured_types
+from ...rules.operand_types import ABSENT, LEFT_OUT, OperandTypes
 from ...rules.operator_rows import load_operators
 from ...rules.rows import BiasRule, PresentRule
 from ...rules.targets import Requirement, Severity, Target
@@ -183,7 +183,7 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
         )
     elif _of_the_bias(case, judged.nearest):
         return  # its own rule says so, and repairs it
-    elif "wrong" not in judged.outcomes.values() and not KNOWN_TYPES.issuperset(types):
+    elif "wrong" not in judged.outcomes.values() and not types <= measured_types(name):
         words = "whether a kernel takes these operand types is not known to this target"
         yield _unknown(case, words, str(case.given))
     else:
