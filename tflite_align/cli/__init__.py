@@ -1,1 +1,3 @@
-"""The command line: arguments, files, stdout, exit status. The only room that prints."""
+"""Command-line interface: arguments, files, standard streams, exit status. The only room that
+prints.
+"""

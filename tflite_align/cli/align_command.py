@@ -1,4 +1,4 @@
-"""`align IN OUT`."""
+"""The command `align IN OUT`."""
 
 from __future__ import annotations
 
@@ -30,10 +30,13 @@ __all__ = ["run_align"]
 
 
 def run_align(source: str, out: str, values: dict[str, Any]) -> int:
-    """The whole job; returns the exit status. Failure, AlignError, OSError: it could not be done."""
+    """Align one model and write OUT, the reports and the lock; return the exit status.
+
+    Raises Failure, AlignError or OSError where the job cannot be done.
+    """
     options, request = given(values)
     reports = report_files(request.reports)
-    Session.of(options)  # what does not exist is told before any file is read
+    Session.of(options)  # an unknown target or judge is an error before any file is read
     outputs = [report.path for report in reports]
     lock = given_lock(request)
     locks = [request.lock] if request.lock is not None and lock is None else []
@@ -45,7 +48,7 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     result = _aligned(source, options, request)
     report = result.report
     write = not request.dry_run and (report.exit_status == 0 or request.keep_going)
-    # Joining the output takes its size in memory: only where a lock is to be made of it.
+    # Joining the output copies it into memory, so it is joined only to make a lock of it.
     new = (
         new_lock(request, lock, result.data) if locks and write and report.exit_status == 0 else []
     )
@@ -54,7 +57,7 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     headers = new_resolver(request, result.data if write else None, source, why)
     _write(result, source, out if write else None, reports, [*more, *headers])
     tell_lock(request, lock, new, why)
-    # stdout belongs to the model or the JSON where that is asked for.
+    # The summary goes to stderr where stdout carries the model or JSON.
     err = STREAM in (out, *outputs)
     last = closing(report, out=shown(out), dry_run=request.dry_run, written=write)
     with reader_may_leave(report.exit_status):
@@ -68,7 +71,7 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
 
 
 def _certificate(result: Aligned, request: Given) -> list[tuple[str, Any]]:
-    """The certificate's file, where there is one to write."""
+    """The certificate file to write, as (path, chunks); empty where none was requested."""
     if request.certificate is None or result.certificate is None:
         return []
     return [(request.certificate, ((json.dumps(result.certificate, indent=1) + "\n").encode(),))]
@@ -99,7 +102,7 @@ def _write(
     reports: tuple[ReportFile, ...],
     more: Sequence[tuple[str, Any]],
 ) -> None:
-    """OUT, the reports and the lock: all of them or none."""
+    """Write OUT, the reports and the lock: all of them or none."""
     texts = {report.path: report.render([result.report], ()).encode() for report in reports}
     streamed: list[bytes | memoryview] = [texts.pop(STREAM)] if STREAM in texts else []
     files: list[tuple[str, Any]] = [(path, (text,)) for path, text in texts.items()]
@@ -114,6 +117,6 @@ def _write(
 
 
 def _is_there(result: Aligned, source: str, out: str) -> bool:
-    """An unchanged model that is its own destination needs no writing."""
+    """Whether OUT is the input file itself and alignment changed nothing."""
     untouched = result.report.outcome != "aligned"
     return untouched and source != STREAM and os.path.realpath(source) == os.path.realpath(out)

@@ -1,6 +1,7 @@
-"""`align IN_DIR OUT_DIR`: every model below a folder, to the same place below another.
+"""The command `align IN_DIR OUT_DIR`: aligns every model below a folder into the same place below
+another.
 
-A run that is stopped is gone on with by the same command: OUT_DIR holds a record of what is done.
+The same command resumes a run that was stopped: OUT_DIR holds a record of the models that are done.
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ __all__ = ["run_folder"]
 
 
 def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
-    """The whole folder; returns the exit status: 2 where a model could not be done, else 1 where
-    findings remain or the target refuses the file. Failure, AlignError, OSError: nothing could be done.
+    """Align every model of a folder and return the exit status.
+
+    2 where a model could not be read or processed, else 1 where findings remain or a target refuses
+    the file. Raises Failure, AlignError or OSError where the run cannot start.
     """
     options, request = given(values)
-    # Strategies are priced for single models: asking for a report must not change the settings.
+    # Alignment strategies are compared for single models only, so that a report does not change the
+    # settings digest.
     options = replace(options, compare=False)
     _refuse(source, request)
     for name in options.targets:
@@ -86,7 +90,7 @@ def run_folder(source: str, out: str, values: dict[str, Any]) -> int:
 
 
 def _refuse(source: str, request: Given) -> None:
-    """What belongs to one model."""
+    """Raise UsageError for options that apply to one model only."""
     if request.lock is not None or request.update_lock:
         raise UsageError(f"--lock holds one model, and {shown(source)} is a folder")
     if request.emit_resolver is not None:
@@ -97,7 +101,9 @@ def _refuse(source: str, request: Given) -> None:
 
 
 def _prepare(models: Sequence[ModelFile], out: str, request: Given) -> None:
-    """Refuse what reports would overwrite; a report may lie in OUT, which is made for it."""
+    """Raise UsageError where a report would overwrite a model or the record. Creates OUT for a
+    report in it.
+    """
     out_folder = Path(os.path.realpath(local_path(out)))
     for path in request.reports:
         if is_url(path) or is_url(out):

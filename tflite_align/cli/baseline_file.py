@@ -1,4 +1,4 @@
-"""Baseline files: read, found again for each model, written."""
+"""Baseline files: reading, looking up the entries of a model, writing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["accepted_for", "baseline_text", "read_baseline"]
 
 
 def read_baseline(path: str | None) -> Baseline | None:
-    """The baseline, or None where none was asked for. Failure names the file for what it lacks."""
+    """Read the baseline; None without a path. Raises Failure for a file that is no baseline."""
     if path is None:
         return None
     with about(path):
@@ -30,25 +30,25 @@ def read_baseline(path: str | None) -> Baseline | None:
 
 
 def _key(model: str, baseline: str) -> str:
-    """The model's name as the baseline lists it: from the baseline's folder, with `/`."""
+    """The model's path as the baseline lists it: relative to the baseline's folder, with `/`."""
     if is_url(model):
         return shown(model)
     folder = Path(os.path.realpath(baseline)).parent
     try:
         return Path(os.path.relpath(os.path.realpath(local_path(model)), folder)).as_posix()
-    except ValueError:  # another drive
+    except ValueError:  # Windows: the model is on another drive
         return Path(os.path.realpath(local_path(model))).as_posix()
 
 
 def accepted_for(baseline: Baseline | None, path: str | None, model: str) -> tuple[Accepted, ...]:
-    """The entries for one model."""
+    """The baseline entries of one model: the findings that it may have."""
     if baseline is None or path is None:
         return ()
     return baseline.models.get(_key(model, path), ())
 
 
 def baseline_text(reports: Sequence[Report], path: str) -> str:
-    """A baseline that lets every finding of these reports pass."""
+    """The text of a baseline that accepts every remaining finding of these reports."""
     models = {
         _key(report.name, path): tuple(entry_of(finding) for finding in report.remaining)
         for report in reports

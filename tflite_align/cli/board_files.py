@@ -1,4 +1,6 @@
-"""The options of a board: Vela's configuration is read, so that a wrong name is told at once."""
+"""The command-line options of a board. Vela's configuration file is read here, so that errors are
+early.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ BOARD: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
 
 
 def board_of(values: Mapping[str, Any]) -> Board:
-    """What the parsed values of a command say of the board; UsageError for what does not exist."""
+    """The board that the options describe. Raises Failure, UsageError or OSError for a bad
+    configuration.
+    """
     names = ("accelerator_config", "vela_config", "system_config", "memory_mode")
     if not any(values.get(name) for name in names):
         return ANY_BOARD

@@ -1,4 +1,4 @@
-"""`certify MODEL` and `verify ORIGINAL WRITTEN CERT`."""
+"""The commands `certify MODEL` and `verify ORIGINAL WRITTEN CERT`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _MOST_LINES = 20
 
 
 def run_certify(source: str, targets: Sequence[str], out: str | None, *, verbose: bool) -> int:
-    """The model against what it declares; 0 whatever is found, since nothing is asked for."""
+    """Certify each operator of MODEL and print or write the certificate. The exit status is always
+    0.
+    """
     if out is not None:
         prepare([source], [out])
     with about(source):
@@ -80,7 +82,9 @@ def _closing(
 
 
 def run_verify(original: str, written: str, certificate: str) -> int:
-    """0: the certificate holds; 1: it does not, told in one line."""
+    """Check a certificate; return 0 where it holds and 1, with the reason printed, where it does
+    not.
+    """
     files = []
     for path in (original, written, certificate):
         with about(path):
@@ -108,7 +112,9 @@ def run_verify(original: str, written: str, certificate: str) -> int:
 
 
 def _optimum(found: CheckedOptimum | None) -> Iterator[str]:
-    """What the certificate claims of the optimum: whole components, within how much, and what not."""
+    """Lines on the optimum: how many components are optimal, the gap of the others, what is not
+    claimed.
+    """
     if found is None:
         return
     if found.components:

@@ -1,4 +1,4 @@
-"""`check IN...`."""
+"""The command `check IN...`."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ __all__ = ["run_check"]
 
 
 def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
-    """Check every file; one that cannot be read does not keep the others from being checked.
+    """Check every file and return the exit status. An unreadable file does not stop the others.
 
-    Returns the exit status. Reports hold what could not be read too.
+    Reports list the unreadable files as well.
     """
     options, request = given(values)
     check_reports(request.reports)
@@ -71,7 +71,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
 
 
 def _tell_baseline(request: Given, tally: CheckTally) -> None:
-    """What was written, or why nothing was."""
+    """Print whether the baseline was written, or why not."""
     if not request.write_baseline:
         return
     outcome = f"not written: {tally.why}" if tally.exit_status == 2 else f"written: {tally.listed}"
@@ -79,7 +79,7 @@ def _tell_baseline(request: Given, tally: CheckTally) -> None:
 
 
 def _known(options: AlignOptions) -> None:
-    """UsageError for a target, a rule or a judge that does not exist, before any file is read."""
+    """Raise UsageError for an unknown target, rule or judge before any file is read."""
     Session.of(options)
     named = [name for name in (*options.judges, *options.require) if name != "numbers"]
     if named:
@@ -105,7 +105,7 @@ def _checked(
     request: Given,
     outcomes: Outcomes,
 ) -> CheckTally:
-    """Every file's outcome, told as it comes, and what they come to."""
+    """Check the models, print each result as it arrives, and return the counts."""
     baseline, tally = read_baseline(request.baseline), CheckTally(rows=request.rows)
 
     def hear(result: Result) -> None:
@@ -139,7 +139,7 @@ def _checked(
 
 
 def _on_stderr(request: Given) -> bool:
-    """Stdout belongs to the JSON where that is asked for."""
+    """Whether the summary goes to stderr, because a report takes stdout."""
     return STREAM in request.reports
 
 
@@ -154,7 +154,7 @@ def _show(report: Report, request: Given) -> None:
 
 
 def _show_total(tally: CheckTally, *, err: bool) -> None:
-    """A line a file, and the sum."""
+    """Print a table with one row per file, and the totals."""
     rows, hidden = tally.table()
     show_table(CHECK_HEAD, rows, err=err)
     if hidden:

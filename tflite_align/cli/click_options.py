@@ -1,4 +1,4 @@
-"""The options, and what they say as AlignOptions."""
+"""The options of all commands, and their conversion to AlignOptions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Given(Record, frozen=True, kw_only=True):
-    """What was asked for beside AlignOptions: files and how much is said."""
+    """Options that AlignOptions does not hold: paths of other files, and how much is printed."""
 
     reports: tuple[str, ...]
     quiet: bool
@@ -50,7 +50,7 @@ class Given(Record, frozen=True, kw_only=True):
 
     @property
     def rows(self) -> int | None:
-        """Rows a table of the summary may have; None: all."""
+        """The most rows that a table of the summary shows; None for all."""
         return None if self.verbose else 20
 
 
@@ -65,7 +65,7 @@ def _many(name: str, metavar: str, text: str, **more: Any) -> _Decorator:
 
 
 def _names(name: str, metavar: str, text: str, known: Callable[[], list[str]]) -> _Decorator:
-    """Names of a table, with commas between them or one at a time."""
+    """An option that takes names of a table, repeated or separated by commas."""
     return _many(name, metavar, text, callback=some_of(known), shell_complete=words(known))
 
 
@@ -91,7 +91,10 @@ _RULES = (
     ),
 )
 _IO = _choice(
-    "--io", values=("keep", "free"), default="keep", text="May graph inputs and outputs move?"
+    "--io",
+    values=("keep", "free"),
+    default="keep",
+    text="Whether the parameters of graph inputs and outputs may change.",
 )
 _REPORT = _file(
     "--report",
@@ -124,7 +127,7 @@ _MEMORY = click.option(
     metavar="MIB",
     default=_MEMORY_MIB,
     show_default=True,
-    help="What inputs and running the model may take; a larger model is skipped.",
+    help="Memory for the inputs and for running the model; a larger model is skipped.",
 )
 _FAIL_ON = _choice(
     "--fail-on",
@@ -150,16 +153,16 @@ _QUIET = click.option(
     "--quiet",
     "-q",
     is_flag=True,
-    help="Say nothing but what is wrong or not verified, one line each.",
+    help="Print only findings, refusals and missing verification, one line each.",
 )
-_VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, names in full.")
+_VERBOSE = click.option("--verbose", "-v", is_flag=True, help="List everything, with full names.")
 
 
 def _border(side: str) -> _Decorator:
     return click.option(
         f"--{side}-type",
         type=click.Choice(BORDER_TYPES),
-        help=f"Type the real-valued graph {side}s are to have.  [default: as they are]",
+        help=f"Type to give the real-valued graph {side}s.  [default: as they are]",
     )
 
 
@@ -188,7 +191,7 @@ _CHECK: tuple[_Decorator, ...] = (
     click.option(
         "--portable",
         is_flag=True,
-        help="Say which operators can give different integers in which runtimes.",
+        help="List operators whose integers can differ between runtimes.",
     ),
     _REQUIRE,
     _ALLOW_REFUSED,
@@ -217,7 +220,7 @@ _DECIDE = (
             f"--{family}",
             values=policies,
             default="auto",
-            text=f"Whose parameters a group of the {family} family takes.",
+            text=f"Which member's parameters a group of the {family} family takes.",
         )
         for family, policies in FAMILY_POLICIES.items()
     ),
@@ -225,13 +228,13 @@ _DECIDE = (
         "--overlap",
         values=("forbid", "force", "auto"),
         default="auto",
-        text="May a tensor that others share move?",
+        text="Whether the parameters of a tensor shared by several groups may change.",
     ),
     _choice(
         "--prefer",
         values=("precision", "balanced", "speed"),
         default="balanced",
-        text="How many QUANTIZE a bit of precision is worth: 16, 4 or 1.",
+        text="How many inserted QUANTIZE one bit of precision is worth: 16, 4 or 1.",
     ),
     _IO,
     _choice("--only", values=("all", "errors"), default="all", text="Which findings to repair."),
@@ -245,7 +248,7 @@ _EXPLAIN: tuple[_Decorator, ...] = (
     *_DECIDE,
     *_FIXES,
     _BIAS,
-    click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     _VERBOSE,
 )
 _ALIGN: tuple[_Decorator, ...] = (
@@ -254,7 +257,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     *_DECIDE,
     click.option(
         "--optimize/--no-optimize",
-        help="Also fold QUANTIZE operators where nothing needs repair.",
+        help="Also fold QUANTIZE operators in parts without findings.",
     ),
     *_FIXES,
     _BIAS,
@@ -266,7 +269,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     click.option(
         "--to",
         type=click.Choice(("int8",)),
-        help="Turn a uint8 model into an int8 one, which today's kernels take.",
+        help="Convert a uint8 model to int8, which current kernels support.",
     ),
     _border("input"),
     _border("output"),
@@ -282,7 +285,7 @@ _ALIGN: tuple[_Decorator, ...] = (
         metavar="N",
         default=64,
         show_default=True,
-        help="Inputs to judge the numbers with.",
+        help="Number of inputs to verify with.",
     ),
     click.option(
         "--seed",
@@ -290,7 +293,7 @@ _ALIGN: tuple[_Decorator, ...] = (
         metavar="N",
         default=0,
         show_default=True,
-        help="Of the random inputs.",
+        help="Seed of the random inputs.",
     ),
     click.option(
         "--compare",
@@ -298,8 +301,10 @@ _ALIGN: tuple[_Decorator, ...] = (
         help="Also price PPQ's strategies on the same model; the report lists them.",
     ),
     _file("--certificate", "Write what holds for every input, to be checked by `verify`."),
-    click.option("--dry-run", is_flag=True, help="Plan and report; write nothing, ask no judge."),
-    click.option("--no-verify", is_flag=True, help="Skip the judges."),
+    click.option(
+        "--dry-run", is_flag=True, help="Plan and report; write nothing and run no judge."
+    ),
+    click.option("--no-verify", is_flag=True, help="Run no judge and compare no outputs."),
     _REQUIRE,
     _ALLOW_REFUSED,
     _JUDGE_SECONDS,
@@ -307,7 +312,7 @@ _ALIGN: tuple[_Decorator, ...] = (
     *BOARD,
     _FAIL_ON,
     _BASELINE,
-    click.option("--keep-going", is_flag=True, help="Write OUT although the exit status is 1."),
+    click.option("--keep-going", is_flag=True, help="Write OUT even if the exit status is 1."),
     *MANY,
     _JOBS,
     _QUIET,
@@ -329,7 +334,7 @@ check_options = all_of(_CHECK)
 explain_options = all_of(_EXPLAIN)
 
 
-# Options that AlignOptions holds under the same name and with the same default.
+# Options that AlignOptions holds under the same name, with the same default.
 _SAME_NAME = (
     "overlap", "prefer", "io", "to", "input_type", "output_type", "only", "optimize", "fail_on",
     "judge_seconds", "samples", "seed", "fix", "no_fix", "bias",
@@ -338,7 +343,7 @@ _SAME_NAME = (
 
 
 def settings(values: dict[str, Any]) -> AlignOptions:
-    """AlignOptions from the parsed values of any command; what it has no option for is default."""
+    """AlignOptions from the parsed values of any command; missing options keep their defaults."""
     from ..settings.options import AlignOptions  # noqa: PLC0415 - numpy is not needed for --help
 
     reports, dry_run = values.get("report", ()), values.get("dry_run", False)
@@ -346,7 +351,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
         **{name: values[name] for name in _SAME_NAME if name in values},
         targets=_targets(values),
         policies=_policies(values),
-        # A dry run asks no judge, so none can be missing.
+        # A dry run starts no judge, so `--require` does not apply.
         verify=not values.get("no_verify") and not dry_run,
         require=() if dry_run else tuple(dict.fromkeys(values.get("require", ()))),
         judges=tuple(dict.fromkeys(values.get("judge", ()))),
@@ -360,7 +365,7 @@ def settings(values: dict[str, Any]) -> AlignOptions:
 
 
 def _users(values: dict[str, Any]) -> dict[str, Any]:
-    """What users say of rules and of single places."""
+    """The user's overrides: severities of rules, and settings of single tensors and slots."""
     config = values.get("config")
     severity = config.severity if config is not None else {}
     return {"severity": severity, "overrides": overrides_of(values)}
@@ -376,7 +381,7 @@ def _policies(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def given(values: dict[str, Any]) -> tuple[AlignOptions, Given]:
-    """The parsed values of align or check, as the pipeline's options and the command line's own."""
+    """AlignOptions, and the other options, from the parsed values of `align` or `check`."""
     return settings(values), Given(
         reports=values["report"],
         quiet=values["quiet"],

@@ -1,4 +1,4 @@
-"""The commands and which of them an argument list means."""
+"""The click commands, and the rule that `IN OUT` without a command means `align IN OUT`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _USES = (
 
 
 def _examples(*lines: str) -> str:
-    """An epilog that click leaves as it is."""
+    """An epilog of examples that click does not re-wrap."""
     return "\b\nExamples:\n" + "\n".join(f"  python -m tflite_align {line}" for line in lines)
 
 
@@ -94,7 +94,7 @@ _EXAMPLES = {
 
 
 class _Commands(click.Group):
-    """`IN OUT` without a command's name is `align IN OUT`."""
+    """A command group in which `IN OUT` without a command's name means `align IN OUT`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
@@ -115,13 +115,15 @@ class _Commands(click.Group):
         return ["align", *args]
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Commands; and what may follow where none is named, since that is `align`."""
+        """Complete command names, and the arguments of `align`, which needs no name."""
         files = [] if incomplete.startswith("-") else [CompletionItem(incomplete, type="file")]
         align = self.commands["align"].shell_complete(ctx, incomplete)
         return [*files, *super().shell_complete(ctx, incomplete), *align]
 
     def _first_positional(self, args: list[str]) -> int | None:
-        """Options may stand before the command; those that take a value take the next argument."""
+        """Index of the first positional argument, skipping options and their values; None without
+        one.
+        """
         takers = {
             name
             for command in self.commands.values()
@@ -143,7 +145,7 @@ class _Commands(click.Group):
             formatter.write(f"{head}{ctx.command_path} {use}\n")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The main job's options too: most people never name a command."""
+        """List the options of `align` in the main help: most calls name no command."""
         self.format_commands(ctx, formatter)
         align = self.commands["align"]
         write_groups([*align.get_params(ctx), *self.get_params(ctx)], ctx, formatter)
@@ -151,7 +153,7 @@ class _Commands(click.Group):
 
 def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
     if value and not ctx.resilient_parsing:
-        # CMake reads a backslash as the begin of an escape.
+        # CMake reads a backslash as the start of an escape.
         click.echo(cmake_dir().as_posix())
         ctx.exit()
 
@@ -169,11 +171,11 @@ def _show_cmake_dir(ctx: click.Context, _param: click.Parameter, value: bool) ->
 def commands() -> None:
     """Make the quantization contract of a finished .tflite file hold, and verify it.
 
-    Writes OUT only when nothing disproves it. IN and OUT may be the same file; - is stdin, stdout.
-    Where IN is a folder, every .tflite file below it goes to the same place below OUT.
+    OUT is written only if verification does not fail. IN and OUT may be the same file; - is stdin,
+    stdout. If IN is a folder, every .tflite file below it is written to the same place below OUT.
 
-    Exit status: 0 aligned, or nothing to do; 1 findings remain or the target refuses the file; 2 it could not be
-    done.
+    Exit status: 0 aligned, or nothing to do; 1 findings remain or the target refuses the file; 2
+    the job could not be done.
     """
 
 
@@ -184,7 +186,7 @@ def commands() -> None:
 def align(source: str, out: str, **values: Any) -> int:
     """Align the model IN and write it to OUT.
 
-    Where IN is a folder, every .tflite file below it is written to the same place below OUT.
+    If IN is a folder, every .tflite file below it is written to the same place below OUT.
     """
     if values["files_from"] or (source != "-" and is_folder(source)):
         from .align_folder import run_folder  # noqa: PLC0415 - its rooms need numpy
@@ -216,36 +218,38 @@ def check(sources: tuple[str, ...], **values: Any) -> int:
 @commands.command(
     cls=ConfiguredCommand,
     epilog=_EXAMPLES["explain"],
-    short_help="Say why a tensor gets its parameters.",
+    short_help="Explain why a tensor gets its parameters.",
 )
 @click.argument("source", metavar="IN", cls=NeededArgument, shell_complete=file_words)
 @click.argument("place", metavar="[SLOT|TENSOR]", required=False)
 @explain_options
 def explain(source: str, place: str | None, **values: Any) -> int:
-    """Say why a tensor gets its parameters; without one, what becomes of every component.
+    """Explain why a tensor gets its parameters; without a tensor, what is decided for every component.
 
-    SLOT is an address as reports print it (the operator's name may be left out); TENSOR a name,
-    an index of the main subgraph, or subgraph[1]/tensor[12]. In place of IN, the id of a rule: what it
-    asks, how grave it is for whom, and where that can be looked up.
+    SLOT is an address as in reports (the operator's name may be left out). TENSOR is a name, an
+    index in the main subgraph, or subgraph[1]/tensor[12]. With a rule id in place of IN, print what
+    the rule requires, its severity on each target, and its sources.
     """
     from .explain_command import run_explain  # noqa: PLC0415
 
     return run_explain(source, place, values)
 
 
-@commands.command(epilog=_EXAMPLES["certify"], short_help="Say what holds for every input.")
+@commands.command(
+    epilog=_EXAMPLES["certify"], short_help="Bound each operator's error for every input."
+)
 @click.argument("source", metavar="MODEL")
 @click.option(
     "--target",
     metavar="NAME",
     multiple=True,
-    help="In whose runtimes; repeatable.  [default: tflite]",
+    help="Certify for the runtimes of this target; repeatable.  [default: tflite]",
 )
 @click.option("--certificate", metavar="FILE", help="Write the certificate as JSON; - is stdout.")
 @click.option("--verbose", "-v", is_flag=True, help="List every operator.")
 def certify(source: str, target: tuple[str, ...], certificate: str | None, *, verbose: bool) -> int:
-    """Say for every operator of MODEL how far its kernels can be from what the file declares, for
-    every input; change nothing.
+    """Bound, for every operator of MODEL and every input, the distance between the kernel's output and
+    the declared function, in LSB. Changes nothing.
     """
     from .certify_command import run_certify  # noqa: PLC0415
 
@@ -257,9 +261,9 @@ def certify(source: str, target: tuple[str, ...], certificate: str | None, *, ve
 @click.argument("written", metavar="WRITTEN")
 @click.argument("certificate", metavar="CERT")
 def verify(original: str, written: str, certificate: str) -> int:
-    """Check a certificate with code that shares nothing with what made it.
+    """Check a certificate of `align --certificate` with an independent checker.
 
-    Exit status 0: it holds; 1: it does not; 2: something cannot be read.
+    Exit status: 0 the certificate holds; 1 it does not; 2 a file cannot be read.
     """
     from .certify_command import run_verify  # noqa: PLC0415
 
@@ -267,7 +271,7 @@ def verify(original: str, written: str, certificate: str) -> int:
 
 
 @commands.command(epilog=_EXAMPLES["targets"])
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def targets(as_json: bool) -> None:  # noqa: FBT001 - click gives it by name
     """List the targets and which of their judges are installed."""
     from .list_commands import show_targets  # noqa: PLC0415
@@ -283,15 +287,18 @@ def targets(as_json: bool) -> None:  # noqa: FBT001 - click gives it by name
     multiple=True,
     callback=some_of(target_names_given),
     shell_complete=words(target_names_given),
-    help="As this target grades them; repeatable.",
+    help="Show severities on this target; repeatable.",
 )
-@click.option("--op", metavar="NAME", multiple=True, help="Of this operator only; repeatable.")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.option(
+    "--op", metavar="NAME", multiple=True, help="Print the rules of this operator only; repeatable."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rules(
     rule_id: str | None, target: tuple[str, ...], op: tuple[str, ...], *, as_json: bool
 ) -> None:
-    """Print the table of rules with their sources, or all that is known of those that RULE_ID names: an
-    id, a family (`same`) or a pattern.
+    """Print the table of rules with their sources, or everything about the rules that RULE_ID names.
+
+    RULE_ID is an id, a family (`same`) or a pattern.
     """
     from .list_commands import show_rule, show_rules  # noqa: PLC0415
 
@@ -304,7 +311,7 @@ def rules(
 
 
 @commands.command(epilog=_EXAMPLES["fixes"])
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def fixes(*, as_json: bool) -> None:
     """List the repairs and whether each is on by default."""
     from .list_commands import show_fixes  # noqa: PLC0415
@@ -317,8 +324,8 @@ def fixes(*, as_json: bool) -> None:
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @all_of(REPORTING)
 def report(action: str, files: tuple[str, ...], **values: Any) -> int:
-    """merge: the reports (.jsonl) of all shards, or of several folders, as one. diff: OLD NEW, which
-    models and findings are new, gone, worse; exit status 1 where something is worse.
+    """merge: combine reports (.jsonl) of all shards, or of several folders, into one. diff OLD NEW: list
+    models and findings that are new, gone or worse; exit status 1 if a model is worse.
     """
     from .report_command import run_report  # noqa: PLC0415
 
@@ -326,11 +333,11 @@ def report(action: str, files: tuple[str, ...], **values: Any) -> int:
 
 
 @commands.command(
-    epilog=_EXAMPLES["completion"], short_help="Print what makes a shell complete words."
+    epilog=_EXAMPLES["completion"], short_help="Print a completion script for a shell."
 )
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    r"""Print what makes SHELL complete commands, options, names and files.
+    r"""Print a script that lets SHELL complete commands, options, names and files.
 
     \b
     bash, in ~/.bashrc:   eval "$(tflite-align completion bash)"

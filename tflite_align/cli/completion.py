@@ -1,7 +1,7 @@
-"""Shells complete the command line: what they run, and what answers them.
+"""Shell completion: the script that a shell loads, and the answer to a completion request.
 
-A shell that completes runs the program with an environment variable that names itself; the answer is
-made of the same commands and options that parse the command line.
+A shell requests completions by running the program with `_TFLITE_ALIGN_COMPLETE` set. The answer is
+derived from the same click commands and options that parse the command line.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ _VARIABLE = "_TFLITE_ALIGN_COMPLETE"
 
 
 def completion_script(commands: click.Command, shell: str) -> str:
-    """The text for a shell to read."""
-    # The class of bash asks which bash is here first: the script may be for another machine.
+    """The completion script for a shell."""
+    # `BashComplete.source` would check this machine's bash version, but the script may be for
+    # another machine.
     text = ShellComplete.source(_class(shell)(commands, {}, _PROGRAM, _VARIABLE))
-    # In fish `tflm,ethos-u55` would end at its comma.
+    # fish: split once, or `tflm,ethos-u55` would be cut at its comma.
     return text.replace('string split ","', 'string split -m 1 ","') + "\n"
 
 
@@ -37,13 +38,13 @@ def _class(shell: str) -> type[ShellComplete]:
 
 
 def asked_to_complete(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The shell that asks for words; None where the program is run by a person."""
+    """The shell that requests completions; None in a normal run."""
     shell, _, what = environment.get(_VARIABLE, "").partition("_")
     return shell if shell in SHELLS and what == "complete" else None
 
 
 def complete(commands: click.Command, shell: str) -> int:
-    """Print the words that may follow, as the shell wants them; nothing where anything goes wrong."""
+    """Print the completions in the shell's format. Prints nothing on any error."""
     with contextlib.suppress(Exception):
         say(_class(shell)(commands, {}, _PROGRAM, _VARIABLE).complete())
     return 0

@@ -1,7 +1,7 @@
-"""Commands that take their defaults from a configuration file: found, read, shown.
+"""Commands whose options take defaults from a configuration file.
 
-Looked for as ruff does: the nearest tflite-align.toml or pyproject.toml with the table, from the
-current directory upwards, wherever the models lie. The command line wins.
+The file is searched as ruff does: the nearest tflite-align.toml, or pyproject.toml with the table,
+from the current directory upwards, wherever the models are. The command line takes precedence.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfiguredCommand", "NeededArgument", "find_config", "overrides_of", "read_config"]
 
-# Keys of the context's meta.
-_SHOWN = "tflite_align.show_settings"  # asked for, so no model is needed
-_FILE = "tflite_align.settings.file"  # where settings came from; "" for nowhere
+# Keys of click's Context.meta.
+_SHOWN = "tflite_align.show_settings"  # True with --show-settings: no model is needed
+_FILE = "tflite_align.settings.file"  # path of the configuration file; "" without one
 _TRUSTED = "tflite_align.settings.trusted"  # whether that file may start judges
 
 
 def find_config() -> tuple[str, Config] | None:
-    """The nearest configuration's path, from the current directory, and what it holds.
+    """Find the nearest configuration file, from the current directory upwards; return its path and
+    content.
 
-    Failure for a file on the way that is nearly called as one: it was meant to be read.
+    Raises Failure for a misspelled file name, such as tflite_align.toml, on the way.
     """
     from ..settings.config_names import CONFIG_NAMES, misnamed_file  # noqa: PLC0415 - only where one is looked for
 
@@ -48,7 +49,7 @@ def find_config() -> tuple[str, Config] | None:
             raise Failure(f"{path}: it is not read; a configuration is called {CONFIG_NAMES[0]}")
         for name in CONFIG_NAMES:
             path = os.path.join(up, name)  # noqa: PTH118
-            # Not every folder above is one that may be looked into.
+            # A parent folder may not be readable.
             config = _read(path) if os.path.isfile(path) else None  # noqa: PTH113
             if config is not None:
                 return path, config
@@ -59,13 +60,15 @@ def find_config() -> tuple[str, Config] | None:
 
 
 def _files(folder: str) -> Iterator[str]:
-    """Names of the files in a folder; none where it may not be looked into."""
+    """Names of the files in a folder; none for a folder that cannot be listed."""
     with contextlib.suppress(OSError), os.scandir(folder or os.curdir) as entries:
         yield from (item.name for item in entries if item.is_file())
 
 
 def read_config(path: str) -> Config:
-    """The configuration of a file that was named; Failure where it holds none."""
+    """Read the configuration file given by `--config`. Raises Failure for one without a table of
+    ours.
+    """
     config = _read(path)
     if config is None:
         raise Failure(f"{path}: there is no [tool.tflite-align] in it")
@@ -86,7 +89,7 @@ def _read(path: str) -> Config | None:
 
 
 class NeededArgument(click.Argument):
-    """An argument that only --show-settings can do without."""
+    """An argument that is required unless --show-settings is given."""
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         if ctx.meta.get(_SHOWN):
@@ -95,8 +98,10 @@ class NeededArgument(click.Argument):
 
 
 class ConfiguredCommand(click.Command):
-    """A command with --config, --isolated and --show-settings. What the file says of options that
-    the command has becomes their defaults; `values["config"]` is the whole of it, or None.
+    """A command with --config, --isolated, --trust-config and --show-settings.
+
+    Settings in the file become defaults of the command's options. `values["config"]` is the whole
+    configuration, or None.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -132,7 +137,7 @@ class ConfiguredCommand(click.Command):
         write_groups(self.get_params(ctx), ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if ctx.resilient_parsing:  # a shell completes: settings tell it nothing
+        if ctx.resilient_parsing:  # shell completion does not depend on settings
             return super().parse_args(ctx, args)
         arguments, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         helping = self.get_help_option(ctx)
@@ -156,7 +161,7 @@ class ConfiguredCommand(click.Command):
             file = ctx.meta[_FILE]
             notes = restrict(ctx, file, trusted=ctx.meta[_TRUSTED])
             status = super().invoke(ctx)
-            # Behind the work: a run that cannot do it says why in one line.
+            # After the command: if the command fails, its one-line error is the only output.
             for line in notes:
                 tell(line, file)
             return status
@@ -175,7 +180,7 @@ def _chosen(values: dict[str, Any]) -> tuple[str, Config | None]:
 
 
 def overrides_of(values: dict[str, Any]) -> tuple[Override, ...]:
-    """The file's, and those that options make of patterns: of tensors, or addresses of slots."""
+    """Overrides of the configuration file, then those of --keep, --anchor and --no-cut patterns."""
     from ..checks.overrides import ADDRESS, Override  # noqa: PLC0415
 
     requested: dict[str, dict[str, Any]] = {
@@ -193,11 +198,11 @@ def overrides_of(values: dict[str, Any]) -> tuple[Override, ...]:
     return tuple(overrides)
 
 
-# --- what is in force ---------------------------------------------------------------------------
+# --- --show-settings ----------------------------------------------------------------------------
 
 
 def _settings(ctx: click.Context) -> Iterator[str]:
-    """As a configuration file that would say the same, with where each line comes from."""
+    """Lines of an equivalent configuration file, each with the source of its value as a comment."""
     from ..settings.config import SETTING_NAMES  # noqa: PLC0415
 
     file = ctx.meta[_FILE]
@@ -236,5 +241,5 @@ def _override(override: Override) -> Iterator[str]:
 
 
 def _toml(value: Any) -> str:
-    """Text, numbers, true, false and lists are written as JSON writes them."""
+    """A value in TOML. Strings, numbers, booleans and lists are written as in JSON."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

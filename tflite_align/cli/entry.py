@@ -1,6 +1,7 @@
-"""Where a process of the command line begins: Ctrl-C ends it silently until `main` can tell it.
+"""Entry point of the console scripts. Ctrl-C ends the process silently until `main` handles
+signals.
 
-To be imported by what is started, and by nothing else.
+Nothing else may import this module: importing it sets the handler of SIGINT.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import signal
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Else Ctrl-C during the imports below would print their traceback.
+    # Otherwise Ctrl-C during the imports below would print a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from .hook import main as hook

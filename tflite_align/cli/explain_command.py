@@ -1,4 +1,4 @@
-"""`explain IN [SLOT|TENSOR]`."""
+"""The command `explain IN [SLOT|TENSOR]`."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ from .summary import show_lines
 
 __all__ = ["run_explain"]
 
-_ROWS = 5  # entries of a list that are shown without -v
+_ROWS = 5  # entries of a list that are shown without --verbose
 
 
 def run_explain(source: str, subject: str | None, values: dict[str, Any]) -> int:
-    """Print the answer and return 0; Failure, AlignError, OSError: it could not be done."""
+    """Print the explanation and return 0. Raises Failure, AlignError or OSError where there is
+    none.
+    """
     if _is_rule(source, subject):
         show_rule(source, values["target"], as_json=values["as_json"])
         return 0
     options = settings(values)
-    Session.of(options)  # what does not exist is told before any file is read
+    Session.of(options)  # an unknown target or judge is an error before any file is read
     with about(shown(source)):
         data: Any = read_stdin() if source == STREAM else read(source)
         explanation = explain(memoryview(data), subject, options)
         lines = explanation.lines(None if values["verbose"] else _ROWS)
-        # The name that was asked for stays whole.
+        # The line that repeats the requested name is not shortened.
         whole = len(lines) if values["verbose"] else int(subject is not None)
         lines = [*lines[:whole], *map(shorten, lines[whole:])]
     with reader_may_leave(0):
@@ -51,9 +53,7 @@ def run_explain(source: str, subject: str | None, values: dict[str, Any]) -> int
 
 
 def _is_rule(source: str, subject: str | None) -> bool:
-    """Whether the one argument is a rule's id. UsageError for what is neither one nor a file, and
-    nearly an id.
-    """
+    """Whether the only argument is a rule id. Raises UsageError for a misspelled rule id."""
     plain = source != STREAM and subject is None and not source.endswith(".tflite")
     if not plain or os.path.lexists(source):
         return False

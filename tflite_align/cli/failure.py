@@ -1,4 +1,4 @@
-"""How a run that could not do its job says so: one line on stderr, exit status 2."""
+"""Errors that end a run: one line on stderr, exit status 2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COULD_NOT = 2
 
 
 class ReaderGone(Exception):  # noqa: N818 - nobody's error
-    """Who read stdout has left; `status` is what the job had come to by then."""
+    """The reader of stdout closed the pipe. `status` is the exit status of the job up to then."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -23,7 +23,7 @@ class ReaderGone(Exception):  # noqa: N818 - nobody's error
 
 
 def tell(message: str, path: str | bytes | int | None = None) -> int:
-    """Print `tflite_align: <path>: <message>` as one line on stderr; the exit status 2."""
+    """Print `tflite_align: <path>: <message>` as one line on stderr; return exit status 2."""
     from ..report.terminal_text import printable  # noqa: PLC0415 - not needed where all goes well
 
     parts = ["tflite_align"]
@@ -36,7 +36,7 @@ def tell(message: str, path: str | bytes | int | None = None) -> int:
 
 @contextmanager
 def reader_may_leave(status: int) -> Iterator[None]:
-    """Nobody reading what is printed in here does not change what the job has come to."""
+    """Raise ReaderGone with `status` where the reader of stdout has closed the pipe."""
     try:
         yield
         sys.stdout.flush()

@@ -1,7 +1,8 @@
-"""What a configuration file may do that the user has not named: a stranger's folder can hold one.
+"""Limits on a configuration file that was found, not named: it may come from an untrusted folder.
 
-It starts no judge, writes reports below its own folder alone and over nothing but reports, and
-what it switches off is said on stderr. docs/configuration.md says which file is trusted.
+Such a file starts no judge, writes reports only below its own folder and only over existing
+reports, and the checks that it switches off are listed on stderr. docs/configuration.md defines
+trust.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["is_trusted", "restrict"]
 
-# Folders, separated as in PATH, whose configuration files are the user's own.
+# Environment variable: folders, separated as in PATH, whose configuration files are trusted.
 _TRUSTED_FOLDERS = "TFLITE_ALIGN_TRUSTED"
-# How a report begins, by its file's ending.
-_BEGINNING = 1 << 14  # bytes of it that are looked at
+# File ending -> how a report of ours in that format begins.
+_BEGINNING = 1 << 14  # bytes that are compared
 _OURS = {
     ".html": re.compile(rb"<!DOCTYPE html>.*? - tflite_align</title>", re.DOTALL),
     ".json": re.compile(rb'\{\s*"format": \d+,\s*"tool": \{\s*"name": "tflite_align"'),
@@ -40,7 +41,7 @@ _SHOWN_AT_MOST = 5
 
 
 def is_trusted(path: str) -> bool:
-    """Whether the environment says that configuration files in this one's folder are the user's."""
+    """Whether TFLITE_ALIGN_TRUSTED lists the folder of this configuration file, or one above it."""
     own_folder = Path(os.path.realpath(path)).parent
     trusted_folders = os.environ.get(_TRUSTED_FOLDERS, "").split(os.pathsep)
     folders = [Path(os.path.realpath(folder)) for folder in trusted_folders if folder]
@@ -48,10 +49,10 @@ def is_trusted(path: str) -> bool:
 
 
 def restrict(ctx: click.Context, path: str, *, trusted: bool) -> list[str]:
-    """Take from the parsed values what the file at `path` may not ask for; returns what is to be
-    told of that and of what it switches off, a line each.
+    """Remove from the parsed values what the file at `path` may not set; return notes for stderr.
 
-    Raises UsageError for a report that it may not write.
+    The notes, one line each, also list the checks that the file switches off. Raises UsageError for
+    a report that the file may not write.
     """
     config: Config | None = ctx.params.get("config")
     if config is None:
@@ -68,7 +69,7 @@ def restrict(ctx: click.Context, path: str, *, trusted: bool) -> list[str]:
 
 
 def _from_file(ctx: click.Context, key: str) -> tuple[Any, ...]:
-    """A list's entries, or a value alone, where the file and not the command line gave it."""
+    """Values of an option that come from the file, not from the command line."""
     if ctx.get_parameter_source(key) != ParameterSource.DEFAULT_MAP:
         return ()
     value = ctx.params[key]
@@ -106,8 +107,9 @@ def _is_report(path: Path) -> bool:
 
 
 def _start_nothing(ctx: click.Context) -> list[str]:
-    """Judges that only the file asks for are not asked; those that it requires are missing then.
-    Processes of our own are at most one a processor.
+    """Drop judges that only the file names, and cap `jobs` at the number of processors.
+
+    A judge that the file requires counts as missing. Returns notes for stderr.
     """
     named, required = _from_file(ctx, "judge"), _from_file(ctx, "require")
     settings = {
@@ -134,7 +136,7 @@ def _start_nothing(ctx: click.Context) -> list[str]:
 
 
 def _switched_off(ctx: click.Context, config: Config) -> Iterator[str]:
-    """Rules whose severity is lowered, and whatever else lets a finding or a refusal pass."""
+    """Descriptions of the settings that hide findings or accept refusals."""
     if selected := _from_file(ctx, "select"):
         yield f"all rules but {', '.join(selected)}"
     for rule in _from_file(ctx, "ignore"):

@@ -1,4 +1,4 @@
-"""Options in groups, as `--help` lists them."""
+"""Groups of options in the output of `--help`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 __all__ = ["GROUPS", "write_groups"]
 
-# Title -> the parameters below it, in this order; what stands nowhere comes last.
+# Title -> names of parameters, in this order. Options not listed here come last.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Rules": ("target", "select", "ignore", "io", "lock", "update_lock"),
     "What may change": (
@@ -38,7 +38,7 @@ _FEW = 6
 def write_groups(
     params: Sequence[click.Parameter], ctx: click.Context, formatter: click.HelpFormatter
 ) -> None:
-    """Write every option below the title of its group; few options need no groups."""
+    """Write the options below the titles of their groups; few options are written without groups."""
     options = [option for option in params if isinstance(option, click.Option)]
     records = {str(option.name): option.get_help_record(ctx) for option in options}
     left = {name: record for name, record in records.items() if record is not None}

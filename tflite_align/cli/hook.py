@@ -1,7 +1,8 @@
-"""`tflite-align-hook`: `check` as pre-commit calls it, its options and then the names of files.
+"""The console script `tflite-align-hook`: `check` for pre-commit, which appends file names to the
+options.
 
-A file may be called as an option is (`--write-baseline=x.tflite`), and nothing stands between the
-hook's arguments and the names: a file that is there is a file.
+A file name can look like an option (`--write-baseline=x.tflite`), and pre-commit puts no `--` in
+front of the names. Here an argument that names an existing file is a file.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class _Ambiguous(Exception):  # noqa: N818 - told, and nothing is run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`check` with these arguments (default: the process's); returns its exit status."""
+    """Run `check` with these arguments (default: sys.argv) and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return run(["check", *_told_apart(arguments)])
@@ -32,8 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _told_apart(arguments: Sequence[str]) -> Iterator[str]:
-    """Names of models that begin as options do are led by `./`. An option that some other file is
-    called by could be either: _Ambiguous.
+    """Put `./` in front of model files whose names begin with `-`.
+
+    Raises _Ambiguous for an option that is also the name of a file that is no model.
     """
     for index, argument in enumerate(arguments):
         is_file = argument.startswith("-") and os.path.lexists(argument)

@@ -1,4 +1,4 @@
-"""`targets` and `rules`: what the tables under schema/ say."""
+"""The commands `targets`, `fixes` and `rules`, which print the tables of schema/."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["show_fixes", "show_rule", "show_rules", "show_targets", "told_story"
 
 
 def show_targets(*, as_json: bool = False) -> None:
-    """Every target, and its judges: installed, or why not."""
+    """Print every target with its judges: installed, or why not."""
     from ..verify.judges import available  # noqa: PLC0415 - numpy is not needed for --help
 
     targets = [load_target(name) for name in target_names()]
@@ -69,7 +69,9 @@ def show_fixes(*, as_json: bool) -> None:
 
 
 def show_rule(rule_id: str, targets: Sequence[str], *, as_json: bool) -> None:
-    """The story of a rule, graded by these targets, or by all; of several where it is a pattern."""
+    """Print what is known of a rule for these targets (default: all), or of each rule that a
+    pattern matches.
+    """
     pattern = family_pattern(rule_id)
     ids = [
         rule_id_found
@@ -88,13 +90,13 @@ def show_rule(rule_id: str, targets: Sequence[str], *, as_json: bool) -> None:
 
 
 def told_story(rule_id: str, targets: Sequence[str]) -> RuleStory | str:
-    """The story, or what was perhaps meant by an id that no rule has."""
+    """The description of a rule; for an unknown id, a hint with the nearest ids."""
     names = dict.fromkeys(targets) or target_names()
     return story_or_nearest(rule_id, [load_target(name) for name in names])
 
 
 def _stories(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[RuleStory]:
-    """Of every rule of these operators, and of the types and versions that kernels take."""
+    """Descriptions of every rule of these operators, with their operand types and versions."""
     for row in rows:
         ids = [rule.id for rule in row.rules]
         ids += [
@@ -108,7 +110,7 @@ def _stories(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator
 
 
 def show_rules(targets: Sequence[str], operators: Sequence[str], *, as_json: bool = False) -> None:
-    """Every operator's rules, or those named; with a target, how grave each is there."""
+    """Print the rules of these operators (default: all), with their severities for the targets."""
     graded = [load_target(name) for name in dict.fromkeys(targets)]
     table = load_operators()
     if as_json:
@@ -153,7 +155,9 @@ def _operator(row: OperatorRow, targets: Sequence[Target]) -> list[str]:
 
 
 def _requirements(rule: Rule, target: Target) -> list[str]:
-    """How grave a break is: one line for the types that are judged alike."""
+    """One line per severity and behaviour of a violated rule, with the data types that it applies
+    to.
+    """
     grouped: dict[tuple[str, str], list[str]] = {}
     for name in sorted(rule.types):
         level = target.requirement(rule.id, name)
@@ -166,7 +170,7 @@ def _requirements(rule: Rule, target: Target) -> list[str]:
 
 
 def _support(operator: str, target: Target) -> Iterator[str]:
-    """What a target takes of the operator; nothing where it says nothing."""
+    """Lines on what a target supports of the operator; none where its table has no row for it."""
     for row in target.support:
         if row.names(operator):
             when = f", where {tell_limits(row.when)}" if row.when else ""
@@ -181,7 +185,7 @@ def _support(operator: str, target: Target) -> Iterator[str]:
 
 
 def _kernels(operator: str, target: Target) -> Iterator[str]:
-    """Operand types and versions that the target's kernels take."""
+    """Lines on the operand types and operator versions that the target's kernels support."""
     for name, words in target.kernels.items():
         row = load_kernels(name).get(operator)
         if row is None:

@@ -1,7 +1,7 @@
-"""`--lock FILE`: read before the work, written after it.
+"""`--lock FILE`: read before the alignment, written after it.
 
-An absent lock is written and said so; where the environment says CI, it is an error: a gate whose
-lock was forgotten must not pass by making one that nobody keeps.
+A missing lock file is created, with a message. With CI set in the environment it is an error: a
+gate without its lock must not pass by creating one that is then thrown away.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NO = ("", "0", "false")
 
 
 def given_lock(request: Given, files: int = 1) -> LockRecord | None:
-    """The lock to hold the model to; None where there is none, or where it is to be written."""
+    """The lock that the model has to match; None where none is used or it is to be written."""
     if request.lock is None:
         if request.update_lock:
             raise UsageError("--update-lock needs --lock FILE: which file to write")
@@ -53,8 +53,9 @@ def given_lock(request: Given, files: int = 1) -> LockRecord | None:
 def new_lock(
     request: Given, lock: LockRecord | None, model: Bytes | str
 ) -> list[tuple[str, tuple[bytes]]]:
-    """What to write beside the outputs: the lock of a model (its bytes, or its file's name), where
-    the run was given none to hold.
+    """The lock file to write, as (path, chunks), made from a model's bytes or path.
+
+    Empty where no lock is used, or where the run checked one.
     """
     if request.lock is None or lock is not None:
         return []
@@ -66,9 +67,7 @@ def new_lock(
 
 
 def tell_lock(request: Given, lock: LockRecord | None, written: object, why: str) -> None:
-    """Whether the lock that was to be written is; where not, `why`. A new lock is never silent: it
-    is to be looked at and committed.
-    """
+    """Print that a new lock was written, or why not: the user has to review and commit it."""
     if request.lock is not None and lock is None:
         sentence = "lock written" if written else f"lock not written: {why}"
         say(f"tflite_align: {request.lock}: {sentence}", err=True)

@@ -1,7 +1,8 @@
-"""The command line: arguments, files, stdout, exit status. The only room that prints.
+"""The command line's `main`: runs a command and converts every error to one line and an exit
+status.
 
-Exit status 0: aligned, or nothing to do; 1: findings remain or the target refuses the file; 2: the job could
-not be done, told in one line on stderr, and nothing is written; 130, 143: interrupted, terminated.
+Exit status 0: aligned, or nothing to do; 1: findings remain or the target refuses the file; 2: the
+job could not be done, with one line on stderr and nothing written; 130, 143: SIGINT, SIGTERM.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ __all__ = ["main"]
 
 
 class _Terminated(BaseException):
-    """SIGTERM, as an exception: what is half written is taken away on the way out."""
+    """SIGTERM as an exception, so that temporary files are removed on the way out."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line on these arguments (default: the process's) and return its status.
+    """Run the command line on these arguments (default: sys.argv) and return the exit status.
 
-    Never raises for anything that goes wrong: one line on stderr instead.
+    Never raises an Exception: errors become one line on stderr.
     """
     open_closed()
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
-        # A tensor's name that the terminal's encoding lacks must not end the run.
+        # A tensor name that the terminal's encoding cannot represent must not end the run.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Failure, AlignError) as error:
         return tell(str(error))
     except OSError as error:
-        # Files are named where they are used; what has no name is stdout.
+        # Operations on files name them; an OSError without a name comes from stdout.
         return tell(error.strerror or str(error), error.filename or "standard output")
     except (KeyboardInterrupt, click.Abort) as error:
         tell(f"interrupted; {_left(error)}")
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _left(error: BaseException) -> str:
-    """What a run that was stopped leaves behind; notes come from commands that write as they go."""
+    """What an interrupted run leaves behind. Commands that write as they go attach it as notes."""
     return "; ".join(getattr(error, "__notes__", ())) or "nothing is written"
 
 
@@ -85,7 +86,9 @@ def _run(arguments: list[str]) -> int:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGINT and SIGTERM raise in here. Handlers belong to the main thread: elsewhere nothing is set."""
+    """Raise KeyboardInterrupt and _Terminated on SIGINT and SIGTERM. Does nothing outside the main
+    thread.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -94,7 +97,7 @@ def _terminable() -> Iterator[None]:
         signal.SIGINT: KeyboardInterrupt,
         signal.SIGTERM: _Terminated,
     }
-    # What the caller has ignored (nohup, a shell's &) stays ignored.
+    # A signal that the caller ignores (nohup, a shell's &) stays ignored.
     heard = {n: error for n, error in raised.items() if signal.getsignal(n) != signal.SIG_IGN}
     stopper = Stopper(heard)
     stopper.install()
@@ -105,7 +108,9 @@ def _terminable() -> Iterator[None]:
 
 
 def _let_go() -> None:
-    """What stdout could not take (`| head`, a full disk) is told by now: not once more at exit."""
+    """Redirect an stdout that cannot be flushed to the null device, so that Python reports no error
+    at exit.
+    """
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

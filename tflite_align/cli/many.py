@@ -1,4 +1,4 @@
-"""What the commands on many models share: who carries it out, and what came of each, kept on disk."""
+"""Parts shared by commands on many models: selection, executor, and results kept on disk."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ __all__ = [
 ]
 
 _PAGE = ".html"
-LINES = ".jsonl"  # the ending of the report that is a line a model
+LINES = ".jsonl"  # ending of the report with one line per model
 
 
 def check_reports(paths: Sequence[str]) -> None:
-    """UsageError for a report in a form that does not exist."""
+    """Raise UsageError for an unknown report format."""
     for path in paths:
         if _ending(path) in TABLES:
             check_table(path)
@@ -61,7 +61,7 @@ def _ending(path: str) -> str:
 
 
 def chosen(models: Sequence[ModelFile], shard: str | None) -> tuple[list[ModelFile], Shard | None]:
-    """The models of a shard, K/N; all of them where none is asked for."""
+    """The models of shard `K/N`, and the shard; all models and None without one."""
     if shard is None:
         return list(models), None
     chosen_shard = Shard.parse(shard)
@@ -69,7 +69,7 @@ def chosen(models: Sequence[ModelFile], shard: str | None) -> tuple[list[ModelFi
 
 
 def show_list(models: Sequence[ModelFile]) -> int:
-    """What would be done, a line a model; the exit status."""
+    """Print the models of `--list`, one line each, and return the exit status."""
     with reader_may_leave(0):
         for model in models:
             destination = f" -> {shown(model.out)}" if model.out else ""
@@ -79,7 +79,7 @@ def show_list(models: Sequence[ModelFile]) -> int:
 
 
 def listed(name: str | None) -> list[str] | None:
-    """The names in a file, a line each; empty lines and those that begin with # are none."""
+    """Read names from a file, one per line. Empty lines and lines that begin with `#` are skipped."""
     if name is None:
         return None
     with about(shown(name)):
@@ -92,7 +92,7 @@ def listed(name: str | None) -> list[str] | None:
 
 
 def named(sources: Sequence[str], values: dict[str, Any]) -> list[str]:
-    """What `check` is given: on the command line and by `--files-from`."""
+    """The models given to `check`, on the command line and by `--files-from`."""
     names = [*sources, *(listed(values["files_from"]) or ())]
     if not names:
         raise UsageError("no model is named: give files, folders, patterns or --files-from FILE")
@@ -102,8 +102,9 @@ def named(sources: Sequence[str], values: dict[str, Any]) -> list[str]:
 def executor(
     jobs: int, models: int, elsewhere: str | None
 ) -> AbstractContextManager[Executor | None]:
-    """Who does it: `--executor`, else as many processes as `--jobs` says, and there are models for;
-    this one, where that is one.
+    """The executor of `--executor`, or a pool of at most `--jobs` processes.
+
+    None, to run in this process, where one process is enough.
     """
     if elsewhere is not None:
         executor_kind, _, address = elsewhere.partition(":")
@@ -123,17 +124,17 @@ def executor(
 
 
 class Outcomes:
-    """What came of each model, in their order: on disk, as lines; a hundred thousand are not held.
+    """Results of all models, stored on disk as JSON lines: a hundred thousand do not fit in memory.
 
-    `shard`, `settings`: what the head of a shard's lines says. Of models that are drawn their pages
-    are held, deflated.
+    `shard`, `settings`: written to the head of a shard's report. The HTML pages of models with a
+    drawing are kept in memory, compressed.
     """
 
     def __init__(self, shard: Shard | None = None, settings: str = "") -> None:
         self._shard, self._settings = shard, settings
-        self._alone: Report | None = None  # the last one that is drawn
+        self._alone: Report | None = None  # the last report with a drawing
         self._spool = Spool()
-        self._places: list[tuple[str, str, int, int]] = []  # path, name, begin and end
+        self._places: list[tuple[str, str, int, int]] = []  # path, name, start, end
         self._drawn: dict[int, IndexEntry] = {}
 
     def __enter__(self) -> Self:
@@ -156,7 +157,7 @@ class Outcomes:
         self._places.append((result.line.path, result.name, start, end))
 
     def lines(self) -> Iterator[bytes]:
-        """In the order of their paths; of a shard behind its head."""
+        """JSON lines in the order of their paths, after the head line of a shard."""
         if self._shard is not None:
             head = ShardHead(
                 shard=self._shard.number,
@@ -169,7 +170,7 @@ class Outcomes:
             yield self._spool.part(start, end)
 
     def _page(self) -> str:
-        """One model as its own page; of many an index, with each model's page in it."""
+        """The HTML report: the page of a single model, or an index with one page per model."""
         from ..report.html.index_page import index_entry, render_index  # noqa: PLC0415
         from ..report.html.page import render_html  # noqa: PLC0415 - large scripts
 
@@ -190,7 +191,7 @@ class Outcomes:
             yield parse_line(self._spool.part(start, end))
 
     def found(self) -> tuple[list[Report], list[Unread]]:
-        """Whole, as most forms of report need them: in memory."""
+        """All reports and unreadable files, in memory, as most report formats need them."""
         reports, unread = [], []
         for _, name, start, end in self._places:
             line = parse_line(self._spool.part(start, end))
@@ -201,9 +202,7 @@ class Outcomes:
         return reports, unread
 
     def write(self, paths: Sequence[str], more: Sequence[tuple[str, Any]] = ()) -> None:
-        """Every report: the lines as they are, the other forms from the reports that are in them.
-        `more`: files that are written with them, all or none.
-        """
+        """Write every report. `more`: files that are written together with them, all or none."""
         lines = [path for path in paths if _ending(path) == LINES]
         tables = [path for path in paths if _ending(path) in TABLES]
         pages = [path for path in paths if _ending(path) == _PAGE]
@@ -227,9 +226,7 @@ def follow(
     *,
     quiet: bool,
 ) -> None:
-    """Keep every result, in the order of the models, and let it be heard; what could not be done is
-    told.
-    """
+    """Store every result in the order of the models, pass it to `hear`, and print errors on stderr."""
     many = not quiet and total > 1
     with progress_bar(wanted=many) as progress:
         pace = Pace(total, spoken=many and progress is None)
@@ -242,7 +239,7 @@ def follow(
 
 
 def _paced(results: Iterable[Result], pace: Pace, progress: Bar | None) -> Iterator[Result]:
-    """As they come: one that takes long does not hold the count of the others back."""
+    """Update the progress with each result as it completes, before results are put in order."""
     for result in results:
         pace.add(result.line)
         if progress is not None:

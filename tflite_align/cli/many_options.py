@@ -1,4 +1,4 @@
-"""The options of runs over many models, and of their reports."""
+"""Options of commands on many models, and of their reports."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ MANY: tuple[_Decorator, ...] = (
     click.option(
         "--shard",
         metavar="K/N",
-        help="Do the models of one of N runs, chosen by a digest of their paths below IN.",
+        help="Process only shard K of N; a digest of its path below IN decides a model's shard.",
     ),
     click.option(
         "--files-from",
         metavar="FILE",
-        help="Read the models' names from this file, a line each; - is standard input.",
+        help="Read the models' names from this file, one per line; - is standard input.",
     ),
     click.option(
         "--executor",
         metavar="dask:ADDRESS",
-        help="Let the workers of this Dask scheduler do it, in place of processes of this machine.",
+        help="Run on the workers of this Dask scheduler instead of local processes.",
     ),
-    click.option("--list", is_flag=True, help="Print which models would be done, and end."),
+    click.option("--list", is_flag=True, help="Print which models would be processed, and exit."),
 )
 RECORD: _Decorator = click.option(
     "--record",
     metavar="FOLDER",
-    help="Note in this folder what is done, so that the same command goes on after any stop.",
+    help="Record finished models in this folder, so that the same command resumes a stopped run.",
 )
 REPORTING: tuple[_Decorator, ...] = (
     click.option(
         "--report",
         multiple=True,
         metavar="FILE",
-        help="Write what was merged: .jsonl .json .parquet .sarif .sqlite .txt .xml; - is JSON on stdout; repeatable.",
+        help="Write the merged report: .jsonl .json .parquet .sarif .sqlite .txt .xml; - is JSON on stdout; repeatable.",
     ),
-    click.option("--quiet", "-q", is_flag=True, help="Say nothing but what went wrong."),
+    click.option("--quiet", "-q", is_flag=True, help="Print only errors."),
     click.option("--verbose", "-v", is_flag=True, help="List everything."),
 )

@@ -1,4 +1,6 @@
-"""Names that people type: written otherwise than the tables have them, or nearly."""
+"""Names given on the command line: differences in case and hyphens are ignored, near misses are
+suggested.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def _squeezed(name: str) -> str:
 
 
 def understood(word: str, names: Sequence[str]) -> str:
-    """The known name that differs by letters' case and hyphens alone; else what was given."""
+    """The known name that equals `word` but for case and punctuation; `word` itself without a
+    unique one.
+    """
     if word in names:
         return word
     matches = [name for name in names if _squeezed(name) == _squeezed(word)]
@@ -37,7 +41,7 @@ def understood(word: str, names: Sequence[str]) -> str:
 
 
 def separated(values: Iterable[str], names: Sequence[str]) -> Iterator[str]:
-    """`tflite,tflm` as two, each as it is known."""
+    """Names separated by commas (`tflite,tflm`), each in its canonical spelling."""
     for value in values:
         for part in value.split(","):
             if part.strip():
@@ -45,7 +49,7 @@ def separated(values: Iterable[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def some_of(table: Callable[[], Sequence[str]]) -> Callable[..., tuple[str, ...]]:
-    """A click callback: names of a table, separated by commas or given one by one."""
+    """A click callback for names of a table, separated by commas or repeated."""
 
     def callback(
         _ctx: click.Context, _param: click.Parameter, value: Sequence[str]
@@ -81,12 +85,12 @@ def rule_names() -> list[str]:
 def file_words(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """A click completer: the shell is to complete names of files."""
+    """A click completer that lets the shell complete file names."""
     return [CompletionItem(incomplete, type="file")]
 
 
 def words(table: Callable[[], Sequence[str]]) -> Completer:
-    """A click completer: names of a table; behind commas the last of them."""
+    """A click completer for names of a table; completes the last name of a comma-separated list."""
 
     def complete(
         _ctx: click.Context, _param: click.Parameter, incomplete: str
@@ -98,7 +102,9 @@ def words(table: Callable[[], Sequence[str]]) -> Completer:
 
 
 def misspelled_command(word: str, commands: Iterable[str]) -> str | None:
-    """The command that was meant by a word which is neither one nor a file; None for all else."""
+    """The command that a misspelled word probably means; None for a file's name or an unrelated
+    word.
+    """
     if os.path.lexists(word) or not re.fullmatch(r"[A-Za-z]+", word):
         return None
     near = nearest(word.lower(), commands)

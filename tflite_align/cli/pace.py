@@ -1,4 +1,4 @@
-"""How far a run over many models is: for a terminal's bar, and for logs of what has no terminal."""
+"""Progress of a run over many models, for the progress bar and for logs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from .streams import say
 
 __all__ = ["Pace"]
 
-_EVERY = 60.0  # seconds between two lines where there is no terminal
+_EVERY = 60.0  # seconds between two lines on a stderr that is no terminal
 _LOG = logging.getLogger("tflite_align.store")
 
 
 class Pace:
-    """Counts models as they come. `spoken`: a line goes to stderr each minute; the logger
-    `tflite_align.store` gets the same lines.
+    """Counts completed models and estimates the time left.
+
+    With `spoken`, prints a line on stderr each minute. The logger `tflite_align.store` always gets
+    it.
     """
 
     def __init__(self, total: int, *, spoken: bool) -> None:
@@ -37,8 +39,9 @@ class Pace:
                 say(f"tflite_align: {self.text()}", err=True)
 
     def text(self, name: str = "") -> str:
-        """`12 of 100, 1 failed, 3.2 a second, 0:27 left: deep/a.tflite`. What was done before a run
-        says nothing of how fast it is.
+        """Progress such as `12 of 100, 1 failed, 3.2 a second, 0:27 left: deep/a.tflite`.
+
+        Models resumed from an earlier run do not count towards the speed.
         """
         parts = [f"{self._done:,} of {self._total:,}"]
         if self._failed:

@@ -1,4 +1,4 @@
-"""What the commands read and write, beside the models: which files, in which form, without harm."""
+"""Destinations of a command: report formats, and protection against overwriting inputs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ class ReportFile(Record, frozen=True):
 
 
 def report_files(paths: Sequence[str]) -> tuple[ReportFile, ...]:
-    """Every report that was asked for; UsageError for a form that does not exist."""
+    """A renderer for each report path. Raises UsageError for an unknown format."""
     return tuple(ReportFile(path, renderer(path)) for path in dict.fromkeys(paths))
 
 
 def prepare(sources: Sequence[str], destinations: Sequence[str], own: str | None = None) -> None:
-    """Refuse what could not be written, and what would overwrite something else that is used.
+    """Raise UsageError or Failure for a destination that cannot be written or would overwrite
+    another file.
 
-    `own` is the destination that may be a source too: OUT.
+    `own` is the one destination that may equal a source: OUT.
     """
     used = {_place(path): path for path in sources if path != STREAM}
     owners: dict[str, str] = {}

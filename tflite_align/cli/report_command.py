@@ -1,4 +1,4 @@
-"""`report merge` and `report diff`: reports of many models, made one or compared."""
+"""The commands `report merge` and `report diff` on reports of many models."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ __all__ = ["run_report"]
 
 
 def run_report(action: str, files: Sequence[str], values: dict[str, Any]) -> int:
-    """Returns the exit status: of `merge` the highest of the models', of `diff` 1 where something
-    is worse. Failure, UsageError: what is given cannot be merged or compared.
+    """Merge or compare reports and return the exit status.
+
+    `merge`: the highest status of its models. `diff`: 1 where a model is worse. Raises Failure or
+    UsageError for reports that cannot be merged or compared.
     """
     if action == "diff":
         return _diff(files, values)

@@ -1,4 +1,4 @@
-"""`--emit-resolver FILE.h`: the operators that firmware registers with TFLM."""
+"""`--emit-resolver FILE.h`: a C++ header that registers the model's operators with TFLM."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["check_resolver", "new_resolver"]
 
 
 def check_resolver(request: Given, files: int = 1) -> list[str]:
-    """The header's path, where one is asked for; UsageError where it would be of several models."""
+    """The header's path in a list, or an empty list. Raises UsageError for more than one model."""
     if request.emit_resolver is None:
         return []
     if files != 1:
@@ -31,8 +31,9 @@ def check_resolver(request: Given, files: int = 1) -> list[str]:
 def new_resolver(
     request: Given, model: Bytes | str | None, name: str, why: str = ""
 ) -> list[tuple[str, tuple[bytes]]]:
-    """What to write of a model (its bytes, or its file's name); None where there is none, for `why`.
-    Says so.
+    """The header to write, as (path, chunks), made from a model's bytes or path.
+
+    Empty without a model, for the reason `why`. Prints which of the two on stderr.
     """
     if request.emit_resolver is None:
         return []

@@ -1,4 +1,4 @@
-"""The standard streams, which the caller may have closed."""
+"""The standard streams, any of which the caller may have closed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ _CLOSED = os.strerror(errno.EBADF)
 
 
 def open_closed() -> None:
-    """Let what is closed lead nowhere: else the next file that is opened becomes stdout, and what
-    a library prints becomes a part of it.
+    """Open the null device for each closed standard stream.
+
+    Otherwise the next opened file would get the descriptor of stdout, and a library's output would
+    be written into that file.
     """
     for descriptor in range(3):
         try:
@@ -28,23 +30,21 @@ def open_closed() -> None:
 
 
 def read_stdin() -> bytes:
-    """All of it; raises OSError where the caller has closed it."""
+    """Read stdin to its end. Raises OSError where it is closed."""
     if sys.stdin is None:
         raise OSError(errno.EBADF, _CLOSED, "standard input")
     return sys.stdin.buffer.read()
 
 
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print for a person, in the encoding that the stream has: click.echo takes ASCII for a mistake
-    and writes UTF-8.
-    """
+    """Print text in the stream's own encoding; click.echo replaces an ASCII encoding by UTF-8."""
     stream = sys.stderr if err else sys.stdout
     stream.write(f"{text}\n" if nl else text)
     stream.flush()
 
 
 def write_stdout(chunks: Iterable[bytes | memoryview]) -> None:
-    """Raises OSError where the caller has closed it, or it cannot take them all."""
+    """Write bytes to stdout. Raises OSError where it is closed or does not accept all of them."""
     if sys.__stdout__ is None:
         raise OSError(errno.EBADF, _CLOSED, "standard output")
     sys.stdout.flush()

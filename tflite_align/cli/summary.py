@@ -1,4 +1,4 @@
-"""The summary and the progress bar: tables on a terminal, aligned text elsewhere."""
+"""The summary and the progress bar: tables with colours on a terminal, aligned text elsewhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
     "show_table",
 ]
 
-# How words of the report look on a terminal.
+# First word of a cell -> its style on a terminal.
 _STYLES = {
     "accepted": "green",
     "aligned": "green",
@@ -55,14 +55,16 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def _dressed(stream: TextIO) -> bool:
-    """Whether tables and colours go there: a terminal, or who asks for them (https://force-color.org).
-    Whether there are colours in it, NO_COLOR and TERM say: rich asks them.
+    """Whether the stream gets tables and colours: a terminal, or FORCE_COLOR is set
+    (https://force-color.org).
+
+    rich itself honours NO_COLOR and TERM.
     """
     return is_terminal(stream) or bool(os.environ.get("FORCE_COLOR"))
 
 
 def show(report: Report, last: str, *, rows: int | None, err: bool) -> None:
-    """Print the report and its closing line on stdout, or on stderr."""
+    """Print the report and its closing line on stdout or stderr."""
     show_sections(sections(report, rows=rows), last, report.exit_status, err=err)
 
 
@@ -74,7 +76,7 @@ def show_problems(report: Report, last: str = "", *, err: bool) -> None:
 
 
 def show_sections(parts: Sequence[Section], last: str, status: int, *, err: bool) -> None:
-    """Print sections and a closing line, which is red where the status is not 0."""
+    """Print sections and a closing line, which is red for an exit status other than 0."""
     stream = sys.stderr if err else sys.stdout
     if _dressed(stream):
         _show_tables(parts, last, status, stream)
@@ -83,8 +85,8 @@ def show_sections(parts: Sequence[Section], last: str, status: int, *, err: bool
 
 
 def show_lines(lines: Sequence[str]) -> None:
-    """Print sentences on stdout; on a terminal broken between words, and the first one of each
-    paragraph stands out.
+    """Print sentences on stdout. A terminal wraps them and shows the first line of a paragraph
+    bold.
     """
     if not _dressed(sys.stdout):
         say("\n".join(lines))
@@ -103,7 +105,7 @@ def show_lines(lines: Sequence[str]) -> None:
 
 
 def show_table(head: Row, rows: Sequence[Row], *, err: bool = False) -> None:
-    """Print a table alone."""
+    """Print a table without a title or closing line."""
     stream = sys.stderr if err else sys.stdout
     if not _dressed(stream):
         say("\n".join(text_table(head, rows)), err=err)
@@ -132,7 +134,7 @@ def _show_tables(parts: Sequence[Section], last: str, status: int, stream: TextI
 
 
 def _print(console: Console, text: str, style: str) -> None:
-    """A sentence, broken between words alone. It is Text: brackets in a tensor's name are no markup."""
+    """Print a line, wrapped between words. It is Text, so brackets in tensor names are not markup."""
     from rich.text import Text  # noqa: PLC0415
 
     wrapped_text = "\n".join(wrapped(text, console.width, "  "))
@@ -151,7 +153,7 @@ def _print_table(console: Console, section: Section) -> None:
 
 
 class Bar:
-    """Hears (what is at hand, fraction done)."""
+    """Progress callback that takes (description, fraction done)."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
@@ -162,7 +164,7 @@ class Bar:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """No bar on the terminal while something else is printed there."""
+        """Hide the bar while other text is printed on the terminal."""
         self._bar.stop()
         try:
             yield
@@ -176,7 +178,7 @@ def aside(bar: Bar | None) -> AbstractContextManager[None]:
 
 @contextmanager
 def progress_bar(*, wanted: bool) -> Iterator[Bar | None]:
-    """A bar on stderr; None where stderr is no terminal."""
+    """A progress bar on stderr; None where it is not wanted or stderr is no terminal."""
     if not wanted or not is_terminal(sys.stderr):
         yield None
         return
@@ -184,7 +186,7 @@ def progress_bar(*, wanted: bool) -> Iterator[Bar | None]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    # What goes to stdout stays there, also where that is a file.
+    # stdout is not redirected: it may carry the model or a report.
     with Progress(
         *columns,
         console=Console(stderr=True),
