@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.verify_forms import rescaled
 from tflite_align import AlignOptions, align
-from tflite_align.certify.verified import verify_certificate
+from tflite_align.certify.verified import CertificateError, verify_certificate
+from tflite_align.cli import main as cli
 from tflite_align.record import replace
 from tflite_align.report.formats import FORMATS
 from tflite_align.report.sections import closing
@@ -98,3 +101,48 @@ def test_what_is_certified_in_part_says_what_is_not() -> None:
         text = FORMATS[form]([told], ())
         assert "operator[9] SOFTMAX" in text
         assert form in {".json", ".sarif"} or words in text
+
+
+def _run(folder: Path, *options: str) -> int:
+    (folder / "net.tflite").write_bytes(SAMPLE)
+    paths = (str(folder / name) for name in ("net.tflite", "out.tflite"))
+    certificate = str(folder / "net.cert.json")
+    return cli.main([*paths, "--no-verify", "--certificate", certificate, "-q", *options])
+
+
+def test_a_certificate_that_cannot_be_made_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model is written all the same; the exit status says that not all of the job was done."""
+    assert _run(tmp_path, "--target", "ppq") == 2
+    told = capsys.readouterr().err
+    why = "certificate not written: target ppq: the arithmetic of its kernels is not known"
+    assert told == f"tflite_align: {tmp_path / 'net.cert.json'}: {why}\n"
+    assert (tmp_path / "out.tflite").is_file()
+    assert not (tmp_path / "net.cert.json").exists()
+    assert _run(tmp_path) == 0
+    assert capsys.readouterr().err == ""
+    assert (tmp_path / "net.cert.json").is_file()
+
+
+def test_a_dry_run_writes_no_certificate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(tmp_path, "--dry-run") == 0
+    assert "certificate not written: a dry run writes nothing" in capsys.readouterr().err
+    assert not (tmp_path / "net.cert.json").exists()
+
+
+def test_an_alignment_is_not_lost_with_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the checker cannot read is a certificate that cannot be made."""
+
+    def unreadable(*_: bytes) -> None:
+        raise CertificateError("it cannot be checked")
+
+    monkeypatch.setattr("tflite_align.certify.verified.verify_certificate", unreadable)
+    result = align(SAMPLE, AlignOptions(verify=False, certificate=True))
+    shown = result.report.certificate
+    assert result.certificate is None
+    assert shown is not None
+    assert (shown.word, shown.why) == ("none", "it cannot be checked")
+    assert result.report.exit_status == 0

@@ -12,6 +12,7 @@ from ..pipeline.aligning import Aligned, align
 from ..pipeline.session import Session
 from ..record import replace
 from ..report.sections import closing
+from ..report.terminal_text import printable
 from ..report.verification_section import shown_too_little
 from ..settings.options import AlignOptions
 from ..store.named_errors import about
@@ -19,7 +20,7 @@ from ..store.urls import shown
 from ..store.whole_files import read, replace_all
 from .baseline_file import accepted_for, read_baseline
 from .click_options import Given, given
-from .failure import reader_may_leave
+from .failure import COULD_NOT, reader_may_leave
 from .lock_file import given_lock, new_lock, tell_lock
 from .paths import STREAM, ReportFile, prepare, report_files
 from .resolver_file import check_resolver, new_resolver
@@ -57,17 +58,18 @@ def run_align(source: str, out: str, values: dict[str, Any]) -> int:
     headers = new_resolver(request, result.data if write else None, source, why)
     _write(result, source, out if write else None, reports, [*more, *headers])
     tell_lock(request, lock, new, why)
+    status = _tell_certificate(result, request, "" if write else why)
     # The summary goes to stderr where stdout carries the model or JSON.
     err = STREAM in (out, *outputs)
     last = closing(report, out=shown(out), dry_run=request.dry_run, written=write)
-    with reader_may_leave(report.exit_status):
+    with reader_may_leave(status):
         if not request.quiet:
             show(report, last, rows=request.rows, err=err)
         elif report.exit_status:
             show_problems(report, last, err=err)
         elif shown_too_little(report):
             say(last, err=True)
-    return report.exit_status
+    return status
 
 
 def _certificate(result: Aligned, request: Given) -> list[tuple[str, Any]]:
@@ -75,6 +77,19 @@ def _certificate(result: Aligned, request: Given) -> list[tuple[str, Any]]:
     if request.certificate is None or result.certificate is None:
         return []
     return [(request.certificate, ((json.dumps(result.certificate, indent=1) + "\n").encode(),))]
+
+
+def _tell_certificate(result: Aligned, request: Given, why: str) -> int:
+    """Why the certificate that was asked for is not written (`why`: nothing is); the exit status: that
+    of the alignment, or `COULD_NOT` where everything but the certificate could be written.
+    """
+    status, summary = result.report.exit_status, result.report.certificate
+    if request.certificate is None or (result.certificate is not None and not why):
+        return status
+    none = summary.why if summary is not None else "nothing was aligned"
+    sentence = f"certificate not written: {why or none}"
+    say(printable(f"tflite_align: {request.certificate}: {sentence}"), err=True)
+    return status if why else max(status, COULD_NOT)
 
 
 def _calibrated(options: AlignOptions, request: Given) -> AlignOptions:

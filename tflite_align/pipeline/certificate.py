@@ -34,7 +34,11 @@ def certificate_of(
         operator_rows,
     )
     from ..certify.optimum import with_optimum  # noqa: PLC0415
-    from ..certify.verified import CertificateRefutedError, verify_certificate  # noqa: PLC0415
+    from ..certify.verified import (  # noqa: PLC0415
+        CertificateError,
+        CertificateRefutedError,
+        verify_certificate,
+    )
 
     original, written = bytes(prepared.original), b"".join(chunks)
     try:
@@ -43,7 +47,7 @@ def certificate_of(
         if decision.solved is not None and decision.plan is not None:
             certificate = with_optimum(certificate, original, written, decision.solved)
         checked = verify_certificate(original, written, json.dumps(certificate).encode())
-    except (NotCertifiedError, CertificateRefutedError, UsageError) as error:
+    except (NotCertifiedError, CertificateRefutedError, CertificateError, UsageError) as error:
         return None, CertificateSummary(word="none", why=str(error))
     rows = operator_rows(certificate)
     left = [(location, row) for location, row in rows if row["status"] != "certified"]
