@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.rules.kernels.typed import TypedCase, bases
-from tests.rules.kernels.varied import varied
+from tests.rules.kernels.varied import of_other_types, varied
 from tests.support.kernel_batch import Outcome, run_batch
 from tflite_align.record import Record
 from tflite_align.rules import kernels
@@ -34,10 +34,17 @@ class Observed(Record, frozen=True, kw_only=True):
 
 def survey(operators: Iterable[str], runtimes: Sequence[str] = RUNTIMES) -> Iterator[Observed]:
     """Every base of the operators, then its variations where some runtime computes it rightly."""
-    found = {case.name: case for name in operators for case in bases(name)}
+    yield from _around([case for name in operators for case in bases(name)], runtimes)
+    apart = [other for name in operators for case in bases(name) for other in of_other_types(case)]
+    if "tflm" in runtimes and apart:
+        yield from _around(apart, ["tflm"])
+
+
+def _around(cases: Sequence[TypedCase], runtimes: Sequence[str]) -> Iterator[Observed]:
+    found = {case.name: case for case in cases}
     right: set[str] = set()
     for runtime in runtimes:
-        outcomes = _run(list(found.values()), runtime)
+        outcomes = _run(cases, runtime)
         for name, case in found.items():
             seen = _observed(case, case, runtime, outcomes[name])
             right |= {name} if seen.outcome == "right" else set()
@@ -54,10 +61,10 @@ def survey(operators: Iterable[str], runtimes: Sequence[str] = RUNTIMES) -> Iter
             yield _observed(base, case, runtime, outcomes[name])
 
 
-def _run(cases: list[TypedCase], runtime: str) -> dict[str, Outcome]:
+def _run(cases: Sequence[TypedCase], runtime: str) -> dict[str, Outcome]:
     """Right is what comes out whatever fresh memory holds: those cases are run once more."""
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = run_batch(cases, runtime, Path(folder))
+        outcomes = run_batch(list(cases), runtime, Path(folder))
     right = [c for c in cases if not outcomes[c.name].error and c.right(outcomes[c.name].outputs)]
     with tempfile.TemporaryDirectory() as folder:
         again = run_batch(right, runtime, Path(folder), fill=_OTHER_FILL)

@@ -25,10 +25,25 @@ from tflite_align.record import replace
 from tflite_align.rules.operator_rows import load_operators
 from tflite_align.rules.rows import BiasRule, FixedRule
 
-__all__ = ["MANY_INPUTS", "varied"]
+__all__ = ["MANY_INPUTS", "of_other_types", "varied"]
 
 # Operators that take as many operands as one likes: one fewer is another model, as good as before.
 MANY_INPUTS = frozenset({"ADD_N", "CONCATENATION", "PACK"})
+# Operand -> type, of operands whose types TFLM's kernels take together alone. LiteRT reads and
+# writes such a state as int16, past its end: what comes of that is luck.
+_TOGETHER = {"SVDF": {2: "int8", 4: "int8"}}  # time weights and state
+
+
+def of_other_types(base: TypedCase) -> Iterator[TypedCase]:
+    """The base with the types that some of its operands take together alone: as well formed."""
+    together = _TOGETHER.get(base.operator, {})
+    if together and all(base.inputs[place].type in QUANTIZED for place in together):
+        inputs = tuple(
+            _changed(slot, together[place]) if place in together else slot
+            for place, slot in enumerate(base.inputs)
+        )
+        words = "-".join(dict.fromkeys(together.values()))
+        yield _with_bias_scale(replace(base, name=f"{base.name}-with-{words}", inputs=inputs))
 
 
 def varied(base: TypedCase) -> Iterator[TypedCase]:
