@@ -164,6 +164,7 @@ _ROW: f.Table = {
     "joins": f.TomlField(f.list_of(f.slot)),
     "adds": f.TomlField(f.list_of(f.slot)),
     "subtracts": f.TomlField(f.list_of(f.slot)),
+    "mirror": f.TomlField(f.list_of(f.slot)),
     "fuses": f.TomlField(f.truth),
     "sources": f.TomlField(f.list_of(f.text), required=True),
     "notes": f.TomlField(f.list_of(f.text)),

@@ -220,6 +220,7 @@ class OperatorRow(Record, frozen=True, kw_only=True):
     positive: tuple[SlotPattern, ...] = ()  # kernels end the process at a scale of 0
     adds: tuple[SlotPattern, ...] = ()  # the output is the sum of these operands
     subtracts: tuple[SlotPattern, ...] = ()  # less these
+    mirror: tuple[SlotPattern, ...] = ()  # two slots: opposite zero points do as well as equal ones
     joins: tuple[SlotPattern, ...] = ()  # operands laid side by side under one scale
     fuses: bool = False  # its integer kernels clamp to a fused activation
     carried: bool = False  # inputs[i], outputs[i] are one loop-carried value

@@ -125,7 +125,9 @@ def _around_zero(slot: TypedSlot) -> TypedSlot | None:
     if slot.type not in ("int4", "int8") or slot.quant is None or not any(slot.quant.zero_point):
         return None
     label = covering_label(Range(*slot.span), slot.type, symmetric=True)
-    quant = Quant(scale=(label.scale,), zero_point=(0,))
+    # What is compared keeps the scale that holds whole numbers, so that some values are equal.
+    scale = slot.quant.scale if slot.whole else (label.scale,)
+    quant = Quant(scale=scale, zero_point=(0,))
     return filled(replace(slot, quant=quant), slot.real())
 
 

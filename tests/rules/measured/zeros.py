@@ -49,6 +49,39 @@ def _channels(operator: str, unit: float, kind: str = "int8", **found: Any) -> F
     )
 
 
+def _negated(kind: str, points: tuple[int, int], scale: float = 0.05, **found: Any) -> Form:
+    """NEG, whose kernel negates integers: right where zero points are opposite."""
+    low = np.iinfo(kind).min + 1  # the least integer has no opposite
+    fed = np.asarray([low, -77, -3, 0, 3, 5, 77, 127], kind).reshape(1, 8)
+    before, after = (
+        Quant(scale=(s,), zero_point=(p,)) for s, p in zip((0.05, scale), points, strict=True)
+    )
+    return Form(
+        name=f"negated_{kind}_{points[0]}_{points[1]}_{scale:g}",
+        operator="NEG",
+        inputs=(tensor("x", kind, (1, 8), before),),
+        output=tensor("y", kind, (1, 8), after),
+        fed=(fed,),
+        expected=-(fed.astype(np.float64) - points[0]) * 0.05,
+        options=("NegOptions", {}),
+        tolerance=0.0,
+        **found,
+    )
+
+
+_NO_NEG = {"tflm": "types/NEG"}
+_NEG_SHIFTED = {**_NO_NEG, **dict.fromkeys(_LITERT, "zero/NEG")}
+NEGATED = [
+    _negated("int8", (0, 0), wrong=_NO_NEG),
+    _negated("int8", (3, -3), wrong=_NO_NEG),
+    _negated("int8", (-100, 100), wrong=_NO_NEG),
+    _negated("int16", (5, -5), wrong=_NO_NEG),
+    _negated("int8", (3, 3), wrong=_NEG_SHIFTED),
+    _negated(
+        "int8", (3, -3), 0.1, wrong={**_NO_NEG, **dict.fromkeys(_LITERT, "same/NEG zero/NEG")}
+    ),
+]
+
 _TOLD = dict.fromkeys(_ALL, "params/zero_scales")
 CHANNELS = [
     _channels(operator, unit, kind, told=_TOLD)
@@ -202,4 +235,4 @@ CLAMPS = [
     )
 ]
 
-FORMS: list[Form] = [*CHANNELS, *FOUR_BITS, *BIASES, *ADDED, *CLAMPS]
+FORMS: list[Form] = [*CHANNELS, *NEGATED, *FOUR_BITS, *BIASES, *ADDED, *CLAMPS]

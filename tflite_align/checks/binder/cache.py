@@ -18,7 +18,7 @@ from ...rules.rows import BiasRule, OperatorRow
 from ...rules.targets import Target
 from ..constraints import BoundFlow, Constraint
 from .bound import FUSED, Collector, Requantizing, Requirements, per_tensor
-from .operators import all_slots, bind_operator, family_of
+from .operators import all_slots, bind_operator, family_of, mirrored_slots
 
 __all__ = ["BindingCache", "Templates"]
 
@@ -93,6 +93,9 @@ class Templates(Record):
                     collector.rigid.update(all_slots(graph.index, operator))
                     continue
                 key = self._key(operator, row, signatures)
+                if row.mirror:  # whether its rules hold depends on what the operands declare
+                    mirrored = mirrored_slots(collector, graph.index, operator, row)
+                    key = (*key, bool(mirrored))
                 template = self.learnt.templates.get(key)
                 if template is None:
                     template = _template(collector, graph.index, operator, row)

@@ -11,7 +11,7 @@ from ...format.enums import Activation, type_name
 from ...format.model import Operator, OperatorId, Slot, SlotKind, Tensor
 from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
 from ...format.wiring import quantized
-from ...numerics import Range
+from ...numerics import Label, Range
 from ...record import replace
 from ...rules.families import Family
 from ...rules.rows import (
@@ -40,7 +40,7 @@ from ..constraints import (
 )
 from .bound import FUSED, Collector, per_tensor
 
-__all__ = ["all_slots", "bind_operator", "family_of"]
+__all__ = ["all_slots", "bind_operator", "family_of", "mirrored_slots"]
 
 _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 
@@ -98,8 +98,10 @@ def bind_operator(
         collector, subgraph, operator, row
     )
     collector.rigid.update(_select(subgraph, operator, row.rigid))
+    mirrored = mirrored_slots(collector, subgraph, operator, row)
+    collector.rigid.update(mirrored)
     for rule in row.rules:
-        if _concerned(collector, subgraph, operator, rule):
+        if not mirrored and _concerned(collector, subgraph, operator, rule):
             _bind_rule(collector, subgraph, operator, rule)
     if not row.calls and row.resource is None:
         _bind_unknown(collector, subgraph, operator, row)
@@ -120,6 +122,22 @@ def bind_operator(
         reach = Range(max(reach.low, fused.low), min(reach.high, fused.high))
     for index in range(len(operator.outputs)):
         collector.ranges[Slot(subgraph, operator.index, "outputs", index)] = reach
+
+
+def mirrored_slots(
+    collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
+) -> list[Slot]:
+    """The two operands of a kernel that negates integers, where it is right because their zero
+    points are opposite and their scales equal: they keep their parameters, and no rule asks for
+    others. Empty where that is not so, and at zero points of 0, which the rules know.
+    """
+    slots = _select(subgraph, operator, row.mirror)
+    labels = [collector.operand(slot).label for slot in slots]
+    match labels:
+        case [Label() as first, Label() as second]:
+            opposite = first.zero_point == -second.zero_point != 0
+            return slots if opposite and first.scale == second.scale else []
+    return []
 
 
 def _concerned(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
