@@ -18,12 +18,14 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import filelock
 
-__all__ = ["PYTHONS", "NotInstalledError", "environment"]
+__all__ = ["PYTHONS", "WITH_TFLITE_ALIGN", "NotInstalledError", "environment"]
 
-REQUIREMENTS = pathlib.Path(__file__).resolve().parents[1] / "tests/pipelines/requirements"
+PROJECT = pathlib.Path(__file__).resolve().parents[1] / "pyproject.toml"
+REQUIREMENTS = PROJECT.parent / "tests/pipelines/requirements"
 # What each converter's pinned versions have been seen to run on.
 PYTHONS = {
     "ai-edge-quantizer": "3.11",
@@ -33,6 +35,8 @@ PYTHONS = {
     "pytorch": "3.11",
     "tinynn": "3.11",
 }
+# Where tflite_align is imported beside the converter: what it needs is installed with it.
+WITH_TFLITE_ALIGN = ("litert-torch", "onnx2tf")
 # Without a git checkout its version is the time of day, and differs between two builds of pip's.
 BUILD = {"TINYML_BUILD_VERSION": "0.1.0"}
 INSTALLING_TAKES_AT_MOST = 1800  # seconds
@@ -63,6 +67,8 @@ def _requirements(name: str) -> str:
         for line in text.splitlines()
         if line and not line.startswith("#")
     ]
+    if name in WITH_TFLITE_ALIGN:
+        lines += tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"]
     return "\n".join(lines) + "\n"
 
 

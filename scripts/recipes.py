@@ -20,7 +20,7 @@ OWN = ""  # this environment, which has tflite_align
 ENVIRONMENTS = {
     "Keras": (OWN,),
     "TensorFlow SavedModel": (OWN,),
-    "onnx2tf": ("pytorch", "onnx2tf", OWN),
+    "onnx2tf": ("pytorch", "onnx2tf", OWN, "onnx2tf"),
     "TinyNeuralNetwork": ("tinynn", OWN),
     "litert-torch": ("litert-torch", OWN),
     "ai-edge-quantizer": ("litert-torch", "ai-edge-quantizer", OWN),
@@ -53,7 +53,8 @@ def recipe(name: str) -> list[Step]:
 
 
 def run_recipe(name: str, net: str, folder: pathlib.Path, environments: pathlib.Path) -> None:
-    """Leaves `model.tflite` (TensorFlow's recipes leave none) and `aligned.tflite` in `folder`.
+    """Leaves `model.tflite` (TensorFlow's recipes leave none) and `aligned.tflite` in `folder`;
+    `in_one_step.tflite` where the recipe aligns in the converter's own process too.
 
     Beside them lie `inputs.npy` and `float.npy`, what the float network makes of inputs that it
     was neither trained nor calibrated with, [samples, elements]. Raises converters.NotInstalledError,
@@ -79,7 +80,7 @@ def _run(step: Step, net: str, folder: pathlib.Path, python: pathlib.Path) -> No
         command = [str(python), str(SCRIPTS / "recipe_step.py"), net, "step.py"]
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environ["PATH"] = os.pathsep.join([str(python.parent), environ.get("PATH", "")])
-    if step.environment == OWN:
+    if step.environment == OWN or step.environment in converters.WITH_TFLITE_ALIGN:
         environ["PYTHONPATH"] = str(SCRIPTS.parent)
     ran = subprocess.run(
         command, cwd=folder, env=environ, capture_output=True, text=True, check=False

@@ -13,6 +13,7 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
     "did_you_mean",
+    "kind_of",
     "nearest",
 ]
 
@@ -57,6 +58,15 @@ class NotAlignedError(AlignError):
 
     def __str__(self) -> str:
         return f"{self.name or 'model'}: not aligned: {'; '.join(self.reasons)}"
+
+
+def kind_of(value: object) -> str:
+    """What was given in place of something else: `None`, `the class X`, `a value of type X`."""
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"a value of type {type(value).__name__}"
 
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:

@@ -106,7 +106,13 @@ def test_without_calibration_no_dataset_is_needed(sample: bytes) -> None:
 @pytest.mark.parametrize(
     ("dataset", "why"),
     [
-        (None, "calibrate=True needs the converter's representative_dataset"),
+        (
+            None,
+            (
+                "calibrate=True needs the converter's representative_dataset;"
+                " of other converters, give the inputs themselves: calibration=images"
+            ),
+        ),
         (list, "the converter's representative_dataset yields no samples"),
         (
             lambda: ([image] for image in (*_images(1), np.zeros((1, 2)))),

@@ -161,6 +161,18 @@ def test_aligned_is_aligned(case: Case, files: Files) -> None:
         assert aligned == given
 
 
+@pytest.mark.parametrize(
+    ("recipe", "net"), [("onnx2tf", "unet"), ("litert-torch", "branches"), ("litert-torch", "unet")]
+)
+def test_one_step_in_the_converters_process_gives_the_same(
+    ran_recipe: Callable[[str, str], Path], recipe: str, net: str
+) -> None:
+    """convert_and_align() beside the real converter, against the command behind it."""
+    folder = ran_recipe(recipe, net)
+    in_one_step = (folder / "in_one_step.tflite").read_bytes()
+    assert in_one_step == (folder / "aligned.tflite").read_bytes()
+
+
 def test_a_freed_output_gains(ran_recipe: Callable[[str, str], Path], tmp_path: Path) -> None:
     """The detector's output declares ten times the range that sigmoid and tanh can reach."""
     folder = ran_recipe("TinyNeuralNetwork", "detector")

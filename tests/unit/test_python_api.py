@@ -111,7 +111,7 @@ class Silent:
     [
         (None, "found None"),
         (3, "found a value of type int"),
-        (AlignOptions, "found a value of type StructMeta"),
+        (AlignOptions, "found the class AlignOptions"),
         (b"path\0".decode(), "no path holds a zero character"),
         (io.StringIO("x"), "the file is open as text; open it with mode 'rb'"),
         (Silent(), "its read() gave None in place of bytes"),

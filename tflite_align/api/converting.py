@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
-from ..errors import UsageError
+from ..errors import UsageError, kind_of
 from ..pipeline.session import Progress
 from ..record import replace
 from ..settings.option_words import OptionWords, options_of
@@ -52,8 +53,9 @@ def convert_and_align(
 
     `converter`: a `tf.lite.TFLiteConverter`; the model that `litert_torch.convert()` returns; or a
     function that is given an empty folder and writes a .tflite file there (`lambda folder:
-    onnx2tf.convert("net.onnx", folder, output_integer_quantized_tflite=True)`). Of several files
-    the one is taken whose name `file` fits, a pattern. `calibrate`: what the converter's
+    onnx2tf.convert("net.onnx", output_folder_path=folder, output_integer_quantized_tflite=True,
+    custom_input_op_name_np_data_path=...)`). Of several files the one is taken whose name `file`
+    fits, a pattern. `calibrate`: what the converter's
     `representative_dataset` yields (its first `options.samples` samples) is the alignment's
     calibration too: it tightens what each value needs, and the numbers are judged by it. Options,
     name and progress as for align().
@@ -74,21 +76,47 @@ def convert_and_align(
 
 
 def _converted(converter: Any, file: str) -> bytes:
+    _refuse_what_is_no_converter(converter)
     if callable(getattr(converter, "convert", None)):
-        data: bytes = converter.convert()
+        data: bytes = _ran(converter.convert)
         return data
-    export = getattr(converter, "export", None)
     with tempfile.TemporaryDirectory(prefix="tflite_align-") as folder:
+        export = getattr(converter, "export", None)
         if callable(export):
-            export(str(Path(folder, "model.tflite")))
+            _ran(export, str(Path(folder, "model.tflite")))
             return _only_file(folder, "*")
-        if not callable(converter):
-            raise UsageError(
-                "converter: expected one with convert(), a model with export() or a function;"
-                f" found a value of type {type(converter).__name__}"
-            )
-        converter(folder)
+        _ran(converter, folder)
         return _only_file(folder, file)
+
+
+def _refuse_what_is_no_converter(converter: Any) -> None:
+    """Networks can be called, and modules of converters have a convert(): both are easily given."""
+    if isinstance(converter, ModuleType):
+        raise UsageError(
+            f"converter: found the module {converter.__name__}; expected what converts one model,"
+            f" for example a function: lambda folder: {converter.__name__}.convert(...)"
+        )
+    if any(hasattr(converter, name) for name in ("state_dict", "get_config")):  # PyTorch, Keras
+        raise UsageError(
+            f"converter: found a network of type {type(converter).__name__}; expected a converter"
+            " of it: tf.lite.TFLiteConverter.from_keras_model(network), or what"
+            " litert_torch.convert(network, ...) returns"
+        )
+    if not any(callable(getattr(converter, n, None)) for n in ("convert", "export", "__call__")):
+        raise UsageError(
+            "converter: expected one with convert(), a model with export() or a function;"
+            f" found {kind_of(converter)}"
+        )
+
+
+def _ran(step: Callable[..., Any], *arguments: str) -> Any:
+    """What a step of a converter returns; command line programs end the process where they fail."""
+    try:
+        return step(*arguments)
+    except SystemExit as end:
+        raise UsageError(
+            f"converter: it gave up with exit status {end.code}; what it printed says why"
+        ) from end
 
 
 def _only_file(folder: str, pattern: str) -> bytes:
@@ -124,7 +152,10 @@ def _samples(dataset: Any) -> Iterable[Any]:
     """The converter takes a generator function, or a RepresentativeDataset around one."""
     source: Callable[[], Iterable[Any]] | None = getattr(dataset, "input_gen", dataset)
     if not callable(source):
-        raise UsageError("calibrate=True needs the converter's representative_dataset")
+        raise UsageError(
+            "calibrate=True needs the converter's representative_dataset;"
+            " of other converters, give the inputs themselves: calibration=images"
+        )
     return source()
 
 

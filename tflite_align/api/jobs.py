@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, Unpack
 
+from ..errors import UsageError, kind_of
 from ..pipeline import aligning, checking, explaining
 from ..pipeline.aligning import Progress
 from ..report.report import Report
@@ -20,6 +23,7 @@ __all__ = ["align", "check", "explain"]
 # Silent until a program asks for it: logging.getLogger("tflite_align").setLevel("INFO").
 _LOG = logging.getLogger("tflite_align")
 _LOG.addHandler(logging.NullHandler())
+_NO_JUDGES = ("numbers", "certified")  # what may be required besides a judge's word
 
 
 def align(
@@ -43,8 +47,12 @@ def align(
     file that cannot be read.
     """
     align_options = _options(options, words)
+    if progress is not None and not callable(progress):
+        raise UsageError(
+            f"progress: expected a function of (stage, fraction), found {kind_of(progress)}"
+        )
     model = opened(source)
-    called = name or model.name
+    called = _name(name) or model.name
     _LOG.info("align %s: %d bytes", called or "model", len(model.data))
     result = aligning.align(model.data, align_options, name=called, progress=_logged(progress))
     _tell(result.report)
@@ -66,7 +74,7 @@ def check(
     """
     align_options = _options(options, words)
     model = opened(source)
-    called = name or model.name
+    called = _name(name) or model.name
     _LOG.info("check %s: %d bytes", called or "model", len(model.data))
     report = checking.check(model.data, align_options, name=called)
     _tell(report)
@@ -86,16 +94,44 @@ def explain(
     for a place that the model does not have.
     """
     align_options = _options(options, words)
-    result = explaining.explain(
-        opened(source).data, None if place is None else str(place), align_options
-    )
+    result = explaining.explain(opened(source).data, _place(place), align_options)
     return Explained(answer=result.answer, lines=tuple(result.lines()))
 
 
 def _options(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOptions:
     if words.get("calibration") is not None:
         words = {**words, "calibration": calibration_arrays(words["calibration"])}
-    return options_of(options, words)
+    align_options = options_of(options, words)
+    judges = [
+        judge
+        for judge in (*align_options.judges, *align_options.require)
+        if judge not in _NO_JUDGES
+    ]
+    if judges:
+        from ..verify.judges import require_known  # noqa: PLC0415 - few name one
+
+        require_known(judges)
+    return align_options
+
+
+def _name(name: object) -> str:
+    """What the report calls the model: a text, or a path's text."""
+    text = os.fspath(name) if isinstance(name, os.PathLike) else name or ""
+    if not isinstance(text, str):
+        raise UsageError(f"name: expected a text, found {kind_of(name)}")
+    return text
+
+
+def _place(place: object) -> str | None:
+    if place is None:
+        return None
+    if isinstance(place, bool) or not isinstance(place, (str, Integral)):
+        options = " (options come third)" if isinstance(place, AlignOptions) else ""
+        raise UsageError(
+            "place: expected a tensor's name or index, or a slot such as operator[5]/inputs[0];"
+            f" found {kind_of(place)}{options}"
+        )
+    return str(place)
 
 
 def _logged(progress: Progress | None) -> Progress:

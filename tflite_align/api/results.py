@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from ..disk import replace_file
+from ..errors import UsageError, kind_of
 from ..pipeline.aligning import Aligned
 from ..record import Record, brief
 from ..report.component_summary import Overview, render_explanation
@@ -25,12 +26,17 @@ class AlignResult(Aligned, frozen=True):
         """Write the model to a file, whole or not at all, and return the result.
 
         Raises NotAlignedError, and writes nothing, where `report.exit_status` is not 0, unless
-        `keep_going`; OSError where the file cannot be written.
+        `keep_going`; UsageError for what is no path; OSError where the file cannot be written.
         """
+        _require_path(path)
         if not keep_going:
             self.raise_for_status()
         replace_file(path, self.chunks)
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle, which takes no views: the model's bytes, joined."""
+        return type(self), ((self.data,), self.report, self.certificate)
 
     def __repr__(self) -> str:
         size = sum(len(memoryview(chunk).cast("B")) for chunk in self.chunks)
@@ -38,6 +44,14 @@ class AlignResult(Aligned, frozen=True):
 
     def _repr_html_(self) -> str:
         return report_html(self.report)
+
+
+def _require_path(path: object) -> None:
+    name = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(name, str):
+        raise UsageError(f"path: expected a file's name, found {kind_of(path)}")
+    if "\0" in name or not name:
+        raise UsageError(f"path: {name!r} is no file's name")
 
 
 class Explained(Record, frozen=True, kw_only=True):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..disk import read_arrays, read_whole_file
-from ..errors import UsageError
+from ..errors import UsageError, kind_of
 from ..format.flatbuffer import Bytes
 from ..record import Record
+from .results import AlignResult
 
 __all__ = ["Opened", "ReadableFile", "Source", "calibration_arrays", "opened"]
 
@@ -41,6 +43,8 @@ def opened(source: Source) -> Opened:
         name = os.fspath(source)
         if not isinstance(name, str):
             raise UsageError("source: expected a path of text, found one of bytes")
+        if not name:
+            raise UsageError("source: the path is empty")
         if "\0" in name:
             raise UsageError("source: no path holds a zero character; bytes are given as bytes")
         return Opened(data=read_whole_file(name), name=name)
@@ -51,9 +55,11 @@ def opened(source: Source) -> Opened:
         return Opened(data=view)
     if not isinstance(source, type) and callable(getattr(source, "read", None)):
         return _read(source)
+    if isinstance(source, AlignResult):
+        raise UsageError("source: found an AlignResult; the aligned model is its `data`")
     raise UsageError(
         "source: expected a path, the bytes of a model or a file opened for reading them;"
-        f" found {_kind(source)}"
+        f" found {kind_of(source)}"
     )
 
 
@@ -63,22 +69,47 @@ def _viewed(source: Any) -> memoryview | None:
         view = memoryview(source)
     except TypeError:
         return None
+    except ValueError:  # an mmap that is closed, a view that is released
+        raise UsageError(f"source: found {kind_of(source)} that is closed") from None
     if view.itemsize != 1 or not view.c_contiguous:
+        what = "with gaps" if view.itemsize == 1 else f"of {view.itemsize}-byte elements"
         raise UsageError(
-            "source: expected bytes one behind the other;"
-            f" found {_kind(source)} of {view.itemsize}-byte elements"
+            f"source: expected bytes one behind the other; found {kind_of(source)} {what}"
         )
     return view.cast("B")
 
 
 def _read(source: Any) -> Opened:
-    data = source.read()
+    data = _bytes_of(source)
     if isinstance(data, str):
         raise UsageError("source: the file is open as text; open it with mode 'rb'")
     if not isinstance(data, bytes):
-        raise UsageError(f"source: its read() gave {_kind(data)} in place of bytes")
+        raise UsageError(f"source: its read() gave {kind_of(data)} in place of bytes")
     name = getattr(source, "name", "")
     return Opened(data=data, name=name if isinstance(name, str) else "")  # a descriptor is no name
+
+
+def _bytes_of(file: Any) -> Any:
+    """What an open file gives from where it stands."""
+    if getattr(file, "closed", False) is True:
+        raise UsageError("source: the file is closed")
+    try:
+        data = file.read()
+    except io.UnsupportedOperation:
+        raise UsageError(
+            "source: the file is not open for reading; open it with mode 'rb'"
+        ) from None
+    if data == b"" and _stands_behind(file):
+        raise UsageError("source: the file was read to its end before; seek(0) goes back")
+    return data
+
+
+def _stands_behind(file: Any) -> bool:
+    """Whether there were bytes before the place where the file stands."""
+    try:
+        return int(file.tell()) > 0
+    except (AttributeError, OSError, TypeError, ValueError):
+        return False
 
 
 def calibration_arrays(arrays: Any) -> Any:
@@ -93,7 +124,3 @@ def calibration_arrays(arrays: Any) -> Any:
     if isinstance(arrays, (list, tuple)):
         return dict(enumerate(arrays))
     return {0: arrays} if hasattr(arrays, "shape") else arrays
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a value of type {type(value).__name__}"

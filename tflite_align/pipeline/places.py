@@ -10,6 +10,7 @@ from ..format.model import Model, Slot, SlotKind, Subgraph, TensorId
 __all__ = ["resolved"]
 
 _INDEX = re.compile(r"(?:subgraph\[(?P<graph>\d+)\]/)?(?:tensor\[(?P<inner>\d+)\]|(?P<bare>\d+))")
+_OPERATOR = re.compile(r"(?:subgraph\[\d+\]/)?operator\[\d+\](?: [^/]+)?")
 _SLOT = re.compile(
     r"(?:subgraph\[(?P<graph>\d+)\]/)?(?:operator\[(?P<operator>\d+)\](?: (?P<name>[^/]+))?/)?"
     r"(?P<kind>inputs|outputs|intermediates)\[(?P<index>\d+)\]"
@@ -39,6 +40,8 @@ def resolved(model: Model, address: str) -> tuple[TensorId, Slot | None]:
     by_slot = _SLOT.fullmatch(address)
     if by_slot is not None:
         return _slot(model, by_slot, address)
+    if _OPERATOR.fullmatch(address):
+        raise UsageError(f"{address}: expected one of its operands: {address}/inputs[0]")
     raise UsageError(f"no tensor is called {address!r}{_nearest(model, address)}")
 
 

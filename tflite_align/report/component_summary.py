@@ -19,6 +19,8 @@ UNSUPPORTED = ("support/", "types/")  # how rules begin that say what a target t
 
 
 class Relabelled(Record, frozen=True, kw_only=True):
+    """A tensor that takes another scale and zero point, and why."""
+
     key: TensorId
     name: str
     before: Label

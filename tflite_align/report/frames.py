@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..checks.checker import Finding
 from ..errors import UsageError
+from ..record import compared
+from ..repair.planner.changes import Change
 from .report import Report
 from .values import record_values
 
@@ -61,6 +63,19 @@ def _outputs(report: Report) -> Iterable[dict[str, Any]]:
         yield row
 
 
+_FINDING = (
+    *("rule", "severity", "place", "subgraph", "operator", "tensor"),
+    *("name", "expected", "actual", "fix", "message"),
+)
+_OUTPUT = ("output", "tensor", "name", "word", "declared_original_db", "declared_aligned_db")
+# The columns of a table without rows.
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "findings": _FINDING,
+    "remaining": _FINDING,
+    "changes": compared(Change),
+    "outputs": _OUTPUT,
+}
+
 TABLES: Mapping[str, Callable[[Report], Iterable[dict[str, Any]]]] = {
     "findings": _findings,
     "remaining": _remaining,
@@ -78,4 +93,4 @@ def frame(report: Report, table: str) -> pd.DataFrame:
     except ImportError:
         raise UsageError("a data frame needs pandas: pip install pandas") from None
     rows = [{"model": report.name, **row} for row in TABLES[table](report)]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["model", *_COLUMNS[table]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .problems import problems
-from .report import Report, Unread
+from .report import Report, Unread, report_list
 
 __all__ = ["render_github"]
 
@@ -13,8 +13,9 @@ _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
 
 
-def render_github(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+def render_github(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """A line for each problem that nothing lets pass and each unreadable file."""
+    reports = report_list(reports)
     lines = [line for report in reports for line in _lines(report)]
     lines += [
         _command("error", unread_file.name, "unreadable", unread_file.message)

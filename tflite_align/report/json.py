@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .report import FORMAT, Report, Unread
+from .report import FORMAT, Report, Unread, report_list
 from .values import json_value, record_values, tool
 
 __all__ = ["render_document", "render_json", "render_line"]
@@ -20,7 +20,7 @@ def render_json(report: Report | Sequence[Report], unread: Sequence[Unread] = ()
         document = {
             "format": FORMAT,
             "tool": tool(),
-            "reports": [each.to_dict() for each in report],
+            "reports": [each.to_dict() for each in report_list(report)],
             "unread": [record_values(unread_file) for unread_file in unread],
         }
     return _dump(document)

@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from ..checks.checker import Finding
 from ..verdicts import JudgeVerdict
-from .report import Report, Unread
+from .report import Report, Unread, report_list
 from .terminal_text import follow_up, printable
 
 __all__ = ["render_junit"]
@@ -16,12 +16,13 @@ __all__ = ["render_junit"]
 _MOST = 50  # findings told in one case
 
 
-def render_junit(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+def render_junit(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """Every rule that was looked at is a case, and fails where findings of it are left open.
 
     Warnings fail a case too: whether they fail the build is for the exit status. What a baseline
     lets pass is skipped, as is a judge that is not installed. An unreadable file is an error.
     """
+    reports = report_list(reports)
     document = JUnitXml("tflite_align")
     for report in reports:
         document.add_testsuite(_suite(report))

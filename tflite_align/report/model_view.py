@@ -48,6 +48,8 @@ class OperatorView(Record, frozen=True, kw_only=True):
 
 
 class SubgraphView(Record, frozen=True, kw_only=True):
+    """One subgraph as it is drawn. `inputs`, `outputs`: indices of its tensors."""
+
     index: int
     name: str
     tensors: tuple[TensorView, ...]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..certify.portable import Portability
 from ..checks.checker import Finding
 from ..checks.partition import TargetMapping
+from ..errors import UsageError, kind_of
 from ..record import PartlyCompared, Record, brief
 from ..repair.planner.changes import Change
 from ..solver.problem_records import Component, Conflict, Strategy
@@ -20,7 +22,7 @@ from .values import record_values, tool
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread"]
+__all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread", "report_list"]
 
 # Version of the report's form; raised when a reader of the old form would misread the new.
 FORMAT = 3
@@ -180,3 +182,14 @@ def _reader(name: str) -> Any:
     it needs this one.
     """
     return import_module(f".{name}", __package__)
+
+
+def report_list(reports: object) -> list[Report]:
+    """What a renderer was given, one report or several, as a list. UsageError for anything else."""
+    sequence = reports if isinstance(reports, Iterable) else (reports,)
+    listed: list[Report] = []
+    for report in sequence:
+        if not isinstance(report, Report):
+            raise UsageError(f"reports: expected reports, found {kind_of(report)}")
+        listed.append(report)
+    return listed

@@ -15,7 +15,7 @@ from ..rules.rule_story import RuleStory, known_story
 from ..rules.targets import Target, load_target
 from .locations import fingerprints, uri
 from .problems import ReportedProblem, problems
-from .report import Report, Unread
+from .report import Report, Unread, report_list
 from .rule_lines import rule_lines, rule_markdown
 from .values import tool_version
 
@@ -29,8 +29,9 @@ _NO_TARGET = "none"  # where no file could be read
 _MOST = 1000  # characters of a description; GitHub takes 1,024
 
 
-def render_sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+def render_sarif(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """One run over all files; a file that could not be read is a notification of the run."""
+    reports = report_list(reports)
     results = [item for report in reports for item in _results(report)]
     rules = _rules(reports, {str(result["ruleId"]) for result in results})
     places = {rule["id"]: index for index, rule in enumerate(rules)}

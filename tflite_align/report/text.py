@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .column_layout import laid_out
-from .report import Report, Unread
+from .report import Report, Unread, report_list
 from .section import Row, Section
 from .sections import closing, sections
 from .terminal_text import printable
@@ -25,7 +25,7 @@ def render_text(
     `last` takes the place of the closing line, for who knows what became of the file.
     """
     if not isinstance(report, Report):
-        texts = [render_text(shown_report, rows=rows) for shown_report in report]
+        texts = [render_text(shown_report, rows=rows) for shown_report in report_list(report)]
         texts += [
             printable(f"{unread_file.name}: {unread_file.message}") + "\n" for unread_file in unread
         ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
-from ..errors import RuleError, UsageError, did_you_mean
+from ..errors import RuleError, UsageError, did_you_mean, kind_of
 from ..record import Record, brief, field, replace
 from . import fields as f
 from .rows import Rule, named
@@ -156,12 +156,15 @@ def parse_target(document: str, where: str) -> Target:
 
 
 def target_names() -> list[str]:
+    """What `targets=` and load_target() take, in the order of the alphabet."""
     return sorted(name.removesuffix(".toml") for name in data_files("targets", ".toml"))
 
 
 @cache
 def load_target(name: str) -> Target:
     """The shipped target of that name; UsageError names what was perhaps meant, else all of them."""
+    if not isinstance(name, str):
+        raise UsageError(f"target: expected a name, found {kind_of(name)}")
     names = target_names()
     if name not in names:
         hint = did_you_mean(name, {one: load_target(one).title for one in names})

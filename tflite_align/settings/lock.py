@@ -51,6 +51,8 @@ class Signed(Record, frozen=True, kw_only=True):
 
 
 class Lock(Record, frozen=True, kw_only=True):
+    """The border of a model that other programs rely on: graph inputs and outputs, and signatures."""
+
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     signatures: tuple[Signed, ...]

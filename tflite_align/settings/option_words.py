@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from ..checks.overrides import Override
-from ..errors import UsageError, nearest
+from ..errors import UsageError, kind_of, nearest
 from ..format.type_groups import IOType
 from ..record import replace
 from ..rules.families import Policy
@@ -69,7 +69,7 @@ def options_of(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignO
     """The options with these values replaced. UsageError for an unknown option name."""
     if options is not None and not isinstance(options, AlignOptions):
         raise UsageError(
-            f"options: expected AlignOptions, found a value of type {type(options).__name__};"
+            f"options: expected AlignOptions, found {kind_of(options)};"
             " single options are given by keyword: targets=..."
         )
     for word in words:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..errors import AlignError, UsageError, did_you_mean
@@ -16,7 +16,7 @@ from .footprint import footprint
 from .object_api import parse
 from .unpacked import CUSTOM, operator_name
 
-__all__ = ["JUDGES", "JUDGE_SECONDS", "Judge", "available", "judge_file", "placed"]
+__all__ = ["JUDGES", "JUDGE_SECONDS", "Judge", "available", "judge_file", "placed", "require_known"]
 
 # How LiteRT and TFLM say that they have no kernel for a custom operator.
 _UNREGISTERED = re.compile(
@@ -136,6 +136,12 @@ def _unregistered(model: Any, names: Sequence[str], found: Acceptance) -> str:
     if not told:
         return ""
     return f"custom operator {' or '.join(told)} is not registered here"
+
+
+def require_known(judges: Iterable[str]) -> None:
+    """Raise UsageError for a name that no judge has."""
+    for judge in judges:
+        _known(judge)
 
 
 def _known(judge: str) -> Judge:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..report import Report, Unread
+from ..report import Report, Unread, report_list
 from ..terminal_text import counts, plural
 from ..values import tool_version
 from .article import article, title_of
@@ -16,11 +16,12 @@ from .markup import Markup, element, island, joined
 __all__ = ["model_body", "render_html"]
 
 
-def render_html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+def render_html(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     """A page that needs nothing but itself: words, graph, charts, tables. Same in, same out.
 
     The graph is there for reports that carry a view.
     """
+    reports = report_list(reports)
     scripts = [*(library(name) for name in LIBRARIES), asset("static/report.js")]
     body = [
         *_body(reports, unread),
