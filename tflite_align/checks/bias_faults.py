@@ -48,6 +48,8 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
     elif constraint.source.heeded and constraint.stated not in {"", bias.type}:
         sentence = f"{constraint.source.type_option} states {constraint.stated}, but the bias is {bias.type}"
         yield constraint.slot, constraint.stated, bias.type, sentence, "type" if constant else ""
+    if _plain(model, constraint, bias):
+        return
     if only_zeros(model, constraint.slot.subgraph, bias):
         return  # zeros are right in any unit
     if bias.quant is None or not bias.quant.scale:
@@ -67,6 +69,16 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
             "zero_point" if constant else "",
         )
     yield from _bias_scale(model, constraint, list(bias.quant.scale), fixable=constant)
+
+
+def _plain(model: Model, constraint: BiasOf, bias: Tensor) -> bool:
+    """Whether a glance shows that scales and zero points are right, whatever the integers: most
+    biases of most files.
+    """
+    quant = bias.quant
+    if quant is None or not quant.scale or any(quant.zero_point):
+        return False
+    return list(quant.scale) == expected_bias_scales(model, constraint)
 
 
 def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]:

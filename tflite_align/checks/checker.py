@@ -95,7 +95,8 @@ def check_bound(bound: Bound) -> list[Finding]:
     for constraint in bound.constraints:
         faults = _FAULTS.get(type(constraint))
         if faults is not None:
-            findings += [_finding(model, constraint, fault) for fault in faults(model, constraint)]
+            for fault in faults(model, constraint):
+                findings.append(_finding(model, constraint, fault))  # noqa: PERF401 - most have none
     return sorted(findings, key=lambda finding: finding.sort_key)
 
 

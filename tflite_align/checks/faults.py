@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..format.model import Model, QuantParams, Slot
-from ..format.wiring import slot_tensor
 
 __all__ = ["Fault", "quant_of"]
 
@@ -13,7 +12,6 @@ Fault = tuple[Slot, str, str, str, str]
 
 def quant_of(model: Model, slot: Slot) -> QuantParams:
     """The parameters of a slot that is known to hold a quantized tensor."""
-    tensor = slot_tensor(model, slot)
-    assert tensor is not None
-    assert tensor.quant is not None
-    return tensor.quant
+    quant = model.subgraphs[slot.subgraph].tensors[slot.tensor(model)].quant
+    assert quant is not None
+    return quant

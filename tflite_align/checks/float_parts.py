@@ -10,8 +10,8 @@ from ..format.type_groups import FLOATS, QUANTIZED_TYPES
 from ..record import Record
 from ..rules.kernels import load_kernels
 from ..rules.operand_types import OperandTypes
-from .support.kernel_breaches import types_of
 from .support.subject import hybrid
+from .support.taken_types import types_of
 
 __all__ = ["float_parts"]
 
@@ -37,16 +37,12 @@ class _Part(Record, frozen=True):
 
 def float_parts(model: Model) -> tuple[str, ...]:
     """A sentence for each reason; none for a model whose integers are computed with throughout."""
-    operators = [
-        operator
-        for graph in model.subgraphs
-        for operator in graph.operators
-        if operator.name not in _BORDER
-    ]
-    parts = [part for graph in model.subgraphs for part in _parts(model, graph)]
+    parts = [part for graph in model.subgraphs if _floats(graph) for part in _parts(model, graph)]
     if not parts:
         return ()
-    every = len(operators)
+    every = sum(
+        operator.name not in _BORDER for graph in model.subgraphs for operator in graph.operators
+    )
     if not any(_quantizes(graph) for graph in model.subgraphs):
         return (f"nothing is quantized: {_counted(len(parts), every)} in float",)
     sentences = []
@@ -55,6 +51,10 @@ def float_parts(model: Model) -> tuple[str, ...]:
         count = _counted(sum(names.values()), every)
         sentences.append(f"not fully quantized: {count} in float ({_named(names)}), {why}")
     return tuple(sentences)
+
+
+def _floats(graph: Subgraph) -> bool:
+    return any(tensor.type in FLOATS for tensor in graph.tensors)
 
 
 def _quantizes(graph: Subgraph) -> bool:

@@ -43,7 +43,8 @@ def few_steps(collector: Collector) -> Iterator[WellFormed]:
 
 
 def _told(collector: Collector, slot: Slot, shared: Label) -> Iterator[WellFormed]:
-    tensor, label = collector.tensor(slot), _label(collector, slot)
+    tensor = collector.tensor(slot)
+    label = None if tensor is None else _usable(tensor)
     if tensor is None or label is None or label != shared:
         return  # another scale is another rule's fault
     if collector.model.is_constant(slot.subgraph, tensor.index):
@@ -106,8 +107,12 @@ def _scale(collector: Collector, slot: Slot) -> float:
 
 
 def _label(collector: Collector, slot: Slot) -> Label | None:
-    tensor: Tensor | None = collector.tensor(slot)
-    label = None if tensor is None else tensor.label
-    if tensor is None or label is None or tensor.type not in ACTIVATION_TYPES:
+    tensor = collector.tensor(slot)
+    return None if tensor is None else _usable(tensor)
+
+
+def _usable(tensor: Tensor) -> Label | None:
+    label = tensor.label
+    if label is None or tensor.type not in ACTIVATION_TYPES:
         return None
     return label if usable_label(label, tensor.type) else None

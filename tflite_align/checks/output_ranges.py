@@ -20,23 +20,28 @@ _RULE = "params/range"
 
 def empty_ranges(collector: Collector) -> Iterator[WellFormed]:
     """A violated constraint for each output that can only hold an end of its range."""
-    fixed = {
-        constraint.slot for constraint in collector.constraints if isinstance(constraint, Fixed)
-    }
+    empty = []
     for slot, reach in collector.ranges.items():
         tensor = collector.tensor(slot)
         label = None if tensor is None else tensor.label
         if tensor is None or label is None or tensor.type not in ACTIVATION_TYPES:
             continue
-        if slot in fixed or not usable_label(label, tensor.type):
+        if not usable_label(label, tensor.type):
             continue
         span = label_range(label, tensor.type)
-        common = min(span.high, reach.high) - max(span.low, reach.low)
-        levels = collector.requirements(_RULE, tensor.type)
-        if common < 0.5 * label.scale and levels:
+        if min(span.high, reach.high) - max(span.low, reach.low) < 0.5 * label.scale:
+            empty.append((slot, tensor.type, span, reach))
+    if not empty:
+        return
+    fixed = {
+        constraint.slot for constraint in collector.constraints if isinstance(constraint, Fixed)
+    }
+    for slot, type_name, span, reach in empty:
+        levels = collector.requirements(_RULE, type_name)
+        if slot not in fixed and levels:
             yield WellFormed(
                 rule=_RULE,
-                type=tensor.type,
+                type=type_name,
                 requirements=levels,
                 slot=slot,
                 expected=f"some of what the operator writes, {reach.low:g}..{reach.high:g}",

@@ -186,7 +186,7 @@ class BufferReader:
         if width == 1:
             narrow: NDArray[Any] = self._bytes[at].view(dtype)
             return narrow
-        aligned = not (at & 3).any()
+        aligned = not np.bitwise_or.reduce(at, axis=None) & 3
         if width == 4 and aligned:
             words: NDArray[Any] = self._words[at >> 2].view(dtype)
             return words

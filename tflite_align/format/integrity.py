@@ -13,7 +13,7 @@ from .model import Model, Operator, QuantParams, Subgraph, Tensor
 __all__ = ["check_structure"]
 
 # Option fields that hold the index, or the indices, of subgraphs which the operator runs.
-_CALLS = (
+_CALLS: tuple[str, ...] = (
     "body_subgraph_index",
     "branch_subgraph_indices",
     "comparator_subgraph_index",
@@ -25,6 +25,7 @@ _CALLS = (
     "then_subgraph_index",
     "update_computation_subgraph_index",
 )
+_LISTS: tuple[str, ...] = ("branch_subgraph_indices",)  # no options, but a list beside them
 _CALLED = frozenset(_CALLS)
 _MAX_RANK = 255
 
@@ -142,9 +143,11 @@ def _check_calls(model: Model) -> None:
     for graph in model.subgraphs:
         callees = []
         for operator in graph.operators:
-            if not operator.numbers and _CALLED.isdisjoint(operator.options):
-                continue
-            for field in _CALLS:
+            if not _CALLED.isdisjoint(operator.options):
+                fields = _CALLS
+            else:
+                fields = _LISTS if operator.numbers else ()
+            for field in fields:
                 for callee in operator.called(field):
                     if not 0 <= callee < count:
                         address = _place(graph, operator)

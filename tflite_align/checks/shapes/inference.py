@@ -102,12 +102,10 @@ def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
         for tensor, shape in zip(operator.outputs, shapes_of_outputs, strict=False):
             if tensor >= 0:
                 shapes[tensor] = made[tensor] = shape
-        if (
-            shapes_of_outputs
-            and operator.outputs
-            and (integers := folded(at, shapes_of_outputs[0])) is not None
-        ):
-            at.keep(integers)
+        if shapes_of_outputs and at.counts:
+            integers = folded(at, shapes_of_outputs[0])
+            if integers is not None:
+                at.keep(integers)
     found_values = {tensor: value for tensor, value in values.items() if value is not None}
     return Inferred(shapes=made, clashes=tuple(clashes), values=found_values)
 

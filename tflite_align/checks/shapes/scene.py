@@ -110,10 +110,16 @@ class Scene(Record):
             return None
         return np.frombuffer(data, dtype).reshape(tensor.shape)
 
+    @property
+    def counts(self) -> bool:
+        """Whether the first output holds integers whose values are followed."""
+        outputs = self.operator.outputs
+        return bool(outputs) and self.graph.tensors[outputs[0]].type in _COUNTED
+
     def keep(self, value: NDArray[Any]) -> None:
-        """Remember what the first output holds."""
+        """Remember what the first output, which `counts`, holds."""
         tensor = self.graph.tensors[self.operator.outputs[0]]
-        if tensor.type in _COUNTED and value.size <= _MOST_VALUES:
+        if value.size <= _MOST_VALUES:
             self.values[tensor.index] = value.astype(DTYPES[tensor.type])
 
 

@@ -47,7 +47,7 @@ _Words = tuple[str, str] | None
 
 def breaches(subject: Subject, row: SupportRow) -> Iterator[Breach]:
     """Every limit of the row that the operator does not keep; none where `when` does not hold."""
-    if row.when and any(True for _ in _broken(subject, row.when, row.slots)):
+    if row.when and next(_broken(subject, row.when, row.slots), None) is not None:
         return
     yield from _broken(subject, row.limits, row.slots)
 
@@ -61,10 +61,11 @@ def _broken(
             if words is not None:
                 yield Breach(slot=subject.slot(), expected=words[0], actual=words[1])
             continue
-        tensors = subject.model.subgraphs[subject.subgraph].tensors
-        for slot in subject.select(slots):
-            words = TENSOR_TESTS[name](subject, tensors[slot.tensor(subject.model)], value)
+        test = TENSOR_TESTS[name]
+        for slot_kind, index, tensor in subject.operands(slots):
+            words = test(subject, tensor, value)
             if words is not None:
+                slot = subject.slot()._replace(kind=slot_kind, index=index)
                 yield Breach(slot=slot, expected=words[0], actual=words[1])
 
 

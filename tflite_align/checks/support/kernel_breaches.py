@@ -7,26 +7,27 @@ sets of kernels, one that takes the operator is enough, unless another computes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
-from ...format.model import Model, Operator, Slot, Subgraph
+from ...format.model import Model, Operator, OperatorId, Slot, Subgraph
 from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
 from ...format.wiring import quantized
 from ...record import Record
 from ...rules.kernels import KernelRow, Outcome, load_kernels, measured_types
-from ...rules.operand_types import ABSENT, LEFT_OUT, OperandTypes
+from ...rules.operand_types import ABSENT, OperandTypes
 from ...rules.operator_rows import load_operators
 from ...rules.rows import BiasRule, PresentRule
 from ...rules.targets import Requirement, Severity, Target
 from ..constraints import Supported
 from .subject import hybrid
+from .taken_types import taken_types, types_of
 
-__all__ = ["distance", "kernel_breaches", "taken_types", "types_of"]
+__all__ = ["kernel_breaches"]
 
 _CUSTOM = "CUSTOM"
 _TO_FLOAT = "DEQUANTIZE"
 _INTEGERS = frozenset(ACTIVATION_TYPES)
-_PREFERRED = ("int8", "int16", "uint8", "float32", "int32", "int64")
 
 
 class _Verdict(Record, frozen=True, kw_only=True):
@@ -79,25 +80,37 @@ class _Judged(Record, frozen=True, kw_only=True):
         return all(outcome == "right" for outcome in self.outcomes.values())
 
 
-def types_of(graph: Subgraph, operator: Operator) -> OperandTypes:
-    """The types of the operator's operands."""
-    types = [graph.tensors[i].type if i >= 0 else ABSENT for i in operator.inputs]
-    return OperandTypes(tuple(types), tuple(graph.tensors[i].type for i in operator.outputs))
-
-
-def kernel_breaches(model: Model, target: Target) -> Iterator[Supported]:
-    """What the target's kernels do not take, in the order of the file."""
+def kernel_breaches(
+    model: Model, target: Target, passed: Collection[OperatorId] = ()
+) -> Iterator[Supported]:
+    """What the target's kernels do not take, in the order of the file; operators that are `passed`
+    over are not looked at.
+    """
     if not target.kernels:
         return
     sets = {name: load_kernels(name) for name in target.kernels}
     judgements: dict[tuple[str, OperandTypes], _Judged] = {}
+    fitting: set[tuple[Any, ...]] = set()  # operators of this name, version and types are taken
     for graph in model.subgraphs:
+        types = [tensor.type for tensor in graph.tensors] + [ABSENT]
         for operator in graph.operators:
-            if operator.name == _CUSTOM:
-                continue  # told by the rows of custom operators
-            rows = {name: row for name in sets if (row := sets[name].get(operator.name))}
+            name = operator.name
+            if name == _CUSTOM or (graph.index, operator.index) in passed:
+                continue  # custom operators are told by rows of their own
+            look = (
+                name,
+                operator.version,
+                *[types[i] for i in operator.inputs],
+                None,
+                *[types[i] for i in operator.outputs],
+            )
+            if look in fitting:
+                continue
             operand_types = types_of(graph, operator)
-            key = (operator.name, operand_types)
+            key = (name, operand_types)
+            rows = {
+                name_of_set: row for name_of_set in sets if (row := sets[name_of_set].get(name))
+            }
             if key not in judgements:
                 judgements[key] = _judged(rows, operand_types)
             case = _Asked(
@@ -108,7 +121,10 @@ def kernel_breaches(model: Model, target: Target) -> Iterator[Supported]:
                 rows=rows,
                 target=target,
             )
-            for verdict in _verdicts(case, judgements[key]):
+            verdicts = tuple(_verdicts(case, judgements[key]))
+            if not verdicts and judgements[key].right:
+                fitting.add(look)
+            for verdict in verdicts:
                 constraint = _constraint(case, verdict)
                 if constraint is not None:
                     yield constraint
@@ -120,44 +136,6 @@ def _judged(rows: Mapping[str, KernelRow], operand_types: OperandTypes) -> _Judg
         return _Judged(outcomes=outcomes, nearest=operand_types)
     nearest_types = taken_types(rows.values(), operand_types)
     return _Judged(outcomes=outcomes, nearest=nearest_types[0] if nearest_types else None)
-
-
-def taken_types(rows: Iterable[KernelRow], operand_types: OperandTypes) -> list[OperandTypes]:
-    """Operand types that some row takes for as many operands, those nearest to the given ones
-    first; among equally near ones, those that differ at an output (a QUANTIZE after it converts
-    back) come first.
-    """
-    candidates = {
-        signature
-        for row in rows
-        for pattern in row.takes
-        for signature in pattern.nearest(operand_types)
-    }
-    return sorted(
-        candidates,
-        key=lambda signature: (
-            distance(operand_types, signature),
-            distance(OperandTypes(operand_types.inputs, ()), OperandTypes(signature.inputs, ())),
-            [_rank(name) for name in (*signature.inputs, *signature.outputs)],
-        ),
-    )
-
-
-def _rank(name: str) -> int:
-    """Of equally near types those of today's quantized models are named first."""
-    return _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED)
-
-
-def distance(operand_types: OperandTypes, signature: OperandTypes) -> int:
-    """How many operands differ in their type."""
-    padded = (
-        *operand_types.inputs,
-        *(LEFT_OUT,) * (len(signature.inputs) - len(operand_types.inputs)),
-    )
-    inputs = sum(a != b for a, b in zip(padded, signature.inputs, strict=False))
-    return inputs + sum(
-        a != b for a, b in zip(operand_types.outputs, signature.outputs, strict=True)
-    )
 
 
 def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:

@@ -23,23 +23,23 @@ class Subject(Record, frozen=True, kw_only=True):
     subgraph: int
     operator: Operator | None
 
-    def select(self, patterns: Sequence[SlotPattern]) -> list[Slot]:
-        """Slots that the patterns name and that hold a tensor."""
+    def operands(self, patterns: Sequence[SlotPattern]) -> list[tuple[SlotKind, int, Tensor]]:
+        """What the patterns name and is there: its kind, its place and its tensor."""
         if self.operator is None:
             return []
-        slots = []
+        tensors = self.model.subgraphs[self.subgraph].tensors
+        found = []
         for pattern in patterns:
-            operands = self.operator.operands(pattern.kind)
-            slots += [
-                Slot(self.subgraph, self.operator.index, pattern.kind, index)
-                for index in pattern.select(len(operands))
-                if index < len(operands) and operands[index] >= 0
+            indices = self.operator.operands(pattern.kind)
+            found += [
+                (pattern.kind, place, tensors[indices[place]])
+                for place in pattern.select(len(indices))
+                if place < len(indices) and indices[place] >= 0
             ]
-        return slots
+        return found
 
     def tensors(self, *patterns: SlotPattern) -> list[Tensor]:
-        tensors = self.model.subgraphs[self.subgraph].tensors
-        return [tensors[slot.tensor(self.model)] for slot in self.select(patterns)]
+        return [tensor for _, _, tensor in self.operands(patterns)]
 
     def option(self, name: str) -> int:
         """An operator without an option table has the schema's zeros."""

@@ -7,7 +7,7 @@ applies to. A target without such rows has no limits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ...format.model import Model, OperatorId, Slot
 from ...format.type_groups import FLOATS
@@ -24,13 +24,22 @@ from .subject import Subject
 __all__ = ["on_cpu", "supported", "unsupported"]
 
 
-def supported(model: Model, targets: Sequence[Target]) -> list[Supported]:
+def supported(
+    model: Model, targets: Sequence[Target], sound: Collection[OperatorId] = ()
+) -> list[Supported]:
     """The limits of all targets that the model does not keep; equal ones of several targets become
     one constraint.
+
+    `sound`: operators known to be without findings. They are passed over where no operator can call
+    a subgraph, whose content limits may be about.
     """
+    passed = sound if len(model.subgraphs) == 1 else ()
     limits: dict[tuple[str, Slot, str, str], Supported] = {}
     for target in targets:
-        for limit in (*unsupported(model, target), *kernel_breaches(model, target)):
+        for limit in (
+            *unsupported(model, target, passed),
+            *kernel_breaches(model, target, passed),
+        ):
             key = (limit.rule, limit.slot, limit.expected, limit.actual)
             earlier = limits.get(key)
             levels = (*(earlier.requirements if earlier is not None else ()), *limit.requirements)
@@ -52,25 +61,38 @@ def _graded(limit: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Su
     )
 
 
-def unsupported(model: Model, target: Target) -> Iterator[Supported]:
-    """Every limit of one target that the model does not keep, in the order of the file."""
+def unsupported(
+    model: Model, target: Target, passed: Collection[OperatorId] = ()
+) -> Iterator[Supported]:
+    """Every limit of one target that the model does not keep, in the order of the file; operators
+    that are `passed` over are not looked at.
+    """
     rows = [row for row in target.support if row.severity != "off"]
     for row in rows:
         if row.operators == (WHOLE_MODEL,):
             subject = Subject(model=model, subgraph=0, operator=None)
-            yield from _broken(subject, row, target, WHOLE_MODEL)
-    named: dict[str, list[SupportRow]] = {}
+            level = _level(row, target, WHOLE_MODEL)
+            for breach in breaches(subject, row) if level.severity != "off" else ():
+                yield _constraint(subject.model, breach, row, WHOLE_MODEL, (target.name, level))
+    named: dict[str, list[tuple[SupportRow, Requirement]]] = {}
     for graph in model.subgraphs if rows else ():
         for operator in graph.operators:
-            if operator.name not in named:
-                named[operator.name] = [r for r in rows if r.names(operator.name)]
+            name = operator.name
+            if (graph.index, operator.index) in passed:
+                continue
+            if name not in named:
+                levels = [(row, _level(row, target, name)) for row in rows if row.names(name)]
+                named[name] = [pair for pair in levels if pair[1].severity != "off"]
             subject = Subject(model=model, subgraph=graph.index, operator=operator)
             parts: set[str] = set()
-            for row in named[operator.name]:
-                if not (row.once and row.part in parts):
-                    broken = list(_broken(subject, row, target, operator.name))
-                    yield from broken[:1] if row.once else broken
-                    parts.update(row.part for _ in broken)
+            for row, level in named[name]:
+                if row.once and row.part in parts:
+                    continue
+                for breach in breaches(subject, row):
+                    yield _constraint(model, breach, row, name, (target.name, level))
+                    parts.add(row.part)
+                    if row.once:
+                        break
 
 
 def on_cpu(model: Model, target: Target) -> frozenset[OperatorId]:
@@ -81,9 +103,8 @@ def on_cpu(model: Model, target: Target) -> frozenset[OperatorId]:
     return frozenset(OperatorId(slot.subgraph, slot.operator) for slot in places)
 
 
-def _broken(
-    subject: Subject, row: SupportRow, target: Target, operator: str
-) -> Iterator[Supported]:
+def _level(row: SupportRow, target: Target, operator: str) -> Requirement:
+    """How grave the target, or its user, finds the row for operators of that name."""
     stated = Requirement(
         rules=(row.rule(operator),),
         types=(),
@@ -91,9 +112,7 @@ def _broken(
         behaviour=row.behaviour,
         sources=row.sources,
     )
-    level = target.graded(row.rule(operator), stated)
-    for breach in breaches(subject, row) if level.severity != "off" else ():
-        yield _constraint(subject.model, breach, row, operator, (target.name, level))
+    return target.graded(row.rule(operator), stated)
 
 
 def _constraint(

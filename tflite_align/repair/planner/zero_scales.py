@@ -36,6 +36,8 @@ def plan_zero_scales(draft: Draft, bound: Bound, findings: Iterable[Finding]) ->
     A tensor whose parameters may not move is left as it is.
     """
     keys = list(dict.fromkeys(f.tensor_id for f in findings if f.fix == "zero-scale"))
+    if not keys:
+        return
     read = {
         constraint.factors[-1].tensor_id(bound.model): constraint
         for constraint in bound.constraints

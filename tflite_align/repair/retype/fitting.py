@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from ...checks.binder.bound import Bound
 from ...checks.checker import Finding, check_bound
-from ...checks.support.kernel_breaches import distance, taken_types, types_of
+from ...checks.support.taken_types import distance, taken_types, types_of
 from ...format.model import Model, Operator, Slot, TensorId
 from ...format.type_groups import BIAS_TYPES, FLOATS
 from ...rules.kernels import load_kernels

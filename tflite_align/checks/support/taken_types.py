@@ -1,0 +1,57 @@
+"""Operand types of an operator, and the types nearest to them that kernels take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...format.model import Operator, Subgraph
+from ...rules.kernels import KernelRow
+from ...rules.operand_types import ABSENT, LEFT_OUT, OperandTypes
+
+__all__ = ["distance", "taken_types", "types_of"]
+
+_PREFERRED = ("int8", "int16", "uint8", "float32", "int32", "int64")
+
+
+def types_of(graph: Subgraph, operator: Operator) -> OperandTypes:
+    """The types of the operator's operands."""
+    types = [graph.tensors[i].type if i >= 0 else ABSENT for i in operator.inputs]
+    return OperandTypes(tuple(types), tuple(graph.tensors[i].type for i in operator.outputs))
+
+
+def taken_types(rows: Iterable[KernelRow], operand_types: OperandTypes) -> list[OperandTypes]:
+    """Operand types that some row takes for as many operands, those nearest to the given ones
+    first; among equally near ones, those that differ at an output (a QUANTIZE after it converts
+    back) come first.
+    """
+    candidates = {
+        signature
+        for row in rows
+        for pattern in row.takes
+        for signature in pattern.nearest(operand_types)
+    }
+    return sorted(
+        candidates,
+        key=lambda signature: (
+            distance(operand_types, signature),
+            distance(OperandTypes(operand_types.inputs, ()), OperandTypes(signature.inputs, ())),
+            [_rank(name) for name in (*signature.inputs, *signature.outputs)],
+        ),
+    )
+
+
+def _rank(name: str) -> int:
+    """Of equally near types those of today's quantized models are named first."""
+    return _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED)
+
+
+def distance(operand_types: OperandTypes, signature: OperandTypes) -> int:
+    """How many operands differ in their type."""
+    padded = (
+        *operand_types.inputs,
+        *(LEFT_OUT,) * (len(signature.inputs) - len(operand_types.inputs)),
+    )
+    inputs = sum(a != b for a, b in zip(padded, signature.inputs, strict=False))
+    return inputs + sum(
+        a != b for a, b in zip(operand_types.outputs, signature.outputs, strict=True)
+    )
