@@ -66,7 +66,7 @@ LIBRARY_DOORS = {
     "ai_edge_litert": {"verify"},
     "ethosu": {"verify"},
     "highspy": {"solver"},
-    "msgspec": {"record"},
+    "msgspec": {"record", "rules"},
     "pandas": {"report"},
     "tensorflow": {"verify"},
     "tflite_micro": {"verify"},

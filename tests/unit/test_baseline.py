@@ -82,16 +82,21 @@ def test_align_repairs_what_a_baseline_lets_pass(sample: bytes) -> None:
             '{"format": 9, "models": {}}',
             "format 9; this version reads 1: write it anew with --write-baseline",
         ),
-        ('{"format": 1, "models": []}', "models: expected an object of file names"),
-        ('{"format": 1, "models": {"a": {}}}', "models['a']: expected a list"),
+        ('{"format": 1, "models": []}', "models: expected a table, found []"),
+        ('{"format": 1, "models": {"a": {}}}', "models.a: expected a list, found {}"),
         (
             '{"format": 1, "models": {"a": [{"rule": "x"}]}}',
-            "models['a'][0]: expected an object of rule, slot, tensor",
+            "models.a[0]: key 'slot' is missing",
         ),
         (
             '{"format": 1, "models": {"a": [{"rule": 1, "slot": "", "tensor": ""}]}}',
-            "models['a'][0]: expected text in each field",
+            "models.a[0].rule: expected a string, found 1",
         ),
+        (
+            '{"format": 1, "models": {"a": [{"rule": "", "slots": "", "tensor": ""}]}}',
+            "models.a[0]: unknown key 'slots'; did you mean 'slot'?",
+        ),
+        ('{"format": true, "models": {}}', "format: expected an integer, found True"),
     ],
 )
 def test_a_malformed_baseline_is_refused(text: str, why: str) -> None:

@@ -105,8 +105,16 @@ def test_a_scale_is_the_shortest_decimal_of_its_float32() -> None:
             "lock: unknown key 'input'; did you mean 'inputs'?",
         ),
         (
-            '{"format": 1, "inputs": [{"name": 3}], "outputs": [], "signatures": []}',
+            '{"format": 1, "inputs": [{"name": "x"}], "outputs": [], "signatures": []}',
             "lock.inputs[0]: key 'type' is missing",
+        ),
+        (
+            '{"format": 1, "inputs": [{"name": 3}], "outputs": [], "signatures": []}',
+            "lock.inputs[0].name: expected a string, found 3",
+        ),
+        (
+            '{"format": 1, "inputs": [{"scale": [0.5, 1e39]}], "outputs": [], "signatures": []}',
+            "lock.inputs[0].scale[1]: expected a float32 number, found 1e+39",
         ),
     ],
 )

@@ -32,6 +32,7 @@ from tflite_align import (
     explain,
 )
 from tflite_align.record import compared
+from tflite_align.rules.fields import Reading
 
 MODEL = concat_example(second=0.2, out=0.1)
 EVIL = "<script>alert(1)</script>"
@@ -267,6 +268,8 @@ def _named(hint: Any, seen: set[type]) -> None:
     """Every class of the package that a type, or a field of a record in it, names."""
     for part in typing.get_args(hint):
         _named(part, seen)
+    if isinstance(hint, Reading):  # what msgspec reads; to users and type checkers a plain type
+        return
     if isinstance(hint, type) and hint.__module__.startswith("tflite_align") and hint not in seen:
         seen.add(hint)
         for field in typing.get_type_hints(hint).values():

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ..errors import RuleError
 from ..record import Record
 from ..rules import fields as f
-from ..rules.operand_types import OperandTypes, Pattern, parse_pattern
+from ..rules.operand_types import OperandTypes, Pattern, PatternText
 from ..rules.store import Rows, data_files, read_data
 from .functions.affine import Affine
 from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
@@ -37,7 +37,6 @@ CertifiableClass = Literal[
 SEVERAL = "several_weight_scales"
 OVER_IMAGE = "over_height_and_width"
 GROUPED = "grouped"
-_CLASSES = ("copy", "table", "pairs", "accumulate", "taps", "position", "steps", "none")
 
 
 class ArithmeticRow(Record, frozen=True, kw_only=True):
@@ -109,74 +108,58 @@ class ArithmeticTable(Record, frozen=True, kw_only=True):
             yield from load_arithmetic(self.otherwise).candidates(operator, types, facts)
 
 
-def _pattern(value: Any, where: str) -> Pattern:
-    return parse_pattern(f.text.parse(value, where), where)
+if TYPE_CHECKING:
+    FunctionName = str
+    ClampName = str
+else:
+    FunctionName = Annotated[Literal[tuple(FUNCTIONS)], f.about(called="named integer function")]
+    ClampName = Literal[tuple(LIMITS)]
 
 
-def _function(value: Any, where: str) -> str:
-    if value not in FUNCTIONS:
-        raise RuleError(f"{where}: {value!r} is no named integer function")
-    return str(value)
+class _ArithmeticTable(f.TomlTable, frozen=True, kw_only=True):
+    types: Annotated[tuple[PatternText, ...], f.about("operand types, as in schema/kernels")]
+    kind: CertifiableClass = f.field(name="class")
+    function: Annotated[FunctionName, f.about("the integer function")] = f.LEFT_OUT
+    also: Annotated[tuple[FunctionName, ...], f.about("of some elements, by place")] = f.LEFT_OUT
+    clamp: Annotated[ClampName, f.about("of an activation: where it clamps")] = f.LEFT_OUT
+    ties: Annotated[Literal["away", "even"], f.about("how a clamp's integers are rounded")] = (
+        f.LEFT_OUT
+    )
+    when: Annotated[
+        dict[str, int | bool], f.about("options, and whether several_weight_scales")
+    ] = f.LEFT_OUT
+    reason: Annotated[f.Word, f.about("of class none: why nothing is known for every input")] = (
+        f.LEFT_OUT
+    )
+    departs: Annotated[f.Word, f.about("where the kernel does something else")] = f.LEFT_OUT
+    sources: f.Texts
 
 
-def _options(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict) or not all(isinstance(v, (bool, int)) for v in value.values()):
-        raise RuleError(f"{where}: expected a table of whole numbers and truths, found {value!r}")
-    return dict(value)
-
-
-_NAMED = f.Parser(_function, {"enum": list(FUNCTIONS)})
-_ROW: f.Table = {
-    "types": f.TomlField(
-        f.list_of(f.Parser(_pattern, {"type": "string"})),
-        required=True,
-        about="operand types, as in schema/kernels",
-    ),
-    "class": f.TomlField(f.choice(*_CLASSES), required=True),
-    "function": f.TomlField(_NAMED, about="the integer function"),
-    "also": f.TomlField(f.list_of(_NAMED), about="of some elements, by place"),
-    "clamp": f.TomlField(f.choice(*LIMITS), about="of an activation: where it clamps"),
-    "ties": f.TomlField(f.choice("away", "even"), about="how a clamp's integers are rounded"),
-    "when": f.TomlField(
-        f.Parser(
-            _options, {"type": "object", "additionalProperties": {"type": ["integer", "boolean"]}}
-        ),
-        about="options, and whether several_weight_scales",
-    ),
-    "reason": f.TomlField(f.word, about="of class none: why nothing is known for every input"),
-    "departs": f.TomlField(f.word, about="where the kernel does something else"),
-    "sources": f.TomlField(f.list_of(f.text), required=True),
-}
-
-
-def _row(value: Any, where: str) -> Mapping[str, Any]:
-    row = f.parse_table(value, _ROW, where)
+def _row(name: str, row: dict[str, Any], where: str) -> ArithmeticRow:
     if (row["class"] == "none") is not ("reason" in row and "function" not in row):
         raise RuleError(f"{where}: class none has a reason, every other class a function")
     if row["class"] != "none" and "function" not in row:
         raise RuleError(f"{where}: key 'function' is missing")
-    row["kind"] = row.pop("class")
-    return row
+    return ArithmeticRow(operator=name, kind=row.pop("class"), **row)
 
 
-_DOCUMENT: f.Table = {
-    "format": f.TomlField(f.integer, required=True),
-    "title": f.TomlField(f.text, required=True),
-    "processor": f.TomlField(f.word, required=True, about="where the rows were held against it"),
-    "otherwise": f.TomlField(f.word, about="whose kernels run what has no row here"),
-    "delegate": f.TomlField(f.truth, about="it may leave any operator to those kernels"),
-    "sources": f.TomlField(f.list_of(f.text), required=True),
-    "operator": f.TomlField(
-        f.map_of(f.list_of(f.Parser(_row, f.schema_of(_ROW))), keys_are_types=False), required=True
-    ),
-}
+class _ArithmeticDocument(f.TomlTable, frozen=True, kw_only=True):
+    format: int
+    title: str
+    processor: Annotated[f.Word, f.about("where the rows were held against it")]
+    otherwise: Annotated[f.Word, f.about("whose kernels run what has no row here")] = f.LEFT_OUT
+    delegate: Annotated[bool, f.about("it may leave any operator to those kernels")] = f.LEFT_OUT
+    sources: f.Texts
+    operator: dict[str, tuple[_ArithmeticTable, ...]]
 
 
 def parse_arithmetic(document: str, where: str) -> Mapping[str, tuple[ArithmeticRow, ...]]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    parsed = f.parse_document(document, _DOCUMENT, where)
+    parsed = f.parse_document(document, _ArithmeticDocument, where)
     return {
-        name: tuple(ArithmeticRow(operator=name, **row) for row in rows)
+        name: tuple(
+            _row(name, row, f"{where}.operator.{name}[{index}]") for index, row in enumerate(rows)
+        )
         for name, rows in parsed["operator"].items()
     }
 
@@ -192,7 +175,7 @@ def load_arithmetic(runtime: str) -> ArithmeticTable:
     path = f"arithmetic/{runtime}.toml"
     document = read_data(path)
     head = document.partition("\n[[")[0]
-    top = f.parse_document(f"{head}\n[operator]\n", _DOCUMENT, path)
+    top = f.parse_document(f"{head}\n[operator]\n", _ArithmeticDocument, path)
     return ArithmeticTable(
         runtime=runtime,
         title=top["title"],
@@ -208,5 +191,5 @@ def arithmetic_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align arithmetic",
-        **f.schema_of(_DOCUMENT),
+        **f.schema_of(_ArithmeticDocument),
     }

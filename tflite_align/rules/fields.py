@@ -1,7 +1,9 @@
-"""Strict parsing of single TOML values, each with the JSON Schema that says the same.
+"""Documents (TOML, JSON) converted into typed values by msgspec, with the JSON Schema of the same.
 
-A `Field` is one key: how to parse it, its schema, whether it must be there. A table is a dict of
-them; `parse_table` refuses unknown keys and names the nearest known one.
+A `TomlTable` is one table: its annotations say what each key holds, keys with a default may be left
+out, unknown keys are refused. Types that msgspec does not know (slots, labels, numbers written as
+fractions) are classes of `Reading`. What does not fit is a RuleError that names the place, what was
+expected and what was found (`misfits.py`).
 """
 
 from __future__ import annotations
@@ -10,83 +12,116 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
-from ..errors import RuleError, nearest
-from ..numerics import Label, to_float32, type_limits
-from ..record import Record
+import msgspec
+from msgspec import Meta, defstruct
+
+from ..errors import RuleError
+from ..numerics import INTEGER_LIMITS, Label, to_float32
+from ..record import Record, field
 from .rows import SlotPattern
 
 __all__ = [
-    "Parser",
-    "Table",
-    "TomlField",
-    "at_least",
-    "by_slot",
-    "choice",
-    "integer",
-    "label",
+    "IN_ORDER",
+    "LEFT_OUT",
+    "AtLeastOne",
+    "LabelPair",
+    "Natural",
+    "No",
+    "Number",
+    "QuantizedType",
+    "Reading",
+    "SlotText",
+    "Texts",
+    "TomlTable",
+    "Word",
+    "Words",
+    "Yes",
+    "about",
+    "convert",
+    "field",
     "list_of",
-    "map_of",
-    "number",
     "parse_document",
     "parse_slot",
     "parse_table",
     "schema_of",
-    "slot",
-    "text",
-    "truth",
-    "word",
+    "table_of",
 ]
+
+T = TypeVar("T")
+
+# What a key that may be left out has then; only what is given is handed on.
+LEFT_OUT: Any = None
+# In a type's schema: its words in an order that means something.
+IN_ORDER = "inOrder"
 
 _SLOT = re.compile(r"(inputs|outputs|intermediates)\[(\*|\d+:?)\]")
 
 
-class Parser(Record, frozen=True):
-    """Turns a TOML value into ours; raises RuleError naming the place."""
-
-    parse: Callable[[Any, str], Any]
-    schema: Mapping[str, Any]
+class TomlTable(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of tables that become dicts of what is given; what is no key of theirs is refused."""
 
 
-class TomlField(Record, frozen=True):
-    parser: Parser
-    required: bool = False
-    about: str = ""  # what editors show of the key
+class Reading(type):
+    """Metaclass of the types that msgspec does not know: `form` is the type of what stands in the
+    document, `called` the same in words; `read` makes our value of it, or raises ValueError with
+    what is wrong. `schema`: the JSON Schema, where it says more than the form's own.
+    """
+
+    form: Any
+    called: str = ""
+    schema: Mapping[str, Any] | None = None
+    read: Callable[[Any], Any]
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return True  # msgspec asks whether it got what it asked for; `read` has made sure
 
 
-Table = Mapping[str, TomlField]
+def about(text: str | None = None, *, called: str = "", schema: Mapping[str, Any] = {}) -> Meta:
+    """For `Annotated`: what editors show of a key; what a value is said not to be that is none of
+    its words; what the schema says beside the type.
+    """
+    return Meta(
+        description=text,
+        extra={"called": called} if called else None,
+        extra_json_schema=dict(schema) or None,
+    )
 
 
-def _expect(value: object, expected: type | tuple[type, ...], where: str, name: str) -> None:
-    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        raise RuleError(f"{where}: expected {name}, found {value!r}")
+def list_of(annotation: Any, *, least: int = 0) -> Any:
+    """A list of at least so many, of a type that is known at run time alone."""
+    return (
+        Annotated[tuple[annotation, ...], Meta(min_length=least)]
+        if least
+        else tuple[annotation, ...]
+    )
 
 
-def _text(value: Any, where: str) -> str:
-    _expect(value, str, where, "a string")
-    return str(value)
+# --- types of single values ---------------------------------------------------------------------
 
 
-def _integer(value: Any, where: str) -> int:
-    _expect(value, int, where, "an integer")
-    return int(value)
+def parse_slot(value: str) -> SlotPattern:
+    match = _SLOT.fullmatch(value)
+    if not match:
+        raise ValueError(
+            f"{value!r} is no slot; write inputs[0], inputs[*], inputs[1:], outputs[0]"
+        )
+    slot_kind, brackets = match[1], match[2]
+    if brackets == "*":
+        return SlotPattern(slot_kind, 0, None)  # type: ignore[arg-type]
+    start = int(brackets.rstrip(":"))
+    return SlotPattern(slot_kind, start, None if brackets.endswith(":") else start + 1)  # type: ignore[arg-type]
 
 
-def _truth(value: Any, where: str) -> bool:
-    _expect(value, bool, where, "true or false")
-    return bool(value)
-
-
-def _number(value: Any, where: str) -> float:
+def _number(value: float | str) -> float:
     """A number, or an exact expression: "1/256", "2^-10", "inf"."""
-    if isinstance(value, str):
-        try:
-            return _expression(value)
-        except (ValueError, ZeroDivisionError):
-            raise RuleError(f"{where}: {value!r} is no number, fraction or power") from None
-    _expect(value, (int, float), where, "a number")
-    return float(value)
+    if not isinstance(value, str):
+        return float(value)
+    try:
+        return _expression(value)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{value!r} is no number, fraction or power") from None
 
 
 def _expression(expression: str) -> float:
@@ -105,132 +140,137 @@ def _expression(expression: str) -> float:
     return float(first**second) if second >= 0 else 1 / first**-second
 
 
-def parse_slot(value: Any, where: str) -> SlotPattern:
-    _expect(value, str, where, "a slot")
-    match = _SLOT.fullmatch(value)
-    if not match:
-        raise RuleError(
-            f"{where}: {value!r} is no slot; write inputs[0], inputs[*], inputs[1:], outputs[0]"
-        )
-    slot_kind, brackets = match[1], match[2]
-    if brackets == "*":
-        return SlotPattern(slot_kind, 0, None)  # type: ignore[arg-type]
-    start = int(brackets.rstrip(":"))
-    return SlotPattern(slot_kind, start, None if brackets.endswith(":") else start + 1)  # type: ignore[arg-type]
+def _only(expected: object) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if value is not expected:
+            raise ValueError(f"expected {str(expected).lower()}, found {value!r}")
+        return value
+
+    return read
 
 
-def _label(value: Any, where: str) -> Label:
-    if not isinstance(value, list) or len(value) != 2:
-        raise RuleError(f"{where}: expected [scale, zero_point], found {value!r}")
-    return Label(
-        to_float32(_number(value[0], f"{where}[0]")),
-        _integer(value[1], f"{where}[1]"),
+Word = Annotated[str, Meta(min_length=1)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
+Natural = Annotated[int, Meta(ge=0)]
+Texts = tuple[str, ...]
+Words = tuple[Word, ...]
+
+if TYPE_CHECKING:
+    SlotText = SlotPattern
+    LabelPair = Label
+    Number = float
+    Yes = bool
+    No = bool
+    QuantizedType = str
+else:
+
+    class SlotText(metaclass=Reading):
+        form = str
+        schema: ClassVar[Any] = {"type": "string", "pattern": f"^{_SLOT.pattern}$"}
+        called = "a slot"
+        read = staticmethod(parse_slot)
+
+    class Number(metaclass=Reading):
+        form = float | str
+        called = "a number"
+        read = staticmethod(_number)
+
+    class LabelPair(metaclass=Reading):
+        form = tuple[Number, int]
+        called = "[scale, zero_point]"
+        read = staticmethod(lambda pair: Label(to_float32(pair[0]), pair[1]))
+
+    class Yes(metaclass=Reading):
+        form = Any
+        schema: ClassVar[Any] = {"const": True}
+        read = staticmethod(_only(True))
+
+    class No(metaclass=Reading):
+        form = Any
+        schema: ClassVar[Any] = {"const": False}
+        read = staticmethod(_only(False))
+
+    # Keys of tables: msgspec reads no keys by `Reading`.
+    QuantizedType = Annotated[Literal[tuple(INTEGER_LIMITS)], about(called="quantized type")]
+
+
+# --- conversion ---------------------------------------------------------------------------------
+
+
+def table_of(name: str, keys: Mapping[str, Any]) -> type[TomlTable]:
+    """A table whose keys are known at run time alone, and may all be left out: key -> its type."""
+    attributes = {key: key.replace("-", "_") for key in keys}
+    made = defstruct(
+        name,
+        [(attributes[key], annotation, None) for key, annotation in keys.items()],
+        bases=(TomlTable,),
+        rename={attribute: key for key, attribute in attributes.items()},
+        kw_only=True,
+        frozen=True,
+        forbid_unknown_fields=True,
     )
+    assert issubclass(made, TomlTable)
+    return made
 
 
-text = Parser(_text, {"type": "string"})
-integer = Parser(_integer, {"type": "integer"})
-truth = Parser(_truth, {"type": "boolean"})
-number = Parser(_number, {"type": ["number", "string"]})
-slot = Parser(parse_slot, {"type": "string", "pattern": f"^{_SLOT.pattern}$"})
-label = Parser(
-    _label,
-    {
-        "type": "array",
-        "prefixItems": [{"type": ["number", "string"]}, {"type": "integer"}],
-        "minItems": 2,
-        "maxItems": 2,
-    },
-)
+def _read(annotation: Any, value: Any) -> Any:
+    """Value of a type made with `Reading`; msgspec adds the place to a ValueError."""
+    assert isinstance(annotation, Reading)
+    try:
+        plain = msgspec.convert(value, annotation.form, dec_hook=_read)
+    except msgspec.ValidationError:
+        raise ValueError(f"expected {annotation.called}, found {value!r}") from None
+    return annotation.read(plain)
 
 
-def _word(value: Any, where: str) -> str:
-    if not _text(value, where):
-        raise RuleError(f"{where}: expected a string that is not empty")
-    return str(value)
+def fits(value: Any, annotation: Any) -> bool:
+    """Whether the value is one of that type."""
+    try:
+        msgspec.convert(value, annotation, dec_hook=_read)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
-word = Parser(_word, {"type": "string", "minLength": 1})
+def convert(value: Any, annotation: type[T], where: str) -> T:
+    """The value as that type. RuleError for what does not fit, a missing or an unknown key.
 
-
-def at_least(least: int) -> Parser:
-    def parse(value: Any, where: str) -> int:
-        if _integer(value, where) < least:
-            raise RuleError(f"{where}: expected {least} or more, found {value}")
-        return int(value)
-
-    return Parser(parse, {"type": "integer", "minimum": least})
-
-
-def choice(*words: str) -> Parser:
-    def parse(value: Any, where: str) -> str:
-        if value not in words:
-            raise RuleError(f"{where}: expected one of {', '.join(words)}; found {value!r}")
-        return str(value)
-
-    return Parser(parse, {"enum": list(words)})
-
-
-def list_of(item: Parser) -> Parser:
-    def parse(value: Any, where: str) -> tuple[Any, ...]:
-        _expect(value, list, where, "a list")
-        return tuple(item.parse(element, f"{where}[{i}]") for i, element in enumerate(value))
-
-    return Parser(parse, {"type": "array", "items": item.schema})
-
-
-def map_of(item: Parser, *, keys_are_types: bool = True) -> Parser:
-    def parse(value: Any, where: str) -> dict[str, Any]:
-        _expect(value, dict, where, "a table")
-        for key in value:
-            if keys_are_types and type_limits(key) is None:
-                raise RuleError(f"{where}: {key!r} is no quantized type")
-        return {key: item.parse(inner, f"{where}.{key}") for key, inner in value.items()}
-
-    return Parser(parse, {"type": "object", "additionalProperties": item.schema})
-
-
-def by_slot(item: Parser) -> Parser:
-    """A table whose keys are slots; read as pairs, in the file's order."""
-
-    def parse(value: Any, where: str) -> tuple[tuple[SlotPattern, Any], ...]:
-        _expect(value, dict, where, "a table")
-        return tuple(
-            (parse_slot(key, where), item.parse(inner, f"{where}.{key}"))
-            for key, inner in value.items()
-        )
-
-    names = {"pattern": f"^{_SLOT.pattern}$"}
-    return Parser(
-        parse, {"type": "object", "propertyNames": names, "additionalProperties": item.schema}
-    )
-
-
-def parse_table(value: Any, table: Table, where: str) -> dict[str, Any]:
-    """All given keys parsed; a missing required or an unknown key is a RuleError.
-
-    `where` is the place of the table; "" for a whole document that the caller names.
+    `where` is the place of the value; "" for a whole document that the caller names.
     """
-    at = f"{where}: " if where else ""
-    inside = f"{where}." if where else ""
-    _expect(value, dict, where, "a table")
-    for key in value:
-        if key not in table:
-            near = nearest(key, table)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(table)}"
-            raise RuleError(f"{at}unknown key {key!r}{hint}")
-    for key, toml_field in table.items():
-        if toml_field.required and key not in value:
-            raise RuleError(f"{at}key {key!r} is missing")
-    return {
-        key: table[key].parser.parse(raw_value, f"{inside}{key}")
-        for key, raw_value in value.items()
-    }
+    try:
+        return msgspec.convert(value, annotation, dec_hook=_read)
+    except msgspec.ValidationError as error:
+        from .misfits import explained  # noqa: PLC0415 - only who errs waits for it
+
+        raise RuleError(explained(str(error), value, annotation, where, fits)) from None
 
 
-def parse_document(document: str, table: Table, where: str) -> dict[str, Any]:
-    """A table file of format 1 as parsed keys, `format` among them; RuleError with file and key
-    for anything unexpected.
+def given(table: TomlTable, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that stand in the document, in its order, with their converted values; tables in
+    them likewise.
+    """
+    attributes = dict(zip(table.__struct_encode_fields__, table.__struct_fields__, strict=True))
+    return {key: _given(getattr(table, attributes[key]), raw) for key, raw in document.items()}
+
+
+def _given(value: Any, raw: Any) -> Any:
+    if isinstance(value, TomlTable):
+        return given(value, raw)
+    if type(value) is tuple and isinstance(raw, list):
+        return tuple(_given(*pair) for pair in zip(value, raw, strict=True))
+    if isinstance(value, dict):
+        return {key: _given(item, raw[key]) for key, item in value.items()}
+    return value
+
+
+def parse_table(value: Any, table: type[TomlTable], where: str) -> dict[str, Any]:
+    """The given keys of a table, converted."""
+    return given(convert(value, table, where), value)
+
+
+def parse_document(document: str, table: type[TomlTable], where: str) -> dict[str, Any]:
+    """The keys of a table file of format 1, `format` among them; RuleError with file and key for
+    anything unexpected.
     """
     try:
         raw = tomllib.loads(document)
@@ -242,17 +282,38 @@ def parse_document(document: str, table: Table, where: str) -> dict[str, Any]:
     return values
 
 
-def schema_of(table: Table) -> dict[str, Any]:
-    """The JSON Schema of one table."""
+# --- the schema ---------------------------------------------------------------------------------
+
+
+def schema_of(annotation: Any) -> dict[str, Any]:
+    """The JSON Schema of one table, without references."""
+    (schema,), parts = msgspec.json.schema_components((annotation,), schema_hook=_own_schema)
+    plain = _inlined(schema, parts)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _own_schema(annotation: Any) -> dict[str, Any]:
+    return schema_of(annotation.form) if annotation.schema is None else dict(annotation.schema)
+
+
+def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
+    """The schema with the parts that it refers to, without defaults and names of classes."""
+    if isinstance(schema, list):
+        return [_inlined(entry, parts) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        named = parts[schema["$ref"].rpartition("/")[2]]
+        return _inlined({**{k: v for k, v in schema.items() if k != "$ref"}, **named}, parts)
+    if IN_ORDER in schema:
+        schema = {"enum": schema[IN_ORDER]} | {
+            key: value for key, value in schema.items() if key not in ("enum", IN_ORDER)
+        }
     return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": [key for key, toml_field in table.items() if toml_field.required],
-        "properties": {
-            key: {
-                **({"description": toml_field.about} if toml_field.about else {}),
-                **toml_field.parser.schema,
-            }
-            for key, toml_field in table.items()
-        },
+        key: {name: _inlined(entry, parts) for name, entry in value.items()}
+        if key == "properties"
+        else _inlined(value, parts)
+        for key, value in schema.items()
+        if key not in ("default", "title")
     }

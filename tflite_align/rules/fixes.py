@@ -31,7 +31,7 @@ BIAS_FIXES = frozenset({"bias-scale", "bias-type"})
 WEIGHT_FIXES = frozenset({"weight-axis", "weight-minimum", "weight-zero-point"})
 
 
-class Fix(Record, frozen=True, kw_only=True):
+class Fix(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One repair. `repairs`: the findings it is for, as `rule-glob` or `rule-glob:fault`; none
     for a repair that comes into play while others are carried out. `meaning`: whether what the
     model stands for, read by its declared parameters, is provably kept. `quiet`: its findings are
@@ -48,29 +48,16 @@ class Fix(Record, frozen=True, kw_only=True):
     quiet: bool = False
 
 
-_FIX: f.Table = {
-    "id": f.TomlField(f.text, required=True),
-    "title": f.TomlField(f.text, required=True),
-    "does": f.TomlField(f.text, required=True),
-    "default": f.TomlField(f.choice("on", "off"), required=True),
-    "meaning": f.TomlField(f.choice("kept", "may change"), required=True),
-    "repairs": f.TomlField(f.list_of(f.text)),
-    "sources": f.TomlField(f.list_of(f.text)),
-    "quiet": f.TomlField(f.truth),
-}
-_ROW = f.Parser(lambda value, where: f.parse_table(value, _FIX, where), f.schema_of(_FIX))
-_FILE: f.Table = {
-    "format": f.TomlField(f.integer, required=True),
-    "fix": f.TomlField(f.list_of(_ROW), required=True),
-}
+class _FixesDocument(f.TomlTable, frozen=True, kw_only=True):
+    format: int
+    fix: tuple[Fix, ...]
 
 
 def parse_fixes(document: str, where: str) -> dict[str, Fix]:
     """Fixes by id, in the file's order; RuleError with the key for anything unexpected."""
-    document_values = f.parse_document(document, _FILE, where)
+    document_values = f.parse_document(document, _FixesDocument, where)
     fixes: dict[str, Fix] = {}
-    for index, row in enumerate(document_values["fix"]):
-        fix = Fix(**row)
+    for index, fix in enumerate(document_values["fix"]):
         if fix.id in fixes:
             raise RuleError(f"{where}: fix[{index}]: id {fix.id!r} is used twice")
         if fix.default == "on" and fix.meaning != "kept":
@@ -142,5 +129,5 @@ def fixes_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align fixes",
-        **f.schema_of(_FILE),
+        **f.schema_of(_FixesDocument),
     }

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
-from ..errors import RuleError
 from ..record import Record
 from . import fields as f
-from .operand_types import KNOWN_TYPES, OperandTypes, Pattern, parse_pattern
+from .operand_types import KNOWN_TYPES, OperandTypes, Pattern, PatternText
 from .store import Rows, data_files, read_data
 
 __all__ = [
@@ -50,32 +49,24 @@ class KernelRow(Record, frozen=True, kw_only=True):
         )
 
 
-def _pattern(value: Any, where: str) -> Pattern:
-    if not isinstance(value, str):
-        raise RuleError(f"{where}: expected a string, found {value!r}")
-    return parse_pattern(value, where)
+class _KernelTable(f.TomlTable, frozen=True, kw_only=True):
+    takes: tuple[PatternText, ...]
+    wrong: tuple[PatternText, ...] = f.LEFT_OUT
+    versions: tuple[int, ...] = f.LEFT_OUT
+    sources: f.Texts
+    note: str = f.LEFT_OUT
 
 
-_PATTERNS = f.list_of(f.Parser(_pattern, {"type": "string"}))
-_ROW: f.Table = {
-    "takes": f.TomlField(_PATTERNS, required=True),
-    "wrong": f.TomlField(_PATTERNS),
-    "versions": f.TomlField(f.list_of(f.integer)),
-    "sources": f.TomlField(f.list_of(f.text), required=True),
-    "note": f.TomlField(f.text),
-}
-_ROW_PARSER = f.Parser(lambda value, where: f.parse_table(value, _ROW, where), f.schema_of(_ROW))
-_DOCUMENT: f.Table = {
-    "format": f.TomlField(f.integer, required=True),
-    "title": f.TomlField(f.text, required=True),
-    "sources": f.TomlField(f.list_of(f.text), required=True),
-    "operator": f.TomlField(f.map_of(_ROW_PARSER, keys_are_types=False), required=True),
-}
+class _KernelsDocument(f.TomlTable, frozen=True, kw_only=True):
+    format: int
+    title: str
+    sources: f.Texts
+    operator: dict[str, _KernelTable]
 
 
 def parse_kernels(document: str, where: str) -> Mapping[str, KernelRow]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    values = f.parse_document(document, _DOCUMENT, where)
+    values = f.parse_document(document, _KernelsDocument, where)
     return {name: KernelRow(name=name, **row) for name, row in values["operator"].items()}
 
 
@@ -107,5 +98,5 @@ def kernels_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align kernels",
-        **f.schema_of(_DOCUMENT),
+        **f.schema_of(_KernelsDocument),
     }

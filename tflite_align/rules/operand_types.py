@@ -9,11 +9,21 @@ the same wherever it stands.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from ..errors import RuleError
 from ..record import Record
+from . import fields as f
 
-__all__ = ["ABSENT", "ANY", "KNOWN_TYPES", "LEFT_OUT", "OperandTypes", "Pattern", "parse_pattern"]
+__all__ = [
+    "ABSENT",
+    "ANY",
+    "KNOWN_TYPES",
+    "LEFT_OUT",
+    "OperandTypes",
+    "Pattern",
+    "PatternText",
+    "parse_pattern",
+]
 
 ABSENT = "-"
 LEFT_OUT = "~"
@@ -108,19 +118,29 @@ def _spread(tokens: tuple[_Token, ...], count: int) -> tuple[_Token, ...] | None
     return tokens if count <= len(tokens) else None
 
 
-def parse_pattern(text: str, where: str) -> Pattern:
-    """A pattern from its text; RuleError for a text that is not one."""
+def parse_pattern(text: str) -> Pattern:
+    """A pattern from its text; ValueError for a text that is not one."""
     body, _, types = text.partition(":")
     sides = body.split(">")
     if len(sides) != 2:
-        raise RuleError(f"{where}: {text!r} has no '>' between inputs and outputs")
+        raise ValueError(f"{text!r} has no '>' between inputs and outputs")
     inputs, outputs = (tuple(_token(name) for name in side.split()) for side in sides)
     tokens = (*inputs, *outputs)
     if any(_VARIABLE in token.names for token in tokens) is not bool(types.split()):
-        raise RuleError(f"{where}: {text!r}: T stands for one of the types behind ':'")
+        raise ValueError(f"{text!r}: T stands for one of the types behind ':'")
     return Pattern(text, inputs, outputs, tuple(types.split()))
 
 
 def _token(text: str) -> _Token:
     names = text.removesuffix("*").split("|")
     return _Token(frozenset(names), names[0], many=text.endswith("*"))
+
+
+if TYPE_CHECKING:
+    PatternText = Pattern
+else:
+
+    class PatternText(metaclass=f.Reading):
+        form = str
+        called = "a string"
+        read = staticmethod(parse_pattern)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import RuleError
 from ..format.type_groups import ACTIVATION_TYPES
@@ -47,132 +47,135 @@ CATEGORIES = (
     "no integer kernel",
 )
 
+if TYPE_CHECKING:
+    Category = str
+else:
+    Category = Literal[CATEGORIES]
+
 # Steps that fit 32 bits with any zero point.
 _COUNTED = 2147450000.0
 
-_COMMON: f.Table = {
-    "part": f.TomlField(f.text),
-    "sources": f.TomlField(f.list_of(f.text)),
-    "note": f.TomlField(f.text),
-    "when": f.TomlField(f.slot),
-    "unless": f.TomlField(f.slot),
-    "beside": f.TomlField(f.list_of(f.slot)),
-    "where": f.TomlField(f.by_slot(f.list_of(f.text))),
-}
-_TYPES = {"types": f.TomlField(f.list_of(f.text), required=True)}
-_SLOTS = {"slots": f.TomlField(f.list_of(f.slot), required=True)}
-_SLOT = {"slot": f.TomlField(f.slot, required=True)}
 
-_KINDS: Mapping[str, tuple[type[Rule], f.Table]] = {
-    "same": (SameRule, {**_COMMON, **_TYPES, **_SLOTS}),
-    "fixed": (
-        FixedRule,
-        {
-            **_COMMON,
-            **_SLOT,
-            "labels": f.TomlField(f.map_of(f.list_of(f.label)), required=True),
-            "held": f.TomlField(f.choice("both", "scale", "zero_point")),
-        },
-    ),
-    "zero": (ZeroPointRule, {**_COMMON, **_TYPES, **_SLOTS}),
-    "weight": (
-        WeightRule,
-        {
-            **_COMMON,
-            **_TYPES,
-            **_SLOT,
-            "axis": f.TomlField(f.integer),
-            "symmetric": f.TomlField(f.truth),
-            "minimum": f.TomlField(f.integer),
-            "scales": f.TomlField(f.choice("any", "one", "several")),
-        },
-    ),
-    "bias": (
-        BiasRule,
-        {
-            **_COMMON,
-            **_SLOT,
-            "factors": f.TomlField(f.list_of(f.slot), required=True),
-            "multiplier": f.TomlField(f.number),
-            "bias_types": f.TomlField(f.map_of(f.list_of(f.text)), required=True),
-            "type_option": f.TomlField(f.text),
-            "heeded": f.TomlField(f.truth),
-            "counted": f.TomlField(f.truth),
-            "compared": f.TomlField(f.truth),
-        },
-    ),
-    "window": (
-        WindowRule,
-        {
-            **_COMMON,
-            **_TYPES,
-            "form": f.TomlField(f.choice("product", "maximum", "square", "each")),
-            "numerator": f.TomlField(f.list_of(f.slot), required=True),
-            "denominator": f.TomlField(f.list_of(f.slot), required=True),
-            "multiplier": f.TomlField(f.number),
-            "low": f.TomlField(f.number),
-            "high": f.TomlField(f.number),
-        },
-    ),
-    "power": (PowerRule, {**_COMMON, **_TYPES, **_SLOTS}),
-    "present": (
-        PresentRule,
-        {
-            **_COMMON,
-            **_SLOT,
-            "factors": f.TomlField(f.list_of(f.slot), required=True),
-            "bias_types": f.TomlField(f.map_of(f.text, keys_are_types=False), required=True),
-            "axis": f.TomlField(f.integer, required=True),
-            "absence": f.TomlField(f.choice("either", "left_out", "minus_one")),
-        },
-    ),
-}
+class _RuleTable(f.TomlTable, frozen=True, kw_only=True):
+    part: str = f.LEFT_OUT
+    sources: f.Texts = f.LEFT_OUT
+    note: str = f.LEFT_OUT
+    when: f.SlotText = f.LEFT_OUT
+    unless: f.SlotText = f.LEFT_OUT
+    beside: tuple[f.SlotText, ...] = f.LEFT_OUT
+    where: dict[str, f.Texts] = f.LEFT_OUT  # slot -> types
 
-_FLOW: f.Table = {
-    "kind": f.TomlField(f.choice("copy", "average"), required=True),
-    "inputs": f.TomlField(f.list_of(f.slot), required=True),
-    "outputs": f.TomlField(f.list_of(f.slot), required=True),
-    "taps": f.TomlField(f.choice("window", "axes", "neighbours")),
-}
-_CALL: f.Table = {
-    "option": f.TomlField(f.text, required=True),
-    "inputs": f.TomlField(f.slot),
-    "outputs": f.TomlField(f.slot),
+
+class _SlotsTable(_RuleTable, frozen=True, kw_only=True):
+    types: f.Texts
+    slots: tuple[f.SlotText, ...]
+
+
+class _FixedTable(_RuleTable, frozen=True, kw_only=True):
+    slot: f.SlotText
+    labels: dict[f.QuantizedType, tuple[f.LabelPair, ...]]
+    held: Literal["both", "scale", "zero_point"] = f.LEFT_OUT
+
+
+class _WeightTable(_RuleTable, frozen=True, kw_only=True):
+    types: f.Texts
+    slot: f.SlotText
+    axis: int = f.LEFT_OUT
+    symmetric: bool = f.LEFT_OUT
+    minimum: int = f.LEFT_OUT
+    scales: Literal["any", "one", "several"] = f.LEFT_OUT
+
+
+class _BiasTable(_RuleTable, frozen=True, kw_only=True):
+    slot: f.SlotText
+    factors: tuple[f.SlotText, ...]
+    multiplier: f.Number = f.LEFT_OUT
+    bias_types: dict[f.QuantizedType, f.Texts]
+    type_option: str = f.LEFT_OUT
+    heeded: bool = f.LEFT_OUT
+    counted: bool = f.LEFT_OUT
+    compared: bool = f.LEFT_OUT
+
+
+class _WindowTable(_RuleTable, frozen=True, kw_only=True):
+    types: f.Texts
+    form: Literal["product", "maximum", "square", "each"] = f.LEFT_OUT
+    numerator: tuple[f.SlotText, ...]
+    denominator: tuple[f.SlotText, ...]
+    multiplier: f.Number = f.LEFT_OUT
+    low: f.Number = f.LEFT_OUT
+    high: f.Number = f.LEFT_OUT
+
+
+class _PresentTable(_RuleTable, frozen=True, kw_only=True):
+    slot: f.SlotText
+    factors: tuple[f.SlotText, ...]
+    bias_types: dict[str, str]
+    axis: int
+    absence: Literal["either", "left_out", "minus_one"] = f.LEFT_OUT
+
+
+_KINDS: Mapping[str, type[Rule]] = {
+    "same": SameRule,
+    "fixed": FixedRule,
+    "zero": ZeroPointRule,
+    "weight": WeightRule,
+    "bias": BiasRule,
+    "window": WindowRule,
+    "power": PowerRule,
+    "present": PresentRule,
 }
 
 
-def _nested(table: f.Table) -> f.Parser:
-    def parse(value: Any, where: str) -> dict[str, Any]:
-        return f.parse_table(value, table, where)
+class _FlowTable(f.TomlTable, frozen=True, kw_only=True):
+    kind: Literal["copy", "average"]
+    inputs: tuple[f.SlotText, ...]
+    outputs: tuple[f.SlotText, ...]
+    taps: Literal["window", "axes", "neighbours"] = f.LEFT_OUT
 
-    return f.Parser(parse, f.schema_of(table))
+
+class _CallTable(f.TomlTable, frozen=True, kw_only=True):
+    option: str
+    inputs: f.SlotText = f.LEFT_OUT
+    outputs: f.SlotText = f.LEFT_OUT
 
 
-_ROW: f.Table = {
-    "category": f.TomlField(f.choice(*CATEGORIES)),
-    "family": f.TomlField(f.choice(*get_args(Family))),
-    "family_axes": f.TomlField(f.list_of(f.integer)),
-    "flow": f.TomlField(_nested(_FLOW)),
-    "range": f.TomlField(f.list_of(f.number)),
-    "rigid": f.TomlField(f.list_of(f.slot)),
-    "ignored": f.TomlField(f.list_of(f.slot)),
-    "resource": f.TomlField(f.choice("read", "write", "handle")),
-    "calls": f.TomlField(f.list_of(_nested(_CALL))),
-    "carried": f.TomlField(f.truth),
-    "zeros": f.TomlField(f.list_of(f.list_of(f.slot))),
-    "positive": f.TomlField(f.list_of(f.slot)),
-    "joins": f.TomlField(f.list_of(f.slot)),
-    "adds": f.TomlField(f.list_of(f.slot)),
-    "subtracts": f.TomlField(f.list_of(f.slot)),
-    "mirror": f.TomlField(f.list_of(f.slot)),
-    "fuses": f.TomlField(f.truth),
-    "sources": f.TomlField(f.list_of(f.text), required=True),
-    "notes": f.TomlField(f.list_of(f.text)),
-    **{
-        rule_kind: f.TomlField(f.list_of(_nested(table)))
-        for rule_kind, (_, table) in _KINDS.items()
-    },
-}
+class _OperatorTable(f.TomlTable, frozen=True, kw_only=True):
+    category: Category = f.LEFT_OUT
+    family: Family = f.LEFT_OUT
+    family_axes: tuple[int, ...] = f.LEFT_OUT
+    flow: _FlowTable = f.LEFT_OUT
+    range: tuple[f.Number, ...] = f.LEFT_OUT
+    rigid: tuple[f.SlotText, ...] = f.LEFT_OUT
+    ignored: tuple[f.SlotText, ...] = f.LEFT_OUT
+    resource: Literal["read", "write", "handle"] = f.LEFT_OUT
+    calls: tuple[_CallTable, ...] = f.LEFT_OUT
+    carried: bool = f.LEFT_OUT
+    zeros: tuple[tuple[f.SlotText, ...], ...] = f.LEFT_OUT
+    positive: tuple[f.SlotText, ...] = f.LEFT_OUT
+    joins: tuple[f.SlotText, ...] = f.LEFT_OUT
+    adds: tuple[f.SlotText, ...] = f.LEFT_OUT
+    subtracts: tuple[f.SlotText, ...] = f.LEFT_OUT
+    mirror: tuple[f.SlotText, ...] = f.LEFT_OUT
+    fuses: bool = f.LEFT_OUT
+    sources: f.Texts
+    notes: f.Texts = f.LEFT_OUT
+    same: tuple[_SlotsTable, ...] = f.LEFT_OUT
+    fixed: tuple[_FixedTable, ...] = f.LEFT_OUT
+    zero: tuple[_SlotsTable, ...] = f.LEFT_OUT
+    weight: tuple[_WeightTable, ...] = f.LEFT_OUT
+    bias: tuple[_BiasTable, ...] = f.LEFT_OUT
+    window: tuple[_WindowTable, ...] = f.LEFT_OUT
+    power: tuple[_SlotsTable, ...] = f.LEFT_OUT
+    present: tuple[_PresentTable, ...] = f.LEFT_OUT
+
+
+class _OperatorsDocument(f.TomlTable, frozen=True, kw_only=True):
+    """Rows are converted one by one."""
+
+    format: int
+    operator: dict[str, dict[str, Any]]
+
 
 # What a kind holds for when the row leaves it out, and where `types` comes from another key.
 _DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
@@ -198,10 +201,13 @@ _TYPES_FROM: Mapping[type[Rule], str] = {
 def _rule(
     rule_kind: str, given: dict[str, Any], operator: str, row_sources: tuple[str, ...]
 ) -> Rule:
-    record, _ = _KINDS[rule_kind]
+    record = _KINDS[rule_kind]
     values = {**_DEFAULTS.get(record, {}), **given}
     part = values.pop("part", None)
     values.setdefault("sources", row_sources)
+    if "where" in values:
+        pairs = values["where"].items()
+        values["where"] = tuple((f.parse_slot(slot), types) for slot, types in pairs)
     values["types"] = frozenset(values.get("types") or values[_TYPES_FROM[record]])
     return record(id=f"{rule_kind}/{operator}" + (f"/{part}" if part else ""), **values)
 
@@ -251,25 +257,12 @@ def _row(name: str, values: dict[str, Any], where: str) -> OperatorRow:
 
 def parse_operators(document: str, where: str = "operators.toml") -> dict[str, OperatorRow]:
     """Rows by operator name. Raises RuleError with file and key for anything unexpected."""
-    outer: f.Table = {
-        "format": f.TomlField(f.integer, required=True),
-        "operator": f.TomlField(_any_table, required=True),
-    }
-    top = f.parse_document(document, outer, where)
+    top = f.parse_document(document, _OperatorsDocument, where)
     rows = {}
     for name, values in top["operator"].items():
         path = f"{where}: operator.{name}"
-        rows[name] = _row(name, f.parse_table(values, _ROW, path), path)
+        rows[name] = _row(name, f.parse_table(values, _OperatorTable, path), path)
     return rows
-
-
-def _parse_any(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RuleError(f"{where}: expected a table, found {value!r}")
-    return value
-
-
-_any_table = f.Parser(_parse_any, {"type": "object", "additionalProperties": f.schema_of(_ROW)})
 
 
 @cache
@@ -279,12 +272,13 @@ def load_operators() -> Mapping[str, OperatorRow]:
 
 
 def operators_schema() -> dict[str, Any]:
-    """JSON Schema of schema/operators.toml, made from the same field tables."""
+    """JSON Schema of schema/operators.toml, made from the same tables."""
+    rows = {"type": "object", "additionalProperties": f.schema_of(_OperatorTable)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align operator rules",
         "type": "object",
         "additionalProperties": False,
         "required": ["format", "operator"],
-        "properties": {"format": {"const": 1}, "operator": _any_table.schema},
+        "properties": {"format": {"const": 1}, "operator": rows},
     }

@@ -15,7 +15,7 @@ from .store import read_data
 __all__ = ["ShapeRow", "load_shapes", "parse_shapes", "shapes_schema"]
 
 
-class ShapeRow(Record, frozen=True, kw_only=True):
+class ShapeRow(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`function`: the name of the shape function; `operand`: the input it uses, where there are
     several.
     """
@@ -23,28 +23,19 @@ class ShapeRow(Record, frozen=True, kw_only=True):
     function: str
     operators: tuple[str, ...]
     sources: tuple[str, ...]
-    operand: SlotPattern = SlotPattern("inputs", 0, 1)
+    operand: f.SlotText = SlotPattern("inputs", 0, 1)
 
 
-_ROW: f.Table = {
-    "function": f.TomlField(f.text, required=True),
-    "operators": f.TomlField(f.list_of(f.text), required=True),
-    "sources": f.TomlField(f.list_of(f.text), required=True),
-    "operand": f.TomlField(f.slot),
-}
-_PARSER = f.Parser(lambda value, where: f.parse_table(value, _ROW, where), f.schema_of(_ROW))
-_FILE: f.Table = {
-    "format": f.TomlField(f.integer, required=True),
-    "shape": f.TomlField(f.list_of(_PARSER), required=True),
-}
+class _ShapesDocument(f.TomlTable, frozen=True, kw_only=True):
+    format: int
+    shape: tuple[ShapeRow, ...]
 
 
 def parse_shapes(document: str, where: str) -> Mapping[str, ShapeRow]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    values = f.parse_document(document, _FILE, where)
+    values = f.parse_document(document, _ShapesDocument, where)
     rows: dict[str, ShapeRow] = {}
-    for index, row in enumerate(values["shape"]):
-        shape_row = ShapeRow(**row)
+    for index, shape_row in enumerate(values["shape"]):
         for name in shape_row.operators:
             if name in rows:
                 raise RuleError(f"{where}: shape[{index}]: {name} has two rows")
@@ -62,5 +53,5 @@ def shapes_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align shapes",
-        **f.schema_of(_FILE),
+        **f.schema_of(_ShapesDocument),
     }

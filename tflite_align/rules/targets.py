@@ -11,7 +11,7 @@ from ..record import Record, brief, field, replace
 from . import fields as f
 from .rows import Rule, named
 from .store import data_files, read_data
-from .support_rows import SUPPORT, SupportRow, parse_support
+from .support_rows import SupportRow, SupportTable, parse_support
 
 __all__ = [
     "Requirement",
@@ -26,7 +26,7 @@ __all__ = [
 Severity = Literal["error", "warning", "off"]
 
 
-class Requirement(Record, frozen=True, kw_only=True):
+class Requirement(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How grave a broken rule is for a target, and what the runtime does then, in words.
 
     `only`: "cpu" for a level that holds where the target leaves the operator to the CPU (a support
@@ -36,10 +36,10 @@ class Requirement(Record, frozen=True, kw_only=True):
     """
 
     rules: tuple[str, ...]  # glob patterns of rule ids
-    types: tuple[str, ...]  # empty: all
+    types: tuple[str, ...] = ()  # empty: all
     severity: Severity
     behaviour: str
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = ()
     only: Literal["", "cpu"] = ""
     honours: Literal["", "scale", "zero_point"] = ""
 
@@ -104,55 +104,31 @@ class Target(Record, frozen=True, kw_only=True):
         return type_name in rule.types and self.requirement(rule.id, type_name).severity != "off"
 
 
-_LEVEL: f.Table = {
-    "rules": f.TomlField(f.list_of(f.text), required=True),
-    "types": f.TomlField(f.list_of(f.text)),
-    "severity": f.TomlField(f.choice("error", "warning", "off"), required=True),
-    "behaviour": f.TomlField(f.text, required=True),
-    "sources": f.TomlField(f.list_of(f.text)),
-    "only": f.TomlField(f.choice("cpu")),
-    "honours": f.TomlField(f.choice("scale", "zero_point")),
-}
-_LEVEL_PARSER = f.Parser(
-    lambda value, where: f.parse_table(value, _LEVEL, where), f.schema_of(_LEVEL)
-)
-_SUPPORT_PARSER = f.Parser(
-    lambda value, where: parse_support(f.parse_table(value, SUPPORT, where), where),
-    f.schema_of(SUPPORT),
-)
-_TARGET: f.Table = {
-    "format": f.TomlField(f.integer, required=True),
-    "name": f.TomlField(f.text, required=True),
-    "title": f.TomlField(f.text, required=True),
-    "judges": f.TomlField(f.list_of(f.text), required=True),
-    "sources": f.TomlField(f.list_of(f.text), required=True),
-    "quantize": f.TomlField(f.map_of(f.list_of(f.text)), required=True),
-    "level": f.TomlField(f.list_of(_LEVEL_PARSER), required=True),
-    "support": f.TomlField(f.list_of(_SUPPORT_PARSER)),
-    "splits": f.TomlField(f.choice("once")),
-    "takes": f.TomlField(f.choice("all", "any")),
-    "resizes": f.TomlField(f.truth),
-    "kernels": f.TomlField(f.map_of(f.text, keys_are_types=False)),
-}
+class _TargetTable(f.TomlTable, frozen=True, kw_only=True):
+    format: int
+    name: str
+    title: str
+    judges: f.Texts
+    sources: f.Texts
+    quantize: dict[f.QuantizedType, f.Texts]
+    level: tuple[Requirement, ...]
+    support: tuple[SupportTable, ...] = f.LEFT_OUT
+    splits: Literal["once"] = f.LEFT_OUT
+    takes: Literal["all", "any"] = f.LEFT_OUT
+    resizes: bool = f.LEFT_OUT
+    kernels: dict[str, str] = f.LEFT_OUT
 
 
 def parse_target(document: str, where: str) -> Target:
     """A target from its TOML text; RuleError with file and key for anything unexpected."""
-    values = f.parse_document(document, _TARGET, where)
+    values = f.parse_document(document, _TargetTable, where)
     del values["format"]
-    levels = tuple(
-        Requirement(
-            rules=level["rules"],
-            types=level.get("types", ()),
-            severity=level["severity"],
-            behaviour=level["behaviour"],
-            sources=level.get("sources", ()),
-            only=level.get("only", ""),
-            honours=level.get("honours", ""),
-        )
-        for level in values.pop("level")
+    requirements = values.pop("level")
+    support = tuple(
+        parse_support(row, f"{where}.support[{index}]")
+        for index, row in enumerate(values.pop("support", ()))
     )
-    return Target(requirements=levels, **values)
+    return Target(requirements=requirements, support=support, **values)
 
 
 def target_names() -> list[str]:
@@ -177,5 +153,5 @@ def targets_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align target",
-        **f.schema_of(_TARGET),
+        **f.schema_of(_TargetTable),
     }

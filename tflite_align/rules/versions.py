@@ -29,22 +29,21 @@ class VersionRow(Record, frozen=True, kw_only=True):
         return all(operator.options.get(key, 0) == value for key, value in self.only.items())
 
 
-_ROW: f.Table = {
-    "slot": f.TomlField(f.slot, required=True),
-    "versions": f.TomlField(f.map_of(f.integer), required=True),
-    "only": f.TomlField(f.map_of(f.integer, keys_are_types=False)),
-}
-_ROW_PARSER = f.Parser(lambda value, where: f.parse_table(value, _ROW, where), f.schema_of(_ROW))
-_DOCUMENT: f.Table = {
-    "format": f.TomlField(f.integer, required=True),
-    "sources": f.TomlField(f.list_of(f.text), required=True),
-    "operator": f.TomlField(f.map_of(_ROW_PARSER, keys_are_types=False), required=True),
-}
+class _VersionTable(f.TomlTable, frozen=True, kw_only=True):
+    slot: f.SlotText
+    versions: dict[f.QuantizedType, int]
+    only: dict[str, int] = f.LEFT_OUT
+
+
+class _VersionsDocument(f.TomlTable, frozen=True, kw_only=True):
+    format: int
+    sources: f.Texts
+    operator: dict[str, _VersionTable]
 
 
 def parse_versions(document: str, where: str) -> Mapping[str, VersionRow]:
     """The rows by operator; RuleError with file and key for anything unexpected."""
-    values = f.parse_document(document, _DOCUMENT, where)
+    values = f.parse_document(document, _VersionsDocument, where)
     return {name: VersionRow(name=name, **row) for name, row in values["operator"].items()}
 
 
@@ -59,5 +58,5 @@ def versions_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align operator versions",
-        **f.schema_of(_DOCUMENT),
+        **f.schema_of(_VersionsDocument),
     }

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ..checks.checker import Finding
-from ..errors import UsageError
-from ..record import Record, compared, plain
+from ..errors import RuleError, UsageError
+from ..record import Record, plain
+from ..rules import fields as f
 
 __all__ = ["BASELINE_FORMAT", "Accepted", "Baseline", "accepted_in", "entry_of"]
 
@@ -23,7 +23,7 @@ BASELINE_FORMAT = 1
 _NUMBER = re.compile(r"/operator\[\d+\] ")
 
 
-class Accepted(Record, frozen=True, kw_only=True, order=True):
+class Accepted(Record, frozen=True, kw_only=True, order=True, forbid_unknown_fields=True):
     """A finding that is let pass, as often as it is listed. `slot` is the address without the
     operator's number: `subgraph[0]/CONCATENATION/inputs[1]`.
     """
@@ -36,7 +36,7 @@ class Accepted(Record, frozen=True, kw_only=True, order=True):
 class Baseline(Record, frozen=True, kw_only=True):
     """Entries by the model's file name, relative to the baseline's folder, with `/` between."""
 
-    models: Mapping[str, tuple[Accepted, ...]]
+    models: dict[str, tuple[Accepted, ...]]
 
     @classmethod
     def parse(cls, text: str) -> Baseline:
@@ -45,20 +45,16 @@ class Baseline(Record, frozen=True, kw_only=True):
             document = json.loads(text)
         except json.JSONDecodeError as error:
             raise UsageError(f"line {error.lineno}: no JSON: {error.msg}") from None
-        if not isinstance(document, dict) or set(document) != {"format", "models"}:
+        if not isinstance(document, dict) or "format" not in document:
             raise UsageError("no baseline: expected an object of `format` and `models`")
         if document["format"] != BASELINE_FORMAT:
             found_format = f"format {document['format']!r}; this version reads {BASELINE_FORMAT}"
             raise UsageError(f"{found_format}: write it anew with --write-baseline")
-        if not isinstance(document["models"], dict):
-            raise UsageError("models: expected an object of file names")
-        return cls(
-            models={
-                name: tuple(_entry(f"models[{name!r}][{index}]", raw) for index, raw in entries)
-                for name, listed in document["models"].items()
-                for entries in (enumerate(_list(f"models[{name!r}]", listed)),)
-            }
-        )
+        try:
+            read = f.convert(document, _BaselineDocument, "")
+        except RuleError as error:
+            raise UsageError(str(error)) from None
+        return cls(models=read.models)
 
     def text(self) -> str:
         """The file: sorted, a line an entry, so that reviews show what was let pass."""
@@ -75,19 +71,8 @@ class Baseline(Record, frozen=True, kw_only=True):
         return f'{{\n "format": {BASELINE_FORMAT},\n "models": {inner}\n}}\n'
 
 
-def _list(address: str, raw: Any) -> list[Any]:
-    if not isinstance(raw, list):
-        raise UsageError(f"{address}: expected a list")
-    return raw
-
-
-def _entry(address: str, raw: Any) -> Accepted:
-    names = list(compared(Accepted))
-    if not isinstance(raw, dict) or sorted(raw) != sorted(names):
-        raise UsageError(f"{address}: expected an object of {', '.join(names)}")
-    if not all(isinstance(value, str) for value in raw.values()):
-        raise UsageError(f"{address}: expected text in each field")
-    return Accepted(**raw)
+class _BaselineDocument(Baseline, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    format: int
 
 
 def _record(accepted: Accepted) -> str:

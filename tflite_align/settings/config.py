@@ -11,8 +11,9 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import PurePath
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..checks.overrides import ADDRESS, Override
 from ..errors import RuleError, UsageError
@@ -54,78 +55,65 @@ class Config(Record, frozen=True, kw_only=True):
 # --- the fields ---------------------------------------------------------------------------------
 
 
-def _exactly(*, expected: bool) -> f.Parser:
-    def parse(value: Any, where: str) -> bool:
-        if value is not expected:
-            raise RuleError(f"{where}: expected {str(expected).lower()}, found {value!r}")
-        return value is True
-
-    return f.Parser(parse, {"const": expected})
+def _key(kind: Any, text: str) -> Any:
+    return Annotated[kind, f.about(text)]
 
 
-def _anchor(value: Any, where: str) -> bool | str:
-    if value is True:
-        return True
-    if isinstance(value, str) and value:
+def _choice(*words: str) -> Any:
+    # Editors show them in the order of the command line; msgspec sorts them.
+    return Annotated[Literal[words], f.about(schema={f.IN_ORDER: list(words)})]
+
+
+class _Anchor(metaclass=f.Reading):
+    form = Any
+    schema: ClassVar[Any] = {"anyOf": [{"const": True}, {"type": "string", "minLength": 1}]}
+
+    @staticmethod
+    def read(value: Any) -> bool | str:
+        if value is True or (isinstance(value, str) and value):
+            return value
+        raise ValueError(f"expected true or a pattern of tensor names, found {value!r}")
+
+
+class _Seconds(metaclass=f.Reading):
+    form = float
+    called = "a number above 0"
+    schema: ClassVar[Any] = {"type": "number", "exclusiveMinimum": 0}
+
+    @staticmethod
+    def read(value: float) -> float:
+        if not 0 < value < math.inf:
+            raise ValueError(f"expected a number above 0, found {value!r}")
         return value
-    raise RuleError(f"{where}: expected true or a pattern of tensor names, found {value!r}")
-
-
-def _some(item: f.Parser) -> f.Parser:
-    """A list of at least one."""
-    several = f.list_of(item)
-
-    def parse(value: Any, where: str) -> tuple[Any, ...]:
-        words: tuple[Any, ...] = several.parse(value, where)
-        if not words:
-            raise RuleError(f"{where}: expected at least one entry")
-        return words
-
-    return f.Parser(parse, {**several.schema, "minItems": 1})
 
 
 # As written for editors in other languages: without names of groups, and not before a last newline.
 _ADDRESS = "^(?:" + re.sub(r"\?P<\w+>", "", ADDRESS.pattern) + r")$(?!\n)"
 
 
-def _address(value: Any, where: str) -> str:
-    return str(f.word.parse(value, where))
-
-
-_SEVERITY = f.choice("error", "warning", "off")
-_OVERRIDE: f.Table = {
-    "tensor": f.TomlField(f.word, about="Pattern of tensor names."),
-    "operator": f.TomlField(f.word, about="Pattern of operator names, as CONV_2D."),
-    "slot": f.TomlField(
-        f.Parser(_address, {"type": "string", "pattern": _ADDRESS}),
-        about="An address as reports print it: subgraph[0]/operator[12] CONCATENATION/inputs[1].",
+_OVERRIDE: Mapping[str, Any] = {
+    "tensor": _key(f.Word, "Pattern of tensor names."),
+    "operator": _key(f.Word, "Pattern of operator names, as CONV_2D."),
+    "slot": _key(
+        Annotated[f.Word, f.about(schema={"pattern": _ADDRESS})],
+        "An address as reports print it: subgraph[0]/operator[12] CONCATENATION/inputs[1].",
     ),
-    "keep": f.TomlField(_exactly(expected=True), about="The tensors' parameters do not change."),
-    "anchor": f.TomlField(
-        f.Parser(_anchor, {"anyOf": [{"const": True}, {"type": "string", "minLength": 1}]}),
-        about="The groups take this tensor's parameters, or those of the tensor that is named.",
+    "keep": _key(f.Yes, "The tensors' parameters do not change."),
+    "anchor": _key(
+        _Anchor,
+        "The groups take this tensor's parameters, or those of the tensor that is named.",
     ),
-    "cut": f.TomlField(_exactly(expected=False), about="No QUANTIZE is inserted here."),
-    "policy": f.TomlField(
-        f.choice(*OPERATOR_POLICIES),
-        about="Whose parameters these operators' groups take, whatever their family's policy is.",
+    "cut": _key(f.No, "No QUANTIZE is inserted here."),
+    "policy": _key(
+        _choice(*OPERATOR_POLICIES),
+        "Whose parameters these operators' groups take, whatever their family's policy is.",
     ),
-    "rule": f.TomlField(f.word, about="Pattern of rule ids whose severity is meant."),
-    "severity": f.TomlField(_SEVERITY, about="How grave a broken rule is here."),
+    "rule": _key(f.Word, "Pattern of rule ids whose severity is meant."),
+    "severity": _key(Severity, "How grave a broken rule is here."),
 }
-
-
-def _override(value: Any, where: str) -> Override:
-    values = f.parse_table(value, _OVERRIDE, where)
-    try:
-        return Override(**values)
-    except UsageError as error:
-        raise RuleError(f"{where}: {error}") from None
-
-
+_OverrideTable = f.table_of("_OverrideTable", _OVERRIDE)
 # What `Override` asks of itself, as a schema says it.
 _OVERRIDE_SCHEMA = {
-    **f.schema_of(_OVERRIDE),
     "allOf": [
         {"anyOf": [{"required": [key]} for key in ("tensor", "operator", "slot")]},
         {"anyOf": [{"required": [key]} for key in ("keep", "anchor", "cut", "policy", "severity")]},
@@ -134,111 +122,94 @@ _OVERRIDE_SCHEMA = {
 }
 
 
-def _duration(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise RuleError(f"{where}: expected a number above 0, found {value!r}")
-    return float(value)
+def _override(values: Mapping[str, Any], index: int, where: str) -> Override:
+    try:
+        return Override(**values, origin=f"override {index + 1}")
+    except UsageError as error:
+        raise RuleError(f"{where}override[{index}]: {error}") from None
 
 
-_DURATION = f.Parser(_duration, {"type": "number", "exclusiveMinimum": 0})
-_TYPE = f.choice(*BORDER_TYPES)
+_TYPE = _choice(*BORDER_TYPES)
 
 
-def _families() -> f.Table:
+def _families() -> Mapping[str, Any]:
     return {
-        family: f.TomlField(
-            f.choice(*policies), about=f"Whose parameters a group of the {family} family takes."
-        )
+        family: _key(_choice(*policies), f"Whose parameters a group of the {family} family takes.")
         for family, policies in FAMILY_POLICIES.items()
     }
 
 
-def _board() -> f.Table:
+def _board() -> Mapping[str, Any]:
     return {
-        "accelerator-config": f.TomlField(
-            f.choice(*ACCELERATORS), about="The Ethos-U that Vela compiles for."
+        "accelerator-config": _key(_choice(*ACCELERATORS), "The Ethos-U that Vela compiles for."),
+        "vela-config": _key(
+            f.Word, "Vela's configuration, from this file's folder, or Arm/vela.ini."
         ),
-        "vela-config": f.TomlField(
-            f.word, about="Vela's configuration, from this file's folder, or Arm/vela.ini."
-        ),
-        "system-config": f.TomlField(f.word, about="The [System_Config.NAME] of that file."),
-        "memory-mode": f.TomlField(f.word, about="The [Memory_Mode.NAME] of that file."),
+        "system-config": _key(f.Word, "The [System_Config.NAME] of that file."),
+        "memory-mode": _key(f.Word, "The [Memory_Mode.NAME] of that file."),
     }
 
 
-def _settings() -> f.Table:
+def _settings() -> Mapping[str, Any]:
     """The options that a file can give, by their names on the command line."""
     return {
-        "target": f.TomlField(
-            _some(f.choice(*target_names())), about="Whose rules must hold; all of them at once."
+        "target": _key(
+            f.list_of(_choice(*target_names()), least=1),
+            "Whose rules must hold; all of them at once.",
         ),
-        "select": f.TomlField(
-            f.list_of(f.word), about="The only rules that are looked at: ids, families, patterns."
-        ),
-        "ignore": f.TomlField(f.list_of(f.word), about="Rules that are not looked at."),
+        "select": _key(f.Words, "The only rules that are looked at: ids, families, patterns."),
+        "ignore": _key(f.Words, "Rules that are not looked at."),
         **_families(),
-        "overlap": f.TomlField(
-            f.choice("forbid", "force", "auto"), about="May a tensor that others share move?"
+        "overlap": _key(_choice("forbid", "force", "auto"), "May a tensor that others share move?"),
+        "prefer": _key(
+            _choice("precision", "balanced", "speed"),
+            "How many QUANTIZE a bit of precision is worth.",
         ),
-        "prefer": f.TomlField(
-            f.choice("precision", "balanced", "speed"),
-            about="How many QUANTIZE a bit of precision is worth.",
+        "io": _key(_choice("keep", "free"), "May graph inputs and outputs move?"),
+        "only": _key(_choice("all", "errors"), "Which findings to repair."),
+        "optimize": _key(bool, "Fold QUANTIZE where nothing needs repair, too."),
+        "fix": _key(f.Words, "Repairs to switch on: ids, globs or `all`."),
+        "no-fix": _key(f.Words, "Repairs to switch off."),
+        "allow-metadata": _key(f.Words, "Metadata that counts neither tensors nor operators."),
+        "allow-refused": _key(f.Words, "Judges whose refusal of the file does not fail the run."),
+        "bias": _key(
+            _choice("declared", "as-run"), "Which scale of a bias counts: its own or not."
         ),
-        "io": f.TomlField(f.choice("keep", "free"), about="May graph inputs and outputs move?"),
-        "only": f.TomlField(f.choice("all", "errors"), about="Which findings to repair."),
-        "optimize": f.TomlField(f.truth, about="Fold QUANTIZE where nothing needs repair, too."),
-        "fix": f.TomlField(f.list_of(f.word), about="Repairs to switch on: ids, globs or `all`."),
-        "no-fix": f.TomlField(f.list_of(f.word), about="Repairs to switch off."),
-        "allow-metadata": f.TomlField(
-            f.list_of(f.word), about="Metadata that counts neither tensors nor operators."
-        ),
-        "allow-refused": f.TomlField(
-            f.list_of(f.word), about="Judges whose refusal of the file does not fail the run."
-        ),
-        "bias": f.TomlField(
-            f.choice("declared", "as-run"), about="Which scale of a bias counts: its own or not."
-        ),
-        "to": f.TomlField(f.choice("int8"), about="What a uint8 model is to become."),
-        "input-type": f.TomlField(_TYPE, about="Type the real-valued graph inputs are to have."),
-        "output-type": f.TomlField(_TYPE, about="Type the real-valued graph outputs are to have."),
-        "fail-on": f.TomlField(f.choice("error", "warning"), about="What makes the exit status 1."),
-        "require": f.TomlField(
-            f.list_of(f.word), about="Judges, or `numbers`, whose silence is a failure."
-        ),
-        "judge": f.TomlField(f.list_of(f.word), about="Judges that check asks."),
-        "judge-seconds": f.TomlField(_DURATION, about="After which a judge's process is ended."),
-        "memory": f.TomlField(
-            f.at_least(1), about="MiB that inputs and running the model may take."
-        ),
+        "to": _key(_choice("int8"), "What a uint8 model is to become."),
+        "input-type": _key(_TYPE, "Type the real-valued graph inputs are to have."),
+        "output-type": _key(_TYPE, "Type the real-valued graph outputs are to have."),
+        "fail-on": _key(_choice("error", "warning"), "What makes the exit status 1."),
+        "require": _key(f.Words, "Judges, or `numbers`, whose silence is a failure."),
+        "judge": _key(f.Words, "Judges that check asks."),
+        "judge-seconds": _key(_Seconds, "After which a judge's process is ended."),
+        "memory": _key(f.AtLeastOne, "MiB that inputs and running the model may take."),
         **_board(),
-        "samples": f.TomlField(f.at_least(1), about="Inputs to judge the numbers with."),
-        "seed": f.TomlField(f.at_least(0), about="Of the random inputs."),
-        "calibration": f.TomlField(f.word, about="Real inputs, from this file's folder."),
-        "baseline": f.TomlField(
-            f.word, about="Findings that are let pass, from this file's folder."
-        ),
-        "report": f.TomlField(
-            f.list_of(f.word), about="Reports to write, from this file's folder; - is stdout."
-        ),
-        "jobs": f.TomlField(f.at_least(0), about="Processes that check files; 0: one a processor."),
+        "samples": _key(f.AtLeastOne, "Inputs to judge the numbers with."),
+        "seed": _key(f.Natural, "Of the random inputs."),
+        "calibration": _key(f.Word, "Real inputs, from this file's folder."),
+        "baseline": _key(f.Word, "Findings that are let pass, from this file's folder."),
+        "report": _key(f.Words, "Reports to write, from this file's folder; - is stdout."),
+        "jobs": _key(f.Natural, "Processes that check files; 0: one a processor."),
     }
 
 
 SETTING_NAMES = tuple(_settings())
 
 
-def _table() -> f.Table:
-    return {
+@cache
+def _table() -> type[f.TomlTable]:
+    keys = {
         **_settings(),
-        "severity": f.TomlField(
-            f.map_of(_SEVERITY, keys_are_types=False),
-            about="Patterns of rule ids, and how grave such a rule is. Later ones win.",
+        "severity": _key(
+            dict[str, Severity],
+            "Patterns of rule ids, and how grave such a rule is. Later ones win.",
         ),
-        "override": f.TomlField(
-            f.list_of(f.Parser(_override, _OVERRIDE_SCHEMA)),
-            about="What holds at single places of a model.",
+        "override": _key(
+            f.list_of(_OverrideTable),
+            "What holds at single places of a model.",
         ),
     }
+    return f.table_of("ConfigTable", keys)
 
 
 # --- the door -----------------------------------------------------------------------------------
@@ -269,14 +240,14 @@ def parse_config(document: str, name: str) -> Config | None:
         raise UsageError(f"{name}: [tool.{TABLE}] is for pyproject.toml; here its keys stand alone")
     try:
         values = f.parse_table(raw, _table(), where)
+        place = f"{where}." if where else ""
+        overrides = [
+            _override(keys, index, place) for index, keys in enumerate(values.pop("override", ()))
+        ]
     except RuleError as error:
         raise UsageError(f"{name}: {error}") from None
     severity = values.pop("severity", {})
-    overrides = values.pop("override", ())
-    numbered = (
-        replace(override, origin=f"override {index}") for index, override in enumerate(overrides, 1)
-    )
-    return Config(settings=values, severity=severity, overrides=tuple(numbered))
+    return Config(settings=values, severity=severity, overrides=tuple(overrides))
 
 
 def config_schema() -> dict[str, Any]:
@@ -284,9 +255,11 @@ def config_schema() -> dict[str, Any]:
 
     Draft 7 is the newest that editors and validate-pyproject all read.
     """
+    schema = f.schema_of(_table())
+    schema["properties"]["override"]["items"].update(_OVERRIDE_SCHEMA)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": "urn:tflite-align:config",  # validate-pyproject asks for one
         "title": "tflite_align configuration",
-        **f.schema_of(_table()),
+        **schema,
     }

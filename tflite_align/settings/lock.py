@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..checks.checker import Finding
 from ..errors import RuleError, UnsupportedError, UsageError
 from ..format.model import Model, Slot, SlotKind, Tensor
 from ..record import Record, compared, plain
-from ..rules.fields import Parser, Table, TomlField, integer, list_of, parse_table, schema_of, text
+from ..rules import fields as f
 
 __all__ = ["LOCK_FORMAT", "Lock", "Port", "Signed", "lock_findings", "lock_of", "lock_schema", "parse_lock", "render_lock"]  # fmt: skip
 
@@ -27,7 +27,26 @@ LOCK_FORMAT = 1
 _BEHAVIOUR = "firmware that has the locked values compiled in would misread the model"
 
 
-class Port(Record, frozen=True, kw_only=True):
+def _single(value: float) -> float:
+    """The float32 nearest to the decimal in the file: what was written comes back bit by bit."""
+    with np.errstate(over="ignore"):
+        single = float(np.float32(value))
+    if not np.isfinite(single):
+        raise ValueError(f"expected a float32 number, found {value!r}")
+    return single
+
+
+if TYPE_CHECKING:
+    Float32 = float
+else:
+
+    class Float32(metaclass=f.Reading):
+        form = float
+        called = "a number"
+        read = staticmethod(_single)
+
+
+class Port(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One input or output. `name` is the tensor's name, or its name in the signature; scales are
     float32 values; no scale means not quantized.
     """
@@ -36,12 +55,12 @@ class Port(Record, frozen=True, kw_only=True):
     type: str
     shape: tuple[int, ...]
     shape_signature: tuple[int, ...]
-    scale: tuple[float, ...]
+    scale: tuple[Float32, ...]
     zero_point: tuple[int, ...]
     quantized_dimension: int
 
 
-class Signed(Record, frozen=True, kw_only=True):
+class Signed(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One signature: the key it is called by, its subgraph, and its inputs and outputs by name."""
 
     key: str
@@ -50,7 +69,7 @@ class Signed(Record, frozen=True, kw_only=True):
     outputs: tuple[Port, ...]
 
 
-class Lock(Record, frozen=True, kw_only=True):
+class Lock(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The border of a model that other programs rely on: graph inputs and outputs, and signatures."""
 
     inputs: tuple[Port, ...]
@@ -100,46 +119,8 @@ def _port(tensor: Tensor, name: str | None = None) -> Port:
 # --- the file ----------------------------------------------------------------------------------
 
 
-def _record(record: type[Any], table: Table) -> Parser:
-    def parse(value: Any, where: str) -> Any:
-        return record(**parse_table(value, table, where))
-
-    return Parser(parse, schema_of(table))
-
-
-def _scale(value: Any, where: str) -> float:
-    """The float32 nearest to the decimal in the file: what was written comes back bit by bit."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RuleError(f"{where}: expected a number, found {value!r}")
-    with np.errstate(over="ignore"):
-        single = float(np.float32(value))
-    if not np.isfinite(single):
-        raise RuleError(f"{where}: expected a float32 number, found {value!r}")
-    return single
-
-
-_PORT: Table = {
-    "name": TomlField(text, required=True),
-    "type": TomlField(text, required=True),
-    "shape": TomlField(list_of(integer), required=True),
-    "shape_signature": TomlField(list_of(integer), required=True),
-    "scale": TomlField(list_of(Parser(_scale, {"type": "number"})), required=True),
-    "zero_point": TomlField(list_of(integer), required=True),
-    "quantized_dimension": TomlField(integer, required=True),
-}
-_PORTS = list_of(_record(Port, _PORT))
-_SIGNED: Table = {
-    "key": TomlField(text, required=True),
-    "subgraph": TomlField(integer, required=True),
-    "inputs": TomlField(_PORTS, required=True),
-    "outputs": TomlField(_PORTS, required=True),
-}
-_LOCK: Table = {
-    "format": TomlField(Parser(lambda value, _: value, {"const": LOCK_FORMAT}), required=True),
-    "inputs": TomlField(_PORTS, required=True),
-    "outputs": TomlField(_PORTS, required=True),
-    "signatures": TomlField(list_of(_record(Signed, _SIGNED)), required=True),
-}
+class _LockDocument(Lock, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    format: Literal[LOCK_FORMAT]  # type: ignore[valid-type]
 
 
 def parse_lock(source: bytes | str) -> Lock:
@@ -153,11 +134,10 @@ def parse_lock(source: bytes | str) -> Lock:
         description = f"format {version!r}" if version is not None else "something without a format"
         raise UsageError(f"no lock: expected a table of format {LOCK_FORMAT}, found {description}")
     try:
-        values = parse_table(raw, _LOCK, "lock")
+        read = f.convert(raw, _LockDocument, "lock")
     except RuleError as error:
         raise UsageError(str(error)) from None
-    del values["format"]
-    return Lock(**values)
+    return Lock(inputs=read.inputs, outputs=read.outputs, signatures=read.signatures)
 
 
 def render_lock(lock: Lock) -> str:
@@ -177,11 +157,11 @@ def _short(value: Any) -> Any:
 
 
 def lock_schema() -> dict[str, Any]:
-    """The JSON Schema of a lock file, from the table that its reader enforces."""
+    """The JSON Schema of a lock file, from the records that its reader converts it into."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align lock",
-        **schema_of(_LOCK),
+        **f.schema_of(_LockDocument),
     }
 
 

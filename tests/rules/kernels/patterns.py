@@ -30,7 +30,7 @@ def patterns_of(found: Sequence[Observed]) -> Mapping[str, list[str]]:
     best = _best(found)
     takes = _texts(found, best, "right")
     wrong = _texts(found, best, "wrong")
-    known = [parse_pattern(text, "takes") for text in takes]
+    known = [parse_pattern(text) for text in takes]
     return {
         "takes": takes,
         "wrong": [text for text in wrong if not any(one.text == text for one in known)],
