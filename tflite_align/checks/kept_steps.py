@@ -17,6 +17,7 @@ from ..numerics import Label, Range, intersect, label_range, usable_label
 from ..rules.operator_rows import load_operators
 from ..rules.rows import SlotPattern
 from .binder.bound import CUT, Collector
+from .binder.operators import reach_of
 from .constraints import WellFormed
 
 __all__ = ["few_steps"]
@@ -77,9 +78,11 @@ def _behind(collector: Collector, slot: Slot, span: Range) -> tuple[Range, float
         producer = wiring.producer.get(slot.tensor(collector.model))
         if producer is None or producer.operator < 0:
             return span, finer
-        span = intersect(span, collector.ranges.get(producer, span))
         operator = collector.model.subgraphs[slot.subgraph].operators[producer.operator]
         row = rows.get(operator.name)
+        if row is not None:
+            # Not from the collector: operators known to be sound were not bound.
+            span = intersect(span, reach_of(operator, row))
         copied = row is not None and row.flow is not None and row.flow.kind == "copy"
         if operator.name != CUT and not copied:
             return span, finer

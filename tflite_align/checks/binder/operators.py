@@ -40,7 +40,7 @@ from ..constraints import (
 )
 from .bound import FUSED, Collector, per_tensor
 
-__all__ = ["all_slots", "bind_operator", "family_of", "mirrored_slots"]
+__all__ = ["all_slots", "bind_operator", "family_of", "mirrored_slots", "reach_of"]
 
 _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 
@@ -113,13 +113,10 @@ def bind_operator(
                 kind=row.flow.kind, inputs=tuple(inputs), outputs=tuple(outputs), source=row.flow
             )
         )
-    reach = row.range or Range(-math.inf, math.inf)
     activation = operator.options.get(FUSED)
-    fused = _FUSED_RANGES.get(int(activation or 0))
     if row.fuses and activation == Activation.NONE and operator.outputs:
         collector.silent.add(Slot(subgraph, operator.index, "outputs", 0))
-    if fused is not None:
-        reach = Range(max(reach.low, fused.low), min(reach.high, fused.high))
+    reach = reach_of(operator, row)
     for index in range(len(operator.outputs)):
         collector.ranges[Slot(subgraph, operator.index, "outputs", index)] = reach
 
@@ -138,6 +135,17 @@ def mirrored_slots(
             opposite = first.zero_point == -second.zero_point != 0
             return slots if opposite and first.scale == second.scale else []
     return []
+
+
+def reach_of(operator: Operator, row: OperatorRow) -> Range:
+    """Real values that the operator's outputs can hold at all: its function's, clamped by its fused
+    activation.
+    """
+    reach = row.range or Range(-math.inf, math.inf)
+    fused = _FUSED_RANGES.get(int(operator.options.get(FUSED) or 0))
+    if fused is None:
+        return reach
+    return Range(max(reach.low, fused.low), min(reach.high, fused.high))
 
 
 def _concerned(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
