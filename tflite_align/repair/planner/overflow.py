@@ -106,8 +106,8 @@ def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
 def _cut(
     draft: Draft, bound: Bound, constraint: BiasOf, scales: tuple[float, ...], scales_seen: Scales
 ) -> float | None:
-    """The scale of a coarser input, put there by a QUANTIZE; None where the weights lose less, or
-    the input cannot be cut.
+    """The scale of a coarser input, put there by a QUANTIZE; None where the weights lose less, the
+    input cannot be cut, or a product of its would be coarser than the output.
     """
     slot, weights = constraint.factors[0], draft.standing(constraint.factors[-1])
     source = slot_tensor(draft.model, slot)
@@ -124,6 +124,9 @@ def _cut(
     span = label_range(label, source.type)
     wide = Range(span.low * factor, span.high * factor)
     coarse = covering_label(wide, source.type)
+    products = product_of(bound, constraint, {**scales_seen, slot: (coarse.scale,)})
+    if _beyond(draft, constraint.slot, max(products)) is not None:
+        return None  # channels that needed no room would lose all that they say
     quant = QuantParams(scale=(coarse.scale,), zero_point=(coarse.zero_point,))
     key = TensorId(slot.subgraph, source.index)
     target = draft.add_tensor(*key, "_requantized", quant)
