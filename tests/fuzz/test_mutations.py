@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.damage import damaged
 from tests.support.grown_graphs import grown
-from tests.support.structured_damage import absurd
+from tests.support.structured_damage import absurd, strained
 from tflite_align import AlignError, AlignOptions, align, check
 from tflite_align.cli import main as cli
 from tflite_align.format.reader import read
@@ -111,6 +111,29 @@ def test_absurd_files_end_in_a_result_or_an_error(graphs: list[bytes], block: in
     assert set(ends) == ENDS
 
 
+TARGETS: tuple[tuple[str, ...], ...] = (("tflite",), ("tflm", "ethos-u55"), ("litert", "xnnpack"))
+
+
+def _strain(seed: int) -> str:
+    """The targets in turn, every fourth graph with free ends."""
+    io: Literal["keep", "free"] = "free" if seed % 4 == 0 else "keep"
+    options = replace(PLAIN, targets=TARGETS[seed % 3], io=io, optimize=seed % 5 == 0)
+    return _survive(strained(grown(seed, operators=12).data, seed), options)
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_strained_files_are_aligned_once_and_for_all(block: int) -> None:
+    """A repair may break a window that was whole: it is repaired in the same run."""
+    ends = Counter(_strain(seed) for seed in range(block * 40, block * 40 + 40))
+    assert set(ends) == {"exit 0", "exit 1"}
+
+
+@pytest.mark.fuzz
+def test_many_strained_files() -> None:
+    for seed in range(FIRST, FIRST + MANY // 6):
+        assert _strain(seed) in ENDS, seed
+
+
 def _run(folder: Path, data: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, float]:
     """The command line on one file, in place of its own old output; exit status and processor seconds."""
     (folder / "in.tflite").write_bytes(data)
@@ -168,7 +191,7 @@ def test_many_damaged_files(
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("targets", [("tflite",), ("tflm", "ethos-u55"), ("litert", "xnnpack")])
+@pytest.mark.parametrize("targets", TARGETS)
 def test_many_absurd_files(graphs: list[bytes], targets: tuple[str, ...]) -> None:
     """All that `_survive` asks, the fixed point too, with every third file aligned with free ends."""
     for seed in range(FIRST, FIRST + MANY // 6):

@@ -1,7 +1,8 @@
 """Damage that knows the schema: the file stays a FlatBuffer, and what it says becomes absurd.
 
 Parameters out of range, vectors of odd lengths, positions near 2^64, sizes of 2^31, calls in a
-circle, references to what is not there. Bytes in, damaged bytes out, the same for the same seed.
+circle, references to what is not there; or only strained, with scales and zero points that a file may
+have and no converter gives. Bytes in, damaged bytes out, the same for the same seed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ai_edge_litert import schema_py_generated as fb
 
 from .damage import damaged
 
-__all__ = ["absurd"]
+__all__ = ["absurd", "strained"]
 
 _ZERO_POINTS = (1000, -129, 128, 256, -1, 1 << 31, 1 << 40, -(1 << 63), (1 << 63) - 1)
 _SCALES: tuple[float, ...] = (0.0, -0.0, -1.0, 1e-45, 1e-38, 1e-20, 1e-12, 1e9, 1e30, 3.4e38)
@@ -251,3 +252,65 @@ def absurd(data: bytes, seed: int) -> bytes:
         return damaged(data, seed)  # what the schema's own types cannot say
     packed = bytes(builder.Output())
     return damaged(packed, seed) if chance.random() < 0.1 else packed
+
+
+# --- parameters that are possible and strange -----------------------------------------------------
+
+_LIMITS = {fb.TensorType.INT8: (-128, 127), fb.TensorType.UINT8: (0, 255)}
+_LIMITS |= {fb.TensorType.INT16: (-32768, 32767)}
+
+
+def _float32(value: float) -> float:
+    return float(np.float32(value))
+
+
+def _rescale(a: _Absurd, tensor: Any) -> None:
+    """One scale, or all of them, by a power of ten; slightly as often as by very much."""
+    quant = tensor.quantization
+    low, high = a.chance.choice(((-25.0, 8.0), (-2.0, 2.0), (-0.1, 0.1)))
+    scales = [float(scale) for scale in quant.scale]
+    chosen = range(len(scales))
+    if a.chance.random() < 0.7:
+        chosen = range(where := a.chance.randrange(len(scales)), where + 1)
+    factor = 10.0 ** a.chance.uniform(low, high)
+    for index in chosen:
+        scales[index] = _float32(scales[index] * factor)
+    quant.scale = scales
+
+
+def _edge(a: _Absurd, tensor: Any) -> None:
+    """A zero point at an end of the type's range, next to it, or a little off."""
+    limits = _LIMITS.get(tensor.type)
+    if limits is not None:
+        low, high = limits
+        choice = a.chance.choice((low, low + 1, high, high - 1, 0, 2, -5 if low else 7))
+        tensor.quantization.zeroPoint = [choice] * len(tensor.quantization.scale)
+
+
+def _quantized(tensors: list[Any]) -> list[Any]:
+    quants = [(t, t.quantization) for t in tensors]
+    return [t for t, quant in quants if quant is not None and quant.scale is not None]
+
+
+def strained(data: bytes, seed: int) -> bytes:
+    """The model with scales multiplied by powers of ten and zero points at the edge: of about half
+    of its tensors, or of the operands of one or two operators.
+    """
+    chance = random.Random(seed)  # noqa: S311 - damage, not secrets
+    made = _Absurd(data, chance)
+    graph = made.graph()
+    tensors = list(graph.tensors)
+    if chance.random() < 0.5:
+        chosen = [tensor for tensor in tensors if chance.random() < 0.4]
+    else:
+        operators = [made.chance.choice(graph.operators) for _ in range(chance.choice((1, 1, 2)))]
+        slots = [int(i) for one in operators for i in (*one.inputs, *one.outputs) if i >= 0]
+        chosen = [tensors[index] for index in slots if chance.random() < 0.6]
+    for tensor in _quantized(chosen):
+        if len(tensor.quantization.scale):
+            hurts = chance.choice(((_rescale,), (_rescale,), (_edge,), (_rescale, _edge)))
+            for hurt in hurts:
+                hurt(made, tensor)
+    builder = flatbuffers.Builder(len(data))
+    builder.Finish(made.model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

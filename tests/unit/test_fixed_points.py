@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from tests.support.edited_models import PLAIN, chain, edited, named, requantized
+from tests.support.grown_graphs import grown
 from tests.support.models import POOL, Graph, Quant
+from tests.support.structured_damage import strained
 from tflite_align import AlignOptions, AlignResult, align, check
 from tflite_align.format.reader import read
 from tflite_align.format.writer.edits import SetData
@@ -177,6 +179,41 @@ def test_an_operator_without_operands_is_no_error_of_ours(operator: str) -> None
     graph.activation("y", 0.05)
     graph.add(operator, [], ["y"])
     assert settled(graph.bytes(["x"], ["y"])).report.exit_status in (0, 1)
+
+
+@pytest.mark.parametrize(("operators", "seed"), [(2, 188), (4, 72), (4, 81)])
+def test_a_window_that_a_repair_breaks_is_repaired_in_the_same_run(
+    operators: int, seed: int
+) -> None:
+    """A second alignment once repaired it, and changed the file."""
+    result = settled(strained(grown(seed, operators=operators).data, seed))
+    tensors = read(result.data).subgraphs[0].tensors
+    assert all(tensors[one.tensor].name == one.name for one in result.report.changes)
+    assert [one.index for one in result.report.components] == list(
+        range(len(result.report.components))
+    )
+    assert not [one for one in result.report.remaining if one.rule.startswith("window/")]
+
+
+def test_a_conflict_of_a_later_round_stands_at_the_slot_of_the_written_file() -> None:
+    result = settled(strained(grown(10, operators=6).data, 10))
+    (conflict,), (address,) = result.report.conflicts, result.report.conflict_addresses
+    assert conflict.slots[0].address(read(result.data)) == address
+
+
+def test_few_steps_are_told_from_what_an_untouched_operator_can_write() -> None:
+    """RELU writes no negative value, whatever its range holds: also where it is not edited."""
+    graph = Graph()
+    graph.activation("x", 3e-4, -26)
+    graph.activation("r", 3e-4, -26)
+    graph.add("RELU", ["x"], ["r"])
+    graph.activation("b", 0.01)
+    graph.activation("y", 0.01, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["r", "b"], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    result = settled(graph.bytes(["x", "b"], ["r", "y"]))
+    (left,) = result.report.remaining
+    assert left.rule == "params/steps"
+    assert "values in 0.." in left.message
 
 
 def test_an_operator_without_an_output_has_no_window() -> None:

@@ -1,8 +1,8 @@
 """align(): the stages in order; bytes in, bytes and a report out.
 
 Each stage has a module of its own and ensures what the next requires: `prepare` reads, checks and
-converts, `ask` selects what to repair, `decide` solves and plans, `carry_out` writes, checks and
-verifies, `build_report` reports.
+converts, `ask` selects what to repair, `decide` solves and plans, `settle` writes and checks,
+`carry_out` verifies, `build_report` reports.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .decision import decide
 from .execution import carry_out
 from .preparation import prepare
 from .question import Question, ask
+from .rounds import settle
 from .session import Progress, Session, uncollected
 from .way_out import with_way_out
 
@@ -73,7 +74,8 @@ def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | 
     """
     prepared = prepare(Session.of(options), data)
     decision = decide(prepared, ask(prepared), progress)
-    executed = carry_out(prepared, decision, progress)
+    decision, written = settle(prepared, decision)
+    executed = carry_out(prepared, decision, written, progress)
 
     def other(alternative: AlignOptions) -> bytes:
         return _stages(data, alternative, name, None).data

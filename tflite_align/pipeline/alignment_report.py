@@ -30,6 +30,7 @@ from .reasons import (
     without,
 )
 from .refusals import allowed_warnings
+from .rounds import settle
 from .view_of_model import view_of
 
 __all__ = ["build_report"]
@@ -44,6 +45,7 @@ def build_report(
 ) -> Report:
     """`name` is what the report calls the model."""
     session, before = prepared.session, prepared.inspected
+    conflicting = decision.conflicting or before.model
     options, conflicts = session.options, decision.conflicts
     written = prepared.given.model if prepared.refused else executed.model
     remaining = gathered(executed.remaining, written)
@@ -66,7 +68,7 @@ def build_report(
         components=decision.components,
         strategies=_strategies(prepared, decision),
         conflicts=conflicts,
-        conflict_addresses=tuple(conflict.slots[0].address(before.model) for conflict in conflicts),
+        conflict_addresses=tuple(conflict.slots[0].address(conflicting) for conflict in conflicts),
         verification=executed.verification,
         certificate=certificate,
         without_calibration=_levels_without_calibration(prepared, decision, executed),
@@ -123,12 +125,11 @@ def _levels_without_calibration(
     if decision.plan is None or not question.settings.observed or verification is None:
         return ()
     unobserved = replace(question, settings=replace(question.settings, observed={}))
-    plan = solve_question(prepared, unobserved).plan
-    state = prepared.inspected.model if plan is None else plan.model
     try:
-        data = bytes(prepared.written(state))
+        _, written = settle(prepared, solve_question(prepared, unobserved))
     except AlignError:
         return ()  # more QUANTIZE than the file's metadata leaves room for, perhaps
+    data = bytes(prepared.original) if written is None else b"".join(written.chunks)
     if data == b"".join(executed.chunks):
         return tuple(
             OutputLevel(

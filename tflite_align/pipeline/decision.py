@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..format.model import Model
 from ..numerics import Range
 from ..record import Record, replace
 from ..repair.planner.changes import Change, Plan
@@ -24,6 +25,7 @@ class Decision(Record, frozen=True, kw_only=True):
 
     `solution`: None where there was nothing to solve; `plan`: None where nothing is to be changed.
     `solved`: what the solution follows from, kept where the options ask for a view or a certificate.
+    `conflicting`: the model whose slots the conflicts name, None for the prepared one.
     """
 
     question: Question
@@ -31,6 +33,7 @@ class Decision(Record, frozen=True, kw_only=True):
     solved: Solved | None = None
     plan: Plan | None = None
     conflicts: tuple[Conflict, ...] = ()
+    conflicting: Model | None = None
     warnings: tuple[str, ...] = ()
 
     @property

@@ -1,10 +1,9 @@
-"""Fourth stage: write the changed model, check what was written, prove it equal to the original."""
+"""Fifth stage: prove what was written equal to the original, and say what goes out."""
 
 from __future__ import annotations
 
 from ..checks.checker import Finding
-from ..format.model import Model, OperatorId, carry_origins
-from ..format.writer.write import write
+from ..format.model import Model, OperatorId
 from ..record import Record
 from ..repair.planner.changes import Change, Plan, edited_operators
 from ..report.report import Outcome
@@ -13,6 +12,7 @@ from .certificate import Found, certificate_of, shown_runtimes
 from .decision import Decision
 from .preparation import Prepared
 from .refusals import judged, judged_as_declared
+from .rounds import SettledFile
 from .session import Progress, Session
 
 __all__ = ["Executed", "carry_out"]
@@ -35,8 +35,13 @@ class Executed(Record, frozen=True, kw_only=True):
     certificate: Found = (None, None)
 
 
-def carry_out(prepared: Prepared, decision: Decision, progress: Progress | None = None) -> Executed:
-    """Write what was decided, once: nothing was written before."""
+def carry_out(
+    prepared: Prepared,
+    decision: Decision,
+    written: SettledFile | None,
+    progress: Progress | None = None,
+) -> Executed:
+    """What goes out: the written file, or the given one where nothing was written."""
     if prepared.refused:
         view = memoryview(prepared.original)
         return Executed(
@@ -46,9 +51,9 @@ def carry_out(prepared: Prepared, decision: Decision, progress: Progress | None 
             remaining=prepared.findings,
             certificate=certificate_of(prepared, decision, (view,)),
         )
-    if decision.plan is None and not prepared.changes:
+    if written is None:
         return _untouched(prepared, decision, progress)
-    return _written(prepared, decision, progress)
+    return _judged(prepared, decision, written, progress)
 
 
 def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None) -> Executed:
@@ -63,26 +68,21 @@ def _untouched(prepared: Prepared, decision: Decision, progress: Progress | None
     )
 
 
-def _written(prepared: Prepared, decision: Decision, progress: Progress | None) -> Executed:
-    """The changed model spliced into the original, read back and checked."""
-    session, original, plan = prepared.session, prepared.given.model, decision.plan
-    state = prepared.inspected.model if plan is None else plan.model
-    written = write(prepared.original, original, state)
-    # Judges take the whole file; the checker alone needs no copy of long constants.
-    data = written.join() if session.options.verify else b""
-    model = session.read(data or written.image(prepared.original, original))
-    model = carry_origins(model, state)
+def _judged(
+    prepared: Prepared, decision: Decision, written: SettledFile, progress: Progress | None
+) -> Executed:
+    plan = decision.plan
     certificate = certificate_of(prepared, decision, written.chunks)
     shown = shown_runtimes(certificate[1])
     return Executed(
         outcome="aligned",
         chunks=written.chunks,
-        model=model,
-        remaining=session.recheck(model, prepared.given),
-        verification=_verify(prepared, data, plan, progress, shown),
+        model=written.model,
+        remaining=written.remaining,
+        verification=_verify(prepared, written.data, plan, progress, shown),
         certificate=certificate,
         changes=(*prepared.changes, *(plan.changes if plan is not None else ())),
-        grown_bytes=written.prefix,
+        grown_bytes=written.grown_bytes,
     )
 
 

@@ -9,14 +9,14 @@ from ..checks.checker import Finding
 from ..format.flatbuffer import Bytes
 from ..format.model import Model
 from ..format.writer.write import write
-from ..record import Record
+from ..record import Record, replace
 from ..repair.convert.stage import Asked, Converted, convert
 from ..repair.planner.changes import Change, ModelState
 from ..repair.retype.fitting import retype
 from ..repair.selection import changeable, mended, wanted
 from .session import Inspected, Session
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "met_again", "prepare"]
 
 
 class Prepared(Record, frozen=True, kw_only=True):
@@ -89,6 +89,19 @@ def prepare(session: Session, data: Bytes) -> Prepared:
         conversion=conversion,
         inspected=inspected,
     )
+
+
+def met_again(prepared: Prepared, state: ModelState) -> tuple[ModelState, Prepared]:
+    """A later state of the prepared model, as the solver would meet it in a file: mended, with types
+    that fit. Returns that state too.
+    """
+    session, options = prepared.session, prepared.session.options
+    state = mended(state, session.fixes, options.only, options.bias, session.bind)
+    inspected = session.inspect(state.model)
+    fitted = _mended_again(session, state, _fitted(session, state, inspected))
+    if fitted.model is not state.model:
+        inspected = session.inspect(fitted.model)
+    return fitted, replace(prepared, inspected=inspected)
 
 
 def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> ModelState:

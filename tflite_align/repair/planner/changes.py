@@ -80,6 +80,17 @@ class ModelState(Record, frozen=True, kw_only=True):
             edited=self.edited | plan.edited_origins(self.model),
         )
 
+    def plan_for(self, model: Model) -> Plan:
+        """All that was done as one plan, for the model that this state began with."""
+        edited = frozenset(
+            OperatorId(graph.index, operator.index)
+            for graph in model.subgraphs
+            for operator in graph.operators
+            if operator.origin is not None
+            and OperatorId(graph.index, operator.origin) in self.edited
+        )
+        return Plan(model=self.model, changes=self.changes, edited=edited)
+
 
 def edited_operators(model: Model, origins: frozenset[OperatorId]) -> frozenset[OperatorId]:
     """(subgraph, index) of the operators that are new in this state of a model or were edited.
