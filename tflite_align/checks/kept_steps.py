@@ -17,7 +17,7 @@ from ..numerics import Label, Range, intersect, label_range, usable_label
 from ..rules.operator_rows import load_operators
 from ..rules.rows import SlotPattern
 from .binder.bound import CUT, Collector
-from .binder.operators import reach_of
+from .binder.written_values import reach_of
 from .constraints import WellFormed
 
 __all__ = ["few_steps"]

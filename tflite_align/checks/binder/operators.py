@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ...format.enums import Activation, type_name
 from ...format.model import Operator, OperatorId, Slot, SlotKind, Tensor
 from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
 from ...format.wiring import quantized
-from ...numerics import Label, Range
+from ...numerics import Label
 from ...record import replace
 from ...rules.families import Family
 from ...rules.rows import (
@@ -39,21 +39,13 @@ from ..constraints import (
     ZeroPoint,
 )
 from .bound import FUSED, Collector, per_tensor
+from .written_values import clamp_of, reach_of
 
-__all__ = ["all_slots", "bind_operator", "family_of", "mirrored_slots", "reach_of"]
+__all__ = ["all_slots", "bind_operator", "family_of", "mirrored_slots"]
 
 _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 
 # Real values a fused activation lets through.
-_FUSED_RANGES: Mapping[int, Range] = {
-    Activation.RELU: Range(0.0, math.inf),
-    Activation.RELU_N1_TO_1: Range(-1.0, 1.0),
-    Activation.RELU6: Range(0.0, 6.0),
-    Activation.TANH: Range(-1.0, 1.0),
-}
-
-
-_UNCLAMPED = Range(-math.inf, math.inf)
 
 
 def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
@@ -135,17 +127,6 @@ def mirrored_slots(
             opposite = first.zero_point == -second.zero_point != 0
             return slots if opposite and first.scale == second.scale else []
     return []
-
-
-def reach_of(operator: Operator, row: OperatorRow) -> Range:
-    """Real values that the operator's outputs can hold at all: its function's, clamped by its fused
-    activation.
-    """
-    reach = row.range or Range(-math.inf, math.inf)
-    fused = _FUSED_RANGES.get(int(operator.options.get(FUSED) or 0))
-    if fused is None:
-        return reach
-    return Range(max(reach.low, fused.low), min(reach.high, fused.high))
 
 
 def _concerned(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
@@ -387,7 +368,7 @@ def _add_window(collector: Collector, subgraph: int, operator: Operator, rule: W
     if not tensors:
         return  # an operator without its operands
     if rule.fused:
-        bound = _FUSED_RANGES.get(int(operator.options.get(FUSED) or 0), _UNCLAMPED).high
+        bound = clamp_of(operator).high
         if math.isinf(bound):
             return
         rule = replace(rule, multiplier=bound)

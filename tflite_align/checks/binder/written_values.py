@@ -1,0 +1,33 @@
+"""Real values that an operator can write at all, whatever its output's parameters hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from ...format.enums import Activation
+from ...format.model import Operator
+from ...numerics import Range
+from ...rules.rows import OperatorRow
+from .bound import FUSED
+
+__all__ = ["clamp_of", "reach_of"]
+
+_FUSED_RANGES: Mapping[int, Range] = {
+    Activation.RELU: Range(0.0, math.inf),
+    Activation.RELU_N1_TO_1: Range(-1.0, 1.0),
+    Activation.RELU6: Range(0.0, 6.0),
+    Activation.TANH: Range(-1.0, 1.0),
+}
+_ALL = Range(-math.inf, math.inf)
+
+
+def clamp_of(operator: Operator) -> Range:
+    """What its fused activation lets through; everything where it has none."""
+    return _FUSED_RANGES.get(int(operator.options.get(FUSED) or 0), _ALL)
+
+
+def reach_of(operator: Operator, row: OperatorRow) -> Range:
+    """What its function can give, clamped by its fused activation."""
+    reach, clamp = row.range or _ALL, clamp_of(operator)
+    return Range(max(reach.low, clamp.low), min(reach.high, clamp.high))
