@@ -1,6 +1,6 @@
-"""The only access to the disk: models are read, files replaced whole or not at all.
+"""The only access to the disk: models are read, files are replaced completely or not at all.
 
-Every function raises OSError with the given name in `filename`.
+Every function raises OSError with the caller's path in `filename`.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ __all__ = [
 
 Chunks = Iterable[bytes | memoryview]
 
-# Windows does not replace a file that is mapped, and has no exclusive modes to set.
+# Windows cannot replace a mapped file and has no exclusive modes.
 _WINDOWS = os.name == "nt"
 _OPEN_FILES = "/proc/self/fd/{}"
-# From this size on a chunk is worth a system call of its own.
+# Smallest chunk that gets a system call of its own.
 _LARGE = 1 << 20
-# What copy_file_range says where it cannot copy between these files at all.
+# Errors of copy_file_range for file systems that do not support it.
 _NO_COPY = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
 def _named(path: str | os.PathLike[str]) -> Iterator[None]:
-    """An OSError names the path the user gave, not a temporary file or a link's end."""
+    """Raise OSErrors with the user's path instead of that of a temporary file or a link's target."""
     try:
         yield
     except OSError as error:
@@ -62,7 +62,7 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def read_model_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
-    """The file's bytes, mapped where the system can replace a mapped file; b"" when empty."""
+    """The file's bytes, mapped where the system can replace a mapped file; b"" for an empty file."""
     with _named(path):
         if Path(path).is_dir():
             raise OSError(errno.EISDIR, "is a directory, not a model file")
@@ -73,13 +73,11 @@ def read_model_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
 
 
 def _open_regular(path: str | os.PathLike[str], hint: str = "") -> BinaryIO:
-    """A file that has an end: opening a pipe waits for who writes it, and reading a device may never
-    end. Raises OSError for these.
-    """
+    """Open a regular file. Raises OSError for pipes and devices, whose reading might never end."""
     wrong = OSError(errno.EINVAL, f"is a pipe or a device, not a file{hint}")
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise wrong
-    # What became a pipe in between does not hold the run up.
+    # Non-blocking: the path may have become a pipe in between.
     opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     stream = os.fdopen(opened, "rb")
     if not stat.S_ISREG(os.fstat(opened).st_mode):
@@ -89,8 +87,9 @@ def _open_regular(path: str | os.PathLike[str], hint: str = "") -> BinaryIO:
 
 
 class _Mapped(mmap.mmap):
-    """A mapped file that keeps its descriptor: what is written as it was read can then go from file
-    to file in the kernel, and its pages never count as this process's.
+    """A mapped file that keeps its descriptor.
+
+    Unchanged bytes can then be copied between files by the kernel, without pages of this process.
     """
 
     source: int
@@ -103,7 +102,7 @@ class _Mapped(mmap.mmap):
         return mapped
 
     def offset(self, part: memoryview) -> int:
-        """Where in the file a view of it begins."""
+        """The offset in the file of a view of it."""
         import numpy as np  # noqa: PLC0415 - as below
 
         first, here = (np.frombuffer(one, np.uint8).ctypes.data for one in (self, part))
@@ -111,7 +110,7 @@ class _Mapped(mmap.mmap):
 
 
 def read_whole_file(path: str | os.PathLike[str]) -> bytes:
-    """The file's bytes, copied: whatever becomes of it afterwards, they stay."""
+    """A copy of the file's bytes, independent of later changes to the file."""
     with _named(path):
         if Path(path).is_dir():
             raise OSError(errno.EISDIR, "is a directory, not a model file")
@@ -120,13 +119,13 @@ def read_whole_file(path: str | os.PathLike[str]) -> bytes:
 
 
 def read_text_file(path: str | os.PathLike[str]) -> str:
-    """A small text file; raises UnicodeDecodeError for what is no UTF-8."""
+    """The text of a small file; raises UnicodeDecodeError where it is not UTF-8."""
     with _named(path), _open_regular(path) as stream:
         return stream.read().decode("utf-8")
 
 
 def read_beginning(path: str | os.PathLike[str], size: int) -> bytes:
-    """Its first bytes, at most `size`."""
+    """The first bytes of a file, at most `size`."""
     with _named(path), _open_regular(path) as stream:
         return stream.read(size)
 
@@ -134,8 +133,8 @@ def read_beginning(path: str | os.PathLike[str], size: int) -> bytes:
 def read_arrays(path: str | os.PathLike[str]) -> dict[str | int, np.ndarray[Any, Any]]:
     """Calibration data by input name or position.
 
-    A .npz file or a folder of .npy files holds one array an input, under its name or position
-    (`arr_0` is position 0); a .npy file is the only input's. Anything else is an OSError too.
+    A .npz file or a folder of .npy files holds one array per input, under its name or position
+    (`arr_0` is position 0); a .npy file holds the only input's. Any other file is an OSError.
     """
     place = Path(path)
     with _named(path):
@@ -156,7 +155,7 @@ def _key(name: str) -> str | int:
 
 
 def _load(path: Path, called: str) -> Any:
-    """An array (.npy), or a dict of arrays (.npz)."""
+    """One array (.npy), or a dict of arrays (.npz)."""
     import zipfile  # noqa: PLC0415 - as numpy: only calibration needs them
     import zlib  # noqa: PLC0415
 
@@ -180,7 +179,10 @@ def _load(path: Path, called: str) -> Any:
 
 
 class _Staged(Record, frozen=True):
-    """Bytes on disk beside their destination; `temporary` None: they go straight into it."""
+    """Bytes in a temporary file next to their destination.
+
+    `temporary` is None where they are written directly into the destination.
+    """
 
     given: str | os.PathLike[str]
     target: Path
@@ -189,13 +191,15 @@ class _Staged(Record, frozen=True):
 
 
 def _end(path: str | os.PathLike[str]) -> Path:
-    """The file itself, where the name is a link to it; a pipe behind /dev/stdout has no other."""
+    """The file that a link refers to; the path itself for a pipe behind /dev/stdout, which has no
+    other.
+    """
     given = Path(path)
     return given if given.exists() and not given.is_file() else Path(os.path.realpath(given))
 
 
 def check_destination(path: str | os.PathLike[str]) -> None:
-    """Raise OSError for a destination that cannot be written, before the work is done."""
+    """Raise OSError for a destination that cannot be written, before any work is done."""
     with _named(path):
         target = _end(path)
         if target.is_dir():
@@ -209,7 +213,7 @@ def check_destination(path: str | os.PathLike[str]) -> None:
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
-    """Raise OSError for what is no folder, and where none could be made of that name."""
+    """Raise OSError for a path that is no folder, or where none can be created."""
     with _named(path):
         place = Path(os.path.realpath(path))
         if place.is_symlink():
@@ -225,30 +229,30 @@ def check_folder(path: str | os.PathLike[str]) -> None:
 
 
 def make_folder(path: str | os.PathLike[str]) -> None:
-    """The folder, and those above it, where they are not there yet."""
+    """Create the folder and its parents if they are missing."""
     with _named(path):
         Path(path).mkdir(parents=True, exist_ok=True)
 
 
 def remove_file(path: str | os.PathLike[str]) -> None:
-    """Take it away, if it is there."""
+    """Remove the file if it exists."""
     with _named(path):
         Path(path).unlink(missing_ok=True)
 
 
 def replace_file(path: str | os.PathLike[str], chunks: Chunks) -> None:
-    """Give a file this content, whole or not at all.
+    """Give a file this content, completely or not at all.
 
-    The content is written beside the destination and moved into place; a link keeps pointing at
-    the file that is replaced, and that file keeps its owner, permission bits and extended attributes
-    where the system lets it. On any failure, a signal
-    that raises among them, the old file is as it was and nothing else is left.
+    The content is written to a temporary file in the same folder and moved into place. The target
+    of a link is replaced, not the link; the file keeps its owner, permission bits and extended
+    attributes where the system allows it. On any failure, signals included, the old file is
+    unchanged and no temporary file is left.
     """
     replace_files([(path, chunks)])
 
 
 def replace_files(contents: Iterable[tuple[str | os.PathLike[str], Chunks]]) -> None:
-    """As replace_file for several files: none is moved into place before all are written."""
+    """As replace_file, for several files: all are written before the first is moved into place."""
     staged: list[_Staged] = []
     try:
         for path, chunks in contents:
@@ -265,11 +269,13 @@ def replace_files(contents: Iterable[tuple[str | os.PathLike[str], Chunks]]) -> 
 
 
 def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged]) -> None:
-    """Appends to `staged` before anything is created, so that the caller can always clean up."""
+    """Write one file's temporary. It is added to `staged` before it is created, so that callers can
+    clean up.
+    """
     target = _end(given)
     old = target.stat() if target.exists() else None
     if old is not None and not stat.S_ISREG(old.st_mode):
-        # A device or a pipe is written to; replacing it would turn it into a file.
+        # A device or pipe is written directly; replacing it would turn it into a file.
         staged.append(_Staged(given, target, None, chunks))
         return
     temporary = target.parent / f".tflite_align-{os.urandom(8).hex()}.tmp"
@@ -284,16 +290,18 @@ def _stage(given: str | os.PathLike[str], chunks: Chunks, staged: list[_Staged])
             _resemble(stream.fileno(), target, old)
         os.fsync(stream.fileno())
         if nameless is not None:
-            # With a folder's descriptor, even an unused one, os.link follows the link in /proc.
+            # os.link would follow the link in /proc if it were given a folder's descriptor, even an
+            # unused one.
             whole = _OPEN_FILES.format(nameless)
             os.link(whole, temporary, src_dir_fd=nameless, follow_symlinks=True)
 
 
 def _resemble(new: int, target: Path, old: os.stat_result) -> None:
-    """Owner, group, permission bits and extended attributes (ACLs among them) of what is replaced.
+    """Copy owner, group, permission bits and extended attributes (ACLs included) of the replaced
+    file.
 
-    What the system does not let be set is left as it is for a new file, and a group that cannot
-    be kept has no more of the file than all others have.
+    What the system does not allow stays as for a new file. If the group cannot be kept, the new
+    group gets no more permissions than others have.
     """
     made, mode = os.fstat(new), stat.S_IMODE(old.st_mode)
     for uid, gid in ((old.st_uid, -1), (-1, old.st_gid)):
@@ -316,9 +324,9 @@ def _resemble(new: int, target: Path, old: os.stat_result) -> None:
 
 
 def _copied(chunk: bytes | memoryview, stream: BufferedWriter) -> int:
-    """Bytes of the chunk, from its first, that the kernel copied from the mapped file they are of.
+    """Let the kernel copy a chunk of the mapped file; returns the number of bytes copied.
 
-    None of a small chunk, or of memory, or where the system or these file systems do not do it.
+    0 for a small chunk, a chunk in memory, or where the system does not support it.
     """
     if not (isinstance(chunk, memoryview) and chunk.nbytes >= _LARGE and chunk.contiguous):
         return 0
@@ -344,9 +352,9 @@ def _copied(chunk: bytes | memoryview, stream: BufferedWriter) -> int:
 
 
 def _open_nameless(folder: Path) -> int | None:
-    """A file without a name: a run that is killed before it is whole leaves nothing of it.
+    """An unnamed temporary file, which disappears if the process is killed.
 
-    None where the system or this file system has none.
+    None where the system or the file system does not support it.
     """
     if sys.platform != "linux" or not Path(_OPEN_FILES.format("")).is_dir():
         return None

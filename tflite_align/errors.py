@@ -1,4 +1,4 @@
-"""Every error a user can meet. One line each, carrying the place and what to do as data."""
+"""Every error that a user can see: a one-line message, with the place as data."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = [
 
 
 class AlignError(Exception):
-    """Base of all errors raised on purpose; the command line prints it as one line, exit status 2."""
+    """Base class of all deliberate errors; the command line prints one line, exit status 2."""
 
 
 class FormatError(AlignError):
-    """The bytes are not a TFLite model that can be read safely."""
+    """The bytes are no TFLite model that can be read safely."""
 
     def __init__(self, message: str, *, offset: int | None = None) -> None:
         super().__init__(message)
@@ -37,19 +37,19 @@ class FormatError(AlignError):
 
 
 class UnsupportedError(AlignError):
-    """The model is readable but holds something that cannot be rewritten without risk."""
+    """The model is readable but contains something that cannot be rewritten safely."""
 
 
 class RuleError(AlignError):
-    """A file under schema/ (or a user's target file) is malformed; names the file and the key."""
+    """A file of schema/, or a user's target file, is malformed; names the file and the key."""
 
 
 class UsageError(AlignError):
-    """A request for something that does not exist, or that contradicts itself."""
+    """A request for something that does not exist, or for options that contradict each other."""
 
 
 class NotAlignedError(AlignError):
-    """An alignment whose result must not be used: `reasons` say why, a sentence each."""
+    """The result of an alignment must not be used; `reasons` are sentences that say why."""
 
     def __init__(self, name: str, reasons: tuple[str, ...]) -> None:
         super().__init__(name, reasons)
@@ -70,16 +70,18 @@ def kind_of(value: object) -> str:
 
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
-    """Words that a misspelled one was perhaps meant to be, the likeliest first."""
+    """The known words that a misspelled one resembles, best match first."""
     import difflib  # noqa: PLC0415 - only who errs waits for it
 
     return difflib.get_close_matches(word, list(known), n=count)
 
 
 def did_you_mean(word: str, known: Mapping[str, str]) -> str:
-    """`; did you mean ethos-u55 or ethos-u65?` for a name that is not known; "" where nothing is near.
+    """`; did you mean ethos-u55 or ethos-u65?` for an unknown name; "" where no known name is
+    similar.
 
-    `known`: names, each with what it stands for in words: `coral` finds what is called Coral there.
+    `known`: name -> its description, which is searched as well: `coral` finds a target described as
+    Coral.
     """
     squeezed = {name: re.sub(r"[\W_]", "", name.lower()) for name in known}
     wanted = re.sub(r"[\W_]", "", word.lower())

@@ -1,8 +1,8 @@
-"""Signals that end a run, raised as exceptions at safe points only.
+"""Signals that end a run, raised as exceptions only at safe points.
 
-Python raises from a signal handler between any two instructions. Here that waits while a module is
-being imported (half of it would stay, or a library would print a traceback), and within `whole()`:
-between starting a process or creating a folder, and recording it.
+Python raises from a signal handler between any two instructions. Here the exception is deferred
+while a module is imported (a half-imported module would remain, or a library would print a
+traceback) and inside `whole()`: between starting a process, or creating a folder, and recording it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import Any
 
 __all__ = ["Stopper", "stop_here", "whole"]
 
-_SOON = 0.01  # seconds until what was put off is tried again
-_MOST = 1000  # times; then it falls wherever it falls
-_IMPORTING = "<frozen importlib"  # how the files of Python's import machinery are called
+_SOON = 0.01  # seconds until a deferred exception is tried again
+_MOST = 1000  # number of tries; then it is raised at any point
+_IMPORTING = "<frozen importlib"  # names of files of Python's import machinery
 
-_ALARM = getattr(signal, "SIGALRM", None)  # where there is none, nothing is put off
+_ALARM = getattr(signal, "SIGALRM", None)  # on systems without it nothing is deferred
 _Maker = Callable[[], BaseException]
-_installed: list[Stopper] = []  # of the main thread, in the order of their installation
-_inside = 0  # blocks of whole() that the main thread is in: signals are handled there
+_installed: list[Stopper] = []  # installed in the main thread, in order of installation
+_inside = 0  # nesting depth of whole() in the main thread, where signals are handled
 
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """No exception of a Stopper falls in here. For what is short: it is put off meanwhile."""
+    """Defer a Stopper's exception to the end of the block. For short blocks only."""
     global _inside  # noqa: PLW0603 - handlers belong to the process, and so does this
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -44,18 +44,20 @@ def whole() -> Iterator[None]:
 
 
 def stop_here() -> None:
-    """Raise the exception of a signal that was put off. For where something that lasts begins, as the
-    writing of files: a run that is faster than the next try would end as if no signal had come.
+    """Raise the exception of a deferred signal. Called before long operations, such as writing
+    files.
+
+    Otherwise a run that ends before the next try would end as if there had been no signal.
     """
     for stopper in _installed:
         stopper.raise_put_off()
 
 
 class Stopper:
-    """Handlers for signals, each with what makes its exception (or never returns).
+    """Signal handlers, each with a function that makes its exception (or never returns).
 
-    Only the first signal counts, so that what is cleaned up on the way out is cleaned up whole.
-    Made and used in the main thread.
+    Only the first signal counts, so that clean-up is not interrupted. Must be created and used in
+    the main thread.
     """
 
     def __init__(self, actions: Mapping[int, _Maker]) -> None:
@@ -66,11 +68,11 @@ class Stopper:
         self._removed = False
         self._before: dict[int, Any] = {}
         self._told: Any = None
-        self._installed = threading.Lock()  # held while the alarm may not be sent
+        self._installed = threading.Lock()  # held while no alarm may be sent
 
     @property
     def begun(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal was received."""
         return self._number != 0
 
     def install(self) -> None:
@@ -82,20 +84,20 @@ class Stopper:
         _installed.append(self)
 
     def raise_put_off(self) -> None:
-        """Raise, in the main thread, what came and was not raised yet."""
+        """Raise a received exception that was not raised yet, in the main thread."""
         waits = self.begun and self._raised is None and not self._removed
         if waits and threading.current_thread() is threading.main_thread():
             self._raised = self._actions[self._number]()
             raise self._raised
 
     def remove(self) -> None:
-        """The handlers that were there before. What came too late to be raised is forgotten."""
+        """Restore the previous handlers. A signal that is still deferred is dropped."""
         self._removed = True
         if self in _installed:
             _installed.remove(self)
-        self._installed.acquire()  # for good: no alarm comes from now on
+        self._installed.acquire()  # permanently: no further alarm
         for number, handler in self._before.items():
-            # None: it was set by no Python code, and cannot be set again by any.
+            # None: the handler was not set by Python and cannot be restored
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         sys.unraisablehook = self._told
 
@@ -116,7 +118,7 @@ class Stopper:
         raise self._raised
 
     def _lost(self, told: Any) -> None:
-        """Raised in a destructor or a callback, the exception goes no further: once more, then."""
+        """Hook for exceptions that Python discards in destructors and callbacks: raise ours later."""
         if self._raised is None or told.exc_value is not self._raised:
             self._told(told)
         elif _ALARM is not None:
@@ -124,10 +126,10 @@ class Stopper:
             self._soon()
 
     def _soon(self) -> None:
-        """The alarm, to the main thread itself: one to the process may go to a library's thread, and
-        the main thread then waits on in whatever it waits for.
+        """Send the alarm to the main thread itself. Sent to the process, it might be handled in a
+        library's thread, and the main thread would keep waiting.
         """
-        _thread.start_new_thread(self._ring, ())  # Thread.start() takes locks, and so might we have
+        _thread.start_new_thread(self._ring, ())  # Thread.start() takes locks
 
     def _ring(self) -> None:
         time.sleep(_SOON)

@@ -1,8 +1,7 @@
-"""Records: immutable values with named fields, and how they are changed and compared.
+"""Record: an immutable value with named fields, with functions to change and compare records.
 
-What dataclasses are elsewhere. A model of thousands of operators is some ten thousand records, and
-each run defines a hundred and fifty kinds of them before it reads the first byte: msgspec makes,
-changes and defines them in a fraction of the time.
+A faster replacement for dataclasses, based on msgspec: a large model has some ten thousand records,
+and each run defines 150 record types before it reads the first byte.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ Record = Struct
 
 _R = TypeVar("_R", bound=Struct)
 
-_SHOWN = 240  # characters that a record of many values shows of itself
+_SHOWN = 240  # longest value in a record's repr
 
 
 class PartlyCompared(Struct, frozen=True, eq=False):
@@ -55,7 +54,7 @@ class PartlyCompared(Struct, frozen=True, eq=False):
         return self._what() == other._what()
 
     def __ne__(self, other: object) -> bool:
-        # Not left to Python: a Struct has one of its own, which would tell objects apart.
+        # Defined here because msgspec.Struct has its own, which does not use __eq__.
         return not self == other
 
     def __hash__(self) -> int:
@@ -63,30 +62,30 @@ class PartlyCompared(Struct, frozen=True, eq=False):
 
 
 def brief(shown: str) -> str:
-    """What a record shows of itself in a notebook or a traceback: one short line."""
+    """A short one-line repr, for notebooks and tracebacks."""
     line = " ".join(shown.split())
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 4]}...>"
 
 
 def values(record: Struct) -> tuple[Any, ...]:
-    """All its values, in the order of its fields."""
+    """The values of all fields, in field order."""
     return tuple([getattr(record, name) for name in type(record).__struct_fields__])
 
 
 @cache
 def compared(kind: type[Struct]) -> tuple[str, ...]:
-    """The names of the fields that make a record what it is, in their order."""
+    """The names of the fields that comparisons use, in field order."""
     aside = kind.uncompared if issubclass(kind, PartlyCompared) else frozenset()
     return tuple([name for name in kind.__struct_fields__ if name not in aside])
 
 
 def is_record(thing: object) -> bool:
-    """Whether it is a record, or a kind of them."""
+    """Whether the object is a record or a record type."""
     return isinstance(thing, Struct) or (isinstance(thing, type) and issubclass(thing, Struct))
 
 
 def replace(record: _R, /, **changes: Any) -> _R:
-    """The record with other values in some fields; TypeError for a name that is no field."""
+    """A copy with other values in some fields. Raises TypeError for an unknown field."""
     if isinstance(record, PartlyCompared) and record.caches:
         fresh = {name: start() for name, start in record.caches.items()}
         return _replace(record, **{**fresh, **changes})
@@ -94,5 +93,5 @@ def replace(record: _R, /, **changes: Any) -> _R:
 
 
 def remember(record: Struct, name: str, value: object) -> None:
-    """Note in a record what was found out about it: nothing that would make it another one."""
+    """Store a cached value in a record. The value must not affect comparisons."""
     force_setattr(record, name, value)

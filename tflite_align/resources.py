@@ -1,4 +1,4 @@
-"""Where the shipped data is: rules, targets and JSON Schemas in `schema/`, the CMake module."""
+"""Paths of shipped data: `schema/` (rules, targets, JSON Schemas) and the CMake module."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def data_root() -> Path:
-    """The folder shipped inside the package if it is there, else the checkout's `schema/`.
+    """The data folder inside the package if it exists, else `schema/` of the checkout.
 
-    A wheel has the first, an editable install and a bare checkout the second. The folder need
-    not exist: who reads a file in it reports what is missing.
+    A wheel has the first, an editable install or checkout the second. The folder may be missing;
+    readers of its files report that.
     """
     shipped = _PACKAGE / "schema"
     return shipped if shipped.is_dir() else _PACKAGE.parent / "schema"
 
 
 def cmake_dir() -> Path:
-    """The folder of TfliteAlign.cmake, for CMAKE_MODULE_PATH: shipped, or the checkout's."""
+    """The folder of TfliteAlign.cmake for CMAKE_MODULE_PATH: inside the package, or in the
+    checkout.
+    """
     shipped = _PACKAGE / "cmake"
     return shipped if shipped.is_dir() else _PACKAGE.parent / "scripts" / "cmake"

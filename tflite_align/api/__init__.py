@@ -1,1 +1,3 @@
-"""What Python callers meet: sources by name, options by keyword, results that save themselves."""
+"""The Python interface: `align`, `check`, `explain` on paths, bytes or files, with options as
+keywords.
+"""

@@ -1,6 +1,6 @@
-"""For export pipelines: convert, and align what was converted, in one step.
+"""Conversion and alignment in one call, for export pipelines.
 
-No converter is imported here: TensorFlow's, litert-torch and onnx2tf are known by what they offer.
+Imports no converter: TensorFlow's, litert-torch and onnx2tf are recognized by their methods.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ __all__ = ["Converter", "Exportable", "convert_and_align"]
 
 
 class Converter(Protocol):
-    """What is used of a `tf.lite.TFLiteConverter`."""
+    """The part of `tf.lite.TFLiteConverter` that is used."""
 
     def convert(self) -> bytes: ...
 
 
 class Exportable(Protocol):
-    """What is used of the model that `litert_torch.convert()` returns."""
+    """The part of the result of `litert_torch.convert()` that is used."""
 
     def export(self, path: str, /) -> Any: ...
 
@@ -49,19 +49,18 @@ def convert_and_align(
     progress: Progress | None = None,
     **words: Unpack[OptionWords],
 ) -> AlignResult:
-    """Convert, then `align()` what comes of it.
+    """Convert a model and `align()` the converted file.
 
     `converter`: a `tf.lite.TFLiteConverter`; the model that `litert_torch.convert()` returns; or a
-    function that is given an empty folder and writes a .tflite file there (`lambda folder:
+    function that takes an empty folder and writes a .tflite file into it (`lambda folder:
     onnx2tf.convert("net.onnx", output_folder_path=folder, output_integer_quantized_tflite=True,
-    custom_input_op_name_np_data_path=...)`). Of several files the one is taken whose name `file`
-    fits, a pattern. `calibrate`: what the converter's
-    `representative_dataset` yields (its first `options.samples` samples) is the alignment's
-    calibration too: it tightens what each value needs, and the numbers are judged by it. Options,
-    name and progress as for align().
+    custom_input_op_name_np_data_path=...)`). `file`: a pattern that selects one of several files.
+    `calibrate`: use the first `options.samples` samples of the converter's `representative_dataset`
+    as calibration data, which narrow the value ranges and are used for verification. Options, `name`
+    and `progress` are those of align().
 
-    Raises what the converter and `align` raise; UsageError where there is no such dataset, it
-    yields something else than samples of the model's inputs, or not one file fits.
+    Raises what the converter and `align` raise; UsageError where there is no such dataset, its
+    samples do not match the model's inputs, or not exactly one file is selected.
     """
     align_options = options_of(options, {})
     data = _converted(converter, file)
@@ -134,7 +133,7 @@ def _only_file(folder: str, pattern: str) -> bytes:
 
 
 def _stacked(dataset: Any, most: int) -> dict[str | int, np.ndarray]:
-    """Arrays [samples, *shape] by input name, or by position where samples are sequences."""
+    """Samples as arrays [samples, *shape], by input name, or by position if samples are sequences."""
     import numpy as np  # noqa: PLC0415 - only calibration needs it
 
     columns: dict[str | int, list[np.ndarray]] = {}
@@ -149,7 +148,9 @@ def _stacked(dataset: Any, most: int) -> dict[str | int, np.ndarray]:
 
 
 def _samples(dataset: Any) -> Iterable[Any]:
-    """The converter takes a generator function, or a RepresentativeDataset around one."""
+    """The samples of the dataset, which is a generator function or wrapped in a
+    RepresentativeDataset.
+    """
     source: Callable[[], Iterable[Any]] | None = getattr(dataset, "input_gen", dataset)
     if not callable(source):
         raise UsageError(
@@ -160,7 +161,7 @@ def _samples(dataset: Any) -> Iterable[Any]:
 
 
 def _named(sample: Any) -> Iterable[tuple[str | int, Any]]:
-    """A sample is a list by position, a dict by name, or (signature key, dict)."""
+    """One sample by input name or position: it is a list, a dict, or (signature key, dict)."""
     if isinstance(sample, tuple) and len(sample) == 2 and isinstance(sample[1], Mapping):
         sample = sample[1]
     if isinstance(sample, Mapping):
@@ -169,7 +170,7 @@ def _named(sample: Any) -> Iterable[tuple[str | int, Any]]:
 
 
 def _joined(values: list[np.ndarray]) -> np.ndarray:
-    """Each sample carries the input's own batch dimension: one more in front counts samples."""
+    """Stack samples along a new first axis, in front of the input's batch dimension."""
     import numpy as np  # noqa: PLC0415
 
     if len({value.shape for value in values}) > 1:

@@ -1,4 +1,6 @@
-"""The jobs as Python callers ask for them: of a path, bytes or an open file, options by keyword."""
+"""The functions align, check and explain for Python callers: model by path, bytes or file, options
+by keyword.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from .sources import Source, calibration_arrays, opened
 
 __all__ = ["align", "check", "explain"]
 
-# Silent until a program asks for it: logging.getLogger("tflite_align").setLevel("INFO").
+# A library is silent by default; logging.getLogger("tflite_align").setLevel("INFO") enables it.
 _LOG = logging.getLogger("tflite_align")
 _LOG.addHandler(logging.NullHandler())
 _NO_JUDGES = ("numbers", "certified")  # what may be required besides a judge's word
@@ -34,17 +36,17 @@ def align(
     progress: Progress | None = None,
     **words: Unpack[OptionWords],
 ) -> AlignResult:
-    """Make the quantization contract of a model hold, and verify it.
+    """Make the quantization contract of a model hold, and verify the result.
 
-    `source`: a path, the bytes of the model (bytes, mmap, any object with a buffer) or a file open for
-    reading. Options are an AlignOptions, or keywords of the same names, which win over it:
-    `align("model.tflite", targets=("tflite", "tflm"), samples=128)`. `name` is what the report
-    calls the model; `progress` hears (stage, fraction done).
+    `source`: a path, the bytes of the model (bytes, mmap, any object with a buffer) or a file open
+    for reading. Options are an AlignOptions, or keywords of the same names, which take precedence:
+    `align("model.tflite", targets=("tflite", "tflm"), samples=128)`. `name`: the model's name in
+    the report. `progress`: called with (stage, fraction done).
 
-    A model without findings comes back as it is. The result is to be used only when
-    `report.exit_status` is 0, which `save()` and `raise_for_status()` see to. Raises AlignError
-    (FormatError, UnsupportedError, UsageError) where the job cannot be done at all, OSError for a
-    file that cannot be read.
+    A model without findings is returned unchanged. Use the result only if `report.exit_status` is
+    0; `save()` and `raise_for_status()` check that. Raises AlignError (FormatError,
+    UnsupportedError, UsageError) where the model cannot be processed, OSError for a file that
+    cannot be read.
     """
     align_options = _options(options, words)
     if progress is not None and not callable(progress):
@@ -66,9 +68,9 @@ def check(
     name: str = "",
     **words: Unpack[OptionWords],
 ) -> Report:
-    """Every finding of the model for the options' targets. Changes nothing, and runs nothing unless
-    options name a judge, or `run`. Source, options and name as for align().
+    """Return a report of every finding of the model for the options' targets; change nothing.
 
+    No judge runs unless options name one, or `run`. Source, options and name are those of align().
     Raises FormatError for bytes that are no readable model, UsageError for an unknown target,
     OSError for a file that cannot be read.
     """
@@ -87,11 +89,11 @@ def explain(
     options: AlignOptions | None = None,
     **words: Unpack[OptionWords],
 ) -> Explained:
-    """Why a tensor gets the parameters that align() gives it, and what else would cost.
+    """Explain why align() gives a tensor its parameters, and what the alternatives cost.
 
-    `place`: the tensor's name or index, or a slot such as `operator[5]/inputs[0]`; without one, an
-    overview of every component. Nothing is written or run. Raises as check() does, and UsageError
-    for a place that the model does not have.
+    `place`: a tensor's name or index, or a slot such as `operator[5]/inputs[0]`; without it, an
+    overview of every component. Nothing is written or run. Raises what check() raises, and
+    UsageError for a place that the model does not have.
     """
     align_options = _options(options, words)
     result = explaining.explain(opened(source).data, _place(place), align_options)
@@ -135,7 +137,7 @@ def _place(place: object) -> str | None:
 
 
 def _logged(progress: Progress | None) -> Progress:
-    """Tells the log of each stage when it begins, and hands on what it hears."""
+    """A progress callback that logs the start of each stage and calls the given one."""
     begun: set[str] = set()
 
     def tell(stage: str, done: float) -> None:

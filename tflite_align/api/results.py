@@ -1,4 +1,4 @@
-"""What align() and explain() give: results that show, render and save themselves."""
+"""Results of align() and explain(), with methods to save and render them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ __all__ = ["AlignResult", "Explained"]
 
 
 class AlignResult(Aligned, frozen=True):
-    """The aligned model and the report. `chunks` are views of the original and of what changed;
-    `data` joins them each time it is asked for.
+    """The aligned model and the report.
+
+    `chunks`: views of the original and of the changed bytes, in order; `data` joins them on each
+    access.
     """
 
     def save(self, path: str | os.PathLike[str], *, keep_going: bool = False) -> AlignResult:
-        """Write the model to a file, whole or not at all, and return the result.
+        """Write the model to a file, completely or not at all, and return the result.
 
-        Raises NotAlignedError, and writes nothing, where `report.exit_status` is not 0, unless
-        `keep_going`; UsageError for what is no path; OSError where the file cannot be written.
+        Raises NotAlignedError and writes nothing if `report.exit_status` is not 0, unless
+        `keep_going`; UsageError for a value that is no path; OSError where the file cannot be written.
         """
         _require_path(path)
         if not keep_going:
@@ -55,8 +57,9 @@ def _require_path(path: object) -> None:
 
 
 class Explained(Record, frozen=True, kw_only=True):
-    """An answer of explain(): why one tensor gets its parameters (an Explanation), or what became
-    of every component (an Overview). `str()` is what the command line prints.
+    """The result of explain(): an Explanation of one tensor, or an Overview of every component.
+
+    `str()` gives the text that the command line prints.
     """
 
     answer: Explanation | Overview
@@ -66,12 +69,12 @@ class Explained(Record, frozen=True, kw_only=True):
         return "\n".join(self.lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as JSON values."""
+        """The explanation as JSON values."""
         value: dict[str, Any] = json_value("answer", self.answer)
         return value
 
     def to_json(self) -> str:
-        """What `explain --json` prints."""
+        """The text that `explain --json` prints."""
         return render_explanation(self.answer)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What a model, or calibration data, can be given as: opened here, in front of the pipeline."""
+"""Opening what a caller gives as a model or as calibration data."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ __all__ = ["Opened", "ReadableFile", "Source", "calibration_arrays", "opened"]
 
 
 class ReadableFile(Protocol):
-    """What is used of an open file: `read()` gives the bytes from where it stands."""
+    """The part of an open file that is used: `read()` returns the bytes from its current position."""
 
     def read(self) -> bytes: ...
 
 
-# A path, the bytes in any object with a buffer (an mmap among them), or an open file.
+# A path, bytes in any object with a buffer (mmap for example), or an open file.
 Source = str | os.PathLike[str] | Bytes | ReadableFile
 
 
 class Opened(Record, frozen=True, kw_only=True):
-    """The bytes of a model, and what to call it: the path it was given by, or ""."""
+    """The bytes of a model, and its name: the path it was given by, or ""."""
 
     data: Bytes
     name: str = ""
 
 
 def opened(source: Source) -> Opened:
-    """The bytes of what was given. Files are read whole: what becomes of one later does not reach
-    the result.
+    """Read the bytes of a source. A file is read completely, so that later changes to it have no
+    effect.
 
-    Raises OSError where the system cannot read it, UsageError for what is no model's source.
+    Raises OSError for a file that cannot be read, UsageError for an object of another type.
     """
     if isinstance(source, (str, os.PathLike)):
         name = os.fspath(source)
@@ -64,7 +64,7 @@ def opened(source: Source) -> Opened:
 
 
 def _viewed(source: Any) -> memoryview | None:
-    """What holds bytes as a view of them; None for what holds none."""
+    """A view of an object's buffer; None for an object without one."""
     try:
         view = memoryview(source)
     except TypeError:
@@ -86,7 +86,7 @@ def _read(source: Any) -> Opened:
     if not isinstance(data, bytes):
         raise UsageError(f"source: its read() gave {kind_of(data)} in place of bytes")
     name = getattr(source, "name", "")
-    return Opened(data=data, name=name if isinstance(name, str) else "")  # a descriptor is no name
+    return Opened(data=data, name=name if isinstance(name, str) else "")  # int: descriptor
 
 
 def _bytes_of(file: Any) -> Any:
@@ -113,9 +113,9 @@ def _stands_behind(file: Any) -> bool:
 
 
 def calibration_arrays(arrays: Any) -> Any:
-    """Arrays by input name or position, of a mapping, one array, a list of them, or a file's name.
+    """Arrays by input name or position, from a mapping, an array, a list of arrays, or a file name.
 
-    What else it is goes on as it is: the options say what is wrong with it.
+    Any other value is returned unchanged; AlignOptions rejects it.
     """
     if isinstance(arrays, (str, os.PathLike)):
         return read_arrays(arrays)

@@ -1,1 +1,1 @@
-"""Reports: the record, and pure functions that render it."""
+"""The report record, and pure functions that render it in each format."""

@@ -1,4 +1,6 @@
-"""Two reports of many models compared: what is new, gone, worse, better."""
+"""Comparison of two reports of many models: models and findings that are new, gone, worse or
+better.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,10 @@ class _Entry(Record, frozen=True, kw_only=True):
 
 
 class BatchDiff(Record, frozen=True, kw_only=True):
-    """Paths of models; findings as (path, severity, rule, place). `worse`: a model whose exit status
-    is higher, or whose verification says less.
+    """The difference of two reports. Models are paths, findings are (path, severity, rule, place).
+
+    `worse`: models whose exit status is higher or whose verification shows less, with both
+    outcomes.
     """
 
     new: tuple[str, ...]
@@ -39,11 +43,11 @@ class BatchDiff(Record, frozen=True, kw_only=True):
 
     @property
     def exit_status(self) -> int:
-        """1 where a model is worse or has a finding that it had not."""
+        """1 where a model is worse or has a new finding, else 0."""
         return 1 if self.worse or self.findings_new else 0
 
     def sections(self, rows: int | None) -> list[Section]:
-        """What a person is shown; `rows` limits each table."""
+        """Tables for the summary; `rows` limits the length of each."""
         tables = (
             ("models that are worse", ("model", "was, is"), self.worse),
             ("models that are better", ("model", "was, is"), self.better),
@@ -73,10 +77,11 @@ def _section(title: str, head: Row, changed: tuple[Row, ...], rows: int | None) 
 
 
 def diff_of(old: tuple[str, Iterable[bytes]], new: tuple[str, Iterable[bytes]]) -> BatchDiff:
-    """Of (name, lines) each; of an earlier version too, whose lines have fewer fields.
+    """Compare two reports, each given as (name, JSON lines), possibly of an earlier version of the
+    tool.
 
-    Findings are those that are left of a model, and known by severity, rule and place. Of a model
-    that is only in one of them they are not told. Raises UsageError for what is no such report.
+    Findings are the remaining ones, identified by severity, rule and place; only models that are in
+    both reports are compared. Raises UsageError for lines that are no such report.
     """
     before, after = _entries(*old), _entries(*new)
     both = sorted(before.keys() & after.keys())

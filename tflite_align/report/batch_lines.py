@@ -1,4 +1,4 @@
-"""A folder of models aligned: a record for each model, the table and the sum for a person."""
+"""Results of runs over many models: one record per model, its JSON line, and the summary table."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ BatchOutcome = Literal[
 
 _PLURAL = {"passes": "pass", "fails": "fail"}
 
-# What is counted of verifications, the best first.
+# Words of a verification, best first, as the closing line counts them.
 _SAID = ("certified", "verified", "accepted", "unchanged", "inconclusive", "skipped", "failed")
 
 
 class BatchLine(Record, frozen=True, kw_only=True):
-    """What became of one model of many, aligned or checked (which `passes` or `fails`).
+    """The result of one model of a run over many: `align`, or `check` (`passes` or `fails`).
 
-    `path`: below the folder, with `/`. Digests are SHA-256 in hexadecimal: of the file that came
-    in ("" where it could not be read), of the options, rules and versions, of what a baseline lets pass
-    in this model ("" for nothing), and of the file that was written, "" where none was. `quantize`: QUANTIZE operators inserted less those
-    removed. `verification`: null where none was asked for. `seconds`: what it took when it was done; a model that was done before and is not
-    done again is `resumed`.
+    `path`: below the folder, with `/`. The digests are SHA-256 in hexadecimal of the input file (""
+    if unreadable), of options, rules and versions, of the baseline entries for this model ("" for
+    none), and of the written file ("" for none). `quantize`: QUANTIZE operators inserted minus
+    removed. `verification`: null without one. `seconds`: processing time. `resumed`: the result was
+    taken over from an earlier run, and `seconds` is that run's.
     """
 
     path: str
@@ -58,7 +58,7 @@ class BatchLine(Record, frozen=True, kw_only=True):
 
 
 class Digests(Record, frozen=True, kw_only=True):
-    """SHA-256, in hexadecimal; "" of what there is not."""
+    """SHA-256 digests in hexadecimal; "" for a missing file."""
 
     given: str
     settings: str
@@ -69,7 +69,7 @@ class Digests(Record, frozen=True, kw_only=True):
 def done_line(
     path: str, report: Report, digests: Digests, sizes: tuple[int, int], seconds: float
 ) -> BatchLine:
-    """The line of a model there is a report of; `sizes` in bytes before and after."""
+    """The record of a model that was processed; `sizes` are bytes before and after."""
     kinds = Counter(change.kind for change in report.changes)
     return BatchLine(
         path=path,
@@ -101,7 +101,7 @@ def _outcome(report: Report) -> BatchOutcome:
 
 
 def failed_line(path: str, message: str) -> BatchLine:
-    """The line of a model that the job could not be done on, and why."""
+    """The record of a model that could not be processed; `message` says why."""
     return BatchLine(
         path=path,
         outcome="could not be done",
@@ -124,7 +124,7 @@ def failed_line(path: str, message: str) -> BatchLine:
 
 
 def parse_line(text: bytes | str) -> BatchLine:
-    """A line back as its record; raises ValueError for what is none, or of another format."""
+    """Parse one JSON line. Raises ValueError for text that is no line of this format version."""
     value = json.loads(text)
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise ValueError(f"no line of format {FORMAT}")
@@ -132,8 +132,10 @@ def parse_line(text: bytes | str) -> BatchLine:
 
 
 class Tally(Record, kw_only=True):
-    """What the lines come to. `rows`: how many of them a table may show, None for all; those that
-    did not end well come first then. Holds no more lines than it shows.
+    """Totals over the records of a run, and the rows of its table.
+
+    `rows`: the most rows to show, None for all. Rows with an exit status other than 0 come first.
+    Only rows that can be shown are kept in memory.
     """
 
     rows: int | None
@@ -159,15 +161,15 @@ class Tally(Record, kw_only=True):
             models.append(_row(line))
 
     def section(self) -> Section:
-        """A row a model."""
+        """The table, one row per model."""
         total = self.outcomes.total()
         rows = [*self._ill, *self._well][: self.rows]
         head = ("model", "found", "left", "QUANTIZE", "")
         return Section(title="", head=head, rows=tuple(rows), hidden=total - len(rows))
 
     def closing(self, where: str) -> str:
-        """The last line: `3 models: 2 aligned, 1 nothing to align; 2 verified; 9 findings before, 0
-        left`.
+        """The closing line: `3 models: 2 aligned, 1 nothing to align; 2 verified; 9 findings
+        before, 0 left`.
         """
         parts = ", ".join(
             _counted(self.outcomes[outcome], outcome)
@@ -181,12 +183,12 @@ class Tally(Record, kw_only=True):
 
 
 def _counted(count: int, outcome: str) -> str:
-    """`1 fails`, `8 fail`, `8 not aligned`: the verb agrees with the count."""
+    """The count and its outcome, `1 fails` or `8 fail`, in agreement."""
     return f"{count:,} {outcome if count == 1 else _PLURAL.get(outcome, outcome)}"
 
 
 def told_words(words: Counter[str]) -> str:
-    """`3 verified, 1 inconclusive; `: how many verifications said what; "" where none was asked for."""
+    """Counts of verification words, `3 verified, 1 inconclusive; `; "" where no model was verified."""
     parts = [f"{words[word]:,} {word}" for word in _SAID if words[word]]
     return f"{', '.join(parts)}; " if parts else ""
 
@@ -199,9 +201,7 @@ def _row(line: BatchLine) -> Row:
 
 
 def _told(line: BatchLine) -> str:
-    """The outcome in a few words, with the reason where the exit status is not 0; the model's name
-    is in the row's first column.
-    """
+    """The last cell of a row: the outcome, and the reason where the exit status is not 0."""
     if line.exit_status == 2:
         return f"{line.outcome}: {line.message}"
     if line.outcome == "fails" and line.report is not None:

@@ -1,4 +1,4 @@
-"""Before and after, at a glance: the last table of an alignment's summary."""
+"""The table "Before and after", the last one of an alignment's summary."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SQNR = "SQNR: signal over noise of the output that has the least; more is bette
 
 
 def glance(report: Report) -> Section:
-    """What changed for who uses the model: what is broken, its size, who takes it, how right its
-    numbers are. Nothing where nothing was changed.
+    """Findings, size, acceptance by each judge and SQNR before and after. Empty where nothing
+    changed.
     """
     if report.command != "align" or not report.changes:
         return Section(title="")
@@ -47,7 +47,7 @@ def _judges(report: Report) -> Iterator[Row]:
 
 
 def _numbers(report: Report) -> Iterator[Row]:
-    """For each judge whose kernels ran: the SQNR of the output where it is least."""
+    """For each judge that ran the model, its SQNR on the worst output, before and after."""
     if report.verification is None:
         return
     runs = [run for output in report.verification.outputs for run in output.runs]

@@ -1,4 +1,4 @@
-"""Many files checked: a row for each, and the sum."""
+"""Totals and table of `check` on many files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from .terminal_text import plural, printable
 
 __all__ = ["CHECK_HEAD", "CheckTally"]
 
-_REASONS = 20  # that are kept to be told
+_REASONS = 20  # reasons for a failure that are kept for the message
 CHECK_HEAD = ("file", "errors", "warnings", "accepted", "judges", "")
 
 
 class CheckTally(Record, kw_only=True):
-    """`rows`: how many a table may show, None for all; files that fail come first then. Holds no
-    more of them than it shows.
+    """Totals over the checked files, and the rows of the table.
+
+    `rows`: the most rows to show, None for all. Files that fail come first. Only rows that can be
+    shown are kept in memory.
     """
 
     rows: int | None
@@ -40,14 +42,14 @@ class CheckTally(Record, kw_only=True):
 
     @property
     def why(self) -> str:
-        """Why what is written only after a clean run is not."""
+        """The reason why a lock or header, which needs a clean run, is not written."""
         if self._unread:
             return f"{plural(self._unread, 'file')} could not be read"
         return "; ".join(self._reasons)
 
     @property
     def listed(self) -> str:
-        """What a baseline of it lists."""
+        """What a baseline of this run lists: `3 findings of 2 files`."""
         return (
             f"{plural(self._remaining, 'finding')} of {plural(self._clean + self._broken, 'file')}"
         )
@@ -74,7 +76,7 @@ class CheckTally(Record, kw_only=True):
             lines.append(tuple(map(printable, row)))
 
     def table(self) -> tuple[list[Row], int]:
-        """The rows to be shown, and how many are not."""
+        """The rows to show, and the number of rows left out."""
         rows = [*self._failing, *self._passing]
         if self.rows is not None:
             rows = rows[: max(self.rows - len(self._unreadable), 0)]
@@ -82,7 +84,7 @@ class CheckTally(Record, kw_only=True):
         return rows, self.total - len(rows)
 
     def closing(self) -> str:
-        """`3 files checked: 1 clean, 2 with findings (4 errors, 1 warning)`."""
+        """The closing line: `3 files checked: 1 clean, 2 with findings (4 errors, 1 warning)`."""
         parts = [f"{self._clean:,} clean"]
         if self._broken:
             named = [

@@ -1,7 +1,7 @@
-"""Tables laid out in columns of text: no word is folded, no column wider than its longest cell.
+"""Layout of tables as aligned columns of text. Words are never split.
 
-Where a width is to be kept, cells break between words; where that is not enough, each row becomes a
-block of lines `column: cell`.
+With a maximum width, cells wrap between words. Where that is not enough, each row becomes a block
+of lines `column: cell`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from .section import Row
 
 __all__ = ["Cell", "laid_out", "wrapped"]
 
-# A piece of a line, and the whole cell that it is of; "" for what is between cells.
+# A piece of a line and the whole cell it belongs to; the cell is "" for the space between columns.
 Cell = tuple[str, str]
 _GAP = 2
 
 
 def laid_out(head: Row, rows: Sequence[Row], width: int | None = None) -> list[list[Cell]]:
-    """The lines of the table, the first one the columns' titles; columns without a cell are left out.
+    """The lines of a table, titles first. Columns whose cells are all empty are left out.
 
-    `width`: characters a line may have; None for as many as it takes.
+    `width`: the most characters in a line; None for no limit.
     """
     columns = [column for column in range(len(head)) if any(row[column] for row in rows)]
     table = [tuple(row[column] for column in columns) for row in (head, *rows)]
@@ -32,7 +32,7 @@ def laid_out(head: Row, rows: Sequence[Row], width: int | None = None) -> list[l
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Lines broken between words; the second and later ones indented."""
+    """Wrap text between words; lines after the first are indented."""
     lines = textwrap.wrap(
         text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
@@ -40,7 +40,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def _widths(table: Sequence[Row], width: int | None) -> list[int] | None:
-    """How wide each column is to be; None where words are too long for them all."""
+    """The width of each column; None where the longest words do not fit next to each other."""
     columns = list(zip(*table, strict=True))
     natural = [max(map(len, column)) for column in columns]
     gaps = _GAP * (len(columns) - 1)

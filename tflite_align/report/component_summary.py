@@ -1,4 +1,4 @@
-"""What became of every component that was broken, as a record; and the JSON of explanations."""
+"""Records of what alignment decided for each component, and the JSON of explanations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .json import render_document
 
 __all__ = ["Overview", "Relabelled", "Separated", "Story", "overview", "render_explanation"]
 
-UNSUPPORTED = ("support/", "types/")  # how rules begin that say what a target takes
+UNSUPPORTED = ("support/", "types/")  # prefixes of rules on what a target supports
 
 
 class Relabelled(Record, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class Relabelled(Record, frozen=True, kw_only=True):
 
 
 class Separated(Record, frozen=True, kw_only=True):
-    """A QUANTIZE behind the tensor; `readers` are addresses."""
+    """An inserted QUANTIZE that reads the tensor; `readers` are the addresses that read its output."""
 
     key: TensorId
     name: str
@@ -39,7 +39,9 @@ class Separated(Record, frozen=True, kw_only=True):
 
 
 class Story(Record, frozen=True, kw_only=True):
-    """One component: what disagreed (messages of findings) and what was decided."""
+    """One component: the messages of its findings, the parameters that moved, the inserted
+    QUANTIZE.
+    """
 
     component: Component
     findings: tuple[str, ...]
@@ -48,7 +50,7 @@ class Story(Record, frozen=True, kw_only=True):
 
 
 class Overview(Record, frozen=True, kw_only=True):
-    """`elsewhere`: findings in no component that was decided: biases, weights, conflicts."""
+    """All components. `elsewhere`: findings outside them, such as biases, weights and conflicts."""
 
     components: tuple[Story, ...]
     conflicts: tuple[Conflict, ...]
@@ -56,9 +58,9 @@ class Overview(Record, frozen=True, kw_only=True):
 
 
 def overview(bound: Bound, solution: Solution, findings: Sequence[Finding]) -> Overview:
-    """The solution and the findings that led to it, sorted by component."""
+    """Combine a solution with the findings that led to it, by component."""
     by_key: dict[TensorId, list[str]] = {}
-    # What a target does not take is no disagreement between tensors.
+    # An unsupported operator is no disagreement between tensors.
     unsupported = [finding.message for finding in findings if finding.rule.startswith(UNSUPPORTED)]
     for finding in findings:
         if finding.rule.startswith(UNSUPPORTED):
@@ -75,7 +77,7 @@ def overview(bound: Bound, solution: Solution, findings: Sequence[Finding]) -> O
 
 
 def render_explanation(answer: Explanation | Overview) -> str:
-    """Either answer of `explain` as a JSON document."""
+    """The JSON document of `explain`: of one tensor or of all components."""
     name = "explanation" if isinstance(answer, Explanation) else "overview"
     return render_document(name, answer)
 

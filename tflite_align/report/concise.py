@@ -1,4 +1,6 @@
-"""The report as lines that search tools and editors take: `path: place: severity: text (rule)`."""
+"""The concise format: one line per problem, `path: place: severity: text (rule)`, as editors parse
+it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ __all__ = ["problem_lines", "render_concise"]
 
 
 def render_concise(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """A line for each problem that nothing lets pass and for each file that could not be read."""
+    """One line per problem that no baseline accepts, and per unreadable file."""
     lines = [line for report in reports for line in problem_lines(report)]
     lines += [
         _line(unread_file.name, "file", "error", unread_file.message, "unreadable")
@@ -22,7 +24,7 @@ def render_concise(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> 
 
 
 def problem_lines(report: Report) -> Iterator[str]:
-    """The lines of one file. Its place is an address, or `model` for the file as a whole."""
+    """The lines of one report. The place is an address, or `model` for the whole file."""
     for problem in problems(report):
         if not problem.accepted:
             address = problem.place or "model"

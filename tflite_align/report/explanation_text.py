@@ -1,4 +1,4 @@
-"""Why a tensor gets its parameters, and what became of each component, in sentences."""
+"""Explanations as sentences: why a tensor gets its parameters, what was decided for each component."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["explanation_lines", "overview_lines"]
 
 
 def explanation_lines(explanation: Explanation, *, alternatives: bool = True) -> list[str]:
-    """One sentence or two a line; costs are in units of what the last line says.
+    """The explanation of one tensor as lines of one or two sentences.
 
-    `alternatives`: False where none were priced.
+    The last line defines the unit of the costs. `alternatives`: False if none were evaluated.
     """
     lines = [_head(explanation)]
     if explanation.status == "outside":
@@ -40,7 +40,7 @@ def explanation_lines(explanation: Explanation, *, alternatives: bool = True) ->
 
 
 def overview_lines(model: Model, overview: Overview, *, rows: int | None = None) -> list[str]:
-    """A paragraph a component that was decided or has to be left; `rows` limits its lists."""
+    """One paragraph per component, aligned or in conflict; `rows` limits its lists."""
     blocks = [_story(story, index, rows) for index, story in enumerate(overview.components)]
     blocks += [
         [f"Conflict at {conflict.slots[0].address(model)}: {_conflict(conflict)}."]
@@ -55,7 +55,7 @@ def overview_lines(model: Model, overview: Overview, *, rows: int | None = None)
     return [printable(line) for line in lines[1:]]
 
 
-# --- words --------------------------------------------------------------------------------------
+# --- phrases ------------------------------------------------------------------------------------
 
 
 def _show(label: Label | None) -> str:

@@ -1,4 +1,4 @@
-"""The forms a report can be written in: one entry a form."""
+"""The table of report formats: file ending or output name -> renderer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Renderer = Callable[[Sequence[Report], Sequence[Unread]], str]
 
 
 def _json(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """One model's report stands alone; several come as a list, with what could not be read."""
+    """A JSON object for one report; a list of reports with the unreadable files otherwise."""
     alone = len(reports) == 1 and not unread
     return render_json(reports[0]) if alone else render_json(reports, unread)
 
@@ -48,7 +48,7 @@ def _html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
     return render_html(reports, unread)
 
 
-# The file's ending -> what writes it.
+# File ending -> renderer.
 FORMATS: Mapping[str, Renderer] = {
     ".html": _html,
     ".json": _json,
@@ -57,9 +57,9 @@ FORMATS: Mapping[str, Renderer] = {
     ".txt": _text,
     ".xml": _junit,
 }
-_EXPLORER = ".me.json"  # two endings, of which the last is another form's
-_MANY = (".jsonl", ".parquet", ".sqlite")  # what the store writes of them
-# The name of a form on stdout -> what writes it; "text" is for people and is shown as it comes.
+_EXPLORER = ".me.json"  # a double ending; `.json` alone is another format
+_MANY = (".jsonl", ".parquet", ".sqlite")  # formats of runs over many models
+# Name for --output-format -> renderer. "text" is missing: it is printed model by model.
 OUTPUTS: Mapping[str, Renderer] = {
     "concise": render_concise,
     "github": render_github,
@@ -71,7 +71,7 @@ OUTPUTS: Mapping[str, Renderer] = {
 
 
 def renderer(name: str) -> Renderer:
-    """The function for a file of that name; `-` is JSON. UsageError names the forms there are."""
+    """The renderer for a file name; `-` is JSON. Raises UsageError that lists the known endings."""
     if name == "-":
         return FORMATS[".json"]
     ending = PurePath(name).suffix.lower()

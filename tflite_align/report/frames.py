@@ -1,4 +1,4 @@
-"""Parts of a report as pandas data frames: a row a finding, a change, an output."""
+"""Parts of a report as pandas data frames: one row per finding, change or output."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _changes(report: Report) -> Iterable[dict[str, Any]]:
 
 
 def _outputs(report: Report) -> Iterable[dict[str, Any]]:
-    """Decibels against the float twin: as declared, and by each kernel set."""
+    """SQNR in dB against the float twin: of the declared reading and of each kernel set."""
     for score in report.verification.outputs if report.verification is not None else ():
         row: dict[str, Any] = {
             "output": score.index,
@@ -85,7 +85,9 @@ TABLES: Mapping[str, Callable[[Report], Iterable[dict[str, Any]]]] = {
 
 
 def frame(report: Report, table: str) -> pd.DataFrame:
-    """The table as a data frame. UsageError for a table that there is none of, or without pandas."""
+    """A part of the report as a data frame. Raises UsageError for an unknown part or without
+    pandas.
+    """
     if table not in TABLES:
         raise UsageError(f"table: expected one of {', '.join(TABLES)}; found {table!r}")
     try:

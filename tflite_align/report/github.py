@@ -1,4 +1,4 @@
-"""The report as workflow commands: GitHub shows each finding as an annotation of the file."""
+"""The report as GitHub workflow commands, which become annotations of the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 
 
 def render_github(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """A line for each problem that nothing lets pass and each unreadable file."""
+    """One line per problem that no baseline accepts, and per unreadable file."""
     reports = report_list(reports)
     lines = [line for report in reports for line in _lines(report)]
     lines += [

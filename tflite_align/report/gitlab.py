@@ -1,6 +1,6 @@
-"""The report as GitLab's Code Quality has it: merge requests show what is new and what is mended.
+"""The report in GitLab's Code Quality format, in which merge requests show new and fixed problems.
 
-Source of the form: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
+Format: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _SEVERITY = {"error": "major", "warning": "minor"}
 
 
 def render_gitlab(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """A list of every problem that nothing lets pass; a file that cannot be read blocks."""
+    """A JSON list of the problems that no baseline accepts; an unreadable file has severity
+    blocker.
+    """
     used: set[str] = set()
     issues = [
         {**issue, "fingerprint": _alone(issue, used)}
@@ -44,7 +46,7 @@ def _issues(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def _issue(name: str, rule: str, severity: str, text: str, known_by: str) -> dict[str, Any]:
-    """`lines` is asked for: a binary has none, so its first stands for all of it."""
+    """One entry. The format requires a line number; a binary file has none, so line 1 is given."""
     return {
         "type": "issue",
         "check_name": rule,
@@ -56,7 +58,9 @@ def _issue(name: str, rule: str, severity: str, text: str, known_by: str) -> dic
 
 
 def _alone(issue: dict[str, Any], used: set[str]) -> str:
-    """A fingerprint that no other entry has: where files have the same fault, their paths tell."""
+    """A fingerprint that no other entry has: the path is added where two files have the same
+    problem.
+    """
     known_by = str(issue["fingerprint"])
     if not known_by or known_by in used:
         known_by += issue["location"]["path"]

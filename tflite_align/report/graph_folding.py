@@ -1,4 +1,4 @@
-"""Runs of operators that nothing happened to, drawn as one vertex: an overview of a large graph."""
+"""Folding runs of unchanged operators into one vertex, for an overview of a large graph."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from .graph_layout import Edge
 
 __all__ = ["Item", "folded", "folded_edges"]
 
-_LEAST = 3  # operators that are worth one vertex in their place
+_LEAST = 3  # shortest run that is folded
 
-Item = tuple[int, int]  # first and last operator; the same where one stands for itself
+Item = tuple[int, int]  # first and last operator of a vertex; equal for a single operator
 
 
 def folded(count: int, touched: Collection[int]) -> list[Item]:
-    """The operators in the order of the file, those that stand between touched ones as one item.
+    """Group the operators, in file order, into runs without touched operators.
 
-    That order is one in which values flow, so that an item of neighbours in it closes no circle.
+    File order is a topological order, so that merging a run of consecutive operators creates no
+    cycle.
     """
     items: list[Item] = []
     start = 0
@@ -32,9 +33,9 @@ def folded(count: int, touched: Collection[int]) -> list[Item]:
 
 
 def folded_edges(edges: Sequence[Edge], inputs: int, items: Sequence[Item]) -> list[Edge]:
-    """The edges between vertices of which items stand for operators; none within an item.
+    """The edges between the folded vertices; edges inside a vertex are dropped.
 
-    Vertices are numbered as graph_layout has them: graph inputs, then operators, then outputs.
+    Vertices are numbered as in graph_layout: graph inputs, then operators, then graph outputs.
     """
     count = items[-1][1] + 1 if items else 0
     of = {at: index for index, (first, last) in enumerate(items) for at in range(first, last + 1)}

@@ -1,7 +1,7 @@
-"""Where the operators of a graph stand: layers from top to bottom, chains in straight lanes.
+"""Layout of a graph: operators in layers from top to bottom, chains in vertical lanes.
 
-The graph libraries' own layouts take minutes for graphs of thousands of operators; a model is a
-few long chains with branches, for which one pass in the order of the file is enough.
+The layouts of graph libraries take minutes for thousands of operators. A model is a few long chains
+with branches, for which one pass in file order is enough.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from ..record import Record
 
 __all__ = ["Edge", "Placed", "place"]
 
-_LONGEST = 400  # layers that an edge goes round; a longer one is drawn straight
+_LONGEST = 400  # longest edge, in layers, that is routed around vertices
 
 
 class Edge(Record, frozen=True, kw_only=True):
-    """Tensor `tensor` from one vertex to another; `lane`: the lane it runs in between, where
-    something stands in its way.
+    """Tensor `tensor` from vertex `source` to vertex `target`.
+
+    `lane`: the lane of the part in between where the edge is routed around vertices.
     """
 
     source: int
@@ -27,15 +28,18 @@ class Edge(Record, frozen=True, kw_only=True):
 
 
 class Placed(Record, frozen=True, kw_only=True):
-    """`spots`: (lane, layer) of each vertex. Lanes may be negative: 0 is where the first chain is."""
+    """The layout. `spots`: (lane, layer) of each vertex; the first chain is in lane 0, others may
+    be negative.
+    """
 
     spots: tuple[tuple[int, int], ...]
     edges: tuple[Edge, ...]
 
 
 def place(edges: Sequence[Edge], count: int) -> Placed:
-    """Lay out `count` vertices, numbered so that edges lead to greater numbers; others are
-    drawn, but do not say where their ends stand.
+    """Lay out `count` vertices in topological order.
+
+    An edge towards a lower number is drawn but does not influence the layout.
     """
     into: list[list[Edge]] = [[] for _ in range(count)]
     layers = [0] * count
@@ -68,7 +72,7 @@ def place(edges: Sequence[Edge], count: int) -> Placed:
 
 
 def _pull_down(edges: Sequence[Edge], layers: list[int]) -> None:
-    """A vertex that nothing leads to stands just above the first that reads it."""
+    """Move a vertex without producers to the layer above its first reader."""
     led = {edge.target for edge in edges if edge.source < edge.target}
     first: dict[int, int] = {}
     for edge in edges:
@@ -80,7 +84,7 @@ def _pull_down(edges: Sequence[Edge], layers: list[int]) -> None:
 
 
 def _nearest(wanted: int, layers: range, occupied: set[tuple[int, int]]) -> int:
-    """The lane nearest to the wanted one that is free in all these layers; right before left."""
+    """The free lane nearest to `wanted` in all given layers; the right one of two equally near."""
     step = 0
     while True:
         for lane in (wanted + step, wanted - step):

@@ -1,4 +1,4 @@
-"""The report as JSON, in the form of schema/report.schema.json."""
+"""The report as JSON, in the format of schema/report.schema.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["render_document", "render_json", "render_line"]
 
 
 def render_json(report: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """One report as an object; several as `{"format", "tool", "reports", "unread"}`, each whole."""
+    """One report as an object; several as `{"format", "tool", "reports", "unread"}`."""
     if isinstance(report, Report):
         document = report.to_dict()
     else:
@@ -27,7 +27,7 @@ def render_json(report: Report | Sequence[Report], unread: Sequence[Unread] = ()
 
 
 def render_document(name: str, record: Any) -> str:
-    """Any record as JSON in the same manner: `{"format", "tool", name: record}`."""
+    """Any record as a JSON document `{"format", "tool", name: record}`."""
     return _dump(
         {
             "format": FORMAT,
@@ -38,7 +38,7 @@ def render_document(name: str, record: Any) -> str:
 
 
 def render_line(record: Any) -> str:
-    """A record as one line of JSON lines; a report in it is whole, as render_json has it."""
+    """A record as one JSON line; reports in it have all the fields of render_json."""
     document = {"format": FORMAT, "tool": tool(), **record_values(record)}
     return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
 

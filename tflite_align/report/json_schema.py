@@ -1,4 +1,4 @@
-"""The JSON Schema of the JSON report, made from the records themselves."""
+"""The JSON Schema of the JSON report, derived from the record types."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEAD = {"format": {"const": FORMAT}, "tool": _TOOL}
 
 
 def report_schema() -> dict[str, Any]:
-    """Schema of what render_json writes: one report, or several in `reports`."""
+    """The schema of render_json's output: one report, or several in `reports`."""
     defs = _report()
     several = {
         "type": "object",
@@ -52,7 +52,7 @@ def report_schema() -> dict[str, Any]:
 
 
 def batch_schema() -> dict[str, Any]:
-    """Schema of one line of a batch's report and of its record of what is done."""
+    """The schema of one JSON line of a run over many models."""
     defs = _report()
     _of(BatchLine, defs)
     line = defs.pop("BatchLine")
@@ -67,7 +67,7 @@ def batch_schema() -> dict[str, Any]:
 
 
 def _report() -> dict[str, Any]:
-    """Schemas of a report and of all that is in it, by name."""
+    """Schemas of Report and of every record type in it, by name."""
     defs: dict[str, Any] = {}
     _of(Report, defs)
     report = defs["Report"]
@@ -82,10 +82,10 @@ def _report() -> dict[str, Any]:
 
 
 def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
-    """Schema of one annotation; records go to `defs` and are referred to."""
+    """The schema of one type annotation; record types are added to `defs` and referenced."""
     if hint in _SCALARS:
         return dict(_SCALARS[hint])
-    if hint in (OperatorId, TensorId):  # written as pairs
+    if hint in (OperatorId, TensorId):  # JSON arrays of two integers
         hint = tuple[int, int]
     if is_record(hint) or hasattr(hint, "_fields"):
         return _record(hint, defs)
@@ -111,7 +111,7 @@ def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
 def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
     name = record.__name__
     if name not in defs:
-        defs[name] = {}  # a place, before a record that names itself is met again
+        defs[name] = {}  # reserves the name, for record types that contain themselves
         hints = get_type_hints(record)
         field_names = getattr(record, "_fields", ()) or compared(record)
         properties = {name: _of(hints[name], defs) for name in field_names}
@@ -126,7 +126,7 @@ def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_paragraph(record: Any) -> str:
-    """A record's contract; nothing where it has none of its own."""
+    """The first paragraph of a record's docstring; "" where it has no docstring of its own."""
     text = inspect.cleandoc(vars(record).get("__doc__") or "")
     if text.startswith(f"{record.__name__}("):
         return ""

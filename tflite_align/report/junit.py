@@ -1,4 +1,4 @@
-"""The report as JUnit XML: a suite for each file, a test case for each rule and each judge."""
+"""The report as JUnit XML: one suite per file, one test case per rule and per judge."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .terminal_text import follow_up, printable
 
 __all__ = ["render_junit"]
 
-_MOST = 50  # findings told in one case
+_MOST = 50  # findings listed in one test case
 
 
 def render_junit(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """Every rule that was looked at is a case, and fails where findings of it are left open.
+    """The XML text. The test case of a rule fails where findings of it remain, warnings included.
 
-    Warnings fail a case too: whether they fail the build is for the exit status. What a baseline
-    lets pass is skipped, as is a judge that is not installed. An unreadable file is an error.
+    Whether warnings fail the build is left to the exit status. Findings accepted by a baseline and
+    judges that are not installed are skipped cases; an unreadable file is an error.
     """
     reports = report_list(reports)
     document = JUnitXml("tflite_align")

@@ -1,4 +1,4 @@
-"""Where a report's file and its problems stand, as forges want it told."""
+"""File paths and fingerprints of problems, as code-scanning services expect them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ __all__ = ["fingerprints", "relative_path", "uri"]
 
 
 def relative_path(name: str) -> str:
-    """The file from the current directory, with `/`, however its path was spelled; an absolute path
-    only for a file that does not lie below.
-    """
+    """The path relative to the current directory, with `/`; an absolute path outside it stays."""
     posix = name.replace("\\", "/")
     if os.path.isabs(posix):  # noqa: PTH117 - a name may hold what no path can
         folder = os.getcwd()  # noqa: PTH109 - as text
@@ -28,16 +26,17 @@ def relative_path(name: str) -> str:
 
 
 def uri(name: str) -> str:
-    """That path as a reference of RFC 3986; a file URI where it is absolute."""
+    """The path as a URI reference (RFC 3986); a file URI for an absolute path."""
     quoted = quote(relative_path(name), safe="/~", errors="replace")
     return f"file://{quoted}" if quoted.startswith("/") else quoted
 
 
 def fingerprints(problems: Iterable[ReportedProblem]) -> list[str]:
-    """For each problem of one file: `<16 hex digits>:<ordinal>`, the same in every run.
+    """A fingerprint `<16 hex digits>:<ordinal>` for each problem of one file, the same in every
+    run.
 
-    Made of the rule, the operator's name and operand, the tensor's name, and a count among those
-    that are equal in all that: neither the file's path nor an operator's number changes it.
+    Hashes the rule, the operator's name and operand, and the tensor's name; the ordinal tells equal
+    hashes apart. Renaming the file or inserting operators does not change it.
     """
     counts: Counter[str] = Counter()
     prints = []

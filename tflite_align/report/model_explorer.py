@@ -1,7 +1,7 @@
-"""The report as node data of Google's Model Explorer: a value and a colour for operators.
+"""The report as node data for Google's Model Explorer: a value and a colour per operator.
 
-Its TFLite adapter calls an operator by its index, and a graph by the subgraph's name, `main` where the
-first has none. The data belong to the file that goes out, to the one that was checked.
+Its TFLite adapter names an operator by its index and a graph by the subgraph's name, or `main` for
+a first subgraph without one. The data apply to the aligned file, for `check` to the checked file.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from .report import Report, Unread
 
 __all__ = ["render_model_explorer"]
 
-_EXACT_DB = 120.0  # what stands for an operator that is exact
+_EXACT_DB = 120.0  # value shown for an exact operator
 _INK = "#000000"
 _ERROR, _WARNING, _REPAIRED = "#ff8a80", "#ffd180", "#b9f6ca"
-# Below these, in dB, an operator of 8 bits is worth a look.
+# Upper limits in dB and their colours: below 30 dB an 8-bit operator deserves attention.
 _LEVELS = ((15.0, "#ff8a80"), (30.0, "#ffe082"), (_EXACT_DB, "#ffffff"))
 
 
 def render_model_explorer(reports: Sequence[Report], _: Sequence[Unread] = ()) -> str:
-    """JSON for its `--node_data_paths`: SQNR of every operator compared (dB, 120: exact), else 1 for
-    a finding; findings and repairs by colour. A file that cannot be read has none. UsageError for
-    more than one model.
+    """JSON for Model Explorer's `--node_data_paths`. Raises UsageError for more than one report.
+
+    The value is the operator's SQNR in dB (120 for exact), or 1 for a finding where operators were
+    not compared. Colours show findings and repairs. An unreadable file has no data.
     """
     if len(reports) > 1:
         raise UsageError(f"a .me.json report is of one model; there are {len(reports)}")
@@ -60,7 +61,7 @@ def _graph(report: Report, graph: SubgraphView) -> dict[str, Any]:
 
 
 def _levels(report: Report, subgraph: int) -> dict[int, float]:
-    """Of each operator the output that has the least."""
+    """The lowest SQNR in dB among the outputs of each compared operator."""
     steps = report.verification.steps if report.verification is not None else None
     found: dict[int, float] = {}
     for one in steps.operators if steps is not None else ():
@@ -71,7 +72,7 @@ def _levels(report: Report, subgraph: int) -> dict[int, float]:
 
 
 def _colours(report: Report, graph: SubgraphView) -> dict[int, str]:
-    """Operators with findings that are left, and those whose findings are not."""
+    """Colours of operators with remaining findings and of operators whose findings were repaired."""
     had = {(one.slot.subgraph, one.slot.operator) for one in report.findings}
     colours = {
         one.index: _REPAIRED

@@ -1,5 +1,5 @@
-"""What a drawing of the model needs beside the report: the graph before and after, the groups
-that must share parameters, and why each tensor gets its own.
+"""Records for drawing a model: the graph before and after, the groups of tied tensors, and the
+reasons for each tensor's parameters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ Mark = Literal["", "added", "removed"]
 
 
 class TensorView(Record, frozen=True, kw_only=True):
-    """`label`: None without per-tensor parameters; `channels`: how many scales it has."""
+    """A tensor in a drawing. `label`: None without per-tensor parameters; `channels`: number of
+    scales.
+    """
 
     index: int
     name: str
@@ -37,7 +39,9 @@ class TensorView(Record, frozen=True, kw_only=True):
 
 
 class OperatorView(Record, frozen=True, kw_only=True):
-    """`other`: its index in the other of the two graphs; -1 where it is not there."""
+    """An operator in a drawing. `other`: its index in the other graph (before or after); -1 if
+    absent.
+    """
 
     index: int
     name: str
@@ -59,8 +63,10 @@ class SubgraphView(Record, frozen=True, kw_only=True):
 
 
 class MemberView(Record, frozen=True, kw_only=True):
-    """A tensor of a group. Ranges are what its parameters can hold, in real values; `cuts`: what
-    readers behind an inserted QUANTIZE see. `bits`: precision lost (positive) or won by the move.
+    """A tensor of a group. Ranges are the real values that its parameters represent.
+
+    `cuts`: ranges that readers see behind an inserted QUANTIZE. `bits`: precision lost by the
+    change of parameters; negative for a gain.
     """
 
     key: TensorId
@@ -72,7 +78,7 @@ class MemberView(Record, frozen=True, kw_only=True):
 
 
 class GroupView(Record, frozen=True, kw_only=True):
-    """Tensors that rules tie to one another; `hull` holds what all of them held before."""
+    """Tensors that rules tie together; `hull` contains the ranges of all of them before alignment."""
 
     index: int
     rules: tuple[str, ...]
@@ -81,14 +87,14 @@ class GroupView(Record, frozen=True, kw_only=True):
 
 
 class Why(Record, frozen=True, kw_only=True):
-    """The chain of why of one tensor, a sentence or two a line."""
+    """The explanation of one tensor's parameters, in lines of one or two sentences."""
 
     key: TensorId
     lines: tuple[str, ...]
 
 
 class ModelView(Record, frozen=True, kw_only=True):
-    """`after` is empty where the model was not changed."""
+    """The graphs before and after alignment; `after` is empty where nothing changed."""
 
     before: tuple[SubgraphView, ...]
     after: tuple[SubgraphView, ...] = ()

@@ -1,4 +1,4 @@
-"""A report or an explanation as a notebook shows it: a few words and tables, no script, no style."""
+"""Short HTML of a report or explanation for notebooks: text and tables, without scripts or styles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROWS = 10
 
 
 def report_html(report: Report) -> str:
-    """The short report, its tables cut off after some rows; `to_html()` is the whole page."""
+    """The short report with limited tables; `to_html()` gives the full page."""
     title = printable(report.name) or "model"
     parts: list[str] = [element("p", element("strong", title), f": {printable(closing(report))}")]
     parts += [_section(section) for section in sections(report, rows=_ROWS)]

@@ -1,4 +1,4 @@
-"""Which operators a file holds, and how often: what an application links or registers."""
+"""The operators of a file and their counts, which an application has to link or register."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ __all__ = ["OperatorUse", "operator_uses"]
 
 
 class OperatorUse(Record, frozen=True, kw_only=True):
-    """`name`: as `CONV_2D`; of a custom operator its custom code."""
+    """An operator and its count. `name`: such as `CONV_2D`, or the custom code of a custom
+    operator.
+    """
 
     name: str
     count: int
@@ -19,7 +21,7 @@ class OperatorUse(Record, frozen=True, kw_only=True):
 
 
 def operator_uses(model: Model) -> tuple[OperatorUse, ...]:
-    """Of all subgraphs, sorted by name."""
+    """The operators of all subgraphs, sorted by name."""
     found = Counter(
         (operator.custom_code or operator.name, operator.custom_code is not None)
         for graph in model.subgraphs

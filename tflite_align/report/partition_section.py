@@ -1,4 +1,4 @@
-"""What a target's compiler is predicted to map, for a person to read."""
+"""The section on what a target's compiler is predicted to map to the accelerator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _FOLLOWS = "follows one that stays on the CPU"
 
 
 def mapping_section(mapping: TargetMapping) -> Section:
-    """Operators mapped, the first that is not, and the rest, one row for each operator left."""
+    """Counts of mapped operators, the first operator that is not mapped, and a row for each other
+    one.
+    """
     head = (
         f"predicted for {mapping.target}: {mapping.mapped} of"
         f" {plural(mapping.operators, 'operator')} mapped"
@@ -39,6 +41,6 @@ def mapping_section(mapping: TargetMapping) -> Section:
 
 
 def _names(left: Sequence[Left]) -> str:
-    """`2 CAST, 1 RESHAPE`, in the order they are first met."""
+    """Operator counts such as `2 CAST, 1 RESHAPE`, in order of first occurrence."""
     counts = Counter(operator.address.rpartition(" ")[2] for operator in left)
     return ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -1,4 +1,4 @@
-"""Which operators can give different integers in which runtimes, for a person to read."""
+"""The section on operators whose integers can differ between runtimes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEAD = ("operator", "integers alike in", "by at most", "share of cases", "for e
 
 
 def portability_section(portability: Portability) -> Section:
-    """A row for each operator that differs or of which nothing is known; counts below."""
+    """One row per operator that can differ or is unknown, and the counts."""
     differing = [operator for operator in portability.operators if operator.word != "equal"]
     words = Counter(operator.word for operator in portability.operators)
     head = (

@@ -1,5 +1,5 @@
-"""What a report has against a model, one record each: findings, judges that refuse it, and whatever
-else makes the exit status 1. Forms that show a list of problems show this one.
+"""Everything that a report lists as a problem, as one record type: findings, refusals by judges,
+and other reasons for exit status 1. All formats that list problems use it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .terminal_text import follow_up
 
 __all__ = ["ReportedProblem", "problems"]
 
-# Findings speak for themselves.
+# Counts of findings are no problems of their own.
 _COUNTED = re.compile(r"\d+ (error|warning) findings?")
 
 
 class ReportedProblem(Record, frozen=True, kw_only=True):
-    """`place`: an address, or "" for the file as a whole; `text`: without place and rule.
+    """One problem. `place`: an address, or "" for the whole file; `text`: without place and rule.
 
-    `accepted`: a baseline lets it pass. `finding`: where it is one.
+    `accepted`: accepted by a baseline. `finding`: the finding, for a problem that is one.
     """
 
     rule: str
@@ -35,10 +35,11 @@ class ReportedProblem(Record, frozen=True, kw_only=True):
 
 
 def problems(report: Report) -> Iterator[ReportedProblem]:
-    """Every finding that is left, also those that are let pass; then refusals, then other reasons.
+    """All remaining findings, accepted ones included; then refusals; then other reasons for status
+    1.
 
-    A refusal that does not fail the run (of one of a target's ways, or with --allow-refused) is a
-    warning.
+    A refusal that does not fail the run (one of several runtimes of a target, or --allow-refused)
+    is a warning.
     """
     passed = set(map(id, report.accepted))
     for finding in report.remaining:
@@ -70,7 +71,7 @@ def problems(report: Report) -> Iterator[ReportedProblem]:
 
 
 def _refusing(report: Report) -> list[JudgeVerdict]:
-    """Judges that were asked and do not take the file, whether that fails the run or is let pass."""
+    """Verdicts of judges that ran and did not accept the file."""
     judges = report.verification.judges if report.verification is not None else ()
     return [judge for judge in judges if judge.after.status not in ("accepted", "skipped")]
 
@@ -82,6 +83,6 @@ def _bare(finding: Finding) -> str:
 
 
 def _tells(reason: str, verdict: JudgeVerdict) -> bool:
-    """Whether the reason is that this judge refuses the file."""
+    """Whether a reason for exit status 1 is the refusal by this judge."""
     words = verdict.after.reason
     return verdict.judge in reason and (not words or words in reason)

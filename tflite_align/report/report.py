@@ -1,4 +1,4 @@
-"""The report: everything that was found, decided and verified, as one value."""
+"""The Report record: everything that was found, decided and verified about one model."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "Outcome", "Report", "Size", "Unread", "report_list"]
 
-# Version of the report's form; raised when a reader of the old form would misread the new.
+# Version of the JSON format; raised when a reader of the old format would misinterpret the new one.
 FORMAT = 3
 
 Outcome = Literal["checked", "nothing to align", "aligned", "not aligned"]
 
 
 class Size(Record, frozen=True, kw_only=True):
-    """What the file holds, in numbers."""
+    """Counts of what the file contains."""
 
     bytes: int
     subgraphs: int
@@ -40,7 +40,7 @@ class Size(Record, frozen=True, kw_only=True):
 
 
 class Unread(Record, frozen=True, kw_only=True):
-    """A file there is no report of, and why: one line, with the byte offset where there is one."""
+    """A file that could not be read, and the error in one line, with the byte offset if known."""
 
     name: str
     message: str
@@ -49,21 +49,18 @@ class Unread(Record, frozen=True, kw_only=True):
 class Report(PartlyCompared, frozen=True, kw_only=True):
     """The result of `align` or `check` on one model.
 
-    `findings` are those of the file that came in, `remaining` those of the file that goes out
-    (for `check` both are the same), `accepted` those of them that a baseline lets pass.
-    `rules`: every rule that was looked at. `mappings`: for each target whose compiler splits the
-    graph, what it is predicted to map of the file that goes out.
-    `portability`: which operators can give different integers in which runtimes, where it was asked for.
-    `without_calibration`: the verification's outputs, had the ranges not been tightened by what
-    calibration inputs showed; empty where they were not. `reasons` say in sentences why
-    `exit_status` is not 0.
-    `parameters`: scales and zero points, before and after, of the tensors that changes and findings
-    are about. `operators`: what the file that goes out holds.
-    `notes`: what is no fault, and good to know of the file that goes out.
-    `bias_readings`: for a file with biases in scales of their own, how far its two readings are
-    apart. `fixes_off`: ids of the repairs that were switched off.
-    `certificate`: what is shown for every input, where that was asked for.
-    `view`: for forms that draw the model, where it was asked for; in no other form.
+    `findings` are those of the input file, `remaining` those of the written file (the same for
+    `check`), `accepted` the remaining ones that a baseline accepts. `rules`: every rule that was
+    checked. `mappings`: for each target whose compiler partitions the graph, the predicted mapping
+    of the written file. `portability`: operators whose integers can differ between runtimes, if
+    requested. `without_calibration`: the outputs' SQNR had calibration not narrowed the ranges;
+    empty if it did not. `reasons`: sentences that say why `exit_status` is not 0. `parameters`:
+    scales and zero points, before and after, of tensors in changes and findings. `operators`:
+    operators of the written file, with counts. `notes`: remarks on the written file that are no
+    faults. `bias_readings`: for a file with biases in other scales than kernels compute with, the
+    SQNR between the two readings. `fixes_off`: ids of repairs that were switched off.
+    `certificate`: error bounds for every input, if requested. `view`: data for drawing the model,
+    if requested; used by formats that draw it and left out of all others.
     """
 
     command: Literal["align", "check"]
@@ -99,32 +96,32 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
 
     @property
     def exit_status(self) -> int:
-        """What the command line ends with: 1 where there are reasons to stop, else 0."""
+        """1 if there are `reasons`, else 0: the exit status of the command line."""
         return 1 if self.reasons else 0
 
     @property
     def certified(self) -> bool:
-        """Whether every operator is certified for every input, the numbers lose nothing on samples
-        and every judge takes the file.
+        """Whether every operator is certified, no sample shows a loss and every judge accepts the
+        file.
         """
         shown = self.certificate is not None and self.certificate.word == "certified"
         return shown and self.verification is not None and self.verification.word == "verified"
 
     @property
     def open(self) -> tuple[Finding, ...]:
-        """Findings that remain and that no baseline lets pass."""
+        """Remaining findings that no baseline accepts."""
         known = set(map(id, self.accepted))
         return tuple(finding for finding in self.remaining if id(finding) not in known)
 
     @property
     def cuts(self) -> int:
-        """QUANTIZE operators inserted."""
+        """The number of inserted QUANTIZE operators."""
         return sum(change.kind == "cut" for change in self.changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON values, in the form of schema/report.schema.json.
+        """The report as JSON values, in the format of schema/report.schema.json.
 
-        The same report gives the same values; there are no times and no dates in it.
+        Equal reports give equal values: there are no times or dates in them.
         """
         return {
             "format": FORMAT,
@@ -135,27 +132,27 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
         }
 
     def to_json(self) -> str:
-        """The report as JSON text, in the form of schema/report.schema.json."""
+        """The report as JSON text, in the format of schema/report.schema.json."""
         return self._written(".json")
 
     def to_html(self) -> str:
-        """The report as one page that needs no other file; it draws the graph of a report that was
-        asked for with `view=True`.
-        """
+        """The report as a self-contained HTML page; with a graph if it was made with `view=True`."""
         return self._written(".html")
 
     def to_sarif(self) -> str:
-        """The findings as SARIF 2.1.0, for code scanning."""
+        """The report as SARIF 2.1.0 text, for code scanning."""
         return self._written(".sarif")
 
     def to_text(self) -> str:
-        """What the command line prints with --verbose."""
+        """The text that the command line prints with --verbose."""
         return self._written(".txt")
 
     def to_dataframe(self, table: str = "findings") -> pd.DataFrame:
-        """`findings` (of the file that came in), `remaining` (of the one that goes out), `changes`
-        or `outputs` (decibels) as a pandas data frame, a row each. UsageError for another table,
-        and where pandas is not installed.
+        """A part of the report as a pandas data frame.
+
+        `table`: `findings` (of the input file), `remaining` (of the written file), `changes` or
+        `outputs` (SQNR in dB), with one row each. Raises UsageError for another name, or without
+        pandas.
         """
         frame: pd.DataFrame = _reader("frames").frame(self, table)
         return frame
@@ -178,9 +175,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
 
 
 def _reader(name: str) -> Any:
-    """The module of this folder that reads reports: found when a report is asked for its form, since
-    it needs this one.
-    """
+    """A sibling module, imported on first use because it imports this one."""
     return import_module(f".{name}", __package__)
 
 

@@ -1,6 +1,6 @@
-"""A C++ header for TensorFlow Lite Micro: the operators that an application has to register.
+"""A C++ header that registers the operators of a model with TensorFlow Lite Micro.
 
-TFLM links only kernels that are registered. Source of the names: MicroMutableOpResolver of
+TFLM links only registered kernels. Source of the names: MicroMutableOpResolver of
 tensorflow/lite/micro/micro_mutable_op_resolver.h.
 """
 
@@ -16,14 +16,14 @@ from .terminal_text import printable
 
 __all__ = ["render_resolver"]
 
-# Methods whose names do not follow from the operator's.
+# Methods whose names are not derived from the operator's name.
 _METHODS = {
     "BATCH_MATMUL": "AddBatchMatMul",
     "CUMSUM": "AddCumSum",
     "PADV2": "AddPadV2",
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM",
 }
-# Custom operators that TFLM has kernels for, by their custom codes.
+# Custom code -> method, for custom operators with a kernel in TFLM.
 _CUSTOM_METHODS = {
     "ethos-u": "AddEthosU",
     "TFLite_Detection_PostProcess": "AddDetectionPostprocess",
@@ -31,9 +31,9 @@ _CUSTOM_METHODS = {
 
 
 def render_resolver(model: Model, name: str) -> str:
-    """The header for a model that is called `name`.
+    """The header's text; `name` is the model's name.
 
-    UnsupportedError for operators that TFLM has no kernel for: the header could not be compiled.
+    Raises UnsupportedError for operators without a kernel in TFLM: the header would not compile.
     """
     operators = [operator for graph in model.subgraphs for operator in graph.operators]
     custom = frozenset(one.custom_code for one in operators if one.custom_code is not None)
@@ -78,7 +78,7 @@ def _registrations(uses: Sequence[str], custom: frozenset[str]) -> Iterator[str]
 
 
 def _method(operator: str) -> str:
-    """`AddConv2D` of CONV_2D."""
+    """The resolver's method for an operator: `AddConv2D` for CONV_2D."""
     known = _METHODS.get(operator)
     if known is not None:
         return known
@@ -87,5 +87,5 @@ def _method(operator: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """Words of the model that end neither a comment nor its line."""
+    """Text from the model that cannot end the C++ comment or string it is put in."""
     return printable(text).replace("\\", "/").replace('"', "'")

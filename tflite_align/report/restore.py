@@ -1,4 +1,4 @@
-"""Records read back from the JSON that report/json.py makes of them."""
+"""Conversion of the JSON values of report/json.py back to records."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ __all__ = ["restored"]
 
 Record = TypeVar("Record")
 
-# What the JSON of a report says beside its fields.
+# Keys of a report's JSON that are no fields.
 _TOLD = ("format", "tool", "cuts", "exit_status")
 _BEYOND = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
 def restored(record: type[Record], value: Any) -> Record:
-    """The record that these JSON values were made of, less what the JSON leaves out.
+    """The record of type `record` that the JSON values describe, without fields that JSON leaves
+    out.
 
-    Raises ValueError for values that are not of its schema.
+    Raises ValueError for values that do not match the record type.
     """
     found: Record = _of(record, value)
     return found
@@ -36,7 +37,7 @@ def _of(hint: Any, value: Any) -> Any:
         return _exactly(hint, value)
     if hint is float:
         return _number(value)
-    if hint in (OperatorId, TensorId):  # written as pairs
+    if hint in (OperatorId, TensorId):  # JSON arrays of two integers
         return hint(*_of(tuple[int, int], value))
     if is_record(hint) or hasattr(hint, "_fields"):
         return _record(hint, value)
@@ -45,7 +46,7 @@ def _of(hint: Any, value: Any) -> Any:
         if value in arguments:
             return value
     elif origin in (Union, types.UnionType):
-        # Records or None: there is one that can be meant.
+        # Unions are `X | None`.
         return None if value is None else _of(arguments[0], value)
     elif origin is tuple and isinstance(value, list):
         several = arguments[-1] is Ellipsis
@@ -76,7 +77,7 @@ def _record(record: Any, value: Any) -> Any:
     if fields.keys() != hints.keys():
         raise ValueError(f"{record.__name__} has other fields: {sorted(fields)}")
     values = {key: _of(hints[key], fields[key]) for key in hints}
-    if "scale" in values:  # written as decimals that are float32 values
+    if "scale" in values:  # decimals that stand for float32 values
         values["scale"] = _float32(values["scale"])
     restored = record(**values)
     return _accepting(restored) if record is Report else restored
@@ -88,14 +89,14 @@ def _float32(value: Any) -> Any:
 
 @cache
 def _hints(record: Any) -> dict[str, Any]:
-    """The fields that count, with what they hold."""
+    """Name -> type of the fields that JSON contains."""
     hints = get_type_hints(record)
     named = getattr(record, "_fields", None) or compared(record)
     return {name: hints[name] for name in named}
 
 
 def _accepting(report: Report) -> Report:
-    """Accepted findings are some of the remaining ones, not their like."""
+    """The report with its accepted findings replaced by the equal objects among the remaining ones."""
     left = list(report.remaining)
     restored_findings: list[Finding] = []
     for finding in report.accepted:

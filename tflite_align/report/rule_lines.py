@@ -1,4 +1,4 @@
-"""A rule's story as lines of text, and as Markdown."""
+"""The description of a rule as lines of text or Markdown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["rule_lines", "rule_markdown"]
 
 
 def rule_lines(story: RuleStory) -> list[str]:
-    """What it asks; then, indented, how grave it is for whom, and where that can be looked up."""
+    """The requirement; then, indented, the severity on each target and the sources."""
     types = f" ({', '.join(story.types)})" if story.types else ""
     lines = [f"{story.id}: {story.words}{types}"]
     lines += [f"  {_grade(grade)}" for grade in story.grades]
@@ -28,7 +28,7 @@ def _grade(grade: RuleGrade) -> str:
 
 
 def rule_markdown(story: RuleStory) -> str:
-    """The same for a page that shows Markdown."""
+    """The same as Markdown."""
     return "\n".join(_markdown(story)) + "\n"
 
 
@@ -52,5 +52,5 @@ def _markdown(story: RuleStory) -> Iterator[str]:
 
 
 def _text(words: str) -> str:
-    """Words in which brackets and stars are no signs of Markdown."""
+    """Text with Markdown's special characters escaped."""
     return "".join(f"\\{sign}" if sign in "*_[]<>|`" else sign for sign in words)

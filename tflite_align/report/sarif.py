@@ -1,8 +1,8 @@
-"""The report as SARIF 2.1.0: findings as results, for code scanning and for editors.
+"""The report as SARIF 2.1.0, for code scanning and editors.
 
-A result's place is given in three ways: the file, the byte of its FlatBuffers table, and the address
-of the slot as the logical location. `ruleId` is the rule's own id and stays; a refusal by a judge
-has the id `judge/NAME`.
+A result's location is the file, the byte offset of a FlatBuffers table, and, as logical location,
+the address of the slot. `ruleId` is the stable id of the rule; a refusal by a judge has
+`judge/NAME`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .values import tool_version
 __all__ = ["render_sarif"]
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
-_TABLE_BYTES = 4  # a table begins with the reference to its vtable
-# A binary has no lines, and forges show nothing without one.
+_TABLE_BYTES = 4  # bytes of the reference to the vtable, which begins each table
+# A binary has no lines, but services show no result without one.
 _FIRST_LINE = {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 2}
-_NO_TARGET = "none"  # where no file could be read
-_MOST = 1000  # characters of a description; GitHub takes 1,024
+_NO_TARGET = "none"  # targets of a run in which no file could be read
+_MOST = 1000  # most characters of a description; GitHub accepts 1,024
 
 
 def render_sarif(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """One run over all files; a file that could not be read is a notification of the run."""
+    """The SARIF text with one run; unreadable files are notifications of the run."""
     reports = report_list(reports)
     results = [item for report in reports for item in _results(report)]
     rules = _rules(reports, {str(result["ruleId"]) for result in results})
@@ -50,7 +50,7 @@ def render_sarif(reports: Report | Sequence[Report], unread: Sequence[Unread] = 
                         "rules": rules,
                     }
                 },
-                # Runs for other targets are other analyses: they do not replace each other.
+                # Different targets are different analyses, whose results do not replace each other.
                 "automationDetails": {"id": f"tflite_align/{'+'.join(_targets(reports))}/"},
                 "invocations": [
                     {
@@ -77,7 +77,7 @@ def _targets(reports: Sequence[Report]) -> list[str]:
 
 
 def _artifacts(reports: Sequence[Report], unread: Sequence[Unread]) -> list[dict[str, Any]]:
-    """Every file once."""
+    """One artifact per file."""
     names = [*(report.name for report in reports), *(unread_file.name for unread_file in unread)]
     mime_type = "application/octet-stream"
     places = dict.fromkeys(map(uri, names))
@@ -97,7 +97,7 @@ def _notification(unread_file: Unread) -> dict[str, Any]:
 
 
 def _certificates(reports: Sequence[Report]) -> dict[str, Any]:
-    """What is shown for every input, by file; nothing where no certificate was asked for."""
+    """The certificate summary of each file; empty where none was requested."""
     shown = {
         report.name: {
             "word": "certified" if report.certified else report.certificate.word,
@@ -112,7 +112,7 @@ def _certificates(reports: Sequence[Report]) -> dict[str, Any]:
 
 
 def _rules(reports: Sequence[Report], used: set[str]) -> list[dict[str, Any]]:
-    """Every rule that was looked at, with its words; those of results in any case."""
+    """Every rule that was checked, and the rules of all results."""
     targets = [load_target(name) for name in _targets(reports) if name != _NO_TARGET]
     looked = used.union(*(report.rules for report in reports))
     return [_rule(rule_id, targets) for rule_id in sorted(looked)]
@@ -141,7 +141,7 @@ def _rule(rule_id: str, targets: Sequence[Target]) -> dict[str, Any]:
 
 
 def _level(story: RuleStory) -> str:
-    """The gravest that one of the targets makes of it; what no target grades is an error."""
+    """The highest severity on any target; error for a rule without a severity."""
     severities = {grade.severity for grade in story.grades}
     if not severities or "error" in severities:
         return "error"
@@ -175,7 +175,7 @@ def _result(report: Report, problem: ReportedProblem, known_by: str) -> dict[str
         "level": problem.severity,
         "message": {"text": text},
         "locations": [location],
-        # The first is the one that GitHub reads.
+        # GitHub reads the first of these.
         "partialFingerprints": {"primaryLocationLineHash": known_by, "slot/v2": known_by},
     }
     if finding is not None:

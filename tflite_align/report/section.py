@@ -1,4 +1,4 @@
-"""A piece of a report without a form: a table, lines, or both."""
+"""The Section record: a title, a table and lines, independent of the output format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Row = tuple[str, ...]
 
 
 class Section(Record, frozen=True, kw_only=True):
-    """`lines` stand below the table; `hidden` counts rows, or findings, that were left out."""
+    """A table and the `lines` below it; `hidden` is the number of rows, or findings, left out."""
 
     title: str
     head: Row = ()

@@ -1,6 +1,6 @@
-"""What a person is told, as tables and lines without a form: text and terminal render them.
+"""The sections of a report, which the text and terminal formats render.
 
-Everything in a section is fit to be shown: names from the model are escaped.
+Names from the model are already escaped for a terminal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["check_result", "closing", "done", "sections"]
 
 
 class _RowLimit(Record, frozen=True, kw_only=True):
-    """How much is shown: `rows` a table, None for everything with names in full."""
+    """The limits of tables: at most `rows` rows and shortened names; None for no limits."""
 
     rows: int | None
 
@@ -34,7 +34,7 @@ class _RowLimit(Record, frozen=True, kw_only=True):
         return replace(table, hidden=len(every) - len(shown))
 
     def whole(self, title: str, head: Row, rows: Iterable[Row], lines: Row = ()) -> Section:
-        """All these rows, their names shortened where tables are short."""
+        """A section with all these rows; names are shortened if there is a limit."""
         return Section(
             title=title,
             head=head,
@@ -48,7 +48,7 @@ class _RowLimit(Record, frozen=True, kw_only=True):
 
 
 def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
-    """The whole report in the order it is read; `rows` limits each table and shortens names."""
+    """All sections in reading order; `rows` limits each table and shortens names."""
     view = _RowLimit(rows=rows)
     found = [_head(report)]
     if report.command == "check":
@@ -76,7 +76,7 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
     return tuple(section for section in found if section.rows or section.lines)
 
 
-# --- what was found ----------------------------------------------------------------------------
+# --- findings -----------------------------------------------------------------------------------
 
 
 def _head(report: Report) -> Section:
@@ -91,7 +91,7 @@ def _head(report: Report) -> Section:
     told = ", ".join(f"{rule} ({count})" for rule, count in sorted(rules.items()))
     found = counts(report.findings) + (f": {told}" if told else "")
     lines = (f"{name}: {', '.join(held)}; {targets}", f"found: {found}")
-    # A file's name is never shortened: people copy it.
+    # A file's name is never shortened, so that it can be copied.
     return Section(title="", lines=tuple(printable(line) for line in lines))
 
 
@@ -111,8 +111,9 @@ def _findings(report: Report, view: _RowLimit, title: str, findings: Sequence[Fi
 
 
 def _finding_rows(finding: Finding, off: Sequence[str], *, several: bool) -> Iterator[Row]:
-    """What is wrong; what happens then, a row for targets of which it is not the same; and what
-    follows from it. With a column of whom it concerns, where there are `several` targets.
+    """Rows of one finding: the message; the consequence, one row per group of targets; the notes.
+
+    With `several` targets there is a column of their names.
     """
     told = f"{finding.message}{_hint(finding, off)}"
     happens = _by_target(finding)
@@ -124,8 +125,9 @@ def _finding_rows(finding: Finding, off: Sequence[str], *, several: bool) -> Ite
 
 
 def _by_target(finding: Finding) -> list[tuple[str, str]]:
-    """(what happens, `tflm, xnnpack`), the gravest first; with how grave it is for each where
-    that differs.
+    """Pairs such as (consequence, `tflm, xnnpack`), highest severity first.
+
+    Each name has its severity where severities differ.
     """
     alike = len({grade.severity for grade in finding.grades}) < 2
     found: dict[str, list[str]] = {finding.behaviour: []}
@@ -137,9 +139,9 @@ def _by_target(finding: Finding) -> list[tuple[str, str]]:
     return [(behaviour, ", ".join(names)) for behaviour, names in found.items() if names]
 
 
-# --- what was done -----------------------------------------------------------------------------
+# --- changes ------------------------------------------------------------------------------------
 
-# Kinds of changes -> the title and what the column of slots is called; none where it says nothing.
+# Kinds of changes, title, and title of the column of slots ("" for no such column).
 _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("converted",), "Converted", "at"),
     (("retyped",), "Operand types fitted", "for"),
@@ -175,7 +177,7 @@ def _change_row(report: Report, view: _RowLimit, change: Change, *, slots: bool)
 
 
 def _components(report: Report, view: _RowLimit) -> Section:
-    """How well each component was solved; in short only those not shown to be the least."""
+    """Cost and lower bound of each component; without --verbose only those not shown to be optimal."""
     rows = [
         (
             str(entry.index),
@@ -200,7 +202,7 @@ _COST = (
 
 
 def _strategies(report: Report, view: _RowLimit) -> Section:
-    """What PPQ's strategies would have come to on the same model."""
+    """The cost of PPQ's alignment strategies on the same model."""
     rows = [
         (
             entry.name,
@@ -216,7 +218,7 @@ def _strategies(report: Report, view: _RowLimit) -> Section:
 
 
 def _operators(report: Report, view: _RowLimit) -> Section:
-    """What the file holds; in short it is not said."""
+    """Operators of the file with their counts; only with --verbose."""
     rows = [
         (one.name, f"{one.count:,}", "custom" if one.custom else "") for one in report.operators
     ]
@@ -224,7 +226,7 @@ def _operators(report: Report, view: _RowLimit) -> Section:
 
 
 def _readings(report: Report, view: _RowLimit) -> Section:
-    """What the two readings of a bias come to."""
+    """SQNR of the two readings of biases, and between them."""
     rows = [
         (
             f"{entry.index} {entry.name}",
@@ -268,20 +270,20 @@ def _remarks(report: Report) -> list[str]:
 
 
 def _some_took(report: Report) -> bool:
-    """Whether some runtime takes the original, as far as it was asked."""
+    """Whether a runtime accepts the original, or none was run on it."""
     judges = report.verification.judges if report.verification is not None else ()
     asked = [one.before.status for one in judges if one.before.status != "skipped"]
     return not asked or "accepted" in asked
 
 
 def _briefly(report: Report, reason: str) -> str:
-    """A reason without what stands in the line of the verification already."""
+    """A reason without the text that the verification line already shows."""
     why = report.verification.why if report.verification is not None else ""
     told = reason.removesuffix(why).rstrip(": ") if why else reason
     return told or reason.partition(": ")[0]
 
 
-# --- the last line -----------------------------------------------------------------------------
+# --- closing line -------------------------------------------------------------------------------
 
 _DONE = (
     (("converted",), "tensor", "converted"),
@@ -300,7 +302,7 @@ _DONE = (
 
 
 def done(report: Report) -> list[str]:
-    """What was done, counted by kind: `2 tensors moved`."""
+    """Counts of changes by kind, such as `2 tensors moved`."""
     kinds: Counter[str] = Counter(change.kind for change in report.changes)
     told = []
     for names, noun, verb in _DONE:
@@ -316,7 +318,7 @@ def _passed(report: Report) -> str:
 
 
 def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bool = True) -> str:
-    """The one line that says how it ended. `out`: the destination's name, where there is one."""
+    """The closing line. `out`: name of the destination, if there is one."""
     told = _checked(report) if report.command == "check" else _ending(report, dry_run=dry_run)
     told = shorten(printable(told), 100)
     if report.command == "check":
@@ -333,9 +335,7 @@ def _checked(report: Report) -> str:
 
 
 def check_result(report: Report) -> str:
-    """The result of a check without the model's name: counts of findings, then the runtimes' verdict,
-    or that none was run.
-    """
+    """The result of `check`: counts of findings, then the runtimes' verdict or that none was run."""
     result = f"{counts(report.open)}{_passed(report)}"
     if report.verification is None:
         return result if report.open else f"{result} (static check; --run asks the runtimes)"
@@ -345,7 +345,7 @@ def check_result(report: Report) -> str:
 
 
 def _ending(report: Report, *, dry_run: bool) -> str:
-    """What became of the model, and how it was shown."""
+    """The outcome of an alignment and the word of its verification."""
     word = "not judged" if dry_run else how_shown(report)
     if report.outcome == "aligned" and not report.reasons:
         return f"{'would align' if dry_run else 'aligned'}: {', '.join([*done(report), word])}"

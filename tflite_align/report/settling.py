@@ -1,4 +1,4 @@
-"""What would settle a verification that says neither verified nor failed, in sentences."""
+"""Advice for a verification that neither verifies nor fails: what would decide it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .report import Report
 
 __all__ = ["settling"]
 
-_LEAST = 64  # inputs that a verdict needs
+_LEAST = 64  # fewest inputs for a verdict
 
 
 def settling(report: Report) -> tuple[str, ...]:
-    """Empty where nothing is open."""
+    """Sentences of advice; empty where the verification is decided."""
     verification = report.verification
     if verification is None:
         return () if report.command == "check" else ("Align it without --no-verify.",)

@@ -1,4 +1,6 @@
-"""Reports of shards: a head that says which shard it is, then a line a model; and many made one."""
+"""Reports of shards: a head line with the shard's number, then one line per model; and their
+merging.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,19 @@ from .values import tool
 
 __all__ = ["Shard", "ShardHead", "merged", "shard_head"]
 
-_NAMED = 5  # of many that are wrong
+_NAMED = 5  # paths that an error message lists
 
 
 class Shard(Record, frozen=True):
-    """The models that one of several runs does: `number` of `count`, from 1."""
+    """Shard `number` of `count`, counted from 1: the models that one of several runs processes."""
 
     number: int
     count: int
 
     def has(self, path: str) -> bool:
-        """By a digest of the path below the folder: independent of the other models and of the folder's place."""
+        """Whether the model belongs to this shard: decided by a digest of its path below the
+        folder.
+        """
         digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 
@@ -35,7 +39,7 @@ class Shard(Record, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """Of `K/N`; UsageError for what is none."""
+        """Parse `K/N`. Raises UsageError for any other text."""
         shard_number, slash, count = text.partition("/")
         if (
             slash
@@ -48,8 +52,9 @@ class Shard(Record, frozen=True):
 
 
 class ShardHead(Record, frozen=True, kw_only=True):
-    """The first line of a shard's report: the shard `shard` of `shards`, and how many models it has.
-    `settings_sha256`: the digest of the options, rules and versions that hold for all of them.
+    """The first line of a shard's report: shard `shard` of `shards`, with `models` models.
+
+    `settings_sha256`: digest of the options, rules and versions of the run.
     """
 
     shard: int
@@ -59,12 +64,12 @@ class ShardHead(Record, frozen=True, kw_only=True):
 
 
 class _File:
-    """One report of lines; its lines are read again when they are written."""
+    """One report as JSON lines; stores offsets of the lines, not the parsed lines."""
 
     def __init__(self, name: str, data: Any) -> None:
         self.name, self.data = name, data
         self.head: ShardHead | None = None
-        self.places: list[tuple[str, int, int]] = []  # path, begin and end of its line
+        self.places: list[tuple[str, int, int]] = []  # path, start and end offset of the line
         self.settings: set[str] = set()
         self.tools: set[str] = set()
         start = 0
@@ -97,7 +102,7 @@ class _File:
 
 
 def shard_head(head: ShardHead) -> bytes:
-    """As a line."""
+    """The head as a JSON line."""
     document = {"format": FORMAT, "tool": tool(), **_fields(head)}
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
@@ -107,10 +112,10 @@ def _fields(head: ShardHead) -> dict[str, Any]:
 
 
 def merged(files: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
-    """The lines of several reports, (name, bytes) each, in the order of their paths: those of one run.
+    """Merge reports of one run, given as (name, bytes); yields their lines sorted by path.
 
-    Raises UsageError before the first line: for a file that is none, a model that is in two of them,
-    shards that are missing or there twice, and settings or versions that differ.
+    Raises UsageError before the first line: for a file that is no such report, a model in two
+    reports, missing or repeated shards, and differing settings or versions.
     """
     shard_files = [_File(name, data) for name, data in files]
     _of_one_kind(shard_files)

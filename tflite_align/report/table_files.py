@@ -1,4 +1,4 @@
-"""Rows of many models as files that can be asked: SQLite's, and Parquet (extra `parquet`)."""
+"""Reports of many models as database files: SQLite, and Parquet (extra `parquet`)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .table_rows import FINDINGS, JUDGES, MODELS, Columns, finding_rows, judge_r
 __all__ = ["TABLES", "check_table"]
 
 _SQL = {str: "TEXT", int: "INTEGER", float: "REAL", bool: "INTEGER"}
-_GROUP = 1000  # models that are written together
+_GROUP = 1000  # models per write
 
 
 def check_table(name: str) -> None:
-    """UsageError where the library that writes it is not installed."""
+    """Raise UsageError where the library for the format is not installed."""
     if name.lower().endswith(".parquet"):
         try:
             import pyarrow.parquet  # noqa: F401, PLC0415 - an extra
@@ -31,7 +31,7 @@ def check_table(name: str) -> None:
 
 
 def sqlite(lines: Iterable[BatchLine]) -> bytes:
-    """A database with the tables `models`, `findings` and `judges`; `path` joins them."""
+    """A SQLite database with the tables `models`, `findings` and `judges`, joined by `path`."""
     tables: Mapping[str, Columns] = {"models": MODELS, "findings": FINDINGS, "judges": JUDGES}
     with closing(sqlite3.connect(":memory:")) as base:
         for table, columns in tables.items():
@@ -57,8 +57,8 @@ def _insert(
 
 
 def parquet(lines: Iterable[BatchLine]) -> bytes:
-    """One flat table. `row` says what a row is of: `model`, `finding` or `judge`; what it is not of
-    is null in it.
+    """A Parquet file with one table. `row` is `model`, `finding` or `judge`; other columns are
+    null.
     """
     import pyarrow as pa  # noqa: PLC0415 - an extra
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
@@ -87,7 +87,7 @@ def _flat(line: BatchLine) -> list[dict[str, Any]]:
     ]
 
 
-# The file's ending -> what writes it.
+# File ending -> writer.
 TABLES: Mapping[str, Callable[[Iterable[BatchLine]], bytes]] = {
     ".parquet": parquet,
     ".sqlite": sqlite,

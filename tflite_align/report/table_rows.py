@@ -1,4 +1,4 @@
-"""Reports of many models as flat rows, numbers as numbers: for SQL and data frames."""
+"""Reports of many models as flat rows for SQL and data frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["FINDINGS", "JUDGES", "MODELS", "Columns", "finding_rows", "judge_row
 Columns = dict[str, type]
 Row = dict[str, Any]
 
-# A row a model. `errors`, `warnings`: findings that are left and that no baseline lets pass.
+# One row per model. `errors`, `warnings`: remaining findings that no baseline accepts.
 MODELS: Columns = {
     "path": str, "command": str, "outcome": str, "exit_status": int, "message": str,
     "verification": str, "targets": str, "findings_before": int, "findings_after": int,
@@ -21,18 +21,18 @@ MODELS: Columns = {
     "input_bytes": int, "output_bytes": int, "input_sha256": str, "output_sha256": str,
     "seconds": float, "resumed": bool,
 }  # fmt: skip
-# A row a finding of the file that came in. `remains`: it is in the file that goes out too.
+# One row per finding of the input file. `remains`: the written file has it as well.
 FINDINGS: Columns = {
     "path": str, "severity": str, "rule": str, "operator": str, "address": str,
     "tensor": str, "targets": str, "message": str, "behaviour": str, "fix": str,
     "offset": int, "remains": bool, "accepted": bool,
 }  # fmt: skip
-# A row a runtime or compiler that was asked, and what it did with the file that goes out.
+# One row per judge that was run, and its verdict on the written file.
 JUDGES: Columns = {"path": str, "judge": str, "status": str, "word": str, "reason": str}
 
 
 def model_row(line: BatchLine) -> Row:
-    """What the line says; None for what nobody could find out."""
+    """The row of one model; None where a value is unknown."""
     report = line.report
     row: Row = {name: getattr(line, name, None) for name in MODELS}
     if report is not None:
@@ -78,7 +78,9 @@ def _keys(findings: Any) -> set[tuple[str, str]]:
 
 
 def _operator(address: str) -> str:
-    """`CONCATENATION` of `subgraph[0]/operator[12] CONCATENATION/inputs[1]`; "" where none is named."""
+    """The operator's name in an address: `CONCATENATION` for `subgraph[0]/operator[12]
+    CONCATENATION/inputs[1]`.
+    """
     _, named, rest = address.partition("] ")
     return rest.partition("/")[0] if named else ""
 

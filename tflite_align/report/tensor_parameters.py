@@ -1,4 +1,4 @@
-"""Quantization parameters as numbers: of every tensor that findings and changes are about."""
+"""Quantization parameters before and after, of the tensors in findings and changes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ __all__ = ["Parameters", "TensorParameters", "parameters_of"]
 
 
 class Parameters(Record, frozen=True, kw_only=True):
-    """Real value = scale[c] * (integer - zero_point[c]). `scale`: float32 values, written as the
-    shortest decimals that are these and no others; one, or one for each index along
-    `quantized_dimension`; none for a tensor without parameters.
+    """Quantization parameters of a tensor: real value = scale[c] * (integer - zero_point[c]).
+
+    `scale`: float32 values, written as their shortest decimals; one, or one per index along
+    `quantized_dimension`; empty for a tensor without parameters.
     """
 
     type: str
@@ -25,8 +26,9 @@ class Parameters(Record, frozen=True, kw_only=True):
 
 
 class TensorParameters(Record, frozen=True, kw_only=True):
-    """One tensor in the file that came in and in the one that goes out; `before` is None for a tensor
-    that was made. Of a file that is only checked both are the same.
+    """One tensor in the input file and in the written file (equal for `check`).
+
+    `before` is None for an added tensor.
     """
 
     subgraph: int
@@ -39,7 +41,7 @@ class TensorParameters(Record, frozen=True, kw_only=True):
 def parameters_of(
     findings: Sequence[Finding], changes: Sequence[Change], before: Model, after: Model
 ) -> tuple[TensorParameters, ...]:
-    """Of the tensors that changes name, and of all operands of operators with a finding, by index."""
+    """Parameters of tensors in changes and of all operands of operators with a finding, by index."""
     keys = {TensorId(change.subgraph, change.tensor) for change in changes}
     for finding in findings:
         if finding.tensor >= 0:

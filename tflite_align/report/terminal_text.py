@@ -1,4 +1,4 @@
-"""Words from a model made fit for a terminal."""
+"""Text from a model, made safe for a terminal."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..checks.checker import Finding
 
 __all__ = ["counts", "follow_up", "plural", "printable", "shorten"]
 
-_LONG = 48  # characters of a name that a table shows
+_LONG = 48  # longest name in a table
 
 
 def printable(text: str) -> str:
-    r"""Control, direction and unassigned characters as `\x1b`: a name cannot steer a terminal."""
+    r"""Text with control, direction and unassigned characters written as `\\x1b`."""
     if text.isprintable():
         return text
     return "".join(
@@ -24,7 +24,7 @@ def printable(text: str) -> str:
 
 
 def shorten(text: str, most: int = _LONG) -> str:
-    """Every word longer than `most` characters loses its middle: converters join long names."""
+    """Text in which each word longer than `most` characters is cut in the middle."""
     return re.sub(rf"\S{{{most + 1},}}", lambda match: _shortened(match[0], most), text)
 
 
@@ -34,17 +34,17 @@ def _shortened(word: str, most: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
+    """A count with its noun: `1 error`, `2 errors`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def follow_up(finding: Finding) -> str:
-    """The notes of a finding, each behind a semicolon; empty where it has none."""
+    """The notes of a finding, each preceded by a semicolon; "" where it has none."""
     return "".join(f"; {note}" for note in finding.notes)
 
 
 def counts(findings: Sequence[Finding]) -> str:
-    """`2 errors, 1 warning`; `no findings`."""
+    """Counts of findings: `2 errors, 1 warning`, or `no findings`."""
     severities = Counter(finding.severity for finding in findings)
     named = [plural(severities[s], s) for s in ("error", "warning") if severities[s]]
     return ", ".join(named) or "no findings"

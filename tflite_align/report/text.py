@@ -1,4 +1,4 @@
-"""The report as plain text: aligned columns, no colours, no box characters."""
+"""The report as plain text: aligned columns without colours or box characters."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def render_text(
     last: str | None = None,
     unread: Sequence[Unread] = (),
 ) -> str:
-    """Everything in the report; `rows` limits each table and shortens long names.
+    """The whole report; `rows` limits each table and shortens long names.
 
-    `last` takes the place of the closing line, for who knows what became of the file.
+    `last` replaces the closing line.
     """
     if not isinstance(report, Report):
         texts = [render_text(shown_report, rows=rows) for shown_report in report_list(report)]
@@ -44,7 +44,7 @@ def more_rows(hidden: int) -> str:
 
 
 def text_table(head: Row, rows: Sequence[Row]) -> list[str]:
-    """Columns as wide as their widest cell, two spaces between them; empty columns left out."""
+    """Rows as aligned columns with two spaces between them; empty columns are left out."""
     return ["".join(text for text, _ in line) for line in laid_out(head, rows)]
 
 

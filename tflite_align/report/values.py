@@ -1,4 +1,4 @@
-"""Records as JSON values, and what every JSON document of the tool begins with."""
+"""JSON values of records, and the header of every JSON document."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from ..record import compared, is_record
 
 __all__ = ["json_value", "record_values", "shortest", "tool", "tool_version"]
 
-_DECIMALS = 3  # of a figure in dB or steps; kernels differ below that from machine to machine
+_DECIMALS = 3  # decimals of figures in dB or steps; machines differ below that
 
 
 def tool_version() -> str:
-    # The package is loaded before any of its modules: reading its version is no import.
+    # sys.modules and not an import: the package is loaded before its modules.
     return str(getattr(sys.modules[__name__.partition(".")[0]], "__version__", "unknown"))
 
 
 def tool() -> dict[str, str]:
-    """Name and version of the program that writes the document."""
+    """Name and version of this tool, for the header of a document."""
     return {"name": "tflite_align", "version": tool_version()}
 
 
 def record_values(record: Any) -> dict[str, Any]:
-    """A record's fields in their order, without those that are ignored when records are compared.
+    """The fields of a record, without those that comparisons ignore.
 
-    Numbers that JSON lacks become the strings "inf", "-inf" and "nan".
+    Numbers without a JSON form become the strings "inf", "-inf" and "nan".
     """
     return {name: json_value(name, getattr(record, name)) for name in compared(record.__class__)}
 
 
 def json_value(name: str, value: Any) -> Any:
-    """The value of the field `name`. A record that has a `to_dict` of its own is written by it."""
+    """The JSON value of the field `name`. A record's own `to_dict` is used if it has one."""
     if is_record(value):
         return value.to_dict() if hasattr(value, "to_dict") else record_values(value)
     if isinstance(value, float):
@@ -54,7 +54,7 @@ def json_value(name: str, value: Any) -> Any:
 
 
 def shortest(value: float) -> float:
-    """A float32 as the shortest decimal that is this one and no other."""
+    """The shortest decimal that rounds to this float32."""
     return float(str(np.float32(value)))
 
 

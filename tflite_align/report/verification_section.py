@@ -1,4 +1,4 @@
-"""The verification as tables: the outputs' figures, the judges before and after, the word."""
+"""The verification as sections: SQNR of the outputs, verdicts of the judges, the word."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WORDS: dict[Word, str] = {
 
 
 def verification_word(verification: Verification | None) -> str:
-    """`verified`, `not verified (skipped): why`; `not verified` where none was asked for."""
+    """`verified`, `not verified (skipped): why`, or `not verified` without a verification."""
     if verification is None:
         return "not verified"
     word, why = short_word(verification.word), verification.why
@@ -39,13 +39,13 @@ def verification_word(verification: Verification | None) -> str:
 
 
 def shown_too_little(report: Report) -> bool:
-    """Whether a verification was wanted and neither verifies nor disproves the file."""
+    """Whether the verification was inconclusive or skipped."""
     verification = report.verification
     return verification is not None and verification.word in {"inconclusive", "skipped"}
 
 
 def how_shown(report: Report) -> str:
-    """The word of the verification, with what holds for every input: `certified for every input`."""
+    """The word of the verification, combined with the certificate: `certified for every input`."""
     word, shown = verification_word(report.verification), report.certificate
     if shown is None:
         return word
@@ -55,7 +55,9 @@ def how_shown(report: Report) -> str:
 
 
 def certificate_words(shown: CertificateSummary) -> str:
-    """One line: how many operators are certified, within how many steps, and what is left."""
+    """The certificate in one line: certified operators, bound in steps, the first reason for
+    others.
+    """
     if shown.word == "none":
         return f"not certified: {shown.why}"
     share = f"{shown.certified} of {shown.operators} operators certified for every input"
@@ -69,7 +71,7 @@ def short_word(word: Word) -> str:
 
 
 def verification_sections(report: Report, *, full: bool) -> list[Section]:
-    """Nothing for a report without a verification. `full`: with each judge's own words."""
+    """All sections; empty without a verification. `full`: with each judge's message."""
     verification = report.verification
     if verification is None:
         return _certificate(report)
@@ -109,7 +111,7 @@ def _judges(verification: Verification, *, full: bool) -> Section:
 
 
 def _judges_as_it_is(verification: Verification) -> Section:
-    """Of a file in which nothing was changed: there is no before and after."""
+    """Verdicts on an unchanged file, which has no before and after."""
     rows = tuple(
         (verdict.judge, _acceptance(verdict.after, full=False), verdict.after.reason)
         for verdict in verification.judges
@@ -118,7 +120,9 @@ def _judges_as_it_is(verification: Verification) -> Section:
 
 
 def _figures(verification: Verification, *, one_file: bool) -> Section:
-    """What the judges tell of a file that they took: the memory it needs, where its operators run."""
+    """Figures that judges report for an accepted file, such as memory and operators on the
+    accelerator.
+    """
     rows: list[Row] = []
     for verdict in verification.judges:
         before, after = dict(verdict.before.facts), dict(verdict.after.facts)
@@ -136,7 +140,7 @@ def _figures(verification: Verification, *, one_file: bool) -> Section:
 
 
 def _estimates(verification: Verification) -> Iterator[Section]:
-    """What a compiler estimates of each operator that it made of the file."""
+    """A compiler's estimate of cycles for each operator that it generated."""
     for verdict in verification.judges:
         operators = verdict.after.operators
         total = sum(one.cycles for one in operators)
@@ -164,7 +168,7 @@ def _acceptance(found: Acceptance, *, full: bool) -> str:
 
 
 def decibels(value: float | None, absent: str = "-") -> str:
-    """As tables show it, without the unit."""
+    """A level in dB without the unit; `absent` for None."""
     if value is None:
         return absent
     return f"{value:.1f}" if math.isfinite(value) else ("exact" if value > 0 else "no signal")
@@ -195,7 +199,7 @@ def _score(score: OutputScore) -> Iterator[Row]:
 
 
 def _numbers_as_they_are(verification: Verification) -> Section:
-    """The same of one file. What a judge says once of the file is not said of every output."""
+    """SQNR of an unchanged file. A judge's message about the file is not repeated for each output."""
     known = {verdict.after.reason for verdict in verification.judges}
     rows: list[Row] = []
     for score in verification.outputs:
@@ -214,7 +218,7 @@ def _place(score: OutputScore) -> str:
 
 
 def _calibration(report: Report, verification: Verification) -> Section:
-    """What the observed ranges bought: the same outputs of the plan that would be made without."""
+    """SQNR of the outputs with and without the ranges observed on calibration inputs."""
     head = ("output", "without", "with")
     whole = [score for score in verification.outputs if not score.part]
     scores = {(score.index, score.name): score for score in whole}

@@ -1,1 +1,1 @@
-"""The report as one HTML file: no network, no other file."""
+"""The report as a single HTML file without external resources."""

@@ -1,4 +1,4 @@
-"""One model's report: in words first, then the graph, the charts, and every table."""
+"""The part of the HTML page on one model: summary, graph, charts, tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .markup import Markup, element, joined, named
 
 __all__ = ["article", "title_of"]
 
-# Words of verdicts and severities that get a colour as well.
+# Words of verdicts and severities, with their CSS classes.
 _WORDS = {
     "verified": "good",
     "accepted": "good",
@@ -40,21 +40,21 @@ _OUTCOMES = {
     "aligned": "Aligned",
     "not aligned": "Not aligned",
 }
-# Words of a verification that leave nothing open.
+# Words of a verification that leave no question open.
 _SURE = ("verified", "unchanged", "accepted")
-_OUTPUTS = 2  # that the first screen names
-_EXAMPLES = 3  # of what was done
-_SHORT = 14  # characters of a cell that is not broken
-_LONG = 12  # rows of a table that stand open
+_OUTPUTS = 2  # outputs in the summary
+_EXAMPLES = 3  # moved tensors in the summary
+_SHORT = 14  # longest cell that is not wrapped
+_LONG = 12  # longest table that is shown expanded
 
 
 def title_of(report: Report) -> str:
-    """The file's name without its folders: the path stands below it."""
+    """The model's file name without folders; its path is shown below."""
     return PurePath(report.name.replace("\\", "/")).name or "model"
 
 
 def article(report: Report, index: int) -> Markup:
-    """Everything about one model; ids in it end in its number."""
+    """The article of one model; its element ids end in `index`."""
     title = element("h1", title_of(report), " ", _badge(report))
     head, *rest = sections(report)
     where = element("p", *_lines(head.lines[:1]), class_="where")
@@ -74,7 +74,7 @@ def article(report: Report, index: int) -> Markup:
     )
 
 
-# --- the first screen ---------------------------------------------------------------------------
+# --- summary ------------------------------------------------------------------------------------
 
 
 def _badge(report: Report) -> Markup:
@@ -141,7 +141,7 @@ def _done(report: Report) -> tuple[str, ...]:
 
 
 def _examples(report: Report) -> Markup:
-    """The first tensors that took other parameters, from which and to which."""
+    """The first tensors whose parameters changed, with both parameters."""
     moved = [change for change in report.changes if change.kind in ("moved", "snapped")]
     cells = [
         element(
@@ -181,7 +181,7 @@ def _verified(report: Report) -> tuple[str, ...]:
 
 
 def _levels(verification: Verification | None) -> Markup:
-    """SQNR before and after: by the declared parameters, then as each kernel set runs it."""
+    """SQNR before and after: of the declared reading, then of each kernel set."""
     if verification is None or not verification.outputs:
         return Markup("")
     head = [
@@ -197,7 +197,7 @@ def _levels(verification: Verification | None) -> Markup:
 
 
 def _level(score: OutputScore, verification: Verification) -> list[list[Markup]]:
-    """Rows; a file that a judge refused has no figure there, but a word."""
+    """Table rows of one level; a word instead of a figure for a judge that refused the file."""
     name = f"output {score.index}" if score.index >= 0 else named(score.title, score.tensor)
     refused = {
         v.judge: v.before.status for v in verification.judges if v.before.status != "accepted"
@@ -260,7 +260,7 @@ def _cell(cell: str) -> Markup:
 
 
 def _word(cell: str) -> Markup:
-    """A verdict gets its colour; what follows it, and other cells, stay words."""
+    """A cell; one that begins with a verdict is coloured."""
     first = re.split(r"[ :]", cell, maxsplit=1)[0]
     css_class = _WORDS.get(first, "")
     if not css_class:

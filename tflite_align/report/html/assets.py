@@ -1,4 +1,4 @@
-"""The scripts and the style that go into the page, as text."""
+"""The scripts and styles of the page, as text."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from importlib.resources import files
 
 __all__ = ["LIBRARIES", "asset", "csp_hash", "library"]
 
-# Script -> its licence; both stand in vendor/ and both reach the page.
+# Script in vendor/ -> its licence file; the page contains both.
 LIBRARIES = {"cytoscape.min.js": "cytoscape.LICENSE"}
 
 
 @cache
 def asset(name: str) -> str:
-    """A file beside this module."""
+    """The text of a file next to this module."""
     folder = files(__package__)
     for part in name.split("/"):
         folder = folder.joinpath(part)
@@ -24,12 +24,12 @@ def asset(name: str) -> str:
 
 @cache
 def library(name: str) -> str:
-    """A library's script, its licence as a comment in front."""
+    """The text of a library, preceded by its licence as a comment."""
     licence = asset(f"vendor/{LIBRARIES[name]}").replace("*/", "* /").rstrip()
     return f"/*!\n{licence}\n*/\n{asset(f'vendor/{name}')}"
 
 
 def csp_hash(script: str) -> str:
-    """What a Content-Security-Policy calls an inline script by."""
+    """The hash source of an inline script for a Content-Security-Policy."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

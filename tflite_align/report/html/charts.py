@@ -1,4 +1,4 @@
-"""The figures of a report as plots: outputs, groups, what alignment would have cost otherwise."""
+"""Charts of a report: SQNR by output, ranges of groups, costs of other strategies."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .plots import Axis, DrawnBar, bars, legend, number, row, scale_below
 
 __all__ = ["charts"]
 
-_MOST = 60  # groups that are drawn; the tables hold the rest
-_OPEN = 6  # of them that are not folded
+_MOST = 60  # groups that are drawn; the tables list the others
+_OPEN = 6  # groups that are shown expanded
 
 
 def charts(report: Report, at: int) -> Markup:
-    """Every plot there are figures for; `at` is the model's number on the page."""
+    """Every chart that the report has figures for; `at` is the model's number on the page."""
     parts = [*_outputs(report), *by_operator(report), *arriving(report)]
     if report.view is not None and report.view.groups:
         parts += _ranges(report.view.groups)
@@ -66,7 +66,7 @@ def _levels(score: OutputScore) -> Iterator[float | None]:
 
 
 def _least(level: float | None) -> float | None:
-    """Exactness is drawn to the end of the axis; where all are exact it needs some length."""
+    """The length of a bar for an exact output, which would otherwise be infinite; None for others."""
     return 1.0 if level is not None and math.isinf(level) else None
 
 
@@ -102,7 +102,7 @@ def _db(level: float | None) -> str:
 
 
 def _errors(score: OutputScore, *, changed: bool) -> str:
-    """`largest error 0.5 before, 0.2 after; the same class wins for 98 % before, 100 % after`."""
+    """The largest error and the share of equal top classes, before and after, in one line."""
     parts = []
     pair = (score.largest_original, score.largest_aligned)
     if pair[1] is not None:
@@ -134,7 +134,7 @@ def _share(share: float | None) -> str:
 
 
 def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
-    """Those that lose most come first, the others stand folded."""
+    """Ranges of the groups' members, largest loss of precision first; most groups are collapsed."""
     by_loss = sorted(groups, key=lambda group: -sum(abs(member.bits) for member in group.members))
     shown = [_group(group) for group in by_loss[:_MOST]]
     more = f" The {_MOST} of {len(groups):,} groups that change most." if by_loss[_MOST:] else ""

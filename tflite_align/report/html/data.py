@@ -1,4 +1,4 @@
-"""What the page's script reads, as JSON values: drawn graphs, groups, figures."""
+"""The JSON data of the page's script: graphs, groups and figures."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..terminal_text import follow_up, printable
 
 __all__ = ["page_data"]
 
-_WORTH_FOLDING = 24  # operators; what fits a screen is drawn whole
+_WORTH_FOLDING = 24  # largest number of operators that is drawn unfolded
 
 
 def page_data(reports: Sequence[Report]) -> list[dict[str, Any]]:
-    """One entry a report; `graphs` is empty for a report without a view."""
+    """One entry per report; `graphs` is empty for a report without a view."""
     return [_entry(report) for report in reports]
 
 
@@ -62,8 +62,9 @@ def _entry(report: Report) -> dict[str, Any]:
 
 
 def _groups_after(view: ModelView, graph: SubgraphView) -> dict[TensorId, int]:
-    """Group of each tensor once QUANTIZE are inserted: of a tensor that was cut off, the side
-    that holds what the rest of the group holds.
+    """The group of each tensor of the aligned graph.
+
+    Of a tensor with an inserted QUANTIZE, the side with the parameters that most of the group has.
     """
     groups_by_tensor: dict[TensorId, int] = {}
     shared: dict[int, Range] = {}
@@ -109,7 +110,9 @@ def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 def _touched(
     graph: SubgraphView, noted: Collection[tuple[int, int]], moved: Collection[TensorId]
 ) -> set[int]:
-    """Operators with a finding, added or removed ones, and those at a tensor that moved."""
+    """Indices of operators with a finding, added or removed operators, and operators at a moved
+    tensor.
+    """
     return {
         operator.index
         for operator in graph.operators
@@ -123,15 +126,16 @@ def _touched(
 
 
 def _mended(graph: SubgraphView, broken: Collection[tuple[int, int]]) -> set[int]:
-    """Those that had a finding before the alignment."""
+    """Indices of operators that had a finding before the alignment."""
     return {
         operator.index for operator in graph.operators if (graph.index, operator.other) in broken
     }
 
 
 def _graph(graph: SubgraphView, groups: dict[TensorId, int], touched: set[int]) -> dict[str, Any]:
-    """`vertices` are the graph's inputs, then its operators, then its outputs. `folded`: the same
-    with runs of untouched operators as one vertex, where that makes it shorter.
+    """The drawing of one subgraph. `vertices`: graph inputs, then operators, then graph outputs.
+
+    `folded`: the same with runs of untouched operators as one vertex, where that is shorter.
     """
     first = len(graph.inputs)
     last = first + len(graph.operators)

@@ -1,4 +1,4 @@
-"""An HTML document that fetches nothing and runs only the scripts that it names by their digest."""
+"""An HTML document whose policy allows no network access and only scripts with listed digests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["document"]
 def document(
     title: str, body: Iterable[Markup], *, scripts: Iterable[str], styles: Iterable[Markup]
 ) -> str:
-    """The whole file. `scripts`: text of each inline script that may run, here or in a frame, since
-    frames take over the policy of their page. `styles`: style elements.
+    """The HTML text. `scripts`: every inline script that may run in the page or in its frames,
+    which inherit its Content-Security-Policy. `styles`: style elements.
     """
     allowed = " ".join(csp_hash(script) for script in scripts)
-    # The graph library sets styles on its own elements: scripts are what must not be let in.
+    # 'unsafe-inline' for styles only: the graph library sets styles on its elements.
     policy = (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:;"
         " base-uri 'none'; form-action 'none'"

@@ -1,4 +1,4 @@
-"""The part of the page that the script fills: the graph with its list."""
+"""The section of the page for the graph, which the page's script fills."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEGEND = (
 
 
 def graph_section(report: Report, index: int) -> Markup:
-    """Nothing for a report that carries no view."""
+    """The section with its controls; empty for a report without a view."""
     view = report.view
     if view is None or not any(graph.operators for graph in view.before):
         return Markup("")
@@ -71,7 +71,7 @@ def _button(value: str, label: str, *, pressed: bool) -> Markup:
 
 
 def _side(index: int) -> Markup:
-    """The list that a keyboard can walk, and what is said of the operator that was chosen."""
+    """The side panel: a list of operators for keyboard use, and the details of the selected one."""
     shown = [
         element("option", label, value=value)
         for value, label in (

@@ -1,6 +1,6 @@
-"""Many models as one page: counts, a table to be filtered, and each model's page when it is asked for.
+"""The page for many models: counts, a table with filters, and the page of each model on demand.
 
-The page fetches nothing: the models' pages lie in it, deflated, and are opened in a frame.
+The models' pages are embedded, compressed, and shown in a frame; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from .page import model_body
 
 __all__ = ["IndexEntry", "index_entry", "render_index"]
 
-_LEVEL = 6  # of zlib
+_LEVEL = 6  # zlib compression level
 
 
 class IndexEntry(Record, frozen=True, kw_only=True):
-    """A row of the table, and the model's page: deflated, b"" where there is no report of it."""
+    """A row of the table, and the model's compressed page; b"" for a model without a report."""
 
-    row: tuple[str, str, str, int, int, str]  # path, outcome, verification, errors, warnings, words
+    row: tuple[str, str, str, int, int, str]  # path, outcome, verification, counts, message
     page: bytes
 
 
 def index_entry(line: BatchLine, report: Report | None) -> IndexEntry:
-    """`report`: with its view, where the graph is to be drawn."""
+    """The entry of one model. A `report` with a view gets a drawing of the graph."""
     severities = Counter(finding.severity for finding in (report.open if report else ()))
     row = (
         printable(line.path),
@@ -49,7 +49,7 @@ def index_entry(line: BatchLine, report: Report | None) -> IndexEntry:
 
 
 def render_index(entries: Iterable[IndexEntry]) -> str:
-    """Same in, same out."""
+    """The HTML text of the page; equal entries give equal text."""
     listed = list(entries)
     inner = [*(library(name) for name in LIBRARIES), asset("static/report.js")]
     script = asset("static/index.js")
@@ -102,5 +102,5 @@ def _head_row() -> Markup:
 
 
 def _inert(script: str, ident: str) -> Markup:
-    """A script that the frames run, and this page does not."""
+    """A script element that only the frames execute."""
     return Markup(f'<script type="text/plain" id="{ident}">{script}</script>')

@@ -1,4 +1,4 @@
-"""Markup from text: everything that is no markup by its type is escaped."""
+"""HTML from text. A value that is not of type Markup is escaped."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..terminal_text import printable, shorten
 
 __all__ = ["Markup", "element", "island", "joined", "named", "text"]
 
-# What HTML or a line of JavaScript could take for its own.
+# Characters that HTML or JavaScript could interpret.
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
     __slots__ = ()
 
 
 def text(value: str) -> Markup:
-    """Words from a model, fit to stand in an element or an attribute."""
+    """Escape text for an HTML element or attribute."""
     if isinstance(value, Markup):
         return value
     return Markup(html.escape(printable(value), quote=True))
@@ -33,8 +33,10 @@ def joined(parts: Iterable[str]) -> Markup:
 
 
 def element(name: str, *content: str, **attributes: str | bool) -> Markup:
-    """`<name a="b">content</name>`. `class_` is `class`, `aria_label` is `aria-label`; True is an
-    attribute without a value, False none at all.
+    """`<name a="b">content</name>`.
+
+    `class_` becomes `class`, `aria_label` becomes `aria-label`; True makes an attribute without a
+    value, False leaves the attribute out.
     """
     told = ""
     for key, value in attributes.items():
@@ -46,14 +48,14 @@ def element(name: str, *content: str, **attributes: str | bool) -> Markup:
 
 
 def named(name: str, index: int) -> Markup:
-    """A tensor by its name, whose middle is left out where it is long; by its index without one."""
+    """A tensor's name, shortened in the middle; its index where it has no name."""
     if not name:
         return text(f"tensor {index}")
     return element("code", shorten(name), title=name)
 
 
 def island(value: Any, ident: str) -> Markup:
-    """JSON that a script of the page reads; nothing in it can end the element."""
+    """A script element with JSON for the page's script; the JSON cannot close the element."""
     encoded = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     encoded = encoded.translate(_ESCAPES)
     return Markup(f'<script type="application/json" id="{text(ident)}">{encoded}</script>')

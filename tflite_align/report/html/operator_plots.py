@@ -1,4 +1,4 @@
-"""Plots of what was measured operator by operator: SQNR of each, and what arrives where it moved."""
+"""Charts per operator: SQNR of each, and histograms of the values at tensors that moved."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from .plots import (
 
 __all__ = ["arriving", "by_operator"]
 
-_WORST = 5  # operators that are named below the plot
-_HISTOGRAMS = 24  # of those that clip most; the JSON has all
-_OPEN = 6  # of them that are not folded
-_EXACT_DB = 6.0  # above the highest level, where what is exact is drawn
+_WORST = 5  # operators listed below the plot
+_HISTOGRAMS = 24  # histograms, most clipped first; the JSON has all
+_OPEN = 6  # histograms that are shown expanded
+_EXACT_DB = 6.0  # position of exact operators above the highest level, in dB
 
 
 def by_operator(report: Report) -> list[Markup]:
-    """Nothing where no operator was compared."""
+    """The plot of SQNR by operator; empty where operators were not compared."""
     steps = report.verification.steps if report.verification is not None else None
     figures = steps.operators if steps is not None else ()
     if not figures:
@@ -75,7 +75,7 @@ def by_operator(report: Report) -> list[Markup]:
 
 
 def _plane(x: Axis, y: Axis, marks: Sequence[Markup], count: int) -> Markup:
-    """The dots between a scale at the left and one below; a click chooses the nearest operator."""
+    """The plot with its axes; a click selects the nearest operator."""
     left = [element("span", number(t), style=f"bottom:{y.at(t):g}%") for t in y.ticks]
     left[-1:] = [element("span", "exact", style="bottom:100%")]
     lines = "".join(f"M0 {100 - y.at(t):g}H100" for t in y.ticks)
@@ -127,7 +127,7 @@ def _level(level: float | None) -> str:
 
 
 def _figures(figures: Sequence[OperatorFigure]) -> Markup:
-    """The figures of the plot, for who cannot see it."""
+    """A table of the plotted figures, for readers who cannot see the plot."""
     head = ("operator", "output", "SQNR before", "SQNR", "steps off", "largest", "tolerance")
     rows = [
         (
@@ -154,11 +154,11 @@ def _figures(figures: Sequence[OperatorFigure]) -> Markup:
     return element("details", element("summary", "Figures of every operator"), scroll)
 
 
-# --- what arrives ---------------------------------------------------------------------------------
+# --- histograms ---------------------------------------------------------------------------------
 
 
 def arriving(report: Report) -> list[Markup]:
-    """Histograms of the tensors that moved, those that clip most first."""
+    """Histograms of the values at tensors whose parameters moved, most clipped first."""
     steps = report.verification.steps if report.verification is not None else None
     with_histograms = (
         [figure for figure in steps.operators if figure.arrives] if steps is not None else []
@@ -237,7 +237,7 @@ def _histogram(figure: OperatorFigure) -> Markup:
 
 
 def _density(histogram: Histogram) -> list[float]:
-    """Values a unit of the axis, so that bins of different widths compare."""
+    """Values per unit of the axis, which makes bins of different widths comparable."""
     width = (histogram.high - histogram.low) / max(len(histogram.counts), 1)
     return [count / width for count in histogram.counts] if width > 0 else [0.0]
 

@@ -1,4 +1,4 @@
-"""The whole page: its head, one article a model, the scripts."""
+"""The HTML page: head, one article per model, scripts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["model_body", "render_html"]
 
 
 def render_html(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """A page that needs nothing but itself: words, graph, charts, tables. Same in, same out.
+    """The HTML text of a self-contained page; equal reports give equal text.
 
-    The graph is there for reports that carry a view.
+    A graph is drawn for each report with a view.
     """
     reports = report_list(reports)
     scripts = [*(library(name) for name in LIBRARIES), asset("static/report.js")]
@@ -32,7 +32,7 @@ def render_html(reports: Report | Sequence[Report], unread: Sequence[Unread] = (
 
 
 def model_body(report: Report) -> str:
-    """What is in the page of one model, without its scripts."""
+    """The body of one model's page, without scripts."""
     return joined(_body([report], ()))
 
 

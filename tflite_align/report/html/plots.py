@@ -1,7 +1,7 @@
-"""Plots as markup: bars and lines over one axis, that need no script and fit any width.
+"""Charts as HTML: bars and lines on one axis, without scripts, at any width.
 
-Positions are shares of the axis in percent; words stand beside the marks and never inside a drawing
-that is stretched.
+Positions are percentages of the axis. Text is placed next to the drawings, which are stretched to
+the available width.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 class Axis(Record, frozen=True, kw_only=True):
-    """From `low` to `high`; what lies beyond is drawn at the end."""
+    """An axis from `low` to `high`; values outside are drawn at its ends."""
 
     low: float
     high: float
@@ -38,7 +38,7 @@ class Axis(Record, frozen=True, kw_only=True):
 
     @classmethod
     def over(cls, values: Iterable[float | None], unit: str = "", *, zero: bool = False) -> Axis:
-        """The least and greatest of these values, and 0 where `zero` is set; never an axis of length 0."""
+        """The axis that spans the finite values, and 0 if `zero`. Its length is never 0."""
         finite = [value for value in values if value is not None and math.isfinite(value)]
         finite += [0.0] if zero or not finite else []
         low, high = min(finite), max(finite)
@@ -47,13 +47,13 @@ class Axis(Record, frozen=True, kw_only=True):
         return cls(low=low, high=high, unit=unit)
 
     def at(self, value: float) -> float:
-        """Percent of the way from the low end, 0 to 100."""
+        """The position of a value, in percent of the axis (0 to 100)."""
         share = (value - self.low) / (self.high - self.low)
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
     @property
     def ticks(self) -> list[float]:
-        """Round numbers within it, three to six."""
+        """Three to six round numbers on the axis."""
         rough = (self.high - self.low) / 4
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(power * factor for factor in _STEPS if power * factor >= rough * 0.999)
@@ -63,7 +63,7 @@ class Axis(Record, frozen=True, kw_only=True):
 
 
 class DrawnBar(Record, frozen=True, kw_only=True):
-    """From one value to another, in the colour that `kind` names in the style."""
+    """A bar from `start` to `end`; `kind` is the CSS class of its colour."""
 
     start: float
     end: float
@@ -84,13 +84,13 @@ def bars(axis: Axis, drawn_bars: Sequence[DrawnBar]) -> Markup:
 
 
 def legend(*kinds: tuple[str, str]) -> Markup:
-    """What each colour stands for: (kind, words)."""
+    """A legend of (CSS class, text) pairs."""
     keys = [element("li", element("span", "", class_=f"key swatch {k}"), text) for k, text in kinds]
     return element("ul", *keys, class_="legend")
 
 
 def row(name: str, track: Markup, text: str, *, kind: str = "") -> Markup:
-    """A name, its bars, and their figures in words."""
+    """A row: name, bars, and the figures as text."""
     return element(
         "div",
         element("div", name, class_="name"),
@@ -101,13 +101,13 @@ def row(name: str, track: Markup, text: str, *, kind: str = "") -> Markup:
 
 
 def scale_below(axis: Axis) -> Markup:
-    """The axis of all rows above it."""
+    """The scale below all rows of a chart."""
     ticks = [tick_below(axis, tick) for tick in axis.ticks]
     return row("", element("div", *ticks, class_="scale"), axis.unit, kind="last")
 
 
 def tick_below(axis: Axis, value: float) -> Markup:
-    """A number under its place; at the ends it stays within the axis."""
+    """The label of a tick; labels at the ends stay inside the axis."""
     at = axis.at(value)
     tick_class = "first" if at < 8 else ("final" if at > 92 else "inner")
     return element("span", number(value), class_=tick_class, style=f"left:{at:g}%")
@@ -119,13 +119,13 @@ def number(value: float) -> str:
 
 
 def dots(x: Axis, y: Axis, points: Iterable[tuple[float, float]], css_class: str) -> Markup:
-    """A dot a point, in a drawing of 100 by 100 that is stretched: the dots stay round."""
+    """A path with one round dot per point, in a 100 by 100 drawing that is stretched."""
     places = "".join(f"M{x.at(a):g} {100 - y.at(b):g}h.01" for a, b in points)
     return Markup(f'<path class="dots {css_class}" d="{places}"/>') if places else Markup("")
 
 
 def outline(x: Axis, heights: Sequence[float], span: tuple[float, float], css_class: str) -> Markup:
-    """Steps of a histogram whose bins share `span`; heights are 0 to 1."""
+    """The outline of a histogram; its bins divide `span` equally, `heights` are 0 to 1."""
     first, last = x.at(span[0]), x.at(span[1])
     width = (last - first) / max(len(heights), 1)
     steps = "".join(
@@ -136,7 +136,7 @@ def outline(x: Axis, heights: Sequence[float], span: tuple[float, float], css_cl
 
 
 def drawing(*parts: Markup, label: str) -> Markup:
-    """A drawing that takes all the room it is given."""
+    """An SVG that fills its container, with a text alternative."""
     inside = joined(parts)
     return element(
         "svg",
