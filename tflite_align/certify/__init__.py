@@ -1,1 +1,3 @@
-"""Statements about a file that hold for every input, derived from the exact integer arithmetic of kernels."""
+"""Certificates: error bounds that hold for every input, from the exact integer arithmetic of
+kernels.
+"""

@@ -1,6 +1,7 @@
-"""schema/arithmetic/*.toml -> ArithmeticRow: the integer function that a runtime's kernel is.
+"""Reader of schema/arithmetic/*.toml: ArithmeticRow, the integer function that a runtime's kernel
+computes.
 
-A row is held against the real kernel over all its cases, on the processor that it names.
+Tests compare each row with the real kernel in all its cases, on the processor that the file names.
 """
 
 from __future__ import annotations
@@ -40,13 +41,16 @@ GROUPED = "grouped"
 
 
 class ArithmeticRow(Record, frozen=True, kw_only=True):
-    """What one kernel computes. `types`: of the operands that it speaks of; `when`: what is so of
-    the operator: its options by their names in the schema; SEVERAL, whether its weights have more
-    than one scale; GROUPED, whether a convolution has fewer weights than channels; OVER_IMAGE, whether axes 1 and 2 of four are reduced and dimensions kept. `function`: its name in the registry, empty for class none, whose `reason`
-    says why; `also`: others that some elements get, by where they lie in the tensor.
-    The output is clamped at the fused activation or, where it is an activation, at `clamp`; `ties`
-    says how the clamp's integers are rounded. `departs`: where the kernel is known to do something
-    else, in words.
+    """The integer function that one kernel computes.
+
+    `types`: operand types that the row applies to. `when`: conditions on the operator: options by
+    their names in the schema; SEVERAL, weights have more than one scale; GROUPED, a convolution's
+    weights have fewer channels than its input; OVER_IMAGE, axes 1 and 2 of four are reduced and
+    dimensions kept. `function`: its name in the registry, empty for class none, whose `reason` says
+    why. `also`: functions that some elements get instead, depending on their position in the
+    tensor. The output is clamped to the fused activation or, for an activation operator, to
+    `clamp`; `ties`: rounding of the clamp's integers. `departs`: known deviation of the kernel from
+    the function, as text.
     """
 
     operator: str
@@ -63,27 +67,30 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """`function`, then `also`."""
+        """`function` and those in `also`."""
         return (self.function, *self.also)
 
     def limits(self, fused: str, output: Affine) -> Affine:
-        """The output with the limits at which it is clamped; KeyError for a fused activation that
-        no kernel knows.
+        """The output with the integer limits that the kernel clamps it to.
+
+        Raises KeyError for a fused activation that no kernel implements.
         """
         at = activation_limits_even if self.ties == "even" else activation_limits_away
         return at(self.clamp or fused, output)
 
     def speaks_of(self, types: OperandTypes, options: Mapping[str, Any]) -> bool:
-        """Whether it is about an operator with these operand types and options."""
+        """Whether the row applies to an operator with these operand types and options."""
         if any(options.get(name) != value for name, value in self.when.items()):
             return False
         return any(pattern.matches(types) for pattern in self.types)
 
 
 class ArithmeticTable(Record, frozen=True, kw_only=True):
-    """The rows of one runtime. `otherwise`: the runtime whose kernels run what has no row here,
-    as LiteRT's builtin kernels do for what a delegate does not take; empty: nothing is known.
-    `delegate`: it may leave any operator to those kernels, also one that it has a row for.
+    """The rows of one runtime.
+
+    `otherwise`: the runtime whose kernels run operators without a row here, as LiteRT's builtin
+    kernels do for a delegate; "" if their function is unknown. `delegate`: any operator may also be
+    run by those kernels, even one with a row here.
     """
 
     runtime: str
@@ -96,9 +103,11 @@ class ArithmeticTable(Record, frozen=True, kw_only=True):
     def candidates(
         self, operator: str, types: OperandTypes, facts: Mapping[str, Any]
     ) -> Iterator[ArithmeticRow]:
-        """The rows about an operator with these operand types, options and facts, nearest first;
-        none: nothing is known. A row counts where those before it do not take the parameters:
-        their functions raise NotTakenError.
+        """Rows that apply to an operator with these operand types, options and facts, in order of
+        preference.
+
+        A later row applies where the functions of all earlier ones raise NotTakenError. Empty:
+        unknown.
         """
         for row in self.rows.get(operator, ()):
             if row.speaks_of(types, facts):
@@ -154,7 +163,7 @@ class _ArithmeticDocument(f.TomlTable, frozen=True, kw_only=True):
 
 
 def parse_arithmetic(document: str, where: str) -> Mapping[str, tuple[ArithmeticRow, ...]]:
-    """The rows by operator; RuleError with file and key for anything unexpected."""
+    """Parse the rows by operator. Raises RuleError with file and key for anything unexpected."""
     parsed = f.parse_document(document, _ArithmeticDocument, where)
     return {
         name: tuple(
@@ -165,13 +174,13 @@ def parse_arithmetic(document: str, where: str) -> Mapping[str, tuple[Arithmetic
 
 
 def arithmetic_runtimes() -> list[str]:
-    """Names of the runtimes that there are rows for."""
+    """Names of the runtimes with arithmetic rows."""
     return [name.removesuffix(".toml") for name in data_files("arithmetic", ".toml")]
 
 
 @cache
 def load_arithmetic(runtime: str) -> ArithmeticTable:
-    """The shipped rows of one runtime, each read when it is first asked for."""
+    """The shipped rows of one runtime, cached."""
     path = f"arithmetic/{runtime}.toml"
     document = read_data(path)
     head = document.partition("\n[[")[0]
@@ -187,7 +196,7 @@ def load_arithmetic(runtime: str) -> ArithmeticTable:
 
 
 def arithmetic_schema() -> dict[str, Any]:
-    """JSON Schema of a file of arithmetic rows."""
+    """The JSON Schema of a file of arithmetic rows."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align arithmetic",

@@ -1,4 +1,6 @@
-"""The integer functions that a runtime may run for an operator, from schema/arithmetic."""
+"""Selection of the integer functions that a runtime may run for an operator, from
+schema/arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from .check_real import UnshownError
 
 __all__ = ["kernels_of"]
 
-# Classes of rows without bounds in certificates: float32 operands cannot be enumerated.
+# Classes without bounds in certificates: float32 inputs cannot be enumerated.
 _UNSHOWN = ("none", "steps")
 
 
@@ -23,9 +25,11 @@ def kernels_of(
     outputs: Sequence[str],
     facts: Mapping[str, Any],
 ) -> list[list[Kernel]]:
-    """Groups of kernels, one of each may run: the first that takes the parameters. A delegate may
-    leave any operator to the kernels behind it. Raises UnshownError where nothing is known, with the
-    operand types and the row's reason.
+    """Groups of kernels: any group may run the operator, with its first kernel that accepts the
+    parameters.
+
+    A delegate adds the group of the runtime behind it, which may run any operator. Raises
+    UnshownError, with operand types and the row's reason, where no function is known.
     """
     types = OperandTypes(
         tuple(name.lower() or ABSENT for name in inputs), tuple(name.lower() for name in outputs)
@@ -34,7 +38,7 @@ def kernels_of(
     while runtime:
         table = load_arithmetic(runtime)
         if any(not row.when.keys() <= facts.keys() for row in _rows(table, operator)):
-            # That row may be the one.
+            # That row might be the one that applies.
             raise _unknown(asked, operator, types, "a row looks at options that it does not have")
         groups.append(list(table.candidates(operator, types, facts)))
         runtime = table.otherwise if table.delegate else ""
@@ -52,7 +56,7 @@ def _unknown(runtime: str, operator: str, types: OperandTypes, why: str) -> Unsh
 
 
 def _rows(table: ArithmeticTable, operator: str) -> Iterator[ArithmeticRow]:
-    """Rows of the runtime, then of those that it falls back to."""
+    """Rows of the runtime, then those of the runtimes it falls back to."""
     yield from table.rows.get(operator, ())
     if table.otherwise:
         yield from _rows(load_arithmetic(table.otherwise), operator)

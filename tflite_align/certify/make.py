@@ -30,7 +30,7 @@ __all__ = [
 
 Row = dict[str, Any]
 
-_DEFAULT = ("litert", "xnnpack")  # those of target tflite
+_DEFAULT = ("litert", "xnnpack")  # runtimes of target tflite
 
 
 class NotCertifiedError(AlignError):
@@ -57,7 +57,7 @@ def certify(model: bytes, *, runtimes: Sequence[str] = _DEFAULT) -> Row:
 
 
 def operator_rows(certificate: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Of every operator of the written file, its address and its row."""
+    """(address, row) of every operator of the written file."""
     return [
         (f"subgraph[{graph_index}]/operator[{row['operator']}] {row['name']}", row)
         for graph_index, graph in enumerate(certificate["subgraphs"])

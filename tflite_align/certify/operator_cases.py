@@ -1,4 +1,6 @@
-"""One operator of a model as the integer functions need it: types, facts, parameters, intervals."""
+"""OperatorCase: an operator with what integer functions need: types, options, parameters,
+intervals.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +24,22 @@ __all__ = ["CHANNELED", "Channel", "OperatorCase", "UnknownHereError"]
 
 Array = NDArray[Any]
 
-# Operator -> its operands: data, weights, bias; and the axis of the weights' channels.
+# Operator -> input indices of data, weights and bias, and the channel axis of the weights.
 CHANNELED = {
     "CONV_2D": (0, 1, 2, 0),
     "DEPTHWISE_CONV_2D": (0, 1, 2, 3),
     "FULLY_CONNECTED": (0, 1, 2, 0),
     "TRANSPOSE_CONV": (2, 1, 3, 0),
-    "BATCH_MATMUL": (0, 1, -1, 0),  # the second operand, a column a channel
+    "BATCH_MATMUL": (0, 1, -1, 0),  # the second operand, with one channel per column
 }
 
 
 class UnknownHereError(Exception):
-    """Nothing can be said of the operator, and why."""
+    """The operator has no known function, or no parameters for it; the message says why."""
 
 
 class Channel(Record, frozen=True, kw_only=True):
-    """One output channel: the least and greatest accumulator that any input can lead to."""
+    """One output channel with the least and greatest possible accumulator."""
 
     index: int
     weight_scale: float
@@ -52,7 +54,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     @property
     def address(self) -> str:
-        """`subgraph[0]/operator[12] CONV_2D`."""
+        """The operator's address, such as `subgraph[0]/operator[12] CONV_2D`."""
         graph_address = f"subgraph[{self.graph.index}]/operator[{self.operator.index}]"
         return f"{graph_address} {self.operator.name}"
 
@@ -66,7 +68,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What rows look at: options, and what the shapes and scales say."""
+        """Properties that conditions of rows test: options, and properties of shapes and scales."""
         return {
             **self.operator.options,
             GROUPED: self._grouped(),
@@ -76,7 +78,9 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     @property
     def fused(self) -> str:
-        """The fused activation by its name in the schema; UnknownHereError for one that no kernel fuses."""
+        """Schema name of the fused activation. Raises UnknownHereError for one that no kernel
+        fuses.
+        """
         code = int(self.operator.options.get("fused_activation_function", 0))
         name = Activation(code).name if code in set(Activation) else str(code)
         if name not in LIMITS:
@@ -84,15 +88,15 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         return name
 
     def operand(self, role: str, index: int) -> Tensor:
-        """UnknownHereError where it is not there."""
+        """An operand's tensor. Raises UnknownHereError for a missing operand."""
         listed = self.operator.inputs if role == "inputs" else self.operator.outputs
         if index >= len(listed) or listed[index] < 0:
             raise UnknownHereError(f"no {role}[{index}]")
         return self.graph.tensors[listed[index]]
 
     def affine(self, role: str, index: int) -> Affine:
-        """An operand's parameters with the limits of its type; UnknownHereError where there are
-        none for the whole tensor.
+        """An operand's per-tensor parameters with its type's limits. Raises UnknownHereError
+        without them.
         """
         tensor = self.operand(role, index)
         label, limits = tensor.label, INTEGER_LIMITS.get(tensor.type)
@@ -101,7 +105,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         return Affine(label.scale, label.zero_point, *limits)
 
     def integers(self, role: str, index: int) -> Array:
-        """A constant operand's integers, in its shape."""
+        """The integers of a constant operand, in its shape."""
         tensor = self.operand(role, index)
         data = self.model.constant(self.graph.index, tensor.index)
         if data is None or tensor.type not in INTEGER_LIMITS or tensor.sparse:
@@ -115,7 +119,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         return flat.reshape(tensor.shape)
 
     def channels(self) -> Iterator[Channel]:
-        """Every output channel of an operator with weights and a bias."""
+        """Every output channel of an operator with weights and bias."""
         if self.operator.name == "BATCH_MATMUL":
             yield from self._products()
             return
@@ -143,8 +147,9 @@ class OperatorCase(Record, frozen=True, kw_only=True):
             )
 
     def _products(self) -> Iterator[Channel]:
-        """Of a matrix product: a channel for each column of a constant second operand, else one
-        that holds the products of all integers.
+        """Channels of a matrix product: one per column of a constant second operand.
+
+        For a second operand that is no constant: one channel that covers all integers.
         """
         first, second = self.affine("inputs", 0), self.affine("inputs", 1)
         shape = self.operand("inputs", 1).shape
@@ -178,7 +183,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         return integers
 
     def counts(self) -> Iterator[int]:
-        """How many elements an output of a sum can be of."""
+        """The possible numbers of elements in one output of a sum."""
         shape = self.operand("inputs", 0).shape
         if self.operator.name == "AVERAGE_POOL_2D":
             options = self.operator.options
@@ -215,7 +220,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
 
 def _taps(shape: tuple[int, ...], options: Mapping[str, Any]) -> Iterator[int]:
-    """Every number of window elements that lie inside the image at some place."""
+    """The possible numbers of window elements that lie inside the image."""
     along = [
         _valid(shape[axis], int(options[f"filter_{name}"]), int(options[f"stride_{side}"]), options)
         for axis, name, side in ((1, "height", "h"), (2, "width", "w"))

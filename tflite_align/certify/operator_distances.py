@@ -1,4 +1,4 @@
-"""How far the kernels of one operator are apart, over all that it can get."""
+"""Distances between the outputs of several kernels of one operator, over all its inputs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ __all__ = ["Measured", "measured", "taken"]
 
 Array = NDArray[Any]
 
-_TRIED = 1 << 16  # of int16 pairs, of which there are 2^32
-_MOST = 1 << 16  # integers of one operand that are enumerated
+_TRIED = 1 << 16  # samples of int16 pairs, of which there are 2^32
+_MOST = 1 << 16  # largest operand that is enumerated
 
 
 class Measured(Record, frozen=True, kw_only=True):
-    """`pairs`: by the places of two rows; `every`: any two. `witness`: a case at which two are
-    farthest apart, in words. `exact`: whether all cases were looked at.
+    """`pairs`: distances by indices of two rows; `every`: the maximum over all pairs of rows.
+
+    `witness`: description of a case with the largest distance. `exact`: whether all cases were
+    compared.
     """
 
     pairs: Mapping[tuple[int, int], Apart] = {}
@@ -37,7 +39,7 @@ class Measured(Record, frozen=True, kw_only=True):
 
 
 class _Cases(Record, frozen=True, kw_only=True):
-    """Distances of a part of an operator's cases, and how one of them is named."""
+    """Distances in a part of an operator's cases; `name` describes a case."""
 
     distances: Distances
     name: Callable[[int, int], str]
@@ -45,7 +47,10 @@ class _Cases(Record, frozen=True, kw_only=True):
 
 
 def measured(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Measured:
-    """Over all cases of the operator. UnknownHereError or DomainError where nothing can be said."""
+    """Compare the rows' functions over all cases of the operator.
+
+    Raises UnknownHereError or DomainError where the functions are unknown.
+    """
     total: Distances | None = None
     witness, exact = "", True
     for part in _parts(case, rows):
@@ -62,7 +67,7 @@ def measured(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Measured:
 
 
 def taken(case: OperatorCase, row: ArithmeticRow) -> bool:
-    """Whether the row's functions take the operator's parameters."""
+    """Whether the row's functions accept the operator's parameters."""
     if row.kind not in ("pairs", "table"):
         return True
     zeros = [case.affine("inputs", i).zero_point for i in range(_operands(row))]
@@ -72,7 +77,7 @@ def taken(case: OperatorCase, row: ArithmeticRow) -> bool:
     except NotTakenError:
         return False
     except DomainError:
-        return True  # told when all cases are looked at
+        return True  # reported when all cases are compared
     return True
 
 
@@ -96,7 +101,7 @@ def _accumulators(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator
     by_scale: dict[float, list[Channel]] = {}
     for channel in case.channels():
         by_scale.setdefault(channel.weight_scale, []).append(channel)
-    for scale, channels in by_scale.items():  # channels of one scale have one function
+    for scale, channels in by_scale.items():  # channels with equal scale have the same function
         kernels = [
             [partial(_behind, FUNCTIONS[name], (data.scale, scale, out)) for name in row.functions]
             for row, out in zip(rows, outputs, strict=True)
@@ -113,7 +118,7 @@ def _accumulator(channels: Sequence[Channel], which: int, value: int) -> str:
 
 
 def _near(values: Array, real: float, output: Affine) -> Array:
-    """About where a rescaled integer comes to these values of the output."""
+    """Accumulators at which the output is expected to reach these values."""
     accumulators: Array = (values - output.zero_point - 0.5) / real
     return accumulators
 
@@ -136,7 +141,7 @@ def _sum(count: int, _: int, value: int) -> str:
 
 
 def _floats(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
-    """Over all finite float32 values, by their place in their order."""
+    """Compare over all finite float32 values, enumerated in ascending order."""
     kernels = [
         [partial(_of_place, FUNCTIONS[name], output) for name in row.functions]
         for row, output in zip(rows, _outputs(case, rows), strict=True)
@@ -149,7 +154,9 @@ def _floats(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
 
 
 def _float32(places: Array) -> Array:
-    """The float32 values at these places: 0 is 0.0, 1 the least above it."""
+    """The float32 value for each index of that enumeration: 0 is 0.0, 1 the smallest positive
+    value.
+    """
     values: Array = np.abs(places).astype(np.int32).view(np.float32)
     return np.copysign(values, np.where(places < 0, np.float32(-1), np.float32(1)))
 
@@ -164,7 +171,7 @@ def _operands(row: ArithmeticRow) -> int:
 
 
 def _elementwise(case: OperatorCase, row: ArithmeticRow) -> Kernel:
-    """The row's functions of the elements alone."""
+    """The row's functions, with only the operands' integers left as arguments."""
     output = row.limits(case.fused, case.affine("outputs", 0))
     operands = [case.affine("inputs", i) for i in range(_operands(row))]
     options = {"alpha": case.operator.options["alpha"]} if "leaky" in row.function else {}
@@ -175,7 +182,7 @@ def _elementwise(case: OperatorCase, row: ArithmeticRow) -> Kernel:
 
 
 def _behind(function: Callable[..., Any], arguments: tuple[Any, ...], *cases: Array) -> Array:
-    """The function of the cases, the operator's own arguments behind them."""
+    """Call the function with the cases first and the operator's fixed arguments last."""
     integers: Array = function(*cases, *arguments)
     return integers
 
@@ -197,7 +204,7 @@ def _pairs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
 
 
 def _values(case: OperatorCase, index: int) -> Array:
-    """The integers that can stand in an operand: a constant's, or all of its type."""
+    """The integers that an operand can have: those of a constant, or all of its type."""
     operand = case.affine("inputs", index)
     tensor = case.operand("inputs", index)
     if case.model.is_constant(case.graph.index, tensor.index):

@@ -1,5 +1,6 @@
-"""What a certificate says of the optimum: the solver's cost tables, its choice, and an order of
-elimination from which anybody gets the least cost of any choice.
+"""The optimum in a certificate: the solver's cost tables, its choice, and an elimination order.
+
+With these, anyone can recompute the least cost of any choice.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ __all__ = ["with_optimum"]
 
 Row = dict[str, Any]
 
-_COSTS = 20_000  # of one component: some 200 KB
-_ALL_COSTS = 60_000  # of all
-_JOINT = 200_000  # entries of a joint table on the way
-_AXES = 30  # that an array may have
+_COSTS = 20_000  # cost entries of one component: some 200 KB
+_ALL_COSTS = 60_000  # cost entries of a certificate
+_JOINT = 200_000  # entries of a joint table during elimination
+_AXES = 30  # axes that a numpy array may have
 
 
 def with_optimum(certificate: Row, original: bytes, written: bytes, solved: Solved) -> Row:
-    """The certificate with the optimum of every component whose tables are small enough; the others
-    are named with the reason.
+    """Add the optimum of every component with tables of acceptable size; list the others with the
+    reason.
     """
     before, after = read_file(original), read_file(written)
     claimed = [[row["original"] for row in g["operators"]] for g in certificate["subgraphs"]]
@@ -87,7 +88,7 @@ def _component(posed: Posed, answer: Answer, order: Sequence[int]) -> Row:
 
 
 def _tables(tables: Sequence[Table]) -> Iterator[Row]:
-    """Tables over the same groups added up; those of zeros are left out."""
+    """Tables over the same groups, added up; tables of zeros are dropped."""
     summed: dict[tuple[int, ...], Any] = {}
     for table in tables:
         scope, costs = table.scope, table.costs
@@ -105,7 +106,9 @@ def _cell(cost: float) -> str:
 
 
 def _order(posed: Posed) -> list[int] | None:
-    """Fewest joint entries first, then the lowest group; None where the tables grow too large."""
+    """Elimination order: smallest joint table first, then lowest group. None if tables grow too
+    large.
+    """
     sizes = posed.sizes
     around: list[set[int]] = [{group} for group in range(len(sizes))]
     scopes = [table.scope for table in posed.tables]

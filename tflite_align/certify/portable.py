@@ -1,4 +1,6 @@
-"""Which operators of a file can give different integers in which runtimes, by how much, how often."""
+"""Prediction of which operators give different integers on different runtimes, by how much, how
+often.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,11 @@ __all__ = [
 Word = Literal["equal", "differs", "not known"]
 
 RUNTIMES = ("litert-ref", "litert", "xnnpack", "tflm")
-_KERNELS = {"litert-ref": "litert"}  # whose rows of types are another's
+_KERNELS = {"litert-ref": "litert"}  # runtime -> the runtime whose kernel types apply
 
 
 class RuntimePair(Record, frozen=True, kw_only=True):
-    """Two runtimes whose integers differ: by at most `largest`, LSB, in a `share` of the cases."""
+    """Two runtimes with different integers: by at most `largest` LSB, in `share` of the cases."""
 
     first: str
     second: str
@@ -37,10 +39,12 @@ class RuntimePair(Record, frozen=True, kw_only=True):
 
 
 class OperatorPortability(Record, frozen=True, kw_only=True):
-    """One operator. `alike`: runtimes whose integers are equal for every input, each list by itself;
-    `refusing`: those that take no such operator. `largest`: of any two runtimes, LSB; `share` of the
-    `cases` that differ: accumulators of all channels, integers, pairs. `witness`: a case that tells
-    them apart. `exact`: whether all cases were looked at. `why`: of what is not known.
+    """One operator's integers compared between runtimes.
+
+    `alike`: groups of runtimes with equal integers for every input; `refusing`: runtimes that
+    refuse the operator. `largest`: largest difference between any two, LSB; `share`: part of the
+    `cases` (accumulators of all channels, integers, pairs) that differ. `witness`: a case that
+    differs. `exact`: whether all cases were compared. `why`: the reason for the word `not known`.
     """
 
     address: str
@@ -57,8 +61,9 @@ class OperatorPortability(Record, frozen=True, kw_only=True):
 
 
 class Portability(Record, frozen=True, kw_only=True):
-    """What is predicted of a file on the processors that the rows name (`processor`). Operators of
-    plain numbers alone are not among them.
+    """The prediction for a file, on the processors that the rows name (`processor`).
+
+    Operators without quantized outputs are left out.
     """
 
     runtimes: tuple[str, ...]
@@ -67,7 +72,7 @@ class Portability(Record, frozen=True, kw_only=True):
 
 
 def portability(model: Model, runtimes: Sequence[str] = RUNTIMES) -> Portability:
-    """Every operator with a quantized output, in the order of the file."""
+    """Compare every operator with a quantized output, in file order."""
     operators = [
         _operator(OperatorCase(model=model, graph=graph, operator=operator), runtimes)
         for graph in model.subgraphs
@@ -101,7 +106,7 @@ def _refuses(case: OperatorCase, runtime: str) -> bool:
 
 
 def _row(case: OperatorCase, runtime: str) -> ArithmeticRow:
-    """The first row whose function takes the operator's parameters."""
+    """The first row whose function accepts the operator's parameters."""
     table = load_arithmetic(runtime)
     for row in table.candidates(case.operator.name, case.types, case.facts):
         if row.kind == "none":
@@ -152,7 +157,7 @@ def _ordered(first: int, second: int) -> tuple[int, int]:
 
 
 def _alike(names: Sequence[str], pairs: Sequence[RuntimePair]) -> tuple[tuple[str, ...], ...]:
-    """Runtimes in lists within which no two differ, each in the first that it fits."""
+    """Groups of runtimes in which no two differ; each runtime joins the first group that it fits."""
     unequal = {frozenset((pair.first, pair.second)) for pair in pairs}
     lists: list[list[str]] = []
     for name in names:

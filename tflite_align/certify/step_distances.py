@@ -1,6 +1,6 @@
-"""Where monotone integer functions step, and how far the kernels of several runtimes are apart.
+"""Distances between monotone integer functions, computed from the points where they change value.
 
-A kernel is a list of functions: one, or more where the place of an element says which it gets.
+A kernel is a list of functions; more than one where an element's position decides which applies.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Kernel = Sequence[Function]
 
 
 class Apart(Record, frozen=True, kw_only=True):
-    """How far two kernels are apart: `largest`, LSB; `differing` of the cases that were looked at;
-    `witness`: a case at which the distance is largest: of several intervals which, and the integer
-    or the number of the case.
+    """The distance of two kernels: the `largest`, in LSB; the number of `differing` cases.
+
+    `witness`: a case with the largest distance, as (interval, integer) or (0, number of the case).
     """
 
     largest: int = 0
@@ -42,7 +42,7 @@ class Apart(Record, frozen=True, kw_only=True):
 
 
 class Distances(Record, frozen=True, kw_only=True):
-    """`pairs`: by the places of two kernels in their list; `every`: any two of them."""
+    """`pairs`: distances by indices of two kernels; `every`: the maximum over all pairs."""
 
     cases: int
     pairs: dict[tuple[int, int], Apart]
@@ -58,8 +58,10 @@ class Distances(Record, frozen=True, kw_only=True):
 def steps(
     function: Function, low: int, high: int, about: Callable[[Array], Array] | None = None
 ) -> Array:
-    """The integers above `low`, up to `high`, at which a monotone function takes another value than
-    at the one before; where it jumps by more it steps once. `about`: near which a value begins.
+    """The integers from `low` + 1 to `high` at which a monotone function changes its value.
+
+    A jump by more than one gives one integer. `about`: estimates the integer at which a value is
+    reached.
     """
     first, last = (int(value) for value in function(np.array([low, high])))
     if first > last:
@@ -81,7 +83,7 @@ def steps(
 
 
 def _once(ordered: Array) -> Array:
-    """Each of them once: np.unique would look at their order again."""
+    """Distinct values of a sorted array, without the sorting of np.unique."""
     distinct: Array = ordered[np.diff(ordered, prepend=ordered[:1] - 1) > 0]
     return distinct
 
@@ -91,15 +93,15 @@ def apart_over(
     intervals: Sequence[tuple[int, int]],
     about: Callable[[Array], Array] | None = None,
 ) -> Distances:
-    """How far kernels of monotone functions are apart on every integer of the intervals, each of
-    them counted for itself.
+    """Compare kernels of monotone functions on every integer of the intervals, each interval
+    counted.
     """
     ends = np.asarray(intervals, dtype=np.int64)
     low, high = int(ends[:, 0].min()), int(ends[:, 1].max())
     begins = [steps(function, low, high, about) for kernel in kernels for function in kernel]
     starts = _once(np.sort(np.concatenate([np.array([low], dtype=np.int64), *begins])))
     stops = np.append(starts[1:], high + 1)
-    first = np.maximum(starts, ends[:, :1])  # [intervals, parts]
+    first = np.maximum(starts, ends[:, :1])  # shape [intervals, parts]
     lengths = np.maximum(np.minimum(stops, ends[:, 1:] + 1) - first, 0)
     which = lengths.argmax(axis=0)
     values = first[which, np.arange(starts.size)]
@@ -107,7 +109,7 @@ def apart_over(
 
 
 def apart_on(kernels: Sequence[Kernel], *cases: Array) -> Distances:
-    """How far kernels are apart on these cases; a witness is the number of one."""
+    """Compare kernels on these cases; a witness is the index of a case."""
     numbers = np.arange(cases[0].size)
     return _distances(kernels, cases, np.ones_like(numbers), (np.zeros_like(numbers), numbers))
 

@@ -1,4 +1,4 @@
-"""verify_certificate(): runs the independent checker on bytes, with the shipped rows of kernels."""
+"""verify_certificate(): runs the independent checker on bytes, with the shipped arithmetic rows."""
 
 from __future__ import annotations
 

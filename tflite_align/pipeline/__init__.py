@@ -1,1 +1,3 @@
-"""align() and check(): bytes in, bytes and a report out; no files."""
+"""The stages of align(), check() and explain(): bytes in, bytes and a report out; no files are
+opened.
+"""

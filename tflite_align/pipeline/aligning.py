@@ -29,9 +29,10 @@ __all__ = ["Aligned", "Progress", "align", "question"]
 
 
 class Aligned(Record, frozen=True):
-    """The aligned model and the report. `chunks` are views of the original and of what changed;
-    `data` joins them each time it is asked for. `certificate`: what holds for every input, as JSON
-    values, where it was asked for and there is one.
+    """The aligned model and the report.
+
+    `chunks`: views of the original and of the changed bytes, in order; `data` joins them on each
+    access. `certificate`: as JSON values, if requested and available.
     """
 
     chunks: tuple[bytes | memoryview, ...]
@@ -43,7 +44,7 @@ class Aligned(Record, frozen=True):
         return b"".join(self.chunks)
 
     def raise_for_status(self) -> Self:
-        """Itself, or NotAlignedError where the command line would write nothing (status 1)."""
+        """Return self, or raise NotAlignedError where `report.exit_status` is 1."""
         if self.report.exit_status:
             raise NotAlignedError(self.report.name, self.report.reasons)
         return self
@@ -56,21 +57,22 @@ def align(
     name: str = "",
     progress: Progress | None = None,
 ) -> Aligned:
-    """Make the quantization contract of a model hold, and verify it.
+    """Make the quantization contract of a model hold, and verify the result.
 
-    A model without findings comes back as it is. To be used only when `report.exit_status` is 0.
-    `name` is what the report calls the model; `progress` hears (stage, fraction done). Raises
-    AlignError (FormatError, UnsupportedError, UsageError) where the job cannot be done at all.
+    A model without findings is returned unchanged. Use the result only if `report.exit_status` is
+    0. `name`: the model's name in the report. `progress`: called with (stage, fraction done).
+    Raises AlignError (FormatError, UnsupportedError, UsageError) where the model cannot be
+    processed.
     """
     options = options or AlignOptions()
-    # Judges work on arrays and in processes of their own: there the collector is wanted.
+    # Judges need the garbage collector, so it is enabled again while they run.
     with nullcontext() if options.verify else uncollected():
         return _stages(data, options, name, progress)
 
 
 def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | None) -> Aligned:
-    """All stages. What they made of the model is gone when this returns: a collector switched on
-    again has nothing of it to search.
+    """Run all stages. Their records are freed on return, before the garbage collector is enabled
+    again.
     """
     prepared = prepare(Session.of(options), data)
     decision = decide(prepared, ask(prepared), progress)
@@ -88,5 +90,5 @@ def _stages(data: Bytes, options: AlignOptions, name: str, progress: Progress | 
 
 
 def question(data: Bytes, options: AlignOptions) -> Question:
-    """What align() would ask the solver about this model; raises what check() raises."""
+    """The solver input that align() would use for this model. Raises what check() raises."""
     return ask(prepare(Session.of(options), data))

@@ -1,4 +1,4 @@
-"""Last stage: the report of an alignment, built once from what the stages before it hold."""
+"""Last stage: build the report of an alignment from the records of the earlier stages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def build_report(
     certificate: CertificateSummary | None,
     name: str = "",
 ) -> Report:
-    """`name` is what the report calls the model."""
+    """Build the report; `name` is the model's name in it."""
     session, before = prepared.session, prepared.inspected
     conflicting = decision.conflicting or before.model
     options, conflicts = session.options, decision.conflicts
@@ -94,7 +94,7 @@ def build_report(
 
 
 def _strategies(prepared: Prepared, decision: Decision) -> tuple[Strategy, ...]:
-    """What PPQ's strategies would cost in place of the decision."""
+    """Cost of PPQ's alignment strategies on the same model."""
     if decision.plan is None or not prepared.session.options.compare:
         return ()
     question = decision.question
@@ -120,7 +120,9 @@ def _view(prepared: Prepared, decision: Decision, executed: Executed) -> ModelVi
 def _levels_without_calibration(
     prepared: Prepared, decision: Decision, executed: Executed
 ) -> tuple[OutputLevel, ...]:
-    """The outputs' levels, had calibration tightened no range; empty where it tightened none."""
+    """SQNR of the outputs without the ranges from calibration; empty if calibration narrowed no
+    range.
+    """
     question, verification = decision.question, executed.verification
     if decision.plan is None or not question.settings.observed or verification is None:
         return ()
@@ -128,7 +130,7 @@ def _levels_without_calibration(
     try:
         _, written = settle(prepared, solve_question(prepared, unobserved))
     except AlignError:
-        return ()  # more QUANTIZE than the file's metadata leaves room for, perhaps
+        return ()  # Without narrowed ranges, more QUANTIZE may be needed than the metadata allows.
     data = bytes(prepared.original) if written is None else b"".join(written.chunks)
     if data == b"".join(executed.chunks):
         return tuple(
@@ -154,7 +156,7 @@ def _levels_without_calibration(
 
 
 def _bias_readings(prepared: Prepared, executed: Executed) -> tuple[BiasReading, ...]:
-    """How far apart the two readings of biases in scales of their own are."""
+    """SQNR between the declared and the as-run reading of biases with scales of their own."""
     scaled = any(finding.fix == "bias-scale" for finding in prepared.findings)
     if executed.verification is None or not scaled:
         return ()

@@ -1,4 +1,4 @@
-"""The certificate of an alignment, and what the independent checker makes of it."""
+"""The certificate of an alignment, checked by the independent checker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .preparation import Prepared
 
 __all__ = ["Found", "certificate_of", "shown_runtimes"]
 
-# As machines name themselves -> as rows of kernels do.
+# platform.machine() -> processor names in arithmetic rows.
 _PROCESSORS = {"x86_64": "x86-64", "amd64": "x86-64"}
 Found = tuple[Mapping[str, Any] | None, CertificateSummary | None]
 
@@ -22,11 +22,11 @@ Found = tuple[Mapping[str, Any] | None, CertificateSummary | None]
 def certificate_of(
     prepared: Prepared, decision: Decision, chunks: Iterable[bytes | memoryview]
 ) -> Found:
-    """(the certificate of what is written, its summary); (None, None) where none was asked for."""
+    """(certificate of the written file, summary), or (None, None) if none was requested."""
     options = prepared.session.options
     if not options.certificate and "certified" not in options.require:
         return None, None
-    # A run without a certificate needs none of it.
+    # imported here: needed for certificates only
     from ..certify.make import (  # noqa: PLC0415
         NotCertifiedError,
         certified_runtimes,
@@ -69,8 +69,10 @@ def certificate_of(
 
 
 def shown_runtimes(summary: CertificateSummary | None) -> frozenset[str]:
-    """The runtimes whose kernels need not be compared on samples: what each operator computes there
-    is shown for every input, on this processor. Empty where any operator is not certified.
+    """Runtimes whose kernels need no comparison on samples, as all operators are certified for
+    them.
+
+    Empty if an operator is not certified; contains only runtimes certified for this processor.
     """
     if summary is None or summary.word != "certified":
         return frozenset()

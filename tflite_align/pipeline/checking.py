@@ -1,4 +1,4 @@
-"""check(): all findings, and what judges report of the unmodified file."""
+"""check(): all findings, and the verdicts of judges on the unmodified file."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = ["check"]
 
 
 def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -> Report:
-    """Every finding of the model for the options' targets. Changes nothing, and runs nothing unless
-    options name a judge, or `run`.
+    """Return a report of every finding of the model for the options' targets; change nothing.
 
-    Raises FormatError for bytes that are no readable model, UsageError for an unknown target.
+    No judge runs unless options name one, or `run`. Raises FormatError for bytes that are no
+    readable model, UsageError for an unknown target.
     """
     options = options or AlignOptions()
     session = Session.of(options)

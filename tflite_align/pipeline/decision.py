@@ -1,4 +1,4 @@
-"""Third stage: the solver chooses parameters, the planner makes the model that has them."""
+"""Third stage: the solver chooses parameters, the planner applies them to the model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Decision(Record, frozen=True, kw_only=True):
 
 
 def decide(prepared: Prepared, question: Question, progress: Progress | None = None) -> Decision:
-    """Decide what to edit: nothing in a file whose conversion is refused."""
+    """Choose the changes; none for a file whose conversion was refused."""
     if prepared.refused:
         return Decision(question=question)
     if not _needs_solving(question, prepared.session.options):
@@ -57,7 +57,7 @@ def decide(prepared: Prepared, question: Question, progress: Progress | None = N
 
 
 def solve_question(prepared: Prepared, question: Question) -> Decision:
-    """Solve and plan with the question's settings as they are."""
+    """Solve and plan with the question's settings unchanged."""
     options = prepared.session.options
     solution, solved = solve_and_keep(question.bound, question.broken, question.settings)
     draft, failures = plan(question.bound, solution, question.wanted, prepared.session.fixes)
@@ -80,7 +80,7 @@ def _needs_solving(question: Question, options: AlignOptions) -> bool:
 def _observe(
     prepared: Prepared, question: Question, progress: Progress | None
 ) -> tuple[Question, Sequence[str]]:
-    """The question with the ranges that calibration shows; warnings where it shows none."""
+    """The question with ranges observed on calibration data, and warnings where there are none."""
     calibration = prepared.session.options.calibration
     if calibration is None or not question.wanted:
         return question, ()
@@ -96,7 +96,7 @@ def _observe(
 
 
 def _fold(prepared: Prepared, draft: Plan, solution: Solution) -> Plan:
-    """The plan without QUANTIZE operators that it makes needless."""
+    """The plan without QUANTIZE operators that its changes make unnecessary."""
     session, model = prepared.session, prepared.inspected.model
     options = session.options
     # A QUANTIZE that a policy asks for is needed by no rule: folding would undo the policy.

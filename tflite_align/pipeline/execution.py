@@ -19,10 +19,10 @@ __all__ = ["Executed", "carry_out"]
 
 
 class Executed(Record, frozen=True, kw_only=True):
-    """The file that goes out, in `chunks`, and what the checker and the judges find in it.
+    """The output file in `chunks`, its findings and its verification.
 
-    `model` is the model in it, but the prepared one where a conversion was refused. `certificate`:
-    of the written file, with its summary, where that was asked for.
+    `model`: the model of that file, or the prepared model if a conversion was refused.
+    `certificate`: of the written file, with its summary, if requested.
     """
 
     outcome: Outcome
@@ -93,8 +93,9 @@ def _verify(
     progress: Progress | None,
     shown: frozenset[str] = frozenset(),
 ) -> Verification | None:
-    """Compare the file with the original and let the judges run it, unless that is off. `shown`:
-    runtimes whose kernels a certificate speaks of.
+    """Compare the file with the original and run the judges, unless verification is off.
+
+    `shown`: runtimes that a certificate covers, whose kernels need no comparison.
     """
     options = prepared.session.options
     if not options.verify:
@@ -129,7 +130,7 @@ def _verify(
 
 
 def _edited_operators(prepared: Prepared, plan: Plan | None) -> frozenset[OperatorId]:
-    """Operators that were edited or added, by their index in the written file."""
+    """Indices, in the written file, of changed and added operators."""
     origins, state = prepared.conversion.state.edited, prepared.inspected.model
     if plan is not None:
         origins, state = origins | plan.edited_origins(state), plan.model
@@ -137,7 +138,7 @@ def _edited_operators(prepared: Prepared, plan: Plan | None) -> frozenset[Operat
 
 
 def _judges(session: Session) -> tuple[str, ...]:
-    """The targets' own, and those that the options require."""
+    """The targets' judges and those that the options require."""
     options = session.options
     names = [judge for target in session.targets for judge in target.judges]
     names += [

@@ -1,4 +1,6 @@
-"""explain(): why a tensor gets its parameters, or what became of every component that was broken."""
+"""explain(): why a tensor gets its parameters, or what is decided for every component with a
+finding.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +20,20 @@ __all__ = ["Told", "explain"]
 
 
 class Told(Record, frozen=True, kw_only=True):
-    """The answer about a model, as a record."""
+    """The explanation of a tensor or of all components, as a record."""
 
     model: Model
     answer: Explanation | Overview
 
     def lines(self, rows: int | None = None) -> list[str]:
-        """The answer in words; `rows` limits each list of an overview."""
+        """The explanation as text; `rows` limits each list of an overview."""
         if isinstance(self.answer, Explanation):
             return explanation_lines(self.answer)
         return overview_lines(self.model, self.answer, rows=rows)
 
 
 def explain(data: Bytes, address: str | None, options: AlignOptions) -> Told:
-    """Why the tensor or slot that `address` names gets its label; without one, every component.
+    """Explain the parameters of the tensor or slot at `address`; without one, every component.
 
     Raises what check() raises, and UsageError for a place that the model does not have.
     """

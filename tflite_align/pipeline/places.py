@@ -1,4 +1,4 @@
-"""Places in a model as people write them: a tensor by name or index, a slot by its address."""
+"""Resolving places that users give: a tensor's name or index, or a slot's address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SLOT = re.compile(
 
 
 def resolved(model: Model, address: str) -> tuple[TensorId, Slot | None]:
-    """The tensor (subgraph, index) that is meant, and the slot where one was named."""
+    """The tensor's (subgraph, index), and the slot if `address` names one."""
     named = [
         TensorId(graph.index, tensor.index)
         for graph in model.subgraphs
@@ -46,7 +46,7 @@ def resolved(model: Model, address: str) -> tuple[TensorId, Slot | None]:
 
 
 def _indexed(model: Model, match: re.Match[str], address: str) -> TensorId | None:
-    """None where the subgraph has no such tensor; a bare number may still be a name."""
+    """The tensor with this index; None if there is none, as a bare number may also be a name."""
     graph = _subgraph(model, match["graph"], address)
     index = int(match["inner"] or match["bare"])
     return TensorId(graph.index, index) if index < len(graph.tensors) else None

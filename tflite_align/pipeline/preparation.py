@@ -1,4 +1,4 @@
-"""First stage: read and check the file, mend its metadata, convert its types."""
+"""First stage: read and check the file, repair its metadata, convert types."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["Prepared", "met_again", "prepare"]
 
 
 class Prepared(Record, frozen=True, kw_only=True):
-    """The model as the solver meets it, and how it became so.
+    """The model as the solver gets it, with its earlier states.
 
-    `original`: the bytes that came in, and `given` what was read of them; `repair` is the state
-    whose integers are still the given ones; `inspected` is the mended and converted model, which
-    nothing has been written of.
+    `original`: the input bytes; `given`: the model read from them. `repair`: the model after
+    repairs that leave all integers unchanged. `inspected`: the repaired and converted model.
+    Nothing is written yet.
     """
 
     session: Session
@@ -53,14 +53,16 @@ class Prepared(Record, frozen=True, kw_only=True):
         return self.conversion.state.changes
 
     def written(self, state: Model) -> Bytes:
-        """The given file as this state of its model has it; the very bytes where it is the same."""
+        """The bytes of a file with this state of the model; the original bytes if it is unchanged."""
         if state is self.given.model:
             return self.original
         return write(self.original, self.given.model, state).join()
 
 
 def prepare(session: Session, data: Bytes) -> Prepared:
-    """Carry out all that needs no decision. Raises AlignError where the job cannot be done."""
+    """Run all repairs and conversions that need no solver. Raises AlignError where the job cannot
+    be done.
+    """
     options, fixes = session.options, session.fixes
     original = session.inspect(session.read(data))
     checked = (original.bound, original.findings)
@@ -105,8 +107,8 @@ def met_again(prepared: Prepared, state: ModelState) -> tuple[ModelState, Prepar
 
 
 def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> ModelState:
-    """Operands whose types do not fit, and versions that are not registered; `inspected` is what
-    the repairs left.
+    """Repair unsupported operand types and operator versions; `inspected` is the model to start
+    from.
     """
     options = session.options
 
@@ -118,7 +120,7 @@ def _fitted(session: Session, repair: ModelState, inspected: Inspected) -> Model
 
 
 def _mended_again(session: Session, repair: ModelState, fitted: ModelState) -> ModelState:
-    """What could be mended only now that operands have the types that their operators take."""
+    """Repairs that became possible once operands have supported types."""
     if fitted.model is repair.model:
         return fitted
     options = session.options

@@ -16,7 +16,8 @@ __all__ = ["Question", "ask"]
 
 class Question(Record, frozen=True, kw_only=True):
     """Input of the solver: constraints to satisfy, findings to repair (`wanted`), and settings.
-    `kept`: findings that are not repaired because overrides keep the tensors they concern.
+
+    `kept`: findings that are not repaired, because overrides keep the tensors they concern.
     """
 
     bound: Bound
@@ -31,7 +32,7 @@ class Question(Record, frozen=True, kw_only=True):
 
 
 def ask(prepared: Prepared) -> Question:
-    """Select the findings that the options want repaired, and the constraints that hold meanwhile."""
+    """Select the findings to repair according to the options, and the constraints to satisfy."""
     session, inspected = prepared.session, prepared.inspected
     options = session.options
     enabled = wanted(inspected.findings, session.fixes, options.only)

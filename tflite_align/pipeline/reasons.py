@@ -1,4 +1,4 @@
-"""Why a run fails, a sentence each; and what a baseline lets pass."""
+"""Sentences that say why a run fails, and the findings that a baseline accepts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def without(findings: Sequence[Finding], passed: Sequence[Finding]) -> tuple[Fin
 
 
 def stale_warnings(stale: Sequence[Accepted]) -> tuple[str, ...]:
-    """Entries of the baseline that can go."""
+    """Warnings for baseline entries that match no finding any more."""
     if not stale:
         return ()
     first = f"{stale[0].slot} {stale[0].rule}"
@@ -57,7 +57,7 @@ def stale_warnings(stale: Sequence[Accepted]) -> tuple[str, ...]:
 
 
 def kept_conflicts(bound: Bound, findings: Sequence[Finding]) -> tuple[Conflict, ...]:
-    """Findings whose repair would change what an override keeps."""
+    """Conflicts of findings whose repair would change a tensor that an override keeps."""
     return tuple(
         Conflict(
             slots=(finding.slot,),
@@ -70,7 +70,7 @@ def kept_conflicts(bound: Bound, findings: Sequence[Finding]) -> tuple[Conflict,
 
 
 def conflict_reasons(conflicts: Sequence[Conflict]) -> list[str]:
-    """User requests that cannot be met, whether or not a rule is broken there."""
+    """Reasons for overrides that cannot be met, whether or not a rule is violated there."""
     overridden = [
         conflict for conflict in conflicts if any(r.startswith("override/") for r in conflict.rules)
     ]
@@ -93,7 +93,7 @@ def remaining_reasons(findings: Sequence[Finding], options: AlignOptions) -> lis
 
 
 def verification_reasons(verification: Verification | None, options: AlignOptions) -> list[str]:
-    """Why the verification, or the lack of one, fails the run."""
+    """Reasons from a failed or missing verification."""
     if verification is None:
         required = [name for name in options.require if name != "certified"]
         return [_missing(name, "nothing was judged") for name in required]
@@ -106,7 +106,7 @@ def certificate_reasons(
     verification: Verification | None,
     options: AlignOptions,
 ) -> list[str]:
-    """Why the certificate fails the run: where "certified" is required and something is not shown."""
+    """Reasons from a certificate: "certified" is required and an operator is not certified."""
     if "certified" not in options.require:
         return []
     if certificate is None or certificate.word != "certified":

@@ -1,4 +1,4 @@
-"""What a target's judges refuse, and what that means for the run."""
+"""Refusals by judges and their effect on the verification and the exit status."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ _REFUSALS = ("refused", "crashed")
 def judged(
     verification: Verification, targets: Sequence[Target], allowed: Sequence[str]
 ) -> Verification:
-    """The verification, failed if a target does not take the file, whatever its judges did with the
-    original. `allowed`: judges whose refusal does not count.
+    """The verification, set to failed if a target refuses the written file, even if it refused the
+    original.
+
+    `allowed`: judges whose refusal is ignored.
     """
     verdicts = {verdict.judge: verdict for verdict in verification.judges}
     for target in targets:
@@ -32,7 +34,7 @@ def judged(
 def judged_by_name(
     verification: Verification, names: Sequence[str], allowed: Sequence[str]
 ) -> Verification:
-    """The verification, failed if a judge named by the user refuses the file."""
+    """The verification, set to failed if a judge named by the user refuses the file."""
     named = [
         verdict
         for verdict in verification.judges
@@ -45,7 +47,7 @@ def judged_by_name(
 def _refusing(
     target: Target, verdicts: Sequence[JudgeVerdict], allowed: Sequence[str]
 ) -> list[JudgeVerdict]:
-    """The verdicts by which the target refuses the file; none where it takes it."""
+    """The verdicts because of which the target refuses the file; empty if it accepts the file."""
     refusing = [verdict for verdict in verdicts if verdict.after.status in _REFUSALS]
     ran = [verdict for verdict in verdicts if verdict.after.status != "skipped"]
     if target.takes == "any" and len(refusing) < len(ran):
@@ -54,8 +56,9 @@ def _refusing(
 
 
 def refusals(verdicts: Sequence[JudgeVerdict]) -> list[str]:
-    """`tflm refuses the file at subgraph[0]/operator[3] PAD: its own words`; judges with the same
-    reason share one sentence.
+    """Sentences such as `tflm refuses the file at subgraph[0]/operator[3] PAD: message`.
+
+    Judges with the same message share a sentence.
     """
     by_words: dict[str, list[str]] = {}
     for verdict in verdicts:
@@ -76,7 +79,7 @@ def _words(acceptance: Acceptance) -> str:
 
 
 def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) -> tuple[str, ...]:
-    """What --allow-refused lets pass."""
+    """Warnings for refusals that --allow-refused accepts."""
     if verification is None:
         return ()
     passed = [verdict for verdict in verification.judges if verdict.judge in allowed]
@@ -86,7 +89,7 @@ def allowed_warnings(verification: Verification | None, allowed: Sequence[str]) 
 def judged_as_declared(
     data: bytes | memoryview, judges: Sequence[str], session: Session
 ) -> Verification:
-    """What the runtimes of `judges` compute from a file, against its own declared parameters."""
+    """Compare the outputs of the judges' runtimes with the file's declared reading."""
     from ..verify.as_declared import run_as_declared  # noqa: PLC0415 - a run without judges needs none of it
 
     options = session.options

@@ -1,5 +1,5 @@
-"""A session: targets, rules and fixes that the options name, loaded once; models are read, bound
-and checked by it.
+"""A session: the targets, rules and fixes of the options, loaded once; reads, binds and checks
+models.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Progress = Callable[[str, float], None]
 
 
 class Inspected(Record, frozen=True):
-    """A model with its constraints and what is broken."""
+    """A model with its constraints and findings."""
 
     model: Model
     bound: Bound
@@ -83,10 +83,11 @@ class Session(Record, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, options: AlignOptions) -> Session:
-        """UsageError for a target, a rule or a fix that does not exist."""
+        """Load what the options name. Raises UsageError for an unknown target, rule or fix."""
         targets = _load_targets(options)
         rows = load_operators()
-        # Cached by what it depends on, so that later models of the same targets profit.
+        # Cached across sessions: later models with the same targets and severities reuse the
+        # templates.
         graded = (tuple(options.severity.items()), options.select, options.ignore)
         cache = _binding_cache(options.targets, graded)
         return cls(
@@ -98,7 +99,7 @@ class Session(Record, frozen=True, kw_only=True):
         )
 
     def read(self, data: Bytes | Image) -> Model:
-        """The model in a file; FormatError for bytes that hold none."""
+        """Read a model. Raises FormatError for bytes that are no model."""
         model = read(data)
         if not self.options.allow_metadata:
             return model
@@ -111,18 +112,20 @@ class Session(Record, frozen=True, kw_only=True):
         return Inspected(bound.model, bound, (*check_bound(bound), *border))
 
     def recheck(self, model: Model, earlier: Inspected) -> tuple[Finding, ...]:
-        """The findings of a model that was derived from an earlier one, matched by the origins of
-        its operators. Operators without findings that are bit for bit unchanged are not checked
-        again.
+        """The findings of a model derived from an `earlier` one; operators are matched by their
+        origins.
+
+        Operators that had no finding and are unchanged bit for bit are not checked again.
         """
         if self.options.overrides:
-            return self.inspect(model).findings  # they reach beyond the operators they name
+            return self.inspect(model).findings  # affects other operators too
         bound = self.bind(model, _sound(model, earlier))
         return (*check_bound(bound), *lock_findings(model, self.options.lock))
 
     def bind(self, model: Model, sound: Sound = _NOTHING) -> Bound:
-        """Bind the model, without the rules of quiet fixes that are off: they are not reported.
-        What is known to be `sound` is passed over.
+        """Bind the model, without rules whose quiet fix is switched off: these are not reported.
+
+        `sound`: operators and tensors to skip, as they are known to have no findings.
         """
         bound = bind(
             model,
@@ -146,10 +149,10 @@ class Session(Record, frozen=True, kw_only=True):
 
 
 def _sound(model: Model, earlier: Inspected) -> Sound:
-    """What is the same as in the earlier model, where there was no finding at it.
+    """Operators and tensors that are unchanged since `earlier` and had no finding there.
 
-    Of tensors those that an operator names which is itself as it was: another one may have been
-    out of use, and no finding for that.
+    Only tensors of unchanged operators count: any other may have been unused earlier, and therefore
+    unchecked.
     """
     broken = {finding.slot.operator_id for finding in earlier.findings}
     faulty = {finding.tensor_id for finding in earlier.findings}
@@ -167,7 +170,7 @@ def _sound(model: Model, earlier: Inspected) -> Sound:
 
 
 def _load_targets(options: AlignOptions) -> list[Target]:
-    """The options' targets, with the options' severities."""
+    """The options' targets, with the severities that the options set."""
     overrides = [override.rule for override in options.overrides if override.rule]
     _known_rules("severity", [*options.severity, *overrides])
     select = _known_rules("select", map(family_pattern, options.select))
@@ -180,7 +183,7 @@ def _load_targets(options: AlignOptions) -> list[Target]:
 
 
 def _known_rules(option: str, patterns: Iterable[str]) -> tuple[str, ...]:
-    """The patterns; UsageError for one that matches no rule."""
+    """Rule patterns as a tuple. Raises UsageError for one that matches no rule."""
     rule_patterns = tuple(patterns)
     for pattern in rule_patterns:
         if (hint := nearest_rule(pattern)) is not None:
@@ -195,8 +198,10 @@ def _binding_cache(_targets: tuple[str, ...], _graded: tuple[Any, ...]) -> Bindi
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Switch Python's cycle collector off meanwhile: the many records of a model hold no cycles,
-    and searching them again and again makes large models slower than linear.
+    """Disable the garbage collector in the block.
+
+    A model's many records have no reference cycles; scanning them repeatedly costs more than linear
+    time.
     """
     was = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""The view of a model for reports that draw it: graphs, groups, and why."""
+"""The view of a model for drawing: graphs, groups of tied tensors, and reasons."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..solver.solve import Solved
 
 __all__ = ["view_of"]
 
-_MOST = 400  # tensors that the page explains; `explain` does any other
+_MOST = 400  # tensors with a reason in the page; `explain` gives it for any other
 
 
 def view_of(
@@ -41,8 +41,9 @@ def view_of(
     solved: Solved | None = None,
     settings: SolverOptions | None = None,
 ) -> ModelView:
-    """The graph of the bound model and of what became of it. `solution` with what it follows from
-    and the settings it was found with: None where nothing was decided.
+    """The view of the bound model before alignment and, if it changed, after.
+
+    `solution`, its problem and settings: None if nothing was decided.
     """
     before = tuple(_graph(bound.model, graph) for graph in bound.model.subgraphs)
     whys: tuple[Why, ...] = ()
@@ -69,7 +70,7 @@ def view_of(
     )
 
 
-# --- the graph ----------------------------------------------------------------------------------
+# --- graphs -------------------------------------------------------------------------------------
 
 
 def _graph(model: Model, graph: Subgraph) -> SubgraphView:
@@ -108,7 +109,7 @@ def _tensor(model: Model, subgraph: int, tensor: Tensor) -> TensorView:
 def _matched(
     before: SubgraphView, after: SubgraphView, pairs: Mapping[int, int]
 ) -> tuple[SubgraphView, SubgraphView]:
-    """Both with their operators paired, and marked where there is no other."""
+    """Both graphs with each operator's index in the other graph, or a mark if it is not there."""
     back = {old: new for new, old in pairs.items()}
     return (
         replace(before, operators=_paired(before.operators, back, "removed")),
@@ -117,14 +118,14 @@ def _matched(
 
 
 def _same_operators(before: Subgraph, after: Subgraph) -> dict[int, int]:
-    """Index in `after` -> index in `before`, of the operators that are in both."""
+    """Index in `after` -> index in `before`, for operators that are in both."""
     old = {_identity(operator): operator.index for operator in before.operators}
     identities = ((operator.index, _identity(operator)) for operator in after.operators)
     return {index: old[identity] for index, identity in identities if identity in old}
 
 
 def _identity(operator: Operator) -> int | tuple[int, ...]:
-    """An operator of the file is the one it comes from, an added one that which writes these."""
+    """An operator's key for matching: its origin, or the outputs of an added operator."""
     return operator.outputs if operator.origin is None else operator.origin
 
 
@@ -145,7 +146,7 @@ def _paired(
 def _groups(
     bound: Bound, findings: Sequence[Finding], solution: Solution | None
 ) -> tuple[GroupView, ...]:
-    """Tensors tied by rules that a finding or a decision is about, the first finding's first."""
+    """Groups of tied tensors that a finding or decision concerns, in model order."""
     model = bound.model
     touched = {finding.tensor_id for finding in findings}
     if solution is not None:
@@ -164,7 +165,7 @@ def _groups(
 
 
 def _tied(bound: Bound) -> Iterator[tuple[list[TensorId], tuple[str, ...]]]:
-    """(tensors, rules) of each group that `same` rules join, in the order of the model."""
+    """(tensors, rules) of each group that `same` rules tie together, in model order."""
     sets = DisjointSets[TensorId](lambda key: key)
     ties = [constraint for constraint in bound.constraints if isinstance(constraint, Same)]
     for tie in ties:

@@ -1,6 +1,4 @@
-"""What a user may free where an alignment loses what its verification holds against it, and the
-word for a loss that no parameters avoid.
-"""
+"""Options that avoid an alignment's loss of precision, and the word for an unavoidable loss."""
 
 from __future__ import annotations
 
@@ -13,14 +11,14 @@ from .preparation import Prepared
 
 __all__ = ["with_way_out"]
 
-_LOST_DB = 1.0  # as the verification's
-_NOISE_DB = 10.0  # what is left below it is noise: no loss that comes to that is borne
+_LOST_DB = 1.0  # dB; the verification's limit
+_NOISE_DB = 10.0  # dB; a lower remaining SQNR is noise and never accepted as unavoidable
 
 Scores = tuple[OutputScore, ...]
 
 
 class _Tried(Record, frozen=True, kw_only=True):
-    """The option that was tried, and the declared readings of the file that it gives."""
+    """An option that was tried, and the declared SQNR of the file that it gives."""
 
     option: str
     scores: Scores
@@ -31,10 +29,11 @@ def with_way_out(
     verification: Verification | None,
     align: Callable[[AlignOptions], bytes],
 ) -> Verification | None:
-    """The verification, whose reason says what would avoid the loss: `--io free` and `--prefer
-    precision` are tried. Where the second does not, the rules leave no other parameters, and the
-    loss alone is no failure: the word is inconclusive. `align`: the file that other options give,
-    without judges.
+    """Add to the verification's reason which options avoid the loss.
+
+    Tries `--io free` and `--prefer precision`. If the second does not help, the rules allow no
+    better parameters and the loss alone is no failure: the word becomes inconclusive. `align`:
+    returns the file for other options, without running judges.
     """
     if verification is None or verification.word not in ("failed", "inconclusive"):
         return verification
@@ -44,7 +43,7 @@ def with_way_out(
         return verification
     from ..verify.declared_sqnr import declared_scores  # noqa: PLC0415 - a run without judges needs none of it
 
-    # Of another alignment the bytes alone are looked at.
+    # Only the written bytes of the other alignments are needed.
     bare = replace(options, verify=False, compare=False, view=False, certificate=False, require=())
 
     def tried(option: str, other_options: AlignOptions) -> _Tried:
@@ -72,7 +71,9 @@ def with_way_out(
 
 
 def _own_choice(options: AlignOptions) -> bool:
-    """Whether the solver chose all of the parameters, at what it weighs by default."""
+    """Whether the solver chose all parameters with default weights: no policy, overlap or
+    preference is set.
+    """
     return not options.policies and options.overlap == "auto" and options.prefer == "balanced"
 
 
@@ -81,14 +82,14 @@ def _loses(score: OutputScore) -> bool:
 
 
 def _lost_db(score: OutputScore) -> float:
-    """0 where it is not known."""
+    """The alignment loss in dB; 0 if unknown."""
     if score.declared_original_db is None or score.declared_aligned_db is None:
         return 0.0
     return score.declared_original_db - score.declared_aligned_db
 
 
 def _is_all(verification: Verification, losing: list[OutputScore]) -> bool:
-    """Whether nothing fails but by these losses, and what they leave is more than noise."""
+    """Whether these losses are the only failures and leave an SQNR above noise."""
     judged = all(verdict.word != "failed" for verdict in verification.judges)
     outputs = all(score in losing for score in verification.outputs if score.word == "failed")
     steps = verification.steps is None or not any(
@@ -103,7 +104,7 @@ def _is_all(verification: Verification, losing: list[OutputScore]) -> bool:
 
 
 def _unavoidable(losing: list[OutputScore], attempt: _Tried) -> bool:
-    """Whether what weighs precision most loses as much, at one output or another."""
+    """Whether the alignment that prefers precision has an output with about the same loss."""
     if not attempt.scores:
         return False
     worst = max(_lost_db(score) for score in losing)
@@ -111,7 +112,7 @@ def _unavoidable(losing: list[OutputScore], attempt: _Tried) -> bool:
 
 
 def _told(losing: list[OutputScore], attempt: _Tried) -> str:
-    """Of the output that loses most; "" where nothing is known of it."""
+    """A sentence on the worst output under the tried option; "" if it was not measured."""
     worst = max(losing, key=_lost_db)
     freed = {(score.title, score.inputs): score for score in attempt.scores}
     freed_score = freed.get((worst.title, worst.inputs))

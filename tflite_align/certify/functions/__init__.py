@@ -1,1 +1,3 @@
-"""Named integer functions: what kernels compute, exact. Imports numpy, fractions and math alone."""
+"""Named integer functions that reproduce kernels exactly. They import only numpy, fractions and
+math.
+"""

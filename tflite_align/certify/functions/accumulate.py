@@ -1,8 +1,9 @@
-"""Accumulator to output: convolutions, fully connected layers, matrix products.
+"""Functions from an accumulator to an output integer: convolutions, fully connected layers, matrix
+products.
 
-Each is output = f(accumulator, input scale, weight scale, output), monotone in the accumulator,
-which is the sum of the products of integers less zero points, and the bias. A fused activation is
-in the output's limits. int8 and uint8: an int32 accumulator; 16x8: int32 or int64.
+Each is output = f(accumulator, input scale, weight scale, output), monotone in the accumulator: the
+sum of the products of integers minus zero points, plus the bias. A fused activation is contained in
+the output's limits. int8 and uint8 have an int32 accumulator, 16x8 has int32 or int64.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ __all__ = [
 
 
 def _real(input_scale: float, weight_scale: float, output: Affine) -> float:
-    """Every step in float64."""
+    """The multiplier input scale x weight scale / output scale, each step in float64."""
     return input_scale * weight_scale / output.scale
 
 
 def _real_of_float32(input_scale: float, weight_scale: float, output: Affine) -> float:
-    """In float64, of the float32 product of input and weight scale."""
+    """The multiplier in float64, from the product of input and weight scale rounded to float32."""
     return float32(input_scale * weight_scale) / output.scale
 
 
@@ -47,14 +48,14 @@ def _out(steps: Integers, output: Affine) -> Integers:
 def accumulate_double(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
-    """The multiplier from float64 scales, rounded twice."""
+    """Multiplier from float64 scales; product and right shift each rounded."""
     return _out(double(a, fixed_point(_real(input_scale, weight_scale, output))), output)
 
 
 def accumulate_double_float32_scale(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
-    """As above, but the product of input and weight scale is a float32."""
+    """As accumulate_double, with the product of input and weight scale rounded to float32."""
     real = _real_of_float32(input_scale, weight_scale, output)
     return _out(double(a, fixed_point(real)), output)
 
@@ -62,7 +63,7 @@ def accumulate_double_float32_scale(
 def accumulate_double_second_tie_up(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
-    """The multiplier from float64 scales, rounded twice, the second time ties up."""
+    """Multiplier from float64 scales; product and right shift each rounded, the shift's ties up."""
     real = _real(input_scale, weight_scale, output)
     return _out(double_second_tie_up(a, fixed_point(real)), output)
 
@@ -70,7 +71,7 @@ def accumulate_double_second_tie_up(
 def accumulate_double_second_tie_up_float32_scale(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
-    """As above, but the product of input and weight scale is a float32."""
+    """As accumulate_double_second_tie_up, with input scale x weight scale rounded to float32."""
     real = _real_of_float32(input_scale, weight_scale, output)
     return _out(double_second_tie_up(a, fixed_point(real)), output)
 
@@ -78,14 +79,14 @@ def accumulate_double_second_tie_up_float32_scale(
 def accumulate_float64(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
-    """The accumulator times the multiplier in float64, ties away from zero."""
+    """Accumulator times multiplier in float64, rounded to nearest with ties away from zero."""
     return _out(float64_product(a, _real(input_scale, weight_scale, output)), output)
 
 
 def accumulate_float32(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
-    """Every step in float32, ties to even."""
+    """Each step in float32, rounded to nearest with ties to even."""
     real = float32(_real_of_float32(input_scale, weight_scale, output))
     return _out(float32_product(a, real), output)
 
@@ -93,5 +94,5 @@ def accumulate_float32(
 def accumulate_reduced(
     a: Integers, input_scale: float, weight_scale: float, output: Affine
 ) -> Integers:
-    """The multiplier from float64 scales, its high 16 bits, an int64 accumulator, ties up."""
+    """int64 accumulator times the high 16 bits of the multiplier (from float64 scales), ties up."""
     return _out(reduced(a, fixed_point(_real(input_scale, weight_scale, output))), output)

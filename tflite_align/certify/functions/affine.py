@@ -1,4 +1,6 @@
-"""Per-tensor parameters as a function needs them, and the error for integers out of its domain."""
+"""Affine: a tensor's per-tensor parameters for integer functions; and errors for inputs outside
+their domain.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +27,19 @@ INT32 = (-(2**31), 2**31 - 1)
 
 
 class DomainError(ValueError):
-    """The function does not say what the kernel does with these integers or parameters."""
+    """The function does not describe the kernel for these integers or parameters."""
 
 
 class NotTakenError(DomainError):
-    """The kernel takes no operator with these parameters: another one runs in its place."""
+    """The kernel rejects these parameters, and another kernel runs instead."""
 
 
 class Affine(NamedTuple):
-    """Parameters of an operand. `scale` is a float32 value, real units a step; `low` and `high`
-    are the least and greatest integer that can stand in it: of an input, the limits of its type
-    (or what can arrive); of an output, the type's limits and the fused activation's.
+    """Parameters of an operand. `scale` is a float32 value, real units per step.
+
+    `low` and `high`: least and greatest integer that can occur: for an input, the limits of its
+    type or of the values that arrive; for an output, the limits of its type and of the fused
+    activation.
     """
 
     scale: float
@@ -50,19 +54,19 @@ def float32(value: float) -> float:
 
 
 def clamped(value: Integers, low: int, high: int) -> Integers:
-    """`value` within `low` and `high`; where low is above high, high, as kernels have it."""
+    """`value` clamped to `low` and `high`; `high` where low is above high, as in the kernels."""
     if isinstance(value, np.ndarray):
         return np.minimum(np.maximum(value, low), high)
     return min(max(value, low), high)
 
 
 def integer_of(steps: Integers, output: Affine) -> Integers:
-    """The output's integer for a result in steps: its zero point added, within its limits."""
+    """The output's integer for a result in steps: zero point added, then clamped."""
     return clamped(steps + output.zero_point, output.low, output.high)
 
 
 def within(value: Integers, low: int, high: int, what: str) -> None:
-    """DomainError where any of the integers is outside `low` and `high`."""
+    """Raise DomainError if an integer is outside `low` and `high`."""
     least, most = (value, value) if isinstance(value, int) else _ends(value)
     if least < low or most > high:
         outlier = least if least < low else most

@@ -18,9 +18,9 @@ __all__ = ["logistic_fixed_point", "tanh_fixed_point"]
 
 Array = NDArray[np.int64]
 
-_ONE = 2**31 - 1  # 1 in Q0, nearly
+_ONE = 2**31 - 1  # largest Q0 number, about 1
 _BITS = 4  # integer bits of the rescaled input
-# exp(-2^k) in Q0, k from -2: what is left of an exponent above its last quarter.
+# exp(-2^k) in Q0 for k from -2: factors for the bits of an exponent above its last quarter.
 _POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 
 
@@ -39,7 +39,7 @@ def _left(a: Array, bits: int) -> Array:
 
 
 def _exp_of_quarter(a: Array) -> Array:
-    """exp(a) in Q0 for a in Q0 from -1/4 to 0: a Taylor series about -1/8."""
+    """exp(a) in Q0 for a in Q0 from -1/4 to 0: a Taylor series at -1/8."""
     x = a + 2**28
     square = _times(x, x)
     cube, fourth = _times(square, x), _times(square, square)
@@ -60,7 +60,7 @@ def _exp(a: Array, bits: int) -> Array:
 
 
 def _reciprocal(a: Array) -> Array:
-    """2 / (1 + a) in Q2, for a in Q0 from 0 to 1: three steps of Newton's."""
+    """2 / (1 + a) in Q2, for a in Q0 from 0 to 1: three Newton steps."""
     total = a + _ONE
     half = (total + np.where(total >= 0, 1, -1)) >> 1
     x = 1515870810 + _times(half, -1010580540)
@@ -80,7 +80,7 @@ def _tanh(a: Array) -> Array:
 
 
 def _rescaled(x: Array, scale: float) -> tuple[Array, int]:
-    """The input with 4 integer bits, and the integer from which on the output is its end."""
+    """The input with 4 integer bits, and the magnitude from which on the output is saturated."""
     fraction, shift = math.frexp(scale * 2.0 ** (31 - _BITS))
     by = Multiplier(math.floor(fraction * 2**31 + 0.5), shift)
     radius = math.floor(15 * 2.0 ** (31 - _BITS) / 2.0**shift)
@@ -98,10 +98,12 @@ def _table(x: Integers, operand: Affine, output: Affine, *, logistic: bool) -> I
 
 
 def logistic_fixed_point(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """int8 LOGISTIC of TFLM: scale 1/256 and zero point -128, whatever is declared."""
+    """TFLM's int8 LOGISTIC. The output always has scale 1/256 and zero point -128, whatever is
+    declared.
+    """
     return _table(x, operand, output, logistic=True)
 
 
 def tanh_fixed_point(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """int8 TANH of TFLM: scale 1/128 and zero point 0, whatever is declared."""
+    """TFLM's int8 TANH. The output always has scale 1/128 and zero point 0, whatever is declared."""
     return _table(x, operand, output, logistic=False)

@@ -1,4 +1,6 @@
-"""Float32 to integer: QUANTIZE. Each is output = f(x, output), monotone in x, a float32 array."""
+"""Functions from float32 to an integer (QUANTIZE): output = f(x, output), monotone in the float32
+array x.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ Array = NDArray[np.int64]
 
 
 def _out(steps: NDArray[np.floating[Any]], output: Affine) -> Array:
-    # Beyond int32 a kernel's conversion is its processor's affair; there it is clamped before.
+    # Conversions beyond int32 depend on the processor; values are clamped before that.
     whole = np.clip(steps.astype(np.float64), INT32[0] + 2**17, INT32[1] - 2**17).astype(np.int64)
     return np.clip(whole + output.zero_point, output.low, output.high)
 

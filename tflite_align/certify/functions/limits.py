@@ -1,4 +1,4 @@
-"""Where a fused activation clamps: integers of the output."""
+"""Integer limits of fused activations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .affine import Affine
 
 __all__ = ["LIMITS", "activation_limits_away", "activation_limits_even"]
 
-# Real values: schema name of the activation -> where it clamps.
+# Schema name of the activation -> its limits as real values.
 LIMITS = {
     "NONE": (-math.inf, math.inf),
     "RELU": (0.0, math.inf),
@@ -20,7 +20,9 @@ LIMITS = {
 
 
 def _step(real: float, output: Affine, *, even: bool) -> float:
-    """The integer nearest to a real value, the quotient in float32; infinite where the value is."""
+    """The integer nearest to a real value, with the quotient in float32; infinite for an infinite
+    value.
+    """
     with np.errstate(over="ignore"):
         quotient = float(np.float32(real) / np.float32(output.scale))
     if math.isinf(quotient):
@@ -36,12 +38,13 @@ def _limits(activation: str, output: Affine, *, even: bool) -> Affine:
 
 
 def activation_limits_away(activation: str, output: Affine) -> Affine:
-    """The output with its limits those of LiteRT's and TFLM's kernels: ties away from zero.
-    KeyError for an activation that no kernel fuses.
+    """The output with the limits that LiteRT's and TFLM's kernels compute: ties away from zero.
+
+    Raises KeyError for an activation that kernels do not fuse.
     """
     return _limits(activation, output, even=False)
 
 
 def activation_limits_even(activation: str, output: Affine) -> Affine:
-    """The output with its limits those of XNNPACK's kernels: ties to even."""
+    """The output with the limits that XNNPACK's kernels compute: ties to even."""
     return _limits(activation, output, even=True)

@@ -1,8 +1,8 @@
-"""Tables that kernels fill with the C library's float32 functions: LOGISTIC, TANH, ELU.
+"""Functions that kernels tabulate with the C library's float32 functions: LOGISTIC, TANH, ELU.
 
-Each is output = f(x, operand, output). The function itself is computed in float64 and rounded to
-float32 here: the C library's own may be off by one in its last place, which shows only where the
-result lies within 1e-7 of the middle between two integers.
+Each is output = f(x, operand, output). The function is computed in float64 and rounded to float32
+here. The C library may differ in the last float32 bit, which changes the integer only if the result
+is within 1e-7 of the middle between two integers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _typed_as(values: Floats, x: Integers, output: Affine) -> Integers:
 
 
 def _away(x: Integers, operand: Affine, output: Affine, of: Callable[[Floats], Floats]) -> Integers:
-    """LiteRT's: nearest, ties away from zero, then the zero point."""
+    """LiteRT's conversion: nearest with ties away from zero, then the zero point is added."""
     scaled = of(_real(x, operand)) * (np.float32(1) / np.float32(output.scale))
     whole = np.trunc(scaled)
     whole = whole + np.copysign(np.abs(scaled - whole) >= 0.5, scaled).astype(np.float32)
@@ -65,18 +65,18 @@ def _away(x: Integers, operand: Affine, output: Affine, of: Callable[[Floats], F
 def _nearest(
     x: Integers, operand: Affine, output: Affine, of: Callable[[Floats], Floats]
 ) -> Integers:
-    """XNNPACK's: the zero point is added before rounding, ties to even."""
+    """XNNPACK's conversion: the zero point is added first, then rounded with ties to even."""
     scaled = of(_real(x, operand)) * (np.float32(1) / np.float32(output.scale))
     return _typed_as(np.rint(scaled + np.float32(output.zero_point)), x, output)
 
 
 def logistic_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """LOGISTIC of LiteRT."""
+    """LiteRT's LOGISTIC."""
     return _away(x, operand, output, _logistic)
 
 
 def tanh_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """TANH of LiteRT."""
+    """LiteRT's TANH."""
     return _away(x, operand, output, _tanh)
 
 
@@ -86,15 +86,15 @@ def elu_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
 
 
 def logistic_looked_up_nearest(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """LOGISTIC of XNNPACK."""
+    """XNNPACK's LOGISTIC."""
     return _nearest(x, operand, output, _logistic)
 
 
 def tanh_looked_up_nearest(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """TANH of XNNPACK."""
+    """XNNPACK's TANH."""
     return _nearest(x, operand, output, _tanh)
 
 
 def elu_looked_up_nearest(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """ELU of XNNPACK."""
+    """XNNPACK's ELU."""
     return _nearest(x, operand, output, _elu)

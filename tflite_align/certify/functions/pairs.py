@@ -1,7 +1,7 @@
-"""Two operands to output, element by element: ADD and its like.
+"""Elementwise functions of two operands, such as ADD.
 
-Each is output = f(a, b, first, second, output); 8-bit operands make 65,536 cases. A fused
-activation is in the output's limits.
+Each is output = f(a, b, first, second, output); 8-bit operands have 65,536 cases. A fused
+activation is contained in the output's limits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ __all__ = [
 
 
 def _out_narrow(steps: Integers, output: Affine) -> Integers:
-    """Of kernels that go through int16 without saturating."""
+    """The output's integer for kernels that narrow the result to int16 without saturating.
+
+    Raises DomainError where it does not fit.
+    """
     within(steps + output.zero_point, -(2**15), 2**15 - 1, "result before its clamp")
     return integer_of(steps, output)
 
@@ -44,7 +47,7 @@ def _out_narrow(steps: Integers, output: Affine) -> Integers:
 def _common(
     a: Integers, b: Integers, first: Affine, second: Affine, bits: int
 ) -> tuple[Integers, Integers, float]:
-    """Both operands in 2^-`bits` of twice the larger step, and that step."""
+    """Both operands in units of 2^-`bits` x twice the larger scale, and twice that scale."""
     twice = 2 * max(first.scale, second.scale)
     left = double((a - first.zero_point) << bits, fixed_point(first.scale / twice))
     right = double((b - second.zero_point) << bits, fixed_point(second.scale / twice))
@@ -61,7 +64,7 @@ def _by_one(x: Integers, operand: Affine, bits: int, twice: float) -> Integers:
 def _common_once(
     a: Integers, b: Integers, first: Affine, second: Affine, bits: int
 ) -> tuple[Integers, Integers, float]:
-    """As `_common`, but the operands are shifted before they are multiplied."""
+    """As `_common`, but operands are shifted before they are multiplied."""
     twice = 2 * max(first.scale, second.scale)
     return _by_one(a, first, bits, twice), _by_one(b, second, bits, twice), twice
 
@@ -80,12 +83,14 @@ def _common_floored(
 
 
 def _rescaled(total: Integers, twice: float, bits: int, output: Affine) -> Integers:
-    """A sum in 2^-`bits` of the common step, in steps of the output, rounded twice."""
+    """A sum in units of 2^-`bits` of the common step, converted to steps of the output, rounded
+    twice.
+    """
     return double(total, fixed_point(twice / (2.0**bits * output.scale)))
 
 
 def add_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
-    """8-bit ADD: each operand and the sum rounded twice, at 20 bits below the common step."""
+    """8-bit ADD: each operand and the sum rounded twice, with 20 bits below the common step."""
     left, right, twice = _common(a, b, first, second, 20)
     return integer_of(_rescaled(left + right, twice, 20, output), output)
 
@@ -93,7 +98,7 @@ def add_double(a: Integers, b: Integers, first: Affine, second: Affine, output: 
 def add_double_once(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """8-bit ADD: each operand rounded once, the sum twice, at 20 bits below the common step."""
+    """8-bit ADD: each operand rounded once, the sum twice, with 20 bits below the common step."""
     left, right, twice = _common_once(a, b, first, second, 20)
     return _out_narrow(_rescaled(left + right, twice, 20, output), output)
 
@@ -109,7 +114,7 @@ def add_double_floored(
 def add_double_once_16(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """int16 ADD: each operand rounded once, the sum twice, at 15 bits below the common step."""
+    """int16 ADD: each operand rounded once, the sum twice, with 15 bits below the common step."""
     left, right, twice = _common_once(a, b, first, second, 15)
     return integer_of(_rescaled(left + right, twice, 15, output), output)
 
@@ -117,13 +122,13 @@ def add_double_once_16(
 def add_double_16(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """int16 ADD: as for 8 bits, at 15 bits below the common step."""
+    """int16 ADD: as add_double, with 15 bits below the common step."""
     left, right, twice = _common(a, b, first, second, 15)
     return integer_of(_rescaled(left + right, twice, 15, output), output)
 
 
 def sub_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
-    """8-bit SUB, as ADD."""
+    """8-bit SUB, computed as add_double."""
     left, right, twice = _common(a, b, first, second, 20)
     return integer_of(_rescaled(left - right, twice, 20, output), output)
 
@@ -131,7 +136,7 @@ def sub_double(a: Integers, b: Integers, first: Affine, second: Affine, output: 
 def sub_double_16(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """int16 SUB, as ADD."""
+    """int16 SUB, computed as add_double_16."""
     left, right, twice = _common(a, b, first, second, 15)
     return integer_of(_rescaled(left - right, twice, 15, output), output)
 
@@ -139,14 +144,14 @@ def sub_double_16(
 def squared_difference_double(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """int8 SQUARED_DIFFERENCE: each operand at 7 bits below the common step, then the square."""
+    """int8 SQUARED_DIFFERENCE: each operand with 7 bits below the common step, then the square."""
     left, right, twice = _common(a, b, first, second, 7)
     by = fixed_point(twice * twice / (2.0**14 * output.scale))
     return integer_of(double((left - right) * (left - right), by), output)
 
 
 def mul_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
-    """MUL: the multiplier from float64 scales, rounded twice."""
+    """MUL: multiplier from float64 scales, rounded twice."""
     by = fixed_point(first.scale * second.scale / output.scale)
     return integer_of(double((a - first.zero_point) * (b - second.zero_point), by), output)
 
@@ -154,7 +159,7 @@ def mul_double(a: Integers, b: Integers, first: Affine, second: Affine, output: 
 def mul_double_float32_scale(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """MUL: the multiplier from float32 steps, rounded twice."""
+    """MUL: multiplier from float32 operations, rounded twice."""
     by = fixed_point(float32(float32(first.scale * second.scale) / output.scale))
     return integer_of(double((a - first.zero_point) * (b - second.zero_point), by), output)
 
@@ -162,7 +167,7 @@ def mul_double_float32_scale(
 def mul_double_narrow(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """8-bit MUL: as above; a result beyond int16 would wrap before its clamp."""
+    """8-bit MUL: as mul_double_float32_scale; a result beyond int16 would wrap before its clamp."""
     by = fixed_point(float32(float32(first.scale * second.scale) / output.scale))
     return _out_narrow(double((a - first.zero_point) * (b - second.zero_point), by), output)
 
@@ -181,7 +186,7 @@ def _prelu(
 def prelu_double(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """PRELU, `b` its alpha: the multipliers from float64 scales, rounded twice."""
+    """PRELU with alpha `b`: multipliers from float64 scales, rounded twice."""
     reals = first.scale / output.scale, first.scale * second.scale / output.scale
     return integer_of(_prelu(a, b, first, second, reals), output)
 
@@ -189,26 +194,28 @@ def prelu_double(
 def prelu_double_float32_scale(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """PRELU, `b` its alpha: the multipliers from float32 steps, rounded twice."""
+    """PRELU with alpha `b`: multipliers from float32 operations, rounded twice."""
     product = float32(first.scale * second.scale)
     reals = float32(first.scale / output.scale), float32(product / output.scale)
     return integer_of(_prelu(a, b, first, second, reals), output)
 
 
 def larger(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
-    """The greater integer; no parameters are looked at."""
+    """MAXIMUM of the integers; the parameters are ignored."""
     del first, second, output
     return np.maximum(a, b) if isinstance(a, np.ndarray) else max(a, b)
 
 
 def smaller(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
-    """The lesser integer; no parameters are looked at."""
+    """MINIMUM of the integers; the parameters are ignored."""
     del first, second, output
     return np.minimum(a, b) if isinstance(a, np.ndarray) else min(a, b)
 
 
 def _ratio(scale: float, output: Affine, least: float, beyond: float) -> float:
-    """A scale over the output's, float32; NotTakenError outside what XNNPACK's delegate takes."""
+    """Ratio of an operand's scale to the output's, float32. Raises NotTakenError beyond XNNPACK's
+    limits.
+    """
     ratio = float32(scale / output.scale)
     if not least <= ratio < beyond:
         raise NotTakenError(f"ratio of scales: {ratio:.9g} is outside [{least}, {beyond})")
@@ -216,7 +223,7 @@ def _ratio(scale: float, output: Affine, least: float, beyond: float) -> float:
 
 
 def _shifts(first: Affine, second: Affine, output: Affine) -> tuple[int, int, int]:
-    """Of XNNPACK: two 21-bit multipliers and their common shift."""
+    """XNNPACK's two 21-bit multipliers and their common shift."""
     left_ratio, right_ratio = (
         _ratio(operand.scale, output, 2.0**-10, 2.0**8) for operand in (first, second)
     )
@@ -227,7 +234,7 @@ def _shifts(first: Affine, second: Affine, output: Affine) -> tuple[int, int, in
 def add_shifted(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """8-bit ADD of XNNPACK: 21-bit multipliers, one rounding, ties up."""
+    """XNNPACK's 8-bit ADD: 21-bit multipliers, one rounding, ties up."""
     left, right, shift = _shifts(first, second, output)
     total = (a - first.zero_point) * left + (b - second.zero_point) * right
     return integer_of((total + (1 << (shift - 1))) >> shift, output)
@@ -236,7 +243,7 @@ def add_shifted(
 def sub_shifted(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """8-bit SUB of XNNPACK, as its ADD."""
+    """XNNPACK's 8-bit SUB, computed as add_shifted."""
     left, right, shift = _shifts(first, second, output)
     total = (a - first.zero_point) * left - (b - second.zero_point) * right
     return integer_of((total + (1 << (shift - 1))) >> shift, output)
@@ -245,7 +252,7 @@ def sub_shifted(
 def mul_float32(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
-    """8-bit MUL of XNNPACK: every step in float32, ties to even."""
+    """XNNPACK's 8-bit MUL: each step in float32, ties to even."""
     real = _ratio(float32(first.scale * second.scale), output, 2.0**-16, 2.0**8)
     product = (a - first.zero_point) * (b - second.zero_point)
     return integer_of(float32_product(product, real), output)

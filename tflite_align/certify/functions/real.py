@@ -1,6 +1,7 @@
-"""The real functions that operators stand for, in float64: what integer functions are held against.
+"""The real functions of operators, in float64, which the integer functions approximate.
 
-Each is right to a few units in the last place. `options` are those of the schema, by name.
+Each is accurate to a few units in the last place. `options` are the operator's, by their schema
+names.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Every named integer function by the name that rows have for it, class by class.
+"""The registry of named integer functions, by class of operator.
 
-ACCUMULATE: of (accumulator, input_scale, weight_scale, output), the scales float32 values.
-PAIRS: of (a, b, first, second, output). TABLES: of (x, operand, output). SUMS: of (total,
-count, operand, output). FLOATS: of (x, output), x a float32 array. Operands are `Affine`.
+ACCUMULATE: f(accumulator, input_scale, weight_scale, output), with float32 scales. PAIRS: f(a, b,
+first, second, output). TABLES: f(x, operand, output). SUMS: f(total, count, operand, output).
+FLOATS: f(x, output), x a float32 array. Operands are `Affine`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A real multiplier as a fixed-point number, and the ways in which kernels multiply by it.
+"""Real multipliers as fixed-point numbers, and the ways in which kernels multiply by them.
 
 Every function takes int32 accumulators, as a Python int or an int64 array, and raises DomainError
-where the kernel's own arithmetic would leave int32: what it computes then is its compiler's choice.
-Sources: litert:tflite/kernels/internal/quantization_util.cc, common.cc; gemmlowp fixedpoint.h;
-ruy apply_multiplier.cc; XNNPACK qs8 requantization, fp32.
+where the kernel's arithmetic would overflow int32, which is undefined behaviour in C++. Sources:
+litert:tflite/kernels/internal/quantization_util.cc, common.cc; gemmlowp fixedpoint.h; ruy
+apply_multiplier.cc; XNNPACK qs8 requantization, fp32.
 """
 
 from __future__ import annotations
@@ -31,16 +31,14 @@ INT48 = (-(2**47), 2**47 - 1)
 
 
 class Multiplier(NamedTuple):
-    """`q` x 2^(`shift` - 31); q is 0 or within 2^30 .. 2^31 - 1."""
+    """A fixed-point multiplier `q` x 2^(`shift` - 31); q is 0 or within 2^30 .. 2^31 - 1."""
 
     q: int
     shift: int
 
 
 def fixed_point(real: float) -> Multiplier:
-    """A real multiplier (float64, not negative) with 31 bits of fraction, ties up. What is below
-    2^-32 becomes 0.
-    """
+    """A non-negative float64 multiplier with 31 fraction bits, ties up; 0 for one below 2^-32."""
     if not 0 <= real < math.inf:
         raise DomainError(f"multiplier: {real} is negative or not finite")
     if real == 0:
@@ -53,7 +51,7 @@ def fixed_point(real: float) -> Multiplier:
 
 
 def _shifted(a: Integers, shift: int) -> Integers:
-    """A x 2^shift, which has to stay within int32."""
+    """The product a x 2^shift. Raises DomainError where it overflows int32."""
     if shift > 30:
         raise DomainError(f"multiplier: a left shift of {shift} is more than int32 has bits")
     within(a, -(2 ** (31 - shift)), 2 ** (31 - shift) - 1, "accumulator before its left shift")
@@ -71,12 +69,12 @@ def single(a: Integers, by: Multiplier) -> Integers:
 
 
 def _high(a: Integers, q: int) -> Integers:
-    """Of 2 x a x q, the high 32 bits, nearest, ties up."""
+    """The high 32 bits of 2 x a x q, rounded to nearest, ties up."""
     return (a * q + 2**30) >> 31
 
 
 def double(a: Integers, by: Multiplier) -> Integers:
-    """Rounded twice: the high half of the product, ties up; the right shift, ties away from zero."""
+    """Two roundings: the high half of the product, ties up; the right shift, ties away from zero."""
     high = _high(_shifted(a, max(by.shift, 0)), by.q)
     right = max(-by.shift, 0)
     if right == 0:
@@ -95,7 +93,7 @@ def double_second_tie_up(a: Integers, by: Multiplier) -> Integers:
 
 
 def reduced(a: Integers, by: Multiplier) -> Integers:
-    """Of 16x8 kernels: a 48-bit accumulator by the high 16 bits of the multiplier, ties up."""
+    """The product in 16x8 kernels: 48-bit accumulator times the multiplier's high 16 bits, ties up."""
     within(a, *INT48, "accumulator")
     if not -31 <= by.shift < 8:
         raise DomainError(f"multiplier: a shift of {by.shift} is outside -31..7")
@@ -106,7 +104,7 @@ def reduced(a: Integers, by: Multiplier) -> Integers:
 
 
 def float64_product(a: Integers, real: float) -> Integers:
-    """A x real in float64, nearest, ties away from zero."""
+    """The product a x real in float64, rounded to nearest, ties away from zero."""
     product = np.asarray(a, dtype=np.float64) * real
     whole = np.trunc(product)
     away = np.copysign(np.abs(product - whole) >= 0.5, product)
@@ -114,12 +112,12 @@ def float64_product(a: Integers, real: float) -> Integers:
 
 
 def float32_product(a: Integers, real: float) -> Integers:
-    """rint(float32(a) x real), the product in float32, ties to even; `real` a float32 value."""
+    """rint(float32(a) x real): product in float32, ties to even; `real` is a float32 value."""
     product = np.asarray(a).astype(np.float32) * np.float32(real)
     return _typed_as(np.rint(product), a)
 
 
 def _typed_as(values: NDArray[np.floating[Any]], like: Integers) -> Integers:
-    if values.size and not np.all(np.abs(values) < -INT32[0]):  # a NaN is not less
+    if values.size and not np.all(np.abs(values) < -INT32[0]):  # a comparison with NaN is false
         raise DomainError("product: it is beyond int32, where a kernel converts it")
     return values.astype(np.int64) if isinstance(like, np.ndarray) else int(values)

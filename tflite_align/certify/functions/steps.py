@@ -1,4 +1,4 @@
-"""Where a monotone function of one integer steps from one output to the next."""
+"""The points at which a monotone integer function changes its value."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from .affine import DomainError
 __all__ = ["step_ends"]
 
 Array = Any
-_WINDOW = np.arange(-4, 5)  # integers around the place where an output is expected to end
-_MOST_STEPS = 2**17  # outputs between the ends of the range
+_WINDOW = np.arange(-4, 5)  # integers tried around the expected position of a change
+_MOST_STEPS = 2**17  # most output values of a function
 
 
 def step_ends(
     kernel: Callable[[Array], Array], low: int, high: int, by: float, zero: float
 ) -> tuple[Array, Array]:
-    """Accumulators, the ends of each stretch with one output among them, and their outputs."""
+    """Sample points that include both ends of each run of integers with equal output; and their
+    outputs.
+    """
     ends = np.array([low, high])
     first, last = (int(v) for v in kernel(ends))
     if last - first > _MOST_STEPS:
@@ -40,7 +42,7 @@ def step_ends(
 
 
 def _bisected(kernel: Callable[[Array], Array], outputs: Array, low: int, high: int) -> Array:
-    """For each output the first accumulator that gives more."""
+    """For each output value, the first integer whose output is larger."""
     below, above = np.full(outputs.shape, low), np.full(outputs.shape, high)
     while np.any(above - below > 1):
         middle = (above + below) // 2

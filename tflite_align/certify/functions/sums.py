@@ -1,7 +1,7 @@
-"""Sums over elements to output: AVERAGE_POOL_2D, MEAN, SUM.
+"""Functions from a sum over elements to an output integer: AVERAGE_POOL_2D, MEAN, SUM.
 
-Each is output = f(total, count, operand, output), monotone in the total, which is the sum of the
-`count` integers, zero points included.
+Each is output = f(total, count, operand, output), monotone in the total: the sum of `count`
+integers, zero points included.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ __all__ = [
     "sum_float32_even",
 ]
 
-_EXACT = 2**24  # integers up to here are float32 values
+_EXACT = 2**24  # integers up to this limit are exact in float32
 
 
 def average_away(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """AVERAGE_POOL_2D: total / count, ties away from zero; no parameters are looked at."""
+    """AVERAGE_POOL_2D: total / count, ties away from zero; the parameters are ignored."""
     del operand
     up, down = (total + count // 2) // count, -((count // 2 - total) // count)
     if isinstance(total, np.ndarray):
@@ -37,7 +37,7 @@ def average_away(total: Integers, count: int, operand: Affine, output: Affine) -
 
 
 def _divided(by: Multiplier, count: int) -> Multiplier:
-    """A multiplier over a count, its bits kept as far as its shift allows."""
+    """A multiplier divided by a count, with as many bits kept as its shift allows."""
     shift = min(count.bit_length() - 1, 32, 31 + by.shift)
     if shift < 0:
         raise DomainError(f"multiplier: its shift {by.shift} has no room for a count")
@@ -45,20 +45,23 @@ def _divided(by: Multiplier, count: int) -> Multiplier:
 
 
 def mean_double(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """MEAN: the multiplier over the count, rounded down; the sum multiplied, rounded twice."""
+    """MEAN: multiplier divided by the count, rounded down; the product rounded twice."""
     by = _divided(fixed_point(operand.scale / output.scale), count)
     return integer_of(double(total - count * operand.zero_point, by), output)
 
 
 def sum_double(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """SUM: the multiplier from float64 scales, rounded twice."""
+    """SUM: multiplier from float64 scales, rounded twice."""
     by = fixed_point(operand.scale / output.scale)
     return integer_of(double(total - count * operand.zero_point, by), output)
 
 
 def _biased(count: int, operand: Affine, output: Affine) -> tuple[Multiplier, int]:
-    """Of a MEAN over height and width: the multiplier of the sum with zero points, and what is
-    added for them, rounded alone, ties away from zero.
+    """For MEAN over height and width: the multiplier of the sum, and the constant added to the
+    product.
+
+    The sum includes zero points; the constant compensates them and is rounded once, ties away from
+    zero.
     """
     zero = float32(float32(operand.zero_point * operand.scale) / output.scale)
     bias = math.trunc(float32(zero + 0.5) if zero > 0 else float32(zero - 0.5))
@@ -67,8 +70,10 @@ def _biased(count: int, operand: Affine, output: Affine) -> tuple[Multiplier, in
 
 
 def mean_double_bias(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """MEAN over height and width: the sum with zero points multiplied, rounded twice, and what
-    the zero points make, rounded alone.
+    """MEAN over height and width: sum with zero points times multiplier, rounded twice, plus a
+    constant.
+
+    The constant compensates the zero points and is rounded once.
     """
     by, bias = _biased(count, operand, output)
     return clamped(double(total, by) + bias, output.low, output.high)
@@ -77,13 +82,13 @@ def mean_double_bias(total: Integers, count: int, operand: Affine, output: Affin
 def mean_double_second_tie_up_bias(
     total: Integers, count: int, operand: Affine, output: Affine
 ) -> Integers:
-    """As above, the second time ties up."""
+    """As mean_double_bias, but the second rounding's ties are up."""
     by, bias = _biased(count, operand, output)
     return clamped(double_second_tie_up(total, by) + bias, output.low, output.high)
 
 
 def _in_float32(total: Integers, real: float, bias: float, *, even: bool) -> Integers:
-    """Total x real + bias, each step in float32, rounded."""
+    """The value total x real + bias in float32, then rounded."""
     within(total, -_EXACT, _EXACT, "sum")
     steps = np.asarray(total).astype(np.float32) * np.float32(real) + np.float32(bias)
     whole = np.rint(steps) if even else np.trunc(steps)
@@ -94,21 +99,21 @@ def _in_float32(total: Integers, real: float, bias: float, *, even: bool) -> Int
 
 
 def sum_float32(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """SUM of LiteRT: every step in float32, ties away from zero."""
+    """LiteRT's SUM: each step in float32, ties away from zero."""
     real = float32(operand.scale / output.scale)
     bias = float32(float32(-operand.zero_point * real) * count)
     return integer_of(_in_float32(total, real, bias, even=False), output)
 
 
 def sum_float32_even(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """SUM of XNNPACK: every step in float32, the zero point before rounding, ties to even."""
+    """XNNPACK's SUM: each step in float32, the zero point added before rounding, ties to even."""
     real = float32(operand.scale / output.scale)
     zero = float32(output.zero_point - float32(count * operand.zero_point * real))
     return clamped(_in_float32(total, real, zero, even=True), output.low, output.high)
 
 
 def mean_float32(total: Integers, count: int, operand: Affine, output: Affine) -> Integers:
-    """MEAN of XNNPACK: every step in float32, the zero point before rounding, ties to even."""
+    """XNNPACK's MEAN: each step in float32, the zero point added before rounding, ties to even."""
     real = float32(float32(operand.scale / output.scale) * float32(1 / count))
     zero = float32(output.zero_point - float32(count * operand.zero_point * real))
     return clamped(_in_float32(total, real, zero, even=True), output.low, output.high)

@@ -1,7 +1,7 @@
-"""One operand to output, element by element; an 8-bit operand makes 256 cases.
+"""Elementwise functions of one operand; an 8-bit operand has 256 cases.
 
-Each is output = f(x, operand, output); `operand` holds the parameters of x. What is clamped at a
-real value (RELU6) has it in the output's limits. Functions with an option have it by its name.
+Each is output = f(x, operand, output), where `operand` holds the parameters of x. A clamp at a real
+value (RELU6) is contained in the output's limits. An operator's option is a keyword of its name.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ def _where(condition: Any, first: Integers, second: Integers) -> Integers:
 
 
 def copied(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """The integer itself, within the output's limits; its parameters are not looked at."""
+    """The integer itself, clamped to the output's limits; the operand's parameters are ignored."""
     del operand
     return clamped(x, output.low, output.high)
 
 
 def requantize_double(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """Integer to integer: the multiplier from float64 scales, rounded twice."""
+    """Requantization: multiplier from float64 scales, rounded twice."""
     steps = double(x - operand.zero_point, fixed_point(operand.scale / output.scale))
     return integer_of(steps, output)
 
 
 def requantize_double_float32_scale(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """Integer to integer: the multiplier from float32 steps, rounded twice."""
+    """Requantization: multiplier from float32 operations, rounded twice."""
     steps = double(x - operand.zero_point, fixed_point(float32(operand.scale / output.scale)))
     return integer_of(steps, output)
 
 
 def requantize_double_second_tie_up(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """Integer to integer: the multiplier from float64 scales, rounded twice, the second tie up."""
+    """Requantization: multiplier from float64 scales, rounded twice, the second time with ties up."""
     by = fixed_point(operand.scale / output.scale)
     return integer_of(double_second_tie_up(x - operand.zero_point, by), output)
 
@@ -67,17 +67,19 @@ def _abs(x: Integers, operand: Affine, output: Affine, real: float) -> Integers:
 
 
 def abs_double(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """ABS: as it is where scales are equal, else multiplied, rounded twice."""
+    """ABS: unchanged magnitude for equal scales, otherwise multiplied and rounded twice."""
     return _abs(x, operand, output, operand.scale / output.scale)
 
 
 def abs_double_float32_scale(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """As above, the multiplier a float32."""
+    """As abs_double, with a float32 multiplier."""
     return _abs(x, operand, output, float32(operand.scale / output.scale))
 
 
 def _leaky(x: Integers, operand: Affine, output: Affine, reals: tuple[float, float]) -> Integers:
-    """With multipliers above and below 0; one below 0 turns the result's sign."""
+    """LEAKY_RELU with multipliers for x >= 0 and x < 0; a negative one flips the sign after
+    rounding.
+    """
     sign = -1 if reals[1] < 0 else 1
     x = x - operand.zero_point
     below = sign * double(x, fixed_point(abs(reals[1])))
@@ -85,7 +87,7 @@ def _leaky(x: Integers, operand: Affine, output: Affine, reals: tuple[float, flo
 
 
 def leaky_relu_double(x: Integers, operand: Affine, output: Affine, alpha: float) -> Integers:
-    """LEAKY_RELU: the multipliers from float64 scales, rounded twice."""
+    """LEAKY_RELU: multipliers from float64 scales, rounded twice."""
     reals = operand.scale / output.scale, operand.scale * alpha / output.scale
     return _leaky(x, operand, output, reals)
 
@@ -93,7 +95,7 @@ def leaky_relu_double(x: Integers, operand: Affine, output: Affine, alpha: float
 def leaky_relu_double_float32_scale(
     x: Integers, operand: Affine, output: Affine, alpha: float
 ) -> Integers:
-    """As above, the multipliers from float32 steps."""
+    """LEAKY_RELU: multipliers from float32 operations, rounded twice."""
     below = float32(float32(operand.scale * alpha) / output.scale)
     return _leaky(x, operand, output, (float32(operand.scale / output.scale), below))
 
@@ -101,7 +103,7 @@ def leaky_relu_double_float32_scale(
 def leaky_relu_double_signed_float32_scale(
     x: Integers, operand: Affine, output: Affine, alpha: float
 ) -> Integers:
-    """As above, but an alpha below 0 turns the sign before anything is rounded."""
+    """As leaky_relu_double_float32_scale, but a negative alpha flips the sign before rounding."""
     below = float32(float32(operand.scale * alpha) / output.scale)
     sign = -1 if below < 0 else 1
     x = x - operand.zero_point
@@ -117,13 +119,13 @@ def _ratio(operand: Affine, output: Affine) -> float:
 
 
 def requantize_shifted(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """Integer to integer in XNNPACK: a multiplier with 8 bits of fraction, ties up."""
+    """XNNPACK's requantization: multiplier with 8 fraction bits, ties up."""
     by = round(256 * _ratio(operand, output))
     return integer_of(((x - operand.zero_point) * by + 128) >> 8, output)
 
 
 def leaky_relu_shifted(x: Integers, operand: Affine, output: Affine, alpha: float) -> Integers:
-    """LEAKY_RELU of XNNPACK: multipliers with 8 bits of fraction, ties up."""
+    """XNNPACK's LEAKY_RELU: multipliers with 8 fraction bits, ties up."""
     above = _ratio(operand, output)
     below = float32(above * alpha)
     if not (-127.99609375 <= below <= 128 and abs(below) >= 2.0**-8):
@@ -149,7 +151,7 @@ def _half_away(x: Integers, right: int) -> Integers:
 
 
 def hard_swish_16(x: Integers, operand: Affine, output: Affine) -> Integers:
-    """HARD_SWISH: 16-bit fixed point, the input at 7 bits below its step."""
+    """HARD_SWISH in 16-bit fixed point, with 7 bits below the input's step."""
     fine = float32(operand.scale / 128)
     by = fixed_point(float32(fine / output.scale))
     ramp = fixed_point(float32(fine / float32(3 / 32768)))
