@@ -1,4 +1,4 @@
-"""The only arithmetic: float32 scales, representable ranges, requantization, multiplier ratios.
+"""Arithmetic on scales: float32 scales, representable ranges, requantization, multiplier ratios.
 
 Units: a *real* value is what an integer stands for; a *step* (LSB) is one integer, `scale` real
 units wide. Scales are float32 values held exactly in Python floats; ranges are float64.
@@ -59,32 +59,32 @@ INTEGER_LIMITS = {
     "int64": (-(2**63), 2**63 - 1),
 }
 
-# Two scales this close (relative) differ by how they were computed or written, not by what they
-# mean: float32 products differ by 2e-7, a text with six decimals by 5e-6 at 1/256. Over the 255
-# steps of an 8-bit tensor it moves the range's end by 0.003 steps.
+# Relative difference below which two scales differ only by rounding: float32 products differ by
+# 2e-7, a text with six decimals by 5e-6 at 1/256. Over the 255 steps of an 8-bit tensor it moves
+# the range's end by 0.003 steps.
 _FLOAT_NOISE = 1e-5
 
 
 # The largest float32.
 _LARGEST = float(np.finfo(np.float32).max)
 _UPWARDS = np.float32(np.inf)
-# The smallest normal float32. What is in units of less counts as 0, in kernels too.
+# The smallest normal float32. Smaller units count as 0, as in kernels.
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
 
 class Label(NamedTuple):
-    """One per-tensor (scale, zero_point) pair."""
+    """A per-tensor (scale, zero_point) pair."""
 
     scale: float
     zero_point: int
 
     def __str__(self) -> str:
-        """As reports write it: `(0.05, 3)`."""
+        """The text in reports: `(0.05, 3)`."""
         return f"({self.scale:.7g}, {self.zero_point})"
 
     @property
     def in_words(self) -> str:
-        """As a finding writes it, exact for every float32: `scale 0.05, zero_point 3`."""
+        """The text in findings, exact for every float32: `scale 0.05, zero_point 3`."""
         return f"scale {self.scale:.9g}, zero_point {self.zero_point}"
 
 
@@ -96,7 +96,7 @@ class Range(NamedTuple):
 
 
 def to_float32(value: float) -> float:
-    """The nearest float32, held in a Python float; infinite if the value is out of range."""
+    """The nearest float32 value, as a Python float; infinite if the value is out of range."""
     with np.errstate(over="ignore"):
         return float(np.float32(value))
 
@@ -107,14 +107,16 @@ def type_limits(type_name: str) -> tuple[int, int] | None:
 
 
 def label_range(label: Label, type_name: str) -> Range:
-    """Real values that a tensor of this type and label can hold."""
+    """The range of real values that a tensor of this type and label can represent."""
     low, high = INTEGER_LIMITS[type_name]
     return Range(label.scale * (low - label.zero_point), label.scale * (high - label.zero_point))
 
 
 def usable_label(label: Label, type_name: str) -> bool:
-    """Whether the scale is positive and finite and the values it stands for are float32 values,
-    with room for the hull of two such ranges; and whether the type can hold the zero point.
+    """Whether the scale is positive and finite, its real values fit float32 and the type holds the
+    zero point.
+
+    The limits leave room for the hull of two such ranges.
     """
     low, high = INTEGER_LIMITS[type_name]
     if not 0 < label.scale < math.inf or not low <= label.zero_point <= high:
@@ -128,7 +130,7 @@ def hull(first: Range, second: Range) -> Range:
 
 
 def intersect(first: Range, second: Range) -> Range:
-    """The overlap; where there is none, the point of `second` nearest to `first`."""
+    """The overlap of two ranges; without an overlap, the point of `second` nearest to `first`."""
     low, high = max(first.low, second.low), min(first.high, second.high)
     if low <= high:
         return Range(low, high)
@@ -137,18 +139,20 @@ def intersect(first: Range, second: Range) -> Range:
 
 
 def covers(outer: Range, inner: Range, slack: float = 0.0) -> bool:
-    """Whether `outer` contains both edges of `inner`, up to `slack` real units a side."""
+    """Whether `outer` contains both edges of `inner`, with at most `slack` real units missing per
+    side.
+    """
     return outer.low <= inner.low + slack and outer.high >= inner.high - slack
 
 
 def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) -> Label:
     """The finest label whose range contains both edges of `wanted` and zero.
 
-    The scale is widened until an integer zero point fits, so neither edge is clipped.
-    Symmetric (always so for int16): zero point 0, each edge over the end of the type on its side,
-    so that the range of a label is covered by that label.
-    No scale is below the smallest normal float32, which an empty range gives; edges past half of
-    the largest float32, which no usable label has, are taken to lie there.
+    The scale is widened until an integer zero point fits, so neither edge is clipped. Symmetric
+    (always so for int16): zero point 0, and the scale is the largest quotient of an edge and the
+    type's limit on its side, so that the range of a label is covered by that label. The smallest
+    scale is the smallest normal float32, which an empty range gets; edges beyond half of the
+    largest float32 are treated as lying there.
     """
     low, high = INTEGER_LIMITS[type_name]
     smallest = SMALLEST_SCALE
@@ -159,16 +163,16 @@ def covering_label(wanted: Range, type_name: str, *, symmetric: bool = False) ->
         return Label(_scale_up(max(below, top / high, smallest)), 0)
     if top == bottom:
         return Label(smallest, low)
-    # Rounding may carry it past the end, where an edge next to nothing would have no step.
+    # Rounding may move it past the end, where a nearly zero edge would get no step.
     ideal = min(max(low - bottom * (high - low) / (top - bottom), low), high)
-    # An edge next to nothing beside the other rounds away, but needs a step all the same.
+    # A nearly zero edge rounds to zero, but needs a step as well.
     near = (math.floor(ideal), math.floor(ideal) + 1, math.ceil(ideal) - 1)
     candidates = {min(max(zero_point, low), high) for zero_point in near}
     return min([_fit(bottom, top, zero_point, low, high) for zero_point in candidates])
 
 
 def _fit(bottom: float, top: float, zero_point: int, low: int, high: int) -> Label:
-    """The least scale at which this zero point covers [bottom, top]; infinite if none does."""
+    """The smallest scale at which this zero point covers [bottom, top]; infinite if there is none."""
     scale = SMALLEST_SCALE
     if bottom < 0:
         scale = max(scale, -bottom / (zero_point - low) if zero_point > low else math.inf)
@@ -178,19 +182,19 @@ def _fit(bottom: float, top: float, zero_point: int, low: int, high: int) -> Lab
 
 
 def _scale_up(scale: float) -> float:
-    """The least float32 not below `scale`."""
+    """The smallest float32 that is not below `scale`."""
     nearest = np.float32(scale)
     found = float(nearest)
     return found if found >= scale else float(np.nextafter(nearest, _UPWARDS))
 
 
 def close_scale(first: float, second: float, tolerance: float = _FLOAT_NOISE) -> bool:
-    """Whether two scales are equal up to float noise (relative)."""
+    """Whether two scales are equal up to float rounding (relative)."""
     return abs(first - second) <= tolerance * max(abs(first), abs(second))
 
 
 def first_apart(first: list[float], second: list[float]) -> int | None:
-    """The first place where two lists of scales differ by more than float noise."""
+    """Index of the first pair of scales that differ by more than float rounding; None without one."""
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     apart = ~(np.abs(a - b) <= _FLOAT_NOISE * np.maximum(np.abs(a), np.abs(b)))
     place = int(apart.argmax()) if apart.size else 0
@@ -213,15 +217,17 @@ def product_scale(first: float, seconds: tuple[float, ...], factor: float = 1.0)
 
 
 def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Half away from zero, as TFLite's kernels round."""
+    """Round half away from zero, as TFLite's kernels do."""
     return np.trunc(values + np.copysign(0.5, values))
 
 
 def requantize(
     data: bytes | memoryview, type_name: str, old: Label, new: Label, new_type: str | None = None
 ) -> bytes:
-    """A constant's integers re-expressed in another label (and type): real values as near as
-    they can be, saturated at the type's limits. Per-tensor parameters only.
+    """Requantize a constant's integers to another label and type: the nearest real values,
+    saturated.
+
+    Per-tensor parameters only.
     """
     target = new_type or type_name
     packed = type_name == "int4"
@@ -243,12 +249,12 @@ def requantize_bias(
     *,
     zero_points: tuple[int, ...] = (),
 ) -> tuple[bytes, bool, float]:
-    """Bias integers from their declared parameters to new scales (one each, or one a channel);
-    float32 values are in units of their one old scale.
+    """Requantize a bias from its declared parameters to new scales (one, or one per channel).
 
-    Returns the new bytes, whether any value left the new type's range (it is then saturated),
-    and the largest rounding error in real units. A scale that is none (not positive, not finite)
-    counts as leaving the range: nothing can be said in it. Of a 0 the old scale says nothing.
+    float32 values are in units of their single old scale. Returns the new bytes, whether a value
+    left the new type's range (it is then saturated), and the largest rounding error in real units.
+    A scale that is not positive and finite counts as leaving the range. An integer 0 stays 0
+    whatever its old scale.
     """
     dtype = np.dtype("<f4") if type_name == "float32" else DTYPES[type_name]
     integers = np.frombuffer(data, dtype=dtype).astype(np.float64)
@@ -264,7 +270,7 @@ def requantize_bias(
     real = integers * old_scales
     steps = _round(real / new_scales)
     low, high = INTEGER_LIMITS[new_type]
-    # float64 cannot hold 2^63 - 1 and would round it up: the cast must not wrap.
+    # float64 rounds 2^63 - 1 up; the cast must not wrap.
     limit = float(high) if float(high) <= high else float(np.nextafter(float(high), 0.0))
     overflow = bool(np.any((steps < low) | (steps > limit)))
     steps = np.clip(steps, low, limit)
@@ -273,7 +279,9 @@ def requantize_bias(
 
 
 def int4_unpack(data: bytes | memoryview) -> NDArray[np.int8]:
-    """Two signed values a byte, the first in the low nibble (an odd count is padded)."""
+    """Unpack signed 4-bit values, two per byte, the first in the low nibble (an odd count is
+    padded).
+    """
     packed = np.frombuffer(data, dtype=np.uint8)
     values = np.empty(packed.size * 2, dtype=np.int8)
     values[0::2] = (packed << 4).astype(np.int8) >> 4
@@ -282,21 +290,21 @@ def int4_unpack(data: bytes | memoryview) -> NDArray[np.int8]:
 
 
 def integers_of(data: bytes | memoryview, type_name: str, count: int) -> NDArray[np.float64]:
-    """The first `count` integers of a constant, packed ones unpacked."""
+    """The first `count` integers of a constant, unpacked if they are packed."""
     packed = type_name == "int4"
     found = int4_unpack(data) if packed else np.frombuffer(data, dtype=DTYPES[type_name])
     return found[:count].astype(np.float64)
 
 
 def packed_as(values: NDArray[np.float64], type_name: str) -> bytes:
-    """Whole numbers within the type's limits as a constant's bytes."""
+    """The bytes of a constant with these integers, which lie within the type's limits."""
     if type_name == "int4":
         return int4_pack(values.astype(np.int8).ravel())
     return values.astype(DTYPES[type_name]).tobytes()
 
 
 def int4_pack(values: NDArray[np.int8]) -> bytes:
-    """The reverse of int4_unpack; the last byte of an odd count is padded with 0."""
+    """The inverse of int4_unpack; the last byte of an odd count is padded with 0."""
     if values.size % 2:
         values = np.append(values, np.int8(0))
     low = values[0::2].astype(np.uint8) & 0x0F
@@ -306,8 +314,9 @@ def int4_pack(values: NDArray[np.int8]) -> bytes:
 
 
 class Fitted(NamedTuple):
-    """Symmetric int8 weights: integers shaped as the weights, a scale each channel (or one), and
-    the root mean square of what they are off, real units.
+    """Symmetric int8 weights: integers in the weights' shape, and one scale or one per channel.
+
+    `noise`: root mean square of the deviation, in real units.
     """
 
     integers: NDArray[np.int8]
@@ -316,18 +325,18 @@ class Fitted(NamedTuple):
 
 
 _SYMMETRIC = 127  # largest magnitude of a symmetric int8 weight
-_TRIES = 2048  # scales tried for a channel that its step does not cover
-_ONE_SIDED = 4.0  # squared mean of an input over its variance, as behind a ReLU
-_ELEMENTS = 1 << 20  # at most so many weights at once, of all scales together
+_TRIES = 2048  # scales tried for a channel that cannot keep its step
+_ONE_SIDED = 4.0  # squared mean of an input over its variance, as after a ReLU
+_ELEMENTS = 1 << 20  # most weights processed at once, counted for each tried scale
 
 
 def symmetric_weights(real: NDArray[np.float64], axis: int | None, step: float) -> Fitted:
-    """int8 weights nearest to real ones, a scale for each index of `axis` (None: one for all).
+    """int8 weights nearest to real ones, with a scale for each index of `axis` (None: one scale).
 
-    `step`: the weights are multiples of it. A channel that is within 127 of them keeps it as its
-    scale and is exact; a channel of zeros keeps it too. Another takes the best of many scales:
-    least sum of squared errors plus a few times the square of their sum, since what a kernel adds
-    up are inputs that mostly lie on one side of zero, and a sum of errors shifts the output.
+    `step`: the real weights are multiples of it. A channel within 127 steps keeps it as its scale
+    and is exact, as does a channel of zeros. Another channel gets the best of many scales: the
+    smallest sum of squared errors plus a few times the square of their sum. Inputs of a kernel
+    mostly have one sign, so that a sum of errors shifts the output.
     """
     axis = None if real.ndim == 0 else axis
     if axis is None:
@@ -347,12 +356,12 @@ def symmetric_weights(real: NDArray[np.float64], axis: int | None, step: float) 
 
 
 def _best_scale(row: NDArray[np.float64], step: float) -> tuple[float, NDArray[np.float64]]:
-    """Scale and integers of one channel."""
+    """The best scale and the integers of one channel."""
     top = float(np.max(np.abs(row), initial=0.0))
     if top <= (_SYMMETRIC + 0.5) * step:
         return step, _round(row / step)
     tries = max(min(_TRIES, _ELEMENTS // row.size), 32)
-    # From a clipped tenth to a little coarser than need be.
+    # Scales from clipping a tenth of the range to slightly coarser than necessary.
     ratios = np.linspace(0.9, 1.05, tries)
     scales = (top / _SYMMETRIC * ratios).astype(np.float32).astype(np.float64)
     best = math.inf, step, row
@@ -370,13 +379,15 @@ def _best_scale(row: NDArray[np.float64], step: float) -> tuple[float, NDArray[n
 def _balanced(
     row: NDArray[np.float64], scales: NDArray[np.float64], taken: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """For each scale, the integers with those rounded the other way that bring the sum of errors
-    nearest to zero: the ones that were nearly rounded so.
+    """Integers, for each scale, whose sum of errors is as near to zero as possible.
+
+    The integers nearest to a rounding boundary are rounded the other way.
     """
     off = taken - row / scales[:, None]  # steps; positive: rounded up
     excess = np.rint(np.sum(off, axis=1))
     sign = np.where(excess > 0, 1.0, -1.0)[:, None]
-    # Turning an error of +f into f - 1 costs 1 - 2f: the largest f of the excess's sign first.
+    # Rounding the other way turns an error f into f - 1 and costs 1 - 2f: largest f of that sign
+    # first.
     order = np.argsort(-off * sign, axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(row.size)[None, :], axis=1)

@@ -1,1 +1,1 @@
-"""The file: records of what is in it, how it is read, changed and written. Knows no rule."""
+"""The file format: records of a model, reading, changing and writing. Knows no rules."""

@@ -1,7 +1,7 @@
 """Names of tensor types and builtin operators.
 
-The names come from the `tflite` package, and those that the schema has got since from the table
-here; other values are carried under their number.
+The names come from the `tflite` package and, for newer ones, from the table here; unknown values
+are represented by their number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-# Bits an element takes in a constant's bytes; types not listed have no fixed width.
+# Bits per element in a constant's bytes; types not listed have no fixed width.
 BITS = {
     "bfloat16": 16,
     "bool": 8,
@@ -60,7 +60,7 @@ class Activation(IntEnum):
     SIGN_BIT = 5
 
 
-# What the schema of LiteRT 2.3 has beyond that of the `tflite` package.
+# Operators and types of LiteRT 2.3's schema that the `tflite` package lacks.
 _NEWER = {
     "BuiltinOperator": {209: "STABLEHLO_CASE"},
     "TensorType": {19: "INT2", 20: "UINT4", 21: "FLOAT8_E4M3FN", 22: "FLOAT8_E5M2"},
@@ -70,8 +70,8 @@ _NEWER = {
 def _members(name: str) -> dict[int, str]:
     """The members of an enum of the `tflite` package, and newer ones.
 
-    Its module is run alone: the package itself imports two hundred others with it, which takes
-    longer than aligning a small model.
+    Executes the enum's module alone: the package imports two hundred others, which takes longer
+    than aligning a small model.
     """
     package = importlib.util.find_spec("tflite")
     where = package.submodule_search_locations if package is not None else None
@@ -91,7 +91,7 @@ _OPERATOR_CODES = {name: code for code, name in _OPERATOR_NAMES.items()}
 
 
 def type_name(code: int) -> str:
-    """The name of a type: 9 is "int8"; a value the enum does not know is carried as "type#57"."""
+    """The name of a type: 9 is "int8"; an unknown value becomes "type#57"."""
     return _TYPE_NAMES.get(code) or f"type#{code}"
 
 
@@ -103,7 +103,7 @@ def type_code(name: str) -> int:
 
 
 def operator_name(code: int) -> str:
-    """The name of an operator: 3 is "CONV_2D"; an unknown value is carried as "BUILTIN#250"."""
+    """The name of an operator: 3 is "CONV_2D"; an unknown value becomes "BUILTIN#250"."""
     return _OPERATOR_NAMES.get(code) or f"BUILTIN#{code}"
 
 
@@ -115,7 +115,7 @@ def operator_code(name: str) -> int:
 
 
 def constant_size(shape: Sequence[int], type_name: str) -> int | None:
-    """Bytes of a constant of this shape and type, packed; None where they do not determine it."""
+    """Bytes of a constant with this shape and type, packed; None if they do not determine it."""
     bits = BITS.get(type_name)
     if bits is None or min(shape, default=1) < 1:
         return None

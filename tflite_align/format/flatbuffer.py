@@ -1,8 +1,8 @@
-"""Reading FlatBuffers tables with every offset checked before it is followed.
+"""Bounds-checked reading of FlatBuffers tables.
 
-A `View` is laid over the bytes of one file. Anything that does not hold raises FormatError with
-the byte offset. A vtable is understood once: its plan reads a whole table with one
-`Struct.unpack_from`, which is what keeps files of many operators quick to read.
+Every offset is checked before it is followed; a violation raises FormatError with the byte offset.
+A vtable is analysed once: its plan then reads a whole table with one `Struct.unpack_from`, which
+keeps files with many operators fast to read.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _VECTORS = {
 }
 DTYPES = {code: np.dtype(f"<{code}" if width > 1 else code) for code, width in _WIDTHS.items()}
 
-# Tables may share vectors, so a small file can claim much more content than it has bytes. Real
-# files share little; what is beyond this many times the file's size is an attack or an accident.
+# Shared vectors let a small file claim far more content than it has bytes. Real files share little;
+# more than this many times the file's size is malicious or damaged.
 _SHARING = 4
 _SHARING_FLOOR = 1 << 16
 
 
 class VtablePlan(Record, frozen=True, kw_only=True):
-    """How tables with one certain vtable are read.
+    """How tables with one vtable are read.
 
-    `at[id]` is the field's byte offset within the table, 0 when absent. `extra` lists
-    (id, offset) of fields that are present and not in the layout. `size` is the table's bytes.
+    `at[id]` is the field's byte offset within the table, 0 when absent. `extra` lists (id, offset)
+    of fields that are present but not in the layout. `size` is the table's size in bytes.
     """
 
     layout: TableLayout
@@ -58,10 +58,10 @@ class VtablePlan(Record, frozen=True, kw_only=True):
 
 
 class Image(Record, frozen=True):
-    """The bytes of a file of which some long stretches are kept somewhere else.
+    """A file whose long constants are stored separately.
 
-    `data` has the file's length; what it holds within the stretches `apart` (first byte, end, the
-    content, ascending and disjoint) means nothing: only constants may be read from there.
+    `data` has the file's length, but its content is undefined within the stretches `apart` (first
+    byte, end, content; ascending and disjoint), from which only constants may be read.
     """
 
     data: Bytes
@@ -84,7 +84,7 @@ class BufferReader:
         self._budget = _SHARING * self.size + _SHARING_FLOOR
 
     def spend(self, amount: int, pos: int) -> None:
-        """Count `amount` bytes of content read; raise when the sum is beyond reason."""
+        """Count `amount` bytes of content read; raise FormatError when the total exceeds the limit."""
         self._budget -= amount
         if self._budget < 0:
             msg = "the file claims many times more content than it has bytes"
@@ -172,15 +172,15 @@ class BufferReader:
         return tuple(self.elements(pos + 4, count, code))
 
     def elements(self, start: int, count: int, code: str) -> Sequence[Any]:
-        """Elements that are known to lie within the file."""
+        """Elements whose bounds are already checked."""
         if count < _SMALL:
             return _VECTORS[code, count].unpack_from(self.buf, start)
         values = np.frombuffer(self.buf, DTYPES[code], count, start)
-        # Per-channel zero points are zeros, mostly: no number a channel has to be made of them.
+        # Per-channel zero points are mostly zeros, which need no conversion one by one.
         return values.tolist() if code != "q" or values.any() else (0,) * count
 
     def gather(self, at: NDArray[np.int64], code: str) -> NDArray[Any]:
-        """The scalars at many positions that are known to lie within the file."""
+        """Scalars at many positions whose bounds are already checked."""
         dtype = DTYPES[code]
         width = dtype.itemsize
         if width == 1:
@@ -205,7 +205,7 @@ class BufferReader:
         return not any(((at < end) & (ends > first)).any() for first, end, _ in self._apart)
 
     def references(self, pos: int) -> list[int]:
-        """Positions that a vector of references leads to; `pos` 0 reads as empty."""
+        """Positions that a vector of references points to; `pos` 0 reads as empty."""
         if pos == 0:
             return []
         start, count = self.vector(pos, 4)
@@ -261,9 +261,9 @@ class BufferReader:
 
 @lru_cache(maxsize=4096)
 def _plan(name: str, entries: tuple[int, ...], table_size: int) -> VtablePlan | int:
-    """How tables with this vtable are read; the number of a field that stands where none can.
+    """The plan for tables with this vtable, or the id of a field at an impossible offset.
 
-    Files of one converter have the same few dozen vtables.
+    Files of one converter use the same few dozen vtables.
     """
     layout = table_layout(name)
     known_offsets = entries[: len(layout.fields)]

@@ -1,8 +1,7 @@
-"""Bulk reading: the fields of many tables of one layout, as columns.
+"""Bulk reading of many tables with the same layout, as columns.
 
-Table by table (`BufferReader`) is slower and gives exact errors for damaged files. numpy over all
-tables is used where there are many, and a vectorised check shows that every offset is inside the
-file. Both give the same values.
+Reading table by table (`BufferReader`) is slower but gives exact errors for damaged files. For many
+tables numpy reads all at once after a vectorised check of every offset. Both give the same values.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ __all__ = ["Columns", "Positions", "groups", "strings", "vectors"]
 
 Positions = NDArray[np.int64]
 
-_MANY = 48  # tables, from which on the quick way is quicker
-_ALIKE = 16  # tables a vtable at the least, on average
-_SHORT = 16  # elements of vectors that are read together
+_MANY = 48  # number of tables from which on bulk reading is faster
+_ALIKE = 16  # minimum average number of tables per vtable
+_SHORT = 16  # elements of vectors that are read at once
 
 
 class Columns:
@@ -44,7 +43,7 @@ class Columns:
         self._rows = [self._view.table(self._layout, pos) for pos in self._positions]
 
     def _grouped(self) -> bool:
-        """Sort the tables by vtable; whether all of them lie within the file."""
+        """Sort the tables by vtable; returns whether all of them lie within the file."""
         view, at = self._view, self._at
         if at.min() < 0 or at.max() > view.size - 4:
             return False
@@ -53,7 +52,7 @@ class Columns:
         if (len(groups_by_vtable) - 1) * _ALIKE > len(at):
             return False
         for members in groups_by_vtable:
-            # The first of them has the vtable checked, and understood.
+            # The first table's vtable is checked and analysed.
             plan, _ = view.table(self._layout, self._positions[int(members[0])])
             if not view.free(at[members], plan.size):
                 return False
@@ -61,7 +60,7 @@ class Columns:
         return True
 
     def values(self, field_id: int) -> list[Any]:
-        """A scalar field of each table, its default where it is absent."""
+        """A scalar field of each table, or its default if absent."""
         if not self._groups:
             return [row[field_id] for _, row in self._rows]
         field = self._layout.fields[field_id]
@@ -78,7 +77,7 @@ class Columns:
         return values
 
     def targets(self, field_id: int) -> list[int]:
-        """Positions that a reference field of each table leads to; 0 where it is absent."""
+        """Positions that a reference field of each table points to; 0 if absent."""
         view = self._view
         if self._groups and not any(plan.at[field_id] for plan, _ in self._groups):
             return [0] * len(self._positions)
@@ -90,7 +89,7 @@ class Columns:
                     at = self._at[members] + offset
                     relative = view.gather(at, "I").astype(np.int64)
                     if not relative.all():
-                        column[members] = view.size  # at itself
+                        column[members] = view.size  # a reference to itself
                     else:
                         column[members] = at + relative
             if int(column.max()) <= view.size - 4:
@@ -104,7 +103,7 @@ class Columns:
 
 
 def groups(vtables: Positions) -> list[Positions]:
-    """The places of tables that can be read with one plan, by vtable: each group ascending."""
+    """Indices of the tables that one plan can read, by vtable, each in ascending order."""
     if vtables.size and (vtables == vtables[0]).all():
         return [np.arange(vtables.size)]
     order = np.argsort(vtables, kind="stable")
@@ -131,7 +130,7 @@ def vectors(view: BufferReader, positions: Sequence[int], code: str) -> list[tup
 def _vectors(
     view: BufferReader, code: str, total: int, vectors: tuple[Positions, Positions, Positions]
 ) -> list[tuple[Any, ...]]:
-    """`vectors`: of the vectors that are there, their number, first element and element count."""
+    """Read the non-empty vectors: indices, positions of the first element, and element counts."""
     present, starts, counts = vectors
     result: list[tuple[Any, ...]] = [()] * total
     width = DTYPES[code].itemsize

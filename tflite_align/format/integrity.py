@@ -1,7 +1,7 @@
-"""Structural checks of a model after reading: every index is valid and operators are in order.
+"""Structural checks of a model after reading: valid indices, operators in topological order.
 
-What is refused here, runtimes refuse too or could not run sensibly. The meaning of quantization
-parameters is checked in `checks`.
+Runtimes refuse what is refused here, or could not run it sensibly. Quantization parameters are
+checked in `checks`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .model import Model, Operator, QuantParams, Subgraph, Tensor
 
 __all__ = ["check_structure"]
 
-# Option fields that hold the index, or the indices, of subgraphs which the operator runs.
+# Option fields with the index, or indices, of subgraphs that the operator calls.
 _CALLS: tuple[str, ...] = (
     "body_subgraph_index",
     "branch_subgraph_indices",
@@ -31,7 +31,7 @@ _MAX_RANK = 255
 
 
 def check_structure(model: Model) -> None:
-    """Raise FormatError, naming the place, for the first thing that does not hold."""
+    """Raise FormatError with the place of the first violation."""
     if not model.subgraphs:
         msg = "the model has no subgraph"
         raise FormatError(msg, offset=model.pos)
@@ -69,14 +69,15 @@ def _quant_problem(tensor: Tensor, quant: QuantParams) -> str:
     scales, points = len(quant.scale), len(quant.zero_point)
     if points not in {0, scales}:
         return f"{scales} scales and {points} zero points"
-    # Old converters left quantized_dimension 3 on rank-one biases, so any matching dimension does.
+    # Old converters wrote quantized_dimension 3 for rank-one biases, so any matching dimension is
+    # accepted.
     if scales > 1 and scales not in tensor.shape and min(tensor.shape, default=1) > 0:
         return f"{scales} scales for a shape of {list(tensor.shape)}"
     return ""
 
 
 def _size_problem(model: Model, graph: Subgraph, tensor: Tensor) -> str:
-    """A constant's bytes must be those of its shape and type, where both say how many."""
+    """The error if a constant's size does not match its shape and type; "" if either is unknown."""
     if tensor.sparse:
         return ""
     if tensor.quant is not None and tensor.quant.details:
@@ -113,7 +114,9 @@ def _raise_operand(graph: Subgraph, operator: Operator) -> None:
 
 
 def _check_order(model: Model, graph: Subgraph) -> None:
-    """One producer a tensor, and before its readers. Variables may be written again and again."""
+    """Each tensor has one producer, which precedes its readers. Variables may be written
+    repeatedly.
+    """
     producer: dict[int, int] = {}
     for operator in graph.operators:
         for tensor in operator.outputs:
@@ -159,7 +162,7 @@ def _check_calls(model: Model) -> None:
 
 
 def _check_recursion(model: Model, calls: list[list[int]]) -> None:
-    """A subgraph that runs itself would never end; callees are taken off until none is left."""
+    """Raise FormatError for recursive subgraph calls, found by removing callees until none is left."""
     callers = [0] * len(calls)
     for callees in calls:
         for callee in callees:

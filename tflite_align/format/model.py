@@ -38,11 +38,10 @@ _KIND_ORDER = {"inputs": 0, "intermediates": 1, "outputs": 2}
 class QuantParams(PartlyCompared, frozen=True, kw_only=True):
     """Affine parameters: real value = scale[c] * (integer - zero_point[c]).
 
-    Every scale is a float32 value held exactly in a Python float. `scale` has one entry, or one
-    for each index along `quantized_dimension`. `minimum` and `maximum` are the optional
-    calibration ranges stored beside them (real values; empty when absent).
-    `details` is True when the file carries a quantization scheme beyond affine (custom,
-    blockwise, multi-axis): such a tensor is carried, never interpreted.
+    Every scale is a float32 value held exactly in a Python float. `scale` has one entry, or one for
+    each index along `quantized_dimension`. `minimum` and `maximum` are the optional calibration
+    ranges (real values; empty when absent). `details` is True if the file has a quantization scheme
+    beyond affine (custom, blockwise, multi-axis), which is preserved but never interpreted.
     """
 
     scale: tuple[float, ...]
@@ -59,9 +58,9 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
 
     @property
     def extent(self) -> tuple[float, float]:
-        """(least, greatest) scale; (nan, nan) where one is none, (1, 1) where there is none.
+        """(smallest, largest) scale; (nan, nan) if one is invalid, (1, 1) without scales.
 
-        Found once: there are as many scales as channels, and many questions come down to this.
+        Cached, as many checks of many channels reduce to it.
         """
         if len(self.scale) == 1:
             return self.scale[0], self.scale[0]
@@ -90,12 +89,13 @@ class QuantParams(PartlyCompared, frozen=True, kw_only=True):
 
 
 class Buffer(Record, frozen=True, kw_only=True):
-    """A constant's bytes, wherever they lie: inline, at `Buffer.offset`, or outside the file.
-    `start`: the first one's place in the file, where they are in it.
+    """A constant's bytes: inline, at `Buffer.offset`, or in an external file.
+
+    `start`: offset of the first byte in this file, if they are in it.
     """
 
     index: int
-    data: memoryview | None  # None: no data, or data in an external file
+    data: memoryview | None  # None: no data, or external data
     pos: int
     external: bool = False
     start: int = 0
@@ -113,7 +113,7 @@ class Tensor(PartlyCompared, frozen=True, kw_only=True):
     external_buffer: int = 0
     sparse: bool = False
     pos: int = 0
-    like: int | None = None  # of an added tensor: the one of the file that has its shape
+    like: int | None = None  # for an added tensor: the tensor of the file with the same shape
 
     uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "like"})
 
@@ -142,13 +142,13 @@ _BRANCHES = "branch_subgraph_indices"
 
 
 class Operator(PartlyCompared, frozen=True, kw_only=True):
-    """`inputs`, `outputs`, `intermediates` are tensor indices; -1 marks an absent optional operand.
+    """An operator. `inputs`, `outputs`, `intermediates`: tensor indices; -1 for an absent optional
+    operand.
 
-    `options` holds the option fields the reader knows by name (integers, booleans, strings;
-    enum values as integers), with defaults filled in for the known option tables only. `numbers`:
-    the list of integers among them: the sizes of a RESHAPE, the axes of a SQUEEZE, the subgraphs of
-    a STABLEHLO_CASE.
-    `origin` is the operator's index in the file that was read; None for one that is added.
+    `options` holds the known option fields (integers, booleans, strings; enum values as integers),
+    with defaults for known option tables only. `numbers`: a list of integers among the options: the
+    sizes of a RESHAPE, the axes of a SQUEEZE, the subgraphs of a STABLEHLO_CASE. `origin`: the
+    operator's index in the original file; None for an added operator.
     """
 
     index: int
@@ -166,7 +166,7 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
     uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "origin"})
 
     def called(self, option: str) -> tuple[int, ...]:
-        """The subgraphs that an option names, which may list several; none where there is none."""
+        """Indices of the subgraphs that the operator's options name."""
         if option == _BRANCHES:
             return self.numbers if self.name == "STABLEHLO_CASE" else ()
         index = self.options.get(option)
@@ -174,7 +174,7 @@ class Operator(PartlyCompared, frozen=True, kw_only=True):
 
     @property
     def named(self) -> tuple[int, ...]:
-        """All operands, absent ones too."""
+        """Tensor indices of all operands; absent ones (-1) are included."""
         return self.inputs + self.outputs + self.intermediates
 
     def operands(self, slot_kind: SlotKind) -> tuple[int, ...]:
@@ -191,8 +191,8 @@ class Subgraph(PartlyCompared, frozen=True, kw_only=True):
     outputs: tuple[int, ...]
     operators: tuple[Operator, ...]
     pos: int = 0
-    # What was found out about this very subgraph, by the name of who did; a replaced one is
-    # another subgraph and starts with nothing.
+    # Results cached for this subgraph, by the caching function; a replaced
+    # subgraph is another object and starts with an empty cache.
     memo: dict[str, Any] = field(default_factory=dict)
 
     uncompared: ClassVar[frozenset[str]] = frozenset({"pos", "memo"})
@@ -221,16 +221,16 @@ class Model(Record, frozen=True, kw_only=True):
     metadata: tuple[Metadata, ...]
     size: int  # bytes of the whole file
     pos: int = 0
-    # Names of metadata of which a user says that it counts neither tensors nor operators.
+    # Names of metadata that the user declares not to count tensors or operators.
     allowed_metadata: frozenset[str] = frozenset()
 
     @property
     def named_subgraphs(self) -> frozenset[int]:
-        """Those that users run by name: the first, and every subgraph that a signature names."""
+        """Subgraphs that users run by name: the first, and every one with a signature."""
         return frozenset({0, *(signature.subgraph for signature in self.signatures)})
 
     def constant(self, subgraph: int, tensor: int) -> memoryview | None:
-        """The tensor's constant bytes, or None when it is no constant or lies in another file."""
+        """The tensor's constant bytes; None if it is no constant or its data is external."""
         record = self.subgraphs[subgraph].tensors[tensor]
         if record.is_variable or record.external_buffer or record.buffer >= len(self.buffers):
             return None
@@ -247,23 +247,23 @@ class Model(Record, frozen=True, kw_only=True):
 
 
 class TensorId(NamedTuple):
-    """A tensor of a model, by its position."""
+    """(subgraph, tensor): a tensor of a model, by its position."""
 
     subgraph: int
     tensor: int
 
 
 class OperatorId(NamedTuple):
-    """An operator of a model, by its position."""
+    """(subgraph, operator): an operator of a model, by its position."""
 
     subgraph: int
     operator: int
 
 
 def carry_origins(model: Model, state: Model) -> Model:
-    """The model that was read of a written file, its operators with the origins of `state`.
+    """A model read from a written file, with the operators' origins taken from `state`.
 
-    `state` is what was written; both have the same operators in the same order.
+    `state` is the model that was written; both have the same operators in the same order.
     """
     graphs = []
     for graph, written in zip(model.subgraphs, state.subgraphs, strict=True):
@@ -274,9 +274,9 @@ def carry_origins(model: Model, state: Model) -> Model:
 
 
 class Slot(NamedTuple):
-    """An operand position. `operator` -1 is the subgraph's own boundary (its inputs / outputs).
+    """An operand position. `operator` -1 stands for the subgraph's own inputs and outputs.
 
-    A tuple, because slots are made and hashed more often than anything else there is.
+    A tuple for speed: slots are created and hashed more often than any other value.
     """
 
     subgraph: int
@@ -289,7 +289,7 @@ class Slot(NamedTuple):
         return (self.subgraph, self.operator, _KIND_ORDER[self.kind], self.index)
 
     def tensor(self, model: Model) -> int:
-        """Index of the tensor in this slot; -1 when the optional operand is absent."""
+        """Index of the tensor in this slot; -1 for an absent optional operand."""
         subgraph, operator_index, slot_kind, index = self
         graph = model.subgraphs[subgraph]
         indices: Sequence[int]
@@ -304,7 +304,7 @@ class Slot(NamedTuple):
         return indices[index] if index < len(indices) else -1
 
     def tensor_id(self, model: Model) -> TensorId:
-        """The tensor in this slot, which has to hold one."""
+        """The tensor in this slot, which must not be absent."""
         return TensorId(self.subgraph, self.tensor(model))
 
     @property
@@ -312,7 +312,7 @@ class Slot(NamedTuple):
         return OperatorId(self.subgraph, self.operator)
 
     def address(self, model: Model) -> str:
-        """`subgraph[0]/operator[12] CONCATENATION/inputs[1]`, as every report writes it."""
+        """The address in reports: `subgraph[0]/operator[12] CONCATENATION/inputs[1]`."""
         if self.operator < 0:
             return f"subgraph[{self.subgraph}]/{self.kind}[{self.index}]"
         name = model.subgraphs[self.subgraph].operators[self.operator].name

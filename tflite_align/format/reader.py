@@ -1,6 +1,6 @@
-"""Bytes to Model: every offset checked, every index checked, nothing copied that is a constant.
+"""Reader: bytes to Model, with every offset and index checked and no constant copied.
 
-Any bytes give a Model or a FormatError. Constants stay memoryviews of the given buffer.
+Any bytes give a Model or a FormatError. Constants are memoryviews of the given buffer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LOOKS_LIKE = {
 }
 _LFS = b"version https://git-lfs"
 
-# Offsets 0 and 1 mean "none yet": converters write 1 as a placeholder for data that never came.
+# Offsets 0 and 1 mean "none": converters write 1 as a placeholder for data that was never written.
 _FIRST_OFFSET = 2
 
 _OPTION_LAYOUTS = {code: table_layout(name) for code, name in OPTIONS.items()}
@@ -117,7 +117,8 @@ def _check_identifier(view: BufferReader) -> None:
 
 def _code(view: BufferReader, index: int, pos: int) -> OperatorCode:
     plan, values = view.table(_CODE, pos)
-    # Codes below 127 live in the old byte field, later ones in the new one; the larger holds.
+    # Operator codes below 127 are in the old byte field, later ones in the new one; the larger
+    # value counts.
     code = max(values[_C["deprecated_builtin_code"]], values[_C["builtin_code"]])
     custom = view.target(plan, pos, values, _C["custom_code"])
     return OperatorCode(
@@ -144,7 +145,9 @@ def _buffers(view: BufferReader, positions: list[int]) -> list[Buffer]:
 
 
 def _check_span(view: BufferReader, what: str, offset: int, size: int, pos: int) -> None:
-    """Raise FormatError at table `pos` where bytes named by absolute position are not all there."""
+    """Raise FormatError at table `pos` for a byte range, given by absolute position, outside the
+    file.
+    """
     if offset >= _FIRST_OFFSET and offset + size > view.size:
         msg = f"{what} names bytes {offset} to {offset + size}, beyond the file's end"
         raise FormatError(msg, offset=pos)
@@ -207,7 +210,7 @@ def _tensors(view: BufferReader, positions: list[int]) -> list[Tensor]:
 
 
 def _quants(view: BufferReader, targets: list[int]) -> list[QuantParams | None]:
-    """None where a table states no parameters: many converters write an empty one."""
+    """Parameters of each table; None for a table without any, which many converters write."""
     positions = [pos for pos in targets if pos]
     columns = Columns(view, _QUANT, positions)
     rows = zip(
@@ -296,8 +299,10 @@ def _add_options(
     targets: list[int],
     layouts: Mapping[int, TableLayout],
 ) -> dict[int, tuple[int, ...]]:
-    """The named fields of operators' option tables; no floats, and of vectors the one of int32 that
-    RESHAPE, SQUEEZE and STABLEHLO_CASE have, which is returned by operator.
+    """Read the known fields of operators' option tables, without floats.
+
+    Of vector fields only the int32 ones of RESHAPE, SQUEEZE and STABLEHLO_CASE are read; they are
+    returned by operator.
     """
     lists: dict[int, tuple[int, ...]] = {}
     for type_code in sorted(set(kinds)):

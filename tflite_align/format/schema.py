@@ -1,9 +1,9 @@
-"""The FlatBuffers schema of TFLite as data: what lies where in each table.
+"""The FlatBuffers schema of TFLite as data: the fields of each table.
 
-Source: the schema of LiteRT 2.x (`ai_edge_litert.schema_py_generated`), against which a unit test
-compares every row. A row lists a table's fields in the order of their ids, as `name:kind` or
-`name:kind=default`. Kinds: a scalar (`i32`, `bool` ...), `str`, `union`, the name of a table, or
-one of these in brackets for a vector. `-:kind` is a deprecated field: carried, never interpreted.
+Source: the schema of LiteRT 2.x (`ai_edge_litert.schema_py_generated`); a unit test compares every
+row. A row lists a table's fields by ascending id, as `name:kind` or `name:kind=default`. Kinds: a
+scalar (`i32`, `bool` ...), `str`, `union`, the name of a table, or one of these in brackets for a
+vector. `-:kind` is a deprecated field, which is preserved but never interpreted.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ _OPTION_FIELDS = {
     "StablehloCaseOptions": "branch_subgraph_indices:[i32]",
 }
 
-# Union members in the order of their number, from 1; a table without a row above has no fields.
+# Union members by ascending number, from 1; a table without a row above has no fields.
 _OPTIONS_ORDER = """
 Conv2DOptions DepthwiseConv2DOptions ConcatEmbeddingsOptions LSHProjectionOptions
 Pool2DOptions SVDFOptions RNNOptions FullyConnectedOptions SoftmaxOptions
@@ -286,7 +286,7 @@ StablehloShiftLeftOptions StablehloCaseOptions
 OPTIONS: dict[int, str] = dict(enumerate(_OPTIONS_ORDER.split(), start=1))
 OPTIONS2: dict[int, str] = dict(enumerate(_OPTIONS2_ORDER.split(), start=1))
 
-# The option table to make for an operator that came without one, where a field of it may be set.
+# The option table to create where an option is set for an operator without one.
 OPTIONS_OF_OPERATOR = {
     "ADD": "AddOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
@@ -330,7 +330,9 @@ class Field(Record, frozen=True, kw_only=True):
 
     @property
     def is_option(self) -> bool:
-        """True for what `Operator.options` holds: of floats LEAKY_RELU's slope, nothing deprecated."""
+        """Whether `Operator.options` contains the field: no deprecated fields; of floats only
+        LEAKY_RELU's slope.
+        """
         if self.code == "f":
             return self.name == _SLOPE
         return not self.name.startswith(_DEPRECATED)

@@ -1,4 +1,4 @@
-"""Which tensors a signature's entries name once the subgraph's inputs or outputs are others."""
+"""Signature entries after a change of a subgraph's inputs or outputs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["followed_signatures", "renamed_entries"]
 
 
 def followed_signatures(model: Model, subgraphs: Sequence[Subgraph]) -> tuple[Signature, ...]:
-    """The model's signatures, of which each entry names what its input or output becomes.
+    """The model's signatures, with each entry naming the new tensor of its input or output.
 
-    `subgraphs` are the model's own with other inputs and outputs. UnsupportedError where one entry
-    stands for several places that now differ.
+    `subgraphs`: the model's subgraphs with changed inputs and outputs. Raises UnsupportedError if
+    one entry stands for several positions that now differ.
     """
     return tuple(
         _followed(signature, model.subgraphs[signature.subgraph], subgraphs[signature.subgraph])
@@ -47,7 +47,7 @@ def renamed_entries(
         if len(set(places)) <= 1:
             result.append(places[0] if places else tensor)
         elif len(places) == named.count(tensor):
-            # One entry for each place: they are taken to stand in the same order.
+            # As many entries as positions: they are assumed to be in the same order.
             result.append(places[named[:position].count(tensor)])
         else:
             msg = f"signature {key!r}: tensor {tensor} stands in several places that now differ"

@@ -1,4 +1,4 @@
-"""The wiring of a subgraph: who writes and who reads each tensor."""
+"""Producers and readers of each tensor of a subgraph."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _QUANTIZED = frozenset(QUANTIZED_TYPES)
 
 
 def quantized(tensor: Tensor) -> bool:
-    """Whether a tensor's integers stand for real values by an affine scale."""
+    """Whether a tensor's integers stand for real values with an affine scale."""
     return tensor.type in _QUANTIZED and tensor.quant is not None and bool(tensor.quant.scale)
 
 
@@ -24,8 +24,9 @@ def slot_tensor(model: Model, slot: Slot) -> Tensor | None:
 
 
 class Links(Record, frozen=True):
-    """Producer and readers of each tensor of one subgraph; slots with operator -1 are its
-    boundary. A constant has no producer.
+    """Producer and readers of each tensor of one subgraph.
+
+    Slots with operator -1 are the subgraph's inputs and outputs. A constant has no producer.
     """
 
     producer: dict[int, Slot] = field(default_factory=dict)
@@ -42,8 +43,10 @@ def links(model: Model, subgraph: int) -> Links:
 
 
 def links_at(graph: Subgraph, tensors: Collection[int]) -> Links:
-    """The wiring at the operators that name one of these tensors, and at the boundary: all there
-    is of these tensors, and not all of others.
+    """The same index, restricted to operators that use one of these tensors, and the subgraph's
+    boundary.
+
+    Complete for these tensors, incomplete for all others.
     """
     selected = set(tensors)
     near = [

@@ -1,1 +1,1 @@
-"""What to change: which findings are repaired, plans of edits, conversions."""
+"""Repairs: selection of findings, plans of changes, conversions of types."""

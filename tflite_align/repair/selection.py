@@ -1,4 +1,4 @@
-"""Which findings are repaired, and the repairs that come before everything else."""
+"""Selection of the findings to repair, and repairs that precede the solver."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .planner.metadata_fixes import as_run, mend
 
 __all__ = ["changeable", "enforced", "mended", "wanted"]
 
-_EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization does both
+_EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization repairs both
 
-# What is repaired by changing the tensor in the slot and nothing else.
+# Kinds that are repaired by changing only the tensor in the slot.
 _ON_THE_SPOT = (
     BIAS_FIXES | WEIGHT_FIXES | {"missing-parameters", "parameter-axis", "state", "zero-scale"}
 )
@@ -27,10 +27,10 @@ _ON_THE_SPOT = (
 def wanted(
     findings: Sequence[Finding], fixes: frozenset[str], only: Literal["all", "errors"]
 ) -> tuple[Finding, ...]:
-    """The findings that are to be repaired: those of a fix that is on, and grave enough.
+    """The findings to repair: their fix is enabled and their severity is high enough.
 
-    Of a weight with two faults neither is, where the repair of one would mend the other that is
-    to stay.
+    Of two faults of one weight tensor neither is repaired if repairing one would also change the
+    other, which is not to be repaired.
     """
     switched_off = {f.slot for f in findings if f.fix in _EITHER and f.fix not in fixes}
     return tuple(
@@ -43,7 +43,7 @@ def wanted(
 
 
 def changeable(bound: Bound, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings whose repair changes no tensor that a user keeps."""
+    """The findings whose repair changes no tensor that an override keeps."""
 
     def kept(finding: Finding) -> bool:
         if finding.tensor_id not in bound.kept:
@@ -59,7 +59,7 @@ def enforced(
     fixes: frozenset[str],
     only: Literal["all", "errors"],
 ) -> Bound:
-    """The constraints to satisfy: all but those that are broken and are to stay so."""
+    """The constraints to satisfy: all except the violated ones that are not to be repaired."""
     graded = {(f.rule, f.slot) for f in findings if only == "errors" and f.severity != "error"}
     switched_off = {(f.rule, f.slot) for f in findings if f.fix and f.fix not in fixes}
     if not graded and not switched_off:
@@ -86,10 +86,10 @@ def mended(
     *,
     checked: tuple[Bound, Sequence[Finding]] | None = None,
 ) -> ModelState:
-    """Missing parameters, names and ranges, and biases read as run: none changes an integer.
+    """Repair missing parameters, names, ranges, and biases read as run; no integer changes.
 
-    Parameters may be handed on from operator to operator, one a round. `checked`: what the state's
-    model is bound to and its findings, where that is known already.
+    Parameters can propagate from operator to operator, one per round. `checked`: the constraints
+    and findings of the state's model, if already known.
     """
     earlier: set[tuple[Change, ...]] = set()  # repairs without effect are not tried again
     while True:

@@ -1,1 +1,1 @@
-"""(bytes, edits) to bytes: nothing that was not meant to change changes."""
+"""The writer: splices changes into the original bytes and leaves all other bytes unchanged."""

@@ -1,4 +1,4 @@
-"""Operator codes: the existing ones, and those that edits need."""
+"""Operator codes: the existing ones and those that changes add."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from .nodes import NewTable, Value, make_table
 
 __all__ = ["Codes"]
 
-_PLACEHOLDER = 127  # what the old byte field says of a code that only the new field can hold
+_PLACEHOLDER = 127  # value of the old byte field for codes that need the new field
 
 
 class Codes:
-    """`made`: new codes, numbered after the existing ones. `altered`: existing codes that get
-    another version; `used`: existing codes that operators are given.
+    """`made`: new codes, numbered after the existing ones.
+
+    `altered`: existing codes with another version. `used`: existing codes that operators refer to.
     """
 
     def __init__(self, model: Model) -> None:
@@ -27,7 +28,7 @@ class Codes:
         self._known: dict[tuple[str, int], int] = {}
 
     def index(self, name: str, version: int) -> int:
-        """Index of the operator code with exactly this name and version, old or new."""
+        """Index of the operator code with this name and version, existing or new."""
         known = self._known.get((name, version))
         if known is not None:
             return known
@@ -43,10 +44,10 @@ class Codes:
         return index
 
     def alter(self, of: Mapping[OperatorId, int], wanted: Mapping[OperatorId, int]) -> None:
-        """Give codes another version if all their operators need it. Runtimes check every code in a
-        file, also unused ones.
+        """Change the version of codes where all their operators need it: runtimes check unused
+        codes too.
 
-        `of`: the code of each operator that stays; `versions`: the needed version by operator.
+        `of`: the code of each remaining operator; `wanted`: the needed version by operator.
         """
         versions: dict[int, set[int | None]] = {}
         for operator_id, code in of.items():

@@ -1,4 +1,4 @@
-"""What differs between two states of a model, as edits of the file that the first was read from."""
+"""The difference between two states of a model, as edits of the original file."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ __all__ = ["differences"]
 
 _KINDS: tuple[SlotKind, ...] = ("inputs", "outputs", "intermediates")
 _SIDES: tuple[Literal["inputs", "outputs"], ...] = ("inputs", "outputs")
-# Fields that the writer has no way to change.
+# Fields that the writer cannot change.
 _FIXED_TENSOR = ("is_variable", "external_buffer", "sparse")
 _FIXED_OPERATOR = ("name", "custom_code")
 
 
 def differences(before: Model, after: Model) -> tuple[Edit, ...]:
-    """Edits that make `after` of the file of which `before` was read.
+    """Edits that turn the file with model `before` into one with model `after`.
 
-    An operator of `after` is the one of `before` that its `origin` names, or a new one; tensors
-    keep their indices and new ones follow. Buffers of `after` are those of `before` and new ones.
-    Raises UsageError for states that no edits lead to, UnsupportedError for what cannot be changed.
+    Operators are matched by `origin`; tensors and buffers keep their indices, and new ones follow.
+    Raises UsageError for a state that no edits can reach, UnsupportedError for changes that are not
+    supported.
     """
     if len(before.subgraphs) != len(after.subgraphs):
         raise UsageError("subgraphs cannot be added or removed")
@@ -49,7 +49,7 @@ def differences(before: Model, after: Model) -> tuple[Edit, ...]:
 
 
 class _GraphDifferences:
-    """One subgraph, as it was read and as it is to be."""
+    """The difference of one subgraph."""
 
     def __init__(self, before: Model, after: Model, old: Subgraph, new: Subgraph) -> None:
         self.before = before
@@ -73,7 +73,7 @@ class _GraphDifferences:
     # --- tensors -----------------------------------------------------------------------------
 
     def _data(self, tensor: Tensor) -> bytes | None:
-        """The bytes of a buffer that is not one of the file's; None for one that is."""
+        """The bytes of a new buffer; None for a buffer of the file."""
         if tensor.buffer < len(self.before.buffers):
             return None
         data = self.after.buffers[tensor.buffer].data
@@ -82,7 +82,7 @@ class _GraphDifferences:
     def _added_tensor(self, tensor: Tensor) -> AddTensor:
         if tensor.like is None:
             raise UsageError(f"subgraph[{self.index}]/tensor[{tensor.index}]: like no other tensor")
-        # Another new tensor, or one of the file as the file has it.
+        # `like` is another new tensor, or a tensor as it is in the file.
         news = tensor.like >= len(self.old.tensors)
         like = (self.new if news else self.old).tensors[tensor.like]
         reshaped = (tensor.shape, tensor.shape_signature) != (like.shape, like.shape_signature)

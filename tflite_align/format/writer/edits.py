@@ -1,7 +1,7 @@
-"""The edits that the splice makes to a file; `differences` derives them from two states.
+"""Edits of a file, which `differences` derives from two states and the splice applies.
 
-Tensor and operator indices are always those of the original model; added tensors are numbered
-on from the subgraph's last one in the order of their AddTensor edits.
+Tensor and operator indices are those of the original model; added tensors are numbered after the
+subgraph's last one, in the order of their AddTensor edits.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ __all__ = [
 
 
 class SetQuant(Record, frozen=True, kw_only=True):
-    """Give a tensor these parameters. minimum/maximum, where the file has them, are rewritten
-    from quant.minimum/quant.maximum (same length) so that they do not go stale.
+    """Set a tensor's parameters.
+
+    minimum/maximum, if present in the file, are rewritten from quant.minimum/quant.maximum (same
+    length).
     """
 
     subgraph: int
@@ -39,7 +41,7 @@ class SetQuant(Record, frozen=True, kw_only=True):
 
 
 class SetData(Record, frozen=True, kw_only=True):
-    """Give a constant new bytes, and a new type when `type` is set (int32 bias to int64)."""
+    """Set a constant's bytes, and its type if `type` is set (int32 bias to int64)."""
 
     subgraph: int
     tensor: int
@@ -48,7 +50,7 @@ class SetData(Record, frozen=True, kw_only=True):
 
 
 class SetType(Record, frozen=True, kw_only=True):
-    """Give a tensor without constant data another type of the same width; SetData has its own."""
+    """Set the type of a tensor without constant data to one of the same width."""
 
     subgraph: int
     tensor: int
@@ -56,8 +58,9 @@ class SetType(Record, frozen=True, kw_only=True):
 
 
 class SetShape(Record, frozen=True, kw_only=True):
-    """Give a tensor without constant data another shape. `signature`: the sizes with -1 where they
-    are open; empty for a tensor that states none.
+    """Set the shape of a tensor without constant data.
+
+    `signature`: the sizes with -1 for open dimensions; empty for a tensor without one.
     """
 
     subgraph: int
@@ -67,7 +70,7 @@ class SetShape(Record, frozen=True, kw_only=True):
 
 
 class SetVersion(Record, frozen=True, kw_only=True):
-    """Let an operator be of another version of its builtin code."""
+    """Set the version of an operator's builtin code."""
 
     subgraph: int
     operator: int
@@ -75,8 +78,10 @@ class SetVersion(Record, frozen=True, kw_only=True):
 
 
 class AddTensor(Record, frozen=True, kw_only=True):
-    """A new tensor shaped as tensor `like` of the same subgraph, or of the sizes `shape`, with the
-    signature beside them; constant when `data` is given.
+    """Add a tensor with the shape of tensor `like` of the same subgraph, or `shape` with its
+    signature.
+
+    `data` makes it a constant.
     """
 
     subgraph: int
@@ -91,7 +96,8 @@ class AddTensor(Record, frozen=True, kw_only=True):
 
 
 class AddOperator(Record, frozen=True, kw_only=True):
-    """A new operator placed just before old operator `before` (len(operators) means at the end).
+    """Add an operator before the original operator `before` (len(operators): at the end).
+
     Several at one place keep the order of the edits.
     """
 
@@ -104,8 +110,9 @@ class AddOperator(Record, frozen=True, kw_only=True):
 
 
 class RemoveOperator(Record, frozen=True, kw_only=True):
-    """Leave an old operator out. Its tensors stay; operators that read its outputs have to be re-wired.
-    Places of other edits still count it: all operator indices are those of the original.
+    """Remove an operator. Its tensors stay; operators that read its outputs have to be rewired.
+
+    Other edits still count it, as all operator indices are those of the original.
     """
 
     subgraph: int
@@ -113,8 +120,9 @@ class RemoveOperator(Record, frozen=True, kw_only=True):
 
 
 class SetOperand(Record, frozen=True, kw_only=True):
-    """Let an operator's operand position name another tensor (old or added). An `index` of one
-    past the last input adds an input.
+    """Set an operand to another tensor, original or added.
+
+    The `index` after the last input adds an input.
     """
 
     subgraph: int
@@ -125,7 +133,7 @@ class SetOperand(Record, frozen=True, kw_only=True):
 
 
 class SetOption(Record, frozen=True, kw_only=True):
-    """Set a scalar option field of an operator by its schema name (fused activation, bias type)."""
+    """Set a scalar option of an operator by its schema name (fused activation, bias type)."""
 
     subgraph: int
     operator: int
@@ -134,7 +142,7 @@ class SetOption(Record, frozen=True, kw_only=True):
 
 
 class SetName(Record, frozen=True, kw_only=True):
-    """Give a tensor another name. Nothing in a file refers to a tensor by its name."""
+    """Set a tensor's name. Nothing in a file refers to a tensor by its name."""
 
     subgraph: int
     tensor: int
@@ -142,7 +150,7 @@ class SetName(Record, frozen=True, kw_only=True):
 
 
 class SetGraphIO(Record, frozen=True, kw_only=True):
-    """Let a subgraph's input or output position name another tensor."""
+    """Set a subgraph's input or output to another tensor."""
 
     subgraph: int
     kind: Literal["inputs", "outputs"]

@@ -1,7 +1,7 @@
-"""New field values of existing tables, written in place where that is safe, else in a new table.
+"""New field values of existing tables, written in place if possible, else in a new table.
 
-A value that cannot be written in place needs a new table; a new table needs a new vector in its
-parent, and so on up to the root. This is the only place that decides between the two.
+A value that cannot be written in place needs a new table, which needs a new vector in its parent,
+and so on up to the root. Only this module decides between the two.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .refs import References
 
 __all__ = ["FieldValues"]
 
-# A table by its logical way from the root: a shared table has one key for each of its owners.
+# A table by its path from the root: a shared table has one key per owner.
 Key = tuple[str | int, ...]
 
 _FIRST_OFFSET = 2
@@ -42,12 +42,12 @@ class FieldValues:
         return References(self.view, self.model.pos)
 
     def want(self, key: Key, layout: TableLayout, pos: int, **fields: Value) -> None:
-        """Ask that the table `key`, which is at `pos`, has these field values."""
+        """Request these field values for the table `key`, which is at `pos`."""
         self.tables[key] = (layout, pos)
         self.wanted[key].update(fields)
 
     def current(self, layout: TableLayout, pos: int, name: str) -> Any:
-        """A scalar field's value, or the position a reference field leads to (0: absent)."""
+        """A scalar field's value, or the position a reference field points to (0: absent)."""
         field = layout.by_name[name]
         plan, values = self.view.table(layout, pos)
         if field.kind == "scalar":
@@ -55,7 +55,7 @@ class FieldValues:
         return self.view.target(plan, pos, values, field.id)
 
     def settle(self, key: Key) -> NewTable | None:
-        """Patch the table in place and return None, or return the table to take its place."""
+        """Patch the table in place and return None, or return a new table that replaces it."""
         if key not in self.wanted:
             return None
         layout, pos = self.tables[key]
@@ -77,7 +77,7 @@ class FieldValues:
     def _holds(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], name: str, value: Value
     ) -> bool:
-        """True if the field has this value already."""
+        """Whether the field has this value already."""
         field = plan.layout.by_name[name]
         if field.kind == "scalar":
             return bool(values[field.id] == value)
@@ -91,7 +91,7 @@ class FieldValues:
     def _vector(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Scalars
     ) -> tuple[int, int]:
-        """(first byte, element count) of the vector that `value` is to take the place of."""
+        """(first byte, element count) of the vector that `value` replaces."""
         target = self.view.target(plan, pos, values, field_id)
         if target == 0:
             return 0, 0
@@ -100,7 +100,7 @@ class FieldValues:
     def _places(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], changes: dict[int, Value]
     ) -> list[tuple[int, bytes]] | None:
-        """Where to overwrite what, or None when the table has to be made anew."""
+        """The positions and bytes to overwrite; None if the table has to be rebuilt."""
         places = []
         for field_id, value in changes.items():
             field = plan.layout.fields[field_id]
@@ -123,7 +123,7 @@ class FieldValues:
     def _scalars_place(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Scalars
     ) -> tuple[int, bytes] | None:
-        """Position of a scalar vector that has the same length and only one owner; None otherwise."""
+        """Position of a scalar vector of the same length with a single owner; None otherwise."""
         start, count = self._vector(plan, pos, values, field_id, value)
         end = start + len(value.data)
         if count != value.count or self.references.owners(start - 4, end) > 1:
@@ -133,9 +133,10 @@ class FieldValues:
     def _shorter_place(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], field_id: int, value: Value
     ) -> tuple[int, bytes] | None:
-        """Where a vector of references stands that loses some of its tables and gains none: the
-        others move up, which keeps every reference pointing forward, and the places at its end
-        are left as they are.
+        """Position of a vector of references that loses some tables and gains none.
+
+        The remaining references move up, which keeps them pointing forward; unused places at the
+        end stay.
         """
         if not isinstance(value, Refs) or not all(isinstance(item, Old) for item in value.items):
             return None
@@ -150,7 +151,7 @@ class FieldValues:
     def _remake(
         self, plan: VtablePlan, pos: int, values: tuple[Any, ...], changes: dict[int, Value]
     ) -> NewTable:
-        """The table with the new field values; its other references point into the old bytes."""
+        """The table with new field values; its other references point into the original bytes."""
         if plan.extra:
             name, field_id = plan.layout.name, plan.extra[0][0]
             msg = (
@@ -174,5 +175,5 @@ class FieldValues:
 
 
 def _is_position(name: str) -> bool:
-    """Only operators are remade of the tables that hold absolute positions."""
+    """Whether the field is an absolute position. Of tables that are rebuilt only operators have one."""
     return name == "large_custom_options_offset"

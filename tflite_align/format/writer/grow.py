@@ -1,7 +1,7 @@
-"""New structure in front of the old bytes: positions first, then the bytes.
+"""New tables in front of the original bytes: first their positions, then the bytes.
 
-FlatBuffers references point forward only, so a parent is laid down before its children and all
-of them before the old bytes. The grown part is a multiple of 64 bytes: what was aligned stays so.
+FlatBuffers references point forward only, so a parent precedes its children and all new tables
+precede the original bytes. The new part is a multiple of 64 bytes, which preserves alignment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HEADER = 8  # root reference and file identifier
 
 
 class _Shape(Record, frozen=True):
-    """Where a table's fields lie: byte offset by field id, and its vtable."""
+    """The layout of a table: byte offset by field id, and its vtable."""
 
     at: dict[int, int]
     size: int
@@ -35,8 +35,8 @@ class _Shape(Record, frozen=True):
 def grow(root: NewTable, old_end: int) -> bytes:
     """The bytes to put in front of a file so that `root` becomes its root table.
 
-    `old_end` is where the old FlatBuffer ends; raises UnsupportedError when it would be moved
-    beyond what FlatBuffers can address.
+    `old_end` is the end of the original FlatBuffer. Raises UnsupportedError if it would move beyond
+    the range of FlatBuffers references.
     """
     order = _order(root)
     shapes = {id(node): _shape(node) for node in order if isinstance(node, NewTable)}
@@ -95,7 +95,7 @@ def _shape(table: NewTable) -> _Shape:
 
 
 def _aligned(node: Node, cursor: int) -> int:
-    """The first position from `cursor` on where what follows the leading 4 bytes is aligned."""
+    """The first position from `cursor` on at which the data after a 4-byte length is aligned."""
     align = 4
     if isinstance(node, Scalars):
         align = max(align, node.align)
@@ -115,7 +115,9 @@ def _size(node: Node, shapes: dict[int, _Shape]) -> int:
 
 
 class _Emitter:
-    """Writes nodes into `out`, whose length is the distance the old bytes move by."""
+    """Writes nodes into `out`; the length of `out` is the distance by which the original bytes
+    move.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Metadata that refers to tensors or operators, and how it changes when some are added."""
+"""Metadata that refers to tensors or operators, and its update when some are added."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["HARMLESS", "memory_plan", "unknown_metadata"]
 
 MEMORY_PLAN = "OfflineMemoryAllocation"
 
-# Names that neither count nor index tensors or operators. Source: what TensorFlow, LiteRT, their
-# metadata writers and converters put into files.
+# Names that neither count nor index tensors or operators. Source: metadata written by TensorFlow,
+# LiteRT, their metadata writers and converters.
 HARMLESS = frozenset(
     {
         "CONVERSION_METADATA",
@@ -33,9 +33,9 @@ _ANYWHERE = -1  # "place this tensor at run time"
 
 
 def unknown_metadata(model: Model) -> tuple[str, ...]:
-    """Names of metadata that may count tensors or operators in a way not known here.
+    """Names of metadata that may count tensors or operators in an unknown way.
 
-    Adding a tensor or an operator to such a model is refused. `allowed_metadata` of the model are
+    Adding a tensor or an operator to such a model is refused. The model's `allowed_metadata` are
     left out.
     """
     names = {metadata.name for metadata in model.metadata}
@@ -47,11 +47,11 @@ def memory_plan(
 ) -> bytes:
     """The offline memory plan `data` after the edits.
 
-    `added` counts new tensors by subgraph; `altered` lists (subgraph, tensor) whose size or life
-    changes, -1 being an absent operand. TFLM takes one offset for every tensor of all subgraphs, in order, and refuses the
-    model when the number differs (micro_allocation_info.cc, GetOfflinePlannedOffsets); plans of
-    older tools cover the one subgraph that the header names. New and altered tensors get -1:
-    TFLM's planner then places them around the fixed ones.
+    `added` counts new tensors by subgraph; `altered` lists (subgraph, tensor) whose size or
+    lifetime changes, -1 for an absent operand. TFLM expects one offset for every tensor of all
+    subgraphs, in order, and refuses another number (micro_allocation_info.cc,
+    GetOfflinePlannedOffsets); plans of older tools cover the one subgraph that the header names.
+    New and altered tensors get -1: TFLM's planner places them around the fixed ones.
     """
     if len(data) < _HEADER.size or len(data) % 4:
         _refuse(f"{len(data)} bytes are no plan")

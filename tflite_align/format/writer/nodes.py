@@ -1,7 +1,7 @@
-"""New pieces of a FlatBuffer, before they have a position.
+"""New parts of a FlatBuffer before they have positions.
 
-A node is referred to by one parent only, so the new pieces form a tree that hangs from the new
-root; its leaves refer to old tables, vectors and strings, which stay where they are.
+Each node has one parent, so the new parts form a tree below the new root. Its leaves refer to
+original tables, vectors and strings, which do not move relative to each other.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ __all__ = [
 
 
 class Old(Record, frozen=True):
-    """A reference to what lies at `pos` in the old bytes."""
+    """A reference to the object at `pos` in the original bytes."""
 
     pos: int
 
 
 class Moved(Record, frozen=True):
-    """A scalar that holds a byte offset from the beginning of the old file."""
+    """A scalar that holds a byte offset from the start of the original file."""
 
     offset: int
 
@@ -50,7 +50,7 @@ class Scalars(Record, frozen=True, eq=False):
 
 
 class Text(Record, frozen=True, eq=False):
-    """A string, without its closing zero."""
+    """A string without its terminating zero."""
 
     data: bytes
 
@@ -62,7 +62,7 @@ class Refs(Record, frozen=True, eq=False):
 
 
 class NewTable(Record, frozen=True, eq=False):
-    """A table; `fields` by id, in any order. Fields not listed are absent."""
+    """A table; `fields` by id, in any order. Fields that are not listed are absent."""
 
     layout: TableLayout
     fields: Mapping[int, Value]
@@ -73,7 +73,7 @@ Value = int | float | Old | Moved | Node
 
 
 def scalars(code: str, values: Sequence[float]) -> Scalars:
-    """A vector of scalars with struct code `code`; raises UsageError where one does not fit."""
+    """A vector of scalars with struct code `code`; raises UsageError for a value out of range."""
     try:
         data = struct.pack(f"<{len(values)}{code}", *values)
     except (struct.error, OverflowError) as error:
@@ -83,7 +83,7 @@ def scalars(code: str, values: Sequence[float]) -> Scalars:
 
 
 def pack_scalar(field: Field, value: float) -> bytes:
-    """The bytes of one inline scalar; raises UsageError where the value does not fit."""
+    """The bytes of one inline scalar; raises UsageError for a value out of range."""
     try:
         return struct.pack("<" + field.code, value)
     except (struct.error, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""Byte ranges of the original that are overwritten, and the output as chunks around them."""
+"""Overwritten byte ranges of the original, and the output as chunks around them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..model import Model
 
 __all__ = ["Patches", "Written"]
 
-_LONG = 1 << 20  # bytes of a constant that is not worth a second copy in memory
+_LONG = 1 << 20  # shortest constant that is not copied
 
 
 class Written(Record, frozen=True, kw_only=True):
-    """The output, without a copy of the untouched bytes.
+    """The output file, without a copy of unchanged bytes.
 
-    `chunks` in order make the file: the grown part (`prefix` bytes, a multiple of 64, 0 when
-    nothing grew), then views of the original between the overwritten ranges and their new bytes.
+    `chunks` in order make up the file: the new part (`prefix` bytes, a multiple of 64, 0 if there
+    is none), then views of the original between the overwritten ranges and their new bytes.
     `patches` lists those ranges as (offset in the original, length), ascending.
     """
 
@@ -32,15 +32,15 @@ class Written(Record, frozen=True, kw_only=True):
         return b"".join(self.chunks)
 
     def image(self, data: Bytes, model: Model) -> bytes | Image:
-        """The output to be read again, without a second copy of long constants.
+        """The output for reading back, without a second copy of long constants.
 
-        `data` and `model` are the original. Everything is copied as it was written but for
-        untouched constants of `_LONG` bytes or more: they are views of the original.
+        `data` and `model` are the original. Everything is copied except unchanged constants of
+        `_LONG` bytes or more, which are views of the original.
         """
         constants = list(self._kept(data, model))
         if not constants:
             return self.join()
-        # Pages of zeros that are never written take no memory.
+        # Untouched pages of zeros take no memory.
         whole = np.zeros(sum(len(chunk) for chunk in self.chunks), np.uint8)
         end = 0
         for chunk in self.chunks:
@@ -54,7 +54,7 @@ class Written(Record, frozen=True, kw_only=True):
         return Image(whole.data, tuple(constants))
 
     def _kept(self, data: Bytes, model: Model) -> Iterator[tuple[int, int, memoryview]]:
-        """(first byte in the output, end, bytes) of long constants that nothing overwrites."""
+        """(first byte in the output, end, bytes) of long constants that no patch overwrites."""
         base = _address(data)
         constants = {
             (_address(buffer.data) - base, len(buffer.data)): buffer.data
@@ -75,7 +75,7 @@ def _address(data: Bytes) -> int:
 
 
 class Patches:
-    """Overwrites of the original, collected in any order; writing what is there is no patch."""
+    """Overwritten ranges, collected in any order; bytes that are already there give no patch."""
 
     def __init__(self, view: BufferReader) -> None:
         self._view = view

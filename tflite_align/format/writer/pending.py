@@ -1,4 +1,4 @@
-"""Translate edits into new field values of existing tables, and new tables."""
+"""Conversion of edits to new field values of existing tables, and new tables."""
 
 from __future__ import annotations
 
@@ -61,8 +61,10 @@ class PendingEdits:
         self._added: dict[tuple[int, int], AddTensor] = {}
 
     def take(self, edits: Sequence[Edit]) -> None:
-        """Take all edits in; raises UsageError for one that names what does not exist."""
-        # Added tensors first: other edits may name them in any order.
+        """Process all edits; raises UsageError for one that names a missing tensor, operator or
+        field.
+        """
+        # Added tensors first: other edits may refer to them in any order.
         for edit in edits:
             if isinstance(edit, AddTensor):
                 self._add_tensor(edit)
@@ -127,7 +129,7 @@ class PendingEdits:
         return tensors[index]
 
     def _check_named(self, subgraph: int, index: int) -> None:
-        """Raise unless the tensor exists or is added by an edit."""
+        """Raise UsageError unless the tensor exists or is added by an edit."""
         if (subgraph, index) not in self._added:
             self._tensor(subgraph, index)
 
@@ -139,7 +141,7 @@ class PendingEdits:
         if tensor.quant is not None and tensor.quant.details:
             raise beyond_affine(edit.subgraph, edit.tensor)
         pos = self.draft.current(_TENSOR, tensor.pos, "quantization")
-        # A table that states no parameters may state ranges, which no runtime reads.
+        # A table without parameters may have ranges, which no runtime reads.
         ranged = [name for name in ("min", "max") if pos and self.draft.current(_QUANT, pos, name)]
         if not pos or (tensor.quant is None and ranged and edit.quant.scale):
             self._want_tensor(edit.subgraph, tensor, quantization=new_quant(edit.quant))
@@ -181,7 +183,7 @@ class PendingEdits:
         self.altered.add((edit.subgraph, edit.tensor))
 
     def _set_shape(self, edit: SetShape) -> None:
-        """In place where there are as many sizes; the table is made anew for others."""
+        """Set the shape in place if the rank is equal; otherwise the table is rebuilt."""
         tensor = self._tensor(edit.subgraph, edit.tensor)
         address = f"subgraph[{edit.subgraph}]/tensor[{edit.tensor}]"
         if self.model.is_constant(edit.subgraph, edit.tensor):
@@ -232,7 +234,7 @@ class PendingEdits:
 
     @cached_property
     def _empty_buffer(self) -> int:
-        """A buffer without data: 0 by convention, another or a new one where 0 holds some."""
+        """A buffer without data: 0 by convention, another or a new one if 0 has data."""
         for buffer in self.model.buffers:
             if buffer.data is None:
                 return buffer.index
@@ -245,7 +247,7 @@ class PendingEdits:
 
     @cached_property
     def _owners(self) -> Counter[int]:
-        """How many tensors and metadata use each buffer."""
+        """The number of tensors and metadata that use each buffer."""
         owners = Counter(
             tensor.buffer for graph in self.model.subgraphs for tensor in graph.tensors
         )
@@ -254,7 +256,7 @@ class PendingEdits:
 
     @cached_property
     def _ranges(self) -> tuple[np.ndarray, np.ndarray]:
-        """First byte and end of every buffer's data in the file; (0, 0) where there is none."""
+        """First byte and end of every buffer's data in the file; (0, 0) for none."""
         starts = np.array([buffer.start for buffer in self.model.buffers], np.int64)
         sizes = [0 if buffer.data is None else len(buffer.data) for buffer in self.model.buffers]
         return starts, starts + np.array(sizes, np.int64)
@@ -384,7 +386,7 @@ class PendingEdits:
         if self.draft.current(_OPERATOR, operator.pos, "builtin_options") or field is None:
             msg = f"{address}: its options have no field {edit.field!r} that could be set"
             raise UnsupportedError(msg)
-        # Several options of one operator that had none go into one new table.
+        # Several options of one operator without an option table go into one new table.
         made = self.draft.wanted.get(key, {}).get("builtin_options")
         fields = made.fields if isinstance(made, NewTable) else {}
         if edit.value == field.default and not fields:

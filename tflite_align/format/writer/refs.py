@@ -1,7 +1,7 @@
-"""Which bytes of a file belong to how many owners.
+"""The number of owners of each byte range of a file.
 
-A place may be overwritten only when it belongs to one owner alone. Tables, vectors and strings
-are counted along every logical way from the root: what a shared table refers to counts twice.
+A range may be overwritten only if it has one owner. Tables, vectors and strings are counted along
+every path from the root: what a shared table refers to counts twice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNIONS = {
 
 
 class References:
-    """The extents of all that is reachable from the root, through the fields that are known."""
+    """The extents of everything reachable from the root through known fields."""
 
     def __init__(self, view: BufferReader, root: int) -> None:
         self._view = view
@@ -91,7 +91,7 @@ class References:
         if not type_at:
             return
         kinds = self._view.gather(group + type_at, "B")
-        for type_code in sorted(set(kinds.tolist())):  # np.unique imports numpy.ma with it
+        for type_code in sorted(set(kinds.tolist())):  # np.unique imports numpy.ma
             name = _UNIONS[field.name].get(type_code)
             if name is not None:
                 self._tables(name, targets[kinds == type_code])
@@ -112,7 +112,7 @@ class References:
         self._ends.append(ends)
 
     def _vtable(self, table: int) -> None:
-        """Count the vtable of a table, once however many tables use it."""
+        """Count the vtable of a table, once for all tables that use it."""
         vtable = table - int(struct.unpack_from("<i", self._view.buf, table)[0])
         if vtable not in self._vtables:
             self._vtables.add(vtable)

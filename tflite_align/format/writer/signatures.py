@@ -1,4 +1,4 @@
-"""Signatures follow the subgraph's inputs and outputs when those name other tensors."""
+"""Update of signatures when a subgraph's inputs or outputs change."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TENSOR_MAP = table_layout("TensorMap")
 def follow(
     draft: FieldValues, signatures: Sequence[int], lists: Mapping[tuple[int, int, str], list[int]]
 ) -> None:
-    """Ask that every signature entry whose input or output was renamed names the new tensor.
+    """Request the new tensor for every signature entry whose input or output was replaced.
 
-    `signatures` are the positions of the SignatureDef tables; `lists` the new operand lists, of
-    which those of operator -1 are the subgraphs' own.
+    `signatures`: positions of the SignatureDef tables. `lists`: new operand lists; those of
+    operator -1 are the subgraphs' own.
     """
     for index, pos in enumerate(signatures):
         signature = draft.model.signatures[index]

@@ -1,7 +1,7 @@
-"""(bytes, edits) to bytes: nothing that was not meant to change changes.
+"""The splice: applies edits to the bytes of a file and leaves all other bytes unchanged.
 
-Values are overwritten where they stand; structure grows in front of the old bytes and refers to
-them. A model without effective edits comes out as the very same bytes.
+Values are overwritten in place; new tables are put in front of the original bytes and refer to
+them. Without effective edits the output is identical.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _METADATA = table_layout("Metadata")
 
 
 def splice(data: Bytes, model: Model, edits: Sequence[Edit]) -> Written:
-    """The file `data`, of which `model` was read, with the edits made.
+    """Apply the edits to the file `data` with the model `model`.
 
-    Raises UsageError for an edit that names what does not exist, UnsupportedError where the
-    change cannot be made without risk; nothing is written then.
+    Raises UsageError for an edit that names a missing tensor, operator or field, UnsupportedError
+    for a change that cannot be made safely; nothing is written then.
     """
     view = BufferReader(data)
     if view.size != model.size:
@@ -57,16 +57,16 @@ def splice(data: Bytes, model: Model, edits: Sequence[Edit]) -> Written:
 
 
 class _Assembly:
-    """Settles all tables, children before parents, and hangs the new ones into new parents."""
+    """Settles all tables, children before parents, and links new ones into new parents."""
 
     def __init__(self, draft: FieldValues, intake: PendingEdits) -> None:
         self.draft = draft
         self.intake = intake
         self.model = draft.model
-        self.remade: set[tuple[int, int]] = set()  # operators made anew
+        self.remade: set[tuple[int, int]] = set()  # rebuilt operators
 
     def root(self) -> NewTable | None:
-        """The new root table, or None when everything could be done in place."""
+        """The new root table; None if everything was changed in place."""
         self._metadata()
         signatures = self._children("signature_defs")
         follow(self.draft, signatures, self.intake.lists)
@@ -86,14 +86,14 @@ class _Assembly:
         return self.draft.settle(("model",))
 
     def _children(self, name: Literal["metadata", "signature_defs"]) -> list[int]:
-        """Positions of tables the records do not carry positions of."""
+        """Positions of tables that the model's records do not hold."""
         view = self.draft.view
         return view.references(self.draft.current(_MODEL, self.model.pos, name))
 
     def _vector(
         self, name: str, old: list[int], remade: dict[int, NewTable], added: Sequence[NewTable]
     ) -> None:
-        """Ask the Model for a new vector when an element was made anew or added."""
+        """Request a new vector from the Model table if an element was rebuilt or added."""
         if remade or added:
             items: list[Old | Node] = [remade.get(i) or Old(pos) for i, pos in enumerate(old)]
             refs = Refs([*items, *added])
@@ -102,8 +102,9 @@ class _Assembly:
     def _settled(
         self, table_kind: str, *within: int, but: Collection[int] = ()
     ) -> dict[int, NewTable]:
-        """Settle all tables whose key is (kind, [subgraph,] index), ascending, but those of some
-        indices; those made anew, by index.
+        """Settle all tables whose key is (kind, [subgraph,] index), ascending, except some indices.
+
+        Returns the rebuilt ones by index.
         """
         above = (table_kind, *within)
         keys = sorted(key for key in self.draft.wanted if key[:-1] == above and key[-1] not in but)
@@ -112,7 +113,7 @@ class _Assembly:
         }
 
     def _metadata(self) -> None:
-        """Keep metadata that counts tensors in step, or refuse."""
+        """Update metadata that counts tensors, or raise UnsupportedError."""
         intake, model = self.intake, self.model
         grown = {graph: len(tables) for graph, tables in intake.tensors.items() if tables}
         unknown = unknown_metadata(model)
@@ -164,7 +165,7 @@ class _Assembly:
         return self.draft.settle(("graph", index))
 
     def _operators(self, graph: Subgraph) -> Refs | None:
-        """The subgraph's operators; None where they are the very tables that they were."""
+        """The subgraph's operators; None if they are unchanged."""
         index = graph.index
         removed = {operator for subgraph, operator in self.intake.removed if subgraph == index}
         remade = self._settled("operator", index, but=removed)

@@ -1,4 +1,4 @@
-"""Absolute positions that move when a file grows at the front."""
+"""Absolute file positions, which change when bytes are added in front."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Zip(Record, frozen=True, kw_only=True):
 
 
 def flatbuffer_end(view: BufferReader, model: Model) -> int:
-    """The first byte that no FlatBuffers reference needs to reach."""
+    """The end of the part of the file that FlatBuffers references need to reach."""
     ends = [view.size]
     ends += [value for _, value in _buffer_offsets(view, model)]
     ends += [value for _, value in _operator_offsets(view, model, ())]
@@ -55,7 +55,9 @@ def move(
     distance: int,
     remade: Collection[tuple[int, int]],
 ) -> None:
-    """Add `distance` to every absolute position; `remade` operators carry theirs anew."""
+    """Add `distance` to every absolute position, except in `remade` operators, which are handled
+    separately.
+    """
     for pos, value in _buffer_offsets(view, model):
         patches.put(pos, struct.pack("<Q", value + distance))
     for pos, value in _operator_offsets(view, model, remade):
@@ -99,10 +101,11 @@ def _positions(
 
 
 def _appended_zip(view: BufferReader) -> _Zip | None:
-    """The zip at the file's end whose offsets count from the file's beginning, if there is one.
+    """The zip archive appended to the file whose offsets count from the file's start, if there is
+    one.
 
-    Offsets that count from the zip's own beginning need no change. Raises UnsupportedError for
-    zip64, which no tool that appends files to models writes.
+    Offsets that count from the archive's start need no change. Raises UnsupportedError for zip64,
+    which no known tool appends to models.
     """
     tail_start = max(view.size - _END.size - _MAX_COMMENT, 0)
     tail = bytes(view.buf[tail_start:])
@@ -122,7 +125,7 @@ def _appended_zip(view: BufferReader) -> _Zip | None:
     start = directory
     for _ in range(count):
         if directory + _ENTRY.size > end or view.buf[directory : directory + 4] != _ENTRY_MAGIC:
-            return None  # the magic number stood in other data by chance
+            return None  # the magic number occurred in other data by chance
         record = _ENTRY.unpack_from(view.buf, directory)
         name, extra, comment, header = record[10], record[11], record[12], record[16]
         if header == _ESCAPE:

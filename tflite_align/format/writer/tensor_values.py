@@ -1,4 +1,4 @@
-"""Values of a tensor's fields, checked, and the table of its parameters."""
+"""Checks of new values of a tensor's fields, and the table of its parameters."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["beyond_affine", "check_size", "code_of_type", "new_quant"]
 
 
 def beyond_affine(subgraph: int, tensor: int) -> UnsupportedError:
-    """The error for parameters of a scheme that is carried and never interpreted."""
+    """The error for changing parameters of a scheme that is preserved but not interpreted."""
     address = f"subgraph[{subgraph}]/tensor[{tensor}]"
     return UnsupportedError(f"{address}: parameters of a scheme beyond affine cannot be set")
 
 
 def check_size(address: str, shaped: Tensor, type_name: str, data: bytes) -> None:
-    """Raise UsageError where a constant's bytes are not as many as its shape and type need."""
+    """Raise UsageError if a constant's size does not match its shape and type."""
     needed = constant_size(shaped.shape, type_name)
     if needed is not None and len(data) != needed:
         msg = f"{address}: {len(data)} bytes of data where shape and type need {needed}"
@@ -25,7 +25,7 @@ def check_size(address: str, shaped: Tensor, type_name: str, data: bytes) -> Non
 
 
 def code_of_type(name: str) -> int:
-    """The code of a tensor type; UsageError for a name that is none."""
+    """The code of a tensor type; raises UsageError for an unknown name."""
     try:
         return type_code(name)
     except (KeyError, ValueError):
@@ -34,7 +34,7 @@ def code_of_type(name: str) -> int:
 
 
 def new_quant(quant: QuantParams) -> NewTable:
-    """A table of parameters, which states zero points always."""
+    """A table of parameters, always with explicit zero points."""
     fields: dict[str, Value] = {
         "scale": scalars("f", quant.scale),
         "zero_point": scalars("q", quant.zero_point or (0,) * len(quant.scale)),

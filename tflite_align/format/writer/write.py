@@ -1,4 +1,4 @@
-"""Write a changed model: the file it was read from, with what differs spliced in."""
+"""Writing a changed model: splices the difference into the file it was read from."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["write"]
 
 
 def write(data: Bytes, before: Model, after: Model) -> Written:
-    """The file `data`, of which `before` was read, as `after` has it.
+    """The bytes of `data`, a file with model `before`, changed to model `after`.
 
-    Where nothing differs the very same bytes come out. Raises UsageError for a state that the
-    file cannot be brought to, UnsupportedError where that cannot be done without risk.
+    Identical bytes if nothing differs. Raises UsageError for a state that edits cannot reach,
+    UnsupportedError for changes that cannot be made safely.
     """
     return splice(data, before, differences(before, after))

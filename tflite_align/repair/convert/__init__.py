@@ -1,5 +1,6 @@
-"""Conversions before alignment: int8 inside, other types of inputs and outputs.
+"""Conversions of types before alignment: uint8 to int8 inside, other types of graph inputs and
+outputs.
 
-In: a model and the request. Out: the converted model and its changes, or why it cannot be
-converted.
+Input: a model and the requested types. Output: the converted model and its changes, or the reasons
+for refusing.
 """

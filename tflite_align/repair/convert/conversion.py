@@ -9,8 +9,10 @@ __all__ = ["Conversion"]
 
 
 class Conversion(Record, frozen=True, kw_only=True):
-    """`plan` does what can be done; `refused` has a sentence for each part that cannot. If anything
-    is refused, nothing is carried out.
+    """The result of a conversion: a plan, or sentences in `refused` for each part that is
+    impossible.
+
+    If anything is refused, nothing is changed.
     """
 
     plan: Plan

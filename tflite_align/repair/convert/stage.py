@@ -1,4 +1,4 @@
-"""The stage before alignment: a model is converted and handed on as if it had come in so."""
+"""The conversion stage, before alignment; later stages see the converted model as their input."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ __all__ = ["Asked", "Converted", "convert"]
 
 
 class Asked(Record, frozen=True, kw_only=True):
-    """What a file is to become; None: as it is. `to`: the type of what is uint8 inside, with
-    `free_io` of its border too; `fixes`: repairs that are on. `inputs`, `outputs`: types of its
-    border.
+    """The requested types; None for unchanged.
+
+    `to`: type that replaces uint8, with `free_io` at graph inputs and outputs too. `fixes`: enabled
+    repairs. `inputs`, `outputs`: types of graph inputs and outputs.
     """
 
     to: Literal["int8"] | None = None
@@ -32,8 +33,8 @@ class Asked(Record, frozen=True, kw_only=True):
 
 
 class Converted(Record, frozen=True, kw_only=True):
-    """The state after the conversions; the given one if nothing was done. `refused`: why a
-    requested conversion is impossible.
+    """The state after the conversions, unchanged if there were none. `refused`: reasons against a
+    conversion.
     """
 
     state: ModelState
@@ -44,7 +45,7 @@ class Converted(Record, frozen=True, kw_only=True):
 def convert(
     given: ModelState, request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Converted:
-    """Carry out the requested conversions one after the other; all of them or none."""
+    """Run the requested conversions one after the other; all of them or none."""
     state, warnings = given, list[str]()
     for conversion in _conversions(request, rows, targets):
         done = conversion(state.model)
@@ -59,7 +60,7 @@ def _conversions(
     request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Iterator[Callable[[Model], Conversion]]:
     if request.to is not None:
-        # A side that is given a type of its own next needs no uint8 in between.
+        # A side that gets a type of its own later needs no uint8 in between.
         sides: tuple[tuple[SlotKind, str | None], ...] = (
             ("inputs", request.inputs),
             ("outputs", request.outputs),

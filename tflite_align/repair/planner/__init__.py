@@ -1,1 +1,1 @@
-"""Findings and a solution -> a plan of edits. Nothing is written here."""
+"""Plans: findings and a solution -> a changed model. Nothing is written to a file here."""

@@ -1,4 +1,6 @@
-"""Edits for activations and the constants tied to them: relabel, cut, re-wire."""
+"""Changes of activations and the constants tied to them: new parameters, inserted QUANTIZE,
+rewiring.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,14 @@ from .draft import Draft, relabelled
 
 __all__ = ["plan_activations"]
 
-_COARSE = 16  # times: a QUANTIZE that loses four bits says so
+_COARSE = 16  # coarser by this factor (four bits), a QUANTIZE is mentioned in the report
 
-# The rules behind each cut of a tensor.
+# The rules that require each QUANTIZE inserted at a tensor.
 Because = Mapping[tuple[TensorId, Label], tuple[str, ...]]
 
 
 def plan_activations(draft: Draft, solution: Solution, bound: Bound) -> None:
-    """Bring every decided tensor and reader to its label."""
+    """Give every decided tensor and reader its label."""
     because = {(cut.key, cut.label): cut.because for cut in reversed(solution.cuts)}
     for key in sorted(solution.source):
         _plan_value(draft, solution, key, bound, because)
@@ -63,7 +65,7 @@ def _plan_value(
     )
     source = index
     if staying is not None:
-        # A graph output stays the very tensor it was: its operator writes a new one.
+        # A graph output keeps its tensor index: its operator gets a new output tensor.
         source = draft.add_tensor(subgraph, index, "_written", relabelled(tensor, written))
         draft.rewire(producer, source)
         for slot in readers.get(written, []):
@@ -101,8 +103,10 @@ def _empty(tensor: Tensor) -> bool:
 
 
 def _plan_empty(draft: Draft, key: TensorId, labels: list[Label], producer: Slot) -> None:
-    """Relabel a tensor without elements to its readers' label: it holds no integers, so nothing
-    changes. A QUANTIZE is not inserted, since not every runtime runs one on an empty tensor.
+    """Give a tensor without elements its readers' label.
+
+    No integer changes. A QUANTIZE is not inserted, as not every runtime runs one on an empty
+    tensor.
     """
     tensor = draft.tensor(*key)
     if len(labels) == 1 and tensor.quant is not None:
@@ -113,10 +117,10 @@ def _plan_empty(draft: Draft, key: TensorId, labels: list[Label], producer: Slot
 
 
 def _apart(slots: list[Slot]) -> list[list[Slot]]:
-    """Readers in a called subgraph that need a tensor of their own after a QUANTIZE.
+    """Groups of readers that can share one QUANTIZE: each further graph output needs its own.
 
-    LiteRT's IF returns only the last one of two outputs that are the same computed tensor; the same
-    input twice it copies.
+    LiteRT's IF returns only the last of two outputs that are the same computed tensor; it copies
+    the same input twice.
     """
     outputs = [slot for slot in slots if slot.operator < 0]
     extra_outputs = set(outputs[1:])
@@ -138,9 +142,7 @@ def _plan_cut(
     slots: list[Slot],
     because: Because,
 ) -> None:
-    """A QUANTIZE just before the first of the readers that it serves; two, where the first alone
-    would wrap.
-    """
+    """Insert a QUANTIZE before the first of its readers; two of them where one would overflow."""
     subgraph, index = key
     tensor = draft.tensor(*key)
     target = reuse
@@ -167,7 +169,7 @@ def _plan_cut(
 
 
 def _plan_constant(draft: Draft, solution: Solution, key: TensorId, slots: list[Slot]) -> None:
-    """Re-express a constant; each further label gets its own copy."""
+    """Requantize a constant; each additional label gets a copy of it."""
     subgraph, index = key
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)

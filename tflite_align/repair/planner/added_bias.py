@@ -1,4 +1,4 @@
-"""A bias of zeros for a convolution that has none."""
+"""Addition of a zero bias to a convolution that has none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["add_bias"]
 
 
 def add_bias(draft: Draft, finding: Finding) -> None:
-    """Add the missing operand of the finding; nothing if the weights do not give its length."""
+    """Add the missing bias operand; does nothing if the weights do not determine its length."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     rules = load_operators()[operator.name].rules
@@ -40,7 +40,7 @@ def add_bias(draft: Draft, finding: Finding) -> None:
 
 
 def _product(source: Tensor, weights: Tensor) -> QuantParams | None:
-    """Input scale x weight scale; none where one of them has no scale."""
+    """Input scale x weight scale; empty if one of them has no scale."""
     if (
         source.quant is None
         or weights.quant is None

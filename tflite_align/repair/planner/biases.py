@@ -1,4 +1,4 @@
-"""Edits for biases: integers re-expressed in input scale x weight scale, in the right type."""
+"""Changes of biases: integers requantized to input scale x weight scale, in a supported type."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NONE: Mapping[Slot, str] = MappingProxyType({})
 
 
 class _Wanted(Record, frozen=True):
-    """Parameters a bias has to have at one operator."""
+    """The parameters that a bias needs at one operator."""
 
     scales: tuple[float, ...]
     type: str
@@ -36,10 +36,11 @@ def plan_biases(
     *,
     refused: Mapping[Slot, str] = _NONE,
 ) -> list[Conflict]:
-    """Re-express each bias that is broken, or whose input changed its parameters.
+    """Requantize each bias that has a finding or whose input changed its parameters.
 
-    `scales_seen`: scales that slots see after alignment, where they differ from the declared ones.
-    `refused`: biases that are not to be re-expressed, with the reason. Returns the biases that cannot be re-expressed.
+    `scales_seen`: scales of slots after alignment, where they differ from the declared ones.
+    `refused`: biases that must not be requantized, with the reason. Returns the biases that cannot
+    be requantized.
     """
     rules = [constraint for constraint in bound.constraints if isinstance(constraint, BiasOf)]
     moving = {
@@ -70,7 +71,7 @@ def plan_biases(
 
 
 def bias_type(constraints: list[BiasOf], bias: Tensor) -> str:
-    """The bias's own type where all its rules allow it, else the first that they all allow."""
+    """The bias's own type if all its rules allow it, else the first type that they all allow."""
     legal = [
         name
         for name in constraints[0].legal_types
@@ -114,7 +115,9 @@ class _Bias:
     def serve(
         self, requests: dict[_Wanted, list[BiasOf]], refused: Mapping[Slot, str]
     ) -> list[Conflict]:
-        """The first wish is met in place unless another reader needs the tensor as it is."""
+        """Give each operator the bias it needs: the first in place, unless another needs the tensor
+        unchanged.
+        """
         readers = self.draft.links(self.key[0]).readers.get(self.key[1], [])
         satisfied = [w for w, those in requests.items() if self._holds(w, self._declared(those[0]))]
         served = sum(len(constraints) for constraints in requests.values())
@@ -154,7 +157,7 @@ class _Bias:
         return conflicts
 
     def _state(self, request: _Wanted, constraints: list[BiasOf]) -> None:
-        """Where the operator states its bias's type, let it state the right one."""
+        """Set the operator's bias type option, if it has one."""
         for constraint in constraints:
             if constraint.source.type_option and constraint.stated not in {"", request.type}:
                 option, code = constraint.source.type_option, type_code(request.type)
@@ -168,8 +171,8 @@ class _Bias:
                 self.draft.note("parameters", self.key, before, after, why=why, readers=slots)
 
     def _declared(self, constraint: BiasOf) -> tuple[float, ...]:
-        """Its scales; without parameters it is taken to be in the declared product's, and floats
-        are real values.
+        """The scales of the bias; the declared product for a bias without parameters. Floats are
+        real values: scale 1.
         """
         if self.tensor.type == "float32":
             return (1.0,)
@@ -224,7 +227,7 @@ def _conflict(slots: tuple[Slot, ...], constraint: BiasOf, message: str) -> Conf
 
 
 def _bias_quant(tensor: Tensor, request: _Wanted) -> QuantParams:
-    """Zero point 0 throughout and axis 0."""
+    """Parameters of a bias: zero point 0 and axis 0."""
     return replace(
         tensor.quant or QuantParams(scale=(), zero_point=()),
         scale=request.scales,

@@ -1,4 +1,4 @@
-"""What a stage hands on: the changed model, and the changes in words."""
+"""Records of what a stage did: the changed model and descriptions of the changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ChangeKind = Literal[
 
 
 class Change(Record, frozen=True, kw_only=True):
-    """One thing done to one tensor, in words. `readers`: the slots it was done for."""
+    """One change of one tensor, described for reports. `readers`: the slots that it was made for."""
 
     kind: ChangeKind
     subgraph: int
@@ -40,8 +40,10 @@ class Change(Record, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """What a stage makes of a model. `edited`: (subgraph, operator) of every operator an operand of
-    which was re-expressed or re-wired, by its index in the model that the stage was given.
+    """The result of a stage.
+
+    `edited`: (subgraph, operator) of every operator with a requantized or rewired operand, by its
+    index in the model that the stage started from.
     """
 
     model: Model
@@ -49,8 +51,8 @@ class Plan(Record, frozen=True, kw_only=True):
     edited: frozenset[OperatorId]
 
     def edited_origins(self, model: Model) -> frozenset[OperatorId]:
-        """The same operators by their index in the file that was read; `model` is the one that the
-        stage was given.
+        """The edited operators by their index in the original file; `model` is the one the stage
+        started from.
         """
         places = ((graph, index) for graph, index in self.edited if index >= 0)
         origins = (
@@ -62,8 +64,9 @@ class Plan(Record, frozen=True, kw_only=True):
 
 
 class ModelState(Record, frozen=True, kw_only=True):
-    """A model and what was done to it since it was read, stage by stage: nothing where it is the
-    given one. `edited`: operators by their index in the file that was read.
+    """A model with all changes since it was read; none if it is unchanged.
+
+    `edited`: changed operators, by their index in the original file.
     """
 
     model: Model
@@ -71,7 +74,7 @@ class ModelState(Record, frozen=True, kw_only=True):
     edited: frozenset[OperatorId] = frozenset()
 
     def after(self, plan: Plan) -> ModelState:
-        """The state that one more stage, which was given this one's model, makes of it."""
+        """The state after one more stage, which started from this state's model."""
         if plan.model is self.model:
             return self
         return ModelState(
@@ -93,9 +96,9 @@ class ModelState(Record, frozen=True, kw_only=True):
 
 
 def edited_operators(model: Model, origins: frozenset[OperatorId]) -> frozenset[OperatorId]:
-    """(subgraph, index) of the operators that are new in this state of a model or were edited.
+    """(subgraph, index) of the operators that are new in this state of a model or were changed.
 
-    `origins`: the edited ones, by their index in the file that was read.
+    `origins`: the changed ones, by their index in the original file.
     """
     return frozenset(
         OperatorId(graph.index, operator.index)

@@ -1,4 +1,4 @@
-"""Clip operands of a sum to the range that the sum distinguishes."""
+"""Clipping of operands of a sum to the range that the sum can distinguish."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ __all__ = ["clip_masks"]
 
 
 def clip_masks(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
-    """A constant is re-expressed, for this operator alone where others read it too; before a
-    tensor that is computed a QUANTIZE saturates.
+    """Clip an operand: requantize a constant, for this operator alone if others read it too.
+
+    A computed tensor gets a saturating QUANTIZE.
     """
     places = dict.fromkeys(f.slot.operator_id for f in findings if f.fix == "mask")
     for operator_id in places:

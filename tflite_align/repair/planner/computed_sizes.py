@@ -1,4 +1,4 @@
-"""Sizes that operators compute from known shapes, written into the file as constants."""
+"""Folding of sizes that operators compute from known shapes into constants."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from .draft import Draft
 
 __all__ = ["fold_sizes"]
 
-_MOST = 8  # integers that are shown
+_MOST = 8  # integers that a report shows
 
 
 def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
-    """Remove every operator of the subgraph that writes nothing but sizes which are known, and make
-    constants of those that others read. Exact: the integers are those of every run.
+    """Remove operators of the subgraph that only compute known sizes; sizes that others read become
+    constants.
+
+    Exact: the integers are those of every run.
     """
     graph = draft.model.subgraphs[subgraph]
     values = foldable(draft.model, subgraph, resized=resized)

@@ -1,4 +1,4 @@
-"""A stage's working copy of a model: what is changed, and the changes in words."""
+"""A stage's working copy of a model, and descriptions of its changes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .graph_copy import GraphCopy
 
 __all__ = ["Draft", "relabelled"]
 
-# Versions by integer type (op_version.cc of LiteRT); 1 for those not listed. QUANTIZE: of its
-# output, where int16 came with 2; DEQUANTIZE: of its input.
+# Operator version by integer type (op_version.cc of LiteRT); 1 for types not listed. For QUANTIZE
+# it depends on the output, where int16 needs 2; for DEQUANTIZE on the input.
 _VERSIONS = {
     "QUANTIZE": {"int16": 2},
     "DEQUANTIZE": {"int8": 2, "int16": 3},
@@ -30,8 +30,9 @@ _VERSIONS = {
 
 
 def relabelled(tensor: Tensor, label: Label) -> QuantParams:
-    """The tensor's parameters with this label; calibration ranges, where there are any, become
-    what the label can hold, so that they do not go stale.
+    """The tensor's parameters with this label.
+
+    Calibration ranges, if present, become the range that the label can represent.
     """
     quant = tensor.quant or QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
     low: tuple[float, ...] = quant.minimum
@@ -45,14 +46,16 @@ def relabelled(tensor: Tensor, label: Label) -> QuantParams:
 
 
 class Draft(Record):
-    """A model that one stage changes. `model` stays the one that the stage was given: every index
-    is one of it, and those of added tensors follow its own.
+    """A model that one stage changes.
+
+    `model` is the unchanged model that the stage started from. Every index refers to it; added
+    tensors are numbered after its own.
     """
 
     model: Model
     changes: list[Change] = field(default_factory=list)
     touched: set[OperatorId] = field(default_factory=set)
-    requantized: set[TensorId] = field(default_factory=set)  # tensors given parameters
+    requantized: set[TensorId] = field(default_factory=set)  # tensors with new parameters
     wiring: dict[int, Links] = field(default_factory=dict)
     _graphs: dict[int, GraphCopy] = field(default_factory=dict)
     _buffers: list[Buffer] = field(default_factory=list)
@@ -68,11 +71,11 @@ class Draft(Record):
 
     @property
     def changed(self) -> bool:
-        """Whether anything was changed so far."""
+        """Whether anything has been changed."""
         return bool(self._graphs)
 
     def plan(self) -> Plan:
-        """What the stage makes of the model."""
+        """The plan with the changed model."""
         return Plan(
             model=self._changed(),
             changes=tuple(self.changes),
@@ -102,7 +105,7 @@ class Draft(Record):
         return self.model.subgraphs[subgraph].tensors[index]
 
     def standing(self, slot: Slot) -> Tensor | None:
-        """The tensor at an operator's slot as the stage has it by now; None where there is none."""
+        """The tensor at an operator's slot, as changed so far; None if absent."""
         if slot.subgraph not in self._graphs:
             return slot_tensor(self.model, slot)
         graph = self._graphs[slot.subgraph]
@@ -111,17 +114,17 @@ class Draft(Record):
         return graph.tensors[operands[slot.index]] if exists else None
 
     def content(self, subgraph: int, tensor: Tensor) -> memoryview | None:
-        """The bytes of a constant as the stage has it by now; None where there are none."""
+        """The bytes of a constant, as changed so far; None for any other tensor."""
         own = self.model.subgraphs[subgraph].tensors
         if tensor.index < len(own) and tensor.buffer == own[tensor.index].buffer:
             return self.model.constant(subgraph, tensor.index)
         return self._buffers[tensor.buffer].data
 
     def set_quant(self, subgraph: int, index: int, quant: QuantParams) -> None:
-        """Only where something changes; all operators at the tensor count as edited.
+        """Set a tensor's parameters, if they differ; all operators at the tensor count as changed.
 
-        Calibration ranges that the tensor has stay where `quant` gives none: the writer rewrites
-        them, and does not take them away.
+        If `quant` has no calibration ranges, those of the tensor are kept, because the writer can
+        rewrite but not remove them.
         """
         old = self.tensor(subgraph, index).quant
         if old is not None and (old.minimum or old.maximum):
@@ -148,8 +151,8 @@ class Draft(Record):
         type_name: str | None = None,
         shape: tuple[int, ...] | None = None,
     ) -> int:
-        """Index of a new tensor shaped as `like`, or of another shape, with a name no other tensor
-        has.
+        """Add a tensor with the shape of `like`, or another shape, and a unique name; returns its
+        index.
         """
         shaped = self.tensor(subgraph, like)
         name = self.free_name(subgraph, f"{shaped.name}{ending}")
@@ -157,7 +160,7 @@ class Draft(Record):
         return self.graph(subgraph).add_tensor(like, name, new_type, quant, data=data, shape=shape)
 
     def free_name(self, subgraph: int, wanted: str) -> str:
-        """`name`, with a number appended if a tensor has it already; reserved from now on."""
+        """`name`, with a number appended if a tensor has it already; the result is reserved."""
         if subgraph not in self._names:
             tensors = self.model.subgraphs[subgraph].tensors
             self._names[subgraph] = {tensor.name for tensor in tensors}
@@ -172,13 +175,13 @@ class Draft(Record):
     def add_quantize(
         self, subgraph: int, source: int, target: int, type_name: str, before: int
     ) -> None:
-        """A QUANTIZE to integers of this type."""
+        """Insert a QUANTIZE to integers of this type."""
         self.add_step(subgraph, source, target, ("QUANTIZE", type_name), before)
 
     def add_step(
         self, subgraph: int, source: int, target: int, step: tuple[str, str], before: int
     ) -> None:
-        """A QUANTIZE to, or a DEQUANTIZE from, integers of a type: `step` is the two names."""
+        """Insert a QUANTIZE or DEQUANTIZE; `step` names the types before and after."""
         name, type_name = step
         operator = Operator(
             index=-1,

@@ -1,7 +1,8 @@
-"""Remove QUANTIZE operators that a plan makes redundant: removed, bypassed, or folded into what
-they read.
+"""Removal of QUANTIZE operators that a plan makes redundant: removed, bypassed or folded into a
+producer.
 
-Works on the planned model until nothing is left to do. A step that adds findings is not taken.
+Repeats on the planned model until nothing is left to do. A step that would add findings is not
+taken.
 """
 
 from __future__ import annotations
@@ -37,15 +38,15 @@ def fold_quantizes(
     everywhere: bool = False,
     fold: bool = True,
 ) -> Plan:
-    """The plan with every QUANTIZE taken out that its own changes, or `everywhere` the model, make
-    needless.
+    """The plan without QUANTIZE operators that its changes, or with `everywhere` the model, make
+    redundant.
 
-    `base` is the model that the plan was made for; `rebind` binds what becomes of it. `decided`:
-    tensors of components that the plan touches. `fold` False: producers go on writing the
-    parameters they write.
+    `base`: the model that the plan started from. `rebind`: binds a changed model. `decided`:
+    tensors of components that the plan changes. With `fold` False, producers keep the parameters
+    they write.
     """
     if unknown_metadata(base):
-        return plan  # it may count operators
+        return plan  # metadata that may count operators
     sizes = [len(graph.tensors) for graph in base.subgraphs]
     scope = Scope(
         decided=lambda key: everywhere or key in decided or key[1] >= sizes[key[0]],
@@ -79,7 +80,7 @@ def _folded(plan: Plan, base: Model, rebind: Callable[[Model], Bound], scope: Sc
 
 
 def _apart(possible: list[Fold]) -> list[Fold]:
-    """Steps that share no tensor, the first ones first."""
+    """A selection of steps, in order, of which no two share a tensor."""
     tensor_ids: set[TensorId] = set()
     chosen = []
     for step in possible:
@@ -90,7 +91,7 @@ def _apart(possible: list[Fold]) -> list[Fold]:
 
 
 class _Step(Record, frozen=True):
-    """Carries folds out on a plan's model. Changes name operators as they stand in `base`."""
+    """Applies folds to a plan's model. Changes refer to operators by their place in `base`."""
 
     plan: Plan
     base: Model
@@ -118,15 +119,15 @@ class _Step(Record, frozen=True):
         return Plan(model=draft.plan().model, changes=tuple(changes), edited=frozenset(edited))
 
     def _base_place(self, slot: Slot) -> int | None:
-        """Index in `base` of the slot's operator; None for one that the plan inserts."""
+        """Index in `base` of the slot's operator; None for an inserted operator."""
         if slot.operator < 0:
             return slot.operator
         operator = self.plan.model.subgraphs[slot.subgraph].operators[slot.operator]
         return _place_in(self.base.subgraphs[slot.subgraph], operator)
 
     def _change(self, step: Fold, *, inserted: bool) -> Change:
-        """The record of one step. A producer that takes over from a QUANTIZE which the same plan
-        had inserted has only moved.
+        """The record of one step. A producer that replaces a QUANTIZE inserted by the same plan has
+        only moved.
         """
         change_kind: ChangeKind = "moved" if inserted else "removed"
         if not step.removed or step.kind == "through_float":
@@ -144,7 +145,7 @@ class _Step(Record, frozen=True):
         )
 
     def _address(self, slot: Slot) -> str:
-        """The slot's address in `base`; an inserted operator has none there."""
+        """The slot's address in `base`; "" for an inserted operator."""
         base_slot = self._base_place(slot)
         if base_slot is not None:
             return slot._replace(operator=base_slot).address(self.base)
@@ -153,7 +154,7 @@ class _Step(Record, frozen=True):
 
 
 def _place_in(graph: Subgraph, operator: Operator) -> int | None:
-    """Index of the operator in an earlier state of its subgraph; None where it is not there."""
+    """Index of the operator in an earlier state of its subgraph; None if it is not there."""
     for one in graph.operators:
         if operator.origin is not None and one.origin == operator.origin:
             return one.index
@@ -163,7 +164,7 @@ def _place_in(graph: Subgraph, operator: Operator) -> int | None:
 
 
 def _unsaid(changes: list[Change], model: Model, base: Model, step: Fold) -> list[Change]:
-    """Without the note of an inserted QUANTIZE that is not inserted after all."""
+    """The changes without the record of a QUANTIZE whose insertion was undone."""
     subgraph, tensor = step.result
     added = tensor >= len(base.subgraphs[subgraph].tensors)
     like = model.subgraphs[subgraph].tensors[tensor].like if added else tensor
@@ -183,8 +184,9 @@ def _unsaid(changes: list[Change], model: Model, base: Model, step: Fold) -> lis
 
 
 def _pruned(plan: Plan, base: Model) -> Plan:
-    """Without the added tensors that nothing names any more, and what was told of them; the others
-    are numbered anew, in the changes too.
+    """Remove added tensors that no operator uses any more, and their changes.
+
+    The remaining added tensors are renumbered, in the changes too.
     """
     numbers = {}
     for graph, old in zip(plan.model.subgraphs, base.subgraphs, strict=True):
@@ -206,7 +208,7 @@ def _pruned(plan: Plan, base: Model) -> Plan:
 
 
 def _kept(graph: Subgraph, count: int) -> list[Tensor]:
-    """`count`: tensors that the subgraph had before the plan."""
+    """The tensors to keep; `count`: number of tensors that the subgraph had before the plan."""
     named = {*graph.inputs, *graph.outputs}
     for operator in graph.operators:
         named.update(operator.inputs, operator.outputs)
@@ -214,7 +216,7 @@ def _kept(graph: Subgraph, count: int) -> list[Tensor]:
 
 
 def _renumbered(graph: Subgraph, numbers: dict[int, int]) -> Subgraph:
-    """The tensors that have a number, by it."""
+    """Old index -> new index of the remaining tensors."""
     kept = [tensor for tensor in graph.tensors if tensor.index in numbers]
 
     def like(tensor: Tensor) -> int | None:

@@ -1,6 +1,6 @@
-"""Which QUANTIZE operators within one type can go, and what takes their place. Changes nothing.
+"""Search for QUANTIZE operators within one type that can be removed. Changes nothing.
 
-Real values stay as they are declared, up to rounding: one rounding less is the only difference.
+Declared real values are preserved up to rounding: the only difference is one rounding less.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ _TO_FLOAT = "DEQUANTIZE"
 
 
 class Scope(Record, frozen=True):
-    """Where may be tidied up. `decided`: whether a tensor's component is touched anyway.
-    `fold`: whether producers may write other parameters than they do.
+    """Where folding is allowed.
+
+    `decided`: whether a tensor's component is changed anyway. `fold`: whether producers may write
+    other parameters.
     """
 
     decided: Callable[[TensorId], bool]
@@ -32,10 +34,11 @@ class Scope(Record, frozen=True):
 
 
 class Fold(Record, frozen=True, kw_only=True):
-    """One thing to do. `before` and `after` are the labels on both sides of the QUANTIZE that is
-    removed or passed by; `result` is the tensor it writes. Slots are those of the bound model.
+    """One possible step. `before` and `after`: labels on both sides of the QUANTIZE to remove or
+    bypass.
 
-    `through_float`: a QUANTIZE of floats stays, and reads the integers that these floats were.
+    `result`: the tensor it writes. Slots refer to the bound model. `through_float`: a QUANTIZE of
+    floats is kept, and reads the integers that the floats were computed from.
     """
 
     kind: Literal["identity", "composed", "folded", "through_float"]
@@ -48,8 +51,9 @@ class Fold(Record, frozen=True, kw_only=True):
 
 
 class _Quantize(Record, frozen=True):
-    """A QUANTIZE within one type, between per-tensor quantized activations. `floats`: it reads
-    what a DEQUANTIZE, the operator, makes of `source`.
+    """A QUANTIZE within one type, between per-tensor quantized activations.
+
+    `floats`: it reads the output of a DEQUANTIZE, the operator, of `source`.
     """
 
     operator: Operator
@@ -63,7 +67,7 @@ class _Quantize(Record, frozen=True):
 
 
 class _Conditions:
-    """What the conditions are read from."""
+    """The data that conditions are evaluated on."""
 
     def __init__(self, bound: Bound, scope: Scope) -> None:
         self.bound = bound
@@ -110,7 +114,7 @@ class _Conditions:
         return self.values.labels[key]
 
     def at_boundary(self, key: TensorId) -> bool:
-        """Whether a graph output is this very tensor: then it stays, with what writes it."""
+        """Whether a graph output is this tensor, which then has to be kept with its producer."""
         return any(slot.operator < 0 for slot in self.readers(key))
 
     def near(self, quantize: _Quantize) -> bool:
@@ -122,7 +126,7 @@ def _single(operator: Operator, name: str) -> bool:
 
 
 def _dequantize(graph: Subgraph, wiring: Links, operator: Operator) -> Operator | None:
-    """The DEQUANTIZE that makes the floats which a QUANTIZE reads, if one does."""
+    """The DEQUANTIZE whose output a QUANTIZE reads, if there is one."""
     producer = wiring.producer.get(operator.inputs[0])
     if producer is None or producer.operator < 0:
         return None
@@ -131,8 +135,9 @@ def _dequantize(graph: Subgraph, wiring: Links, operator: Operator) -> Operator 
 
 
 def _alike(first: Tensor, last: Tensor) -> bool:
-    """Whether two tensors differ in nothing but their parameters. Some tools write no shape
-    signature: a missing one equals any.
+    """Whether two tensors differ only in their parameters.
+
+    Some tools write no shape signature: a missing one equals any.
     """
     signatures = {tensor.shape_signature for tensor in (first, last) if tensor.shape_signature}
     return (
@@ -143,7 +148,7 @@ def _alike(first: Tensor, last: Tensor) -> bool:
 
 
 def concerned(model: Model, scope: Scope) -> bool:
-    """Whether a step is possible, going by the wiring alone: what follows costs much more."""
+    """Whether a step is possible by wiring alone, a cheap test before the full one."""
     return any(_concerned(graph, scope) for graph in model.subgraphs)
 
 
@@ -173,7 +178,7 @@ def _concerns(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) 
 
 
 def _possible(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) -> bool:
-    """What `_identity`, `_composed` and `_folded` need at the least."""
+    """Necessary conditions of `_identity`, `_composed` and `_folded`."""
     source, result = operator.inputs[0], operator.outputs[0]
     producer = wiring.producer.get(source)
     if producer is None or not _alike(graph.tensors[source], graph.tensors[result]):
@@ -193,7 +198,7 @@ def _possible(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) 
 
 
 def steps(bound: Bound, scope: Scope) -> list[Fold]:
-    """What can be done now, in the order of the operators; steps may exclude each other."""
+    """The possible steps, in the order of the operators; some may exclude each other."""
     return list(_steps(_Conditions(bound, scope)))
 
 
@@ -207,13 +212,13 @@ def _steps(view: _Conditions) -> Iterator[Fold]:
 
 
 def _identity(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """Parameters are the same on both sides: who reads the result may read the source."""
+    """A QUANTIZE with equal parameters on both sides: its readers can read the source."""
     before, after = view.label(quantize.source), view.label(quantize.result)
     readers = view.readers(quantize.result)
     if not view.near(quantize) or not readers or view.at_boundary(quantize.result):
         return None
     noise = before.zero_point == after.zero_point and close_scale(before.scale, after.scale)
-    # Float noise is none to who computes multipliers of its own; others compare bits.
+    # Kernels that compute multipliers tolerate float rounding of scales; others compare bits.
     if before != after and (not noise or any(slot in view.held for slot in readers)):
         return None
     return Fold(
@@ -228,7 +233,7 @@ def _identity(view: _Conditions, quantize: _Quantize) -> Fold | None:
 
 
 def _unread(view: _Conditions, quantize: _Quantize) -> tuple[int, ...]:
-    """The DEQUANTIZE in front, where only this QUANTIZE reads what it writes."""
+    """The preceding DEQUANTIZE, if only this QUANTIZE reads its output."""
     if quantize.floats is None:
         return ()
     floats = TensorId(quantize.source[0], quantize.floats.outputs[0])
@@ -236,7 +241,9 @@ def _unread(view: _Conditions, quantize: _Quantize) -> tuple[int, ...]:
 
 
 def _through_float(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """Behind a DEQUANTIZE: it requantizes the integers at once, where every target can."""
+    """A QUANTIZE after a DEQUANTIZE: it can requantize the integers directly, if every target
+    supports it.
+    """
     if quantize.floats is None or not view.near(quantize):
         return None
     before, after = view.label(quantize.source), view.label(quantize.result)
@@ -245,7 +252,7 @@ def _through_float(view: _Conditions, quantize: _Quantize) -> Fold | None:
     if cut is None or (cut.zero and (before.zero_point or after.zero_point)):
         return None
     if not cut.in_one(before.scale, after.scale):
-        return None  # floats saturate, and integers would wrap
+        return None  # floats saturate, but integers would overflow
     return Fold(
         kind="through_float",
         result=quantize.result,
@@ -258,9 +265,7 @@ def _through_float(view: _Conditions, quantize: _Quantize) -> Fold | None:
 
 
 def _composed(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """A QUANTIZE after another one whose clipping makes no difference: it reads the first one's
-    input.
-    """
+    """A QUANTIZE after another one whose clipping has no effect: it can read the first one's input."""
     first = view.quantizes.get(quantize.source)
     if first is None or first.floats is not None or quantize.floats is not None:
         return None
@@ -275,7 +280,7 @@ def _composed(view: _Conditions, quantize: _Quantize) -> Fold | None:
         return None
     cut, source = view.bound.cuts.get(type_name), view.label(first.source)
     if cut is None or not cut.in_one(source.scale, after.scale):
-        return None  # one step alone would wrap
+        return None  # a single step would overflow
     alone = view.readers(quantize.source) == [quantize.reads]
     return Fold(
         kind="composed",
@@ -289,9 +294,7 @@ def _composed(view: _Conditions, quantize: _Quantize) -> Fold | None:
 
 
 def _folded(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """A QUANTIZE that is the only reader of a free producer: the producer writes the new parameters
-    itself.
-    """
+    """A QUANTIZE that is the only reader of a free producer: the producer can write its parameters."""
     if quantize.floats is not None:
         return None
     producer = view.links(quantize.source).producer[quantize.source[1]]

@@ -1,4 +1,4 @@
-"""A subgraph that is being changed: tensors and operators by the indices they had at first."""
+"""A subgraph that is being changed; tensors and operators keep their original indices meanwhile."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ __all__ = ["GraphCopy"]
 
 
 class GraphCopy:
-    """One subgraph of a model and the changes to it. `buffers`: the model's, followed by new ones;
-    copies of several subgraphs share the list.
+    """One subgraph of a model with changes. `buffers`: the model's and new ones.
+
+    Copies of several subgraphs share the list of buffers.
     """
 
     def __init__(self, graph: Subgraph, buffers: list[Buffer]) -> None:
@@ -28,7 +29,7 @@ class GraphCopy:
         self.tensors[index] = replace(self.tensors[index], **fields)
 
     def set_data(self, index: int, data: bytes, type_name: str | None = None) -> None:
-        """Give a constant other bytes, and another type where one is named."""
+        """Set the bytes of a constant, and its type if given."""
         new_type = type_name or self.tensors[index].type
         self.set_tensor(index, buffer=self._buffer(data), type=new_type)
 
@@ -42,8 +43,8 @@ class GraphCopy:
         data: bytes | None = None,
         shape: tuple[int, ...] | None = None,
     ) -> int:
-        """Index of a new tensor of the shape of `like`, or of another; constant where `data` is
-        given.
+        """Add a tensor with the shape of `like` or another one; returns its index. `data` makes it
+        a constant.
         """
         shaped = self.tensors[like]
         if shape is not None:
@@ -63,7 +64,7 @@ class GraphCopy:
         return len(self.tensors) - 1
 
     def insert(self, before: int, operator: Operator) -> None:
-        """Put a new operator before the one that had this index; several keep their order."""
+        """Insert an operator before the one with this original index; several keep their order."""
         self.inserted.setdefault(before, []).append(operator)
 
     def remove(self, operator: int) -> None:
@@ -76,8 +77,10 @@ class GraphCopy:
         self.set_operator(index, options={**self.operators[index].options, field: value})
 
     def set_operand(self, operator: int, slot_kind: SlotKind, index: int, tensor: int) -> None:
-        """Let an operand position name another tensor; of the subgraph itself for operator -1. One
-        past the last operand adds one.
+        """Set an operand to another tensor; operator -1 stands for the subgraph's own inputs and
+        outputs.
+
+        The position after the last operand adds one.
         """
         if operator < 0:
             self.boundary[slot_kind][index] = tensor
@@ -92,7 +95,7 @@ class GraphCopy:
         return len(self.buffers) - 1
 
     def done(self) -> Subgraph:
-        """The changed subgraph, its operators numbered anew."""
+        """The changed subgraph, with operators renumbered."""
         operators: list[Operator] = []
         for position in range(len(self.operators) + 1):
             operators += self.inserted.get(position, ())

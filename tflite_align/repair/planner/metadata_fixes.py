@@ -1,4 +1,4 @@
-"""Repairs that need no solver and come before it: the rest depends on them."""
+"""Repairs without the solver, which run first because other repairs depend on them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["as_run", "mend"]
 
 
 def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Missing parameters and biases, scales of zeros, axes that cannot be meant, doubled names, stale
-    ranges and shapes, computed sizes, and old versions; others are passed over.
+    """Repair missing parameters and biases, scales of zeros, impossible axes, duplicate names,
+    stale ranges and shapes, computed sizes, and old versions; other findings are skipped.
 
-    What takes its parameters from a tensor that has none itself yet is left for the next round.
+    A tensor whose parameters come from a tensor without parameters waits for the next round.
     """
     draft = Draft(bound.model)
     like = {c.slot: c.like for c in bound.constraints if isinstance(c, WellFormed) and c.like}
@@ -47,7 +47,7 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
             add_bias(draft, finding)
             continue
         if finding.fix == "computed-sizes":
-            key = TensorId(key.subgraph, -1)  # all chains of the subgraph at once
+            key = TensorId(key.subgraph, -1)  # all chains of the subgraph together
         if (*key, finding.fix) in done:
             continue
         done.add((*key, finding.fix))
@@ -82,7 +82,7 @@ def _named(draft: Draft, key: TensorId, finding: Finding) -> None:
 
 
 def _raised(draft: Draft, key: TensorId, finding: Finding) -> None:
-    """The version that brought kernels for the operator's type."""
+    """Set the operator's version to the first one with kernels for the operand type."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     needed = load_versions()[operator.name].versions[draft.tensor(*key).type]
@@ -104,7 +104,7 @@ def _ranged(draft: Draft, key: TensorId, finding: Finding) -> None:
 
 
 def _shaped(draft: Draft, key: TensorId, finding: Finding) -> None:
-    """The shape that the operator makes; what was open of the signature stays open."""
+    """Write the computed shape; dimensions that are open in the signature stay open."""
     tensor, shape = draft.tensor(*key), inferred(draft.model, key.subgraph).shapes[key.tensor]
     signature = tensor.shape_signature
     if len(signature) == len(shape):
@@ -118,11 +118,10 @@ def _shaped(draft: Draft, key: TensorId, finding: Finding) -> None:
 
 
 def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Biases with the scales that kernels compute with; their integers stay.
+    """Give biases the scales that kernels compute with; their integers stay.
 
-    A bias whose readers compute with different scales gets a copy for each of them. If the scales
-    of the weights run along the wrong axis, the kernel's scale is not known and the bias is left
-    alone.
+    A bias whose readers compute with different scales gets a copy for each. If the scales of the
+    weights run along the wrong axis, the kernel's scale is unknown and the bias is left unchanged.
     """
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}

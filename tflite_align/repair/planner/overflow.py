@@ -1,11 +1,11 @@
-"""Biases that would not fit their type: a coarser weight scale makes room, or a coarser input.
+"""Biases that would overflow their type: coarser weight scales or a coarser input make room.
 
-Both cost precision. What a channel's output noise grows by is estimated in real units: a scale k
+Both cost precision. The growth of a channel's output noise is estimated in real units: a scale k
 times as coarse adds (k^2 - 1) scale^2 / 12 to each weight, times the mean square of the inputs
-(taken to be spread evenly over their range); a QUANTIZE to an input k times as coarse adds
-k^2 scale^2 / 12 to each input, times the sum of the squared weights, and to every channel. The
-lesser of the two is done. Neither is, where a step of the products would become coarser than a step
-of the output: such a bias is millions of times what the output can hold, which no converter intends.
+(assumed uniform over their range); a QUANTIZE to an input k times as coarse adds k^2 scale^2 / 12
+to each input, times the sum of the squared weights, and to every channel. The smaller of the two is
+chosen. Neither is applied if a step of the products would exceed a step of the output: such a bias
+is millions of times the output's range, which no converter intends.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _ROOM = 0.5
 
 
 class Room(Record):
-    """`seen`: the scales that weights, and inputs that were cut, have from now on. `refused`: biases
-    for which no room is made, with the reason.
+    """`seen`: new scales of weights and of inputs with a QUANTIZE. `refused`: biases left to
+    overflow, with reasons.
     """
 
     seen: dict[Slot, tuple[float, ...]] = field(default_factory=dict)
@@ -56,9 +56,10 @@ class Room(Record):
 def plan_overflows(
     draft: Draft, bound: Bound, scales_seen: Scales, broken: frozenset[Slot]
 ) -> Room:
-    """Raise the weight scales of channels whose bias will not fit. Expected noise of a channel grows
-    with the square of its scale, so only the channels that need it are touched, and those by the
-    least.
+    """Raise the weight scales of channels whose bias overflows.
+
+    Expected noise of a channel grows with the square of its scale, so only the channels that need
+    it are changed, by the smallest factor.
     """
     room = Room()
     done: set[Slot] = set()
@@ -88,8 +89,8 @@ def plan_overflows(
 
 
 def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
-    """Why no room is made for the bias: one step of the products would exceed one step of the
-    output. None if it would not.
+    """The reason to refuse: one step of the products would exceed one step of the output. None
+    otherwise.
     """
     output = draft.standing(bias._replace(kind="outputs", index=0))
     if output is None or output.quant is None or not output.quant.scale:
@@ -138,14 +139,14 @@ def _cut(
 
 
 def _factor(quant: QuantParams, scales: tuple[float, ...]) -> float:
-    """How many times as coarse the channel becomes that needs it most."""
+    """The factor by which the worst channel becomes coarser."""
     return max(new / old for new, old in zip(scales, quant.scale, strict=True))
 
 
 def _noises(
     draft: Draft, subgraph: int, operands: tuple[Tensor, Tensor], scales: tuple[float, ...]
 ) -> tuple[float, float] | None:
-    """Noise power that coarser weights add to all channels, and that a coarser input does."""
+    """Noise power that coarser weights add to all channels, and that a coarser input adds."""
     source, weights = operands
     data = draft.content(subgraph, weights)
     quant = weights.quant
@@ -169,13 +170,13 @@ def _noises(
 def _needed(
     draft: Draft, bound: Bound, constraint: BiasOf, scales_seen: Scales
 ) -> tuple[float, ...] | None:
-    """The least weight scales that make the bias fit; None where it fits, or cannot be made to."""
+    """The smallest weight scales with which the bias fits; None if it fits already or never does."""
     bias = slot_tensor(bound.model, constraint.slot)
     weights = draft.standing(constraint.factors[-1])
     if bias is None or weights is None or weights.quant is None or weights.quant.details:
         return None
     if weights.quant.scale != scales_seen.get(constraint.factors[-1], weights.quant.scale):
-        return None  # weights that a later step gives what the kernel sees
+        return None  # weights whose parameters a later step sets
     data = draft.model.constant(constraint.slot.subgraph, bias.index)
     limits = type_limits(bias_type([constraint], bias))
     if data is None or limits is None or bias.type not in DTYPES or bias.quant is None:
@@ -212,8 +213,8 @@ def _needed(
 def _fit_at_a_glance(
     integers: NDArray[Any], current: NDArray[np.float64], product: NDArray[np.float64], limit: int
 ) -> bool:
-    """Whether the greatest integer would fit well, even in the channel whose scale becomes the least of
-    all, as in most layers; nan answers no.
+    """Quick test: the largest integer fits with room to spare even at the smallest scale; NaN gives
+    False.
     """
     greatest = max(int(integers.max(initial=0)), -int(integers.min(initial=0)))
     largest, least = float(current.max(initial=0.0)), float(product.min(initial=np.inf))
@@ -221,7 +222,7 @@ def _fit_at_a_glance(
 
 
 def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
-    """Requantize the weights, as they are by now; a copy of their own where others read them too."""
+    """Requantize the weights as changed so far; a copy if other operators read them too."""
     subgraph, tensor = slot.subgraph, draft.standing(slot)
     if tensor is None:
         return False
@@ -238,7 +239,7 @@ def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
     new = packed_as(np.rint(values * ratio), tensor.type)
     raised = replace(quant, scale=scales, minimum=(), maximum=())
     others = _others(draft, slot, tensor.index)
-    if others == 0 and tensor.index != index:  # a copy of its own that it has been given already
+    if others == 0 and tensor.index != index:  # a copy made earlier
         draft.graph(subgraph).set_tensor(tensor.index, quant=raised)
         draft.graph(subgraph).set_data(tensor.index, new)
     elif others:
@@ -255,7 +256,7 @@ def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
 
 
 def _others(draft: Draft, slot: Slot, index: int) -> int:
-    """How many slots beside this one read the tensor that it reads by now."""
+    """The number of other slots that read the tensor which this slot reads now."""
     if index == slot.tensor(draft.model):
         return len(draft.links(slot.subgraph).readers.get(index, [])) - 1
     operators = draft.graph(slot.subgraph).operators

@@ -1,4 +1,4 @@
-"""Solution -> the changed model. Nothing is written here."""
+"""Carrying out a solution on the model. Nothing is written to a file here."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def plan(
 ) -> tuple[Plan, list[Conflict]]:
     """Carry out the solution and repair the findings that need no solver.
 
-    `fixes`: ids of the repairs that are on; None: those that are by default. Returns the plan and
-    what it could not do.
+    `fixes`: ids of the enabled repairs; None for the default ones. Returns the plan and the
+    conflicts.
     """
     draft = Draft(bound.model)
     findings = list(findings)
@@ -56,7 +56,7 @@ def plan(
 
 
 def _plan_clamps(draft: Draft, solution: Solution) -> None:
-    """A clamp that a range stated and no longer does becomes a fused activation."""
+    """Set the fused activation of operators whose clamp the new range no longer implies."""
     for slot, activation in solution.activations.items():
         draft.graph(slot.subgraph).set_option(slot.operator, FUSED, activation)
         draft.touched.add(slot.operator_id)
@@ -68,10 +68,10 @@ def _plan_clamps(draft: Draft, solution: Solution) -> None:
 
 
 def _plan_states(draft: Draft, bound: Bound, findings: list[Finding]) -> None:
-    """Change the parameters of a state that only one operator uses.
+    """Change the parameters of a state tensor that only one operator uses.
 
     A scale that must be a power of two becomes the next larger one, which clips nothing; a zero
-    point that the kernel takes as 0 becomes 0.
+    point that the kernel treats as 0 becomes 0.
     """
     new: dict[TensorId, tuple[Label, Finding]] = {}
     powers = {(c.rule, c.slot) for c in bound.constraints if isinstance(c, Power)}

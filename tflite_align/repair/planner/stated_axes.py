@@ -1,4 +1,4 @@
-"""The axis of scales, stated anew where the one that a file states cannot be meant."""
+"""Correction of a quantized_dimension that cannot be right."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FIXES = ("parameter-axis", "weight-axis")
 
 
 def plan_axes(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
-    """A quantized_dimension that cannot be meant, where only one other is possible: the one along
-    which every kernel that reads the tensor has its scales, else the only one of that length.
+    """Correct a quantized_dimension where only one other is possible.
 
-    Exact: no integer and no scale changes.
+    That is the one along which every kernel that reads the tensor expects scales, or else the only
+    dimension of matching length. Exact: no integer and no scale changes.
     """
     broken = {finding.tensor_id: finding for finding in findings if finding.fix in _FIXES}
     kernels: dict[TensorId, set[int | None]] = {key: set() for key in broken}
@@ -48,7 +48,7 @@ def plan_axes(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
 
 
 def _axis(tensor: Tensor, kernels: set[int | None]) -> int | None:
-    """None where the stated axis can be meant, or several others can."""
+    """The corrected axis; None if the stated one is possible or several others are."""
     quant, shape = tensor.quant, tensor.shape
     if quant is None or not shape:
         return None

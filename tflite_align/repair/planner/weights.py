@@ -1,4 +1,4 @@
-"""Edits for weights a kernel cannot take as they are: a zero point, scales along another axis."""
+"""Changes of weights that a kernel does not support: zero points, scales along another axis."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class _New(Record, frozen=True):
 def plan_weights(
     draft: Draft, bound: Bound, findings: Iterable[Finding]
 ) -> dict[Slot, tuple[float, ...]]:
-    """Repair each broken weight operand; returns the scales those slots see from now on."""
+    """Repair each weight operand with a finding; returns the new scales of those slots."""
     findings = list(findings)
     broken = {f.slot for f in findings if f.fix in WEIGHT_FIXES or _miscounted(draft, f)}
     other_faults = {f.slot for f in findings if f.slot in broken and f.fix != "weight-minimum"}
-    lowest = broken - other_faults  # nothing else is wrong with these
+    lowest = broken - other_faults  # there is no other fault
     requests: dict[TensorId, list[Weight]] = {}
     for constraint in bound.constraints:
         if isinstance(constraint, Weight) and constraint.slot in broken:
@@ -57,12 +57,12 @@ def plan_weights(
 
 
 def _strictest(constraints: list[Weight]) -> Weight:
-    """One that allows one scale alone, where there is one."""
+    """The strictest constraint: one that allows a single scale, if there is one."""
     return next((c for c in constraints if c.source.axis is None), constraints[0])
 
 
 def _miscounted(draft: Draft, finding: Finding) -> bool:
-    """Whether the axis that the parameters name is one of the tensor, but of another length."""
+    """Whether the stated axis exists but has another length than there are scales."""
     if finding.fix != "parameter-axis":
         return False
     tensor = draft.tensor(finding.slot.subgraph, finding.tensor)
@@ -92,23 +92,23 @@ def _apply(draft: Draft, key: TensorId, slots: list[Slot], new: _New) -> None:
 
 
 def _renewed(draft: Draft, key: TensorId, constraint: Weight, *, low: bool = False) -> _New | None:
-    """Parameters that the kernel takes, and the integers that keep the real values."""
+    """Parameters that the kernel supports, and integers for the same real values."""
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)
     if tensor.quant is None or data is None or tensor.type not in QUANTIZED_TYPES:
         return None
     if not all(0 < scale < np.inf for scale in tensor.quant.scale):
-        return None  # a finding of params/scale: the real values are unknown
+        return None  # with a finding of params/scale the real values are unknown
     if len(data) != constant_size(tensor.shape, tensor.type):
-        return None  # a shape of which the bytes are not the content (a dimension of 0)
+        return None  # a shape that does not match the bytes (a dimension of 0)
     quant, axis = tensor.quant, constraint.source.axis
     count, shape = len(quant.scale), tensor.shape
     if axis is not None and not 0 <= axis < len(shape):
-        return None  # weights of another rank: they are not this operator's
+        return None  # weights of another rank do not belong to this operator
     declared = quant.quantized_dimension
     fits = count == 1 or (0 <= declared < len(shape) and shape[declared] == count)
     if not fits:
-        # The scales belong to no axis that is declared; the kernel's own is the only reading.
+        # The scales match no declared axis, so they are the kernel's.
         if axis is None or not 0 <= axis < len(shape) or shape[axis] != count:
             return None
         quant = replace(quant, quantized_dimension=axis)
@@ -122,9 +122,7 @@ def _renewed(draft: Draft, key: TensorId, constraint: Weight, *, low: bool = Fal
 def _raised(
     tensor: Tensor, quant: QuantParams, data: memoryview, minimum: int | None
 ) -> _New | None:
-    """No integer below `minimum`: clipped, or its channel's scale widened, whichever has the
-    smaller squared error.
-    """
+    """Remove integers below `minimum`: clip them or widen the channel's scale, by squared error."""
     if minimum is None or any(quant.zero_point):
         return None
     values = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
@@ -151,8 +149,9 @@ def _raised(
 
 
 def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: int | None) -> _New:
-    """Symmetric integers, one scale a channel of `axis` where the kernel takes that. A channel
-    whose steps fit as they are keeps its scale, and is exact.
+    """Symmetric integers, with one scale per channel of `axis` if the kernel supports that.
+
+    A channel whose integers fit keeps its scale and is exact.
     """
     integers = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
     scale = along_axis(quant.scale, tensor.shape, quant.quantized_dimension)
@@ -160,13 +159,13 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
     real = (integers - zero) * scale
     other_axes = tuple(i for i in range(real.ndim) if i != axis) if axis is not None else None
     top = np.atleast_1d(np.max(np.abs(real), axis=other_axes))
-    # A channel of zeros keeps a scale of its own: any will do, but it must be positive.
+    # A channel of zeros keeps its own scale, which must be positive.
     top = np.where(top > 0, top, float(np.max(top)) or 1.0)
     low, high = INTEGER_LIMITS[tensor.type]
     most = (high - low) // 2
     own = np.asarray(quant.scale)
     if own.size > 1 and quant.quantized_dimension != axis:
-        own = np.zeros(1)  # scales along another axis: none of them is a channel's
+        own = np.zeros(1)  # scales along another axis belong to no channel
     widest = np.where(top <= own * (most + 0.5), own, top / most)
     scales = tuple(to_float32(value) for value in widest)
     new_axis = axis if axis is not None else 0
@@ -188,7 +187,7 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
 
 
 def along_axis(values: tuple[float, ...], shape: tuple[int, ...], axis: int) -> NDArray[np.float64]:
-    """Values laid along one axis, broadcast over the others; a single value over all."""
+    """Values placed along one axis and broadcast over the others; a single value over all axes."""
     array = np.asarray(values, dtype=np.float64)
     if array.size == 1:
         return array.reshape(())

@@ -1,6 +1,6 @@
-"""Scales of 0 whose integers stand for zeros: any positive scale is right for them.
+"""Scales of 0 whose integers represent zeros: any positive scale is correct.
 
-The new scale is one that the readers' kernels can take: for activations the output scale of a
+The new scale is one that the readers' kernels support: for activations the output scale of a
 reader, for weights that of another channel, or the one whose product with the input scale is the
 existing bias scale.
 """
@@ -25,15 +25,15 @@ from .draft import Draft
 
 __all__ = ["plan_zero_scales"]
 
-# What is taken where no neighbour says anything: the integers of a type to +-1.
+# Default without neighbours: the range of the type is about +-1.
 _ALONE = {"int16": 2.0**-15}
 _EIGHT_BITS = 2.0**-7
 
 
 def plan_zero_scales(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
-    """Give the tensors of these findings scales that are positive.
+    """Give the tensors of these findings positive scales.
 
-    A tensor whose parameters may not move is left as it is.
+    A tensor whose parameters may not change is left unchanged.
     """
     keys = list(dict.fromkeys(f.tensor_id for f in findings if f.fix == "zero-scale"))
     if not keys:
@@ -56,7 +56,7 @@ def plan_zero_scales(draft: Draft, bound: Bound, findings: Iterable[Finding]) ->
 
 
 def _activations(draft: Draft, groups: list[list[TensorId]]) -> None:
-    """Tensors that rules tie get one scale, that of their neighbours."""
+    """Give tied tensors one scale: that of their neighbours."""
     scales: dict[TensorId, float] = {}
     waiting = list(groups)
     while waiting:
@@ -89,7 +89,7 @@ def _tied(bound: Bound, keys: list[TensorId]) -> list[list[TensorId]]:
 
 
 def _beside(draft: Draft, group: list[TensorId], found: Mapping[TensorId, float]) -> float:
-    """The largest scale that a reader of the group writes at; 0 where none has one."""
+    """The largest output scale of the group's readers; 0 if none has one."""
     scales = [0.0]
     for key in group:
         for slot in draft.links(key.subgraph).readers.get(key.tensor, ()):
@@ -106,7 +106,7 @@ def _beside(draft: Draft, group: list[TensorId], found: Mapping[TensorId, float]
 
 
 def _channels(draft: Draft, bound: Bound, key: TensorId, bias: BiasOf | None) -> None:
-    """Channels of weights, and what a bias of theirs is in units of."""
+    """Set the scales of weight channels that have scale 0, and the zero scales of their bias."""
     quant = draft.tensor(*key).quant
     assert quant is not None, "it was found for its scales"
     old = np.asarray(quant.scale)
@@ -126,8 +126,8 @@ def _channels(draft: Draft, bound: Bound, key: TensorId, bias: BiasOf | None) ->
 
 
 def _usual(draft: Draft, key: TensorId, neighbours: NDArray[np.float64]) -> float:
-    """The largest scale of the other channels; without one what makes a step of the input 1/128
-    of the output's.
+    """The largest scale of the other channels; without one, the scale whose product with the input
+    step is 1/128 of the output step.
     """
     if neighbours.size:
         return float(neighbours.max())
@@ -142,7 +142,7 @@ def _usual(draft: Draft, key: TensorId, neighbours: NDArray[np.float64]) -> floa
 
 
 def _units(draft: Draft, slot: Slot, count: int) -> NDArray[np.float64]:
-    """Scale of each channel of a bias that is not 0; 0 for the others."""
+    """The scale of each channel of a nonzero bias; 0 for channels with bias 0."""
     bias = slot_tensor(draft.model, slot)
     data = None if bias is None else draft.model.constant(slot.subgraph, bias.index)
     if bias is None or bias.quant is None or data is None or bias.elements != count:
@@ -155,7 +155,9 @@ def _units(draft: Draft, slot: Slot, count: int) -> NDArray[np.float64]:
 
 
 def _bias(draft: Draft, slot: Slot, product: list[float]) -> None:
-    """Zeros of a bias in units of 0 get the product."""
+    """Replace bias scales of 0, whose integers are all zeros, by the product of input and weight
+    scale.
+    """
     bias = slot_tensor(draft.model, slot)
     if bias is None or bias.quant is None or len(bias.quant.scale) != len(product):
         return
@@ -187,7 +189,9 @@ def _write(draft: Draft, key: TensorId, quant: QuantParams) -> None:
 def _emptied(
     values: NDArray[np.float64], tensor: Tensor, changed: list[bool]
 ) -> NDArray[np.float64]:
-    """The integers with those of the changed channels, which counted as 0, at their zero point."""
+    """The integers, with those of the changed channels set to the zero point, since they represent
+    0.
+    """
     quant = tensor.quant
     assert quant is not None, "it has scales"
     if len(quant.scale) == 1:

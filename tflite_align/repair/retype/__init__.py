@@ -1,1 +1,1 @@
-"""Operand types that no kernel takes together, fitted to types that every target takes."""
+"""Repair of operand types that no kernel supports together."""

@@ -1,4 +1,4 @@
-"""One operator made to fit operand types: each operand that differs, in its own way."""
+"""Fitting one operator's operands to given types, each in its own way."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .other_type import reexpressed
 __all__ = ["fit", "label_in"]
 
 _FLOAT = "float32"
-_FEW = 2  # operands that may differ: beyond that another operator is meant
+_FEW = 2  # most operands that may differ: with more, another operator is meant
 
 
 def fit(
@@ -29,7 +29,9 @@ def fit(
     types: OperandTypes,
     targets: Sequence[Target],
 ) -> bool:
-    """Give the operator operands of these types; False, and nothing done, where one cannot be."""
+    """Give the operator operands of these types; returns False without changes if one is
+    impossible.
+    """
     work = _Fit(draft, subgraph, operator, targets)
     steps = work.differing(types)
     if steps is None or not 0 < len(steps) <= _FEW:
@@ -44,13 +46,13 @@ def fit(
 
 
 def label_in(tensor: Tensor, to_type: str) -> Label | None:
-    """The tensor's parameters in another type; None where it has no one scale and zero point."""
+    """The tensor's parameters in another type; None without a single scale and zero point."""
     quant = tensor.quant
     if quant is None or not quantized(tensor) or not quant.per_tensor or quant.details:
         return None
     limits = type_limits(tensor.type)
     if limits is None or not limits[0] <= quant.label.zero_point <= limits[1]:
-        return None  # its real values are not known: params/zero_point says so
+        return None  # its real values are unknown: there is a finding of params/zero_point
     return label_in_type(quant.label, tensor.type, to_type)
 
 
@@ -66,8 +68,10 @@ class _Fit:
         self.rules = row.rules if row is not None else ()
 
     def differing(self, types: OperandTypes) -> list[tuple[Slot, str]] | None:
-        """Slots whose types differ, with the needed type; None if operands would have to be added
-        or removed. Biases have a rule of their own.
+        """Slots with a wrong type and the type they need; None if operands would have to be added
+        or removed.
+
+        Biases are left out, as they have a rule of their own.
         """
         steps: list[tuple[Slot, str]] = []
         biases = {
@@ -104,7 +108,7 @@ class _Fit:
         return all(label_in(one, one.type) is not None for one in held if quantized(one))
 
     def _leads(self, source: str, to_type: str) -> bool:
-        """Whether one QUANTIZE turns the type into the other, for every target."""
+        """Whether every target supports a QUANTIZE from one type to the other."""
         if source == _FLOAT:
             return to_type in ACTIVATION_TYPES
         return all(to_type in target.quantize.get(source, ()) for target in self.targets)
@@ -115,7 +119,7 @@ class _Fit:
             return self._output_step(slot, tensor, to_type) is not None
         if self.draft.model.constant(self.subgraph, tensor.index) is not None:
             if to_type == "int4":
-                return False  # 16 steps hold no constant that had more
+                return False  # a constant loses values in a type of 16 steps
             constant = reexpressed(self.draft.model, self.subgraph, tensor, to_type)
             return constant is not None and (
                 constant.quant is not None or self._plain(slot, to_type)
@@ -131,8 +135,9 @@ class _Fit:
         )
 
     def _plain(self, slot: Slot, to_type: str) -> bool:
-        """Whether a constant without parameters is allowed there: not next to quantized operands of
-        its type, whose parameters it would seem to share.
+        """Whether the operand may be a constant without parameters.
+
+        Not next to quantized operands of its type, as kernels would apply their parameters to it.
         """
         sides: tuple[SlotKind, ...] = ("inputs", "outputs")
         operands = [
@@ -186,7 +191,7 @@ class _Fit:
     def _output_step(
         self, slot: Slot, tensor: Tensor, to_type: str
     ) -> tuple[Label | None, str] | None:
-        """Parameters of what the operator is to write, and the operator that leads back from it."""
+        """Parameters of the operator's new output, and the operator that converts it back."""
         if tensor.is_variable:
             return None
         if to_type == _FLOAT:
@@ -204,7 +209,7 @@ class _Fit:
         return label, "QUANTIZE"
 
     def _fixed(self, slot: Slot, to_type: str) -> Label | None:
-        """The parameters that the kernel of that type always writes."""
+        """The parameters that the kernel for that type always writes."""
         position = (slot.kind, slot.index)
         fixed = [rule for rule in self.rules if isinstance(rule, FixedRule)]
         labels = [r.labels for r in fixed if (r.slot.kind, r.slot.start) == position]

@@ -1,8 +1,8 @@
-"""Fit operand types that no kernel takes together to types that every target takes.
+"""Repair of operand types that no kernel supports together: types that every target supports.
 
-A computed operand of a wrong type gets a QUANTIZE before it, an output one after it, a constant is
-re-expressed, and a DEQUANTIZE of a constant is folded. Real values stay what the file declares, as
-near as the types can hold them.
+A computed input of a wrong type gets a QUANTIZE before the operator, an output one after it; a
+constant is requantized, and a DEQUANTIZE of a constant is folded. Declared real values are kept as
+precisely as the types allow.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TYPES = "types"
 _VERSION = "registered-version"
 
 
-_Place = tuple[int, int | None, tuple[int, ...]]  # an operator, wherever it stands
+_Place = tuple[int, int | None, tuple[int, ...]]  # an operator's identity, wherever it is
 
 
 def retype(
@@ -41,12 +41,12 @@ def retype(
     *,
     checked: tuple[Bound, Sequence[Finding]],
 ) -> ModelState:
-    """Fit the operand types of each operator that a finding of rule `types/...` names, and lower
-    versions that are not registered.
+    """Repair the operand types of each operator with a finding `types/...`, and lower unregistered
+    versions.
 
-    `checked`: what the state's model is bound to, and its findings; `selected` picks those to be
-    repaired. What one operator gets may change what its neighbours read or write: those wait for
-    the next pass, until nothing more can be done.
+    `checked`: constraints and findings of the state's model. `selected`: picks the findings to
+    repair. A repair may change types at neighbours, which wait for the next pass; passes repeat
+    until none helps.
     """
     attempted: set[_Place] = set()
     while True:
@@ -68,7 +68,7 @@ def retype(
 
 
 def _beside(draft: Draft, slot: Slot) -> set[TensorId]:
-    """What is computed and stands at the operator, or at one that reads what it writes."""
+    """Computed tensors at the operator, and at operators that read its outputs."""
     graph, subgraph = draft.model.subgraphs[slot.subgraph], slot.subgraph
     readers = draft.links(subgraph).readers
     outputs = graph.operators[slot.operator].outputs
@@ -90,7 +90,7 @@ def _beside(draft: Draft, slot: Slot) -> set[TensorId]:
 
 
 def _lower(draft: Draft, finding: Finding, targets: Sequence[Target]) -> None:
-    """The last version that every set of kernels registers."""
+    """Set the operator's version to the highest one that every kernel set registers."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     rows = [load_kernels(name)[operator.name] for t in targets for name in t.kernels]
@@ -108,7 +108,7 @@ def _repair(
     targets: Sequence[Target],
     attempted: set[_Place],
 ) -> bool:
-    """Fit one operator, unless that was tried before; False where no way is open."""
+    """Repair one operator unless it was tried before; returns False if no way is possible."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     operand_types = types_of(draft.model.subgraphs[slot.subgraph], operator)
@@ -126,7 +126,7 @@ def _repair(
 
 
 def _other_biases(operator: Operator, given: OperandTypes) -> Iterator[OperandTypes]:
-    """The types with another one for the bias, which its own rule repairs."""
+    """The types with another bias type, since the bias's own rule repairs that."""
     row = load_operators().get(operator.name)
     for rule in row.rules if row is not None else ():
         if not isinstance(rule, BiasRule):
@@ -140,7 +140,7 @@ def _other_biases(operator: Operator, given: OperandTypes) -> Iterator[OperandTy
 def fitting_types(
     operator: Operator, operand_types: OperandTypes, targets: Collection[Target]
 ) -> list[OperandTypes]:
-    """Types that every target takes: those that differ least, then others of integers alone."""
+    """Types that every target supports: those with fewest differences first, then all-integer ones."""
     rows = [
         [load_kernels(name)[operator.name] for name in target.kernels]
         for target in targets

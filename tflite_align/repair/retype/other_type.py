@@ -1,4 +1,4 @@
-"""Constants in another type, and a DEQUANTIZE of a constant done once and for all."""
+"""Constants in another type, and folding of a DEQUANTIZE of a constant."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ _DEQUANTIZE = "DEQUANTIZE"
 
 
 class Reexpressed(Record, frozen=True, kw_only=True):
-    """A constant's bytes in another type, with the parameters that they are in."""
+    """A constant's bytes in another type, with their parameters."""
 
     data: bytes
     quant: QuantParams | None
 
 
 def reexpressed(model: Model, subgraph: int, tensor: Tensor, to_type: str) -> Reexpressed | None:
-    """The constant in another type: its real values, rounded once. None where they cannot be
-    read, or the type has no way to hold them.
+    """The constant in another type, its real values rounded once. None if that is impossible.
 
-    Plain integers (indices, shapes) keep their values, or cannot be had in a type too narrow.
+    Plain integers (indices, shapes) keep their values; None if the new type is too narrow.
     """
     values = _values(model, subgraph, tensor)
     if values is None:
@@ -73,7 +72,7 @@ def _plain(values: _Values, to_type: str) -> Reexpressed | None:
 
 
 def _values(model: Model, subgraph: int, tensor: Tensor) -> _Values | None:
-    """Real values of a constant, in its shape; None where its bytes do not fill it."""
+    """Real values of a constant in its shape; None if the number of bytes does not match."""
     data = model.constant(subgraph, tensor.index)
     count = math.prod(tensor.shape)
     if data is None or tensor.sparse or (tensor.quant is not None and tensor.quant.details):
@@ -101,7 +100,9 @@ def _values(model: Model, subgraph: int, tensor: Tensor) -> _Values | None:
 
 
 def fold_dequantize(draft: Draft, subgraph: int, operator: Operator) -> bool:
-    """Take out a DEQUANTIZE of a constant: its readers get the floats. False for anything else."""
+    """Remove a DEQUANTIZE of a constant and give its readers floats. Returns False for any other
+    operator.
+    """
     if operator.name != _DEQUANTIZE or len(operator.inputs) != 1 or len(operator.outputs) != 1:
         return False
     source = draft.tensor(subgraph, operator.inputs[0])
@@ -110,7 +111,7 @@ def fold_dequantize(draft: Draft, subgraph: int, operator: Operator) -> bool:
     if result.type not in _FLOATS or source.shape != result.shape or not readers:
         return False
     if any(slot.operator < 0 for slot in readers):
-        return False  # a graph output is written by an operator
+        return False  # a graph output needs an operator that writes it
     values = _values(draft.model, subgraph, source)
     if values is None:
         return False
