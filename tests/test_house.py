@@ -1,7 +1,7 @@
-"""The house rules that no linter holds: import order, sizes, doors, skips with reasons.
+"""Project rules that no linter checks: import order, sizes, access to files, reasons for skips.
 
-One test a rule, which lists every file that breaks it. Every table of exceptions is strict: an
-entry that is no longer needed fails its test.
+One test per rule lists every violating file. Tables of exceptions are strict: an unneeded entry
+fails.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Clipping in front of an average is priced by what it does behind: run by LiteRT's kernels and
-measured against the float twin, no policy of PPQ's comes out better.
-"""
+"""The cost of clipping before an average operator matches LiteRT: no PPQ policy has a better SQNR."""
 
 from __future__ import annotations
 

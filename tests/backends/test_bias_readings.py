@@ -1,4 +1,4 @@
-"""The two readings of a bias, by its declared scale and as kernels run it, measured with LiteRT."""
+"""Both readings of a bias, by its declared scale and as kernels run it, measured with LiteRT."""
 
 from __future__ import annotations
 

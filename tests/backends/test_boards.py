@@ -1,4 +1,4 @@
-"""A board: Vela's options, what it estimates of each operator, and TFLM's operators as a header."""
+"""Board settings: Vela's options, its estimates by operator, and the header of TFLM operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files whose border was converted compute what they computed: verified by LiteRT."""
+"""Files with converted graph input and output types compute the same function on LiteRT."""
 
 from __future__ import annotations
 

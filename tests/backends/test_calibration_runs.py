@@ -1,4 +1,4 @@
-"""Labels that come of running LiteRT on real inputs, and what the report says of them."""
+"""Parameters chosen from ranges that LiteRT observes on real inputs, and their report."""
 
 from __future__ import annotations
 

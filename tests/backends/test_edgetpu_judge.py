@@ -1,8 +1,8 @@
-"""The Edge TPU's compiler as a judge.
+"""The Edge TPU compiler as a judge, with a stand-in for the compiler.
 
-The compiler is closed and is not there: its log is one in the format that public threads show
-(google-coral/edgetpu issues), and on the PATH stands a script that prints it and writes files as
-the compiler does. What these tests prove is how we start it and read it, not what it says.
+The compiler is closed source and not installed here. A script on the PATH prints a log in the
+format of public threads (google-coral/edgetpu issues) and writes files as the compiler does. The
+tests show how the compiler is started and its log parsed, not what it answers.
 """
 
 from __future__ import annotations

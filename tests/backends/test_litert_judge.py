@@ -1,4 +1,4 @@
-"""LiteRT as a judge, and whole verifications on small models made here."""
+"""LiteRT as a judge, and complete verifications of small models."""
 
 from __future__ import annotations
 

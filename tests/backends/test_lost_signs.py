@@ -1,5 +1,6 @@
-"""Ranges that end at zero although an operator that folds no clamp writes below it, and a reader
-passes that on: litert-torch declares so for a CONCATENATION whose first operand is positive.
+"""Ranges that end at zero although the operator writes negative values that a reader passes on.
+
+litert-torch declares such ranges for a CONCATENATION whose first operand is positive.
 """
 
 from __future__ import annotations

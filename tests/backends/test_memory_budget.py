@@ -1,4 +1,4 @@
-"""A model whose shapes ask for more than the memory budget is not run, and said to be skipped."""
+"""A model that needs more than the memory budget is not run and reported as skipped."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Our rules against the operator verifiers of LiteRT's MLIR dialect, model by model.
+"""The rules compared with the operator verifiers of LiteRT's MLIR dialect.
 
-Every model of `tests/rules` with one operator is put to both: the verifier refuses where `check`
-has an error for the target tflite, or a row below says what it does instead, and why.
+Each one-operator model of `tests/rules` is checked by both: the verifier refuses it where `check`
+reports an error for the target tflite; exceptions are rows below, with their reason.
 """
 
 from __future__ import annotations

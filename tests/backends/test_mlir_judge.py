@@ -1,4 +1,4 @@
-"""LiteRT's MLIR dialect as a judge: what its verifiers refuse, and what is no refusal."""
+"""LiteRT's MLIR dialect as a judge: what its verifiers refuse, and which failures are no refusal."""
 
 from __future__ import annotations
 

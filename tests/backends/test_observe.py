@@ -1,4 +1,4 @@
-"""Value ranges in the float twin, against an interpreter that is asked tensor by tensor."""
+"""Value ranges observed in the float twin equal those of an interpreter, tensor by tensor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of a verification for plots: operator by operator, what arrives, errors, top-1."""
+"""Figures of a verification for plots: SQNR by operator, histograms, errors, top-1 agreement."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Whatever is aligned and has no findings left runs as it declares.
+"""An aligned graph without findings runs as it declares.
 
-Random int8 graphs, every tensor with parameters of its own, are aligned and run by LiteRT's builtin
-kernels with all tensors kept. Each operator's integers are compared with NumPy's answer to the very
-integers that it read, both by their declared parameters: the verify room has no part in this.
+Random int8 graphs, in which every tensor has its own parameters, are aligned and run by LiteRT's
+builtin kernels with all tensors kept. Each operator's integers are compared with a NumPy
+computation on the integers that it read, by their declared parameters. The package's `verify` is
+not used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A file that its target's runtime refuses, or computes otherwise than it declares, is no success."""
+"""A file that its target's runtime refuses or computes wrongly gives exit status 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repairs that an SQNR alone would judge wrongly: what is left to compare after them, and how."""
+"""Verification of repairs for which SQNR alone would give a wrong verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file that the README opens with and lets its reader try, as onnx2tf wrote it."""
+"""The sample file of the README, as onnx2tf wrote it."""
 
 from __future__ import annotations
 

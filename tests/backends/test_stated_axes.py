@@ -1,4 +1,4 @@
-"""Scales along an axis of another length: the axis is stated anew, and the numbers can be judged."""
+"""Scales along an impossible axis: the axis is corrected, and the model can be verified."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Subgraphs that LiteRT runs wrongly whatever their parameters: told, and never made.
+"""Subgraph calls that LiteRT computes wrongly whatever the parameters: reported, and never created.
 
-Each form is run by the builtin kernels and compared with NumPy's answer; the rows of the targets
-have to say exactly which forms go wrong, and may say so of those that are right by luck.
+Each form is run by the builtin kernels and compared with NumPy. The targets' rows have to list
+exactly the forms that can be wrong, including those that happen to be right here.
 """
 
 from __future__ import annotations

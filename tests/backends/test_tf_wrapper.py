@@ -1,4 +1,4 @@
-"""convert_and_align behind the real TFLiteConverter, and the ways a dataset can be told."""
+"""convert_and_align with the real TFLiteConverter and every form of representative dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LiteRT for Microcontrollers and Vela as judges."""
+"""TensorFlow Lite Micro and Vela as judges."""
 
 from __future__ import annotations
 

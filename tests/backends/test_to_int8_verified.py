@@ -1,7 +1,7 @@
-"""--to int8 on files as TF1-era training wrote them: refused by TFLM before, right after.
+"""`--to int8` on models as trained with TF1: refused by TFLM before, right after.
 
-The files are those of the real converter, put back into uint8 by scripts/old_style.py; LiteRT's own
-uint8 kernels say what they compute.
+Models of the real converter are changed back to uint8 by scripts/old_style.py; LiteRT's uint8
+kernels compute the expected outputs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The float twin and the declared reading, against NumPy and against the builtin kernels."""
+"""The float twin and the declared reading, compared with NumPy and with the builtin kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a runtime here cannot know is skipped: it is no refusal, and no success either."""
+"""Operators that the runtimes installed here do not know are skipped: neither refused nor verified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that runtimes refuse or die of, repaired: every runtime computes what was declared."""
+"""Values that runtimes refuse or crash on, repaired: every runtime computes what was declared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts on small models made here: which inputs, which values and which loss decide."""
+"""Verdicts on small models: the inputs, values and losses that decide them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Weights of a scale a channel behind a DEQUANTIZE, as weight-only quantization writes them: TFLM
-uses the first scale for all.
+"""Weight-only quantization: weights with a scale per channel and a DEQUANTIZE, for which TFLM uses
+one scale.
 """
 
 from __future__ import annotations

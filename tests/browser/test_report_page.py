@@ -1,4 +1,4 @@
-"""The HTML report in a browser: it opens in silence, draws, and can be used without a mouse."""
+"""The HTML report in a browser: no console errors, a drawn graph, usable by keyboard."""
 
 from __future__ import annotations
 

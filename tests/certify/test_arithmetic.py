@@ -1,4 +1,4 @@
-"""Every arithmetic row against the real kernel, over all its cases: 0 mismatches, or `departs`."""
+"""Every arithmetic row equals the real kernel in all its cases, except for those in `departs`."""
 
 from __future__ import annotations
 

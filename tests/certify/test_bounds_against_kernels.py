@@ -1,4 +1,6 @@
-"""No bound is ever exceeded by a real kernel: one operator, every integer or every place where it steps."""
+"""No real kernel exceeds its certified bound: one operator, every integer or every step of the
+function.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A damaged file is rejected whatever its certificate says: the old one, or one made anew for it.
+"""A damaged file is rejected with its old certificate and with one made for the damaged file.
 
-Digests in the old certificate are made those of the damaged files: that a digest differs is no
-evidence.
+The old certificate gets the digests of the damaged files, so that rejection does not depend on
+them.
 """
 
 from __future__ import annotations

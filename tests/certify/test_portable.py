@@ -1,4 +1,6 @@
-"""What --portable predicts, against the runtimes: nothing else is seen, and all of it can be shown."""
+"""Predictions of --portable: every observed difference was predicted, every prediction can be
+observed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distances over an interval equal those of every integer in it, counted one by one."""
+"""Distances of functions over an interval equal those counted integer by integer."""
 
 from __future__ import annotations
 

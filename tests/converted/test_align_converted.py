@@ -1,4 +1,4 @@
-"""What align makes of the real converter's models: nothing where nothing is to be done."""
+"""Alignment of the real converter's models: sound models are unchanged."""
 
 from __future__ import annotations
 

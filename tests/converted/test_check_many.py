@@ -1,4 +1,4 @@
-"""`check` on many files: the same bytes whatever the number of processes, and every file told."""
+"""`check` on many files: output is independent of the number of processes and lists every file."""
 
 from __future__ import annotations
 

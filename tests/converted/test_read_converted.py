@@ -1,4 +1,4 @@
-"""The fixtures: made as they are described, and read alike in both ways."""
+"""The converted fixtures: described correctly, and read equally by both readers."""
 
 from __future__ import annotations
 

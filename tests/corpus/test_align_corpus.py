@@ -1,4 +1,4 @@
-"""align over real models: nothing changes that was not meant to, and the gates open."""
+"""Alignment of real models: only declared bytes change, and judges accept the results."""
 
 from __future__ import annotations
 

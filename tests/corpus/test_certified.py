@@ -1,6 +1,6 @@
-"""Certificates of real models: what a model declares is held, and what an alignment wrote is certified.
+"""Certificates of real models and of their alignments.
 
-An alignment without a certificate is in a table that says why; so is what a model leaves uncertified.
+Alignments without a certificate, and operators that are not certified, are in tables with reasons.
 """
 
 from __future__ import annotations

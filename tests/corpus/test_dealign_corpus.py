@@ -1,4 +1,4 @@
-"""scripts/dealign.py takes every file of the corpus."""
+"""scripts/dealign.py can process every file of the corpus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions for the Edge TPU against models that its compiler compiled."""
+"""Edge TPU predictions compared with models compiled by its compiler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings and judges agree on real models, or the place where they do not has an explanation."""
+"""Findings and judges agree on real models; each exception has an explanation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""LiteRT's MLIR operator verifiers on real models: they refuse what is broken, and nothing after
-`align`.
-"""
+"""LiteRT's MLIR verifiers on real models: they refuse broken files and accept aligned ones."""
 
 from __future__ import annotations
 

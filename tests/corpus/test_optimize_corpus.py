@@ -1,4 +1,4 @@
-"""`--optimize` over real models: fewer operators, the same function, no gate closed."""
+"""`--optimize` on real models: no more operators, the same function, no new refusal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Everything outside what a report declares is as it was, byte for byte, in real and made files.
+"""Bytes outside the changes that a report declares are unchanged, in real and generated files.
 
-Seen by tests/support/preservation.py from the two files and the report alone, not from what the writer
-says of itself.
+Checked by tests/support/preservation.py from both files and the report, independently of the
+writer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faults inside a real integer LSTM, repaired: it runs as it did before it was broken."""
+"""Faults inserted into a real integer LSTM are repaired: it computes the original outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reader and writer over a corpus of real models, judged by the generated object API."""
+"""Reader and writer on a corpus of real models, compared with the generated object API."""
 
 from __future__ import annotations
 

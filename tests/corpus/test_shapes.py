@@ -1,4 +1,4 @@
-"""Inferred shapes over a corpus of real models, against those that LiteRT allocates."""
+"""Inferred shapes of real models equal those that LiteRT allocates."""
 
 from __future__ import annotations
 

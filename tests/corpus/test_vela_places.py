@@ -1,4 +1,4 @@
-"""Where Vela puts the operators of real models, and where the support rows say that it does."""
+"""Support rows predict which operators of real models Vela leaves to the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verifications over real models: what their makers' float models and the runtimes say of them."""
+"""Verification of real models, compared with the original float models and with runtimes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/adding.md, done: its blocks are put into a copy of the project, and they work there."""
+"""docs/adding.md is executed: its blocks are applied to a copy of the project, where they work."""
 
 from __future__ import annotations
 

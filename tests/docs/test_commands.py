@@ -1,4 +1,4 @@
-"""Every command of the documentation is run as it stands, or is in a table that says why not."""
+"""Every command in the documentation is run, or is in a table with a reason why not."""
 
 from __future__ import annotations
 

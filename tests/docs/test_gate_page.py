@@ -1,4 +1,4 @@
-"""What docs/gate.md and docs/targets.md show for other tools, by those tools."""
+"""The examples of docs/gate.md and docs/targets.md for other tools are valid for those tools."""
 
 from __future__ import annotations
 

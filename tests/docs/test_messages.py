@@ -1,4 +1,4 @@
-"""The README's and docs/messages.md's error texts are what the runtimes say, and are cured."""
+"""Runtimes print the error texts of README and docs/messages.md, and accept the aligned files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variables are named for what they hold; scripts/names.py counts those that are not."""
+"""Variables have names that say what they hold; scripts/names.py counts filler names."""
 
 from __future__ import annotations
 

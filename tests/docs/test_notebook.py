@@ -1,4 +1,4 @@
-"""docs/notebook.ipynb, run from its first cell to its last by nbmake."""
+"""nbmake runs docs/notebook.ipynb from the first to the last cell."""
 
 from __future__ import annotations
 

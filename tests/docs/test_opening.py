@@ -1,4 +1,4 @@
-"""The README opens with a run of the command below it; figures of another processor may differ a little."""
+"""The README's figures are those of its command; another processor's may differ slightly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages, comments and forms name is there: files, decisions, headings, labels of a picture."""
+"""Files, decisions, headings and labels that pages, comments and forms refer to exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/security.md: every sentence that promises something is named by a test that holds it."""
+"""Every promise in docs/security.md has a test that is marked with its sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The site is built without a warning, and a page, link or heading that is missing is one."""
+"""The site builds without warnings; a missing page, link or heading is a warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/store.md shows for schedulers, run as they would run it, as far as that can be had here."""
+"""The scheduler examples of docs/store.md are run as the schedulers would run them, where possible."""
 
 from __future__ import annotations
 

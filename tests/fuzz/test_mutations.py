@@ -1,7 +1,7 @@
-"""Any bytes give a result or one of our errors: never another exception, a hang, a partial file.
+"""Any bytes give a result or an AlignError: no other exception, no hang, no partial file.
 
-A few hundred damaged files in the normal run, 20,000 under `-m fuzz`; TFLITE_ALIGN_FUZZ sets the
-number, and TFLITE_ALIGN_FUZZ_SEED where to begin.
+A few hundred damaged files in the normal run, 20,000 with `-m fuzz`. TFLITE_ALIGN_FUZZ sets the
+number, TFLITE_ALIGN_FUZZ_SEED the first seed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The CMake module, by the real cmake, ninja and C compiler."""
+"""The CMake module with the real cmake, ninja and C compiler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Containerfile: what hadolint says of it, and an image that is built of it where that can be had."""
+"""The Containerfile: checked by hadolint, and built where a container tool is installed."""
 
 from __future__ import annotations
 

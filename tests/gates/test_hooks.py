@@ -1,4 +1,4 @@
-"""The pre-commit manifest and the GitHub Action, by the real tools."""
+"""The pre-commit manifest and the GitHub Action, checked with the real tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The static gate without LiteRT and HiGHS: what `check` needs is what docs/gate.md installs."""
+"""`check` without LiteRT and HiGHS: docs/gate.md installs all that it needs."""
 
 from __future__ import annotations
 

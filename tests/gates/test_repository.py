@@ -1,4 +1,6 @@
-"""What holds the repository itself: its hooks, its workflow, its pins; by the real tools, offline."""
+"""Repository configuration: hooks, workflow and pinned dependencies, checked offline with the real
+tools.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a release ships and needs: its licences in one file, its bill of materials."""
+"""Licences and bill of materials of a release."""
 
 from __future__ import annotations
 

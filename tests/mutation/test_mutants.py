@@ -1,4 +1,4 @@
-"""Of the rooms whose survivors have all been looked at, none survives without a reason."""
+"""Every surviving mutant of the listed rooms has a reason."""
 
 from __future__ import annotations
 

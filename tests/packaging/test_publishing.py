@@ -1,4 +1,4 @@
-"""What is published: it builds, and it says what an index wants to know."""
+"""sdist and wheel build, and their metadata is complete."""
 
 from __future__ import annotations
 

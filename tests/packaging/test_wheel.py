@@ -1,4 +1,4 @@
-"""The wheel holds what the checkout holds: the package, py.typed, and schema/ byte for byte."""
+"""The wheel contains the package, py.typed, and schema/ byte for byte."""
 
 from __future__ import annotations
 

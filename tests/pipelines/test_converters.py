@@ -1,7 +1,7 @@
-"""From a trained network through a real converter to an aligned file that runs as the float one.
+"""Trained network, real converter, alignment: the result computes what the float network does.
 
-Each row says what the pinned converter writes today: the findings, and what each runtime makes of
-the file. A converter that mends itself fails its row; the row then says so, with no findings.
+Each row lists the findings in the pinned converter's output and how each runtime treats the file.
+If a converter is fixed, its row fails and is changed to no findings.
 """
 
 from __future__ import annotations

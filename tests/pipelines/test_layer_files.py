@@ -1,7 +1,7 @@
-"""What converters make of one layer at a time, in each way of quantizing, against every runtime.
+"""One-layer models of converters, in each quantization mode, against every runtime.
 
-What a runtime or Vela refuses has an error finding; what has one although a runtime takes it comes
-out better after alignment. The tables say where that does not hold, and why.
+A file that a runtime or Vela refuses has an error finding; a file with an error finding that a
+runtime accepts gives better results after alignment. Exceptions are in tables with reasons.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sample that the README opens with is what its recipe makes."""
+"""The README's sample file is reproduced by its recipe."""
 
 from __future__ import annotations
 

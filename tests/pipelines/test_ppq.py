@@ -1,4 +1,4 @@
-"""The real alignment pass of esp-ppq gives the answers that tests/data/ppq_answers.json holds."""
+"""esp-ppq's alignment pass gives the answers stored in tests/data/ppq_answers.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow's own converter: writes no broken file today, and alignment leaves its bytes alone."""
+"""TensorFlow's converter writes no broken file today, and alignment leaves its files unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`align IN_DIR OUT_DIR`: a folder of models, gone on with after any stop."""
+"""`align IN_DIR OUT_DIR`: a folder of models."""
 
 from __future__ import annotations
 

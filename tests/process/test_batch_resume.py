@@ -1,4 +1,4 @@
-"""A batch that was stopped is gone on with: what is done and holds is not done again."""
+"""Resuming a stopped batch: finished models whose result is still valid are not processed again."""
 
 from __future__ import annotations
 

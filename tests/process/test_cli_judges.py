@@ -1,4 +1,4 @@
-"""The command line with judges and calibration: LiteRT runs in processes of its own."""
+"""The command line with judges and calibration; LiteRT runs in separate processes."""
 
 from __future__ import annotations
 

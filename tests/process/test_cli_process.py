@@ -1,4 +1,4 @@
-"""The command line as a process of its own: status, streams, what is loaded."""
+"""The command line as a separate process: exit status, streams, imported modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Completion in the real shells: bash, zsh and fish, each in a process of its own."""
+"""Shell completion in real bash, zsh and fish processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dask's workers carry the work out: a real scheduler, two real workers, and what becomes of them."""
+"""Runs on Dask: a real scheduler and two real workers, some of which are killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Chunks given to executors: what dies is done again, model by model; what kills is told and left."""
+"""Dispatch of chunks to executors: after a crash each model is retried alone, and a crashing one
+reported.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM at any moment: no traceback, no exit status 1, nothing left behind."""
+"""SIGINT and SIGTERM at any moment: no traceback, no exit status 1, no temporary files left."""
 
 from __future__ import annotations
 

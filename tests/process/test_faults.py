@@ -1,6 +1,7 @@
-"""Disk full, read-only, killed, two at once: the old output is intact or the new one is whole.
+"""Full disks, read-only folders, kills, concurrent runs: the old output is intact or the new one
+complete.
 
-After each: a clear message, and no file that was not asked for.
+Each case prints a clear message and leaves no unrequested file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Modules that lie in the current folder, which may be a stranger's: who takes them, and who not."""
+"""Python modules in the current folder, which may be untrusted: which commands import them."""
 
 from __future__ import annotations
 

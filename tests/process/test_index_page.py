@@ -1,4 +1,4 @@
-"""`--report x.html` of many models: an index that holds each model's page, and fetches nothing."""
+"""`--report x.html` of many models: an index with every model's page, which fetches nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that share a worker's process: what one of them does to it, the others do not feel."""
+"""Jobs that share a worker process do not affect each other."""
 
 from __future__ import annotations
 

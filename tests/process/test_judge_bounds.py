@@ -1,7 +1,7 @@
-"""What a judge's process may take of the machine, and what it sees of it.
+"""Limits on a judge's process: resources it may use, and environment it sees.
 
-The processes, their limits and the command line are the real ones; a judge that misbehaves is a
-stand-in: a `tflite_micro` package, first on the path.
+Processes, limits and command line are real. A misbehaving judge is simulated by a `tflite_micro`
+package that is first on the path.
 """
 
 from __future__ import annotations

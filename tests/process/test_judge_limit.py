@@ -1,7 +1,7 @@
-"""A judge that hangs is ended at its limit, with everything it started, and reported.
+"""A judge that hangs is ended at its time limit with all its child processes, and reported.
 
-The judge here is a stand-in: a `tflite_micro` package, first on the path, that starts a child and
-sleeps. Processes, limit and report are the real ones.
+The judge is simulated by a `tflite_micro` package, first on the path, that starts a child and
+sleeps. Processes, limit and report are real.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""kill -9 of worker, scheduler and caller, at any moment: nothing is half written, and the same command
-ends with the lines of a run that nobody disturbed.
+"""kill -9 of worker, scheduler and caller at any moment: no partial file, and a rerun completes the
+report.
 """
 
 from __future__ import annotations

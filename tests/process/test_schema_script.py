@@ -1,4 +1,4 @@
-"""scripts/gen_schemas.py: the schema that is shipped is the one that the records say."""
+"""scripts/gen_schemas.py: the shipped schema matches the record types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that share a folder by shards, and their reports made one, or compared."""
+"""Runs over shards of a folder; merging and comparing their reports."""
 
 from __future__ import annotations
 

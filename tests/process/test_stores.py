@@ -1,6 +1,6 @@
-"""Models in other stores, by fsspec's URLs: read, written, listed, recorded, reported.
+"""Models in remote stores by fsspec URL: read, written, listed, recorded, reported.
 
-S3 is moto's server, a stand-in for Amazon's; other stores are not tested.
+S3 is simulated by moto's server; other remote stores are not tested.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What docs/security.md promises of reading, checking and aligning a stranger's file, in a process."""
+"""Promises of docs/security.md on reading, checking and aligning untrusted files, in a process."""
 
 from __future__ import annotations
 

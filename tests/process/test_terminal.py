@@ -1,4 +1,4 @@
-"""What a person sees: on a terminal of any width and encoding, in a pipe, in --help."""
+"""Output on terminals of any width and encoding, in pipes, and in --help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes of this machine: real ones, some of which die."""
+"""The pool of local processes, some of which are killed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Random graphs of 10 to 60 operators against NumPy: what is written computes what it declares.
+"""Random graphs of 10 to 60 operators: the written file computes what it declares, by NumPy.
 
-Reader, arithmetic and samples are the tests' own. A few dozen graphs in the normal run, 1,000 under
-`-m fuzz`; TFLITE_ALIGN_GRAPHS sets the number, TFLITE_ALIGN_FUZZ_SEED where to begin.
+Reader, arithmetic and samples are independent of the package. A few dozen graphs in the normal run,
+1,000 with `-m fuzz`. TFLITE_ALIGN_GRAPHS sets the number, TFLITE_ALIGN_FUZZ_SEED the first seed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ranges that calibration showed: they make labels finer, and no value that was seen is clipped."""
+"""Ranges observed on calibration data: parameters become finer, and no observed value is clipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Laws of overrides, on random graphs: what is kept is kept, and nothing is cut where it may not."""
+"""Overrides on random graphs: kept parameters are unchanged, no QUANTIZE is inserted at forbidden
+places.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of needless QUANTIZE operators, on random graphs that are full of them."""
+"""Folding of redundant QUANTIZE operators, on random graphs with many of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our answer never costs more than PPQ's strategies, in the same units on the same model."""
+"""The chosen alignment never costs more than PPQ's strategies on the same model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of write(data, before, after), on random graphs and random changes of their models."""
+"""write(data, before, after) on random graphs and random changes of their models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operands that contradict: told everywhere, repaired nowhere, and refused by LiteRT indeed."""
+"""Operands whose shapes contradict: an error on every target, never repaired, refused by LiteRT."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Every row against the kernels: the satisfied form computes what the operator means, and a
-broken rule shows what each target file says of it.
+"""Every rule compared with the kernels: the satisfied form computes the operator's function.
+
+The violated form behaves as each target file says.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tables take for granted about other projects, asked of their installed packages."""
+"""Facts about other projects that the tables rely on, checked in their installed packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes that are folded to constants are the integers that LiteRT's kernels write."""
+"""Sizes folded to constants equal the integers that LiteRT's kernels compute."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Every broken rule is found, where it was broken and as gravely as each target says; whole ones
-are not.
+"""Every violated rule gives a finding at its place, with each target's severity; satisfied ones
+give none.
 """
 
 from __future__ import annotations

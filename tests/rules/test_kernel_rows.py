@@ -1,4 +1,4 @@
-"""What the rows say of operand types, against the real runtimes: every type of every operand."""
+"""Rows of operand types compared with the real runtimes: every type of every operand."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Small models of one operator each, against the runtimes: what is found is what they do.
+"""Findings on one-operator models compared with the behaviour of the runtimes.
 
-Each form says which targets refuse it or compute it wrongly; the findings are held against that,
-and the runtimes are asked whether it is so.
+Each form lists the targets that refuse it or compute it wrongly; findings and runtimes must agree
+with it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Our rows against a second table of rules over finished files: that of NXP's Neutron backend.
+"""The rules compared with an independent table of rules: NXP's Neutron backend.
 
-Its converter refuses a .tflite that breaks one of these rows. Read in pytorch/executorch at
+Its converter refuses a .tflite file that violates one of its rows. Source: pytorch/executorch at
 cff6f4dd, `backends/nxp/backend/ir/converter/builder/quantization_verification.py`; each row here
-names the line there. It speaks of 27 operators, those that the backend writes; of other operators
-of ours it says nothing, and they are not compared.
+names its line. It covers the 27 operators that the backend writes; other operators are not
+compared.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Every operator that LiteRT registers has a maker; the forms of plain types compute there what
-they mean.
+"""Every operator that LiteRT registers has a model maker; unquantized forms compute the expected
+values.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Our policies against what PPQ's real alignment pass answers, operand by operand.
+"""The policies give the parameters of PPQ's real alignment pass, operand by operand.
 
 tests/data/ppq_answers.json holds the answers of esp-ppq's QuantAlignmentPass on the graphs of
-tests/support/ppq_graphs.py (made by scripts/ppq_answers.py, checked by tests/pipelines/test_ppq.py).
+tests/support/ppq_graphs.py (made by scripts/ppq_answers.py, checked by
+tests/pipelines/test_ppq.py).
 """
 
 from __future__ import annotations

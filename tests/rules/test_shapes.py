@@ -1,4 +1,4 @@
-"""Inferred shapes against LiteRT: of every operator's conformance cases, and of real models."""
+"""Inferred shapes equal LiteRT's, for every operator's conformance cases."""
 
 from __future__ import annotations
 

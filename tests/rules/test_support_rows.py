@@ -1,4 +1,4 @@
-"""Support rows against the real runtimes: what a row refuses is refused, and the other way round."""
+"""Support rows compared with the real runtimes: a form is refused if and only if a row says so."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Levels and support rows of the Ethos-U targets against Vela: what its programs honour, and what
-it leaves to the CPU.
+"""Severities and support rows of the Ethos-U targets compared with the programs that Vela
+generates.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Operand types that Vela does not take together, against Vela: it refuses the whole file."""
+"""Combinations of operand types for which Vela refuses the whole file."""
 
 from __future__ import annotations
 

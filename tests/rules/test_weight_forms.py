@@ -1,5 +1,5 @@
-"""What the rows say of operators with weights, against the real runtimes: one scale or one a
-channel, zero points, groups, dilation, ranks, an operand that is computed.
+"""Rows on operators with weights compared with the real runtimes: scales per tensor or channel,
+zero points, groups, dilation, ranks, computed weights.
 """
 
 from __future__ import annotations

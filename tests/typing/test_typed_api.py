@@ -1,4 +1,4 @@
-"""The public names are typed as a user needs them: mypy --strict over a program that uses each."""
+"""Public names are typed: mypy --strict accepts a program that uses each of them."""
 
 from __future__ import annotations
 

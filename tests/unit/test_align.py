@@ -1,4 +1,4 @@
-"""What align does to small graphs, seen through the reader."""
+"""Alignment of small graphs, checked with the reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metadata that the tool does not know, and the option that says that it counts nothing."""
+"""Unknown metadata, and the option --allow-metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an average leaves of noise, and what clipping in front of it is taken to do."""
+"""The noise that an average lets through, and the estimated cost of clipping before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The baseline: what is let pass, by what it is known again, and what its file may hold."""
+"""The baseline: which findings it accepts, how entries are matched, and its file format."""
 
 from __future__ import annotations
 

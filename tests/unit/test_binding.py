@@ -1,4 +1,4 @@
-"""What rows and boundaries come to at the slots of small models, said slot by slot."""
+"""Constraints that rows and boundaries give at the slots of small models."""
 
 from __future__ import annotations
 

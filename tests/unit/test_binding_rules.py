@@ -1,4 +1,4 @@
-"""What each kind of rule asks of the operands it finds, and what users add to it."""
+"""Constraints of each kind of rule, and those that users add."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--input-type and --output-type: the border of a finished file in another type."""
+"""--input-type and --output-type: conversion of graph input and output types."""
 
 from __future__ import annotations
 

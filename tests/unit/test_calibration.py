@@ -1,4 +1,4 @@
-"""What real inputs change: how data is matched with inputs, and the labels that come of it."""
+"""Calibration data: matching with graph inputs, and the parameters that follow."""
 
 from __future__ import annotations
 

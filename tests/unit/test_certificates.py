@@ -1,4 +1,4 @@
-"""Certificates: what is claimed holds, and the checker believes nothing that it can work out."""
+"""Certificates of sound files hold, and the checker verifies every claim that it can recompute."""
 
 from __future__ import annotations
 

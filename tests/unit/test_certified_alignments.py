@@ -1,4 +1,4 @@
-"""An alignment with a certificate: what the report says, what is required, what Python gets."""
+"""Alignments with a certificate: report, requirements, Python result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line is a contract: arguments, exit status, one line on stderr, what is written."""
+"""The command line's contract: arguments, exit status, one-line errors, written files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many tables at once are read as one after the other: the same records, the same refusals."""
+"""Bulk reading gives the same records and errors as reading table by table."""
 
 from __future__ import annotations
 

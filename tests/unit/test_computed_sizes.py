@@ -1,4 +1,4 @@
-"""Sizes that are computed of known shapes become constants where a target wants that."""
+"""Sizes computed from known shapes are folded to constants where a target requires it."""
 
 from __future__ import annotations
 

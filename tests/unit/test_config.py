@@ -1,4 +1,4 @@
-"""The configuration's reader: what it accepts, what it says, and that the schema says the same."""
+"""The configuration reader: accepted settings, messages, agreement with the schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conflict lists the requirements that exclude one another, and none that could be left out."""
+"""A conflict lists a minimal set of requirements that exclude each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One fault is one finding; what only follows from it is its note."""
+"""One fault gives one finding; its consequences are notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""scripts/dealign.py: the real values stay, the contract breaks, nothing else changes."""
+"""scripts/dealign.py violates the contract, keeps real values and changes nothing else."""
 
 from __future__ import annotations
 

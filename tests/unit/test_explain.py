@@ -1,4 +1,4 @@
-"""explain: whole sentences on small graphs; where the optimum cuts a cascade of CONCATENATIONs."""
+"""explain: complete sentences on small graphs; placement of QUANTIZE in cascades of CONCATENATION."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A second alignment changes nothing, also where parameters are absurd: what cannot be repaired to
-the end is left as it is, with an error and the reason.
+"""A second alignment changes nothing, even with absurd parameters: what cannot be repaired
+completely is left unchanged, with an error and a reason.
 """
 
 from __future__ import annotations

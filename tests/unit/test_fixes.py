@@ -1,4 +1,4 @@
-"""The switches of the repairs, and the repairs that the solver has no part in."""
+"""Switches of repairs, and repairs that need no solver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repairs at the edge: parameters that are missing, next to nothing, or fit nowhere."""
+"""Edge cases of repairs: missing parameters, tiny scales, biases that fit no type."""
 
 from __future__ import annotations
 

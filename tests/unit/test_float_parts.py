@@ -1,4 +1,4 @@
-"""What computes in float in a quantized model is told, with the reason."""
+"""Operators that compute in float in a quantized model are reported with the reason."""
 
 from __future__ import annotations
 

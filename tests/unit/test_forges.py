@@ -1,4 +1,4 @@
-"""SARIF and Code Quality as GitHub and GitLab take them, which no validator looks for in whole.
+"""SARIF and Code Quality as GitHub and GitLab require them, beyond their schemas.
 
 Sources: docs.github.com, "SARIF support for code scanning"; docs.gitlab.com, "Code Quality report
 format".

@@ -1,4 +1,4 @@
-"""What a configuration file may do in a stranger's folder: start nothing, write nothing elsewhere."""
+"""A configuration file in an untrusted folder starts no process and writes no file elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gate that is pointed at nothing says so; what was found, written or not written is told."""
+"""Messages of `check` as a gate: nothing to check, findings, files written or not written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTML report without a browser: valid, escaped, the same each time, in need of nothing."""
+"""The HTML report without a browser: valid, escaped, reproducible, self-contained."""
 
 from __future__ import annotations
 

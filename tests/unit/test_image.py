@@ -1,4 +1,4 @@
-"""What was written, read again without a second copy of long constants: the same as the bytes."""
+"""Reading back the written file without copying long constants gives the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A kernel copies operands of unlike steps into one output: the finer one keeps what that declares."""
+"""CONCATENATION of operands with different steps: the finer one keeps the output's declared
+precision.
+"""
 
 from __future__ import annotations
 

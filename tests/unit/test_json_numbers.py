@@ -1,4 +1,4 @@
-"""The JSON report says in numbers what its words say."""
+"""The JSON report has numbers for what its sentences say."""
 
 from __future__ import annotations
 

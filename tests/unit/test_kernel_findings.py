@@ -1,4 +1,4 @@
-"""What is said of operators that a target's kernels do not take, and of those nobody knows."""
+"""Findings on operators that a target's kernels do not support, and on unknown operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where operators stand in the drawing: nothing upon another, edges round what is in the way."""
+"""Layout of the drawing: no overlaps, edges routed around vertices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""layout.py against the newest generated schema: drift in either breaks here."""
+"""format/schema.py equals the newest generated schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lock: the border that firmware has compiled in cannot change silently."""
+"""The lock: graph inputs and outputs that firmware was compiled against cannot change unnoticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SARIF, JUnit and workflow commands: valid by their own schemas, whatever a model's names hold."""
+"""SARIF, JUnit and workflow commands are valid by their schemas for any names in the model."""
 
 from __future__ import annotations
 

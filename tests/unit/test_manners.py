@@ -1,4 +1,4 @@
-"""Manners that people know from other tools: help, names written otherwise, rules chosen and told."""
+"""Conventions of other command-line tools: help, tolerant spelling, selection of rules."""
 
 from __future__ import annotations
 

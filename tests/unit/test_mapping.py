@@ -1,4 +1,4 @@
-"""What a compiler that splits once is predicted to map: the order of runs, and the record."""
+"""Prediction of the operators that a compiler maps when it partitions a graph once."""
 
 from __future__ import annotations
 

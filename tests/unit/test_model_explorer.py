@@ -1,4 +1,4 @@
-"""`.me.json`: node data that Model Explorer's own classes hold, keyed as its adapter calls nodes."""
+"""`.me.json` reports: valid for Model Explorer's own classes, with its adapter's node names."""
 
 from __future__ import annotations
 

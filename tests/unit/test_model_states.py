@@ -1,4 +1,4 @@
-"""The states of a model that stages hand on: what is counted, what stays, what is written once."""
+"""States of a model between stages: counts, preserved values, a single write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQNRs, bootstrap bounds, words, samples and the matching of operators: no interpreter here."""
+"""SQNR, bootstrap bounds, verdicts, samples and matching of operators, without an interpreter."""
 
 from __future__ import annotations
 

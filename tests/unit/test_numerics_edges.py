@@ -1,4 +1,4 @@
-"""Arithmetic at its edges: what mutations of numerics.py would otherwise survive."""
+"""Edge cases of numerics.py, which kill its mutants."""
 
 from __future__ import annotations
 

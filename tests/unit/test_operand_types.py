@@ -1,4 +1,4 @@
-"""Patterns of operand types: what they match, and what a repair is to write."""
+"""Patterns of operand types: matching, and the types that a repair writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimum in a certificate: added up again, bound to the written file, false claims rejected."""
+"""The optimum in a certificate: recomputed, tied to the written file, false claims rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Python callers can get wrong in AlignOptions is said at once, not taken for a default."""
+"""Invalid AlignOptions raise an error at once instead of falling back to defaults."""
 
 from __future__ import annotations
 

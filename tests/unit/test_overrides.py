@@ -1,4 +1,4 @@
-"""Overrides: what users decide for single places holds, and what contradicts it is said."""
+"""Overrides for single tensors and slots are honoured; contradictions are reported."""
 
 from __future__ import annotations
 

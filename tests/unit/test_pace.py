@@ -1,4 +1,4 @@
-"""How far a run over many models is told to be."""
+"""The progress text of a run over many models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not looked at, because nothing there changed or was broken: it would say the same."""
+"""Skipping unchanged or sound parts gives the same result as processing everything."""
 
 from __future__ import annotations
 

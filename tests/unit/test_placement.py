@@ -1,4 +1,4 @@
-"""Where an operator runs: support rows with the part "cpu", and levels that depend on them."""
+"""Placement on NPU or CPU: support rows with the part "cpu", and severities that depend on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plots of the page, which need no script: axes, bars, dots, histograms, and what they say."""
+"""The page's charts, which need no script: axes, bars, dots, histograms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PPQ's policies and overlap, on PPQ's own example."""
+"""PPQ's policies and overlap on PPQ's own example."""
 
 from __future__ import annotations
 

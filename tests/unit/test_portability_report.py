@@ -1,4 +1,4 @@
-"""--portable in text and JSON, and back."""
+"""--portable in text and JSON, and JSON read back."""
 
 from __future__ import annotations
 

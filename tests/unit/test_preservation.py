@@ -1,7 +1,7 @@
-"""Preservation in files of a kind that is rare in the world, and what the verification itself can see.
+"""Preservation of bytes in rare kinds of files, and what the preservation check itself detects.
 
-Each file has one tensor in a group that disagrees, and something beside it that a careless writer
-would touch: see `RARE`.
+Each file has a group of tensors with different parameters next to something that a careless writer
+would change: see `RARE`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Python callers give and get: sources, keywords, results that save and show themselves."""
+"""The Python API: sources, keywords, results that save and show themselves."""
 
 from __future__ import annotations
 

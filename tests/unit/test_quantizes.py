@@ -1,4 +1,4 @@
-"""Needless QUANTIZE operators: what is removed, passed by, folded, and what stays."""
+"""Redundant QUANTIZE operators: removed, bypassed, folded, or kept."""
 
 from __future__ import annotations
 

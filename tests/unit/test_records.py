@@ -1,4 +1,4 @@
-"""Two records are equal by what they are, and then they do not differ either."""
+"""Equality of records, and that equal records have no differing field."""
 
 from __future__ import annotations
 

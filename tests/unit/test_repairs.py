@@ -1,4 +1,4 @@
-"""Repairs and bindings that a small model shows best through the records themselves."""
+"""Repairs and bindings tested on records of small models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports: one record, several forms; the forms of a fixed record are golden."""
+"""Every format of one fixed report, compared with golden files."""
 
 from __future__ import annotations
 

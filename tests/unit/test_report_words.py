@@ -1,4 +1,4 @@
-"""What a report says, it says once, and in words that fit the file at hand."""
+"""A report says each thing once, in words that fit the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports read back from their JSON: every form says the same of them."""
+"""Reports read back from their JSON give the same text in every format."""
 
 from __future__ import annotations
 

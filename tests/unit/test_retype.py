@@ -1,4 +1,4 @@
-"""Operands whose types no kernel takes together: what each repair makes of them."""
+"""Operand types that no kernel supports together, and each repair of them."""
 
 from __future__ import annotations
 

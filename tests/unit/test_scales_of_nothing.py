@@ -1,4 +1,4 @@
-"""Scales and zero points that stand for nothing, scales of zeros, and biases of zeros."""
+"""Impossible scales and zero points, scales of zeros, and biases of zeros."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second run changes nothing, whatever a file says: what one pass leaves is no other's to mend."""
+"""A second run changes nothing, whatever the file contains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several targets at once: all of them are satisfied, and a finding says for whom it is one."""
+"""Several targets at once: all are satisfied, and a finding names those it applies to."""
 
 from __future__ import annotations
 

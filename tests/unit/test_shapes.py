@@ -1,4 +1,4 @@
-"""Shapes that converters leave behind: found, told by target, rewritten in place."""
+"""Stale shapes written by converters: found, graded by target, rewritten in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a target's runtime takes: support rows read, bound to models, reported and never repaired."""
+"""Support rows of targets: read, bound to models, reported and never repaired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators bound by example get what their rows would have made of each of them."""
+"""Cached binding of similar operators gives the constraints of their rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chains of QUANTIZE, and those that read floats which a DEQUANTIZE made of the same type."""
+"""Chains of QUANTIZE operators, also through a DEQUANTIZE."""
 
 from __future__ import annotations
 

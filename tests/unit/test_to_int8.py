@@ -1,4 +1,4 @@
-"""--to int8: uint8 graphs built here, and what becomes of each kind of tensor."""
+"""`--to int8` on small uint8 graphs: conversion of each kind of tensor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of values beside what is repaired: steps that are lost, first values, ways out."""
+"""Reports on values that are not repaired: lost steps, first values of variables, alternatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clamps that a kernel cannot count, masks, ranges that are widened or hold nothing."""
+"""Clamps beyond a kernel's integers, attention masks, widened and empty ranges."""
 
 from __future__ import annotations
 

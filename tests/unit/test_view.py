@@ -1,4 +1,4 @@
-"""The view of a model: what a drawing shows, and that no other form of the report has it."""
+"""The view of a model for drawing; no other report format contains it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a loss is said to come from: whether freed graph inputs and outputs would avoid it."""
+"""The reason of a loss names the options that would avoid it."""
 
 from __future__ import annotations
 

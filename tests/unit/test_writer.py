@@ -1,4 +1,4 @@
-"""Each way an edit can be made: in place, or by growth at the front."""
+"""Each kind of edit, in place or with new tables in front of the file."""
 
 from __future__ import annotations
 

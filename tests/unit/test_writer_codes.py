@@ -1,4 +1,4 @@
-"""Operator codes when operators come to be of other versions."""
+"""Operator codes when operators change their version."""
 
 from __future__ import annotations
 

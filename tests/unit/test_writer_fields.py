@@ -1,4 +1,4 @@
-"""What new tables and lists hold, field by field, and plans of memory for several subgraphs."""
+"""Contents of new tables and lists, field by field; memory plans of several subgraphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An operator that gets an input more: written by differences, read back, refused elsewhere."""
+"""Adding an input to an operator: written, read back; other changes of the count are refused."""
 
 from __future__ import annotations
 

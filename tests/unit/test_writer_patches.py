@@ -1,4 +1,4 @@
-"""Bytes overwritten in place: what is asked for, what comes of it, what cannot be had at once."""
+"""Overwriting bytes in place: adjacent, reverted and overlapping patches."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Which bytes may be overwritten: data at offsets and its neighbours, what lies in a constant, and
-operands and tensors that are not as usual.
-"""
+"""Which bytes may be overwritten: data at offsets and its neighbours, structure inside constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who owns which bytes: counted again, table by table, and asked of files that are cut short."""
+"""Counts of the owners of bytes, recounted table by table, also for truncated files."""
 
 from __future__ import annotations
 

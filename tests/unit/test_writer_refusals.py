@@ -1,4 +1,4 @@
-"""What the writer refuses, and metadata that counts tensors."""
+"""Edits that the writer refuses, and metadata that counts tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators that are left out: where they stand, or with a new vector where that is shared."""
+"""Removal of operators, in place or with a new vector where the old one is shared."""
 
 from __future__ import annotations
 

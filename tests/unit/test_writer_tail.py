@@ -1,4 +1,4 @@
-"""What stands behind a model and counts from the file's beginning: it moves when the file grows."""
+"""Data after the model with positions from the file's start: adjusted when the file grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published works on its own: installed from the package registry, in clean environments."""
+"""The published packages install from the registry into clean environments and work."""
 
 from __future__ import annotations
 
