@@ -145,6 +145,6 @@ def test_what_cannot_be_repaired_keeps_nothing_back() -> None:
     assert result.report.changes != ()
     assert {finding.rule for finding in check(result.data).findings} == {"types/SQUARED_DIFFERENCE"}
     assert (
-        "note: repaired all the same, and written with --keep-going: 1 tensor moved"
+        "note: what can be repaired is written with --keep-going: 1 tensor moved"
         in render_text(result.report)
     )

@@ -125,6 +125,17 @@ def test_a_uint8_model_is_told_the_way_to_int8() -> None:
     assert check(data, PLAIN).notes == ()
 
 
+def test_raw_uint8_integers_are_not_told_a_way_to_int8() -> None:
+    """Pixels without parameters stay uint8 with --to int8: it would change nothing."""
+    graph = Graph("uint8")
+    graph.tensors["pixels"] = TensorSpec(name="pixels", type="uint8", shape=SHAPE)
+    graph.tensors["y"] = TensorSpec(name="y", type="float32", shape=SHAPE)
+    graph.add("CAST", ["pixels"], ["y"])
+    report = check(graph.bytes(["pixels"], ["y"]), replace(PLAIN, targets=("tflm",)))
+    assert [finding.rule for finding in report.findings] == ["types/CAST"]
+    assert report.notes == ()
+
+
 def test_a_bias_is_measured_by_weights_whose_axis_is_right() -> None:
     graph = Graph()
     graph.activation("x", 0.05)

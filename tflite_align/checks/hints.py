@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..format.model import Model
+from ..format.wiring import quantized
 from .checker import Finding
 
 __all__ = ["hints"]
 
 
-def hints(findings: Iterable[Finding]) -> tuple[str, ...]:
+def hints(model: Model, findings: Iterable[Finding]) -> tuple[str, ...]:
     """Options that make a model of which the targets have kernels."""
     old = [
         finding
@@ -18,6 +20,7 @@ def hints(findings: Iterable[Finding]) -> tuple[str, ...]:
         and not finding.fix
         and "uint8" in finding.actual
         and finding.expected == finding.actual.replace("uint8", "int8")
+        and _stands_for_reals(model, finding)
     ]
     if not old:
         return ()
@@ -26,3 +29,12 @@ def hints(findings: Iterable[Finding]) -> tuple[str, ...]:
     noun = "operator computes" if count == 1 else "operators compute"
     sentence = f"{count} {noun} in uint8, of which there is no kernel in {targets}"
     return (f"{sentence}: align with --to int8 for a model in int8",)
+
+
+def _stands_for_reals(model: Model, finding: Finding) -> bool:
+    """Whether a uint8 operand of the finding's operator has parameters: raw integers stay uint8."""
+    graph, index = finding.slot.operator_id
+    subgraph = model.subgraphs[graph]
+    operator = subgraph.operators[index]
+    operands = [subgraph.tensors[t] for t in (*operator.inputs, *operator.outputs) if t >= 0]
+    return any(tensor.type == "uint8" and quantized(tensor) for tensor in operands)

@@ -74,7 +74,7 @@ def build_report(
         without_calibration=_levels_without_calibration(prepared, decision, executed),
         bias_readings=_bias_readings(prepared, executed),
         grown_bytes=executed.grown_bytes,
-        notes=(*float_parts(written), *hints(remaining)),
+        notes=(*float_parts(written), *hints(written, remaining)),
         warnings=(
             *prepared.idle,
             *prepared.conversion.warnings,

@@ -51,7 +51,7 @@ def check(data: Bytes, options: AlignOptions | None = None, *, name: str = "") -
         mappings=predictions(inspected.model, session.targets),
         verification=verification,
         portability=portability(inspected.model) if options.portable else None,
-        notes=(*float_parts(inspected.model), *hints(findings)),
+        notes=(*float_parts(inspected.model), *hints(inspected.model, findings)),
         warnings=(
             *inspected.bound.idle,
             *stale_warnings(stale),

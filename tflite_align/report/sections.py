@@ -265,7 +265,7 @@ def _remarks(report: Report) -> list[str]:
     lines += [f"exit status 1: {_briefly(report, reason)}" for reason in report.reasons]
     if report.reasons and report.changes:
         repaired = ", ".join(done(report))
-        lines.append(f"note: repaired all the same, and written with --keep-going: {repaired}")
+        lines.append(f"note: what can be repaired is written with --keep-going: {repaired}")
     return lines
 
 
