@@ -125,6 +125,17 @@ def test_logits_may_lose_more(allowed: float, after: float, word: str) -> None:
     assert loss(noisy(0.01, 1), noisy(after, 2), 0, allowed=allowed).word == word
 
 
+def test_it_is_said_why_a_larger_loss_is_none() -> None:
+    saturated = loss(noisy(0.0005, 1), noisy(0.002, 2), 0, rounding=0.01, saturates=True)
+    assert (saturated.word, saturated.why) == (
+        "verified",
+        "what is lost is less than its own rounding",
+    )
+    logits = loss(noisy(0.01, 1), noisy(0.0125, 2), 0, allowed=3.0)
+    assert logits.why == "loses 2.1 dB, of which saturating behind it shows less"
+    assert loss(noisy(0.01, 1), noisy(0.01, 2), 0).why == ""
+
+
 def test_chance_asks_for_more_inputs_and_certainty_for_none() -> None:
     few = (noisy(0.01, 1, 4), noisy(0.011, 2, 4))
     assert loss(*few, 0).more > 1.0

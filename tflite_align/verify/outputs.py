@@ -176,9 +176,10 @@ def _score_kind(
     word, why = loss.word, loss.why
     runs = tuple(_run(spot, kernels, readings) for kernels in evidence.kernels)
     if word == "failed" and _by_constants(spot, aligned_db):
-        word = "verified"
+        word, why = "verified", "what is lost are roundings of constants re-expressed"
     if word == "verified" and not evidence.certified:
-        word, why = _fidelity_word(runs)
+        word, gap = _fidelity_word(runs)
+        why = gap or why
     elif word == "inconclusive" and _noise_as_before(original_db, aligned_db):
         word, why = ("verified", "") if evidence.certified else _by_operators(why, runs, spot.steps)
     elif word == "inconclusive":

@@ -180,7 +180,8 @@ def loss(
         return _noise(original, aligned, before, seed)
     lost = fidelity(original, aligned, seed)
     if lost is None or lost.gap_db <= LOSS_DB or (allowed > LOSS_DB and lost.low_db <= allowed):
-        return Lost(word="verified", more=_more(lost, allowed))
+        why = _allowed_loss(before - now, lost, floored=floored)
+        return Lost(word="verified", why=why, more=_more(lost, allowed))
     sentence = f"alignment loses {lost.gap_db:.1f} dB"
     if floored and rounding:
         sentence = f"{sentence} beyond its own rounding"
@@ -191,6 +192,15 @@ def loss(
     if lost.low_db > allowed:
         return Lost(word="failed", why=sentence)
     return Lost(word="inconclusive", why=f"{sentence}, {CHANCE}", more=_more(lost, allowed))
+
+
+def _allowed_loss(apart: float, lost: Fidelity | None, *, floored: bool) -> str:
+    """Why more than LOSS_DB may lie between the two readings; "" where no more does."""
+    if lost is None or apart <= LOSS_DB:
+        return ""
+    if floored and lost.gap_db <= LOSS_DB:
+        return "what is lost is less than its own rounding"
+    return f"loses {lost.gap_db:.1f} dB, of which saturating behind it shows less"
 
 
 def silent(before: Powers, after: Powers | None, rounding: float) -> bool:
