@@ -13,19 +13,20 @@ from ..format.model import OperatorId
 from ..record import Record
 from .board import Board
 from .changed_functions import changed_operators
-from .evidence import CONSTANTS
+from .evidence import CONSTANTS, DECLARED
 from .footprint import hold_to
 from .frontier import Frontier, cut_copy, frontier
+from .joined_models import join
 from .judges import JUDGES, available
 from .object_api import pack, parse
-from .twin import declared, twin
+from .twin import declared_model, twin
 from .variants import FLOAT_KERNELS, Form
 
 __all__ = ["LARGEST_MODEL", "Case", "Order", "build_case", "constants_form"]
 
 LARGEST_MODEL = 512 << 20  # bytes; a twin is up to four times as large
 
-_CHEAP = 4 << 20  # elements: hundreds of inputs take seconds
+_CHEAP = 16 << 20  # elements: hundreds of inputs take seconds
 
 Array = npt.NDArray[Any]
 Data = bytes | memoryview
@@ -102,12 +103,9 @@ def build_case(order: Order) -> Case:
     if not first.probes:
         raise UnsupportedError("no output stands for real values" + _notes(first))
     forms = [
+        *_declared(order, first, second),
         Form(name="twin", data=twin(order.reading, first), kernels=FLOAT_KERNELS),
-        Form(name="declared:after", data=declared(order.after, second), kernels=FLOAT_KERNELS),
     ]
-    if not order.same:
-        reading = declared(order.reading, first)
-        forms.append(Form(name="declared:before", data=reading, kernels=FLOAT_KERNELS))
     copies = {
         "after": (order.after, _runnable(order.after, after, second), bool(second.dropped)),
         "before": (order.before, _runnable(order.before, before, first), bool(first.dropped)),
@@ -130,6 +128,22 @@ def build_case(order: Order) -> Case:
         model=before,
         elements=_elements(before),
     )
+
+
+def _declared(order: Order, first: Frontier, second: Frontier) -> list[Form]:
+    """The declared readings of both files, as one model where that can be: what they compute alike is
+    then computed once.
+    """
+    after = declared_model(order.after, second)
+    forms = [Form(name="declared:after", data=pack(after), kernels=FLOAT_KERNELS)]
+    if order.same:
+        return forms
+    before = declared_model(order.reading, first)
+    forms.insert(0, Form(name="declared:before", data=pack(before), kernels=FLOAT_KERNELS))
+    joined = join(before, after)
+    if joined is None:
+        return forms
+    return [Form(name=DECLARED, data=pack(joined), kernels=FLOAT_KERNELS, of=tuple(forms))]
 
 
 def constants_form(order: Order, case: Case) -> Form:

@@ -13,8 +13,9 @@ from .samples import Kind, Samples
 from .sqnr import Powers, powers, sqnr
 from .variants import Ran
 
-__all__ = ["CONSTANTS", "Evidence", "reference_db"]
+__all__ = ["CONSTANTS", "DECLARED", "Evidence", "reference_db"]
 
+DECLARED = "declared"  # the form that computes both declared readings
 CONSTANTS = "twin:after"  # the form that shows what re-expressed constants alone lose
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import UnsupportedError
 from ..record import Record, replace
 from .case import Case, Order, constants_form
-from .evidence import Evidence, reference_db
+from .evidence import DECLARED, Evidence, reference_db
 from .frontier import Frontier, cut_copy
 from .judges import available
 from .object_api import pack, parse
@@ -25,7 +25,7 @@ __all__ = ["Gathered", "gather", "gather_readings", "with_constants"]
 _SPREAD = 0.1  # part of the inputs' declared ranges to try when every kind is too much
 _PILOT = 8  # samples to try it on
 _WORTH_DB = 2.0
-_FLOAT_FORMS = ("twin", "declared:before", "declared:after")
+_READINGS = ("declared:before", DECLARED, "declared:after")  # the original's, or of one file
 
 
 class Gathered(Record, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ def gather(order: Order, case: Case, first: Samples, folder: Path) -> Gathered:
 
 def gather_readings(order: Order, case: Case, samples: Samples, folder: Path) -> Evidence:
     """Twin and declared readings alone, of more samples."""
-    forms = tuple(form for form in case.forms if form.name in _FLOAT_FORMS)
+    forms = tuple(form for form in case.forms if form.name in ("twin", *_READINGS))
     return _run(order, replace(case, forms=forms, changed=frozenset()), samples, folder).evidence
 
 
@@ -81,7 +81,7 @@ def _complete(evidence: Evidence) -> bool:
 def _references(case: Case) -> Case:
     """Twin and declared(original) alone; of one file that is declared(aligned)."""
     names = {form.name for form in case.forms}
-    wanted = "declared:before" if "declared:before" in names else "declared:after"
+    wanted = next(name for name in _READINGS if name in names)
     forms = tuple(form for form in case.forms if form.name in ("twin", wanted))
     return replace(case, forms=forms, changed=frozenset())
 
@@ -94,7 +94,7 @@ def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
 
     def done(name: str) -> None:
         ended.append(name)
-        order.report(name, 0.1 + 0.8 * len(ended) / len(case.forms))
+        order.report(name, 0.1 + 0.8 * len(ended) / sum(len(form.of) or 1 for form in case.forms))
 
     inputs = _Inputs(samples=samples, records=records, folder=folder)
     prepared, why = _prepare(order, case, inputs)

@@ -31,7 +31,16 @@ from .unpacked import (
     tensor_name,
 )
 
-__all__ = ["FloatGraph", "declared", "float_graph", "opcode", "open_twin", "stated_clamp", "twin"]
+__all__ = [
+    "FloatGraph",
+    "declared",
+    "declared_model",
+    "float_graph",
+    "opcode",
+    "open_twin",
+    "stated_clamp",
+    "twin",
+]
 
 # Operators with an accumulator, behind which exporters fold a ReLU into the output range.
 _COMPUTES = frozenset(
@@ -97,6 +106,11 @@ def _as_floats(model: Any) -> set[int]:
 
 def declared(data: bytes | memoryview, frontier: Frontier) -> bytes:
     """The declared reading, with the probes of `frontier` as its outputs."""
+    return pack(declared_model(data, frontier))
+
+
+def declared_model(data: bytes | memoryview, frontier: Frontier) -> Any:
+    """The same, unpacked. Raises UnsupportedError when some part has no float form."""
     model = cut_copy(parse(data), frontier)
     for graph in model.subgraphs:
         floats = float_graph(model, graph)
@@ -110,7 +124,7 @@ def declared(data: bytes | memoryview, frontier: Frontier) -> bytes:
                     old, new = floats.rename_output(operator, tensor)
                     floats.pair(new, old)
         _copy_outputs(floats)
-    return pack(model)
+    return model
 
 
 def _pairs_at_inputs(floats: FloatGraph, operators: list[Any]) -> None:

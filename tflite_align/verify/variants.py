@@ -29,7 +29,8 @@ THREADS = 1
 class Form(Record, frozen=True, kw_only=True):
     """`data` is run with the first of `kernels` that takes it; `accept` are the true bytes of the
     file, for an Acceptance, where `data` is an instrumented copy of them. `loaded`: no samples are
-    run, and there are no outputs.
+    run, and there are no outputs. `of`: forms that `data` computes all at once, its outputs theirs
+    in turn; they are run one by one where it does not run.
     """
 
     name: str
@@ -38,6 +39,18 @@ class Form(Record, frozen=True, kw_only=True):
     accept: bytes | memoryview | None = None
     loaded: bool = False
     part: bool = False  # `data` lacks operators for which no interpreter here has a kernel
+    of: tuple[Form, ...] = ()
+
+    def apart(self, ran: Ran) -> dict[str, Ran]:
+        """Of a form that ran: what that says of each that it stands for."""
+        if not self.of:
+            return {self.name: ran}
+        outputs = ran.outputs or ()
+        share = len(outputs) // len(self.of)
+        return {
+            form.name: replace(ran, outputs=outputs[share * place : share * (place + 1)])
+            for place, form in enumerate(self.of)
+        }
 
 
 class Ran(Record, frozen=True, kw_only=True):
@@ -76,8 +89,8 @@ def run_forms(
     """Runs all forms, in two processes at a time: one for those that are run by float kernels, one
     for LiteRT's, and one for each other. `done` hears the name of each one that ended. `seconds`:
     the time limit of each form, default RUN_SECONDS. `companion`: a job of the worker's that shares
-    the first process, and how it ended. `separate`: each form has a process of its own, so that those
-    that take long share the processors evenly.
+    the first process, and how it ended. `separate`: each form, and the companion, has a process of
+    its own, so that those that take long share the processors evenly.
 
     `folder` must exist and is filled; `records` are those of `sample_records`.
     """
@@ -85,9 +98,13 @@ def run_forms(
     batch = _Batch(samples=samples, records=records, folder=folder, seconds=seconds or RUN_SECONDS)
     with children_pool(_WORKERS) as pool:
         waiting = []
-        for position, forms_of_one in enumerate(_groups(forms, separate=separate)):
-            more = [companion] if companion is not None and position == 0 else []
-            waiting.append(pool.submit(_run, forms_of_one, more, batch))
+        companions = [companion] if companion is not None else []
+        for group in _groups(forms, separate=separate):
+            waiting.append(pool.submit(_run, group, () if separate else companions, batch))
+            if not separate:
+                companions = []
+        if companions:
+            waiting.append(pool.submit(_run, (), companions, batch))
         for future in as_completed(waiting):  # so that `done` is called from this thread only
             for name, ran in future.result()[0].items():
                 results[name] = ran
@@ -122,14 +139,18 @@ def _run(
     forms: Sequence[Form], companions: Sequence[Mapping[str, Any]], batch: _Batch
 ) -> tuple[dict[str, Ran], list[Ended]]:
     """One group. A form that goes down with one set of kernels is tried with its next."""
-    folder = batch.folder / forms[0].name.replace(":", "-")
+    folder = batch.folder / (forms[0].name.replace(":", "-") if forms else "companion")
     folder.mkdir()
     jobs = [_job(form, batch) for form in forms]
     ended = call_jobs([*jobs, *companions], folder, seconds=batch.seconds)
     runs: dict[str, Ran] = {}
-    again = []
+    again: list[Form] = []
     for form, job, outcome in zip(forms, jobs, ended, strict=False):
-        runs[form.name] = _read(outcome, Path(job["outputs"]), form)
+        ran = _read(outcome, Path(job["outputs"]), form)
+        if form.of and ran.outputs is None:
+            again += [replace(one, name=f"{one.name}~") for one in form.of]
+            continue
+        runs |= form.apart(ran)
         if outcome.code != 0 and len(form.kernels) > 1:
             again.append(replace(form, name=f"{form.name}~", kernels=form.kernels[1:]))
     if again:

@@ -1,0 +1,82 @@
+"""The declared readings of two files, computed by one model, are those of the two run apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.models import Graph, TensorSpec
+from tests.support.verify_forms import rescaled
+from tflite_align.record import replace
+from tflite_align.verify.frontier import frontier
+from tflite_align.verify.joined_models import join
+from tflite_align.verify.object_api import pack, parse
+from tflite_align.verify.process import workspace
+from tflite_align.verify.samples import make_samples
+from tflite_align.verify.twin import declared_model
+from tflite_align.verify.variants import FLOAT_KERNELS, Form, Ran, run_forms, sample_records
+
+
+def branches() -> bytes:
+    """A convolution read by two others, each a graph output; one of them is an output twice."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.conv("c", "y", 0.3)
+    graph.conv("c", "z", 0.2)
+    return graph.bytes(["x"], ["y", "z", "y"])
+
+
+def forms(first: bytes, second: bytes) -> tuple[Form, Form, int]:
+    """The readings apart, joined, and how many operators those two share."""
+    models = [declared_model(data, frontier(parse(data))) for data in (first, second)]
+    apart = tuple(
+        Form(name=name, data=pack(model), kernels=FLOAT_KERNELS)
+        for name, model in zip(("before", "after"), models, strict=True)
+    )
+    alone = sum(len(model.subgraphs[0].operators) for model in models)
+    joined = join(*models)
+    assert joined is not None
+    form = Form(name="both", data=pack(joined), kernels=FLOAT_KERNELS, of=apart)
+    return form, apart[0], alone - len(joined.subgraphs[0].operators)
+
+
+def run(data: bytes, *asked: Form) -> dict[str, Ran]:
+    samples = make_samples(parse(data), count=8, seed=0)
+    with workspace() as folder:
+        records = sample_records(samples, folder)
+        return run_forms(asked, samples, records, folder, lambda _: None)[0]
+
+
+def same(one: Ran, other: Ran) -> bool:
+    assert one.outputs is not None
+    assert other.outputs is not None
+    return all(map(np.array_equal, one.outputs, other.outputs)) and bool(one.outputs)
+
+
+@pytest.mark.parametrize("operator", [0, 1, 2])
+def test_readings_joined_are_the_readings_apart(operator: int) -> None:
+    data = branches()
+    both, _, shared = forms(data, rescaled(data, operator, 1.5))
+    ran, apart = run(data, both), run(data, *both.of)
+    assert set(ran) == {"before", "after"}
+    assert all(same(ran[name], apart[name]) for name in apart)
+    assert not same(ran["before"], ran["after"])
+    assert shared >= (1 if operator == 0 else 6)  # behind what changed nothing is the same
+
+
+def test_what_does_not_run_joined_is_run_apart() -> None:
+    data = branches()
+    both, before, _ = forms(data, rescaled(data, 1, 1.5))
+    ran = run(data, replace(both, data=b"no model"))
+    assert set(ran) == {"before", "after"}
+    assert same(ran["before"], run(data, before)["before"])
+
+
+def test_models_with_a_state_are_not_joined() -> None:
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "y", 0.1)
+    graph.tensors["state"] = TensorSpec(name="state", type="float32", shape=(1,), variable=True)
+    model = parse(graph.bytes(["x"], ["y"]))
+    assert join(model, parse(graph.bytes(["x"], ["y"]))) is None

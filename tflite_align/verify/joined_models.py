@@ -1,0 +1,158 @@
+"""Two models as one that computes what both do once: forms of one file, and of its repaired copy,
+differ in a few operators alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from ..record import Record, field
+from .unpacked import operator_name
+
+__all__ = ["join"]
+
+_RANGE = frozenset({"min", "max"})  # recorded at calibration; no kernel reads them
+# In names of operators that give something else each time, or may.
+_STATEFUL = ("VARIABLE", "VAR_HANDLE", "CALL_ONCE", "HASHTABLE", "RANDOM", "MULTINOMIAL", "CUSTOM")
+
+
+def join(first: Any, second: Any) -> Any | None:
+    """`first`, unpacked, with the operators of `second` that compute anything else behind its own,
+    and with the outputs of `second` behind its own. None where one has several subgraphs, or inputs
+    of its own; `first` is then as it was.
+
+    An operator is the same where its code, its options, what it reads and the form of what it
+    writes are: results are the same bit for bit.
+    """
+    if len(first.subgraphs) != 1 or len(second.subgraphs) != 1:
+        return None
+    graph, other = first.subgraphs[0], second.subgraphs[0]
+    if _has_state(first) or _has_state(second):
+        return None
+    inputs = [
+        [_form(one.subgraphs[0].tensors[i]) for i in one.subgraphs[0].inputs]
+        for one in (first, second)
+    ]
+    if inputs[0] != inputs[1]:
+        return None
+    joining = _Joining(first=first, second=second)
+    joining.index()
+    for operator in other.operators:
+        joining.add(operator)
+    graph.outputs = [*graph.outputs, *(joining.tensor(index) for index in other.outputs)]
+    return first
+
+
+class _Joining(Record, kw_only=True):
+    """`places`: tensor of the second model -> of the first."""
+
+    first: Any
+    second: Any
+    places: dict[int, int] = field(default_factory=dict)
+    constants: dict[Any, int] = field(default_factory=dict)
+    operators: dict[Any, Any] = field(default_factory=dict)
+    codes: dict[Any, int] = field(default_factory=dict)
+
+    def index(self) -> None:
+        """Note what the first model has."""
+        graph, other = self.first.subgraphs[0], self.second.subgraphs[0]
+        self.places.update(zip(other.inputs, graph.inputs, strict=True))
+        for index, tensor in enumerate(graph.tensors):
+            stored = _stored(self.first, tensor)
+            if stored is not None:
+                self.constants.setdefault((_form(tensor), stored), index)
+        for index, code in enumerate(self.first.operatorCodes):
+            self.codes.setdefault(_code(code), index)
+        for operator in graph.operators:
+            key = self._key(self.first, operator, list(operator.inputs))
+            self.operators.setdefault(key, operator)
+
+    def _key(self, model: Any, operator: Any, inputs: list[int]) -> Any:
+        tensors = model.subgraphs[0].tensors
+        return (
+            _code(model.operatorCodes[operator.opcodeIndex]),
+            tuple(inputs),
+            _value(operator.builtinOptions),
+            _value(operator.customOptions),
+            tuple(_form(tensors[index]) for index in operator.outputs),
+        )
+
+    def tensor(self, index: int) -> int:
+        """The first model's tensor for one of the second's; a new one where it has none."""
+        if index < 0:
+            return index
+        if index not in self.places:
+            self.places[index] = self._new(index)
+        return self.places[index]
+
+    def _new(self, index: int) -> int:
+        graph, tensor = self.first.subgraphs[0], self.second.subgraphs[0].tensors[index]
+        stored = _stored(self.second, tensor)
+        key = (_form(tensor), stored)
+        if stored is not None and key in self.constants:
+            return self.constants[key]
+        made = copy.copy(tensor)
+        made.buffer = 0
+        graph.tensors.append(made)
+        if stored is not None:
+            self.first.buffers.append(self.second.buffers[tensor.buffer])
+            made.buffer = len(self.first.buffers) - 1
+            self.constants[key] = len(graph.tensors) - 1
+        return len(graph.tensors) - 1
+
+    def add(self, operator: Any) -> None:
+        """An operator of the second model, where the first does not compute the same."""
+        inputs = [self.tensor(index) for index in operator.inputs]
+        key = self._key(self.second, operator, inputs)
+        same = self.operators.get(key)
+        if same is not None:
+            self.places.update(zip(operator.outputs, same.outputs, strict=True))
+            return
+        made = copy.copy(operator)
+        made.inputs, made.outputs = inputs, [self.tensor(index) for index in operator.outputs]
+        made.opcodeIndex = self._code_index(self.second.operatorCodes[operator.opcodeIndex])
+        self.first.subgraphs[0].operators.append(made)
+        self.operators[key] = made
+
+    def _code_index(self, code: Any) -> int:
+        key = _code(code)
+        if key not in self.codes:
+            self.first.operatorCodes.append(code)
+            self.codes[key] = len(self.first.operatorCodes) - 1
+        return self.codes[key]
+
+
+def _code(code: Any) -> Any:
+    return max(code.builtinCode, code.deprecatedBuiltinCode), code.version, code.customCode
+
+
+def _stored(model: Any, tensor: Any) -> bytes | None:
+    data = model.buffers[tensor.buffer].data
+    return None if data is None or not len(data) else np.asarray(data).tobytes()
+
+
+def _form(tensor: Any) -> Any:
+    """Type, shape and parameters."""
+    shape = _value(tensor.shape), _value(tensor.shapeSignature)
+    return tensor.type, shape, _value(tensor.quantization, _RANGE)
+
+
+def _value(thing: Any, without: frozenset[str] = frozenset()) -> Any:
+    """What an unpacked table, vector or number says, to be compared."""
+    if isinstance(thing, (np.ndarray, list, tuple)):
+        return np.asarray(thing).tobytes()
+    if hasattr(thing, "__dict__"):
+        return tuple((name, _value(v)) for name, v in vars(thing).items() if name not in without)
+    return thing
+
+
+def _has_state(model: Any) -> bool:
+    """Whether what an operator writes is not given by what it reads."""
+    graph = model.subgraphs[0]
+    names = {operator_name(model, operator) for operator in graph.operators}
+    return any(tensor.isVariable for tensor in graph.tensors) or any(
+        word in name for word in _STATEFUL for name in names
+    )
