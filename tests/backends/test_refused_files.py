@@ -144,7 +144,6 @@ def test_what_cannot_be_repaired_keeps_nothing_back() -> None:
     assert {finding.rule for finding in result.report.open} == {"types/SQUARED_DIFFERENCE"}
     assert result.report.changes != ()
     assert {finding.rule for finding in check(result.data).findings} == {"types/SQUARED_DIFFERENCE"}
-    assert (
-        "note: what can be repaired is written with --keep-going: 1 tensor moved"
-        in render_text(result.report)
+    assert "note: what can be repaired is written with --keep-going: 1 tensor moved" in render_text(
+        result.report
     )

@@ -116,8 +116,8 @@ def build_case(order: Order) -> Case:
         Form(name=f"{which}:{name}", data=data, kernels=(name,), loaded=True)
         if order.certified
         else _real(f"{which}:{name}", name, data, (copy, part))
+        for name in order.running  # those of one runtime take about as long
         for which, (data, copy, part) in copies.items()
-        for name in order.running
     ]
     changed = None if order.same else changed_operators(before, after)
     return Case(
