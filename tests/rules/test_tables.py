@@ -41,7 +41,7 @@ RULES = [rule for row in ROWS.values() for rule in row.rules]
 TARGETS = {name: load_target(name) for name in target_names()}
 
 # Raised for any quantized tensor, and for what variables and calls tie, without a rule entry.
-PARAMETERS = "axis length missing range scale steps subnormal unknown zero_point zero_scale zero_scale/aborts zero_scales"
+PARAMETERS = "axis length missing none range scale steps subnormal unknown zero_point zero_scale zero_scale/aborts zero_scales"
 GENERAL = (
     "minmax/stale",
     "names/duplicate",
@@ -168,7 +168,10 @@ def test_a_target_grades_every_rule_of_every_type(name: str) -> None:
 def test_every_level_of_a_target_decides_something(name: str) -> None:
     """A level that no rule reaches is a rule that was renamed, or an exception no longer needed."""
     target = TARGETS[name]
-    reached = {id(target.requirement(rule, kind)) for rule, kind in grades()}
+    operators = {name for level in target.requirements for name in level.operators} | {""}
+    reached = {
+        id(target.requirement(rule, kind, name)) for rule, kind in grades() for name in operators
+    }
     idle = [level.rules for level in target.requirements if id(level) not in reached]
     assert idle == []
 

@@ -56,9 +56,9 @@ def ties(found: Bound) -> list[Same]:
     return [entry for entry in found.constraints if isinstance(entry, Same)]
 
 
-def missing(found: Bound) -> list[WellFormed]:
+def missing(found: Bound, rule: str = "params/missing") -> list[WellFormed]:
     entries = [entry for entry in found.constraints if isinstance(entry, WellFormed)]
-    return [entry for entry in entries if entry.rule == "params/missing"]
+    return [entry for entry in entries if entry.rule == rule]
 
 
 def strict(type_name: str, rules: str = "*") -> Target:

@@ -78,11 +78,11 @@ def test_a_rule_is_asked_for_by_its_types_alone(type_name: str) -> None:
 
 def test_weights_without_a_scale_are_missing_one() -> None:
     model = altered(conv(), W.tensor(conv()), quant=None)
-    (entry,) = missing(bound(model))
+    (entry,) = missing(bound(model), "params/unknown")
     assert (entry.slot, entry.type, entry.like, entry.fixable) == (W, "int8", None, False)
     assert of_kind(bound(model), BiasOf) == []
     asked = {
-        kind: missing(bind(model, ROWS, [strict(kind, "params/missing")]))
+        kind: missing(bind(model, ROWS, [strict(kind, "params/unknown")]), "params/unknown")
         for kind in ("int8", "int16")
     }
     assert [one.requirements[0][1].severity for one in asked["int8"]] == ["error"]

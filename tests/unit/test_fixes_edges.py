@@ -108,14 +108,18 @@ def test_a_tensor_that_is_computed_with_and_has_no_parameters_is_told() -> None:
     assert report.exit_status == 1
 
 
-def test_integers_that_stand_for_no_real_values_need_no_parameters() -> None:
-    graph = Graph()
-    graph.activation("x", 0.05)
-    graph.activation("y", 0.05)
-    graph.add("ADD", ["x", "x"], ["y"], ("AddOptions", {}))
-    for name in ("x", "y"):
-        graph.tensors[name] = replace(graph.tensors[name], quant=None)
-    assert check(graph.bytes(["x"], ["y"]), PLAIN).findings == ()
+def test_plain_integers_need_no_parameters_where_kernels_compute_with_them() -> None:
+    """LiteRT takes the greater of two integers; to add them it needs scales, and ends without."""
+    found = {}
+    for operator in ("MAXIMUM", "ADD"):
+        graph = Graph()
+        graph.activation("x", 0.05)
+        graph.activation("y", 0.05)
+        graph.add(operator, ["x", "x"], ["y"])
+        for name in ("x", "y"):
+            graph.tensors[name] = replace(graph.tensors[name], quant=None)
+        found[operator] = [one.rule for one in check(graph.bytes(["x"], ["y"]), PLAIN).findings]
+    assert found == {"MAXIMUM": [], "ADD": ["params/none"]}
 
 
 def test_a_scale_next_to_nothing_behind_a_squared_difference() -> None:

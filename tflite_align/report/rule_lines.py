@@ -24,7 +24,8 @@ def rule_lines(story: RuleStory) -> list[str]:
 
 def _grade(grade: RuleGrade) -> str:
     types = f" for {', '.join(grade.types)}" if grade.types else ""
-    return f"{grade.target}: {grade.severity}{types}: {grade.behaviour}"
+    operators = f" at {', '.join(grade.operators)}" if grade.operators else ""
+    return f"{grade.target}: {grade.severity}{types}{operators}: {grade.behaviour}"
 
 
 def rule_markdown(story: RuleStory) -> str:
@@ -35,12 +36,16 @@ def rule_markdown(story: RuleStory) -> str:
 def _markdown(story: RuleStory) -> Iterator[str]:
     yield f"**`{story.id}`**: {_text(story.words)}"
     if story.grades:
-        yield from ("", "| target | severity | types | what happens |", "|---|---|---|---|")
+        yield from (
+            "",
+            "| target | severity | types, operators | what happens |",
+            "|---|---|---|---|",
+        )
     for grade in story.grades:
         cells = (
             f"`{grade.target}`",
             grade.severity,
-            ", ".join(grade.types),
+            ", ".join((*grade.types, *grade.operators)),
             _text(grade.behaviour),
         )
         yield f"| {' | '.join(cells)} |"

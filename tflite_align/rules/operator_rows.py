@@ -153,6 +153,7 @@ class _OperatorTable(f.TomlTable, frozen=True, kw_only=True):
     carried: bool = f.LEFT_OUT
     zeros: tuple[tuple[f.SlotText, ...], ...] = f.LEFT_OUT
     positive: tuple[f.SlotText, ...] = f.LEFT_OUT
+    scaled: tuple[f.SlotText, ...] = f.LEFT_OUT
     joins: tuple[f.SlotText, ...] = f.LEFT_OUT
     adds: tuple[f.SlotText, ...] = f.LEFT_OUT
     subtracts: tuple[f.SlotText, ...] = f.LEFT_OUT

@@ -218,6 +218,7 @@ class OperatorRow(Record, frozen=True, kw_only=True):
     calls: tuple[CallRow, ...] = ()
     zeros: tuple[tuple[SlotPattern, ...], ...] = ()  # outputs are 0 where all of one list are
     positive: tuple[SlotPattern, ...] = ()  # kernels end the process at a scale of 0
+    scaled: tuple[SlotPattern, ...] = ()  # computed with their scale, whatever the others have
     adds: tuple[SlotPattern, ...] = ()  # the output is the sum of these operands
     subtracts: tuple[SlotPattern, ...] = ()  # less these
     mirror: tuple[SlotPattern, ...] = ()  # two slots: opposite zero points do as well as equal ones

@@ -14,7 +14,7 @@ from ..format.type_groups import QUANTIZED_TYPES
 from ..record import Record
 from .kernels import kernel_sets, load_kernels
 from .operator_rows import load_operators
-from .rows import Rule
+from .rows import Rule, named
 from .rule_text import GENERAL, UNGRADED, general_start, kinds, rule_words
 from .support_rows import WHOLE_MODEL, SupportRow, tell_limits
 from .targets import Severity, Target, load_target, target_names
@@ -34,13 +34,16 @@ _GLOB = re.compile(r"[*?\[]")
 
 
 class RuleGrade(Record, frozen=True, kw_only=True):
-    """How grave a broken rule is for one target. `types`: empty where they make no difference."""
+    """How grave a broken rule is for one target. `types`, `operators`: empty where they make no
+    difference.
+    """
 
     target: str
     severity: Severity
     behaviour: str
     types: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
 
 
 class RuleStory(Record, frozen=True, kw_only=True):
@@ -169,7 +172,7 @@ def _operator_names() -> frozenset[str]:
 
 
 def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> Iterator[RuleGrade]:
-    """One grade for all types that a target grades equally."""
+    """One grade for all types that a target grades equally, then those of single operators."""
     for target in targets:
         operators: dict[tuple[Severity, str], list[str]] = {}
         for name in types:
@@ -182,6 +185,16 @@ def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> It
                 behaviour=behaviour,
                 types=tuple(names) if len(operators) > 1 else (),
             )
+        for level in target.requirements:
+            if level.operators and any(named(rule_id, pattern) for pattern in level.rules):
+                yield RuleGrade(
+                    target=target.name,
+                    severity=level.severity,
+                    behaviour=level.behaviour,
+                    types=level.types,
+                    operators=level.operators,
+                    sources=level.sources,
+                )
 
 
 def _about_operators(rule_id: str, start: str, targets: Sequence[Target]) -> Iterator[RuleGrade]:

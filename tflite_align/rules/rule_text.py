@@ -49,6 +49,7 @@ GENERAL = {
     "params/length": "one scale, or one for each index along quantized_dimension",
     "params/axis": "quantized_dimension names an axis of the tensor",
     "params/missing": "an integer operand beside quantized ones carries parameters",
+    "params/none": "an operator that scales its operands has parameters to scale them with",
     "params/unknown": "an integer operand that is computed with carries parameters",
     "names/duplicate": "every tensor of a subgraph has a name of its own",
     "minmax/stale": "a recorded min and max belong to the scale and zero_point beside them",

@@ -33,6 +33,7 @@ class Requirement(Record, frozen=True, kw_only=True, forbid_unknown_fields=True)
     row with part "cpu" is broken); elsewhere the target honours what is declared.
     `honours`: the part of differing parameters that an operator which is not on the CPU honours:
     where that part alone differs the level is a warning.
+    `operators`: the only operators at which the level holds; empty: all.
     """
 
     rules: tuple[str, ...]  # glob patterns of rule ids
@@ -42,6 +43,7 @@ class Requirement(Record, frozen=True, kw_only=True, forbid_unknown_fields=True)
     sources: tuple[str, ...] = ()
     only: Literal["", "cpu"] = ""
     honours: Literal["", "scale", "zero_point"] = ""
+    operators: tuple[str, ...] = ()
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -81,13 +83,21 @@ class Target(Record, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return brief(f"<Target {self.name}: {self.title}>")
 
-    def requirement(self, rule_id: str, type_name: str) -> Requirement:
-        """The last level whose pattern and types match: later entries are exceptions."""
+    def requirement(self, rule_id: str, type_name: str, operator: str = "") -> Requirement:
+        """The level of a rule for a type at an operator, as the user grades it."""
+        return self.graded(rule_id, self.level(rule_id, type_name, operator))
+
+    def level(self, rule_id: str, type_name: str, operator: str = "") -> Requirement:
+        """The last level whose pattern, types and operators match: later entries are exceptions.
+        Without `operator`, levels of single operators are passed over.
+        """
         for entry in reversed(self.requirements):
             if entry.types and type_name not in entry.types:
                 continue
+            if entry.operators and operator not in entry.operators:
+                continue
             if any(named(rule_id, pattern) for pattern in entry.rules):
-                return self.graded(rule_id, entry)
+                return entry
         raise RuleError(f"target {self.name}: no level covers rule {rule_id}")
 
     def graded(self, rule_id: str, level: Requirement) -> Requirement:

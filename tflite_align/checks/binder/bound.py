@@ -108,14 +108,14 @@ class Collector(Record):
     families: dict[OperatorId, str] = field(default_factory=dict)
     variables: list[tuple[Slot, ...]] = field(default_factory=list)
     silent: set[Slot] = field(default_factory=set)
-    graded: dict[tuple[str, str], Requirements] = field(default_factory=dict)
+    graded: dict[tuple[str, str, str], Requirements] = field(default_factory=dict)
 
-    def requirements(self, rule_id: str, type_name: str) -> Requirements:
-        known = self.graded.get((rule_id, type_name))
+    def requirements(self, rule_id: str, type_name: str, operator: str = "") -> Requirements:
+        known = self.graded.get((rule_id, type_name, operator))
         if known is None:
-            graded = ((t.name, t.requirement(rule_id, type_name)) for t in self.targets)
+            graded = ((t.name, t.requirement(rule_id, type_name, operator)) for t in self.targets)
             known = tuple((name, level) for name, level in graded if level.severity != "off")
-            self.graded[rule_id, type_name] = known
+            self.graded[rule_id, type_name, operator] = known
         return known
 
     def tensor(self, slot: Slot) -> Tensor | None:

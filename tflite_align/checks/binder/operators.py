@@ -9,7 +9,7 @@ import numpy as np
 
 from ...format.enums import Activation, type_name
 from ...format.model import Operator, OperatorId, Slot, SlotKind, Tensor
-from ...format.type_groups import ACTIVATION_TYPES, READABLE_BIAS_TYPES
+from ...format.type_groups import ACTIVATION_TYPES, QUANTIZED_TYPES, READABLE_BIAS_TYPES
 from ...format.wiring import quantized
 from ...numerics import Label
 from ...record import replace
@@ -212,7 +212,8 @@ def _add_missing(
     """Add the finding of an integer operand without a scale among operands that have one. Several
     rules may apply to it.
     """
-    levels = collector.requirements(rule, tensor.type)
+    operator = collector.model.subgraphs[slot.subgraph].operators[slot.operator]
+    levels = collector.requirements(rule, tensor.type, operator.name)
     named_already = any(
         isinstance(c, WellFormed) and (c.rule, c.slot) == (rule, slot)
         for c in collector.constraints
@@ -242,11 +243,11 @@ def _bind_unknown(
     passed |= {c.slot for c in collector.constraints if isinstance(c, WellFormed)}
     operands = [(slot, collector.tensor(slot)) for slot in all_slots(subgraph, operator)]
     if not any(t is not None and quantized(t) for slot, t in operands if slot not in passed):
+        _bind_unscaled(collector, _select(subgraph, operator, (*row.scaled, *row.positive)))
         return
     for rule in row.rules:
-        graded = any(collector.requirements(rule.id, name) for name in rule.types)
-        if isinstance(rule, SameRule) and (graded or row.flow is not None):
-            passed.update(_select(subgraph, operator, rule.slots))
+        if isinstance(rule, SameRule):
+            passed.update(_tied(collector, rule, _select(subgraph, operator, rule.slots)))
     for slot, tensor in operands:
         if (
             tensor is None
@@ -257,6 +258,25 @@ def _bind_unknown(
             continue
         if slot.kind != "intermediates":
             _add_missing(collector, slot, tensor, rule="params/unknown")
+
+
+def _bind_unscaled(collector: Collector, scaled: list[Slot]) -> None:
+    """Report an operator that scales its operands where none of them has parameters, once."""
+    for slot in scaled:
+        if collector.operand(slot).type in QUANTIZED_TYPES:
+            _add_missing(collector, slot, collector.operand(slot), rule="params/none")
+            return
+
+
+def _tied(collector: Collector, rule: SameRule, slots: Iterable[Slot]) -> Iterable[Slot]:
+    """Those of the slots that the rule ties for some target, by the types of their tensors, also
+    where the user has switched the rule off.
+    """
+    for slot in slots:
+        kind = collector.operand(slot).type
+        levels = (target.level(rule.id, kind) for target in collector.targets)
+        if kind in rule.types and any(level.severity != "off" for level in levels):
+            yield slot
 
 
 def _add_fixed(collector: Collector, rule: FixedRule, slot: Slot) -> None:
@@ -311,7 +331,7 @@ def _add_bias(collector: Collector, operator: Operator, rule: BiasRule, slot: Sl
     operands = [(factor, collector.operand(factor)) for factor in factors]
     for factor, tensor in operands:
         if tensor.type in rule.bias_types and not quantized(tensor):
-            _add_missing(collector, factor, tensor)
+            _add_missing(collector, factor, tensor, rule="params/unknown")
     if not all(quantized(tensor) for _, tensor in operands):
         return
     activation, bias = operands[0][1].type, collector.operand(slot)
