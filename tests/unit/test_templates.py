@@ -7,7 +7,8 @@ import pytest
 from tests.rules.operators.cases import case_types, satisfied
 from tflite_align.checks.binder.bound import FUSED, Collector
 from tflite_align.checks.binder.cache import Templates
-from tflite_align.checks.binder.operators import all_slots, bind_operator
+from tflite_align.checks.binder.missing_parameters import all_slots
+from tflite_align.checks.binder.operators import bind_operator
 from tflite_align.checks.constraints import Weight
 from tflite_align.format.model import Model, Operator
 from tflite_align.format.reader import read

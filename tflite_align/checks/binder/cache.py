@@ -18,7 +18,8 @@ from ...rules.rows import BiasRule, OperatorRow
 from ...rules.targets import Target
 from ..constraints import BoundFlow, Constraint
 from .bound import FUSED, Collector, Requantizing, Requirements, per_tensor
-from .operators import all_slots, bind_operator, family_of, mirrored_slots
+from .missing_parameters import all_slots
+from .operators import bind_operator, family_of, mirrored_slots
 
 __all__ = ["BindingCache", "Templates"]
 
@@ -56,7 +57,7 @@ class BindingCache(Record):
     """
 
     templates: dict[tuple[Any, ...], _Template] = field(default_factory=dict)
-    graded: dict[tuple[str, str], Requirements] = field(default_factory=dict)
+    graded: dict[tuple[str, str, str], Requirements] = field(default_factory=dict)
     cuts: dict[str, Requantizing] = field(default_factory=dict)
 
 

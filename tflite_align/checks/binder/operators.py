@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
 from ...format.enums import Activation, type_name
-from ...format.model import Operator, OperatorId, Slot, SlotKind, Tensor
-from ...format.type_groups import ACTIVATION_TYPES, QUANTIZED_TYPES, READABLE_BIAS_TYPES
+from ...format.model import Operator, OperatorId, Slot
+from ...format.type_groups import READABLE_BIAS_TYPES
 from ...format.wiring import quantized
 from ...numerics import Label
 from ...record import replace
@@ -22,7 +21,6 @@ from ...rules.rows import (
     PresentRule,
     Rule,
     SameRule,
-    SlotPattern,
     WeightRule,
     WindowRule,
     ZeroPointRule,
@@ -39,35 +37,10 @@ from ..constraints import (
     ZeroPoint,
 )
 from .bound import FUSED, Collector, per_tensor
+from .missing_parameters import add_missing, bind_unknown, select
 from .written_values import clamp_of, reach_of
 
-__all__ = ["all_slots", "bind_operator", "family_of", "mirrored_slots"]
-
-_KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
-
-# Real values a fused activation lets through.
-
-
-def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
-    for slot_kind in _KINDS:
-        for index, tensor in enumerate(operator.operands(slot_kind)):
-            if tensor >= 0:
-                yield Slot(subgraph, operator.index, slot_kind, index)
-
-
-def _select(subgraph: int, operator: Operator, patterns: Iterable[SlotPattern]) -> list[Slot]:
-    """Slots that the patterns name and that hold a tensor, each once, in order."""
-    chosen: dict[Slot, None] = {}
-    operator_index = operator.index
-    for pattern in patterns:
-        slot_kind, start, stop = pattern.kind, pattern.start, pattern.stop
-        operands = operator.operands(slot_kind)
-        count = len(operands)
-        last = count if stop is None or stop > count else stop
-        for index in range(start, last):
-            if operands[index] >= 0:
-                chosen[Slot(subgraph, operator_index, slot_kind, index)] = None
-    return list(chosen)
+__all__ = ["bind_operator", "family_of", "mirrored_slots"]
 
 
 def family_of(collector: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> Family:
@@ -89,17 +62,17 @@ def bind_operator(
     collector.families[OperatorId(subgraph, operator.index)] = family_of(
         collector, subgraph, operator, row
     )
-    collector.rigid.update(_select(subgraph, operator, row.rigid))
+    collector.rigid.update(select(subgraph, operator, row.rigid))
     mirrored = mirrored_slots(collector, subgraph, operator, row)
     collector.rigid.update(mirrored)
     for rule in row.rules:
         if not mirrored and _concerned(collector, subgraph, operator, rule):
             _bind_rule(collector, subgraph, operator, rule)
     if not row.calls and row.resource is None:
-        _bind_unknown(collector, subgraph, operator, row)
+        bind_unknown(collector, subgraph, operator, row)
     if row.flow is not None:
-        inputs = _select(subgraph, operator, row.flow.inputs)
-        outputs = _select(subgraph, operator, row.flow.outputs)
+        inputs = select(subgraph, operator, row.flow.inputs)
+        outputs = select(subgraph, operator, row.flow.outputs)
         collector.flows.append(
             BoundFlow(
                 kind=row.flow.kind, inputs=tuple(inputs), outputs=tuple(outputs), source=row.flow
@@ -120,7 +93,7 @@ def mirrored_slots(
     points are opposite and their scales equal: they keep their parameters, and no rule asks for
     others. Empty where that is not so, and at zero points of 0, which the rules know.
     """
-    slots = _select(subgraph, operator, row.mirror)
+    slots = select(subgraph, operator, row.mirror)
     labels = [collector.operand(slot).label for slot in slots]
     match labels:
         case [Label() as first, Label() as second]:
@@ -131,36 +104,36 @@ def mirrored_slots(
 
 def _concerned(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
     """Whether the operands that a rule depends on are there, absent, and of its types."""
-    if rule.when is not None and not _select(subgraph, operator, (rule.when,)):
+    if rule.when is not None and not select(subgraph, operator, (rule.when,)):
         return False
-    if rule.unless is not None and _select(subgraph, operator, (rule.unless,)):
+    if rule.unless is not None and select(subgraph, operator, (rule.unless,)):
         return False
     for pattern, types in rule.where:
-        slots = _select(subgraph, operator, (pattern,))
+        slots = select(subgraph, operator, (pattern,))
         if not slots or any(collector.operand(slot).type not in types for slot in slots):
             return False
-    neighbours = (collector.operand(slot) for slot in _select(subgraph, operator, rule.beside))
+    neighbours = (collector.operand(slot) for slot in select(subgraph, operator, rule.beside))
     return all(tensor.type in rule.types for tensor in neighbours)
 
 
 def _bind_rule(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> None:
     match rule:
         case SameRule():
-            _bind_same(collector, rule, _select(subgraph, operator, rule.slots))
+            _bind_same(collector, rule, select(subgraph, operator, rule.slots))
         case FixedRule():
-            for slot in _select(subgraph, operator, (rule.slot,)):
+            for slot in select(subgraph, operator, (rule.slot,)):
                 _add_fixed(collector, rule, slot)
         case ZeroPointRule():
-            for slot in _select(subgraph, operator, rule.slots):
+            for slot in select(subgraph, operator, rule.slots):
                 _add_simple(collector, rule, slot, ZeroPoint)
         case PowerRule():
-            for slot in _select(subgraph, operator, rule.slots):
+            for slot in select(subgraph, operator, rule.slots):
                 _add_simple(collector, rule, slot, Power)
         case WeightRule():
-            for slot in _select(subgraph, operator, (rule.slot,)):
+            for slot in select(subgraph, operator, (rule.slot,)):
                 _add_weight(collector, rule, slot)
         case BiasRule():
-            for slot in _select(subgraph, operator, (rule.slot,)):
+            for slot in select(subgraph, operator, (rule.slot,)):
                 _add_bias(collector, operator, rule, slot)
         case WindowRule():
             _add_window(collector, subgraph, operator, rule)
@@ -188,7 +161,7 @@ def _bind_same(collector: Collector, rule: SameRule, slots: list[Slot]) -> None:
     outputs = [slot for slot in tied if slot.kind == "outputs"]
     for slot, tensor in operands:
         if tensor.type == type_name and not quantized(tensor):
-            _add_missing(collector, slot, tensor, outputs[0] if outputs else tied[0])
+            add_missing(collector, slot, tensor, outputs[0] if outputs else tied[0])
     if len(tied) < 2:
         return
     collector.constraints.append(
@@ -200,83 +173,6 @@ def _bind_same(collector: Collector, rule: SameRule, slots: list[Slot]) -> None:
             reference=outputs[0] if outputs else tied[0],
         )
     )
-
-
-def _add_missing(
-    collector: Collector,
-    slot: Slot,
-    tensor: Tensor,
-    like: Slot | None = None,
-    rule: str = "params/missing",
-) -> None:
-    """Add the finding of an integer operand without a scale among operands that have one. Several
-    rules may apply to it.
-    """
-    operator = collector.model.subgraphs[slot.subgraph].operators[slot.operator]
-    levels = collector.requirements(rule, tensor.type, operator.name)
-    named_already = any(
-        isinstance(c, WellFormed) and (c.rule, c.slot) == (rule, slot)
-        for c in collector.constraints
-    )
-    if levels and not named_already:
-        collector.constraints.append(
-            WellFormed(
-                rule=rule,
-                type=tensor.type,
-                requirements=levels,
-                slot=slot,
-                expected="a scale and a zero_point",
-                actual="none",
-                fixable=like is not None and (tensor.quant is None or not tensor.quant.details),
-                like=like,
-            )
-        )
-
-
-def _bind_unknown(
-    collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
-) -> None:
-    """Report integers without parameters that the kernel computes with next to quantized operands.
-    Copied operands, and operands that a rule covers, are left out.
-    """
-    passed = {*_select(subgraph, operator, (*row.ignored, *row.rigid))}
-    passed |= {c.slot for c in collector.constraints if isinstance(c, WellFormed)}
-    operands = [(slot, collector.tensor(slot)) for slot in all_slots(subgraph, operator)]
-    if not any(t is not None and quantized(t) for slot, t in operands if slot not in passed):
-        _bind_unscaled(collector, _select(subgraph, operator, (*row.scaled, *row.positive)))
-        return
-    for rule in row.rules:
-        if isinstance(rule, SameRule):
-            passed.update(_tied(collector, rule, _select(subgraph, operator, rule.slots)))
-    for slot, tensor in operands:
-        if (
-            tensor is None
-            or slot in passed
-            or quantized(tensor)
-            or tensor.type not in ACTIVATION_TYPES
-        ):
-            continue
-        if slot.kind != "intermediates":
-            _add_missing(collector, slot, tensor, rule="params/unknown")
-
-
-def _bind_unscaled(collector: Collector, scaled: list[Slot]) -> None:
-    """Report an operator that scales its operands where none of them has parameters, once."""
-    for slot in scaled:
-        if collector.operand(slot).type in QUANTIZED_TYPES:
-            _add_missing(collector, slot, collector.operand(slot), rule="params/none")
-            return
-
-
-def _tied(collector: Collector, rule: SameRule, slots: Iterable[Slot]) -> Iterable[Slot]:
-    """Those of the slots that the rule ties for some target, by the types of their tensors, also
-    where the user has switched the rule off.
-    """
-    for slot in slots:
-        kind = collector.operand(slot).type
-        levels = (target.level(rule.id, kind) for target in collector.targets)
-        if kind in rule.types and any(level.severity != "off" for level in levels):
-            yield slot
 
 
 def _add_fixed(collector: Collector, rule: FixedRule, slot: Slot) -> None:
@@ -325,13 +221,13 @@ def _add_weight(collector: Collector, rule: WeightRule, slot: Slot) -> None:
 
 
 def _add_bias(collector: Collector, operator: Operator, rule: BiasRule, slot: Slot) -> None:
-    factors = _select(slot.subgraph, operator, rule.factors)
+    factors = select(slot.subgraph, operator, rule.factors)
     if len(factors) != len(rule.factors):
         return
     operands = [(factor, collector.operand(factor)) for factor in factors]
     for factor, tensor in operands:
         if tensor.type in rule.bias_types and not quantized(tensor):
-            _add_missing(collector, factor, tensor, rule="params/unknown")
+            add_missing(collector, factor, tensor, rule="params/unknown")
     if not all(quantized(tensor) for _, tensor in operands):
         return
     activation, bias = operands[0][1].type, collector.operand(slot)
@@ -359,7 +255,7 @@ def _add_absent(collector: Collector, subgraph: int, operator: Operator, rule: P
     slot = Slot(subgraph, operator.index, rule.slot.kind, index)
     left_out = index >= len(operator.operands(rule.slot.kind))
     absence = "left_out" if left_out else "minus_one"
-    factors = [collector.tensor(factor) for factor in _select(subgraph, operator, rule.factors)]
+    factors = [collector.tensor(factor) for factor in select(subgraph, operator, rule.factors)]
     if collector.tensor(slot) is not None or rule.absence not in ("either", absence):
         return
     if len(factors) != len(rule.factors) or factors[0] is None:
@@ -380,8 +276,8 @@ def _add_absent(collector: Collector, subgraph: int, operator: Operator, rule: P
 
 
 def _add_window(collector: Collector, subgraph: int, operator: Operator, rule: WindowRule) -> None:
-    numerator = _select(subgraph, operator, rule.numerator)
-    denominator = _select(subgraph, operator, rule.denominator)
+    numerator = select(subgraph, operator, rule.numerator)
+    denominator = select(subgraph, operator, rule.denominator)
     tensors = [collector.operand(slot) for slot in (*numerator, *denominator)]
     if len(numerator) < len(rule.numerator) or not all(quantized(tensor) for tensor in tensors):
         return
