@@ -102,6 +102,31 @@ def test_no_words_are_cut_off(measured: Report, opened: Any, width: int) -> None
     assert _wide(page) == width
 
 
+BROKEN = """() => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.parentElement.closest(".summary td, .tables td, .option")) continue;
+    for (const match of node.data.matchAll(/(?<![\\w\\/;.])(--[a-z-]+|-?\\d[\\d.,]*\\d( dB)?)/g)) {
+      const range = document.createRange();
+      range.setStart(node, match.index);
+      range.setEnd(node, match.index + match[0].length);
+      if (new Set([...range.getClientRects()].map((line) => line.top)).size > 1) found.push(match[0]);
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_no_figure_is_broken(measured: Report, opened: Any, width: int) -> None:
+    page = opened(render_html([measured]), viewport={"width": width, "height": 844})
+    _drawn(page)
+    assert page.evaluate(BROKEN) == []
+
+
 def test_a_dot_leads_to_its_operator(measured: Report, opened: Any) -> None:
     page = opened(render_html([measured]))
     _drawn(page)

@@ -81,3 +81,36 @@ def test_a_page_of_several_models_links_each_once(report: Report) -> None:
     links = [one.get("href") for one in tree.findall(".//nav//a")]
     assert links == ["#model-0", "#model-1"]
     assert "no model" in "".join(tree.find(".//main").itertext())
+
+
+# --- what the first screen says -------------------------------------------------------------------
+
+
+def _text(report: Report) -> tuple[str, str, list[str]]:
+    """The badge with its class, and the cells of the summary's table."""
+    tree = _parsed(render_html([report]))
+    badge = tree.find(".//h1/span")
+    cells = ["".join(cell.itertext()) for cell in tree.findall(".//article/section//table//th")]
+    return "".join(badge.itertext()), badge.get("class"), cells
+
+
+def test_what_was_left_as_it_is_does_not_read_as_sound() -> None:
+    left = align(concat_example(), no_fix="all", verify=False).report
+    assert _text(left)[:2] == ("Not aligned", "badge bad")
+    sound = align(align(concat_example(), verify=False).data, verify=False).report
+    assert _text(sound)[:2] == ("Nothing to align, not verified", "badge warn")
+
+
+def test_green_is_kept_for_what_is_verified(report: Report) -> None:
+    assert _text(report)[:2] == ("Aligned, not verified", "badge warn")
+    page = render_html([report])
+    assert 'What would settle it: Align it without <code class="option">--no-verify</code>' in page
+
+
+def test_one_file_has_one_column_and_its_reason_once() -> None:
+    found = check(concat_example(), run=True)
+    _, _, cells = _text(found)
+    assert cells[:2] == ["SQNR against float", "the file"]
+    assert "before" not in cells
+    summary = render_html([found]).split('class="summary"')[1].split("<table>")[0]
+    assert summary.count("t-&gt;params.scale != output-&gt;params.scale") == 1

@@ -70,7 +70,7 @@ def test_a_file_that_is_not_changed_has_no_before_and_after() -> None:
         *("no", "such", "ADD"),
     ]
     start = lines.index("Numbers: SQNR in dB against the float twin")
-    assert lines[start + 1].split() == ["output", "declared", "kernels", "runs"]
+    assert lines[start + 1].split() == ["output", "declared", "kernels", "runs", "verdict"]
     assert lines[start + 3].split() == ["litert", "does", "not", "run", "skipped"]
 
 

@@ -107,7 +107,9 @@ def _judges(verification: Verification, *, full: bool) -> Section:
         )
         for verdict in verification.judges
     )
-    return Section(title="Judges", head=("judge", "original", "written", "", "why"), rows=rows)
+    return Section(
+        title="Judges", head=("judge", "original", "written", "verdict", "why"), rows=rows
+    )
 
 
 def _judges_as_it_is(verification: Verification) -> Section:
@@ -182,7 +184,7 @@ def _numbers(verification: Verification) -> Section:
         "kernels",
         "ran before",
         "runs after",
-        "",
+        "verdict",
         "why",
     )
     rows = tuple(row for score in verification.outputs for row in _score(score))
@@ -209,7 +211,7 @@ def _numbers_as_they_are(verification: Verification) -> Section:
             runs = decibels(run.sqnr_db, "does not run")
             why = "" if run.why in known else run.why
             rows.append(("", "", run.judge, runs, run.word, why))
-    head = ("output", "declared", "kernels", "runs", "", "why")
+    head = ("output", "declared", "kernels", "runs", "verdict", "why")
     return Section(title=_NUMBERS, head=head, rows=tuple(rows))
 
 

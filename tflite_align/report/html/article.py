@@ -79,6 +79,8 @@ def article(report: Report, index: int) -> Markup:
 
 def _badge(report: Report) -> Markup:
     outcome = _OUTCOMES[report.outcome]
+    if report.outcome == "nothing to align" and (report.open or report.reasons):
+        outcome = _OUTCOMES["not aligned"]  # something is, and it was left as it is
     if report.command == "check":
         outcome = counts(report.open)
         sure = not report.open
@@ -94,7 +96,7 @@ def _summary(report: Report) -> Markup:
     cards = [_card("What was wrong", _wrong(report))]
     if report.command == "align":
         cards.append(_card("What was done", _done(report)))
-    cards.append(_card("Is it verified?", _verified(report), _levels(report.verification)))
+    cards.append(_card("Is it verified?", _verified(report), _levels(report)))
     return element(
         "section",
         element("h2", "In short", class_="hidden"),
@@ -161,10 +163,10 @@ def _verified(report: Report) -> tuple[str, ...]:
     points = [element("li", reason, class_="bad") for reason in report.reasons]
     if verification is None:
         sentence = "no judge was asked." if report.command == "check" else "it was not verified."
-        points += [element("li", "What would settle it: ", way_out) for way_out in settling(report)]
+        points += _ways_out(report)
         return (f"Not judged: {sentence}", *points)
     word, _, why = shorten(how_shown(report)).partition(": ")
-    points += [element("li", why)] if why else []
+    points += [element("li", why)] if why and not any(why in r for r in report.reasons) else []
     points += (
         [element("li", certificate_words(report.certificate))]
         if report.certified and report.certificate
@@ -176,18 +178,37 @@ def _verified(report: Report) -> tuple[str, ...]:
             v.judge for v in verification.judges if (v.word, v.after.status) == (verdict, status)
         )
         points.append(element("li", _word(status), f" by {named}"))
-    points += [element("li", "What would settle it: ", way_out) for way_out in settling(report)]
+    points += _ways_out(report)
     return (f"{word.capitalize()}.", *points)
 
 
-def _levels(verification: Verification | None) -> Markup:
-    """SQNR before and after: of the declared reading, then of each kernel set."""
+def _ways_out(report: Report) -> list[Markup]:
+    """What would settle it; an option of the command line is not broken at its hyphens."""
+    return [
+        element(
+            "li",
+            "What would settle it: ",
+            *(
+                element("code", part, class_="option") if part.startswith("--") else part
+                for part in re.split(r"(--[\w-]+)", way_out)
+            ),
+        )
+        for way_out in settling(report)
+    ]
+
+
+def _levels(report: Report) -> Markup:
+    """SQNR of the declared reading, then of each kernel set; before and after where it changed."""
+    verification = report.verification
     if verification is None or not verification.outputs:
         return Markup("")
-    head = [
-        element("th", title, scope="col") for title in ("SQNR against float", "before", "after")
+    columns = ("before", "after") if report.changes else ("the file",)
+    head = [element("th", title, scope="col") for title in ("SQNR against float", *columns)]
+    rows = [
+        [row[0], *row[-len(columns) :]]
+        for score in verification.outputs[:_OUTPUTS]
+        for row in _level(score, verification)
     ]
-    rows = [row for score in verification.outputs[:_OUTPUTS] for row in _level(score, verification)]
     more = len(verification.outputs) - _OUTPUTS
     note = element("p", f"{plural(more, 'compared tensor')} more below") if more > 0 else ""
     table = element(
@@ -200,7 +221,11 @@ def _level(score: OutputScore, verification: Verification) -> list[list[Markup]]
     """Table rows of one level; a word instead of a figure for a judge that refused the file."""
     name = f"output {score.index}" if score.index >= 0 else named(score.title, score.tensor)
     refused = {
-        v.judge: v.before.status for v in verification.judges if v.before.status != "accepted"
+        verdict.judge: [
+            _word(state.status) if state.status != "accepted" else None
+            for state in (verdict.before, verdict.after)
+        ]
+        for verdict in verification.judges
     }
     rows = [[element("th", name, ", as declared", scope="row")]]
     rows[0] += [
@@ -208,8 +233,9 @@ def _level(score: OutputScore, verification: Verification) -> list[list[Markup]]
         for level in (score.declared_original_db, score.declared_aligned_db)
     ]
     for run in score.runs:
-        was = _word(refused[run.judge]) if run.judge in refused else _db(run.original_db)
-        cells = [element("td", was), element("td", _db(run.sqnr_db))]
+        words = refused.get(run.judge, [None, None])
+        levels = (_db(run.original_db), _db(run.sqnr_db))
+        cells = [element("td", word or level) for word, level in zip(words, levels, strict=True)]
         rows.append([element("th", f"run by {run.judge}", scope="row"), *cells])
     return rows
 
@@ -233,7 +259,7 @@ def _table(section: Section) -> Markup:
     ]
     parts = []
     if section.rows:
-        head = [element("th", section.head[column], scope="col") for column in visible]
+        head = [_head(section.head[column]) for column in visible]
         rows = [element("tr", *(_cell(row[column]) for column in visible)) for row in section.rows]
         table = element("table", element("thead", element("tr", *head)), element("tbody", *rows))
         parts.append(
@@ -251,8 +277,14 @@ def _table(section: Section) -> Markup:
         return joined(parts)
     title = element("h3", section.title)
     long = len(section.rows) > _LONG
-    summary = element("summary", title, element("span", f" {plural(len(section.rows), 'row')}"))
+    # Rows that begin empty go on with the one above them.
+    count = sum(bool(row[visible[0]]) for row in section.rows) if visible else 0
+    summary = element("summary", title, element("span", f" {count:,}") if count else "")
     return element("details", summary, *parts, open=not long)
+
+
+def _head(title: str) -> Markup:
+    return element("th", title, scope="col") if title else element("td", "")
 
 
 def _cell(cell: str) -> Markup:

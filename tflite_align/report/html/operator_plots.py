@@ -29,6 +29,7 @@ _WORST = 5  # operators listed below the plot
 _HISTOGRAMS = 24  # histograms, most clipped first; the JSON has all
 _OPEN = 6  # histograms that are shown expanded
 _EXACT_DB = 6.0  # position of exact operators above the highest level, in dB
+_BELOW_EXACT = 93.0  # percent of the height, above which a number would touch that word
 
 
 def by_operator(report: Report) -> list[Markup]:
@@ -76,9 +77,10 @@ def by_operator(report: Report) -> list[Markup]:
 
 def _plane(x: Axis, y: Axis, marks: Sequence[Markup], count: int) -> Markup:
     """The plot with its axes; a click selects the nearest operator."""
-    left = [element("span", number(t), style=f"bottom:{y.at(t):g}%") for t in y.ticks]
-    left[-1:] = [element("span", "exact", style="bottom:100%")]
-    lines = "".join(f"M0 {100 - y.at(t):g}H100" for t in y.ticks)
+    ticks = [tick for tick in y.ticks if y.at(tick) < _BELOW_EXACT]
+    left = [element("span", number(tick), style=f"bottom:{y.at(tick):g}%") for tick in ticks]
+    left.append(element("span", "exact", style="bottom:100%"))
+    lines = "".join(f"M0 {100 - y.at(tick):g}H100" for tick in (*ticks, y.high))
     below = [tick_below(x, tick) for tick in x.ticks if tick == int(tick)]
     grid = Markup(f'<path class="grid" d="{lines}"/>')
     return element(
