@@ -8,11 +8,12 @@
 #       [OPTIONS --io free ...]         any further option of the command line
 #       [DEPENDS file ...]              further files the options name (calibration ...)
 #       [C_ARRAY <name>]                also emit `<name>` and `<name>_len` as C source
+#       [RESOLVER ops.h]                also emit a C++ header that registers the operators with TFLM
 #       [NO_VERIFY])                    skip the judges
 #
-# <in> is relative to the source folder, <out> to the binary folder. <target> becomes a library:
-# STATIC with C_ARRAY (its header <name>.h is on the include path of who links it), else INTERFACE.
-# Properties of <target>: TFLITE_ALIGN_MODEL (the aligned file), TFLITE_ALIGN_SOURCE, _HEADER.
+# <in> is relative to the source folder, <out> and the header to the binary folder. <target> becomes
+# a library: STATIC with C_ARRAY, else INTERFACE. Both headers are on the include path of who links
+# it. Properties of <target>: TFLITE_ALIGN_MODEL (the aligned file), TFLITE_ALIGN_SOURCE, _HEADER.
 #
 # TFLITE_ALIGN_EXECUTABLE: the command to run, a list; default: the Python found, -P -m tflite_align
 # (-P: no modules from the folder that the build runs in).
@@ -39,7 +40,7 @@ function(_tflite_align_command result)
 endfunction()
 
 function(tflite_align_model target in out)
-  cmake_parse_arguments(PARSE_ARGV 3 arg "NO_VERIFY" "LOCK;C_ARRAY"
+  cmake_parse_arguments(PARSE_ARGV 3 arg "NO_VERIFY" "LOCK;C_ARRAY;RESOLVER"
     "TARGETS;REQUIRE;OPTIONS;DEPENDS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "tflite_align_model: unknown argument ${arg_UNPARSED_ARGUMENTS}")
@@ -75,12 +76,25 @@ function(tflite_align_model target in out)
     list(APPEND depends "${lock}")
   endif()
 
+  set(outputs "${out}")
+  if("--emit-resolver" IN_LIST arg_OPTIONS)
+    message(FATAL_ERROR "tflite_align_model: write RESOLVER <file> in place of OPTIONS "
+      "--emit-resolver: the build has to know the header")
+  endif()
+  if(arg_RESOLVER)
+    get_filename_component(resolver "${arg_RESOLVER}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_BINARY_DIR}")
+    get_filename_component(resolver_folder "${resolver}" DIRECTORY)
+    file(MAKE_DIRECTORY "${resolver_folder}")
+    list(APPEND options --emit-resolver "${resolver}")
+    list(APPEND outputs "${resolver}")
+  endif()
+
   # OUT is touched: the command leaves a file that is its own answer alone, and the build goes by
   # its time.
   add_custom_command(
-    OUTPUT "${out}"
+    OUTPUT ${outputs}
     COMMAND ${command} align "${in}" "${out}" ${options}
-    COMMAND "${CMAKE_COMMAND}" -E touch "${out}"
+    COMMAND "${CMAKE_COMMAND}" -E touch ${outputs}
     DEPENDS ${depends}
     COMMENT "tflite_align: ${out}"
     VERBATIM)
@@ -99,15 +113,18 @@ function(tflite_align_model target in out)
       DEPENDS "${out}" "${script}"
       COMMENT "tflite_align: ${source}"
       VERBATIM)
-    add_library(${target} STATIC "${source}" "${header}")
+    add_library(${target} STATIC "${source}" "${header}" ${resolver})
     set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
     target_include_directories(${target} PUBLIC "${folder}")
     set_target_properties(${target} PROPERTIES
       TFLITE_ALIGN_SOURCE "${source}" TFLITE_ALIGN_HEADER "${header}")
   else()
-    add_custom_target(${target}_model ALL DEPENDS "${out}")
+    add_custom_target(${target}_model ALL DEPENDS ${outputs})
     add_library(${target} INTERFACE)
     add_dependencies(${target} ${target}_model)
+  endif()
+  if(arg_RESOLVER)
+    target_include_directories(${target} INTERFACE "${resolver_folder}")
   endif()
   if(arg_C_ARRAY OR NOT CMAKE_VERSION VERSION_LESS 3.19)
     # Older ones allow no such property on an INTERFACE library.

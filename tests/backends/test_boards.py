@@ -183,6 +183,20 @@ def test_operators_without_a_kernel_are_told(folder: Path, capsys: Capture) -> N
     assert not (folder / "ops.h").exists()
 
 
+def test_no_header_is_written_of_a_file_with_findings(
+    folder: Path, sample: bytes, capsys: Capture
+) -> None:
+    """A build step behind a gate that failed must not find one; a known finding is let pass."""
+    (folder / "bad.tflite").write_bytes(sample)
+    arguments = ["check", "bad.tflite", "--emit-resolver", "ops.h", "-q"]
+    assert cli.main(arguments) == 1
+    assert "ops.h: resolver not written: 4 error findings\n" in capsys.readouterr().err
+    assert not (folder / "ops.h").exists()
+    assert cli.main([*arguments, "--write-baseline", "known.json"]) == 0
+    assert cli.main([*arguments, "--baseline", "known.json"]) == 0
+    assert "AddConcatenation()" in (folder / "ops.h").read_text()
+
+
 def test_the_header_is_of_the_file_that_is_written(folder: Path, capsys: Capture) -> None:
     arguments = ["net.tflite", "out.tflite", "--no-verify", "--emit-resolver", "ops.h", "-q"]
     assert cli.main([*arguments, "--dry-run"]) == 0

@@ -37,6 +37,15 @@ int main(void) {
 """
 
 
+# C, which TFLM's header is not: it only has to be found.
+USES_HEADER = """\
+#if !__has_include("ops.h")
+#error no header of the operators
+#endif
+int main(void) { return 0; }
+"""
+
+
 @pytest.fixture
 def project(tmp_path: Path, sample: bytes) -> Path:
     cmake("--version")
@@ -116,6 +125,36 @@ def test_findings_fail_the_build(project: Path) -> None:
     assert run.returncode != 0
     told = "type is int8, the lock has uint8 (rule lock/type)"
     assert told in run.stdout + run.stderr
+
+
+def test_the_header_of_the_operators_is_an_output(project: Path) -> None:
+    """Of the library with the array, and of the one without: made before who includes it."""
+    for more in ("RESOLVER gen/ops.h", "RESOLVER gen/ops.h C_ARRAY"):
+        array = more.endswith("C_ARRAY")
+        text = (project / "CMakeLists.txt").read_text()
+        listed = text[: text.index("tflite_align_model(")]
+        call = f"tflite_align_model(model in.tflite gen/out.tflite NO_VERIFY {more}"
+        call += " g_model)\n" if array else ")\n"
+        program = "add_executable(firmware main.c)\ntarget_link_libraries(firmware PRIVATE model)\n"
+        (project / "CMakeLists.txt").write_text(listed + call + program)
+        (project / "main.c").write_text(USES_HEADER)
+        shutil.rmtree(project / "build", ignore_errors=True)
+        run = build(project)
+        assert run.returncode == 0, run.stdout + run.stderr
+        header = project / "build" / "gen" / "ops.h"
+        assert "AddConcatenation()" in header.read_text()
+        assert "tflite_align" not in build(project).stdout, "nothing changed, nothing runs"
+        header.unlink()
+        run = build(project)
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert header.is_file()
+
+
+def test_the_header_among_the_options_is_refused(project: Path) -> None:
+    write(project, "OPTIONS --emit-resolver ops.h")
+    run = configure(project)
+    assert run.returncode != 0
+    assert "RESOLVER" in run.stderr
 
 
 def test_a_missing_lock_stops_the_configuration(project: Path) -> None:

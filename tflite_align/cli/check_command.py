@@ -57,7 +57,7 @@ def run_check(sources: Sequence[str], values: dict[str, Any]) -> int:
             text = baseline_text(outcomes.found()[0], request.write_baseline)
             baselines = [(request.write_baseline, (text.encode(),))]
         new = new_lock(request, lock, models[0].source) if models and status == 0 else []
-        model = models[0].source if models and status < 2 else None
+        model = models[0].source if models and status == 0 else None
         headers = new_resolver(request, model, model or "", tally.why)
         outcomes.write(tuple(dict.fromkeys(request.reports)), [*baselines, *new, *headers])
         _tell_baseline(request, tally)
