@@ -20,6 +20,7 @@ NO_PROMISE = {
     "A judge is native code": "why the next one is needed",
     "Where judges run, they have processes of their own, with": "the head of the table, whose rows are held",
     "LiteRT's ways to run a small model share": "why the next one is needed",
+    "Keep its port among machines": "advice",
     "Windows has no such limits": "these tests cannot look there",
     "These are limits and no sandbox": "what is not promised",
 }

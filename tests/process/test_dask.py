@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,7 +57,7 @@ def test_workers_do_what_one_process_does(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also where their folder is another, and a worker is killed in the middle."""
-    for count in range(40):
+    for count in range(12):
         put(f"zoo/more/{count:02}.tflite", concat_example())
     put("zoo/bad.tflite", b"no model")
     assert cli.main(["zoo", "out", FAST, "-q", "--report", "one.jsonl"]) == 2
@@ -92,6 +94,16 @@ def test_workers_do_what_one_process_does(
     assert Path("two.json").read_bytes() == Path("one.json").read_bytes()
 
 
+@pytest.mark.promise(
+    "Dask's scheduler, its workers and their caller exchange pickles: **whoever reaches the"
+    " scheduler can run code on the workers.**"
+)
+def test_who_reaches_the_scheduler_runs_code_on_its_workers(cluster: Cluster) -> None:
+    with distributed.Client(cluster.address, set_as_default=False) as stranger:
+        pids = {stranger.submit(os.getpid, pure=False).result(WAIT) for _ in range(2)}
+    assert os.getpid() not in pids
+
+
 def test_a_model_that_kills_its_worker_is_told_and_left(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,10 +134,30 @@ tflite_align.__version__ = "0.0.9"
 """
 
 
+def copied(folder: Path) -> Path:
+    """The project of this version with another row among its rules."""
+    for name in ("tflite_align", "schema"):
+        hidden = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=hidden)
+    table = folder / "schema" / "targets" / "tflm.toml"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(
+        text.replace('severity = "error"', 'severity = "warning"', 1), encoding="utf-8"
+    )
+    assert table.read_text(encoding="utf-8") != text
+    return folder
+
+
+@pytest.mark.promise(
+    "A worker with another version of tflite_align or with other rules refuses the models that it"
+    " gets."
+)
 def test_workers_that_are_not_fit_are_refused(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without the project; with another version of it. The scheduler has it in neither case."""
+    """Without the project; with another version of it; with this version and other rules. The
+    scheduler has it in no case.
+    """
     folder = zoo_folder / "dask"
     folder.mkdir()
     made = Cluster(folder, environment_of(folder, project=False))
@@ -146,12 +178,20 @@ def test_workers_that_are_not_fit_are_refused(
         said = capsys.readouterr()
         assert said.out == ""
         assert said.err.endswith(" has tflite_align 0.0.9 where the caller has 0.1.0\n")
+        os.killpg(made.workers[1].pid, signal.SIGKILL)
+        (folder / "site" / "sitecustomize.py").unlink()
+        made.add(PYTHONPATH=str(copied(folder / "other")))
+        time.sleep(1)
+        assert cli.main(command) == 2
+        said = capsys.readouterr()
+        assert (said.out, said.err.count("\n")) == ("", 1)
+        assert re.search(r" has rules \w{12} where the caller has \w{12}\n$", said.err)
     finally:
         made.end()
 
 
 def test_a_scheduler_that_goes_is_told_and_the_run_goes_on_later(cluster: Cluster) -> None:
-    for count in range(60):
+    for count in range(20):
         put(f"zoo/more/{count:02}.tflite", concat_example())
     with subprocess.Popen(
         [sys.executable, "-m", "tflite_align", "zoo", "out", FAST, "-q",

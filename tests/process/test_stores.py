@@ -233,6 +233,7 @@ def test_credentials_of_a_name_are_not_shown(name: str, told: str) -> None:
     assert shown(name) == told
 
 
+@pytest.mark.promise("Credentials in a URL are in no message and in no report.")
 def test_credentials_are_in_no_message_and_no_report(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

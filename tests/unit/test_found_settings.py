@@ -195,7 +195,10 @@ SWITCHES = {
 }
 
 
-@pytest.mark.promise("What a configuration file switches off is said on one line of stderr.")
+@pytest.mark.promise(
+    "What a configuration file switches off is said on one line of stderr, with `--quiet` too where"
+    " the file is not yours."
+)
 @pytest.mark.parametrize("setting", SWITCHES)
 def test_what_a_file_switches_off_is_said(
     setting: str, folder: Path, capsys: pytest.CaptureFixture[str]

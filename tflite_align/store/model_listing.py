@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from ..disk import check_folder
 from ..errors import UsageError
@@ -115,6 +115,11 @@ def pairs(source: str, out: str, listed: Sequence[str] | None = None) -> tuple[M
     if not files:
         none = "no .tflite file in the folder" if listed is None else "no model of it is listed"
         raise UsageError(f"{shown(source)}: {none}")
+    for pair in files:
+        if ".." in PurePosixPath(pair.path).parts:
+            raise UsageError(
+                f"{shown(pair.source)}: its name leads out of {shown(out)}; nothing is written there"
+            )
     if local:
         _apart(files)
     if not is_url(out):
