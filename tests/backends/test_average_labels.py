@@ -31,7 +31,7 @@ def pooled(ratio: float) -> bytes:
 
 @pytest.mark.backends
 @pytest.mark.parametrize("ratio", [1.1, 1.15, 2.0])
-def test_no_policy_of_ppq_is_better(ratio: float) -> None:
+def test_no_ppq_policy_has_a_better_sqnr(ratio: float) -> None:
     """Few values lie near the edge: narrowing by a tenth clips nearly none, halving clips much."""
     data = pooled(ratio)
     inputs = np.random.default_rng(3).laplace(0.0, 0.6, (64, 4, 4, 3)).astype(np.float32)

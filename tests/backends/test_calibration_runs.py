@@ -17,7 +17,7 @@ GOOD = np.zeros((5, *SHAPE[1:]))
 
 
 @pytest.mark.parametrize("keys", [("a", "b"), (0, 1), ("0", "1"), ("b", "a")])
-def test_calibration_is_taken_by_input_name_and_by_position(
+def test_calibration_matches_inputs_by_name_and_by_position(
     keys: tuple[str | int, str | int],
 ) -> None:
     given = {keys[0]: GOOD, keys[1]: GOOD, "answers": np.zeros(3)}
@@ -45,7 +45,7 @@ def test_a_member_that_stays_small_needs_no_quantize() -> None:
     assert align(result.data, real).data == result.data
 
 
-def test_a_cut_is_not_needed_where_values_stay_small() -> None:
+def test_no_quantize_is_inserted_where_observed_values_are_small() -> None:
     """Without calibration the wide member has to be cut, with it it can move."""
     data = kept_join()
     plain = align(data, AlignOptions(verify=False)).report
@@ -54,7 +54,7 @@ def test_a_cut_is_not_needed_where_values_stay_small() -> None:
     assert plain.remaining == real.remaining == ()
 
 
-def test_the_report_compares_each_output_with_and_without() -> None:
+def test_the_report_compares_outputs_with_and_without_calibration() -> None:
     report = align(wide_member(), AlignOptions(calibration={"x": quiet_inputs()})).report
     assert report.verification is not None
     assert report.verification.word == "verified"
@@ -72,7 +72,7 @@ def test_the_report_compares_each_output_with_and_without() -> None:
     assert rows[2].split() == ["output", "0", "y", f"{without['y']:.1f}", f"{real['y']:.1f}"]
 
 
-def test_a_calibration_that_decides_nothing_is_compared_with_itself() -> None:
+def test_an_ineffective_calibration_reports_equal_sqnr() -> None:
     """Inputs that fill the declared ranges: both plans are one, and judged once."""
     wild: dict[str | int, Any] = {
         "x": np.random.default_rng(0).normal(0, 3, (64, 4, 4, 3)).astype(np.float32)

@@ -41,7 +41,7 @@ def folded(outputs: list[str], *, pooled: bool) -> bytes:
 
 @pytest.mark.backends
 @pytest.mark.parametrize("runtime", ["litert", "xnnpack"])
-def test_saturated_values_are_what_they_were(runtime: str, tmp_path: Path) -> None:
+def test_saturated_outputs_are_unchanged_after_alignment(runtime: str, tmp_path: Path) -> None:
     """The pool's declared range reaches below zero; the convolution's does not: zero it stays."""
     before = Fed("before", folded(["c"], pooled=False))
     result = align(folded(["p"], pooled=True), AlignOptions(verify=False))

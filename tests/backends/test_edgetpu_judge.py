@@ -61,12 +61,12 @@ FACTS = (
 )
 
 
-def test_a_log_becomes_facts_wherever_its_table_stands() -> None:
+def test_the_log_is_parsed_wherever_its_table_begins() -> None:
     assert parse_log(SUMMARY + "\n" + TABLE) == FACTS
     assert parse_log(SUMMARY, TABLE) == FACTS
 
 
-def test_a_log_without_a_summary_is_counted() -> None:
+def test_operators_are_counted_in_a_log_without_summary() -> None:
     facts = dict(parse_log("", TABLE))
     assert (facts["operators on Edge TPU"], facts["operators on CPU"]) == ("3", "1")
 
@@ -97,22 +97,22 @@ print({SUMMARY!r})
 """
 
 
-def test_it_is_skipped_where_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_judge_is_skipped_if_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     answer = judge_file(concat_example(), "edgetpu")
     assert (answer.status, answer.reason) == ("skipped", "edgetpu_compiler is not on the PATH")
 
 
-def test_it_accepts_with_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_accepted_file_has_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch, COMPILES)
     answer = judge_file(concat_example(), "edgetpu")
     assert (answer.status, answer.facts) == ("accepted", FACTS)
     assert answer.operator == 3  # the one HARD_SWISH
 
 
-def test_it_refuses_with_the_compilers_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_quotes_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(
         tmp_path,
         monkeypatch,
@@ -124,7 +124,7 @@ def test_it_refuses_with_the_compilers_words(
     assert answer.reason == "Invalid model: model.tflite Model not quantized"
 
 
-def test_success_without_a_file_is_no_acceptance(
+def test_exit_status_0_without_a_file_is_a_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(tmp_path, monkeypatch, "print('Internal compiler error. Aborting! ')")
@@ -132,7 +132,9 @@ def test_success_without_a_file_is_no_acceptance(
     assert (answer.status, answer.reason) == ("refused", "Internal compiler error. Aborting!")
 
 
-def test_a_crash_and_a_hang_are_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_is_a_refusal_and_a_hang_a_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_in(tmp_path, monkeypatch, "os.abort()")
     assert judge_file(concat_example(), "edgetpu").status == "crashed"
     stand_in(tmp_path, monkeypatch, "time.sleep(60)")

@@ -27,7 +27,7 @@ RIGHT_DB = 25.0
 
 @pytest.mark.backends
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.fix)
-def test_repaired_on_a_real_file(fault: Fault, fixtures_dir: Path) -> None:
+def test_the_repair_makes_a_real_file_accepted_and_right(fault: Fault, fixtures_dir: Path) -> None:
     report = fixes_table.measured(fault, fixtures_dir)
     assert report.verification is not None
     assert report.findings != ()
@@ -45,7 +45,7 @@ def test_repaired_on_a_real_file(fault: Fault, fixtures_dir: Path) -> None:
         assert refused, "no figures: then at least a judge changed its mind"
 
 
-def test_every_repair_is_shown() -> None:
+def test_every_repair_has_a_faulty_file() -> None:
     shown = {fault.fix for fault in FAULTS}
     assert shown | set(ELSEWHERE) == set(load_fixes())
     assert not shown & set(ELSEWHERE)

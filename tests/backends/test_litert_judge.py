@@ -40,7 +40,7 @@ def test_a_refusal_names_the_operator() -> None:
     assert "output->params.scale" in found.reason
 
 
-def test_the_delegate_tells_what_it_took() -> None:
+def test_delegated_operators_are_counted() -> None:
     assert judge_file(chain(), "litert").facts == ()
     assert judge_file(chain(), "xnnpack").facts == (
         ("nodes delegated", "3 of 3"),
@@ -48,7 +48,7 @@ def test_the_delegate_tells_what_it_took() -> None:
     )
 
 
-def test_the_delegate_tells_what_it_left() -> None:
+def test_operators_left_by_the_delegate_are_counted() -> None:
     """A RESHAPE whose parameters disagree is copied by the builtin kernel, in the middle."""
     graph = Graph()
     graph.activation("x", 0.05)
@@ -65,12 +65,12 @@ def test_the_delegate_tells_what_it_left() -> None:
     )
 
 
-def test_a_node_of_the_delegate_is_no_operator_of_the_file() -> None:
+def test_delegate_nodes_are_not_reported_as_operators() -> None:
     found = placed(Acceptance(status="refused", reason="Node number 13", operator=13), chain())
     assert (found.operator, found.place) == (None, "")
 
 
-def test_no_model_is_a_refusal() -> None:
+def test_bytes_that_are_no_model_are_refused() -> None:
     assert judge_file(b"TFL3 nonsense" * 20, "litert").status == "refused"
 
 
@@ -86,7 +86,9 @@ def test_a_broken_worker_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.reason == "could not start the judge: ImportError: no such thing"
 
 
-def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_judge_leaves_no_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     verify(chain(), rescaled(chain(), 1, 1.05), samples=4)
     assert list(tmp_path.iterdir()) == []
@@ -129,7 +131,7 @@ def test_a_range_cut_in_half_loses_declared_signal() -> None:
     assert verification.why.startswith("y: alignment loses")
 
 
-def test_an_undone_relu_fails() -> None:
+def test_removing_a_relu_fails_verification() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", 0.1, -128)
@@ -149,7 +151,7 @@ def test_the_same_seed_gives_the_same_verification() -> None:
     assert replace(first, seconds=0.0) == replace(again, seconds=0.0)
 
 
-def test_calibration_serves_instead_of_random_inputs() -> None:
+def test_calibration_data_replaces_random_inputs() -> None:
     aligned = rebiased(rescaled(chain(), 1, 1.1), b"y", b"c2")
     real = np.random.default_rng(0).normal(0, 2, (40, 1, 4, 4, 3)).astype(np.float32)
     verification = verify(chain(), aligned, calibration={"x": real})
@@ -159,7 +161,7 @@ def test_calibration_serves_instead_of_random_inputs() -> None:
     )
 
 
-def test_a_float_model_is_its_own_twin() -> None:
+def test_the_twin_of_a_float_model_is_the_model() -> None:
     graph = Graph()
     graph.constant("k", np.ones((1, 4, 4, 3)), "float32")
     graph.activation("x", 1.0)
@@ -174,7 +176,7 @@ def test_a_float_model_is_its_own_twin() -> None:
     assert [run.sqnr_db for run in verification.outputs[0].runs] == [100.0, 100.0]
 
 
-def test_what_nobody_runs_is_refused_as_before() -> None:
+def test_a_file_refused_before_and_after_is_unchanged() -> None:
     verification = verify(concat_example(), rescaled(concat_example(), 0, 1.01))
     assert [verdict.word for verdict in verification.judges] == ["unchanged", "unchanged"]
     assert verification.word == "inconclusive"
@@ -183,7 +185,7 @@ def test_what_nobody_runs_is_refused_as_before() -> None:
     )
 
 
-def test_numbers_of_nonsense_are_skipped_and_the_judge_fails() -> None:
+def test_unreadable_numbers_are_skipped_and_the_judge_fails() -> None:
     verification = verify(chain(), b"TFL3 nonsense" * 20)
     assert isinstance(verification, Verification)
     assert verification.word == "failed"
@@ -206,7 +208,7 @@ def branching() -> bytes:
     return graph.bytes(["x"], ["larger", "y", "c"])
 
 
-def test_what_feeds_a_comparison_is_compared_behind_new_quantizes_too() -> None:
+def test_inputs_of_a_comparison_are_compared_past_inserted_quantizes() -> None:
     report = align(branching()).report
     assert any(change.kind == "cut" for change in report.changes)
     assert report.verification is not None

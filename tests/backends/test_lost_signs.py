@@ -49,16 +49,16 @@ def lowest(data: bytes) -> float:
     return label_range(label, "int8").low
 
 
-def test_what_a_reader_passes_on_is_let_through() -> None:
+def test_a_range_is_widened_where_a_reader_passes_on_negative_values() -> None:
     assert lowest(joined(passes_on=True)) <= -0.99
 
 
-def test_a_clamp_that_no_reader_contradicts_stays() -> None:
+def test_a_clamp_stays_where_no_reader_passes_on_negative_values() -> None:
     assert lowest(joined(passes_on=False)) == 0
 
 
 @pytest.mark.backends
-def test_the_signs_are_there_again() -> None:
+def test_negative_values_reach_the_output_after_alignment() -> None:
     data = joined(passes_on=True)
     inputs = np.random.default_rng(3).normal(0.0, 0.6, (64, 4, 4, 3)).astype(np.float32)
     twin = outputs(readings(data, inputs)[0], "twin")

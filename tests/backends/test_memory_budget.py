@@ -37,7 +37,7 @@ def broken_reshape(extent: int) -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-def test_the_footprint_is_of_the_operator_that_holds_most() -> None:
+def test_the_footprint_is_the_peak_over_operators() -> None:
     found = footprint(parse(broken_reshape(100)))
     assert found.place == "subgraph[0]/operator[0] RELU"
     assert (found.stored, found.floats) == (20_000, 80_000)
@@ -68,7 +68,7 @@ def test_a_small_file_of_huge_tensors_takes_little_memory(tmp_path: Path) -> Non
 
 
 @pytest.mark.backends
-def test_the_budget_is_the_callers() -> None:
+def test_the_memory_option_sets_the_budget() -> None:
     data = broken_reshape(400)
     verification = align(data, AlignOptions(memory=1 << 20)).report.verification
     assert verification is not None

@@ -122,7 +122,7 @@ def test_the_verifier_refuses_what_check_finds_or_a_row_says_otherwise(
     assert len(refused) >= FEWEST_REFUSED
 
 
-def test_it_names_the_operator_of_all_that_it_refuses(verdicts: dict[str, Acceptance]) -> None:
+def test_every_refusal_names_its_operator(verdicts: dict[str, Acceptance]) -> None:
     refused = {name: found for name, found in verdicts.items() if found.status == _REFUSES}
     assert {name: found for name, found in refused.items() if found.operator != 0} == {}
 
@@ -136,7 +136,7 @@ def test_it_names_the_operator_of_all_that_it_refuses(verdicts: dict[str, Accept
         pytest.param("BATCH_MATMUL-int8-weight.BATCH_MATMUL.axis-inputs1-axis", id="crashed"),
     ],
 )
-def test_many_models_in_one_process_are_judged_as_each_in_its_own(
+def test_a_shared_process_gives_the_verdicts_of_separate_ones(
     name: str, models: dict[str, tuple[str, bytes]], verdicts: dict[str, Acceptance]
 ) -> None:
     assert replace(judge_file(models[name][1], "mlir"), place="") == verdicts[name]

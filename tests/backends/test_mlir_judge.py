@@ -39,12 +39,12 @@ def reshaped(second: float = 0.4) -> bytes:
     return graph.bytes(["x"], ["two"])
 
 
-def test_it_takes_a_sound_file(installed: None) -> None:
+def test_a_sound_file_is_accepted(installed: None) -> None:
     found = judge_file(reshaped(), "mlir")
     assert (found.status, found.reason, found.facts) == ("accepted", "", ())
 
 
-def test_it_refuses_with_the_verifiers_words_and_the_operator(installed: None) -> None:
+def test_a_refusal_quotes_the_verifier_and_names_the_operator(installed: None) -> None:
     found = judge_file(reshaped(0.25), "mlir")
     assert found.status == "refused"
     assert found.reason.startswith(
@@ -55,7 +55,7 @@ def test_it_refuses_with_the_verifiers_words_and_the_operator(installed: None) -
     assert judge_file(reshaped(0.25), "mlir") == found
 
 
-def test_it_refuses_what_is_no_model(installed: None) -> None:
+def test_bytes_that_are_no_model_are_refused(installed: None) -> None:
     found = judge_file(b"no model", "mlir")
     assert (found.status, found.reason) == ("refused", "couldn't parse flatbuffer")
 
@@ -68,7 +68,7 @@ def test_it_refuses_what_is_no_model(installed: None) -> None:
         pytest.param("READ_VARIABLE-int8", "unable to find corresponding TosaOp", id="status 0"),
     ],
 )
-def test_what_has_no_lowering_is_taken(name: str, words: str, installed: None) -> None:
+def test_operators_without_a_lowering_are_accepted(name: str, words: str, installed: None) -> None:
     found = judge_file(SATISFIED[name].model(), "mlir")
     assert (found.status, found.reason) == ("accepted", "")
     ((fact, value),) = found.facts
@@ -76,7 +76,7 @@ def test_what_has_no_lowering_is_taken(name: str, words: str, installed: None) -
     assert value.startswith(words)
 
 
-def test_its_own_rewriting_to_int8_is_no_fault_of_a_uint8_file(installed: None) -> None:
+def test_errors_from_rewriting_uint8_to_int8_are_no_refusal(installed: None) -> None:
     """It makes uint8 int8 before it lowers, and then ties a CONCATENATION that rescales."""
     row = ROWS["CONCATENATION"]
     (rule,) = (rule for rule in row.rules if rule.id == "same/CONCATENATION")
@@ -87,7 +87,7 @@ def test_its_own_rewriting_to_int8_is_no_fault_of_a_uint8_file(installed: None) 
     )
 
 
-def test_a_crash_is_an_answer(installed: None) -> None:
+def test_a_crash_is_reported(installed: None) -> None:
     """A BATCH_MATMUL whose right side has a scale for each index of the wrong axis."""
     row = ROWS["BATCH_MATMUL"]
     (rule,) = (rule for rule in row.rules if rule.id == "weight/BATCH_MATMUL/axis")
@@ -97,11 +97,11 @@ def test_a_crash_is_an_answer(installed: None) -> None:
     assert found.reason.startswith("SIGSEGV" if sys.platform != "win32" else "exception")
 
 
-def test_a_hang_is_an_answer(installed: None) -> None:
+def test_a_hang_is_a_timeout(installed: None) -> None:
     assert judge_file(reshaped(), "mlir", seconds=0.01).status == "timeout"
 
 
-def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_tool_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     monkeypatch.setattr(sys, "platform", "linux")
     found = judge_file(b"", "mlir")
@@ -116,7 +116,7 @@ def test_what_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch) -> No
 SAME = "quantization parameters violate the same scale constraint"
 
 
-def test_the_first_error_counts() -> None:
+def test_the_first_error_is_the_reason() -> None:
     said = (
         "W0000 a warning\n"
         'loc("caf\\C3\\A9 \\22x\\22"("model.tflite":0:0)): error: \'tfl.reshape\' op is wrong\n'
@@ -128,7 +128,7 @@ def test_the_first_error_counts() -> None:
     assert parse_words("[ERROR] Conversion failed: no memory\n") == ((), "")
 
 
-def test_all_names_of_an_operator_with_several_outputs() -> None:
+def test_an_operator_is_found_by_any_of_its_output_names() -> None:
     said = 'loc(fused["a"("model.tflite":0:0), "b"("model.tflite":0:0)]): error: words'
     assert parse_words(said) == (("a", "b"), "words")
 
@@ -156,15 +156,13 @@ def test_all_names_of_an_operator_with_several_outputs() -> None:
         ),
     ],
 )
-def test_the_operator_is_named_where_it_is_the_only_one(
+def test_the_only_operator_of_a_kind_is_named(
     names: tuple[str, ...], words: str, operator: int | None
 ) -> None:
     assert mlir._operator(names, words, reshaped(0.25)) == operator
 
 
-def test_words_without_a_known_end_are_no_verdict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unrecognized_output_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that says it in other words is not counted as having taken the file."""
     monkeypatch.setattr(mlir, "_RUN", "raise SystemExit('error: all is different')")
     found = mlir.judge(reshaped(), "mlir", 60)

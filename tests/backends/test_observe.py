@@ -71,7 +71,7 @@ def same(found: Observed, expected: dict[TensorId, Any]) -> None:
         assert found.ranges[key] == pytest.approx((low, high), abs=1e-4 * width)
 
 
-def test_ranges_of_the_sample_are_what_an_interpreter_computes(sample: bytes) -> None:
+def test_ranges_of_the_sample_match_an_interpreter(sample: bytes) -> None:
     given = calibration(sample, 20)
     found = observe(sample, given)
     assert found.samples == 20
@@ -105,7 +105,7 @@ def test_a_folded_relu_is_part_of_the_function() -> None:
     assert observe(data, calibration(data, 8)).ranges[TensorId(0, written)][0] == 0.0
 
 
-def test_progress_is_told() -> None:
+def test_progress_is_reported() -> None:
     told: list[tuple[str, float]] = []
     data = wide_member()
     observe(data, calibration(data, 4), progress=lambda stage, done: told.append((stage, done)))
@@ -114,7 +114,7 @@ def test_progress_is_told() -> None:
     assert (told[0][1], told[-1][1]) == (0.0, 1.0)
 
 
-def test_without_a_twin_nothing_is_observed_and_it_says_why(
+def test_without_a_twin_there_are_no_ranges_but_a_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     graph = Graph()
@@ -129,7 +129,7 @@ def test_without_a_twin_nothing_is_observed_and_it_says_why(
     assert observe(data, given).why == f"no float twin: size: {len(data)} bytes is above 10"
 
 
-def test_real_values_get_through_the_aligned_model() -> None:
+def test_aligned_models_do_not_clip_observed_values() -> None:
     """With a calibration of its own, the aligned file holds every value that was observed."""
     data = wide_member()
     for seed in range(4):

@@ -65,7 +65,7 @@ def test_the_original_is_compared_for_a_view_alone() -> None:
     assert {one.arrives for one in steps.operators} == {None}
 
 
-def test_what_arrives_is_told_of_tensors_that_moved(drawn: AlignResult) -> None:
+def test_moved_tensors_have_histograms(drawn: AlignResult) -> None:
     moved = {(c.subgraph, c.name) for c in drawn.report.changes if c.kind in ("moved", "snapped")}
     steps = verified(drawn).steps
     assert steps is not None

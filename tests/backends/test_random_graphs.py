@@ -113,7 +113,7 @@ class Wiring:
 
 @pytest.mark.backends
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_is_aligned_runs_as_it_declares(seed: int) -> None:
+def test_aligned_graphs_compute_what_they_declare(seed: int) -> None:
     result = align(Wiring(seed).bytes(), AlignOptions(verify=False))
     assert result.report.conflicts == ()
     assert {finding.rule for finding in result.report.remaining} <= {"params/steps"}

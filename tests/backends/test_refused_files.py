@@ -56,7 +56,7 @@ def narrow_bias() -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-def test_an_unchanged_file_that_no_way_of_litert_takes_fails() -> None:
+def test_an_unchanged_file_that_litert_refuses_fails() -> None:
     result = align(refused_file(), AlignOptions(severity=SILENT))
     report = result.report
     assert (report.outcome, report.exit_status) == ("nothing to align", 1)
@@ -69,7 +69,7 @@ def test_an_unchanged_file_that_no_way_of_litert_takes_fails() -> None:
     )
 
 
-def test_a_refusal_is_let_pass_and_told() -> None:
+def test_an_allowed_refusal_is_a_warning() -> None:
     allowed = AlignOptions(severity=SILENT, allow_refused=("litert", "xnnpack"))
     report = align(refused_file(), allowed).report
     assert report.exit_status == 0, report.reasons
@@ -83,7 +83,7 @@ def test_a_refusal_is_let_pass_and_told() -> None:
     assert reason.startswith("verification failed: xnnpack refuses the file at ")
 
 
-def test_the_command_says_it_and_writes_nothing(
+def test_the_command_reports_the_refusal_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -100,7 +100,7 @@ def test_the_command_says_it_and_writes_nothing(
     assert Path("out.tflite").read_bytes() == refused_file()
 
 
-def test_check_asks_the_runtimes_with_run_alone() -> None:
+def test_check_runs_runtimes_only_with_run() -> None:
     static = check(refused_file(), AlignOptions(severity=SILENT))
     assert (static.verification, static.exit_status) == (None, 0)
     asked = check(refused_file(), AlignOptions(severity=SILENT, run=True))
@@ -132,7 +132,7 @@ def test_numbers_are_required_of_unchanged_files_too(sample_origin: bytes) -> No
     assert (right.verification.word, right.exit_status) == ("verified", 0)
 
 
-def test_what_cannot_be_repaired_keeps_nothing_back() -> None:
+def test_unrepairable_findings_do_not_prevent_other_repairs() -> None:
     """Without --keep-going nothing is written; what would have been repaired is told either way."""
     data = squared_difference(disagree=True).bytes(["x"], ["y", "z"])
     result = align(data, AlignOptions(verify=False))

@@ -34,7 +34,7 @@ def hybrid_with_a_wrong_axis() -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-def test_a_file_without_activation_noise_is_not_held_to_perfection() -> None:
+def test_a_file_without_activation_noise_may_lose_some_sqnr() -> None:
     report = align(hybrid_with_a_wrong_axis()).report
     assert report.changes != ()
     assert report.verification is not None
@@ -99,7 +99,7 @@ def weights_with_a_scale_a_column() -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-def test_roundings_of_constants_are_held_to_a_floor() -> None:
+def test_rounding_of_constants_needs_a_minimum_sqnr() -> None:
     """Nothing but the weights is coarser; beside the noise of int16 activations that is much."""
     report = align(weights_with_a_scale_a_column()).report
     assert report.changes != ()
@@ -109,7 +109,7 @@ def test_roundings_of_constants_are_held_to_a_floor() -> None:
     assert (score.declared_original_db or 0.0) - (score.declared_aligned_db or 0.0) > 10.0
 
 
-def test_an_empty_graph_input_is_fed_as_it_is() -> None:
+def test_an_empty_graph_input_gets_an_empty_array() -> None:
     graph = Graph()
     graph.activation("x", 0.08, 3, shape=(0, 4))
     graph.activation("z", 0.05, 3, shape=(2, 4))

@@ -11,7 +11,7 @@ from tests.conftest import DATA
 from tflite_align import align
 
 
-def test_refused_and_wrong_before_right_after() -> None:
+def test_the_sample_is_refused_or_wrong_before_and_right_after() -> None:
     result = align((DATA / "unet_onnx2tf.tflite").read_bytes())
     verification = result.raise_for_status().report.verification
     assert verification is not None

@@ -10,7 +10,7 @@ from tflite_align import AlignOptions, align
 
 
 @pytest.mark.backends
-def test_tflm_computes_what_litert_computes_once_shapes_are_rewritten() -> None:
+def test_tflm_equals_litert_after_shapes_are_rewritten() -> None:
     report = align(dilated(signature=True), AlignOptions(targets=("tflm", "litert"))).report
     assert report.exit_status == 0, report.reasons
     assert report.verification is not None
@@ -24,7 +24,7 @@ def test_tflm_computes_what_litert_computes_once_shapes_are_rewritten() -> None:
 
 
 @pytest.mark.backends
-def test_vela_takes_it() -> None:
+def test_vela_compiles_the_repaired_file() -> None:
     report = align(dilated(), AlignOptions(targets=("ethos-u55",))).report
     assert report.verification is not None
     assert [one.after.status for one in report.verification.judges] == ["accepted"]
@@ -32,7 +32,7 @@ def test_vela_takes_it() -> None:
 
 @pytest.mark.backends
 @pytest.mark.parametrize("data", [filled(), opened(filled()), filled(gathered=True)])
-def test_tflm_takes_sizes_that_were_computed(data: bytes) -> None:
+def test_tflm_accepts_folded_sizes(data: bytes) -> None:
     report = align(data, AlignOptions(targets=("tflm",))).report
     assert report.exit_status == 0, report.reasons
     assert report.verification is not None

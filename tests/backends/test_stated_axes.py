@@ -11,7 +11,7 @@ from tflite_align import AlignOptions, align
 
 @pytest.mark.backends
 @pytest.mark.parametrize("targets", [("tflite",), ("tflm",)])
-def test_the_axis_is_all_that_changes(targets: tuple[str, ...]) -> None:
+def test_only_the_axis_changes(targets: tuple[str, ...]) -> None:
     data = per_channel(0)
     result = align(data, AlignOptions(targets=targets))
     report = result.report

@@ -164,7 +164,9 @@ def _run(data: bytes, feeds: Sequence[Array]) -> list[Array]:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", ["int8", "float32"])
 @pytest.mark.parametrize("operator", ["IF", "WHILE"])
-def test_what_litert_hands_on_wrongly_is_told(operator: str, kind: str, form: str) -> None:
+def test_calls_that_litert_computes_wrongly_have_findings(
+    operator: str, kind: str, form: str
+) -> None:
     outputs = FORMS[form]
     data = (_if if operator == "IF" else _while)(kind, outputs)
     exact = _exact(kind, outputs, 1 if operator == "IF" else ROUNDS)
@@ -184,7 +186,7 @@ def test_what_litert_hands_on_wrongly_is_told(operator: str, kind: str, form: st
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("reading", [twin, declared])
 @pytest.mark.parametrize("operator", ["IF", "WHILE"])
-def test_the_twin_is_right_all_the_same(
+def test_the_twin_computes_these_calls_correctly(
     operator: str, reading: Callable[[bytes, Frontier], bytes], form: str
 ) -> None:
     outputs = FORMS[form]
@@ -196,7 +198,7 @@ def test_the_twin_is_right_all_the_same(
 
 
 @pytest.mark.backends
-def test_a_cut_of_a_value_handed_back_twice_writes_two_tensors() -> None:
+def test_a_quantize_before_two_equal_outputs_writes_two_tensors() -> None:
     """One branch hands its input back twice, which LiteRT copies rightly; the other computes."""
     options = ("IfOptions", {"thenSubgraphIndex": 1, "elseSubgraphIndex": 2})
     choice = TensorSpec(name="choice", type="bool")

@@ -35,7 +35,7 @@ print(json.dumps([result.report.outcome, verification.word, verification.inputs,
 """
 
 
-def test_the_real_converter() -> None:
+def test_a_real_conversion_is_aligned() -> None:
     """Float at the border as the converter writes it, int8 as asked of us; judged by its data."""
     asked = subprocess.run(
         [TF_PYTHON, "-c", TF_VERSION], capture_output=True, text=True, check=False
@@ -132,7 +132,7 @@ def test_a_representative_dataset_that_yields_no_arrays_is_refused(
     assert str(caught.value) == why
 
 
-def test_what_must_not_be_used_raises(sample: bytes, tmp_path: Path) -> None:
+def test_a_failed_alignment_raises(sample: bytes, tmp_path: Path) -> None:
     refused = convert_and_align(
         Exported(sample), AlignOptions(verify=False, require=("numbers",)), name="net"
     )

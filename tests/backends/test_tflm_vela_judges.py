@@ -39,7 +39,7 @@ def reshaped() -> bytes:
     return graph.bytes(["x"], ["r"])
 
 
-def test_tflm_accepts_and_tells_its_arena() -> None:
+def test_tflm_accepts_and_reports_its_arena() -> None:
     need("tflm")
     found = judge_file(plain(), "tflm")
     assert found.status == "accepted"
@@ -48,14 +48,14 @@ def test_tflm_accepts_and_tells_its_arena() -> None:
     assert 0 < int(size) < 100_000
 
 
-def test_tflm_refuses_with_its_own_words() -> None:
+def test_a_tflm_refusal_quotes_its_message() -> None:
     need("tflm")
     found = judge_file(concat_example(), "tflm")
     assert (found.status, found.operator) == ("refused", 2)
     assert found.reason.endswith("Node CONCATENATION (number 2) failed to prepare with status 1")
 
 
-def test_tflm_computes_numbers_too() -> None:
+def test_tflm_outputs_are_compared() -> None:
     need("tflm")
     verification = verify(plain(), rescaled(plain(), 1, 1.02), judges=["tflm"])
     assert verification.word == "verified"
@@ -77,7 +77,7 @@ def test_vela_compiles_a_sound_model(judge: str) -> None:
 
 
 @pytest.mark.parametrize("judge", VELA)
-def test_vela_refuses_with_its_own_words(judge: str) -> None:
+def test_a_vela_refusal_quotes_its_message(judge: str) -> None:
     need(judge)
     found = judge_file(reshaped(), judge)
     assert (found.status, found.operator) == ("refused", 1)
@@ -91,7 +91,7 @@ def test_a_compiler_that_refused_before_for_the_same_reason_is_unchanged() -> No
     assert [verdict.word for verdict in verification.judges] == ["unchanged"]
 
 
-def test_a_judge_that_is_asked_of_an_unchanged_file_answers() -> None:
+def test_a_required_judge_runs_on_an_unchanged_file() -> None:
     need("ethos-u85")
     verification = verify(plain(), plain(), changed=False, judges=["ethos-u85"])
     assert verification.word == "accepted"
@@ -100,7 +100,7 @@ def test_a_judge_that_is_asked_of_an_unchanged_file_answers() -> None:
     ]
 
 
-def test_what_is_not_installed_is_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_judge_is_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     for judge in ("litert", "tflm", *VELA):
         found = judge_file(b"", judge)

@@ -47,7 +47,7 @@ def test_the_declared_reading_rounds_to_the_declared_grid_and_the_kernel_follows
     assert np.abs(outputs(ran, "declared") - outputs(ran, "run")).max() <= 0.25 * 1.001
 
 
-def test_int16_away_from_zero_is_read_with_its_own_ends() -> None:
+def test_an_int16_zero_point_shifts_the_declared_range() -> None:
     """What TFLM's SOFTMAX writes from 8 bits: values from 0 to 1, half of them above 0.5."""
     graph = Graph()
     graph.activation("x", 0.05, shape=(1, 4))
@@ -118,7 +118,7 @@ def test_large_weights_stay_integer_behind_a_dequantize() -> None:
     assert level(outputs(ran, "twin"), outputs(ran, "declared")) > 20.0
 
 
-def test_int4_constants_are_two_a_byte() -> None:
+def test_int4_constants_are_unpacked() -> None:
     model = parse(one_conv(0.5, 3))
     weights = next(t for t in model.subgraphs[0].tensors if t.name == b"y.w")
     weights.type, weights.shape = 17, [3]
@@ -136,7 +136,7 @@ def test_a_scheme_beyond_affine_has_no_twin() -> None:
     assert str(caught.value) == "y.w: a quantization scheme beyond affine"
 
 
-def test_nonsense_is_refused_in_one_sentence() -> None:
+def test_an_unreadable_model_is_refused_in_one_sentence() -> None:
     with pytest.raises(UnsupportedError, match="the object API cannot unpack the model"):
         parse(b"TFL3 nonsense" * 20)
 

@@ -68,7 +68,7 @@ def test_the_arena_grows_before_a_file_is_refused() -> None:
     assert found.reason == "memory: TFLM's arena would be 2147483648 bytes, and may be 1073741824"
 
 
-def test_no_answer_in_time_is_inconclusive_and_fails_only_where_it_is_required() -> None:
+def test_a_timeout_is_inconclusive_and_fails_only_if_required() -> None:
     hurried = AlignOptions(judge_seconds=1e-3)
     report = align(large(1, 4, 4, 3), hurried).report
     assert report.verification is not None

@@ -25,7 +25,7 @@ REFUSED = {
 
 @pytest.mark.backends
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_was_refused_is_computed(name: str) -> None:
+def test_refused_files_are_computed_after_repair(name: str) -> None:
     data, targets, least = REFUSED[name]
     report = align(data, AlignOptions(targets=targets)).report
     assert report.exit_status == 0, report.reasons
@@ -49,7 +49,7 @@ def test_int16_zero_points_that_moved_are_computed(operator: str) -> None:
 
 
 @pytest.mark.backends
-def test_a_variable_without_a_value_is_what_the_runtimes_make_of_it() -> None:
+def test_check_run_reports_how_runtimes_treat_uninitialized_variables() -> None:
     for target, status in (("litert", "refused"), ("tflm", "accepted")):
         for assigned in (False, True):
             options = AlignOptions(targets=(target,), run=True)
@@ -61,7 +61,7 @@ def test_a_variable_without_a_value_is_what_the_runtimes_make_of_it() -> None:
 
 
 @pytest.mark.backends
-def test_zeros_in_units_of_0_change_no_number() -> None:
+def test_repairing_zero_scales_changes_no_output() -> None:
     report = align(computed_zeros(), AlignOptions()).report
     assert report.exit_status == 0, report.reasons
     assert report.verification is not None

@@ -63,7 +63,7 @@ def test_an_operand_of_the_last_concatenation_is_judged_by_itself() -> None:
     assert (wrong["small"].declared_aligned_db or 0.0) < (wrong[""].declared_aligned_db or 0.0) - 5
 
 
-def test_noise_is_called_noise_and_judged_by_operators() -> None:
+def test_noisy_outputs_are_judged_operator_by_operator() -> None:
     """Every value lies below half a step of the output, but for a few."""
     noisy = rescaled(chain(0.3), 1, 150.0)
     verification = verify(noisy, rebiased(rescaled(noisy, 0, 1.02), b"y", b"c1"))
@@ -81,7 +81,7 @@ def test_noise_is_called_noise_and_judged_by_operators() -> None:
         ((1, 6, 6, 4), (3, 2), (0.0625, 0.0194)),
     ],
 )
-def test_one_loss_that_nothing_avoids_has_one_verdict(
+def test_an_unavoidable_loss_is_inconclusive(
     shape: tuple[int, ...], window: tuple[int, int], scales: tuple[float, float]
 ) -> None:
     """An average between a graph input and a graph output that keep what they have."""

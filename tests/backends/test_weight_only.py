@@ -38,7 +38,7 @@ def _weight_only(*, constant: bool) -> bytes:
 
 
 @pytest.mark.parametrize("constant", [True, False])
-def test_tflm_alone_is_told_and_a_constant_is_done_in_the_file(*, constant: bool) -> None:
+def test_only_tflm_has_a_finding_and_the_dequantize_is_folded(*, constant: bool) -> None:
     model = _weight_only(constant=constant)
     found = check(model, AlignOptions(targets=("tflm",))).findings
     assert [(f.rule, f.severity) for f in found] == [FINDING]

@@ -179,7 +179,7 @@ def available() -> list[str]:
 
 
 @pytest.mark.parametrize("runtime", available())
-def test_kernels_compute_what_the_rows_say(runtime: str, tmp_path: Path) -> None:
+def test_kernels_compute_the_function_of_their_row(runtime: str, tmp_path: Path) -> None:
     wrong, held = mismatches(made(2, _ENTRIES), runtime, tmp_path)
     _judge(wrong)
     assert functions_of(runtime) - held == set()
@@ -188,7 +188,9 @@ def test_kernels_compute_what_the_rows_say(runtime: str, tmp_path: Path) -> None
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(8))
 @pytest.mark.parametrize("runtime", available())
-def test_kernels_compute_it_for_many_parameters(runtime: str, part: int, tmp_path: Path) -> None:
+def test_kernels_compute_the_function_for_many_parameters(
+    runtime: str, part: int, tmp_path: Path
+) -> None:
     wrong, _ = mismatches(made(12, 16384, part + 1), runtime, tmp_path)
     _judge(wrong)
 

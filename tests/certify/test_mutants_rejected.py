@@ -84,7 +84,7 @@ def _survivors(count: int, seed: int) -> tuple[list[str], Counter[str]]:
 
 
 @pytest.mark.parametrize("base", BASES, ids=[base.name for base in BASES])
-def test_the_oracle_finds_nothing_wrong_with_what_is_sound(base: Base) -> None:
+def test_the_oracle_accepts_sound_files(base: Base) -> None:
     files = unpacked(base.original), unpacked(base.written)
     assert worst_distance(*files, base.mapping, base.stands_for) <= 0.6
     text = json.dumps(base.certificate).encode()
@@ -92,13 +92,13 @@ def test_the_oracle_finds_nothing_wrong_with_what_is_sound(base: Base) -> None:
     assert found.certified == found.operators
 
 
-def test_what_breaks_the_statement_is_rejected() -> None:
+def test_mutants_that_break_the_bound_are_rejected() -> None:
     alive, sorts = _survivors(90, seed=0)
     assert alive == []
     assert sorts["breaks"] >= 30
 
 
-def test_what_has_to_be_equal_is_held_to_it() -> None:
+def test_mutants_of_parts_that_must_be_equal_are_rejected() -> None:
     rng = np.random.default_rng(0)
     alive = []
     for base in BASES:
@@ -110,7 +110,7 @@ def test_what_has_to_be_equal_is_held_to_it() -> None:
 
 
 @pytest.mark.mutants
-def test_thousands_that_break_the_statement_are_rejected() -> None:
+def test_thousands_of_mutants_that_break_the_bound_are_rejected() -> None:
     alive, sorts = _survivors(12000, seed=1)
     assert alive == []
     assert sorts["breaks"] >= 5000, sorts

@@ -151,19 +151,23 @@ def test_every_operator_of_the_rules_gives_integers_as_predicted(tmp_path: Path)
     assert len(known) > MOST_CASES
 
 
-def test_what_is_seen_was_predicted(sample: bytes, tmp_path: Path) -> None:
+def test_every_observed_difference_was_predicted(sample: bytes, tmp_path: Path) -> None:
     assert seen_beyond(sample, tmp_path) == []
 
 
-def test_what_is_predicted_can_be_shown(sample_origin: bytes, tmp_path: Path) -> None:
+def test_every_predicted_difference_can_be_observed(sample_origin: bytes, tmp_path: Path) -> None:
     assert not_shown(sample_origin, tmp_path) == []
 
 
 @pytest.mark.corpus("mlperf_tiny")
-def test_of_real_models_all_that_is_seen_was_predicted(corpus_model: Path, tmp_path: Path) -> None:
+def test_every_observed_difference_of_real_models_was_predicted(
+    corpus_model: Path, tmp_path: Path
+) -> None:
     assert seen_beyond(corpus_model.read_bytes(), tmp_path) == []
 
 
 @pytest.mark.corpus("mlperf_tiny")
-def test_of_real_models_all_predictions_can_be_shown(corpus_model: Path, tmp_path: Path) -> None:
+def test_every_predicted_difference_of_real_models_can_be_observed(
+    corpus_model: Path, tmp_path: Path
+) -> None:
     assert not_shown(corpus_model.read_bytes(), tmp_path) == []

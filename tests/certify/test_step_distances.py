@@ -38,7 +38,7 @@ def _kernels(scale: float, zero_point: int) -> list[list[partial[np.ndarray]]]:
     low=st.integers(-9000, 2000),
     length=st.integers(0, 9000),
 )
-def test_parts_count_as_every_integer_does(
+def test_distances_by_steps_equal_distances_by_integers(
     scale: float, zero_point: int, low: int, length: int
 ) -> None:
     kernels = _kernels(scale, zero_point)
@@ -57,7 +57,7 @@ def _guess(zero_point: int, real: float, shift: float, k: np.ndarray) -> np.ndar
 
 
 @given(scale=st.floats(2e-5, 0.05), zero_point=st.integers(-128, 127))
-def test_a_guess_changes_nothing(scale: float, zero_point: int) -> None:
+def test_the_estimate_of_steps_does_not_change_the_result(scale: float, zero_point: int) -> None:
     ((function,), *_) = _kernels(scale, zero_point)
     real = 0.02 * 0.005 / scale
     for shift in (0.0, 5.0, 1e6):
@@ -66,7 +66,7 @@ def test_a_guess_changes_nothing(scale: float, zero_point: int) -> None:
         assert np.array_equal(guessed, steps(function, -9000, 9000))
 
 
-def test_two_intervals_are_counted_each_for_itself() -> None:
+def test_overlapping_intervals_are_counted_separately() -> None:
     kernels = _kernels(0.01, 3)
     both = apart_over(kernels, [(-5000, 4000), (-100, 9000)])
     alone = [apart_over(kernels, [ends]) for ends in ((-5000, 4000), (-100, 9000))]

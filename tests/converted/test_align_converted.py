@@ -27,7 +27,7 @@ def test_the_border_is_converted_as_a_whole_or_left_with_a_reason(
     assert converted(found.data, kind, kind, verify=False).data == found.data
 
 
-def test_with_every_switch_off_nothing_changes(fixture_model: Path) -> None:
+def test_with_all_repairs_off_nothing_changes(fixture_model: Path) -> None:
     data = fixture_model.read_bytes()
     assert align(data, replace(PLAIN, no_fix=("all",))).data == data
 

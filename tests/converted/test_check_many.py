@@ -60,7 +60,7 @@ def test_forty_files_give_the_same_bytes_again_and_in_parallel(folder: Path) -> 
 
 
 @pytest.mark.parametrize("form", ["json", "sarif", "junit", "github"])
-def test_stdout_holds_the_form_and_nothing_else(
+def test_stdout_holds_only_the_requested_format(
     folder: Path, capsys: pytest.CaptureFixture[str], form: str
 ) -> None:
     names = sorted(str(path) for path in (folder / "zoo").iterdir())[-3:]

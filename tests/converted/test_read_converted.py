@@ -9,7 +9,7 @@ from tests.support.column_reading import NEVER, THRESHOLDS, read_with
 
 
 @THRESHOLDS
-def test_columns_read_every_fixture_as_single_tables_do(fixture_model: Path, quick: int) -> None:
+def test_bulk_reading_equals_reading_table_by_table(fixture_model: Path, quick: int) -> None:
     data = fixture_model.read_bytes()
     assert read_with(data, quick) == read_with(data, NEVER)
 

@@ -51,7 +51,7 @@ def bound_to_tflite(model: Model) -> Bound:
     return bind(model, load_operators(), [load_target("tflite")])
 
 
-def test_no_findings_or_only_declared_edits(corpus_model: Path) -> None:
+def test_only_declared_edits_change_the_file(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     result = align(data, PLAIN)
     left = {f.rule for f in result.report.remaining if f.fix in enabled_fixes()}
@@ -90,7 +90,9 @@ def test_no_false_alarms(corpus_model: Path) -> None:
 
 @pytest.mark.backends
 @pytest.mark.corpus("dealigned")
-def test_gates_accept_what_they_accept_of_the_origin(corpus_model: Path, corpus_dir: Path) -> None:
+def test_judges_accept_the_aligned_file_if_they_accept_the_original(
+    corpus_model: Path, corpus_dir: Path
+) -> None:
     entries = json.loads((corpus_dir / "MANIFEST.json").read_text())
     origin = next(e["origin"] for e in entries if e["path"] == relative(corpus_model))
     result = align(corpus_model.read_bytes(), PLAIN)
@@ -100,7 +102,7 @@ def test_gates_accept_what_they_accept_of_the_origin(corpus_model: Path, corpus_
 
 @pytest.mark.backends
 @pytest.mark.corpus("mlperf_tiny", "microwakeword", "tflm", "tflite_support")
-def test_gates_after_dealigning_with_another_seed(corpus_model: Path) -> None:
+def test_judges_accept_files_dealigned_with_another_seed(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     try:
         broken = dealign.dealign(data, 7)

@@ -14,7 +14,7 @@ dealign = script.dealign
 
 
 @pytest.mark.corpus("coral", "mlperf_tiny", "microwakeword", "tflm", "violators", "litert")
-def test_any_file_can_be_taken(corpus_model: Path) -> None:
+def test_every_corpus_file_can_be_dealigned(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     broken = dealign(data, 1, io=True, fixed=True)
     assert len(broken) == len(data)

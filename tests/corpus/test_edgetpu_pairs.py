@@ -78,7 +78,7 @@ def test_a_pair_compiled_otherwise_is_not_explained(
     )
 
 
-def test_what_the_original_has_not_is_not_explained() -> None:
+def test_operators_missing_in_the_original_are_unexplained() -> None:
     whole = edgetpu_pairs.Comparison(
         name="x", operators=1, predicted=frozenset(), real=frozenset(), unmatched=0, first=("", "")
     )
@@ -86,14 +86,12 @@ def test_what_the_original_has_not_is_not_explained() -> None:
     assert not replace(whole, unmatched=1).explained
 
 
-def test_nothing_to_compare_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_folder_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert edgetpu_pairs.main([str(tmp_path)]) == 2
     assert "no pair" in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_read_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write(tmp_path, 1)
     (tmp_path / "bad.tflite").write_bytes(b"")
     (tmp_path / "bad_edgetpu.tflite").write_bytes(b"")

@@ -55,7 +55,7 @@ def test_every_disagreement_on_the_fixtures_is_explained(fixture_model: Path) ->
     assert {line.kind for line in found} <= {"", "wrong values", "elsewhere"}
 
 
-def test_what_nothing_explains_is_unexplained() -> None:
+def test_a_disagreement_without_an_explanation_is_unexplained() -> None:
     refused = Acceptance(status="refused", reason="a reason that nobody knows")
     assert judge_table.disagreement((), "tflm", refused) == "unexplained"
     assert judge_table.disagreement((), "tflm", Acceptance(status="timeout")) == "unexplained"
@@ -82,7 +82,9 @@ def _keeps_its_judges(origin: bytes, broken: bytes) -> None:
 
 @pytest.mark.backends
 @pytest.mark.corpus("dealigned")
-def test_firmware_takes_what_it_takes_of_the_origin(corpus_model: Path, corpus_dir: Path) -> None:
+def test_tflm_accepts_the_aligned_file_if_it_accepts_the_original(
+    corpus_model: Path, corpus_dir: Path
+) -> None:
     entries = json.loads((corpus_dir / "MANIFEST.json").read_text())
     origin = next(e["origin"] for e in entries if e["path"] == relative(corpus_model))
     _keeps_its_judges((corpus_dir / origin).read_bytes(), corpus_model.read_bytes())
@@ -98,6 +100,8 @@ WELL_MADE = [
 
 @pytest.mark.backends
 @pytest.mark.parametrize("name", WELL_MADE)
-def test_firmware_takes_what_it_takes_of_a_fixture(name: str, fixtures_dir: Path) -> None:
+def test_tflm_accepts_the_aligned_fixture_if_it_accepts_the_original(
+    name: str, fixtures_dir: Path
+) -> None:
     data = (fixtures_dir / name).read_bytes()
     _keeps_its_judges(data, dealign.dealign(data, 5))

@@ -66,7 +66,7 @@ def _broken(data: bytes) -> bool:
     return any(finding.severity == "error" for finding in findings)
 
 
-def test_it_refuses_what_check_finds(
+def test_the_verifier_refuses_files_with_findings(
     files: dict[str, bytes], verdicts: dict[str, Acceptance]
 ) -> None:
     agreed = {name: "refused" if _broken(data) else "accepted" for name, data in files.items()}
@@ -75,7 +75,7 @@ def test_it_refuses_what_check_finds(
     assert apart == {name: said for name, (said, _) in OTHERWISE.items()}
 
 
-def test_what_it_refuses_for_equal_scales_it_takes_aligned(
+def test_files_refused_for_unequal_scales_are_accepted_aligned(
     files: dict[str, bytes], verdicts: dict[str, Acceptance], tmp_path: Path
 ) -> None:
     refused = {name for name, found in verdicts.items() if SAME_SCALE in found.reason}

@@ -39,7 +39,7 @@ def operators(data: bytes) -> int:
 
 @pytest.mark.backends
 @pytest.mark.corpus
-def test_no_operator_more_and_litert_takes_what_it_took(corpus_model: Path) -> None:
+def test_no_operators_are_added_and_litert_still_accepts(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     if not within_one_type(read(data)):
         pytest.skip("no QUANTIZE within one type in this model")
@@ -56,7 +56,7 @@ def test_no_operator_more_and_litert_takes_what_it_took(corpus_model: Path) -> N
 
 @pytest.mark.backends
 @pytest.mark.parametrize("name", FOLDED)
-def test_the_converters_own_are_folded_and_verified(name: str, fixtures_dir: Path) -> None:
+def test_redundant_quantizes_of_the_converter_are_folded(name: str, fixtures_dir: Path) -> None:
     data = (fixtures_dir / name).read_bytes()
     result = align(data, OPTIMIZE)
     removed = [change for change in result.report.changes if change.kind == "removed"]

@@ -86,7 +86,7 @@ Fault = Callable[[fb.SubGraphT, fb.OperatorT, fb.ModelT], None]
 
 @pytest.mark.backends
 @pytest.mark.parametrize("fault", [cell_scale, hidden, bias_scale, weight_zero_point, output])
-def test_a_fault_inside_is_mended(fault: Fault, corpus_dir: Path, tmp_path: Path) -> None:
+def test_a_fault_inside_an_lstm_is_repaired(fault: Fault, corpus_dir: Path, tmp_path: Path) -> None:
     data = (corpus_dir / MODEL).read_bytes()
     model = fb.ModelT.InitFromObj(fb.Model.GetRootAs(data))
     graph, op = lstm(model)

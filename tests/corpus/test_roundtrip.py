@@ -60,7 +60,7 @@ def _list(values: Any) -> list[Any]:
     return [] if values is None else list(values)
 
 
-def test_the_reader_sees_what_the_object_api_sees(corpus_model: Path) -> None:
+def test_the_reader_agrees_with_the_object_api(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     model, made = read(data), load(data)
     assert model.version == made.version
@@ -141,7 +141,7 @@ def _no_change(model: Model) -> Iterator[Edit]:
             yield SetGraphIO(subgraph=at, kind="inputs", index=position, tensor=operand)
 
 
-def test_nothing_wanted_nothing_written(corpus_model: Path) -> None:
+def test_no_edits_give_identical_bytes(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     model = read(data)
     for edits in ([], list(_no_change(model))):
@@ -219,7 +219,7 @@ def _activations(model: Model) -> list[Edit]:
 
 
 @pytest.mark.parametrize("make", [_insertion, _rescaling, _splitting, _activations])
-def test_edits_do_what_they_say_and_nothing_else(corpus_model: Path, make: Any) -> None:
+def test_edits_change_only_what_they_name(corpus_model: Path, make: Any) -> None:
     data = corpus_model.read_bytes()
     model = read(data)
     edits = make(model)
@@ -247,7 +247,7 @@ def _offset(whole: memoryview, part: memoryview) -> int:
     return int(ends[1] - ends[0])
 
 
-def test_the_runtime_takes_what_it_took(corpus_model: Path, tmp_path: Path) -> None:
+def test_the_runtime_still_accepts_the_written_file(corpus_model: Path, tmp_path: Path) -> None:
     data = corpus_model.read_bytes()
     model = read(data)
     edits = _insertion(model)
@@ -304,5 +304,5 @@ def test_a_truncated_model_is_read_or_refused(corpus_model: Path) -> None:
             read(data[: len(data) * part // 50])
 
 
-def test_the_corpus_is_the_one_meant(corpus_dir: Path) -> None:
+def test_the_corpus_has_a_manifest(corpus_dir: Path) -> None:
     assert json.loads((corpus_dir / "MANIFEST.json").read_text(encoding="utf-8"))

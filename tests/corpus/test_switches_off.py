@@ -12,6 +12,6 @@ from tflite_align.record import replace
 
 
 @pytest.mark.corpus
-def test_with_every_switch_off_no_real_model_changes(corpus_model: Path) -> None:
+def test_with_all_repairs_off_no_real_model_changes(corpus_model: Path) -> None:
     data = corpus_model.read_bytes()
     assert align(data, replace(PLAIN, no_fix=("all",))).data == data

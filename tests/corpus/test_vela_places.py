@@ -45,5 +45,7 @@ def test_rows_say_which_operators_vela_leaves_to_the_cpu(
 
 @pytest.mark.compilers
 @pytest.mark.parametrize("target", TARGETS)
-def test_they_do_so_of_every_model(target: str, corpus_dir: Path, tmp_path: Path) -> None:
+def test_rows_predict_the_cpu_operators_of_every_model(
+    target: str, corpus_dir: Path, tmp_path: Path
+) -> None:
     assert _unexplained(target, _below(corpus_dir, LARGEST), tmp_path) == set()

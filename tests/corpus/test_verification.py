@@ -46,7 +46,7 @@ def fitted(data: bytes, inputs: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", DECLARED)
-def test_the_declared_reading_is_what_the_converter_meant(corpus_dir: Path, name: str) -> None:
+def test_the_declared_reading_is_near_the_float_model(corpus_dir: Path, name: str) -> None:
     folder = corpus_dir / "violators"
     index = json.loads((folder / "INDEX.json").read_text(encoding="utf-8"))
     entry = next(one for one in index if one["model"] == f"{name}.tflite")
@@ -59,7 +59,7 @@ def test_the_declared_reading_is_what_the_converter_meant(corpus_dir: Path, name
     assert level(truth, outputs(ran, "declared")) == pytest.approx(DECLARED[name], abs=2.0)
 
 
-def test_as_it_runs_the_unet_is_another_function(corpus_dir: Path) -> None:
+def test_the_broken_unet_runs_as_another_function(corpus_dir: Path) -> None:
     folder = corpus_dir / "violators"
     data = read(corpus_dir, "violators/onnx2tf269_unet_int8")
     inputs = fitted(data, np.load(folder / "unet.x.npy"))
@@ -79,14 +79,14 @@ def test_a_clean_model_is_verified_against_itself(corpus_dir: Path, name: str) -
 
 
 @pytest.mark.parametrize("name", SAME_FUNCTION)
-def test_the_origin_stands_for_the_same_function(corpus_dir: Path, name: str) -> None:
+def test_the_dealigned_model_is_near_the_original(corpus_dir: Path, name: str) -> None:
     origin = read(corpus_dir, name)
     verification = verify(read(corpus_dir, f"dealigned/{name.split('/')[1]}"), origin)
     assert verification.word == "verified", verification.why
 
 
 @pytest.mark.parametrize("name", ["litert/blockwise_quantized", "tflm/keyword_scrambled_8bit"])
-def test_a_crash_is_an_answer(corpus_dir: Path, name: str) -> None:
+def test_a_crash_of_a_judge_is_reported(corpus_dir: Path, name: str) -> None:
     data = read(corpus_dir, name)
     found = judge_file(data, "litert")
     assert found.status == "crashed"
@@ -122,7 +122,7 @@ def test_a_scale_halved_and_nothing_else_fails(corpus_dir: Path, name: str, oper
     assert verify(data, rescaled(data, operator, 0.5)).word == "failed"
 
 
-def test_the_makers_repair_of_deeplab_is_verified(corpus_dir: Path) -> None:
+def test_the_vendors_repaired_deeplab_is_verified(corpus_dir: Path) -> None:
     verification = verify(
         read(corpus_dir, "coral/deeplabv3_mnv2_dm05_pascal_quant_2019"),
         read(corpus_dir, "coral/deeplabv3_mnv2_dm05_pascal_quant_2021"),
@@ -142,7 +142,7 @@ def test_an_integer_lstm_has_a_twin(corpus_dir: Path) -> None:
     assert verify(data, data).word == "verified"
 
 
-def test_a_custom_operator_is_judged_up_to_it(corpus_dir: Path) -> None:
+def test_a_custom_operator_is_compared_at_its_inputs(corpus_dir: Path) -> None:
     data = read(corpus_dir, "coral/posenet_mobilenet_v1_075_353_481_16_quant_decoder")
     verification = verify(data, data, samples=4)
     assert verification.word == "skipped"
@@ -161,7 +161,7 @@ def test_blockwise_weights_are_not_judged(corpus_dir: Path) -> None:
 
 
 @pytest.mark.backends
-def test_what_only_tflm_runs_is_judged_by_tflm(corpus_dir: Path) -> None:
+def test_a_model_that_only_tflm_runs_is_compared_on_tflm(corpus_dir: Path) -> None:
     missing = available("tflm")
     if missing is not None:
         pytest.skip(missing)

@@ -93,7 +93,7 @@ def dilated(first: float, second: float) -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-def test_the_rule_is_found_broken_and_repaired(project: Path) -> None:
+def test_the_added_rule_is_checked_and_repaired(project: Path) -> None:
     assert "DILATE" not in load_operators()
     listed = run([*ALIGN, "rules", "--op", "DILATE"], project).stdout
     assert "same/DILATE: inputs[0], inputs[2], outputs[0] share scale and zero point" in listed
@@ -105,7 +105,7 @@ def test_the_rule_is_found_broken_and_repaired(project: Path) -> None:
     run([*ALIGN, "check", "out.tflite"], project)
 
 
-def test_the_row_agrees_with_its_kernel(project: Path) -> None:
+def test_the_added_row_agrees_with_its_kernel(project: Path) -> None:
     run(["python", "-c", CONFORMS], project)
 
 
@@ -116,14 +116,14 @@ def test_the_commands_of_the_page_run(project: Path, block: Block) -> None:
     run(["bash", "-eu", "-c", block.text], project, status=status)
 
 
-def test_the_tables_are_made_anew(project: Path) -> None:
+def test_the_generated_pages_contain_the_rule(project: Path) -> None:
     run(["python", "scripts/gen_rules_doc.py"], project)
     text = (project / "docs" / "rules.md").read_text(encoding="utf-8")
     assert "- `npu9`: NPU9, a made-up accelerator for int8" in text
     assert '| <a id="same-dilate"></a>`same/DILATE` |' in text
 
 
-def test_the_target_grades_and_takes(project: Path) -> None:
+def test_the_added_target_has_severities_and_types(project: Path) -> None:
     sample = "tests/data/sample_dealigned.tflite"
     found = run([*ALIGN, "check", sample, "--target", "npu9"], project, status=1).stdout
     assert "the NPU9 computes wrong values" in found
@@ -143,7 +143,7 @@ assert (FUNCTIONS[row.function](x, operand, operand) == x // 2).all()
 """
 
 
-def test_the_new_kind_is_listed_and_found_broken(project: Path) -> None:
+def test_the_added_constraint_kind_is_listed_and_checked(project: Path) -> None:
     listed = run([*ALIGN, "rules", "--op", "DILATE"], project).stdout
     assert "least/DILATE: outputs[0]: the scale is at least 0.001 (int8)" in listed
     (project / "fine.tflite").write_bytes(dilated(0.0001, 0.0001))
@@ -163,7 +163,7 @@ def test_the_arithmetic_row_names_a_function_that_computes(project: Path) -> Non
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the compiler of this test is a script for a shell")
-def test_the_judge_is_asked(project: Path, tmp_path: Path) -> None:
+def test_the_added_judge_runs(project: Path, tmp_path: Path) -> None:
     """A compiler that knows one file: the sample as it should be."""
     sample = ["tests/data/sample_dealigned.tflite"]
     without = run([*ALIGN, "check", *sample, "--judge", "npu9"], project, status=1).stdout
@@ -182,7 +182,7 @@ def test_the_judge_is_asked(project: Path, tmp_path: Path) -> None:
     assert "accepted" in said
 
 
-def test_the_report_has_a_row_for_each_finding(project: Path) -> None:
+def test_the_added_report_format_has_a_row_per_finding(project: Path) -> None:
     sample = "tests/data/sample_dealigned.tflite"
     run([*ALIGN, "check", sample, "--report", "rows.csv"], project, status=1)
     with (project / "rows.csv").open(encoding="utf-8", newline="") as file:
@@ -190,7 +190,7 @@ def test_the_report_has_a_row_for_each_finding(project: Path) -> None:
     assert [row["rule"] for row in rows] == ["same/MAX_POOL_2D", *["same/CONCATENATION"] * 3]
 
 
-def test_the_repair_repairs_where_it_is_switched_on(project: Path) -> None:
+def test_the_added_repair_works_if_switched_on(project: Path) -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)

@@ -85,7 +85,7 @@ def test_every_block_is_run_by_a_test_or_excused() -> None:
     assert unknown == []
 
 
-def test_no_excuse_is_idle() -> None:
+def test_no_excuse_is_unneeded() -> None:
     keys = [block.key for block in ALL]
     assert [key for key in NOT_RUN if keys.count(key) != 1] == []
     used = {(b.page, b.language) for b in ALL if b.key not in NOT_RUN}
@@ -93,7 +93,7 @@ def test_no_excuse_is_idle() -> None:
     assert [n for n in ELSEWHERE.values() if not (CHECKOUT / "tests" / n).is_file()] == []
 
 
-def test_no_command_hides_in_a_block_that_only_shows() -> None:
+def test_blocks_of_output_contain_no_commands() -> None:
     """Nor in one by indentation, which has no language. The usage is no command but their form."""
     shown = [line for b in ALL if b.language in SHOWN for line in b.text.splitlines()]
     usage = [line for line in shown if line.startswith("python -m tflite_align ")]

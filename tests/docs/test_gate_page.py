@@ -35,14 +35,14 @@ def loaded(block: Block) -> Any:
     return yaml.safe_load(block.text)
 
 
-def test_every_block_is_looked_at() -> None:
+def test_every_block_has_a_test() -> None:
     languages = [b.language for b in BLOCKS]
     assert {k: languages.count(k) for k in ("yaml", "cmake", "make", "starlark")} == {
         "yaml": 4, "cmake": 2, "make": 1, "starlark": 1,
     }  # fmt: skip
 
 
-def test_github_gets_inputs_that_the_action_has() -> None:
+def test_the_github_example_uses_inputs_of_the_action() -> None:
     steps = loaded(written_in("yaml", "permissions:"))["steps"]
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     action = yaml.safe_load((CHECKOUT / "action.yml").read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ def test_github_gets_inputs_that_the_action_has() -> None:
 
 
 @BASH
-def test_gitlab_and_jenkins_run_commands_that_run(tmp_path: Path) -> None:
+def test_the_gitlab_and_jenkins_commands_run(tmp_path: Path) -> None:
     install, *script = loaded(written_in("yaml", "tflite:"))["tflite"]["script"]
     assert install.startswith("python -m pip install")  # the packaging tests install the wheel
     (jenkins,) = (re.findall(r"sh '(.*)'", span)[0] for span in spans(PAGE) if span[:4] == "sh '")
@@ -68,7 +68,7 @@ def test_gitlab_and_jenkins_run_commands_that_run(tmp_path: Path) -> None:
     assert (folder / quality["artifacts"]["reports"]["codequality"]).is_file()
 
 
-def test_pre_commit_gets_a_hook_that_there_is() -> None:
+def test_the_pre_commit_example_names_an_existing_hook() -> None:
     (repository,) = loaded(written_in("yaml", "repos:"))["repos"]
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     manifest = yaml.safe_load((CHECKOUT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
@@ -81,7 +81,7 @@ def locked(folder: Path, model: str, lock: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not on the path")
-def test_cmake_builds(tmp_path: Path) -> None:
+def test_the_cmake_example_builds(tmp_path: Path) -> None:
     folder = project_copy(tmp_path)
     shutil.copy(folder / "model.tflite", folder / "models" / "net.tflite")
     locked(folder, "models/net.tflite", "models/net.io.json")
@@ -96,7 +96,7 @@ def test_cmake_builds(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not on the path")
-def test_make_builds(tmp_path: Path) -> None:
+def test_the_make_example_builds(tmp_path: Path) -> None:
     folder = project_copy(tmp_path)
     shutil.copy(folder / "model.tflite", folder / "net.tflite")
     locked(folder, "net.tflite", "net.io.json")
@@ -106,7 +106,7 @@ def test_make_builds(tmp_path: Path) -> None:
     assert (folder / "net_aligned.tflite").is_file()
 
 
-def test_the_targets_page_shows_a_row_that_is_read() -> None:
+def test_the_example_row_of_the_targets_page_is_valid() -> None:
     shown = [b.text for b in blocks(CHECKOUT / "docs" / "targets.md") if b.language == "toml"]
     (row,) = (text for text in shown if text.startswith("[[support]]"))
     head = 'format = 1\nname = "x"\ntitle = "x"\njudges = []\nsources = []\nquantize = {}\n'

@@ -97,7 +97,7 @@ TARGETS = {"litert": "litert", "xnnpack": "xnnpack", "tflm": "tflm", "ethos-u55"
 
 @pytest.mark.backends
 @pytest.mark.parametrize("message", CASES)
-def test_a_runtime_says_it_and_takes_the_aligned_file(message: str) -> None:
+def test_the_runtime_prints_the_message_and_accepts_the_aligned_file(message: str) -> None:
     judge, make, rule = CASES[message]
     if missing := available(judge):
         pytest.skip(missing)

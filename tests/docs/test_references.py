@@ -46,7 +46,7 @@ def is_there(name: str) -> bool:
     return any((CHECKOUT / (name + ending)).exists() for ending in ("", ".py", ".md"))
 
 
-def test_files_that_are_named_exist() -> None:
+def test_referenced_files_exist() -> None:
     missing = [
         f"{path.relative_to(CHECKOUT)}: {name}"
         for path in sources()
@@ -56,7 +56,7 @@ def test_files_that_are_named_exist() -> None:
     assert missing == []
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_links_between_pages_have_a_target() -> None:
     wrong = [
         f"{page.relative_to(CHECKOUT)}: {link}"
         for page in PAGES
@@ -82,7 +82,7 @@ def test_the_picture_of_the_rooms_is_up_to_date() -> None:
     assert architecture.main(["--check"]) == 0
 
 
-def test_the_script_sees_the_rooms_that_the_house_has() -> None:
+def test_the_script_finds_all_rooms() -> None:
     assert sorted(architecture.read_imports()) == sorted(TIER)
 
 

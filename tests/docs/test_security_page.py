@@ -62,6 +62,6 @@ def test_every_mark_names_a_sentence_of_the_page() -> None:
     assert [pair for pair in named() if pair[0] not in known] == []
 
 
-def test_what_promises_nothing_is_still_there() -> None:
+def test_sentences_listed_as_no_promise_exist() -> None:
     text = sentences()
     assert [one for one in NO_PROMISE if not any(s.startswith(one) for s in text)] == []

@@ -70,7 +70,7 @@ def test_the_site_names_the_version(site: Path) -> None:
     assert f"tflite_align {tflite_align.__version__}" in words(site / "index.html")
 
 
-def test_the_site_asks_nobody_else(site: Path) -> None:
+def test_the_site_fetches_nothing_from_other_hosts(site: Path) -> None:
     """No font, script or style from another host."""
     loads = re.compile(r'<(?:script|link|img)[^>]*(?:src|href)="(https?://[^"]*)"')
     text = "".join(page.read_text(encoding="utf-8") for page in site.glob("*.html"))
@@ -90,7 +90,7 @@ def test_code_has_no_typographic_characters(site: Path) -> None:
     assert [page.name for page in pages] == []
 
 
-def test_what_is_missing_fails_the_build(tmp_path: Path) -> None:
+def test_a_missing_page_or_link_fails_the_build(tmp_path: Path) -> None:
     folder = project_copy(tmp_path)
     docs = folder / "docs"
     shutil.copy(docs / "solver.md", docs / "unlisted.md")

@@ -163,7 +163,7 @@ def _asked(place: Path, asked: Block) -> list[tuple[Any, ...]]:
         return found
 
 
-def test_the_five_questions_have_answers(tables: Path) -> None:
+def test_the_five_sql_queries_return_rows(tables: Path) -> None:
     questions = [block for block in BLOCKS if block.language == "sql"]
     rule, refused, regressed, cost, operators = (_asked(tables, one) for one in questions)
     assert rule[0][0] == "same/CONCATENATION"
@@ -176,7 +176,7 @@ def test_the_five_questions_have_answers(tables: Path) -> None:
     assert {row[2] for row in operators} == {0}, "numbers are numbers, and nothing is left"
 
 
-def test_the_tables_hold_what_the_lines_hold(tables: Path) -> None:
+def test_database_tables_equal_the_json_lines(tables: Path) -> None:
     with closing(sqlite3.connect(tables / "zoo.sqlite")) as base:
         models = base.execute("SELECT path, outcome, errors FROM models ORDER BY path").fetchall()
         assert models == [

@@ -76,7 +76,7 @@ def graphs(models: list[bytes]) -> list[bytes]:
     return [*models[:12], *(grown(seed, operators=12).data for seed in range(12))]
 
 
-def test_a_shared_buffer_of_odd_bytes_is_survived() -> None:
+def test_a_shared_buffer_of_wrong_size_raises_no_traceback() -> None:
     """Buffer 0, which every activation names, says that it lies elsewhere and has seven bytes."""
     options = replace(PLAIN, targets=("litert", "xnnpack"), io="free")
     assert _survive(absurd(grown(10, operators=12).data, 98), options) in ENDS
@@ -91,13 +91,13 @@ FOUND = {
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_absurd_files_that_a_search_has_found_are_survived(name: str) -> None:
+def test_known_absurd_files_raise_no_traceback(name: str) -> None:
     graph, seed, targets, io = FOUND[name]
     options = replace(PLAIN, targets=targets, io=io)
     assert _survive(absurd(grown(graph, operators=12).data, seed), options) in ENDS
 
 
-def test_more_zero_points_than_a_bias_has_values_are_survived() -> None:
+def test_too_many_zero_points_of_a_bias_raise_no_traceback() -> None:
     data = absurd((DATA / "unet_onnx2tf.tflite").read_bytes(), 113607)
     for targets in (("tflite",), ("tflm", "ethos-u55"), ("litert", "xnnpack")):
         assert _survive(data, replace(PLAIN, targets=targets)) in ENDS
@@ -156,7 +156,7 @@ def _run(folder: Path, data: bytes, capsys: pytest.CaptureFixture[str]) -> tuple
     return status, seconds
 
 
-def test_the_command_line_on_damaged_files(
+def test_the_command_line_handles_damaged_files(
     models: list[bytes],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -201,7 +201,7 @@ def test_many_absurd_files(graphs: list[bytes], targets: tuple[str, ...]) -> Non
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "fuzz").iterdir()), ids=lambda path: path.name)
-def test_files_that_once_broke_align_end_in_a_result_or_an_error(path: Path) -> None:
+def test_regression_files_end_in_a_result_or_an_error(path: Path) -> None:
     """Files that a search has found; their names say what was wrong."""
     for targets in (("tflite",), ("tflite", "tflm", "ethos-u55")):
         assert _survive(path.read_bytes(), replace(PLAIN, targets=targets)) in ENDS

@@ -36,7 +36,7 @@ def test_hadolint_finds_nothing() -> None:
     assert (ran.returncode, ran.stdout) == (0, "")
 
 
-def test_the_last_stage_installs_nothing_and_is_nobody_s() -> None:
+def test_the_last_stage_installs_nothing_and_is_not_root() -> None:
     build, last = stages()
     assert build[0].startswith("FROM ${BASE}")
     assert last[0] == "FROM ${BASE}"
@@ -46,7 +46,7 @@ def test_the_last_stage_installs_nothing_and_is_nobody_s() -> None:
     assert user[-1] not in ("root", "0", "0:0")
 
 
-def test_what_is_copied_is_there() -> None:
+def test_copied_paths_exist() -> None:
     copied = [line.split()[1:-1] for line in stages()[0] if line.startswith("COPY ")]
     assert [name for names in copied for name in names if not (CHECKOUT / name).exists()] == []
 

@@ -52,7 +52,7 @@ def tried(folder: Path, above: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.pipelines
-def test_the_hook_runs(tmp_path: Path, sample: bytes, sample_origin: bytes) -> None:
+def test_the_hook_checks_models(tmp_path: Path, sample: bytes, sample_origin: bytes) -> None:
     folder = tmp_path / "repository"
     folder.mkdir()
     (folder / "good.tflite").write_bytes(sample_origin)
@@ -75,7 +75,7 @@ def lay(folder: Path, data: bytes, *names: str) -> None:
 
 @pytest.mark.promise("The pre-commit hook takes no file's name for an option.")
 @pytest.mark.parametrize("name", [*ALIKE, "--isolated.tflite"])
-def test_a_files_name_is_no_option(
+def test_a_file_name_is_never_an_option(
     name: str, tmp_path: Path, sample: bytes, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -91,7 +91,7 @@ def test_a_files_name_is_no_option(
 
 
 @pytest.mark.parametrize("name", ["--fail-on", "--write-baseline=x.tflite\n", "--", "--run"])
-def test_an_option_that_a_file_is_called_by_is_refused(
+def test_an_option_that_is_also_a_file_name_is_refused(
     name: str, tmp_path: Path, sample: bytes, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -104,7 +104,7 @@ def test_an_option_that_a_file_is_called_by_is_refused(
 
 
 @pytest.mark.pipelines
-def test_real_pre_commit_cannot_be_talked_to_by_names(
+def test_file_names_pass_no_options_through_pre_commit(
     tmp_path: Path, sample_origin: bytes, sample: bytes
 ) -> None:
     """Every name is a file without findings, as an option it would do something else."""
@@ -138,7 +138,7 @@ def test_the_action_is_valid() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_no_expression_stands_in_a_script(action: dict[str, Any]) -> None:
+def test_the_action_has_no_expressions_in_scripts(action: dict[str, Any]) -> None:
     scripts = [step["run"] for step in action["runs"]["steps"] if "run" in step]
     assert scripts
     assert [script for script in scripts if "${{" in script] == []
@@ -207,7 +207,7 @@ def set_traps(folder: Path) -> None:
         (folder / f"{name}.py").write_text("open('owned', 'w').close()\n")
 
 
-def test_the_action_takes_no_modules_from_the_checkout(
+def test_the_action_imports_no_modules_from_the_checkout(
     action: dict[str, Any], tmp_path: Path, sample_origin: bytes
 ) -> None:
     (tmp_path / "good.tflite").write_bytes(sample_origin)

@@ -57,7 +57,9 @@ def check(
     return done
 
 
-def test_the_block_is_one(light: dict[str, str], tmp_path: Path) -> None:
+def test_the_light_environment_lacks_litert_and_highs(
+    light: dict[str, str], tmp_path: Path
+) -> None:
     for name in ("ai_edge_litert", "highspy"):
         done = subprocess.run(
             [sys.executable, "-c", f"import {name}"],
@@ -95,7 +97,9 @@ def test_a_configuration_a_baseline_and_a_lock(light: dict[str, str], models: Pa
     check(light, models, "good.tflite", "--lock", "io.json", status=0)
 
 
-def test_what_needs_a_runtime_is_skipped_and_says_so(light: dict[str, str], models: Path) -> None:
+def test_judges_without_their_runtime_are_skipped_with_a_reason(
+    light: dict[str, str], models: Path
+) -> None:
     done = check(light, models, "good.tflite", "--require", "litert", status=1)
     assert "litert is required, but skipped" in done.stdout
     assert "neither ai-edge-litert nor tensorflow is installed" in done.stdout

@@ -219,7 +219,7 @@ def test_a_file_with_another_hash_is_refused(tmp_path: Path) -> None:
     assert "DO NOT MATCH THE HASHES" in done.stderr
 
 
-def test_what_runs_on_demand_is_left_out_everywhere_else() -> None:
+def test_on_demand_tests_run_in_no_other_job() -> None:
     options = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["pytest"][
         "ini_options"
     ]

@@ -85,7 +85,7 @@ def test_the_bill_names_what_is_shipped_and_needed(bill: dict[str, Any]) -> None
     assert {"pytest", "sphinx", "tensorflow"}.isdisjoint(listed), "what only developers need"
 
 
-def test_the_graph_of_the_bill_is_whole(bill: dict[str, Any]) -> None:
+def test_the_dependency_graph_of_the_bill_is_complete(bill: dict[str, Any]) -> None:
     refs = [one["bom-ref"] for one in components(bill)]
     assert len(refs) == len(set(refs))
     known = {*refs, bill["metadata"]["component"]["bom-ref"]}

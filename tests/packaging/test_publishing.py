@@ -72,7 +72,7 @@ def test_the_description_is_rendered(metadata: Message) -> None:
     assert page.count("<table>") >= 3
 
 
-def test_the_metadata_says_what_it_is(metadata: Message) -> None:
+def test_the_metadata_is_complete(metadata: Message) -> None:
     assert metadata["Version"] == tflite_align.__version__
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0 AND MIT"

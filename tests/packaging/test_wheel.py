@@ -75,7 +75,7 @@ def test_nothing_else_is_shipped(wheel: zipfile.ZipFile) -> None:
     assert [name for name in outside if not name.endswith(".dist-info")] == []
 
 
-def test_the_version_has_one_place(wheel: zipfile.ZipFile) -> None:
+def test_the_version_is_defined_once(wheel: zipfile.ZipFile) -> None:
     (info,) = {n.split("/")[0] for n in wheel.namelist() if ".dist-info/" in n}
     assert info == f"tflite_align-{tflite_align.__version__}.dist-info"
 

@@ -124,7 +124,7 @@ def files(case: Case, ran_recipe: Callable[[str, str], Path], tmp_path: Path) ->
     return Files(given=given, aligned=aligned, inputs=inputs, reference=reference)
 
 
-def test_what_the_converter_writes(case: Case, files: Files) -> None:
+def test_the_converter_writes_the_expected_findings(case: Case, files: Files) -> None:
     report = check(files.given.read_bytes())
     assert dict(Counter(finding.rule for finding in report.findings)) == case.found
 
@@ -152,7 +152,7 @@ def test_aligned_models_compute_what_the_float_network_does(
         assert before.sqnr(files.reference) - LOST_DB < after.sqnr(files.reference)
 
 
-def test_aligned_is_aligned(case: Case, files: Files) -> None:
+def test_aligning_twice_changes_nothing(case: Case, files: Files) -> None:
     """No findings; and a file without any comes out as it went in."""
     given, aligned = files.given.read_bytes(), files.aligned.read_bytes()
     assert check(aligned).findings == ()
@@ -173,7 +173,9 @@ def test_one_step_in_the_converters_process_gives_the_same(
     assert in_one_step == (folder / "aligned.tflite").read_bytes()
 
 
-def test_a_freed_output_gains(ran_recipe: Callable[[str, str], Path], tmp_path: Path) -> None:
+def test_freeing_outputs_improves_sqnr(
+    ran_recipe: Callable[[str, str], Path], tmp_path: Path
+) -> None:
     """The detector's output declares ten times the range that sigmoid and tanh can reach."""
     folder = ran_recipe("TinyNeuralNetwork", "detector")
     inputs, reference = np.load(folder / "inputs.npy"), np.load(folder / "float.npy")

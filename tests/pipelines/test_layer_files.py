@@ -95,7 +95,9 @@ def _errors(data: bytes, target: str) -> list[str]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_what_is_refused_has_an_error(files: dict[str, bytes], target: str, tmp_path: Path) -> None:
+def test_refused_files_have_an_error_finding(
+    files: dict[str, bytes], target: str, tmp_path: Path
+) -> None:
     outcomes = _asked(files, target, tmp_path)
     refused = [name for name, outcome in outcomes.items() if outcome.error]
     unnamed = {name: outcomes[name].error for name in refused if not _errors(files[name], target)}
@@ -105,7 +107,7 @@ def test_what_is_refused_has_an_error(files: dict[str, bytes], target: str, tmp_
 
 
 @pytest.mark.parametrize("target", RUNTIMES)
-def test_an_error_on_what_runs_is_true(
+def test_error_findings_on_running_files_are_justified(
     files: dict[str, bytes], target: str, tmp_path: Path
 ) -> None:
     """Aligned, the file is nearer to the float network than it was."""

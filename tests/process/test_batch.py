@@ -23,7 +23,7 @@ def run(*arguments: str) -> int:
     return cli.main(["zoo", "out", FAST, *arguments])
 
 
-def test_every_model_goes_to_its_place(
+def test_every_model_is_written_to_its_place(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["align", "zoo", "out", FAST]) == 0
@@ -41,7 +41,9 @@ def test_every_model_goes_to_its_place(
     assert recorded("out") != []
 
 
-def test_processes_change_nothing(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_do_not_depend_on_the_number_of_processes(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("--report", "one.jsonl", "--report", "one.sarif") == 0
     told = capsys.readouterr()
     alone = tree("out")
@@ -56,7 +58,7 @@ def test_processes_change_nothing(zoo_folder: Path, capsys: pytest.CaptureFixtur
         assert {**one, "seconds": 0} == {**two, "seconds": 0}
 
 
-def test_a_line_says_what_became_of_a_model(zoo_folder: Path, sample: bytes) -> None:
+def test_each_line_holds_a_models_result(zoo_folder: Path, sample: bytes) -> None:
     from hashlib import sha256
 
     put("zoo/bad.tflite", sample[:200])
@@ -97,7 +99,9 @@ def test_one_bad_file_does_not_stop_the_others(
     assert said.out.splitlines()[1].split()[:1] == ["bad.tflite"], "what failed is told first"
 
 
-def test_findings_left_are_status_1(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_remaining_findings_give_exit_status_1(
+    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A requirement that nothing can meet here stands for a judge that says no."""
     assert run("--require", "litert") == 1
     assert "3 not aligned" in capsys.readouterr().out
@@ -121,7 +125,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said.err.removeprefix("tflite_align: ").rstrip("\n")
 
 
-def test_what_makes_no_sense_is_refused(
+def test_contradictory_arguments_are_refused(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("empty").mkdir()
@@ -251,7 +255,7 @@ def test_an_output_that_cannot_be_written_is_that_models_error(
     assert sorted(tree("out")) == MODELS[1:]
 
 
-def test_the_report_may_lie_beside_the_models(zoo_folder: Path) -> None:
+def test_the_report_may_be_in_the_output_folder(zoo_folder: Path) -> None:
     assert run("-q", "--report", "out/report.jsonl") == 0
     assert len(lines("out/report.jsonl")) == 3
     assert run("-q", "--report", "out/report.jsonl") == 0
@@ -263,7 +267,7 @@ def test_quiet_batches_print_nothing(zoo_folder: Path, capfd: pytest.CaptureFixt
     assert capfd.readouterr() == ("", "")
 
 
-def test_many_models_are_a_short_table(
+def test_the_table_of_many_models_is_shortened(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for count in range(30):

@@ -32,7 +32,7 @@ def resumed(*arguments: str) -> dict[str, bool]:
     return {line["path"]: line["resumed"] for line in lines("again.jsonl")}
 
 
-def test_what_is_done_is_not_done_again(
+def test_finished_models_are_not_processed_again(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--report", "r.json", "--report", "r.xml", "--report", "r.txt") == 0
@@ -48,7 +48,7 @@ def test_what_is_done_is_not_done_again(
     assert {name: Path(name).read_bytes() for name in reports} == reports
 
 
-def test_times_do_not_matter(zoo_folder: Path) -> None:
+def test_modification_times_do_not_matter(zoo_folder: Path) -> None:
     run("-q")
     for path in MODELS:
         os.utime(Path("zoo", path), (1, 1))
@@ -78,9 +78,7 @@ def _record_damaged(sample: bytes) -> None:
 
 
 @pytest.mark.parametrize("change", [_input, _output_altered, _output_gone, _record_damaged])
-def test_what_does_not_hold_any_more_is_done_again(
-    zoo_folder: Path, sample: bytes, change: Any
-) -> None:
+def test_changed_files_are_processed_again(zoo_folder: Path, sample: bytes, change: Any) -> None:
     run("-q")
     change(sample)
     assert resumed() == {**dict.fromkeys(MODELS, True), "a.tflite": False}
@@ -96,25 +94,27 @@ def test_what_does_not_hold_any_more_is_done_again(
     "option",
     [["--io", "free"], ["--target", "tflm"], ["--prefer", "precision"], ["--fail-on", "warning"]],
 )
-def test_other_options_are_another_job(zoo_folder: Path, option: list[str]) -> None:
+def test_other_options_process_all_models_again(zoo_folder: Path, option: list[str]) -> None:
     run("-q")
     assert resumed(*option) == dict.fromkeys(MODELS, False)
     assert resumed(*option) == dict.fromkeys(MODELS, True)
 
 
-def test_another_tool_is_another_job(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_processes_all_models_again(
+    zoo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run("-q")
     monkeypatch.setattr(tflite_align, "__version__", "99")
     assert resumed() == dict.fromkeys(MODELS, False)
 
 
-def test_the_baseline_is_part_of_the_job(zoo_folder: Path) -> None:
+def test_a_changed_baseline_processes_its_models_again(zoo_folder: Path) -> None:
     assert cli.main(["check", "zoo/a.tflite", "--write-baseline", "b.json", "-q"]) == 0
     run("-q")
     assert resumed("--baseline", "b.json") == {**dict.fromkeys(MODELS, True), "a.tflite": False}
 
 
-def test_what_failed_is_tried_again(zoo_folder: Path) -> None:
+def test_failed_models_are_processed_again(zoo_folder: Path) -> None:
     put("zoo/bad.tflite", b"")
     assert run("-q") == 2
     put("zoo/bad.tflite", concat_example())

@@ -19,7 +19,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_align_proves_and_writes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_align_verifies_and_writes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["in.tflite", "out.tflite"]) == 0
     said = capsys.readouterr()
     assert said.err == ""
@@ -31,7 +31,7 @@ def test_align_proves_and_writes(folder: Path, capsys: pytest.CaptureFixture[str
     assert names(folder) == ["in.tflite", "out.tflite"]
 
 
-def test_a_runtime_that_took_the_original_and_was_wrong_is_named(
+def test_a_runtime_that_computed_the_original_wrongly_is_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "unet.tflite").write_bytes((DATA / "unet_onnx2tf.tflite").read_bytes())
@@ -55,7 +55,7 @@ def test_calibration_data_is_used_for_ranges_and_verification(
     assert "Calibration: declared SQNR in dB\n  output " in said
 
 
-def test_calibration_by_name_by_position_and_in_a_folder(folder: Path) -> None:
+def test_calibration_files_match_by_name_position_and_folder(folder: Path) -> None:
     real = quiet_inputs(16)
     (folder / "wide.tflite").write_bytes(wide_member())
     (folder / "arrays").mkdir()
@@ -72,7 +72,7 @@ def test_calibration_by_name_by_position_and_in_a_folder(folder: Path) -> None:
     assert (folder / "plain.tflite").read_bytes() not in told
 
 
-def test_check_runs_nothing_unless_asked(
+def test_check_starts_no_judge_by_default(
     folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "good.tflite").write_bytes(sample_origin)

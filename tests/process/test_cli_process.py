@@ -23,7 +23,7 @@ def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[byte
     )
 
 
-def test_process_status_and_streams(folder: Path, sample: bytes) -> None:
+def test_the_process_has_the_documented_status_and_streams(folder: Path, sample: bytes) -> None:
     done = run("in.tflite", "out.tflite", FAST)
     assert (done.returncode, done.stderr) == (0, b"")
     failed = run("missing", "other.tflite")
@@ -40,7 +40,7 @@ def test_process_status_and_streams(folder: Path, sample: bytes) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX pipes and /dev/full")
-def test_nobody_reads_or_the_disk_is_full(folder: Path) -> None:
+def test_a_closed_pipe_or_full_disk_is_handled(folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     command = f"{sys.executable} -m tflite_align rules | head -n 1; echo ${{PIPESTATUS[0]}}"
     left = subprocess.run(
@@ -90,7 +90,7 @@ def loaded(*arguments: str) -> str:
         (("in.tflite", "out.tflite", "--dry-run", "--quiet"), 0),
     ],
 )
-def test_no_interpreter_is_loaded(folder: Path, arguments: tuple[str, ...], status: int) -> None:
+def test_check_loads_no_interpreter(folder: Path, arguments: tuple[str, ...], status: int) -> None:
     assert loaded(*arguments).replace(" numpy", "") == str(status)
 
 
@@ -99,7 +99,7 @@ def test_help_needs_no_numpy(arguments: tuple[str, ...]) -> None:
     assert loaded(*arguments) == "0"
 
 
-def test_importing_the_room_imports_no_runtime() -> None:
+def test_importing_verify_imports_no_runtime() -> None:
     heavy = ["ai_edge_litert", "tensorflow", "tflite_micro", "ethosu", "tosa_converter_for_tflite"]
     code = f"import sys, tflite_align.verify; sys.exit(any(m in sys.modules for m in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

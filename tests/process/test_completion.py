@@ -98,20 +98,20 @@ def each(told: str) -> None:
 
 
 @needs("bash")
-def test_bash(shell_folder: Path) -> None:
+def test_bash_completes_commands_options_and_names(shell_folder: Path) -> None:
     """As bash does: what the function puts into COMPREPLY, else names of files where it asks so."""
     each(said(["bash", "--norc", "-c", BASH, "bash", *CASES]))
 
 
 @needs("fish")
-def test_fish(shell_folder: Path) -> None:
+def test_fish_completes_commands_options_and_names(shell_folder: Path) -> None:
     each(said(["fish", "--no-config", "-c", FISH, *CASES]))
 
 
 @needs("zsh")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals of this kind")
 @pytest.mark.parametrize("case", TYPED)
-def test_zsh(case: str, shell_folder: Path) -> None:
+def test_zsh_completes_commands_options_and_names(case: str, shell_folder: Path) -> None:
     """Typed on a terminal, with a TAB behind it."""
     import pty
 
@@ -149,7 +149,7 @@ def read_until(terminal: int, mark: str | None) -> str:
     return ESCAPE.sub(" ", parts)
 
 
-def test_another_shell_is_no_choice(shell_folder: Path) -> None:
+def test_an_unknown_shell_is_refused(shell_folder: Path) -> None:
     ran = subprocess.run(
         ["tflite-align", "completion", "csh"], capture_output=True, encoding="utf-8", check=False
     )
@@ -158,7 +158,7 @@ def test_another_shell_is_no_choice(shell_folder: Path) -> None:
 
 
 @needs("bash")
-def test_what_cannot_be_completed_says_nothing(shell_folder: Path) -> None:
+def test_completion_errors_print_nothing(shell_folder: Path) -> None:
     """A broken configuration is no matter of completion, and no line on the prompt."""
     (shell_folder / "tflite-align.toml").write_text("no toml")
     ran = subprocess.run(

@@ -68,7 +68,7 @@ def told(executor: Executor, given: Iterator[Chunk]) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [1, 4])
-def test_a_model_that_kills_its_process_takes_no_other_with_it(tmp_path: Path, size: int) -> None:
+def test_a_model_that_kills_its_process_does_not_affect_others(tmp_path: Path, size: int) -> None:
     names = [*map(str, range(6)), "kill", *map(str, range(6, 9)), "kill"]
     with _Deadly(2) as pool:
         said = told(pool, chunks([str(tmp_path / name) for name in names], size))
@@ -76,7 +76,7 @@ def test_a_model_that_kills_its_process_takes_no_other_with_it(tmp_path: Path, s
 
 
 @pytest.mark.parametrize("size", [1, 4])
-def test_a_model_that_kills_its_process_once_is_done_again(tmp_path: Path, size: int) -> None:
+def test_a_model_that_kills_its_process_once_is_retried(tmp_path: Path, size: int) -> None:
     """One process takes the chunks in turn: no other death comes before its own."""
     names = [*map(str, range(6)), "once", *map(str, range(6, 9)), "kill"]
     expected = [LOST if name == "kill" else "No such file or directory" for name in names]
@@ -87,7 +87,7 @@ def test_a_model_that_kills_its_process_once_is_done_again(tmp_path: Path, size:
     assert "No such file" not in said[names.index("once")], "it was done again, and read"
 
 
-def test_chunks_are_asked_for_as_they_are_needed() -> None:
+def test_chunks_are_submitted_lazily() -> None:
     asked: list[int] = []
     with ThreadPoolExecutor(2) as pool:
         from tflite_align.store.settings_digest import environment
@@ -102,7 +102,7 @@ def test_chunks_are_asked_for_as_they_are_needed() -> None:
         found.close()
 
 
-def test_any_executor_serves(zoo_folder: Path) -> None:
+def test_any_concurrent_futures_executor_works(zoo_folder: Path) -> None:
     alone = sorted(run("check", "zoo"), key=lambda result: result.number)
     with ThreadPoolExecutor(2) as pool:
         shared = sorted(run("check", "zoo", executor=pool), key=lambda result: result.number)
@@ -143,19 +143,19 @@ def test_a_worker_of_another_version_is_refused(
             list(dispatch.results(chunks(["a"], 1)))
 
 
-def test_an_executor_that_takes_no_more_work_is_told() -> None:
+def test_a_shut_down_executor_is_an_error() -> None:
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(Failure, match="the executor takes no more work"):
         told(pool, chunks(["a"], 1))
 
 
-def test_a_verb_that_is_none_is_refused() -> None:
+def test_an_unknown_command_is_refused() -> None:
     with pytest.raises(UsageError, match="the store checks and aligns models"):
         list(run("explain", "zoo"))  # type: ignore[arg-type]
 
 
-def test_the_room_is_found_from_the_package() -> None:
+def test_the_store_is_an_attribute_of_the_package() -> None:
     code = "import tflite_align; print(tflite_align.store.run.__name__)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "run\n"

@@ -160,7 +160,7 @@ def test_batches_leave_no_folder_and_no_process(folder: Path) -> None:
 
 
 @pytest.mark.fuzz
-def test_batches_leave_nothing_fifty_times(folder: Path) -> None:
+def test_fifty_interrupted_batches_leave_nothing(folder: Path) -> None:
     many(folder, 50, 0.3)
 
 
@@ -189,7 +189,7 @@ sys.exit(cli.main(["rules"]))
 """
 
 
-def test_the_first_signal_counts_and_waits_for_what_is_begun() -> None:
+def test_the_first_signal_is_deferred_inside_whole() -> None:
     run = subprocess.run(
         [sys.executable, "-c", SECOND],
         capture_output=True,
@@ -233,7 +233,7 @@ def test_a_signal_in_a_destructor_is_not_lost() -> None:
     assert run.returncode == 130
 
 
-def test_what_the_caller_ignores_stays_ignored() -> None:
+def test_ignored_signals_stay_ignored() -> None:
     """As nohup and a shell's & do it."""
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN);"

@@ -312,7 +312,9 @@ def test_standard_streams_carry_the_model_and_write_no_file(folder: Path, aligne
         ("<&- >&- 2>&-", "in.tflite out.tflite", 0, ""),
     ],
 )
-def test_closed_streams(closing: str, arguments: str, status: int, told: str, folder: Path) -> None:
+def test_closed_standard_streams_are_handled(
+    closing: str, arguments: str, status: int, told: str, folder: Path
+) -> None:
     """A service manager or a shell may close them; nothing else is opened in their place."""
     command = f"exec {closing}; exec {sys.executable} -m tflite_align {arguments} {FAST}"
     command = command.replace(FAST, "") if arguments.startswith("check") else command

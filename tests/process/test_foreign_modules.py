@@ -41,7 +41,7 @@ def owned(folder: Path) -> list[str]:
     " `-m`: in a stranger's folder `tflite-align` or `python -P -m tflite_align` is to be used, and"
     " the GitHub Action, the pre-commit hook and the CMake module do."
 )
-def test_the_forms_for_strangers_take_no_module_from_the_folder(foreign: Path) -> None:
+def test_installed_scripts_import_no_module_from_the_folder(foreign: Path) -> None:
     forms = [[sys.executable, "-P", "-m", "tflite_align"]]
     forms += [[str(SCRIPT)]] if SCRIPT.exists() else []
     for form in forms:
@@ -64,7 +64,7 @@ def test_the_forms_for_strangers_take_no_module_from_the_folder(foreign: Path) -
     "Processes that share the files (`--jobs`) take no modules from the current folder either."
 )
 @pytest.mark.parametrize("command", [("check", "models"), ("models", "out", "--no-verify")])
-def test_processes_that_share_files_take_none_either(
+def test_worker_processes_import_no_module_from_the_folder(
     command: tuple[str, ...], foreign: Path
 ) -> None:
     """Of a run whose own Python was not told to leave them: multiprocessing hands that down."""

@@ -31,7 +31,7 @@ def inside(page: str, path: str) -> str:
     return zlib.decompress(base64.b64decode(pages[number])).decode()
 
 
-def test_a_folder_is_an_index_and_pages(zoo_folder: Path) -> None:
+def test_many_models_give_an_index_with_pages(zoo_folder: Path) -> None:
     put("zoo/bad.tflite", b"no model")
     assert cli.main(["check", "zoo", "-q", "--jobs", "2", "--report", "zoo.html"]) == 2
     page = Path("zoo.html").read_text()
@@ -50,7 +50,7 @@ def test_a_folder_is_an_index_and_pages(zoo_folder: Path) -> None:
     assert Path("again.html").read_text() == page, "same in, same out"
 
 
-def test_a_folder_aligned_and_gone_on_with(zoo_folder: Path) -> None:
+def test_a_resumed_run_has_the_same_index(zoo_folder: Path) -> None:
     for _ in range(2):
         assert cli.main(["zoo", "out", FAST, "-q", "--report", "r.html"]) == 0
         page = Path("r.html").read_text()
@@ -62,13 +62,13 @@ def test_a_folder_aligned_and_gone_on_with(zoo_folder: Path) -> None:
         assert "a.tflite" in inside(page, "a.tflite")
 
 
-def test_a_page_of_merged_reports(zoo_folder: Path) -> None:
+def test_merged_reports_give_an_index(zoo_folder: Path) -> None:
     cli.main(["check", "zoo", "-q", "--report", "r.jsonl"])
     assert cli.main(["report", "merge", "r.jsonl", "-q", "--report", "r.html"]) == 1
     assert "same/CONCATENATION" in inside(Path("r.html").read_text(), "a.tflite")
 
 
-def test_one_model_stays_its_own_page(zoo_folder: Path) -> None:
+def test_one_model_gives_a_page_without_index(zoo_folder: Path) -> None:
     cli.main(["check", "zoo/a.tflite", "-q", "--report", "r.html"])
     assert '<article id="model-0"' in Path("r.html").read_text()
 

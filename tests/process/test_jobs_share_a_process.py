@@ -32,7 +32,7 @@ def job(model: Path, kernels: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("stand_in", "status", "seconds"), [(KILLED, "crashed", 60.0), (HANGS, "timeout", 3.0)]
 )
-def test_the_others_answer(
+def test_a_crashing_job_does_not_affect_other_jobs(
     stand_in: str, status: str, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "path" / "tflite_micro"

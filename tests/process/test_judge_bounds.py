@@ -59,7 +59,7 @@ def test_limits_grow_with_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("A limit that the caller has set tighter (`ulimit`) stays.")
-def test_a_tighter_limit_of_the_caller_stays(tmp_path: Path) -> None:
+def test_a_lower_limit_of_the_caller_is_kept(tmp_path: Path) -> None:
     script = f"""
 import resource, sys
 from pathlib import Path
@@ -79,7 +79,7 @@ print(ended.errors)
     "environment: search paths, home folder and language; no tokens, no preloaded libraries"
 )
 @pytest.mark.promise("temporary files: in a folder of its own, which is removed")
-def test_nothing_of_the_caller_is_handed_on(
+def test_a_judge_inherits_no_environment_or_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "not for judges")
@@ -103,7 +103,7 @@ def test_nothing_of_the_caller_is_handed_on(
     assert descriptors[:3] == ["0", "1", "2"]
 
 
-def test_endless_talk_is_read_from_its_end(tmp_path: Path) -> None:
+def test_endless_output_is_truncated_to_its_end(tmp_path: Path) -> None:
     script = "import sys; sys.stdout.write('x' * (9 << 20)); print(); print('the end')"
     ended = run_tool([sys.executable, "-c", script], tmp_path, seconds=60)
     assert len(ended.errors) == 4 << 20
@@ -157,7 +157,7 @@ CRASHED = f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})"
         pytest.param(CRASHED, "crashed: SIGSEGV", id="crashed"),
     ],
 )
-def test_a_judge_that_goes_down_is_an_answer(
+def test_a_crashing_judge_is_reported(
     judge: str,
     told: str,
     tmp_path: Path,
@@ -224,11 +224,11 @@ def watched(folder: Path, *arguments: str) -> str:
         (("explain", "in.tflite"), "0"),
     ],
 )
-def test_without_judges_no_process_is_started(
+def test_no_process_is_started_without_judges(
     arguments: tuple[str, ...], told: str, tmp_path: Path
 ) -> None:
     assert watched(tmp_path, *arguments) == told
 
 
-def test_the_watch_sees_a_judge(tmp_path: Path) -> None:
+def test_the_process_monitor_detects_a_judge(tmp_path: Path) -> None:
     assert "subprocess.Popen" in watched(tmp_path, "in.tflite", "out.tflite")

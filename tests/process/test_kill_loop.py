@@ -87,11 +87,11 @@ def rounds(folder: Path, count: int, models: int) -> None:
         assert tree("out") == alone
 
 
-def test_a_caller_is_killed(zoo_folder: Path) -> None:
+def test_a_killed_caller_leaves_nothing_half_written(zoo_folder: Path) -> None:
     """A sample; tests/process/test_dask.py kills workers and a scheduler."""
     rounds(zoo_folder, 1, 20)
 
 
 @pytest.mark.kills
-def test_twenty_times(zoo_folder: Path) -> None:
+def test_twenty_kills_leave_nothing_half_written(zoo_folder: Path) -> None:
     rounds(zoo_folder, 20, 60)

@@ -28,7 +28,7 @@ VERBS = {"align": ["zoo", "out", FAST], "check": ["check", "zoo"]}
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_three_shards_merged_are_one_run(
+def test_three_merged_shards_equal_one_run(
     many: Path, verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main([*VERBS[verb], "-q", "--report", "one.jsonl", "--report", "one.sarif"]) == 2
@@ -69,7 +69,7 @@ def test_a_merged_check_names_each_model_once(
         assert "error" in row
 
 
-def test_a_list_says_what_would_be_done(many: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_option_prints_the_models(many: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = []
     for number in (1, 2):
         assert cli.main(["zoo", "out", "--list", "--shard", f"{number}/2"]) == 0
@@ -81,7 +81,7 @@ def test_a_list_says_what_would_be_done(many: Path, capsys: pytest.CaptureFixtur
     assert len(capsys.readouterr().out.splitlines()) == 14
 
 
-def test_a_check_goes_on_where_it_stopped(many: Path) -> None:
+def test_a_stopped_check_resumes(many: Path) -> None:
     command = ["check", "zoo", "-q", "--record", "done", "--report", "r.jsonl"]
     assert cli.main(command) == 2
     first = lines("r.jsonl")
@@ -158,7 +158,7 @@ def _no_report(names: list[str]) -> str:
 @pytest.mark.parametrize(
     "spoil", [_missing, _twice, _settings, _version, _shorter, _cut, _whole, _no_report]
 )
-def test_what_is_not_one_run_is_refused(
+def test_reports_of_different_runs_are_not_merged(
     many: Path, spoil: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = ["1.jsonl", "2.jsonl", "3.jsonl"]
@@ -186,7 +186,7 @@ def test_reports_of_several_folders_are_merged(
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3"])
-def test_a_shard_that_is_none_is_refused(
+def test_an_invalid_shard_is_refused(
     zoo_folder: Path, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["check", "zoo", f"--shard={text}"]) == 2
@@ -195,7 +195,7 @@ def test_a_shard_that_is_none_is_refused(
     )
 
 
-def test_a_comparison_says_what_is_new_gone_and_worse(
+def test_report_diff_lists_new_gone_and_worse(
     many: Path, sample: bytes, sample_origin: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cli.main(["check", "zoo", "-q", "--report", "old.jsonl"])

@@ -124,7 +124,7 @@ def test_one_model_and_its_reports_may_be_urls(s3: str) -> None:
     assert json.loads(read(report))["name"] == f"{s3}/models/a.tflite"
 
 
-def test_a_record_and_shards_in_a_bucket(s3: str) -> None:
+def test_records_and_shards_work_in_a_bucket(s3: str) -> None:
     command = ["check", f"{s3}/models", "-q", "--record", f"{s3}/done"]
     for number in (1, 2):
         shard = ["--shard", f"{number}/2", "--report", f"{s3}/{number}.jsonl"]
@@ -160,7 +160,7 @@ def test_patterns_and_lists_name_objects(s3: str, capsys: pytest.CaptureFixture[
     ]
 
 
-def test_what_is_not_there_is_told(s3: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_object_is_an_error(s3: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", f"{s3}/nothing.tflite"]) == 2
     assert capsys.readouterr().err == (
         f"tflite_align: {s3}/nothing.tflite: No such file or directory\n"
@@ -184,7 +184,7 @@ def test_an_archive_is_read(zipped: str, capsys: pytest.CaptureFixture[str]) -> 
     )
 
 
-def test_memory_is_of_one_process(memory: str) -> None:
+def test_a_memory_url_is_refused_with_several_processes(memory: str) -> None:
     found = list(run("align", memory, "memory://out", no_verify()))
     assert [result.line.exit_status for result in found] == [0, 0, 0]
     assert sorted(below("memory://out")) == MODELS
@@ -208,7 +208,7 @@ def test_a_file_url_is_a_path(zoo_folder: Path, capsys: pytest.CaptureFixture[st
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_a_store_that_shows_half_files_gets_whole_ones(zoo_folder: Path) -> None:
+def test_objects_are_written_completely_or_not_at_all(zoo_folder: Path) -> None:
     """`local://` stands for those whose writes are not whole: written beside and moved."""
     place = f"local://{zoo_folder}/out"
     assert cli.main(["zoo", place, FAST, "-q"]) == 0
@@ -255,9 +255,7 @@ def test_credentials_are_in_no_message_and_no_report(
         assert SECRET not in capsys.readouterr().err
 
 
-def test_a_store_that_is_unknown_is_told(
-    zoo_folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_store_is_an_error(zoo_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "nosuch://bucket/a.tflite"]) == 2
     assert "Protocol not known: nosuch" in capsys.readouterr().err
     assert is_url("nosuch://bucket")
@@ -276,7 +274,7 @@ def test_a_url_without_the_library_says_what_to_install(
     )
 
 
-def test_a_found_configuration_names_no_store(
+def test_a_found_configuration_cannot_name_a_store(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of a stranger's folder, nothing goes to a stranger's store."""

@@ -108,7 +108,7 @@ def test_output_fits_a_narrow_terminal(zoo_folder: Path, name: str) -> None:
 
 @needs_pty
 @pytest.mark.parametrize("name", SHOWN)
-def test_terminals_that_know_ascii_alone(zoo_folder: Path, name: str) -> None:
+def test_output_works_on_ascii_terminals(zoo_folder: Path, name: str) -> None:
     model = zoo_folder / "zoo" / "a.tflite"
     named = model.read_bytes().replace(b"concatenate_1", "concat\u00e9ate_1".encode())
     model.write_bytes(named)
@@ -184,6 +184,6 @@ def test_every_option_is_explained(name: str) -> None:
     assert [option.name for option in options if not option.help] == []
 
 
-def test_help_is_for_narrow_terminals_too() -> None:
+def test_help_fits_a_narrow_terminal() -> None:
     told = in_pipe("--help", COLUMNS="60").decode().partition("Examples:")[0]
     assert max(map(len, told.splitlines())) <= 60

@@ -19,12 +19,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 WAIT = 60  # seconds, for what takes one
 
 
-def test_what_is_submitted_is_answered() -> None:
+def test_submitted_work_is_answered() -> None:
     with LocalPool(2) as pool:
         assert list(pool.map(work, "abc")) == ["a done", "b done", "c done"]
 
 
-def test_a_pool_that_broke_is_made_anew() -> None:
+def test_a_broken_pool_is_replaced() -> None:
     with LocalPool(2) as pool:
         with pytest.raises(BrokenExecutor):
             pool.submit(work, "!").result()

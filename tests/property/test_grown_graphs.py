@@ -69,12 +69,12 @@ def _judged(seeds: range) -> Counter[str]:
 
 
 @pytest.mark.backends
-def test_what_is_verified_loses_nothing_on_any_kind_of_sample() -> None:
+def test_verified_files_lose_nothing_on_any_kind_of_sample() -> None:
     words = _judged(range(12))
     assert words["verified"] > 2, words
 
 
 @pytest.mark.fuzz
-def test_what_is_verified_of_many_loses_nothing_on_any_kind_of_sample() -> None:
+def test_verified_files_of_many_graphs_lose_nothing() -> None:
     words = _judged(range(FIRST, FIRST + MANY))
     assert words["verified"] > MANY // 4, words

@@ -20,7 +20,7 @@ from tflite_align.rules.rows import OperatorRow
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models())
-def test_no_findings_after_align_and_twice_is_once(data: bytes) -> None:
+def test_aligned_models_have_no_findings_and_aligning_twice_changes_nothing(data: bytes) -> None:
     once = align(data, PLAIN)
     assert once.report.conflicts == ()
     assert once.report.remaining == ()
@@ -30,7 +30,7 @@ def test_no_findings_after_align_and_twice_is_once(data: bytes) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(models())
-def test_graph_inputs_and_outputs_are_what_they_were(data: bytes) -> None:
+def test_graph_inputs_and_outputs_are_unchanged(data: bytes) -> None:
     before, after = read(data).subgraphs[0], read(align(data, PLAIN).data).subgraphs[0]
     assert (before.inputs, before.outputs) == (after.inputs, after.outputs)
     for index in (*before.inputs, *before.outputs):

@@ -65,7 +65,7 @@ def writer(values: Values, key: TensorId) -> Slot | None:
 
 @SLOW
 @given(models(), st.data())
-def test_less_arrives_and_nothing_else_changes(model: bytes, data: st.DataObject) -> None:
+def test_observed_ranges_only_narrow_the_arriving_values(model: bytes, data: st.DataObject) -> None:
     """What readers can tell, the noise that was declared and clamps are the model's own."""
     bound = bound_of(model)
     plain = value_flow(bound)

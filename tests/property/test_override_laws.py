@@ -46,7 +46,7 @@ def test_a_kept_tensor_has_the_parameters_it_had(
 
 @SLOW
 @given(models(), OPTIONS, st.data())
-def test_nothing_is_cut_where_nothing_may_be(
+def test_no_quantize_is_inserted_with_no_cut(
     data: bytes, options: AlignOptions, draw: st.DataObject
 ) -> None:
     names = sorted(name for name in quants(read(data)) if name.startswith("t"))
@@ -59,7 +59,7 @@ def test_nothing_is_cut_where_nothing_may_be(
 
 @SLOW
 @given(models())
-def test_an_override_of_nothing_changes_nothing(data: bytes) -> None:
+def test_an_override_without_a_match_changes_nothing(data: bytes) -> None:
     idle = replace(PLAIN, overrides=(Override(tensor="nobody", keep=True, cut=False),))
     result = align(data, idle)
     assert result.data == align(data, PLAIN).data

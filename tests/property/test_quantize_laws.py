@@ -45,7 +45,9 @@ def quantizes(data: bytes) -> int:
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models(kinds=KINDS), OPTIONS)
-def test_twice_is_once_and_no_findings(data: bytes, options: AlignOptions) -> None:
+def test_folding_twice_changes_nothing_and_leaves_no_findings(
+    data: bytes, options: AlignOptions
+) -> None:
     once = align(data, options)
     assert once.report.remaining == ()
     assert align(once.data, options).data == once.data
@@ -71,7 +73,7 @@ def test_boundaries_and_old_tensors_keep_their_places(data: bytes) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models(kinds=KINDS))
-def test_the_plan_says_what_will_be_read(data: bytes) -> None:
+def test_the_planned_model_equals_the_written_one(data: bytes) -> None:
     """Records after the edits are the records of the file that is written."""
     model = read(data)
 
@@ -100,7 +102,9 @@ def _shown(model: Model) -> Iterator[tuple[Subgraph, list[bytes | None]]]:
 
 
 @pytest.mark.parametrize("options", [PLAIN, OPTIMIZE], ids=["default", "optimize"])
-def test_never_more_than_one_at_every_port(fixture_model: Path, options: AlignOptions) -> None:
+def test_at_most_one_quantize_per_mismatched_operand(
+    fixture_model: Path, options: AlignOptions
+) -> None:
     """The crude repair: a QUANTIZE at each port that disagrees."""
     data = fixture_model.read_bytes()
     ports = {

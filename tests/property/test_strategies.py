@@ -10,7 +10,7 @@ from tflite_align import AlignOptions, align
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models())
-def test_ours_is_the_cheapest(data: bytes) -> None:
+def test_no_ppq_strategy_costs_less(data: bytes) -> None:
     report = align(data, AlignOptions(verify=False, compare=True)).report
     if not report.strategies:
         return

@@ -176,7 +176,7 @@ def _insert_quantize(draw: st.DrawFn, editor: Editor, source: int) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.data(), models())
-def test_what_is_read_of_the_written_file_is_the_state_that_was_asked_for(
+def test_the_written_file_reads_back_as_the_requested_state(
     choices: st.DataObject, data: bytes
 ) -> None:
     before = read(data)
@@ -189,14 +189,14 @@ def test_what_is_read_of_the_written_file_is_the_state_that_was_asked_for(
 
 @settings(max_examples=50, deadline=None)
 @given(models())
-def test_with_nothing_changed_the_same_bytes_come_out(data: bytes) -> None:
+def test_an_unchanged_state_gives_the_same_bytes(data: bytes) -> None:
     model = read(data)
     assert write(data, model, model).join() == data
     rebuilt = replace(model, subgraphs=tuple(replace(one) for one in model.subgraphs))
     assert write(data, model, rebuilt).join() == data
 
 
-def test_states_that_no_edits_lead_to_are_refused() -> None:
+def test_unreachable_states_are_refused() -> None:
     data = concat_example()
     model = read(data)
     graph = model.subgraphs[0]

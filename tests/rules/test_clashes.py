@@ -15,7 +15,7 @@ from tflite_align.rules.targets import target_names
 
 
 @pytest.mark.parametrize("name", CLASHING)
-def test_it_is_an_error_for_every_runtime(name: str) -> None:
+def test_contradicting_operands_are_an_error_on_every_runtime(name: str) -> None:
     data, words = CLASHING[name]
     rule = f"shape/{name.partition(' ')[0]}/operands"
     for target in target_names():
@@ -25,7 +25,7 @@ def test_it_is_an_error_for_every_runtime(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["RESHAPE", "CONV_2D bias"])
-def test_nothing_repairs_it(name: str) -> None:
+def test_contradicting_operands_are_not_repaired(name: str) -> None:
     result = align(CLASHING[name][0], PLAIN)
     assert [one.fix for one in result.report.remaining] == [""]
     assert result.report.exit_status == 1

@@ -99,7 +99,7 @@ def test_every_row_has_a_case_or_a_reason() -> None:
 
 
 @pytest.mark.parametrize("name", SATISFIED)
-def test_satisfied_form_computes_the_reference(name: str, litert: dict[str, Outcome]) -> None:
+def test_the_satisfied_form_computes_the_reference(name: str, litert: dict[str, Outcome]) -> None:
     outcome = litert[name]
     if name in NO_LITERT_KERNEL:
         assert NO_LITERT_KERNEL[name] in outcome.error
@@ -115,7 +115,7 @@ def _runtime_missing(runtime: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["litert", "xnnpack", "tflm"])
-def test_target_grades_a_broken_rule_as_its_runtime_behaves(name: str, tmp_path: Path) -> None:
+def test_severities_match_the_runtimes_behaviour(name: str, tmp_path: Path) -> None:
     """error: refused, ended or wrong at some slot; else every broken form is computed rightly."""
     if missing := _runtime_missing(name):
         pytest.skip(missing)

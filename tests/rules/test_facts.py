@@ -104,7 +104,7 @@ def _installed_vela() -> str:
     return version("ethos-u-vela")
 
 
-def test_vela_says_what_it_said() -> None:
+def test_vela_still_prints_the_quoted_messages() -> None:
     """A new Vela with other constraints wants the ethos-u targets read again."""
     known: dict[str, Any] = json.loads(VELA.read_text(encoding="utf-8"))
     if _installed_vela() != known["version"]:
@@ -131,7 +131,7 @@ def test_vela_keeps_int16_zero_points_from_the_u85_but_for_pools_and_resizing() 
 
 
 @pytest.mark.parametrize("accelerator", ACCELERATORS)
-def test_vela_takes_a_scale_a_channel_for_weights_of_four_operators(accelerator: str) -> None:
+def test_vela_accepts_per_channel_weights_for_four_operators(accelerator: str) -> None:
     refused = _operators_with(accelerator, "Per-axis quantization is not supported")
     weighted = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
     assert not refused & weighted

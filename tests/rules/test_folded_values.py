@@ -58,13 +58,13 @@ def ran(data: bytes) -> Any:
 
 @pytest.mark.backends
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_the_integers_are_those_of_the_kernel(name: str, kind: str) -> None:
+def test_folded_sizes_equal_litert_integers(name: str, kind: str) -> None:
     model = plain_case(name, kind).model()
     assert sum(compared(constant_inputs(model, seed)) for seed in range(3))
 
 
 @pytest.mark.backends
-def test_the_integers_of_the_others_are_too() -> None:
+def test_folded_sizes_of_other_operators_equal_litert_integers() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.constant("long", [2**40 + 7, -3], "int64")
@@ -90,5 +90,5 @@ def compared(data: bytes) -> int:
     return count
 
 
-def test_every_operator_is_asked() -> None:
+def test_every_foldable_operator_is_tested() -> None:
     assert set(FOLDED) == {name for name, _ in CASES} | set(ODD)

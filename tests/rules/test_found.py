@@ -42,7 +42,7 @@ def placed(rule: str, kind: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("name", "kind"), FORMS, ids=lambda part: part)
-def test_a_rule_is_found_broken_where_it_is(name: str, kind: str) -> None:
+def test_a_violated_rule_gives_a_finding_at_its_place(name: str, kind: str) -> None:
     row = ROWS[name]
     own = {rule.id for rule in row.rules}
     assert [f.message for f in found(satisfied(row, kind)) if f.rule in own] == []
@@ -71,12 +71,12 @@ def broken(case: Case, rule: Rule) -> set[str]:
 
 
 @pytest.mark.parametrize("case", boundary_cases(), ids=lambda case: case.name)
-def test_a_boundary_that_agrees_is_not_found(case: BoundaryCase) -> None:
+def test_a_boundary_with_equal_parameters_gives_no_finding(case: BoundaryCase) -> None:
     assert [f.message for f in found(case) if f.rule.startswith(("boundary/", "resource/"))] == []
 
 
 @pytest.mark.parametrize("case", list(boundary_violated()), ids=lambda case: case.name)
-def test_a_boundary_that_disagrees_is_found(case: BoundaryCase) -> None:
+def test_a_boundary_with_unequal_parameters_gives_a_finding(case: BoundaryCase) -> None:
     across = (f"boundary/{case.operator}", "resource/ASSIGN_VARIABLE")
     messages = [f.message for f in found(case) if f.rule in across]
     assert messages

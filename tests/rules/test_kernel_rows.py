@@ -72,14 +72,14 @@ def disagreements(operators: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 @pytest.mark.backends
-def test_rows_say_what_the_runtimes_do() -> None:
+def test_rows_match_the_runtimes() -> None:
     found = set(disagreements(SAMPLE))
     assert found == {key for key in OTHERWISE if key[1] in SAMPLE and key[0] in available()}
 
 
 @pytest.mark.conformance
 @pytest.mark.parametrize("operator", sorted(MAKERS))
-def test_rows_say_what_the_runtimes_do_with_every_operator(operator: str) -> None:
+def test_rows_match_the_runtimes_for_every_operator(operator: str) -> None:
     found = set(disagreements([operator]))
     assert found == {key for key in OTHERWISE if key[1] == operator and key[0] in available()}
 
@@ -90,7 +90,7 @@ def test_every_builtin_operator_has_a_row(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", kernel_sets())
-def test_rows_name_types_that_there_are_and_sources(name: str) -> None:
+def test_rows_name_existing_types_and_sources(name: str) -> None:
     for row in load_kernels(name).values():
         named = {
             word
@@ -103,6 +103,6 @@ def test_rows_name_types_that_there_are_and_sources(name: str) -> None:
         assert len(row.versions) in {0, 2}, row.name
 
 
-def test_targets_name_sets_of_kernels_that_there_are() -> None:
+def test_targets_name_existing_kernel_sets() -> None:
     named = {kernels for name in target_names() for kernels in load_target(name).kernels}
     assert named == set(kernel_sets())

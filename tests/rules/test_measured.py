@@ -33,7 +33,7 @@ def found(form: Form, target: str) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 @pytest.mark.parametrize("target", ["tflite", *RUNTIMES])
-def test_a_form_is_found_where_it_is_wrong(form: Form, target: str) -> None:
+def test_forms_that_are_wrong_have_findings(form: Form, target: str) -> None:
     wanted = {
         "error": set(form.wrong.get(target, "").split()),
         "warning": set(form.told.get(target, "").split()),
@@ -43,7 +43,7 @@ def test_a_form_is_found_where_it_is_wrong(form: Form, target: str) -> None:
 
 @pytest.mark.backends
 @pytest.mark.parametrize("target", RUNTIMES)
-def test_the_runtimes_do_what_is_found(target: str, tmp_path: Path) -> None:
+def test_runtimes_behave_as_the_findings_say(target: str, tmp_path: Path) -> None:
     if target == "tflm" and importlib.util.find_spec("tflite_micro") is None:
         pytest.skip("tflite-micro is not installed")
     outcomes = run_batch(_runnable(), target, tmp_path)
@@ -89,7 +89,7 @@ REPAIRED = [
 
 @pytest.mark.backends
 @pytest.mark.parametrize("target", RUNTIMES)
-def test_what_is_repaired_is_computed(target: str, tmp_path: Path) -> None:
+def test_repaired_forms_are_computed_correctly(target: str, tmp_path: Path) -> None:
     if target == "tflm" and importlib.util.find_spec("tflite_micro") is None:
         pytest.skip("tflite-micro is not installed")
     options = AlignOptions(targets=RUNTIMES, verify=False)

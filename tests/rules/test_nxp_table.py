@@ -190,7 +190,7 @@ def test_the_table_has_its_operators_in_the_order_of_their_lines() -> None:
 
 
 @pytest.mark.parametrize("operator", NXP)
-def test_each_operator_shares_a_demand_with_ours(operator: str) -> None:
+def test_each_operator_shares_a_requirement_with_our_rules(operator: str) -> None:
     """Tied slots are one group on both sides, so that a slot's name is enough to compare."""
     assert _ours(ROWS[operator]) & _theirs(operator, NXP[operator])
     for kind in BOTH:
@@ -202,7 +202,7 @@ def test_each_operator_shares_a_demand_with_ours(operator: str) -> None:
         assert not groups or set.intersection(*groups), "two groups apart"
 
 
-def test_labels_are_told_apart_as_their_comparison_does() -> None:
+def test_fixed_scales_of_nxp_are_powers_of_two() -> None:
     """They compare with a tolerance of 1e-5; ours are exact powers of two, as theirs."""
     labels = [label for row in NXP.values() for label in row.fixed.values()]
     assert all(math.log2(label.scale).is_integer() for label in labels)

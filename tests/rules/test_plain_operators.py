@@ -35,7 +35,7 @@ def test_plain_form_computes_the_reference(name: str, litert: dict[str, Outcome]
 
 
 @pytest.mark.parametrize("name", ["ADD-float32", "ADD-int32", "EQUAL-int32", "SKIP_GRAM-string"])
-def test_other_values_are_a_fault(name: str, litert: dict[str, Outcome]) -> None:
+def test_wrong_values_fail_the_comparison(name: str, litert: dict[str, Outcome]) -> None:
     (made,) = litert[name].outputs
     assert CASES[name].faults([made[::-1]]) != []
     assert CASES[name].faults([made[:-1]]) != []
@@ -51,7 +51,7 @@ def test_every_operator_has_a_type() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, why in WITHOUT_MAKER.items() if why == NO_KERNEL])
-def test_litert_has_no_kernel_for_what_has_no_maker(name: str) -> None:
+def test_operators_without_a_maker_have_no_litert_kernel(name: str) -> None:
     form = Form(inputs=(data(2),), outputs=(output(2),), runs_only=True)
     case = PlainCase(name=name, operator=name, type="float32", form=form, stored={})
     with pytest.raises(ValueError, match=f"Didn't find op for builtin opcode '{name}'"):

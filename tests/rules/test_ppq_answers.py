@@ -153,14 +153,14 @@ def test_the_answers_are_of_these_graphs_and_rows() -> None:
 
 
 @pytest.mark.parametrize("name", list(TOPOLOGIES))
-def test_what_ppq_answers_legally_is_answered_alike(name: str) -> None:
+def test_policies_give_ppqs_legal_answers(name: str) -> None:
     """Every difference is that PPQ's answer breaks a rule, or one that UNITED names."""
     found = {(name, row) for of, row in CASES if of == name and reason(name, row) == "united"}
     assert found == {entry for entry in UNITED if entry[0] == name}
 
 
 @pytest.mark.parametrize("name", list(TOPOLOGIES))
-def test_auto_is_never_dearer_than_a_policy(name: str) -> None:
+def test_the_default_never_costs_more_than_a_policy(name: str) -> None:
     report = align(model_of(name), AlignOptions(verify=False, compare=True)).report
     if not report.strategies:
         return

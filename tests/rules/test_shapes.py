@@ -61,7 +61,7 @@ def test_the_cases_have_the_shapes_that_their_files_state(cases: dict[str, Path]
     assert wrong == {}
 
 
-def test_every_row_is_asked_for_something(cases: dict[str, Path]) -> None:
+def test_every_shape_row_is_used_by_a_case(cases: dict[str, Path]) -> None:
     known = set()
     for path in cases.values():
         model = read(path.read_bytes())

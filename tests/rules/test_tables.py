@@ -231,7 +231,7 @@ def test_the_lowest_weight_is_never_an_error() -> None:
     }
 
 
-def test_a_softmax_in_int16_has_the_label_of_its_input_type() -> None:
+def test_int16_softmax_has_the_fixed_output_of_its_input_type() -> None:
     found = {
         types: rule.labels["int16"][0]
         for rule in ROWS["SOFTMAX"].rules
@@ -325,7 +325,7 @@ def test_a_malformed_row_is_refused_by_name(name: str) -> None:
     assert str(refusal.value) == sentence
 
 
-def test_what_is_no_toml_is_refused_with_its_place() -> None:
+def test_invalid_toml_is_refused_with_its_position() -> None:
     with pytest.raises(RuleError, match=r"^operators\.toml: .*line 1"):
         parse_operators("format = = 1")
 
@@ -369,7 +369,7 @@ def test_a_malformed_target_is_refused_by_name(name: str) -> None:
     assert str(refusal.value) == sentence
 
 
-def test_a_target_that_forgets_a_rule_says_so() -> None:
+def test_a_target_without_a_severity_for_a_rule_is_refused() -> None:
     target = parse_target(TARGET + LEVEL.replace('"*"', '"same/*"'), "here.toml")
     with pytest.raises(RuleError, match=r"^target here: no level covers rule zero/ADD$"):
         target.requirement("zero/ADD", "int8")

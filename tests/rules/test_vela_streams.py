@@ -120,7 +120,7 @@ def compiled(
     return request.param, compile_batch(models, request.param, tmp_path_factory.mktemp("vela"))
 
 
-def test_levels_say_which_parameters_a_program_honours(
+def test_severities_match_the_parameters_that_programs_honour(
     compiled: tuple[str, dict[str, Compiled]],
 ) -> None:
     name, found = compiled
@@ -144,7 +144,7 @@ def _differs(base: Compiled, changed: Compiled) -> bool:
     return bool(changed.program) and not changed.cpu and changed.program != base.program
 
 
-def test_operators_that_vela_leaves_to_the_cpu_are_told(
+def test_operators_that_vela_leaves_to_the_cpu_have_findings(
     compiled: tuple[str, dict[str, Compiled]],
 ) -> None:
     name, found = compiled

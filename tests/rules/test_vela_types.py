@@ -63,7 +63,7 @@ def test_mixed_types_are_errors_where_vela_refuses_them(target: str, tmp_path: P
 
 @pytest.mark.parametrize("target", ["ethos-u55", "ethos-u65", "ethos-u85"])
 @pytest.mark.parametrize(("operator", "given", "made"), WIDENED)
-def test_what_no_kernel_on_the_cpu_computes_is_told(
+def test_operators_without_a_cpu_kernel_have_findings(
     target: str, operator: str, given: str, made: str
 ) -> None:
     """Vela compiles it with both parameters; what comes out can be compared with nothing."""

@@ -67,7 +67,7 @@ def _need(target: str) -> None:
 
 @pytest.mark.backends
 @pytest.mark.parametrize("target", ["litert", "xnnpack", "tflm"])
-def test_rows_say_what_runtimes_do_with_forms_of_converters(target: str) -> None:
+def test_rows_match_the_runtimes_for_converter_forms(target: str) -> None:
     _need(target)
     assert _disagreements(SAMPLE, target) == {}
 
@@ -75,7 +75,7 @@ def test_rows_say_what_runtimes_do_with_forms_of_converters(target: str) -> None
 @pytest.mark.conformance
 @pytest.mark.parametrize("target", ["litert", "xnnpack", "tflm"])
 @pytest.mark.parametrize("operator", WEIGHTED)
-def test_rows_say_what_runtimes_do_with_every_form(operator: str, target: str) -> None:
+def test_rows_match_the_runtimes_for_every_form(operator: str, target: str) -> None:
     _need(target)
     found = _disagreements(weight_forms(operator), target)
     assert _unexplained(found, target) == {}
@@ -83,7 +83,7 @@ def test_rows_say_what_runtimes_do_with_every_form(operator: str, target: str) -
     assert all(any(form.startswith(name) for form in found) for name in known)
 
 
-def test_what_one_set_of_kernels_takes_is_a_warning() -> None:
+def test_a_form_that_one_kernel_set_supports_is_a_warning() -> None:
     """The default target asks two sets of kernels: what one refuses and the other takes warns."""
     found = check(GROUPED.model(), AlignOptions(targets=("tflite",))).findings
     assert [(f.rule, f.severity) for f in found] == [("support/CONV_2D/groups", "warning")]

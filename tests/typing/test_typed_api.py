@@ -20,7 +20,7 @@ def test_the_program_uses_each_public_name() -> None:
     assert [name for name in tflite_align.__all__ if text.count(name) < 2] == []
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     assert [name for name in tflite_align.__all__ if not hasattr(tflite_align, name)] == []
 
 

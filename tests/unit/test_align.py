@@ -35,7 +35,7 @@ def pool_graph(before: tuple[float, int], after: tuple[float, int], *, fused: in
     return graph
 
 
-def test_a_model_without_findings_comes_back_as_it_is() -> None:
+def test_a_model_without_findings_is_returned_unchanged() -> None:
     data = pool_graph((0.1, 0), (0.1, 0)).bytes(["x"], ["y"])
     result = align(data, PLAIN)
     assert result.data == data
@@ -104,7 +104,7 @@ def test_a_stated_relu_may_be_widened() -> None:
     assert align(graph.bytes(["x"], ["y"]), PLAIN).report.cuts == 0
 
 
-def test_graph_outputs_stay_the_very_tensors_they_were() -> None:
+def test_graph_outputs_keep_their_tensor_indices() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.02, 5)
@@ -194,7 +194,7 @@ def test_an_int32_bias_of_16x8_becomes_int64() -> None:
     assert result.report.remaining == ()
 
 
-def test_an_operator_without_a_row_never_sees_other_parameters() -> None:
+def test_operands_of_an_operator_without_a_row_keep_their_parameters() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.04)

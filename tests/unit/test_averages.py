@@ -72,7 +72,7 @@ def test_both_ends_count() -> None:
     assert both == pytest.approx(alone[0] + alone[1])
 
 
-def test_what_has_one_sign_keeps_its_near_end() -> None:
+def test_values_of_one_sign_are_clipped_at_one_end() -> None:
     """Values in [2, 4] fall off from 2: a range down to 0 clips none of them."""
     assert clip_noise(2.0, 4.0, np.array([0.0]), np.array([4.0])) == 0
 

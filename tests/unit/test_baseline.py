@@ -28,7 +28,7 @@ def test_a_baseline_written_and_parsed_is_the_same(models: dict[str, tuple[Accep
     assert again.text() == known.text()
 
 
-def test_a_finding_is_known_again_when_operators_come_before_it() -> None:
+def test_a_finding_is_matched_after_operators_are_inserted_before_it() -> None:
     def model(*, more: bool) -> bytes:
         graph = Graph()
         graph.activation("x", 0.05)
@@ -116,7 +116,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Pa
     return tmp_path
 
 
-def test_the_gate_is_shut_today(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_fails_without_a_baseline(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "models", "--write-baseline", "ci.json", "-q"]) == 0
     listed = json.loads((folder / "ci.json").read_text(encoding="utf-8"))["models"]
     assert list(listed) == ["models/in.tflite"]
@@ -137,7 +137,9 @@ def test_the_baseline_may_be_named_from_anywhere(
     assert cli.main(["check", "in.tflite", "-q"]) == 1
 
 
-def test_a_baseline_that_is_none(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_baseline_file_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "ci.json").write_text("[]", encoding="utf-8")
     assert cli.main(["check", "models", "--baseline", "ci.json"]) == 2
     assert cli.main(["check", "models", "--baseline", "gone.json"]) == 2

@@ -75,7 +75,7 @@ def test_an_operand_without_parameters_takes_those_of_the_output() -> None:
     assert tie.slots == (X, Y)
 
 
-def test_one_that_is_left_alone_is_held() -> None:
+def test_the_remaining_operand_of_a_tie_is_rigid() -> None:
     model = of_row("MAX_POOL_2D")
     found = bound(altered(model, model.subgraphs[0].inputs[0], quant=None))
     assert ties(found) == []
@@ -147,7 +147,7 @@ BOUNDARIES: dict[str, list[tuple[Place, Place]]] = {
 
 
 @pytest.mark.parametrize("name", BOUNDARIES)
-def test_what_crosses_a_boundary_is_tied(name: str) -> None:
+def test_values_across_a_subgraph_boundary_are_tied(name: str) -> None:
     (case,) = [case for case in boundary_cases() if case.operator == name]
     found = bound(read(case.model()))
     across = [tie for tie in ties(found) if tie.rule.startswith(("boundary/", "resource/"))]
@@ -160,7 +160,7 @@ def test_what_crosses_a_boundary_is_tied(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BOUNDARIES)
-def test_a_boundary_is_asked_for_by_the_type_that_crosses_it(name: str) -> None:
+def test_a_boundary_rule_depends_on_the_type(name: str) -> None:
     (case,) = [case for case in boundary_cases() if case.operator == name]
     model = read(case.model())
     asked = {kind: ties(bind(model, ROWS, [strict(kind)])) for kind in ("int8", "int16")}
@@ -194,7 +194,7 @@ def test_a_variable_that_cannot_be_followed_holds_them_all() -> None:
     assert found.rigid >= {*known, Slot(0, 3, "outputs", 0)}
 
 
-def test_what_crosses_a_boundary_without_one_scale_is_held() -> None:
+def test_values_across_a_boundary_without_one_scale_are_held() -> None:
     (case,) = [case for case in boundary_cases() if case.operator == "WHILE"]
     model = read(case.model())
     # The counter is a plain int32.
@@ -240,7 +240,7 @@ def test_each_variable_is_tied_by_itself() -> None:
     assert found.rigid == frozenset()
 
 
-def test_a_variable_that_nobody_reads_is_tied_to_nothing() -> None:
+def test_an_unread_variable_is_tied_to_nothing() -> None:
     found = bound(remembered(ONE, read_back=False))
     assert found.variables == ((Slot(0, 1, "inputs", 1),),)
     assert ties(found) == []
@@ -252,7 +252,7 @@ def test_a_variable_of_several_scales_is_held() -> None:
     assert found.rigid == {Slot(0, 1, "inputs", 1), Slot(0, 2, "outputs", 0)}
 
 
-def test_boundaries_are_kept_unless_they_are_freed() -> None:
+def test_graph_inputs_and_outputs_are_kept_unless_freed() -> None:
     model = of_row("ADD")
     ends = {Slot(0, -1, "inputs", 0), Slot(0, -1, "inputs", 1), Slot(0, -1, "outputs", 0)}
     assert bind(model, ROWS, [TARGET]).rigid >= ends
@@ -274,7 +274,7 @@ WRAPPING_ZERO = Requantizing(zero=True, ratio=65536)
     ],
     ids=["tflite", "tflm", "both", "none"],
 )
-def test_a_type_is_cut_where_every_target_can(
+def test_a_quantize_is_possible_where_every_target_supports_it(
     targets: list[str], cuts: dict[str, Requantizing]
 ) -> None:
     model = read(satisfied(ROWS["ADD"], "int8").model())

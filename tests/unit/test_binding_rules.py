@@ -51,7 +51,7 @@ def of_kind(found: Bound, kind: type[Constraint]) -> list[Any]:
 
 
 @pytest.mark.parametrize("type_name", ["int8", "uint8", "int16"])
-def test_a_rule_is_asked_for_by_its_types_alone(type_name: str) -> None:
+def test_a_rule_applies_only_to_its_types(type_name: str) -> None:
     """By the type of the operands, of a bias by that of its operator's input."""
     target = strict(type_name)
     types = {rule.id: rule.types for row in ROWS.values() for rule in row.rules}
@@ -335,7 +335,7 @@ def with_overrides(model: Model, *overrides: Override) -> Bound:
     return bind(model, ROWS, [TARGET], overrides=overrides)
 
 
-def test_an_anchor_and_a_place_that_is_not_cut() -> None:
+def test_anchor_and_no_cut_overrides_are_bound() -> None:
     model = read(concat_example())
     anchor = Override(slot="subgraph[0]/operator[2] CONCATENATION/inputs[0]", anchor=True)
     uncut = Override(slot="subgraph[0]/operator[2] CONCATENATION/inputs[1]", cut=False)
@@ -364,7 +364,7 @@ def test_an_anchor_and_a_place_that_is_not_cut() -> None:
     ]
 
 
-def test_a_place_may_be_graded_otherwise() -> None:
+def test_an_override_changes_the_severity_at_a_place() -> None:
     model = of_row("SOFTMAX")
     (before,) = of_kind(bound(model), Fixed)
     wish = Override(operator="SOFTMAX", severity="warning")
@@ -375,7 +375,7 @@ def test_a_place_may_be_graded_otherwise() -> None:
     )
 
 
-def test_who_is_held_for_a_tensor_to_keep_its_parameters() -> None:
+def test_keeping_a_tensor_holds_one_of_its_slots() -> None:
     graph = Graph()
     graph.activation("x", 0.1)
     graph.conv("x", "y", 0.2)

@@ -47,7 +47,7 @@ def test_between_8_bit_types_the_integers_shift() -> None:
 
 
 @pytest.mark.parametrize("kind", ["float32", "uint8"])
-def test_there_and_back_is_the_graph_that_was(kind: str) -> None:
+def test_converting_back_restores_the_graph(kind: str) -> None:
     there = converted(PLAIN, kind, kind, verify=False).data
     back = converted(there, "int8", "int8", verify=False).data
     assert border(back) == border(PLAIN)
@@ -61,7 +61,7 @@ def test_from_float_to_uint8_the_quantize_stays_and_reads_uint8() -> None:
     assert operators(found) == ["QUANTIZE", "CONV_2D", "QUANTIZE"]
 
 
-def test_what_is_so_already_is_byte_identical() -> None:
+def test_a_conversion_to_the_same_type_changes_nothing() -> None:
     assert converted(PLAIN, "int8", "int8", verify=False).data == PLAIN
 
 

@@ -57,7 +57,7 @@ UNFIT: list[tuple[dict[str | int, Array], str]] = [
 
 
 @pytest.mark.parametrize(("calibration", "message"), UNFIT)
-def test_data_that_does_not_fit_is_refused_before_anything_runs(
+def test_calibration_of_wrong_shape_is_refused_before_any_run(
     calibration: dict[str | int, Array], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: object, **__: object) -> None:
@@ -70,7 +70,7 @@ def test_data_that_does_not_fit_is_refused_before_anything_runs(
 
 
 @pytest.mark.parametrize(("highest", "cuts"), [(5.09, 0), (5.11, 1), (12.0, 1)])
-def test_a_value_that_was_seen_is_never_worth_less_than_a_cut(highest: float, cuts: int) -> None:
+def test_clipping_an_observed_value_costs_more_than_a_quantize(highest: float, cuts: int) -> None:
     """5.08 is the last value of the kept label; its step is 0.04, half of which is rounding."""
     model = read(kept_join())
     bound = bind(model, load_operators(), [load_target("tflite")])

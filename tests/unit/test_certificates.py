@@ -51,14 +51,14 @@ def test_the_same_files_give_the_same_certificate() -> None:
     assert make_certificate(ORIGINAL, WRITTEN) == CERTIFICATE
 
 
-def test_a_certificate_is_of_its_schema() -> None:
+def test_a_certificate_matches_its_schema() -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(CERTIFICATE)
     Draft202012Validator(schema).validate(certify(ORIGINAL))
 
 
-def test_a_model_by_itself_is_held_against_what_it_declares() -> None:
+def test_a_model_is_certified_against_its_own_declaration() -> None:
     """The broken copies are further off than a step, and are not called certified."""
     off = [row for row in rows(certify(ORIGINAL)) if "LSB off" in row.get("reason", "")]
     assert {row["name"] for row in off} == {"CONCATENATION", "MAX_POOL_2D"}
@@ -80,7 +80,9 @@ def test_a_model_by_itself_is_held_against_what_it_declares() -> None:
         ("DIV", ("INT8", "INT8"), "DIV int8 > int8: no row is about these types and options"),
     ],
 )
-def test_why_there_is_no_function_is_told(operator: str, types: tuple[str, str], why: str) -> None:
+def test_the_reason_for_an_unknown_function_is_given(
+    operator: str, types: tuple[str, str], why: str
+) -> None:
     with pytest.raises(UnshownError) as told:
         kernels_of("litert", operator, types[:1], types[1:], {})
     assert str(told.value) == f"no function is known of litert's {why}"
@@ -97,7 +99,7 @@ def test_an_operator_that_changed_without_a_function_has_no_certificate() -> Non
         checked(document)
 
 
-def test_nothing_is_believed_of_a_tensor_that_is_not_followed() -> None:
+def test_claims_about_untracked_tensors_are_rejected() -> None:
     """A bias is summed up: a claim about what arrives in one is no claim that is checked."""
     document = copy.deepcopy(CERTIFICATE)
     known = {row["tensor"] for row in document["subgraphs"][0]["tensors"]}
@@ -167,7 +169,7 @@ def _no_bounds(document: Row) -> None:
         _narrow_need, _another_operator, _none_mapped, _no_runtime, _moved, _no_bounds,
     ],
 )  # fmt: skip
-def test_no_field_is_believed(change: Change) -> None:
+def test_a_change_of_any_claimed_field_is_rejected(change: Change) -> None:
     document = copy.deepcopy(CERTIFICATE)
     change(document)
     assert document != CERTIFICATE
@@ -181,12 +183,12 @@ def test_a_certificate_of_other_files_does_not_hold() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b"\xff", b'{"format": 1}'])
-def test_what_is_no_certificate_is_unreadable(text: bytes) -> None:
+def test_other_json_is_no_certificate(text: bytes) -> None:
     with pytest.raises(CertificateError):
         verify_certificate(ORIGINAL, WRITTEN, text)
 
 
-def test_what_is_no_model_has_no_certificate() -> None:
+def test_bytes_that_are_no_model_have_no_certificate() -> None:
     with pytest.raises(NotCertifiedError, match=r"is no \.tflite file"):
         certify(b"not a model")
     with pytest.raises(NotCertifiedError, match="cannot be read"):

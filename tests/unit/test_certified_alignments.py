@@ -22,7 +22,7 @@ SAMPLE = (DATA / "sample_dealigned.tflite").read_bytes()
 VERIFIED = Verification(word="verified", why="", samples=64)
 
 
-def test_a_result_has_its_certificate_where_that_was_asked_for() -> None:
+def test_a_result_has_a_certificate_if_requested() -> None:
     result = align(SAMPLE, AlignOptions(verify=False, certificate=True))
     assert result.certificate is not None
     text = json.dumps(result.certificate).encode()
@@ -33,7 +33,7 @@ def test_a_result_has_its_certificate_where_that_was_asked_for() -> None:
     assert align(SAMPLE, AlignOptions(verify=False)).certificate is None
 
 
-def test_certified_needs_the_numbers_too() -> None:
+def test_certified_requires_verified_samples() -> None:
     """A tensor whose step is a hundred times coarser is still within half a step of itself."""
     report = align(SAMPLE, AlignOptions(verify=False, require=("certified",))).report
     assert not report.certified
@@ -43,7 +43,7 @@ def test_certified_needs_the_numbers_too() -> None:
     assert closing(verified).endswith("certified for every input")
 
 
-def test_what_is_certified_is_not_compared_on_samples_again() -> None:
+def test_certified_kernels_are_not_compared_on_samples() -> None:
     """Alignment loss and acceptance are left; a kernel that no certificate speaks of is run."""
     options = AlignOptions(certificate=True)
     report = align(SAMPLE, options).report
@@ -84,7 +84,7 @@ def test_a_target_without_known_arithmetic_is_never_certified() -> None:
     )
 
 
-def test_what_is_certified_in_part_says_what_is_not() -> None:
+def test_a_partial_certificate_names_an_uncertified_operator() -> None:
     report = align(SAMPLE, AlignOptions(verify=False)).report
     shown = CertificateSummary(
         word="in part",

@@ -49,7 +49,7 @@ def test_align_is_the_default_command(folder: Path, arguments: list[str]) -> Non
     assert (folder / "out.tflite").is_file()
 
 
-def test_in_may_be_out_and_twice_is_once(folder: Path) -> None:
+def test_in_may_be_out_and_aligning_twice_changes_nothing(folder: Path) -> None:
     model = folder / "in.tflite"
     assert cli.main(["in.tflite", "in.tflite", FAST, "-q"]) == 0
     once, written = model.read_bytes(), model.stat()
@@ -60,7 +60,7 @@ def test_in_may_be_out_and_twice_is_once(folder: Path) -> None:
     assert names(folder) == ["in.tflite"]
 
 
-def test_nothing_to_align(
+def test_a_sound_model_is_copied_unchanged(
     folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "good.tflite").write_bytes(sample_origin)
@@ -71,9 +71,7 @@ def test_nothing_to_align(
     assert (folder / "out.tflite").read_bytes() == sample_origin
 
 
-def test_quiet_says_nothing_where_all_is_well(
-    folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_quiet_prints_nothing_on_success(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["in.tflite", "out.tflite", FAST, "--quiet"]) == 0
     assert cli.main(["check", "out.tflite", "-q"]) == 0
     assert capfd.readouterr() == ("", "")
@@ -87,7 +85,9 @@ def test_dry_run_writes_no_model(folder: Path, capsys: pytest.CaptureFixture[str
     assert last.endswith(", not judged (dry run: nothing written)")
 
 
-def test_findings_left_write_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_remaining_findings_prevent_writing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A requirement that nothing can meet here stands for a judge that says no."""
     arguments = ["in.tflite", "out.tflite", FAST, "--require", "litert", "--report", "r.json"]
     assert cli.main(arguments) == 1
@@ -241,7 +241,9 @@ def test_one_line_and_nothing_written(
     assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 
 
-def test_announced_forms_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_report_format_lists_the_known_ones(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["in.tflite", "out.tflite", "--report", "r.docx"]) == 2
     assert capsys.readouterr().err.startswith(
         "tflite_align: no report has the ending '.docx'; there are .html, .json, .me.json, .sarif, .txt, .xml"
@@ -253,7 +255,7 @@ def test_the_help_names_every_form(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(FORMATS) <= set(capsys.readouterr().out.split())
 
 
-def test_a_bug_is_one_line_too(
+def test_an_internal_error_is_one_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import tflite_align.cli.align_command as room

@@ -15,7 +15,7 @@ SYNTHETIC = synthetic.build(40, channels=3).data
 
 
 @THRESHOLDS
-def test_positions_are_the_same_too(quick: int) -> None:
+def test_bulk_reading_gives_the_same_positions(quick: int) -> None:
     fast, slow = read_with(SYNTHETIC, quick), read_with(SYNTHETIC, NEVER)
     assert isinstance(fast, Model)
     assert isinstance(slow, Model)
@@ -30,7 +30,9 @@ def test_positions_are_the_same_too(quick: int) -> None:
     value=st.integers(0, 255),
     length=st.sampled_from([1, 2, 4]),
 )
-def test_a_damaged_file_is_refused_or_read_alike(place: int, value: int, length: int) -> None:
+def test_damaged_files_give_the_same_result_in_both_readers(
+    place: int, value: int, length: int
+) -> None:
     data = bytearray(SYNTHETIC)
     data[place : place + length] = bytes([value]) * len(data[place : place + length])
     fast, slow = (read_with(bytes(data), many) for many in (ALWAYS, NEVER))
@@ -41,7 +43,7 @@ def test_a_damaged_file_is_refused_or_read_alike(place: int, value: int, length:
         assert texts[0] == texts[1]  # a NaN is not equal to itself, its text is
 
 
-def test_a_vtable_a_table_is_read_one_by_one() -> None:
+def test_tables_with_distinct_vtables_are_read_one_by_one() -> None:
     """Grouping by vtable gains nothing where each table has its own."""
     from tflite_align.format.flatbuffer import BufferReader
     from tflite_align.format.schema import table_layout

@@ -36,7 +36,7 @@ def test_a_chain_of_known_shapes_is_folded(options: AlignOptions, *, gathered: b
     assert align(result.data, options).data == result.data
 
 
-def test_where_nobody_asks_for_it_the_chain_stays() -> None:
+def test_a_chain_stays_where_no_target_requires_folding() -> None:
     data = filled()
     assert check(data, PLAIN).findings == ()
     assert align(data, PLAIN).data == data
@@ -55,7 +55,7 @@ def test_an_open_size_stays_computed_where_applications_may_change_it() -> None:
     assert operators(align(data, TFLM).data) == ["FILL", "ADD"]
 
 
-def test_the_switch() -> None:
+def test_the_repair_can_be_switched_off() -> None:
     data = filled()
     result = align(data, replace(TFLM, no_fix=("computed-sizes",)))
     assert result.data == data
@@ -81,6 +81,6 @@ def test_metadata_that_may_count_operators_forbids_it() -> None:
     assert align(data, allowed).report.remaining == ()
 
 
-def test_the_report_tells_the_given_files_size() -> None:
+def test_the_report_has_the_input_files_size() -> None:
     result = align(filled(), TFLM)
     assert result.report.size.operators == 5

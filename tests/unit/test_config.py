@@ -59,7 +59,7 @@ def test_a_pyproject_without_the_table_holds_none(document: str) -> None:
     assert parse_config(document, "../pyproject.toml") is None
 
 
-def test_paths_are_the_files() -> None:
+def test_paths_are_relative_to_the_configuration_file() -> None:
     found = parse('baseline = "b.json"\nreport = ["-", "r.json"]\nseed = 3').placed("../up")
     up = str(Path("..", "up"))
     assert found.settings == {
@@ -150,7 +150,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_unexpected_is_refused_by_name(name: str) -> None:
+def test_unexpected_keys_and_values_are_refused_by_name(name: str) -> None:
     document, sentence = BAD[name]
     with pytest.raises(UsageError) as refusal:
         parse_config(document, OWN)
@@ -284,7 +284,7 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "head"), [("tflite-align.toml", ""), ("pyproject.toml", "[tool.tflite-align]\n")]
 )
-def test_the_nearest_file_above_is_taken(
+def test_the_nearest_file_above_is_used(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str, head: str
 ) -> None:
     (folder / name).write_text(f"{head}target = ['tflm', 'xnnpack']\nreport = ['r.json']\n")
@@ -312,7 +312,7 @@ def test_the_command_line_wins(folder: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("command", [(), ("check",), ("explain",)])
-def test_what_is_shown_is_a_configuration(
+def test_show_settings_prints_a_valid_configuration(
     folder: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
     (folder / "below" / "tflite-align.toml").write_text(
@@ -393,6 +393,8 @@ def test_help_reads_no_configuration(folder: Path, capsys: pytest.CaptureFixture
     assert "--show-settings" in capsys.readouterr().out
 
 
-def test_a_needed_file_is_still_needed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_required_argument_is_still_required(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["check"]) == 2
     assert "no model is named" in capsys.readouterr().err

@@ -57,7 +57,7 @@ def test_force_says_which_rules_exclude_each_other() -> None:
     assert without.cuts == 1
 
 
-def test_force_between_two_kept_boundaries() -> None:
+def test_force_between_two_kept_boundaries_is_a_conflict() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("p", 0.02)
@@ -78,7 +78,7 @@ def test_force_between_two_kept_boundaries() -> None:
     assert free.report.cuts == 0
 
 
-def test_a_label_that_no_quantize_can_make() -> None:
+def test_parameters_that_no_quantize_can_write_are_a_conflict() -> None:
     """TFLM has no QUANTIZE within uint8: two kept boundaries around a copy cannot be parted."""
     graph = Graph("uint8")
     graph.activation("x", 0.05, 128)
@@ -104,7 +104,7 @@ def test_a_label_that_no_quantize_can_make() -> None:
     )
 
 
-def test_rigid_against_rigid_in_one_rule() -> None:
+def test_two_rigid_slots_of_one_rule_are_a_conflict() -> None:
     """No label is right for both: nothing is moved, and the third member is not to blame."""
     asked = question(concat_example(0.1, 0.04, 0.07), AlignOptions())
     both = (Slot(0, 2, "inputs", 0), Slot(0, 2, "inputs", 1))

@@ -39,7 +39,7 @@ def residual(scale: float) -> bytes:
     return requantized(graph.bytes(["x"], ["y"]), "a", scale=(scale,))
 
 
-def test_a_scale_that_means_nothing_is_told_once() -> None:
+def test_an_invalid_scale_is_one_finding() -> None:
     for targets in ((), EVERY):
         (finding,) = faults(residual(1.3e36), *targets)
         assert finding.rule == "params/scale"
@@ -55,7 +55,7 @@ def test_two_limits_of_one_ratio_are_one_fault() -> None:
     assert (finding.rule, noted(finding)) == ("window/ADD/abort", ["window/ADD/wrap"])
 
 
-def test_a_wrong_axis_is_told_once() -> None:
+def test_a_wrong_axis_is_one_finding() -> None:
     assert rules(per_channel(3)) == []
     for targets in ((), EVERY):
         for axis in (0, 1):
@@ -75,7 +75,7 @@ def test_rules_that_say_the_same_are_one_finding_for_all_their_targets() -> None
     assert [grade.target for grade in finding.grades] == ["tflite", "tflm"]
 
 
-def test_a_target_without_a_kernel_is_told_nothing_of_values() -> None:
+def test_values_are_not_checked_on_a_target_without_the_kernel() -> None:
     graph = Graph("uint8")
     graph.activation("x", 0.05, 128)
     graph.activation("p", 0.1, 128)
@@ -93,7 +93,7 @@ def test_a_consequence_that_is_graver_than_its_cause_stays() -> None:
     assert found == [("shape/SPACE_TO_BATCH_ND", "warning"), ("shape/CONV_2D", "error")]
 
 
-def test_the_text_tells_notes_below_their_finding() -> None:
+def test_text_shows_notes_below_their_finding() -> None:
     lines = render_text(check(residual(1.3e36), PLAIN)).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("  error"))
     assert lines[start + 1].startswith("  note      what computes with it is not judged: subgraph")
@@ -111,7 +111,7 @@ def test_operands_of_one_kind_are_one_fault() -> None:
     assert finding.notes == ("the same at inputs[1]", "the same at outputs[0]")
 
 
-def test_a_uint8_model_is_told_the_way_to_int8() -> None:
+def test_a_uint8_model_gets_a_hint_to_int8_conversion() -> None:
     graph = Graph("uint8")
     graph.activation("x", 0.05, 128)
     graph.activation("p", 0.05, 128)

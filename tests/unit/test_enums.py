@@ -30,7 +30,7 @@ def test_operators_have_names_and_codes(code: int, name: str) -> None:
     assert operator_code(name) == code
 
 
-def test_unknown_names_raise() -> None:
+def test_unknown_names_raise_key_errors() -> None:
     with pytest.raises(KeyError):
         type_code("int9")
     with pytest.raises(KeyError):

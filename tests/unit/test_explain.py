@@ -155,7 +155,7 @@ def test_a_tensor_outside_the_solver_says_what_fixes_it() -> None:
     assert explained(data, "c1.w").status == "outside"
 
 
-def test_a_stated_clamp_is_told() -> None:
+def test_a_stated_clamp_is_explained() -> None:
     data = joined((("c", 0.05, -128), ("d", 0.1, 0)), (0.1, 0), "cat")
     assert "Its range no longer states a clamp, so its operator does: RELU." in told(data, "c")
 
@@ -169,7 +169,7 @@ def test_a_policy_is_the_anchor() -> None:
     assert any(place in line for line in explanation_lines(found))
 
 
-def test_what_else_costs_more_and_the_chosen_is_the_least() -> None:
+def test_alternatives_cost_more_than_the_chosen_parameters() -> None:
     for name in ("c1", "c2", "cat"):
         found = explained(concat_example(0.1, 0.04, 0.07), name)
         assert found.optimal
@@ -291,7 +291,9 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "operator[1]/outputs[0]",
     ],
 )
-def test_forms_of_the_argument(model: Path, capsys: pytest.CaptureFixture[str], place: str) -> None:
+def test_a_place_is_a_name_an_index_or_an_address(
+    model: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
     assert cli.main(["explain", "in.tflite", place]) == 0
     said = capsys.readouterr()
     assert said.err == ""

@@ -69,7 +69,7 @@ def test_several_files_are_all_replaced_or_none(tmp_path: Path) -> None:
 
 
 @POSIX
-def test_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "real").write_bytes(b"old")
@@ -125,7 +125,7 @@ def test_owner_and_group_are_kept(tmp_path: Path) -> None:
 
 @POSIX
 @pytest.mark.parametrize(("mode", "left"), [(0o640, 0o600), (0o674, 0o644), (0o4664, 0o644)])
-def test_a_group_that_cannot_be_kept_gives_nobody_more(
+def test_losing_the_group_adds_no_permissions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, left: int
 ) -> None:
     """The new file is in a group of which nothing was said; the system refuses the old one."""
@@ -205,7 +205,7 @@ def _then_nothing(*given: int) -> int:
 
 @pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="only Linux copies in the kernel")
 @pytest.mark.parametrize("copy", [None, _never, _a_little, _then_nothing])
-def test_what_the_kernel_copies_or_does_not_is_whole(
+def test_files_are_complete_with_and_without_kernel_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy: Callable[..., int] | None
 ) -> None:
     mapped, wanted = _large(tmp_path)
@@ -218,7 +218,7 @@ def test_what_the_kernel_copies_or_does_not_is_whole(
 
 
 @pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="only Linux copies in the kernel")
-def test_a_model_that_shrinks_is_told(tmp_path: Path) -> None:
+def test_a_model_that_shrinks_is_an_error(tmp_path: Path) -> None:
     mapped, _ = _large(tmp_path)
     os.truncate(tmp_path / "model", 4 << 20)
     (tmp_path / "out").write_bytes(b"old")

@@ -116,7 +116,7 @@ def test_scales_that_no_two_quantizes_bring_together_stay_apart() -> None:
     assert "QUANTIZE can take" in conflict.message
 
 
-def test_no_output_follows_operands_that_its_range_cannot_tell() -> None:
+def test_an_output_does_not_follow_operands_below_its_resolution() -> None:
     """A window is right again with a step that is far more than all of the range declared."""
     data = requantized(pooled(1e-4), "c", scale=(1e-18,))
     data = requantized(data, "y", scale=(1e-18,))
@@ -173,7 +173,7 @@ def test_an_impossible_zero_point_is_not_carried_into_another_type() -> None:
 
 
 @pytest.mark.parametrize("operator", ["CONCATENATION", "PACK", "ADD", "MAXIMUM"])
-def test_an_operator_without_operands_is_no_error_of_ours(operator: str) -> None:
+def test_an_operator_without_operands_raises_no_internal_error(operator: str) -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.05)

@@ -97,7 +97,7 @@ def test_a_fix_repairs_its_finding_and_nothing_changes_without_it(fix: str) -> N
 
 
 @pytest.mark.parametrize("fix", BROKEN)
-def test_what_is_off_by_default_is_not_done(fix: str) -> None:
+def test_repairs_off_by_default_are_not_applied(fix: str) -> None:
     data = BROKEN[fix]()
     assert (align(data, PLAIN).data == data) == (load_fixes()[fix].default == "off")
 
@@ -138,7 +138,7 @@ def overflowing(data: bytes, weights: int) -> bytes:
 
 
 @pytest.mark.parametrize(("weights", "cut"), [(4, True), (127, False)])
-def test_what_loses_less_makes_room_for_a_bias(weights: int, cut: bool) -> None:  # noqa: FBT001
+def test_the_cheaper_way_makes_room_for_a_bias(weights: int, cut: bool) -> None:  # noqa: FBT001
     """Small integers lose more by a coarser scale than the input does, large ones less."""
     result = align(overflowing(chain(), weights), PLAIN)
     assert result.report.remaining == ()

@@ -91,7 +91,7 @@ def test_a_bias_without_a_scale_gets_the_one_that_kernels_compute_with(part: str
     assert after.constant(0, tensor.index) == named(chain(), "c.b")[0].constant(0, tensor.index)
 
 
-def test_a_tensor_that_is_computed_with_and_has_no_parameters_is_told() -> None:
+def test_an_operand_without_parameters_is_a_finding() -> None:
     """Nothing says what its integers stand for: LiteRT ends the process over such an ADD."""
     graph = Graph()
     graph.activation("x", 0.05)
@@ -122,7 +122,7 @@ def test_plain_integers_need_no_parameters_where_kernels_compute_with_them() -> 
     assert found == {"MAXIMUM": [], "ADD": ["params/none"]}
 
 
-def test_a_scale_next_to_nothing_behind_a_squared_difference() -> None:
+def test_a_tiny_scale_after_a_squared_difference_is_handled() -> None:
     """As the converter writes x - x squared: LiteRT ends the process over it."""
     graph = Graph()
     graph.activation("x", 0.0956, 18)
@@ -143,7 +143,7 @@ def test_a_scale_next_to_nothing_behind_a_squared_difference() -> None:
         ("MUL", ("MulOptions", {}), "subgraph[0]/operator[0] MUL/inputs[1]"),
     ],
 )
-def test_an_operand_without_parameters_is_told_though_nobody_ties_it(
+def test_an_untied_operand_without_parameters_is_a_finding(
     operator: str, options: tuple[str, dict[str, int]], address: str
 ) -> None:
     """That the inputs of ADD share parameters is asked by no runtime; that they have some is."""
@@ -166,7 +166,7 @@ def test_an_operand_without_parameters_is_told_though_nobody_ties_it(
     ]
 
 
-def test_a_copy_that_nobody_asks_about_needs_no_parameters() -> None:
+def test_a_copy_of_plain_integers_needs_no_parameters() -> None:
     graph = Graph()
     graph.activation("raw", 0.05)
     graph.activation("y", 0.05)
@@ -179,7 +179,7 @@ def test_a_copy_that_nobody_asks_about_needs_no_parameters() -> None:
 
 
 @pytest.mark.parametrize("operator", ["IF", "CALL_ONCE", "ASSIGN_VARIABLE"])
-def test_what_is_handed_to_a_subgraph_or_a_variable_may_be_plain_integers(operator: str) -> None:
+def test_subgraph_operands_and_variables_may_be_plain_integers(operator: str) -> None:
     graph = Graph()
     for name in ("x", "raw", "y"):
         graph.activation(name, 0.05)

@@ -45,7 +45,7 @@ def island(name: str, type_name: str = "int8") -> bytes:
     return graph.bytes(["x"], ["y"])
 
 
-def test_integers_throughout_are_no_news() -> None:
+def test_a_fully_quantized_model_has_no_note() -> None:
     assert notes(chain()) == ()
 
 
@@ -65,13 +65,13 @@ def test_float_activations_with_quantized_weights() -> None:
         ("COS", "int8", "LiteRT has no int8 kernel for this"),
     ],
 )
-def test_an_island_says_why_it_is_one(name: str, type_name: str, why: str) -> None:
+def test_a_float_part_has_a_reason(name: str, type_name: str, why: str) -> None:
     (told,) = notes(island(name, type_name))
     assert told.startswith(f"not fully quantized: 1 of 1 operator computes in float ({name}), ")
     assert told.endswith(why)
 
 
-def test_weights_that_are_stored_alone() -> None:
+def test_quantized_weights_without_integer_kernels_are_noted() -> None:
     graph = Graph()
     floats(graph, "x", "y", "w")
     graph.constant("stored", np.ones((3, 1, 1, 3)), "int8", 0.01)
@@ -83,7 +83,7 @@ def test_weights_that_are_stored_alone() -> None:
     assert "(CONV_2D), because a DEQUANTIZE makes floats of stored integers" in told
 
 
-def test_a_float_model_says_that_it_is_one() -> None:
+def test_a_float_model_is_noted() -> None:
     graph = Graph()
     floats(graph, "x", "y", "z")
     graph.add("RELU", ["x"], ["y"])
@@ -92,14 +92,14 @@ def test_a_float_model_says_that_it_is_one() -> None:
     assert told == "nothing is quantized: 2 of 2 operators compute in float"
 
 
-def test_reports_and_alignments_tell_it() -> None:
+def test_reports_contain_the_note() -> None:
     report = check(hybrid(), PLAIN)
     assert f"\nnote: {report.notes[0]}\n" in render_text(report)
     assert report.exit_status == 0
     assert align(hybrid(), PLAIN).report.notes == report.notes
 
 
-def test_a_target_without_hybrid_kernels_names_it_so() -> None:
+def test_a_target_without_hybrid_kernels_is_named() -> None:
     (finding,) = check(hybrid(), replace(PLAIN, targets=("tflm",))).findings
     assert "not fully quantized: float activations with quantized weights" in finding.message
     assert finding.expected.startswith("int8 int8 int32 > int8 or ")
@@ -107,7 +107,7 @@ def test_a_target_without_hybrid_kernels_names_it_so() -> None:
     assert "not quantized: found float32, expected int8" in warning.message
 
 
-def test_what_nobody_reads_any_more_is_not_counted() -> None:
+def test_unread_operators_are_not_counted() -> None:
     result = align(hybrid(), replace(PLAIN, targets=("tflm",)))
     assert [change.kind for change in result.report.changes] == ["retyped"]
     assert result.report.notes == ("nothing is quantized: 1 of 1 operator computes in float",)

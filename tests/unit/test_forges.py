@@ -73,7 +73,7 @@ def test_the_default_level_is_the_gravest_of_the_targets() -> None:
     assert level("ethos-u55", "tflite") == "error"
 
 
-def test_each_result_has_a_line_beside_its_bytes() -> None:
+def test_each_result_has_a_line_and_a_byte_offset() -> None:
     for result in run_of(REPORT)["results"]:
         (location,) = result["locations"]
         region = location["physicalLocation"]["region"]
@@ -125,7 +125,7 @@ def joined(operators_before: int) -> bytes:
     return graph.bytes(["x"], ["cat", *names])
 
 
-def test_fingerprints_know_no_operator_numbers() -> None:
+def test_fingerprints_do_not_depend_on_operator_indices() -> None:
     one, other = check(joined(0)), check(joined(3))
     assert len(one.remaining) == 2
     assert [f.address for f in one.remaining] != [f.address for f in other.remaining]
@@ -133,7 +133,7 @@ def test_fingerprints_know_no_operator_numbers() -> None:
     assert prints(check(joined(0), name="renamed.tflite")) == prints(one)
 
 
-def test_equals_are_told_apart_by_their_ordinal() -> None:
+def test_equal_problems_have_different_ordinals() -> None:
     twice = replace(REPORT, remaining=(*REPORT.remaining, *REPORT.remaining))
     found = prints(twice)
     assert len(set(found)) == len(found)

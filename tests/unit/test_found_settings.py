@@ -53,7 +53,7 @@ PASSING = "severity = {'*' = 'off'}\n"
 
 @STARTS
 @pytest.mark.parametrize("setting", ["judge = ['litert']", "require = ['litert', 'numbers']"])
-def test_a_found_file_starts_nothing(
+def test_a_found_file_starts_no_process(
     setting: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / OWN).write_text(f"{setting}\n{PASSING}")
@@ -71,7 +71,7 @@ def test_a_found_file_starts_nothing(
 
 @STARTS
 @pytest.mark.parametrize("way", ["--trust-config", "--config", "the environment", "--judge"])
-def test_a_file_that_is_the_users_starts_judges(
+def test_a_trusted_file_starts_judges(
     way: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / OWN).write_text("require = ['litert']\n")
@@ -200,7 +200,7 @@ SWITCHES = {
     " the file is not yours."
 )
 @pytest.mark.parametrize("setting", SWITCHES)
-def test_what_a_file_switches_off_is_said(
+def test_checks_that_a_file_switches_off_are_listed(
     setting: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert check("--write-baseline", "base.json", "-q") == 0
@@ -214,9 +214,7 @@ def test_what_a_file_switches_off_is_said(
     assert capsys.readouterr().err == ""
 
 
-def test_what_makes_more_of_a_finding_is_not_said(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_raised_severities_are_not_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / OWN).write_text("fail-on = 'warning'\n[severity]\n'same/*' = 'error'\n")
     assert check() == 1
     assert capsys.readouterr().err == ""

@@ -91,7 +91,7 @@ def test_a_table_nearly_called_as_ours_is_an_error(
         "tfl = {{",
     ],
 )
-def test_other_tables_are_passed_by(document: str, folder: Path) -> None:
+def test_other_tables_are_ignored(document: str, folder: Path) -> None:
     (folder / "pyproject.toml").write_text(document)
     assert cli.main(["check", "in.tflite"]) == 1
 
@@ -129,7 +129,7 @@ def test_quiet_check_prints_each_finding_on_one_line(
     assert said.err == ""
 
 
-def test_the_one_line_form_has_refusals_and_what_cannot_be_read(
+def test_the_concise_format_has_refusals_and_unreadable_files(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "no.tflite").write_bytes(b"no model")
@@ -146,7 +146,7 @@ def test_the_one_line_form_has_refusals_and_what_cannot_be_read(
     assert lines[-1].endswith(" (unreadable)")
 
 
-def test_a_missing_judge_that_is_required_is_a_line_of_every_form(
+def test_a_missing_required_judge_is_in_every_format(
     folder: Path, sample_origin: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit status 1 with an empty list would leave everybody guessing."""
@@ -225,6 +225,6 @@ def test_a_lock_says_that_it_is_not_written_and_why(
     assert capsys.readouterr().err == "tflite_align: io.json: lock written\n"
 
 
-def test_every_form_of_stdout_can_be_asked_for() -> None:
+def test_every_output_format_can_be_selected() -> None:
     (option,) = [one for one in commands.commands["check"].params if one.name == "output_format"]
     assert sorted(option.type.choices) == sorted(["text", *OUTPUTS])  # type: ignore[attr-defined]

@@ -27,7 +27,7 @@ def _parsed(page: str) -> html5lib.treebuilders.etree.Element:
     return html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
 
 
-def test_is_valid_html(report: Report) -> None:
+def test_the_page_is_valid_html(report: Report) -> None:
     tree = _parsed(render_html([report]))
     assert tree.find(".//h1").text.strip() == "concat.tflite"
     heads = [one.text for one in tree.findall(".//article//h3")]
@@ -35,7 +35,7 @@ def test_is_valid_html(report: Report) -> None:
     assert len(tree.findall(".//main")) == 1
 
 
-def test_needs_no_other_file(report: Report) -> None:
+def test_the_page_is_self_contained(report: Report) -> None:
     tree = _parsed(render_html([report]))
     for name in ("src", "href"):
         found = [one.get(name) for one in tree.iter() if one.get(name)]
@@ -52,7 +52,7 @@ def test_licences_are_in_the_page(report: Report) -> None:
         assert asset(f"vendor/{name}").strip() in page
 
 
-def test_same_in_same_out(report: Report) -> None:
+def test_equal_reports_give_equal_pages(report: Report) -> None:
     again = align(
         concat_example(), AlignOptions(verify=False, compare=True), name="folder/concat.tflite"
     ).report

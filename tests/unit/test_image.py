@@ -74,7 +74,7 @@ def test_a_constant_that_was_overwritten_is_read_as_it_was_written() -> None:
     assert bytes(seen.constant(0, index) or b"") == new
 
 
-def test_growth_at_the_front_moves_what_is_apart() -> None:
+def test_growth_at_the_front_moves_separate_constants() -> None:
     data = model()
     found = read(data)
     index = next(t.index for t in found.subgraphs[0].tensors if t.name == "b")
@@ -85,7 +85,7 @@ def test_growth_at_the_front_moves_what_is_apart() -> None:
     assert same(seen, joined)
 
 
-def test_a_constant_that_two_tensors_share() -> None:
+def test_a_shared_constant_is_read_for_both_tensors() -> None:
     raw = bytearray(model())
     found = read(bytes(raw))
     graph = found.subgraphs[0]

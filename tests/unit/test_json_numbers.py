@@ -26,7 +26,7 @@ def document_of(report: Report) -> Any:
     return document
 
 
-def test_the_form_is_the_third() -> None:
+def test_the_format_number_is_3() -> None:
     assert FORMAT == 3
 
 
@@ -65,7 +65,7 @@ def test_the_words_of_a_finding_are_those_numbers(sample: bytes) -> None:
         assert int(zero_point) == held["zero_point"][0]
 
 
-def test_what_is_written_is_read_back(sample: bytes) -> None:
+def test_written_json_is_read_back(sample: bytes) -> None:
     for report in (align(sample, PLAIN).report, check(sample, PLAIN)):
         assert restored(Report, document_of(report)) == report
 

@@ -30,7 +30,7 @@ def unary(operator: str, type_name: str, out: str = "", version: int = 1) -> byt
     return graph.bytes(["x"], ["y"])
 
 
-def test_a_type_that_has_no_kernel() -> None:
+def test_a_type_without_a_kernel_is_a_finding() -> None:
     data = unary("HARD_SWISH", "int16")
     assert rules(data, "litert") == [("types/HARD_SWISH", "error")]
     assert ("types/HARD_SWISH", "error") in rules(data, "tflm")
@@ -42,7 +42,7 @@ def test_a_type_that_has_no_kernel() -> None:
     assert result.data == data
 
 
-def test_squared_difference_of_int16_says_what_would_do() -> None:
+def test_a_finding_names_replacement_operators() -> None:
     graph = Graph("int16")
     for name in "abc":
         graph.activation(name, 0.001)
@@ -53,7 +53,7 @@ def test_squared_difference_of_int16_says_what_would_do() -> None:
     assert "SUB and MUL" in finding.behaviour
 
 
-def test_an_operator_that_a_runtime_lacks() -> None:
+def test_an_operator_without_a_kernel_is_a_finding() -> None:
     data = unary("GELU", "int8")
     assert rules(data, "tflm") == [("support/GELU/kernel", "error")]
     assert rules(data, "litert") == []
@@ -68,7 +68,7 @@ def test_versions_count_where_they_are_registered() -> None:
 
 @pytest.mark.parametrize("code", ["FlexAddV2", "MyOperator"])
 @pytest.mark.parametrize("target", ["tflite", "litert", "xnnpack", "tflm"])
-def test_a_custom_operator_is_said_to_need_somebody(code: str, target: str) -> None:
+def test_a_custom_operator_has_to_be_registered_by_the_application(code: str, target: str) -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.05)
@@ -80,7 +80,7 @@ def test_a_custom_operator_is_said_to_need_somebody(code: str, target: str) -> N
     assert "Flex" in finding.behaviour
 
 
-def test_a_registered_custom_operator_is_taken() -> None:
+def test_a_registered_custom_operator_is_accepted() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.05)
@@ -90,7 +90,7 @@ def test_a_registered_custom_operator_is_taken() -> None:
     assert [rules(data, target) for target in ("litert", "tflm")] == [[], []]
 
 
-def test_a_type_that_no_row_knows_is_told() -> None:
+def test_a_type_in_no_row_is_a_finding() -> None:
     graph = Graph()
     for name in "xy":
         graph.tensors[name] = TensorSpec(name=name, type="float64", shape=SHAPE)
@@ -113,7 +113,7 @@ def test_an_odd_operand_beside_a_type_that_the_rows_name_is_an_error() -> None:
         assert rules(data, target) == [("types/TILE", "error")]
 
 
-def test_what_one_way_takes_and_another_refuses_is_a_warning_for_both() -> None:
+def test_a_type_that_one_runtime_of_a_target_refuses_is_a_warning() -> None:
     graph = Graph()
     for name in "xy":
         graph.tensors[name] = TensorSpec(name=name, type="float16", shape=SHAPE)
@@ -135,7 +135,7 @@ def test_sizes_that_are_computed_are_refused_by_tflm() -> None:
     assert rules(data, "litert") == []
 
 
-def test_int4_weights_and_hybrids_on_tflm() -> None:
+def test_int4_and_hybrid_weights_have_findings_on_tflm() -> None:
     graph = Graph()
     graph.tensors["x"] = TensorSpec(name="x", type="float32", shape=(1, 4))
     graph.constant("w", np.ones((3, 4)), "int8", 0.02)

@@ -12,7 +12,7 @@ def _edges(*pairs: tuple[int, int]) -> list[Edge]:
     return [Edge(source=a, target=b, tensor=at) for at, (a, b) in enumerate(pairs)]
 
 
-def test_chain_is_one_lane() -> None:
+def test_a_chain_is_in_one_lane() -> None:
     placed = place(_edges((0, 1), (1, 2)), 3)
     assert placed.spots == ((0, 0), (0, 1), (0, 2))
     assert [edge.lane for edge in placed.edges] == [None, None]
@@ -35,7 +35,7 @@ def test_edge_that_leads_back_is_drawn() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=80))
-def test_no_two_in_one_place(pairs: list[tuple[int, int]]) -> None:
+def test_no_two_vertices_overlap(pairs: list[tuple[int, int]]) -> None:
     edges = _edges(*pairs)
     placed = place(edges, 31)
     assert len(set(placed.spots)) == 31

@@ -80,7 +80,7 @@ def test_every_field_is_where_the_schema_has_it(name: str) -> None:
     assert mine == _generated(name)
 
 
-def test_no_row_is_of_a_table_that_does_not_exist() -> None:
+def test_every_row_names_an_existing_table() -> None:
     assert sorted({*_CORE, *_OPTION_FIELDS} - set(TABLES)) == []
 
 

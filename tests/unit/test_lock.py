@@ -118,7 +118,7 @@ def test_a_scale_is_the_shortest_decimal_of_its_float32() -> None:
         ),
     ],
 )
-def test_a_malformed_lock_says_where(text: str, told: str) -> None:
+def test_a_malformed_lock_error_names_the_key(text: str, told: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_lock(text)
     assert told in str(error.value)
@@ -147,7 +147,7 @@ def test_a_new_output_is_a_difference_both_ways() -> None:
 
 
 @pytest.mark.parametrize("field", [name for name in Port.__struct_fields__ if name != "name"])
-def test_every_field_counts(field: str) -> None:
+def test_a_change_of_any_field_is_a_difference(field: str) -> None:
     parsed = read(model())
     lock = lock_of(parsed)
     other = {"type": "int16", "quantized_dimension": 3}.get(field, (41,))
@@ -173,7 +173,9 @@ def test_signatures_count_once(sample: bytes) -> None:
 # --- the command line --------------------------------------------------------------------------
 
 
-def test_written_once_then_checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lock_is_written_once_then_checked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["check", "in.tflite", "--lock", "io.json", "-q"]) == 0
     assert capsys.readouterr().err == "tflite_align: io.json: lock written\n"
     text = (folder / "io.json").read_text()

@@ -73,7 +73,7 @@ def sarif(*reports: Report, unread: tuple[Unread, ...] = ()) -> dict[str, Any]:
     return run
 
 
-def test_a_result_says_where_three_times() -> None:
+def test_a_sarif_result_has_file_offset_and_address() -> None:
     run = sarif(REPORT)
     results = run["results"]
     assert isinstance(results, list)
@@ -151,7 +151,7 @@ def test_accepted_is_skipped_and_unreadable_is_an_error() -> None:
 # --- GitHub ------------------------------------------------------------------------------------
 
 
-def test_workflow_commands() -> None:
+def test_workflow_commands_have_each_problem() -> None:
     lines = render_github([JUDGED], [UNREAD]).splitlines()
     assert len(lines) == len(REPORT.remaining) + 2
     assert lines[0].startswith(
@@ -177,7 +177,7 @@ NASTY = [
     "Reports escape them for HTML, JSON, SARIF and JUnit; on a terminal, control characters are shown as escapes."
 )
 @pytest.mark.parametrize("name", NASTY)
-def test_names_cannot_break_out(name: str) -> None:
+def test_names_cannot_inject_markup_or_commands(name: str) -> None:
     report = named(JUDGED, name)
     result = sarif(report, unread=(Unread(name=name, message=name),))["results"][0]
     uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
@@ -193,7 +193,7 @@ def test_names_cannot_break_out(name: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=40))
-def test_any_name_comes_out_of_every_form(name: str) -> None:
+def test_every_format_handles_any_name(name: str) -> None:
     report = named(REPORT, name)
     for form in {**FORMATS, **OUTPUTS}.values():
         assert form([report], [Unread(name=name, message=name)])

@@ -49,7 +49,7 @@ def test_help_has_groups_and_the_version(capsys: Capture) -> None:
     assert "\n  --version " in told
 
 
-def test_no_group_holds_what_there_is_not() -> None:
+def test_groups_list_only_existing_options() -> None:
     options = {str(p.name) for c in commands.commands.values() for p in c.params}
     listed = [name for names in GROUPS.values() for name in names]
     assert len(set(listed)) == len(listed)
@@ -97,7 +97,7 @@ def test_a_file_may_be_called_nearly_as_a_command(folder: Path, sample_origin: b
         (["ethosu55, TFLM"], "ethos-u55, tflm"), (["tflite", "tflm,edgetpu"], "tflite, tflm, edgetpu"),
     ],
 )  # fmt: skip
-def test_targets_are_understood_however_they_are_written(
+def test_target_names_ignore_case_and_punctuation(
     given: list[str], meant: str, folder: Path, capsys: Capture
 ) -> None:
     options = [word for name in given for word in ("--target", name)]
@@ -116,7 +116,7 @@ def test_targets_are_understood_however_they_are_written(
         ("zzz", "; known: edgetpu, ethos-u55"),
     ],
 )
-def test_a_target_that_there_is_not_gets_a_suggestion(
+def test_an_unknown_target_gets_a_suggestion(
     given: str, hint: str, folder: Path, capsys: Capture
 ) -> None:
     assert cli.main(["check", "in.tflite", "--target", given]) == 2
@@ -125,7 +125,7 @@ def test_a_target_that_there_is_not_gets_a_suggestion(
     assert said.err.startswith(f"tflite_align: there is no target {given!r}{hint}")
 
 
-def test_judges_are_understood_and_suggested(folder: Path, capsys: Capture) -> None:
+def test_judge_names_are_normalized_and_suggested(folder: Path, capsys: Capture) -> None:
     assert cli.main(["check", "in.tflite", "--judge", "LITERT,Litert-Ref", "-q"]) == 1
     assert "(judge/litert-ref)" in capsys.readouterr().out
     assert cli.main(["check", "in.tflite", "--judge", "vela"]) == 2
@@ -135,7 +135,7 @@ def test_judges_are_understood_and_suggested(folder: Path, capsys: Capture) -> N
 
 
 @pytest.mark.parametrize("given", ["", ",", " , "])
-def test_an_empty_name_is_none(given: str, folder: Path) -> None:
+def test_an_empty_name_is_an_error(given: str, folder: Path) -> None:
     assert cli.main(["check", "in.tflite", "--target", given]) == 2
 
 
@@ -170,7 +170,7 @@ def test_an_ignored_rule_is_not_repaired(folder: Path, capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize("option", ["select", "ignore"])
-def test_a_rule_that_there_is_not_is_an_error(option: str, folder: Path, capsys: Capture) -> None:
+def test_an_unknown_rule_is_an_error(option: str, folder: Path, capsys: Capture) -> None:
     """Else a gate would look at nothing, or leave out nothing."""
     for wrong, meant in (("smae/PAD", "same/PAD"), ("windw", "window")):
         assert cli.main(["check", "in.tflite", f"--{option}", wrong]) == 2
@@ -183,7 +183,7 @@ def test_a_rule_that_there_is_not_is_an_error(option: str, folder: Path, capsys:
 # --- rules told ----------------------------------------------------------------------------------
 
 
-def test_rules_and_explain_tell_the_same_story(folder: Path, capsys: Capture) -> None:
+def test_rules_and_explain_print_the_same_description(folder: Path, capsys: Capture) -> None:
     assert cli.main(["rules", "same/CONCATENATION"]) == 0
     told = capsys.readouterr().out
     assert cli.main(["explain", "same/CONCATENATION"]) == 0
@@ -200,7 +200,7 @@ def test_rules_and_explain_tell_the_same_story(folder: Path, capsys: Capture) ->
     assert "tflite: " not in told
 
 
-def test_a_family_or_a_pattern_names_several(capsys: Capture) -> None:
+def test_a_family_or_pattern_selects_several_rules(capsys: Capture) -> None:
     assert cli.main(["rules", "power"]) == 0
     ids = [
         line.partition(":")[0] for line in capsys.readouterr().out.splitlines() if line[:1].strip()
@@ -209,7 +209,7 @@ def test_a_family_or_a_pattern_names_several(capsys: Capture) -> None:
     assert {one.partition("/")[0] for one in ids} == {"power"}
 
 
-def test_a_rule_that_nobody_knows_gets_a_suggestion(folder: Path, capsys: Capture) -> None:
+def test_an_unknown_rule_gets_a_suggestion(folder: Path, capsys: Capture) -> None:
     assert cli.main(["rules", "same/CONCAT"]) == 2
     assert capsys.readouterr().err == (
         "tflite_align: no rule is called 'same/CONCAT'; did you mean 'same/CONCATENATION'?\n"
@@ -241,7 +241,7 @@ def test_all_rules_in_json(capsys: Capture) -> None:
 # --- strategies ----------------------------------------------------------------------------------
 
 
-def test_strategies_are_priced_where_that_is_asked_for(folder: Path, capsys: Capture) -> None:
+def test_strategies_are_compared_only_with_compare(folder: Path, capsys: Capture) -> None:
     plain = ["in.tflite", "out.tflite", "--no-verify", "--report", "r.json"]
     assert cli.main([*plain, "-v"]) == 0
     assert "PPQ" not in capsys.readouterr().out
@@ -263,7 +263,7 @@ TABLES = st.integers(1, 4).flatmap(
 
 @settings(max_examples=200, deadline=None)
 @given(rows=TABLES, width=st.sampled_from([None, 60, 80, 120]))
-def test_tables_fold_no_word_and_pad_no_cell(
+def test_tables_split_no_word_and_pad_no_cell(
     rows: list[tuple[str, ...]], width: int | None
 ) -> None:
     head = tuple(f"h{number}" for number in range(len(rows[0])))

@@ -43,13 +43,13 @@ def branches(*operators: tuple[str, Sequence[str], str]) -> bytes:
     return graph.bytes(["x"], [operators[-1][2]])
 
 
-def test_all_of_a_model_that_the_table_knows_is_mapped() -> None:
+def test_a_model_of_known_operators_is_fully_mapped() -> None:
     mapping = predicted(branches(("RELU", ["x"], "a"), ("LOGISTIC", ["a"], "b")))
     assert (mapping.mapped, mapping.operators, mapping.first) == (2, 2, None)
     assert mapping.left == ()
 
 
-def test_the_first_that_is_unknown_takes_all_that_depends_on_it() -> None:
+def test_operators_after_an_unknown_one_are_not_mapped() -> None:
     data = branches(("RELU", ["x"], "a"), ("HARD_SWISH", ["a"], "b"), ("RELU", ["b"], "c"))
     mapping = predicted(data)
     assert mapping.mapped == 1
@@ -59,7 +59,7 @@ def test_the_first_that_is_unknown_takes_all_that_depends_on_it() -> None:
     assert [(one.operator, one.why) for one in mapping.behind] == [(2, "")]
 
 
-def test_a_branch_that_does_not_depend_on_it_is_mapped() -> None:
+def test_an_independent_branch_is_mapped() -> None:
     data = branches(
         ("HARD_SWISH", ["x"], "a"),
         ("RELU", ["x"], "b"),

@@ -26,7 +26,7 @@ def _data(data: bytes, options: AlignOptions = DRAWN) -> dict[str, Any]:
     return found
 
 
-def test_the_ending_picks_the_form() -> None:
+def test_the_me_json_ending_selects_the_format() -> None:
     assert renderer("a/B.ME.json") is render_model_explorer
     assert renderer("me.json") is not render_model_explorer
 
@@ -40,7 +40,7 @@ def test_repairs_and_findings_have_colours() -> None:
     assert told["name"] == "tflite_align: findings"
 
 
-def test_levels_are_the_least_of_each_operator() -> None:
+def test_an_operators_value_is_its_lowest_sqnr() -> None:
     report = align(concat_example(), DRAWN).report
     levels = ((0, 41.234), (0, 35.0), (1, float("inf")), (2, None))
     figures = tuple(

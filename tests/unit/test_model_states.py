@@ -28,7 +28,7 @@ def chain() -> bytes:
     return graph.bytes(["x"], ["c"])
 
 
-def test_operators_are_counted_where_they_end_up() -> None:
+def test_edited_operators_are_counted_by_their_final_index() -> None:
     model = read(chain())
     draft = Draft(model)
     count = len(model.subgraphs[0].operators)

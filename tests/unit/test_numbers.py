@@ -34,7 +34,7 @@ def test_identical_values_reach_the_ceiling() -> None:
     assert sqnr(found) == CEILING_DB
 
 
-def test_silence_and_other_shapes_are_not_numbers() -> None:
+def test_zero_signals_and_other_shapes_have_no_sqnr() -> None:
     silent = powers(np.zeros((64, 2)), np.ones((64, 2)), UNITS)
     assert silent is not None
     assert sqnr(silent) is None
@@ -123,13 +123,13 @@ def verdict(
         ("skipped: not installed", "skipped: not installed", None, "tflm", "skipped"),
     ],
 )
-def test_words_of_a_judge(
+def test_a_judges_word_follows_from_both_results(
     before: str, after: str, operator: int | None, judge: str, word: str
 ) -> None:
     assert verdict(before, after, judge=judge, operator=operator)[0] == word
 
 
-def test_an_unchanged_file_asks_no_judge() -> None:
+def test_an_unchanged_file_runs_no_judge() -> None:
     verification = verify(b"", b"", changed=False)
     assert verification == Verification(word="skipped", why="no judge counts")
 
@@ -146,7 +146,7 @@ def test_unknown_judges_are_usage() -> None:
 # --- processes ---------------------------------------------------------------------------------
 
 
-def test_the_last_line_that_says_something() -> None:
+def test_the_last_meaningful_line_of_output_is_found() -> None:
     log = "INFO: created\nreal reason \n\n    raise Error\nINFO: done\n"
     assert useful_line(log) == "real reason"
     assert useful_line("INFO: created\n") == ""
@@ -248,17 +248,17 @@ def steps(*lsb: float, why: str = "") -> Steps:
     )
 
 
-def test_a_deviation_is_ours_where_the_original_had_none_or_we_edited() -> None:
+def test_a_deviation_counts_if_new_or_at_an_edited_operator() -> None:
     found = score_steps(steps(0.5, 9.0, 9.0), steps(9.0, 9.0, 9.0), frozenset({OperatorId(0, 2)}))
     assert [(d.operator, d.ours) for d in found.beyond] == [(0, True), (1, False), (2, True)]
     assert found.beyond[0].address == "subgraph[0]/operator[0] CONV_2D"
 
 
-def test_a_little_worse_is_not_ours() -> None:
+def test_a_slightly_larger_deviation_does_not_count() -> None:
     found = score_steps(steps(2.4), steps(2.6), frozenset())
     assert [d.ours for d in found.beyond] == [False]
 
 
-def test_where_the_original_does_not_run_only_edited_operators_are_ours() -> None:
+def test_only_edited_operators_count_if_the_original_does_not_run() -> None:
     found = score_steps(steps(why="refused"), steps(9.0, 9.0, 0.1), frozenset({OperatorId(0, 1)}))
     assert [(d.operator, d.ours) for d in found.beyond] == [(0, False), (1, True)]

@@ -150,5 +150,5 @@ def test_a_label_stands_for_float32_values(scale: float, usable: bool) -> None: 
     assert usable_label(Label(scale, 0), "int8") is usable
 
 
-def test_beyond_float32_is_infinite() -> None:
+def test_a_value_beyond_float32_becomes_infinite() -> None:
     assert to_float32(1e39) == float("inf")

@@ -61,7 +61,7 @@ def test_ranges_intersect_join_and_cover() -> None:
 )
 @example(low=-9.410929733459746e16, high=1.7248033415526152)
 @example(low=-1.0, high=float("inf"))
-def test_any_range_has_a_label_that_is_one(type_name: str, low: float, high: float) -> None:
+def test_any_range_has_a_usable_label(type_name: str, low: float, high: float) -> None:
     label = covering_label(Range(low, high), type_name)
     least, greatest = type_limits(type_name) or (0, 0)
     assert 0 < label.scale < np.inf
@@ -83,7 +83,7 @@ def test_edges_past_every_usable_label_lie_at_half_of_the_largest(type_name: str
         )
 
 
-def test_labels_of_next_to_nothing() -> None:
+def test_covering_labels_of_tiny_ranges_are_usable() -> None:
     assert covering_label(Range(0, 0), "int16") == Label(TINY, 0)
     assert covering_label(Range(0, 0), "int8") == Label(TINY, -128)
     assert covering_label(Range(0, TINY * 200), "int8") == Label(TINY, -128)
@@ -247,14 +247,14 @@ def test_errors_of_one_sign_are_balanced(sign: float) -> None:
     assert np.max(np.abs(taken)) == 127
 
 
-def test_as_many_are_turned_as_the_sum_of_errors_asks_for() -> None:
+def test_rounding_is_changed_until_the_sum_of_errors_is_zero() -> None:
     one = np.array([1.0])
     assert _balanced(np.array([-0.4, -0.3, -0.3]), one, np.zeros((1, 3))).tolist() == [[-1, 0, 0]]
     assert _balanced(np.array([0.5, 0.5]), one, np.ones((1, 2))).tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize("unit", [2.0**-10, 1.0, 1024.0])
-def test_the_search_for_a_scale_knows_no_unit(unit: float) -> None:
+def test_the_search_for_a_scale_is_scale_invariant(unit: float) -> None:
     """Weights beyond their step, so small that nothing is near 1 and so large that no cost is."""
     row = np.array([255.0, -254.0, 131.0, 77.0, 1.0])
     fitted = symmetric_weights(row * unit, None, unit)
@@ -271,7 +271,7 @@ def test_a_long_channel_is_searched_with_fewer_tries(count: int) -> None:
     assert fitted.noise < 255 / 127
 
 
-def test_the_first_scale_that_is_apart() -> None:
+def test_the_first_differing_scale_is_found() -> None:
     assert first_apart([], []) is None
     assert first_apart([1.0, 0.0], [1.000001, 0.0]) is None
     assert first_apart([1.0, 2.0, 3.0], [1.0, 2.1, 3.1]) == 1

@@ -58,12 +58,12 @@ def test_the_nearest_signature_keeps_what_fits() -> None:
         ("int8 > int8: int8", "stands for one"),
     ],
 )
-def test_a_pattern_that_says_nothing_is_refused(pattern: str, words: str) -> None:
+def test_an_empty_pattern_is_refused(pattern: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         parse_pattern(pattern)
 
 
-def test_a_row_says_what_becomes_of_types() -> None:
+def test_a_row_gives_the_outcome_of_operand_types() -> None:
     row = parse_kernels(
         """
         format = 1

@@ -43,7 +43,7 @@ def _claim() -> tuple[Any, Row]:
     return certificate, component
 
 
-def test_the_optimum_of_the_sample_is_added_up_again() -> None:
+def test_the_optimum_of_the_sample_is_recomputed() -> None:
     found = _checked(RESULT.certificate)
     assert (found.components, found.optimal, found.gap, found.left_out) == (1, 1, 0, 0)
     (component,) = RESULT.report.components
@@ -130,7 +130,9 @@ def test_a_false_claim_is_rejected(change: Callable[[Row], None]) -> None:
         _checked(certificate)
 
 
-def test_a_lower_bound_says_less(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lower_bound_is_reported_as_a_gap(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     certificate, row = _claim()
     row["bound"] -= 250_000_000
     found = _checked(certificate)
@@ -148,7 +150,7 @@ def test_a_lower_bound_says_less(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "0 of 1 components; the others are within 0.25 of the optimum" in said
 
 
-def test_what_is_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_components_that_are_too_large_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimum, "_COSTS", 3)
     result = align(SAMPLE, AlignOptions(verify=False, certificate=True))
     found = _checked(result.certificate)
@@ -188,7 +190,7 @@ def _by_hand(row: Row, chosen: tuple[int, ...]) -> int | None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_least_cost_is_that_of_all_choices(seed: int) -> None:
+def test_the_least_cost_equals_brute_force(seed: int) -> None:
     row = _random(seed)
     choices = list(itertools.product(*[range(len(g["candidates"])) for g in row["groups"]]))
     costs = {chosen: _by_hand(row, chosen) for chosen in choices}

@@ -55,13 +55,13 @@ OVERRIDE = Override(tensor="x*", keep=True)
         ({"judge_seconds": 0.0}, "judge_seconds: expected more than 0, found 0.0"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(given: dict[str, Any], said: str) -> None:
+def test_invalid_options_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
         AlignOptions(**given)
     assert str(caught.value) == said
 
 
-def test_one_entry_may_stand_alone() -> None:
+def test_a_single_string_is_a_list_of_one() -> None:
     given: Any = {"targets": "tflm", "overrides": OVERRIDE, "require": "numbers"}
     options = AlignOptions(**given)
     assert options.targets == ("tflm",)
@@ -69,7 +69,7 @@ def test_one_entry_may_stand_alone() -> None:
     assert options.require == ("numbers",)
 
 
-def test_lists_are_taken_where_tuples_are_declared() -> None:
+def test_lists_are_accepted_for_tuples() -> None:
     """Strict typing asks for tuples; what JSON and notebooks hold does no harm."""
     given: Any = ["tflite", "tflm"]
     assert AlignOptions(targets=given).targets == ("tflite", "tflm")

@@ -59,7 +59,7 @@ def f32(value: float) -> float:
         ),
     ],
 )
-def test_an_override_that_says_nothing_is_refused(given: dict[str, Any], told: str) -> None:
+def test_an_empty_override_is_refused(given: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError) as refusal:
         Override(**given)
     assert str(refusal.value) == told
@@ -73,7 +73,7 @@ def test_an_override_names_its_origin_and_place() -> None:
 # --- keep ---------------------------------------------------------------------------------------
 
 
-def test_a_kept_tensor_stays_and_the_others_come_to_it_or_are_cut() -> None:
+def test_a_kept_tensor_stays_and_others_move_or_get_a_quantize() -> None:
     data = concat_example(0.1, 0.04, 0.1)
     moved, _ = aligned(data)
     assert labels(moved)["c2"] != (f32(0.04), 0)
@@ -99,7 +99,7 @@ def test_places_are_named_in_several_ways(place: dict[str, Any]) -> None:
     assert report.warnings == ()
 
 
-def test_a_kept_output_draws_its_group() -> None:
+def test_a_groups_parameters_follow_a_kept_output() -> None:
     model, report = aligned(concat_example(0.1, 0.04, 0.07), Override(tensor="cat", keep=True))
     assert report.remaining == ()
     assert labels(model)["cat"] == (f32(0.07), 0)
@@ -150,7 +150,7 @@ def test_an_anchor_gives_its_group_its_parameters() -> None:
         assert labels(model)["cat"] == (f32(scale), 0)
 
 
-def test_an_anchor_by_name() -> None:
+def test_an_anchor_can_be_named() -> None:
     data = concat_example(0.1, 0.04, 0.07)
     model, _ = aligned(data, Override(operator="CONCATENATION", anchor="c2"))
     assert labels(model)["cat"] == (f32(0.04), 0)
@@ -246,7 +246,7 @@ def test_never_cut_and_keep_contradict_each_other() -> None:
     assert align(data, AlignOptions(verify=False)).report.exit_status == 0
 
 
-def test_keep_against_a_kernel_of_fixed_parameters() -> None:
+def test_keeping_a_fixed_output_is_a_conflict() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("l", 0.1)
@@ -348,7 +348,7 @@ def test_addresses_after_a_conversion_of_the_border() -> None:
     assert report.warnings == ()
 
 
-def test_folding_leaves_what_an_address_keeps() -> None:
+def test_folding_keeps_slots_named_by_overrides() -> None:
     """A QUANTIZE behind a convolution is folded into it, unless the convolution's output is kept."""
     graph = Graph()
     graph.activation("x", 0.05)

@@ -19,7 +19,7 @@ class Clock:
         return self.now
 
 
-def test_the_pace_is_of_what_this_run_did(
+def test_resumed_models_do_not_count_towards_speed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -50,7 +50,7 @@ def test_the_pace_is_of_what_this_run_did(
     ]
 
 
-def test_words_are_counted_the_best_first() -> None:
+def test_verification_words_are_counted_best_first() -> None:
     words = Counter({"failed": 1, "verified": 1200, "": 3, "inconclusive": 2})
     assert told_words(words) == "1,200 verified, 2 inconclusive, 1 failed; "
     assert told_words(Counter({"": 3})) == ""

@@ -117,7 +117,7 @@ def test_an_operator_is_unchanged_with_all_that_it_reads_and_writes() -> None:
         assert places - set(unchanged(state, model)) == {OperatorId(0, n) for n in changed}
 
 
-def test_damage_beside_the_edits_is_found_again() -> None:
+def test_damage_next_to_the_edits_is_found() -> None:
     session = Session.of(AlignOptions(verify=False))
     given = session.inspect(session.read(two_joins(second=0.1)))
     assert not given.findings

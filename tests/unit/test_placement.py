@@ -97,12 +97,12 @@ def test_each_limit_is_evaluated_on_the_operator(name: str) -> None:
     assert found == ([] if expected is None else [expected])
 
 
-def test_the_border_of_the_model_has_these_types() -> None:
+def test_graph_inputs_and_outputs_have_supported_types() -> None:
     row = "operators = ['MODEL']\nlimits = { border_types = ['uint8'] }"
     assert [f.actual for f in findings(read(probe()), target(row))] == ["int8"]
 
 
-def test_rows_with_once_make_one_finding_an_operator() -> None:
+def test_rows_with_once_give_one_finding_per_operator() -> None:
     row = "operators = ['PAD', 'MEAN']\nlimits = { types = ['uint8'] }\npart = 'cpu'"
     assert len(findings(read(probe()), target(row))) > 2
     found = findings(read(probe()), target(f"{row}\nonce = true"))
@@ -162,7 +162,7 @@ SHIFTED = Quant(scale=(0.05,), zero_point=(9,))
         ("AVERAGE_POOL_2D", SHIFTED, "error"),
     ],
 )
-def test_what_the_npu_honours_is_no_error(
+def test_parameters_that_the_npu_honours_are_no_error(
     name: str, operator: str, quant: Quant, severity: str | None
 ) -> None:
     found = _found(_one(operator, (PLAIN, quant), NPU), name)
@@ -246,7 +246,7 @@ def _custom() -> bytes:
 
 
 @pytest.mark.parametrize("name", ETHOS)
-def test_operators_on_the_cpu_are_told_once_each(name: str) -> None:
+def test_each_operator_on_the_cpu_has_one_finding(name: str) -> None:
     told = [(f"support/{one}/cpu", "warning") for one in ("DEQUANTIZE", "RELU", "QUANTIZE")]
     assert sorted(_found(_island(), name)) == sorted(told)
     hybrid = _found(_convolution("float32", "int8"), name)

@@ -98,7 +98,7 @@ def test_an_axis_has_round_ticks_within_it() -> None:
     assert number(-1234.5) == "\u22121,234"
 
 
-def test_what_is_beyond_the_axis_is_drawn_at_its_end() -> None:
+def test_values_beyond_the_axis_are_drawn_at_its_end() -> None:
     axis = Axis(low=0, high=10)
     assert 'style="left:50%;width:50.00%"' in bars(axis, [DrawnBar(start=5, end=99, kind="before")])
     assert dots(axis, axis, [(5, 20)], "after").count("M50 0h") == 1
@@ -114,14 +114,14 @@ def test_every_operator_is_a_dot(report: Report) -> None:
     assert "exact" in page
 
 
-def test_outputs_say_error_and_top1(report: Report) -> None:
+def test_outputs_show_error_and_top1(report: Report) -> None:
     page = charts(verified(report), 0)
     assert "largest error against float, as declared: 1.5 \u2192 0.5" in page
     assert "top-1 agreement with float: 50 % \u2192 98.4 % (as run: litert 100 %)" in page
     assert "did not run \u2192 exact" in page
 
 
-def test_histograms_say_what_is_clipped(report: Report) -> None:
+def test_histograms_show_the_clipped_share(report: Report) -> None:
     page = charts(verified(report), 0)
     assert "25 % clipped" in page
     assert "nothing clipped" in page
@@ -143,7 +143,7 @@ def _badge(report: Report) -> str:
     return f"{found[1]}: {found[2]}"
 
 
-def test_aligned_is_green_only_where_nothing_is_open(report: Report) -> None:
+def test_aligned_is_green_only_if_verified(report: Report) -> None:
     assert _badge(verified(report)) == "good: Aligned"
     assert _badge(report) == "warn: Aligned, not verified"
     for word in ("inconclusive", "skipped"):
@@ -170,13 +170,15 @@ def _skipped(judge: str, reason: str, status: str = "skipped") -> JudgeVerdict:
         ({"why": "numbers not judged: size: 9 GB"}, "More memory: --memory."),
     ],
 )
-def test_what_would_settle_it_is_said(report: Report, words: dict[str, object], said: str) -> None:
+def test_advice_for_an_open_verification_is_given(
+    report: Report, words: dict[str, object], said: str
+) -> None:
     found = verified(report, **{"word": "inconclusive", **words})
     assert said in settling(found)
     assert said in article(found, 0).replace("&quot;", '"')
 
 
-def test_nothing_settles_what_is_settled(report: Report) -> None:
+def test_a_decided_verification_gets_no_advice(report: Report) -> None:
     assert settling(verified(report)) == ()
     assert settling(verified(report, word="failed")) == ()
     assert settling(report) == ("Align it without --no-verify.",)

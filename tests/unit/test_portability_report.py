@@ -10,7 +10,7 @@ from tflite_align.report.restore import restored
 from tflite_align.report.text import render_text
 
 
-def test_only_who_asks_is_told() -> None:
+def test_portability_is_reported_only_if_requested() -> None:
     assert check(concat_example()).portability is None
     assert "Portability" not in render_text([check(concat_example())])
 
@@ -26,7 +26,7 @@ def test_text_names_operators_runtimes_and_a_case() -> None:
     assert "accumulator" in text
 
 
-def test_json_says_the_same_and_is_read_back() -> None:
+def test_json_has_the_same_content_and_is_read_back() -> None:
     report = check(concat_example(), portable=True)
     values = json.loads(report.to_json())
     assert values["portability"]["operators"][0]["largest"] == 1

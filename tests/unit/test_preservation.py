@@ -175,7 +175,7 @@ def test_the_runtime_reads_what_it_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RARE)
-def test_a_changed_byte_is_seen(name: str) -> None:
+def test_a_changed_byte_is_detected(name: str) -> None:
     """Any byte of the old part, but for declared places and positions, damaged."""
     data = RARE[name]()
     new, declared = aligned(data, CUT)
@@ -191,7 +191,7 @@ def test_a_changed_byte_is_seen(name: str) -> None:
         assert differences(data, bytes(hurt), declared) != [], at
 
 
-def test_what_is_not_declared_is_seen() -> None:
+def test_an_undeclared_change_is_detected() -> None:
     data = zipped()
     new, declared = aligned(data)
     for owner in sorted(declared):
@@ -202,7 +202,7 @@ def test_what_is_not_declared_is_seen() -> None:
 
 
 @pytest.mark.parametrize("name", ["zipped", "large_custom_options", "external_buffers"])
-def test_a_file_packed_again_is_seen(name: str) -> None:
+def test_a_repacked_file_is_detected(name: str) -> None:
     """What the generated API writes keeps the tables and loses what lies behind them."""
     data = RARE[name]()
     again = pack(load(data))
@@ -211,7 +211,7 @@ def test_a_file_packed_again_is_seen(name: str) -> None:
     assert differences(data, again + bytes(len(data) - len(again)), set()) != []
 
 
-def test_a_position_that_did_not_move_is_seen() -> None:
+def test_an_unadjusted_position_is_detected() -> None:
     data = large_custom_options()
     new, declared = aligned(data, CUT)
     file = File(new)

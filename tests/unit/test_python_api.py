@@ -75,7 +75,7 @@ GIVEN: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("form", GIVEN)
-def test_a_model_is_taken_in_every_form(form: str, tmp_path: Path, result: AlignResult) -> None:
+def test_a_model_can_be_path_bytes_or_file(form: str, tmp_path: Path, result: AlignResult) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(MODEL)
     assert align(GIVEN[form](path), verify=False).data == result.data
@@ -121,7 +121,9 @@ class Silent:
     ids=["none", "int", "class", "zero", "text", "silent", "array"],
 )
 @pytest.mark.parametrize("job", [align, check, explain])
-def test_what_is_no_model_is_said(job: Callable[..., Any], given: Any, said: str) -> None:
+def test_a_source_of_another_type_is_an_error(
+    job: Callable[..., Any], given: Any, said: str
+) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         job(given)
 
@@ -150,20 +152,22 @@ def test_keywords_win_over_options() -> None:
     ],
 )
 @pytest.mark.parametrize("job", [align, check, explain, convert_and_align])
-def test_wrong_words_are_said(job: Callable[..., Any], words: dict[str, Any], said: str) -> None:
+def test_unknown_keywords_are_an_error(
+    job: Callable[..., Any], words: dict[str, Any], said: str
+) -> None:
     source = _Exporter() if job is convert_and_align else MODEL
     with pytest.raises(AlignError) as caught:
         job(source, **words)
     assert str(caught.value) == said
 
 
-def test_options_in_another_form_are_said() -> None:
+def test_options_of_another_type_are_an_error() -> None:
     wrong: Any = {"targets": ("tflm",)}
     with pytest.raises(UsageError, match="expected AlignOptions, found a value of type dict"):
         check(MODEL, wrong)
 
 
-def test_calibration_is_taken_as_people_have_it(tmp_path: Path) -> None:
+def test_calibration_can_be_mapping_array_list_or_file(tmp_path: Path) -> None:
     """One array, a list of them, a file: the same as the mapping."""
     arrays = {0: np.zeros((2, 1, 4, 4, 2), np.float32), 1: np.zeros((2, 1, 4, 4, 2), np.float32)}
     np.savez(tmp_path / "x.npz", *arrays.values())
@@ -197,7 +201,7 @@ def test_a_result_that_failed_is_not_saved(tmp_path: Path) -> None:
     assert place.read_bytes() == failed.data
 
 
-def test_a_report_takes_every_form(result: AlignResult) -> None:
+def test_a_report_renders_in_every_format(result: AlignResult) -> None:
     report = result.report
     assert json.loads(report.to_json()) == report.to_dict()
     assert report.to_html().startswith("<!DOCTYPE html>")
@@ -218,7 +222,7 @@ def test_a_report_is_data_frames(result: AlignResult) -> None:
         report.to_dataframe("operators")
 
 
-def test_explanations_take_every_form() -> None:
+def test_explanations_render_in_every_format() -> None:
     told = explain(MODEL, 2)
     assert json.loads(told.to_json())["explanation"] == told.to_dict()
     assert str(told).splitlines() == list(told.lines)
@@ -250,7 +254,7 @@ def _shown(result: AlignResult) -> Iterator[object]:
     yield align(MODEL, name="x" * 500).report.verification
 
 
-def test_what_is_shown_is_short(result: AlignResult) -> None:
+def test_notebook_output_is_short(result: AlignResult) -> None:
     long = {type(one).__name__: len(repr(one)) for one in _shown(result)}
     assert {name: size for name, size in long.items() if size >= 300} == {}
 
@@ -325,7 +329,7 @@ def _writes(*names: str) -> Callable[[str], None]:
     return convert
 
 
-def test_converters_of_every_kind_are_taken(result: AlignResult) -> None:
+def test_converters_of_every_kind_are_accepted(result: AlignResult) -> None:
     for converter in (_Exporter(), _Exported(), _writes("a.tflite")):
         assert convert_and_align(converter, verify=False).data == result.data
     several = _writes("a_float32.tflite", "a_full_integer_quant.tflite")
@@ -346,6 +350,6 @@ def test_converters_that_give_no_one_file(converter: Any, said: str) -> None:
         convert_and_align(converter)
 
 
-def test_reports_compare_as_before(result: AlignResult) -> None:
+def test_reports_compare_by_value(result: AlignResult) -> None:
     assert isinstance(result.report, Report)
     assert align(MODEL, verify=False, compare=True, name="concat").report == result.report

@@ -64,7 +64,7 @@ def converters_pattern() -> Graph:
     return graph
 
 
-def test_one_of_the_converters_two_becomes_an_identity() -> None:
+def test_a_quantize_with_equal_parameters_is_removed() -> None:
     """The finest label that covers both is what TANH writes: its QUANTIZE has nothing to do. The
     convolution's component has no finding: its QUANTIZE goes with `optimize` only.
     """
@@ -120,7 +120,7 @@ def test_the_quantize_of_a_graph_output_stays(outputs: list[str]) -> None:
     assert align(data, replace(OPTIMIZE, io="free")).data == data
 
 
-def test_float_noise_is_no_difference_to_who_computes_multipliers() -> None:
+def test_float_rounding_is_tolerated_by_kernels_with_multipliers() -> None:
     result = align(identity(["y", "z"], second=Label(0.1000003, 0), other=True), OPTIMIZE)
     assert [reads(result, n)[0] for n in range(4)] == ["x", "c", "c", "c"]
     assert result.report.remaining == ()
@@ -185,20 +185,20 @@ def row(between: float, *, shared: bool = False, output: bool = False) -> bytes:
     return graph.bytes(["x"], outputs)
 
 
-def test_two_in_a_row_become_one() -> None:
+def test_two_quantizes_in_a_row_become_one() -> None:
     result = align(row(0.008), OPTIMIZE)
     assert names(result) == ["LOGISTIC", "QUANTIZE", "CONV_2D"]
     assert reads(result, 1) == ["s"]
     assert kinds(result) == ["removed"]
 
 
-def test_clipping_between_them_is_meaning() -> None:
+def test_two_quantizes_stay_if_the_first_clips() -> None:
     data = row(0.004)
     assert align(data, OPTIMIZE).data == data
 
 
 @pytest.mark.parametrize("options", [{"shared": True}, {"output": True}])
-def test_one_that_others_read_is_passed_by(options: dict[str, bool]) -> None:
+def test_a_quantize_with_other_readers_is_bypassed(options: dict[str, bool]) -> None:
     result = align(row(0.008, **options), OPTIMIZE)
     assert names(result)[:3] == ["LOGISTIC", "QUANTIZE", "QUANTIZE"]
     assert [reads(result, 1), reads(result, 2)] == [["s"], ["s"]]
@@ -207,7 +207,7 @@ def test_one_that_others_read_is_passed_by(options: dict[str, bool]) -> None:
     assert align(result.data, OPTIMIZE).data == result.data
 
 
-def test_one_inserted_behind_another_reads_past_it() -> None:
+def test_an_inserted_quantize_reads_the_input_of_an_earlier_one() -> None:
     """Policy `none` keeps what the first one writes; the second takes its place."""
     graph = started()
     graph.activation("s", 1 / 256, -128)
@@ -251,7 +251,7 @@ def folded(
 
 
 @pytest.mark.parametrize("second", [Label(0.2, 5), Label(0.04, -3), Label(0.1, 0)])
-def test_a_free_producer_writes_what_is_wanted(second: Label) -> None:
+def test_a_free_producer_writes_the_quantizes_parameters(second: Label) -> None:
     result = align(folded(Label(0.1, 0), second), OPTIMIZE)
     assert names(result) == ["CONV_2D", "MAX_POOL_2D", "CONV_2D"]
     assert reads(result, 1) == ["c" if second == (0.1, 0) else "q"]
@@ -269,11 +269,11 @@ def test_a_free_producer_writes_what_is_wanted(second: Label) -> None:
     ],
     ids=["another reader", "a graph output", "a clamp that only the range states"],
 )
-def test_the_producer_goes_on_as_it_did(data: bytes) -> None:
+def test_a_producer_keeps_its_parameters_without_folding(data: bytes) -> None:
     assert align(data, OPTIMIZE).data == data
 
 
-def test_a_multiplier_past_its_window_is_not_asked_for() -> None:
+def test_folding_never_exceeds_a_multiplier_window() -> None:
     data = folded(Label(0.1, 0), Label(1e-6, 0), pooled=True)
     options = replace(OPTIMIZE, targets=("xnnpack",))
     assert align(data, options).data == data
@@ -337,7 +337,7 @@ def forbidden() -> tuple[Model, Plan, list[TensorId]]:
     return model, drawn, list(solution.source)
 
 
-def test_an_inserted_one_that_is_needless_is_not_inserted() -> None:
+def test_a_redundant_quantize_is_not_inserted() -> None:
     model, drawn, decided = forbidden()
     tidied = fold_quantizes(drawn, model, rebind, decided)
     after = tidied.model.subgraphs[0]

@@ -229,7 +229,7 @@ X = r"subgraph\[0\]/tensor\[0\] 'x': "
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused(change: Callable[[Any], None], message: str) -> None:
+def test_inconsistent_models_are_refused(change: Callable[[Any], None], message: str) -> None:
     made = chain()
     change(made)
     with pytest.raises(FormatError, match=message) as caught:

@@ -21,7 +21,7 @@ def test_equal_records_do_not_differ() -> None:
 
 
 @pytest.mark.parametrize("name", compared(QuantParams))
-def test_each_field_that_counts_makes_another_record(name: str) -> None:
+def test_a_change_of_any_compared_field_makes_records_unequal(name: str) -> None:
     first = QuantParams(scale=(0.5,), zero_point=(3,))
     other = {"quantized_dimension": 1, "details": True}.get(name, (7,))
     second = replace(first, **{name: other})

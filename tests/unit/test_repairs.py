@@ -79,13 +79,13 @@ def test_a_handle_is_followed_into_the_subgraph_it_is_passed_to() -> None:
     assert names == {Slot(1, 0, "inputs", 1): "\0"}
 
 
-def test_the_same_refusal_before_and_after_is_not_ours() -> None:
+def test_an_equal_refusal_before_and_after_is_unchanged() -> None:
     refused = Acceptance(status="refused", reason="no kernel", operator=3)
     verdict = judge_word("tflm", refused, refused, frozenset({OperatorId(0, 3)}))
     assert verdict.word == "unchanged"
 
 
-def test_a_refusals_words_are_the_same_each_time() -> None:
+def test_a_refusal_message_is_deterministic() -> None:
     told = "t->params.scale != output->params.scale (-46 != 136)Node number 10 (CONCATENATION)"
     expected = "t->params.scale != output->params.scale Node number 10 (CONCATENATION)"
     assert steady(told) == expected

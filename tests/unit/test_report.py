@@ -215,12 +215,12 @@ def test_schema_is_strict_and_valid() -> None:
             validator.validate(without)
 
 
-def test_json_knows_no_time() -> None:
+def test_json_contains_no_time() -> None:
     later = replace(REPORT, verification=replace(VERIFICATION, seconds=99.0))
     assert render_json(later) == render_json(REPORT)
 
 
-def test_check_of_the_sample(sample: bytes) -> None:
+def test_check_of_the_sample_matches_the_golden_file(sample: bytes) -> None:
     report = check(sample, name="sample.tflite")
     document = json.loads(render_json(report))
     jsonschema.validate(document, report_schema())

@@ -50,7 +50,7 @@ def checked() -> Report:
     )
 
 
-def test_a_refusal_is_told_with_the_verification_and_at_the_end() -> None:
+def test_a_refusal_is_reported_with_the_verification_and_at_the_end() -> None:
     for report in (checked(), replace(REPORT, verification=FAILED, reasons=(WHY,))):
         lines = render_text(report).splitlines()
         assert [line.partition(":")[0] for line in lines if WHY in line] == [
@@ -74,7 +74,7 @@ def test_a_file_that_is_not_changed_has_no_before_and_after() -> None:
     assert lines[start + 3].split() == ["litert", "does", "not", "run", "skipped"]
 
 
-def test_wrong_values_are_told_where_a_runtime_takes_the_original() -> None:
+def test_wrong_values_are_noted_where_a_runtime_accepts_the_original() -> None:
     def told(status: Status) -> bool:
         before = Acceptance(status=status)
         judge = JudgeVerdict(

@@ -16,7 +16,7 @@ from tflite_align.settings.baseline import entry_of
 from tflite_align.verdicts import OutputScore, Verification
 
 
-def test_what_a_baseline_lets_pass_is_among_what_remains(sample: bytes) -> None:
+def test_accepted_findings_are_among_the_remaining_ones(sample: bytes) -> None:
     found = check(sample).findings
     report = check(sample, AlignOptions(accepted=tuple(map(entry_of, found[1:]))))
     assert_same_in_every_form(report)
@@ -24,7 +24,7 @@ def test_what_a_baseline_lets_pass_is_among_what_remains(sample: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), None])
-def test_numbers_that_json_lacks(sample: bytes, value: float | None) -> None:
+def test_infinities_and_nan_are_restored(sample: bytes, value: float | None) -> None:
     score = OutputScore(
         name="out",
         subgraph=0,
@@ -54,7 +54,9 @@ WRONG: list[tuple[tuple[Any, ...], Any]] = [
 
 
 @pytest.mark.parametrize(("place", "value"), WRONG, ids=str)
-def test_what_is_no_report_is_refused(sample: bytes, place: tuple[Any, ...], value: Any) -> None:
+def test_values_that_are_no_report_are_refused(
+    sample: bytes, place: tuple[Any, ...], value: Any
+) -> None:
     document: Any = json.loads(json.dumps(check(sample).to_dict()))
     if value == "its own finding":
         value = [{**document["findings"][0], "message": "another"}]

@@ -54,7 +54,7 @@ def added(first: str, second: str, out: str) -> bytes:
     return graph.bytes(["a", "b"], ["y"])
 
 
-def test_the_finding_names_the_odd_operand_and_the_types_that_are_taken() -> None:
+def test_the_finding_names_the_operand_and_the_supported_types() -> None:
     (finding,) = check(added("int8", "uint8", "int8")).findings
     assert finding.rule == "types/ADD"
     assert finding.address == "subgraph[0]/operator[0] ADD/inputs[1]"
@@ -196,7 +196,7 @@ def test_a_version_that_is_not_registered_is_lowered() -> None:
     assert check(data, replace(FAST, targets=("tflm",))).findings == ()
 
 
-def test_a_mix_beside_what_is_repaired_anyway() -> None:
+def test_mixed_types_next_to_another_repair_are_repaired() -> None:
     graph = Graph("int16")
     graph.activation("x", 0.001)
     graph.conv("x", "c", 0.002)

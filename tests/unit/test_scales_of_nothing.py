@@ -140,7 +140,7 @@ def test_a_scale_of_zeros_keeps_no_other_repair_back() -> None:
     assert result.report.exit_status == 0
 
 
-def test_switched_off_it_stays_and_is_told() -> None:
+def test_with_the_repair_off_the_finding_remains() -> None:
     data = empty_channel(0.0)
     left = align(data, replace(PLAIN, no_fix=("zero-scale",)))
     assert left.data == data

@@ -49,7 +49,7 @@ def test_what_is_aligned_for_all_is_aligned_for_each(data: bytes) -> None:
         assert check(result.data, AlignOptions(targets=(name,))).findings == ()
 
 
-def test_a_finding_says_how_grave_it_is_for_each() -> None:
+def test_a_finding_has_a_severity_per_target() -> None:
     report = check(relu6(), AlignOptions(targets=GRADED))
     (finding,) = report.findings
     assert finding.severity == "error"
@@ -66,12 +66,12 @@ def test_a_finding_says_how_grave_it_is_for_each() -> None:
     assert [grade["target"] for grade in document["grades"]] == ["tflm", "edgetpu"]
 
 
-def test_where_all_agree_only_their_names_are_told() -> None:
+def test_equal_severities_list_only_target_names() -> None:
     text = render_text(check(concat_example(), AlignOptions(targets=("tflite", "litert"))))
     assert "  tflite, litert\n" in text
 
 
-def test_words_are_those_of_the_runtime_they_are_about() -> None:
+def test_consequences_are_listed_per_runtime() -> None:
     report = check(concat_example(), AlignOptions(targets=GRADED))
     lines = render_text(report).splitlines()
     words = {grade.target: grade.behaviour for grade in report.findings[0].grades}
@@ -107,7 +107,7 @@ def test_ppq_says_nothing_of_fixed_outputs() -> None:
     assert check(logistic(), AlignOptions(targets=("ppq",))).findings == ()
 
 
-def test_what_nobody_asks_for_holds_nothing() -> None:
+def test_constraints_of_no_target_hold_nothing() -> None:
     """A sum of which one operand has a scale a channel: no slot of it is rigid for PPQ's sake."""
     from tflite_align.pipeline.aligning import question
 

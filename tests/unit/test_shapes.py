@@ -35,7 +35,7 @@ def test_a_stale_shape_is_an_error_where_the_file_is_trusted(target: str) -> Non
     assert found(dilated(), target) == [("shape/SPACE_TO_BATCH_ND", severity)]
 
 
-def test_what_is_made_of_a_stale_shape_is_told_with_it() -> None:
+def test_consequences_of_a_stale_shape_are_notes() -> None:
     finding = check(dilated(), PLAIN).findings[0]
     told = "found shape [1, 2, 4, 3], expected shape [2, 2, 4, 3] (rule shape/CONV_2D)"
     assert len(finding.notes) == 1
@@ -66,7 +66,7 @@ def test_sizes_that_are_open_stay_open() -> None:
     assert (tensor.shape, tensor.shape_signature) == ((2, 2, 4, 3), (-1, 2, 4, 3))
 
 
-def test_without_the_repair_it_stays() -> None:
+def test_with_the_repair_off_the_shape_stays() -> None:
     options = replace(PLAIN, no_fix=("shapes",))
     result = align(dilated(), options)
     assert result.data == dilated()
@@ -95,7 +95,7 @@ def test_computed_sizes_are_followed() -> None:
     assert found(chained(stated=(1, 1, 12)), "tflm") == [("shape/RESHAPE", "error")]
 
 
-def test_another_number_of_sizes() -> None:
+def test_a_shape_of_another_rank_is_rewritten() -> None:
     data = chained(stated=(1, 4, 4, 3))
     result = align(data, PLAIN)
     assert result.report.remaining == ()
@@ -124,7 +124,7 @@ def test_a_cut_behind_a_rewritten_tensor_has_its_shape() -> None:
 # --- what is not known ---------------------------------------------------------------------------
 
 
-def test_of_a_subgraph_that_is_called_nothing_is_known() -> None:
+def test_shapes_in_called_subgraphs_are_unknown() -> None:
     model = read(dilated())
     other = replace(model.subgraphs[0], index=1)
     both = replace(model, subgraphs=(model.subgraphs[0], other))
@@ -132,7 +132,7 @@ def test_of_a_subgraph_that_is_called_nothing_is_known() -> None:
     assert inferred(both, 0).shapes != {}
 
 
-def test_what_behind_an_unknown_operator_stands_is_unknown() -> None:
+def test_shapes_after_an_unknown_operator_are_unknown() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("u", 0.05)
@@ -142,7 +142,7 @@ def test_what_behind_an_unknown_operator_stands_is_unknown() -> None:
     assert inferred(read(graph.bytes(["x"], ["c"])), 0).shapes == {}
 
 
-def test_a_window_of_no_sense_says_nothing() -> None:
+def test_an_impossible_window_gives_no_shape() -> None:
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)
@@ -162,7 +162,7 @@ def test_a_shape_of_as_many_sizes_is_written_in_place() -> None:
     assert shapes_of(joined) == {**shapes_of(data), "c": (7, 2, 4, 3)}
 
 
-def test_a_shape_of_other_sizes_makes_the_tensor_anew() -> None:
+def test_a_shape_of_another_rank_rebuilds_the_tensor() -> None:
     data = dilated(signature=True)
     _, tensor = named(data, "c")
     place = {"subgraph": 0, "tensor": tensor.index}

@@ -70,7 +70,9 @@ def test_the_order_of_tables_does_not_matter(problem: Problem) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(problem=problems(), integer=st.booleans())
-def test_too_wide_a_problem_is_answered_and_admitted(problem: Problem, *, integer: bool) -> None:
+def test_an_oversized_problem_has_a_valid_cost_and_lower_bound(
+    problem: Problem, *, integer: bool
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, "_TABLE_LIMIT", 1)
         if not integer:

@@ -65,7 +65,7 @@ def model() -> Model:
     return read(concat_example())
 
 
-def test_a_target_without_rows_says_nothing(model: Model) -> None:
+def test_a_target_without_rows_gives_no_findings(model: Model) -> None:
     bare = parse_target(HEAD, "here.toml")
     assert bare.support == ()
     assert findings(model, bare) == []
@@ -106,7 +106,9 @@ def test_align_leaves_what_is_not_supported(monkeypatch: pytest.MonkeyPatch) -> 
     assert [f.fixable for f in noted.report.remaining] == [False]
 
 
-def test_explain_tells_it_apart_from_what_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explain_separates_unsupported_operators_from_disagreements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     row = rows(("operators", "['CONCATENATION']"), ("limits", "{ operator = ['ADD'] }"))
     found = target(row).support
     _with_support(monkeypatch, found)
@@ -125,13 +127,13 @@ def test_an_error_that_cannot_be_repaired_fails_check(monkeypatch: pytest.Monkey
     assert (report.exit_status, report.reasons) == (1, ("1 error finding",))
 
 
-def test_a_row_that_is_off_says_nothing(model: Model) -> None:
+def test_a_switched_off_row_gives_no_findings(model: Model) -> None:
     row = rows(("operators", "['*']"), ("limits", "{ operator = [] }"))
     assert findings(model, target(row, severity="off")) == []
     assert len(findings(model, target(row))) == 4
 
 
-def test_unless_and_when_hold_a_row_back(model: Model) -> None:
+def test_unless_and_when_restrict_a_row(model: Model) -> None:
     row = rows(("operators", "['*']"), ("limits", "{ operator = [] }"))
     exempt = findings(model, target(row + "\nunless = ['CONV_*']"))
     assert [f.rule for f in exempt] == ["support/CONCATENATION", "support/HARD_SWISH"]

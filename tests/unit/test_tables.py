@@ -36,7 +36,7 @@ def test_reads_scalars_references_and_strings(data: bytes) -> None:
     assert view.target(plan, pos, values, MODEL.by_name["external_buffers"].id) == 0
 
 
-def test_takes_any_buffer(data: bytes) -> None:
+def test_any_buffer_object_can_be_read(data: bytes) -> None:
     with mmap.mmap(-1, len(data)) as mapped:
         mapped[:] = data
         for buffer in (data, bytearray(data), memoryview(data)):
@@ -108,7 +108,7 @@ def test_malformed_vtables_are_refused(data: bytes) -> None:
             BufferReader(_patched(data, pos, "<H", value)).table(MODEL, root)
 
 
-def test_vectors_that_claim_too_much() -> None:
+def test_vectors_longer_than_the_file_are_refused() -> None:
     view = BufferReader(bytes(4) + struct.pack("<I", 1 << 30) + bytes(8))
     for read in (
         lambda: view.scalars(4, "q"),
@@ -129,7 +129,7 @@ def test_a_reference_to_itself() -> None:
         view.references(4)
 
 
-def test_content_read_again_and_again_ends() -> None:
+def test_shared_content_is_limited() -> None:
     view = BufferReader(bytes(4) + struct.pack("<I", 1000) + bytes(4000))
 
     def forever() -> None:

@@ -93,7 +93,7 @@ def test_every_row_is_bound_the_same_with_and_without_the_cache(name: str, type_
         assert_alike(by_example(state, templates), row_by_row(state))
 
 
-def test_whether_an_operand_is_constant_is_part_of_the_look() -> None:
+def test_constant_operands_have_templates_of_their_own() -> None:
     """A rule of weights asks it, and of operators alike in all else one may have computed ones."""
     model = read(satisfied(ROWS["FULLY_CONNECTED"], "int8").model())
     (graph,) = model.subgraphs
@@ -138,7 +138,7 @@ def test_an_operator_without_a_row_is_rigid_and_the_next_is_bound() -> None:
     assert found.rigid >= set(all_slots(0, operators[0]))
 
 
-def test_operators_of_one_look_are_learnt_once() -> None:
+def test_similar_operators_are_bound_once() -> None:
     templates = Templates(ROWS, TARGETS)
     by_example(read(satisfied(ROWS["ADD"], "int8").model()), templates)
     (learnt,) = templates.learnt.templates.values()

@@ -59,7 +59,7 @@ def conv_net(weights: Any, zero_point: int) -> Graph:
 WEIGHTS = [0, 130, 255, 140, 100, 120, 3, 4, 5]
 
 
-def test_the_border_stays_and_the_inside_is_int8() -> None:
+def test_graph_inputs_and_outputs_stay_uint8_and_inner_tensors_are_int8() -> None:
     data = conv_net(WEIGHTS, 128).bytes(["x"], ["y"])
     found = converted(data)
     assert found.report.exit_status == 0

@@ -30,7 +30,7 @@ def test_int16_inputs_and_outputs_move_to_zero_where_they_may(operator: str) -> 
 
 
 @pytest.mark.parametrize("operator", ["ADD", "TANH"])
-def test_kept_they_are_a_conflict_that_names_the_way_out(operator: str) -> None:
+def test_kept_int16_inputs_are_a_conflict_with_a_hint(operator: str) -> None:
     report = align(off_centre(operator), PLAIN).report
     assert report.exit_status == 1
     told = report.conflicts[0].message
@@ -75,7 +75,7 @@ def test_an_operand_with_few_steps_is_a_warning_everywhere(
     assert align(data, PLAIN).report.exit_status == 0
 
 
-def test_of_its_own_quantize_the_repair_says_what_it_costs_and_what_remains() -> None:
+def test_an_inserted_quantize_reports_its_lost_steps() -> None:
     """A label of 0.27 that has to be, beside values in steps of 0.01."""
     graph = Graph()
     graph.activation("a", 0.27)
@@ -90,14 +90,14 @@ def test_of_its_own_quantize_the_repair_says_what_it_costs_and_what_remains() ->
     assert check(result.data, PLAIN).findings == result.report.remaining
 
 
-def test_steps_enough_are_nothing_to_tell() -> None:
+def test_enough_steps_give_no_warning() -> None:
     assert check(detection_head(scale=0.06), AlignOptions(targets=TARGETS)).findings == ()
 
 
 # --- variables ----------------------------------------------------------------------------------
 
 
-def test_a_variable_that_is_read_first_is_an_error_where_it_is_not_there() -> None:
+def test_an_uninitialized_variable_is_an_error_on_some_targets() -> None:
     for target in TARGETS:
         found = check(remembering(), AlignOptions(targets=(target,))).findings
         rules = {one.rule: one.severity for one in found if one.rule.startswith("variable/")}

@@ -38,7 +38,7 @@ def names_of(data: bytes) -> list[str]:
     return [operator.name for operator in read(data).subgraphs[0].operators]
 
 
-def test_a_bound_of_one_is_counted_too_and_none_is_where_nothing_is_fused() -> None:
+def test_a_clamp_at_one_is_checked_and_no_activation_is_not() -> None:
     for fused, scale, found in ((2, 1e-10, True), (2, 1e-9, False), (1, 1e-10, False)):
         graph = Graph()
         graph.activation("x", 0.0078)
@@ -47,7 +47,7 @@ def test_a_bound_of_one_is_counted_too_and_none_is_where_nothing_is_fused() -> N
         assert ("window/CONV_2D/clamp" in rules) is found
 
 
-def test_where_a_reader_could_tell_a_quantize_saturates_again() -> None:
+def test_a_quantize_saturates_where_a_reader_distinguishes() -> None:
     """What the widened range lets through the declared one clips; the next weights could tell."""
     data = dead_relu6(reader="CONV_2D")
     result = align(data, PLAIN)
@@ -63,7 +63,7 @@ def test_where_a_reader_could_tell_a_quantize_saturates_again() -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_mask_is_clipped_to_what_the_sum_can_tell(target: str) -> None:
+def test_a_mask_is_clipped_to_the_range_of_the_sum(target: str) -> None:
     data, options = masked(MASK), replace(PLAIN, targets=(target,))
     found = check(data, options).findings
     assert {one.fix for one in found} == {"mask"}
@@ -89,7 +89,7 @@ def test_a_mask_that_is_subtracted_is_clipped_above() -> None:
     assert mask.quant.scale[0] < 1
 
 
-def test_of_a_shared_mask_each_sum_gets_its_own() -> None:
+def test_each_sum_gets_its_own_copy_of_a_shared_mask() -> None:
     result = align(masked(MASK, twice=True), PLAIN)
     assert result.report.remaining == ()
     assert reads(result, 0)[1] != reads(result, 2)[1]
@@ -115,7 +115,7 @@ def test_a_sum_that_would_be_widened_out_of_all_proportion_is_no_repair() -> Non
     )
 
 
-def test_masks_switched_off_stay() -> None:
+def test_masks_stay_with_the_repair_off() -> None:
     data = masked(MASK)
     result = align(data, replace(PLAIN, no_fix=("mask",)))
     assert result.data == data

@@ -82,7 +82,7 @@ def test_a_file_is_unpacked_once_and_each_has_a_copy_of_its_own() -> None:
     assert pack(second) == pack(third) == pack(parse(data)) != pack(first)
 
 
-def test_of_a_large_output_some_elements_are_kept() -> None:
+def test_large_outputs_are_sampled() -> None:
     assert kept_elements(65536) is None
     chosen = kept_elements(1 << 20)
     assert chosen is not None
@@ -105,7 +105,7 @@ def test_only_what_computes_another_function_is_changed() -> None:
     ("before", "after", "word"),
     [(0.0, 0.002, "verified"), (0.0, 0.1, "failed"), (0.0001, 0.002, "failed")],
 )
-def test_what_had_no_noise_is_held_to_a_floor(before: float, after: float, word: str) -> None:
+def test_outputs_without_noise_need_a_minimum_sqnr(before: float, after: float, word: str) -> None:
     assert loss(noisy(before, 1), noisy(after, 2), 0).word == word
 
 
@@ -125,7 +125,7 @@ def test_logits_may_lose_more(allowed: float, after: float, word: str) -> None:
     assert loss(noisy(0.01, 1), noisy(after, 2), 0, allowed=allowed).word == word
 
 
-def test_it_is_said_why_a_larger_loss_is_none() -> None:
+def test_an_accepted_larger_loss_has_a_reason() -> None:
     saturated = loss(noisy(0.0005, 1), noisy(0.002, 2), 0, rounding=0.01, saturates=True)
     assert (saturated.word, saturated.why) == (
         "verified",
@@ -136,7 +136,7 @@ def test_it_is_said_why_a_larger_loss_is_none() -> None:
     assert loss(noisy(0.01, 1), noisy(0.01, 2), 0).why == ""
 
 
-def test_chance_asks_for_more_inputs_and_certainty_for_none() -> None:
+def test_doubtful_losses_use_more_inputs() -> None:
     few = (noisy(0.01, 1, 4), noisy(0.011, 2, 4))
     assert loss(*few, 0).more > 1.0
     assert loss(noisy(0.01, 1), noisy(0.01, 2), 0).more == 1.0
@@ -144,7 +144,7 @@ def test_chance_asks_for_more_inputs_and_certainty_for_none() -> None:
 
 
 @pytest.mark.parametrize(("after", "word"), [(0.002, "skipped"), (0.01, "inconclusive")])
-def test_of_silence_only_noise_that_is_new_is_told(after: float, word: str) -> None:
+def test_only_new_noise_of_a_zero_output_counts(after: float, word: str) -> None:
     """Rounding to steps of 0.01 makes noise of 0.0029."""
     nothing = np.zeros((64, 100))
     noise = np.random.default_rng(1).normal(size=nothing.shape)
@@ -153,7 +153,7 @@ def test_of_silence_only_noise_that_is_new_is_told(after: float, word: str) -> N
     assert (lost.word, lost.tells) == (word, word != "skipped")
 
 
-def test_more_noise_where_all_is_noise_is_told() -> None:
+def test_more_noise_on_a_noisy_output_is_reported() -> None:
     assert not loss(noisy(0.5, 1), noisy(0.5, 2), 0).tells
     lost = loss(noisy(0.5, 1), noisy(1.0, 2), 0)
     assert lost.tells

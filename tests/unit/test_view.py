@@ -25,18 +25,18 @@ def _aligned(data: bytes, options: AlignOptions = DRAWN) -> ModelView:
     return view
 
 
-def test_the_view_is_made_where_it_is_asked_for_alone() -> None:
+def test_the_view_is_made_only_if_requested() -> None:
     assert align(concat_example(), AlignOptions(verify=False)).report.view is None
     assert check(concat_example()).view is None
 
 
-def test_is_in_no_other_form() -> None:
+def test_the_view_is_in_no_other_format() -> None:
     plain = align(concat_example(), AlignOptions(verify=False)).report
     drawn = align(concat_example(), DRAWN).report
     assert render_json(drawn) == render_json(plain)
 
 
-def test_check_has_no_after() -> None:
+def test_the_view_of_check_has_no_after_graph() -> None:
     view = check(concat_example(), AlignOptions(view=True)).view
     assert view is not None
     assert view.after == ()
@@ -55,7 +55,7 @@ def test_group_ranges_and_bits() -> None:
     assert group.hull == pytest.approx((-12.8, 12.7), rel=1e-5)
 
 
-def test_why_is_told_of_what_was_decided() -> None:
+def test_decided_tensors_have_reasons() -> None:
     view = _aligned(concat_example())
     names = {tensor.index: tensor.name for tensor in view.before[0].tensors}
     assert {names[why.key[1]] for why in view.whys} >= {"c1", "c2", "cat"}
@@ -75,7 +75,7 @@ def test_inserted_operators_are_marked_and_the_others_paired() -> None:
     assert [view.before[0].operators[one.other].other for one in kept] == [o.index for o in kept]
 
 
-def test_the_side_of_a_cut_that_shares_is_in_the_group() -> None:
+def test_the_group_contains_the_matching_side_of_a_quantize() -> None:
     options = AlignOptions(verify=False, view=True, policies={"concat": "none"})
     report = align(concat_example(), options).report
     (drawn,) = page_data([report])
@@ -88,9 +88,7 @@ def test_the_side_of_a_cut_that_shares_is_in_the_group() -> None:
 
 
 @pytest.mark.parametrize("policy", ["none", "auto"])
-def test_whys_are_told_of_the_answer_that_was_found(
-    policy: Policy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reasons_come_from_the_solution(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     """No component is solved again, and each tensor's story is that of `explain`."""
     data = synthetic.build(20).head
     options = AlignOptions(verify=False, view=True, policies={"concat": policy})

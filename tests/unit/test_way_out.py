@@ -37,11 +37,11 @@ def tried(*scores: OutputScore) -> _Tried:
         (40.5, "--io free does not avoid it"),
     ],
 )
-def test_freed_ends_are_tried_and_told(freed: float, told: str) -> None:
+def test_freed_graph_inputs_and_outputs_are_tried(freed: float, told: str) -> None:
     assert _told([score(50.0, 40.0)], tried(score(50.0, freed))) == told
 
 
-def test_nothing_is_told_of_what_is_not_known() -> None:
+def test_an_unknown_loss_gets_no_advice() -> None:
     assert _told([score(50.0, 40.0, part="a")], tried(score(50.0, 50.0))) == ""
 
 
@@ -65,7 +65,7 @@ def test_a_loss_that_leaves_noise_is_a_failure(
     assert _is_all(Verification(word="failed", why="", outputs=tuple(lost)), lost) is borne
 
 
-def test_what_fails_for_another_reason_fails() -> None:
+def test_other_failures_stay_failures() -> None:
     other = score(50.0, 50.0, word="failed")
     lost = [score(50.0, 40.0, word="failed")]
     assert not _is_all(Verification(word="failed", why="", outputs=(*lost, other)), lost)

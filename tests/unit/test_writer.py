@@ -78,7 +78,7 @@ def _set(**fields: Any) -> SetQuant:
 # --- in place ----------------------------------------------------------------------------------
 
 
-def test_no_edits_is_the_original_itself() -> None:
+def test_no_edits_return_the_original() -> None:
     data = pack(chain())
     written = splice(data, read(data), [])
     assert written == Written(chunks=(memoryview(data),), prefix=0, patches=())
@@ -147,7 +147,7 @@ def test_parameters_that_are_absent_are_added(absent: str) -> None:
     assert _written(pack(made), [SetQuant(subgraph=0, tensor=1, quant=HALF)]).prefix > 0
 
 
-def test_what_is_absent_and_stays_so() -> None:
+def test_absent_parameters_stay_absent() -> None:
     made = chain()
     parameters = made.subgraphs[0].tensors[1].quantization
     parameters.scale = parameters.zeroPoint = None
@@ -158,7 +158,7 @@ def test_what_is_absent_and_stays_so() -> None:
     assert emptied.subgraphs[0].tensors[0].quant is None
 
 
-def test_more_scales_than_before() -> None:
+def test_more_scales_need_a_new_table() -> None:
     edit = _set(scale=(0.5, 1.0, 2.0, 4.0), zero_point=(0, 0, 0, 0), quantized_dimension=1)
     assert _written(pack(chain()), [edit]).prefix > 0
 
@@ -256,7 +256,7 @@ def test_an_inserted_operator_gets_an_operator_code_once() -> None:
     assert len(load(more).operatorCodes) == 3
 
 
-def test_another_version_is_another_code() -> None:
+def test_another_version_adds_an_operator_code() -> None:
     out = _written(pack(chain()), _insertion()).join()
     edit = AddOperator(subgraph=0, before=1, name="QUANTIZE", version=2, inputs=(1,), outputs=(1,))
     assert [c.version for c in load(splice(out, read(out), [edit]).join()).operatorCodes] == [
@@ -267,7 +267,7 @@ def test_another_version_is_another_code() -> None:
     ]
 
 
-def test_several_at_one_place_keep_their_order() -> None:
+def test_several_inserted_operators_keep_their_order() -> None:
     names = ("ABS", "NEG", "RELU")
     edits = [
         AddOperator(subgraph=0, before=3, name=name, version=1, inputs=(4,), outputs=(4,))

@@ -67,7 +67,7 @@ def test_zero_points_that_nobody_states_are_zeros() -> None:
     assert list(tensors[0].quantization.zeroPoint) == [0]
 
 
-def test_a_graph_input_and_a_graph_output_are_two_lists() -> None:
+def test_graph_inputs_and_outputs_are_separate_lists() -> None:
     data = pack(chain())
     before = read(data).subgraphs[0]
     for kind, other in (("inputs", "outputs"), ("outputs", "inputs")):
@@ -95,7 +95,7 @@ def test_a_constant_keeps_the_type_of_its_data() -> None:
     assert read(changed).subgraphs[0].tensors[1].type == "uint8"
 
 
-def test_a_tensor_that_isrenamed_entries() -> None:
+def test_a_renamed_tensor_changes_its_signature_entries() -> None:
     data = pack(chain())
     out = splice(data, read(data), [SetName(subgraph=0, tensor=1, name="hidden")]).join()
     names = [tensor.name for tensor in read(out).subgraphs[0].tensors]

@@ -15,7 +15,7 @@ def data() -> bytes:
     return pack(chain())
 
 
-def test_ranges_beside_one_another_are_all_written(data: bytes) -> None:
+def test_adjacent_ranges_are_all_written(data: bytes) -> None:
     patches = Patches(BufferReader(data))
     patches.put(20, b"\xffend")
     patches.put(16, b"\xffabc")
@@ -36,7 +36,7 @@ def test_the_last_byte_may_be_overwritten_and_the_first(data: bytes) -> None:
     assert [bytes(chunk) for chunk in written.chunks] == [b"new", b"\xff", data[1:-1], last]
 
 
-def test_what_is_there_already_is_no_patch_and_takes_back_an_earlier_one(data: bytes) -> None:
+def test_equal_bytes_give_no_patch_and_revert_an_earlier_one(data: bytes) -> None:
     patches = Patches(BufferReader(data))
     patches.put(32, data[32:36])
     patches.put(16, b"\xff\xff")
@@ -46,7 +46,7 @@ def test_what_is_there_already_is_no_patch_and_takes_back_an_earlier_one(data: b
     assert [bytes(chunk) for chunk in written.chunks] == [data]
 
 
-def test_the_last_word_for_a_place_counts(data: bytes) -> None:
+def test_the_last_patch_of_a_place_counts(data: bytes) -> None:
     patches = Patches(BufferReader(data))
     patches.put(16, b"\xff\xfe")
     patches.put(16, b"\xfd\xfc")

@@ -118,7 +118,7 @@ def test_constants_side_by_side_are_kept_apart() -> None:
         assert {len(held) for held in kept} == {LONG}
 
 
-def test_an_offset_of_more_than_two_gigabytes() -> None:
+def test_an_offset_beyond_two_gigabytes_is_supported() -> None:
     assert _u32(BufferReader(struct.pack("<II", 1, 0xFFFFFFFE)), 4) == 0xFFFFFFFE
 
 
@@ -164,7 +164,7 @@ def test_a_new_tensor_is_as_open_as_its_like() -> None:
     assert (list(tensor.shape), tensor.hasRank) == ([-1, 4], True)
 
 
-def test_data_for_a_tensor_that_has_none() -> None:
+def test_setting_data_of_a_tensor_without_a_buffer() -> None:
     """It gets a buffer of its own: the empty one is everybody's."""
     edit = SetData(subgraph=0, tensor=1, data=b"wxyz")
     assert checked(pack(chain()), edit).prefix > 0

@@ -201,7 +201,7 @@ def test_entries_of_one_tensor_follow_in_their_order() -> None:
     assert read(out).signatures[0].outputs == (("a", 4), ("b", 3))
 
 
-def test_entries_that_cannot_be_told_apart() -> None:
+def test_ambiguous_signature_entries_are_refused() -> None:
     data = _twice(3)
     edit = SetGraphIO(subgraph=0, kind="outputs", index=1, tensor=3)
     with pytest.raises(UnsupportedError, match="signature 'serve': tensor 4 stands in several"):
@@ -363,7 +363,7 @@ _edits = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(edits=st.lists(_edits, max_size=8), added=st.integers(0, 2), share=st.booleans())
-def test_any_list_of_edits_means_what_it_says(
+def test_random_edits_match_the_object_api(
     edits: list[Edit],
     added: int,
     share: bool,  # noqa: FBT001 - drawn

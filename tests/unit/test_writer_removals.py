@@ -42,7 +42,7 @@ def test_an_operator_is_taken_out_of_the_vector_where_it_stands() -> None:
     assert written_out(data, every).prefix == 0
 
 
-def test_what_is_rewired_beside_it_is_overwritten_too() -> None:
+def test_operands_rewired_next_to_a_removal_are_overwritten() -> None:
     edit = SetOperand(subgraph=0, operator=2, kind="inputs", index=0, tensor=0)
     written = written_out(pack(chain()), [FIRST, edit])
     assert (written.prefix, len(written.patches)) == (0, 2)
@@ -84,7 +84,7 @@ def test_a_removed_operator_counts_for_the_places_of_others() -> None:
     assert len(graph.tensors) == 6
 
 
-def test_a_removed_operator_is_left_out_whatever_else_is_asked_of_it() -> None:
+def test_other_edits_of_a_removed_operator_are_ignored() -> None:
     edits: list[Edit] = [
         RemoveOperator(subgraph=0, operator=1),
         SetOption(subgraph=0, operator=1, field="fused_activation_function", value=1),

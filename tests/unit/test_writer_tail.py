@@ -111,7 +111,7 @@ def end_of_zip(count: int, size: int, offset: int) -> bytes:
     return struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, size, offset, 0)
 
 
-def test_a_directory_that_is_none_is_left_alone() -> None:
+def test_an_invalid_zip_directory_is_unchanged() -> None:
     """The magic numbers may stand in other data by chance."""
     data, zipped, _ = zipped_chain()
     directory = zipped.index(b"PK\1\2")
@@ -150,7 +150,7 @@ def test_a_zip64_is_refused_when_it_would_have_to_move(where: str) -> None:
     assert splice(data, read(data), [in_place]).prefix == 0
 
 
-def test_what_no_reference_reaches_need_not_be_near() -> None:
+def test_data_outside_references_may_move_far() -> None:
     """The two gigabytes that references span are those of the tables."""
     data, zipped, _ = zipped_chain()
     assert flatbuffer_end(BufferReader(zipped), read(zipped)) == len(data)
