@@ -46,6 +46,7 @@ GENERAL = (
     "minmax/stale",
     "names/duplicate",
     "variable/first_value",
+    "variable/type",
     *(f"params/{part}" for part in PARAMETERS.split()),
 )
 SHAPES = [f"shape/{name}{part}" for name in load_shapes() for part in ("", "/operands")]

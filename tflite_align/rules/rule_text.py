@@ -54,7 +54,7 @@ GENERAL = {
     "names/duplicate": "every tensor of a subgraph has a name of its own",
     "minmax/stale": "a recorded min and max belong to the scale and zero_point beside them",
     "shape/": "a tensor has the shape that its operator makes of its operands",
-    "variable/": "a variable is assigned before it is read",
+    "variable/": "a variable is assigned before it is read, and has one type",
     "boundary/": "operands of a call share the parameters of the callee's inputs and outputs",
     "resource/": "all readers and writers of a variable share its parameters",
     "support/": "the target takes the operator as it stands",

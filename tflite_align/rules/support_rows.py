@@ -119,6 +119,7 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     inputs_at_most: int = f.LEFT_OUT
     outputs_at_least: int = f.LEFT_OUT
     outputs_at_most: int = f.LEFT_OUT
+    outputs_equal: str = f.LEFT_OUT  # as many outputs as this option says
     options: dict[str, tuple[int, ...]] = f.LEFT_OUT  # option -> legal values
     options_at_most: dict[str, int] = f.LEFT_OUT
     options_equal: tuple[f.Texts, ...] = f.LEFT_OUT  # options that have one value
@@ -141,8 +142,6 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     some_constant: f.Yes = f.LEFT_OUT  # some input is a constant
     constants_zero: f.Yes = f.LEFT_OUT  # inputs that are constants stand for 0 everywhere
     any_type: f.Texts = f.LEFT_OUT  # some operand that is computed has one
-    # Of subgraphs that these options name: no computed tensor is an output twice; no input is
-    # handed on to a later place than its own.
     # Of subgraphs that these options name: no computed tensor is an output twice; no input is
     # handed on to a later place than its own.
     distinct_outputs: f.Texts = f.LEFT_OUT

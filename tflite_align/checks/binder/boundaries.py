@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ...format.model import Slot, SlotKind
 from ...format.wiring import quantized
 from ...rules.rows import OperatorRow
-from ..constraints import Same
+from ..constraints import Same, WellFormed
 from ..subgraph_calls import called_subgraphs, resource_names
 from .bound import Collector, per_tensor
 
@@ -17,6 +17,7 @@ __all__ = ["bind_boundaries", "bind_variables"]
 def bind_variables(collector: Collector, rows: Mapping[str, OperatorRow]) -> None:
     """Every reader and writer of one variable is tied, across subgraphs."""
     names = resource_names(collector.model, rows)
+    _check_types(collector, names)
     by_resource: dict[str, list[Slot]] = {}
     # A handle that cannot be followed may be any variable's: then none of them may move.
     unnamed = None in names.values()
@@ -32,6 +33,29 @@ def bind_variables(collector: Collector, rows: Mapping[str, OperatorRow]) -> Non
         collector.variables.append(tuple(slots))
         operator = collector.model.subgraphs[slots[0].subgraph].operators[slots[0].operator]
         _tie(collector, f"resource/{operator.name}", sorted(slots))
+
+
+def _check_types(collector: Collector, names: Mapping[Slot, str | None]) -> None:
+    """Report each operand whose type is not that of its variable's first writer or reader."""
+    first: dict[str, Slot] = {}
+    for slot, name in names.items():
+        tensor = collector.tensor(slot)
+        if tensor is None or name is None:
+            continue
+        expected = collector.operand(first.setdefault(name, slot)).type
+        levels = collector.requirements("variable/type", tensor.type)
+        if tensor.type != expected and levels:
+            collector.constraints.append(
+                WellFormed(
+                    rule="variable/type",
+                    type=tensor.type,
+                    requirements=levels,
+                    slot=slot,
+                    expected=f"{expected}, as at {first[name].address(collector.model)}",
+                    actual=tensor.type,
+                    fixable=False,
+                )
+            )
 
 
 def _tie(collector: Collector, rule_id: str, slots: list[Slot]) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "broadcast_to",
     "concatenation",
     "count",
+    "declared",
     "depth_to_space",
     "diagonal",
     "dilate",
@@ -47,6 +48,14 @@ __all__ = [
 ]
 
 
+def declared(at: Scene) -> list[Shape]:
+    """What the file states: a variable has the shape of what was assigned to it."""
+    output = at.graph.tensors[at.operator.outputs[0]]
+    if min((*output.shape, *output.shape_signature), default=0) < 0 or not output.shape:
+        raise UnknownShapeError
+    return [output.shape]
+
+
 def sized(at: Scene) -> list[Shape]:
     """The sizes are the values of the operand that the row names."""
     sizes = at.listed(at.operand.start)
@@ -69,8 +78,8 @@ def reshape(at: Scene) -> list[Shape]:
     open_ = sizes.count(-1)
     if open_ > 1:
         raise ContradictionError("one size of -1 at most", told(tuple(sizes)))
-    if fixed < 0:
-        raise UnknownShapeError
+    if min(sizes, default=0) < -1:
+        raise ContradictionError("sizes of 0 or more, or one of -1", told(tuple(sizes)))
     if open_:
         if fixed == 0:
             raise UnknownShapeError

@@ -68,10 +68,15 @@ class Scene(Record):
         return found
 
     def ranked(self, index: int, *ranks: int) -> Shape:
-        """The same of an input that is known to have one of these ranks."""
+        """The same of an input that has to have one of these ranks; of rank 0 nothing is known: a
+        shape may have been left out.
+        """
         shape = self.shape(index)
-        if len(shape) not in ranks:
+        if not shape:
             raise UnknownShapeError
+        if len(shape) not in ranks:
+            dimensions = " or ".join(map(str, ranks))
+            raise ContradictionError(f"inputs[{index}] of {dimensions} dimensions", told(shape))
         return shape
 
     def option(self, name: str) -> int:

@@ -337,6 +337,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Words]] = {
     "inputs_at_most": _inputs_at_most,
     "outputs_at_least": _outputs_at_least,
     "outputs_at_most": _outputs_at_most,
+    "outputs_equal": geometry.outputs_equal,
     "options": _options,
     "options_at_most": _options_at_most,
     "options_equal": _options_equal,

@@ -22,6 +22,7 @@ __all__ = [
     "options_at_least",
     "options_product_at_most",
     "output_types",
+    "outputs_equal",
     "reduced",
     "same_parameters",
     "same_type",
@@ -40,6 +41,14 @@ def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Words:
         if actual < least:
             return f"{name} of {least} or more", f"{name} {actual}"
     return None
+
+
+def outputs_equal(subject: Subject, value: str) -> _Words:
+    outputs = len(subject.operator.outputs) if subject.operator is not None else 0
+    stated = subject.option(value)
+    return (
+        None if outputs == stated else (f"as many outputs as {value} says, {stated}", f"{outputs}")
+    )
 
 
 def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Words:

@@ -161,7 +161,11 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
         )
     elif _of_the_bias(case, judged.nearest):
         return  # its own rule says so, and repairs it
-    elif "wrong" not in judged.outcomes.values() and not types <= measured_types(name):
+    elif (
+        judged.nearest is not None
+        and "wrong" not in judged.outcomes.values()
+        and not types <= measured_types(name)
+    ):
         words = "whether a kernel takes these operand types is not known to this target"
         yield _unknown(case, words, str(case.given))
     else:
@@ -273,7 +277,7 @@ def _expected(case: _Asked, nearest: OperandTypes | None) -> list[str]:
         taken = taken_types(case.rows.values(), with_int8)
         whole = [types for types in taken if types.inputs[0] == types.outputs[0] == "int8"]
         texts = [*(str(signature) for signature in whole[:1]), *texts]
-    return texts or ["other types"]
+    return texts or ["another number of operands"]
 
 
 def _reachable(case: _Asked, nearest: OperandTypes | None) -> bool:

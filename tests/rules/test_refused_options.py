@@ -1,0 +1,66 @@
+"""Options that a runtime refuses whatever the operands: each is an error finding for it, and none
+is one for a runtime that does not look.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rules.kernels.survey import RUNTIMES
+from tests.rules.kernels.typed import TypedCase, bases
+from tests.rules.test_kernel_rows import available
+from tests.support.kernel_batch import run_batch
+from tflite_align import check
+from tflite_align.record import replace
+
+# Operator, option, value; the runtimes that refuse it or end the process.
+REFUSED: tuple[tuple[str, str, Any, tuple[str, ...]], ...] = (
+    ("CONV_2D", "strideH", 0, ("litert", "xnnpack")),
+    ("CONV_2D", "strideW", -1, ("litert", "xnnpack")),
+    ("CONV_2D", "dilationHFactor", 0, ("litert", "xnnpack")),
+    ("CONV_2D", "padding", 3, ("litert", "xnnpack")),
+    ("DEPTHWISE_CONV_2D", "strideH", 0, ("litert", "xnnpack")),
+    ("DEPTHWISE_CONV_2D", "dilationWFactor", 0, ("litert", "xnnpack")),
+    ("FULLY_CONNECTED", "weightsFormat", 5, RUNTIMES),
+    ("SPLIT", "numSplits", 3, ("litert", "xnnpack")),
+    ("SPLIT_V", "numSplits", 1, ("litert", "xnnpack")),
+    ("UNPACK", "num", 3, ("litert", "xnnpack")),
+    ("SVDF", "rank", 0, RUNTIMES),
+)
+
+
+def changed(operator: str, option: str, value: object) -> TypedCase:
+    base = next(iter(bases(operator)))
+    assert base.form.options is not None
+    table, options = base.form.options
+    form = replace(base.form, options=(table, {**options, option: value}))
+    return replace(base, name=f"{operator}-{option}-{value}", form=form)
+
+
+CASES = {(row[0], row[1]): changed(*row[:3]) for row in REFUSED}
+
+
+def _errors(case: TypedCase, runtime: str) -> list[str]:
+    findings = check(case.model(), targets=(runtime,)).findings
+    return [one.rule for one in findings if one.severity == "error"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_an_option_that_a_runtime_refuses_is_an_error(runtime: str) -> None:
+    found = {key: _errors(case, runtime) for key, case in CASES.items()}
+    expected = {key for key, row in zip(CASES, REFUSED, strict=True) if runtime in row[3]}
+    assert {key for key, rules in found.items() if rules} == expected
+    assert [rules for rules in found.values() if len(rules) > 1] == []
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("runtime", available())
+def test_the_runtimes_refuse_these_options(runtime: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = run_batch(CASES.values(), runtime, Path(folder))
+    refused = {key for key, case in CASES.items() if outcomes[case.name].error}
+    assert refused == {key for key, row in zip(CASES, REFUSED, strict=True) if runtime in row[3]}
