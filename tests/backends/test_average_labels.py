@@ -11,6 +11,7 @@ from tests.support.models import Graph
 from tests.support.verify_forms import level, outputs, readings
 from tflite_align import AlignOptions, align
 from tflite_align.rules.families import Policy
+from tflite_align.settings.options import Prefer
 
 WINDOW = {"strideH": 1, "strideW": 1, "filterHeight": 4, "filterWidth": 4, "padding": 1}
 POLICIES: tuple[Mapping[str, Policy], ...] = ({"pooling": "input"}, {"pooling": "output"})
@@ -43,3 +44,27 @@ def test_no_ppq_policy_has_a_better_sqnr(ratio: float) -> None:
 
     ours = decibels({})
     assert all(ours >= decibels(one) - 0.5 for one in POLICIES)
+
+
+@pytest.mark.backends
+def test_means_that_their_range_clips_are_not_clipped_before_the_next_mean() -> None:
+    """AVERAGE_POOL_2D into half of its input's range -> RESIZE_BILINEAR into four fifths of that, a
+    kept graph output: many means lie at the edge, so that the narrower range comes behind.
+    """
+    graph = Graph("uint8", seed=5)
+    graph.activation("x", 0.02, 0, (1, 4, 4, 3))
+    graph.activation("p", 0.01, 0, (1, 2, 2, 3))
+    window = {"strideH": 2, "strideW": 2, "filterHeight": 2, "filterWidth": 2, "padding": 1}
+    graph.add("AVERAGE_POOL_2D", ["x"], ["p"], ("Pool2DOptions", window))
+    graph.activation("y", 0.008, 0, (1, 5, 5, 3))
+    graph.constant("size", [5, 5], "int32")
+    graph.add("RESIZE_BILINEAR", ["p", "size"], ["y"], ("ResizeBilinearOptions", {}))
+    data = graph.bytes(["x"], ["y"])
+    inputs = np.random.default_rng(3).uniform(0.0, 5.1, (64, 4, 4, 3)).astype(np.float32)
+    declared = outputs(readings(data, inputs)[0], "declared")
+
+    def decibels(prefer: Prefer) -> float:
+        aligned = align(data, AlignOptions(verify=False, prefer=prefer)).data
+        return level(declared, outputs(readings(aligned, inputs)[0], "run"))
+
+    assert decibels("balanced") >= decibels("precision") - 0.5

@@ -72,6 +72,18 @@ def test_both_ends_count() -> None:
     assert both == pytest.approx(alone[0] + alone[1])
 
 
+def test_what_crowds_at_the_edge_is_clipped_evenly() -> None:
+    edge = np.array([6.0])
+    assert clip_noise(0.0, 8.0, 0 * edge, edge, crowded=True) == pytest.approx(12 * 2.0**3 / 24)
+    assert clip_noise(0.0, 8.0, 0 * edge, edge) < 0.1
+
+
+def test_a_range_narrower_than_what_comes_is_crowded() -> None:
+    values = averaged("AVERAGE_POOL_2D", (1, 2, 2, 3), WINDOW, None)  # 12.8 into 6.4
+    (_, y) = values.labels
+    assert values.crowded == {y}
+
+
 def test_values_of_one_sign_are_clipped_at_one_end() -> None:
     """Values in [2, 4] fall off from 2: a range down to 0 clips none of them."""
     assert clip_noise(2.0, 4.0, np.array([0.0]), np.array([4.0])) == 0

@@ -21,7 +21,7 @@ __all__ = ["Averaged", "averaged_slots", "clip_noise", "noise_left"]
 
 # What an axis of a bilinear resize leaves of independent noise: the mean of w^2 + (1 - w)^2.
 _INTERPOLATED = 2 / 3
-# Values are taken to fall off exponentially, to e^-11 at the edge. What clipping then does is the
+# Values are taken to fall off exponentially, to e^-11 at the edge; where they crowd there, evenly. What clipping then does is the
 # median of what it did in front of the pools of four trained networks and three untrained ones.
 _DECAYS = 11.0
 _TWELVE = 12.0  # the square of a step over the power of its rounding
@@ -72,10 +72,23 @@ def averaged_slots(
     return averages
 
 
-def clip_noise(bottom: float, top: float, low: Floats, high: Floats) -> Floats:
-    """The noise of clipping to [low, high] what may be anywhere in [bottom, top]."""
+def clip_noise(
+    bottom: float, top: float, low: Floats, high: Floats, *, crowded: bool = False
+) -> Floats:
+    """The noise of clipping to [low, high] what may be anywhere in [bottom, top]; `crowded`: and is
+    as likely at its edges.
+    """
     middle = min(max(0.0, bottom), top)
-    return _TWELVE * (_beyond(top - middle, high - middle) + _beyond(middle - bottom, middle - low))
+    beyond = _evenly_beyond if crowded else _beyond
+    return _TWELVE * (beyond(top - middle, high - middle) + beyond(middle - bottom, middle - low))
+
+
+def _evenly_beyond(edge: float, inside: Floats) -> Floats:
+    """Mean square of what exceeds `inside`, of values anywhere from 0 to `edge`."""
+    if edge <= 0:
+        return np.zeros_like(inside)
+    power: Floats = (edge - np.clip(inside, 0.0, edge)) ** 3 / (3.0 * edge)
+    return power
 
 
 def _beyond(edge: float, inside: Floats) -> Floats:

@@ -130,7 +130,13 @@ class Reads:
                 clipped = np.zeros_like(low[position])
                 if not self._strict(read, slot):
                     need = self.values.need(slot, read.value.key)
-                    clipped = clip_noise(need.low, need.high, low[position], high[position])
+                    clipped = clip_noise(
+                        need.low,
+                        need.high,
+                        low[position],
+                        high[position],
+                        crowded=read.value.key in self.values.crowded,
+                    )
                 total[position] += self._averaged(
                     read, slot, noise[position], b[position, 0], clipped
                 )

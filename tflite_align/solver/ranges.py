@@ -41,7 +41,8 @@ class Values(Record, frozen=True, kw_only=True):
     seen to be, where somebody looked; what arrives is then no more than that. `averaged`: the
     operands that operators average. `joined`: of an operand that a kernel copies beside coarser
     ones, the noise power that the copy's own rounding declares. `saturations`: of those that a multiplier's window may widen,
-    what their range lets through.
+    what their range lets through. `crowded`: values of which the declared range clips what comes, so
+    that they may lie at its edges.
     """
 
     labels: Mapping[TensorId, Label]
@@ -57,6 +58,7 @@ class Values(Record, frozen=True, kw_only=True):
     averaged: Mapping[Slot, Averaged]
     joined: Mapping[Slot, float]
     saturations: Mapping[TensorId, Saturation] = field(default_factory=dict)
+    crowded: frozenset[TensorId] = frozenset()
 
     def need(self, slot: Slot, key: TensorId) -> Range:
         """Real values that have to get through this slot unclipped."""
@@ -112,6 +114,7 @@ def value_flow(
         observed={key: span for key, span in observed.items() if key in flow.labels},
         averaged=averaged_slots(bound.model, bound.flows, flow.labels),
         joined=flow.joined,
+        crowded=frozenset(flow.crowded),
     )
 
 
@@ -137,6 +140,7 @@ class _Pass:
         self.noise: dict[TensorId, float] = {}
         self.slot_tell: dict[Slot, Range] = {}
         self.joined: dict[Slot, float] = {}
+        self.crowded: set[TensorId] = set()
         self.variables = bound.variables
         self.held = {
             slot: Range(0.0, 0.0)
@@ -266,6 +270,8 @@ class _Pass:
             noise = left * max(self.noise[key] for key in inputs)
             for key in outputs:
                 self.reach[key] = intersect(coming, self.reach[key])
+                if not covers(self.declared[key], self.reach[key], slack=self.labels[key].scale):
+                    self.crowded.add(key)
                 self.arrive[key] = intersect(self._passing(key), self.reach[key])
                 same = all(self.labels[source] == self.labels[key] for source in inputs)
                 rounded = self.labels[key].scale ** 2 if left < 1.0 or not same else 0.0
