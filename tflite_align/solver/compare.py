@@ -24,10 +24,10 @@ from .problem import build_problems
 from .problem_records import Overlap, Problem, SolverOptions, Strategy
 from .ranges import value_flow
 
-__all__ = ["compare"]
+__all__ = ["STRATEGIES", "compare"]
 
 # What the pass accepts: no `large` for pooling and resize, no `input` for the others.
-_STRATEGIES: Mapping[str, Mapping[str, Policy]] = {
+STRATEGIES: Mapping[str, Mapping[str, Policy]] = {
     "ppq default": {  # the pass's own defaults
         "elementwise": "large",
         "concat": "output",
@@ -68,7 +68,7 @@ def compare(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> lis
     strategies = [table.strategy(options, "as aligned")]
     overlaps: tuple[Overlap, ...] = ("forbid", "force")
     for overlap in overlaps:
-        for name, policies in _STRATEGIES.items():
+        for name, policies in STRATEGIES.items():
             settings = replace(options, policies=policies, overlap=overlap)
             strategies.append(table.strategy(settings, f"{name}, {overlap}"))
     return strategies
