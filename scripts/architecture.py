@@ -37,7 +37,7 @@ def room_of(path: Path) -> str:
 
 
 def imported_rooms(path: Path) -> Iterator[str]:
-    """The other rooms that a module imports, inside functions too."""
+    """The other rooms that a module imports, also inside functions."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -50,7 +50,7 @@ def imported_rooms(path: Path) -> Iterator[str]:
 
 
 def read_imports() -> Imports:
-    """Each room and the rooms that it imports."""
+    """Each room with the rooms that it imports."""
     rooms: dict[str, set[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         rooms.setdefault(room_of(path), set()).update(imported_rooms(path))
@@ -71,7 +71,7 @@ def layers(imports: Imports) -> list[list[str]]:
 
 
 def direct_edges(imports: Imports) -> Iterator[tuple[str, str]]:
-    """The imports that do not follow from others."""
+    """The imports that do not follow from other imports."""
 
     @cache
     def below(room: str) -> frozenset[str]:
@@ -91,7 +91,7 @@ def summary(room: str) -> str:
 
 
 def picture(imports: Imports) -> str:
-    """The rooms as an SVG of their own background, layer by layer; what imports is above."""
+    """The rooms as an SVG with its own background, by layer; importing rooms are above."""
     rows = layers(imports)[::-1]
     width = 2 * MARGIN + max(len(row) for row in rows) * (BOX[0] + GAP[0]) - GAP[0]
     height = 2 * MARGIN + len(rows) * (BOX[1] + GAP[1]) - GAP[1]
@@ -119,7 +119,7 @@ def picture(imports: Imports) -> str:
 
 
 def _edge(above: tuple[int, int], below: tuple[int, int]) -> str:
-    """From the lower edge of one box to the upper edge of another."""
+    """A line from the lower edge of one box to the upper edge of another."""
     x, y = above[0] + BOX[0] // 2, above[1] + BOX[1]
     end_x, end_y = below[0] + BOX[0] // 2, below[1]
     bend = GAP[1]
@@ -139,7 +139,7 @@ def table(imports: Imports) -> str:
 
 
 def page(imports: Imports) -> str:
-    """docs/architecture.md with its table made anew."""
+    """docs/architecture.md with the table replaced."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     return f"{before}{MARKS[0]}\n{table(imports)}\n{MARKS[1]}{after}"

@@ -1,4 +1,4 @@
-"""What a quantized file computes in real runtimes, against the float network it was made from."""
+"""Outputs of a quantized file in real runtimes, compared with the float network it was made from."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tflite_align.verify.judges import available
 
 __all__ = ["KERNELS", "Ran", "run"]
 
-# LiteRT's builtin kernels; LiteRT as an application opens it; TensorFlow Lite Micro.
+# LiteRT's builtin kernels; LiteRT with its default delegate; TensorFlow Lite Micro.
 KERNELS = ("litert", "xnnpack", "tflm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """`values`: dequantized outputs [samples, elements]; None where the runtime `refused`, or is
-    not here (`absent`).
+    """`values`: dequantized outputs [samples, elements]; None if the runtime `refused` the file or
+    is `absent`.
     """
 
     values: np.ndarray | None = None
@@ -27,15 +27,16 @@ class Ran:
     absent: str = ""
 
     def sqnr(self, reference: np.ndarray) -> float:
-        """DB against the float network's outputs. Needs `values`."""
+        """SQNR in dB against the float network's outputs. Needs `values`."""
         assert self.values is not None, self.refused or self.absent
         noise = np.square(self.values - reference).sum()
         return float(10 * np.log10(np.square(reference, dtype=np.float64).sum() / noise))
 
 
 def run(model: pathlib.Path, kernels: str, inputs: np.ndarray) -> Ran:
-    """Runs the file's own bytes, one input after the other. `inputs`: real values, [samples, ...],
-    channels first where the file may want them last.
+    """Run the file on one input after the other.
+
+    `inputs`: real values, [samples, ...], channels first even if the file needs them last.
     """
     missing = available(kernels)
     if missing is not None:

@@ -38,12 +38,12 @@ from tflite_align.report.report import Report  # noqa: E402 - needs the path
 
 
 def ports(report: Report) -> int:
-    """What the crude repair costs: a QUANTIZE at every port that disagrees."""
+    """The number of QUANTIZE operators of the crude repair: one per mismatched operand."""
     return sum(f.rule.split("/")[0] in {"same", "fixed", "boundary"} for f in report.findings)
 
 
 def loss_db(report: Report) -> float | None:
-    """Worst output: declared(aligned) - declared(broken), dB; None where it was not judged."""
+    """Worst output: declared(aligned) - declared(broken), dB; None if not compared."""
     scores = [
         o.declared_aligned_db - o.declared_original_db
         for o in (report.verification.outputs if report.verification else ())
@@ -84,7 +84,7 @@ def show(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def broken_model(path: Path, seed: int) -> bytes:
-    """The model de-aligned; as it is where there is nothing to break."""
+    """The de-aligned model; the model itself if nothing can be broken."""
     try:
         return dealign.dealign(path.read_bytes(), seed)
     except ValueError:
@@ -110,7 +110,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _verifications(models: list[Path], corpus: Path | None) -> list[dict[str, Any]]:
-    """Rows of these models, or of the corpus's that the table names."""
+    """Rows for these models, or for the corpus models that the table names."""
     named = [(path.name, path) for path in models]
     if not named and corpus is not None:
         named = [(name, Path(corpus) / file) for name, file in bench_verification.MODELS.items()]

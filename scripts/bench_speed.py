@@ -1,7 +1,7 @@
-"""Time and memory of align without judges, beside what others need to read and write a file.
+"""Time and memory of align without judges, compared with other tools that read and write a file.
 
-Each figure is the median of several runs; what is compared runs in turns, so that a busy machine
-slows both. Goals are ratios for that reason.
+Each figure is the median of several runs. Compared programs run in turns, so that a busy machine
+slows all of them; goals are therefore ratios.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ CONSTANTS = (1_000_000, 30_000_000, 1_900_000_000)
 MEGABYTE = 1e6
 # A model of 4 MB and 100 operators: 60 convolutions of 250 and 500 channels to 250.
 MIDDLE = {"operators": 100, "channels": 250}
-# Of ten blocks, how many are not broken: none, as if a converter agreed nowhere; nine, which is
-# about what converters leave; all, which is what a gate mostly sees.
+# Of ten blocks, how many are sound: none; nine, as in typical converter output; all, as a gate
+# mostly sees.
 SOUND = {0: "all blocks broken", 9: "one block in ten broken", 10: "nothing broken"}
-_SLOW = 20.0  # seconds of one run past which three runs have to do
+_SLOW = 20.0  # seconds of one run above which three runs have to suffice
 
 Row = dict[str, Any]
 
-# Run in a process of its own: the most memory that is not a page of a mapped file.
+# Run in a separate process: peak memory without pages of mapped files.
 _PEAK = """
 import sys, threading, time
 found = [0]
@@ -60,7 +60,7 @@ print(status, found[0] * 1024, high * 1024)
 
 
 def in_turns(*works: Callable[[], object]) -> list[float]:
-    """Median seconds of each work; one round before that warms the caches."""
+    """Median seconds of each function; a first round warms the caches."""
     taken: list[list[float]] = [[] for _ in works]
     for round_number in range(RUNS + 1):
         for work, times in zip(works, taken, strict=True):
@@ -73,7 +73,7 @@ def in_turns(*works: Callable[[], object]) -> list[float]:
 
 
 def object_api(data: bytes) -> bytes:
-    """What everybody else does: load through the generated object API, and pack."""
+    """The usual way: load with the generated object API and pack."""
     builder = flatbuffers.Builder(len(data))
     model = fb.ModelT.InitFromObj(fb.Model.GetRootAs(data))
     builder.Finish(model.Pack(builder), b"TFL3")
@@ -81,7 +81,7 @@ def object_api(data: bytes) -> bytes:
 
 
 def _quantizer(path: Path) -> Callable[[], object] | str:
-    """ai-edge-quantizer's own read and write of a file; why not, where it is not installed."""
+    """ai-edge-quantizer's reading and writing of a file; the reason if it is not installed."""
     try:
         from ai_edge_quantizer.utils import tfl_flatbuffer_utils as utils
     except ImportError as error:
@@ -97,7 +97,7 @@ def _row(what: str, figure: float, goal: float, **beside: Any) -> Row:
 
 
 def _in_process(name: str, data: bytes, goal: float, folder: Path) -> Iterator[Row]:
-    """(a) align in this process against load + pack, and against ai-edge-quantizer."""
+    """(a) align in this process, against load + pack and against ai-edge-quantizer."""
     options = AlignOptions(verify=False)
     ours, theirs = in_turns(lambda: align(data, options), lambda: object_api(data))
     beside = {"align, ms": round(ours * 1e3, 1), "peer, ms": round(theirs * 1e3, 1)}
@@ -114,8 +114,10 @@ def _in_process(name: str, data: bytes, goal: float, folder: Path) -> Iterator[R
 
 
 def _run(*arguments: str, compiled: Path | None = None) -> None:
-    """`compiled`: where bytecode is kept, as an installed package has it beside its files; its
-    folder is where the command runs, so that no project's settings are read.
+    """Run a command. `compiled`: folder for bytecode, as an installed package has it next to its
+    files.
+
+    The command runs in that folder, so that no project's settings are read.
     """
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     if compiled is not None:
@@ -127,7 +129,7 @@ def _run(*arguments: str, compiled: Path | None = None) -> None:
 
 
 def _command_line(folder: Path) -> Iterator[Row]:
-    """(b) the whole command on the shipped samples against importing what it needs."""
+    """(b) the whole command on the shipped samples, against importing its modules."""
     out, compiled = str(folder / "out.tflite"), folder / "compiled"
     for title in ("origin", "dealigned"):
         sample = str(ROOT / "tests" / "data" / f"sample_{title}.tflite")
@@ -147,7 +149,7 @@ def _exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
 
 
 def _growth(largest: int) -> Iterator[Row]:
-    """(a) at each number of operators, and (c) how the seconds grow with it."""
+    """(a) at each number of operators, and (c) the growth of time with it."""
     sizes = [size for size in OPERATORS if size <= largest]
     for sound, title in SOUND.items():
         taken = []
@@ -167,7 +169,7 @@ def _growth(largest: int) -> Iterator[Row]:
 
 
 def _copied(source: Path, out: Path) -> None:
-    """A copy that reached the disk, as what align writes has."""
+    """Copy the file and flush it to disk, as align does."""
     with source.open("rb") as given, out.open("wb") as stream:
         shutil.copyfileobj(given, stream, 1 << 20)
         stream.flush()
@@ -175,7 +177,7 @@ def _copied(source: Path, out: Path) -> None:
 
 
 def _constants(largest: int, folder: Path) -> Iterator[Row]:
-    """(c) and (d): files with one big constant, as the command line aligns them."""
+    """(c) and (d): files with one large constant, aligned by the command line."""
     for size in (size for size in CONSTANTS if size <= largest):
         source, out = folder / "big.tflite", folder / "out.tflite"
         synthetic.write_model(source, synthetic.build(100, channels=32, constant=size))
@@ -199,7 +201,7 @@ def _constants(largest: int, folder: Path) -> Iterator[Row]:
 def speed_rows(
     models: Sequence[tuple[str, bytes]], *, operators: int, constant: int, folder: Path | None
 ) -> Iterator[Row]:
-    """Every figure, the quick ones first. `models`: further files to measure (a) on."""
+    """Every figure, fast ones first. `models`: further files to measure (a) on."""
     with tempfile.TemporaryDirectory(dir=folder) as made:
         place = Path(made)
         yield from _command_line(place)

@@ -1,8 +1,8 @@
-"""Many models: files checked a second and the memory that takes; what a second Dask worker brings.
+"""Throughput and memory of runs over many models, and the gain from a second Dask worker.
 
-Memory: of the command's first process, sampled while it runs; flat means that the last quarter's
-highest is not above the second quarter's by more than a tenth. Dask: real scheduler and workers,
-each worker pinned to a core (Linux), with judges, the same models for one and for two.
+Memory: of the command's main process, sampled during the run; flat means that the maximum of the
+last quarter exceeds that of the second quarter by at most a tenth. Dask: real scheduler and
+workers, each pinned to a core (Linux), with judges, on the same models.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["store_rows"]
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ROOT / "tests" / "data" / "sample_origin.tflite"
 BROKEN = ROOT / "tests" / "data" / "sample_dealigned.tflite"
-GOAL_SECONDS, GOAL_MEMORY, GOAL_TIMES = 600.0, 300.0, 1.7  # for 100,000 files; MB; of one worker
+GOAL_SECONDS, GOAL_MEMORY, GOAL_TIMES = 600.0, 300.0, 1.7  # goals: 100,000 files, MB, gain
 _FOLDER = 1000  # files in one folder
 
 
@@ -36,7 +36,7 @@ def store_rows(files: int, aligned: int, folder: Path | None) -> list[dict[str, 
 
 
 def checked(place: Path, files: int) -> dict[str, Any]:
-    """`check --jobs 2` of so many files, one in ten with findings, with a report of lines."""
+    """Run `check --jobs 2` on this many files, one in ten with findings, with a .jsonl report."""
     zoo = place / "zoo"
     small, broken = SMALL.read_bytes(), BROKEN.read_bytes()
     for number in range(files):
@@ -72,7 +72,7 @@ def checked(place: Path, files: int) -> dict[str, Any]:
 
 
 def _resident(process: int) -> float:
-    """MB; 0 where the process has gone."""
+    """Resident memory in MB; 0 if the process has ended."""
     try:
         text = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     except OSError:
@@ -82,7 +82,7 @@ def _resident(process: int) -> float:
 
 
 def shared(place: Path, models: int) -> dict[str, Any]:
-    """Seconds for one pinned worker and for two."""
+    """Seconds with one pinned worker and with two."""
     zoo = place / "broken"
     zoo.mkdir()
     for number in range(models):
@@ -111,7 +111,7 @@ def _aligned(place: Path, workers: int) -> float:
             "--executor", f"dask:{cluster.address}",
         ]  # fmt: skip
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        time.sleep(5)  # until the workers are there
+        time.sleep(5)  # until the workers are connected
         begin = time.perf_counter()
         subprocess.run(command, cwd=place, env=environment, check=True)
         return time.perf_counter() - begin

@@ -1,9 +1,9 @@
-"""What a verification takes, beside the bare runs of the same file.
+"""Time of a verification, compared with bare runs of the same file.
 
-Bare: the file that was written, on LiteRT's builtin kernels and on its default delegate, 64 inputs
-each, in one process on one thread, without what Python takes to start. A verification runs it so
-too, and with it the original, the float twin and two declared readings. With a certificate of every
-operator it runs the readings alone: what that takes is measured of every model.
+Bare: the written file on LiteRT's builtin kernels and on its default delegate, 64 inputs each, in
+one process on one thread, without Python's start-up. A verification runs it as well, and also the
+original, the float twin and two declared readings. With a certificate of every operator it computes
+only the readings; that is measured for every model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tflite_align.verify.verification import verify
 
 __all__ = ["MODELS", "show", "verification_rows"]
 
-# Names of the table and files of a corpus: broken ones, so that there is something to verify.
+# Names in the table and files of a corpus; broken ones, so that there is something to verify.
 MODELS = {
     "kws": "dealigned/kws_ref_model.tflite",
     "unet": "violators/onnx2tf269_unet_int8.tflite",
@@ -35,13 +35,13 @@ MODELS = {
     "deeplab": "dealigned/deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite",
 }
 INPUTS = 64
-GOAL, STARTS = 2.5, 0.6  # times the bare runs, and seconds for the processes
-SHOWN_GOAL = 1.5  # times the bare runs, where a certificate says what kernels compute
+GOAL, STARTS = 2.5, 0.6  # goal as a multiple of the bare runs, and seconds for the processes
+SHOWN_GOAL = 1.5  # the same multiple with a certificate
 SHOWN = frozenset({"litert", "xnnpack"})
 RUNS = 3
-_SLOW = 10.0  # seconds of one verification past which one has to do
+_SLOW = 10.0  # seconds of one verification above which one run has to suffice
 
-# Seconds of both kernel sets; those that refuse the file are left out, and counted.
+# Times both kernel sets; those that refuse the file are left out and counted.
 _BARE = """
 import sys, time
 import numpy as np
@@ -73,20 +73,22 @@ print(taken, ran)
 
 
 def _bare(model: Path) -> tuple[float, int]:
-    """Seconds, and how many of the two kernel sets take the file."""
+    """Seconds of the bare runs, and the number of the two kernel sets that accept the file."""
     command = [sys.executable, "-c", _BARE, str(model), str(INPUTS)]
     found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return float(found[0]), int(found[1])
 
 
 def _processor_seconds() -> float:
-    """Of this process and of those that it waited for: what a busy machine tells truly."""
+    """Processor seconds of this process and its finished children, which a busy machine does not
+    distort.
+    """
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
 def _measured(data: bytes, folder: Path) -> dict[str, Any]:
-    """Medians over runs in turns, so that a busy machine slows both."""
+    """Medians over runs in turns, so that a busy machine slows all of them."""
     aligned = align(data, AlignOptions(verify=False)).data
     model = folder / "aligned.tflite"
     model.write_bytes(aligned)

@@ -23,18 +23,18 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FILE = ROOT / ".ci" / "constraints.txt"
 HEAD = "# Written by scripts/constraints.py: what .ci/run installs.\n"
-LOWEST = "3.11.5"  # soupsieve, which the site needs, takes no older Python; .ci/run says so too
+LOWEST = "3.11.5"  # soupsieve, which the site needs, supports no older Python; .ci/run says so too
 _PIN = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)(?: ; (.+?))?(?= \\$|$)", re.MULTILINE)
 _HASH = re.compile(r"^    --hash=(sha256:[0-9a-f]{64})(?: \\)?$", re.MULTILINE)
 
 
 def parsed(text: str) -> dict[str, str]:
-    """Version by name, of a file of constraints."""
+    """Version by name, from a constraints file."""
     return {name: version for name, version, _ in _PIN.findall(text)}
 
 
 def hashes(text: str) -> dict[str, list[str]]:
-    """The hashes of each line's files by name."""
+    """The hashes of each line's files, by name."""
     starts = [*_PIN.finditer(text)]
     ends = [*(one.start() for one in starts[1:]), len(text)]
     return {
@@ -44,7 +44,7 @@ def hashes(text: str) -> dict[str, list[str]]:
 
 
 def resolved(old: str, *, upgrade: bool) -> str:
-    """The pins anew; those in `old` stay where they still fit, unless all are to be the newest."""
+    """The pins resolved again; pins in `old` are kept if they still fit, unless all are upgraded."""
     settings = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder, "constraints.txt")

@@ -1,7 +1,7 @@
-"""Virtual environments of real converters: made when they are asked for, kept, pinned.
+"""Virtual environments of real converters: created on demand, kept, pinned.
 
-One file of requirements a converter stands in tests/pipelines/requirements. An environment is kept
-until its requirements change. Several processes may ask at once.
+One requirements file per converter in tests/pipelines/requirements. An environment is kept until
+its requirements change. Several processes may request one at once.
 
 Environment
     TFLITE_ALIGN_TINYNN   a folder or address to install TinyNeuralNetwork from, instead of the
@@ -26,7 +26,7 @@ __all__ = ["PYTHONS", "WITH_TFLITE_ALIGN", "NotInstalledError", "environment"]
 
 PROJECT = pathlib.Path(__file__).resolve().parents[1] / "pyproject.toml"
 REQUIREMENTS = PROJECT.parent / "tests/pipelines/requirements"
-# What each converter's pinned versions have been seen to run on.
+# Python versions on which each converter's pinned versions are known to run.
 PYTHONS = {
     "ai-edge-quantizer": "3.11",
     "esp-ppq": "3.11",
@@ -40,11 +40,11 @@ WITH_TFLITE_ALIGN = ("litert-torch", "onnx2tf")
 # Without a git checkout its version is the time of day, and differs between two builds of pip's.
 BUILD = {"TINYML_BUILD_VERSION": "0.1.0"}
 INSTALLING_TAKES_AT_MOST = 1800  # seconds
-_SAID = 160  # characters of what pip says
+_SAID = 160  # characters of pip's message
 
 
 class NotInstalledError(Exception):
-    """Why there is no such environment here, in one line."""
+    """The environment is not available; the message is one line with the reason."""
 
 
 def environment(name: str, folder: pathlib.Path) -> pathlib.Path:
@@ -118,7 +118,7 @@ def _python(version: str) -> str | None:
 
 
 def _is(python: str, version: str) -> bool:
-    """Asked, not read off the name: a launcher may stand for a version that is not there."""
+    """Whether the executable runs that version; a launcher may name one that is not installed."""
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         ran = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)

@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
-"""Break the quantization contract of a well-made .tflite file on purpose.
+"""Violate the quantization contract of a sound .tflite file on purpose.
 
-`dealign` gives quantized activations parameters of their own, as a converter does that calibrates
-each tensor alone, and re-expresses the biases that hang on them. Read by its declared parameters
-the result stands for the same real function as the original; what a runtime makes of it is what
-tflite_align is there to repair. For tests and fixtures only: nothing here is part of the product.
+`dealign` gives quantized activations their own parameters, like a converter that calibrates each
+tensor alone, and requantizes the biases that depend on them. By its declared parameters the result
+is the same real function as the original; runtimes may compute another. For tests and fixtures only.
 
-Only numbers are overwritten, where they stand: the file keeps its length, its order, and whatever
-is appended to it.
+Only numbers are overwritten, in place: the file keeps its length, its order, and any appended data.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ import numpy as np
 
 try:
     from ai_edge_litert import schema_py_generated as schema
-except ImportError:  # a machine that has TensorFlow alone: the same generated file is in there
+except ImportError:  # on a machine that has only TensorFlow, which contains the same generated file
     from tensorflow.lite.python import schema_py_generated as schema
 
 INTEGERS: dict[int, np.dtype[Any]] = {
@@ -36,7 +34,7 @@ INTEGERS: dict[int, np.dtype[Any]] = {
 ACTIVATIONS = {schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16}
 BIASES = {schema.TensorType.INT32, schema.TensorType.INT64}
 
-# Operator name -> positions of input, weights and bias.
+# Operator name -> input indices of data, weights and bias.
 BIASED = {
     "CONV_2D": (0, 1, 2),
     "DEPTHWISE_CONV_2D": (0, 1, 2),
@@ -44,11 +42,11 @@ BIASED = {
     "TRANSPOSE_CONV": (2, 1, 3),
 }
 
-# Their kernels write one legal (scale, zero_point); `fixed=True` breaks these too.
+# Operators with a fixed output (scale, zero_point); `fixed=True` changes these too.
 FIXED_OUTPUT = {"SOFTMAX", "LOG_SOFTMAX", "LOGISTIC", "TANH", "L2_NORMALIZATION"}
 
-# Operators that read raw integers, or hide parameters that follow from their operands': no
-# re-labelling of their operands leaves the declared function as it was.
+# Operators that read raw integers, or whose parameters follow from their operands: changing their
+# operands' parameters would change the declared function.
 RIGID = {
     "BIDIRECTIONAL_SEQUENCE_LSTM",
     "BIDIRECTIONAL_SEQUENCE_RNN",
@@ -74,15 +72,14 @@ _LARGEST_PLACEHOLDER = 127  # `deprecated_builtin_code` says 127 where the code 
 def dealign(
     data: bytes, seed: int = 0, *, io: bool = False, fixed: bool = False, widest: float = 2.5
 ) -> bytes:
-    """Give each quantized activation a scale of its own, wider by a random factor in 1..`widest`.
+    """Give each quantized activation its own scale, larger by a random factor in 1..`widest`.
 
     The original range stays covered, and a range that starts or ends exactly at zero still does:
-    there the range's edge may be a folded ReLU, which is part of the function. int16 stays
-    symmetric. Constants, variables and operands of rigid operators keep their parameters; graph
-    inputs and outputs too unless `io`, outputs of fixed-output operators unless `fixed`.
-    A bias keeps its real values: integers times scale, up to rounding to the new scale.
-    Deterministic in (data, seed, flags). Raises ValueError for files with buffers outside the
-    flatbuffer, which the in-place edit does not reach.
+    its edge may be a folded ReLU, which is part of the function. int16 stays symmetric. Constants,
+    variables and operands of rigid operators keep their parameters; graph inputs and outputs too
+    unless `io`, outputs of fixed-output operators unless `fixed`. A bias keeps its real values up
+    to rounding to the new scale. Deterministic in (data, seed, flags). Raises ValueError for files
+    with buffers outside the FlatBuffer.
     """
     if not widest > 1:
         msg = f"widest must be above 1, not {widest}"
@@ -111,7 +108,7 @@ class _Operator:
 
 @dataclass
 class _Graph:
-    """One subgraph: accessors into the bytes, which they share and may write."""
+    """One subgraph with accessors into the shared bytes, which they may overwrite."""
 
     model: Any
     index: int
@@ -128,7 +125,7 @@ class _Graph:
         ]
 
     def params(self, tensor: int) -> tuple[Any, Any] | None:
-        """The writable scale and zero_point vectors of a tensor, None when it has no pair."""
+        """The writable scale and zero_point vectors of a tensor; None without both."""
         quant = self.graph.Tensors(tensor).Quantization()
         if quant is None or quant.ScaleLength() == 0:
             return None
@@ -137,13 +134,13 @@ class _Graph:
         return quant.ScaleAsNumpy(), quant.ZeroPointAsNumpy()
 
     def pair(self, tensor: int) -> tuple[Any, Any]:
-        """As `params`, of a tensor known to have them."""
+        """As `params`, for a tensor that has them."""
         params = self.params(tensor)
         assert params is not None
         return params
 
     def constant(self, tensor: int) -> Any | None:
-        """The writable elements of a constant, None when the tensor is computed."""
+        """The writable elements of a constant; None for a computed tensor."""
         record = self.graph.Tensors(tensor)
         stored = self.model.Buffers(record.Buffer())
         if stored.Offset() > 1 or getattr(record, "ExternalBuffer", int)():
@@ -154,7 +151,7 @@ class _Graph:
         return stored.DataAsNumpy().view(INTEGERS[record.Type()])
 
     def free(self, *, io: bool, fixed: bool) -> list[int]:
-        """The activations that get parameters of their own, in index order."""
+        """The activations that get new parameters, by index."""
         kept = set() if io else {*_list(self.graph, "Inputs"), *_list(self.graph, "Outputs")}
         for operator in self.operators:
             if operator.name in RIGID or operator.name.startswith("STABLEHLO"):
@@ -182,13 +179,13 @@ class _Graph:
         return found
 
     def _biased_operands(self, operator: _Operator) -> tuple[int, int, int]:
-        """Tensors of input, weights and bias; -1 for a bias that is not there."""
+        """Tensors of data, weights and bias; -1 for an absent bias."""
         source, weights, bias = BIASED[operator.name]
         operands = operator.inputs
         return operands[source], operands[weights], operands[bias] if bias < len(operands) else -1
 
     def _bias_can_follow(self, operator: _Operator) -> bool:
-        """Whether the bias is absent, or a constant that no one else reads as something else."""
+        """Whether the bias is absent, or a constant that no other kind of operand uses."""
         source, weights, bias = self._biased_operands(operator)
         if bias < 0:
             return True
@@ -203,7 +200,7 @@ class _Graph:
         return not shared or not data.any()
 
     def relabel(self, labels: dict[int, tuple[float, int]]) -> None:
-        """Write the labels, and then every bias in the scale that follows from them."""
+        """Write the labels, then requantize every bias to the new product of scales."""
         before = {t: self.pair(t)[0].astype(np.float64) for t in self._scaled()}
         for tensor, (scale, zero_point) in labels.items():
             scales, zero_points = self.pair(tensor)
@@ -225,8 +222,8 @@ class _Graph:
         if at < 0 or not ({source, weights} & set(labels)):
             return
         data, params = self.constant(at), self.params(at)
-        assert data is not None  # a bias that is computed keeps its input where it is
-        # A bias without parameters of its own is read as input x weights, before and after.
+        assert data is not None  # a computed bias keeps its input's parameters
+        # A bias without parameters has scale input x weights, before and after.
         old = before[source] * before[weights] if params is None else before[at]
         new = self.pair(source)[0].astype(np.float64) * self.pair(weights)[0]
         if params is not None and len(params[0]) != len(new):
@@ -240,7 +237,7 @@ class _Graph:
 def _wider(
     graph: _Graph, tensor: int, random: np.random.Generator, widest: float
 ) -> tuple[float, int] | None:
-    """A label whose range covers the tensor's present one; None when there is none."""
+    """A label whose range covers the tensor's present one; None if there is none."""
     scales, zero_points = graph.pair(tensor)
     kind = INTEGERS[graph.graph.Tensors(tensor).Type()]
     least, most = int(np.iinfo(kind).min), int(np.iinfo(kind).max)

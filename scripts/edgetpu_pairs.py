@@ -36,9 +36,9 @@ Name = tuple[str, tuple[str, ...]]  # operator and the names of the tensors it w
 
 
 class Comparison(Record, frozen=True, kw_only=True):
-    """Operator indices of the original that stay on the CPU, as predicted and as they are.
+    """Operators of the original that stay on the CPU, predicted and actual, by index.
 
-    `unmatched`: operators of the compiled file that the original has not.
+    `unmatched`: operators of the compiled file that the original does not have.
     """
 
     name: str
@@ -74,7 +74,7 @@ def pairs(folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
 
 
 def compare(name: str, original: Model, compiled: Model) -> Comparison:
-    """One pair. Operators are matched by kind and the names of what they write, in order."""
+    """Compare one pair. Operators are matched by kind and names of their outputs, in order."""
     predicted = predict(original, load_target("edgetpu"))
     graph = original.subgraphs[0]
     left = Counter(
@@ -108,7 +108,7 @@ def _name(model: Model, operator: Operator) -> Name:
 
 
 def _first(operators: Sequence[Operator], real: set[int], before: set[int]) -> int | None:
-    """The first that stayed, leaving out what stands in front of the mapped part."""
+    """The first operator on the CPU, except those before the mapped part."""
     mapped = [one.index for one in operators if one.index not in real]
     behind = [i for i in sorted(real) if i not in before or (mapped and i > mapped[0])]
     return behind[0] if behind else None

@@ -1,7 +1,7 @@
-"""Faults as they are seen in the field, put into a well-made quantized file: one for each repair.
+"""Faults as seen in real files, inserted into a sound quantized file: one for each repair.
 
-Real values by the declared parameters stay what they were, up to rounding, wherever a fault leaves
-them any. For tests and docs/fixes.md; nothing here is part of the product.
+Real values by the declared parameters are preserved up to rounding, wherever the fault leaves them
+defined. For tests and docs/fixes.md.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ _Edits = Iterator[Edit]
 
 
 class Fault(Record, frozen=True, kw_only=True):
-    """`base`: the fixture of scripts/make_fixtures.py that is broken. `told`: what is done to it."""
+    """`base`: the fixture of scripts/make_fixtures.py that gets the fault. `told`: description of
+    the fault.
+    """
 
     fix: str
     base: str
     told: str
-    edits: Callable[[Model], _Edits] | None = None  # None: the base is broken as it is
+    edits: Callable[[Model], _Edits] | None = None  # None: the base has the fault already
 
     def broken(self, data: bytes) -> bytes:
         if self.edits is None:
@@ -98,7 +100,7 @@ def _heaviest(model: Model, operator: Operator) -> float:
 
 
 def _heavy_bias(model: Model) -> _Edits:
-    """A channel of weights that are all but zero has a scale of its own; the bias has not."""
+    """A channel with almost zero weights has a tiny scale; the bias has not."""
     operators = _operators(model, "CONV_2D", "FULLY_CONNECTED")
     operator = max(operators, key=lambda one: _heaviest(model, one))
     weights = operator.inputs[1]
@@ -171,7 +173,7 @@ def _off_zero(model: Model) -> _Edits:
 
 
 def _one_row(model: Model) -> _Edits:
-    """As converters leave shapes behind that they could not compute: open sizes as 1."""
+    """Shapes that a converter could not compute, written with 1 for open sizes."""
     for operator in _operators(model, "CONV_2D"):
         batch, _, *rest = _tensor(model, operator.outputs[0]).shape
         signature = _tensor(model, operator.outputs[0]).shape_signature
@@ -185,7 +187,7 @@ def _one_name(model: Model) -> _Edits:
 
 
 def _other_type(model: Model) -> _Edits:
-    """What the first convolutions write is uint8 on the same grid, behind int8 and in front of it."""
+    """Outputs of the first convolutions changed to uint8 on the same grid, between int8 operators."""
     outputs = model.subgraphs[0].outputs
     for operator in list(_operators(model, "CONV_2D"))[:2]:
         tensor = operator.outputs[0]
@@ -196,13 +198,13 @@ def _other_type(model: Model) -> _Edits:
 
 
 def _late_version(model: Model) -> _Edits:
-    """As a converter newer than every runtime would write them."""
+    """Operator versions of a converter that is newer than every runtime."""
     for operator in _operators(model, "CONV_2D"):
         yield SetVersion(subgraph=0, operator=operator.index, version=99)
 
 
 def _first_version(model: Model) -> _Edits:
-    """As a converter writes them that gives every operator version 1."""
+    """Operator version 1 everywhere, as some converters write."""
     for operator in model.subgraphs[0].operators:
         if operator.version > 1:
             yield SetVersion(subgraph=0, operator=operator.index, version=1)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Renders docs/fixes.md: the repairs of schema/fixes.toml, and what each does to a real file.
+"""Renders docs/fixes.md: the repairs of schema/fixes.toml, and the effect of each on a real file.
 
 scripts/fixes_table.py FIXTURES     measure on the files of scripts/make_fixtures.py, write all
-scripts/fixes_table.py              write the list of repairs alone; the figures stay as they are
+scripts/fixes_table.py              write only the list of repairs; figures are unchanged
 scripts/fixes_table.py --check      write nothing; exit status 1 when the list is not up to date
 """
 
@@ -58,7 +58,7 @@ judge that runs the file; `-` where none does.
 
 
 def render_list() -> str:
-    """The head and the table of repairs."""
+    """The page's introduction and the table of repairs."""
     lines = [HEAD, "| id | default | meaning | repairs | what it does |", "|---|---|---|---|---|"]
     for fix in load_fixes().values():
         patterns = " ".join(f"`{pattern}`" for pattern in fix.repairs) or "while others are made"
@@ -67,13 +67,13 @@ def render_list() -> str:
 
 
 def measured(fault: Fault, folder: Path) -> Report:
-    """The report of one alignment of one broken file."""
+    """The report of an alignment of one faulty file."""
     data = fault.broken((folder / f"{fault.base}.tflite").read_bytes())
     return align(data, AlignOptions(fix=(fault.fix,), targets=TARGETS)).report
 
 
 def worst(report: Report) -> tuple[float | None, float | None]:
-    """SQNR in dB of the first output before and after, of the worst judge that runs the file."""
+    """SQNR in dB of the first output before and after, for the worst judge that runs the file."""
     runs = (
         report.verification.outputs[0].runs
         if report.verification and report.verification.outputs

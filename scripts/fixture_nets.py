@@ -1,8 +1,8 @@
-"""Small Keras networks with random weights: the shapes of today's architectures, in miniature.
+"""Small Keras networks with random weights, with the structures of current architectures.
 
-Each function takes nothing and returns an uncompiled functional model with a batch of one. They
-are data for tests: what matters is which operators stand beside which, not what is computed.
-TensorFlow is imported inside, so that the names can be listed without it.
+Each function returns an uncompiled functional model with a batch of one. They are test data: only
+the sequence of operators matters. TensorFlow is imported inside, so that names can be listed
+without it.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def classifier() -> Any:
     keras = _keras()
     layers = keras.layers
     image = _input()
-    x = layers.ZeroPadding2D(1)(image)  # as exporters from other frameworks pad a stride of 2
+    x = layers.ZeroPadding2D(1)(image)  # as exporters from other frameworks pad for a stride of 2
     x = layers.Conv2D(8, 3, strides=2, use_bias=False)(x)
     x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
     for width, stride in ((12, 1), (16, 2), (16, 1)):
@@ -172,7 +172,7 @@ def classifier() -> Any:
 def _l2_normalize(x: Any) -> Any:
     import tensorflow as tf
 
-    return tf.math.l2_normalize(x, axis=-1)  # Keras's own decomposes into five operators
+    return tf.math.l2_normalize(x, axis=-1)  # Keras's own version decomposes into five operators
 
 
 def activations() -> Any:

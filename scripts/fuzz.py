@@ -3,10 +3,10 @@
 
     scripts/fuzz.py CORPUS_DIR [libFuzzer options: -max_total_time=3600 -jobs=2 ...]
 
-CORPUS_DIR holds what to begin with (model files) and receives what reaches new code. Any exception
-that is not one of ours, any warning, any run above ten seconds of processor time, any file that is read in another way by
-columns than table by table, and any that a second alignment changes ends the search and leaves the input beside it (crash-*;
-timeout-* where nothing came back for minutes). What else the machine does counts for nothing.
+CORPUS_DIR holds model files to begin with and receives inputs that reach new code. The search ends,
+and leaves the input as crash-* (timeout-* after minutes without a result), on any exception that is
+not one of ours, any warning, a run above ten seconds of processor time, a file that bulk reading
+reads differently, and a file that a second alignment changes. Load of the machine does not count.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ with atheris.instrument_imports(include=["tflite_align"]):
     from tflite_align.format import flatbuffer_bulk as columns
     from tflite_align.format.reader import read
 
-_MOST_SECONDS = 10.0  # of processor time: a busy machine alone makes no run slow
-_HANGS = 600  # seconds by the clock, after which libFuzzer itself ends the run
+_MOST_SECONDS = 10.0  # processor seconds: a busy machine makes no run slow
+_HANGS = 600  # wall seconds after which libFuzzer ends the run
 
 _PLAIN = AlignOptions(verify=False, targets=("tflite", "tflm", "ethos-u55"))
 
 
 def _read(data: bytes, many: int) -> tuple[str, ...]:
-    """What is read, as text: a NaN is not even equal to itself. Nothing where it is refused."""
+    """The model as text, since a NaN does not equal itself; "" for a refused file."""
     columns._MANY = many  # noqa: SLF001 - few tables are read by columns otherwise
     try:
         model = read(data)
@@ -39,7 +39,7 @@ def _read(data: bytes, many: int) -> tuple[str, ...]:
 
 
 def _holds(data: bytes) -> None:
-    """What comes in is a file; what goes out is whole and holds, or is one of our errors."""
+    """Align the input: the result is complete and sound, or an error of ours is raised."""
     assert _read(data, 1 << 30) == _read(data, 1)
     try:
         result = align(data, _PLAIN)
@@ -55,7 +55,7 @@ def _holds(data: bytes) -> None:
 
 
 def one(data: bytes) -> None:
-    """The same, in time."""
+    """Process one input within the time limit."""
     start = time.process_time()
     _holds(data)
     seconds = time.process_time() - start

@@ -50,7 +50,7 @@ Sources name a repository and a place in it, and link to the lines of the commit
 """
 
 
-# Prefix of a source -> repository on GitHub and the commit whose lines rows name.
+# Prefix of a source -> GitHub repository and commit that line numbers refer to.
 REPOSITORIES = {
     "litert": ("google-ai-edge/LiteRT", "f6745779"),
     "tflm": ("tensorflow/tflite-micro", "90b983c2"),
@@ -64,7 +64,7 @@ _SOURCE = re.compile(
 
 
 def cited(source: str) -> str:
-    """A source in Markdown, a link to its lines where a commit of its repository is known."""
+    """A source in Markdown, with a link to its lines if the commit is known."""
     place = _SOURCE.fullmatch(source)
     if place is None or place["prefix"] not in REPOSITORIES:
         return f"`{source}`"
@@ -75,7 +75,7 @@ def cited(source: str) -> str:
 
 
 def _word(level: Requirement) -> str:
-    """A level's severity, and where it holds."""
+    """A level's severity, and the place where it applies."""
     word = f"**{level.severity}**" if level.severity == "error" else level.severity
     if level.only:
         return f"{word} on the CPU"
@@ -86,7 +86,7 @@ def _word(level: Requirement) -> str:
 
 
 def place(rule_id: str) -> str:
-    """What a link to the rule leads to."""
+    """The anchor of a rule."""
     return f'<a id="{anchor(rule_id)}"></a>'
 
 
@@ -110,7 +110,7 @@ def general() -> Iterator[str]:
 
 
 def grades(rule: Rule, target: Target) -> str:
-    """A target's severity; by type where the types differ."""
+    """A target's severity; by type where types differ."""
     found = {kind: target.requirement(rule.id, kind) for kind in kinds(rule.types)}
     bold = {kind: _word(level) for kind, level in found.items()}
     if len(set(bold.values())) == 1:
@@ -132,7 +132,7 @@ def table(rows: Sequence[OperatorRow], targets: Sequence[Target]) -> Iterator[st
 
 
 def special(row: OperatorRow) -> Iterator[str]:
-    """What a row says beside its rules."""
+    """Notes of a row in addition to its rules."""
     if row.resource in ("read", "write"):
         yield "tied to every reader and writer of the same variable"
     for call in row.calls:
@@ -158,7 +158,7 @@ def operator_entry(row: OperatorRow) -> Iterator[str]:
 
 
 def new_places(row: SupportRow, placed: set[str]) -> str:
-    """Places for the rules that the row is the first to name."""
+    """Anchors for the rules that this row mentions first."""
     plain = [name for name in row.operators if not any(sign in name for sign in "*?[")]
     new = [rule for rule in dict.fromkeys(map(row.rule, plain)) if rule not in placed]
     placed.update(new)
@@ -166,7 +166,7 @@ def new_places(row: SupportRow, placed: set[str]) -> str:
 
 
 def support(target: Target, placed: set[str]) -> Iterator[str]:
-    """What a target's runtime or compiler takes, one row a limit. `placed`: rules that have theirs."""
+    """What a target supports, one row per limit. `placed`: rules that already have an anchor."""
     yield f"## What {target.name} takes"
     yield ""
     yield "Rules `support/OPERATOR/part`; MODEL is the file as a whole. None of them is repaired."
@@ -235,7 +235,7 @@ def _kernel_cell(row: KernelRow | None) -> str:
 
 
 def render_arithmetic() -> str:
-    """What the kernels of each runtime compute, integer by integer, where a row says it."""
+    """The integer function of each runtime's kernels, where an arithmetic row names it."""
     tables = {name: load_arithmetic(name) for name in arithmetic_runtimes()}
     lines = ["## Integer by integer", "", ARITHMETIC_HEAD]
     lines += [f"| operator | {' | '.join(tables)} |", f"|---|{'---|' * len(tables)}"]

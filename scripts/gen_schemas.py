@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the JSON Schemas: of the rule tables and the configuration, from the readers that enforce
-them, of lock files likewise, and of the reports, from their records.
+"""Writes the JSON Schemas: of rule tables, configuration and lock files from their readers, of reports
+from their records.
 
 scripts/gen_schemas.py            write schema/*.schema.json
 scripts/gen_schemas.py --check    write nothing; exit status 1 when a file is not up to date

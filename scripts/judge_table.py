@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Where a target's findings and its judge's verdict disagree, each place with its explanation.
+"""Disagreements between a target's findings and its judge's verdict, each with an explanation.
 
 scripts/judge_table.py MODELS...                       print the table (Markdown)
 scripts/judge_table.py MODELS... --into docs/judges.md  put it between the file's markers
-scripts/judge_table.py MODELS... --target tflm          of these targets only; repeatable
+scripts/judge_table.py MODELS... --target tflm          only these targets; repeatable
 
 Exit status 1 when a disagreement has no explanation.
 """
@@ -31,7 +31,7 @@ from tflite_align.verify.judges import available, judge_file  # noqa: E402
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 SECONDS = 120.0
 
-# Kind of disagreement -> what it means. The first ones follow from what the findings themselves say.
+# Kind of disagreement -> explanation. The first kinds follow from the findings themselves.
 KINDS = {
     "wrong values": "the judge takes the file and computes wrong values, as the finding says; no "
     "runtime looks",
@@ -48,7 +48,7 @@ KINDS = {
     "a table of `tests/corpus/test_judges_agree.py`",
 }
 
-# Judge, what it says, kind. Only what it says decides: no model is named here.
+# Judge, its message, kind. Only the message decides; no model is named here.
 REASONS = (
     ("litert|xnnpack|litert-ref|tflm", r"^custom operator .* not registered", "custom operator"),
     ("litert|xnnpack|tflm", r"squeeze\.cc:\d+ current >= 0", "not quantization"),
@@ -62,8 +62,8 @@ _COMPILER = re.compile(r"^Vela (refuses|stops)")
 
 
 class Line(Record, frozen=True, kw_only=True):
-    """One model under one target, and what its judge says. `kind` is empty where they agree, and
-    "unexplained" where nothing explains why not.
+    """One model, target and verdict. `kind` is "" where findings and judge agree, "unexplained"
+    without an explanation.
     """
 
     model: str
@@ -75,7 +75,7 @@ class Line(Record, frozen=True, kw_only=True):
 
 
 def lines(name: str, data: bytes, targets: Sequence[str]) -> Iterator[Line]:
-    """What findings and judges say of one file; a judge that is not installed says nothing."""
+    """Findings and verdicts for one file; judges that are not installed are left out."""
     asked: dict[str, Acceptance] = {}
     for target in targets:
         found = check(data, AlignOptions(targets=(target,), verify=False)).findings
@@ -120,7 +120,7 @@ def disagreement(found: Sequence[Finding], judge: str, verdict: Acceptance) -> s
 
 
 def _explained(judge: str, verdict: Acceptance) -> str:
-    """The kind that the judge's own words tell."""
+    """The kind that follows from the judge's message."""
     for judges, said, kind in REASONS:
         if re.fullmatch(judges, judge) and re.search(said, verdict.reason):
             return kind
@@ -134,14 +134,14 @@ def _may_refuse(behaviour: str, judge: str) -> bool:
 
 
 def _must_refuse(behaviour: str, judge: str) -> bool:
-    """Whether the finding's words leave the judge no other way than to refuse."""
+    """Whether the finding's text predicts a refusal by the judge."""
     if judge.startswith("ethos-"):
         return _may_refuse(behaviour, judge)
     return _may_refuse(behaviour, judge) and not _COMPUTES.search(behaviour)
 
 
 def table(found: Sequence[Line]) -> str:
-    """Markdown: the figures, then a row for each disagreement."""
+    """Markdown: totals, then a row for each disagreement."""
     apart = [line for line in found if line.kind]
     models = len({line.model for line in found})
     unexplained = sum(line.kind == "unexplained" for line in apart)

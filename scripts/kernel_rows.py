@@ -26,7 +26,7 @@ from tests.rules.kernels.survey import RUNTIMES, Observed, survey  # noqa: E402
 from tests.rules.operators.all_makers import MAKERS  # noqa: E402
 
 KERNELS = ROOT / "schema" / "kernels"
-AT_ONCE = 10  # operators whose models are on disk at one time
+AT_ONCE = 10  # operators whose models are on disk at the same time
 
 
 def observed(operators: Sequence[str]) -> Iterable[Observed]:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What TensorFlow's converter makes of the nets of layer_nets.py, in each of its ways.
+"""Converts the nets of layer_nets.py with TensorFlow's converter in each of its modes.
 
     scripts/layer_files.py FOLDER            every net
     scripts/layer_files.py FOLDER NET...     these
 
-Writes NET-WAY.tflite, and NET-WAY.refused with the converter's words where it makes no file. What
-is there already is kept. Weights and calibration are seeded.
+Writes NET-WAY.tflite, or NET-WAY.refused with the converter's message. Existing files are kept.
+Weights and calibration are seeded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["file_names", "ways"]
 
 CALIBRATION = 12  # inputs
 WAYS = ("float32", "int8", "int16x8", "dynamic")
-# Where weights decide: types of the graph's inputs and outputs, and one scale for all channels.
+# Modes in which weights matter: types of graph inputs and outputs, and per-tensor weights.
 WEIGHTED = (*WAYS, "uint8_io", "float16", "per_tensor", "dynamic_per_tensor")
 _WEIGHTED_NETS = re.compile(
     r"(conv|depthwise|transposed|dense|matmul|multi_head|embedding|separable)\w*"
@@ -36,12 +36,12 @@ _WEIGHTED_NETS = re.compile(
 
 
 def ways(net: str) -> tuple[str, ...]:
-    """In which ways the net is converted."""
+    """The modes in which the net is converted."""
     return WEIGHTED if _WEIGHTED_NETS.fullmatch(net) else WAYS
 
 
 def file_names() -> list[str]:
-    """The names of the files that there may be, without their ending."""
+    """The names, without ending, of all files that may exist."""
     return [f"{net}-{way}" for net in LAYER_NETS for way in ways(net)]
 
 
@@ -122,7 +122,7 @@ def main() -> int:
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for net in sys.argv[2:] or LAYER_NETS:
-        # The converter may end the process.
+        # The converter may crash the process.
         child = os.fork()
         if child == 0:
             _make(net, folder)

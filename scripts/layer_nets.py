@@ -1,8 +1,8 @@
-"""Keras networks of one kind of layer each, between a convolution or a product and what follows it.
+"""Keras networks of one kind of layer each, between a convolution or product and its reader.
 
-Each takes nothing and returns an uncompiled model with a batch of one and random weights. They are
-data for tests: what today's converters make of a layer, in each way of quantizing, and which
-runtime takes it. TensorFlow is imported inside, so that the names can be listed without it.
+Each function returns an uncompiled model with a batch of one and random weights. They are test data
+for the output of current converters, in each quantization mode, and for the runtimes that accept
+it. TensorFlow is imported inside, so that names can be listed without it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["LAYER_NETS", "layer_net"]
 WIDTH, BREADTH, MANY = 16, 32, 65
 _FIXED = {"WIDTH": WIDTH, "BREADTH": BREADTH, "MANY": MANY}
 
-# Name -> what lies behind a convolution, [1, 8, 8, WIDTH]: an expression of x, layers
+# Name -> the layer after a convolution, [1, 8, 8, WIDTH]: an expression of x, layers
 # (keras.layers), ops (keras.ops) and tf.
 _IMAGE_LAYERS = {
     "conv_relu": "layers.Conv2D(WIDTH, 3, activation='relu')(x)",
@@ -125,7 +125,7 @@ _IMAGE_LAYERS = {
     "gather": "ops.take(x, [2, 0], axis=-1)",
     "gather_nd": "layers.Lambda(lambda x: tf.gather_nd(x, [[[0, 1], [0, 3]]]))(x)",
 }
-# The same of two convolutions a and b, [1, 8, 8, WIDTH] each.
+# The same for two convolutions a and b, [1, 8, 8, WIDTH] each.
 _JOINS = {
     "join_add": "ops.add(a, b)",
     "join_subtract": "ops.subtract(a, b)",
@@ -146,7 +146,7 @@ _JOINS = {
     "join_arctan2": "ops.arctan2(a, b)",
     "join_gate": "ops.multiply(a, ops.sigmoid(b))",
 }
-# Name -> what lies between two products of a series, [1, 8, BREADTH].
+# Name -> the layer between two products of a series, [1, 8, BREADTH].
 _SERIES_LAYERS = {
     "conv1d": "layers.Conv1D(BREADTH, 3, padding='same')(x)",
     "conv1d_dilated": "layers.Conv1D(BREADTH, 3, dilation_rate=2)(x)",
@@ -237,7 +237,7 @@ LAYER_NETS: dict[str, Callable[[str], Any]] = {
 
 
 def layer_net(name: str) -> Any:
-    """The Keras model of that name. Whatever Keras raises where it does not know a layer."""
+    """The Keras model of that name. Raises Keras's error for an unknown layer."""
     return LAYER_NETS[name](name)
 
 

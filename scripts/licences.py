@@ -30,7 +30,9 @@ MIT = (
 
 
 class Fragment(Record, frozen=True, kw_only=True):
-    """Code of others that came into a vendored file without a package of its own; all of it is MIT."""
+    """Third-party code inside a vendored file, without a package of its own; all under the MIT
+    licence.
+    """
 
     name: str
     copyright: str
@@ -59,12 +61,12 @@ FRAGMENTS = (
         inside="cytoscape",
     ),
 )
-# In the source archive alone: (path, whose, SPDX).
+# Only in the source archive: (path, owner, SPDX).
 IN_TESTS = (("tests/data/sarif-2.1.0-rtm.5.json", "SchemaStore's schema of SARIF", "Apache-2.0"),)
 
 
 def scripts_of(package: Package) -> str:
-    """Where in a release a vendored package's code lies."""
+    """Where a release has a vendored package's code."""
     holder = next(one for one in PACKAGES if one.name == (package.inside or package.name))
     names = [name for _, name in holder.files if name.endswith(".js")]
     return ", ".join(f"{VENDOR.relative_to(ROOT).as_posix()}/{name}" for name in names)

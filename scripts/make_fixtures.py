@@ -39,7 +39,7 @@ DEALIGNED = {
     "dealigned_io": {"io": True},
     "dealigned_fixed": {"fixed": True},
 }
-# Variant of the converter -> what is made of it by de-aligning.
+# Converter variant -> the de-aligned files made from it.
 VARIANTS = {
     "float": (),
     "int8": ("dealigned", "dealigned_io", "dealigned_fixed"),
@@ -50,12 +50,12 @@ LARGEST = 60_000
 
 
 def variants(net: str) -> dict[str, tuple[str, ...]]:
-    """What the converter can make of the net."""
+    """The variants that the converter can make of the net."""
     return {v: broken for v, broken in VARIANTS.items() if (net, v) not in NOT_CONVERTED}
 
 
 def file_names(net: str) -> list[str]:
-    """The model files made for one net, without making them (and without TensorFlow)."""
+    """File names for one net, computed without TensorFlow."""
     names = []
     for variant, broken in variants(net).items():
         names.append(f"{net}_{variant}.tflite")
@@ -76,7 +76,7 @@ def smooth_inputs(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
 
 
 def build(net: str) -> Any:
-    """The Keras model with seeded weights and batch statistics as of a trained network."""
+    """The Keras model with seeded weights and batch statistics like a trained network's."""
     import keras
 
     keras.backend.clear_session()
@@ -96,7 +96,7 @@ def build(net: str) -> Any:
 
 
 def convert(model: Any, variant: str, calibration: np.ndarray) -> bytes:
-    """One pass of the real converter."""
+    """Run the converter once."""
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
@@ -130,7 +130,7 @@ def make_net(net: str, wanted: dict[str, tuple[str, ...]]) -> dict[str, bytes]:
 
 
 def held_out(net: str) -> np.ndarray:
-    """Inputs for judging a net's files; another seed than the calibration's."""
+    """Inputs for evaluating a net's files, with another seed than the calibration's."""
     shape = tuple(NETS[net]().inputs[0].shape)
     return smooth_inputs(shape, SAMPLES["held out"], zlib.crc32(net.encode()) + 1)
 
@@ -153,7 +153,7 @@ def write_all(out: pathlib.Path, nets: list[str]) -> None:
 
 
 def write_sample(out: pathlib.Path) -> None:
-    """The two files shipped under tests/data: the well-made model and its de-aligned copy."""
+    """The two files in tests/data: the sound model and its de-aligned copy."""
     made = make_net("sample", {"int8": ("dealigned",)})
     out.mkdir(parents=True, exist_ok=True)
     (out / "sample_origin.tflite").write_bytes(made["sample_int8.tflite"])

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Mutates a room's source and asks whether the tests notice; needs the extra `mutation`.
+"""Mutates a room's source and runs the tests on each mutant; needs the extra `mutation`.
 
     scripts/mutation.py numerics                    every mutant of a room, or of one module of it
     scripts/mutation.py format.writer --tenths 2    two of each ten, the same ones each time
 
-What is mutated, which tests are asked, and the type checker that is asked before them stand in
-pyproject.toml ([tool.mutmut]). The work is done in the folder mutants/, which also holds what is
-known from the last run: mutmut runs again what a change may have altered. Survivors that are known,
-with the reason, are tests/mutation/survivors/. Exit status 0 when no other survives and each of
-those still does.
+[tool.mutmut] in pyproject.toml lists the mutated files, the tests, and the type checker that runs
+before them. Results are kept in the folder mutants/: mutmut runs only what a change may have
+altered. Known survivors with reasons are in tests/mutation/survivors/. Exit status 0 if no other
+mutant survives and all of these still do.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 KNOWN = ROOT / "tests" / "mutation" / "survivors"  # a file for each wing
 MUTANTS = ROOT / "mutants"
 
-# How mutmut notes that a mutant was ended by a test, by pytest itself, by the clock, by the type
-# checker or by a crash.
+# mutmut's status for mutants ended by a test, by pytest itself, by the clock, by the type checker
+# or by a crash.
 KILLED = {1, 3, 24, 36, 37, 152, 255, -9, -11, -24}
-Mutant = tuple[str, str, str]  # function, the lines as they are, and as they became
+Mutant = tuple[str, str, str]  # function, original lines, mutated lines
 
 
 def run(room: str, tenths: int = 10) -> None:
@@ -48,7 +47,7 @@ def _mutmut() -> str:
 
 
 def results(room: str) -> dict[str, int | None]:
-    """What became of every mutant of a room, by its name; None of those that were not run."""
+    """The result of every mutant of a room, by name; None for those that were not run."""
     found: dict[str, int | None] = {}
     for path in sorted((MUTANTS / "tflite_align").rglob("*.meta")):
         codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
@@ -59,7 +58,7 @@ def results(room: str) -> dict[str, int | None]:
 
 
 def described(name: str) -> Mutant:
-    """The mutant by what it changes: its number is another one after the next edit."""
+    """The mutant as its change: its number depends on other edits."""
     shown = subprocess.run(
         [_mutmut(), "show", name], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.splitlines()
@@ -71,7 +70,7 @@ def described(name: str) -> Mutant:
 
 
 def known(room: str) -> dict[Mutant, str]:
-    """The survivors that are to be expected, with the reason."""
+    """The expected survivors, with reasons."""
     path = KNOWN / f"{room.partition('.')[0]}.toml"
     if not path.exists():
         return {}
@@ -81,7 +80,7 @@ def known(room: str) -> dict[Mutant, str]:
 
 
 def judged(room: str, *, whole: bool) -> tuple[list[Mutant], list[Mutant]]:
-    """Survivors that nobody expects, and, of a whole run, expected ones that are none."""
+    """Unexpected survivors and, of a complete run, expected ones that did not survive."""
     expected = known(room)
     ran = {name: code for name, code in results(room).items() if code is not None}
     survivors = {described(name) for name, code in ran.items() if code not in KILLED}

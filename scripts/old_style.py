@@ -1,7 +1,7 @@
-"""An int8 file of today as TF1-era training wrote it: uint8 throughout, weights asymmetric.
+"""Converts an int8 file to the form that TF1 training wrote: uint8 throughout, asymmetric weights.
 
-Activations shift by 128; weights take one scale and a zero point for the whole tensor; biases are
-re-expressed; operators go back to version 1. For tests of `--to int8`; no part of the product.
+Activations shift by 128; weights get one scale and zero point per tensor; biases are requantized;
+operators get version 1. For tests of `--to int8`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"
 
 
 def old_style(data: bytes) -> bytes:
-    """The uint8 file that stands for nearly the same function."""
+    """The uint8 file for nearly the same function."""
     model = read(data)
     return splice(data, model, list(_edits(model))).join()
 

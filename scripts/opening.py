@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The case that the README opens with: a real converter's broken file, before and after.
+"""The README's example: a real converter's broken file, before and after.
 
     scripts/opening.py              align the shipped sample; write the README's block and its picture
-    scripts/opening.py --renew DIR  first make the sample anew in DIR, by docs/recipes.md's onnx2tf recipe
+    scripts/opening.py --renew DIR  first make the sample again in DIR, by docs/recipes.md's onnx2tf recipe
 
-The picture is what the command prints on a terminal. Making the sample needs what that recipe needs
-(scripts/converters.py makes the environments): minutes and some 3 GB the first time.
+The picture shows the command's terminal output. Making the sample needs the recipe's environments
+(scripts/converters.py creates them): minutes and some 3 GB the first time.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ RUNTIMES = {
     "xnnpack": "LiteRT, default delegate (XNNPACK)",
     "litert": "LiteRT, builtin kernels",
 }
-# Fonts from another host, and characters of a width that a browser has to be told.
+# Rich uses a font from another host, and characters whose width a browser must be told.
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def aligned(folder: pathlib.Path) -> tuple[str, Mapping[str, Any], bytes]:
-    """What the command prints, with colours; its JSON report; the file that it writes."""
+    """The command's output with colours, its JSON report, and the written file."""
     model = folder / COMMAND[-2]
     model.parent.mkdir(parents=True)
     shutil.copy(SHIPPED, model)
@@ -72,7 +72,7 @@ def aligned(folder: pathlib.Path) -> tuple[str, Mapping[str, Any], bytes]:
 
 
 def shortened(printed: str) -> str:
-    """What was done, and the summary; an ellipsis stands for the tables between them."""
+    """The output with the changes and the summary; other tables are replaced by an ellipsis."""
     first, _, rest = printed.partition("\n\n")
     done = rest.partition("\n\n")[0]
     _, start, summary = rest.rpartition("\n\n\x1b[1mBefore and after")
@@ -81,7 +81,7 @@ def shortened(printed: str) -> str:
 
 
 def picture(printed: str) -> str:
-    """The command and what it printed, as an SVG that fetches nothing."""
+    """The command and its output as an SVG without external resources."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(f"$ {' '.join(COMMAND)}", highlight=False)
     console.print(Text.from_ansi(shortened(printed)))
@@ -90,7 +90,7 @@ def picture(printed: str) -> str:
 
 
 def block(report: Mapping[str, Any], written: bytes) -> str:
-    """The README's Markdown: the case, the picture, the figures that the command prints."""
+    """The README's block: the example, the picture, and the figures that the command prints."""
     original = SHIPPED.read_bytes()
     before, after = (read(data).subgraphs[0] for data in (original, written))
     added = len(after.operators) - len(before.operators)
@@ -119,7 +119,7 @@ def block(report: Mapping[str, Any], written: bytes) -> str:
 
 
 def _cells(report: Mapping[str, Any], judge: str) -> tuple[str, str]:
-    """What a runtime makes of the file before and after."""
+    """Table cells: a runtime's result on the file before and after."""
     verification = report["verification"]
     (verdict,) = (entry for entry in verification["judges"] if entry["judge"] == judge)
     (score,) = (run for run in verification["outputs"][0]["runs"] if run["judge"] == judge)
@@ -137,7 +137,7 @@ def onnx2tf_version() -> str:
 
 
 def page(text: str, shown: str) -> str:
-    """The README with its block made anew."""
+    """The README with its block replaced."""
     before, _, rest = text.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     return f"{before}{MARKS[0]}{shown}\n{MARKS[1]}{after}"

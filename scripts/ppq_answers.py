@@ -19,7 +19,7 @@ ANSWERS = ROOT / "tests/data/ppq_answers.json"
 
 
 def answers(python: str) -> dict[str, object]:
-    """The real pass's answers by graph and row."""
+    """The answers of esp-ppq's pass by graph and row."""
     sys.path.insert(0, str(ROOT))
     from tests.support.ppq_graphs import TOPOLOGIES
     from tests.support.ppq_rows import as_ppq_graph

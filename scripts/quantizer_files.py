@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What ai-edge-quantizer makes of float .tflite files, by each of its recipes.
+"""Quantizes float .tflite files with each recipe of ai-edge-quantizer.
 
     scripts/quantizer_files.py FOLDER        every FOLDER/NET-float32.tflite
 
-Runs in that quantizer's environment. Writes NET-aeq_RECIPE.tflite, and NET-aeq_RECIPE.refused with
-its words where it makes no file. What is there already is kept.
+Runs in that quantizer's environment. Writes NET-aeq_RECIPE.tflite, or NET-aeq_RECIPE.refused with
+its message. Existing files are kept.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _make(path: pathlib.Path) -> None:
 
 def main() -> int:
     for path in sorted(pathlib.Path(sys.argv[1]).glob("*-float32.tflite")):
-        child = os.fork()  # the quantizer may end the process
+        child = os.fork()  # the quantizer may crash the process
         if child == 0:
             _make(path)
             os._exit(0)

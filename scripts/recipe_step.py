@@ -2,8 +2,8 @@
 
     recipe_step.py NET FILE      NET: of torch_nets, or `keras:NAME` of fixture_nets
 
-Runs in the block's own environment, in the folder where the recipe's files lie. Trains the network
-where no block before has.
+Runs in the block's own environment, in the folder of the recipe's files. Trains the network if no
+earlier block did.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SEEDS = {"calibration": 1, "held out": 2}
 
 
 def torch_names(net: str) -> dict[str, Any]:
-    """`Net` and `images`; `net.pt` is written where it is not there yet."""
+    """`Net` and `images`; writes `net.pt` if it does not exist."""
     import torch
 
     import torch_nets
@@ -38,7 +38,7 @@ def torch_names(net: str) -> dict[str, Any]:
 
 
 def keras_names(net: str) -> dict[str, Any]:
-    """`model` and `images`; `saved_model` is the same network as TensorFlow saves it."""
+    """`model` and `images`; `saved_model` is the same network in TensorFlow's format."""
     import make_fixtures
 
     model = make_fixtures.build(net)

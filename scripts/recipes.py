@@ -1,4 +1,4 @@
-"""Runs the recipes of docs/recipes.md as they stand, each block in the environment it is for."""
+"""Runs the recipes of docs/recipes.md, each block in its environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ENVIRONMENTS", "StepFailedError", "recipe", "run_recipe"]
 SCRIPTS = pathlib.Path(__file__).resolve().parent
 PAGE = SCRIPTS.parent / "docs/recipes.md"
 OWN = ""  # this environment, which has tflite_align
-# Heading of the page -> in which environment each of its blocks runs.
+# Heading of the page -> environments of its blocks.
 ENVIRONMENTS = {
     "Keras": (OWN,),
     "TensorFlow SavedModel": (OWN,),
@@ -29,7 +29,7 @@ _BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class StepFailedError(Exception):
-    """A block of a recipe ended badly; its text and its last words."""
+    """A block of a recipe failed; its text and the end of its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +53,11 @@ def recipe(name: str) -> list[Step]:
 
 
 def run_recipe(name: str, net: str, folder: pathlib.Path, environments: pathlib.Path) -> None:
-    """Leaves `model.tflite` (TensorFlow's recipes leave none) and `aligned.tflite` in `folder`;
-    `in_one_step.tflite` where the recipe aligns in the converter's own process too.
+    """Run a recipe; writes `model.tflite` (not for TensorFlow's recipes) and `aligned.tflite` to
+    `folder`.
 
-    Beside them lie `inputs.npy` and `float.npy`, what the float network makes of inputs that it
-    was neither trained nor calibrated with, [samples, elements]. Raises converters.NotInstalledError,
-    StepFailedError.
+    Also writes `inputs.npy` and `float.npy`: held-out inputs and the float network's outputs for
+    them, [samples, elements]. Raises converters.NotInstalledError, StepFailedError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for step in recipe(name):

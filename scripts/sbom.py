@@ -30,9 +30,9 @@ from vendor_js import PACKAGES, Package
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "tflite-align"
-EXTRAS = ("tflm", "ethos-u", "mlir")  # what judges need that are not there without it
+EXTRAS = ("tflm", "ethos-u", "mlir")  # further packages of judges
 OWN = {"licenses": [{"expression": "Apache-2.0 AND MIT"}]}
-# Classifier -> SPDX, for distributions that state nothing better.
+# Classifier -> SPDX, for distributions without a better statement.
 _CLASSIFIED = {
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD-3-Clause",
@@ -98,7 +98,7 @@ def _reference(name: str, pins: dict[str, str]) -> str:
 
 
 def _needed(name: str, extras: tuple[str, ...]) -> dict[str, set[str]]:
-    """Every distribution that one needs, itself among them, with those that it asks for itself."""
+    """Every distribution that one needs, including itself, with its own requirements."""
     found: dict[str, set[str]] = {}
     waiting = [(name, frozenset(extras))]
     done = set()
@@ -115,7 +115,9 @@ def _needed(name: str, extras: tuple[str, ...]) -> dict[str, set[str]]:
 
 
 def _asked(name: str, extras: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Of a distribution and its extras, on this system; SystemExit where it is not installed."""
+    """Requirements of a distribution and its extras on this system; SystemExit if it is not
+    installed.
+    """
     try:
         requires = metadata.requires(name) or []
     except metadata.PackageNotFoundError:
@@ -155,7 +157,7 @@ def _licence(name: str) -> dict[str, Any]:
 
 
 def _vendored(package: Package) -> dict[str, Any]:
-    """A package, and below it what its file holds of others."""
+    """A package and the third-party code inside its file."""
     inner = [_vendored(other) for other in PACKAGES if other.inside == package.name]
     inner += [
         {

@@ -29,7 +29,7 @@ from tflite_align.record import Record
 __all__ = ["Synthetic", "build", "write_model"]
 
 SIDE = 8  # activations are [1, SIDE, SIDE, channels]
-BLOCK = 5  # operators a block
+BLOCK = 5  # operators per block
 DEPTH = 4096  # columns of the big constant
 _HOLE = 16  # bytes that stand for the big constant until it is written
 _CODES = (
@@ -43,7 +43,7 @@ _INDEX = {code: index for index, code in enumerate(_CODES)}
 
 
 class Synthetic(Record, frozen=True):
-    """A model's bytes but for `hole` zero bytes that follow them: its last constant's."""
+    """A model's bytes without its last constant, which is `hole` zero bytes at the end."""
 
     head: bytes
     hole: int
@@ -54,13 +54,13 @@ class Synthetic(Record, frozen=True):
 
 
 def _scale(number: int) -> float:
-    """A float32 scale of its own for each tensor: 0.02 to 0.06, in no order."""
+    """A float32 scale for each tensor: 0.02 to 0.06, in no order."""
     spread = (number * 2654435761 % 2**32) / 2**32
     return float(np.float32(0.02 + 0.04 * spread))
 
 
 class _Net:
-    """Tables in the making; lists hold the positions that the builder gave."""
+    """Tables under construction; lists hold positions of the builder."""
 
     def __init__(self, channels: int) -> None:
         self.builder = flatbuffers.Builder(1 << 20)
@@ -82,7 +82,7 @@ class _Net:
         return int(self.builder.EndVector())
 
     def buffer(self, data: bytes | None) -> int:
-        """The new buffer's index; the data is 16-byte aligned, as converters leave it."""
+        """The new buffer's index; the data is 16-byte aligned, as in converter output."""
         at = 0
         if data is not None:
             self.builder.StartVector(1, len(data), 16)
@@ -128,7 +128,7 @@ class _Net:
         return len(self.tensors) - 1
 
     def activation(self, name: str, shape: Sequence[int], like: int | None = None) -> int:
-        """With the parameters of the tensor `like`, or its own."""
+        """An activation with the parameters of the tensor `like`, or its own."""
         if like is not None:
             zero_point = self.zero_points[like]
             return self.tensor(name, shape, self.scales[like], zero_point=zero_point)
@@ -178,7 +178,7 @@ class _Net:
         return out
 
     def block(self, name: str, source: int, inputs: int, *, broken: bool) -> int:
-        """BLOCK operators; the last activation's channels are twice the net's."""
+        """BLOCK operators; the last activation has twice the net's channels."""
         channels = self.channels
         shape = (1, SIDE, SIDE, channels)
         first = self.conv(f"{name}/conv1", source, shape, inputs)
@@ -207,7 +207,7 @@ class _Net:
         return out
 
     def dense(self, source: int, rows: int, buffer: int) -> int:
-        """A FULLY_CONNECTED on the big constant, [rows, DEPTH]."""
+        """A FULLY_CONNECTED on the large constant, [rows, DEPTH]."""
         weights = self.tensor("dense/weights", (rows, DEPTH), (0.004,), buffer=buffer)
         flat = self.reshape("flatten", source, (1, DEPTH))
         out = self.activation("dense", (1, rows))
@@ -228,11 +228,11 @@ def build(operators: int, *, channels: int = 8, constant: int = 0, sound: int = 
         raise ValueError(f"a big constant needs {DEPTH // (2 * SIDE * SIDE)} channels")
     net = _Net(channels)
     rows = max(constant // DEPTH, 1) if constant else 0
-    # What is built first stands last in the file: the hole.
+    # Objects built first are last in the file: the hole.
     big = net.buffer(bytes(_HOLE)) if rows else -1
     empty = net.buffer(None)
     if rows:
-        # Buffer 0 has to be the empty one.
+        # Buffer 0 must be empty.
         net.buffers.reverse()
         big, empty = empty, 0
     last = net.activation("input", (1, SIDE, SIDE, channels))
@@ -280,7 +280,7 @@ def _finish(net: _Net, source: int, last: int) -> Any:
 
 
 def write_model(path: Path, model: Synthetic) -> None:
-    """The model as a file; its big constant is a hole where the file system has holes."""
+    """Write the model as a file; its large constant is a hole if the file system supports holes."""
     with path.open("wb") as stream:
         stream.write(model.head)
         stream.truncate(len(model.head) + model.hole)

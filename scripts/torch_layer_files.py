@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What onnx2tf and litert-torch make of the nets of torch_layer_nets.py.
+"""Exports the nets of torch_layer_nets.py, and converts them with onnx2tf and litert-torch.
 
-    scripts/torch_layer_files.py onnx FOLDER [NET...]          as PyTorch writes them, for onnx2tf
+    scripts/torch_layer_files.py onnx FOLDER [NET...]          export by PyTorch, for onnx2tf
     scripts/torch_layer_files.py onnx2tf FOLDER [NET...]
     scripts/torch_layer_files.py litert-torch FOLDER [NET...]
 
-Runs in that tool's environment. Writes torch_NET-TOOL_WAY.tflite, and a file .refused with the
-tool's words where it makes none. What is there already is kept.
+Runs in that tool's environment. Writes torch_NET-TOOL_WAY.tflite, or a .refused file with the
+tool's message. Existing files are kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from torch_layer_nets import IMAGE, TORCH_LAYERS, layer_net
 
 CALIBRATION = 12  # inputs
-# The ending of a file that onnx2tf writes -> what it is called here; the longest that fits counts.
+# Ending of a file of onnx2tf -> its name here; the longest match counts.
 _ONNX2TF = {
     "full_integer_quant_with_int16_act": "int16x8",
     "integer_quant_with_int16_act": "int16x8_float_io",
@@ -140,7 +140,7 @@ def main() -> int:
     tool, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[3:] or TORCH_LAYERS:
-        child = os.fork()  # a converter may end the process
+        child = os.fork()  # a converter may crash the process
         if child == 0:
             _make(tool, name, folder)
             os._exit(0)

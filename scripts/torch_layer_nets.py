@@ -1,7 +1,7 @@
 """PyTorch networks of one kind of layer each, between two convolutions or two products.
 
-What layer_nets.py is for Keras, for the converters that start at PyTorch or ONNX. Runs where
-PyTorch is installed: nothing of tflite_align is imported, and PyTorch only inside.
+The counterpart of layer_nets.py for converters that start from PyTorch or ONNX. Runs where PyTorch
+is installed: imports nothing of tflite_align, and PyTorch only inside functions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ WIDTH, BREADTH, MANY = 16, 32, 65
 IMAGE, SERIES = (1, 3, 8, 8), (1, 8, BREADTH)
 _FIXED = {"WIDTH": WIDTH, "BREADTH": BREADTH}
 
-# Name -> what lies between two convolutions of an image x, [1, WIDTH, 8, 8]: an expression of
+# Name -> the layer between two convolutions of an image x, [1, WIDTH, 8, 8]: an expression of
 # t (torch), f (torch.nn.functional) and x.
 _IMAGE_LAYERS = {
     "relu": "f.relu(x)",
@@ -87,7 +87,7 @@ _IMAGE_LAYERS = {
     "cumsum": "t.cumsum(x, 3)",
     "argmax": "x * t.argmax(x, 1, keepdim=True).to(t.float32)",
 }
-# Name -> what lies between two products of a series x, [1, 8, BREADTH].
+# Name -> the layer between two products of a series x, [1, 8, BREADTH].
 _SERIES_LAYERS = {
     "linear_relu": "f.relu(x)",
     "layer_norm": "f.layer_norm(x, (BREADTH,))",

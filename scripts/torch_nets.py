@@ -1,7 +1,8 @@
-"""Small PyTorch networks, trained for some seconds on pictures made here: a disk on a shaded ground.
+"""Small PyTorch networks, trained for seconds on generated pictures of a disk on a shaded
+background.
 
-What the pipeline tests and the README's opening convert. Runs where PyTorch is installed, in a
-converter's own environment: nothing of tflite_align is imported, and PyTorch only inside. Each
+Used by the pipeline tests and the README's example. Runs where PyTorch is installed, in a
+converter's environment: imports nothing of tflite_align, and PyTorch only inside functions. Each
 network takes [batch, 3, 32, 32] in [-1, 1]; weights, pictures and training are seeded.
 """
 
@@ -20,7 +21,7 @@ BATCH = 32
 
 
 def scenes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` pictures [count, 3, SIDE, SIDE], and row, column and radius of each one's disk."""
+    """`count` pictures [count, 3, SIDE, SIDE], and row, column and radius of each disk."""
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE
     pictures, disks = [], []
@@ -39,7 +40,7 @@ def scenes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def masks(disks: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """Which of side x side cells lie inside each disk, float32 [count, 1, side, side]."""
+    """Which cells of a side x side grid are inside each disk, float32 [count, 1, side, side]."""
     rows, columns = (np.mgrid[:side, :side] + 0.5) / side
     inside = [_inside(rows, columns, disk) for disk in disks]
     return np.asarray(inside, np.float32)[:, None]
@@ -60,7 +61,9 @@ def _conv(before: int, width: int, size: int = 3, stride: int = 1, act: str = "R
 
 
 def unet() -> Any:
-    """The disk's mask, as logits: max pools, bilinear and nearest resizes, skips by CONCATENATION."""
+    """A network for the disk's mask, as logits: max pools, bilinear and nearest resizes, skips by
+    CONCATENATION.
+    """
     import torch
     from torch import nn
 
@@ -90,7 +93,9 @@ def unet() -> Any:
 
 
 def branches() -> Any:
-    """Where the disk is and how large: branches of unequal range, joined twice (Inception)."""
+    """A network for the disk's position and size: branches of unequal range, joined twice
+    (Inception).
+    """
     import torch
     from torch import nn
 
@@ -142,7 +147,7 @@ def detector() -> Any:
 
 
 def _wanted(net: str, disks: np.ndarray) -> np.ndarray:
-    """What the network is to say of each picture."""
+    """The expected outputs for each picture."""
     if net == "unet":
         return masks(disks)
     if net == "branches":

@@ -22,8 +22,10 @@ REGISTRY = "https://registry.npmjs.org"
 
 
 class Package(Record, frozen=True, kw_only=True):
-    """A published package; `files`: path in its archive -> name here. `inside`: the package in whose
-    file its code lies; only its licence is taken from its own archive.
+    """A published package. `files`: path in its archive -> name here.
+
+    `inside`: the package whose file contains its code; only its licence is taken from its own
+    archive.
     """
 
     name: str
@@ -69,7 +71,7 @@ PACKAGES = (
 
 
 def fetched(package: Package) -> bytes:
-    """The package's archive; SystemExit where it is not the one that is pinned."""
+    """The package's archive; SystemExit if its hash differs from the pinned one."""
     with urllib.request.urlopen(package.url, timeout=60) as answer:  # noqa: S310 - https, above
         archive = bytes(answer.read())
     found = hashlib.sha256(archive).hexdigest()
@@ -87,7 +89,7 @@ def unpacked(package: Package, archive: bytes) -> dict[Path, bytes]:
                 raise SystemExit(f"{package.url}: holds no {source}")
             text = member.read().replace(b"\r\n", b"\n")
             lines = text.split(b"\n")
-            # A map that is not there would be asked for by the browser's tools.
+            # The browser's tools would request a missing source map.
             kept = [line for line in lines if not line.startswith(b"//# sourceMappingURL")]
             files[VENDOR / name] = b"\n".join(kept).rstrip() + b"\n"
     return files

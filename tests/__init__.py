@@ -1,5 +1,5 @@
-"""A package, so that no other distribution's `tests` takes its place.
+"""Makes `tests` a package, so that another distribution's `tests` does not replace it.
 
-tosa-converter-for-tflite 2026.2.0 installs one, and a package goes before a folder without this
-file wherever on the path it lies.
+tosa-converter-for-tflite 2026.2.0 installs a `tests` package, and a package precedes a folder
+without this file, wherever on the path it is.
 """

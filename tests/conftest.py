@@ -32,7 +32,7 @@ from hypothesis import settings
 import make_fixtures
 from fixture_nets import NETS
 
-# How long an example takes says nothing: the machine may be busy.
+# An example's duration says nothing, as the machine may be busy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -45,7 +45,7 @@ NO_CORPUS = "no corpus of real models: set TFLITE_ALIGN_CORPUS to its folder"
 
 TF_PYTHON = os.environ.get("TFLITE_ALIGN_TF_PYTHON", sys.executable)
 NO_TENSORFLOW = "TensorFlow is not installed: no converter to make the fixtures with"
-# Asked of the package's record, not by importing it: that takes seconds.
+# The installed version is read from package metadata; importing takes seconds.
 TF_VERSION = """
 from importlib import metadata
 for name in ("tensorflow-cpu", "tensorflow", "tensorflow-macos"):
@@ -55,16 +55,16 @@ for name in ("tensorflow-cpu", "tensorflow", "tensorflow-macos"):
     except metadata.PackageNotFoundError:
         pass
 """
-# What the command line says in a test is no matter of who watches the tests.
+# The command line's output must not depend on the environment.
 os.environ.pop("FORCE_COLOR", None)
 MAKING_TAKES_AT_MOST = 900  # seconds
 
 
 @pytest.fixture(scope="session")
 def fixtures_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of scripts/make_fixtures.py, kept in pytest's cache until what makes them changes.
+    """The files of scripts/make_fixtures.py, cached by pytest until their inputs change.
 
-    Made anew in each run without a cache (`-p no:cacheprovider`).
+    Built again in each run without a cache (`-p no:cacheprovider`).
     """
     made_by = _fixtures_key()
     if made_by is None:
@@ -111,7 +111,7 @@ def fixture_model(request: pytest.FixtureRequest, fixtures_dir: Path) -> Path:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """SIGINT reaches the processes that a test starts, also where a shell's `&` has it ignored."""
+    """Let SIGINT reach the processes that a test starts, even if a shell's `&` ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -135,7 +135,7 @@ def corpus_dir() -> Path:
 
 
 def corpus_models(*folders: str) -> list[Path]:
-    """The corpus's .tflite files, sorted; those of the named folders when any is named."""
+    """The corpus's .tflite files, sorted; only those of the named folders if any is named."""
     found = [path for folder in folders or ("*",) for path in CORPUS.glob(f"{folder}/*.tflite")]
     return sorted(found)
 

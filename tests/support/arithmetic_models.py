@@ -1,7 +1,8 @@
-"""One-operator models whose every integer is known before: what the arithmetic rows say of them.
+"""One-operator models in which every accumulator is known, for comparing kernels with arithmetic
+rows.
 
-A `KernelCase` is a model, what it is fed, and what a row's function is given to say its output.
-Accumulators are set through the bias: the weights are zeros, the zero point's product with them too.
+A `KernelCase` is a model, its inputs, and the arguments of a row's function that give its output.
+The bias sets the accumulators: all weights equal their zero point, so that products are 0.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from tflite_align.rules.operand_types import OperandTypes
 
 Predict = Callable[..., Any]
 
-VALID = 1  # Padding of the schema
-_CLOSE = (-2, -1, 0, 1, 2, 3)  # about a place where an output steps
+VALID = 1  # padding codes of the schema
+_CLOSE = (-2, -1, 0, 1, 2, 3)  # accumulators tried on each side of a step of the output
 
 
 class KernelCase(Record, frozen=True, kw_only=True):
-    """`arguments`: what the row's function gets before the output; `output`: that operand before
-    any clamp; `facts`: options and facts that rows look at; `keywords`: options of the function.
+    """A model and the arguments for a row's function.
+
+    `arguments`: the function's arguments before the output; `output`: the output operand without
+    clamp; `facts`: options and properties that conditions of rows test; `keywords`: options of the
+    function.
     """
 
     name: str
@@ -59,7 +63,7 @@ def tensor(  # noqa: PLR0917 - in the order in which a file has them
     data: Any = None,
     axis: int = 0,
 ) -> TensorSpec:
-    """A tensor; without `scales` one of plain numbers."""
+    """A tensor; without `scales` it has no quantization parameters."""
     quant = None
     if scales is not None:
         listed = scales if isinstance(scales, tuple) else (scales,)
@@ -75,7 +79,7 @@ def single_operator(
     options: tuple[str, Mapping[str, Any]] | None,
     version: int = 1,
 ) -> bytes:
-    """The model of one operator; inputs without data are the graph's."""
+    """A model of one operator; inputs without data are graph inputs."""
     operator = OperatorSpec(
         name=name,
         inputs=[spec.name for spec in inputs],
@@ -100,8 +104,10 @@ def signature(inputs: list[TensorSpec], output: TensorSpec) -> OperandTypes:
 def telling_accumulators(
     real: float, output: Affine, limit: int, rng: np.random.Generator, dense: int
 ) -> Array:
-    """Those about every place where the output steps for this multiplier and where it would lie
-    on a whole integer, a dense range about 0, and some of all; at most `limit` either way.
+    """Accumulators at which rounding can show.
+
+    Those near every step of the output for this multiplier and near whole numbers, a dense range
+    about 0, and random ones; at most `limit` in magnitude.
     """
     steps = np.arange(output.low - output.zero_point - 3, output.high - output.zero_point + 4)
     if len(steps) > 1000:
@@ -115,7 +121,7 @@ def telling_accumulators(
             np.rint(rng.uniform(-limit, limit, 100)),
         ]
     )
-    # What int32 does not hold after its multiplication, the functions say nothing of.
+    # The functions are undefined where the multiplication overflows int32.
     limit = min(limit, int((2**31 - 70000) / max(real, 1)), int((2**30) / max(real, 0.5)))
     return np.unique(found[np.abs(found) <= limit]).astype(np.int64)
 
@@ -139,8 +145,10 @@ def accumulator_case(
     name: str,
     variant: str = "",
 ) -> KernelCase:
-    """Every channel gets an accumulator of its own; `several`: a weight scale each, all equal.
-    `variant`: "grouped", a CONV_2D of two groups; "int32", an int16 operator's bias of that type.
+    """A model with a different accumulator in every channel; `several`: equal weight scales, one
+    per channel.
+
+    `variant`: "grouped", a CONV_2D of two groups; "int32", an int16 operator with an int32 bias.
     """
     low, high = INTEGER_LIMITS[type_name]
     scales = [to_float32(10 ** rng.uniform(-3, -1)) for _ in range(2)]
@@ -150,7 +158,7 @@ def accumulator_case(
     bias_type = "int64" if wide and variant != "int32" else "int32"
     limit = 2**40 if bias_type == "int64" else 2**31 - 1
     accumulators = telling_accumulators(real, output, limit, rng, dense)
-    accumulators = accumulators[: len(accumulators) // 2 * 2]  # two groups are of one size
+    accumulators = accumulators[: len(accumulators) // 2 * 2]  # both groups have the same size
     count = len(accumulators)
     x, w = _weighted(operator, type_name, count, grouped=variant == "grouped")
     x = _scaled(x, (scales[0],), 0 if wide else 3)
@@ -184,7 +192,7 @@ def accumulator_case(
 def _weighted(
     operator: str, type_name: str, count: int, *, grouped: bool
 ) -> tuple[TensorSpec, TensorSpec]:
-    """Data and weights without a scale; the weights are zero points."""
+    """Data and weights; all weights equal their zero point."""
     channels = count if operator == "DEPTHWISE_CONV_2D" else 2
     shape = {
         "CONV_2D": (count, 1, 1, 1 if grouped else channels),

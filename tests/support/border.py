@@ -1,4 +1,4 @@
-"""Files whose graph inputs and outputs were converted to another type, and what these then are."""
+"""Types and parameters of graph inputs and outputs after a conversion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def converted(data: bytes, inputs: Any = None, outputs: Any = None, **more: Any)
 
 
 def border(data: bytes) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """(type, label) of the graph's inputs, and of its outputs."""
+    """(type, label) of the graph inputs and of the graph outputs."""
     graph = read(data).subgraphs[0]
 
     def told(index: int) -> tuple[str, Any]:

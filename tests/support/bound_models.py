@@ -1,4 +1,4 @@
-"""Small models bound to the rows, and what was bound, by kind."""
+"""Small models bound to the rows, with access to the constraints by kind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def of_row(name: str, type_name: str = "int8") -> Model:
 
 
 def altered(model: Model, tensor: int, **changes: object) -> Model:
-    """The model with other fields in one tensor of its first subgraph."""
+    """The model with some fields of one tensor of the first subgraph replaced."""
     graph, *others = model.subgraphs
     tensors = list(graph.tensors)
     tensors[tensor] = replace(tensors[tensor], **changes)
@@ -62,6 +62,6 @@ def missing(found: Bound, rule: str = "params/missing") -> list[WellFormed]:
 
 
 def strict(type_name: str, rules: str = "*") -> Target:
-    """A target that asks for everything, or for these rules, of one type alone."""
+    """A target that has all rules, or these rules, as errors, for one type only."""
     document = STRICT.replace("TYPE", type_name).replace("RULES", rules)
     return parse_target(document, "strict.toml")

@@ -1,7 +1,7 @@
-"""Small aligned graphs with their certificates, and ways to damage one of the three.
+"""Small aligned graphs with certificates, and mutations of original, written file or certificate.
 
-A mutant is (original, written): what it does to numbers is for the oracle to say; what it does to
-anything that has to be equal breaks the statement by itself.
+A mutant is (original, written). An oracle decides whether changed numbers break the certified
+bound; a change of anything that must be equal breaks the statement in any case.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Base(Record, frozen=True, kw_only=True):
 
     @property
     def stands_for(self) -> list[int | None]:
-        """Of each written tensor; those without parameters stand for themselves."""
+        """The original's tensor for each written tensor; tensors without parameters map to
+        themselves.
+        """
         count = len(unpacked(self.written).subgraphs[0].tensors)
         found: list[int | None] = list(range(count))
         for row in self.certificate["subgraphs"][0]["tensors"]:
@@ -58,7 +60,7 @@ def packed(model: Model) -> bytes:
 
 
 def _full(graph: Graph, source: str, name: str, by: tuple[float, int], *, fused: int = 0) -> str:
-    """FULLY_CONNECTED from one element, or more, to two."""
+    """FULLY_CONNECTED with one or more inputs and two outputs."""
     columns = graph.tensors[source].shape[1]
     given = graph.tensors[source].quant
     assert given is not None
@@ -90,7 +92,7 @@ def _reshaped() -> bytes:
 
 
 def _joined() -> bytes:
-    """The two operands of a CONCATENATION disagree, and one has a reader of its own."""
+    """A CONCATENATION whose operands have different parameters, one of them with another reader."""
     graph = Graph(seed=2)
     graph.activation("x", 0.05, 0, (1, 1))
     _full(graph, "x", "a", (0.11, 0), fused=1)
@@ -160,7 +162,7 @@ def _zero(model: Model, rng: np.random.Generator) -> None:
 
 
 def _constant(model: Model, rng: np.random.Generator) -> None:
-    """One bit of a constant."""
+    """Flip one bit of a constant."""
     full = [b for b in model.buffers if b.data is not None and len(b.data)]
     buffer = full[int(rng.integers(len(full)))]
     data = np.array(buffer.data, np.uint8)
@@ -179,7 +181,7 @@ def _activation(model: Model, rng: np.random.Generator) -> None:
 
 
 def _exchanged(model: Model, rng: np.random.Generator) -> None:
-    """Two activations exchange their parameters."""
+    """Swap the parameters of two activations."""
     one, other = _picked(model, rng), _picked(model, rng)
     one.quantization, other.quantization = (
         copy.deepcopy(other.quantization),
@@ -264,7 +266,7 @@ STRUCTURE: tuple[Mutate, ...] = (
 def mutants(
     base: Base, rng: np.random.Generator, kinds: tuple[Mutate, ...]
 ) -> Iterator[tuple[str, Model, Model]]:
-    """(how it was made, original, written), endless: of the written file, one in eight of the other."""
+    """Endless mutants as (description, original, written); seven of eight change the written file."""
     while True:
         mutate = kinds[int(rng.integers(len(kinds)))]
         original, written = unpacked(base.original), unpacked(base.written)

@@ -1,4 +1,4 @@
-"""Models whose operands contradict: one operator each, which no kernel can run."""
+"""One-operator models with contradicting operand shapes, which no kernel can run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _one(
     *,
     other: _Shape | None = None,
 ) -> bytes:
-    """One operator on an activation, maybe another one, and constants of int32."""
+    """An operator on one or two activations and int32 constants."""
     graph = Graph()
     names = [graph.activation("x", 0.05, shape=given)]
     if other is not None:
@@ -39,7 +39,7 @@ def _one(
 
 
 def _weighted(operator: str, weights: _Shape, bias: int, options: _Options) -> bytes:
-    """On [1, 4, 4, 3], with weights and a bias of these sizes."""
+    """An operator on [1, 4, 4, 3] with weights and a bias of these sizes."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("y", 0.1)
@@ -66,7 +66,7 @@ _DEEP: _Options = ("DepthwiseConv2DOptions", {**CONV[1], "depthMultiplier": 1})
 _JOINED: _Options = ("ConcatenationOptions", {"axis": 1})
 _SLICED: _Options = ("StridedSliceOptions", {})
 
-# Name -> the model, and part of what is said.
+# Name -> the model, and part of the expected message.
 CLASHING: Mapping[str, tuple[bytes, str]] = {
     "ADD": (
         _one("ADD", (1, 4, 4, 3), (1, 4, 4, 3), other=(1, 4, 5, 3)),

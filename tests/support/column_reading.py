@@ -1,4 +1,4 @@
-"""Models read with and without the way that reads many tables at once."""
+"""Models read with and without bulk reading."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from tflite_align.format import flatbuffer_bulk as columns
 from tflite_align.format.model import Model
 from tflite_align.format.reader import read
 
-# From how many tables on: the numbers that switch it off and always on.
+# Number of tables from which bulk reading is used: never, and always.
 NEVER, ALWAYS = 10**9, 1
 THRESHOLDS = pytest.mark.parametrize("quick", [ALWAYS, 48], ids=["always", "as shipped"])
 
 
 def read_with(data: bytes, many: int) -> Model | str:
-    """The model, or what is said of bytes that hold none, with the quick way from `many` on."""
+    """The model, or the error message for bytes that are no model, with bulk reading from `many`
+    tables on.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(columns, "_MANY", many)
         patch.setattr(columns, "_ALIKE", 1 if many == ALWAYS else columns._ALIKE)

@@ -1,4 +1,4 @@
-"""One operator of a file cut out: with its constants, its other inputs fed, its outputs read."""
+"""Single operators extracted from a file, with their constants, as runnable models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DTYPES = {
 
 
 class CutOperator(Record, frozen=True, kw_only=True):
-    """A runnable model of one operator; `inputs`: what it is fed, in order."""
+    """A runnable model of one operator; `inputs`: its input arrays, in order."""
 
     name: str
     data: bytes
@@ -39,7 +39,7 @@ class CutOperator(Record, frozen=True, kw_only=True):
 
 
 class Cutter:
-    """Cuts operators out of the first subgraph of a file."""
+    """Extracts operators from the first subgraph of a file."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -52,8 +52,10 @@ class Cutter:
         *,
         accumulator: tuple[int, int, int] | None = None,
     ) -> CutOperator:
-        """The operator on random inputs, all integers alike; `accumulator`: weights of 0 (their zero
-        point), and in this input, the bias, at this channel this integer.
+        """The operator with random integers as inputs.
+
+        `accumulator`: sets all weights to their zero point and the bias of this channel to this
+        integer.
         """
         model = fb.ModelT.InitFromPackedBuf(self._data, 0)
         graph = model.subgraphs[0]

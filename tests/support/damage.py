@@ -1,7 +1,7 @@
-"""Damage to model files: bytes in, damaged bytes out, the same for the same seed.
+"""Random damage to model files; equal seeds give equal bytes.
 
-Where a FlatBuffer is most easily hurt is known: references, vector lengths, vtables. Half of the
-damage is done to aligned 4-byte words, with the numbers that such words are afraid of.
+Damage is directed at FlatBuffers structure: references, vector lengths, vtables. Half of it
+overwrites aligned 4-byte words with values that such words are sensitive to.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ __all__ = ["damaged"]
 
 _WORDS = (0, 1, 4, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFC)
 _FLOATS = (0.0, -0.0, 1e-45, 1.1754944e-38, 3.4e38, float("inf"), float("-inf"), float("nan"), -1.0)
-# Tensor and buffer tables stand in front of most files, constants behind: hit the tables more.
+# Tensor and buffer tables are at the start of most files, constants at the end: prefer the tables.
 _NEAR = 4096
 
 
 def damaged(data: bytes, seed: int) -> bytes:
-    """The file with one to eight hurts."""
+    """The file with one to eight random changes."""
     chance = random.Random(seed)  # noqa: S311 - damage, not secrets
     hurt = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
@@ -29,7 +29,7 @@ def damaged(data: bytes, seed: int) -> bytes:
 
 
 def _place(hurt: bytearray, chance: random.Random, size: int) -> int:
-    """Where to hurt `size` bytes: anywhere, near the beginning, or near the end."""
+    """A random position for `size` bytes: anywhere, near the start, or near the end."""
     last = max(len(hurt) - size, 0)
     low, high = chance.choice(((0, last), (0, min(last, _NEAR)), (max(last - _NEAR, 0), last)))
     return chance.randint(low, high)
@@ -49,7 +49,7 @@ def _word(hurt: bytearray, chance: random.Random) -> None:
 
 
 def _nudge(hurt: bytearray, chance: random.Random) -> None:
-    """A reference that leads a little astray, or to another table."""
+    """Change a reference slightly, or let it point to another table."""
     at = _place(hurt, chance, 4) & ~3
     if at + 4 <= len(hurt):
         (old,) = struct.unpack_from("<I", hurt, at)
@@ -58,7 +58,7 @@ def _nudge(hurt: bytearray, chance: random.Random) -> None:
 
 
 def _swap(hurt: bytearray, chance: random.Random) -> None:
-    """Two words change places: well-formed numbers where they are not meant."""
+    """Swap two words, so that valid values are in wrong places."""
     first, second = (_place(hurt, chance, 4) & ~3 for _ in range(2))
     a, b = bytes(hurt[first : first + 4]), bytes(hurt[second : second + 4])
     if len(a) == len(b) == 4:
@@ -67,7 +67,7 @@ def _swap(hurt: bytearray, chance: random.Random) -> None:
 
 
 def _float(hurt: bytearray, chance: random.Random) -> None:
-    """Over something that looks like a scale, where there is one nearby."""
+    """Overwrite a plausible scale nearby, if there is one."""
     start = _place(hurt, chance, 4) & ~3
     for at in range(start, min(start + 2048, len(hurt) - 3), 4):
         (value,) = struct.unpack_from("<f", hurt, at)
@@ -91,7 +91,7 @@ def _repeat(hurt: bytearray, chance: random.Random) -> None:
 
 
 def _put(hurt: bytearray, at: int, new: bytes) -> None:
-    """Overwrite without growing."""
+    """Overwrite bytes without changing the file's length."""
     room = max(len(hurt) - at, 0)
     hurt[at : at + len(new)] = new[:room]
 

@@ -1,4 +1,4 @@
-"""A Dask scheduler and workers for tests and figures: real processes, which may be killed."""
+"""A Dask scheduler and workers as real processes that tests may kill."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-WAIT = 60  # seconds, for what takes a few
+WAIT = 60  # seconds; the operations take a few
 
 
 class Cluster:
-    """A scheduler and its workers, each a process of its own that this test started."""
+    """A scheduler and workers, each in a process started by the test."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder, self._environment = folder, environment
@@ -47,7 +47,7 @@ class Cluster:
             )
 
     def add(self, *, before: Sequence[str] = (), **environment: str) -> subprocess.Popen[bytes]:
-        """One more worker of one thread, in a nanny's care; `before`: a program that begins it."""
+        """Start a worker with one thread under a nanny; `before`: code that it runs first."""
         options = ("--nthreads", "1", "--no-dashboard", "--local-directory", str(self._folder))
         self.workers.append(self._start("worker", *options, before=before, **environment))
         return self.workers[-1]
@@ -59,7 +59,7 @@ class Cluster:
             process.wait(WAIT)
 
 
-# Where the environment has the project installed, as a developer's has, nothing finds it.
+# With an editable installation the worker would find the project in any case.
 HIDDEN = """
 import sys
 
@@ -73,7 +73,10 @@ sys.meta_path.insert(0, Hide())
 
 
 def environment_of(folder: Path, *, project: bool = True) -> dict[str, str]:
-    """Where the project is; what Dask is told: one death of a worker is enough to suspect a task."""
+    """Environment variables of a worker: the path of the project, and Dask settings.
+
+    One killed worker is enough for Dask to give up on a task.
+    """
     paths = [str(folder / "site"), *([str(CHECKOUT)] if project else [])]
     (folder / "site").mkdir(exist_ok=True)
     if not project:

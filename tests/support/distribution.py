@@ -1,4 +1,4 @@
-"""Building and looking at an sdist and a wheel."""
+"""Building an sdist and a wheel, and reading their contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work for processes that die of it; a module of its own, so that such a process can import it."""
+"""Work that kills its process, in a module that worker processes can import."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 
 def work(order: str) -> str:
-    """`word`: answered. `!`: the process is killed. A path: killed, but for the second time; the
-    file says that there was a first. `+path`: writes its process's number there, and sleeps.
+    """Do what the word says: `word` returns it; `!` kills the process; a path kills it the first
+    time only, which the file records; `+path` writes the process id into the file and sleeps.
     """
     if order == "!":
         _kill()

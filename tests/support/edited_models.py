@@ -1,4 +1,4 @@
-"""A small sound model, and edits that break one thing of it, for the tests of the repairs."""
+"""A small sound model and edits that each violate one rule, for tests of repairs."""
 
 from __future__ import annotations
 

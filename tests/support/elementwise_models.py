@@ -1,4 +1,4 @@
-"""One-operator models of sums, of one and of two operands: as `arithmetic_models` has them."""
+"""One-operator models of sums and of elementwise operators with one or two operands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tflite_align.numerics import INTEGER_LIMITS, to_float32
 
 
 def sum_case(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:
-    """Every channel has a sum of its own: all there are, or some, the ends among them."""
+    """A model with a different sum in every channel: all possible sums, or some with both ends."""
     low, high = INTEGER_LIMITS[type_name]
     height, width = (int(size) for size in rng.integers(1, 12, 2))
     count = height * width
@@ -66,7 +66,7 @@ def sum_case(operator: str, type_name: str, rng: np.random.Generator, name: str)
 
 
 def all_integers(type_name: str, rng: np.random.Generator) -> Array:
-    """Of 8 and 16 bits all; of int32 some."""
+    """All integers of 8 and 16 bits; a selection of int32."""
     low, high = INTEGER_LIMITS[type_name]
     if type_name == "int32":
         return np.concatenate([rng.integers(low // 256, high // 256, 3000), np.arange(-3000, 3000)])
@@ -74,7 +74,7 @@ def all_integers(type_name: str, rng: np.random.Generator) -> Array:
 
 
 def _random_affine(type_name: str, rng: np.random.Generator) -> Affine:
-    """Half of the scales are powers of two or near: those bring ties."""
+    """Random parameters; half of the scales are near powers of two, which give ties."""
     low, high = INTEGER_LIMITS[type_name]
     scale = 2.0 ** -rng.integers(0, 6) if rng.random() < 0.5 else 10 ** rng.uniform(-3, 0)
     zero = 0 if type_name in ("int16", "int32") else int(rng.integers(low, high + 1))
@@ -98,7 +98,7 @@ _SAME = {"MAXIMUM", "MINIMUM"}  # all parameters are equal
 
 
 def pair_case(operator: str, type_name: str, rng: np.random.Generator, name: str) -> KernelCase:
-    """All pairs of 8-bit integers; of int16 some, the ends with each other among them."""
+    """A model on all pairs of 8-bit integers; on a selection of int16 pairs with all pairs of ends."""
     low, high = INTEGER_LIMITS[type_name]
     if type_name == "int16":
         a, b = rng.integers(low, high + 1, (2, 30000))
@@ -148,14 +148,14 @@ _TABLE_OPTIONS = {
     "LEAKY_RELU": "LeakyReluOptions",
     "QUANTIZE": "QuantizeOptions",
 }
-# What these kernels write, whatever is declared: scale, and the zero point above the least integer.
+# Fixed outputs of these kernels: scale, and zero point minus the type's minimum.
 _FIXED = {"LOGISTIC": (1 / 256, 0), "TANH": (1 / 128, 128)}
 
 
 def table_case(
     operator: str, given: str, taken: str, rng: np.random.Generator, name: str
 ) -> KernelCase:
-    """All integers of the operand, and twice some of them, so that no kernel's block is full."""
+    """A model on all integers of the operand, with some repeated to leave a partial vector block."""
     x = all_integers(given, rng)
     x = np.concatenate([x, x[: 37 % len(x)]]).astype(np.int64)
     operand, output = _random_affine(given, rng), _random_affine(taken, rng)
@@ -164,7 +164,7 @@ def table_case(
         scale, above = _FIXED[operator]
         output = output._replace(scale=scale, zero_point=output.low + above)
     if operator == "RELU6":
-        output = operand  # TFLM looks at the input's alone
+        output = operand  # TFLM checks only the input's zero point
     keywords = {}
     if operator == "LEAKY_RELU":
         keywords["alpha"] = to_float32(rng.choice([0.1, 0.25, 1.5, -0.5, rng.uniform(0.01, 1)]))
@@ -186,7 +186,7 @@ def table_case(
 
 
 def float_case(taken: str, rng: np.random.Generator, name: str) -> KernelCase:
-    """QUANTIZE of float32 values about every place where the integer steps, and some others."""
+    """QUANTIZE of float32 values near every step of the output, and some others."""
     output = _random_affine(taken, rng)
     low, high = (max(output.low, -2000), min(output.high, 2000))
     steps = np.arange(low - output.zero_point - 3, high - output.zero_point + 4)

@@ -1,4 +1,4 @@
-"""Hands many files to a runtime or to Vela in few processes: what refuses them, what they compute."""
+"""Runs many files in a runtime or in Vela with few processes, and collects refusals and outputs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tflite_align.verify.vela import ACCELERATORS
 
 __all__ = ["ask_batch", "real_outputs"]
 
-_INTEGERS = 10  # values of inputs that are no real values: words, indices
+_INTEGERS = 10  # integers for inputs without real values: words, indices
 
 
 class File(Record, frozen=True, kw_only=True):
-    """One file, fed with values of a normal distribution at its inputs' own parameters."""
+    """A file with inputs drawn from a normal distribution in their own parameters."""
 
     name: str
     data: bytes
@@ -38,9 +38,7 @@ class File(Record, frozen=True, kw_only=True):
 
 
 def ask_batch(files: Mapping[str, bytes], judge: str, folder: Path) -> dict[str, Outcome]:
-    """By name what the judge says of each file: its words where it refuses one, outputs where it is
-    a runtime that takes it.
-    """
+    """For each name the refusal's message, or the outputs of a runtime that accepts the file."""
     if judge in ACCELERATORS:
         compiled = compile_batch(files, judge, folder)
         return {name: Outcome(error=found.error) for name, found in compiled.items()}
@@ -62,7 +60,7 @@ def _values(tensor: Tensor, random: np.random.Generator) -> Array:
 
 
 def real_outputs(data: bytes, outputs: Sequence[Array]) -> Array:
-    """The real values of a file's outputs, one behind the other; none where there are no outputs."""
+    """The real values of all outputs, concatenated; empty without outputs."""
     graph = read(data).subgraphs[0]
     values = [np.zeros(0)]
     for index, output in zip(graph.outputs, outputs, strict=False):

@@ -1,4 +1,4 @@
-"""A graph under construction: tensors, operators, and the real values that they have."""
+"""A graph under construction: tensors, operators, and real values of the activations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .numpy_operators import FUNCTIONS
 __all__ = ["SAMPLES", "DeadError", "Grower", "Options", "float32"]
 
 SAMPLES = 8
-_LARGEST = 1e5  # real values beyond are not computed with any further
+_LARGEST = 1e5  # largest real value that is computed with
 _FIXED = {
     "int8": {"LOGISTIC": (1 / 256, -128), "SOFTMAX": (1 / 256, -128), "TANH": (1 / 128, 0)},
     "uint8": {"LOGISTIC": (1 / 256, 0), "SOFTMAX": (1 / 256, 0), "TANH": (1 / 128, 128)},
@@ -26,7 +26,7 @@ _FIXED = {
     },
 }
 Options = tuple[str, Mapping[str, Any]] | None
-# Operators that copy, whose output has its operand's parameters more often than not.
+# Copying operators, whose output usually gets its operand's parameters.
 _ONE_OPERAND = frozenset(
     [
         "RESHAPE",
@@ -55,21 +55,21 @@ _ONE_OPERAND = frozenset(
 
 
 class DeadError(Exception):
-    """An operator, named, whose output tells nothing."""
+    """An operator whose output is constant."""
 
 
 class Grower:
-    """A graph that grows, with real values of each activation for a few samples."""
+    """A growing graph, with real values of each activation for a few samples."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.type = str(self.rng.choice(["int8", "int8", "uint8", "int16"]))
         self.tensors: dict[str, TensorSpec] = {}
         self.operators: list[OperatorSpec] = []
-        self.values: dict[str, list[Any]] = {}  # real values of each activation, sample by sample
+        self.values: dict[str, list[Any]] = {}  # real values of each activation, by sample
         self.others: list[GraphSpec] = []
         self.read: set[str] = set()
-        self.variables: dict[str, TensorSpec] = {}  # handle -> the tensor that it is read into
+        self.variables: dict[str, TensorSpec] = {}  # variable handle -> tensor
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
@@ -80,7 +80,7 @@ class Grower:
     # --- tensors -------------------------------------------------------------------------------
 
     def quant(self, values: list[Any]) -> Quant:
-        """Parameters for the range that these samples span, at times a tighter or a wider one."""
+        """Parameters for the range of these samples, sometimes a narrower or wider range."""
         low = min(0.0, *(float(v.min()) for v in values))
         high = max(1e-3, *(float(v.max()) for v in values))
         share = float(self.rng.choice([1.0, 1.0, 1.0, 0.8, 1.3]))
@@ -130,8 +130,9 @@ class Grower:
     # --- operators -----------------------------------------------------------------------------
 
     def operator(self, name: str, inputs: list[str], options: Options = None) -> list[str]:
-        """Append an operator; its outputs have the ranges of what it gave, or are as they should.
-        Raises DeadError where an output is the same everywhere, whatever goes in.
+        """Append an operator; its outputs get the range of their values or fixed parameters.
+
+        Raises DeadError if an output is constant for all samples.
         """
         made = _options(options)
         runs = [
@@ -156,7 +157,7 @@ class Grower:
     def hand_on(
         self, name: str, inputs: list[str], values: list[Any], options: Options, *first: list[str]
     ) -> None:
-        """Append an operator that calls others, whose real output values are given."""
+        """Append an operator that calls subgraphs, with the given real output values."""
         made = self.activation(values)
         self.read.update(inputs)
         outputs = [*(name for names in first for name in names), made]
@@ -195,7 +196,7 @@ class Grower:
         return self.constant(np.rint(real / each), kind, quant)
 
     def known(self, rank: int | None = None, largest: int = 4096) -> str | None:
-        """An activation to read: of four the latest, and those that nothing reads first."""
+        """An activation to read: one of the latest four, preferably one without readers."""
         found = [
             name
             for name, values in self.values.items()
@@ -209,7 +210,7 @@ class Grower:
         return str(self.rng.choice(unread[-3:] if unread and self.chance(0.6) else found[-6:]))
 
     def alike(self, name: str) -> str:
-        """An activation of the same shape, the same one where there is no other."""
+        """An activation of the same shape; the same one if there is no other."""
         shape = self.values[name][0].shape
         found = [other for other, values in self.values.items() if values[0].shape == shape]
         return str(self.rng.choice(found[-6:]))

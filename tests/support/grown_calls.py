@@ -1,4 +1,4 @@
-"""What joins a random graph's subgraphs and its invokes: IF, WHILE, and variables."""
+"""Subgraph calls and variables of random graphs: IF, WHILE, READ_VARIABLE, ASSIGN_VARIABLE."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["branch", "delayed", "first_values", "loop", "remembered"]
 
 
 def _called(g: Grower, name: str, source: str, quant: Quant, factor: str) -> GraphSpec:
-    """A subgraph that multiplies its input by a constant; WHILE's counts its rounds as well."""
+    """A subgraph that multiplies its input by a constant; for WHILE it also counts iterations."""
     shape = g.values[source][0].shape
     outer = g.tensors[source].quant
     tensors = [
@@ -53,7 +53,7 @@ def _factor(g: Grower) -> tuple[str, float]:
 
 
 def branch(g: Grower) -> None:
-    """IF: one of two constants is multiplied with, as a bool among the graph inputs says."""
+    """IF: multiplies with one of two constants, selected by a bool graph input."""
     source = g.known(rank=4)
     assert source is not None
     if "choice" not in g.tensors:
@@ -68,7 +68,7 @@ def branch(g: Grower) -> None:
 
 
 def loop(g: Grower) -> None:
-    """WHILE: three multiplications with a constant."""
+    """WHILE: multiplies three times with a constant."""
     source = g.known(rank=4)
     assert source is not None
     number = 1 + len(g.others)
@@ -97,11 +97,11 @@ def loop(g: Grower) -> None:
     g.hand_on("WHILE", [zero, source], values, ("WhileOptions", options), [rounds])
 
 
-# --- variables: what one invoke leaves to the next -------------------------------------------------
+# --- variables ------------------------------------------------------------------------------------
 
 
 def _read(g: Grower, values: list[Any]) -> tuple[str, str]:
-    """The handle of a new variable that holds zeros at first, and what is read from it."""
+    """The handle of a new variable that is initially zero, and the tensor it is read into."""
     handle = f"variable{len(g.variables)}"
     g.tensors[handle] = TensorSpec(name=handle, type="resource")
     options: Options = ("VarHandleOptions", {"sharedName": handle})
@@ -130,7 +130,7 @@ def _assign(g: Grower, handle: str, source: str) -> None:
 
 
 def delayed(g: Grower) -> None:
-    """What was there at the invoke before, beside what is there now."""
+    """Join a value with its value in the previous invocation."""
     source = g.known(rank=4, largest=1024)
     if source is None or g.type == "uint8":
         return
@@ -141,7 +141,7 @@ def delayed(g: Grower) -> None:
 
 
 def remembered(g: Grower) -> None:
-    """A sum over the invokes, of which a part is forgotten at each."""
+    """A decaying sum over invocations."""
     source = g.known(rank=4)
     if source is None or g.type == "uint8":
         return
@@ -157,7 +157,7 @@ def remembered(g: Grower) -> None:
 
 
 def first_values(g: Grower) -> None:
-    """The subgraph that sets every variable to zero, called once before all else."""
+    """The subgraph that initializes every variable with zeros, called once at the start."""
     if not g.variables:
         return
     tensors, operators = [], []

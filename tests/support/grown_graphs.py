@@ -1,8 +1,9 @@
-"""Random quantized graphs as converters leave them: each tensor with the range it was seen with.
+"""Random quantized graphs as converters write them: each tensor has the range of its observed
+values.
 
-A graph grows operator by operator on real values, so that every range is what some samples gave;
-tensors that kernels want alike are therefore seldom alike, outputs of fixed range and biases are
-now and then off. No part of the package is used.
+A graph grows operator by operator on real values. Tensors that kernels require to have equal
+parameters therefore seldom do; fixed outputs and biases are sometimes wrong. The package is not
+used.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["GrownGraph", "grown"]
 
 
 class GrownGraph(Record, frozen=True, kw_only=True):
-    """A file, and the names of its operators."""
+    """A file and the names of its operators."""
 
     data: bytes
     operators: tuple[str, ...]
@@ -220,11 +221,11 @@ def _requantized(g: Grower) -> None:
 
 _STEPS = (_conv, _conv, _conv, _arithmetic, _arithmetic, _unary, _pooled, _joined, _split, _moved)
 _RARE = (_moved, _dense, _softmax, _stacked, _reduced, _product, _requantized)
-_CALLS = ((), (), (branch, loop), (remembered, delayed))  # of one graph
+_CALLS = ((), (), (branch, loop), (remembered, delayed))  # operators of one graph
 
 
 def grown(seed: int, operators: int | None = None) -> GrownGraph:
-    """The graph of this seed: 10 to 60 operators, or as many as are asked for."""
+    """The graph for this seed, with 10 to 60 operators or the given number."""
     grower = Grower(seed)
     wanted = operators or int(grower.rng.integers(10, 61))
     shape = (1, int(grower.pick(4, 6)), int(grower.pick(4, 6)), int(grower.pick(2, 3, 4)))

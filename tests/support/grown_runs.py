@@ -1,4 +1,4 @@
-"""What LiteRT's builtin kernels make of a file, against NumPy's answers to the same integers."""
+"""Outputs of LiteRT's builtin kernels compared with NumPy computations on the same integers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .numpy_operators import COPIES, FUNCTIONS, operator_name
 __all__ = ["KINDS", "Loss", "feeds", "losses", "steps_off"]
 
 _KERNELS = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-_NEGLIGIBLE = 10**-7.5  # of the signal's power
+_NEGLIGIBLE = 10**-7.5  # noise relative to the signal's power
 _FEW, _MANY = 16, 160  # samples
 _SUSPECT_DB = 0.5
-_KERNELS_DB = 2.0  # what integer kernels may round worse than a declared reading, less _SUSPECT_DB
-_CHANCE = 0.001  # one of a thousand resampled results is below it
+_KERNELS_DB = 2.0  # dB that integer kernels may lose, less _SUSPECT_DB
+_CHANCE = 0.001  # quantile of the resampled results: one of a thousand is below
 _RESAMPLES = 2000
 Draw = Callable[[np.random.Generator, float, float, list[int]], Any]
 
@@ -30,7 +30,7 @@ def _sparse(rng: np.random.Generator, low: float, high: float, shape: list[int])
     return np.where(rng.random(shape) < 0.1, rng.uniform(low, high, shape), 0.0)
 
 
-# How values of a graph input are drawn, from the ends of the range that it declares.
+# How values of a graph input are drawn within its declared range.
 KINDS: Mapping[str, Draw] = {
     "whole range": lambda rng, low, high, shape: rng.uniform(low, high, shape),
     "its middle": lambda rng, low, high, shape: rng.uniform(low / 2, high / 2, shape),
@@ -40,7 +40,7 @@ KINDS: Mapping[str, Draw] = {
 
 
 def feeds(model: Any, kind: str, rng: np.random.Generator) -> list[Any]:
-    """One sample of real values for each graph input, exactly what its integers can stand for."""
+    """One sample of real values for each graph input, exactly representable by its integers."""
     graph, found = model.subgraphs[0], []
     for tensor in (graph.tensors[index] for index in graph.inputs):
         shape, limits = list(tensor.shape), LIMITS.get(type_name(tensor))
@@ -57,7 +57,7 @@ def _raw(tensor: Any, values: Any) -> Any:
 
 
 class _Run:
-    """A file prepared once by the builtin kernels, every tensor of its main subgraph kept."""
+    """A file prepared by the builtin kernels with all tensors of the main subgraph kept."""
 
     def __init__(self, data: bytes) -> None:
         self.model = fb.ModelT.InitFromPackedBuf(data, 0)
@@ -84,8 +84,11 @@ class _Run:
 
 
 def steps_off(data: bytes, seed: int) -> Iterator[tuple[str, str, float, float]]:
-    """Name, type, largest distance in LSB of its output from the exact value of what it read, and
-    the most that is allowed, for each operator of the main subgraph; those that call are left out.
+    """For each operator of the main subgraph: name, type, largest error of its output in LSB, and
+    the limit.
+
+    The error is relative to the exact result for the integers that it read. Operators that call
+    subgraphs are left out.
     """
     run = _Run(data)
     for number, kind in enumerate(KINDS):
@@ -113,15 +116,15 @@ def _steps(graph: Any, tensors: Any) -> list[float]:
 
 
 def _allowed(name: str, graph: Any, operator: Any, output: int) -> float:
-    """LSB between the exact value and the kernel's integer: half for rounding, and what it adds."""
+    """The largest allowed error in LSB: half for rounding, plus what the kernel adds."""
     tensor = graph.tensors[output]
     if name in COPIES:
         return 0.5 if getattr(operator.builtinOptions, "fusedActivationFunction", 0) else 1e-3
     if (name, type_name(tensor)) == ("SOFTMAX", "int16"):
-        # Each exponential below its table's end counts as the last entry of the table.
+        # Exponentials below the table's end use its last entry.
         return 4.0 + 2.0 * int(tensor.shape[-1])
     if name == "SQUARED_DIFFERENCE":
-        # The difference is rounded to a part of the input's step before it is squared.
+        # The difference is rounded to a fraction of the input's step before it is squared.
         given = max(_steps(graph, operator.inputs))
         (made,) = _steps(graph, [output])
         return 1.5 + given**2 / made / 500
@@ -129,9 +132,10 @@ def _allowed(name: str, graph: Any, operator: Any, output: int) -> float:
 
 
 class Loss(Record, frozen=True, kw_only=True):
-    """DB that one kind of samples shows to be lost at the worst graph output, each the least that
-    chance leaves of it. `declared`: what the written file declares against what the original
-    does; `kernels`: how far the written file runs below what it declares.
+    """Losses in dB at the worst graph output for one kind of samples, as lower confidence bounds.
+
+    `declared`: declared reading of the written file against that of the original; `kernels`: the
+    written file's run against its declared reading.
     """
 
     declared: float
@@ -139,10 +143,11 @@ class Loss(Record, frozen=True, kw_only=True):
 
 
 def losses(original: bytes, written: bytes, seed: int) -> dict[str, Loss]:
-    """Loss by kind of sample. Noise is the distance from the float reading of `original`; rounding
-    to the output's own integers is never counted as a loss, nor is noise 75 dB below the signal,
-    which int16 kernels have of their own. A few samples say where nothing is lost; others, and
-    more of them, say how much is.
+    """Losses by kind of sample.
+
+    Noise is the distance from the float reading of `original`. Rounding to the output's integers is
+    never counted as a loss, nor is noise 75 dB below the signal, which int16 kernels have in any
+    case. A few samples decide where nothing is lost; otherwise more samples measure the loss.
     """
     reader = _Readings(original, written)
     found = {}
@@ -156,7 +161,7 @@ def losses(original: bytes, written: bytes, seed: int) -> dict[str, Loss]:
 
 
 class _Readings:
-    """The original read as floats and as it declares itself, and the written file declared and run."""
+    """Readings of the original (float, declared) and of the written file (declared, run)."""
 
     def __init__(self, original: bytes, written: bytes) -> None:
         self.floats = NumpyModel(original, Reading.FLOATS)
@@ -164,7 +169,7 @@ class _Readings:
         self.kernels = _Run(written)
 
     def loss(self, kind: str, rng: np.random.Generator, count: int, bound: float | None) -> Loss:
-        """From `count` samples; `bound`: the quantile of what resampling them gives, if any."""
+        """The loss from `count` samples; `bound`: the quantile of resampled results, if any."""
         outputs = self.kernels.graph.outputs
         noise = np.zeros((3, count, len(outputs)))
         signal = np.zeros((count, len(outputs)))

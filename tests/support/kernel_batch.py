@@ -1,4 +1,4 @@
-"""Runs many small models in a runtime, in a process that outlives a model that ends it."""
+"""Runs many small models in a runtime, in a process that is restarted when a model crashes it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.rules.operators.operands import Array
 from tflite_align.record import Record
 
 RUNNER = Path(__file__).with_name("kernel_runner.py")
-# A kernel that leaves its output as it found it, or reads what it never wrote, must not find another
-# model's values there: what glibc allocates holds this byte, which is no parameter that a kernel could use.
+# Kernels that do not write their output, or read uninitialized memory, must not see another
+# model's values: glibc fills new memory with this byte, which is no parameter in use.
 FILL = 0xA5
 
 
@@ -30,7 +30,7 @@ class Runnable(Protocol):
 
 
 class Outcome(Record, frozen=True, kw_only=True):
-    """What became of one model: outputs, or the runtime's words."""
+    """The result of one model: outputs, or the runtime's message."""
 
     outputs: tuple[Array, ...] = ()
     error: str = ""
@@ -45,8 +45,9 @@ def run_batch(
     *,
     fill: int = FILL,
 ) -> dict[str, Outcome]:
-    """Outcome by case name. `models` are run in place of the cases' own, where given.
-    `fill`: the byte that fresh memory holds.
+    """Results by case name. `models` are run instead of the cases' own models, if given.
+
+    `fill`: the byte that fills new memory.
     """
     names = []
     for case in cases:

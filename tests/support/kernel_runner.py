@@ -61,9 +61,9 @@ _RESOLVERS = {
 }
 
 _MEMORY = 6 << 30  # bytes of address space
-_ARENA = 4 << 20  # bytes; what the binding guesses from a file's size may be too little
-_SECONDS = 5  # of processor time for one model: the machine may be busy
-_WAITING = 120  # seconds that a model may take by the clock
+_ARENA = 4 << 20  # bytes; the size guessed by the binding may be too small
+_SECONDS = 5  # processor seconds for one model, as the machine may be busy
+_WAITING = 120  # seconds of wall time for one model
 _MODULES = {"tflm": "tflite_micro.python.tflite_micro.runtime"}
 
 
@@ -102,7 +102,7 @@ def _run_all(runtime: str, folder: Path) -> None:
 
 
 def _storable(value: Any) -> Any:
-    """Strings come as objects, which no file of arrays holds."""
+    """Arrays that .npz can store: string tensors come as objects."""
     return value.astype(bytes) if value.dtype == object else value
 
 

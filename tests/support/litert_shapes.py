@@ -1,4 +1,4 @@
-"""Shapes that LiteRT gives tensors, asked in a process of its own, beside those that are inferred."""
+"""Shapes that LiteRT allocates, from a separate process, compared with inferred shapes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tflite_align.format.reader import read
 __all__ = ["asked", "unlike"]
 
 RUNNER = Path(__file__).with_name("shape_runner.py")
-_MOST_ENDED = 20  # times that a model may end the process
+_MOST_ENDED = 20  # how often a model may crash the process
 
 
 def asked(paths: Iterable[Path], folder: Path) -> Mapping[str, Mapping[str, Any]]:
-    """The runner's answer for each file, by path."""
+    """The runner's result for each file, by path."""
     names = [str(path) for path in paths]
     result = folder / "shapes.json"
     for _ in range(_MOST_ENDED):
@@ -39,7 +39,7 @@ def asked(paths: Iterable[Path], folder: Path) -> Mapping[str, Mapping[str, Any]
 
 
 def unlike(data: bytes, answer: Mapping[str, Any]) -> list[str]:
-    """Tensors of the first subgraph whose inferred shape is not LiteRT's."""
+    """Tensors of the first subgraph whose inferred shape differs from LiteRT's."""
     model = read(data)
     wrong = []
     for operator in model.subgraphs[0].operators:

@@ -1,4 +1,4 @@
-"""BATCH_MATMUL models whose every accumulator is known: there is no bias to set it through."""
+"""BATCH_MATMUL models in which every accumulator is known, although there is no bias to set it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.arithmetic_models import (
 )
 from tflite_align.numerics import INTEGER_LIMITS, to_float32
 
-MOST = 8000  # accumulators
-# The first operand, less its zero point: a column of the second picks a sum of multiples of these.
+MOST = 8000  # number of accumulators
+# The first operand minus its zero point; columns of the second select sums of multiples of these.
 _STEPS = {"int8": [255] * 40 + [16] * 10 + [1] * 16, "int16": [20000] * 20 + [300] * 20 + [1] * 40}
 
 
@@ -26,7 +26,9 @@ def matmul_case(
     rng: np.random.Generator,
     name: str,
 ) -> KernelCase:
-    """A column for each accumulator that can be made; `constant`: the second operand is."""
+    """A model with one column per possible accumulator; `constant`: whether the second operand is
+    constant.
+    """
     low, high = INTEGER_LIMITS[type_name]
     first_zero, second_zero = (low, 3) if type_name == "int8" else (0, 0)
     scales = [to_float32(10 ** rng.uniform(-3, -1)) for _ in range(2)]
@@ -34,7 +36,7 @@ def matmul_case(
     zero = 0 if type_name == "int16" else int(rng.integers(low, high + 1))
     output = affine(type_name, scales[0] * scales[1] / real, zero)
     limit = 10**6 if type_name == "int8" else 10**10
-    # All columns are in TFLM's arena at once.
+    # TFLM's arena has to hold all columns
     rest = telling_accumulators(real, output, limit, rng, min(dense, 1024))
     rest = rest if len(rest) < MOST else np.sort(rng.choice(rest, MOST, replace=False))
     wanted, columns = rest, []

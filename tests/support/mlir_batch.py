@@ -1,4 +1,4 @@
-"""Asks the judge `mlir` of many models in one process, and starts anew when one ends it."""
+"""Runs the judge `mlir` on many models in one process, which is restarted after a crash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUNNER = Path(__file__).with_name("mlir_runner.py")
 
 
 def judge_batch(models: Mapping[str, bytes], folder: Path) -> dict[str, Acceptance]:
-    """By name what `judge_file` would say, without the operator's address."""
+    """The verdict of `judge_file` by name, without the operator's address."""
     stems = {name: f"{index:04}" for index, name in enumerate(models)}
     for name, stem in stems.items():
         (folder / f"{stem}.tflite").write_bytes(models[name])

@@ -25,7 +25,7 @@ def _end(path: Path) -> str:
 def main(folder: Path) -> None:
     os.chdir(folder)
     stream = os.open("printed", os.O_WRONLY | os.O_CREAT)
-    os.dup2(stream, sys.stderr.fileno())  # the tool writes there itself
+    os.dup2(stream, sys.stderr.fileno())  # the tool writes its output there
     for path in sorted(Path().glob("*.tflite")):
         said = path.with_suffix(".said")
         if said.exists():

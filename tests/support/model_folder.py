@@ -1,4 +1,4 @@
-"""A folder of models for the tests of batches; paths are from the current directory."""
+"""A folder of models for batch tests; paths are relative to the current directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODELS = ["a.tflite", "deep/er/c.tflite", "good.tflite"]
 
 
 def fill(sample: bytes, sample_origin: bytes) -> None:
-    """`zoo` holds three models, one of them without findings, and something else."""
+    """Create `zoo` with three models, one of them without findings, and a file of another kind."""
     put("zoo/a.tflite", sample)
     put("zoo/deep/er/c.tflite", concat_example())
     put("zoo/good.tflite", sample_origin)
@@ -29,7 +29,7 @@ def put(path: str, data: bytes) -> None:
 
 
 def tree(folder: str) -> dict[str, bytes]:
-    """Every file below a folder but the record."""
+    """Every file below a folder, except the record."""
     found = (path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file())
     return {
         path.as_posix(): Path(folder, path).read_bytes()
@@ -39,7 +39,7 @@ def tree(folder: str) -> dict[str, bytes]:
 
 
 def recorded(folder: str) -> list[dict[str, Any]]:
-    """Every line of the record in it, a file after the other."""
+    """Every line of the folder's record, file by file."""
     files = sorted(Path(folder, RECORD).iterdir())
     return [line for file in files for line in lines(str(file))]
 
@@ -52,7 +52,7 @@ def lines(path: str) -> list[dict[str, Any]]:
 
 
 def comparable(path: str) -> list[dict[str, Any]]:
-    """The lines of a report without what differs from run to run: the time, and whether a line was
-    taken from an earlier run.
+    """The lines of a report without the fields that differ between runs: time and whether it was
+    resumed.
     """
     return [{**line, "seconds": 0, "resumed": False} for line in lines(path)]

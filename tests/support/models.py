@@ -37,7 +37,7 @@ class TensorSpec(Record, frozen=True, kw_only=True):
     quant: Quant | None = None
     data: Array | None = None
     variable: bool = False
-    sparse: bool = False  # kept as the compressed rows of a matrix
+    sparse: bool = False  # stored as a compressed sparse matrix
 
 
 class OperatorSpec(Record, frozen=True, kw_only=True):
@@ -119,14 +119,14 @@ def _bytes(spec: TensorSpec) -> bytes:
 
 
 def _strings(words: Sequence[bytes]) -> bytes:
-    """A string tensor's bytes: how many, where each begins and where the last ends, the text."""
+    """The bytes of a string tensor: count, offsets, text."""
     starts = np.cumsum([4 * (len(words) + 2), *map(len, words)])
     head = np.array([len(words), *starts], dtype="<i4")
     return head.tobytes() + b"".join(words)
 
 
 def _sparsity(spec: TensorSpec) -> Any:
-    """Of a matrix: dense rows, compressed columns."""
+    """Sparsity of a matrix: dense rows, compressed columns."""
     assert spec.data is not None
     rows, columns = np.nonzero(spec.data)
     dense, compressed = fb.DimensionMetadataT(), fb.DimensionMetadataT()
@@ -153,7 +153,7 @@ def _operator(model: Any, spec: OperatorSpec, index: Mapping[str, int]) -> Any:
         table, values = spec.options
         options = getattr(fb, table + "T")()
         for name, value in values.items():
-            # A misspelt field would silently be no field at all.
+            # A misspelled field name would have no effect.
             assert hasattr(options, name), f"{table} has no {name}"
             setattr(options, name, value)
         if hasattr(fb.BuiltinOptions, table):
@@ -172,7 +172,7 @@ def _opcode(model: Any, spec: OperatorSpec) -> int:
             return i
     made = fb.OperatorCodeT()
     made.builtinCode = code
-    # Codes above 126 do not fit the old field; 127 there says so.
+    # Codes above 126 do not fit the old field, which then has 127.
     made.deprecatedBuiltinCode = min(code, 127)
     made.version = spec.version
     made.customCode = spec.custom_code or None
@@ -180,7 +180,7 @@ def _opcode(model: Any, spec: OperatorSpec) -> int:
     return len(model.operatorCodes) - 1
 
 
-# --- graphs by the names of their parts ----------------------------------------------------------
+# --- graphs built by name ------------------------------------------------------------------------
 
 SHAPE = (1, 4, 4, 3)
 CONV = ("Conv2DOptions", {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1})
@@ -189,7 +189,7 @@ WEIGHT_SCALE = 0.02
 
 
 class Graph:
-    """Grows a model operator by operator; every activation is int8 [1, 4, 4, 3] unless said."""
+    """Builds a model operator by operator; activations are int8 [1, 4, 4, 3] by default."""
 
     def __init__(self, type_name: str = "int8", seed: int = 0) -> None:
         self.type = type_name
@@ -257,7 +257,7 @@ class Graph:
 
 
 def ppq_example() -> bytes:
-    """Conv1 -> Add1, Conv2 -> Add1, Conv2 -> Conv3: PPQ's picture of overlapping alignment."""
+    """Conv1 -> Add1, Conv2 -> Add1, Conv2 -> Conv3: PPQ's example of overlapping alignment."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", 0.1, 3)
@@ -269,7 +269,7 @@ def ppq_example() -> bytes:
 
 
 def concat_example(first: float = 0.1, second: float = 0.04, out: float = 0.1) -> bytes:
-    """Two convolutions into a CONCATENATION whose operands disagree."""
+    """Two convolutions into a CONCATENATION whose operands have different scales."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", first)
@@ -281,12 +281,14 @@ def concat_example(first: float = 0.1, second: float = 0.04, out: float = 0.1) -
     return graph.bytes(["x"], ["y"])
 
 
-# --- a model whose declared ranges are wider than what its inputs lead to ----------------------
+# --- models whose declared ranges are wider than their values ----------------------------------
 
 
 def wide_member(second: float = 0.04, out: float = 0.04) -> bytes:
-    """A CONCATENATION of two convolutions; the first declares +-12.8, has a reader of its own that
-    can tell all of that, and hardly leaves +-4 on `quiet_inputs`.
+    """A CONCATENATION of two convolutions.
+
+    The first declares +-12.8, has another reader that distinguishes that range, and rarely leaves
+    +-4 on `quiet_inputs`.
     """
     graph = Graph(seed=3)
     graph.activation("x", 0.05)
@@ -314,7 +316,7 @@ def two_inputs() -> bytes:
 
 
 def kept_join() -> bytes:
-    """As wide_member, but the joined tensor, +-5.1, is a graph output and stays as it is."""
+    """As wide_member, but the joined tensor, +-5.1, is a kept graph output."""
     graph = Graph(seed=3)
     graph.activation("x", 0.05)
     graph.conv("x", "c1", 0.4)

@@ -1,4 +1,4 @@
-"""Signals with noise of a known size, as powers of 64 samples."""
+"""Signals with noise of known power, as powers of 64 samples."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Runs a model file in float64 NumPy, as it declares itself, apart from the package.
+"""Runs a model file in float64 NumPy as it declares itself, independently of the package.
 
-`Reading` says what happens at each quantized activation: nothing, a clip to the range that the file
-declares, or rounding to the integers that it declares as well.
+`Reading` selects the processing of each quantized activation: none, clipping to the declared range,
+or rounding to the declared integers.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Reading(enum.Enum):
 
 
 def type_name(tensor: Any) -> str:
-    """A tensor's type as NumPy spells it."""
+    """A tensor's type as a NumPy type name."""
     name: str = _TYPES[tensor.type]
     return name
 
 
 def affine(tensor: Any) -> tuple[Any, Any] | None:
-    """Scale and zero point of a tensor, shaped to broadcast along its axis; None for neither."""
+    """Scale and zero point of a tensor, shaped to broadcast along its axis; None without them."""
     quant = tensor.quantization
     if quant is None or quant.scale is None or len(quant.scale) == 0:
         return None
@@ -48,7 +48,7 @@ def affine(tensor: Any) -> tuple[Any, Any] | None:
 
 
 def reals(tensor: Any, values: Any) -> Any:
-    """Real values of a tensor's integers; values of another type as they are."""
+    """Real values of a tensor's integers; other values unchanged."""
     found = affine(tensor)
     if found is None:
         return values
@@ -56,7 +56,7 @@ def reals(tensor: Any, values: Any) -> Any:
 
 
 def integers(tensor: Any, values: Reals) -> Reals:
-    """The integers, as float64 and unrounded, that stand for real values."""
+    """The unrounded integers, as float64, for real values."""
     found = affine(tensor)
     assert found is not None
     steps: Reals = values / found[0] + found[1]
@@ -64,7 +64,7 @@ def integers(tensor: Any, values: Reals) -> Reals:
 
 
 class NumpyModel:
-    """A model file as NumPy computes it; variables keep their values from one run to the next."""
+    """A model file computed by NumPy; variables keep their values between runs."""
 
     def __init__(self, data: bytes, reading: Reading) -> None:
         self.model = fb.ModelT.InitFromPackedBuf(data, 0)
@@ -96,7 +96,7 @@ class NumpyModel:
         return reals(tensor, values)
 
     def _kept(self, tensor: Any, values: Any) -> Any:
-        """What is left of computed values in a tensor, by this reading."""
+        """Computed values after the processing of this reading."""
         limits = LIMITS.get(type_name(tensor))
         found = affine(tensor)
         if limits is None or found is None or self.reading is Reading.FLOATS:

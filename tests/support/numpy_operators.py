@@ -1,9 +1,8 @@
-"""What each operator computes, in float64 NumPy, from the file alone.
+"""The function of each operator in float64 NumPy, independently of the package.
 
-The reader is the generated object API and the arithmetic is NumPy's: nothing of the package is
-used, so that what the package writes can be held against it. An operator's function takes its
-operands' real values (an absent operand is None) and its options, and gives its outputs' real
-values, before they are rounded to the output's integers.
+The file is read with the generated object API. An operator's function takes its operands' real
+values (None for an absent operand) and its options, and returns its outputs' real values before
+rounding.
 """
 
 from __future__ import annotations
@@ -95,7 +94,7 @@ def _pool(kind: str) -> Function:
         if kind == "max":
             seen = _windows(_padded(x[0], options, size, -np.inf), size, options)
             return [clamp(seen.max(axis=(4, 5)), options)]
-        # Taps that lie in the padding are not counted.
+        # Elements in the padding are not counted.
         total = _windows(_padded(x[0], options, size, 0.0), size, options).sum(axis=(4, 5))
         taps = _windows(_padded(np.ones_like(x[0]), options, size, 0.0), size, options)
         return [clamp(total / taps.sum(axis=(4, 5)), options)]
@@ -123,7 +122,7 @@ def _batch_matmul(x: Operands, options: Any) -> list[Reals]:
 
 
 def _bilinear(x: Operands, options: Any) -> list[Reals]:
-    """Two by two neighbours; `halfPixelCenters` and `alignCorners` place the samples."""
+    """Bilinear interpolation; `halfPixelCenters` and `alignCorners` place the samples."""
     image, (height, width) = x[0], (int(n) for n in x[1])
     for axis, size in ((1, height), (2, width)):
         extent = image.shape[axis]
@@ -182,7 +181,7 @@ def _shaped(x: Operands, options: Any) -> list[Reals]:
     return [x[0].reshape([int(n) for n in x[1]])]
 
 
-# Raw integers move: the output's are the operand's, without rounding.
+# Copies of raw integers: the output's integers are the operand's.
 COPIES: dict[str, Function] = {
     "CONCATENATION": lambda x, o: [clamp(np.concatenate(x, axis=o.axis), o)],
     "DEPTH_TO_SPACE": _depth_to_space,

@@ -1,8 +1,8 @@
-"""The generated object API as an outside opinion: what it reads, small models made with it, and
-what edits mean.
+"""The generated object API as an independent reference: reading, small models, and the effect of
+edits.
 
 `expected(data, edits)` applies edits to the generated objects, independently of the writer;
-`meaning(data)` is the same view of a file that was written.
+`meaning(data)` is the same view of a written file.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def pack(model: Any) -> bytes:
 
 
 def misaligned(data: bytes) -> list[str]:
-    """Places a FlatBuffers verifier would refuse, in what the known layouts reach."""
+    """Positions, in tables with known layouts, that a FlatBuffers verifier would refuse as
+    misaligned.
+    """
     view = BufferReader(data)
     found: list[str] = []
     todo = [("Model", view.root())]
@@ -206,7 +208,7 @@ _CODES = {name: number for number, name in enum_names(schema.BuiltinOperator).it
 
 
 def meaning(data: bytes) -> Any:
-    """The file as a tree in which content stands where indices of buffers and codes stood."""
+    """The file as a tree with contents in place of buffer and operator code indices."""
     made = load(data)
     found = tree(made)
     contents = [_content(data, entry) for entry in made.buffers or []]
@@ -214,7 +216,7 @@ def meaning(data: bytes) -> Any:
 
 
 def expected(data: bytes, edits: Sequence[Edit]) -> Any:
-    """What `meaning` has to say of the file after the edits."""
+    """The expected `meaning` of the file after the edits."""
     made = load(data)
     found = tree(made)
     contents: list[Any] = [_content(data, entry) for entry in made.buffers or []]
@@ -262,7 +264,7 @@ def _change(
     elif isinstance(edit, SetName):
         graph["tensors"][edit.tensor]["name"] = edit.name.encode()
     elif isinstance(edit, SetVersion):
-        # A code of its own: other operators keep theirs.
+        # A new operator code: other operators keep theirs.
         operator = operators[edit.operator]
         operator["opcodeIndex"] = {**operator["opcodeIndex"], "version": edit.version}
     elif isinstance(edit, SetQuant):
@@ -294,7 +296,7 @@ def _without_indices(found: Any, contents: Sequence[Any]) -> Any:
             tensor["buffer"] = contents[tensor["buffer"]]
         for operator in graph["operators"] or []:
             operator["opcodeIndex"] = codes[operator["opcodeIndex"]]
-            # A position in the file; what stands there is what matters.
+            # A position in the file; the content there is compared.
             operator.pop("largeCustomOptionsOffset")
     for entry in found["metadata"] or []:
         entry["buffer"] = contents[entry["buffer"]]

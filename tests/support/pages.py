@@ -1,4 +1,4 @@
-"""The pages of the documentation, taken apart into blocks; and a copy of the project to run them in."""
+"""Documentation pages split into blocks, and a copy of the project to run them in."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ NOT_RUN = {
 
 _FENCE = re.compile(r"^```(?P<words>.*)\n(?P<text>(?:.*\n)*?)^```$", re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
-# What of the project a reader has in front of them.
+# Files of the project that a reader of the page has.
 _SHOWN = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "LICENSES.txt", "SECURITY.md", "pyproject.toml",
           "docs", "schema", "scripts", "tests", "tflite_align")  # fmt: skip
 
 
 class Block(Record, frozen=True, kw_only=True):
-    """A fenced block. `words` stand behind its language, where no reader sees them.
+    """A fenced block. `words` follow its language and are not displayed.
 
-    `sh exits 1`: the status of the last command; `text output`: what the block before it prints,
-    with `...` for any text; `toml add PATH`, `python new PATH`: what becomes of the project.
+    `sh exits 1`: exit status of the last command; `text output`: output of the previous block, with
+    `...` for any text; `toml add PATH`, `python new PATH`: changes of the project.
     """
 
     page: str
@@ -64,7 +64,7 @@ class Block(Record, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The page and the first line."""
+        """The page and the block's first line."""
         return self.page, self.text.partition("\n")[0]
 
 
@@ -75,7 +75,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def spans(page: Path) -> list[str]:
-    """What stands in single backticks outside of blocks."""
+    """Texts in single backticks outside of blocks."""
     return _SPAN.findall(_FENCE.sub("", page.read_text(encoding="utf-8")))
 
 
@@ -84,7 +84,7 @@ def all_blocks() -> list[Block]:
 
 
 def project_copy(folder: Path) -> Path:
-    """The project as a clone has it, and the reader's own: model.tflite and models/, well made."""
+    """The project as in a clone, with the reader's model.tflite and models/."""
     ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "*.egg-info", "build")
     for name in _SHOWN:
         source = CHECKOUT / name
@@ -101,7 +101,7 @@ def project_copy(folder: Path) -> Path:
 def run(
     command: list[str], folder: Path, *, path: str = "", status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """In that folder, with this environment's programs, and `path` before them."""
+    """Run the block in this folder with this environment's programs; `path` is searched first."""
     programs = [path, str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     environment = {k: v for k, v in os.environ.items() if k not in ("CI", "PYTHONPATH")}
     environment["PATH"] = os.pathsep.join(filter(None, programs))

@@ -1,4 +1,4 @@
-"""Small models on which PPQ's alignment pass and ours are compared."""
+"""Small models for comparing PPQ's alignment pass with ours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ __all__ = ["TOPOLOGIES"]
 
 
 class _Net(Graph):
-    """Convolutions c1, c2, ... of one input x with the labels of `LABELS`, and what joins them."""
+    """Convolutions c1, c2, ... of one input x with the labels of `LABELS`, and operators that join
+    them.
+    """
 
     LABELS = ((0.06, 60), (0.04, -100), (0.07, 11), (0.2, -60))
 
@@ -51,7 +53,7 @@ class _Net(Graph):
         )
 
     def passed(self, operator: str, source: str, output: str, scale: float, zero_point: int) -> str:
-        """SLICE or RESHAPE of everything."""
+        """SLICE or RESHAPE of the whole tensor."""
         shape = self.tensors[source].shape
         self.activation(output, scale, zero_point, shape=shape)
         given = [source]
@@ -61,7 +63,7 @@ class _Net(Graph):
         return self.add(operator, given, [output], (f"{operator.capitalize()}Options", {}))
 
     def end(self, *names: str) -> bytes:
-        """The model, with a convolution behind each of these tensors."""
+        """The model, with a convolution that reads each of these tensors."""
         ends = [self.conv(name, f"end_{name}", 0.09, 2) for name in names]
         return self.bytes(["x"], ends)
 
@@ -185,7 +187,7 @@ def _to_graph_output(operator: str) -> Callable[[], bytes]:
 
 def _split_to_sum() -> bytes:
     net = _Net(0)
-    tall = (1, 8, 4, 3)  # its halves are as tall as everything else
+    tall = (1, 8, 4, 3)  # its halves have the height of all other tensors
     net.activation("tall", 0.05, shape=tall)
     net.conv("tall", "c1", 0.1, 3)
     net.tensors["c1"] = replace(net.tensors["c1"], shape=tall)
@@ -242,7 +244,7 @@ def _concat_into_sum() -> bytes:
 
 
 def _sum_output_joined_again() -> bytes:
-    """Operands whose own output comes back to them: x1 + x1 = a1, a1 - x1 = a2."""
+    """Operands joined with a sum of themselves: x1 + x1 = a1, a1 - x1 = a2."""
     net = _Net(1)
     net.join("ADD", ["c1", "c1"], "a1", 0.2, 3)
     net.join("SUB", ["a1", "c1"], "a2", 0.12, 1)
@@ -285,7 +287,7 @@ def _scatter() -> bytes:
     return net.end("k")
 
 
-# name -> how the model is made, and the families whose policies are varied.
+# name -> function that makes the model, and the families whose policies are varied.
 TOPOLOGIES: Mapping[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "seed": (_seed, ("elementwise",)),
     "add": (_elementwise("ADD"), ("elementwise",)),

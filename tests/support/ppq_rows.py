@@ -1,4 +1,4 @@
-"""Rows of policies, and a model as esp-ppq's alignment pass is given it."""
+"""Rows of policies, and models in the input format of tests/pipelines/ppq_pass.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tflite_align.rules.families import FAMILY_POLICIES
 
 __all__ = ["ONNX_TYPES", "as_ppq_graph", "policies_of_row", "rows"]
 
-# The operator of ONNX, as esp-ppq knows it, that each of TFLite's stands for.
+# TFLite operator -> the ONNX operator that esp-ppq knows it as.
 ONNX_TYPES = {
     "ADD": "Add",
     "ADD_N": "Sum",
@@ -42,7 +42,7 @@ _ARGUMENTS = {
 
 
 def rows(families: tuple[str, ...]) -> list[str]:
-    """Every policy of each family, "auto" aside, with overlap forbidden and forced."""
+    """Every policy of each family except "auto", with overlap forbidden and forced."""
     choices = [
         [f"{family}={policy}" for policy in FAMILY_POLICIES[family] if policy != "auto"]
         for family in families
@@ -61,7 +61,7 @@ def policies_of_row(row: str) -> tuple[dict[str, Any], Any]:
 
 
 def as_ppq_graph(data: bytes, families: tuple[str, ...]) -> dict[str, Any]:
-    """What tests/pipelines/ppq_pass.py reads: the model's activations, operators and rows."""
+    """The model's activations, operators and rows, as tests/pipelines/ppq_pass.py reads them."""
     model = read(data)
     graph = model.subgraphs[0]
     tensors: dict[str, Any] = {}

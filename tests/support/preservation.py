@@ -1,8 +1,8 @@
-"""Verification of preservation from two files alone, by a parser that shares nothing with the project's.
+"""Checks preservation of bytes from two files alone, with a parser of its own.
 
-The claim: the new file is a prefix followed by the old file, byte for byte, but for places that
-may be named one by one; and whatever the new root reaches is either one of the old tables where it
-stood, or a table of the prefix whose fields say the same.
+Claim: the new file is a prefix followed by the original file, byte for byte except for listed
+places; and the new root reaches only original tables in their original place, or tables of the
+prefix with equal fields.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tflite_align.record import Record
 
 __all__ = ["File", "Place", "declared_of", "differences", "places", "unlike"]
 
-# The fields of a table in the order of their ids. A number: bytes inline. `v4`: a vector of items
-# of 4 bytes; `[Name]`, `Name`: tables; `opaque`: a table that is known by its address alone.
+# Fields of a table in the order of their ids. A number: bytes inline. `v4`: a vector of 4-byte
+# items; `[Name]`, `Name`: tables; `opaque`: a table that is compared by its address only.
 TABLES = {
     "Model": "version=4 codes=[Code] graphs=[Graph] description=v1 buffers=[Buffer] old=v4 "
     "metadata=[Metadata] signatures=[Signature] groups=[opaque] externals=[opaque]",
@@ -40,7 +40,7 @@ TABLES = {
 FIELDS = {
     table: [tuple(field.split("=")) for field in fields.split()] for table, fields in TABLES.items()
 }
-# What a declared tensor or operator may change of itself.
+# Fields that a declared change of a tensor or operator may change.
 OWN = {
     "Tensor": {"quant", "type", "buffer", "name", "shape", "signature"},
     "Operator": {"inputs", "outputs", "code", "options", "options_type", "offset"},
@@ -50,7 +50,7 @@ Owner = tuple[str, int, int]  # ("tensor" or "operator", subgraph, index), ("bor
 
 
 class Place(Record, frozen=True, kw_only=True):
-    """Bytes that may change, and for whom."""
+    """Bytes that may change, and the tensor or operator they belong to."""
 
     start: int
     length: int
@@ -58,7 +58,7 @@ class Place(Record, frozen=True, kw_only=True):
 
 
 class File:
-    """A model file; a table is its position."""
+    """A model file; tables are identified by their position."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -69,7 +69,7 @@ class File:
         return int.from_bytes(self.data[at : at + size], "little", signed=signed)
 
     def slot(self, table: int, field: int) -> int | None:
-        """Where a field's inline bytes are."""
+        """Position of a field's inline bytes."""
         layout = table - self._number(table, 4, signed=True)
         entry = 4 + 2 * field
         if entry + 2 > self._number(layout, 2):
@@ -77,7 +77,7 @@ class File:
         return table + found if (found := self._number(layout + entry, 2)) else None
 
     def inline(self, table: int) -> tuple[int, int]:
-        """Where the inline bytes of a table begin and how many they are."""
+        """Start and size of a table's inline bytes."""
         layout = table - self._number(table, 4, signed=True)
         return table + 4, self._number(layout + 2, 2) - 4
 
@@ -103,7 +103,7 @@ class File:
         return start + 4, self._number(start, 4)
 
     def body(self, kind: str, table: int, name: str) -> tuple[int, int] | None:
-        """Start and length of what the field holds: a scalar's bytes, a vector's items."""
+        """Start and length of a field's value: a scalar's bytes or a vector's items."""
         index = next(i for i, (field, _) in enumerate(FIELDS[kind]) if field == name)
         form, at = FIELDS[kind][index][1], self.slot(table, index)
         if at is None:
@@ -132,7 +132,7 @@ class File:
         return {i for raw in vectors for (i,) in struct.iter_unpack("<i", raw)}
 
     def content(self, buffer: int) -> tuple[int, int]:
-        """Start and length of a buffer's bytes, wherever they are; (0, 0) where there are none."""
+        """Start and length of a buffer's bytes, wherever they are; (0, 0) without data."""
         inside = self.body("Buffer", buffer, "data")
         if inside is not None and inside[1]:
             return inside
@@ -140,11 +140,12 @@ class File:
         return (start, self.number("Buffer", buffer, "size")) if start > 1 else (0, 0)
 
 
-# --- what may differ -----------------------------------------------------------------------------
+# --- allowed differences
+# ---------------------------------------------------------------------------
 
 
 def places(old: File) -> Iterator[Place]:
-    """Every place of the file that an edit may ever overwrite."""
+    """Every place of the file that any edit may overwrite."""
     for g, graph in enumerate(old.graphs):
         for t, tensor in enumerate(old.all("Graph", graph, "tensors")):
             yield from _of_tensor(old, tensor, ("tensor", g, t))
@@ -159,7 +160,7 @@ def places(old: File) -> Iterator[Place]:
         index = next(i for i, (name, _) in enumerate(FIELDS["Graph"]) if name == "operators")
         at = old.slot(graph, index)
         if at is not None:
-            # With its count, which is less where operators are left out.
+            # With its count, which decreases when operators are removed.
             start, count = old.vector(at)
             yield Place(start=start - 4, length=4 + 4 * count, owner=("list", g, 0))
     for signature in old.all("Model", old.root, "signatures"):
@@ -191,7 +192,7 @@ def _bodies(
 
 
 def _positions(old: File) -> Iterator[tuple[int, int]]:
-    """Where absolute positions stand in the file, and their width."""
+    """Absolute positions in the file, and their width."""
     tables = [("Buffer", table) for table in old.buffers]
     tables += [
         ("Operator", table) for g in old.graphs for table in old.all("Graph", g, "operators")
@@ -204,7 +205,7 @@ def _positions(old: File) -> Iterator[tuple[int, int]]:
 
 
 def _zip_positions(data: bytes) -> Iterator[tuple[int, int]]:
-    """Of each member in the central directory, and of that directory in the end record."""
+    """Positions of each member in the central directory, and of the directory in the end record."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile:
@@ -219,7 +220,7 @@ def _zip_positions(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def differences(old: bytes, new: bytes, declared: set[Owner]) -> list[str]:
-    """What differs outside the declared places; empty when nothing does."""
+    """Differences outside the declared places; empty if there are none."""
     shift = len(new) - len(old)
     if shift < 0 or shift % 64:
         return [f"{shift} bytes longer: no prefix of whole lines"]
@@ -239,7 +240,9 @@ def differences(old: bytes, new: bytes, declared: set[Owner]) -> list[str]:
 
 
 def declared_of(old: bytes, report: Any) -> set[Owner]:
-    """What a report says was changed: tensors, the operators at them, the border they belong to."""
+    """Tensors that a report declares as changed, their operators, and the graph inputs and outputs
+    concerned.
+    """
     file = File(old)
     found: set[Owner] = {("tensor", change.subgraph, change.tensor) for change in report.changes}
     removing = {"removed", "composed", "converted", "retyped"}
@@ -255,11 +258,12 @@ def declared_of(old: bytes, report: Any) -> set[Owner]:
     return found
 
 
-# --- what the new root reaches -------------------------------------------------------------------
+# --- tables reached by the new root
+# ----------------------------------------------------------------
 
 
 def unlike(old: bytes, new: bytes, declared: set[Owner]) -> list[str]:
-    """Tables that were made anew and say something else, beyond what was declared."""
+    """Rebuilt tables that differ beyond the declared changes."""
     return list(_Compared(File(old), File(new), declared).run())
 
 
@@ -282,7 +286,7 @@ class _Compared:
     def _fields(
         self, kind: str, before: int, after: int, skipped: set[str], told: str
     ) -> Iterator[str]:
-        """Old tables are known by their place, and `differences` looks at their bytes."""
+        """Original tables are identified by position; `differences` compares their bytes."""
         if after == before + self.shift:
             return
         if after >= self.shift:
@@ -295,13 +299,13 @@ class _Compared:
                 was = [table + self.shift for table in was]
             elif isinstance(was, int):
                 was += self.shift
-            if form.isdigit():  # a default need not be written
+            if form.isdigit():  # default values may be omitted
                 was, now = (int.from_bytes(raw or b"", "little") for raw in (was, now))
             if was != now:
                 yield f"{told}: {name} is not what it was"
 
     def _list(self, name: str, kind: str, before: int, after: int) -> Iterator[str]:
-        """Old entries stay in front, new ones may follow."""
+        """Original entries come first, new ones may follow."""
         was, now = self.old.all("Model", before, name), self.new.all("Model", after, name)
         if len(now) < len(was):
             yield f"{name}: {len(was)} became {len(now)}"
@@ -309,7 +313,7 @@ class _Compared:
             yield from self._fields(kind, one, other, set(), f"{name}[{index}]")
 
     def _buffers(self) -> Iterator[str]:
-        """Content, as far as a tensor that was not declared can see it: a table is split first."""
+        """Contents visible to undeclared tensors: a shared buffer table is split before it changes."""
         for index, (was, now) in enumerate(zip(self.old.buffers, self.new.buffers, strict=False)):
             if now == was + self.shift:
                 start, length = self.old.content(was)
@@ -349,7 +353,7 @@ class _Compared:
         yield from self._operators(g, before, after)
 
     def _operators(self, g: int, before: int, after: int) -> Iterator[str]:
-        """Operators that were not declared are all there, in their order, as old tables."""
+        """Undeclared operators are all present, in order, as original tables."""
         was = self.old.all("Graph", before, "operators")
         now = self.new.all("Graph", after, "operators")
         kept = [table - self.shift for table in now if table >= self.shift]
@@ -363,7 +367,7 @@ class _Compared:
             yield from self._remade(table, now, told)
 
     def _remade(self, table: int, now: list[int], told: str) -> Iterator[str]:
-        """Only a position makes an operator anew that nothing was declared of."""
+        """A rebuilt operator without a declared change differs only in a position."""
         found = [
             other
             for other in now
@@ -375,7 +379,7 @@ class _Compared:
             yield f"{told} is gone"
 
     def _moved(self, before: int, after: int, told: str) -> Iterator[str]:
-        """Large custom options lie behind the tables, at a position in the file."""
+        """Large custom options are stored after the tables, at a position in the file."""
         was = self.old.number("Operator", before, "offset")
         if self.new.number("Operator", after, "offset") != (was + self.shift if was else 0):
             yield f"{told}: its custom options are elsewhere"

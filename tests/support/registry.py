@@ -1,4 +1,4 @@
-"""Whether the package registry can be reached: what builds clean environments needs it."""
+"""Whether the package registry can be reached, which tests with clean environments need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 
 @cache
 def registry_missing() -> str:
-    """Why nothing can be installed here; "" where it can."""
+    """Why nothing can be installed; "" if packages can be installed."""
     command = [sys.executable, "-m", "pip", "index", "versions", "click"]
     try:
         ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

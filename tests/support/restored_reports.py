@@ -8,7 +8,7 @@ from tflite_align.report.formats import FORMATS
 from tflite_align.report.report import Report
 from tflite_align.report.restore import restored
 
-FORMS = [name for name in FORMATS if name != ".html"]  # which draws what JSON leaves out
+FORMS = [name for name in FORMATS if name != ".html"]  # needed for drawing; JSON leaves it out
 
 
 def read_back(report: Report) -> Report:

@@ -1,4 +1,4 @@
-"""What an alignment left, in the words that tests compare: operators, and what they read."""
+"""Operators of an alignment's result and the tensors they read, by name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What shapes LiteRT gives the tensors of models: run with the files' folder and the result's name.
+"""Writes the shapes that LiteRT allocates: run with the files' folder and the result's name.
 
-For each file: what the first subgraph's tensors have after one run, by index; `before` the run
-where there is none; nothing where LiteRT does not take it.
+For each file: shapes of the first subgraph's tensors after one run, by index; `before` the run if
+it fails; nothing if LiteRT refuses the file.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def allocated(path: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Each file's answer is written before the next is tried: a model may end the process."""
+    """Write each file's result before trying the next: a model may crash the process."""
     result = Path(sys.argv[1])
     found = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
     for name in sys.argv[2:]:

@@ -1,4 +1,4 @@
-"""Models with the shapes that converters leave behind."""
+"""Models with stale shapes as converters write them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["dilated"]
 
 
 def dilated(*, signature: bool = False) -> bytes:
-    """A dilated convolution as the converter writes it: batch 1 where the operators make 2."""
+    """A dilated convolution as the converter writes it: batch 1 where the operators give 2."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("s", 0.05, shape=(1, 2, 4, 3))

@@ -1,8 +1,8 @@
-"""Whether a written file breaks the statement of certificates: every input of a small graph is tried.
+"""Decides by exhaustive search whether a written file breaks the certified bound, on small graphs.
 
-Code of its own: files by the generated object API, kernels as float64 rounded to the nearest. Real
-kernels differ from that by at most one step, so that what is off by more than two steps here is off
-by more than one in them.
+Independent code: files are read by the generated object API, kernels are float64 rounded to the
+nearest. Real kernels differ from that by at most one step, so that an error above two steps here is
+above one step in them.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class _File:
 def worst_distance(
     original: Any, written: Any, mapping: Sequence[int | None], stands_for: Sequence[int | None]
 ) -> float:
-    """The greatest distance, in steps of the written output, of any operator's output from where it
-    has to be; infinite where a constant is another one.
+    """The largest error, in steps of the written output, of any operator; infinite for a changed
+    constant.
     """
     o, w = _File(original), _File(written)
     values = _inputs(w)
@@ -100,7 +100,7 @@ def _inputs(w: _File) -> dict[int, Array]:
 
 
 def _kernel(w: _File, operator: Any, operands: list[Array]) -> Array:
-    """What a kernel computes from the written file, but for its rounding."""
+    """A kernel's result on the written file, before rounding."""
     name, output = w.name(operator), operator.outputs[0]
     zero, scale = int(w.zero(output)[0]), float(w.scale(output)[0])
     low, high = w.clamp(operator)
@@ -113,8 +113,8 @@ def _kernel(w: _File, operator: Any, operands: list[Array]) -> Array:
 
 
 def _real(w: _File, operator: Any, operands: list[Array], of: _File, given: Any) -> Array:
-    """The real function; weights and bias from `of`, which reads a bias by its declared scale
-    where it is the original.
+    """The real function; weights and bias from `of`, with the original's bias read by its declared
+    scale.
     """
     name, ins = w.name(operator), operator.inputs
     x = w.real(ins[0], operands[0])
@@ -161,7 +161,9 @@ def _constants(o: _File, w: _File, given: Any, operator: Any) -> Iterator[float]
 
 
 def _distance(o: _File, w: _File, origin: int, f: Array, y: Array) -> float:
-    """From the segment between f and f clipped to the least that readers could tell apart."""
+    """The distance from the segment between f and f clipped to the least range that readers
+    distinguish.
+    """
     del w
     declared = o.range(origin)
     stated = (
@@ -180,7 +182,7 @@ def _distance(o: _File, w: _File, origin: int, f: Array, y: Array) -> float:
 
 
 def _least_needed(o: _File, origin: int, ends: tuple[float, float]) -> tuple[float, float]:
-    """What gets through all copies behind a tensor, as if nobody else read it."""
+    """The range that passes all copies after a tensor, if there were no other readers."""
     behind = [
         operator.outputs[0]
         for operator in o.graph.operators

@@ -1,4 +1,4 @@
-"""Small models whose values no kernel computes rightly: dead activations, masks, recurrent zeros."""
+"""Small models with values that no kernel computes correctly: dead activations, masks, zero states."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ FLAT = (1, 8)
 
 
 def dead_relu6(*, reader: str = "ADD", step: float = 0.02) -> bytes:
-    """A convolution with a fused RELU6 that calibration saw at 0 alone: its output's scale is 1e-9.
+    """A convolution with fused RELU6 whose output was 0 in calibration: its scale is 1e-9.
+
     `reader`: it is added to another convolution, or read by one.
     """
     graph = Graph()
     graph.activation("x", 0.0078)
     graph.conv("x", "dead", 1e-9, -128, fused=RELU6)
-    below = np.full(3, -60_000, np.int32)  # no input brings a sum above 0
+    below = np.full(3, -60_000, np.int32)  # no input gives a sum above 0
     graph.tensors["dead.b"] = replace(graph.tensors["dead.b"], data=below)
     if reader == "CONV_2D":
         graph.conv("dead", "y", step)
@@ -43,8 +44,10 @@ def masked(
     scale: float = 7812500.0,
     twice: bool = False,
 ) -> bytes:
-    """Attention's mask: a constant of 0 and -1e9 added before a SOFTMAX. Without `values` the mask
-    is an input of the graph; `operator` SUB: it is +1e9, and subtracted. `twice`: two sums read it.
+    """An attention mask: a constant of 0 and -1e9 added before a SOFTMAX.
+
+    Without `values` the mask is a graph input. `operator` SUB: +1e9, subtracted. `twice`: two sums
+    read it.
     """
     graph = Graph()
     for name in ("x", "sum"):
@@ -63,8 +66,8 @@ def masked(
 
 
 def computed_zeros() -> bytes:
-    """A recurrent net's first state: FILL of 0 in units of 0, read by FULLY_CONNECTED and MUL, as
-    the converter leaves it in 16x8 models.
+    """The first state of a recurrent net: FILL of 0 with scale 0, read by FULLY_CONNECTED and MUL,
+    as the converter writes it in 16x8 models.
     """
     graph, flat = Graph("int16"), (1, 3)
     graph.activation("x", 0.001, shape=flat)
@@ -96,7 +99,7 @@ def below_zero() -> bytes:
 
 
 def off_centre(operator: str = "ADD") -> bytes:
-    """int16 activations at zero point 500, as graph inputs and outputs: kernels take 0 alone."""
+    """int16 activations with zero point 500, as graph inputs and outputs; kernels support only 0."""
     graph = Graph("int16")
     graph.activation("a", 0.0005, 500)
     if operator == "TANH":
@@ -126,8 +129,9 @@ def scattered(zero_point: int = 131) -> bytes:
 def detection_head(
     *, scale: float = 0.27, between: bool = False, operator: str = "CONCATENATION"
 ) -> bytes:
-    """Boxes and scores under the boxes' scale; the scores, a LOGISTIC, come through a QUANTIZE.
-    `between`: a RESHAPE stands between that and the join.
+    """Boxes and scores with the boxes' scale; the scores, a LOGISTIC, pass a QUANTIZE.
+
+    `between`: a RESHAPE precedes the join.
     """
     graph = Graph()
     graph.activation("boxes", scale, -100)
@@ -151,7 +155,7 @@ def detection_head(
 
 
 def remembering(*, assigned: bool = False) -> bytes:
-    """A variable that is added to and assigned; `assigned`: it has a value before it is read."""
+    """A variable that is added to and assigned; `assigned`: it is assigned before it is read."""
     graph = Graph()
     for name in ("x", "last", "y"):
         graph.activation(name, 0.05, 5)

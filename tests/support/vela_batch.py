@@ -1,4 +1,4 @@
-"""Compiles many small models with Vela in one process, and starts anew when one ends it."""
+"""Compiles many small models with Vela in one process, which is restarted after a crash."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ RUNNER = Path(__file__).with_name("vela_runner.py")
 
 
 class Compiled(Record, frozen=True, kw_only=True):
-    """What became of one model. `cpu`: (operator, its first output, why) of each operator that
-    Vela leaves to the CPU. `program` is the same for two models that compute alike.
+    """The result of one model. `cpu`: (operator, its first output, reason) of each operator on the
+    CPU.
+
+    `program` is equal for two models that compute the same.
     """
 
     error: str = ""
@@ -26,7 +28,7 @@ class Compiled(Record, frozen=True, kw_only=True):
 
 
 def compile_batch(models: Mapping[str, bytes], target: str, folder: Path) -> dict[str, Compiled]:
-    """Outcome by name, for the accelerator of that target."""
+    """Results by name, for the accelerator of that target."""
     for name, data in models.items():
         (folder / f"{name}.tflite").write_bytes(data)
     while True:

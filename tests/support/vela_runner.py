@@ -24,7 +24,7 @@ _WARNING = re.compile(
 
 
 def _settings(accelerator: str) -> dict[str, str]:
-    """What Vela's command line hands to its compilation core for this accelerator."""
+    """The arguments that Vela's command line passes to its compiler for this accelerator."""
     from ethosu.vela import vela
 
     held: dict[str, str] = {}

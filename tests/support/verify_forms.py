@@ -1,4 +1,4 @@
-"""Runs models for the tests of the verify room, and damages them on purpose."""
+"""Runs variants of models for tests of verification, and damages models."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def level(reference: Array, values: Array) -> float:
 
 
 def outputs(ran: dict[str, Ran], form: str) -> Array:
-    """First output of one form."""
+    """First output of one variant."""
     values = ran[form].outputs
     assert values is not None, ran[form].why
     return values[0]
@@ -70,7 +70,7 @@ def run_float(data: bytes, inputs: Array) -> Array:
 
 
 def rescaled(data: bytes, operator: int, factor: float) -> bytes:
-    """The model with the scale of one operator's first output multiplied, and nothing else."""
+    """The model with the scale of one operator's first output multiplied."""
     model = parse(data)
     graph = model.subgraphs[0]
     quant = graph.tensors[graph.operators[operator].outputs[0]].quantization
@@ -79,7 +79,7 @@ def rescaled(data: bytes, operator: int, factor: float) -> bytes:
 
 
 def rebiased(data: bytes, name: bytes, source: bytes) -> bytes:
-    """The bias of convolution `name` re-expressed in the scale its input `source` has now."""
+    """The bias of convolution `name` requantized to the current scale of its input `source`."""
     model = parse(data)
     tensors = {tensor.name: tensor for tensor in model.subgraphs[0].tensors}
     bias, weights = tensors[name + b".b"], tensors[name + b".w"]

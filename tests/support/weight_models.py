@@ -1,4 +1,4 @@
-"""Models whose weights are not stated as their kernels take them."""
+"""Models with scales along an axis that kernels do not support."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class _Signed:
             self.draft.graph(subgraph).set_operator(operator.index, version=version)
 
     def keep_steps(self, graph: Subgraph) -> None:
-        """Leave a QUANTIZE of integers as it is where nothing but such steps would move with it."""
+        """Keep a QUANTIZE between integer types unchanged if no other operator at its tensors converts."""
         links = self.draft.links(graph.index)
         steps: dict[OperatorId, list[Slot]] = {}  # the other slots of its uint8 tensors
         for operator in graph.operators:

@@ -89,8 +89,8 @@ def plan_overflows(
 
 
 def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
-    """The reason to refuse: one step of the products would exceed one step of the output. None
-    otherwise.
+    """The reason to leave a bias unchanged: one step of the products would exceed one step of the
+    output. None otherwise.
     """
     output = draft.standing(bias._replace(kind="outputs", index=0))
     if output is None or output.quant is None or not output.quant.scale:
