@@ -219,3 +219,17 @@ def test_steps_around_an_operator_that_stays_uint8_stay_with_it() -> None:
     data = graph.bytes(["x"], ["z"])
     assert converted(data).data == data
     assert operators(converted(data, io="free").data) != operators(data)
+
+
+def test_an_operand_that_nothing_writes_moves_with_its_readers() -> None:
+    """Else one operand of the CONCATENATION would stay uint8, and only a second run would mend it."""
+    graph = Graph("uint8")
+    graph.activation("x", 0.05, 120)
+    graph.activation("nobody's", 0.05, 120)
+    graph.activation("y", 0.05, 120, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["x", "nobody's"], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    data = graph.bytes(["x"], ["y"])
+    result = converted(data)
+    before, after = told(read(data), 1), told(read(result.data), 1)
+    assert (before[0], after) == ("uint8", ("int8", before[1], before[2] - 128))
+    assert converted(result.data).data == result.data

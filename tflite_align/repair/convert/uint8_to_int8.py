@@ -173,11 +173,13 @@ class _Signed:
             kept=tuple(slot for slot in slots if not self._moves(slot)),
         )
         producer = links.producer.get(key[1])
+        tensor = self.draft.tensor(*key)
         if producer is None:
             if self.model.constant(*key) is not None:
                 self._constant(key, readers)
+            elif tensor.label is not None and not self.model.is_constant(*key):
+                self._unwritten(key, readers)
             return
-        tensor = self.draft.tensor(*key)
         if tensor.quant is None or not tensor.quant.per_tensor:
             touched = [slot for slot in (producer, *slots) if self._moves(slot)]
             if touched:
@@ -185,6 +187,11 @@ class _Signed:
                 self.refused.append(f"{where}: an activation with a scale a channel cannot move")
             return
         self._activation(key, producer, readers)
+
+    def _unwritten(self, key: TensorId, readers: _Readers) -> None:
+        """A tensor that nothing writes follows its readers where they agree."""
+        if readers.moved and not readers.kept:
+            self._retype(key, readers.moved)
 
     def _activation(self, key: TensorId, producer: Slot, readers: _Readers) -> None:
         if self._moves(producer) and not readers.kept:
