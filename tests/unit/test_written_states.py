@@ -1,0 +1,147 @@
+"""States of a model that `write` brings a file to, change by change, and those that it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.object_api import chain, load, pack
+from tflite_align.errors import UnsupportedError, UsageError
+from tflite_align.format.model import Buffer, Model, QuantParams
+from tflite_align.format.reader import read
+from tflite_align.format.writer.write import write
+from tflite_align.record import replace
+
+NEW = QuantParams(scale=(0.5,), zero_point=(3,))
+
+
+def with_graph(model: Model, **fields: Any) -> Model:
+    """The model with other fields in its first subgraph."""
+    return replace(model, subgraphs=(replace(model.subgraphs[0], **fields),))
+
+
+def with_tensor(model: Model, index: int, **fields: Any) -> Model:
+    tensors = list(model.subgraphs[0].tensors)
+    tensors[index] = replace(tensors[index], **fields)
+    return with_graph(model, tensors=tuple(tensors))
+
+
+def with_buffer(model: Model, data: bytes | None) -> Model:
+    view = None if data is None else memoryview(data)
+    return replace(
+        model, buffers=(*model.buffers, Buffer(index=len(model.buffers), data=view, pos=0))
+    )
+
+
+def added(model: Model, **fields: Any) -> Model:
+    """The model with one more tensor, like its second one but for these fields."""
+    tensors = model.subgraphs[0].tensors
+    made = {"index": len(tensors), "name": f"new_{len(tensors)}", "like": 1, **fields}
+    return with_graph(model, tensors=(*tensors, replace(tensors[1], **made)))
+
+
+def written(data: bytes, state: Model) -> Any:
+    """The tensors of the first subgraph of the file that is written of the state."""
+    return read(write(data, read(data), state).join()).subgraphs[0].tensors
+
+
+def opened() -> bytes:
+    """The chain, the batch of its second tensor open."""
+    made = chain()
+    made.subgraphs[0].tensors[1].shapeSignature = [-1, 4]
+    return pack(made)
+
+
+def test_a_tensor_takes_another_type() -> None:
+    data = pack(chain())
+    assert written(data, with_tensor(read(data), 1, type="uint8"))[1].type == "uint8"
+
+
+def test_a_constant_takes_another_type_with_its_data() -> None:
+    data = pack(chain())
+    model = read(data)
+    held = model.constant(0, 2)
+    assert held is not None
+    state = with_buffer(model, bytes(len(held)))
+    state = with_tensor(state, 2, type="uint8", buffer=len(model.buffers))
+    out = read(write(data, model, state).join())
+    assert out.subgraphs[0].tensors[2].type == "uint8"
+    after = out.constant(0, 2)
+    assert after is not None
+    assert bytes(after) == bytes(len(held))
+
+
+def test_a_shape_and_its_signature_change_together() -> None:
+    data = opened()
+    state = with_tensor(read(data), 1, shape=(2, 3), shape_signature=(-1, 3))
+    tensor = written(data, state)[1]
+    assert (tensor.shape, tensor.shape_signature) == ((2, 3), (-1, 3))
+
+
+def test_a_new_tensor_has_its_own_shape_and_signature() -> None:
+    data = opened()
+    for shape, signature in (((5, 6), (-1, 6)), ((5, 6), ()), ((1, 4), (1, 4))):
+        tensor = written(data, added(read(data), shape=shape, shape_signature=signature))[5]
+        assert (tensor.shape, tensor.shape_signature) == (shape, signature)
+
+
+def test_a_new_tensor_may_be_like_the_first_new_one() -> None:
+    data = opened()
+    model = read(data)
+    first = added(model, shape=(5, 6), shape_signature=(-1, 6))
+    second = with_graph(
+        first,
+        tensors=(
+            *first.subgraphs[0].tensors,
+            replace(first.subgraphs[0].tensors[5], index=6, name="new_6", like=5),
+        ),
+    )
+    tensors = written(data, second)
+    assert tensors[6].shape == tensors[5].shape == (5, 6)
+    assert tensors[6].shape_signature == tensors[5].shape_signature == (-1, 6)
+
+
+def test_ranges_without_parameters_are_not_kept_beside_new_parameters() -> None:
+    """No runtime reads ranges alone, and they say nothing of the scale that is set."""
+    made = chain()
+    quantization = made.subgraphs[0].tensors[1].quantization
+    quantization.scale = quantization.zeroPoint = None
+    quantization.min, quantization.max = [-7.0], [7.0]
+    data = pack(made)
+    out = write(data, read(data), with_tensor(read(data), 1, quant=NEW)).join()
+    after = load(out).subgraphs[0].tensors[1].quantization
+    assert list(after.scale) == [0.5]
+    assert after.min is None
+    assert after.max is None
+
+
+def test_a_new_tensor_that_cannot_be_is_refused_by_name() -> None:
+    data = pack(chain())
+    model = read(data)
+    place = r"^subgraph\[0\]/tensor\[5\]: "
+    with pytest.raises(UsageError, match=f"{place}like no other tensor$"):
+        write(data, model, added(model, like=None))
+    short = added(with_buffer(model, b"\0\1"), buffer=len(model.buffers))
+    with pytest.raises(UsageError, match=f"{place}2 bytes of data where"):
+        write(data, model, short)
+    blockwise = added(model, quant=replace(NEW, details=True))
+    with pytest.raises(UnsupportedError, match=f"{place}parameters of a scheme beyond affine"):
+        write(data, model, blockwise)
+
+
+def test_what_cannot_change_of_a_tensor_is_refused_by_name() -> None:
+    data = pack(chain())
+    model = read(data)
+    why = r"^subgraph\[0\]/tensor\[1\]: sparse cannot be changed$"
+    with pytest.raises(UnsupportedError, match=why):
+        write(data, model, with_tensor(model, 1, sparse=True))
+
+
+def test_an_operator_of_no_file_is_refused() -> None:
+    data = pack(chain())
+    model = read(data)
+    operators = model.subgraphs[0].operators
+    state = with_graph(model, operators=(*operators, replace(operators[0], origin=len(operators))))
+    with pytest.raises(UsageError, match=r"operator \d+ is out of place$"):
+        write(data, model, state)
