@@ -35,22 +35,23 @@ def few_steps(collector: Collector) -> Iterator[WellFormed]:
             row = rows.get(operator.name)
             if row is None or not row.joins or len(operator.inputs) < 2:
                 continue
-            shared = _label(collector, Slot(graph.index, operator.index, "outputs", 0))
-            for pattern in row.joins if shared is not None else ():
+            output = collector.tensor(Slot(graph.index, operator.index, "outputs", 0))
+            shared = None if output is None else _usable(output)
+            if shared is None:
+                continue
+            for pattern in row.joins:
                 for index in pattern.select(len(operator.inputs)):
                     slot = Slot(graph.index, operator.index, pattern.kind, index)
-                    assert shared is not None
-                    yield from _told(collector, slot, shared)
+                    tensor = collector.tensor(slot)
+                    # Another scale is another rule's fault.
+                    if tensor is not None and tensor.label == shared and _usable(tensor):
+                        yield from _told(collector, slot, tensor, shared)
 
 
-def _told(collector: Collector, slot: Slot, shared: Label) -> Iterator[WellFormed]:
-    tensor = collector.tensor(slot)
-    label = None if tensor is None else _usable(tensor)
-    if tensor is None or label is None or label != shared:
-        return  # another scale is another rule's fault
+def _told(collector: Collector, slot: Slot, tensor: Tensor, shared: Label) -> Iterator[WellFormed]:
     if collector.model.is_constant(slot.subgraph, tensor.index):
         return
-    span, finer = _behind(collector, slot, label_range(label, tensor.type))
+    span, finer = _behind(collector, slot, label_range(shared, tensor.type))
     steps = (span.high - span.low) / shared.scale
     levels = collector.requirements(_RULE, tensor.type)
     if not 0 < steps < _FEW or not levels:

@@ -7,7 +7,8 @@ original file; they let the writer and the reports point at a place without pars
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from ..numerics import Label
@@ -28,6 +29,7 @@ __all__ = [
     "Tensor",
     "TensorId",
     "carry_origins",
+    "new_slot",
 ]
 
 SlotKind = Literal["inputs", "outputs", "intermediates"]
@@ -319,3 +321,8 @@ class Slot(NamedTuple):
         return (
             f"subgraph[{self.subgraph}]/operator[{self.operator}] {name}/{self.kind}[{self.index}]"
         )
+
+
+# Makes a slot of a tuple of its four parts, past the constructor, which is written in Python: for
+# the places that make one for each operand of a model.
+new_slot: Callable[[tuple[int, int, SlotKind, int]], Slot] = partial(tuple.__new__, Slot)

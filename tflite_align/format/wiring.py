@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from ..record import Record, field
-from .model import Model, Operator, Slot, Subgraph, Tensor
+from .model import Model, Operator, Slot, Subgraph, Tensor, new_slot
 from .type_groups import QUANTIZED_TYPES
 
 __all__ = ["Links", "links", "links_at", "own_state", "quantized", "slot_tensor"]
@@ -68,11 +68,11 @@ def _links(graph: Subgraph, subgraph: int, operators: Sequence[Operator]) -> Lin
     for operator in operators:
         for index, tensor in enumerate(operator.inputs):
             if tensor >= 0:
-                slot = Slot(subgraph, operator.index, "inputs", index)
+                slot = new_slot((subgraph, operator.index, "inputs", index))
                 result.readers.setdefault(tensor, []).append(slot)
         for index, tensor in enumerate(operator.outputs):
             if tensor >= 0:
-                result.producer[tensor] = Slot(subgraph, operator.index, "outputs", index)
+                result.producer[tensor] = new_slot((subgraph, operator.index, "outputs", index))
         for index, tensor in enumerate(operator.intermediates):
             if tensor >= 0:
                 slot = Slot(subgraph, operator.index, "intermediates", index)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from ...format.model import Model, Operator, OperatorId, Slot, SlotKind, Subgraph
+from ...format.model import Model, Operator, OperatorId, Slot, SlotKind, Subgraph, new_slot
 from ...format.wiring import quantized
 from ...numerics import Range
 from ...record import Record, field
@@ -130,7 +130,7 @@ class Templates(Record):
         if instances is None or instances.template is not template:
             subgraph, operator = operator_id
             slots = tuple(
-                [Slot(subgraph, operator, slot_kind, index) for slot_kind, index in template.places]
+                [new_slot((subgraph, operator, kind, index)) for kind, index in template.places]
             )
             instances = self.instances[operator_id] = _Instance(
                 template,
