@@ -57,6 +57,14 @@ def test_an_option_that_a_runtime_refuses_is_an_error(runtime: str) -> None:
     assert [rules for rules in found.values() if len(rules) > 1] == []
 
 
+def test_shuffled_weights_are_refused_or_read_as_they_are_stored() -> None:
+    shuffled = changed("FULLY_CONNECTED", "weightsFormat", 1)
+    rule = ["support/FULLY_CONNECTED/weights_format"]
+    assert {runtime: _errors(shuffled, runtime) for runtime in RUNTIMES} == dict.fromkeys(
+        RUNTIMES, rule
+    )
+
+
 @pytest.mark.backends
 @pytest.mark.parametrize("runtime", available())
 def test_the_runtimes_refuse_these_options(runtime: str) -> None:

@@ -42,7 +42,7 @@ def test_a_variable_that_is_read_as_another_type_is_an_error(target: str) -> Non
     assert errors(remembering("uint8"), target)[:1] == [("variable/type", place)]
 
 
-@pytest.mark.parametrize("sizes", [(47,), (-1, 7), (-2, 24)])
+@pytest.mark.parametrize("sizes", [(47,), (-1, 7), (-2, 24), (-1, 0)])
 def test_a_shape_behind_a_variable_is_held_to_what_is_declared(sizes: tuple[int, ...]) -> None:
     place = "subgraph[0]/operator[3] RESHAPE/inputs[0]"
     assert errors(remembering(sizes=sizes), "litert") == [("shape/RESHAPE/operands", place)]

@@ -81,10 +81,11 @@ def reshape(at: Scene) -> list[Shape]:
     if min(sizes, default=0) < -1:
         raise ContradictionError("sizes of 0 or more, or one of -1", told(tuple(sizes)))
     if open_:
-        if fixed == 0:
+        if fixed == 0 and not elements:
             raise UnknownShapeError
-        if elements % fixed:
-            raise ContradictionError(f"a multiple of {fixed} elements", told(shape))
+        if fixed == 0 or elements % fixed:
+            expected = f"a multiple of {fixed} elements" if fixed else "no elements"
+            raise ContradictionError(expected, told(shape))
         sizes = [elements // fixed if size == -1 else size for size in sizes]
     elif fixed != elements:
         raise ContradictionError(f"{fixed} elements for {sizes}", told(shape))
