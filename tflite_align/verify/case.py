@@ -120,6 +120,8 @@ def build_case(order: Order) -> Case:
         for which, (data, copy, part) in copies.items()
     ]
     changed = None if order.same else changed_operators(before, after)
+    if _elements(before) > _CHEAP:
+        forms = _joined_runs(order, forms, first, second)
     return Case(
         frontier_before=first,
         frontier_after=second,
@@ -144,6 +146,25 @@ def _declared(order: Order, first: Frontier, second: Frontier) -> list[Form]:
     if joined is None:
         return forms
     return [Form(name=DECLARED, data=pack(joined), kernels=FLOAT_KERNELS, of=tuple(forms))]
+
+
+def _joined_runs(order: Order, forms: list[Form], first: Frontier, second: Frontier) -> list[Form]:
+    """With LiteRT's runs of both files as one: its kernels compute an operator alike wherever it
+    stands. A delegate need not: what it takes depends on what is around.
+    """
+    runs = [form for form in forms if form.kernels == ("litert",) and not form.loaded]
+    if len(runs) != 2 or first.dropped or second.dropped:
+        return forms
+    files = {"before": (order.before, first), "after": (order.after, second)}
+    models = [
+        cut_copy(parse(data), found)
+        for data, found in (files[form.name.partition(":")[0]] for form in runs)
+    ]
+    joined = join(*models)
+    if joined is None:
+        return forms
+    both = Form(name="both:litert", data=pack(joined), kernels=("litert",), of=tuple(runs))
+    return [both if form is runs[0] else form for form in forms if form is not runs[1]]
 
 
 def constants_form(order: Order, case: Case) -> Form:

@@ -21,6 +21,7 @@ __all__ = ["FLOAT_KERNELS", "RUN_SECONDS", "THREADS", "Form", "Ran", "run_forms"
 FLOAT_KERNELS = ("xnnpack", "litert")
 RUN_SECONDS = 1800.0
 _WORKERS = 2
+_LOADED = "?"  # behind the name of a form that is loaded and not run
 # One: LiteRT's float CONV_2D is wrong with more (2x2 input, 2x2 kernel, padding SAME), and two
 # processes with two threads each get in each other's way on two cores.
 THREADS = 1
@@ -30,7 +31,8 @@ class Form(Record, frozen=True, kw_only=True):
     """`data` is run with the first of `kernels` that takes it; `accept` are the true bytes of the
     file, for an Acceptance, where `data` is an instrumented copy of them. `loaded`: no samples are
     run, and there are no outputs. `of`: forms that `data` computes all at once, its outputs theirs
-    in turn; they are run one by one where it does not run.
+    in turn; they are run one by one where it does not run. Where `data` is run by integer kernels
+    they are loaded each, and accepted or refused by themselves.
     """
 
     name: str
@@ -60,6 +62,11 @@ class Ran(Record, frozen=True, kw_only=True):
     outputs: tuple[npt.NDArray[np.float32], ...] | None
     why: str = ""
     log: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the file itself is not taken."""
+        return self.acceptance.status != "accepted"
 
 
 def sample_records(samples: Samples, folder: Path) -> list[dict[str, Any]]:
@@ -141,16 +148,24 @@ def _run(
     """One group. A form that goes down with one set of kernels is tried with its next."""
     folder = batch.folder / (forms[0].name.replace(":", "-") if forms else "companion")
     folder.mkdir()
-    jobs = [_job(form, batch) for form in forms]
+    asked = [*_loaded(forms), *forms]
+    jobs = [_job(form, batch) for form in asked]
     ended = call_jobs([*jobs, *companions], folder, seconds=batch.seconds)
     runs: dict[str, Ran] = {}
+    loads: dict[str, Ran] = {}
     again: list[Form] = []
-    for form, job, outcome in zip(forms, jobs, ended, strict=False):
+    for form, job, outcome in zip(asked, jobs, ended, strict=False):
         ran = _read(outcome, Path(job["outputs"]), form)
-        if form.of and ran.outputs is None:
+        if form.name.endswith(_LOADED):
+            loads[form.name.removesuffix(_LOADED)] = ran
+            continue
+        mine = [loads[one.name] for one in form.of if one.name in loads]
+        if form.of and (ran.outputs is None or any(one.refused for one in mine)):
             again += [replace(one, name=f"{one.name}~") for one in form.of]
             continue
-        runs |= form.apart(ran)
+        for name, part in form.apart(ran).items():
+            accepted = loads[name].acceptance if name in loads else part.acceptance
+            runs[name] = replace(part, acceptance=accepted)
         if outcome.code != 0 and len(form.kernels) > 1:
             again.append(replace(form, name=f"{form.name}~", kernels=form.kernels[1:]))
     if again:
@@ -159,9 +174,24 @@ def _run(
     return runs, ended[len(jobs) :]
 
 
+def _loaded(forms: Sequence[Form]) -> list[Form]:
+    """What is to be accepted, of forms that stand for several files."""
+    return [
+        Form(
+            name=f"{one.name}{_LOADED}",
+            data=one.accept or one.data,
+            kernels=one.kernels,
+            loaded=True,
+        )
+        for form in forms
+        if form.kernels != FLOAT_KERNELS
+        for one in form.of
+    ]
+
+
 def _job(form: Form, batch: _Batch) -> dict[str, Any]:
     """The worker's request, whose files are written."""
-    folder = batch.folder / f"{form.name.replace(':', '-')}-files"
+    folder = batch.folder / f"{form.name.replace(':', '-').replace(_LOADED, '-loaded')}-files"
     folder.mkdir()
     model, true = folder / "model.tflite", folder / "accept.tflite"
     model.write_bytes(form.data)

@@ -1,4 +1,4 @@
-"""The declared readings of two files, computed by one model, are those of the two run apart."""
+"""What two files make of the same inputs, computed by one model, is what the two make apart."""
 
 from __future__ import annotations
 
@@ -71,6 +71,42 @@ def test_what_does_not_run_joined_is_run_apart() -> None:
     ran = run(data, replace(both, data=b"no model"))
     assert set(ran) == {"before", "after"}
     assert same(ran["before"], run(data, before)["before"])
+
+
+def runs(first: bytes, second: bytes) -> Form:
+    """Both files as LiteRT's builtin kernels run them, joined."""
+    apart = tuple(
+        Form(name=name, data=data, kernels=("litert",))
+        for name, data in (("before", first), ("after", second))
+    )
+    joined = join(parse(first), parse(second))
+    assert joined is not None
+    return Form(name="both", data=pack(joined), kernels=("litert",), of=apart)
+
+
+def test_runs_joined_are_the_runs_apart() -> None:
+    data = branches()
+    both = runs(data, rescaled(data, 1, 1.5))
+    ran, apart = run(data, both), run(data, *both.of)
+    assert all(same(ran[name], apart[name]) for name in apart)
+    assert {one.acceptance.status for one in ran.values()} == {"accepted"}
+    assert not same(ran["before"], ran["after"])
+
+
+def test_a_file_that_is_refused_does_not_hide_the_other() -> None:
+    """LiteRT wants one scale at all operands of CONCATENATION."""
+    graph = Graph()
+    graph.activation("x", 0.05)
+    graph.conv("x", "c", 0.1)
+    graph.activation("y", 0.1, shape=(1, 4, 4, 6))
+    graph.add("CONCATENATION", ["c", "c"], ["y"], ("ConcatenationOptions", {"axis": 3}))
+    data = graph.bytes(["x"], ["y"])
+    both = runs(rescaled(data, 1, 2.0), data)
+    ran = run(data, both)
+    assert ran["before"].acceptance.status == "refused"
+    assert ran["before"].outputs is None
+    assert ran["after"].acceptance.status == "accepted"
+    assert same(ran["after"], run(data, both.of[1])["after"])
 
 
 def test_models_with_a_state_are_not_joined() -> None:
