@@ -278,3 +278,16 @@ def test_a_bias_that_one_of_two_readers_needs_as_it_is_is_copied_for_the_other()
     kept = after.subgraphs[0].operators[1].inputs[2]
     assert after.constant(0, kept) == before.constant(0, kept)
     assert align(result.data, PLAIN).data == result.data
+
+
+def test_a_concatenation_of_a_hundred_inputs_is_aligned() -> None:
+    """More tensors around one than an array can have axes."""
+    graph = Graph()
+    inputs = [f"x{index}" for index in range(100)]
+    for index, name in enumerate(inputs):
+        graph.activation(name, 0.05 + index * 1e-5)
+    graph.activation("y", 0.05)
+    graph.add("CONCATENATION", inputs, ["y"])
+    result = align(graph.bytes(inputs, ["y"]), PLAIN)
+    assert result.report.remaining == ()
+    assert names(read(result.data)).count("QUANTIZE") == 99

@@ -85,6 +85,23 @@ def test_an_oversized_problem_has_a_valid_cost_and_lower_bound(
     assert not answer.optimal or answer.cost == pytest.approx(least)
 
 
+def test_very_many_neighbours_without_a_choice() -> None:
+    """As the inputs of a wide CONCATENATION: more than an array can have axes."""
+    count = 200
+    sizes = [1] * count + [3, 2]
+    tables = [Table((v, count), np.array([[v % 3, 1.0, 2.0]])) for v in range(count)]
+    tables += [Table((count, count + 1), np.array([[0.0, 5.0], [5.0, 0.0], [5.0, 5.0]]))]
+    answer = minimise(sizes, tables)
+    choices = [(*[0] * count, *pair) for pair in itertools.product(range(3), range(2))]
+    best = min(choices, key=lambda choice: total_cost(choice, tables, ()))
+    assert (answer.choice, answer.optimal) == (best, True)
+    labels = {**{v: (v % 2,) for v in range(count)}, count: (0, 1, 2)}
+    sharing = Sharing(source=count, readers=tuple(range(count)), labels=labels, cost=100.0)
+    shared = minimise(sizes, tables, [sharing])
+    best = min(choices, key=lambda choice: total_cost(choice, tables, [sharing]))
+    assert shared.cost == pytest.approx(total_cost(best, tables, [sharing]))
+
+
 def test_readers_that_agree_share_one_operator() -> None:
     """Three readers want choice 1, the source cannot leave choice 0: one operator, not three."""
     want = [Table((v,), np.array([9.0, 0.0])) for v in (1, 2, 3)]

@@ -24,6 +24,7 @@ __all__ = ["minimise", "minimise_each"]
 
 _TABLE_LIMIT = 2_000_000
 _TOGETHER = 256  # components of one shape that are answered at once
+_MOST_AXES = 32  # of a table; NumPy knows 64
 _ENDLESS = 10**300  # still a float
 _TOLERANCE = 1e-6  # costs are sums of a few thousand terms of about 1
 
@@ -98,7 +99,8 @@ def _expanded(sharings: Sequence[Sequence[Sharing]], count: int) -> list[Table]:
     stacks = []
     for matching in zip(*sharings, strict=True):
         around = {matching[0].source, *matching[0].readers}
-        if count * math.prod(len(matching[0].labels[v]) for v in around) > _TABLE_LIMIT:
+        entries = count * math.prod(len(matching[0].labels[v]) for v in around)
+        if entries > _TABLE_LIMIT or len(around) >= _MOST_AXES:
             raise _TooWideError
         stacks.append(expanded(matching))
     return stacks
@@ -124,8 +126,13 @@ class _TooWideError(Exception):
     """The joint table of a variable's neighbours would not fit."""
 
 
-def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int) -> Table:
-    scope = tuple(sorted({variable for table in stacks for variable in table.scope}))
+def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int, variable: int) -> Table:
+    """The sum of the tables around a variable. Of very many neighbours, such as the inputs of a
+    wide CONCATENATION, those without a choice are left out of its scope.
+    """
+    scope = tuple(sorted({v for table in stacks for v in table.scope}))
+    if len(scope) >= _MOST_AXES:
+        scope = tuple([v for v in scope if sizes[v] > 1 or v == variable])
     if count * math.prod([sizes[v] for v in scope]) > _TABLE_LIMIT:
         raise _TooWideError
     total: Floats = np.zeros([count, *[sizes[v] for v in scope]])
@@ -161,7 +168,7 @@ def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDA
         entries, variable = heapq.heappop(queue)
         if variable not in left or entries != widths[variable]:
             continue  # stale: its neighbours changed since
-        joint = _joint([tables[n] for n in sorted(of[variable])], sizes, count)
+        joint = _joint([tables[n] for n in sorted(of[variable])], sizes, count, variable)
         if variable not in joint.scope:
             joint = Table((variable,), np.zeros((count, sizes[variable])))
         axis = joint.scope.index(variable)
