@@ -19,7 +19,8 @@ def stale_shapes(model: Model, requirements: _Requirements) -> Iterator[WellForm
     """A violated constraint for each tensor of another shape than its operator makes, and for each
     operator whose operands no kernel takes together.
 
-    What the file gives no shape is not judged.
+    What the file gives no shape is not judged. A constant that an operator writes keeps its shape,
+    which its data has.
     """
     for graph in model.subgraphs:
         yield from _stale(model, graph, requirements)
@@ -55,5 +56,5 @@ def _stale(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterat
                     slot=Slot(graph.index, operator.index, "outputs", position),
                     expected=f"shape {told(shapes[index])}",
                     actual=f"shape {told(tensor.shape)}",
-                    fixable=True,
+                    fixable=not model.is_constant(graph.index, index),
                 )
