@@ -1,1 +1,1 @@
-"""What is wrong: rules bound to a model as constraints, and the findings they give."""
+"""Checks: rules are bound to a model as constraints, and violated constraints give findings."""

@@ -1,4 +1,4 @@
-"""What is wrong with a bias: its type, its scales, its zero point, how many scales it has."""
+"""Faults of a bias: its type, scales, zero point, and number of scales."""
 
 from __future__ import annotations
 
@@ -72,9 +72,7 @@ def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
 
 
 def _plain(model: Model, constraint: BiasOf, bias: Tensor) -> bool:
-    """Whether a glance shows that scales and zero points are right, whatever the integers: most
-    biases of most files.
-    """
+    """Quick test that scales and zero points are correct for any integers, as for most biases."""
     quant = bias.quant
     if quant is None or not quant.scale or any(quant.zero_point):
         return False
@@ -82,8 +80,8 @@ def _plain(model: Model, constraint: BiasOf, bias: Tensor) -> bool:
 
 
 def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]:
-    """The fault of a bias of zeros. Zeros are right in any unit, except for kernels that compare
-    the unit all the same.
+    """The fault of a bias of zeros, which is correct at any scale unless the kernel compares
+    scales.
     """
     expected = expected_bias_scales(model, constraint)
     actual = bias.quant.scale if bias.quant is not None else ()

@@ -47,12 +47,13 @@ class Grade(Record, frozen=True, kw_only=True):
 
 
 class Finding(Record, frozen=True, kw_only=True):
-    """One broken constraint at one slot. `expected` and `actual` are for people; `message` is
-    the whole sentence that every report prints. `offset`: the byte of the file where the
-    FlatBuffers table stands that is wrong (the tensor's parameters, else the tensor, else the
-    operator); -1 where there is none. `fix`: id of the repair; "" where none is known. `severity` and
-    `behaviour` are the gravest of its `grades`, one for each target that it concerns, in the order
-    they were asked for. `notes`: sentences about what follows from it (checks/consequences.py).
+    """One violated constraint at one slot.
+
+    `expected` and `actual` are text; `message` is the whole sentence that every report prints.
+    `offset`: byte offset of the FlatBuffers table concerned (the tensor's parameters, else the
+    tensor, else the operator); -1 without one. `fix`: id of the repair; "" without one. `severity`
+    and `behaviour` are those of the highest of `grades`, which has one entry per target concerned,
+    in the order of the options. `notes`: sentences on its consequences (checks/consequences.py).
     """
 
     rule: str
@@ -293,7 +294,7 @@ def window_ratios(
 def _window(model: Model, constraint: Window) -> Iterator[Fault]:
     extents = [quant_of(model, slot).extent for slot in constraint.slots]
     if not all(least > 0 and greatest < np.inf for least, greatest in extents):
-        return  # params/scale says so
+        return  # reported by params/scale
     count = len(constraint.numerator)
     low, high = window_ratios(constraint, extents[:count], extents[count:])
     window = constraint.source

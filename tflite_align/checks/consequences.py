@@ -13,17 +13,18 @@ from .checker import Finding, Grade
 
 __all__ = ["gathered"]
 
-# Where the cause stands: at the same slot, tensor or operator, or at a tensor that the operator reads.
+# Where the cause is: same slot, tensor or operator, or a tensor that the operator reads.
 _Where = Literal["slot", "tensor", "operator", "input"]
 
-# What a note begins with.
+# Beginning of a note.
 _SAME_FAULT = "the same fault"
 _MADE_OF_IT = "from this follows"
 _BESIDES = "and not looked at"
 
 
 class _Follows(Record, frozen=True):
-    """Findings of `rules` are consequences of a finding of `cause` at the place that `where` names.
+    """Findings of `rules` are consequences of a finding of `cause` at the place `where`.
+
     `alike`: only if both have the same rule and message.
     """
 
@@ -50,11 +51,11 @@ class _Follows(Record, frozen=True):
 
 
 _ROWS = (
-    # Where scales along an axis belong says the operator that reads them.
+    # The operator that reads scales along an axis determines where they belong.
     _Follows(("params/axis", "params/length", "weight/*"), "weight/*/axis", "tensor"),
     # A bias is measured by the scales of the weights.
     _Follows(("bias/*",), "weight/*/axis", "operator"),
-    # Zeros are made of zeros.
+    # Zeros computed from zeros.
     _Follows(("params/zero_scale*",), "params/zero_scale*", "input"),
     _Follows(("window/*",), "window/*", "slot"),
     _Follows(("bias/*",), "bias/*", "slot"),
@@ -66,11 +67,11 @@ _ROWS = (
     _Follows(("shape/*",), "shape/*", "input"),
 )
 
-# What is said of an operator's values means nothing to a target that has no kernel for it.
+# Values of an operator are irrelevant on a target without a kernel for it.
 _NO_KERNEL = ("support/*/kernel", "types/*")
 _OF_VALUES = ("same/*", "fixed/*", "zero/*", "window/*", "power/*", "bias/*", "weight/*")
 
-# Parameters that stand for nothing: rules that rest on them are not bound (checks/scales.py).
+# Invalid parameters: rules that depend on them are not bound (checks/scales.py).
 _IMPOSSIBLE = ("params/scale", "params/zero_point")
 _MOST = 4  # operators that are named
 
@@ -133,7 +134,7 @@ def _is(rule: str, patterns: Sequence[str]) -> bool:
     return any(named(rule, pattern) for pattern in patterns)
 
 
-# --- the same thing said by several rules ------------------------------------------------------
+# --- equal findings of several rules ------------------------------------------------------------
 
 
 def _told_once(findings: Iterable[Finding]) -> list[Finding]:
@@ -223,7 +224,7 @@ class _Causes:
         its own. Of two that follow from each other the first is the cause.
         """
         if named(finding.rule, "shape/*/operands"):
-            return  # no kernel takes these operands, so their shapes do not matter
+            return  # no kernel supports these operands, so their shapes do not matter
         for row in _ROWS:
             if not _is(finding.rule, row.rules):
                 continue

@@ -76,7 +76,7 @@ class OneSlot(Constraint, frozen=True, kw_only=True):
 
 
 class Same(Constraint, frozen=True, kw_only=True):
-    """All slots share (scale, zero_point). `reference` is the one the others are measured by."""
+    """All slots share (scale, zero_point); they are compared with `reference`."""
 
     slots: tuple[Slot, ...]
     reference: Slot
@@ -145,7 +145,7 @@ class BiasOf(OneSlot, frozen=True, kw_only=True):
 
     @property
     def legal_types(self) -> tuple[str, ...]:
-        """The bias types that the kernel takes; a repair writes the first."""
+        """The bias types that the kernel supports; a repair writes the first."""
         legal = self.source.bias_types[self.type]
         if self.source.heeded and self.stated in BIAS_TYPES and self.stated not in legal:
             return (*legal, self.stated)
@@ -192,8 +192,8 @@ class WellFormed(OneSlot, frozen=True, kw_only=True):
 
 
 class Supported(OneSlot, frozen=True, kw_only=True):
-    """A limit of what a target takes, which the operator of this slot does not keep. `repair`: the
-    kind of fault for the table of repairs; "" where nothing that alignment does could repair it.
+    """A limit of a target that the operator of this slot violates. `repair`: kind of fault for the
+    table of repairs; "" if no repair exists.
     """
 
     expected: str
@@ -203,7 +203,7 @@ class Supported(OneSlot, frozen=True, kw_only=True):
 
 
 class Anchored(Constraint, frozen=True, kw_only=True):
-    """A user's: the groups of these slots take this label. No state of a file breaks it."""
+    """An override: the groups of these slots get this label. Never violated by a file."""
 
     slots: tuple[Slot, ...]
     label: Label

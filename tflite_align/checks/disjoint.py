@@ -11,8 +11,10 @@ _T = TypeVar("_T", bound=Hashable)
 
 
 class DisjointSets(Generic[_T]):
-    """Each member is alone until a union joins its set with another. The root, which stands for
-    a set, is its least member by `order`.
+    """Disjoint sets (union-find). Each member is a set of its own until a union joins it with
+    another.
+
+    The root, which represents a set, is its least member by `order`.
     """
 
     def __init__(self, order: Callable[[_T], Any]) -> None:

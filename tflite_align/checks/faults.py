@@ -1,4 +1,4 @@
-"""What a broken constraint yields, and the helpers that every kind of fault is computed with."""
+"""The fault record of a violated constraint, and helpers for all kinds of faults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..format.model import Model, QuantParams, Slot
 
 __all__ = ["Fault", "quant_of"]
 
-# Slot, what was expected, what was found, the sentence, the kind of fault ("": no repair is known).
+# Slot, expected, found, sentence, kind of fault ("": no repair is known).
 Fault = tuple[Slot, str, str, str, str]
 
 

@@ -63,7 +63,7 @@ class _Running:
         self.lost = any(name is None for name in names.values())
 
     def writes(self, subgraph: int) -> set[str | None]:
-        """What a subgraph, or one that it calls, assigns."""
+        """The variables that a subgraph, or one that it calls, assigns."""
         slots = (slot for _, slot, row in self._values(subgraph, ()) if row.resource == "write")
         return {self.names.get(slot) for slot in slots}
 

@@ -1,4 +1,4 @@
-"""Which operators of a quantized model compute in float all the same, and why, in sentences."""
+"""Operators of a quantized model that compute in float, and why, in sentences."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _floats(graph: Subgraph) -> bool:
 
 
 def _quantizes(graph: Subgraph) -> bool:
-    """Whether an operator reads or writes integers of the types that stand for real values."""
+    """Whether an operator reads or writes integers with a quantized type."""
     named = {index for operator in graph.operators for index in operator.named if index >= 0}
     return any(graph.tensors[index].type in QUANTIZED_TYPES for index in named)
 
@@ -80,7 +80,7 @@ def _parts(model: Model, graph: Subgraph) -> Iterator[_Part]:
     """The operators that compute in float, in the order of the file."""
     type_name = _integer_type(graph)
     integers: set[int] = set()  # floats that were integers in this graph
-    stored: set[int] = set()  # floats that a DEQUANTIZE makes of a constant
+    stored: set[int] = set()  # floats that a DEQUANTIZE computes from a constant
     for operator in graph.operators:
         inputs = [index for index in operator.inputs if index >= 0]
         if operator.name in _BORDER:
@@ -144,7 +144,7 @@ def _island(operand_types: OperandTypes, name: str, type_name: str) -> str:
 
 
 def _has_kernel(operand_types: OperandTypes, name: str, type_name: str) -> bool:
-    """Whether LiteRT's builtin kernels take the operator in integers of the type."""
+    """Whether LiteRT's builtin kernels support the operator with integers of the type."""
     row = load_kernels("litert").get(name)
     if row is None:
         return False

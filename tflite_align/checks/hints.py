@@ -1,4 +1,4 @@
-"""What would mend many findings at once, in sentences."""
+"""Hints to options that would repair many findings at once, in sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["hints"]
 
 
 def hints(model: Model, findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Options that make a model of which the targets have kernels."""
+    """Hints to options that convert the model to types with kernels on the targets."""
     old = [
         finding
         for finding in findings

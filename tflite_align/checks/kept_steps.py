@@ -1,8 +1,7 @@
-"""Operands of a CONCATENATION or PACK that keep only a few integer levels of the scale they share.
+"""Operands of a CONCATENATION or PACK that keep only a few integer levels of their shared scale.
 
-With boxes in pixels and scores in 0..1 under one scale, the scores have a handful of levels. No
-rule is broken, and kernels compute what the file declares: this is a warning, with the loss in
-figures.
+With boxes in pixels and scores in 0..1 at one scale, the scores have a handful of levels. No rule
+is violated, and kernels compute what the file declares: this is a warning with figures.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ __all__ = ["few_steps"]
 
 _RULE = "params/steps"
 _FEW = 16  # steps: four bits
-_FAR = 16  # operators behind an operand that are looked at
+_FAR = 16  # operators before an operand that are searched
 
 
 def few_steps(collector: Collector) -> Iterator[WellFormed]:

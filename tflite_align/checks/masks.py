@@ -1,7 +1,7 @@
 """Operands of a sum that are far wider than the sum can distinguish, mostly masks of -1e9.
 
-If x + m is written in [low, high] and x lies in [a, b], every m below low - b gives low and every m
-above high - a gives high: m can be clipped to that range, and the sum stays the same for every x.
+If x + m is written in [low, high] and x is in [a, b], every m below low - b gives low and every m
+above high - a gives high: m can be clipped to that range without changing the sum for any x.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _QUANTIZED = {"int8": 2.0**22, "uint8": 2.0**22, "int16": 2.0**14}
 
 
 def clipped(model: Model, operator_id: OperatorId) -> dict[Slot, Label]:
-    """The labels that operands may see in place of wider ones, each if the others stay; empty for
-    an operator that adds nothing, or where nothing is to be gained.
+    """Narrower labels for operands, each valid if the others stay; empty for other operators or no
+    gain.
     """
     operator = model.subgraphs[operator_id.subgraph].operators[operator_id.operator]
     row = load_operators().get(operator.name)

@@ -1,7 +1,7 @@
-"""Outputs whose declared range contains nothing that their operator can write.
+"""Outputs whose declared range contains no value that their operator can write.
 
-ABS writes nothing below 0, so that into [-1, 0] it writes 0 for every input. Kernels compute that
-as declared; it is hardly what the model's author meant.
+ABS writes no negative values, so that into [-1, 0] it writes 0 for every input. Kernels compute
+that as declared, but the model's author hardly intended it.
 """
 
 from __future__ import annotations

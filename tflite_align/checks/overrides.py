@@ -32,14 +32,14 @@ ADDRESS = re.compile(
 
 
 class Override(Record, frozen=True, kw_only=True):
-    """What holds for the slots that `tensor` (a pattern of tensor names), `operator` (of operator
-    names) and `slot` (an address) all name; one of them at least is given.
+    """A setting for the slots that match all of `tensor` (a pattern of tensor names), `operator`
+    (of operator names) and `slot` (an address); at least one is given.
 
-    `keep`: their tensors' parameters do not change. `anchor`: the groups of these slots take their
+    `keep`: their tensors' parameters do not change. `anchor`: the groups of these slots get their
     tensor's parameters (True), or those of the tensor that a pattern names. `cut` False: no
-    QUANTIZE is inserted there. `policy`: the alignment policy of these slots' operators, whatever
-    their family's is. `severity`: of what `rule`, a pattern of rule ids, finds there.
-    `origin` is how messages call it. Raises UsageError for one that names or asks nothing.
+    QUANTIZE is inserted there. `policy`: the alignment policy of these slots' operators, instead of
+    their family's. `severity`: of findings there whose rule matches the pattern `rule`. `origin`:
+    its name in messages. Raises UsageError for an override without a place or a setting.
     """
 
     tensor: str = ""
@@ -81,7 +81,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 class Anchoring(Record, frozen=True, kw_only=True):
-    """The groups of these slots take this label."""
+    """The groups of these slots get this label."""
 
     slots: tuple[Slot, ...]
     label: Label
@@ -199,7 +199,7 @@ def _at(model: Model, address: re.Match[str], slot: Slot) -> bool:
     if slot.operator < 0:
         return False
     operator = model.subgraphs[slot.subgraph].operators[slot.operator]
-    # Addresses are those of the file that was read, whatever was added or removed since.
+    # Addresses refer to the input file, whatever was added or removed since.
     if operator.origin != int(address["operator"]):
         return False
     name = operator.name
@@ -226,7 +226,7 @@ def _label(tensor: Tensor) -> Label | None:
 
 
 def _anchored(model: Model, override: Override, slots: Sequence[Slot]) -> Iterator[Anchoring]:
-    """The slots by the label that they are to take."""
+    """Slots by the label that they get."""
     by_label: dict[Label, list[Slot]] = {}
     for slot in slots:
         here = model.subgraphs[slot.subgraph].tensors[slot.tensor(model)]

@@ -24,16 +24,16 @@ __all__ = ["wellformed"]
 _Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
 
 _NOTHING = Sound()
-_STALE = 4.0  # widths of what the integers can hold
+_STALE = 4.0  # widths of the ranges of integers
 
 
 def wellformed(
     model: Model, requirements: _Requirements, sound: Sound = _NOTHING
 ) -> list[WellFormed]:
-    """A violated constraint for each fault of each used tensor's parameters; what is known to be
-    `sound` is passed over.
+    """A violated constraint for each fault in the parameters of each used tensor, except those
+    known to be `sound`.
 
-    Integer tensors that carry no scale stand for raw integers and are left alone.
+    Integer tensors without a scale are raw integers and have no faults.
     """
     faults: list[WellFormed] = []
     for graph in model.subgraphs:
@@ -141,7 +141,7 @@ def _first_slot(model: Model, graph: Subgraph, tensor: Tensor) -> Slot | None:
     return next(iter(wiring.readers.get(tensor.index, ())), None)
 
 
-# Scales at which any integer of an activation stands for a float32 value, with room to spare.
+# Scales at which every integer of an activation is a float32 value, with a margin.
 _PLAIN_SCALE = 1e30
 
 
@@ -183,7 +183,7 @@ def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[ScaleFault]:
     axis = quant.quantized_dimension
     count = len(quant.scale)
     if rank and not 0 <= axis < rank:
-        # One scale, or one axis of that length, says where the parameters belong.
+        # A single scale, or a single axis of that length, determines the correct axis.
         certain = count == 1 or tensor.shape.count(count) == 1
         span = "0" if rank == 1 else f"from 0 to {rank - 1}"
         expected = f"quantized_dimension {span} for shape {list(tensor.shape)}"

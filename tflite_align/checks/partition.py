@@ -21,8 +21,8 @@ __all__ = ["Left", "TargetMapping", "predict", "predictions"]
 
 
 class Left(Record, frozen=True, kw_only=True):
-    """An operator that is predicted to stay on the CPU. `why` and `rule` are empty where it only
-    depends on one that does: the compiler says "more than one subgraph".
+    """An operator that is predicted to stay on the CPU. `why` and `rule` are empty if it only
+    depends on another one that does: the compiler reports "more than one subgraph".
     """
 
     address: str  # "subgraph[0]/operator[12] ARG_MAX"
@@ -33,9 +33,10 @@ class Left(Record, frozen=True, kw_only=True):
 
 
 class TargetMapping(PartlyCompared, frozen=True, kw_only=True):
-    """What a target's compiler is predicted to map: `mapped` of `operators`. `before` stays on
-    the CPU in front of the mapped part, `first` is where the graph splits behind it, and
-    `behind` is the rest, in the order of the file.
+    """The predicted mapping of a target's compiler: `mapped` of `operators`.
+
+    `before` stays on the CPU before the mapped part, `first` is where the graph splits after it,
+    and `behind` is the rest, in file order.
     """
 
     target: str
@@ -112,7 +113,7 @@ def _runs(graph: Subgraph, mapped_operators: set[int]) -> tuple[set[int], set[in
     done: set[int] = set()
     head: set[int] = set()
 
-    # What is ready without any operator of the mapped run goes first where the file begins so.
+    # If the file begins with operators that do not depend on the mapped part, these run first.
     begins = next(
         (operator for operator in graph.operators if _ready(operator, written, done)), None
     )
@@ -123,7 +124,7 @@ def _runs(graph: Subgraph, mapped_operators: set[int]) -> tuple[set[int], set[in
 
 
 def _run(graph: Subgraph, written: set[int], done: set[int], allowed: set[int]) -> set[int]:
-    """All operators of `allowed` that can follow what is done, one after the other."""
+    """All operators of `allowed` that can run next, one after the other."""
     run = set()
     for operator in graph.operators:
         if operator.index in allowed and _ready(operator, written, done):

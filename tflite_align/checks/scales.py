@@ -1,9 +1,8 @@
-"""Scales and zero points that do not stand for real values: one finding each, and no other about
-that tensor.
+"""Invalid scales and zero points: one finding each, and no other finding on that tensor.
 
-A scale that is negative, not a number, infinite, or so large that its values leave float32 has no
-meaning; nor has a zero point outside its type, or a scale of 0 with integers that are not 0. Rules
-skip such tensors and no repair computes with them.
+A scale that is negative, NaN, infinite, or so large that its values exceed float32 is invalid, as
+is a zero point outside its type, or a scale of 0 with nonzero integers. Rules skip such tensors and
+no repair computes with them.
 
 A scale of 0, or below the smallest normal float32, counts as 0 in kernels.
 """
@@ -35,7 +34,7 @@ _LARGEST_BIAS = float(np.finfo(np.float32).max) / 4  # real value of one
 
 
 def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleFault]:
-    """What is wrong with the scales and zero points themselves."""
+    """Faults of scales and zero points themselves."""
     quant, limits = tensor.quant, type_limits(tensor.type)
     if quant is None or limits is None:
         return
@@ -75,15 +74,15 @@ def _too_large(model: Model, subgraph: int, tensor: Tensor, quant: QuantParams) 
 def _of_nothing(
     model: Model, subgraph: int, tensor: Tensor, quant: QuantParams
 ) -> Iterator[ScaleFault]:
-    """A scale of 0 or next to nothing, which is harmless where it stands for zeros."""
+    """The fault of a scale of 0 or nearly 0, which is harmless if its integers represent zeros."""
     low = np.asarray(quant.scale) < SMALLEST_SCALE
     shown = f"{quant.scale[int(np.argmax(low))]!r}"
     zeros = zero_channels(model, subgraph, tensor)
     if zeros is None and model.is_constant(subgraph, tensor.index):
-        return  # its length is another finding, or its bytes lie elsewhere
+        return  # its length is another finding, or its bytes are external
     if zeros is None:
         zeros = np.full(len(low), tensor.index in known_zeros(model, subgraph))
-    # What is in units of less than a normal float32 is 0, whatever the integer.
+    # Real values below the smallest normal float32 count as 0, whatever the integer.
     meant = zeros | (np.asarray(quant.scale) > 0) if len(zeros) == len(low) else zeros
     if tensor.type in BIAS_TYPES and bool(meant[low].all()):
         return

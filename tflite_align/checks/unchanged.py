@@ -1,6 +1,6 @@
-"""Operators that are bit for bit what they were in an earlier state of the model.
+"""Operators that are unchanged, bit for bit, since an earlier state of the model.
 
-An operator's rules depend on the operator and its operands alone, so that these need no new check.
+An operator's rules depend only on it and its operands, so that these need no new check.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ __all__ = ["FAMILIES", "FAMILY_POLICIES", "OPERATOR_POLICIES", "Family", "Policy
 Family = Literal["concat", "elementwise", "pooling", "resize", "logical", "rnn", "other"]
 
 # none: no shared label. input, output: that of the first input or output. large: the cover of the
-# operands. first: a recurrent operator's states take its first output's. auto: the solver chooses.
+# operands. first: a recurrent operator's states get its first output's. auto: the solver chooses.
 Policy = Literal["none", "input", "output", "large", "first", "auto"]
 
 _ALIGNED: tuple[Policy, ...] = ("none", "input", "output", "large", "auto")
@@ -29,5 +29,5 @@ FAMILY_POLICIES: Mapping[str, tuple[Policy, ...]] = {
     "rnn": ("none", "first", "auto"),
 }
 FAMILIES = tuple(FAMILY_POLICIES)
-# What an override can give a single operator.
+# Policies that an override can set for single operators.
 OPERATOR_POLICIES = _ALIGNED

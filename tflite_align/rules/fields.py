@@ -1,9 +1,9 @@
-"""Documents (TOML, JSON) converted into typed values by msgspec, with the JSON Schema of the same.
+"""Conversion of TOML and JSON documents to typed values by msgspec, with their JSON Schemas.
 
-A `TomlTable` is one table: its annotations say what each key holds, keys with a default may be left
-out, unknown keys are refused. Types that msgspec does not know (slots, labels, numbers written as
-fractions) are classes of `Reading`. What does not fit is a RuleError that names the place, what was
-expected and what was found (`misfits.py`).
+A `TomlTable` is one table: annotations define its keys, keys with a default are optional, unknown
+keys are refused. Types that msgspec does not know (slots, labels, fractions) are classes of
+`Reading`. A value that does not fit raises RuleError with the place, what was expected and what was
+found (`misfits.py`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-# What a key that may be left out has then; only what is given is handed on.
+# Value of a missing optional key; only present keys are returned.
 LEFT_OUT: Any = None
 # In a type's schema: its words in an order that means something.
 IN_ORDER = "inOrder"
@@ -60,13 +60,14 @@ _SLOT = re.compile(r"(inputs|outputs|intermediates)\[(\*|\d+:?)\]")
 
 
 class TomlTable(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of tables that become dicts of what is given; what is no key of theirs is refused."""
+    """Base of tables that become dicts of the present keys; unknown keys are refused."""
 
 
 class Reading(type):
-    """Metaclass of the types that msgspec does not know: `form` is the type of what stands in the
-    document, `called` the same in words; `read` makes our value of it, or raises ValueError with
-    what is wrong. `schema`: the JSON Schema, where it says more than the form's own.
+    """Metaclass of types that msgspec does not know.
+
+    `form`: the type in the document; `called`: its description; `read`: converts a value or raises
+    ValueError with the reason. `schema`: the JSON Schema, if it is more specific than the form's.
     """
 
     form: Any
@@ -75,12 +76,12 @@ class Reading(type):
     read: Callable[[Any], Any]
 
     def __instancecheck__(cls, value: object) -> bool:
-        return True  # msgspec asks whether it got what it asked for; `read` has made sure
+        return True  # msgspec checks the type of the result, which `read` guarantees
 
 
 def about(text: str | None = None, *, called: str = "", schema: Mapping[str, Any] = {}) -> Meta:
-    """For `Annotated`: what editors show of a key; what a value is said not to be that is none of
-    its words; what the schema says beside the type.
+    """For `Annotated`: description of a key for editors, description of the allowed words, and
+    additions to the schema.
     """
     return Meta(
         description=text,
@@ -246,9 +247,7 @@ def convert(value: Any, annotation: type[T], where: str) -> T:
 
 
 def given(table: TomlTable, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys that stand in the document, in its order, with their converted values; tables in
-    them likewise.
-    """
+    """The keys of the document with their converted values, in its order, including nested tables."""
     attributes = dict(zip(table.__struct_encode_fields__, table.__struct_fields__, strict=True))
     return {key: _given(getattr(table, attributes[key]), raw) for key, raw in document.items()}
 

@@ -1,4 +1,4 @@
-"""schema/fixes.toml -> Fix: what can be mended in the file alone, each with a switch."""
+"""Reader of schema/fixes.toml: Fix, a repair with a switch."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ WEIGHT_FIXES = frozenset({"weight-axis", "weight-minimum", "weight-zero-point"})
 
 
 class Fix(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One repair. `repairs`: the findings it is for, as `rule-glob` or `rule-glob:fault`; none
-    for a repair that comes into play while others are carried out. `meaning`: whether what the
-    model stands for, read by its declared parameters, is provably kept. `quiet`: its findings are
-    told only where it is switched on, since good files have them too.
+    """One repair. `repairs`: its findings, as `rule-glob` or `rule-glob:fault`; none for an
+    auxiliary repair.
+
+    `meaning`: whether the declared function of the model is provably preserved. `quiet`: its
+    findings are reported only if it is switched on, since sound files have them too.
     """
 
     id: str
@@ -85,10 +86,10 @@ def fix_of(rule: str, fault: str) -> str:
 
 
 def enabled_fixes(on: Sequence[str] = (), off: Sequence[str] = ()) -> frozenset[str]:
-    """Ids of the fixes that are on, given what was switched on and off.
+    """Ids of the enabled fixes, given the names that were switched on and off.
 
-    Each name is an id, a glob of ids, or `all`; an id weighs more than a glob, and of two globs
-    the one that switches off. UsageError for a name nothing answers to, or an id on both sides.
+    Each name is an id, a glob of ids, or `all`; an id takes precedence over a glob, and of two
+    globs the one that switches off. Raises UsageError for an unknown name, or an id on both sides.
     """
     fixes = load_fixes()
     both = sorted(set(on) & set(off))

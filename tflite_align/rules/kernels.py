@@ -1,6 +1,7 @@
-"""schema/kernels/*.toml -> KernelRow: the operand types and versions that a set of kernels takes.
+"""Reader of schema/kernels/*.toml: KernelRow, the operand types and versions that a kernel set
+supports.
 
-A row is what the real runtime did with one-operator models of every type; tests hold it there.
+Each row was measured on one-operator models of every type in the real runtime; tests repeat that.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ Outcome = Literal["right", "wrong", "refused"]
 
 
 class KernelRow(Record, frozen=True, kw_only=True):
-    """The kernels of one operator. `takes`: operand types that it computes rightly; `wrong`: those
-    that it runs and computes wrong values with; it refuses all others, or ends the process.
-    `versions`: the first and the last that are registered; empty where nobody looks at them.
+    """The kernels of one operator. `takes`: operand types that are computed correctly.
+
+    `wrong`: types that run with wrong values; all other types are refused or crash. `versions`:
+    first and last registered version; empty if versions are not checked.
     """
 
     name: str
@@ -84,9 +86,10 @@ def load_kernels(name: str) -> Mapping[str, KernelRow]:
 
 @cache
 def measured_types(operator: str) -> frozenset[str]:
-    """Types of operands that the rows of this operator say something of: each that every operator
-    was measured with, and those of a well-formed model that some set of kernels takes, whose
-    operands were measured in all other types too.
+    """Operand types that the rows of this operator cover.
+
+    These are the types with which every operator was measured, and those of sound models for which
+    each operand was measured in all types.
     """
     rows = [load_kernels(name).get(operator) for name in kernel_sets()]
     patterns = [pattern for row in rows if row is not None for pattern in row.takes]

@@ -1,7 +1,6 @@
-"""What does not fit a type, in words: the place, what was expected, what was found.
+"""Error messages for values that do not match their type: place, expected, found.
 
-msgspec says the place without the names of keys in free tables; they are found by looking which
-entry does not fit.
+msgspec's error path lacks the keys of free tables; they are found by trying the entries.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ __all__ = ["explained"]
 _ERROR = re.compile(r"(?P<what>.*?)(?: - at `(?P<key>key` in `)?\$(?P<path>[^`]*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _KEY = re.compile(r"Object (contains unknown|missing required) field `(.*)`", re.DOTALL)
-# What msgspec says of its own types; anything else was said by one of ours.
+# msgspec's messages about its own types; other messages come from our types.
 _OWN = re.compile(r"Expected `|Invalid enum value ")
 
 _CALLED = {
@@ -36,7 +35,7 @@ Fits = Callable[[Any, Any], bool]
 
 
 def explained(error: str, value: Any, annotation: Any, where: str, fits: Fits) -> str:
-    """The sentence for msgspec's error of converting `value`, which stands at `where`, to `annotation`."""
+    """The message for msgspec's error when converting `value`, found at `where`, to `annotation`."""
     match = _ERROR.fullmatch(error)
     assert match is not None
     what = match["what"]
@@ -96,7 +95,7 @@ def _misfit_key(value: Any, annotation: Any, fits: Fits) -> str:
 
 
 def _metadata(annotation: Any) -> dict[str, Any]:
-    """What the type's annotations add: bounds, and what we call it."""
+    """Bounds and descriptions in the type's annotations."""
     extras: dict[str, Any] = {}
     for meta in getattr(annotation, "__metadata__", ()):
         extras.update(meta.extra or {})

@@ -1,9 +1,9 @@
-"""Patterns of operand types: `T T int32|int64|- > T : int8 uint8`, as rows of kernels have them.
+"""Patterns of operand types such as `T T int32|int64|- > T : int8 uint8`, used in rows of kernels.
 
-A pattern names a type for each input, then `>`, then one for each output. `a|b` is either, `-` an
-optional operand given as -1, `~` one that is left out at the end, `any` every type, and `*` behind
-the last name of a side lets it stand once or more often. `T` is one of the types behind the colon,
-the same wherever it stands.
+A pattern has a type for each input, then `>`, then one for each output. `a|b`: either; `-`: an
+optional operand given as -1; `~`: an operand omitted at the end; `any`: every type; `*` after the
+last name of a side: one or more of them. `T` is one of the types after the colon, the same in all
+places.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _Token(Record, frozen=True):
         return ANY in self.names and name not in (ABSENT, LEFT_OUT)
 
     def wanted(self, name: str, chosen: str) -> str:
-        """The type itself where it is taken, else the one to have in its place."""
+        """The type itself if it is supported, else the type to use instead."""
         if self.takes(name, chosen):
             return name
         return chosen if self.first == _VARIABLE else self.first

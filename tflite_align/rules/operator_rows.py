@@ -178,7 +178,7 @@ class _OperatorsDocument(f.TomlTable, frozen=True, kw_only=True):
     operator: dict[str, dict[str, Any]]
 
 
-# What a kind holds for when the row leaves it out, and where `types` comes from another key.
+# Types of a kind if the row gives none, and kinds whose `types` come from another key.
 _DEFAULTS: Mapping[type[Rule], Mapping[str, Any]] = {
     FixedRule: {"held": "both"},
     PresentRule: {"absence": "either"},

@@ -1,4 +1,4 @@
-"""Constraint kinds and operator rows: what a row of schema/operators.toml becomes."""
+"""Constraint kinds and operator rows: the records of a row of schema/operators.toml."""
 
 from __future__ import annotations
 
@@ -61,13 +61,12 @@ class SlotPattern(Record, frozen=True):
 
 
 class Rule(Record, frozen=True, kw_only=True):
-    """What every kind has. `id` is stable: kind/OPERATOR, with /part where there are several.
+    """Fields of every kind. `id` is stable: kind/OPERATOR, with /part if there are several.
 
-    `when` and `unless` name an optional operand: the rule holds only where it is present, or
-    only where it is absent (an index of -1, or fewer operands than that). `beside` names operands
-    whose types must all be among `types` as well: int16 to int16, int8 weights beside int8
-    activations but not beside float ones. `where` names operands with the types that they must
-    have for the rule to hold.
+    `when` and `unless` name an optional operand: the rule applies only if it is present, or only if
+    it is absent (index -1, or fewer operands). `beside` names operands whose types must be in
+    `types` too: int16 to int16, int8 weights with int8 activations but not with float ones. `where`
+    names operands with the types that they must have for the rule to apply.
     """
 
     id: str
@@ -87,8 +86,10 @@ class SameRule(Rule, frozen=True, kw_only=True):
 
 
 class FixedRule(Rule, frozen=True, kw_only=True):
-    """The kernel writes these parameters whatever the file declares. Per type the legal labels;
-    the first is the one to write. `held`: whether scale and zero point are held, or one alone.
+    """The kernel always writes these parameters, whatever the file declares.
+
+    Legal labels by type, the first of which a repair writes. `held`: whether scale and zero point
+    are fixed, or only one of them.
     """
 
     slot: SlotPattern
@@ -126,13 +127,12 @@ class WeightRule(Rule, frozen=True, kw_only=True):
 class BiasRule(Rule, frozen=True, kw_only=True):
     """scale[c] = factor x product of the factors' scales, zero point 0.
 
-    `bias_types` maps the activation type (of the first factor) to the legal bias types, the
-    first of which a repair writes. `type_option` names the operator's option that states the
-    bias's type (0, float32: none), and that a repair keeps in step. With `heeded` the kernel reads
-    it: what it states is legal, and has to be what is there. `counted`: all that is asked is one
-    scale for one scale of the last factor, or as many as that has. A bias of zeros is right in any
-    scale, so that other rules ask nothing of one; `compared`: of zeros alone it is asked that,
-    where the last factor has one scale, theirs is within 0.02 output scales of the product.
+    `bias_types` maps the activation type (of the first factor) to the legal bias types, the first
+    of which a repair writes. `type_option`: the operator's option with the bias's type (0, float32:
+    none), which repairs update. `heeded`: the kernel reads that option, whose type is then
+    required. `counted`: the only requirement is one scale, or as many as the last factor has. A
+    bias of zeros is correct at any scale; `compared`: except that the kernel compares the scales if
+    the last factor has one scale: it must be within 0.02 output scales of the product.
     """
 
     slot: SlotPattern
@@ -182,10 +182,10 @@ class PowerRule(Rule, frozen=True, kw_only=True):
 class Flow(Record, frozen=True, kw_only=True):
     """How real values pass from inputs to outputs.
 
-    copy: each output is one of the inputs' elements or their maximum or minimum: commutes with
-    clipping. average: outputs lie within the inputs' range, but clipping first changes them.
-    `taps`: the elements that one output is the mean of: those of a window (options), along axes
-    (what the output has fewer), or the neighbours that it lies between; "": no mean.
+    copy: each output is an element of an input, or a maximum or minimum, which commutes with
+    clipping. average: outputs are within the inputs' range, but clipping the inputs changes them.
+    `taps`: the elements that one output averages: of a window (options), along axes (that the
+    output lacks), or interpolation neighbours; "": no average.
     """
 
     kind: Literal["copy", "average"]
@@ -211,14 +211,14 @@ class OperatorRow(Record, frozen=True, kw_only=True):
     family: Family = "other"  # whose alignment policy holds for it
     family_axes: tuple[int, ...] = ()  # only where its axes, a constant inputs[1], are these
     flow: Flow | None = None
-    range: Range | None = None  # real values the operator can produce, whatever its inputs
+    range: Range | None = None  # real values that the operator can produce for any inputs
     rigid: tuple[SlotPattern, ...] = ()  # slots whose parameters must never change
     ignored: tuple[SlotPattern, ...] = ()  # slots whose parameters mean nothing (indices, masks)
     resource: Literal["read", "write", "handle"] | None = None
     calls: tuple[CallRow, ...] = ()
     zeros: tuple[tuple[SlotPattern, ...], ...] = ()  # outputs are 0 where all of one list are
     positive: tuple[SlotPattern, ...] = ()  # kernels end the process at a scale of 0
-    scaled: tuple[SlotPattern, ...] = ()  # computed with their scale, whatever the others have
+    scaled: tuple[SlotPattern, ...] = ()  # computed with their own scale
     adds: tuple[SlotPattern, ...] = ()  # the output is the sum of these operands
     subtracts: tuple[SlotPattern, ...] = ()  # less these
     mirror: tuple[SlotPattern, ...] = ()  # two slots: opposite zero points do as well as equal ones

@@ -47,7 +47,9 @@ class RuleGrade(Record, frozen=True, kw_only=True):
 
 
 class RuleStory(Record, frozen=True, kw_only=True):
-    """`words`: what it asks, as plain text. `page`: its place on the documentation's site."""
+    """The description of a rule. `words`: its requirement as plain text; `page`: its URL on the
+    site.
+    """
 
     id: str
     words: str
@@ -72,8 +74,9 @@ def anchor(rule_id: str) -> str:
 
 
 def rule_page(rule_id: str) -> str:
-    """`rules.html#same-concatenation`: below the site's root. Rules that are alike for all operators
-    have one place, `rules.html#types`.
+    """`rules.html#same-concatenation`, relative to the site's root.
+
+    Rules that are equal for all operators share an anchor, such as `rules.html#types`.
     """
     if rule_id in _operator_rules() or rule_id in _supported():
         return f"{_PAGE}#{anchor(rule_id)}"
@@ -159,7 +162,7 @@ def rule_story(rule_id: str, targets: Sequence[Target] = ()) -> RuleStory | None
 
 
 def _is_meant(rule_id: str, start: str) -> bool:
-    """Whether what follows the beginning of a family's ids is an operator, or what the family has."""
+    """Whether the rest of an id in this family is an operator or a known part."""
     if start in UNGRADED or not start.endswith("/"):
         return rule_id == start or (start.endswith("/") and len(rule_id) > len(start))
     return rule_id.split("/")[1] in _operator_names()

@@ -1,6 +1,6 @@
-"""A rule in words: one sentence for listings, reports and the documentation.
+"""Descriptions of rules: one sentence for listings, reports and documentation.
 
-Names of slots, options and types stand in backticks, as Markdown has them.
+Names of slots, options and types are in backticks, as in Markdown.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ GENERAL = {
     "unreadable": "the file can be read",
 }
 
-# What no target grades: what a user or a judge says as it stands.
+# Rules that no target grades come from users or judges and are shown unchanged.
 UNGRADED = ("lock/", "judge/", "verification", "unreadable")
 
 

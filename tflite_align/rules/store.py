@@ -31,11 +31,11 @@ def data_files(folder: str, ending: str) -> list[str]:
 
 
 class Rows(Mapping[str, R]):
-    """The rows of a table by the name in `[operator.NAME]`, each read when it is first asked for:
-    a model has a dozen of the operators there are, and reading all takes longer than aligning it.
+    """The rows of a table by the name in `[operator.NAME]`, each parsed on first access.
 
-    All that belongs to one name has to stand together; `parse` gets it with what stands before
-    the first row, and returns the rows in it.
+    A model has a dozen of the operators; parsing all rows takes longer than aligning it. All lines
+    of one name must be together; `parse` gets them with the lines before the first row, and returns
+    the rows.
     """
 
     def __init__(self, document: str, parse: Callable[[str], Mapping[str, R]]) -> None:
@@ -55,7 +55,7 @@ class Rows(Mapping[str, R]):
             try:
                 self._known[name] = self._parse(self._head + self._texts[name])[name]
             except RuleError:
-                self._parse(self._document)  # says the line of the whole file
+                self._parse(self._document)  # gives the line number in the whole file
                 raise
         return self._known[name]
 

@@ -1,7 +1,8 @@
-"""[[support]] rows of a target file: what its runtime or compiler takes of an operator, as data.
+"""[[support]] rows of a target file: the operators and limits that its runtime or compiler
+supports.
 
-A row names operators and limits. Each limit is one word of a closed vocabulary (`LIMITS`); what
-a word means is in `tflite_align.checks.support`, the one place that evaluates it.
+A row names operators and limits. Each limit is one word of a closed vocabulary (`LIMITS`), which
+`tflite_align.checks.support` evaluates.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _EVERY = (SlotPattern("inputs", 0, None), SlotPattern("outputs", 0, None))
 
 
 class SupportRow(Record, frozen=True, kw_only=True):
-    """Every operator that `operators` name and `when` holds for keeps within `limits`.
+    """The limits for every operator that `operators` matches and `when` applies to.
 
-    `operators` are glob patterns of operator names; "MODEL" stands for the model as a whole.
-    SupportLimits of tensors concern the operands in `slots`, those that are absent left out. A broken
-    limit is a finding `support/OPERATOR`, with `/part` where the row has one; `repair` names the fix
-    that mends it, which few rows have. Of rows with `once` and one part, an operator has one finding: the first.
+    `operators` are glob patterns of operator names; "MODEL" is the model as a whole. Limits on
+    tensors apply to the present operands in `slots`. A violation is a finding `support/OPERATOR`,
+    with `/part` if the row has one; `repair` names its fix, which few rows have. With `once` an
+    operator gets only the first finding of a part.
     """
 
     operators: tuple[str, ...]
@@ -110,7 +111,9 @@ class _Upscale(f.TomlTable, frozen=True, kw_only=True):
 
 
 class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
-    """The vocabulary. First what is asked of the operator, then of each tensor in the row's slots."""
+    """The vocabulary of limits: first those on operators, then those on each tensor in the row's
+    slots.
+    """
 
     operator: f.Texts = f.LEFT_OUT  # its name is one of these
     custom_code: f.Texts = f.LEFT_OUT
@@ -140,7 +143,7 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     same_type: tuple[f.SlotText, ...] = f.LEFT_OUT
     output_types: f.Texts = f.LEFT_OUT  # the type of its first output
     some_constant: f.Yes = f.LEFT_OUT  # some input is a constant
-    constants_zero: f.Yes = f.LEFT_OUT  # inputs that are constants stand for 0 everywhere
+    constants_zero: f.Yes = f.LEFT_OUT  # inputs that are constants have real value 0 everywhere
     any_type: f.Texts = f.LEFT_OUT  # some operand that is computed has one
     # Of subgraphs that these options name: no computed tensor is an output twice; no input is
     # handed on to a later place than its own.
@@ -168,7 +171,7 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     innermost_at_most: int = f.LEFT_OUT
     innermost_multiple_of: int = f.LEFT_OUT
     values: tuple[int, ...] = f.LEFT_OUT  # integers of a constant are among these
-    zero: f.Yes = f.LEFT_OUT  # a constant stands for 0 everywhere
+    zero: f.Yes = f.LEFT_OUT  # a constant has real value 0 everywhere
     rows_zero_outside: int = f.LEFT_OUT  # rows of a constant but the last so many are 0
     per_tensor: f.Yes = f.LEFT_OUT  # one scale at most
     per_channel: int = f.LEFT_OUT  # a scale for each index along this dimension
@@ -208,7 +211,7 @@ def parse_support(values: dict[str, Any], where: str) -> SupportRow:
 
 
 def tell_limits(limits: Mapping[str, Any]) -> str:
-    """SupportLimits in words, in the row's order: `types int8, uint8; large dimensions 3`."""
+    """Limits as text, in the row's order: `types int8, uint8; large dimensions 3`."""
     return "; ".join(
         key.replace("_", " ") + ("" if value is True else f" {_told(value)}")
         for key, value in limits.items()

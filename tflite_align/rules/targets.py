@@ -27,13 +27,12 @@ Severity = Literal["error", "warning", "off"]
 
 
 class Requirement(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How grave a broken rule is for a target, and what the runtime does then, in words.
+    """Severity of a violated rule on a target, and the runtime's behaviour as text.
 
-    `only`: "cpu" for a level that holds where the target leaves the operator to the CPU (a support
-    row with part "cpu" is broken); elsewhere the target honours what is declared.
-    `honours`: the part of differing parameters that an operator which is not on the CPU honours:
-    where that part alone differs the level is a warning.
-    `operators`: the only operators at which the level holds; empty: all.
+    `only`: "cpu" if the level applies only where the target runs the operator on the CPU (a support
+    row with part "cpu" is violated); elsewhere the target uses the declared parameters. `honours`:
+    the part of the parameters that the target uses elsewhere: if only that part differs, the level
+    is a warning. `operators`: operators to which the level is restricted; empty: all.
     """
 
     rules: tuple[str, ...]  # glob patterns of rule ids
@@ -47,22 +46,16 @@ class Requirement(Record, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Target(Record, frozen=True, kw_only=True):
-    """A runtime or compiler. Without `support` rows it says nothing of what it takes.
+    """A runtime or compiler.
 
-    `grades`: (pattern of rule ids, severity) that a user puts in place of what is required here;
-    later ones win, and none asks for what is off. `selected`: patterns of the only rules that are
-    asked for, where there are some; `ignored`: of those that are not.
-
-    `kernels`: its sets of kernels (schema/kernels), each with what messages call it; an operator
-    may run on any of them.
-
-    `judges`: names of the runtimes and compilers that stand for it. `takes`: "all" where each of
-    them must take a file, "any" where they are ways to run it of which one is enough.
-
-    `resizes`: an application may give a model's inputs other sizes, and all shapes are found anew;
-    elsewhere the file's are trusted.
-
-    `splits`: "once" for a compiler that maps one connected part and leaves the rest to the CPU.
+    Without `support` rows its supported operators are not checked. `grades`: (pattern of rule ids,
+    severity) set by the user; later ones win, and rules that are off stay off. `selected`: patterns
+    of the only rules to check, if not empty; `ignored`: patterns of rules not to check. `kernels`:
+    its kernel sets (schema/kernels) with their names in messages; an operator may run on any of
+    them. `judges`: its runtimes and compilers. `takes`: "all" if each of them must accept a file,
+    "any" if one is enough. `resizes`: an application may resize inputs, and shapes are computed
+    again; other runtimes trust the file's shapes. `splits`: "once" for a compiler that maps one
+    connected part and leaves the rest to the CPU.
     """
 
     name: str
@@ -142,13 +135,13 @@ def parse_target(document: str, where: str) -> Target:
 
 
 def target_names() -> list[str]:
-    """What `targets=` and load_target() take, in the order of the alphabet."""
+    """Names for `targets=` and load_target(), sorted."""
     return sorted(name.removesuffix(".toml") for name in data_files("targets", ".toml"))
 
 
 @cache
 def load_target(name: str) -> Target:
-    """The shipped target of that name; UsageError names what was perhaps meant, else all of them."""
+    """The shipped target of that name. Raises UsageError with the nearest or all names."""
     if not isinstance(name, str):
         raise UsageError(f"target: expected a name, found {kind_of(name)}")
     names = target_names()

@@ -1,4 +1,5 @@
-"""Outside judges: whether the aligned file runs, and computes what it declares.
+"""Runs the outside runtimes and compilers: whether they accept the aligned file and compute what it
+declares.
 
-Every native runtime and compiler runs in a process of its own and is imported only there.
+Every native runtime and compiler runs in a separate process and is imported only there.
 """

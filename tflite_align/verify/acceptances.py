@@ -1,4 +1,4 @@
-"""Whether the judges take the original and the aligned file."""
+"""Acceptance of the original and the aligned file by the judges."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["ask", "ask_same", "verdicts_of"]
 def ask_same(
     data: Data, judges: Sequence[str], seconds: float | None, memory: int, board: Board
 ) -> tuple[JudgeVerdict, ...]:
-    """Of a file that nothing was changed in: each judge is asked once."""
+    """Run each judge once on an unchanged file."""
     verdicts = []
     for name in judges:
         acceptance = judge_file(data, name, seconds=seconds, memory=memory, board=board)
@@ -45,7 +45,7 @@ def ask(order: Order, judges: Sequence[str]) -> tuple[JudgeVerdict, ...]:
 
     verdicts = []
     with children_pool(2) as pool:
-        # Each thread in the caller's context, so that what is unpacked there is known in it.
+        # Each thread gets the caller's context, so that it shares the caller's unpacked models.
         contexts = [copy_context() for _ in judges]
         for verdict in pool.map(lambda context, name: context.run(one, name), contexts, judges):
             verdicts.append(verdict)
@@ -54,7 +54,7 @@ def ask(order: Order, judges: Sequence[str]) -> tuple[JudgeVerdict, ...]:
 
 
 def verdicts_of(order: Order, ran: Mapping[str, Ran]) -> tuple[JudgeVerdict, ...]:
-    """The runs have answered for their judges already; the others are asked now."""
+    """One verdict per judge. Judges that ran the samples have a result already; the others run now."""
     rest = [name for name in order.asked if f"after:{name}" not in ran]
     verdicts = {verdict.judge: verdict for verdict in ask(order, rest)}
     for name in order.asked:

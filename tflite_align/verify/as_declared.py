@@ -1,4 +1,4 @@
-"""A file that nothing was changed in: whether runtimes compute what it declares."""
+"""Compares the outputs of runtimes with what an unchanged file declares."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run_as_declared(
     """Run the file in the judges' runtimes and compare each output, and each operator on LiteRT's
     builtin kernels, with what the file's own parameters declare.
 
-    "failed" where a runtime computes something else. Arguments and errors are those of `verify`.
+    "failed" if a runtime computes something else. Arguments and errors are those of `verify`.
     """
     verification = verify(
         data,
@@ -54,12 +54,11 @@ def run_as_declared(
 
 
 def _departures(verification: Verification, *, builtin: bool) -> list[str]:
-    """Where a runtime departs from the declared parameters, in sentences, operators first: those
-    are compared on LiteRT's builtin kernels, and count where these are asked about (`builtin`).
+    """Sentences on deviations of runtimes from the declared parameters, operators first.
 
-    The file stands for its own original, so that a runtime that is as far off there has not
-    become worse: its word is "unchanged". A run above FLOOR_DB departs from nothing that a reader
-    could tell.
+    Operators are compared on LiteRT's builtin kernels and count only if these were requested
+    (`builtin`). The file is compared with itself as original, so that a deviating run has the word
+    "unchanged". A run with an SQNR above FLOOR_DB counts as no deviation.
     """
     sentences = []
     if builtin and verification.steps is not None and verification.steps.beyond:

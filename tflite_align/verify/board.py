@@ -89,7 +89,9 @@ class Board(Record, frozen=True, kw_only=True):
             )
 
     def arguments(self, judge: str, default: str) -> list[str]:
-        """Of Vela's command line for one judge; its configuration is `vela.ini` beside the model."""
+        """Arguments of Vela's command line for one judge; the configuration is `vela.ini` next to
+        the model.
+        """
         mine = self.accelerator if family(self.accelerator) == judge else default
         found = ["--accelerator-config", mine]
         if self.config:

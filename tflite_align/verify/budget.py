@@ -1,7 +1,7 @@
-"""What a verification may take unless the caller says otherwise."""
+"""Default memory limit of a verification."""
 
 from __future__ import annotations
 
 __all__ = ["MEMORY"]
 
-MEMORY = 2 << 30  # bytes that its inputs and the models that are run may take
+MEMORY = 2 << 30  # bytes that inputs and running models may take

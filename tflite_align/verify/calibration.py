@@ -46,10 +46,11 @@ def check_calibration(model: Model, calibration: Calibration) -> None:
 
 
 def matched(inputs: Sequence[Wanted], calibration: Calibration) -> tuple[Array, ...]:
-    """An array for each input, [samples, *shape], found by its name, an alias or its position.
+    """An array for each input, [samples, *shape], found by the input's name, an alias or its
+    position.
 
-    Raises UsageError in one line that names the input, what was found and what is expected.
-    Arrays that belong to no input are left alone: data sets come with their answers.
+    Raises UsageError with the input, what was found and what is expected. Arrays that belong to no
+    input are ignored, since data sets also contain labels.
     """
     if not inputs:
         raise UsageError("calibration: the model has no inputs to feed")

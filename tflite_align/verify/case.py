@@ -1,4 +1,4 @@
-"""What a verification was asked for, and all that is run for it, built before anything runs."""
+"""The request for a verification, and the model variants that are run for it, built before any run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Progress = Callable[[str, float], None]
 
 
 class Order(Record, frozen=True, kw_only=True):
-    """What was asked for."""
+    """The arguments of a verification."""
 
     before: Data
     reading: Data
@@ -50,17 +50,17 @@ class Order(Record, frozen=True, kw_only=True):
     memory: int
     board: Board = Board()
     figures: bool = False  # of the original's operators too
-    kernel_runtimes: frozenset[str] = frozenset()  # runtimes whose kernels a certificate speaks of
+    kernel_runtimes: frozenset[str] = frozenset()  # runtimes that a certificate covers
 
     @property
     def same(self) -> bool:
-        """One file stands for its own original: every form of it is run once."""
+        """Whether the file is compared with itself, so that each variant runs once."""
         return self.before == self.after and self.reading == self.before
 
     @property
     def certified(self) -> bool:
-        """Whether no kernel has to be compared on samples: a certificate says of each that runs here
-        what it computes for every input.
+        """Whether no kernel has to be compared on samples, because a certificate covers all that
+        run here.
         """
         return (
             bool(self.kernel_runtimes)
@@ -70,7 +70,7 @@ class Order(Record, frozen=True, kw_only=True):
 
     @property
     def running(self) -> list[str]:
-        """The judges asked that compute numbers here."""
+        """The requested judges that compute outputs on this machine."""
         return [name for name in self.asked if JUDGES[name].runs and available(name) is None]
 
 
@@ -116,7 +116,7 @@ def build_case(order: Order) -> Case:
         Form(name=f"{which}:{name}", data=data, kernels=(name,), loaded=True)
         if order.certified
         else _real(f"{which}:{name}", name, data, (copy, part))
-        for name in order.running  # those of one runtime take about as long
+        for name in order.running  # variants of one runtime take about the same time
         for which, (data, copy, part) in copies.items()
     ]
     changed = None if order.same else changed_operators(before, after)
@@ -133,8 +133,8 @@ def build_case(order: Order) -> Case:
 
 
 def _declared(order: Order, first: Frontier, second: Frontier) -> list[Form]:
-    """The declared readings of both files, as one model where that can be: what they compute alike is
-    then computed once.
+    """The declared readings of both files, joined into one model if possible, to share
+    computations.
     """
     after = declared_model(order.after, second)
     forms = [Form(name="declared:after", data=pack(after), kernels=FLOAT_KERNELS)]
@@ -168,7 +168,7 @@ def _joined_runs(order: Order, forms: list[Form], first: Frontier, second: Front
 
 
 def constants_form(order: Order, case: Case) -> Form:
-    """The float twin of the aligned file: what re-expressed constants alone make of the original."""
+    """The aligned file's float twin, which shows the effect of requantized constants alone."""
     data = twin(order.after, case.frontier_after)
     return Form(name=CONSTANTS, data=data, kernels=FLOAT_KERNELS)
 

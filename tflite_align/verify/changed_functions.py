@@ -14,8 +14,8 @@ _QUANTIZATION = ("scale", "zeroPoint", "quantizedDimension", "detailsType")
 
 
 def changed_operators(before: Any, after: Any) -> frozenset[int]:
-    """Operators of subgraph 0 of `after` that are new, or differ from the one that they stand for
-    in their options, or in an operand's type, shape, parameters or constant.
+    """Operators of subgraph 0 of `after` that are new, or differ from the original operator in
+    options, or in an operand's type, shape, parameters or constant.
     """
     first, second = before.subgraphs[0], after.subgraphs[0]
     names = [
@@ -32,7 +32,9 @@ def changed_operators(before: Any, after: Any) -> frozenset[int]:
 
 
 def match_operators(before: tuple[str, ...], after: tuple[str, ...]) -> dict[int, int]:
-    """Aligned operator -> original operator, by order; only QUANTIZE comes and goes."""
+    """Aligned operator -> original operator, in order; only QUANTIZE operators are added or
+    removed.
+    """
     matched: dict[int, int] = {}
     old = 0
     for new, name in enumerate(after):

@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 
 # Operators that hand flat values on in their order.
 _SAME_ORDER = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
-_MOST = 16  # parts of one output that are told apart
+_MOST = 16  # most parts of one output
 
 
 class _Cut(Record, frozen=True, kw_only=True):
@@ -34,7 +34,9 @@ class _Cut(Record, frozen=True, kw_only=True):
     inner: int
 
     def take(self, flat: Array) -> tuple[Array, Array]:
-        """Which of these flat indices into the output are the operand's, and where in it."""
+        """The given flat indices of the output that belong to the operand, and their positions in
+        it.
+        """
         position = (flat // self.inner) % self.length
         mine = np.flatnonzero((position >= self.start) & (position < self.stop))
         outer, position = flat[mine] // (self.length * self.inner), position[mine] - self.start

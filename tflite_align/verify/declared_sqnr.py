@@ -32,9 +32,10 @@ def declared_levels(
     seed: int,
     memory: int = MEMORY,
 ) -> tuple[OutputLevel, ...]:
-    """SQNR in dB of `aligned`'s declared reading at each output that `verify` compares, on the very
-    inputs that it takes from the calibration. Empty where that cannot
-    be computed, or takes more than `memory` bytes.
+    """SQNR in dB of `aligned`'s declared reading at each output that `verify` compares, on the
+    inputs that it takes from the calibration.
+
+    Empty if it cannot be computed, or takes more than `memory` bytes.
     """
     evidence = _evidence(
         original, aligned, calibration, samples, seed=seed, memory=memory, both=False
@@ -60,9 +61,11 @@ def declared_scores(
     seed: int,
     memory: int = MEMORY,
 ) -> tuple[OutputScore, ...]:
-    """The declared readings of both files at each output and part of one, on each kind of inputs;
-    no kernel is run and nothing is judged. Empty where they cannot be computed, or
-    take more than `memory` bytes.
+    """Scores of the declared readings of both files for each output, part of an output and kind of
+    inputs.
+
+    No kernel is run and no verdict given. Empty if they cannot be computed, or take more than
+    `memory` bytes.
     """
     evidence = _evidence(
         original, aligned, calibration, samples, seed=seed, memory=memory, both=True
@@ -113,8 +116,10 @@ def bias_readings(
     seed: int,
     memory: int = MEMORY,
 ) -> tuple[BiasReading, ...]:
-    """How far two readings of one file are apart: by its biases' declared scales, and with those
-    that kernels compute with. Empty where that cannot be computed, or takes more than `memory` bytes.
+    """The difference between two readings of a file: biases by their declared scales, and by the
+    scales that kernels compute with.
+
+    Empty if it cannot be computed, or takes more than `memory` bytes.
     """
     files = {"declared": by_scale, "as-run": as_run}
     try:

@@ -45,8 +45,10 @@ def available() -> str | None:
 
 
 def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
-    """Compile; accepted means exit status 0 and a compiled file. Operators left on the CPU are
-    reported as facts: the compiler accepts a model of which it maps little.
+    """Compile the file; accepted means exit status 0 and a compiled file.
+
+    Operators left on the CPU are reported as figures: the compiler accepts models of which it maps
+    little.
     """
     tool = shutil.which(TOOL)
     if tool is None:
@@ -70,8 +72,8 @@ def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
 
 
 def parse_log(printed: str, log: str = "") -> tuple[tuple[str, str], ...]:
-    """Facts from what the compiler prints, and from its operator log where the printed text has
-    no table: the summary, then `OPERATOR: status` with its count, sorted.
+    """Figures from the compiler's output, and from its operator log if the output has no table: the
+    summary, then `OPERATOR: status` with its count, sorted.
     """
     facts = [("version", version) for version in _VERSION.findall(printed)[:1]]
     for words, name in _SUMMARY.items():

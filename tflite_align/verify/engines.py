@@ -1,7 +1,7 @@
 """Interpreters of LiteRT and TFLM behind one interface. Imported in worker processes only.
 
-Inputs are given in the graph input's own type; `output` returns real values (dequantized by the
-output's declared per-tensor parameters where it has any).
+Inputs have the graph input's own type; `output` returns real values, dequantized by the output's
+per-tensor parameters if it has any.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _RESOLVERS = {
 _SMALLEST_ARENA = 16 << 20
 _LARGEST_ARENA = 1 << 30  # bytes that TFLM may have; a file that wants more is not judged
 _ARENA_GROWS = 4  # times, where the arena was too small
-# What TFLM says when its arena is too small, rather than the model wrong.
+# TFLM's message if its arena is too small.
 _TOO_SMALL = re.compile(
     r"Failed to resize buffer|Arena size is too small|Failed to allocate memory"
 )
 _WANTED = re.compile(r"(?:Requested: |Needed )(\d+)")
-_NAMED = 8  # nodes that are told by name
+_NAMED = 8  # nodes that are listed by name
 
 
 class OverBudgetError(Exception):
@@ -42,7 +42,7 @@ class OverBudgetError(Exception):
 
 
 class InputSpec(Record, frozen=True, kw_only=True):
-    """What a graph input takes. `scale` is None when it is not quantized per tensor."""
+    """Type and shape of a graph input. `scale` is None if it is not quantized per tensor."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -84,7 +84,7 @@ class Engine:
         return np.asarray(_dequantized(flat, detail), np.float32)
 
     def raw_output(self, index: int) -> tuple[Array, dict[str, Any]]:
-        """What the runtime holds as graph output `index`, and the details it tells of it."""
+        """The integers of graph output `index`, and its details from the runtime."""
         raise NotImplementedError
 
     def tensor(self, index: int) -> Array:
@@ -157,7 +157,7 @@ class _LiteRT(Engine):
         return values
 
     def facts(self) -> dict[str, str]:
-        """Which nodes of subgraph 0 a delegate took; nothing where none was asked to."""
+        """The nodes of subgraph 0 that a delegate runs; empty without a delegate."""
         if self._kernels != "xnnpack":
             return {}
         return _delegated(self._interpreter._get_ops_details())  # noqa: SLF001 - no public way
@@ -270,7 +270,7 @@ def _within_budget(arena: int, sizes: list[int]) -> None:
 
 
 def native_words() -> str:
-    """What this process has written to its log so far: TFLM gives its reasons there alone."""
+    """The log that this process has written so far; TFLM gives its reasons only there."""
     sys.stderr.flush()
     log = Path("log.txt")
     return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""

@@ -70,11 +70,10 @@ class Evidence(Record, frozen=True, kw_only=True):
         return powers(reference, values, sequences)
 
     def limits(self, probe: int) -> tuple[tuple[float, float] | None, ...]:
-        """Ranges to clip to: values of the twin beyond what the tensor can hold are not counted as
-        signal.
+        """Ranges to clip to: values of the twin beyond the tensor's range do not count as signal.
 
-        Logits beyond either file's range only saturate further, which their readers cannot
-        distinguish.
+        Logits are also clipped to either file's range: beyond it they only saturate further, which
+        their readers cannot distinguish.
         """
         before, after = self.before.probes[probe], self.after.probes[probe]
         return (before.limits, after.limits) if before.feeds else (before.limits,)

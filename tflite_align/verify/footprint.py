@@ -1,4 +1,4 @@
-"""How much memory running a model takes at least, read from its shapes before anything is run."""
+"""A lower bound of the memory needed to run a model, computed from its shapes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _WIDTHS |= {"uint16": 2, "int64": 8, "uint64": 8, "float64": 8, "complex64": 8, 
 
 
 class Footprint(Record, frozen=True, kw_only=True):
-    """The operator that holds the most activations at once. `place`: its address, "" for a graph
-    input alone. `stored`, `floats`: bytes of its operands and outputs in the types that the file
-    gives them, and as float32, in which the float twin holds them.
+    """The operator whose operands and outputs take the most memory. `place`: its address, "" for a
+    graph input.
+
+    `stored`, `floats`: bytes in the file's types, and as float32, which the float twin needs.
     """
 
     place: str
@@ -28,20 +29,22 @@ class Footprint(Record, frozen=True, kw_only=True):
     floats: int
 
     def told(self, size: int, memory: int) -> str:
-        """Why `size` bytes are not run."""
+        """The message for a model that needs `size` bytes and is not run."""
         where = f"{self.place} holds" if self.place else "the graph inputs hold"
         return f"size: {where} {size:,} bytes at once, above the {memory:,} of --memory"
 
 
 def hold_to(memory: int, model: Any) -> None:
-    """Raises UnsupportedError where the model's float twin takes more than `memory` bytes."""
+    """Raise UnsupportedError if the model's float twin takes more than `memory` bytes."""
     largest = footprint(model)
     if largest.floats > memory:
         raise UnsupportedError(largest.told(largest.floats, memory))
 
 
 def footprint(model: Any) -> Footprint:
-    """A lower bound: kernels take more for themselves, and other tensors may live as long."""
+    """The operator with the largest footprint. Kernels need more memory, and other tensors may be
+    alive.
+    """
     return max(_each(model), key=lambda operator_footprint: operator_footprint.floats)
 
 

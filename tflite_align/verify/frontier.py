@@ -1,9 +1,10 @@
-"""Where a model's numbers can be compared: the graph outputs, and the last tensors that tell.
+"""The tensors at which two files are compared: graph outputs, or the last tensors before
+discontinuities.
 
-ARG_MAX, comparisons, NMS and the like turn a rounding error into a jump, and a custom operator
-without a kernel cannot be run at all: the real tensors that feed the part behind them are judged.
-A closing LOGISTIC or SOFTMAX hides nearly everything where it saturates (a wake word model answers
-0 to all that is not its word): its input is judged as well.
+ARG_MAX, comparisons, NMS and similar operators turn a rounding error into a jump, and a custom
+operator without a kernel cannot be run: the real-valued tensors before them are compared instead. A
+final LOGISTIC or SOFTMAX hides nearly everything where it saturates (a wake-word model answers 0 to
+most inputs), so that its input is compared as well.
 """
 
 from __future__ import annotations
@@ -57,10 +58,10 @@ class Probe(Record, frozen=True, kw_only=True):
     tensor: int
     name: str
     output: int | None  # position among the graph outputs, where it is one
-    behind_jump: bool  # compared only for what it is worth
-    saturates: bool  # what feeds its saturating operator is a probe too, and tells more
+    behind_jump: bool  # compared, but never a reason to fail
+    saturates: bool  # the input of its saturating operator is a probe too, and is more sensitive
     feeds: bool  # it is such an input
-    limits: tuple[float, float] | None  # what the tensor can hold, real values; None: float
+    limits: tuple[float, float] | None  # the tensor's range, real values; None: float
     own: float  # the tensor's step, real value; 0: float
     step: float  # the coarsest that its values are rounded to, real value; 0: float
     parts: tuple[Part, ...]  # the operands of the CONCATENATION that writes it, judged one by one
@@ -117,8 +118,8 @@ def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]
 class _Walk:
     """Walks back from each output; keeps the order of first visits and drops repeats.
 
-    What is read behind a QUANTIZE of integers counts as what stands before it: those come and go
-    with alignment, and both files are to be compared at the same values.
+    A QUANTIZE between integers is skipped, because alignment adds and removes them and both files
+    are to be compared at the same values.
     """
 
     def __init__(
@@ -129,7 +130,8 @@ class _Walk:
         self.writer = {t: op for op in graph.operators for t in op.outputs}
         self.probes: list[Probe] = []
         self.seen: set[int] = set()
-        # What the probes stand for, before any QUANTIZE: of all of them, and of what feeds a jump.
+        # Tensors that probes refer to, before any QUANTIZE: of all probes, and of those before a
+        # jump.
         self.told: set[int] = set()
         self.fed: set[int] = set()
 
@@ -158,7 +160,7 @@ class _Walk:
         return self._requantized(tensor) in self.fed
 
     def _requantized(self, tensor: int) -> int:
-        """What a tensor is made of by QUANTIZE operators from integers to integers."""
+        """The first tensor before a chain of QUANTIZE operators between integers."""
         while tensor in self.writer and tensor not in self.behind:
             operator = self.writer[tensor]
             if operator_name(self.model, operator) != "QUANTIZE":
@@ -197,9 +199,10 @@ class _Walk:
             self._probe(source, None, is_behind=False, feeds=True)
 
     def _step(self, tensor: int, *, inner: bool) -> float:
-        """The coarsest step that these values meet: their own, that of what an average is made
-        from (its kernel rounds to that), and where they only feed what `inner` is told of, that of
-        what copies them.
+        """The coarsest step that these values are rounded to.
+
+        Their own step, that of an average's input (its kernel rounds to that), and for an `inner`
+        tensor that of operators that copy it.
         """
         steps = [_scale(self.graph.tensors[tensor])]
         operator = self.writer.get(tensor)

@@ -12,7 +12,7 @@ from ..format.enums import Activation
 
 __all__ = ["ACTIVATIONS", "take_activation"]
 
-# The operator that computes what a fused activation says.
+# Fused activation -> operator that computes it.
 ACTIVATIONS: Mapping[int, str] = {
     Activation.RELU: "RELU",
     Activation.RELU_N1_TO_1: "RELU_N1_TO_1",

@@ -34,11 +34,11 @@ class Gathered(Record, frozen=True, kw_only=True):
 
 
 def gather(order: Order, case: Case, first: Samples, folder: Path) -> Gathered:
-    """Runs every form on samples that the original's declared reading copes with.
+    """Run every variant on samples on which the original's declared reading is usable.
 
-    Random inputs over the whole declared range drive some networks far out of the ranges that
-    were calibrated, and so may every other kind. Then narrower ones are tried, on a few samples;
-    only the original decides, so the choice favours nobody.
+    Random inputs over the whole declared range can drive a network far out of its calibrated
+    ranges. Then narrower inputs are tried on a few samples. Only the original decides, so that the
+    choice favours neither file.
     """
     gathered = _run(order, case, first, folder / "first")
     level = reference_db(gathered.evidence)
@@ -61,7 +61,7 @@ def gather_readings(order: Order, case: Case, samples: Samples, folder: Path) ->
 
 
 def with_constants(order: Order, case: Case, evidence: Evidence, folder: Path) -> Evidence:
-    """The evidence, and what the aligned file's constants alone make of the same samples."""
+    """The evidence, with the effect of the aligned file's constants alone on the same samples."""
     try:
         form = constants_form(order, case)
     except UnsupportedError:
@@ -133,7 +133,7 @@ def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
 
 
 class _Inputs(Record, frozen=True, kw_only=True):
-    """The samples, where a worker finds them, and a folder for what it is given."""
+    """The samples as records for workers, and a folder for their files."""
 
     samples: Samples
     records: list[dict[str, Any]]
@@ -195,8 +195,9 @@ def _steps(
     after: CheckedSteps,
     given: tuple[_Inputs, PreparedSteps | None],
 ) -> Steps:
-    """The original's operators are compared too where the aligned file's err, and where figures of
-    both are asked for.
+    """Scores of the comparison by operator, from the aligned file's results `after`.
+
+    The original's operators are compared too if some deviate, or if figures of both are requested.
     """
     if after.why:
         return None, f"operator by operator: not done: {after.why}"

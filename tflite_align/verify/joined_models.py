@@ -20,12 +20,12 @@ _STATEFUL = ("VARIABLE", "VAR_HANDLE", "CALL_ONCE", "HASHTABLE", "RANDOM", "MULT
 
 
 def join(first: Any, second: Any) -> Any | None:
-    """`first`, unpacked, with the operators of `second` that compute anything else behind its own,
-    and with the outputs of `second` behind its own. None where one has several subgraphs, or inputs
-    of its own; `first` is then as it was.
+    """`first`, unpacked, with the operators of `second` that compute anything else, and with its
+    outputs, added.
 
-    An operator is the same where its code, its options, what it reads and the form of what it
-    writes are: results are the same bit for bit.
+    None if one has several subgraphs or they have different inputs; `first` is then unchanged.
+    Operators are equal if code, options, operands and outputs are equal: their results are equal
+    bit for bit.
     """
     if len(first.subgraphs) != 1 or len(second.subgraphs) != 1:
         return None
@@ -57,7 +57,7 @@ class _Joining(Record, kw_only=True):
     codes: dict[Any, int] = field(default_factory=dict)
 
     def index(self) -> None:
-        """Note what the first model has."""
+        """Record the tensors and operators of the first model."""
         graph, other = self.first.subgraphs[0], self.second.subgraphs[0]
         self.places.update(zip(other.inputs, graph.inputs, strict=True))
         for index, tensor in enumerate(graph.tensors):
@@ -141,7 +141,7 @@ def _form(tensor: Any) -> Any:
 
 
 def _value(thing: Any, without: frozenset[str] = frozenset()) -> Any:
-    """What an unpacked table, vector or number says, to be compared."""
+    """The value of an unpacked table, vector or number, for comparison."""
     if isinstance(thing, (np.ndarray, list, tuple)):
         return np.asarray(thing).tobytes()
     if hasattr(thing, "__dict__"):
@@ -150,7 +150,7 @@ def _value(thing: Any, without: frozenset[str] = frozenset()) -> Any:
 
 
 def _has_state(model: Any) -> bool:
-    """Whether what an operator writes is not given by what it reads."""
+    """Whether outputs depend on anything but the operands: variables or stateful operators."""
     graph = model.subgraphs[0]
     names = {operator_name(model, operator) for operator in graph.operators}
     return any(tensor.isVariable for tensor in graph.tensors) or any(

@@ -18,7 +18,7 @@ from .unpacked import CUSTOM, operator_name
 
 __all__ = ["JUDGES", "JUDGE_SECONDS", "Judge", "available", "judge_file", "placed", "require_known"]
 
-# How LiteRT and TFLM say that they have no kernel for a custom operator.
+# Messages of LiteRT and TFLM about a custom operator without a kernel.
 _UNREGISTERED = re.compile(
     r"unresolved custom op|Select TensorFlow op\(s\)|Failed to get registration from op code CUSTOM"
 )
@@ -62,7 +62,7 @@ JUDGES: dict[str, Judge] = {
 
 
 def available(judge: str) -> str | None:
-    """None when the judge can be asked here, else the reason it is skipped."""
+    """None if the judge can be run here, else the reason why it is skipped."""
     return _known(judge).available()
 
 
@@ -74,11 +74,10 @@ def judge_file(
     memory: int = MEMORY,
     board: Board = ANY_BOARD,
 ) -> Acceptance:
-    """Ask one judge about one file, for at most `seconds` (default JUDGE_SECONDS). A judge that
-    runs the model is not asked where the model's tensors take more than `memory` bytes. `board`:
-    what Vela compiles for.
+    """Run one judge on one file, for at most `seconds` (default JUDGE_SECONDS).
 
-    Raises UsageError for a judge that does not exist.
+    A judge that runs the model is skipped if its tensors take more than `memory` bytes. `board`:
+    settings of Vela. Raises UsageError for an unknown judge.
     """
     entry = _known(judge)
     missing = entry.available()
@@ -130,7 +129,7 @@ def _unregistered(model: Any, names: Sequence[str], found: Acceptance) -> str:
         return ""
     if found.operator is not None and 0 <= found.operator < len(names):
         custom = {names[found.operator]}
-    else:  # TFLM does not tell which
+    else:  # TFLM does not report which one
         custom = {operator_name(model, op) for graph in model.subgraphs for op in graph.operators}
     told = [name.removeprefix(CUSTOM) for name in sorted(custom) if name.startswith(CUSTOM)]
     if not told:

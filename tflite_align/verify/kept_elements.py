@@ -13,7 +13,7 @@ __all__ = ["kept_elements"]
 _KEPT = 65536  # of one output and one sample: enough for an SQNR, small enough to hold
 
 
-@cache  # a few sizes, asked for with every sample
+@cache  # few sizes, requested with every sample
 def kept_elements(size: int) -> npt.NDArray[Any] | None:
     """Indices into the flat output, ascending: the same for every form of a model. None: all."""
     if size <= _KEPT:

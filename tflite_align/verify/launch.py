@@ -1,13 +1,14 @@
-"""Becomes a judge, with limits on: what a native crash or a hostile file may take of the machine.
+"""Replaces itself by a judge, with limits on resources in case of a native crash or a hostile file.
 
-Started by `process.run_tool` as a script, isolated (`python -I -S`), with nothing of the package:
+Started by `process.run_tool` as a script, isolated (`python -I -S`), without modules of the
+package:
 
     launch.py PARENT SPACE CPU FILE COMMAND...
 
 sets its own limits and replaces itself by COMMAND, so that no code runs between fork and exec in
-the threads of the caller. SPACE: address space in bytes; CPU: seconds of processor time, all
-threads together; FILE: bytes of one file it may write. It leaves no core. PARENT is the caller's
-process id: where the system can tell (Linux), the command does not outlive it.
+the caller's threads. SPACE: address space in bytes; CPU: processor seconds of all threads; FILE:
+bytes of one file that it may write. It leaves no core file. PARENT is the caller's process id: on
+Linux, the command ends with the caller.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from typing import NoReturn
 __all__ = ["main"]
 
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
-_GRACE = 5  # seconds from SIGXCPU, which tells the reason, to SIGKILL
+_GRACE = 5  # seconds from SIGXCPU, which gives the reason, to SIGKILL
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Never returns: SystemExit where the caller is gone already, OSError without a COMMAND."""
+    """Never returns. Raises SystemExit if the caller has ended, OSError without a COMMAND."""
     parent, space, cpu, file, *command = arguments
     if sys.platform == "linux":
         _die_with_parent()
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 def _limit(resource_id: int, value: int, grace: int = 0) -> None:
-    """A limit that is tighter already stays; a system that has none of this kind goes without."""
+    """Set a limit. A lower existing limit is kept; systems without this kind of limit are ignored."""
     import resource
 
     none = resource.RLIM_INFINITY

@@ -1,8 +1,8 @@
-"""Judge: LiteRT's own MLIR dialect, whose operator verifiers run when a file is loaded into it.
+"""The judge `mlir`: LiteRT's MLIR dialect, whose operator verifiers run when a file is loaded.
 
-Arm's tosa-converter-for-tflite loads the file into that dialect and lowers it to TOSA. What the
-importer and the verifiers say of the file is the verdict; what the lowering cannot do is not.
-Its words are those of version 2026.2.0.
+Arm's tosa-converter-for-tflite loads the file into that dialect and lowers it to TOSA. Errors of
+importer and verifiers are the verdict; failures of the lowering are not. Messages are those of
+version 2026.2.0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["available", "judge", "parse_words", "verdict"]
 PACKAGE = "tosa-converter-for-tflite"
 # What its script runs, without needing it on the PATH.
 _RUN = "from tosa_converter_for_tflite.cli import main; main()"
-# Its last line says how far it came: not into the dialect, or into it and no further.
+# The last line of the tool's output shows how far it came: not into the dialect, or no further.
 _NOT_LOADED = "Could not convert the TFLite model to its MLIR representation"
 _NOT_LOWERED = "Could not legalize the TFLite model to TOSA"
 _ERROR = re.compile(r"^(?:(.*?): )?error: (.*?)\s*$", re.MULTILINE)
@@ -58,7 +58,7 @@ def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
 
 
 def verdict(ended: Ended, data: bytes | memoryview) -> Acceptance:
-    """What the tool's end means for the file it was given."""
+    """The verdict that follows from the tool's output and exit status."""
     if ended.code not in (0, 1):
         return acceptance(ended)
     where, words = parse_words(ended.errors)
@@ -66,7 +66,7 @@ def verdict(ended: Ended, data: bytes | memoryview) -> Acceptance:
         reason = words or useful_line(ended.errors)
         return Acceptance(status="refused", reason=reason, operator=_operator(where, words, data))
     if ended.code == 1 and _NOT_LOWERED not in ended.errors:
-        return acceptance(ended)  # it could not be asked: no verdict
+        return acceptance(ended)  # the tool did not start: no verdict
     facts = (("not lowered to TOSA", words),) if words else ()
     return Acceptance(status="accepted", facts=facts)
 

@@ -96,7 +96,9 @@ _held: ContextVar[dict[int, _Unpacked] | None] = ContextVar("_held", default=Non
 
 @contextmanager
 def unpacked_once() -> Iterator[None]:
-    """Within it a file is unpacked once, which takes long, and copied for whoever parses it again."""
+    """Within the block each file is unpacked once, which is slow, and copied for every further
+    parse.
+    """
     if _held.get() is not None:
         yield
         return
@@ -108,9 +110,9 @@ def unpacked_once() -> Iterator[None]:
 
 
 def parse(data: bytes | memoryview) -> Any:
-    """A fresh, mutable ModelT whose lists are Python lists and whose constants are all inline.
+    """A new, mutable ModelT whose lists are Python lists and whose constants are all inline.
 
-    Raises UnsupportedError when the bytes cannot be unpacked, or a constant lies in another file.
+    Raises UnsupportedError if the bytes cannot be unpacked, or a constant is in another file.
     """
     held = _held.get()
     if held is None:
@@ -129,7 +131,7 @@ def _parsed(data: bytes | memoryview) -> Any:
         _normalize(model, data)
     except UnsupportedError:
         raise
-    except Exception as error:  # the generated accessors raise whatever the bad bytes provoke
+    except Exception as error:  # the generated accessors raise any exception for bad bytes
         raise UnsupportedError(f"the object API cannot unpack the model: {error}") from error
     return model
 

@@ -43,11 +43,11 @@ class Observed(Record, frozen=True, kw_only=True):
 
 def observe(data: Data, calibration: Calibration, *, progress: Progress | None = None) -> Observed:
     """Least and greatest value of each quantized activation of subgraph 0 in the float twin, over
-    all calibration inputs ([samples, *shape] by input name or position), run in their order.
+    all calibration inputs ([samples, *shape] by input name or position), in their order.
 
-    A model with variables runs through all of them without a reset, as one sequence. `progress`
-    hears (stage, fraction done). Raises UsageError for calibration that does not fit the model;
-    whatever else goes wrong is the record's `why`.
+    A model with variables processes them as one sequence, without a reset. `progress`: called with
+    (stage, fraction done). Raises UsageError for calibration that does not fit the model; any other
+    failure is the record's `why`.
     """
     report = progress or (lambda _stage, _fraction: None)
     report("observe calibration", 0.0)
@@ -79,7 +79,7 @@ def _samples(data: Data, calibration: Calibration) -> Samples:
 
 
 def _of_inputs(data: Data, samples: Samples) -> dict[TensorId, tuple[float, float]]:
-    """Quantized graph inputs: what they are fed, on their own grid."""
+    """Ranges of quantized graph inputs: their values rounded to their own grid."""
     ranges = {}
     places = parse(data).subgraphs[0].inputs
     for tensor, graph_input, array in zip(places, samples.inputs, samples.arrays, strict=True):
@@ -103,7 +103,7 @@ def _finite(
 
 
 def _run(twin: bytes, samples: Samples, report: Callable[[float], None]) -> Ended:
-    """The worker's end, with the first of the float kernels that take the twin."""
+    """Run the twin in a worker, with the first of the float kernels that can run it."""
     with workspace() as folder:
         model = folder / "model.tflite"
         model.write_bytes(twin)

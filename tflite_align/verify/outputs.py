@@ -1,7 +1,7 @@
 """The verdict on each compared tensor: alignment loss (a) and kernel fidelity (b).
 
-Each kind of samples and each operand of a last CONCATENATION is judged by itself; what counts is
-the worst.
+Each kind of samples and each operand of a final CONCATENATION is judged separately; the worst
+counts.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def score_kinds(evidence: Evidence) -> tuple[OutputScore, ...]:
 
 
 def more_inputs(evidence: Evidence) -> float:
-    """How many times as many inputs would tell from chance what these say of the alignment."""
+    """The factor by which the number of inputs has to grow to decide between a loss and chance; 1:
+    enough.
+    """
     losses = [
         _lost(spot, evidence.readings(probe_index, sample_kind, part)).more
         for probe_index, probe in enumerate(evidence.before.probes)
@@ -115,7 +117,7 @@ def _place(evidence: Evidence, steps: Steps, probe: int, part: Part | None = Non
 
 
 def _parts(evidence: Evidence, steps: Steps, probe: int, whole: OutputScore) -> list[OutputScore]:
-    """Of a part that is silent nothing is to be told; nor of those of an output that is skipped."""
+    """Scores of an output's parts, without silent parts; empty for a skipped output."""
     if whole.word == "skipped":
         return []
     scores = [
@@ -125,7 +127,7 @@ def _parts(evidence: Evidence, steps: Steps, probe: int, whole: OutputScore) -> 
 
 
 def _score(spot: _Place) -> OutputScore:
-    """Of the kind of samples that says the worst, of those that say anything."""
+    """The score on the worst kind of samples, among those with a usable signal."""
     scored = []
     for sample_kind in spot.evidence.samples.kinds:
         readings = spot.evidence.readings(spot.probe, sample_kind, spot.part)
@@ -151,8 +153,9 @@ def _lost(spot: _Place, readings: tuple[Powers | None, Powers | None]) -> Lost:
 
 
 def _by_constants(spot: _Place, aligned_db: float | None) -> bool:
-    """Whether what is lost are roundings of constants that had to be expressed anew, and enough is
-    left: those are in no activation, and stand against no noise of one.
+    """Whether the loss is due to requantized constants only and enough SQNR is left.
+
+    Such a loss exists without activation noise that it could be compared with.
     """
     if CONSTANTS not in spot.evidence.ran or aligned_db is None:
         return False
@@ -206,7 +209,9 @@ def _score_kind(
 
 
 def _pairs(evidence: Evidence, scores: list[OutputScore]) -> list[OutputScore]:
-    """A saturating output and the logits behind it: one of them has to tell, not both."""
+    """For a saturating output and the logits before it, one usable score is enough: the other is
+    skipped.
+    """
     for probe_index, probe in enumerate(evidence.before.probes):
         if not probe.feeds:
             continue
@@ -235,14 +240,14 @@ def _too_low(original_db: float | None) -> bool:
 
 
 def _noise_as_before(original_db: float | None, aligned_db: float | None) -> bool:
-    """What the original declares is noise, and what the aligned file declares is no worse."""
+    """Whether the original's declared reading is noise and the aligned file's is no worse."""
     if original_db is None or aligned_db is None:
         return False
     return original_db < REFERENCE_DB and aligned_db >= original_db - LOSS_DB
 
 
 def _by_operators(why: str, runs: tuple[FidelityScore, ...], steps: Steps) -> tuple[Word, str]:
-    """Noise at the output hides what an operator does, but not from who looks at each."""
+    """The word for a noisy output: verified if every operator was compared and none deviates."""
     word, reason = _fidelity_word(runs)
     checks = steps[0]
     if word == "verified" and checks is not None and not (checks.beyond or checks.not_judged):
@@ -251,7 +256,7 @@ def _by_operators(why: str, runs: tuple[FidelityScore, ...], steps: Steps) -> tu
 
 
 def noise_notes(scores: tuple[OutputScore, ...]) -> tuple[str, ...]:
-    """What is to be said of outputs whose declared reading is noise in the given file already."""
+    """Notes on outputs whose declared reading is already noise in the original."""
     return tuple(
         f"{score.title}: on these inputs the given file declares noise:"
         f" {score.declared_original_db:.1f} dB against the float twin; its operators are judged"
@@ -263,7 +268,9 @@ def noise_notes(scores: tuple[OutputScore, ...]) -> tuple[str, ...]:
 
 
 def _behind(why: str, steps: Steps) -> tuple[Word, str]:
-    """Behind a jump SQNRs prove nothing; the tensors that feed it are judged, and each operator."""
+    """The word for an output after a discontinuity, where SQNR means nothing: deviating operators
+    fail.
+    """
     mine = our_deviations(steps)
     if mine:
         return "failed", f"{why}; {named(mine)}"
@@ -322,7 +329,7 @@ def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
     return "inconclusive", "nothing lost in the declared reading, but no kernel set runs the file"
 
 
-# --- what the operator-wise check adds ---------------------------------------------------------
+# --- results of the comparison by operator --------------------------------------------------------
 
 
 def _by_steps(word: Word, why: str, steps: Steps) -> tuple[Word, str]:
@@ -337,7 +344,9 @@ def our_deviations(steps: Steps) -> tuple[StepDeviation, ...]:
 
 
 def gross_deviations(steps: Steps) -> tuple[StepDeviation, ...]:
-    """Those of ours that are so far off that the kernel cannot have used the declared parameters."""
+    """Deviations that are ours and so large that the kernel cannot have used the declared
+    parameters.
+    """
     return tuple(d for d in our_deviations(steps) if d.lsb > _GROSS * d.tolerance_lsb)
 
 

@@ -1,9 +1,8 @@
-"""Native code runs in processes of its own: a crash or a hang is an answer, and does not end the
-caller.
+"""Runs native code in separate processes, where a crash or a hang does not end the caller.
 
 `call_worker` sends a request to `tflite_align.verify.worker`; `run_tool` runs a command line tool.
-Both report how the process ended as an `Ended`, never as an exception. The limits of such a
-process, and what it can see, are set here: docs/security.md promises them.
+Both return the process's end as an `Ended` and never raise for it. The limits and the environment
+of such a process are set here; docs/security.md promises them.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ __all__ = [
 
 _ANSWER = "response.json"
 _HERE = Path(__file__).resolve().parent
-# The worker needs two modules, not the program: stand-ins keep the packages' own __init__ (and
-# whatever it imports) out of every child process.
+# The worker needs two modules, not the program: stand-ins keep the packages' own __init__ (and its
+# imports) out of every child process.
 _BOOT = """
 import sys, types
 for name, folder in zip(("tflite_align", "tflite_align.verify"), sys.argv[3:]):
@@ -64,12 +63,12 @@ _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 
 
 # A judge's address space: what runtimes and compilers reserve before they have read a byte, and
-# a multiple of the file for what they make of it (packed weights, arenas, a compiler's graph).
+# a multiple of the file's size, for packed weights, arenas, a compiler's graph.
 _SPACE = 8 << 30
 _SPACE_A_BYTE = 8
 _FILE = 1 << 30  # bytes of one file it may write, and a multiple of the model for compiled ones
 _LOG = 4 << 20  # bytes of its streams that are read, from the end
-# What a tool may see of the environment: where programs and libraries are, and the language.
+# Environment variables that a tool may see: locations of programs and libraries, and the language.
 _SEEN = frozenset({
     "DYLD_LIBRARY_PATH", "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME",
     "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONUSERBASE",
@@ -85,7 +84,7 @@ class Ended(Record, frozen=True, kw_only=True):
     """How a child process ended. `code` is None when it ran into the time limit."""
 
     code: int | None
-    errors: str  # what it wrote to stderr (and stdout, for tools)
+    errors: str  # its stderr (and stdout, for tools)
     answer: Mapping[str, Any]  # a worker's response; empty when it wrote none
     seconds_allowed: float
 
@@ -169,7 +168,7 @@ def _in_one_process(jobs: Sequence[Mapping[str, Any]], folder: Path, seconds: fl
 
 
 def answer_so_far(folder: Path) -> Mapping[str, Any]:
-    """What the worker of `folder` has answered by now; empty when that is nothing readable."""
+    """The worker's answer in `folder` up to now; empty if it is not readable."""
     try:
         answer: Mapping[str, Any] = json.loads((folder / _ANSWER).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # not there yet; killed, or met, while it wrote
@@ -180,11 +179,12 @@ def answer_so_far(folder: Path) -> Mapping[str, Any]:
 def run_tool(
     command: Sequence[str], folder: Path, *, seconds: float, model: Path | None = None
 ) -> Ended:
-    """Run a command with `folder` as its working directory; both its streams end in `errors`.
+    """Run a command with `folder` as its working directory; both its streams are written to
+    `errors`.
 
-    At the limit, and when the wait is interrupted, it is ended with every process it started.
-    Its limits are those of `limited`, its temporary folder is `folder`, and of the environment
-    it sees what is named above. `command[0]` is a path; `model` lies in `folder` unless given.
+    At the time limit, or on an interrupt, it is ended with all its child processes. Its limits are
+    those of `limited`, its temporary folder is `folder`, and it sees only the environment variables
+    listed above. `command[0]` is a path; `model` is in `folder` by default.
     """
     log = folder / "log.txt"
     code: int | None = None
@@ -225,8 +225,8 @@ def _begun(command: Sequence[str], folder: Path, stream: BinaryIO) -> subprocess
 
 
 def limited(command: Sequence[str], files: Sequence[Path], *, seconds: float) -> list[str]:
-    """The command, through launch.py: address space and file size by the largest of `files`,
-    processor time by `seconds` on all cores, which only one that nobody waits for can use up.
+    """The command, wrapped by launch.py, with limits: address space and file size by the largest of
+    `files`, processor time by `seconds` on all cores.
     """
     if sys.platform == "win32":
         return list(command)  # no such limits; the time limit ends it there too
@@ -263,7 +263,7 @@ _ending = threading.Event()  # set while all that run are ended: no other begins
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child's whole group: what it started must not outlive it either."""
+    """End the child's process group, which includes the processes that it started."""
     if child.poll() is not None:
         return  # its number may be another's by now
     if sys.platform == "win32":
@@ -314,7 +314,7 @@ def steady(reason: str) -> str:
 
 
 def acceptance(ended: Ended) -> Acceptance:
-    """What a worker's end means: its own answer, or the way in which it went down."""
+    """The acceptance that follows from a worker's end: its own answer, or how it crashed."""
     if ended.code is None or ended.code == _OUT_OF_TIME:
         return Acceptance(status="timeout", reason=f"no answer in {ended.seconds_allowed:g} s")
     if ended.code < 0 or ended.code >= _WINDOWS_FAULT:

@@ -1,8 +1,8 @@
 """Random values for a model's inputs, in several kinds.
 
-No one kind shows everything: values over the whole declared range saturate what lies inside, and
-the noise of clipping then hides lost resolution; values near the middle never reach a range's end.
-White noise alone drives image networks into a corner where every output is the same.
+No single kind shows everything. Values over the whole declared range saturate inner tensors, and
+the noise of clipping then hides a loss of resolution; values near the middle never reach a range's
+end. White noise drives image networks into a state in which all outputs are equal.
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ _PACKAGES: dict[str, tuple[str, ...]] = {
 
 
 def runtimes(judges: Iterable[str]) -> tuple[str, ...]:
-    """`ai-edge-litert==1.4.0` for each package that answers for one of these judges here, in their
-    order. A version number alone says little: 2.3.0 is TensorFlow of 2020 and LiteRT of 2026.
+    """`ai-edge-litert==1.4.0` for each package that provides one of these judges, in their order.
+
+    The version number alone is ambiguous: 2.3.0 is TensorFlow of 2020 and LiteRT of 2026.
     """
     versions = (_installed(_PACKAGES.get(judge, ())) for judge in judges)
     return tuple(dict.fromkeys(name for name in versions if name))

@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 
 SEQUENCE = 16  # consecutive invokes between two resets, for models with variables
 _MORE = 4  # times as many invokes where only whole sequences are independent
-_BYTES = 8  # that an element of a sample takes: drawn as a double, kept as it is read
+_BYTES = 8  # bytes per element of a sample: drawn as a double, kept in its own type
 _RAW = {"uint8": (0, 256), "int8": (-128, 128), "int16": (-32768, 32768), "bool": (0, 2)}
 
 

@@ -1,7 +1,7 @@
-"""SQNRs, their uncertainty, and what they mean for one output.
+"""SQNR, its uncertainty, and the verdicts that follow for one output.
 
-Signal and noise powers are added up over the elements of a sample, and over the samples; SQNRs
-are in dB against the float twin of the original.
+Signal and noise powers are summed over the elements of a sample and over samples; SQNR is in dB
+against the float twin of the original.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ Array = npt.NDArray[Any]
 
 # Beyond this, what differs is the float kernels themselves (float32 sums), not the model.
 CEILING_DB = 100.0
-# Below this a reference says too little: noise in it can hide anything.
+# A reference below this SQNR is not usable: its noise can hide any loss.
 REFERENCE_DB = 10.0
 # A requantization more or less, and the float kernels' own noise.
 LOSS_DB = 1.0
 # Near an input a requantization is more than 1 dB: all the noise there is are one or two roundings.
 # Root mean square of what may be added, in steps: half a step, the most that one rounding adds and
-# a little more than two add where values lie anywhere between two steps.
+# slightly more than two roundings add if values are uniform between two steps.
 LOSS_STEPS = 0.5
 # A reading without activation noise (floats between operators, or nothing that rounds) has nothing
 # to hold new noise against. Then this is what has to be left: 8-bit weights leave 40 dB.
 QUIET_DB = 90.0
 FLOOR_DB = 30.0
-# Of logits: what saturates behind them shows less.
+# For logits: the operator that saturates after them shows less.
 LOGITS_LOSS_DB = 3.0
 # An untouched ResNet runs 3 dB off its own declared reading: integer kernels round differently.
 GAP_DB = 3.0
@@ -136,9 +136,10 @@ def _gap(run: Array, declared: Array, floor: float) -> Array:
 
 
 class Lost(Record, frozen=True, kw_only=True):
-    """What one kind of inputs says of an alignment. `tells` False: neither that it is lost nor that
-    it is kept. `more`: times as many inputs that would tell what is said from chance; 1: as many
-    as there are.
+    """The loss of an alignment on one kind of inputs. `tells` False: undecided.
+
+    `more`: factor on the number of inputs that would decide between a loss and chance; 1: enough
+    inputs.
     """
 
     word: Word
@@ -157,14 +158,14 @@ def loss(
     rounding: float = 0.0,
     saturates: bool = False,
 ) -> Lost:
-    """Statement (a): the aligned file still declares what the original declared.
+    """Statement (a): the aligned file declares the original's function.
 
-    The same bootstrap as for kernels: where a few rare samples carry all the noise, two readings
-    of equal quality lie several dB apart by chance. `allowed`: dB that may be lost; where it is more
-    than LOSS_DB, more than it has to be lost beyond chance. `step`: the coarsest step that these
-    values are rounded to one way or the other (real value), `rounding`: that of their tensor; 0: none.
-    What `saturates` may be as noisy as its own rounding: it hardly leaves an end of its range, and
-    how near the original's steps come to that is luck.
+    Bootstrapped like kernel fidelity: if a few samples carry all noise, two equally good readings
+    differ by several dB by chance. `allowed`: loss in dB that is accepted; if it exceeds LOSS_DB,
+    larger losses must be beyond chance. `step`: the coarsest step to which these values are rounded
+    (real value); `rounding`: that of their tensor; 0: none. An output that `saturates` may be as
+    noisy as its own rounding: it hardly leaves an end of its range, and how close the original's
+    steps are to that is chance.
     """
     if original is None or aligned is None:
         return Lost(word="inconclusive", why="the readings are not finite here")
@@ -195,7 +196,7 @@ def loss(
 
 
 def _allowed_loss(apart: float, lost: Fidelity | None, *, floored: bool) -> str:
-    """Why more than LOSS_DB may lie between the two readings; "" where no more does."""
+    """Why more than LOSS_DB between the two readings is accepted; "" if the loss is not larger."""
     if lost is None or apart <= LOSS_DB:
         return ""
     if floored and lost.gap_db <= LOSS_DB:
@@ -243,7 +244,7 @@ def _more(fidelity: Fidelity | None, allowed: float) -> float:
 
 
 def _added(original: Powers, aligned: Powers) -> float:
-    """Noise power an element that the aligned file has more; infinite where nobody counted."""
+    """Additional noise power per element of the aligned file; infinite if unknown."""
     if not aligned.elements:
         return float("inf")
     return float(aligned.noise.sum() - original.noise.sum()) / aligned.elements

@@ -1,4 +1,4 @@
-"""What comparing the operators one by one showed, of the aligned file beside the original."""
+"""Results of comparing operators one by one, for the aligned file and the original."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OutputFigure(Record, frozen=True, kw_only=True):
     signal: float
     noise: float
     largest: float
-    arrives: tuple[Histogram, ...]  # and the same against what the tensor held before, if it moved
+    arrives: tuple[Histogram, ...]  # over its previous range, if moved
 
     @property
     def sqnr_db(self) -> float | None:
@@ -52,7 +52,7 @@ class Steps(Record, frozen=True, kw_only=True):
     why: str = ""
 
     def some(self, operators: frozenset[int]) -> Steps:
-        """What it says of these operators."""
+        """The results restricted to these operators."""
         return replace(
             self,
             lsb={operator: lsb for operator, lsb in self.lsb.items() if operator in operators},

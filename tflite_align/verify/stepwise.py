@@ -1,7 +1,8 @@
-"""Operator by operator: whether an output is what a float kernel makes of its own inputs.
+"""Comparison operator by operator: each output against a float kernel on the operator's actual
+inputs.
 
-No error adds up here, so it finds a kernel that ignores declared parameters even where the
-numbers at the outputs say nothing.
+Errors do not accumulate, so that a kernel that ignores declared parameters is found even if the
+outputs show nothing.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class PreparedSteps(Record, frozen=True, kw_only=True):
     job: dict[str, Any] | None
 
     def moved_from(self, original: PreparedSteps) -> PreparedSteps:
-        """The same, which also tells what arrives at tensors that have other parameters there."""
+        """The same comparison, with histograms at tensors whose parameters differ from the other
+        file's.
+        """
         pairs = match_operators(original.plan.names, self.plan.names)
         before: dict[int, list[dict[str, Any]]] = {}
         for check in original.plan.checks:
@@ -81,7 +84,7 @@ class PreparedSteps(Record, frozen=True, kw_only=True):
         return replace(self, plan=replace(self.plan, checks=checks), job=job)
 
     def read(self, ended: Ended | None) -> Steps:
-        """What the worker's end says."""
+        """The results in a worker's answer."""
         plan = self.plan
         nothing = Steps(
             lsb={},
@@ -148,7 +151,7 @@ def _few(samples: Samples) -> list[tuple[int, int]]:
 
 
 def check_steps(prepared: PreparedSteps, folder: Path, *, seconds: float | None = None) -> Steps:
-    """What is prepared, run in a process of its own; `folder` must not exist."""
+    """Run the prepared comparison in a separate process; `folder` must not exist."""
     if prepared.job is None:
         return prepared.read(None)
     folder.mkdir()
@@ -240,7 +243,7 @@ def _tolerance(name: str, kind: str) -> float:
 
 
 def _activations(floats: FloatGraph, used: list[int]) -> list[int]:
-    """What the recompute must be fed: every used tensor that nothing in it provides."""
+    """The inputs of the recompute: every used tensor that none of its operators writes."""
     graph = floats.graph
     written = {t for operator in floats.prologue for t in operator.outputs}
     return [

@@ -42,7 +42,7 @@ __all__ = [
     "twin",
 ]
 
-# Operators with an accumulator, behind which exporters fold a ReLU into the output range.
+# Operators with an accumulator, whose output range often contains a folded ReLU.
 _COMPUTES = frozenset(
     [
         "CONV_2D",
@@ -188,7 +188,7 @@ class FloatGraph(Record, kw_only=True):
         return type_name(tensor_type), *quant_params.label
 
     def take_operators(self) -> list[Any]:
-        """The operators so far; the graph is left with what dequantizes its constants."""
+        """Return the operators so far, leaving only the dequantization of constants in the graph."""
         operators, self.graph.operators = self.graph.operators, list(self.prologue)
         return list(operators)
 

@@ -1,7 +1,7 @@
-"""What the verify room needs to know of an unpacked model: which tensors stand for real values.
+"""Queries on an unpacked model: which tensors have real values, their types and parameters.
 
-All functions take the mutable objects of `schema.parse`. "Real" tensors are float tensors and
-quantized ones; indices, shapes and raw integers without parameters are not.
+All functions take the mutable objects of `schema.parse`. Float tensors and quantized tensors have
+real values; indices, shapes and raw integers without parameters do not.
 """
 
 from __future__ import annotations

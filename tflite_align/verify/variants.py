@@ -44,7 +44,7 @@ class Form(Record, frozen=True, kw_only=True):
     of: tuple[Form, ...] = ()
 
     def apart(self, ran: Ran) -> dict[str, Ran]:
-        """Of a form that ran: what that says of each that it stands for."""
+        """Split the result of a joined variant into the results of the variants in `of`."""
         if not self.of:
             return {self.name: ran}
         outputs = ran.outputs or ()
@@ -70,7 +70,7 @@ class Ran(Record, frozen=True, kw_only=True):
 
 
 def sample_records(samples: Samples, folder: Path) -> list[dict[str, Any]]:
-    """Writes the samples to files; returns what a worker needs to read them."""
+    """Write the samples to files; returns the records with which a worker reads them."""
     records = []
     for position, (graph_input, array) in enumerate(
         zip(samples.inputs, samples.arrays, strict=True)
@@ -93,13 +93,13 @@ def run_forms(
     separate: bool = False,
     companion: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Ran], Ended | None]:
-    """Runs all forms, in two processes at a time: one for those that are run by float kernels, one
-    for LiteRT's, and one for each other. `done` hears the name of each one that ended. `seconds`:
-    the time limit of each form, default RUN_SECONDS. `companion`: a job of the worker's that shares
-    the first process, and how it ended. `separate`: each form, and the companion, has a process of
-    its own, so that those that take long share the processors evenly.
+    """Run all variants, two processes at a time: one for float kernels, one for LiteRT's, one for
+    each other.
 
-    `folder` must exist and is filled; `records` are those of `sample_records`.
+    `done`: called with the name of each variant that ended. `seconds`: time limit per variant,
+    default RUN_SECONDS. `companion`: a job that shares the first process. `separate`: a process for
+    each variant and the companion, so that long ones share the processors evenly. `folder` must
+    exist and gets files; `records` are those of `sample_records`.
     """
     results: dict[str, Ran] = {}
     batch = _Batch(samples=samples, records=records, folder=folder, seconds=seconds or RUN_SECONDS)
@@ -120,7 +120,9 @@ def run_forms(
 
 
 def _groups(forms: Sequence[Form], *, separate: bool) -> list[list[Form]]:
-    """Forms that share a process. TFLM tells its reasons, and its arena's size, in the log."""
+    """Groups of variants that share a process. TFLM writes its reasons and its arena's size to a
+    log.
+    """
     groups: dict[str, list[Form]] = {}
     for form in forms:
         if separate:
@@ -145,7 +147,7 @@ class _Batch(Record, frozen=True, kw_only=True):
 def _run(
     forms: Sequence[Form], companions: Sequence[Mapping[str, Any]], batch: _Batch
 ) -> tuple[dict[str, Ran], list[Ended]]:
-    """One group. A form that goes down with one set of kernels is tried with its next."""
+    """Run one group. A variant that crashes on one set of kernels is tried on its next."""
     folder = batch.folder / (forms[0].name.replace(":", "-") if forms else "companion")
     folder.mkdir()
     asked = [*_loaded(forms), *forms]

@@ -69,7 +69,7 @@ def judge(
 
 
 def _summary(compiled: Path) -> tuple[tuple[str, str], ...]:
-    """What Vela's *_summary_*.csv says of the one network; nothing where it wrote none."""
+    """Figures from Vela's *_summary_*.csv; empty if there is none."""
     files = sorted(compiled.glob("*_summary_*.csv"))
     if not files:
         return ()
@@ -87,7 +87,7 @@ def _summary(compiled: Path) -> tuple[tuple[str, str], ...]:
 
 
 def _operators(compiled: Path) -> tuple[OperatorEstimate, ...]:
-    """What its *_per-layer.csv says, in the order in which they run; nothing where it wrote none."""
+    """Rows of Vela's *_per-layer.csv, in order of execution; empty if there is none."""
     found = sorted(compiled.glob("*_per-layer.csv"))
     if not found:
         return ()

@@ -1,4 +1,4 @@
-"""From what was observed to a word: verified, failed, inconclusive, skipped or unchanged."""
+"""Rules from results to words: verified, failed, inconclusive, skipped or unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def _judge_word(
 
 
 def _same(before: Acceptance, after: Acceptance) -> bool:
-    """Operator numbers and addresses move; damaged memory goes down another way each time."""
+    """Whether two refusals are equal apart from operator numbers and addresses; crashes differ each
+    time.
+    """
     crashed = before.status == "crashed"
     return crashed or _NUMBERS.sub("#", before.reason) == _NUMBERS.sub("#", after.reason)
 

@@ -1,8 +1,9 @@
-"""The verification of one alignment: two statements about its numbers, and the judges' acceptance.
+"""The verification of one alignment: two statements about its numbers, and acceptance by the
+judges.
 
-(a) Alignment loss: declared(aligned) >= declared(original) - 1 dB. No integer kernel is in it.
-(b) Kernel fidelity: run(aligned) is no further from the twin than declared(aligned), within a
-    bootstrap bound, on each kernel set that takes the file.
+(a) Alignment loss: declared(aligned) >= declared(original) - 1 dB, without integer kernels. (b)
+Kernel fidelity: run(aligned) is no further from the twin than declared(aligned), within a bootstrap
+bound, on each kernel set that accepts the file.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ __all__ = ["DEFAULT_JUDGES", "verify"]
 
 DEFAULT_JUDGES = ("litert", "xnnpack")
 _LEAST = 64  # inputs; fewer verify nothing
-# More of them, where chance leaves open what the first ones mean: no more than take a second or
-# two. Where the first ones say that nothing is lost, some tenths of one.
+# More inputs, if the first ones do not decide: as many as take a second or two.
+# Tenths of a second if the first ones show no loss.
 _MORE = 1024  # inputs
 _LEAST_MORE = 4  # times
 _ELEMENTS = 1 << 30  # of all tensors of the main subgraph, over all inputs
@@ -79,16 +80,19 @@ def verify(
     kernel_runtimes: frozenset[str] = frozenset(),
     progress: Progress | None = None,
 ) -> Verification:
-    """Prove that `aligned` stands for the same function as `original`, and that it runs so.
+    """Compare the functions of `aligned` and `original`, and run the judges.
 
-    `calibration`: real inputs, [samples, *shape] by input name or position (real values, or integers of the input's own type); else
-    `samples` random ones from `seed`. `judges`: names of JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of the
-    aligned file at which edits were made. `changed` False: the bytes are the same, and judges are asked only where `judges` names
-    them. `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by which it is to be understood.
-    `judge_seconds`: of each process, default 300 to say whether it takes a file and 1800 to run the samples. `memory`: bytes that samples
-    and running may take; larger models are skipped. `board`: what Vela compiles for. `figures`: the original's operators are
-    compared too, for plots. `kernel_runtimes`: those of which a certificate says what operators compute: without `figures`, and where no others
-    run, only alignment loss and acceptance are judged. `progress` hears (stage, fraction done). Raises UsageError for a wrong argument.
+    `calibration`: real inputs, [samples, *shape] by input name or position (real values, or
+    integers of the input's type); else `samples` random ones from `seed`. `judges`: names of
+    JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of changed operators of
+    the aligned file. `changed` False: the bytes are equal, and only judges in `judges` are run.
+    `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by
+    which it is interpreted. `judge_seconds`: per process, by default 300 to load a file and 1800 to
+    run the samples. `memory`: bytes that samples and running may take; larger models are skipped.
+    `board`: settings of Vela. `figures`: compare the original's operators too, for plots.
+    `kernel_runtimes`: runtimes that a certificate covers: without `figures`, and if no others run,
+    only alignment loss and acceptance are judged. `progress`: called with (stage, fraction done).
+    Raises UsageError for a wrong argument.
     """
     started = time.monotonic()
     asked = tuple(dict.fromkeys(DEFAULT_JUDGES if judges is None else judges))
@@ -160,7 +164,7 @@ def _verify(order: Order) -> Verification:
 
 
 class _Scored(Record, frozen=True, kw_only=True):
-    """What some samples say."""
+    """The scores on some samples."""
 
     evidence: Evidence
     steps: Steps
@@ -202,7 +206,7 @@ def _judge(order: Order, case: Case) -> _Scored:
 
 
 def _times(case: Case, evidence: Evidence, scores: Sequence[OutputScore]) -> int:
-    """How many times as many inputs are to be read, for what the first ones leave to chance."""
+    """The factor by which more inputs are run, because the first ones do not decide."""
     if not evidence.samples.random or any(s.word == "failed" and s.index >= 0 for s in scores):
         return 1
     chance = any(score.word == "inconclusive" for score in scores)
@@ -219,7 +223,7 @@ def _may_be_constants(score: OutputScore) -> bool:
 
 
 def _with_steps(verification: Verification, steps: Steps) -> Verification:
-    """What the operators say although the outputs do not show it."""
+    """Add operators that deviate although the outputs do not show it."""
     mine, gross = our_deviations(steps), gross_deviations(steps)
     if verification.word in ("verified", "inconclusive") and gross:
         return replace(verification, word="failed", why=named(gross))

@@ -129,7 +129,7 @@ def _run_on(kernels: str, request: dict[str, Any], answer: dict[str, Any], save:
         answer |= _refusal(error, request, "")
         engine = None
     if request["accept"] != request["model"] or request["stateful"]:
-        engine = None  # another model, or one that remembers what it was fed
+        engine = None  # another model, or one with state from earlier inputs
     samples = [_Samples(record) for record in request["inputs"]]
     kept = _Kept(request["sequences"][-1][1])
     for first, last in request["sequences"]:
@@ -167,9 +167,7 @@ class _Kept:
 
 
 class _Samples:
-    """The samples of one graph input on the original's grid, converted to the type that each
-    variant takes.
-    """
+    """The samples of one graph input on the original's grid, converted to each variant's type."""
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.array: Array = np.load(record["file"], mmap_mode="r")
@@ -194,7 +192,7 @@ class _Samples:
 
 
 def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
-    """`low`, `high`: of each output over the samples; `done` of them so far is told meanwhile."""
+    """`low`, `high`: of each output over the samples; reports the fraction `done`."""
     samples = [_Samples(record) for record in request["inputs"]]
     engine = open_engine(request["model"], request["kernels"], threads=request["threads"])
     low = np.full(engine.output_count, np.inf)
@@ -206,7 +204,7 @@ def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None
         engine.invoke()
         for index in range(engine.output_count):
             values = engine.output(index)
-            if values.size:  # what is not a number stays one, and is found by the caller
+            if values.size:  # NaN stays NaN, and is detected by the caller
                 low[index] = np.minimum(low[index], values.min())
                 high[index] = np.maximum(high[index], values.max())
         if time.monotonic() - told > _TELL_SECONDS:
@@ -255,7 +253,7 @@ def _real_values(raw: Array, record: dict[str, Any]) -> Array:
 
 
 def _deviation(actual: Array, expected: Array, check: dict[str, Any]) -> float:
-    """|actual - expected| in LSB of the output, `expected` clipped to what the type can hold."""
+    """|actual - expected| in LSB of the output, `expected` clipped to the type's range."""
     if actual.size != expected.size:
         return float("inf")
     low = (check["lowest"] - check["zero_point"]) * check["scale"]
@@ -267,7 +265,7 @@ def _deviation(actual: Array, expected: Array, check: dict[str, Any]) -> float:
 
 
 class _Arriving:
-    """Values in bins over what a tensor can hold, and how many lie below and above."""
+    """A histogram of values over a tensor's range, with the counts below and above."""
 
     def __init__(self, held: dict[str, Any]) -> None:
         self.low = (held["lowest"] - held["zero_point"]) * held["scale"]
@@ -288,7 +286,7 @@ class _Arriving:
 
 
 class _Figures:
-    """Of one checked output, added up over the samples; `was`: what it could hold before."""
+    """Figures of one compared output, summed over the samples; `was`: its range in the original."""
 
     def __init__(self, check: dict[str, Any]) -> None:
         self.scale = check["scale"]
@@ -311,7 +309,9 @@ class _Figures:
             one.take(real)
 
     def told(self) -> dict[str, Any]:
-        """`arrives`: of each range low, high, values below and above, and the counts in between."""
+        """The figures as JSON. `arrives`: low, high, counts below and above, and counts of the
+        bins.
+        """
         arrives = [one.told() for one in self.arriving]
         sums = {"signal": self.signal, "noise": self.noise, "largest": self.largest}
         return {**sums, "arrives": arrives}

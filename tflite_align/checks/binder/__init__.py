@@ -1,1 +1,1 @@
-"""Rules x model -> constraints on slots, and what the solver has to know of each slot."""
+"""The binder: rules and a model -> constraints on slots, and the solver's data about each slot."""

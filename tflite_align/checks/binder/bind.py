@@ -1,7 +1,7 @@
-"""Rules x model -> constraints on slots, and what the solver has to know of each slot.
+"""The binder: rules and a model -> constraints on slots, and the solver's data about each slot.
 
-In: a model, the operator rows, the targets. Out: a `Bound`. Nothing is judged here; an operator
-without a row binds to nothing and its slots are rigid.
+Input: a model, the operator rows, the targets. Output: a `Bound`. Constraints are not checked here.
+An operator without a row gets no constraints and its slots are rigid.
 """
 
 from __future__ import annotations

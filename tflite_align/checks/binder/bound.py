@@ -24,7 +24,7 @@ __all__ = [
     "per_tensor",
 ]
 
-# How grave a rule is for each target that asks for it.
+# Severities of a rule, by target.
 Requirements = tuple[tuple[str, Requirement], ...]
 
 # The operator that separates a reader from a tensor.
@@ -34,8 +34,10 @@ FUSED = "fused_activation_function"
 
 
 class Requantizing(Record, frozen=True):
-    """What a QUANTIZE within one type takes on every target: zero points of 0 only (`zero`), and a
-    ratio of the scale it reads over the one it writes below `ratio`, beyond which results wrap.
+    """Limits of a QUANTIZE within one type, common to all targets.
+
+    `zero`: only zero points of 0; `ratio`: upper limit of input scale / output scale, above which
+    results overflow.
     """
 
     zero: bool = False
@@ -43,7 +45,7 @@ class Requantizing(Record, frozen=True):
 
     @property
     def farthest(self) -> float:
-        """The ratio that two steps take, a little of which rounding may use up."""
+        """The ratio that two QUANTIZE in a row can bridge, with a margin for rounding."""
         return 0.99 * self.ratio**2
 
     def in_one(self, source: float, result: float) -> bool:
@@ -60,17 +62,15 @@ class Requantizing(Record, frozen=True):
 class Bound(Record, frozen=True, kw_only=True):
     """A model with its constraints.
 
-    `rigid`: slots that must go on seeing the parameters they see now. `flows`: how real values
-    pass through operators. `ranges`: real values an output slot's operator can produce at all.
-    `families`: the family of each operator that has a row, by (subgraph, operator); `policies`:
-    the policy that an override gives an operator.
-    `cuts`: the types within which a QUANTIZE can requantize on every target, and what it takes
-    there. `silent`: outputs whose operator could state a fused activation
-    and states none. `variables`: of each variable, the slots that write its value
-    (inputs) and those it is read into (outputs). `kept`: tensors whose parameters a user keeps, and
-    `held_by`: the rigid slots that are so for it, with the override in words; `idle`: what is to
-    be said of overrides that come to nothing. `resized`: some target lets an application give inputs
-    other sizes than the file's.
+    `rigid`: slots whose parameters must not change. `flows`: how real values pass through
+    operators. `ranges`: real values that an output's operator can produce. `families`: family of
+    each operator with a row, by (subgraph, operator); `policies`: the policy that an override sets
+    for an operator. `cuts`: types within which every target has a QUANTIZE, with its limits.
+    `silent`: outputs whose operator could have a fused activation and has none. `variables`: for
+    each variable, the slots that write it (inputs) and read it (outputs). `kept`: tensors whose
+    parameters an override keeps, and `held_by`: their rigid slots with the override's text; `idle`:
+    messages about overrides without effect. `resized`: whether on some target an application may
+    resize inputs.
     """
 
     model: Model
@@ -97,7 +97,7 @@ class Sound(Record, frozen=True):
 
 
 class Collector(Record):
-    """What binding has found so far."""
+    """Collects the results of binding."""
 
     model: Model
     targets: Sequence[Target]

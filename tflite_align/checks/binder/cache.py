@@ -1,8 +1,8 @@
 """Binding cache: operators with the same signature are bound once.
 
-How an operator is bound depends on its row, on the options that its rules name, and on each
-operand's type and how its parameters are stored, never on parameter values. The first operator with
-a signature is bound by its row; the others get the same constraints at their own slots.
+The constraints of an operator depend on its row, on options that its rules name, and on each
+operand's type and form of parameters, never on parameter values. The first operator with a
+signature is bound by its row; others get the same constraints at their own slots.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Place = tuple[SlotKind, int]
 
 
 class _Template(Record, frozen=True, kw_only=True):
-    """What one row makes of operators of one look. Numbers are places in `places`."""
+    """The constraints of operators with one signature. Numbers are indices into `places`."""
 
     family: str
     places: tuple[_Place, ...]
@@ -62,8 +62,9 @@ class BindingCache(Record):
 
 
 class Templates(Record):
-    """The templates of some rows and targets, and where they were applied last: a model bound
-    again after a few edits is mostly what it was.
+    """The cached templates for some rows and targets, and the model they were last applied to.
+
+    A model that is bound again after a few edits is mostly unchanged.
     """
 
     rows: Mapping[str, OperatorRow]
@@ -73,8 +74,8 @@ class Templates(Record):
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def bind(self, collector: Collector, passed: Collection[OperatorId] = ()) -> None:
-        """Bind every operator of the collector's model that has a row, but those that are to be
-        passed over; the others are rigid.
+        """Bind every operator of the collector's model that has a row and is not skipped; others
+        are rigid.
         """
         full = [
             buffer.data is not None and len(buffer.data) > 0 for buffer in collector.model.buffers
@@ -94,7 +95,7 @@ class Templates(Record):
                     collector.rigid.update(all_slots(graph.index, operator))
                     continue
                 key = self._key(operator, row, signatures)
-                if row.mirror:  # whether its rules hold depends on what the operands declare
+                if row.mirror:  # whether its rules apply depends on the operands' parameters
                     mirrored = mirrored_slots(collector, graph.index, operator, row)
                     key = (*key, bool(mirrored))
                 template = self.learnt.templates.get(key)
@@ -181,7 +182,7 @@ def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
 def _template(
     collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
 ) -> _Template:
-    """What the row makes of this operator, with slots as places."""
+    """The template of this operator, with slots as indices."""
     alone = Collector(collector.model, collector.targets, graded=collector.graded)
     bind_operator(alone, subgraph, operator, row)
     numbers: dict[Slot, int] = {}
@@ -206,7 +207,7 @@ def _template(
 
 
 def _maker(constraint: Constraint | BoundFlow, position_of: Callable[[Slot], int]) -> _Maker:
-    """Makes the same record of another operator's slots; what is no slot stays."""
+    """A function that makes the same record for another operator's slots."""
     constraint_type = type(constraint)
     fixed: dict[str, Any] = {}
     single: list[tuple[str, int]] = []

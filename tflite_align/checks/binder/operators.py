@@ -89,9 +89,10 @@ def bind_operator(
 def mirrored_slots(
     collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
 ) -> list[Slot]:
-    """The two operands of a kernel that negates integers, where it is right because their zero
-    points are opposite and their scales equal: they keep their parameters, and no rule asks for
-    others. Empty where that is not so, and at zero points of 0, which the rules know.
+    """The two operands of a kernel that negates integers, if it is correct for them.
+
+    That is the case if zero points are opposite and scales equal: they keep their parameters, and
+    no rule requires others. Empty otherwise, and for zero points of 0, which rules cover.
     """
     slots = select(subgraph, operator, row.mirror)
     labels = [collector.operand(slot).label for slot in slots]

@@ -47,7 +47,7 @@ def _graded(
 
 
 def _honoured(model: Model, constraint: Constraint, level: Requirement) -> Requirement:
-    """A warning where what differs is what the target honours."""
+    """A warning instead of an error if only the parameters that the target honours differ."""
     if not level.honours or level.severity != "error" or not _agrees(model, constraint, level):
         return level
     part = level.honours.replace("_", " ")
@@ -79,6 +79,6 @@ def _label(model: Model, slot: Slot) -> Label | None:
 
 
 def _alike(label: Label, reference: Label, apart_from: str) -> bool:
-    """Whether two labels agree in what is not named."""
+    """Whether two labels agree in the part that is not named."""
     scales = apart_from == "scale" or close_scale(label.scale, reference.scale)
     return scales and (apart_from == "zero_point" or label.zero_point == reference.zero_point)

@@ -63,8 +63,9 @@ def _graded(constraint: Constraint, gradings: Sequence[Grading]) -> Constraint |
 
 
 def _holders(collector: Collector, key: TensorId) -> list[Slot]:
-    """The slots that must see what they see now for a tensor to keep its parameters: the one
-    that writes it, the readers of a constant, and what a bias is in units of.
+    """The slots that must be rigid for a tensor to keep its parameters.
+
+    These are the slot that writes it, the readers of a constant, and the factors of a bias's scale.
     """
     wiring = links(collector.model, key[0])
     if key[1] in wiring.producer:

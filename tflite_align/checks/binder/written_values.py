@@ -1,4 +1,4 @@
-"""Real values that an operator can write at all, whatever its output's parameters hold."""
+"""Real values that an operator can produce, independent of its output's parameters."""
 
 from __future__ import annotations
 

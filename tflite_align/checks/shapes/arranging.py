@@ -1,4 +1,4 @@
-"""Shapes of operators that move values: reshaped, joined, cut, spread, taken from tables.
+"""Shape functions of operators that move values: reshape, join, split, broadcast, table lookup.
 
 Each function takes the operator and returns its first outputs' shapes.
 """

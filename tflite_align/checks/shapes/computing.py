@@ -1,4 +1,4 @@
-"""Shapes of operators that compute: elementwise, products, windows over images, recurrent ones.
+"""Shape functions of operators that compute: elementwise, products, windows over images, recurrent.
 
 Each function takes the operator and returns its first outputs' shapes.
 """
@@ -40,7 +40,7 @@ def same(at: Scene) -> list[Shape]:
 
 
 def join(*shapes: Shape) -> Shape:
-    """What the shapes broadcast to; ContradictionError where they do not."""
+    """The broadcast shape; raises ContradictionError if the shapes do not broadcast."""
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
     found = []
@@ -101,7 +101,7 @@ def _slid(at: Scene, size: int, window: int, stride: int, dilation: int = 1) -> 
 
 
 def _windows(at: Scene, shape: Shape, windows: Shape) -> Shape:
-    """Sizes of what the windows make of the inner axes: depth, height and width, or the last two."""
+    """Output sizes of windows along the inner axes: depth, height and width, or the last two."""
     names = ("d", "h", "w")[-len(windows) :]
     return tuple(
         _slid(
@@ -158,7 +158,7 @@ def _biased(at: Scene, index: int, depth: int) -> None:
 
 
 def _fitting(at: Scene, shape: Shape, windows: Shape) -> Shape:
-    """The same as `_windows`; ContradictionError for a window that is larger than what it slides on."""
+    """As `_windows`; raises ContradictionError for a window larger than its input."""
     try:
         return _windows(at, shape, windows)
     except _TooLargeError:

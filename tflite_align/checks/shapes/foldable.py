@@ -1,4 +1,4 @@
-"""Operators that compute sizes from shapes which are known already: what they would write."""
+"""Operators that compute sizes from known shapes, and the values they would write."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def foldable(model: Model, subgraph: int, *, resized: bool) -> Mapping[int, NDAr
 
 
 def folds_away(operator: Operator, known_values: Collection[int]) -> bool:
-    """Whether all that the operator writes is among what is known."""
+    """Whether all outputs of the operator are known values."""
     return bool(operator.outputs) and all(tensor in known_values for tensor in operator.outputs)

@@ -18,7 +18,7 @@ from .scene import ContradictionError, Scene, Shape, ShapeFunction, UnknownShape
 
 __all__ = ["FUNCTIONS", "Clash", "Inferred", "inferred", "settled"]
 
-# What a row of the table may name, and what finds the shapes.
+# Name in a row of the table -> shape function.
 FUNCTIONS: Mapping[str, ShapeFunction] = {
     name.rstrip("_").replace("_", " "): getattr(module, name)
     for module in (arranging, computing)
@@ -28,7 +28,7 @@ FUNCTIONS: Mapping[str, ShapeFunction] = {
 
 
 class Clash(Record, frozen=True, kw_only=True):
-    """An operator whose operands no kernel takes together."""
+    """An operator whose operands have contradicting shapes for every kernel."""
 
     operator: int
     expected: str
@@ -46,9 +46,9 @@ class Inferred(Record, frozen=True, kw_only=True):
 
 
 def inferred(model: Model, subgraph: int) -> Inferred:
-    """Found once for a subgraph, whose constants stay what they are.
+    """Inferred shapes of a subgraph, cached while its constants are unchanged.
 
-    A subgraph that others call takes its callers' shapes: nothing is known of it.
+    A called subgraph has its callers' shapes, so nothing is known about it.
     """
     return _known(model, subgraph, "shapes", opened=False)
 
@@ -111,8 +111,9 @@ def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
 
 
 def _given(graph: Subgraph, *, opened: bool) -> dict[int, Shape]:
-    """What the file states by itself: shapes of inputs, constants and states. `opened`: sizes that
-    signatures leave open are unknown.
+    """Shapes stated by the file: those of inputs, constants and states.
+
+    `opened`: sizes that signatures leave open count as unknown.
     """
     written = {tensor for operator in graph.operators for tensor in operator.outputs}
     differing = {}

@@ -1,4 +1,4 @@
-"""One operator and what is known of its operands' shapes and values."""
+"""One operator with the known shapes and values of its operands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class UnknownShapeError(Exception):
 
 
 class ContradictionError(Exception):
-    """Operands whose shapes no kernel takes together: what was expected, and what was found."""
+    """Operands with contradicting shapes for every kernel: what was expected, and what was found."""
 
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(expected, actual)
@@ -43,10 +43,10 @@ class ContradictionError(Exception):
 
 
 class Scene(Record):
-    """A subgraph on the way from its inputs to its outputs, at one operator.
+    """The state of shape inference at one operator of a subgraph.
 
-    `shapes`: of each tensor that is known so far, `values` of small integer tensors among them.
-    `operand`: the input that the operator's row names.
+    `shapes`: of each tensor known so far; `values`: of small integer tensors. `operand`: the input
+    that the operator's row names.
     """
 
     model: Model
@@ -122,7 +122,7 @@ class Scene(Record):
         return bool(outputs) and self.graph.tensors[outputs[0]].type in _COUNTED
 
     def keep(self, value: NDArray[Any]) -> None:
-        """Remember what the first output, which `counts`, holds."""
+        """Store the values of the operator's first output."""
         tensor = self.graph.tensors[self.operator.outputs[0]]
         if value.size <= _MOST_VALUES:
             self.values[tensor.index] = value.astype(DTYPES[tensor.type])

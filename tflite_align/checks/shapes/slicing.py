@@ -1,4 +1,4 @@
-"""STRIDED_SLICE: which places along each axis are taken, masks applied."""
+"""STRIDED_SLICE: the selected range along each axis, after applying masks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ __all__ = ["SlicedAxis", "sliced_axes"]
 
 
 class SlicedAxis(Record, frozen=True):
-    """What becomes of one axis; `added`: it is a new one of size 1. `dropped`: one place is taken and
-    the axis goes.
+    """The slice along one axis; `added`: a new axis of size 1. `dropped`: one index is selected and
+    the axis removed.
     """
 
     taken: range

@@ -1,1 +1,1 @@
-"""What targets take of a model's operators: their [[support]] rows bound to the model."""
+"""Support of a model's operators by targets: [[support]] rows bound to the model."""

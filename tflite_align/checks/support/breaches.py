@@ -1,7 +1,7 @@
-"""The vocabulary of support rows: what each limit means. Words are those of rules/support_rows.py.
+"""The vocabulary of support rows: a test for each limit of rules/support_rows.py.
 
-A test sees one operator, or one tensor of it, and the value that the row gives. It returns None
-where the limit is kept, else (what was expected, what was found) in words.
+A test gets one operator, or one of its tensors, and the row's value. It returns None if the limit
+is kept, else (expected, found) as text.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .subject import Subject
 
 __all__ = ["COMPUTED", "OPERATOR_TESTS", "TENSOR_TESTS", "Breach", "breaches"]
 
-# What is found where a constant was expected.
+# Text for an operand that should be a constant.
 COMPUTED = ("a tensor that is computed", "axes that are computed")
 
 _INPUTS = SlotPattern("inputs", 0, None)
-# What the numbers of options stand for (schema.fbs of TFLite).
+# Names of option values (schema.fbs of TFLite).
 _OPTION_WORDS: Mapping[str, Mapping[int, str]] = {
     "padding": {0: "SAME", 1: "VALID"},
     "fused_activation_function": {activation.value: activation.name for activation in Activation},

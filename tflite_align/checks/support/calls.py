@@ -1,4 +1,4 @@
-"""Limits of operators that call subgraphs: what may stand among the outputs of what they call."""
+"""Limits of operators that call subgraphs, on the outputs of those subgraphs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["carried_in_order", "distinct_outputs"]
 def _called(
     subject: Subject, options: Sequence[str], fault: Callable[[Subgraph], str]
 ) -> Iterator[str]:
-    """What is wrong with each subgraph that is called; looked for once, however many call it."""
+    """The violation of each called subgraph, cached for several callers."""
     for name in options:
         index = subject.option(name)
         if 0 <= index < len(subject.model.subgraphs):

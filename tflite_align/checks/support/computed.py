@@ -18,10 +18,10 @@ CHAIN = "chain"
 def foldable_limits(
     model: Model, limits: Iterable[Supported], resizing: Sequence[str]
 ) -> Iterator[Supported]:
-    """The limits, with the repair named that folds computed sizes where that keeps them: where the
-    operator itself goes, or what it reads becomes the constant that is asked for.
+    """The limits, with the repair that folds computed sizes if folding satisfies them.
 
-    `resizing`: names of the targets in which applications may give inputs other sizes.
+    That is the case if the operator itself is folded, or its operand becomes the required constant.
+    `resizing`: names of targets on which applications may resize inputs.
     """
     for limit in limits:
         if _folds(model, limit, resized=bool(resizing)):

@@ -1,7 +1,8 @@
-"""Limits on how operands lie to one another: strides, factors of a resize, reduced axes, borders.
+"""Limits on relations between operands: strides, resize factors, reduced axes, graph inputs and
+outputs.
 
-A test sees one operator and the value that the row gives. It returns None where the limit is kept,
-else (what was expected, what was found) in words.
+A test gets one operator and the row's value. It returns None if the limit is kept, else (expected,
+found) as text.
 """
 
 from __future__ import annotations
@@ -119,8 +120,10 @@ def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
 
 
 def upscale(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """Height and width (of NHWC) grow by one of these factors; what is 1 x 1 or keeps its size is
-    always taken. `alike`: by the same factor, unless one of them is 1 before and after.
+    """Height and width (of NHWC) grow by one of these factors; 1 x 1 inputs and unchanged sizes are
+    accepted.
+
+    `alike`: by the same factor, unless one of them is 1 before and after.
     """
     before, after = subject.tensors(value["from"]), subject.tensors(value["to"])
     if not before or not after or len(before[0].shape) != 4 or len(after[0].shape) != 4:
@@ -151,8 +154,8 @@ _COUNTERPARTS = {
 
 
 def around(subject: Subject, value: Sequence[str]) -> _Words:
-    """The operator and its counterpart stand on the two sides of one of these, which is dilated
-    so; nothing else reads what passes between them.
+    """The operator and its counterpart enclose one of these operators, which is thereby dilated;
+    nothing else reads the tensors between them.
     """
     operator = subject.operator
     expected = f"its counterpart behind a {' or '.join(value)}"
@@ -162,13 +165,13 @@ def around(subject: Subject, value: Sequence[str]) -> _Words:
     ahead = operator.name == "SPACE_TO_BATCH_ND"
 
     def beside(operator: Operator) -> Operator | None:
-        """The one operator on that side along the data."""
+        """The only operator on that side along the data."""
         tensor = operator.outputs[0] if ahead else operator.inputs[0]
         neighbours = [o for o in operators if tensor in (o.inputs if ahead else o.outputs)]
         return neighbours[0] if len(neighbours) == 1 else None
 
     def behind(operator: Operator | None) -> Operator | None:
-        """The same past operators that give a tensor another shape."""
+        """The same, skipping operators that only change a tensor's shape."""
         neighbour = beside(operator) if operator is not None else None
         while neighbour is not None and neighbour.name in _RESHAPING:
             neighbour = beside(neighbour) if neighbour.inputs and neighbour.outputs else None

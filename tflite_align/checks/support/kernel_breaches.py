@@ -1,8 +1,8 @@
-"""Operand types, and versions, of a model's operators compared with the kernels of a target.
+"""Comparison of operand types and versions with the kernels of a target.
 
-In: a model and a target with sets of kernels. Out: a violated constraint for each operator that no
-kernel of the target computes rightly, or for which there are no rows. Where a target has several
-sets of kernels, one that takes the operator is enough, unless another computes wrong values.
+Input: a model and a target with kernel sets. Output: a violated constraint for each operator that
+no kernel of the target computes correctly, or that has no row. With several kernel sets one that
+supports the operator is enough, unless another computes wrong values.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _INTEGERS = frozenset(ACTIVATION_TYPES)
 
 
 class _Verdict(Record, frozen=True, kw_only=True):
-    """What is wrong with one operator: the finding's rule, place and words."""
+    """The violation of one operator: rule, place and text."""
 
     rule: str
     slot: Slot
@@ -70,7 +70,7 @@ class _Asked(Record, frozen=True, kw_only=True):
 
 
 class _Judged(Record, frozen=True, kw_only=True):
-    """What each set of kernels makes of operand types, and the nearest that one takes."""
+    """The outcome of operand types for each kernel set, and the nearest supported types."""
 
     outcomes: Mapping[str, Outcome]
     nearest: OperandTypes | None
@@ -83,20 +83,18 @@ class _Judged(Record, frozen=True, kw_only=True):
 def kernel_breaches(
     model: Model, target: Target, passed: Collection[OperatorId] = ()
 ) -> Iterator[Supported]:
-    """What the target's kernels do not take, in the order of the file; operators that are `passed`
-    over are not looked at.
-    """
+    """Violations of the target's kernel rows, in file order; operators in `passed` are skipped."""
     if not target.kernels:
         return
     sets = {name: load_kernels(name) for name in target.kernels}
     judgements: dict[tuple[str, OperandTypes], _Judged] = {}
-    fitting: set[tuple[Any, ...]] = set()  # operators of this name, version and types are taken
+    fitting: set[tuple[Any, ...]] = set()  # supported (name, version, types)
     for graph in model.subgraphs:
         types = [tensor.type for tensor in graph.tensors] + [ABSENT]
         for operator in graph.operators:
             name = operator.name
             if name == _CUSTOM or (graph.index, operator.index) in passed:
-                continue  # custom operators are told by rows of their own
+                continue  # custom operators have rows of their own
             look = (
                 name,
                 operator.version,
@@ -160,7 +158,7 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
             sources=case.sources,
         )
     elif _of_the_bias(case, judged.nearest):
-        return  # its own rule says so, and repairs it
+        return  # its own rule reports and repairs it
     elif (
         judged.nearest is not None
         and "wrong" not in judged.outcomes.values()
@@ -214,7 +212,7 @@ def _unknown(case: _Asked, behaviour: str, actual: str) -> _Verdict:
 
 
 def _version(case: _Asked, *, right: bool) -> _Verdict | None:
-    """A version that no set of kernels registers; `right`: its operand types are taken."""
+    """A version that no kernel set registers; `right`: its operand types are supported."""
     ranges = [row.versions for row in case.rows.values()]
     version = case.operator.version
     if any(not r or r[0] <= version <= r[1] for r in ranges):
@@ -268,8 +266,8 @@ def _half_quantized(case: _Asked) -> bool:
 
 
 def _expected(case: _Asked, nearest: OperandTypes | None) -> list[str]:
-    """Types to have in place of the given ones: beside weights that are quantized, first those with
-    activations in integers.
+    """Types to use instead of the given ones; with quantized weights, first those with integer
+    activations.
     """
     texts = [] if nearest is None else [str(nearest)]
     if _half_quantized(case):
@@ -281,9 +279,10 @@ def _expected(case: _Asked, nearest: OperandTypes | None) -> list[str]:
 
 
 def _reachable(case: _Asked, nearest: OperandTypes | None) -> bool:
-    """Whether inserted QUANTIZE operators and re-expressed constants can give every operand the
-    wanted type. Never where all computed operands have one type that no kernel takes: that is a
-    missing kernel, not an odd operand.
+    """Whether inserted QUANTIZE and requantized constants can give every operand the wanted type.
+
+    False if all computed operands have one type that no kernel supports: then the kernel is
+    missing.
     """
     constants = [
         index >= 0 and case.model.is_constant(case.graph.index, index)

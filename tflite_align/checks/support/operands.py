@@ -38,13 +38,13 @@ def quantized(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Words:
 
 
 def raw(_: Subject, tensor: Tensor, __: object) -> _Words:
-    """It has no scale: its integers stand for themselves."""
+    """The tensor has no scale: its integers are plain numbers."""
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     return None if count == 0 else ("integers without a scale", tensor.type)
 
 
 def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> _Words:
-    """Zero points of a tensor of such a type lie between these two."""
+    """Zero points of a tensor of such a type are between these two."""
     limits = value.get(tensor.type)
     points = tensor.quant.zero_point if tensor.quant is not None and tensor.quant.scale else ()
     outside = [point for point in points if limits and not limits[0] <= point <= limits[1]]

@@ -1,4 +1,4 @@
-"""What a limit is tested on: one operator of a model, or the model as a whole."""
+"""The subject of a limit: one operator of a model, or the model as a whole."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Subject", "hybrid"]
 
 
 class Subject(Record, frozen=True, kw_only=True):
-    """One operator of one model; `operator` None stands for the model as a whole."""
+    """One operator of one model; `operator` None: the model as a whole."""
 
     model: Model
     subgraph: int
     operator: Operator | None
 
     def operands(self, patterns: Sequence[SlotPattern]) -> list[tuple[SlotKind, int, Tensor]]:
-        """What the patterns name and is there: its kind, its place and its tensor."""
+        """The present operands that the patterns name: kind, index and tensor."""
         if self.operator is None:
             return []
         tensors = self.model.subgraphs[self.subgraph].tensors

@@ -1,4 +1,4 @@
-"""Operand types of an operator, and the types nearest to them that kernels take."""
+"""Operand types of an operator, and the nearest types that kernels support."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def types_of(graph: Subgraph, operator: Operator) -> OperandTypes:
 
 
 def taken_types(rows: Iterable[KernelRow], operand_types: OperandTypes) -> list[OperandTypes]:
-    """Operand types that some row takes for as many operands, those nearest to the given ones
-    first; among equally near ones, those that differ at an output (a QUANTIZE after it converts
-    back) come first.
+    """Supported operand types for as many operands, nearest to the given ones first.
+
+    Among equally near ones those that differ at an output (a QUANTIZE after it converts back) are
+    first.
     """
     candidates = {
         signature
