@@ -109,7 +109,7 @@ def _refuse_what_is_no_converter(converter: Any) -> None:
 
 
 def _ran(step: Callable[..., Any], *arguments: str) -> Any:
-    """What a step of a converter returns; command line programs end the process where they fail."""
+    """Call a step of a converter; a SystemExit of a command line program becomes an error."""
     try:
         return step(*arguments)
     except SystemExit as end:

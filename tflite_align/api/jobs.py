@@ -25,7 +25,7 @@ __all__ = ["align", "check", "explain"]
 # A library is silent by default; logging.getLogger("tflite_align").setLevel("INFO") enables it.
 _LOG = logging.getLogger("tflite_align")
 _LOG.addHandler(logging.NullHandler())
-_NO_JUDGES = ("numbers", "certified")  # what may be required besides a judge's word
+_NO_JUDGES = ("numbers", "certified")  # requirements other than judges
 
 
 def align(

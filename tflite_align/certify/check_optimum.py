@@ -1,8 +1,8 @@
-"""The optimum that a certificate claims: the chosen labels' cost, and the least cost of any choice,
-both added up again from the cost tables of the certificate.
+"""The optimum that a certificate claims: the cost of the chosen labels and the least cost of any
+choice, both recomputed from the certificate's cost tables.
 
-The tables are trusted: what a choice costs is the solver's word. Costs are whole numbers of `UNIT`, so
-that every sum is exact.
+The tables are trusted: the cost of a choice is the solver's claim. Costs are whole numbers of
+`UNIT`, so that every sum is exact.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = [
 ]
 
 UNIT = Fraction(1, 10**9)
-TOLERANCE = Fraction(1, 10**6)  # what the solver calls equal
-_CELLS = 1 << 20  # of a joint table; a certificate that asks for more is not followed
+TOLERANCE = Fraction(1, 10**6)  # difference that the solver treats as equal
+_CELLS = 1 << 20  # largest joint table; a certificate that needs a larger one is rejected
 _GREATEST = 1 << 62
 
 Row = Mapping[str, Any]
@@ -40,7 +40,7 @@ Factor = tuple[tuple[int, ...], Any]  # groups, and the costs of their joint cho
 @dataclass(frozen=True, kw_only=True)
 class CheckedOptimum:
     """`optimal` of `components` are at most `TOLERANCE` above the least cost; `gap`: the greatest
-    excess of any, in the solver's costs. `left_out`: components of which nothing is claimed.
+    excess, in the solver's costs. `left_out`: components without a claim.
     """
 
     components: int
@@ -87,7 +87,7 @@ def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], place: str
 
 
 def _inside(index: int) -> int:
-    """An index from the front: no other may stand for the same choice."""
+    """A nonnegative index in range: negative ones would be a second name for the same choice."""
     if index < 0:
         raise IndexError(f"{index} is no index")
     return index
@@ -128,8 +128,10 @@ def _small(shape: Sequence[int], place: str) -> Sequence[int]:
 
 
 def _factors(row: Row, place: str) -> tuple[list[Factor], int]:
-    """The cost tables, and the cost of what is excluded: more than twice what all others cost together,
-    so that a choice with one such cost is above half of it, and any other below.
+    """The cost tables with a cost for excluded choices: more than twice the sum of all other costs.
+
+    A choice with an excluded entry thus costs more than half of that value, and any other choice
+    less.
     """
     groups = [group["candidates"] for group in row["groups"]]
     tables = [

@@ -27,7 +27,7 @@ __all__ = [
 
 Array = Any
 SLACK = 1e-6  # LSB: bounds are rounded up to a multiple of it, and once more
-LARGEST = 2.0**26  # LSB: no value that goes into a bound is beyond it
+LARGEST = 2.0**26  # LSB: no value in a bound may exceed it
 _SIX = 6e-3  # how near to 6 a range ends that states a RELU6: a quarter of a step of an 8-bit range
 
 _LIMITS = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767)}

@@ -80,8 +80,11 @@ def _certificate(result: Aligned, request: Given) -> list[tuple[str, Any]]:
 
 
 def _tell_certificate(result: Aligned, request: Given, why: str) -> int:
-    """Why the certificate that was asked for is not written (`why`: nothing is); the exit status: that
-    of the alignment, or `COULD_NOT` where everything but the certificate could be written.
+    """Print why the requested certificate is not written (`why`: nothing is written); return the
+    exit status.
+
+    It is that of the alignment, or `COULD_NOT` if everything except the certificate could be
+    written.
     """
     status, summary = result.report.exit_status, result.report.certificate
     if request.certificate is None or (result.certificate is not None and not why):

@@ -21,10 +21,10 @@ __all__ = ["Decision", "decide", "solve_question"]
 
 
 class Decision(Record, frozen=True, kw_only=True):
-    """The answer to `question`, whose settings hold the ranges that calibration showed.
+    """The solver's answer. `question`: its input, with the ranges observed on calibration data.
 
-    `solution`: None where there was nothing to solve; `plan`: None where nothing is to be changed.
-    `solved`: what the solution follows from, kept where the options ask for a view or a certificate.
+    `solution`: None if there was nothing to solve; `plan`: None if nothing is to be changed.
+    `solved`: the solver's intermediate results, kept if options request a view or a certificate.
     `conflicting`: the model whose slots the conflicts name, None for the prepared one.
     """
 
@@ -99,7 +99,7 @@ def _fold(prepared: Prepared, draft: Plan, solution: Solution) -> Plan:
     """The plan without QUANTIZE operators that its changes make unnecessary."""
     session, model = prepared.session, prepared.inspected.model
     options = session.options
-    # A QUANTIZE that a policy asks for is needed by no rule: folding would undo the policy.
+    # A QUANTIZE that only a policy requires would be folded, which would undo the policy.
     policy = bool(options.policies) or any(override.policy for override in options.overrides)
     return fold_quantizes(
         draft,

@@ -1,4 +1,4 @@
-"""Fifth stage: prove what was written equal to the original, and say what goes out."""
+"""Fifth stage: verify the written file against the original."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def carry_out(
     written: SettledFile | None,
     progress: Progress | None = None,
 ) -> Executed:
-    """What goes out: the written file, or the given one where nothing was written."""
+    """Verify the written file, or the unchanged one, and return it with the results."""
     if prepared.refused:
         view = memoryview(prepared.original)
         return Executed(

@@ -94,8 +94,10 @@ def prepare(session: Session, data: Bytes) -> Prepared:
 
 
 def met_again(prepared: Prepared, state: ModelState) -> tuple[ModelState, Prepared]:
-    """A later state of the prepared model, as the solver would meet it in a file: mended, with types
-    that fit. Returns that state too.
+    """A later state of the prepared model, prepared like a file with that model: repaired, with
+    fitted types.
+
+    Also returns the repaired state.
     """
     session, options = prepared.session, prepared.session.options
     state = mended(state, session.fixes, options.only, options.bias, session.bind)

@@ -1,9 +1,9 @@
-"""Fourth stage: write the decided model and check it; decide once more where the repair itself has
-left something to repair.
+"""Fourth stage: write and check the decided model; repeat while the repair itself causes new
+findings.
 
-A repair may break what was whole: a QUANTIZE put in front of a convolution for its bias makes the
-ratio of its scales too large. Each further round is what a second alignment of the file would do,
-so that the file which goes out is one that an alignment leaves as it is.
+A repair can violate a rule that was satisfied: a QUANTIZE before a convolution, inserted for its
+bias, can make the ratio of its scales too large. Each round does what a second alignment of the
+file would do, so that aligning the written file changes nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _ROUNDS = 8  # two or three settle all that was seen
 
 
 class SettledFile(Record, frozen=True, kw_only=True):
-    """A changed file in `chunks`, the model read back from it, and what the checker finds there.
-    `data`: the file in one piece where judges are to take it, else empty.
+    """A changed file in `chunks`, the model read back from it, and its findings.
+
+    `data`: the joined file if judges will run, else empty.
     """
 
     chunks: tuple[bytes | memoryview, ...]
@@ -37,8 +38,9 @@ class SettledFile(Record, frozen=True, kw_only=True):
 
 
 def settle(prepared: Prepared, decision: Decision) -> tuple[Decision, SettledFile | None]:
-    """Write what was decided, and decide further until nothing that is to be repaired changes any
-    more. Returns the decision of all rounds and the last file; None where nothing is written.
+    """Write the decided model and decide again, until no further repair changes it.
+
+    Returns the decision of all rounds and the last file; None if nothing is written.
     """
     written = _write(prepared, decision)
     session = prepared.session
@@ -60,7 +62,8 @@ def _write(prepared: Prepared, decision: Decision) -> SettledFile | None:
         return None
     state = prepared.inspected.model if plan is None else plan.model
     written = write(prepared.original, original, state)
-    # Judges take the whole file; the checker alone needs no copy of long constants.
+    # Judges need the joined file; the checker alone does not, which saves a copy of large
+    # constants.
     data = written.join() if session.options.verify else b""
     model = session.read(data or written.image(prepared.original, original))
     model = carry_origins(model, state)
@@ -98,7 +101,7 @@ def _decide_further(prepared: Prepared, decision: Decision) -> Decision | None:
 
 
 def _joined(earlier: Solution | None, later: Solution | None) -> Solution | None:
-    """Two solutions as one: what the later one decides again holds."""
+    """Two solutions merged; the later one has precedence."""
     if earlier is None or later is None:
         return earlier or later
     again = {key for component in later.components for key in component.tensors}

@@ -19,7 +19,7 @@ UNSUPPORTED = ("support/", "types/")  # prefixes of rules on what a target suppo
 
 
 class Relabelled(Record, frozen=True, kw_only=True):
-    """A tensor that takes another scale and zero point, and why."""
+    """A tensor that gets another scale and zero point, and why."""
 
     key: TensorId
     name: str

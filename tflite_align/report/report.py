@@ -180,7 +180,9 @@ def _reader(name: str) -> Any:
 
 
 def report_list(reports: object) -> list[Report]:
-    """What a renderer was given, one report or several, as a list. UsageError for anything else."""
+    """The reports given to a renderer, one or several, as a list. Raises UsageError for any other
+    value.
+    """
     sequence = reports if isinstance(reports, Iterable) else (reports,)
     listed: list[Report] = []
     for report in sequence:

@@ -1,1 +1,1 @@
-"""What the user decides: options, the configuration file, the baseline, the lock."""
+"""User settings: options, the configuration file, the baseline, the lock."""

@@ -57,7 +57,7 @@ class Baseline(Record, frozen=True, kw_only=True):
         return cls(models=read.models)
 
     def text(self) -> str:
-        """The file: sorted, a line an entry, so that reviews show what was let pass."""
+        """The file's text: sorted, one entry per line, so that reviews show the accepted findings."""
         models = {
             name: [_record(finding) for finding in sorted(entries)]
             for name, entries in sorted(self.models.items())

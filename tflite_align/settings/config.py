@@ -28,7 +28,7 @@ from .config_names import TABLE, misnamed_table, perhaps_ours, speaks_of_us
 __all__ = ["SETTING_NAMES", "Config", "config_schema", "parse_config"]
 
 _PATHS = ("baseline", "calibration", "report", "vela-config")
-_VELAS_OWN = "Arm/"  # where the configurations lie that come with Vela
+_VELAS_OWN = "Arm/"  # where Vela's own configurations are
 
 
 class Config(Record, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class Config(Record, frozen=True, kw_only=True):
     overrides: tuple[Override, ...] = ()
 
     def placed(self, folder: str) -> Config:
-        """With its paths taken from the folder of its file ("" for the current one)."""
+        """The configuration with paths relative to its file's folder ("" for the current one)."""
 
         def path(value: Any) -> Any:
             if isinstance(value, tuple):
@@ -112,7 +112,7 @@ _OVERRIDE: Mapping[str, Any] = {
     "severity": _key(Severity, "How grave a broken rule is here."),
 }
 _OverrideTable = f.table_of("_OverrideTable", _OVERRIDE)
-# What `Override` asks of itself, as a schema says it.
+# The requirements of `Override`, as a schema.
 _OVERRIDE_SCHEMA = {
     "allOf": [
         {"anyOf": [{"required": [key]} for key in ("tensor", "operator", "slot")]},
@@ -259,7 +259,7 @@ def config_schema() -> dict[str, Any]:
     schema["properties"]["override"]["items"].update(_OVERRIDE_SCHEMA)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "$id": "urn:tflite-align:config",  # validate-pyproject asks for one
+        "$id": "urn:tflite-align:config",  # required by validate-pyproject
         "title": "tflite_align configuration",
         **schema,
     }

@@ -27,7 +27,7 @@ CONFIG_NAMES = ("tflite-align.toml", "pyproject.toml")
 TABLE = "tflite-align"  # below [tool]
 
 _ENDINGS = (".toml", ".tml", ".yaml", ".yml", ".ini", ".cfg", ".conf")
-# How alike names are that mean one thing: one or two letters of them swapped, missing or too many.
+# Similarity of names that count as misspelled: one or two letters swapped, missing or added.
 _ALIKE = 0.9
 _PERHAPS = re.compile(r"tfl|lite|align", re.IGNORECASE)
 _SPELLED = re.compile(r"tflite\W?_?align", re.IGNORECASE)
@@ -54,7 +54,7 @@ def perhaps_ours(document: str) -> bool:
 
 
 def speaks_of_us(document: str) -> bool:
-    """Whether a pyproject.toml that is no TOML is one that should have been read here."""
+    """Whether an invalid pyproject.toml seems to contain our table."""
     return _SPELLED.search(document) is not None or "\\" in document
 
 

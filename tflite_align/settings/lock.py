@@ -28,7 +28,7 @@ _BEHAVIOUR = "firmware that has the locked values compiled in would misread the 
 
 
 def _single(value: float) -> float:
-    """The float32 nearest to the decimal in the file: what was written comes back bit by bit."""
+    """The float32 nearest to the decimal in the file: written scales are restored bit by bit."""
     with np.errstate(over="ignore"):
         single = float(np.float32(value))
     if not np.isfinite(single):
@@ -124,7 +124,7 @@ class _LockDocument(Lock, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def parse_lock(source: bytes | str) -> Lock:
-    """The lock in a file's text. UsageError names what is wrong, and at which key."""
+    """Parse a lock file's text. Raises UsageError with the fault and its key."""
     try:
         raw = json.loads(source)
     except (ValueError, RecursionError) as error:
@@ -167,7 +167,7 @@ def lock_schema() -> dict[str, Any]:
 
 # --- differences -------------------------------------------------------------------------------
 
-# Rule (after `lock/`), slot, address, what the lock holds, what the model has.
+# Rule (after `lock/`), slot, address, value in the lock, value in the model.
 _Difference = tuple[str, Slot, str, str, str]
 
 
@@ -181,7 +181,7 @@ def lock_findings(model: Model, lock: Lock | None) -> list[Finding]:
         *_ports("outputs", 0, "subgraph[0]", lock.outputs, have.outputs),
     ]
     texts = {(rule, expected, actual) for rule, _, _, expected, actual in differences}
-    # What a signature says of the same tensors again is not said twice.
+    # Tensors that a signature shares with the graph are reported once.
     differences += [
         signature_difference
         for signature_difference in _signatures(lock.signatures, have.signatures)

@@ -22,8 +22,8 @@ __all__ = ["OptionWords", "options_of"]
 
 
 class OptionWords(TypedDict, total=False):
-    """Every option of AlignOptions, by its name there. A single name may stand for a tuple of one,
-    and calibration may be the name of a file or folder of arrays.
+    """Every option of AlignOptions as a keyword. A single string may replace a tuple of one, and
+    calibration may be the path of a file or folder of arrays.
     """
 
     targets: str | Sequence[str]

@@ -56,7 +56,7 @@ _TUPLES: dict[str, type] = {
     "select": str,
     "ignore": str,
 }
-# Option -> what it may be, and how that is said.
+# Option -> its allowed values, and their description.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(
         ("certificate", "compare", "optimize", "verify", "run", "portable", "view"),
@@ -72,37 +72,34 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 class AlignOptions(Record, frozen=True, kw_only=True):
-    """What the command line can say, as values.
+    """The options of all commands, as values.
 
-    `policies`: PPQ's alignment policy for each family (`families.FAMILY_POLICIES`).
-    `prefer`: what a QUANTIZE is worth in precision. `compare`: price PPQ's strategies too.
-    `only`: "errors" leaves findings that are warnings alone. `optimize`: fold QUANTIZE operators
-    of components without findings too. `io`: whether graph inputs and
-    outputs may take other parameters. `require`: judges, or "numbers", without whose word the
-    result counts as failed. `judge_seconds`: what each judge's process may take, default 300, and
-    1800 where it runs the samples. `memory`: bytes that samples and running the model may take; what
-    takes more is skipped. `board`: what Vela compiles for, where an Ethos-U is asked for. `samples`: inputs to judge numbers by (at least 64 for a verdict).
-    `to`: "int8" turns a uint8 model into an int8 one.
-    `input_type`, `output_type`: the type that real-valued graph inputs and outputs are to have.
-    `run`: check() runs the file in its targets' runtimes and compares it with what it declares.
-    `portable`: check() predicts which operators can give different integers in which runtimes.
-    `allow_refused`: judges whose refusal of the file is told and does not fail the run.
-    `judges`: whom check() asks beside those required; align() asks its targets' own. `unasked`:
-    those of them (or "numbers") that are not asked, the targets' own excepted: one that is required then fails the
-    result. `accepted`: findings that are let pass (a baseline's entries for this model).
-    `fix`, `no_fix`: repairs switched on and off, by id, glob or `all`. `bias`: whether a bias stands
-    for its integers in its declared scale, or in the one that kernels compute with.
-    `view`: let the report carry what a drawing of the model needs (its HTML form does).
-    `lock`: the border that the checked or aligned model must have.
-    `allow_metadata`: names of metadata that count neither tensors nor operators, so that some may
-    be added. `severity`: patterns of rule ids -> how grave they are on every target that asks for them, later
-    ones win; "off": neither reported nor repaired. `overrides`: what holds at single places.
-    `select`: ids or patterns of the only rules that are looked at, `same` for `same/*`; `ignore`: of those that
-    are not.
-    `certificate`: show for every input what align() can; `require` "certified" asks for it too.
+    `policies`: PPQ's alignment policy for each family (`families.FAMILY_POLICIES`). `prefer`:
+    weight of a QUANTIZE relative to precision. `compare`: compute the cost of PPQ's strategies too.
+    `only`: "errors" leaves warnings unrepaired. `optimize`: fold QUANTIZE operators of components
+    without findings too. `io`: whether the parameters of graph inputs and outputs may change.
+    `require`: judges, "numbers" or "certified", without which the result counts as failed.
+    `judge_seconds`: time limit of each judge's process, default 300, and 1800 to run the samples.
+    `memory`: bytes that samples and running the model may take; larger models are skipped. `board`:
+    settings of Vela. `samples`: inputs to verify with (at least 64 for a verdict). `to`: "int8"
+    converts a uint8 model to int8. `input_type`, `output_type`: types of real-valued graph inputs
+    and outputs. `run`: check() runs the file in its targets' runtimes and compares it with what it
+    declares. `portable`: check() predicts which operators can give different integers on different
+    runtimes. `allow_refused`: judges whose refusal is reported and does not fail the run. `judges`:
+    judges that check() runs in addition to required ones; align() runs its targets' own. `unasked`:
+    judges (or "numbers") that are not run, except the targets' own; a required one then fails the
+    result. `accepted`: findings that a baseline accepts for this model. `fix`, `no_fix`: repairs
+    switched on and off, by id, glob or `all`. `bias`: whether the real value of a bias is given by
+    its declared scale or by the one that kernels compute with. `view`: add data for drawing the
+    model to the report. `lock`: required graph inputs and outputs. `allow_metadata`: names of
+    metadata that count neither tensors nor operators, so that some may be added. `severity`:
+    patterns of rule ids -> severity on every target that has the rule, later ones win; "off":
+    neither reported nor repaired. `overrides`: settings for single places. `select`: ids or
+    patterns of the only rules to check, `same` for `same/*`; `ignore`: of rules not to check.
+    `certificate`: make a certificate for every input; `require` "certified" does so too.
     `calibration`: real inputs, `[samples, *shape]` by name or position (real values, or integers of
-    the input's own type); what values they lead to tightens what is needed, and they are judged by.
-    Raises UsageError for a word that no option knows.
+    the input's own type), which narrow the value ranges and are used for verification. Raises
+    UsageError for an invalid value.
     """
 
     targets: tuple[str, ...] = ("tflite",)
@@ -194,7 +191,7 @@ def _told(value: object) -> str:
 
 
 def _entries(name: str, value: object, item_type: type) -> tuple[Any, ...]:
-    """A tuple of what was given; one entry may stand alone."""
+    """A tuple of the given entries; a single entry may be given alone."""
     entries = (value,) if isinstance(value, item_type) else value
     if not isinstance(entries, (tuple, list)):
         called = "names" if item_type is str else item_type.__name__

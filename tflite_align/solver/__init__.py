@@ -1,1 +1,3 @@
-"""Constraints on slots -> the labels to give them, the cuts that takes, and why."""
+"""The solver: constraints on slots -> the label of each slot, inserted QUANTIZE operators, and the
+reasons.
+"""

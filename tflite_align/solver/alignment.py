@@ -1,17 +1,17 @@
-"""PPQ's alignment policies: the label that each node takes, operator by operator.
+"""PPQ's alignment policies: the label of each node, determined operator by operator.
 
 The same steps as QuantAlignmentPass (esp-ppq 1.3.12, esp_ppq/quantization/optim/refine.py), on
-nodes that TFLite's rules tie. Operators are visited in the order of the file:
+nodes tied by TFLite's rules. Operators are visited in file order:
 
-* `large`: the operands take the cover of what they hold; `output`: the label of the operator's
-  output, by reference, so that it follows when a later operator moves that; `input`: the label of
-  the first operand. Where a rule ties the output to the inputs, it is one of the operands.
-* The operator that writes an aligned operand then writes the new label, unless other operators
-  read the tensor too or it only passes integers on; under `--overlap force` always.
-* `none` aligns nothing: a tied operator works at its output's label, and what writes its inputs
-  keeps its own.
+* `large`: the operands get the cover of their ranges; `output`: the label of the operator's output,
+by reference, so that it follows when a later operator changes that; `input`: the label of the first
+operand. If a rule ties the output to the inputs, it is one of the operands. * The operator that
+writes an aligned operand then writes the new label, unless other operators read the tensor too or
+it only passes integers on; with `--overlap force` always. * `none` aligns nothing: a tied operator
+works at its output's label, and the operators that write its inputs keep theirs.
 
-In: the nodes of all components. Out: `wanted` and `policy` of the nodes that a policy decides.
+Input: the nodes of all components. Output: `wanted` and `policy` of the nodes that a policy
+decides.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def assign_policies(
 
 
 class _Alignment:
-    """`label`: labels of nodes that stand for themselves; `master`: nodes that follow another."""
+    """`label`: labels of independent nodes; `master`: nodes that follow another node."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class _Alignment:
         self.master: dict[int, int] = {}
         self.aligned: dict[int, Label] = {}  # by their own operator, before a later one moves them
         self.passive: dict[int, list[TensorId]] = {}  # node -> tensors that its operator writes
-        self.decided: set[TensorId] = set()  # operands of the operators that are aligned so far
+        self.decided: set[TensorId] = set()  # operands of the operators aligned so far
         self.fixed: set[int] = set()
         for node_index, node in enumerate(nodes):
             label = node.held or self._legal(node)
@@ -112,7 +112,7 @@ class _Alignment:
                 return True
         return False
 
-    # --- what a node stands for ---------------------------------------------------------------
+    # --- labels of nodes ----------------------------------------------------------------------
 
     def _legal(self, node: Node) -> Label | None:
         """The label of a node whose kernel writes one of a few: its own where that is legal."""
@@ -153,12 +153,12 @@ class _Alignment:
         return producer if producer in self.where else None
 
     def _written(self, slot: Slot) -> Label:
-        """The label that the tensor of an input slot is written at so far."""
+        """The label with which the tensor of an input slot is currently written."""
         producer = self._producer(slot)
         return self._label(slot) if producer is None else self._resolve(self.where[producer])
 
     def _follow(self, node_index: int, master: int) -> None:
-        """Make a node take the label that another node ends up with."""
+        """Let a node get the final label of another node."""
         if node_index not in self.fixed and self._root(master) != self._root(node_index):
             self.label.pop(node_index, None)
             self.master[node_index] = master
@@ -241,7 +241,7 @@ class _Alignment:
             self._pass_on(slot, node_index)
 
     def _align_outputs(self, slot: Slot, outputs: Sequence[Slot], policy: str) -> None:
-        """A single free operand and policy `input`: the outputs take its label."""
+        """For a single free operand and policy `input`: the outputs get its label."""
         producer = self._producer(slot)
         for output in outputs:
             node_index = self.where[output]
@@ -269,7 +269,7 @@ class _Alignment:
             return
         if policy == "output" and not together:
             source = self.where[outputs[0]]
-            if self._root(source) == node_index:  # the output follows these very operands so far
+            if self._root(source) == node_index:  # the output currently follows these operands
                 self._take(source, self._label(outputs[0]))
             self._follow(node_index, source)
             return
@@ -283,7 +283,7 @@ class _Alignment:
         self._take(node_index, label)
 
     def _large(self, node_index: int, slots: Sequence[Slot]) -> Label:
-        """The cover of what the node's tensors declare, and of what arrives at the operator."""
+        """The cover of the ranges of the node's tensors and of the operator's inputs."""
         node = self.nodes[node_index]
         type_name = self._type(self._key(slots[0]))
         total = Range(0.0, 0.0)
@@ -314,7 +314,7 @@ class _Alignment:
         self._follow(source, node_index)
 
     def _shared(self, operator_id: OperatorId) -> bool:
-        """Whether what the operator writes is read more than once; a kept graph output reads."""
+        """Whether an output of the operator has several readers; a kept graph output counts as one."""
         operator = self.model.subgraphs[operator_id[0]].operators[operator_id[1]]
         readers = [
             slot

@@ -1,4 +1,4 @@
-"""A component with its answer: what the stories of all its tensors share, worked out once."""
+"""A component with its answer, and data shared by the explanations of its tensors."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ class AnsweredComponent:
 
     @cached_property
     def operators(self) -> dict[TensorId, float]:
-        """The cost of the QUANTIZE operators that may stand after each tensor."""
+        """The cost of the possible QUANTIZE operators after each tensor."""
         return self._costs(replace(_NOTHING, cut=self.options.weights.cut))
 
     @cached_property
     def moves(self) -> dict[TensorId, float]:
-        """And what the elements cost that it moves."""
+        """The cost of the elements that these QUANTIZE operators process."""
         return self._costs(replace(_NOTHING, move=self.options.weights.move))
 
     def _costs(self, weights: Weights) -> dict[TensorId, float]:
@@ -87,7 +87,7 @@ class AnsweredComponent:
         return {key: sharing.cost for key, sharing in zip(holders, sharings, strict=True)}
 
     def lost(self, value: Value, **weights: float) -> float:
-        """The part of what the readers of `value` lose that these weights price."""
+        """The part of the precision loss at the readers of `value` that these weights measure."""
         problem = replace(self.posed.problem, values=[value])
         options = replace(self.options, weights=replace(_NOTHING, **weights))
         tables, _ = cost_tables(problem, self.values, options, self.unlimited, _ANY)

@@ -1,8 +1,8 @@
-"""Averages: what they leave of the noise in front of them, and what clipping there does.
+"""Averages: the noise that they let through, and the effect of clipping before them.
 
 Noise is in real units squared, as the square of a step: twelve times its power. The mean of n
-values that err independently errs with an n-th of their noise, and is then rounded itself.
-Clipping always errs to one side: nothing of it is taken to average out.
+values with independent errors has 1/n of their noise, and is then rounded itself. Clipping always
+errs to one side: it is assumed not to average out.
 """
 
 from __future__ import annotations

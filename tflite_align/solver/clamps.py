@@ -17,8 +17,10 @@ _SIX = 6e-3
 
 
 class Clamp(Record, frozen=True, kw_only=True):
-    """What a tensor's declared range states. `activation` would state the same, exactly:
-    zero is an integer of every label; None where no fused activation does.
+    """The clamp that a tensor's declared range implies.
+
+    `activation`: the fused activation with exactly this clamp, given that zero is an integer of
+    every label; None if there is none.
     """
 
     low: bool

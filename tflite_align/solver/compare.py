@@ -1,8 +1,8 @@
-"""PPQ's strategies beside ours, on the same model and in the same units.
+"""PPQ's strategies compared with ours, on the same model and in the same units.
 
-Each strategy is a set of policies that QuantAlignmentPass takes, with overlap forbidden and forced.
-The policies align as that pass does (`policies`), and TFLite's rules hold beside them: where the
-pass would leave a rule broken, what is priced is the nearest answer without a finding.
+Each strategy is a set of policies of QuantAlignmentPass, with overlap forbidden and forced. The
+policies align as that pass does (`policies`), and TFLite's rules apply as well: where the pass
+would leave a rule violated, the cost is that of the nearest answer without a finding.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class _Comparison:
         return total
 
     def _price(self, options: SolverOptions, problem: Problem, chosen: Sequence[Label]) -> Strategy:
-        """One component's answer, priced by the weights alone: without what an option adds."""
+        """The cost of one component's answer by the weights alone, without an option's additions."""
         nodes = [
             replace(node, domain=(label,))
             for node, label in zip(problem.nodes, chosen, strict=True)

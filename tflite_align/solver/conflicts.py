@@ -35,7 +35,9 @@ def unsolvable(posed: Posed) -> bool:
 def minimal_conflict(
     bound: Bound, values: Values, options: SolverOptions, problem: Problem
 ) -> Conflict:
-    """Why an unsolvable component is so: requirements of which none can be left out."""
+    """The reason for an unsolvable component: a minimal set of requirements that exclude each
+    other.
+    """
     if any(contradictory(node) for node in problem.nodes):
         reason = "these ask for different parameters where they must agree; left as it was"
     else:
@@ -170,7 +172,7 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
 
 
 def addresses(model: Model, slots: Sequence[Slot]) -> str:
-    """The slots' addresses, an operator's own said once; past a few only how many more."""
+    """The slots' addresses, naming each operator once; beyond a few only their number."""
     sentences: list[str] = []
     before: OperatorId | None = None
     for slot in slots[:_FEW]:

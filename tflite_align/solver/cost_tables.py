@@ -25,9 +25,9 @@ class Table(Record, frozen=True):
 
 
 class Sharing(Record, frozen=True, kw_only=True):
-    """One operator of cost `cost` for each label that some reader takes and the source does not.
+    """A QUANTIZE of cost `cost` for each label that some reader has and the source does not.
 
-    `labels[v]` numbers the choices of each variable so that equal labels have equal numbers.
+    `labels[v]` numbers the choices of each variable; equal labels have equal numbers.
     """
 
     source: int
@@ -37,7 +37,7 @@ class Sharing(Record, frozen=True, kw_only=True):
 
 
 class Answer(Record, frozen=True, kw_only=True):
-    """A choice for each variable, what it costs, and a cost that no choice is below."""
+    """A choice for each variable, its cost, and a lower bound of the cost of any choice."""
 
     choice: tuple[int, ...]
     cost: float
@@ -71,7 +71,7 @@ def expanded(sharings: Sequence[Sharing]) -> Table:
 def total_cost(
     choice: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]
 ) -> float:
-    """What a full choice costs."""
+    """The cost of a complete choice."""
     cost = float(sum(t.costs[tuple(choice[v] for v in t.scope)] for t in tables))
     for sharing in sharings:
         written = sharing.labels[sharing.source][choice[sharing.source]]

@@ -1,7 +1,7 @@
-"""What an assignment costs: inserted QUANTIZE operators and precision lost at each reader.
+"""Cost of an assignment: inserted QUANTIZE operators and precision lost at each reader.
 
-Precision is measured in bits: half the log2 of the noise power a reader now sees over the noise
-power it saw in the declared reading of the original.
+Precision is measured in bits: half the log2 of the noise power at a reader now, relative to its
+noise power in the original's declared reading.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Tables = tuple[list[Table], list[Sharing]]
 
 
 class _Costs:
-    """One component: what is asked of `reads`, and what needs no more than itself."""
+    """Costs of one component: for its reads, and for nodes alone."""
 
     def __init__(self, problem: Problem, values: Values, options: SolverOptions) -> None:
         self.problem = problem
@@ -75,9 +75,10 @@ def priced(
     limits: Limits,
     cuts: Mapping[str, Requantizing],
 ) -> list[Tables]:
-    """Components as cost tables of one or two variables, and the operators readers share.
+    """The cost tables of components, over one or two variables, and the QUANTIZE shared by readers.
 
-    `cuts`, by type: what a QUANTIZE takes; there is none within any other type. Many components are priced at once: each alone is small.
+    `cuts`: limits of a QUANTIZE by type; other types have none. Many components are processed
+    together, because each is small.
     """
     costs = [_Costs(problem, values, options) for problem in problems]
     reads_needed = [
@@ -148,7 +149,7 @@ def lost_bits(problem: Problem, values: Values, options: SolverOptions) -> float
 
 
 def _allowed(node: Node, limits: Limits) -> list[float]:
-    """What a node's labels cost by themselves."""
+    """The costs of a node's labels on their own."""
     scales = [label.scale for label in node.domain]
     least, greatest = min(scales), max(scales)
     strict = [slot for slot in node.slots if not limits.take_all(slot, least, greatest)]

@@ -1,9 +1,9 @@
 """Minimum of a sum of small cost tables, by eliminating one variable after the other.
 
-Components of one shape (alike but for their costs) are eliminated together.
+Components of the same form (equal except for costs) are eliminated together.
 
-Knows variables and tables only. Exact while the joint tables stay within `_TABLE_LIMIT` entries;
-past that an integer program, and past that coordinate descent, and the caller is told.
+Knows only variables and tables. Exact while joint tables have at most `_TABLE_LIMIT` entries;
+beyond that an integer program, and then coordinate descent; the answer says which.
 """
 
 from __future__ import annotations

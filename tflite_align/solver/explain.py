@@ -39,10 +39,10 @@ def explain(
     key: TensorId,
     slot: Slot | None = None,
 ) -> Explanation:
-    """Why the tensor `key` is written with the label it gets, when these slots are broken.
+    """Explain why the tensor `key` is written with its label, given these violated slots.
 
-    `slot` is a slot that holds the tensor, where one was asked about. Never raises for a
-    tensor that the solver leaves alone: the status says so.
+    `slot`: a slot that holds the tensor, if one was requested. Never raises for a tensor that the
+    solver does not change: the status says so.
     """
     values = value_flow(bound, options.observed)
     tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
@@ -68,9 +68,9 @@ def explain(
 def explain_each(
     solved: Solved, options: SolverOptions, keys: Collection[TensorId]
 ) -> tuple[Explanation, ...]:
-    """explain() for many tensors of the components that were decided, in their order.
+    """explain() for many tensors of the solved components, in their order.
 
-    Nothing is solved again: no alternatives are priced, nor what a QUANTIZE saves.
+    Nothing is solved again: costs of alternatives and savings of a QUANTIZE are left out.
     """
     values = solved.values
     keys_here = [
@@ -126,7 +126,7 @@ def _outside(bound: Bound, key: TensorId) -> str:
 
 
 def _needs(explanation: Explanation, bound: Bound, values: Values) -> Explanation:
-    """What is known of the tensor before anything is solved."""
+    """The range analysis of the tensor, before any solving."""
     key, label = explanation.key, values.labels[explanation.key]
     producer = values.wiring[key[0]].producer.get(key[1])
     return replace(
@@ -205,7 +205,9 @@ class _Story:
         return replace(explanation, status="clean", ties=self._ties(ties))
 
     def _activation(self, written: Label) -> Activation:
-        """What the operator has to state once the range no longer does."""
+        """The fused activation that the operator needs if its new range no longer implies the
+        clamp.
+        """
         key = self.value.key
         clamp = self.values.clamps.get(key)
         if clamp is None or key not in self.values.silent:
@@ -318,7 +320,7 @@ class _Story:
             for step in reached.steps
         )
 
-    # --- what it costs, and what else would --------------------------------------------------
+    # --- costs and alternatives --------------------------------------------------------------
 
     def _cuts(self, chosen: list[Label], written: Label) -> tuple[CutStory, ...]:
         source = self.value.source

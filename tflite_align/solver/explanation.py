@@ -34,11 +34,11 @@ class Link(Record, frozen=True, kw_only=True):
 
 
 class Anchor(Record, frozen=True, kw_only=True):
-    """What the label was taken from.
+    """The origin of a label.
 
-    own: the tensor's declared one. kept: a slot that must go on seeing it. fixed: a kernel
-    writes it. policy: a strategy names it. anchor: an override gives it to the group. declared: another member declares it. window: the
-    least widening that a multiplier window allows. cover: the finest that covers what is needed.
+    own: declared by the tensor. kept: a rigid slot. fixed: a kernel's fixed output. policy: set by
+    a strategy. anchor: set by an override. declared: declared by another member. window: the least
+    widening that a multiplier window allows. cover: the finest that covers the needed range.
     """
 
     kind: AnchorKind
@@ -50,10 +50,11 @@ class Anchor(Record, frozen=True, kw_only=True):
 
 
 class CutStory(Record, frozen=True, kw_only=True):
-    """A QUANTIZE behind the tensor. `operator`, `moved`, `precision`, `clipped`, `unclamped` are
-    parts of its cost in the solver's units; `bits` are lost at the readers behind it.
-    `without` is the component's cost if these readers saw the tensor as it is written; None
-    where that is impossible, or was not asked.
+    """A QUANTIZE that reads the tensor.
+
+    `operator`, `moved`, `precision`, `clipped`, `unclamped` are parts of its cost in the solver's
+    units; `bits` are lost at the readers after it. `without`: the component's cost if these readers
+    saw the tensor directly; None if that is impossible, or was not computed.
     """
 
     label: Label
@@ -84,7 +85,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     name: str
     type: str
     status: Status
-    remark: str = ""  # outside: why the solver does not speak of this tensor
+    remark: str = ""  # outside: why the solver does not handle this tensor
     written_by: str = ""  # address; empty for a constant
     declared: Label | None = None
     label: Label | None = None
@@ -109,6 +110,6 @@ class Explanation(Record, frozen=True, kw_only=True):
     optimal: bool = True
     quantize: float = 1.0  # what one QUANTIZE costs, elements moved aside
     bit: float = 4.0  # what one bit lost at one reader costs
-    slot: str = ""  # the slot that was asked for, if one was
+    slot: str = ""  # the requested slot, if any
     sees: Label | None = None
     conflict: Conflict | None = None

@@ -1,4 +1,6 @@
-"""Labels a slot cannot take: a multiplier outside a kernel's window, a bias past its integers."""
+"""Labels that a slot cannot have: a multiplier outside a kernel's window, a bias beyond its
+integers.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,10 @@ __all__ = ["Limits", "passed_windows", "too_coarse", "window_labels"]
 
 
 class _Sides(Record, frozen=True):
-    """A window with the extent of each of its slots' scales, as they are declared. `shared`: its
-    slots move together, so that each may take an equal part of the way to its end. `given_up`: it
-    is broken, and its output is not to be widened.
+    """A window with the declared extent of each of its slots' scales.
+
+    `shared`: its slots move together, so that each may cover an equal part of the way to its end.
+    `given_up`: it is violated, and its output is not to be widened.
     """
 
     constraint: Window
@@ -48,10 +51,12 @@ class _Sides(Record, frozen=True):
         return window_ratios(self.constraint, self.numerator, self.denominator)
 
     def takes(self, side: int, position: int, scale: float) -> bool:
-        """Whether the ratio is inside with this scale at one place of the numerator (`side` 0) or
-        of the denominator (1). A ratio that is beyond the upper end as things are is brought back
-        at the denominator: a numerator then only has to make it no worse, and so has the
-        denominator of one that is given up. One that is below the lower end must become no worse.
+        """Whether the ratio is inside the window with this scale at one place of the numerator
+        (`side` 0) or denominator (1).
+
+        A ratio that is now beyond the upper end is brought back at the denominator: numerators only
+        have to make it no worse, as does the denominator of a window that is given up. A ratio
+        below the lower end must become no worse.
         """
         sides = [self.numerator, self.denominator]
         sides[side] = (*sides[side][:position], (scale, scale), *sides[side][position + 1 :])
@@ -93,8 +98,10 @@ class Limits:
                 self.unsettled.setdefault(constraint.factors[0], []).append(constraint)
 
     def take_all(self, slot: Slot, least: float, greatest: float) -> bool:
-        """Whether the slot may see every scale between these two: a window's ratio goes one way
-        with each of its scales, so that what it takes is an interval. False may mean: ask.
+        """Whether the slot may have every scale between these two.
+
+        A window's ratio is monotone in each scale, so that the accepted scales are an interval.
+        False is not conclusive.
         """
         self._settle(slot)
         if slot in self.frozen or least < self.least.get(slot, 0.0):
@@ -122,8 +129,8 @@ class Limits:
                 self.windows.setdefault(slot, []).append((sides, side, position))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
-        """Record the limit that the bias of this input sets. A bias that does not fit even now
-        needs other weights, whatever is decided here.
+        """Record the limit that the bias of this input sets. A bias that does not fit already needs
+        other weights.
         """
         least = _least_scale(self.model, constraint)
         tensor = slot_tensor(self.model, source)
@@ -157,7 +164,7 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
         assert widening.tensor.label is not None, "it has one scale"
         if widening.lost:
             continue
-        # Of several windows the one that asks for more.
+        # The strictest of several windows.
         scale = max(
             widening.scale, widened[widening.slot].scale if widening.slot in widened else 0.0
         )

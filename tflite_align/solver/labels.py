@@ -1,8 +1,9 @@
-"""Candidate labels of a component, and which of them each node may take.
+"""Candidate labels of a component, and the candidates of each node.
 
-Candidates: the members' own parameters, the fixed ones, the finest labels that cover what the
-members need, and the hulls of what they declare. Parameters that differ by float noise count as
-one: the bits of a fixed or rigid member win, so that all members end up with the same bits.
+Candidates: the members' own parameters, fixed ones, the finest labels that cover the members'
+needed ranges, and the hulls of their declared ranges. Parameters that differ by float rounding
+count as one: the bits of a fixed or rigid member are used, so that all members end up with the same
+bits.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from .ranges import Values
 
 __all__ = ["assign_domains", "noise_free"]
 
-_WIDE = 24  # up to this many candidates every free node may take every one of them
+_WIDE = 24  # up to this many candidates, every free node may have each of them
 _NEAR = 12  # past that, the nearest so many
 _FINEST = 4  # and so many of the finest that suit every member
 
 
 def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
-    """Every declared or fixed label of the component -> the one that stands for it."""
+    """Every declared or fixed label of the component -> the label used for it."""
     ranked: list[Label] = []
     for node in problem.nodes:
         ranked += node.legal[:1]
@@ -52,10 +53,10 @@ def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
 def assign_domains(
     problem: Problem, values: Values, options: SolverOptions, stands: Mapping[Label, Label]
 ) -> list[Conflict]:
-    """Fill in every node's domain.
+    """Set every node's domain.
 
-    A node whose requirements exclude each other keeps the strongest (rigid, then fixed) and a
-    conflict says so.
+    A node with contradicting requirements keeps the strongest (rigid, then fixed), and a conflict
+    is recorded.
     """
     return _Domains(problem, values, options, stands).assign()
 
@@ -132,7 +133,7 @@ class _Domains:
         return cached
 
     def _pools(self) -> list[list[Label]]:
-        """The labels that each node could take, before constraints are applied."""
+        """The labels that each node could have, before constraints are applied."""
         own_labels = [self._own_labels(node_index) for node_index in range(len(self.problem.nodes))]
         centred = self._centred()
         every = _unique((*(label for labels in own_labels for label in labels), *centred))
@@ -185,8 +186,8 @@ class _Domains:
         return [*self._needed(total, declared, None), every]
 
     def _needed(self, span: Range, members: list[Label], node_index: int | None) -> list[Label]:
-        """The cover of what is needed; none where that is less than a step of any member, since
-        next to nothing gets through there and the finest member will do.
+        """The cover of the needed range; none if that is less than a step of any member, whose
+        finest label then suffices.
         """
         if span.high - span.low < min(label.scale for label in members):
             return []
@@ -229,9 +230,10 @@ class _Domains:
         )
 
     def _pinned(self) -> dict[int, TensorId]:
-        """Free producers that must go on writing what they write now: those that policy `none`
-        speaks for; under --overlap forbid those of shared tensors; and with policies and an
-        overlap named, as PPQ's pass has it, all that neither a policy nor a broken rule moves.
+        """Free producers that must keep their label.
+
+        Those with policy `none`; with --overlap forbid those of shared tensors; and with policies
+        and an overlap given, as in PPQ's pass, all that neither a policy nor a violated rule moves.
         """
         nodes, overlap = self.problem.nodes, self.options.overlap
         exact = as_ppq(self.options)

@@ -70,9 +70,9 @@ def _quantized_output(bound: Bound, operator_id: OperatorId) -> bool:
 
 
 def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorId]) -> list[list[Slot]]:
-    """Of each operator the inputs that a policy aligns: activations and constants with one scale.
+    """The inputs of each operator that a policy aligns: activations and constants with one scale.
 
-    Weights and biases keep what their rules say of them, and rigid slots what they have.
+    Weights and biases follow their rules; rigid slots stay.
     """
     parameters = {c.slot for c in bound.constraints if isinstance(c, Weight | BiasOf)}
     slots_of = []

@@ -95,9 +95,10 @@ class Reads:
         return cached
 
     def _block(self, group: Sequence[Read]) -> Floats:
-        """Costs of reads of one shape. Counted slot by slot, so that it does not matter who is
-        tied to whom; a bit of a tensor's precision counts once, shared by the readers that
-        compute.
+        """Costs of reads of the same form.
+
+        Counted slot by slot, so that ties do not matter; a bit of a tensor's precision counts once,
+        shared by the readers that compute.
         """
         weights = self.weights
         written = np.stack([self.grid(read.written, read.type) for read in group])
@@ -145,8 +146,8 @@ class Reads:
         return _possible(group, total, same, zero, a[:, 0] / b[:, 0])
 
     def _below_zero(self, group: Sequence[Read], low: Floats, step: Floats) -> NDArray[np.bool_]:
-        """Where a reader's zero point has to be 0, and what it reads has values below that its
-        unsigned integers could not hold: no precision is lost there, but half of the values.
+        """Cost where a reader needs zero point 0 and the tensor has negative values that unsigned
+        integers lose.
         """
         unsigned = [read.node.zero and read.type == "uint8" for read in group]
         if not any(unsigned):
@@ -156,11 +157,11 @@ class Reads:
         return below
 
     def _strict(self, read: Read, slot: Slot) -> bool:
-        """Whether what the slot needs may not be clipped for the sake of precision."""
+        """Whether the slot's needed range must not be clipped to gain precision."""
         return slot not in self.values.averaged or read.value.key in self.values.observed
 
     def _slots(self, read: Read, *, averaged: bool) -> tuple[Slot, ...]:
-        """Those of the read's slots whose operators average their elements, or the others."""
+        """The slots of a read whose operators average their elements, or the other slots."""
         known = self.values.averaged
         if not known:
             return () if averaged else read.slots
@@ -174,8 +175,8 @@ class Reads:
         return tuple(s for s in read.slots if s in joined and s not in read.node.loose)
 
     def _lost_in_join(self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats) -> Floats:
-        """Cost of the bits that an operand loses at the shared label, beyond what the output
-        declares.
+        """Cost of the bits that an operand loses at the shared label, beyond the precision of the
+        output.
 
         Readers of the output count its noise, which is that of the coarsest operand: the loss of
         the others is not visible downstream.
@@ -189,11 +190,11 @@ class Reads:
     def _averaged(
         self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats, clipped: Floats
     ) -> Floats:
-        """What is lost at the means of an averaged operand.
+        """Precision lost at the means of an averaged operand.
 
-        `noise`: that its elements are seen with; `steps_seen`: the step of what they are seen at;
-        `clipped`: the noise of clipping. A mean is rounded, to its operand's label where a rule
-        ties the two; its own readers count that.
+        `noise`: noise of its elements as read; `steps_seen`: their step; `clipped`: noise from
+        clipping. A mean is rounded, to its operand's label if a rule ties the two; its own readers
+        count that.
         """
         average, weights = self.values.averaged[slot], self.weights
         free = computing((read.node, (slot,)))
@@ -207,11 +208,11 @@ class Reads:
         return share * (total + (weights.finer * bits if free else 0.0))
 
     def _clip(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
-        """Representable range that has to get through, and does not.
+        """Cost of clipping needed parts of the range.
 
-        A range that is only declared may lose a step at its end. Values that were observed are
-        there: past half a step, which rounding moves them anyway, they would be clipped. In front
-        of an average clipping counts by what it does behind, unless the values were observed.
+        A declared range may lose a step at its end. Observed values may not: beyond half a step, by
+        which rounding moves them anyway, they would be clipped. Before an average, clipping counts
+        by its effect on the mean, unless the values were observed.
         """
         observed = self.values.observed
         was_observed = _column(1.0 if read.value.key in observed else 0.0 for read in group)
@@ -298,7 +299,7 @@ def _possible(
     zero: NDArray[np.bool_],
     ratio: Floats,
 ) -> Floats:
-    """The costs, forbidden where a QUANTIZE would be needed that cannot stand there."""
+    """The costs, infinite where a required QUANTIZE is impossible."""
     if any(not read.node.uncut.isdisjoint(read.slots) for read in group):
         forbidden = _flags(not read.node.uncut.isdisjoint(read.slots) for read in group)
         total = np.where(same | ~forbidden, total, FORBIDDEN)

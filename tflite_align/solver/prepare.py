@@ -21,9 +21,9 @@ __all__ = ["Posed", "pose", "pose_each", "solve_each"]
 
 
 class Posed(Record, frozen=True, kw_only=True):
-    """A component whose nodes have their domains, with what every choice costs.
+    """A component whose nodes have their domains, with the cost of every choice.
 
-    `stands`: each declared label -> the one that stands for it, float noise apart.
+    `stands`: each declared label -> the label used for it, equal up to float rounding.
     """
 
     problem: Problem
@@ -41,7 +41,7 @@ class Posed(Record, frozen=True, kw_only=True):
         return minimise(self.sizes, [*self.tables, *conditions], self.sharings)
 
     def labels(self, answer: Answer) -> list[Label]:
-        """The label of each node that an answer stands for."""
+        """The label of each node in an answer."""
         nodes = self.problem.nodes
         return [node.domain[pick] for node, pick in zip(nodes, answer.choice, strict=True)]
 

@@ -51,7 +51,7 @@ class _Builder:
             ties = (dict(self.sets.parent), {slot: set(rules) for slot, rules in self.tied.items()})
             self._force(frozenset())
             if impossible := self._impossible():
-                # Where force asks for what cannot be, what is possible has to be cut apart.
+                # Where force demands the impossible, the slots are separated by a QUANTIZE instead.
                 self.sets.parent, self.tied = ties
                 self._force(impossible)
 
@@ -66,7 +66,7 @@ class _Builder:
             self.bound, self.flow, [operator_id for operator_id, _, _ in aligned]
         )
         for (_, family, policy), slots in zip(aligned, operands, strict=True):
-            # One operand alone takes another label only where the output gives it one.
+            # A single operand gets another label only if the output determines it.
             if len(slots) < (1 if policy == "output" else 2):
                 continue
             if any(slot in self.tied for slot in slots):
@@ -76,7 +76,7 @@ class _Builder:
                 self.sets.union(slots[0], slot)
 
     def _demands(self) -> dict[Slot, Demand]:
-        """The labels that a slot must have, whatever the others have."""
+        """The labels that a slot must have, independent of other slots."""
         fixed = [
             constraint for constraint in self.bound.constraints if isinstance(constraint, Fixed)
         ]
@@ -227,7 +227,7 @@ class _Builder:
                 node.zero = True
 
     def _anchor(self, anchor: Anchored, where: Mapping[Slot, int]) -> None:
-        """The nodes that tie these slots take the label; where none does, those that write."""
+        """Give the label to the nodes that tie these slots, or else to those that write them."""
         tied = [slot for slot in anchor.slots if slot in self.tied]
         written = [slot for slot in anchor.slots if (slot.kind == "inputs") == (slot.operator < 0)]
         for node_index in {where[slot] for slot in tied or written if slot in where}:

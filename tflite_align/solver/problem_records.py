@@ -1,4 +1,4 @@
-"""What goes into the solver and what comes out. No operator names in here."""
+"""Records of the solver's input and output. They contain no operator names."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ __all__ = [
 ]
 
 Overlap = Literal["forbid", "force", "auto"]
-Demand = tuple[Label, ...]  # one of these labels, whatever the other members of a node have
+Demand = tuple[Label, ...]  # one of these labels, independent of the node's other members
 
 
 class Weights(Record, frozen=True, kw_only=True):
-    """What the solver trades off. One inserted QUANTIZE costs `cut`, plus `move` times the share
-    of the component's largest tensor that it moves; one bit of precision lost at one reader
-    costs `bit`; representable range clipped away costs `clip` for all of it, or `blur` for each
-    bit that this takes from the mean of an average, and un-doing a clamp that only a range states
-    costs `clamp`, or `state` where the operator can state it.
+    """Weights of the cost function.
+
+    One inserted QUANTIZE costs `cut`, plus `move` times its elements / the component's largest
+    tensor; one bit of precision lost at one reader costs `bit`; clipping costs `clip` for the whole
+    representable range, or `blur` for each bit lost at the mean of an average; undoing a clamp that
+    only a range implies costs `clamp`, or `state` if the operator can have it as fused activation.
     """
 
     cut: float = 1.0
@@ -58,10 +59,10 @@ PREFERENCES: Mapping[str, Weights] = {
 
 
 class Strategy(Record, frozen=True, kw_only=True):
-    """What one way of choosing labels comes to, over all components it decides.
+    """The result of one strategy over all components that it decides.
 
-    `bits_lost`: summed over readers, half the log2 of the noise power each now sees over what it
-    saw. `cost`: in the solver's units; comparable only where `holds`.
+    `bits_lost`: summed over readers, half the log2 of their noise power relative to the original's.
+    `cost`: in the solver's units; comparable only if `holds`.
     """
 
     name: str
@@ -82,7 +83,7 @@ class SolverOptions(Record, frozen=True, kw_only=True):
 
 
 class Node(Record, kw_only=True):
-    """Slots that take one label. `domain` lists the labels it may take."""
+    """Slots that get one label; `domain`: its candidates."""
 
     slots: list[Slot]
     rules: set[str] = field(default_factory=set)
@@ -90,7 +91,7 @@ class Node(Record, kw_only=True):
     legal: tuple[Label, ...] = ()  # fixed: the labels its kernel can write
     demands: list[Demand] = field(default_factory=list)  # of each rigid and each fixed slot
     policy: str = ""  # "concat large": the family and policy that name its label
-    wanted: tuple[Label, ...] = ()  # what a policy allows it
+    wanted: tuple[Label, ...] = ()  # labels that a policy allows
     keeps: bool = False  # policy none: what writes its operands keeps its parameters
     free: bool = False  # computes its own multipliers
     loose: set[Slot] = field(default_factory=set)  # tied by a policy alone: they compute freely
@@ -124,7 +125,7 @@ class Cut(Record, frozen=True, kw_only=True):
     key: TensorId
     label: Label
     slots: tuple[Slot, ...]
-    because: tuple[str, ...]  # rules of the node behind the cut
+    because: tuple[str, ...]  # rules of the node after the cut
 
 
 class Conflict(Record, frozen=True, kw_only=True):
@@ -136,7 +137,7 @@ class Conflict(Record, frozen=True, kw_only=True):
 
 
 class Component(Record, frozen=True, kw_only=True):
-    """What was decided for one component, and how well."""
+    """The decision for one component, and its quality."""
 
     index: int
     type: str
@@ -150,9 +151,9 @@ class Component(Record, frozen=True, kw_only=True):
 
 
 class Solution(Record, frozen=True, kw_only=True):
-    """`source`: the label each decided tensor is written at. `seen`: the label each reader slot
-    of a decided tensor sees; a slot that is missing sees what it saw before. `activations`: fused
-    activations that output slots have to state from now on.
+    """`source`: the label with which each decided tensor is written. `seen`: the label at each
+    reader slot of a decided tensor; missing slots are unchanged. `activations`: new fused
+    activations of output slots.
     """
 
     source: Mapping[TensorId, Label]

@@ -1,8 +1,8 @@
-"""What each value needs, which is often less than its tensor can hold.
+"""Range analysis: the needed range of each value, which is often smaller than its tensor's range.
 
-Declared ranges flow forward (what can arrive) and backward (what any reader can tell apart)
-through operators that commute with clipping. All ranges in real values, noise in real units
-squared (the square of a step; the common factor 1/12 is left out).
+Declared ranges flow forward (values that can arrive) and backward (values that readers can
+distinguish) through operators that commute with clipping. Ranges are real values, noise is in real
+units squared (the square of a step; the common factor 1/12 is left out).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Values(Record, frozen=True, kw_only=True):
 
 
 def constant_range(model: Model, key: TensorId, label: Label) -> Range | None:
-    """Least and greatest real value of a constant; None when its bytes lie elsewhere, or are damaged."""
+    """Least and greatest real value of a constant; None if its bytes are external or damaged."""
     tensor = model.subgraphs[key[0]].tensors[key[1]]
     data = model.constant(*key)
     if data is None or tensor.type not in DTYPES:
@@ -91,9 +91,9 @@ def value_flow(
 ) -> Values:
     """Both passes over every subgraph, in the order of its operators.
 
-    `observed` narrows what arrives and nothing else: what an operator could write, and with that
-    whether its range clamps, does not depend on the inputs that somebody had at hand. `within`:
-    the tensors to look at, in the order of the file; no value may flow between them and others.
+    `observed` limits only the arriving values: the range that an operator could write, and whether
+    its range is a clamp, do not depend on the calibration inputs. `within`: the tensors to process,
+    in file order; no value may flow between them and others.
     """
     flow = _Pass(bound, within)
     flow.settle_variables()
@@ -160,8 +160,9 @@ class _Pass:
         self.opened: set[TensorId] = set()
 
     def _foldless(self) -> dict[TensorId, Range]:
-        """Tensors whose declared range ends at zero, though their operator folds no clamp into it:
-        it copies, or has a natural range. -> what is declared, without that end.
+        """Tensors whose declared range ends at zero although their operator cannot have folded a
+        clamp into it: it copies, or has a natural range. Maps to the declared range without that
+        end.
         """
         slots = [
             s for flows in self.flows.values() for f in flows if f.kind == "copy" for s in f.outputs
@@ -196,7 +197,7 @@ class _Pass:
         self.noise[key] = label.scale**2
         readers = self.wiring[key.subgraph].readers.get(key.tensor, ())
         if all(slot in self.weights for slot in readers):
-            return  # no activation: what it holds need not be looked through
+            return  # no activation: its values are not needed
         constant = constant_range(self.model, key, label)
         if constant is not None:
             self.arrive[key] = constant
@@ -212,10 +213,10 @@ class _Pass:
                     yield OperatorId(subgraph, operator.index)
 
     def settle_variables(self) -> None:
-        """Forward passes until what the variables hold stops growing.
+        """Forward passes until the ranges of variables stop growing.
 
-        A variable holds its first value (zero, or what an initialising subgraph assigns) and
-        then whatever its writers let through. If that does not settle, it may hold anything.
+        A variable has its first value (zero, or the value assigned by an initialising subgraph) and
+        then all that is written to it. If the passes do not converge, its range is unlimited.
         """
         for _ in range(_ROUNDS):
             self._forward_all()
@@ -299,10 +300,11 @@ class _Pass:
                 self.slot_tell[slot] = needed
 
     def _close(self, key: TensorId) -> None:
-        """All readers of this tensor have been seen: what any of them can tell apart.
+        """Finish a tensor whose readers have all been processed: the range that any of them
+        distinguishes.
 
-        A range that ends at zero, of an operator that folds no clamp into it, is no clamp where a
-        reader passes on what lies beyond.
+        A range that ends at zero, of an operator that folds no clamp into it, is no clamp if a
+        reader passes on values beyond it.
         """
         readers = self.wiring[key[0]].readers.get(key[1], [])
         if key not in self.labels or not readers:

@@ -1,6 +1,6 @@
-"""Constraints on slots -> the labels to give them, the cuts that takes, and why.
+"""Solving: constraints on slots -> labels, inserted QUANTIZE, and reasons.
 
-Each component that holds a broken slot is solved on its own; every other is left alone.
+Each component with a violated slot is solved on its own; all others are unchanged.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def solve(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Solut
 def solve_and_keep(
     bound: Bound, broken: Iterable[Slot], options: SolverOptions
 ) -> tuple[Solution, Solved]:
-    """solve(), and what the answer follows from."""
+    """solve(), with the intermediate results."""
     broken = list(broken)
     region = region_of(bound, broken, options)
     bound = region.bound

@@ -66,7 +66,7 @@ class Ties:
             self.rules.setdefault(slot, []).append((rule, slots))
 
     def _tie_policies(self, problem: Problem) -> None:
-        """What a policy ties is no constraint: slots of one operator that share a node."""
+        """Ties from policies, which are no constraints: slots of one operator that share a node."""
         for node in problem.nodes:
             named = sorted(rule for rule in node.rules if rule.startswith("policy/"))
             by_operator: dict[OperatorId, list[Slot]] = {}

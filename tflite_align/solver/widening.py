@@ -1,9 +1,9 @@
-"""Ranges that are widened so that a kernel's multiplier is inside its window, and what that undoes.
+"""Ranges that are widened to bring a multiplier into its kernel's window, and the effects.
 
-A range clips what its operator writes beyond it. Widened, it lets that through: readers see values
-that the file does not declare, unless a QUANTIZE saturates them again or a reader's steps are so
-coarse that it cannot tell. And the steps become coarser: where an operand is finer than they are,
-what it says is lost, and to widen the range is no repair.
+A range clips the values that its operator writes beyond it. A wider range lets them through:
+readers see values that the file does not declare, unless a QUANTIZE saturates them again or a
+reader's steps are too coarse to distinguish them. The steps also become coarser: if an operand is
+finer than they are, its values are lost, and widening is no repair.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ _COARSER = 2.0  # times an operand's step, or its own, that a widened step may b
 def loses_operands(
     constraint: Window, current: float, wider: float, operands: list[Extent]
 ) -> bool:
-    """Whether a step of `wider` is too coarse for the finest of operands that are weighed against
-    each other; of factors each step of the product is one of theirs, whatever the output's.
+    """Whether a step of `wider` is too coarse for the finest of several summed operands.
+
+    For factors of a product it never is: each step of the product is a step of one factor.
     """
     if constraint.source.form == "product" or len(operands) < 2:
         return False
@@ -62,8 +63,8 @@ def saturations(
 
 
 def _blind(model: Model, key: TensorId) -> float:
-    """Real values by which no reader can tell its operand apart: half a step of what it writes,
-    where it writes a sum.
+    """Real values below which no reader distinguishes its operand: half a step of its output, for a
+    sum.
     """
     rows, steps = load_operators(), []
     for slot in links(model, key.subgraph).readers.get(key.tensor, ()):

@@ -64,7 +64,7 @@ class _Border:
         self.rows = rows
         self.targets = targets
         self.refused: list[str] = []
-        self.done: dict[tuple[int, int, str], int] = {}  # tensor, side -> what takes its place
+        self.done: dict[tuple[int, int, str], int] = {}  # (tensor, side) -> its replacement
         self.removed: set[OperatorId] = set()
 
     def conversion(self) -> Conversion:
@@ -108,7 +108,7 @@ class _Border:
         )
 
     def _requantized(self, reader: Slot) -> Tensor | None:
-        """What a QUANTIZE in this slot writes; None for any other reader."""
+        """The output of a QUANTIZE in this slot; None for any other reader."""
         if reader.operator < 0:
             return None
         operator = self.model.subgraphs[reader.subgraph].operators[reader.operator]
@@ -189,7 +189,7 @@ class _Border:
             self._new_output(slot, to_type, tensor)
 
     def _source(self, slot: Slot) -> Tensor | None:
-        """What the QUANTIZE or DEQUANTIZE that writes this output reads; None without one."""
+        """The input of the QUANTIZE or DEQUANTIZE that writes this output; None without one."""
         producer = self.draft.links(slot.subgraph).producer.get(slot.tensor(self.model))
         if producer is None or producer.operator < 0:
             return None
@@ -288,7 +288,7 @@ def _label(tensor: Tensor) -> Label:
 
 
 def _shifted(first: Tensor, second: Tensor) -> bool:
-    """Whether two 8-bit tensors stand for the same values, integer by integer."""
+    """Whether two 8-bit tensors have the same real value for each integer, shifted by 128."""
     if first.type not in EIGHT_BITS or second.type not in EIGHT_BITS:
         return False
     return label_in_type(_label(first), first.type, second.type) == _label(second)

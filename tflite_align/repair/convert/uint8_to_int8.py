@@ -1,9 +1,9 @@
-"""uint8 to int8: the files of TF1-era training, made to run where only int8 kernels are left.
+"""uint8 to int8: makes models trained with TF1 run on runtimes that only have int8 kernels.
 
-Activations keep their scales and shift by 128, so their values stay exactly what they are. Weights
-become symmetric, one scale a channel where the operator takes it; biases follow. An operator
-without an int8 kernel keeps its uint8 tensors, and so do graph inputs and outputs that may not
-move: a QUANTIZE stands between.
+Activations keep their scales and shift by 128, so that their values are exactly preserved. Weights
+become symmetric, with one scale per channel if the operator supports it; biases follow. An operator
+without an int8 kernel keeps its uint8 tensors, as do graph inputs and outputs that may not change;
+a QUANTIZE is inserted between.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def convert_to_int8(
     free: frozenset[SlotKind] = frozenset(),
     fixes: frozenset[str] = frozenset(),
 ) -> Conversion:
-    """Every uint8 tensor that stands for real values becomes int8 where its operators allow it.
+    """Convert every quantized uint8 tensor to int8 if its operators support that.
 
-    uint8 tensors without parameters are raw integers and stay. `free`: graph inputs or outputs
-    that become int8 too; others stay uint8, with a QUANTIZE inside.
+    uint8 tensors without parameters are raw integers and stay. `free`: graph inputs or outputs that
+    become int8 too; others stay uint8, with a QUANTIZE inside.
     """
     work = _Signed(Draft(model), rows, versions, targets, free=free)
     for graph in model.subgraphs:
@@ -87,7 +87,7 @@ def _uint8(tensor: Tensor) -> bool:
 
 
 class _Readers(Record, frozen=True):
-    """Who reads one tensor: slots whose operator becomes int8, and the others."""
+    """The readers of one tensor: slots whose operator becomes int8, and the others."""
 
     moved: tuple[Slot, ...]
     kept: tuple[Slot, ...]

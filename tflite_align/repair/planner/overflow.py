@@ -127,7 +127,7 @@ def _cut(
     coarse = covering_label(wide, source.type)
     products = product_of(bound, constraint, {**scales_seen, slot: (coarse.scale,)})
     if _beyond(draft, constraint.slot, max(products)) is not None:
-        return None  # channels that needed no room would lose all that they say
+        return None  # other channels would lose all their precision
     quant = QuantParams(scale=(coarse.scale,), zero_point=(coarse.zero_point,))
     key = TensorId(slot.subgraph, source.index)
     target = draft.add_tensor(*key, "_requantized", quant)
