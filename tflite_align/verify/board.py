@@ -28,9 +28,9 @@ def family(accelerator: str) -> str:
 
 def shipped_config(name: str) -> str | None:
     """The text of a configuration that comes with Vela, as `Arm/vela.ini`; None where there is none."""
-    found = importlib.util.find_spec("ethosu")
-    for place in found.submodule_search_locations or () if found is not None else ():
-        path = Path(place, "config_files", name)
+    package = importlib.util.find_spec("ethosu")
+    for folder in package.submodule_search_locations or () if package is not None else ():
+        path = Path(folder, "config_files", name)
         if ".." not in path.parts and path.is_file():
             return path.read_text(encoding="utf-8")
     return None
@@ -51,14 +51,14 @@ class Board(Record, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.accelerator and self.accelerator not in ACCELERATORS:
             hint = did_you_mean(self.accelerator, dict.fromkeys(ACCELERATORS, ""))
-            known = f"; there are {', '.join(ACCELERATORS)}"
-            raise UsageError(f"Vela has no accelerator {self.accelerator!r}{hint or known}")
+            choices = f"; there are {', '.join(ACCELERATORS)}"
+            raise UsageError(f"Vela has no accelerator {self.accelerator!r}{hint or choices}")
         parser = configparser.ConfigParser()
         try:
             parser.read_string(self.config)
         except configparser.Error as error:
-            told = " ".join(str(error).split())
-            raise UsageError(f"--vela-config: no configuration of Vela's: {told}") from None
+            message = " ".join(str(error).split())
+            raise UsageError(f"--vela-config: no configuration of Vela's: {message}") from None
         for field, (section, option) in _SECTIONS.items():
             self._check_section(getattr(self, field), section, option, parser.sections())
 
@@ -67,24 +67,24 @@ class Board(Record, frozen=True, kw_only=True):
             return
         if not self.config:
             raise UsageError(f"{option} names a section of a file: give it with --vela-config")
-        names = [one.partition(".")[2] for one in sections if one.startswith(f"{section}.")]
+        names = [title.partition(".")[2] for title in sections if title.startswith(f"{section}.")]
         hint = did_you_mean(name, dict.fromkeys(names, ""))
-        known = f"; it has {', '.join(names)}" if names else ""
-        raise UsageError(f"--vela-config has no [{section}.{name}]{hint or known}")
+        choices = f"; it has {', '.join(names)}" if names else ""
+        raise UsageError(f"--vela-config has no [{section}.{name}]{hint or choices}")
 
     def check_asked(self, names: Sequence[str]) -> None:
         """UsageError where none of these targets and judges compiles for the board."""
         if self == Board():
             return
-        asked = list(dict.fromkeys(name for name in names if name.startswith("ethos-u")))
-        if not asked:
+        requested = list(dict.fromkeys(name for name in names if name.startswith("ethos-u")))
+        if not requested:
             raise UsageError(
                 "a board is given, and no Ethos-U is asked for: name --target ethos-u55,"
                 " ethos-u65 or ethos-u85"
             )
-        if self.accelerator and family(self.accelerator) not in asked:
+        if self.accelerator and family(self.accelerator) not in requested:
             raise UsageError(
-                f"--accelerator-config {self.accelerator} contradicts {', '.join(asked)}:"
+                f"--accelerator-config {self.accelerator} contradicts {', '.join(requested)}:"
                 f" name --target {family(self.accelerator)}"
             )
 
@@ -93,14 +93,14 @@ class Board(Record, frozen=True, kw_only=True):
         the model.
         """
         mine = self.accelerator if family(self.accelerator) == judge else default
-        found = ["--accelerator-config", mine]
+        options = ["--accelerator-config", mine]
         if self.config:
-            found += ["--config", "vela.ini"]
+            options += ["--config", "vela.ini"]
         if self.system:
-            found += ["--system-config", self.system]
+            options += ["--system-config", self.system]
         if self.memory_mode:
-            found += ["--memory-mode", self.memory_mode]
-        return found
+            options += ["--memory-mode", self.memory_mode]
+        return options
 
 
 ANY_BOARD = Board()

@@ -82,17 +82,14 @@ def verify(
 ) -> Verification:
     """Compare the functions of `aligned` and `original`, and run the judges.
 
-    `calibration`: real inputs, [samples, *shape] by input name or position (real values, or
-    integers of the input's type); else `samples` random ones from `seed`. `judges`: names of
-    JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of changed operators of
-    the aligned file. `changed` False: the bytes are equal, and only judges in `judges` are run.
-    `allowed`: judges whose refusal does not count. `reading`: the original with the parameters by
-    which it is interpreted. `judge_seconds`: per process, by default 300 to load a file and 1800 to
-    run the samples. `memory`: bytes that samples and running may take; larger models are skipped.
-    `board`: settings of Vela. `figures`: compare the original's operators too, for plots.
-    `kernel_runtimes`: runtimes that a certificate covers: without `figures`, and if no others run,
-    only alignment loss and acceptance are judged. `progress`: called with (stage, fraction done).
-    Raises UsageError for a wrong argument.
+    `calibration`: real inputs, [samples, *shape] by input name or position (real values, or integers of the input's type); else
+    `samples` random ones from `seed`. `judges`: names of JUDGES, by default litert and xnnpack. `edited`: (subgraph, operator) of
+    changed operators of the aligned file. `changed` False: the bytes are equal, and only `judges` are run. `allowed`: judges
+    whose refusal does not count. `reading`: the original with the parameters by which it is interpreted. `judge_seconds`: per
+    process, by default 300 to load a file and 1800 to run the samples. `memory`: bytes that samples and running may take; larger
+    models are skipped. `board`: settings of Vela. `figures`: compare the original's operators too, for plots. `kernel_runtimes`:
+    runtimes that a certificate covers: without `figures`, and if no others run, only alignment loss and acceptance are judged.
+    `progress`: called with (stage, fraction done). Raises UsageError for a wrong argument.
     """
     started = time.monotonic()
     asked = tuple(dict.fromkeys(DEFAULT_JUDGES if judges is None else judges))
