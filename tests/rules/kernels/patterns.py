@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from tests.rules.kernels.survey import Observed
+from tests.rules.kernels.survey import Observed, settled
 from tests.rules.kernels.typed import TYPES
 from tests.rules.kernels.varied import MANY_INPUTS
 from tests.rules.operators.all_makers import MAKERS
@@ -27,7 +27,7 @@ _MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})
 
 def patterns_of(found: Sequence[Observed]) -> Mapping[str, list[str]]:
     """`takes` and `wrong` of one operator in one runtime."""
-    best = _best(found)
+    best = {signature: outcome for (*_, signature), outcome in settled(found).items()}
     takes = _texts(found, best, "right")
     wrong = _texts(found, best, "wrong")
     known = [parse_pattern(text) for text in takes]
@@ -35,16 +35,6 @@ def patterns_of(found: Sequence[Observed]) -> Mapping[str, list[str]]:
         "takes": takes,
         "wrong": [text for text in wrong if not any(one.text == text for one in known)],
     }
-
-
-def _best(found: Iterable[Observed]) -> dict[str, Outcome]:
-    """Outcome by signature: a model with other parameters may be computed rightly."""
-    order: tuple[Outcome, ...] = ("right", "wrong", "refused")
-    best: dict[str, Outcome] = {}
-    for one in found:
-        known = best.get(one.signature, "refused")
-        best[one.signature] = min(known, one.outcome, key=order.index)
-    return best
 
 
 def _texts(found: Sequence[Observed], best: Mapping[str, Outcome], wanted: Outcome) -> list[str]:

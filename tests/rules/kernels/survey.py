@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.rules.kernels.typed import TypedCase, bases
 from tests.rules.kernels.varied import of_other_types, varied
 from tests.support.kernel_batch import Outcome, run_batch
+from tflite_align import AlignOptions, check
 from tflite_align.record import Record
 from tflite_align.rules import kernels
 
-__all__ = ["RUNTIMES", "Observed", "survey"]
+__all__ = ["RUNTIMES", "Observed", "Settled", "errors_of", "settled", "survey"]
 
 _OTHER_FILL = 0
 RUNTIMES = ("litert", "xnnpack", "tflm")
+# What is right with them depends on the output's type, which the meaning of a form does not follow.
+_REINTERPRETED = frozenset({"BITCAST"})
+
+Settled = dict[tuple[str, str, str], kernels.Outcome]  # by runtime, operator, signature
 
 
 class Observed(Record, frozen=True, kw_only=True):
@@ -23,6 +29,7 @@ class Observed(Record, frozen=True, kw_only=True):
     was varied from, `place` the operand that differs ("" for a base).
     """
 
+    case: TypedCase
     operator: str
     runtime: str
     signature: str
@@ -77,6 +84,7 @@ def _observed(base: TypedCase, case: TypedCase, runtime: str, outcome: Outcome) 
         what = "right" if case.right(outcome.outputs) else "wrong"
     place = "" if case is base else case.name.removeprefix(f"{base.name}-").split("-")[0]
     return Observed(
+        case=case,
         operator=case.operator,
         runtime=runtime,
         signature=case.signature,
@@ -85,3 +93,34 @@ def _observed(base: TypedCase, case: TypedCase, runtime: str, outcome: Outcome) 
         place=place,
         words=outcome.error,
     )
+
+
+def errors_of(seen: Observed) -> tuple[str, ...]:
+    """Rules that `check` finds broken, as errors, for the runtime that was asked."""
+    found = check(seen.case.model(), AlignOptions(targets=(seen.runtime,))).findings
+    return tuple(finding.rule for finding in found if finding.severity == "error")
+
+
+def settled(found: Iterable[Observed]) -> Settled:
+    """What becomes of operand types, whatever else a model declares: right where some model of them
+    is, and what is computed wrongly has an error by another rule than that of types (a zero point
+    that is not 0, say). Values that are right by luck make no types right.
+    """
+    groups: dict[tuple[str, str, str], list[Observed]] = defaultdict(list)
+    for one in found:
+        groups[one.runtime, one.operator, one.signature].append(one)
+    return {key: _outcome_of(members) for key, members in groups.items()}
+
+
+def _outcome_of(members: Sequence[Observed]) -> kernels.Outcome:
+    outcomes = {one.outcome for one in members}
+    if "right" in outcomes:
+        wrong = [one for one in members if one.outcome == "wrong"]
+        silent = members[0].operator not in _REINTERPRETED and any(map(_untold, wrong))
+        return "wrong" if silent else "right"
+    return "wrong" if "wrong" in outcomes else "refused"
+
+
+def _untold(seen: Observed) -> bool:
+    """Whether no rule but that of its types says that a model is computed wrongly."""
+    return not any(rule != f"types/{seen.operator}" for rule in errors_of(seen))

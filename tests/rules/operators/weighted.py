@@ -164,7 +164,7 @@ def _svdf(kind: str) -> Form:
 @maker("PRELU", types=BYTES)
 def _prelu(_: str) -> Form:
     return Form(
-        inputs=(data(1, 3, 4, 5), constant(1, 1, 5, span=(0.1, 0.6))),
+        inputs=(data(1, 3, 4, 5), constant(1, 1, 5, span=(0.6, 2.2))),
         outputs=(output(1, 3, 4, 5),),
         reference=lambda x, a: np.where(x >= 0, x, a * x),
         tolerance=1.0,
