@@ -19,17 +19,9 @@ def judge_batch(models: Mapping[str, bytes], folder: Path) -> dict[str, Acceptan
     stems = {name: f"{index:04}" for index, name in enumerate(models)}
     for name, stem in stems.items():
         (folder / f"{stem}.tflite").write_bytes(models[name])
-    while True:
-        command = [sys.executable, str(RUNNER), str(folder)]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode == 0:
-            break
-        culprit = folder / "current"
-        assert culprit.exists(), run.stderr
-        said = (folder / culprit.read_text(encoding="utf-8")).with_suffix(".said")
-        assert not said.exists(), run.stderr
-        printed = (folder / "printed").read_text(encoding="utf-8", errors="replace")
-        said.write_text(f"{printed}\n{run.returncode}", encoding="utf-8")
+    command = [sys.executable, str(RUNNER), str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
     return {name: _verdict(folder / f"{stems[name]}.said", models[name]) for name in models}
 
 

@@ -1,8 +1,8 @@
 """Loads a folder of models into the MLIR dialect in this process: `python mlir_runner.py FOLDER`.
 
 For each NAME.tflite writes NAME.said: what the tool's command line prints, and its exit status on
-the last line. Before a model is touched its name goes to `current`, so that the caller knows which
-one ended the process; what was printed by then is in `printed`.
+the last line. Before a model is touched its name goes to `current`, so that it is known which one
+ended the process; what was printed by then is in `printed`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,22 @@ def _end(path: Path) -> str:
 
 
 def main(folder: Path) -> None:
+    """A child does the work, so that another can go on, with the library loaded, where one ends."""
     os.chdir(folder)
+    while True:
+        child = os.fork()
+        if child == 0:
+            _run_all()
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code == 0:
+            return
+        culprit = Path(Path("current").read_text(encoding="utf-8")).with_suffix(".said")
+        assert not culprit.exists(), f"{culprit}: ended with {code} behind a model"
+        culprit.write_text(f"{_printed()}\n{code}", encoding="utf-8")
+
+
+def _run_all() -> None:
     stream = os.open("printed", os.O_WRONLY | os.O_CREAT)
     os.dup2(stream, sys.stderr.fileno())  # the tool writes its output there
     for path in sorted(Path().glob("*.tflite")):
@@ -34,8 +49,11 @@ def main(folder: Path) -> None:
         os.ftruncate(stream, 0)
         os.lseek(stream, 0, os.SEEK_SET)
         end = _end(path)
-        printed = Path("printed").read_text(encoding="utf-8", errors="replace")
-        said.write_text(f"{printed}\n{end}", encoding="utf-8")
+        said.write_text(f"{_printed()}\n{end}", encoding="utf-8")
+
+
+def _printed() -> str:
+    return Path("printed").read_text(encoding="utf-8", errors="replace")
 
 
 if __name__ == "__main__":

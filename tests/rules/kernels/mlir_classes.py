@@ -1,0 +1,211 @@
+"""Where LiteRT's MLIR verifiers and `check` differ on a model of one operator, by class, and why.
+
+A class says what the verifier does, what `check` finds as an error for the target tflite ("": no
+error), and how the model came about; the first class that fits counts. `check` follows the kernels,
+which the conformance suite runs; the verifiers follow the dialect's definitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from tests.rules.kernels.typed import ABSENT, LEFT_OUT, TypedCase
+from tflite_align.record import Record
+from tflite_align.rules.kernels import load_kernels
+from tflite_align.rules.operand_types import OperandTypes
+from tflite_align.verdicts import Acceptance
+
+__all__ = ["CLASSES", "Difference", "class_of", "difference"]
+
+# Every operand has its operator's well-formed types; one has another; one is left out.
+Manner = Literal["well-formed", "mixed", "lacking"]
+
+
+class Difference(Record, frozen=True, kw_only=True):
+    """One model on which the two differ. `found`: kinds of the rules that have an error; `kernel`:
+    what LiteRT's kernels make of the types, by their row.
+    """
+
+    operator: str
+    signature: str
+    manner: Manner
+    found: tuple[str, ...]
+    kernel: str
+    status: str
+    words: str
+
+
+class DifferenceClass(Record, frozen=True, kw_only=True):
+    """Differences of one kind: what is not named may be anything. `words`: part of the verifier's."""
+
+    status: str
+    found: str = "*"
+    operator: str = "*"
+    manner: str = "*"
+    kernel: str = "*"
+    words: str = ""
+    reason: str
+
+    def holds(self, difference: Difference) -> bool:
+        found = any(fnmatchcase(kind, self.found) for kind in difference.found or ("",))
+        return (
+            self.status == difference.status
+            and found
+            and any(fnmatchcase(difference.operator, one) for one in self.operator.split())
+            and fnmatchcase(difference.manner, self.manner)
+            and fnmatchcase(difference.kernel, self.kernel)
+            and self.words in difference.words
+        )
+
+
+def _taken(**given: str) -> DifferenceClass:
+    return DifferenceClass(status="accepted", **given)
+
+
+def _refused(**given: str) -> DifferenceClass:
+    return DifferenceClass(status="refused", found="", **given)
+
+
+def _ended(**given: str) -> DifferenceClass:
+    return DifferenceClass(status="crashed", **given)
+
+
+CLASSES = (
+    # It takes what has an error.
+    _taken(found="bias", reason="no verifier compares a bias, or its type, with its factors"),
+    _taken(found="present", reason="the dialect's bias is optional; the kernel wants one"),
+    _taken(
+        found="fixed", reason="a fixed output is a trait for quantizers; no verifier looks at it"
+    ),
+    _taken(found="weight", reason="no verifier looks at zero points and axes of weights"),
+    _taken(found="window", reason="what a multiplier can hold is a matter of kernels"),
+    _taken(found="zero", reason="which zero points a type may have is a matter of kernels"),
+    _taken(found="support", reason="limits of kernels beyond types are no part of the dialect"),
+    _taken(
+        found="types",
+        manner="lacking",
+        reason="the dialect's operand is optional, or may be of any type, none among them",
+    ),
+    _taken(
+        found="types",
+        manner="well-formed",
+        reason="the dialect lists a type that LiteRT has no kernel for",
+    ),
+    _taken(
+        found="types",
+        manner="mixed",
+        kernel="refused",
+        reason="the dialect lists the types of each operand by itself; no kernel takes these together",
+    ),
+    _taken(
+        found="types",
+        manner="mixed",
+        kernel="wrong",
+        reason="the dialect lists the types of each operand by itself; the kernel reads one as another",
+    ),
+    # It refuses what has no error, because LiteRT computes it rightly.
+    _refused(
+        operator="EMBEDDING_LOOKUP_SPARSE HASHTABLE_LOOKUP L2_POOL_2D LSH_PROJECTION REDUCE_WINDOW"
+        " SKIP_GRAM",
+        words="unregistered operation",
+        reason="the dialect has no such operator; LiteRT has a kernel",
+    ),
+    _refused(
+        operator="CONV_3D_TRANSPOSE",
+        words="bias must has num of elements",
+        reason="it counts the bias along another axis of the filter than the kernel does",
+    ),
+    _refused(
+        operator="PADV2",
+        manner="lacking",
+        words="operand #2",
+        reason="the kernel pads with zero where the value is left out; the dialect wants one",
+    ),
+    _refused(
+        operator="RESHAPE",
+        words="op requires '",
+        reason="the kernel takes the output's declared shape where the other is no int32",
+    ),
+    _refused(
+        operator="SOFTMAX",
+        words="same element type",
+        reason="int8 to int16 has a kernel that the dialect does not know",
+    ),
+    _refused(
+        operator="SPLIT_V",
+        words="32-bit signless integer",
+        reason="the kernel takes sizes of 64 bits, and reads 32 bits at an axis whatever its type is",
+    ),
+    _refused(
+        operator="STABLEHLO_*",
+        words="type",
+        reason="the kernel copies or computes types of one width alike; StableHLO wants them equal",
+    ),
+    _refused(
+        operator="TOPK_V2",
+        words="same scale constraint",
+        reason="it compares parameters of the indices, which int16 has here, with those of the values",
+    ),
+    # It ends: in its importer, or while it lowers what its verifiers took. That is no verdict.
+    _ended(
+        words="iteration facilities",
+        reason="its lowering reads a constant of floats as integers",
+    ),
+    _ended(
+        manner="lacking",
+        reason="its lowering follows an operand that is not there",
+    ),
+    _ended(
+        manner="mixed",
+        reason="its lowering takes an operand's type for granted",
+    ),
+    _ended(
+        manner="well-formed",
+        reason="its lowering meets a type of all operands that TOSA has no counterpart of",
+    ),
+    DifferenceClass(
+        status="skipped",
+        operator="RANGE",
+        words="unable to grow",
+        reason="its folding takes the bits of floats for integers, and wants more memory than there is",
+    ),
+)
+
+
+def difference(
+    base: TypedCase, case: TypedCase, found: Collection[str], said: Acceptance
+) -> Difference | None:
+    """What the two differ in on `case`, which was varied from `base`; None where they agree.
+    `found`: the rules that have an error.
+    """
+    if said.status == ("refused" if found else "accepted"):
+        return None
+    inputs, _, outputs = case.signature.partition(">")
+    types = OperandTypes(tuple(inputs.split()), tuple(outputs.split()))
+    return Difference(
+        operator=case.operator,
+        signature=case.signature,
+        manner=_manner(base, case),
+        found=tuple(sorted({rule.partition("/")[0] for rule in found})),
+        kernel=load_kernels("litert")[case.operator].outcome(types),
+        status=said.status,
+        words=said.reason,
+    )
+
+
+def _manner(base: TypedCase, case: TypedCase) -> Manner:
+    if case is base:
+        return "well-formed"
+    types = {
+        now.type
+        for now, before in zip(case.inputs, base.inputs, strict=True)
+        if now.type != before.type
+    }
+    return "lacking" if types & {ABSENT, LEFT_OUT} else "mixed"
+
+
+def class_of(apart: Difference) -> DifferenceClass | None:
+    """The class of a difference; None where it has none."""
+    return next((one for one in CLASSES if one.holds(apart)), None)
