@@ -242,6 +242,12 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
         limit("{ same_shape = ['inputs[0]', 'outputs[0]'] }"),
         ("equal shapes", "[1, 4, 4, 6] and [1, 6, 6, 6]"),
     ),
+    "outputs_inside": ("PAD", limit("{ outputs_inside = true }"), None),
+    "outputs at the border": (
+        "CONCATENATION",
+        limit("{ outputs_inside = true }"),
+        ("an output that the subgraph keeps to itself", "an output of the subgraph"),
+    ),
     "some_constant": ("PAD", limit("{ some_constant = true }"), None),
     "constants_zero": (
         "PAD",

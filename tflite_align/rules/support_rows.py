@@ -142,6 +142,7 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     same_shape: tuple[f.SlotText, ...] = f.LEFT_OUT
     same_type: tuple[f.SlotText, ...] = f.LEFT_OUT
     output_types: f.Texts = f.LEFT_OUT  # the type of its first output
+    outputs_inside: f.Yes = f.LEFT_OUT  # no output of it is one of the subgraph
     some_constant: f.Yes = f.LEFT_OUT  # some input is a constant
     constants_zero: f.Yes = f.LEFT_OUT  # inputs that are constants have real value 0 everywhere
     any_type: f.Texts = f.LEFT_OUT  # some operand that is computed has one

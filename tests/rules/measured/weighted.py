@@ -1,4 +1,4 @@
-"""Weights and biases: zero points, several scales, types of a bias, a bias that is not there."""
+"""Weights and biases: zero points, several scales, types of a bias, a bias that is not there, constants."""
 
 from __future__ import annotations
 
@@ -286,8 +286,34 @@ MATMULS = [
     ),
 ]
 
+
+def _dequantized(kind: str, **found: Any) -> Form:
+    """DEQUANTIZE of a constant, whose result is an output of the graph."""
+    stored = np.arange(-4, 20).reshape(4, 6).astype(kind)
+    quant = None if kind == "float16" else Quant(scale=(0.1,), zero_point=(0,))
+    scale = 1.0 if quant is None else 0.1
+    return Form(
+        name=f"dequantized_constant_{kind}",
+        operator="DEQUANTIZE",
+        inputs=(tensor("w", kind, (4, 6), quant, stored),),
+        output=tensor("y", "float32", (4, 6)),
+        fed=(),
+        expected=stored.astype(np.float64) * scale,
+        version=3,
+        **found,
+    )
+
+
+_UNSET = dict.fromkeys(("xnnpack", "tflite"), "support/DEQUANTIZE/output")
+DEQUANTIZED = [
+    _dequantized("int8", wrong=_UNSET),
+    _dequantized("float16", wrong={**_UNSET, "tflm": "types/DEQUANTIZE"}),
+    _dequantized("int16"),
+]
+
 FORMS: list[Form] = [
     *ZERO_POINTS,
+    *DEQUANTIZED,
     *BIAS_TYPES,
     *BIAS_SCALES,
     *MISSING,

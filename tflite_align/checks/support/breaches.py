@@ -347,6 +347,7 @@ OPERATOR_TESTS: Mapping[str, Callable[[Subject, Any], _Words]] = {
     "same_shape": _same_shape,
     "same_type": geometry.same_type,
     "output_types": geometry.output_types,
+    "outputs_inside": geometry.outputs_inside,
     "some_constant": _some_constant,
     "constants_zero": _constants_zero,
     "any_type": _any_type,

@@ -24,6 +24,7 @@ __all__ = [
     "options_product_at_most",
     "output_types",
     "outputs_equal",
+    "outputs_inside",
     "reduced",
     "same_parameters",
     "same_type",
@@ -213,3 +214,12 @@ def whole_groups(subject: Subject, _: object) -> _Words:
     if channels < 1 or seen < 1 or channels % seen == 0:
         return None
     return f"a multiple of the {seen} channels of a filter", f"{channels} channels"
+
+
+def outputs_inside(subject: Subject, _: object) -> _Words:
+    """No output of the operator is an output of the subgraph."""
+    outputs = subject.operator.outputs if subject.operator is not None else ()
+    outside = set(outputs) & set(subject.model.subgraphs[subject.subgraph].outputs)
+    if not outside:
+        return None
+    return "an output that the subgraph keeps to itself", "an output of the subgraph"
