@@ -18,6 +18,7 @@ from tests.support.arithmetic_models import KernelCase, accumulator_case
 from tests.support.elementwise_models import float_case, pair_case, sum_case, table_case
 from tests.support.kernel_batch import run_batch
 from tests.support.matmul_models import matmul_case
+from tests.support.resize_models import resize_case
 from tflite_align.certify.arithmetic import arithmetic_runtimes, load_arithmetic
 from tflite_align.certify.functions.affine import DomainError, NotTakenError
 from tflite_align.certify.functions.registry import FUNCTIONS
@@ -69,6 +70,8 @@ TABLES = {
     "LOGISTIC": ("int8 int8", "uint8 uint8"),
     "TANH": ("int8 int8", "uint8 uint8"),
     "ELU": ("int8 int8",),
+    "EXP": ("int8 int8",),
+    "GELU": ("int8 int8", "uint8 uint8"),
     "RELU": ("int8 int8", "uint8 uint8", "int16 int16"),
     "RELU6": ("int8 int8", "uint8 uint8", "int16 int16"),
     "RELU_N1_TO_1": ("int8 int8", "uint8 uint8"),
@@ -89,6 +92,10 @@ def elementwise() -> Iterator[tuple[str, Make]]:
     for operator, types in SUMS.items():
         for type_name in types:
             yield f"{operator}-{type_name}", partial(sum_case, operator, type_name)
+    for type_name in ("int8", "uint8", "int16"):
+        for aligned in ("", "align_corners", "half_pixel"):
+            made = partial(resize_case, type_name, aligned)
+            yield f"RESIZE_BILINEAR-{type_name}-{aligned}", made
     for type_name in ("int8", "uint8", "int16"):
         yield f"QUANTIZE-float32-{type_name}", partial(float_case, type_name)
     for operator, signatures in TABLES.items():

@@ -52,6 +52,8 @@ def _real(case: KernelCase) -> Array:
         # The whole accumulator is a bias, read by its own scale: a float32.
         accumulators, input_scale, weight_scale = case.arguments
         return accumulators * to_float32(input_scale * weight_scale)
+    if case.operator == "RESIZE_BILINEAR":
+        return _resized(case)
     if case.operator in ("AVERAGE_POOL_2D", "MEAN", "SUM"):
         totals, count, given = case.arguments
         whole = (totals - count * given.zero_point) * given.scale
@@ -61,7 +63,24 @@ def _real(case: KernelCase) -> Array:
         x, y = ((q - by.zero_point) * by.scale for q, by in ((a, first), (b, second)))
         return BINARY[case.operator](x, y)
     x, given = case.arguments
-    return UNARY[case.operator]((x - given.zero_point) * given.scale, case.keywords)
+    return UNARY[case.operator]((x - given.zero_point) * given.scale, case.facts)
+
+
+def _resized(case: KernelCase) -> Array:
+    """What lies between the elements, in exact places."""
+    (image, size), by = case.arguments, case.output
+    real = (image - by.zero_point) * by.scale
+    for axis in (0, 1):
+        given, taken = real.shape[axis], size[axis]
+        corner = case.keywords["align_corners"] and taken > 1
+        half = 0.5 * case.keywords["half_pixel"]
+        place = (np.arange(taken) + half) * (given - corner) / (taken - corner) - half
+        place = np.clip(place, 0, given - 1)
+        below = np.floor(place).astype(int)
+        above = np.minimum(below + 1, given - 1)
+        part = (place - below).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        real = real.take(below, axis) * (1 - part) + real.take(above, axis) * part
+    return real.ravel()
 
 
 def _exceeded(case: KernelCase, runtime: str, computed: Array) -> tuple[bool, str]:

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="the rows speak of x86-64"
 )
 
+SHIPPED = sorted((Path(__file__).resolve().parents[1] / "data").glob("*.tflite"))
 RUNS = 3  # with other random inputs each
 MOST_CASES = 100  # at least so many operators and types have rows
 
@@ -151,12 +152,23 @@ def test_every_operator_of_the_rules_gives_integers_as_predicted(tmp_path: Path)
     assert len(known) > MOST_CASES
 
 
-def test_every_observed_difference_was_predicted(sample: bytes, tmp_path: Path) -> None:
-    assert seen_beyond(sample, tmp_path) == []
+@pytest.mark.parametrize("model", SHIPPED, ids=[path.stem for path in SHIPPED])
+def test_every_observed_difference_was_predicted(model: Path, tmp_path: Path) -> None:
+    assert seen_beyond(model.read_bytes(), tmp_path) == []
 
 
-def test_every_predicted_difference_can_be_observed(sample_origin: bytes, tmp_path: Path) -> None:
-    assert not_shown(sample_origin, tmp_path) == []
+@pytest.mark.parametrize("model", SHIPPED, ids=[path.stem for path in SHIPPED])
+def test_every_predicted_difference_can_be_observed(model: Path, tmp_path: Path) -> None:
+    assert not_shown(model.read_bytes(), tmp_path) == []
+
+
+@pytest.mark.exhaustive
+def test_of_converted_models_all_is_predicted_and_shown(fixtures_dir: Path, tmp_path: Path) -> None:
+    for path in sorted(fixtures_dir.glob("*int8*.tflite")):
+        for word, wrong in (("seen", seen_beyond), ("shown", not_shown)):
+            folder = tmp_path / f"{path.stem}-{word}"
+            folder.mkdir()
+            assert wrong(path.read_bytes(), folder) == [], path.name
 
 
 @pytest.mark.corpus("mlperf_tiny")

@@ -18,6 +18,7 @@ from tests.support.arithmetic_models import (
     tensor,
 )
 from tflite_align.certify.functions.affine import Affine
+from tflite_align.certify.functions.shapes import are_powers_of_two
 from tflite_align.numerics import INTEGER_LIMITS, to_float32
 
 
@@ -128,7 +129,9 @@ def pair_case(operator: str, type_name: str, rng: np.random.Generator, name: str
         z = tensor("b", type_name, (1, 1, len(a)), second.scale, second.zero_point, b)
         fed = [fed[0].reshape(1, 1, 1, -1)]
     y = tensor("y", type_name, x.shape, output.scale, output.zero_point)
-    values = {"potScaleInt16": False} if operator in ("ADD", "SUB") else {}
+    # With the option, LiteRT still takes its general kernel unless all scales are powers of two.
+    asked = not are_powers_of_two([[first.scale, second.scale, output.scale]])
+    values = {"potScaleInt16": asked} if operator in ("ADD", "SUB") else {}
     table = _PAIR_OPTIONS.get(operator)
     return KernelCase(
         name=name,
@@ -144,6 +147,7 @@ def pair_case(operator: str, type_name: str, rng: np.random.Generator, name: str
 
 _TABLE_OPTIONS = {
     "ABS": "AbsOptions",
+    "GELU": "GeluOptions",
     "HARD_SWISH": "HardSwishOptions",
     "LEAKY_RELU": "LeakyReluOptions",
     "QUANTIZE": "QuantizeOptions",
@@ -166,12 +170,19 @@ def table_case(
     if operator == "RELU6":
         output = operand  # TFLM checks only the input's zero point
     keywords = {}
+    facts: dict[str, Any] = {}
+    if operator == "EXP":
+        output = output._replace(scale=to_float32(math.exp(rng.uniform(-3, 3))))
+        operand = operand._replace(scale=to_float32(rng.uniform(0.001, 0.06)))
+    if operator == "GELU":
+        facts["approximate"] = bool(rng.integers(2))
     if operator == "LEAKY_RELU":
         keywords["alpha"] = to_float32(rng.choice([0.1, 0.25, 1.5, -0.5, rng.uniform(0.01, 1)]))
     i = tensor("x", given, (len(x),), operand.scale, operand.zero_point)
     y = tensor("y", taken, (len(x),), output.scale, output.zero_point)
     table = _TABLE_OPTIONS.get(operator)
-    options = None if table is None else (table, keywords)
+    facts |= keywords
+    options = None if table is None else (table, facts)
     return KernelCase(
         name=name,
         data=single_operator(operator, [i], y, options),
@@ -180,7 +191,7 @@ def table_case(
         types=signature([i], y),
         arguments=(x, operand),
         output=output,
-        facts=keywords,
+        facts=facts,
         keywords=keywords,
     )
 

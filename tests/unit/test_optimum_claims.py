@@ -15,8 +15,7 @@ import pytest
 
 from tflite_align import AlignOptions, align
 from tflite_align.certify import optimum
-from tflite_align.certify.check_graph import RefutedError
-from tflite_align.certify.check_optimum import chosen_cost, smallest_cost
+from tflite_align.certify.functions.elimination import CostsError, chosen_cost, smallest_cost
 from tflite_align.certify.verified import (
     CertificateError,
     CertificateRefutedError,
@@ -58,7 +57,7 @@ def _other_choice(row: Row) -> None:
 
 def _other_choice_with_its_cost(row: Row) -> None:
     _other_choice(row)
-    row["cost"] = chosen_cost(row, "")
+    row["cost"] = chosen_cost(row)
 
 
 def _other_label(row: Row) -> None:
@@ -196,11 +195,11 @@ def test_the_least_cost_equals_brute_force(seed: int) -> None:
     costs = {chosen: _by_hand(row, chosen) for chosen in choices}
     possible = [cost for cost in costs.values() if cost is not None]
     if possible:
-        assert smallest_cost(row, "") == min(possible)
+        assert smallest_cost(row) == min(possible)
     for chosen, cost in costs.items():
         claimed = {**row, "chosen": list(chosen)}
         if cost is not None:
-            assert chosen_cost(claimed, "") == cost
+            assert chosen_cost(claimed) == cost
         else:
-            with pytest.raises(RefutedError, match="excluded"):
-                chosen_cost(claimed, "")
+            with pytest.raises(CostsError, match="excluded"):
+                chosen_cost(claimed)

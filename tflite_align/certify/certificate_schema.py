@@ -121,7 +121,9 @@ def certificate_schema() -> dict[str, Any]:
                         {
                             "operators": _list({"anyOf": [_CERTIFIED, _UNCHANGED]}),
                             "tensors": _list(_TENSOR),
-                        }
+                            "folded": _list(_INDEX),
+                        },
+                        "folded",
                     )
                 ),
                 "optimum": _OPTIMUM,

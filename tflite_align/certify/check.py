@@ -11,34 +11,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from .check_bounds import COPIES, NO_KERNEL, Kernels, Shown, Task, show
-from .check_graph import Matched, RefutedError, match_files, same_constant
+from .check_bounds import Kernels, Shown
+from .check_graph import RefutedError, match_files, same_constant
 from .check_linear import PLACES
 from .check_optimum import CheckedOptimum, check_optimum
-from .check_read import ReadFile, ReadGraph, ReadTensor, UnreadableError, read_file
-from .check_real import Operand, UnshownError, declared_range, type_range, upward
+from .check_pair import GraphPair, claims, is_quantized, make_pair
+from .check_read import UnreadableError, read_file
+from .check_real import UnshownError, type_range, upward
 from .functions.affine import DomainError
+from .functions.rounded_constants import is_rounded
 
-__all__ = [
-    "FORMAT",
-    "REASONS",
-    "CheckedFile",
-    "GraphPair",
-    "check",
-    "is_quantized",
-    "make_pair",
-]
+__all__ = ["FORMAT", "REASONS", "CheckedFile", "check", "check_folded"]
 
 FORMAT = 1
-# Largest certified error in LSB (steps of the written output). int16: 16x8 kernels keep 16 bits of
-# their multipliers, which costs one step at either end of the range.
-_MOST = {"INT16": 2.0}
 _FREE = (
     "fused_activation_function",
     "quantized_bias_type",
@@ -64,123 +51,6 @@ class CheckedFile:
     optimum: CheckedOptimum | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class GraphPair:
-    """One subgraph of both files, with the certificate's claims about its tensors, by index in the
-    written file. `arrives`: (least, greatest) integer that can occur; `needed`: (least, greatest) real
-    value that readers distinguish, None where that is the whole declared range. `as_run`: whether
-    biases are read as kernels read them, in input scale x weight scale.
-    """
-
-    original: ReadGraph
-    written: ReadGraph
-    matched: Matched
-    arrives: Sequence[tuple[int, int] | None]
-    needed: Sequence[tuple[float, float] | None]
-    as_run: bool
-
-    @cached_property
-    def readers(self) -> Mapping[int, Sequence[tuple[int, int]]]:
-        """Tensor index -> (operator index, input slot) of each operator that reads it."""
-        slots: dict[int, list[tuple[int, int]]] = {}
-        for operator_index, operator in enumerate(self.written.operators):
-            for slot, index in enumerate(operator.inputs):
-                slots.setdefault(index, []).append((operator_index, slot))
-        return slots
-
-    def given(self, index: int) -> ReadTensor:
-        """The original's tensor; the written one where it has none."""
-        source = self.matched.stands_for[index]
-        return self.written.tensors[index] if source is None else self.original.tensors[source]
-
-    def declared(self, index: int) -> tuple[float, float] | None:
-        """The range of real values that the original declares; None without a single scale."""
-        tensor = self.given(index)
-        return declared_range(tensor) if len(tensor.scale) == 1 and is_quantized(tensor) else None
-
-    def operand(self, index: int) -> Operand | None:
-        if index < 0:
-            return None
-        needed = self.needed[index] or self.declared(index) or (0.0, 0.0)
-        tensor, arrives = self.written.tensors[index], self.arrives[index]
-        return Operand(given=self.given(index), tensor=tensor, arrives=arrives, needed=needed)
-
-    def most(self, index: int) -> float:
-        """The largest error of a certified operator, in steps of its written output."""
-        types = {self.written.tensors[i].type for i in self.written.operators[index].outputs}
-        return max((_MOST.get(name, 1.0) for name in types), default=1.0)
-
-    def show(self, index: int, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
-        """The operator's error bound; raises one of `REASONS` where there is no proof."""
-        operator, source = self.written.operators[index], self.matched.operators[index]
-        outputs = [self.operand(tensor_index) for tensor_index in operator.outputs]
-        present = [o for o in outputs if o is not None and is_quantized(o.tensor)]
-        if not present or len(present) < len(outputs):
-            raise UnshownError("its output is not quantized")
-        task = Task(
-            given=operator if source is None else self.original.operators[source],
-            operator=operator,
-            inputs=[self.operand(tensor_index) for tensor_index in operator.inputs],
-            outputs=present,
-            as_run=self.as_run,
-            kernel=NO_KERNEL,
-        )
-        return show(task, kernels, runtimes)
-
-    def unchanged(self, operator_index: int) -> bool:
-        """Whether the operator, its operands' parameters and its constants are the original's."""
-        operator, source = (
-            self.written.operators[operator_index],
-            self.matched.operators[operator_index],
-        )
-        if source is None:
-            return False
-        original = self.original.operators[source]
-        named = [index for index in (*operator.inputs, *operator.outputs) if index >= 0]
-        same_operator = (original.version, original.options) == (operator.version, operator.options)
-        return same_operator and all(
-            same_constant(self.given(i), self.written.tensors[i]) for i in named
-        )
-
-    def narrowest(self, index: int) -> tuple[float, float] | None:
-        """The smallest interval of real values that `needed` may be: those that readers distinguish."""
-        declared = self.declared(index)
-        if declared is None or index in self.written.outputs:
-            return declared
-        low, high = np.inf, -np.inf
-        for operator_index, slot in self.readers.get(index, ()):
-            ends = self._told(operator_index, slot, declared)
-            low, high = min(low, ends[0]), max(high, ends[1])
-        return (float(low), float(high)) if low <= high else declared
-
-    def _told(
-        self, operator_index: int, slot: int, declared: tuple[float, float]
-    ) -> tuple[float, float]:
-        """The interval that one reader distinguishes: all that is declared, or, for an operator that
-        copies, what the readers of its outputs distinguish.
-        """
-        operator = self.written.operators[operator_index]
-        copied = operator.name == "QUANTIZE" and self.matched.operators[operator_index] is None
-        if operator.name in COPIES:
-            copied = slot in range(len(operator.inputs))[COPIES[operator.name]]
-        copies = (
-            [self.needed[i] or self.declared(i) for i in operator.outputs] if copied else [None]
-        )
-        passed = [ends for ends in copies if ends is not None]
-        if len(passed) < len(copies):
-            return declared
-        clipped = np.clip(passed, *declared)
-        return float(clipped.min()), float(clipped.max())
-
-
-def is_quantized(tensor: ReadTensor) -> bool:
-    return (
-        bool(tensor.scale)
-        and not tensor.sparse
-        and tensor.type in {"INT8", "UINT8", "INT16", "INT4"}
-    )
-
-
 def check(
     original: bytes, written: bytes, certificate: Mapping[str, Any], kernels: Kernels
 ) -> CheckedFile:
@@ -199,13 +69,13 @@ def check(
     before = read_file(original)
     after = before if written == original else read_file(written)
     graphs = certificate["subgraphs"]
-    claimed = [[row["original"] for row in graph["operators"]] for graph in graphs]
-    matched = match_files(before, after, claimed)
+    matched = match_files(before, after, claims(certificate))
     counted = [0, 0]
     worst = 0.0
     for graph_index, match in enumerate(matched):
         pair = make_pair(before, after, graph_index, match, certificate)
         _arriving(pair, certificate, graph_index)
+        check_folded(pair, f"subgraph[{graph_index}]")
         for index, row in enumerate(graphs[graph_index]["operators"]):
             location = (
                 f"subgraph[{graph_index}]/operator[{index}] {pair.written.operators[index].name}"
@@ -240,25 +110,15 @@ def check(
     )
 
 
-def make_pair(
-    before: ReadFile, after: ReadFile, graph_index: int, matched: Matched, certificate: Row
-) -> GraphPair:
-    count = len(after.graphs[graph_index].tensors)
-    arrives: list[tuple[int, int] | None] = [None] * count
-    needed: list[tuple[float, float] | None] = [None] * count
-    for row in certificate["subgraphs"][graph_index]["tensors"]:
-        low, high = row["arrives"]
-        arrives[row["tensor"]] = int(low), int(high)
-        if "needed" in row:
-            needed[row["tensor"]] = float(row["needed"][0]), float(row["needed"][1])
-    return GraphPair(
-        original=before.graphs[graph_index],
-        written=after.graphs[graph_index],
-        matched=matched,
-        arrives=arrives,
-        needed=needed,
-        as_run=certificate["bias"] == "as-run",
-    )
+def check_folded(pair: GraphPair, location: str) -> None:
+    """RefutedError where a QUANTIZE whose clipping or parameters matter is folded."""
+    try:
+        for output, off in pair.folded():
+            if off > 1:
+                what = f"without the folded QUANTIZE it is up to {off:.6f} LSB off"
+                raise RefutedError(f"{location}/tensor[{output}] of the original: {what}")
+    except UnshownError as error:
+        raise RefutedError(f"{location}: {error}") from error
 
 
 def _arriving(pair: GraphPair, certificate: Row, graph_index: int) -> None:
@@ -351,23 +211,12 @@ def _fixed(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _constants(pair: GraphPair, indices: Sequence[int], location: str) -> None:
     """A constant with another scale or zero point is the original's value, correctly rounded."""
     for index in indices:
-        tensor = pair.written.tensors[index]
-        if index < 0 or not tensor.data or same_constant(pair.given(index), tensor):
+        tensor, given = pair.written.tensors[index], pair.given(index)
+        if index < 0 or not tensor.data or same_constant(given, tensor):
             continue
-        if not _rounded(pair.given(index), tensor):
+        single = len(given.scale) == len(tensor.scale) == 1
+        if not single or not is_rounded(
+            (given.integers(), given.scale[0], given.zero_point[0]),
+            (tensor.integers(), tensor.scale[0], tensor.zero_point[0]),
+        ):
             raise RefutedError(f"{location}: the constant tensor[{index}] is not the original's")
-
-
-def _rounded(original: ReadTensor, tensor: ReadTensor) -> bool:
-    """Whether each integer is the one nearest to the original's real value, in exact fractions."""
-    if len(original.scale) != 1 or len(tensor.scale) != 1 or original.shape != tensor.shape:
-        return False
-    pairs = np.unique(np.stack([original.integers().ravel(), tensor.integers().ravel()], 1), axis=0)
-    step, written_step = Fraction(original.scale[0]), Fraction(tensor.scale[0])
-    if written_step <= 0:
-        return False
-    exact = (
-        (step * (int(q) - original.zero_point[0]) / written_step + tensor.zero_point[0], int(w))
-        for q, w in pairs
-    )
-    return all(abs(value - w) <= Fraction(1, 2) for value, w in exact)

@@ -19,14 +19,16 @@ from .check_read import DTYPES, ReadOperator
 from .check_real import LARGEST, Operand, UnshownError, declared_range, type_range
 from .functions.affine import Affine, NotTakenError
 from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
+from .functions.parted import PARTED
 from .functions.real import BINARY, UNARY
 from .functions.registry import PAIRS, SUMS, TABLES
+from .functions.resize import weight_error
+from .functions.shapes import are_powers_of_two, is_eightfold, is_over_image, window_counts
 from .functions.steps import step_ends
 
 __all__ = ["COPIES", "NO_KERNEL", "Kernel", "Kernels", "Shown", "Task", "show"]
 
 Array = Any
-_VALID = 1
 _FUSED = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 
 
@@ -116,19 +118,25 @@ class Task:
         name, options = self.operator.name, self.operator.options
         tensors = [operand.tensor if operand is not None else None for operand in self.inputs]
         weights = tensors[PLACES[name][1]] if name in PLACES else None
-        data = tensors[0] if tensors else None
-        axes = tensors[1] if len(tensors) > 1 else None
-        image = data is not None and len(data.shape) == 4 and bool(options.get("keep_dims"))
-        reduced = sorted({int(a) % 4 for a in axes.integers().ravel()}) if image and axes else []
+        axes = tensors[1] if len(tensors) > 1 and options.get("keep_dims") else None
+        reduced = axes.integers().ravel().tolist() if axes is not None and axes.data else ()
         return {
             **options,
             "several_weight_scales": weights is not None and len(weights.scale) > 1,
             "grouped": name == "CONV_2D"
-            and data is not None
             and weights is not None
-            and data.shape[-1:] != weights.shape[-1:],
-            "over_height_and_width": name in {"MEAN", "SUM"} and reduced == [1, 2],
+            and self.shape[-1:] != weights.shape[-1:],
+            "over_height_and_width": name in {"MEAN", "SUM"} and is_over_image(self.shape, reduced),
+            "pot_scale_int16": bool(options.get("pot_scale_int16"))
+            and are_powers_of_two([t.scale for t in tensors if t is not None]),
+            "eightfold": is_eightfold(self.shape, self.outputs[0].tensor.shape),
         }
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the first operand."""
+        first = self.inputs[0] if self.inputs else None
+        return first.tensor.shape if first is not None else ()
 
     @property
     def only(self) -> tuple[Operand, Affine]:
@@ -228,7 +236,9 @@ def _copy(task: Task, _: str) -> FunctionBound:
     """Integers are copied; with equal parameters, so are the real values. A maximum or minimum of
     several operands has no larger error than the worst of them.
     """
-    data = [operand for operand in task.inputs[COPIES[task.operator.name]] if operand is not None]
+    data: Sequence[Operand] = task.outputs  # of a variable, what is read was assigned
+    if task.operator.name != "READ_VARIABLE":
+        data = [o for o in task.inputs[COPIES[task.operator.name]] if o is not None]
     low, high = _hull([operand.affine[2:] for operand in data])
     worst = 0.0
     for output, out in zip(task.outputs, task.outs, strict=True):
@@ -261,7 +271,7 @@ def _table(task: Task, name: str) -> FunctionBound:
 def _pairs(task: Task, name: str) -> FunctionBound:
     first, second, real = task.input(0), task.input(1), BINARY[task.operator.name]
     if (first.high - first.low) * (second.high - second.low) > 2**17:
-        raise UnshownError("pairs of 16-bit integers are too many to look at")
+        return _parted(task, name, first, second)
     grid = np.meshgrid(*(np.arange(by.low, by.high + 1) for by in (first, second)))
     a, b = (side.ravel() for side in grid)
     y = np.asarray(PAIRS[name](a, b, first, second, task.only[1]))
@@ -269,6 +279,22 @@ def _pairs(task: Task, name: str) -> FunctionBound:
     if max(np.max(np.abs(side), initial=0) for side in x) > LARGEST * task.only[1].scale:
         raise UnshownError("steps too far apart to say anything")
     return _compared(task, y, real(*x))
+
+
+def _parted(task: Task, name: str, first: Affine, second: Affine) -> FunctionBound:
+    """Of 16-bit operands: by the only integer that the output depends on; of the larger or smaller, by
+    the integers that either can be.
+    """
+    (_, out), operator = task.only, task.operator.name
+    if operator in {"MAXIMUM", "MINIMUM"} and first[:2] == second[:2]:
+        q = np.arange(min(first.low, second.low), max(first.high, second.high) + 1)
+        return _compared(task, np.clip(q, out.low, out.high), _real(q, first))
+    if PARTED.get(name, ("",))[0] != operator:
+        raise UnshownError("pairs of 16-bit integers are too many to look at")
+    part = PARTED[name][1](first, second, out)
+    a, y = step_ends(part.last, part.low, part.high, part.unit / out.scale, out.zero_point)
+    bound = _compared(task, y, part.unit * a)
+    return replace(bound, worst=bound.worst + part.off / out.scale)
 
 
 def _compared(task: Task, y: Array, real: Array) -> FunctionBound:
@@ -284,18 +310,10 @@ def _compared(task: Task, y: Array, real: Array) -> FunctionBound:
 
 def _counts(task: Task) -> list[int]:
     """The possible numbers of summed elements; windows that overlap a border hold fewer."""
-    operator, data = task.operator, task.inputs[0]
-    if operator.name != "AVERAGE_POOL_2D":
-        whole, left = (
-            math.prod(o.tensor.shape) if o is not None else 0 for o in (data, task.outputs[0])
-        )
-        return [whole // left] if left and whole % left == 0 and whole else []
-    options, shape = operator.options, data.tensor.shape if data is not None else ()
-    sides = [options["filter_height"], options["filter_width"]]
-    if options["padding"] == _VALID:
-        return [math.prod(sides)]
-    rows, columns = (range(1, min(s, n) + 1) for s, n in zip(sides, shape[1:3], strict=True))
-    return sorted({row * column for row in rows for column in columns})
+    if task.operator.name == "AVERAGE_POOL_2D":
+        return window_counts(task.shape, task.operator.options)
+    whole, left = math.prod(task.shape), math.prod(task.outputs[0].tensor.shape)
+    return [whole // left] if left and whole % left == 0 and whole else []
 
 
 def _summed(task: Task, name: str) -> FunctionBound:
@@ -316,6 +334,27 @@ def _summed(task: Task, name: str) -> FunctionBound:
         outputs=(_hull([bound.outputs[0] for bound in bounds]),),
         accumulator=_hull(totals),
         saturates=frozenset().union(*(bound.saturates for bound in bounds)),
+    )
+
+
+def _position(task: Task, name: str) -> FunctionBound:
+    """Each output integer lies between those that it is made of; its weights, which depend on the place
+    alone, are off by so much.
+    """
+    (output, out), by, size = task.only, task.input(0), task.inputs[1]
+    given, taken = (shape[1:3] for shape in (task.shape, output.tensor.shape))
+    if size is None or not size.tensor.data or tuple(size.tensor.integers().ravel()) != taken:
+        raise UnshownError("its size is not the constant that its output's shape says")
+    if by[:2] != out[:2]:
+        raise UnshownError("its operands' parameters differ")
+    off, rounded = weight_error(
+        name, (given[0], given[1]), (taken[0], taken[1]), task.given.options
+    )
+    ends = _real(np.array([by.low, by.high]), by)
+    return FunctionBound(
+        worst=0.5 + off * (by.high - by.low) + rounded + output.target.distance(ends, ends),
+        outputs=((by.low, by.high),),
+        saturates=_saturated(ends, output),
     )
 
 
@@ -344,4 +383,5 @@ _BOUNDS: Mapping[str, Callable[[Task, str], FunctionBound]] = {
     "pairs": _pairs,
     "accumulate": _accumulate,
     "taps": _summed,
+    "position": _position,
 }

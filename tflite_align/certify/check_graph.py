@@ -1,7 +1,7 @@
-"""The graph comparison of the checker: both files are equal but for parameters and added QUANTIZE.
+"""The graph comparison of the checker: both files are equal but for parameters, QUANTIZE and zero biases.
 
-The mapping maps each original operator to one written operator, in order; all other written operators
-are QUANTIZE. Each written tensor then corresponds to one of the original: the same tensor, or the one
+The mapping maps each original operator to one written operator, in order, but for the QUANTIZE that it
+names as folded; all other written operators are QUANTIZE. Each written tensor then corresponds to one of the original: the same tensor, or the one
 whose values it holds with another scale and zero point.
 """
 
@@ -11,9 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .check_linear import PLACES
 from .check_read import ReadFile, ReadGraph, ReadOperator, ReadTensor
 
-__all__ = ["CALLERS", "Matched", "RefutedError", "match_files", "same_constant", "same_reading"]
+__all__ = [
+    "CALLERS",
+    "Claimed",
+    "Matched",
+    "RefutedError",
+    "match_files",
+    "moved_through",
+    "same_constant",
+    "same_reading",
+]
 
 CALLERS = {
     "IF",
@@ -27,6 +37,10 @@ CALLERS = {
 _PLAN = b"OfflineMemoryAllocation"
 
 
+# Of one subgraph: the original's index of each written operator; the original's folded operators.
+Claimed = tuple[Sequence[int | None], Sequence[int]]
+
+
 class RefutedError(ValueError):
     """A claim of the certificate is false; the message gives the location and the difference."""
 
@@ -35,19 +49,21 @@ class RefutedError(ValueError):
 class Matched:
     """The correspondence of one subgraph. `operators`: the original's index of each written operator,
     None for an added QUANTIZE. `stands_for`: the original's index of each written tensor, None for an
-    unused one. `moved`: graph inputs and outputs whose scale or zero point differs, as `inputs[0]`.
+    unused one or an added bias. `folded`: of each folded QUANTIZE of the original, its output and the
+    tensor of the original that is read instead. `moved`: graph inputs and outputs whose scale or zero point differs, as `inputs[0]`.
     """
 
     operators: tuple[int | None, ...]
     stands_for: tuple[int | None, ...]
+    folded: dict[int, int]
     moved: tuple[str, ...]
 
 
 def match_files(
-    original: ReadFile, written: ReadFile, claimed: Sequence[Sequence[int | None]]
+    original: ReadFile, written: ReadFile, claimed: Sequence[Claimed]
 ) -> tuple[Matched, ...]:
-    """The correspondence of each subgraph; `claimed`: per subgraph the original's operator index of each
-    written operator. RefutedError where anything else than parameters and added QUANTIZE differs.
+    """The correspondence of each subgraph. RefutedError where anything else than parameters, QUANTIZE and
+    zero biases differs.
     """
     _demand(
         len(original.graphs) == len(written.graphs) == len(claimed),
@@ -55,7 +71,7 @@ def match_files(
         "their number differs",
     )
     triples = zip(original.graphs, written.graphs, claimed, strict=True)
-    matched = tuple(_match(o, w, tuple(c), f"subgraph[{n}]") for n, (o, w, c) in enumerate(triples))
+    matched = tuple(_match(o, w, c, f"subgraph[{n}]") for n, (o, w, c) in enumerate(triples))
     _signatures(original, written)
     _metadata(original, written)
     called = any(op.name in CALLERS for graph in written.graphs for op in graph.operators)
@@ -81,7 +97,27 @@ def same_constant(first: ReadTensor, second: ReadTensor) -> bool:
     return same_reading(first, second) and first.data == second.data
 
 
-def _match(o: ReadGraph, w: ReadGraph, claimed: tuple[int | None, ...], location: str) -> Matched:
+def moved_through(file: ReadFile) -> set[tuple[int, int]]:
+    """(subgraph, operator) of each that assigns or reads a variable whose values all have one reading."""
+    found: dict[Any, tuple[list[tuple[int, int]], list[Any]]] = {}
+    for n, graph in enumerate(file.graphs):
+        handles = {op.outputs[0]: op.options for op in graph.operators if op.name == "VAR_HANDLE"}
+        for index, operator in enumerate(graph.operators):
+            if operator.name not in {"ASSIGN_VARIABLE", "READ_VARIABLE"}:
+                continue
+            names = handles.get(operator.inputs[0])
+            key = None if names is None else (names.get("container"), names.get("shared_name"))
+            places, values = found.setdefault(key, ([], []))
+            places.append((n, index))
+            values.append(graph.tensors[(*operator.outputs, *operator.inputs[1:])[0]])
+    if None in found:
+        return set()  # which variable it is, the file does not say
+    one = [at for at, values in found.values() if all(same_reading(values[0], v) for v in values)]
+    return {place for places in one for place in places}
+
+
+def _match(o: ReadGraph, w: ReadGraph, claim: Claimed, location: str) -> Matched:
+    claimed, folded = tuple(claim[0]), claim[1]
     _demand(o.other == w.other, location, "its name or what else it says differs")
     _demand(
         len(claimed) == len(w.operators),
@@ -90,20 +126,34 @@ def _match(o: ReadGraph, w: ReadGraph, claimed: tuple[int | None, ...], location
     )
     originals = [index for index in claimed if index is not None]
     _demand(
-        originals == list(range(len(o.operators))),
+        sorted([*originals, *folded]) == list(range(len(o.operators)))
+        and originals == sorted(originals),
         location,
         "not every operator is there once, in its order",
     )
     _in_order(o, f"{location} of the original")
     _in_order(w, location)
-    stands_for = _standing(o, w, claimed, location)
+    alias = _folded(o, sorted(folded), location)
+    stands_for = _standing(o, w, (claimed, alias), location)
     for index, tensor in enumerate(w.tensors):
         _tensor(o, tensor, index, stands_for[index], f"{location}/tensor[{index}]")
     for role, ours, theirs in (("inputs", w.inputs, o.inputs), ("outputs", w.outputs, o.outputs)):
         same = [stands_for[index] if index >= 0 else index for index in ours] == list(theirs)
         _demand(same, location, f"its {role} are others, or in another order")
     moved = _moved(o, w, "inputs") + _moved(o, w, "outputs")
-    return Matched(operators=claimed, stands_for=tuple(stands_for), moved=moved)
+    return Matched(operators=claimed, stands_for=tuple(stands_for), folded=alias, moved=moved)
+
+
+def _folded(o: ReadGraph, folded: Sequence[int], location: str) -> dict[int, int]:
+    """The output of each folded QUANTIZE -> the tensor that is read in its place."""
+    alias: dict[int, int] = {}
+    for index in folded:
+        operator, where = o.operators[index], f"{location}/operator[{index}] of the original"
+        _added(operator, where)
+        (source,), (output,) = operator.inputs, operator.outputs
+        _demand(output not in o.outputs, where, "a QUANTIZE that writes an output is folded")
+        alias[output] = alias.get(source, source)
+    return alias
 
 
 def _moved(o: ReadGraph, w: ReadGraph, role: str) -> tuple[str, ...]:
@@ -137,10 +187,13 @@ def _in_order(graph: ReadGraph, location: str) -> None:
 
 
 def _standing(
-    o: ReadGraph, w: ReadGraph, claimed: tuple[int | None, ...], location: str
+    o: ReadGraph,
+    w: ReadGraph,
+    claimed_and_alias: tuple[tuple[int | None, ...], dict[int, int]],
+    location: str,
 ) -> list[int | None]:
     """The original's index of each written tensor; None where no operator uses it."""
-    count = len(o.tensors)
+    count, (claimed, alias) = len(o.tensors), claimed_and_alias
     _demand(len(w.tensors) >= count, location, "tensors are missing")
     stands: list[int | None] = [n if n < count else None for n in range(len(w.tensors))]
 
@@ -148,6 +201,7 @@ def _standing(
         if index < 0 or source < 0:
             _demand(index == source, where, "an operand is absent in one file")
             return
+        source = alias.get(source, source)
         if stands[index] is None:
             stands[index] = source
         _demand(stands[index] == source, where, f"tensor {index} does not stand for {source}")
@@ -168,11 +222,20 @@ def _standing(
             continue
         original_operator = o.operators[source]
         _operators(original_operator, operator, where)
-        for ours, theirs in zip(operator.inputs, original_operator.inputs, strict=True):
-            set_or_same(ours, theirs, where)
+        absent = (-1,) * (len(operator.inputs) - len(original_operator.inputs))
+        given = (*original_operator.inputs, *absent)
+        for slot, (ours, theirs) in enumerate(zip(operator.inputs, given, strict=True)):
+            if theirs >= 0 or ours < 0 or not _zero_bias(w.tensors[ours], operator.name, slot):
+                set_or_same(ours, theirs, where)
         for ours, theirs in zip(operator.outputs, original_operator.outputs, strict=True):
             set_or_same(ours, theirs, where)
     return stands
+
+
+def _zero_bias(tensor: ReadTensor, name: str, slot: int) -> bool:
+    """Whether an operand that the original lacks adds nothing."""
+    is_bias = name in PLACES and PLACES[name][2] == slot and tensor.type in {"INT32", "INT64"}
+    return is_bias and bool(tensor.data) and not any(tensor.data) and not tensor.variable
 
 
 def _added(operator: ReadOperator, where: str) -> None:
@@ -191,10 +254,8 @@ def _added(operator: ReadOperator, where: str) -> None:
 def _operators(original: ReadOperator, operator: ReadOperator, where: str) -> None:
     """RefutedError for another operator; the checker compares options, since rows may name them."""
     same = original.name == operator.name and original.other == operator.other
-    counts = (len(original.inputs), len(original.outputs)) == (
-        len(operator.inputs),
-        len(operator.outputs),
-    )
+    counts = len(original.outputs) == len(operator.outputs)
+    counts = counts and len(original.inputs) <= len(operator.inputs)
     _demand(
         same and counts, where, f"is another operator than {original.name}, or has other operands"
     )
@@ -204,9 +265,13 @@ def _tensor(
     o: ReadGraph, tensor: ReadTensor, index: int, source: int | None, location: str
 ) -> None:
     if source is None:
-        return  # nothing reads or writes it
+        return  # nothing reads or writes it, or it is a bias of zeros
     original = o.tensors[source]
-    _demand(tensor.shape == original.shape, location, "its shape differs")
+    _demand(
+        tensor.shape == original.shape,
+        location,
+        "its shape differs: shapes are compared, not inferred",
+    )
     _demand(tensor.variable == original.variable, location, "is_variable differs")
     _demand(bool(tensor.data) == bool(original.data), location, "is a constant in one file alone")
     ours, theirs = ((dict(each.other[0]), each.other[1]) for each in (tensor, original))

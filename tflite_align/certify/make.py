@@ -13,9 +13,10 @@ from typing import Any
 from ..errors import AlignError, UsageError
 from ..rules.targets import load_target
 from .arithmetic import arithmetic_runtimes
-from .check import FORMAT, REASONS, GraphPair, is_quantized, make_pair
+from .check import FORMAT, REASONS, check_folded
 from .check_bounds import Shown
-from .check_graph import RefutedError, match_files
+from .check_graph import Claimed, RefutedError, match_files
+from .check_pair import GraphPair, is_quantized, make_pair
 from .check_read import ReadGraph, read_file
 from .check_real import type_range, upward
 from .kernel_functions import kernels_of
@@ -88,7 +89,7 @@ def make_certificate(
 def _made(original: bytes, written: bytes, runtimes: tuple[str, ...], bias: str) -> Row:
     before = read_file(original)
     after = before if written == original else read_file(written)
-    claimed = [_mapping(o, w) for o, w in zip(before.graphs, after.graphs, strict=True)]
+    claimed = [_claimed(o, w) for o, w in zip(before.graphs, after.graphs, strict=True)]
     matched = match_files(before, after, claimed)
     certificate: Row = {
         "format": FORMAT,
@@ -111,11 +112,22 @@ def _made(original: bytes, written: bytes, runtimes: tuple[str, ...], bias: str)
             "operators": rows,
             "tensors": list(_tensors(pair, arrives, needed)),
         }
+        check_folded(pair, f"subgraph[{graph_index}]")
+        if claimed[graph_index][1]:
+            certificate["subgraphs"][graph_index]["folded"] = list(claimed[graph_index][1])
     return certificate
 
 
 def _digest(data: bytes) -> Row:
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _claimed(original: ReadGraph, written: ReadGraph) -> Claimed:
+    """The mapping of operators, and the QUANTIZE of the original that it lacks: they were folded."""
+    mapping = _mapping(original, written)
+    there = set(mapping)
+    missing = [n for n in range(len(original.operators)) if n not in there]
+    return mapping, [n for n in missing if original.operators[n].name == "QUANTIZE"]
 
 
 def _mapping(original: ReadGraph, written: ReadGraph) -> list[int | None]:
@@ -201,7 +213,8 @@ def _row(
             return {**row, **_certified(pair, index, shown)}, shown
         reason = f"it can be {upward(worst):.6g} LSB off"
     if not pair.unchanged(index):
-        raise RefutedError(f"subgraph[{graph_index}]/operator[{index}] {operator.name}: {reason}")
+        location = f"subgraph[{graph_index}]/operator[{index}] {operator.name}"
+        raise RefutedError(f"{location}: its operands or parameters changed, and {reason}")
     return {**row, "status": "unchanged", "reason": reason}, None
 
 

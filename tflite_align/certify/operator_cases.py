@@ -16,9 +16,10 @@ from ..format.model import Model, Operator, Subgraph, Tensor
 from ..numerics import INTEGER_LIMITS, integers_of
 from ..record import Record
 from ..rules.operand_types import ABSENT, OperandTypes
-from .arithmetic import GROUPED, OVER_IMAGE, SEVERAL
+from .arithmetic import EIGHTFOLD, GROUPED, OVER_IMAGE, POWERS_OF_TWO, SEVERAL
 from .functions.affine import Affine
 from .functions.limits import LIMITS
+from .functions.shapes import are_powers_of_two, is_eightfold, is_over_image, window_counts
 
 __all__ = ["CHANNELED", "Channel", "OperatorCase", "UnknownHereError"]
 
@@ -74,6 +75,8 @@ class OperatorCase(Record, frozen=True, kw_only=True):
             GROUPED: self._grouped(),
             SEVERAL: self._several(),
             OVER_IMAGE: self._over_image(),
+            EIGHTFOLD: self._eightfold(),
+            POWERS_OF_TWO: self._powers_of_two(),
         }
 
     @property
@@ -187,7 +190,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         shape = self.operand("inputs", 0).shape
         if self.operator.name == "AVERAGE_POOL_2D":
             options = self.operator.options
-            yield from _taps(shape, options)
+            yield from window_counts(shape, options)
             return
         axes = self.integers("inputs", 1).reshape(-1)
         yield math.prod(shape[int(axis)] for axis in set((axes % len(shape)).tolist()))
@@ -205,32 +208,25 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         quant = self.operand("inputs", slots[1]).quant
         return quant is not None and len(quant.scale) > 1
 
+    def _powers_of_two(self) -> bool:
+        if not self.operator.options.get(POWERS_OF_TWO):
+            return False
+        named = [self.operand("inputs", 0), self.operand("inputs", 1), self.operand("outputs", 0)]
+        return are_powers_of_two([tensor.quant.scale for tensor in named if tensor.quant])
+
+    def _eightfold(self) -> bool:
+        if self.operator.name != "RESIZE_BILINEAR":
+            return False
+        return is_eightfold(self.operand("inputs", 0).shape, self.operand("outputs", 0).shape)
+
     def _over_image(self) -> bool:
         if self.operator.name not in ("MEAN", "SUM"):
             return False
         shape = self.operand("inputs", 0).shape
         keep_dims = bool(self.operator.options.get("keep_dims", 0))
-        if len(shape) != 4 or not keep_dims:
+        if not keep_dims:
             return False
         try:
-            axes = self.integers("inputs", 1).reshape(-1)
+            return is_over_image(shape, self.integers("inputs", 1).reshape(-1).tolist())
         except UnknownHereError:
             return False
-        return sorted((axes % 4).tolist()) == [1, 2]
-
-
-def _taps(shape: tuple[int, ...], options: Mapping[str, Any]) -> Iterator[int]:
-    """The possible numbers of window elements that lie inside the image."""
-    along = [
-        _valid(shape[axis], int(options[f"filter_{name}"]), int(options[f"stride_{side}"]), options)
-        for axis, name, side in ((1, "height", "h"), (2, "width", "w"))
-    ]
-    yield from sorted({rows * columns for rows in along[0] for columns in along[1]})
-
-
-def _valid(size: int, window: int, stride: int, options: Mapping[str, Any]) -> set[int]:
-    same = int(options.get("padding", 0)) == 0
-    window_count = -(-size // stride) if same else (size - window) // stride + 1
-    before = max((window_count - 1) * stride + window - size, 0) // 2 if same else 0
-    starts = [index * stride - before for index in range(window_count)]
-    return {min(start + window, size) - max(start, 0) for start in starts}

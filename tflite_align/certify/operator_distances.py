@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..record import Record
 from .arithmetic import ArithmeticRow
 from .functions.affine import Affine, DomainError, NotTakenError
-from .functions.registry import FLOATS, FUNCTIONS, SUMS
+from .functions.registry import FLOATS, FUNCTIONS, POSITIONS, SUMS
 from .operator_cases import CHANNELED, Channel, OperatorCase, UnknownHereError
 from .step_distances import Apart, Distances, Kernel, apart_on, apart_over
 
@@ -86,6 +86,8 @@ def _parts(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases
         return _accumulators(case, rows)
     if all(row.function in SUMS for row in rows):
         return _sums(case, rows)
+    if any(row.function in POSITIONS for row in rows):
+        raise UnknownHereError("four integers at each place are too many to try")
     if all(row.function in FLOATS for row in rows):
         return iter([_floats(case, rows)])
     return iter([_pairs(case, rows) if rows[0].kind == "pairs" else _table(case, rows)])

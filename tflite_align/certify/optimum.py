@@ -16,8 +16,10 @@ from ..solver.cost_tables import FORBIDDEN, Answer, Sharing, Table
 from ..solver.prepare import Posed
 from ..solver.solve import Solved
 from .check_graph import RefutedError, match_files
-from .check_optimum import UNIT, chosen_cost, see_chosen, smallest_cost
+from .check_optimum import UNIT, see_chosen
+from .check_pair import claims
 from .check_read import read_file
+from .functions.elimination import CostsError, chosen_cost, smallest_cost
 
 __all__ = ["with_optimum"]
 
@@ -34,8 +36,7 @@ def with_optimum(certificate: Row, original: bytes, written: bytes, solved: Solv
     reason.
     """
     before, after = read_file(original), read_file(written)
-    claimed = [[row["original"] for row in g["operators"]] for g in certificate["subgraphs"]]
-    matched = match_files(before, after, claimed)
+    matched = match_files(before, after, claims(certificate))
     components: list[Row] = []
     left_out: list[Row] = []
     room = _ALL_COSTS
@@ -48,8 +49,8 @@ def with_optimum(certificate: Row, original: bytes, written: bytes, solved: Solv
         row = _component(posed, answer, order)
         try:
             see_chosen(row, after, matched, "")
-            row["cost"], row["bound"] = chosen_cost(row, ""), smallest_cost(row, "")
-        except (RefutedError, IndexError, KeyError) as error:
+            row["cost"], row["bound"] = chosen_cost(row), smallest_cost(row)
+        except (RefutedError, CostsError, IndexError, KeyError) as error:
             left_out.append({"component": number, "why": str(error).removeprefix(": ")})
             continue
         components.append(row)

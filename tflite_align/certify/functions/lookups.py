@@ -1,4 +1,5 @@
-"""Functions that kernels tabulate with the C library's float32 functions: LOGISTIC, TANH, ELU.
+"""Functions that kernels tabulate with the C library's float32 functions: LOGISTIC, TANH, ELU,
+EXP, GELU.
 
 Each is output = f(x, operand, output). The function is computed in float64 and rounded to float32
 here. The C library may differ in the last float32 bit, which changes the integer only if the result
@@ -7,17 +8,21 @@ is within 1e-7 of the middle between two integers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import Affine, Integers, clamped
+from .affine import Affine, DomainError, Integers, clamped
 
 __all__ = [
     "elu_looked_up",
     "elu_looked_up_nearest",
+    "exp_looked_up",
+    "gelu_looked_up",
+    "gelu_tanh_looked_up",
     "logistic_looked_up",
     "logistic_looked_up_nearest",
     "tanh_looked_up",
@@ -40,6 +45,24 @@ def _tanh(x: Floats) -> Floats:
 def _elu(x: Floats) -> Floats:
     below = np.expm1(np.minimum(x.astype(np.float64), 0)).astype(np.float32)
     return np.where(x < 0, below, x)
+
+
+def _exp(x: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        grown: Floats = np.exp(x.astype(np.float64)).astype(np.float32)
+        return grown
+
+
+def _gelu(x: Floats) -> Floats:
+    near = (x * np.float32(-math.sqrt(0.5))).astype(np.float64)
+    tail: Floats = np.vectorize(math.erfc, otypes=[np.float64])(near).astype(np.float32)
+    return np.float32(0.5) * x * tail
+
+
+def _gelu_tanh(x: Floats) -> Floats:
+    inner = x + np.float32(0.044715) * x * x * x
+    scaled = (np.float32(math.sqrt(2 / math.pi)) * inner).astype(np.float64)
+    return np.float32(0.5) * x * (np.float32(1) + np.tanh(scaled).astype(np.float32))
 
 
 def _real(x: Integers, operand: Affine) -> Floats:
@@ -88,6 +111,24 @@ def elu_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
 def logistic_looked_up_nearest(x: Integers, operand: Affine, output: Affine) -> Integers:
     """XNNPACK's LOGISTIC."""
     return _nearest(x, operand, output, _logistic)
+
+
+def exp_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
+    """EXP of LiteRT; DomainError where a result is beyond int32, which a processor converts as it likes."""
+    most = _exp(_real(operand.high, operand)) / np.float32(output.scale)
+    if not float(most) < 2.0**31 - 2.0**8:
+        raise DomainError("result: it is beyond int32, where a kernel converts it")
+    return _away(x, operand, output, _exp)
+
+
+def gelu_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
+    """GELU of LiteRT."""
+    return _away(x, operand, output, _gelu)
+
+
+def gelu_tanh_looked_up(x: Integers, operand: Affine, output: Affine) -> Integers:
+    """GELU of LiteRT with the option `approximate`."""
+    return _away(x, operand, output, _gelu_tanh)
 
 
 def tanh_looked_up_nearest(x: Integers, operand: Affine, output: Affine) -> Integers:

@@ -44,7 +44,7 @@ def _out_narrow(steps: Integers, output: Affine) -> Integers:
     return integer_of(steps, output)
 
 
-def _common(
+def common(
     a: Integers, b: Integers, first: Affine, second: Affine, bits: int
 ) -> tuple[Integers, Integers, float]:
     """Both operands in units of 2^-`bits` x twice the larger scale, and twice that scale."""
@@ -61,10 +61,10 @@ def _by_one(x: Integers, operand: Affine, bits: int, twice: float) -> Integers:
     return double(wide, Multiplier(by.q, 0))
 
 
-def _common_once(
+def common_once(
     a: Integers, b: Integers, first: Affine, second: Affine, bits: int
 ) -> tuple[Integers, Integers, float]:
-    """As `_common`, but operands are shifted before they are multiplied."""
+    """As `common`, but operands are shifted before they are multiplied."""
     twice = 2 * max(first.scale, second.scale)
     return _by_one(a, first, bits, twice), _by_one(b, second, bits, twice), twice
 
@@ -77,12 +77,12 @@ def _floored(x: Integers, operand: Affine, bits: int, twice: float) -> Integers:
 def _common_floored(
     a: Integers, b: Integers, first: Affine, second: Affine, bits: int
 ) -> tuple[Integers, Integers, float]:
-    """As `_common`, but the second rounding is down."""
+    """As `common`, but the second rounding is down."""
     twice = 2 * max(first.scale, second.scale)
     return _floored(a, first, bits, twice), _floored(b, second, bits, twice), twice
 
 
-def _rescaled(total: Integers, twice: float, bits: int, output: Affine) -> Integers:
+def rescaled(total: Integers, twice: float, bits: int, output: Affine) -> Integers:
     """A sum in units of 2^-`bits` of the common step, converted to steps of the output, rounded
     twice.
     """
@@ -91,16 +91,16 @@ def _rescaled(total: Integers, twice: float, bits: int, output: Affine) -> Integ
 
 def add_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
     """8-bit ADD: each operand and the sum rounded twice, with 20 bits below the common step."""
-    left, right, twice = _common(a, b, first, second, 20)
-    return integer_of(_rescaled(left + right, twice, 20, output), output)
+    left, right, twice = common(a, b, first, second, 20)
+    return integer_of(rescaled(left + right, twice, 20, output), output)
 
 
 def add_double_once(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """8-bit ADD: each operand rounded once, the sum twice, with 20 bits below the common step."""
-    left, right, twice = _common_once(a, b, first, second, 20)
-    return _out_narrow(_rescaled(left + right, twice, 20, output), output)
+    left, right, twice = common_once(a, b, first, second, 20)
+    return _out_narrow(rescaled(left + right, twice, 20, output), output)
 
 
 def add_double_floored(
@@ -108,44 +108,44 @@ def add_double_floored(
 ) -> Integers:
     """8-bit ADD: each operand rounded, then shifted down; the sum rounded twice."""
     left, right, twice = _common_floored(a, b, first, second, 20)
-    return _out_narrow(_rescaled(left + right, twice, 20, output), output)
+    return _out_narrow(rescaled(left + right, twice, 20, output), output)
 
 
 def add_double_once_16(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """int16 ADD: each operand rounded once, the sum twice, with 15 bits below the common step."""
-    left, right, twice = _common_once(a, b, first, second, 15)
-    return integer_of(_rescaled(left + right, twice, 15, output), output)
+    left, right, twice = common_once(a, b, first, second, 15)
+    return integer_of(rescaled(left + right, twice, 15, output), output)
 
 
 def add_double_16(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """int16 ADD: as add_double, with 15 bits below the common step."""
-    left, right, twice = _common(a, b, first, second, 15)
-    return integer_of(_rescaled(left + right, twice, 15, output), output)
+    left, right, twice = common(a, b, first, second, 15)
+    return integer_of(rescaled(left + right, twice, 15, output), output)
 
 
 def sub_double(a: Integers, b: Integers, first: Affine, second: Affine, output: Affine) -> Integers:
     """8-bit SUB, computed as add_double."""
-    left, right, twice = _common(a, b, first, second, 20)
-    return integer_of(_rescaled(left - right, twice, 20, output), output)
+    left, right, twice = common(a, b, first, second, 20)
+    return integer_of(rescaled(left - right, twice, 20, output), output)
 
 
 def sub_double_16(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """int16 SUB, computed as add_double_16."""
-    left, right, twice = _common(a, b, first, second, 15)
-    return integer_of(_rescaled(left - right, twice, 15, output), output)
+    left, right, twice = common(a, b, first, second, 15)
+    return integer_of(rescaled(left - right, twice, 15, output), output)
 
 
 def squared_difference_double(
     a: Integers, b: Integers, first: Affine, second: Affine, output: Affine
 ) -> Integers:
     """int8 SQUARED_DIFFERENCE: each operand with 7 bits below the common step, then the square."""
-    left, right, twice = _common(a, b, first, second, 7)
+    left, right, twice = common(a, b, first, second, 7)
     by = fixed_point(twice * twice / (2.0**14 * output.scale))
     return integer_of(double((left - right) * (left - right), by), output)
 

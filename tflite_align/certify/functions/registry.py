@@ -2,17 +2,18 @@
 
 ACCUMULATE: f(accumulator, input_scale, weight_scale, output), with float32 scales. PAIRS: f(a, b,
 first, second, output). TABLES: f(x, operand, output). SUMS: f(total, count, operand, output).
-FLOATS: f(x, output), x a float32 array. Operands are `Affine`.
+FLOATS: f(x, output), x a float32 array. POSITIONS: f(image, size, output, align_corners,
+half_pixel). Operands are `Affine`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from . import accumulate, fixed, floats, lookups, pairs, sums, tables
+from . import accumulate, fixed, floats, lookups, pairs, resize, sums, tables
 from .affine import Integers
 
-__all__ = ["ACCUMULATE", "FLOATS", "FUNCTIONS", "PAIRS", "SUMS", "TABLES"]
+__all__ = ["ACCUMULATE", "FLOATS", "FUNCTIONS", "PAIRS", "POSITIONS", "SUMS", "TABLES"]
 
 Function = Callable[..., Integers]
 
@@ -31,4 +32,12 @@ TABLES: Mapping[str, Function] = {
 
 SUMS: Mapping[str, Function] = _named(sums, sums.__all__)
 FLOATS: Mapping[str, Function] = _named(floats, floats.__all__)
-FUNCTIONS: Mapping[str, Function] = {**ACCUMULATE, **PAIRS, **TABLES, **SUMS, **FLOATS}
+POSITIONS: Mapping[str, Function] = _named(resize, resize.__all__)
+FUNCTIONS: Mapping[str, Function] = {
+    **ACCUMULATE,
+    **PAIRS,
+    **TABLES,
+    **SUMS,
+    **FLOATS,
+    **POSITIONS,
+}

@@ -1,0 +1,108 @@
+"""What joint choices cost, in whole numbers: that of a choice, and the least of any.
+
+A row holds groups with their candidates, cost tables over the candidates of one group or of two, what
+an inserted QUANTIZE costs, and an order in which groups are eliminated (schema/certificate.schema.json).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CostsError", "chosen_cost", "one_choice", "smallest_cost"]
+
+_CELLS = 1 << 20  # largest joint table; a row that needs a larger one is rejected
+_GREATEST = 1 << 62
+
+Row = Mapping[str, Any]
+Factor = tuple[tuple[int, ...], Any]  # groups, and the costs of their joint choices
+
+
+class CostsError(ValueError):
+    """The costs cannot be added up, or the choice is excluded."""
+
+
+def one_choice(index: int) -> int:
+    """A nonnegative index in range: negative ones would be a second name for the same choice."""
+    if index < 0:
+        raise IndexError(f"{index} is no index")
+    return index
+
+
+def chosen_cost(row: Row) -> int:
+    factors, excluded = _factors(row)
+    chosen = row["chosen"]
+    cost = sum(int(costs[tuple(one_choice(chosen[g]) for g in scope)]) for scope, costs in factors)
+    if 2 * cost > excluded:
+        raise CostsError("what is chosen is excluded")
+    return cost
+
+
+def smallest_cost(row: Row) -> int:
+    """The least cost of any choice, group after group eliminated in the certificate's order."""
+    factors, _ = _factors(row)
+    sizes = [len(group["candidates"]) for group in row["groups"]]
+    if sorted(row["order"]) != list(range(len(sizes))):
+        raise CostsError("its order does not name each group once")
+    for group in row["order"]:
+        around = [factor for factor in factors if group in factor[0]]
+        factors = [factor for factor in factors if group not in factor[0]]
+        scope = (*sorted({g for others, _ in around for g in others} - {group}), group)
+        joint = np.zeros(_small([sizes[g] for g in scope]), np.int64)
+        for others, costs in around:
+            axes = sorted(range(len(others)), key=lambda axis: scope.index(others[axis]))
+            shape = [sizes[g] if g in others else 1 for g in scope]
+            joint += np.transpose(costs, axes).reshape(shape)
+        factors.append((scope[:-1], joint.min(axis=-1)))
+    return sum(int(costs) for _, costs in factors)
+
+
+def _small(shape: Sequence[int]) -> Sequence[int]:
+    if prod(shape) > _CELLS:
+        raise CostsError(f"its order needs a table of {prod(shape)} costs")
+    return shape
+
+
+def _factors(row: Row) -> tuple[list[Factor], int]:
+    """The cost tables with a cost for excluded choices: more than twice the sum of all other costs.
+
+    A choice with an excluded entry thus costs more than half of that value, and any other choice
+    less.
+    """
+    groups = [group["candidates"] for group in row["groups"]]
+    tables = [
+        (table["groups"], [line.split() for line in table["costs"]]) for table in row["tables"]
+    ]
+    finite = [abs(int(cell)) for _, rows in tables for line in rows for cell in line if cell != "-"]
+    shared = [int(one["cost"]) * len(one["readers"]) for one in row["quantize"]]
+    if min(shared, default=0) < 0:
+        raise CostsError("a QUANTIZE costs less than nothing")
+    excluded = 1 + 2 * (sum(finite) + sum(shared))
+    if excluded * (len(tables) + 2) >= _GREATEST:
+        raise CostsError("its costs are too large")
+    factors: list[Factor] = []
+    for scope, rows in tables:
+        costs = [[excluded if cell == "-" else int(cell) for cell in line] for line in rows]
+        if len(set(scope)) < len(scope):
+            raise CostsError("a table names a group twice")
+        shape = [len(groups[one_choice(g)]) for g in scope]
+        factors.append((tuple(scope), np.array(costs, np.int64).reshape(shape)))
+    factors += [_quantize(one, groups) for one in row["quantize"]]
+    return factors, excluded
+
+
+def _quantize(row: Row, groups: Sequence[Sequence[int]]) -> Factor:
+    """One QUANTIZE for each label that a reader sees and the source does not write."""
+    scope = tuple(dict.fromkeys((row["source"], *row["readers"])))
+    _small([len(groups[one_choice(g)]) for g in scope])
+    labels = np.meshgrid(*[np.array(groups[g]) for g in scope], indexing="ij")
+    count = sum(_is_new(labels, position) for position in range(1, len(scope)))
+    return scope, int(row["cost"]) * (count + np.zeros(labels[0].shape, np.int64))
+
+
+def _is_new(labels: Sequence[Any], position: int) -> Any:
+    earlier: Iterable[Any] = labels[:position]
+    return np.all([labels[position] != one for one in earlier], axis=0).astype(np.int64)

@@ -1,0 +1,199 @@
+"""RESIZE_BILINEAR: four elements to output, by weights that depend on the place alone.
+
+Each is output = f(x, size, output, align_corners, half_pixel_centers): an image of shape [height, width,
+channels] resized to `size`, (height, width), flat. No parameters are looked at: integers in, integers
+between them out. Along an axis, output element i lies `fraction[i]` / `one` of the way between the
+input elements `lower[i]` and `upper[i]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .affine import Affine, DomainError
+
+__all__ = [
+    "resize_float32",
+    "resize_float32_weights",
+    "resize_integer",
+    "resize_shifted",
+]
+
+Array = NDArray[Any]
+_F = np.float32
+_MOST = 2**24  # weights of an axis: output elements x input elements
+# What float32 adds, LSB: nine roundings of at most 2^-24 of 256, and some.
+_ROUNDED = 2.0**-24 * 256 * 16
+
+
+class PlacesAlong(NamedTuple):
+    """Arrays of shape [output elements]; `one`: the sum of an element's two weights."""
+
+    lower: Array
+    upper: Array
+    fraction: Array
+    one: int
+
+
+Along = Callable[..., PlacesAlong]
+
+
+def _along_integer(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
+    """10 bits of fraction; the step between elements is rounded too, so that places drift."""
+    one, corner = 1 << 10, int(align_corners and taken > 1)
+    step = (one * (given - corner) + (taken - corner) // 2) // (taken - corner)
+    place = np.arange(taken) * step + ((step // 2 - one // 2) if half_pixel else 0)
+    lower = np.maximum(place // one, 0)
+    upper = np.maximum(np.minimum(-(-place // one), given - 1), 0)
+    return PlacesAlong(lower, upper, place - one * lower, one)
+
+
+def _along_float32(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
+    """Places in float32."""
+    corner = int(align_corners and taken > 1)
+    step = _F(given - corner) / _F(taken - corner)
+    place = np.arange(taken).astype(_F)
+    place = (place + _F(0.5)) * step - _F(0.5) if half_pixel else place * step
+    lower = np.maximum(np.floor(place), 0).astype(np.int64)
+    upper = np.maximum(np.minimum(np.ceil(place), given - 1), 0).astype(np.int64)
+    return PlacesAlong(lower, upper, place - lower.astype(_F), 1)
+
+
+def _along_shifted(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
+    """XNNPACK: places in float32, within the image, then 11 bits of fraction, ties to even."""
+    corner = int(align_corners and taken > 1)
+    step = _F(given - corner) / _F(taken - corner)
+    place = np.arange(taken).astype(_F) * step
+    if half_pixel:
+        place += _F(0.5) * step - _F(0.5)
+    place = np.minimum(np.maximum(place, _F(0)), _F(given - 1))
+    lower = place.astype(np.int64)
+    fraction = np.rint((place - lower.astype(_F)) * _F(2048)).astype(np.int64)
+    return PlacesAlong(lower, np.minimum(lower + 1, given - 1), fraction, 2048)
+
+
+_ALONG: Mapping[str, tuple[Along, float]] = {
+    "resize_integer": (_along_integer, 0.0),
+    "resize_shifted": (_along_shifted, 0.0),
+    "resize_float32": (_along_float32, _ROUNDED),
+    "resize_float32_weights": (_along_float32, _ROUNDED),
+}
+
+
+def _exact(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
+    """The places that are meant, in float64."""
+    corner = int(align_corners and taken > 1)
+    place = (np.arange(taken) + 0.5 * half_pixel) * (given - corner) / (taken - corner)
+    place = np.clip(place - 0.5 * half_pixel, 0, given - 1)
+    lower = place.astype(np.int64)
+    return PlacesAlong(lower, np.minimum(lower + 1, given - 1), place - lower, 1)
+
+
+def _matrix(axis: PlacesAlong, given: int) -> Array:
+    """[output elements, input elements]: the weight of each, their sum 1."""
+    if axis.lower.size * given > _MOST:
+        raise DomainError("resize: its image is too large to look at each weight")
+    if np.any(axis.lower >= given):
+        raise DomainError("resize: the kernel reads outside the image")
+    weights, rows = np.zeros((axis.lower.size, given)), np.arange(axis.lower.size)
+    fraction = axis.fraction.astype(np.float64) / axis.one
+    np.add.at(weights, (rows, axis.lower), 1 - fraction)
+    np.add.at(weights, (rows, axis.upper), fraction)
+    if np.any(weights < 0):
+        raise DomainError("resize: a weight is below 0")
+    return weights
+
+
+def weight_error(
+    function: str, given: tuple[int, int], taken: tuple[int, int], options: Mapping[str, Any]
+) -> tuple[float, float]:
+    """How far a kernel's weights are from the meant ones: the greatest sum, over an output element, of
+    the differences above 0; and what rounding on the way adds, LSB. (height, width) in and out.
+    """
+    along, rounded = _ALONG[function]
+    flags = {"align_corners": bool(options["align_corners"])}
+    flags["half_pixel"] = bool(options["half_pixel_centers"])
+    if all(flags.values()):
+        raise DomainError("resize: corners and centers of pixels cannot both be aligned")
+    off = 0.0
+    for size, elements in zip(given, taken, strict=True):
+        weights = _matrix(along(size, elements, **flags), size)
+        meant = _matrix(_exact(size, elements, **flags), size)
+        off += float(np.abs(weights - meant).sum(axis=1).max(initial=0)) / 2
+    return off, rounded
+
+
+def _parts(
+    x: Array, size: tuple[int, int], along: Along, flags: Mapping[str, bool]
+) -> tuple[list[list[Array]], list[Array], list[Array]]:
+    """Of each output element: the four elements [upper, lower][left, right], the two rows' weights,
+    the two columns' weights.
+    """
+    rows, columns = (along(x.shape[axis], size[axis], **flags) for axis in (0, 1))
+    if np.any(rows.lower >= x.shape[0]) or np.any(columns.lower >= x.shape[1]):
+        raise DomainError("resize: the kernel reads outside the image")
+    corners = [[x[row][:, column] for column in columns[:2]] for row in rows[:2]]
+    down, across = rows.fraction[:, None, None], columns.fraction[None, :, None]
+    one = down.dtype.type(rows.one)
+    return corners, [one - down, down], [one - across, across]
+
+
+def _summed(x: Array, size: tuple[int, int], along: Along, flags: Mapping[str, bool]) -> Array:
+    at, down, across = _parts(np.asarray(x, dtype=np.int64), size, along, flags)
+    return _total(at[i][j] * down[i] * across[j] for i in (0, 1) for j in (0, 1))
+
+
+def _total(parts: Iterable[Array]) -> Array:
+    """From the left."""
+    first, *rest = parts
+    for part in rest:
+        first = first + part
+    return first
+
+
+def _within(values: Array, output: Affine) -> Array:
+    return np.clip(values, output.low, output.high).astype(np.int64).ravel()
+
+
+def resize_integer(
+    x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
+) -> Array:
+    """int8 and int16 of LiteRT, int8 of TFLM: 10 bits of weight each way, ties away from zero."""
+    flags = {"align_corners": align_corners, "half_pixel": half_pixel}
+    total = _summed(x, size, _along_integer, flags)
+    half = 1 << 19
+    return _within(np.where(total > 0, (total + half) >> 20, -((half - total) >> 20)), output)
+
+
+def resize_shifted(
+    x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
+) -> Array:
+    """int8 and uint8 of XNNPACK: 11 bits of weight each way, ties up."""
+    flags = {"align_corners": align_corners, "half_pixel": half_pixel}
+    return _within((_summed(x, size, _along_shifted, flags) + (1 << 21)) >> 22, output)
+
+
+def resize_float32(
+    x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
+) -> Array:
+    """uint8 of LiteRT's reference kernels: every step in float32, an element by its row's weight
+    and then by its column's; ties up.
+    """
+    flags = {"align_corners": align_corners, "half_pixel": half_pixel}
+    at, down, across = _parts(np.asarray(x, dtype=_F), size, _along_float32, flags)
+    total = _total(at[i][j] * down[i] * across[j] for j in (0, 1) for i in (0, 1))
+    return _within(np.trunc(total + _F(0.5)), output)
+
+
+def resize_float32_weights(
+    x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
+) -> Array:
+    """uint8 of LiteRT's builtin kernels: as above, the weights multiplied first."""
+    flags = {"align_corners": align_corners, "half_pixel": half_pixel}
+    at, down, across = _parts(np.asarray(x, dtype=_F), size, _along_float32, flags)
+    total = _total(at[i][j] * (down[i] * across[j]) for i in (0, 1) for j in (0, 1))
+    return _within(np.trunc(total + _F(0.5)), output)

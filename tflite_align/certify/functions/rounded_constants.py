@@ -1,0 +1,25 @@
+"""Whether a constant in other parameters is the same constant, correctly rounded."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["is_rounded"]
+
+
+Constant = tuple[NDArray[Any], float, int]  # integers, scale, zero point
+
+
+def is_rounded(given: Constant, written: Constant) -> bool:
+    """Whether each written integer is one nearest to the given one's real value, in exact fractions."""
+    (before, scale, zero_point), (after, step, zero) = given, written
+    if before.shape != after.shape or step <= 0:
+        return False
+    ratio = Fraction(scale) / Fraction(step)
+    pairs = np.unique(np.stack([before.ravel(), after.ravel()], 1), axis=0).tolist()
+    exact = ((ratio * (q - zero_point) + zero, w) for q, w in pairs)
+    return all(abs(value - w) <= Fraction(1, 2) for value, w in exact)
