@@ -194,8 +194,9 @@ def test_inside_the_package_imports_are_relative() -> None:
 
 
 def test_folders_import_nothing() -> None:
-    """What is imported comes from the module that defines it: start-up stays short. The package and
-    the store, whose names are public, find them when they are asked for.
+    """Names are imported from the module that defines them, which keeps start-up short.
+
+    The package and the store, whose names are public, import on access.
     """
     public = {PACKAGE, PACKAGE / "store"}
     folders = [path for path in MODULES if path.name == "__init__.py" and path.parent not in public]
@@ -324,14 +325,14 @@ def _words(path: Path) -> Iterator[str]:
 
 
 def test_the_object_api_is_for_twins_alone() -> None:
-    """Verification builds twins with it; the file that is written is never packed by it."""
+    """Verification builds twins with it; written files are never packed by it."""
     others = [path for path in MODULES if _room(path) != "verify"]
     wrong = [f"{_file(path)}: {name}" for path in others for name in {*_words(path)} & OBJECT_API]
     assert sorted(wrong) == []
 
 
 def _tracked() -> list[Path]:
-    """Files git has or would take; every file when this is no checkout (an sdist)."""
+    """Files in git or new ones that are not ignored; every file without a checkout (an sdist)."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         run = subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=True)

@@ -33,7 +33,9 @@ def pooled(ratio: float) -> bytes:
 @pytest.mark.backends
 @pytest.mark.parametrize("ratio", [1.1, 1.15, 2.0])
 def test_no_ppq_policy_has_a_better_sqnr(ratio: float) -> None:
-    """Few values lie near the edge: narrowing by a tenth clips nearly none, halving clips much."""
+    """Few values are near the edge: clipping a tenth of the range loses little, clipping half loses
+    much.
+    """
     data = pooled(ratio)
     inputs = np.random.default_rng(3).laplace(0.0, 0.6, (64, 4, 4, 3)).astype(np.float32)
     twin = outputs(readings(data, inputs)[0], "twin")
@@ -48,8 +50,11 @@ def test_no_ppq_policy_has_a_better_sqnr(ratio: float) -> None:
 
 @pytest.mark.backends
 def test_means_that_their_range_clips_are_not_clipped_before_the_next_mean() -> None:
-    """AVERAGE_POOL_2D into half of its input's range -> RESIZE_BILINEAR into four fifths of that, a
-    kept graph output: many means lie at the edge, so that the narrower range comes behind.
+    """AVERAGE_POOL_2D into half of its input's range, RESIZE_BILINEAR into four fifths of that, a
+    kept graph output.
+
+    Many means are at the edge of the range, so that narrowing before the second average would clip
+    them.
     """
     graph = Graph("uint8", seed=5)
     graph.activation("x", 0.02, 0, (1, 4, 4, 3))

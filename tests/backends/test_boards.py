@@ -150,7 +150,7 @@ def compiled(folder: Path, header: str, name: str, count: int) -> None:
 def test_the_header_compiles_and_registers_each_operator_once(
     folder: Path, capsys: Capture
 ) -> None:
-    """Against a stand-in for TFLM's header, which says so: names and counts, no kernels."""
+    """Compiled against a stand-in for TFLM's header, with its names and counts but no kernels."""
     assert cli.main(["check", "net.tflite", "--emit-resolver", "ops.h", "-q"]) == 0
     assert capsys.readouterr().err == "tflite_align: ops.h: resolver written\n"
     model = read((folder / "net.tflite").read_bytes())
@@ -186,7 +186,7 @@ def test_operators_without_a_kernel_are_told(folder: Path, capsys: Capture) -> N
 def test_no_header_is_written_of_a_file_with_findings(
     folder: Path, sample: bytes, capsys: Capture
 ) -> None:
-    """A build step behind a gate that failed must not find one; a known finding is let pass."""
+    """A build must not find a header after a failed check; accepted findings do not prevent it."""
     (folder / "bad.tflite").write_bytes(sample)
     arguments = ["check", "bad.tflite", "--emit-resolver", "ops.h", "-q"]
     assert cli.main(arguments) == 1

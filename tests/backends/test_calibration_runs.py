@@ -32,7 +32,9 @@ def label(result: AlignResult, name: str) -> Label:
 
 
 def test_a_member_that_stays_small_needs_no_quantize() -> None:
-    """Its declared range, which another reader can tell apart, would cost the other member steps."""
+    """By its declared range, which another reader distinguishes, it would make the other member
+    coarser.
+    """
     plain = align(wide_member(), AlignOptions(verify=False))
     assert label(plain, "cat") == Label(float(np.float32(0.04)), 0)
     assert plain.report.cuts == 1
@@ -46,7 +48,7 @@ def test_a_member_that_stays_small_needs_no_quantize() -> None:
 
 
 def test_no_quantize_is_inserted_where_observed_values_are_small() -> None:
-    """Without calibration the wide member has to be cut, with it it can move."""
+    """Without calibration the wide member needs a QUANTIZE, with it its parameters can change."""
     data = kept_join()
     plain = align(data, AlignOptions(verify=False)).report
     real = align(data, AlignOptions(calibration={0: quiet_inputs()}, verify=False)).report

@@ -79,7 +79,7 @@ def test_a_kind_of_operator_with_several_statuses_keeps_them_apart() -> None:
 
 
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
-    """An `edgetpu_compiler` that is a script of ours, alone on the PATH."""
+    """Put a script named `edgetpu_compiler`, alone, on the PATH."""
     if os.name == "nt":
         pytest.skip("the stand-in is a script with an interpreter line")
     tool = folder / "edgetpu_compiler"

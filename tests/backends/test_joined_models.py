@@ -28,7 +28,7 @@ def branches() -> bytes:
 
 
 def forms(first: bytes, second: bytes) -> tuple[Form, Form, int]:
-    """The readings apart, joined, and how many operators those two share."""
+    """The readings run separately and joined, and the number of operators shared."""
     models = [declared_model(data, frontier(parse(data))) for data in (first, second)]
     apart = tuple(
         Form(name=name, data=pack(model), kernels=FLOAT_KERNELS)
@@ -74,7 +74,7 @@ def test_what_does_not_run_joined_is_run_apart() -> None:
 
 
 def runs(first: bytes, second: bytes) -> Form:
-    """Both files as LiteRT's builtin kernels run them, joined."""
+    """Both files run by LiteRT's builtin kernels, joined."""
     apart = tuple(
         Form(name=name, data=data, kernels=("litert",))
         for name, data in (("before", first), ("after", second))

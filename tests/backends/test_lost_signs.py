@@ -42,7 +42,7 @@ def joined(*, passes_on: bool) -> bytes:
 
 
 def lowest(data: bytes) -> float:
-    """What the joined tensor can hold below zero, after alignment."""
+    """The smallest real value that the joined tensor can represent after alignment."""
     (graph,) = read(align(data, PLAIN).data).subgraphs
     (label,) = (tensor.label for tensor in graph.tensors if tensor.name == "joined")
     assert label is not None

@@ -75,7 +75,7 @@ def _cases() -> Iterator[tuple[str, Case | BoundaryCase]]:
 
 
 def _row(label: str) -> str:
-    """The pattern that says otherwise of these models, or ""."""
+    """The pattern of the exception that covers these models, or ""."""
     return next((pattern for pattern in OTHERWISE if fnmatchcase(label, pattern)), "")
 
 
@@ -86,7 +86,7 @@ def _broken(model: bytes) -> bool:
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, tuple[str, bytes]]:
-    """What is broken, and the model, by the model's name."""
+    """The violated rule and the model, by the model's name."""
     missing = available("mlir")
     if missing is not None:
         pytest.skip(missing)

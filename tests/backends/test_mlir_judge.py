@@ -28,7 +28,7 @@ def installed() -> None:
 
 
 def reshaped(second: float = 0.4) -> bytes:
-    """Two RESHAPEs in a row; the second one's scales agree where `second` is 0.4."""
+    """Two RESHAPEs in a row; the second one's scales are equal if `second` is 0.4."""
     graph = Graph()
     graph.activation("x", 0.4)
     graph.constant("shape", list(SHAPE), "int32")
@@ -77,7 +77,9 @@ def test_operators_without_a_lowering_are_accepted(name: str, words: str, instal
 
 
 def test_errors_from_rewriting_uint8_to_int8_are_no_refusal(installed: None) -> None:
-    """It makes uint8 int8 before it lowers, and then ties a CONCATENATION that rescales."""
+    """The tool converts uint8 to int8 before lowering, and then requires equal scales at
+    CONCATENATION.
+    """
     row = ROWS["CONCATENATION"]
     (rule,) = (rule for rule in row.rules if rule.id == "same/CONCATENATION")
     found = judge_file(next(iter(violated(row, rule, "uint8"))).model(), "mlir")
@@ -163,7 +165,7 @@ def test_the_only_operator_of_a_kind_is_named(
 
 
 def test_unrecognized_output_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version that says it in other words is not counted as having taken the file."""
+    """Output of a version with other messages does not count as acceptance."""
     monkeypatch.setattr(mlir, "_RUN", "raise SystemExit('error: all is different')")
     found = mlir.judge(reshaped(), "mlir", 60)
     assert found.status == "skipped"
@@ -171,5 +173,5 @@ def test_unrecognized_output_is_no_verdict(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_tests_are_not_another_distributions() -> None:
-    """The wheel installs a package `tests`, which goes before a folder without __init__.py."""
+    """The wheel installs a package `tests`, which precedes a folder without __init__.py."""
     assert Path(tests.__file__ or "").resolve().parent == Path(__file__).resolve().parents[1]

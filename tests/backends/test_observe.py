@@ -130,7 +130,7 @@ def test_without_a_twin_there_are_no_ranges_but_a_reason(
 
 
 def test_aligned_models_do_not_clip_observed_values() -> None:
-    """With a calibration of its own, the aligned file holds every value that was observed."""
+    """Each random calibration gives an alignment whose ranges contain every observed value."""
     data = wide_member()
     for seed in range(4):
         generator = np.random.default_rng(seed)

@@ -82,7 +82,7 @@ def test_moved_tensors_have_histograms(drawn: AlignResult) -> None:
 
 
 def test_the_clipped_share_is_that_of_the_values_beyond_the_range() -> None:
-    """A range that is made wider clips less."""
+    """A wider range clips fewer values."""
     found = align(concat_example(first=0.002, second=0.2, out=0.2), io="free", view=True)
     steps = verified(found).steps
     assert steps is not None

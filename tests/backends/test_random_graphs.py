@@ -59,7 +59,7 @@ OPTIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 
 class Wiring:
-    """One random graph; every activation gets some parameters that nobody agreed on."""
+    """A random graph; every activation gets random parameters."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - no secret

@@ -24,8 +24,8 @@ SILENT: Mapping[str, Severity] = {
 
 
 def squared_difference(*, disagree: bool = False) -> Graph:
-    """SQUARED_DIFFERENCE of int16, which LiteRT has no kernel for; and a CONCATENATION beside it
-    whose operands `disagree`.
+    """SQUARED_DIFFERENCE of int16, for which LiteRT has no kernel, and a CONCATENATION whose
+    operands may `disagree`.
     """
     graph = Graph("int16")
     graph.activation("x", 0.001)
@@ -133,7 +133,7 @@ def test_numbers_are_required_of_unchanged_files_too(sample_origin: bytes) -> No
 
 
 def test_unrepairable_findings_do_not_prevent_other_repairs() -> None:
-    """Without --keep-going nothing is written; what would have been repaired is told either way."""
+    """Nothing is written without --keep-going; possible repairs are reported in either case."""
     data = squared_difference(disagree=True).bytes(["x"], ["y", "z"])
     result = align(data, AlignOptions(verify=False))
     assert result.report.exit_status == 1

@@ -100,7 +100,7 @@ def weights_with_a_scale_a_column() -> bytes:
 
 
 def test_rounding_of_constants_needs_a_minimum_sqnr() -> None:
-    """Nothing but the weights is coarser; beside the noise of int16 activations that is much."""
+    """Only the weights become coarser, which is much relative to the noise of int16 activations."""
     report = align(weights_with_a_scale_a_column()).report
     assert report.changes != ()
     assert report.verification is not None

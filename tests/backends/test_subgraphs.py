@@ -199,7 +199,7 @@ def test_the_twin_computes_these_calls_correctly(
 
 @pytest.mark.backends
 def test_a_quantize_before_two_equal_outputs_writes_two_tensors() -> None:
-    """One branch hands its input back twice, which LiteRT copies rightly; the other computes."""
+    """One branch returns its input twice, which LiteRT copies correctly; the other branch computes."""
     options = ("IfOptions", {"thenSubgraphIndex": 1, "elseSubgraphIndex": 2})
     choice = TensorSpec(name="choice", type="bool")
     wide = 2 * STEP

@@ -36,7 +36,9 @@ print(json.dumps([result.report.outcome, verification.word, verification.inputs,
 
 
 def test_a_real_conversion_is_aligned() -> None:
-    """Float at the border as the converter writes it, int8 as asked of us; judged by its data."""
+    """The converter writes float inputs and outputs, the alignment int8; its dataset is the
+    calibration.
+    """
     asked = subprocess.run(
         [TF_PYTHON, "-c", TF_VERSION], capture_output=True, text=True, check=False
     )
@@ -63,7 +65,7 @@ def _environment() -> dict[str, str]:
 
 
 class Exported:
-    """A converter that has done its work: the shipped sample, and a dataset to be told."""
+    """A converter that returns the shipped sample, with a representative dataset."""
 
     def __init__(self, data: bytes, dataset: Any = None) -> None:
         self.data = data

@@ -42,7 +42,7 @@ def test_an_old_file_runs_on_todays_kernels(net: str, fixtures_dir: Path) -> Non
 @pytest.mark.backends
 @pytest.mark.corpus("coral", "tflite_support")
 def test_uint8_models_of_the_corpus(corpus_model: Path) -> None:
-    """As run by LiteRT, no figure is worse by more than half a dB at a graph output."""
+    """Run by LiteRT, no graph output loses more than half a dB."""
     data = corpus_model.read_bytes()
     if len(data) > 1_000_000:
         pytest.skip("large: measured by hand, docs/conversions.md")

@@ -48,7 +48,7 @@ def test_the_declared_reading_rounds_to_the_declared_grid_and_the_kernel_follows
 
 
 def test_an_int16_zero_point_shifts_the_declared_range() -> None:
-    """What TFLM's SOFTMAX writes from 8 bits: values from 0 to 1, half of them above 0.5."""
+    """TFLM's SOFTMAX from 8 bits to int16: values from 0 to 1, half of them above 0.5."""
     graph = Graph()
     graph.activation("x", 0.05, shape=(1, 4))
     graph.activation("y", 2.0**-16, -32768, shape=(1, 4))

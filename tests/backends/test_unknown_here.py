@@ -13,7 +13,7 @@ from tflite_align.verify.object_api import pack, parse, schema
 
 
 def with_custom(name: str) -> bytes:
-    """A convolution, and behind it an operator that only an application registers."""
+    """A convolution followed by an operator that only an application registers."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)

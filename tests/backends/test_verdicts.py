@@ -13,7 +13,7 @@ from tflite_align.verify.verification import verify
 
 
 def chain(scale: float) -> bytes:
-    """Two convolutions; the values between them reach far beyond the range that `scale` gives."""
+    """Two convolutions; the values between them are far outside the range for `scale`."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", scale)
@@ -22,7 +22,7 @@ def chain(scale: float) -> bytes:
 
 
 def test_inputs_that_saturate_do_not_hide_lost_resolution() -> None:
-    """Over the whole range most of the noise is clipping, which a coarser scale takes away."""
+    """Over the whole input range most noise is clipping, which a coarser scale reduces."""
     original = chain(0.1)
     aligned = rebiased(rescaled(original, 0, 3.0), b"y", b"c1")
     verification = verify(original, aligned)
@@ -64,7 +64,7 @@ def test_an_operand_of_the_last_concatenation_is_judged_by_itself() -> None:
 
 
 def test_noisy_outputs_are_judged_operator_by_operator() -> None:
-    """Every value lies below half a step of the output, but for a few."""
+    """All but a few values are below half a step of the output."""
     noisy = rescaled(chain(0.3), 1, 150.0)
     verification = verify(noisy, rebiased(rescaled(noisy, 0, 1.02), b"y", b"c1"))
     assert verification.word == "verified", verification.why
@@ -84,7 +84,7 @@ def test_noisy_outputs_are_judged_operator_by_operator() -> None:
 def test_an_unavoidable_loss_is_inconclusive(
     shape: tuple[int, ...], window: tuple[int, int], scales: tuple[float, float]
 ) -> None:
-    """An average between a graph input and a graph output that keep what they have."""
+    """An average between a graph input and a graph output with kept parameters."""
     graph = Graph()
     graph.activation("x", scales[0], -126, shape)
     made = (1, shape[1] - window[0] + 1, shape[2] - window[1] + 1, shape[3])
@@ -104,7 +104,7 @@ def test_an_unavoidable_loss_is_inconclusive(
 
 
 def test_a_fixed_output_that_is_coarser_than_declared_has_the_same_verdict() -> None:
-    """SOFTMAX writes steps of 1/256; of ten classes that are nearly alike finer ones were declared."""
+    """SOFTMAX writes steps of 1/256; the file declares finer steps for ten nearly equal classes."""
     graph = Graph()
     graph.activation("x", 0.002, 0, (1, 10))
     graph.activation("y", 0.0005, -128, (1, 10))

@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    """The browser; a test that needs it is skipped where there is none."""
+    """The browser; tests that need it are skipped without one."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: pip install playwright"
     )
@@ -29,8 +29,9 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(chromium: Any, tmp_path: Path) -> Iterator[Any]:
-    """open(html, **context) -> a page on that text; nothing may be said on its console, but
-    what the page's policy refused, where `refusals` are awaited.
+    """open(html, **context) -> a page with that text; its console must stay empty.
+
+    Requests that the page's policy refused are allowed if `refusals` are expected.
     """
     said: list[str] = []
     pages = []

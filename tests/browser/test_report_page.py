@@ -83,7 +83,7 @@ CUT_OFF = """() => {
 
 @pytest.fixture(scope="module")
 def measured() -> Report:
-    """With figures of every operator: a real verification of the shipped sample."""
+    """A report with figures of every operator: a real verification of the shipped sample."""
     return align(DATA / "sample_dealigned.tflite", view=True, compare=True).report
 
 
@@ -208,7 +208,7 @@ def test_the_theme_button_switches_to_the_dark_page(report: Report, opened: Any)
 
 
 def test_begins_with_an_example(report: Report, opened: Any) -> None:
-    """The first repaired operator is chosen, so that a newcomer sees what there is to see."""
+    """The first repaired operator is selected at the start, as an example for new users."""
     page = opened(render_html([report]))
     _drawn(page)
     assert page.locator('.list [aria-selected="true"]').inner_text() == "2 CONCATENATION repaired"
@@ -300,7 +300,7 @@ def test_of_two_thousand_operators_the_first_400_are_listed(opened: Any) -> None
 
 
 def _mostly_sound(count: int) -> bytes:
-    """A chain of convolutions with two operators in it that break a rule, far apart."""
+    """A chain of convolutions with two distant operators that violate a rule."""
     graph = Graph()
     last = "x"
     graph.activation(last, 0.05)

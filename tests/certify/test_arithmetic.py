@@ -130,9 +130,10 @@ def made(count: int, dense: int, seed: int = 0) -> list[KernelCase]:
 
 
 def predicted(case: KernelCase, runtime: str) -> tuple[str, list[Any]] | None:
-    """The function of the row that speaks of the case, and what it says of each element: one
-    integer, or two where it depends on the place. None where no row does; no answers outside the
-    function's domain.
+    """The row that applies to the case, and its function's results per element.
+
+    Each result is one integer, or two where the function depends on the position. None without a
+    row; no results outside the function's domain.
     """
     for row in load_arithmetic(runtime).candidates(case.operator, case.types, case.facts):
         if row.kind == "none":
@@ -150,7 +151,7 @@ def predicted(case: KernelCase, runtime: str) -> tuple[str, list[Any]] | None:
 
 
 def mismatches(cases: list[KernelCase], runtime: str, folder: Path) -> tuple[list[str], set[str]]:
-    """What the kernels compute otherwise, and the functions that were held against them."""
+    """Cases in which the kernels differ from the functions, and the functions compared."""
     outcomes = run_batch(cases, runtime, folder)
     wrong, held = [], set()
     for case in cases:
@@ -175,7 +176,7 @@ def mismatches(cases: list[KernelCase], runtime: str, folder: Path) -> tuple[lis
 
 
 def functions_of(runtime: str) -> set[str]:
-    """What the runtime's own rows name."""
+    """The functions named by the runtime's own rows."""
     rows = load_arithmetic(runtime).rows
     return {row.function for name in rows for row in rows[name] if row.kind not in ("copy", "none")}
 

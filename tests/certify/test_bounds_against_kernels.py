@@ -24,7 +24,7 @@ _SUMMED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
 def _cases() -> list[KernelCase]:
-    """One of each kind, and convolutions whose accumulators stand at every place where they step."""
+    """One model of each kind, and convolutions with accumulators at every step of the function."""
     cases = []
     for kind, make in elementwise():
         rng = np.random.default_rng([7, zlib.crc32(kind.encode())])
@@ -47,7 +47,7 @@ def _cases() -> list[KernelCase]:
 
 
 def _real(case: KernelCase) -> Array:
-    """What the operator stands for, of each element that the kernel writes."""
+    """The operator's real function for each element that the kernel writes."""
     if case.operator in _SUMMED:
         # The whole accumulator is a bias, read by its own scale: a float32.
         accumulators, input_scale, weight_scale = case.arguments
@@ -84,7 +84,7 @@ def _resized(case: KernelCase) -> Array:
 
 
 def _exceeded(case: KernelCase, runtime: str, computed: Array) -> tuple[bool, str]:
-    """Whether there is a bound, and what exceeds it."""
+    """Whether there is a bound, and the results that exceed it."""
     row = certify(case.data, runtimes=(runtime,))["subgraphs"][0]["operators"][0]
     if row["status"] != "certified":
         return False, ""

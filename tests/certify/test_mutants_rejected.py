@@ -47,7 +47,7 @@ def _rejected(certificate: Any, original: bytes, written: bytes) -> bool:
 
 
 def _both_rejected(base: Base, original: bytes, written: bytes) -> bool:
-    """With the old certificate, and with one made anew where there is one."""
+    """Whether the checker rejects the old certificate and, if there is one, the new certificate."""
     if not _rejected(base.certificate, original, written):
         return False
     try:
@@ -69,7 +69,7 @@ def _numbers(count: int, seed: int) -> Iterator[tuple[str, Base, bytes, bytes, f
 
 
 def _survivors(count: int, seed: int) -> tuple[list[str], Counter[str]]:
-    """Mutants that break the statement and are let pass, and how many of each sort there were."""
+    """Mutants that break the bound and are accepted, and the number of mutants of each sort."""
     alive, sorts = [], Counter[str]()
     for kind, base, original, written, distance in _numbers(count, seed):
         if (original, written) == (base.original, base.written) or distance <= 1:

@@ -41,7 +41,7 @@ def place(told: OperatorPortability) -> int:
 
 
 def outcomes(cuts: Sequence[Runnable], folder: Path) -> dict[str, dict[str, Outcome]]:
-    """By runtime, then by the name of the case."""
+    """Results by runtime and by name of the case."""
     found = {}
     for runtime in available():
         (folder / runtime).mkdir()
@@ -57,7 +57,7 @@ def distance(first: Outcome, second: Outcome) -> int:
 def unpredicted(
     told: OperatorPortability, found: dict[str, Outcome]
 ) -> Iterator[tuple[str, str, int]]:
-    """Pairs of runtimes that are farther apart than was said of them."""
+    """Pairs of runtimes whose results differ more than predicted."""
     said = {(pair.first, pair.second): pair.largest for pair in told.pairs}
     for pair in combinations([name for name in found if found[name].outputs], 2):
         apart = distance(found[pair[0]], found[pair[1]])
@@ -66,7 +66,7 @@ def unpredicted(
 
 
 def seen_beyond(data: bytes, folder: Path) -> list[str]:
-    """What differs on random inputs, operator by operator, and was not predicted."""
+    """Differences on random inputs, by operator, that were not predicted."""
     told = [one for one in portability(read(data)).operators if one.word != "not known"]
     cutter, rng = Cutter(data), np.random.default_rng(7)
     cuts = {
@@ -87,8 +87,8 @@ def seen_beyond(data: bytes, folder: Path) -> list[str]:
 def witnessed(
     told: OperatorPortability, data: bytes, rng: np.random.Generator
 ) -> tuple[CutOperator, int] | None:
-    """The operator alone at the case that is said to tell runtimes apart, and the output channel
-    to look at.
+    """The operator alone, with the inputs of the predicted difference, and the output channel to
+    compare.
     """
     cutter, index = Cutter(data), place(told)
     name = told.address.rpartition(" ")[2]
@@ -116,7 +116,7 @@ def witnessed(
 
 
 def not_shown(data: bytes, folder: Path) -> list[str]:
-    """Predictions whose witness does not show, in any two runtimes, the distance that is told."""
+    """Predictions whose case does not show the predicted distance in any two runtimes."""
     told = [one for one in portability(read(data)).operators if one.word == "differs"]
     rng = np.random.default_rng(7)
     cases = {
@@ -137,7 +137,7 @@ def not_shown(data: bytes, folder: Path) -> list[str]:
 
 
 def test_every_operator_of_the_rules_gives_integers_as_predicted(tmp_path: Path) -> None:
-    """Of each operator and type a well-formed model, in all runtimes."""
+    """A sound model of each operator and type, in all runtimes."""
     known = {}
     for case in SATISFIED.values():
         told = portability(read(case.model())).operators

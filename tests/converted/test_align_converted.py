@@ -17,7 +17,7 @@ from tflite_align.record import replace
 def test_the_border_is_converted_as_a_whole_or_left_with_a_reason(
     fixture_model: Any, kind: str
 ) -> None:
-    """Every fixture: all of its border becomes the type, or none of it and it is said why."""
+    """All graph inputs and outputs of a fixture are converted, or none with a reason."""
     data = fixture_model.read_bytes()
     found = converted(data, kind, kind, verify=False)
     if found.report.reasons:

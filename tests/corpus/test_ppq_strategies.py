@@ -89,7 +89,7 @@ def test_a_wider_range_undoes_what_the_file_declares_to_be_clipped(corpus_dir: P
 
 
 def mean(levels: Levels, reference: str, answer: str, output: int) -> float:
-    """Of all kinds of inputs, each as heavy."""
+    """The mean over all kinds of inputs, with equal weights."""
     return fmean(
         level for place, level in levels.items() if place[:3] == (reference, answer, output)
     )

@@ -73,7 +73,7 @@ def weight_zero_point(graph: fb.SubGraphT, op: fb.OperatorT, model: fb.ModelT) -
 
 
 def output(graph: fb.SubGraphT, op: fb.OperatorT, model: fb.ModelT) -> None:
-    """The output and the RESHAPE behind it 1.7 times as coarse: the state is not."""
+    """The output and the RESHAPE after it get 1.7 times the scale; the state is unchanged."""
     result = op.outputs[0]
     for other in graph.operators:
         if len(other.inputs) and other.inputs[0] == result and len(other.inputs) == 2:

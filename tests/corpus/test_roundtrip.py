@@ -120,7 +120,7 @@ def _same_options(mine: Any, theirs: Any) -> None:
 
 
 def _no_change(model: Model) -> Iterator[Edit]:
-    """Edits that set everything to what it is."""
+    """Edits that set every field to its present value."""
     for graph in model.subgraphs:
         at = graph.index
         for tensor in graph.tensors:

@@ -65,7 +65,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def apply(block: Block, folder: Path) -> None:
-    """By git, which finds the place by the lines around it."""
+    """Apply a patch with git, which finds the place by its context lines."""
     subprocess.run(
         ["git", "apply", "--recount", "-"],
         cwd=folder,

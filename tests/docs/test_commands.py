@@ -107,7 +107,7 @@ def test_blocks_of_output_contain_no_commands() -> None:
 
 
 def in_order(page: Path, language: str) -> Iterator[tuple[Block, str | None]]:
-    """The page's blocks of a language that are run here, each with what it is said to print."""
+    """The page's blocks of a language that are run here, each with its expected output."""
     for block, after in itertools.pairwise([*blocks(page), None]):
         if block is not None and block.language == language and is_run(block):
             says = after is not None and after.words == ("output",)
@@ -121,7 +121,9 @@ def pages_with(language: str) -> list[Path]:
 @BASH
 @pytest.mark.parametrize("page", pages_with("sh"), ids=lambda page: page.name)
 def test_commands_run(page: Path, tmp_path: Path) -> None:
-    """In a copy of the project, one after the other: later ones may use what earlier ones made."""
+    """Blocks run one after the other in a copy of the project; later ones may use files of earlier
+    ones.
+    """
     folder = project_copy(tmp_path)
     checker = doctest.OutputChecker()
     missing = ""

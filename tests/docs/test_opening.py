@@ -16,7 +16,7 @@ def figures(text: str) -> list[float]:
 
 
 def shape(svg: str) -> str:
-    """What the picture says, without figures and positions."""
+    """The picture's text without figures and positions."""
     return FIGURE.sub("N", " ".join(re.findall(r">([^<>]+)</text>", svg)))
 
 

@@ -122,6 +122,6 @@ def test_issue_forms_are_valid(schema: str, file: str) -> None:
 
 
 def test_the_readme_is_short() -> None:
-    """What is longer than a look is a page of the site."""
+    """Longer texts belong on pages of the site."""
     lines = (CHECKOUT / "README.md").read_text(encoding="utf-8").count("\n")
     assert lines <= 150

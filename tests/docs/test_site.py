@@ -45,7 +45,7 @@ def words(page: Path) -> str:
 
 
 def test_every_page_is_in_the_navigation(site: Path) -> None:
-    """On a git host it is index.md itself, so that is where the site's is made from."""
+    """A git host shows index.md, from which the site's navigation is generated."""
     index = (CHECKOUT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = {path.name for path in (CHECKOUT / "docs").glob("*.md")} - {"index.md"}
     assert {*re.findall(r"^- \[.+?\]\(([\w-]+\.md)\)", index, re.MULTILINE)} == pages

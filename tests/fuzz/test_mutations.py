@@ -34,13 +34,13 @@ DATA = Path(__file__).parents[1] / "data"
 
 @pytest.fixture
 def models(sample: bytes, sample_origin: bytes, fixtures_dir: Path) -> list[bytes]:
-    """What is damaged: small files first, each with something of its own."""
+    """The files to damage: small ones first, each with a different structure."""
     made = sorted(fixtures_dir.glob("*.tflite"), key=lambda path: (path.stat().st_size, path.name))
     return [sample, sample_origin, *(path.read_bytes() for path in made[:24])]
 
 
 def _survive(data: bytes, options: AlignOptions = PLAIN) -> str:
-    """Align in this process; what came of it. What is handed out must hold what it promises."""
+    """Align in this process and return the outcome; a written file has to be sound."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -72,12 +72,12 @@ def test_damaged_files_end_in_a_result_or_an_error(models: list[bytes], block: i
 
 @pytest.fixture
 def graphs(models: list[bytes]) -> list[bytes]:
-    """What is made absurd: operators of many kinds in every file."""
+    """The files to change: each has operators of many kinds."""
     return [*models[:12], *(grown(seed, operators=12).data for seed in range(12))]
 
 
 def test_a_shared_buffer_of_wrong_size_raises_no_traceback() -> None:
-    """Buffer 0, which every activation names, says that it lies elsewhere and has seven bytes."""
+    """Buffer 0, used by every activation, claims to be external with seven bytes."""
     options = replace(PLAIN, targets=("litert", "xnnpack"), io="free")
     assert _survive(absurd(grown(10, operators=12).data, 98), options) in ENDS
 
@@ -176,7 +176,7 @@ def test_many_damaged_files(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit status 0, 1 or 2, no traceback, none over ten seconds of processor time, no file left behind."""
+    """Exit status 0, 1 or 2, no traceback, at most ten processor seconds, no file left."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONWARNINGS", "error")
     ends: Counter[int] = Counter()

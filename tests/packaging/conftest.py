@@ -13,7 +13,7 @@ from tests.support.distribution import CHECKOUT, build, contents
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An sdist of the checkout, and the wheel that is made from that sdist."""
+    """An sdist of the checkout, and the wheel built from that sdist."""
     for library in ("build", "hatchling", "hatch_fancy_pypi_readme"):
         pytest.importorskip(library, reason=f"{library} is not installed: the extra `test` has it")
     out = tmp_path_factory.mktemp("dist")

@@ -60,7 +60,7 @@ def test_the_description_has_no_link_that_leads_nowhere(metadata: Message) -> No
 
 
 def test_the_description_is_rendered(metadata: Message) -> None:
-    """By the library that the index uses."""
+    """Rendered with the library that the package index uses."""
     pytest.importorskip("readme_renderer", reason="readme-renderer[md] is not installed")
     from readme_renderer import markdown
 

@@ -99,7 +99,7 @@ def quantized(graph: dict[str, Any]) -> BaseGraph:
 
 
 def activate(graph: BaseGraph) -> None:
-    """What calibration does: every configuration that stands for itself gets its parameters."""
+    """Set parameters as calibration does, for every configuration that is its own root."""
     for operation in graph.operations.values():
         for config, _ in operation.config_with_variable:
             if config.state == QuantizationStates.INITIAL:

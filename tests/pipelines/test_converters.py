@@ -95,7 +95,7 @@ CASES = [
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """What the converter wrote, what came out, and the float network's word on held-out inputs."""
+    """The converter's file, the aligned file, and the float network's outputs on held-out inputs."""
 
     given: Path
     aligned: Path
@@ -133,7 +133,7 @@ def test_the_converter_writes_the_expected_findings(case: Case, files: Files) ->
 def test_aligned_models_compute_what_the_float_network_does(
     case: Case, files: Files, kernels: str
 ) -> None:
-    """Refused or wrong before, where it says so; right afterwards, against the float network."""
+    """Refused or wrong before, as listed; close to the float network after alignment."""
     before = run(files.given, kernels, files.inputs)
     after = run(files.aligned, kernels, files.inputs)
     if after.absent:
@@ -153,7 +153,7 @@ def test_aligned_models_compute_what_the_float_network_does(
 
 
 def test_aligning_twice_changes_nothing(case: Case, files: Files) -> None:
-    """No findings; and a file without any comes out as it went in."""
+    """No findings remain, and a file without findings is returned unchanged."""
     given, aligned = files.given.read_bytes(), files.aligned.read_bytes()
     assert check(aligned).findings == ()
     assert align(aligned, AlignOptions(verify=False)).data == aligned
@@ -167,7 +167,7 @@ def test_aligning_twice_changes_nothing(case: Case, files: Files) -> None:
 def test_one_step_in_the_converters_process_gives_the_same(
     ran_recipe: Callable[[str, str], Path], recipe: str, net: str
 ) -> None:
-    """convert_and_align() beside the real converter, against the command behind it."""
+    """convert_and_align() in the converter's process gives the file of the separate command."""
     folder = ran_recipe(recipe, net)
     in_one_step = (folder / "in_one_step.tflite").read_bytes()
     assert in_one_step == (folder / "aligned.tflite").read_bytes()

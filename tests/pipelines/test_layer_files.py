@@ -128,14 +128,14 @@ def test_error_findings_on_running_files_are_justified(
 
 
 def _reference(name: str, base: Mapping[str, bytes], floats: Mapping[str, Outcome]) -> np.ndarray:
-    """What the same converter's float file of that net computes."""
+    """Outputs of the same converter's float file of that net."""
     net = name.partition("-")[0]
     (twin,) = (other for other in base if other.partition("-")[0] == net)
     return real_outputs(base[twin], floats[twin].outputs)
 
 
 def _sqnr(values: np.ndarray, reference: np.ndarray) -> float:
-    """In dB; a runtime that refuses what alignment wrote gives no values."""
+    """SQNR in dB; a runtime that refuses the aligned file gives no values."""
     if values.shape != reference.shape:
         return -np.inf
     noise = float(np.square(values - reference).sum())

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.pipelines
 def test_the_shipped_sample_is_what_the_recipe_makes(
     ran_recipe: Callable[[str, str], Path],
 ) -> None:
-    """The same findings at the same slots; weights may differ with the machine's float sums."""
+    """Equal findings at equal slots; weights may differ, as float sums depend on the machine."""
     made = (ran_recipe("onnx2tf", "unet") / "model.tflite").read_bytes()
     shipped = opening.SHIPPED.read_bytes()
     slots = [[(f.rule, str(f.address)) for f in check(data).findings] for data in (made, shipped)]

@@ -13,7 +13,7 @@ from tests.support.model_folder import fill
 def zoo_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes, sample_origin: bytes
 ) -> Path:
-    """The working folder: `zoo` holds three models, one of them without findings."""
+    """The working folder, with `zoo`: three models, one of them without findings."""
     monkeypatch.chdir(tmp_path)
     fill(sample, sample_origin)
     return tmp_path
@@ -21,7 +21,7 @@ def zoo_folder(
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
-    """The working folder: in.tflite is the sample, and nothing else is there."""
+    """The working folder, with in.tflite: the sample."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.tflite").write_bytes(sample)
     return tmp_path

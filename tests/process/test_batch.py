@@ -102,7 +102,7 @@ def test_one_bad_file_does_not_stop_the_others(
 def test_remaining_findings_give_exit_status_1(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A requirement that nothing can meet here stands for a judge that says no."""
+    """A requirement that cannot be met here simulates a judge that refuses."""
     assert run("--require", "litert") == 1
     assert "3 not aligned" in capsys.readouterr().out
     assert not Path("out").exists(), "nothing is written, and no folder for it"
@@ -167,7 +167,7 @@ def test_contradictory_arguments_are_refused(
 
 
 def test_an_output_folder_inside_the_input_is_not_read(zoo_folder: Path) -> None:
-    """`align . aligned`: what is there already is no model of the next run."""
+    """With `align . aligned`, existing outputs are no inputs of the next run."""
     assert cli.main(["zoo", "zoo/aligned", FAST, "-q"]) == 0
     assert sorted(tree("zoo/aligned")) == MODELS
     assert cli.main(["zoo", "zoo/aligned", FAST, "-q"]) == 0

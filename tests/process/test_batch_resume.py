@@ -69,7 +69,7 @@ def _output_gone(sample: bytes) -> None:
 
 
 def _record_damaged(sample: bytes) -> None:
-    """Its first line, a.tflite's, is that of no record; the last is cut, as no write would leave it."""
+    """Make the first line, of a.tflite, incomplete; add an invalid line and a truncated one."""
     (file,) = Path("out", RECORD).iterdir()
     first, *rest = file.read_text().splitlines(keepends=True)
     other = json.loads(first)
@@ -128,7 +128,7 @@ def test_failed_models_are_processed_again(zoo_folder: Path) -> None:
 def test_an_interrupted_batch_resumes_where_it_stopped(
     zoo_folder: Path, name: str, jobs: str, sample: bytes
 ) -> None:
-    """Stopped once the first models are there, by a signal to the first process alone."""
+    """Stopped by a signal to the main process once the first models are written."""
     for count in range(60):
         put(f"zoo/more/{count:03}.tflite", sample)
     command = [sys.executable, "-m", "tflite_align", "zoo", "out", FAST, "--jobs", jobs]

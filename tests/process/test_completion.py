@@ -36,7 +36,7 @@ def needs(shell: str) -> pytest.MarkDecorator:
 
 @pytest.fixture
 def shell_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two models and a text; `tflite-align` is this checkout's."""
+    """Two models and a text file; `tflite-align` runs this checkout."""
     programs = tmp_path / "bin"
     programs.mkdir()
     program = programs / "tflite-align"
@@ -92,14 +92,14 @@ end
 
 
 def each(told: str) -> None:
-    """What was said of every case, in their order."""
+    """The completions of every case, in order."""
     for case, part in zip(CASES, told.split("==\n"), strict=False):
         offered("\n".join(line.partition("\t")[0] for line in part.splitlines()), case)
 
 
 @needs("bash")
 def test_bash_completes_commands_options_and_names(shell_folder: Path) -> None:
-    """As bash does: what the function puts into COMPREPLY, else names of files where it asks so."""
+    """As bash does: the function's COMPREPLY, or file names if it requests them."""
     each(said(["bash", "--norc", "-c", BASH, "bash", *CASES]))
 
 
@@ -112,7 +112,7 @@ def test_fish_completes_commands_options_and_names(shell_folder: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals of this kind")
 @pytest.mark.parametrize("case", TYPED)
 def test_zsh_completes_commands_options_and_names(case: str, shell_folder: Path) -> None:
-    """Typed on a terminal, with a TAB behind it."""
+    """Typed into a terminal, followed by TAB."""
     import pty
 
     setup = 'PS1=; PROMPT_EOL_MARK=; LISTMAX=0; setopt no_list_ambiguous; autoload -U compinit; compinit -u -D; eval "$(tflite-align completion zsh)"'
@@ -133,7 +133,7 @@ def test_zsh_completes_commands_options_and_names(case: str, shell_folder: Path)
 
 
 def read_until(terminal: int, mark: str | None) -> str:
-    """All up to a mark; without one until nothing comes for a while. The wait is no measure."""
+    """Output up to a marker, or until it pauses."""
     import select
 
     parts, quiet = "", 0

@@ -155,8 +155,8 @@ def copied(folder: Path) -> Path:
 def test_workers_that_are_not_fit_are_refused(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without the project; with another version of it; with this version and other rules. The
-    scheduler has it in no case.
+    """Without the project, with another version, with other rules. The scheduler never has the
+    project.
     """
     folder = zoo_folder / "dask"
     folder.mkdir()

@@ -24,7 +24,7 @@ from tflite_align.store.worker_call import Answer, carried_out, packed
 
 
 class _Deadly(LocalPool):
-    """Models named `kill` end their process, `once` do so the first time (a file says so)."""
+    """Models named `kill` kill their process; `once` only the first time, recorded in a file."""
 
     call = staticmethod(lambda payload: payload)  # replaced below, where it can be pickled
 
@@ -77,7 +77,7 @@ def test_a_model_that_kills_its_process_does_not_affect_others(tmp_path: Path, s
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_a_model_that_kills_its_process_once_is_retried(tmp_path: Path, size: int) -> None:
-    """One process takes the chunks in turn: no other death comes before its own."""
+    """A single process takes the chunks in order, so that no other crash comes first."""
     names = [*map(str, range(6)), "once", *map(str, range(6, 9)), "kill"]
     expected = [LOST if name == "kill" else "No such file or directory" for name in names]
     expected[names.index("once")] = "an empty file is no model"

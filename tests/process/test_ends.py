@@ -55,7 +55,7 @@ def watched(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedP
 
 
 def imported(folder: Path, *arguments: str) -> list[str]:
-    """In their order, from the first on that follows after cli/entry.py has begun its work."""
+    """Modules in import order, from the first one after cli/entry.py has run."""
     assert watched(folder, *arguments).returncode == 0
     names = (folder / "names").read_text().split()
     return names[names.index("tflite_align.cli.hook") :]
@@ -105,7 +105,7 @@ CHECK = ("check", "models", "--judge", "litert", "-q")
 def stopped(
     folder: Path, command: tuple[str, ...], after: float, number: signal.Signals, *, group: bool
 ) -> int:
-    """A run over many files that gets the signal; the exit status. What it leaves fails the test."""
+    """The exit status of a run over many files that gets the signal; remaining files fail the test."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     with subprocess.Popen(
@@ -234,7 +234,7 @@ def test_a_signal_in_a_destructor_is_not_lost() -> None:
 
 
 def test_ignored_signals_stay_ignored() -> None:
-    """As nohup and a shell's & do it."""
+    """Signals are ignored as by nohup and a shell's &."""
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN);"
         "from tflite_align.cli import main as cli;"

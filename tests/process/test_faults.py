@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def aligned(folder: Path) -> bytes:
-    """What a run that nothing happens to writes."""
+    """The output of an undisturbed run."""
     assert run(folder, "in.tflite", "expected", FAST, "-q").returncode == 0
     path = folder / "expected"
     data = path.read_bytes()
@@ -201,7 +201,7 @@ def test_directories_and_looping_links_are_refused_and_links_followed(
     "OUT is written beside its destination and moved into place: at any moment there is the old file or the new one, whole."
 )
 def test_a_run_killed_at_any_moment_leaves_old_or_new_output(folder: Path, aligned: bytes) -> None:
-    """From before the first import to after the end, in steps of a run's fiftieth."""
+    """From before the first import to after the end, in steps of a fiftieth of the run."""
     data = (folder / "in.tflite").read_bytes()
     out = folder / "out.tflite"
     begun = time.monotonic()

@@ -26,7 +26,7 @@ def foreign(folder: Path) -> Path:
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    """Without an own environment variable that says what these tests are about."""
+    """Run without the environment variable that controls this behaviour."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
     environment["PYTHONPATH"] = str(CHECKOUT)
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -67,7 +67,7 @@ def test_installed_scripts_import_no_module_from_the_folder(foreign: Path) -> No
 def test_worker_processes_import_no_module_from_the_folder(
     command: tuple[str, ...], foreign: Path
 ) -> None:
-    """Of a run whose own Python was not told to leave them: multiprocessing hands that down."""
+    """Also if the parent Python adds the folder to the path, which multiprocessing passes on."""
     begin = "import sys; sys.path.pop(0); from tflite_align.cli.main import main; sys.exit(main())"
     done = run(sys.executable, "-c", begin, *command, "--jobs", "2", "-q")
     assert done.returncode in (0, 1), done.stderr

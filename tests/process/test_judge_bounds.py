@@ -34,7 +34,7 @@ print(json.dumps({"limits": limits, "environment": dict(os.environ)}))
 
 
 def ask(script: str, folder: Path, seconds: float = 60) -> Any:
-    """What a judge's process prints, as JSON."""
+    """The output of a judge's process, as JSON."""
     ended = run_tool([sys.executable, "-P", "-c", script], folder, seconds=seconds)
     assert ended.code == 0, ended.errors
     return json.loads(ended.errors)
@@ -198,7 +198,7 @@ print(status, *sorted(set(seen)), file=sys.stderr)
 
 
 def watched(folder: Path, *arguments: str) -> str:
-    """The exit status, and what was started or loaded on the way to it."""
+    """The exit status, and the processes started and modules loaded."""
     (folder / "in.tflite").write_bytes(concat_example())
     run = subprocess.run(
         [sys.executable, "-c", WATCHED, *arguments],

@@ -31,7 +31,7 @@ LIMIT = "6"  # seconds: long enough for a loaded machine to start Python twice
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs; a zombie that nobody has waited for yet does not."""
+    """Whether the process runs; a zombie does not count."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

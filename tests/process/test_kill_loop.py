@@ -56,7 +56,7 @@ def killed(cluster: Cluster, kind: str, after: float) -> None:
 
 
 def whole(alone: dict[str, bytes]) -> None:
-    """Every file that is there is the one that belongs there; the record has whole lines alone."""
+    """Check that every output is complete and correct, and that the record has only complete lines."""
     for path, data in tree("out").items():
         assert data == alone[path], path
     if Path("out").exists() and Path("out/.tflite_align").exists():

@@ -17,7 +17,7 @@ FAST = "--no-verify"
 
 @pytest.fixture
 def many(zoo_folder: Path, sample: bytes) -> Path:
-    """Thirteen models, one of which cannot be read."""
+    """Thirteen models, one of them unreadable."""
     for count in range(9):
         put(f"zoo/more/{count}.tflite", concat_example())
     put("zoo/bad.tflite", sample[:200])
@@ -55,7 +55,7 @@ def test_three_merged_shards_equal_one_run(
 def test_a_merged_check_names_each_model_once(
     many: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The table's last column holds the result; the closing line's verbs agree with their counts."""
+    """The last column has the result; verbs of the closing line agree with their counts."""
     assert cli.main(["check", "zoo", "-q", "--report", "r.jsonl"]) == 2
     failing = [line for line in lines("r.jsonl") if line["outcome"] == "fails"]
     capsys.readouterr()

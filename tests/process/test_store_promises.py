@@ -19,7 +19,7 @@ pytest.importorskip("fsspec", reason="fsspec is not installed (extra `store`)")
 
 
 class Requests(SimpleHTTPRequestHandler):
-    """Serves a folder and notes what it was asked for."""
+    """A server for a folder that records the requests."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002 - the base class's
         self.server.requested.append(args[0])  # type: ignore[attr-defined]

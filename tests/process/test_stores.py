@@ -51,7 +51,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch, zoo_folder: Path) -> str:
-    """A bucket with the models of `zoo`; who may read it stands in the environment."""
+    """A bucket with the models of `zoo`; credentials are in the environment."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
@@ -209,7 +209,7 @@ def test_a_file_url_is_a_path(zoo_folder: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_objects_are_written_completely_or_not_at_all(zoo_folder: Path) -> None:
-    """`local://` stands for those whose writes are not whole: written beside and moved."""
+    """`local://` simulates a store that shows partial writes: written under another name and moved."""
     place = f"local://{zoo_folder}/out"
     assert cli.main(["zoo", place, FAST, "-q"]) == 0
     assert sorted(name for name in tree("out")) == MODELS
@@ -237,7 +237,7 @@ def test_credentials_of_a_name_are_not_shown(name: str, told: str) -> None:
 def test_credentials_are_in_no_message_and_no_report(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody listens there; the store's library says so in its own words."""
+    """No server listens at the address; the store's library reports that in its own words."""
     names = [
         f"http://me:{SECRET}@127.0.0.1:9/a.tflite",
         f"http://127.0.0.1:9/b.tflite?sig={SECRET}",
@@ -277,7 +277,7 @@ def test_a_url_without_the_library_says_what_to_install(
 def test_a_found_configuration_cannot_name_a_store(
     zoo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of a stranger's folder, nothing goes to a stranger's store."""
+    """An untrusted folder cannot make a run write to another store."""
     put("tflite-align.toml", b'report = ["memory://theirs/r.json"]\n')
     assert cli.main(["check", "zoo/a.tflite"]) == 2
     assert "report memory://theirs/r.json lies outside the file's own folder" in (

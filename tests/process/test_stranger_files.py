@@ -26,7 +26,7 @@ MIB = 1 << 20
 
 
 def run(code: str, folder: Path, *arguments: str) -> Any:
-    """What the script prints last, as JSON."""
+    """The last line that the script prints, as JSON."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,
@@ -84,7 +84,7 @@ print(json.dumps([outcome, [one for one in seen if one[0].startswith(kinds)]]))
 
 
 def loaded_with_everything() -> bytes:
-    """A broken model with a custom operator, an external buffer and a zip of files behind it."""
+    """A broken model with a custom operator, an external buffer and an appended zip."""
     made = load(concat_example())
     code = schema.OperatorCodeT()
     code.builtinCode, code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM, 32
@@ -180,9 +180,10 @@ def test_memory_follows_the_size_of_the_file(folder: Path) -> None:
 
 @pytest.mark.promise("What its process answers is read as JSON and arrays without pickle.")
 def test_no_module_can_read_a_pickle() -> None:
-    """Numpy reads arrays without pickle unless it is told to. Two modules read pickles of our own: a
-    run and its workers exchange them, as multiprocessing and Dask do by themselves, and an unpacked
-    file is copied within its process.
+    """By default numpy reads arrays without pickle.
+
+    Two modules read only pickles made by the tool: workers exchange them with a run, as
+    multiprocessing and Dask do, and an unpacked file is copied within its process.
     """
     banned = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
     for path in (CHECKOUT / "tflite_align").rglob("*.py"):

@@ -36,14 +36,14 @@ needs_pty = pytest.mark.skipif(
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Without what the tests' own environment says of colours."""
+    """The environment without settings for colours."""
     plain = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LC_ALL", "PYTHONIOENCODING", "COLORTERM")
     base = {key: value for key, value in os.environ.items() if key not in plain}
     return {**base, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm-256color", **more}
 
 
 def on_terminal(*arguments: str, **more: str) -> str:
-    """All that a terminal receives, of both streams."""
+    """Everything that a terminal receives from both streams."""
     import pty
 
     ours, theirs = pty.openpty()
@@ -92,7 +92,7 @@ def test_colours_are_for_terminals_that_want_them(zoo_folder: Path, name: str) -
 
 
 def test_colours_can_be_asked_for(zoo_folder: Path) -> None:
-    """As CI systems do, whose logs show them and are no terminals."""
+    """As in CI systems, whose logs show colours although they are no terminals."""
     assert COLOUR.search(in_pipe(*ALIGN, FORCE_COLOR="1").decode())
     assert not COLOUR.search(in_pipe(*ALIGN, FORCE_COLOR="1", NO_COLOR="1").decode())
 
@@ -121,7 +121,7 @@ def test_output_works_on_ascii_terminals(zoo_folder: Path, name: str) -> None:
 
 @needs_pty
 def test_the_bar_leaves_the_file_alone(zoo_folder: Path) -> None:
-    """With stderr on a terminal and stdout in a file, the file holds what was said."""
+    """With stderr on a terminal and stdout in a file, the file has the complete output."""
     import pty
 
     ours, theirs = pty.openpty()

@@ -76,7 +76,7 @@ if __name__ == "__main__":
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_processes_end_with_their_caller(tmp_path: Path, number: signal.Signals) -> None:
-    """However it ends, and whatever they are doing."""
+    """However the caller ends, and whatever the workers are doing."""
     caller = tmp_path / "caller.py"
     caller.write_text(CALLER)
     marks = [tmp_path / "first", tmp_path / "second"]

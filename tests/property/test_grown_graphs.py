@@ -23,7 +23,7 @@ KERNELS_DB = 3.0  # what integer kernels may round worse, as the verification ha
 
 
 def _exact(seed: int) -> None:
-    """Align, run, and hold every operator against NumPy's answer to the integers it read."""
+    """Align and run, and compare every operator with NumPy on the integers that it read."""
     result = align(grown(seed).data, PLAIN)
     if any(finding.rule.endswith("/wrap") for finding in result.report.remaining):
         # Real values beyond what any kernel holds: told, and not a success.
@@ -53,7 +53,7 @@ def test_every_operator_gives_the_exact_answer_of_many() -> None:
 
 
 def _judged(seeds: range) -> Counter[str]:
-    """Align with judges; of what is verified, measure what is lost on samples of the tests' own."""
+    """Align with judges; for verified files, measure the loss on independent samples."""
     words: Counter[str] = Counter()
     for seed in seeds:
         original = grown(seed).data

@@ -27,7 +27,7 @@ def bound_of(data: bytes) -> Bound:
 
 
 def drawn_ranges(data: st.DataObject, values: Values) -> dict[TensorId, Range]:
-    """Of a random choice of tensors, random parts of what they declare; zero need not be there."""
+    """Random parts of the declared ranges of random tensors; zero need not be inside."""
     found = {}
     for key, label in values.labels.items():
         if data.draw(st.booleans()):
@@ -66,7 +66,7 @@ def writer(values: Values, key: TensorId) -> Slot | None:
 @SLOW
 @given(models(), st.data())
 def test_observed_ranges_only_narrow_the_arriving_values(model: bytes, data: st.DataObject) -> None:
-    """What readers can tell, the noise that was declared and clamps are the model's own."""
+    """Ranges that readers distinguish, declared noise and clamps do not depend on observations."""
     bound = bound_of(model)
     plain = value_flow(bound)
     observed = drawn_ranges(data, plain)

@@ -74,7 +74,7 @@ def test_boundaries_and_old_tensors_keep_their_places(data: bytes) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models(kinds=KINDS))
 def test_the_planned_model_equals_the_written_one(data: bytes) -> None:
-    """Records after the edits are the records of the file that is written."""
+    """The planned records equal those read from the written file."""
     model = read(data)
 
     def rebind(changed: Model) -> object:

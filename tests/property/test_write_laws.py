@@ -19,7 +19,7 @@ from tflite_align.record import replace
 
 
 def content(model: Model) -> Iterator[Any]:
-    """All that a model says, with constants' bytes in place of the numbers of their buffers."""
+    """The content of a model, with constants' bytes in place of buffer indices."""
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             data = model.constant(graph.index, tensor.index)
@@ -28,7 +28,7 @@ def content(model: Model) -> Iterator[Any]:
 
 
 class Editor:
-    """A model that is changed step by step, as the stages of an alignment change theirs."""
+    """A model changed step by step, as the stages of an alignment do."""
 
     def __init__(self, model: Model) -> None:
         self.model = model

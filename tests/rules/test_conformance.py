@@ -174,7 +174,7 @@ def _off_zero_at_the_border(case: Case) -> bool:
 
 
 def _below_zero(case: Case) -> bool:
-    """uint8 at a zero point other than the 0 that its kernel wants: what lies below has no integer."""
+    """uint8 with another zero point than the kernel's 0: negative values have no integer."""
     zero = any(
         isinstance(r, ZeroPointRule) and "uint8" in r.types for r in ROWS[case.operator].rules
     )
@@ -194,7 +194,7 @@ REPAIRED = [
 
 @pytest.mark.parametrize("name", ["litert", "xnnpack", "tflm"])
 def test_aligned_forms_compute_the_reference(name: str, tmp_path: Path) -> None:
-    """A broken form, aligned for a runtime, means there what its declared parameters said."""
+    """A violated form, aligned for a runtime, computes its declared function there."""
     if missing := _runtime_missing(name):
         pytest.skip(missing)
     (tmp_path / "satisfied").mkdir()

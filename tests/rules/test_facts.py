@@ -84,7 +84,7 @@ def _constraints(accelerator: str) -> Mapping[str, list[str]]:
 
 
 def _digest() -> dict[str, dict[str, str]]:
-    """A short hash of what Vela says of each operator's quantization."""
+    """A short hash of Vela's statements on each operator's quantization."""
     about = re.compile("quanti|zero-point|scale", re.IGNORECASE)
     return {
         accelerator: {

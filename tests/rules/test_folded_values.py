@@ -77,7 +77,7 @@ def test_folded_sizes_of_other_operators_equal_litert_integers() -> None:
 
 
 def compared(data: bytes) -> int:
-    """How many tensors are known, each of which is held against what LiteRT computes."""
+    """The number of known tensors, each compared with LiteRT's result."""
     model, interpreter, count = read(data), ran(data), 0
     for operator in model.subgraphs[0].operators:
         for index in operator.outputs:

@@ -36,7 +36,7 @@ def graded(rule: str, kind: str) -> dict[str, str]:
 
 
 def placed(rule: str, kind: str) -> set[str]:
-    """Targets whose grade depends on where the operator runs; Vela is asked about those."""
+    """Targets whose severity depends on placement, for which Vela is run."""
     levels = [(target.name, target.requirement(rule, kind)) for target in TARGETS]
     return {name for name, level in levels if level.only or level.honours}
 
@@ -60,7 +60,7 @@ def test_a_violated_rule_gives_a_finding_at_its_place(name: str, kind: str) -> N
 
 
 def broken(case: Case, rule: Rule) -> set[str]:
-    """The slot that the case's name tells; where it is what others are measured by, the others."""
+    """The slot named by the case; if that is the reference of the comparison, all other slots."""
     told = case.name.split("-")[-2]
     if not isinstance(rule, SameRule):
         return {told}

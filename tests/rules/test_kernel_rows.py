@@ -98,8 +98,9 @@ def observed(operator: str) -> tuple[Observed, ...]:
 
 
 def disagreements(operators: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """What is right though the row has it otherwise, or the other way round. Whether a kernel that
-    reads beyond its operands ends or computes something depends on what lies there.
+    """Results that differ from the row.
+
+    Whether a kernel that reads beyond its operands crashes or computes something depends on memory.
     """
     found = [seen for operator in operators for seen in observed(operator)]
     for key, outcome in settled(found).items():

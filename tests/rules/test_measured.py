@@ -56,7 +56,7 @@ def test_runtimes_behave_as_the_findings_say(target: str, tmp_path: Path) -> Non
 
 
 class _Fed(Record, frozen=True):
-    """A form as the batch takes it."""
+    """A form in the batch's format."""
 
     form: Form
 

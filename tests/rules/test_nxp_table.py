@@ -32,7 +32,7 @@ BOTH = ("int8", "uint8")
 
 
 class Demand(Record, frozen=True, kw_only=True):
-    """What their table wants of one operator. `line` is where its entry begins."""
+    """The requirements of NXP's table for one operator. `line`: first line of its entry."""
 
     line: int
     same: dict[str, tuple[str, ...]] = field(

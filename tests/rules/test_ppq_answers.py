@@ -90,7 +90,7 @@ def theirs(name: str, row: str) -> Labels | str:
 
 
 def alike(first: Label, second: Label) -> bool:
-    """Equal, or a cover: ours is wider by less than two steps, so that no operand is clipped."""
+    """Whether our label equals PPQ's, or covers its range and exceeds it by less than two steps."""
     return (
         abs(first.scale / second.scale - 1) < 1e-4 and first.zero_point == second.zero_point
     ) or (
@@ -170,7 +170,7 @@ def test_the_default_never_costs_more_than_a_policy(name: str) -> None:
 
 
 def test_a_strategy_costs_what_the_real_answer_costs() -> None:
-    """One label for all, no QUANTIZE: what is paid is the convolution's lost precision."""
+    """One label for all, no QUANTIZE: the cost is the convolution's lost precision."""
     report = align(
         model_of("concat shares an input"), AlignOptions(verify=False, compare=True)
     ).report

@@ -91,7 +91,7 @@ def test_a_row_that_cannot_be_read_names_its_line_in_the_whole_table() -> None:
 
 
 def grades() -> list[tuple[str, str]]:
-    """Every (rule id, type) that a target can be asked about."""
+    """Every pair (rule id, type) for which a target has a severity."""
     own = [(rule.id, kind) for rule in RULES for kind in sorted(rule.types)]
     free = [
         (i, kind)

@@ -35,7 +35,7 @@ ANOTHER_OUTPUT = {"SVDF-int8"}
 
 
 def _cases() -> dict[str, Case]:
-    """Of every row and type; STRIDED_SLICE with a stride that the NPU has."""
+    """Cases of every row and type; STRIDED_SLICE with a stride that the NPU supports."""
     return {name: case for name, case in SATISFIED.items() if isinstance(case, Case)}
 
 
@@ -164,7 +164,7 @@ def test_operators_that_vela_leaves_to_the_cpu_have_findings(
 
 
 def disagreements(label: str, data: bytes, target: str, found: Compiled) -> list[str]:
-    """Operators with a named output of which the rows say another place than Vela."""
+    """Operators whose predicted placement differs from Vela's, by output name."""
     model = read(data)
     left = on_cpu(model, load_target(target))
     said = {output for _, output, _ in found.cpu}

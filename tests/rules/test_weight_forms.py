@@ -37,7 +37,7 @@ SAMPLE = (
 
 
 def _disagreements(forms: Iterable[WeightForm], target: str) -> dict[str, str]:
-    """Form -> what the runtime does though the findings say otherwise."""
+    """Form -> the runtime's behaviour where it differs from the findings."""
     given = list(forms)
     with tempfile.TemporaryDirectory() as folder:
         outcomes = run_batch(given, target, Path(folder))
@@ -84,6 +84,8 @@ def test_rows_match_the_runtimes_for_every_form(operator: str, target: str) -> N
 
 
 def test_a_form_that_one_kernel_set_supports_is_a_warning() -> None:
-    """The default target asks two sets of kernels: what one refuses and the other takes warns."""
+    """The default target has two kernel sets: refused by one and accepted by the other is a
+    warning.
+    """
     found = check(GROUPED.model(), AlignOptions(targets=("tflite",))).findings
     assert [(f.rule, f.severity) for f in found] == [("support/CONV_2D/groups", "warning")]

@@ -26,7 +26,7 @@ def test_every_public_name_exists() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
 def test_a_users_program_passes_mypy_strict(tmp_path: Path) -> None:
-    """With the settings of a user who has none."""
+    """With the settings of a user without any configuration."""
     empty = tmp_path / "mypy.ini"
     empty.write_text("[mypy]\n", encoding="utf-8")
     settings = ["--strict", "--config-file", str(empty), "--cache-dir", str(tmp_path / "cache")]

@@ -43,7 +43,7 @@ def test_a_model_without_findings_is_returned_unchanged() -> None:
 
 
 def test_a_wider_copy_takes_its_inputs_parameters() -> None:
-    """Nothing wider can arrive, so the finer label loses nothing."""
+    """No wider values can arrive, so that the finer label loses nothing."""
     data = pool_graph((0.1, 0), (0.2, 0)).bytes(["x"], ["y"])
     model = read(align(data, PLAIN).data)
     assert tensor(model, "p").quant == tensor(model, "c").quant
@@ -281,7 +281,7 @@ def test_a_bias_that_one_of_two_readers_needs_as_it_is_is_copied_for_the_other()
 
 
 def test_a_concatenation_of_a_hundred_inputs_is_aligned() -> None:
-    """More tensors around one than an array can have axes."""
+    """More neighbours of one tensor than a numpy array can have axes."""
     graph = Graph()
     inputs = [f"x{index}" for index in range(100)]
     for index, name in enumerate(inputs):

@@ -13,7 +13,7 @@ from tflite_align.record import replace
 
 
 def test_metadata_that_is_allowed_forbids_nothing() -> None:
-    """The name in the message is what the option takes."""
+    """The name in the message is the value for the option."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("z", 0.07)

@@ -208,7 +208,7 @@ def test_values_across_a_boundary_without_one_scale_are_held() -> None:
 
 
 def remembered(*quants: Quant | None, read_back: bool = True) -> Model:
-    """A variable for each: its handle, what is written to it, and what is read from it."""
+    """For each variable: its handle, the value written to it, and the value read."""
     tensors, operators = [], []
     for number, quant in enumerate(quants):
         handle, x, y = f"handle{number}", f"x{number}", f"y{number}"

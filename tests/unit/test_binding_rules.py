@@ -52,7 +52,7 @@ def of_kind(found: Bound, kind: type[Constraint]) -> list[Any]:
 
 @pytest.mark.parametrize("type_name", ["int8", "uint8", "int16"])
 def test_a_rule_applies_only_to_its_types(type_name: str) -> None:
-    """By the type of the operands, of a bias by that of its operator's input."""
+    """The types are those of the operands; for a bias those of the operator's input."""
     target = strict(type_name)
     types = {rule.id: rule.types for row in ROWS.values() for rule in row.rules}
     for name, kind in FORMS:
@@ -288,7 +288,7 @@ def test_a_flow_is_that_of_its_row() -> None:
 
 
 def named(model: Model, patterns: Sequence[SlotPattern]) -> tuple[Slot, ...]:
-    """Slots of the only operator that patterns name and that hold a tensor."""
+    """Slots of the only operator that the patterns name and that hold a tensor."""
     (operator,) = model.subgraphs[0].operators
     return tuple(
         Slot(0, 0, pattern.kind, index)

@@ -71,7 +71,7 @@ def test_calibration_of_wrong_shape_is_refused_before_any_run(
 
 @pytest.mark.parametrize(("highest", "cuts"), [(5.09, 0), (5.11, 1), (12.0, 1)])
 def test_clipping_an_observed_value_costs_more_than_a_quantize(highest: float, cuts: int) -> None:
-    """5.08 is the last value of the kept label; its step is 0.04, half of which is rounding."""
+    """5.08 is the largest value of the kept label; rounding covers half of its step 0.04."""
     model = read(kept_join())
     bound = bind(model, load_operators(), [load_target("tflite")])
     wide = next(tensor.index for tensor in model.subgraphs[0].tensors if tensor.name == "c1")

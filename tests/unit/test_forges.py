@@ -112,7 +112,7 @@ def test_uris_are_relative_however_a_path_was_spelled(
 
 
 def joined(operators_before: int) -> bytes:
-    """A CONCATENATION of operands with other scales than its output, behind so many convolutions."""
+    """A CONCATENATION whose operands have other scales than its output, after `count` convolutions."""
     graph = Graph()
     graph.activation("x", 0.05)
     names = [f"before{number}" for number in range(operators_before)]

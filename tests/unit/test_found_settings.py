@@ -28,7 +28,7 @@ class Started(Exception):  # noqa: N818 - no error: what the tests wait for
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
-    """A stranger's folder, which is the current one. Whatever starts a process raises."""
+    """An untrusted folder as the current one. Starting any process raises."""
 
     def refuse(*_: object, **__: object) -> None:
         raise Started
@@ -95,7 +95,7 @@ def test_the_environment_trusts_no_other_folder(
 
 
 def test_the_command_line_overrules_what_is_found(folder: Path) -> None:
-    """What the user names is asked although the file names it too, and nothing else is."""
+    """A judge named by the user runs even if the file names it too; no other judge runs."""
     (folder / OWN).write_text(f"judge = ['edgetpu']\n{PASSING}")
     assert check("--judge", "litert") == 2, "it is asked"
 

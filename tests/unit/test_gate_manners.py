@@ -16,7 +16,7 @@ LINE = re.compile(r"(?P<path>[^:]+): (?P<place>[^:]+): (error|warning): .+ \((?P
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: bytes) -> Path:
-    """Models in `below`, which is the working folder; settings may lie in it or above."""
+    """The working folder `below` with models; settings may be in it or in its parent."""
     monkeypatch.delenv("CI", raising=False)
     below = tmp_path / "below"
     below.mkdir()
@@ -181,7 +181,7 @@ def test_quiet_align_says_why_nothing_is_written(
 def test_a_judge_that_refuses_is_one_column_and_the_word_is_failed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also where another judge takes the file."""
+    """Also if another judge accepts the file."""
     assert cli.main(["check", "in.tflite", "--judge", "tflm", "--judge", "ethos-u55"]) == 1
     told = capsys.readouterr().out
     (head,) = [line for line in told.splitlines() if line.split()[:2] == ["judge", "the"]]

@@ -34,7 +34,7 @@ def model() -> bytes:
 
 
 def both(data: bytes, *edits: Any) -> tuple[Written, Image, Model, Model]:
-    """What was written as an image, and the model read from it and from the joined bytes."""
+    """The models read from the written image and from the joined bytes."""
     found = read(data)
     written = splice(data, found, edits)
     image = written.image(data, found)
@@ -105,7 +105,7 @@ def test_a_shared_constant_is_read_for_both_tensors() -> None:
 
 
 def test_structure_that_lies_in_a_constant_is_refused() -> None:
-    """What is apart was not copied: nothing but constants may be read from there."""
+    """Separate stretches are not copied: only constants may be read from them."""
     data = model()
     quant = QuantParams(scale=(0.2,), zero_point=(3,))
     _, image, _, _ = both(data, SetQuant(subgraph=0, tensor=0, quant=quant))

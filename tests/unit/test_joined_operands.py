@@ -43,7 +43,7 @@ def _steps(data: bytes) -> dict[str, float]:
 
 @pytest.mark.parametrize("operator", ["MINIMUM", "MAXIMUM", "CONCATENATION"])
 def test_a_fine_operand_is_no_coarser_than_the_output_declares(operator: str) -> None:
-    """What becomes of it among coarser ones shows nowhere behind, where the coarsest one counts."""
+    """Its loss next to coarser operands is not visible downstream."""
     steps = _steps(align(joined(operator, 0.05), PLAIN).data)
     assert steps["fine"] == steps["both"] == 0.05
     assert steps["coarse"] == 0.15, "its other reader keeps what it has"

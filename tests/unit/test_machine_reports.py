@@ -90,7 +90,7 @@ def test_a_sarif_result_has_file_offset_and_address() -> None:
 
 
 def test_the_region_is_the_table_of_the_parameters() -> None:
-    """The bytes there lead to a vtable: a signed reference back or forth within the file."""
+    """The bytes are a valid reference to a vtable within the file."""
     for finding in REPORT.remaining:
         back = int.from_bytes(SAMPLE[finding.offset : finding.offset + 4], "little", signed=True)
         vtable = finding.offset - back

@@ -119,7 +119,7 @@ def test_a_resize_is_mapped_up_to_a_growth(size: int, mapped: int) -> None:
 def test_parts_of_a_prediction_are_disjoint_and_complete(
     steps: list[tuple[bool, int, int]],
 ) -> None:
-    """Parts are disjoint and whole; what is mapped is known, and needs nothing that is behind."""
+    """Mapped operators are known to the table and depend on no unmapped ones after them."""
     names = ["x"]
     operators = []
     for known, one, other in steps or [(True, 0, 0)]:

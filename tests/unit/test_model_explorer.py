@@ -71,7 +71,7 @@ def test_several_models_are_refused() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_model_explorer_knows_every_node(tmp_path: Path) -> None:
-    """Its builder takes the data, and its adapter calls the same operators so."""
+    """Its builder accepts the data, and its adapter uses the same node names."""
     for library in ("model_explorer", "ai_edge_model_explorer_adapter"):
         pytest.importorskip(library, reason=f"{library} is not installed: the extra `test` has it")
     import ai_edge_model_explorer_adapter as adapter

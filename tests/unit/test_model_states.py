@@ -46,7 +46,7 @@ def test_edited_operators_are_counted_by_their_final_index() -> None:
 
 
 def test_a_range_that_the_file_has_stays_in_the_state_as_it_stays_in_the_file() -> None:
-    """The writer does not take calibration ranges away: the state says what will be read."""
+    """The writer cannot remove calibration ranges, so that the state keeps them too."""
     data = (FUZZ / "mended_but_in_conflict.tflite").read_bytes()
     model = read(data)
     ranged = next(

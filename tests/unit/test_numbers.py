@@ -84,7 +84,7 @@ def test_an_alignment_loss_is_graded_by_its_bound(before: float, after: float, w
     ("step", "word"), [(0.05, "inconclusive"), (0.01, "failed"), (0.0, "failed")]
 )
 def test_a_rounding_more_near_an_input_is_not_taken_for_harm(step: float, word: str) -> None:
-    """From 40 dB to 34: noise of 0.017 a value more, which is a third of a step, or twice it."""
+    """From 40 dB to 34: additional noise of 0.017 per value, a third of 0.05 and twice 0.01."""
     assert loss(noisy(0.01, 1), noisy(0.02, 2), 0, step=step).word == word
 
 

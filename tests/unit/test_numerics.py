@@ -128,7 +128,7 @@ def test_float_noise_and_powers() -> None:
 
 
 def test_an_edge_next_to_nothing_still_gets_a_step() -> None:
-    """Beside -1e-30 the ideal zero point rounds to the type's minimum, where no scale would do."""
+    """With -1e-30 the ideal zero point rounds to the type's minimum, for which no scale exists."""
     label = covering_label(Range(-1e-30, 1.0), "int8")
     assert label.zero_point == -127
     assert covers(label_range(label, "int8"), Range(-1e-30, 1.0))

@@ -164,7 +164,7 @@ def test_a_bias_with_zero_points_and_scales_of_its_own() -> None:
 
 @pytest.mark.parametrize("type_name", ["int32", "int64"])
 def test_the_last_integers_are_no_overflow_and_the_next_are(type_name: str) -> None:
-    """As near to the type's limits as a float64 can be."""
+    """As near to the type's limits as float64 allows."""
     low, high = type_limits(type_name) or (0, 0)
     step = 1 if type_name == "int32" else 1024  # between the float64 below 2**63
     top = high + 1 - step

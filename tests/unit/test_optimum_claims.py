@@ -108,7 +108,7 @@ def _costs_lost(row: Row) -> None:
 
 
 def _excluded(row: Row) -> None:
-    """What is chosen becomes what must not be chosen."""
+    """Add a table that excludes every candidate of the first group, the chosen one included."""
     row["tables"].append(
         {"groups": [0], "costs": [" ".join("-" for _ in row["groups"][0]["candidates"])]}
     )

@@ -70,6 +70,6 @@ def test_a_single_string_is_a_list_of_one() -> None:
 
 
 def test_lists_are_accepted_for_tuples() -> None:
-    """Strict typing asks for tuples; what JSON and notebooks hold does no harm."""
+    """The types are tuples; lists from JSON and notebooks are accepted."""
     given: Any = ["tflite", "tflm"]
     assert AlignOptions(targets=given).targets == ("tflite", "tflm")

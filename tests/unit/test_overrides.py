@@ -349,7 +349,7 @@ def test_addresses_after_a_conversion_of_the_border() -> None:
 
 
 def test_folding_keeps_slots_named_by_overrides() -> None:
-    """A QUANTIZE behind a convolution is folded into it, unless the convolution's output is kept."""
+    """A QUANTIZE after a convolution is folded into it, unless the convolution's output is kept."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)

@@ -40,7 +40,7 @@ OPTIONS = {
 
 
 def two_joins(second: float = 0.04) -> bytes:
-    """Two concatenations far apart, of which the first is in order."""
+    """Two unrelated CONCATENATIONs, the first one without findings."""
     graph = Graph()
     graph.activation("x", 0.05)
     for name, scales in (("a", (0.1, 0.1)), ("b", (0.1, second))):

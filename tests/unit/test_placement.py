@@ -113,8 +113,9 @@ def test_rows_with_once_give_one_finding_per_operator() -> None:
 
 
 def _one(name: str, quants: tuple[Quant, Quant], shape: tuple[int, ...], second: str = "") -> bytes:
-    """A MAX_POOL_2D, an AVERAGE_POOL_2D or a CONCATENATION of one input with itself; a first size
-    that is unknown beyond the batch leaves it to the CPU.
+    """A MAX_POOL_2D, an AVERAGE_POOL_2D or a CONCATENATION of one input with itself.
+
+    An unknown dimension other than the batch leaves it to the CPU.
     """
     joined = name == "CONCATENATION"
     pool = {"strideW": 1, "strideH": 1, "filterWidth": 1, "filterHeight": 1}
@@ -172,7 +173,7 @@ def test_parameters_that_the_npu_honours_are_no_error(
 @pytest.mark.parametrize("name", ETHOS)
 @pytest.mark.parametrize("operator", ["CONCATENATION", "MAX_POOL_2D"])
 def test_on_the_cpu_its_kernels_rule_holds(name: str, operator: str) -> None:
-    """A width that is not known leaves the operator to the CPU."""
+    """An unknown width leaves the operator to the CPU."""
     found = _found(_one(operator, (PLAIN, SHIFTED), (1, 4, -1, 8)), name)
     assert (f"same/{operator}", "error") in found
     assert (f"support/{operator}/cpu", "warning") in found

@@ -130,7 +130,9 @@ def test_an_override_frees_one_operator_of_its_family_s_policy() -> None:
 
 
 def test_a_quantize_that_a_policy_asks_for_is_not_folded_away() -> None:
-    """The graph input is kept, so ADD's operand needs a QUANTIZE that no rule asks for."""
+    """The graph input is kept, so that ADD's operand needs a QUANTIZE that only the policy
+    requires.
+    """
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c1", 0.06, 60)

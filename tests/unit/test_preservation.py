@@ -37,7 +37,7 @@ def broken() -> Any:
 
 
 def shared_buffers() -> bytes:
-    """Both biases read one buffer; so do both weights."""
+    """Both biases share a buffer, as do both weights."""
     made = broken()
     tensors = made.subgraphs[0].tensors
     tensors[5].buffer, tensors[4].buffer = tensors[2].buffer, tensors[1].buffer
@@ -45,7 +45,7 @@ def shared_buffers() -> bytes:
 
 
 def alias(data: bytes, table: str, field: str, first: int, second: int) -> bytes:
-    """Let a reference of one table lead where that of another does, which lies behind it."""
+    """Let a reference of one table point to the target of another one, which is after it."""
     file = File(data)
     index = {"Tensor.quant": 4, "Quant.scale": 2, "Quant.zero_point": 3, "Operator.inputs": 1}
     one, other = (file.slot(place, index[f"{table}.{field}"]) for place in (first, second))
@@ -73,7 +73,7 @@ def shared_vectors() -> bytes:
 
 
 def missing_fields() -> bytes:
-    """No zero points; no fused activation, which is a default, nowhere."""
+    """Without zero points and without fused activations, which have a default."""
     made = broken()
     for tensor in made.subgraphs[0].tensors:
         if tensor.quantization is not None:
@@ -82,7 +82,7 @@ def missing_fields() -> bytes:
 
 
 def external_buffers() -> bytes:
-    """Constants behind the tables, as in models beyond 2 GB."""
+    """Constants after the tables, as in models beyond 2 GB."""
     made = broken()
     behind = b""
     moved = [buffer for buffer in made.buffers if buffer.data is not None and len(buffer.data)]
@@ -99,7 +99,7 @@ def external_buffers() -> bytes:
 
 
 def large_custom_options() -> bytes:
-    """An operator of its own kind behind the others, whose options lie behind the tables."""
+    """A custom operator after the others, with options stored after the tables."""
     made = broken()
     graph = made.subgraphs[0]
     code = schema.OperatorCodeT()
@@ -203,7 +203,7 @@ def test_an_undeclared_change_is_detected() -> None:
 
 @pytest.mark.parametrize("name", ["zipped", "large_custom_options", "external_buffers"])
 def test_a_repacked_file_is_detected(name: str) -> None:
-    """What the generated API writes keeps the tables and loses what lies behind them."""
+    """The generated API keeps the tables and loses the data after them."""
     data = RARE[name]()
     again = pack(load(data))
     assert len(again) < len(data)

@@ -52,7 +52,7 @@ def _mapped(path: Path) -> mmap.mmap:
 
 
 def _file(path: Path) -> Any:
-    """Open, and closed when nobody needs it any more."""
+    """The file opened, and closed when it is no longer used."""
     return _Closing(io.FileIO(str(path)))
 
 
@@ -168,7 +168,7 @@ def test_options_of_another_type_are_an_error() -> None:
 
 
 def test_calibration_can_be_mapping_array_list_or_file(tmp_path: Path) -> None:
-    """One array, a list of them, a file: the same as the mapping."""
+    """An array, a list of arrays and a file equal the mapping."""
     arrays = {0: np.zeros((2, 1, 4, 4, 2), np.float32), 1: np.zeros((2, 1, 4, 4, 2), np.float32)}
     np.savez(tmp_path / "x.npz", *arrays.values())
     forms: list[Any] = [arrays, list(arrays.values()), str(tmp_path / "x.npz"), tmp_path / "x.npz"]
@@ -307,14 +307,14 @@ def test_jobs_are_logged(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> No
 
 
 class _Exporter:
-    """What is used of TensorFlow's converter."""
+    """The part of TensorFlow's converter that is used."""
 
     def convert(self) -> bytes:
         return MODEL
 
 
 class _Exported:
-    """What is used of the model that litert-torch makes."""
+    """The part of litert-torch's result that is used."""
 
     def export(self, path: str) -> None:
         Path(path).write_bytes(MODEL)

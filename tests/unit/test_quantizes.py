@@ -65,8 +65,9 @@ def converters_pattern() -> Graph:
 
 
 def test_a_quantize_with_equal_parameters_is_removed() -> None:
-    """The finest label that covers both is what TANH writes: its QUANTIZE has nothing to do. The
-    convolution's component has no finding: its QUANTIZE goes with `optimize` only.
+    """The finest label that covers both operands is TANH's, so that its QUANTIZE changes nothing.
+
+    The convolution's component has no finding: its QUANTIZE is folded only with `optimize`.
     """
     data = converters_pattern().bytes(["x"], ["y"])
     result = align(data, PLAIN)
@@ -208,7 +209,7 @@ def test_a_quantize_with_other_readers_is_bypassed(options: dict[str, bool]) -> 
 
 
 def test_an_inserted_quantize_reads_the_input_of_an_earlier_one() -> None:
-    """Policy `none` keeps what the first one writes; the second takes its place."""
+    """Policy `none` keeps the first one's output; the second reads its input."""
     graph = started()
     graph.activation("s", 1 / 256, -128)
     graph.add("LOGISTIC", ["x"], ["s"])
@@ -358,7 +359,7 @@ def test_a_redundant_quantize_is_not_inserted() -> None:
 
 
 def test_a_step_that_breaks_a_rule_is_not_taken() -> None:
-    """The checker has the last word, whatever the conditions overlook."""
+    """The checker decides, even if the conditions overlook a rule."""
     model = read(folded(Label(0.1, 0), Label(0.2, 0)))
     whole = len(model.subgraphs[0].operators)
 
@@ -373,7 +374,7 @@ def test_a_step_that_breaks_a_rule_is_not_taken() -> None:
 
 
 def _damaged(model: Model) -> Model:
-    """The model with another zero point behind its second operator, a pool."""
+    """The model with another zero point at the output of its second operator, a pool."""
     graph = model.subgraphs[0]
     index = graph.operators[1].outputs[0]
     tensor = graph.tensors[index]

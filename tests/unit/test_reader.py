@@ -89,7 +89,7 @@ def test_data_at_an_offset_is_read_and_one_past_the_end_refused() -> None:
 @pytest.mark.parametrize("offset", [1 << 20, 1 << 63, (1 << 64) - 1])
 @pytest.mark.parametrize("size", [0, 8, (1 << 64) - 1])
 def test_positions_beyond_the_file_are_refused_at_their_byte(offset: int, size: int) -> None:
-    """Beside data that stands inline, and of custom options, too: a writer would have to move them."""
+    """Also with inline data, and for custom options: a writer would have to adjust them."""
     inline, custom = chain(), chain()
     inline.buffers[1].offset, inline.buffers[1].size = offset, size
     last = custom.subgraphs[0].operators[-1]

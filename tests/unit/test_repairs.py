@@ -92,7 +92,7 @@ def test_a_refusal_message_is_deterministic() -> None:
 
 
 def test_a_tensor_without_elements_gets_no_quantize() -> None:
-    """A runtime compares the parameters of an empty operand too, and there is nothing to lose."""
+    """A runtime compares the parameters of an empty operand too, and changing them loses nothing."""
     graph = Graph()
     graph.activation("x", 0.08, 3, shape=(0, 4))
     graph.activation("z", 0.05, 3, shape=(2, 4))

@@ -46,7 +46,7 @@ def typed(graph: Graph, name: str, type_name: str, scale: float, zero_point: int
 
 
 def added(first: str, second: str, out: str) -> bytes:
-    """One ADD of two inputs, each in its type."""
+    """One ADD of two inputs with the given types."""
     graph = Graph()
     for name, kind in (("a", first), ("b", second), ("y", out)):
         typed(graph, name, kind, 0.05, 0 if kind == "int16" else 3)
@@ -241,7 +241,7 @@ def test_raw_integers_are_not_requantized() -> None:
 
 
 def test_operators_apart_from_each_other_are_fitted_in_one_pass() -> None:
-    """A model is bound anew a pass, not an operator: many may be odd."""
+    """A model is bound once per pass, not per operator."""
     graph = Graph()
     ends: tuple[list[str], list[str]] = ([], [])
     for n in range(6):

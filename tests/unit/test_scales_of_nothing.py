@@ -185,7 +185,7 @@ def test_a_computed_scale_below_the_smallest_normal_one_is_told_where_it_is_refu
 
 
 def shared_zeros() -> bytes:
-    """Two convolutions of different inputs with one bias of zeros, in the unit of the first."""
+    """Two convolutions of different inputs with one bias of zeros, in the scale of the first."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)

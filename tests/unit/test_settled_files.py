@@ -15,7 +15,7 @@ PLAIN = AlignOptions(verify=False)
 
 
 def settled(data: bytes) -> bytes:
-    """What a run makes of the file, which a second one leaves as it is."""
+    """The aligned file, after checking that a second run leaves it unchanged."""
     once = align(data, PLAIN).data
     assert align(once, PLAIN).data == once
     return bytes(once)
@@ -37,7 +37,7 @@ def test_an_operator_without_operands_is_told_of_or_refused(name: str, outputs: 
 
 
 def ranged_without_scale() -> bytes:
-    """A RESHAPE whose output has no parameters, but a range that nobody can have meant."""
+    """A RESHAPE whose output has an impossible calibration range and no parameters."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.05)

@@ -13,7 +13,7 @@ GRADED = ("tflm", "edgetpu", "xnnpack")
 
 
 def logistic() -> bytes:
-    """XNNPACK writes what is declared, TFLM refuses it: for one target alone it is broken."""
+    """XNNPACK computes it as declared, TFLM refuses it: a violation for one target only."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.activation("l", 0.1)
@@ -108,7 +108,7 @@ def test_ppq_says_nothing_of_fixed_outputs() -> None:
 
 
 def test_constraints_of_no_target_hold_nothing() -> None:
-    """A sum of which one operand has a scale a channel: no slot of it is rigid for PPQ's sake."""
+    """A sum with a per-channel operand: no slot is rigid because of PPQ."""
     from tflite_align.pipeline.aligning import question
 
     graph = Graph()

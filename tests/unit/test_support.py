@@ -52,7 +52,7 @@ def rows(*pairs: tuple[str, str]) -> str:
 
 
 def _with_support(monkeypatch: pytest.MonkeyPatch, found: tuple[SupportRow, ...]) -> None:
-    """Every target takes what these rows say."""
+    """Every target with these support rows."""
 
     def loaded(name: str) -> Target:
         return replace(load_target(name), support=found)
@@ -160,7 +160,7 @@ def test_every_word_of_the_vocabulary_has_one_meaning() -> None:
 
 
 def probe() -> bytes:
-    """PAD, MEAN and CONCATENATION with constants, beside what concat_example has."""
+    """The operators of concat_example with PAD, MEAN and CONCATENATION of constants."""
     graph = Graph()
     graph.activation("x", 0.05, shape=(1, 4, 4, 6))
     graph.constant("pads", [[0, 0], [1, 1], [1, 1], [0, 0]], "int32")

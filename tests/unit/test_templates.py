@@ -94,7 +94,7 @@ def test_every_row_is_bound_the_same_with_and_without_the_cache(name: str, type_
 
 
 def test_constant_operands_have_templates_of_their_own() -> None:
-    """A rule of weights asks it, and of operators alike in all else one may have computed ones."""
+    """Weight rules depend on it, and otherwise similar operators may have computed weights."""
     model = read(satisfied(ROWS["FULLY_CONNECTED"], "int8").model())
     (graph,) = model.subgraphs
     number = graph.operators[0].inputs[1]

@@ -55,7 +55,7 @@ def test_a_pair_through_floats_with_other_parameters_becomes_one_quantize() -> N
 
 
 def test_a_pair_with_an_int16_zero_point_stays_a_pair() -> None:
-    """No runtime requantizes int16 at once where a zero point is not 0."""
+    """No runtime requantizes int16 directly with a zero point other than 0."""
     data = through_floats(Label(0.17, 3), ["q"], type_name="int16")
     assert align(data, OPTIMIZE).data == data
 
@@ -64,7 +64,7 @@ def test_a_pair_with_an_int16_zero_point_stays_a_pair() -> None:
 
 
 def test_a_chain_of_identities_goes_whole_and_the_file_does_not_grow() -> None:
-    """The source states its sizes that may vary, what was added behind it does not."""
+    """The source states its open dimensions, the added tensors do not."""
     graph = Graph()
     graph.activation("x", 0.05)
     graph.conv("x", "c", 0.1)

@@ -38,7 +38,7 @@ def operators(data: bytes) -> list[str]:
 
 
 def conv_net(weights: Any, zero_point: int) -> Graph:
-    """One CONV_2D from x to y, as a TF1-era file has it: asymmetric uint8 weights, one scale."""
+    """One CONV_2D from x to y as TF1 wrote it: asymmetric uint8 weights, one scale."""
     graph = Graph("uint8")
     graph.activation("x", 0.05, 120)
     weights = np.asarray(weights, dtype=np.uint8).reshape(3, 1, 1, 3)
@@ -134,7 +134,7 @@ def test_constants_of_activations_shift_exactly_and_are_split_where_readers_diff
 
 
 def test_uint8_without_parameters_stays_uint8() -> None:
-    """uint8 without parameters stands for integers, not for real values."""
+    """uint8 without parameters are plain integers."""
     graph = Graph("uint8")
     graph.tensors["x"] = TensorSpec(name="x", type="uint8", shape=SHAPE)
     graph.tensors["y"] = TensorSpec(name="y", type="float32", shape=SHAPE)
@@ -207,7 +207,7 @@ def test_an_operator_that_stays_uint8_keeps_the_quantize_in_front_of_it() -> Non
 
 
 def test_steps_around_an_operator_that_stays_uint8_stay_with_it() -> None:
-    """SCATTER_ND has no int8 kernel; a QUANTIZE that a repair set beside it has nothing to move for."""
+    """SCATTER_ND has no int8 kernel; a QUANTIZE inserted next to it by a repair is not converted."""
     graph = Graph("uint8")
     graph.activation("x", 0.05, 120)
     graph.activation("fitted", 0.03)

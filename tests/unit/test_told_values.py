@@ -76,7 +76,7 @@ def test_an_operand_with_few_steps_is_a_warning_everywhere(
 
 
 def test_an_inserted_quantize_reports_its_lost_steps() -> None:
-    """A label of 0.27 that has to be, beside values in steps of 0.01."""
+    """A required label of 0.27 next to values in steps of 0.01."""
     graph = Graph()
     graph.activation("a", 0.27)
     graph.activation("b", 0.01)

@@ -48,7 +48,9 @@ def test_a_clamp_at_one_is_checked_and_no_activation_is_not() -> None:
 
 
 def test_a_quantize_saturates_where_a_reader_distinguishes() -> None:
-    """What the widened range lets through the declared one clips; the next weights could tell."""
+    """The declared range clips values that the widened one lets through, and the next weights
+    distinguish.
+    """
     data = dead_relu6(reader="CONV_2D")
     result = align(data, PLAIN)
     assert result.report.remaining == ()
@@ -103,7 +105,7 @@ def test_a_computed_mask_is_clipped_by_a_quantize_that_can_count_so_far() -> Non
 
 
 def test_a_sum_that_would_be_widened_out_of_all_proportion_is_no_repair() -> None:
-    """No QUANTIZE counts that far, and at steps of 15 nothing of x would be left."""
+    """No QUANTIZE supports that ratio, and with steps of 15 nothing of x would be left."""
     data = masked(scale=7812500.0)
     result = align(data, PLAIN)
     assert result.data == data

@@ -89,7 +89,7 @@ def test_the_group_contains_the_matching_side_of_a_quantize() -> None:
 
 @pytest.mark.parametrize("policy", ["none", "auto"])
 def test_reasons_come_from_the_solution(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No component is solved again, and each tensor's story is that of `explain`."""
+    """No component is solved again, and each tensor's reasons equal those of `explain`."""
     data = synthetic.build(20).head
     options = AlignOptions(verify=False, view=True, policies={"concat": policy})
     asked = question(data, options)

@@ -58,7 +58,7 @@ def _field(data: bytes, table: str, pos: int, name: str) -> int:
 
 
 def _alias(data: bytes, table: str, pos: int, name: str, target: int) -> bytes:
-    """Let a reference field lead to `target`, which lies behind it."""
+    """Let a reference field point to `target`, which is after it."""
     at = _field(data, table, pos, name)
     assert target > at
     out = bytearray(data)

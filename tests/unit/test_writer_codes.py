@@ -18,7 +18,7 @@ def written(edits: Sequence[Edit]) -> Written:
 
 
 def versions(found: Written) -> tuple[list[int], list[int]]:
-    """Of the codes of the file, and of the operators."""
+    """The versions in the file's codes, and those of the operators."""
     made = load(found.join())
     codes = [code.version for code in made.operatorCodes]
     return codes, [codes[one.opcodeIndex] for one in made.subgraphs[0].operators]
@@ -29,7 +29,7 @@ def raised(*operators: int, version: int = 5) -> list[Edit]:
 
 
 def test_a_code_takes_the_version_that_all_its_operators_want() -> None:
-    """Runtimes look at every code of a file: the old version may not stay behind in one."""
+    """Runtimes check every code of a file: none may keep the old version."""
     codes, operators = versions(written(raised(0, 2)))
     before, _ = versions(written([]))
     assert codes == [5, *before[1:]]

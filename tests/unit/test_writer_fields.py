@@ -153,7 +153,7 @@ def test_an_option_that_the_operator_lacks_is_refused() -> None:
 
 @pytest.mark.parametrize("shift", [0, 1])
 def test_a_shared_options_table_is_not_touched(shift: int) -> None:
-    """Wherever references stand: a file made by hand need not align them."""
+    """With references at any position: a handmade file need not align them."""
     made = chain()
     graph = made.subgraphs[0]
     graph.operators[1].builtinOptions.fusedActivationFunction = 1
@@ -186,7 +186,7 @@ def test_a_shared_options_table_is_not_touched(shift: int) -> None:
 
 
 def twin() -> Model:
-    """Two subgraphs, of five tensors and of three."""
+    """Two subgraphs, with five and three tensors."""
     made = chain()
     second = copy.deepcopy(made.subgraphs[0])
     second.operators = []

@@ -28,8 +28,9 @@ SET = SetData(subgraph=0, tensor=2, data=b"wxyz")
 
 
 def behind(*places: tuple[int, int], tail: bytes = b"") -> bytes:
-    """The chain with a buffer for each (offset, size) into `tail`, which stands behind the tables;
-    tensors 2, 0, 1 have the first ones. Buffers of 4 bytes fit the tensors.
+    """The chain with a buffer for each (offset, size) into `tail`, which follows the tables.
+
+    Tensors 2, 0, 1 have the first ones. Buffers of 4 bytes fit the tensors.
     """
     made = chain()
     made.buffers += [buffer() for _ in places]
@@ -165,7 +166,7 @@ def test_a_new_tensor_is_as_open_as_its_like() -> None:
 
 
 def test_setting_data_of_a_tensor_without_a_buffer() -> None:
-    """It gets a buffer of its own: the empty one is everybody's."""
+    """The tensor gets a new buffer, since the empty one is shared."""
     edit = SetData(subgraph=0, tensor=1, data=b"wxyz")
     assert checked(pack(chain()), edit).prefix > 0
 

@@ -31,9 +31,7 @@ KINDS["array_segments"] = KINDS["array_indices"]
 
 
 def extents(data: bytes) -> list[tuple[int, int]]:
-    """First byte and end of all there is, once for every way that leads there from the root; of
-    each vtable once.
-    """
+    """First byte and end of every object, once per path from the root; of each vtable once."""
     found, vtables = [(0, 8)], set()
     todo = [("Model", BufferReader(data).root())]
     while todo:
@@ -70,7 +68,7 @@ def word(data: bytes, at: int, code: str = "<I") -> int:
 
 
 def rare() -> bytes:
-    """The chain with what is rare: a sparse tensor, parameters beyond affine, newer options."""
+    """The chain with rare contents: a sparse tensor, parameters beyond affine, newer options."""
     made = chain()
     first, second = made.subgraphs[0].tensors[:2]
     dense, sparse = schema.DimensionMetadataT(), schema.DimensionMetadataT()
@@ -97,9 +95,7 @@ def rare() -> bytes:
 
 
 def merged(made: Any, *, every: bool) -> bytes:
-    """The model whose last tensor is its first, or all of whose subgraphs are the first one and all
-    of that one's tensors its first: what the table that is left refers to has as many owners.
-    """
+    """The model with shared tables: its last tensor is its first, or all subgraphs are the first."""
     data = bytearray(pack(made))
     view = BufferReader(bytes(data))
     model, graph = table_layout("Model"), table_layout("SubGraph")

@@ -295,7 +295,7 @@ def test_an_offline_memory_plan_is_kept_in_step() -> None:
 
 
 def test_a_memory_plan_in_the_first_buffer_is_kept_in_step() -> None:
-    """Which one it is in goes without saying there: the table of the metadata is made anew."""
+    """Index 0 is a default and not stored: the metadata's table is rebuilt."""
     made = load(_with_metadata("OfflineMemoryAllocation", b""))
     made.buffers[3], made.buffers[0] = buffer(), buffer(_plan(0, 16, -1, 32, 48))
     made.metadata[1].buffer = 0

@@ -27,7 +27,7 @@ FIRST = RemoveOperator(subgraph=0, operator=0)
 
 
 def written_out(data: bytes, edits: Sequence[Edit]) -> Written:
-    """Write, and compare what the whole means with the same edits made on generated objects."""
+    """Write, and compare the content with the same edits applied to generated objects."""
     written = splice(data, read(data), edits)
     assert meaning(written.join()) == expected(data, edits)
     return written

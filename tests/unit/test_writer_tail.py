@@ -60,7 +60,7 @@ def test_a_zip_is_not_moved_beyond_what_its_offsets_can_hold() -> None:
 
 
 def zipped_chain() -> tuple[bytes, bytes, dict[str, bytes]]:
-    """The chain, the same with a zip behind it, and the files in there."""
+    """The chain, the chain with an appended zip, and the files in the zip."""
     data = pack(chain())
     content = io.BytesIO(data)
     files = {"a": b"first", "labels.txt": b"cat\ndog", "vocabulary/long.txt": bytes(300)}
@@ -112,7 +112,7 @@ def end_of_zip(count: int, size: int, offset: int) -> bytes:
 
 
 def test_an_invalid_zip_directory_is_unchanged() -> None:
-    """The magic numbers may stand in other data by chance."""
+    """The magic numbers can occur in other data by chance."""
     data, zipped, _ = zipped_chain()
     directory = zipped.index(b"PK\1\2")
     size = len(zipped) - 22 - directory
@@ -159,7 +159,7 @@ def test_data_outside_references_may_move_far() -> None:
 
 @pytest.mark.parametrize("offset", [0, 1, 2, 3])
 def test_an_offset_that_is_a_position_moves(offset: int) -> None:
-    """0 and 1 are no positions, but what stands there until there is one."""
+    """0 and 1 are placeholders, not positions."""
     made = chain()
     made.subgraphs[0].operators[0].largeCustomOptionsOffset = offset
     made.buffers[2].data = None

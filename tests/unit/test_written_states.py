@@ -42,7 +42,7 @@ def added(model: Model, **fields: Any) -> Model:
 
 
 def written(data: bytes, state: Model) -> Any:
-    """The tensors of the first subgraph of the file that is written of the state."""
+    """The tensors of the first subgraph, read from the file written for the state."""
     return read(write(data, read(data), state).join()).subgraphs[0].tensors
 
 
@@ -103,7 +103,7 @@ def test_a_new_tensor_may_be_like_the_first_new_one() -> None:
 
 
 def test_ranges_without_parameters_are_not_kept_beside_new_parameters() -> None:
-    """No runtime reads ranges alone, and they say nothing of the scale that is set."""
+    """No runtime reads ranges alone, and they do not match the new scale."""
     made = chain()
     quantization = made.subgraphs[0].tensors[1].quantization
     quantization.scale = quantization.zeroPoint = None

@@ -43,7 +43,7 @@ def interpreter(version: str) -> str:
 
 @pytest.mark.parametrize("version", PYTHONS)
 def test_the_wheel_alone_works(version: str, wheel: Path, tmp_path: Path, sample: bytes) -> None:
-    """In an environment with nothing but it and what it requires; no extras, no checkout."""
+    """In an environment with only the wheel and its requirements; no extras, no checkout."""
     python = interpreter(version)
     needs_registry()
     run(python, "-m", "venv", str(tmp_path / "venv"))
@@ -74,7 +74,7 @@ def test_the_wheel_alone_works(version: str, wheel: Path, tmp_path: Path, sample
 
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_extras_resolve(extra: str, wheel: Path, tmp_path: Path) -> None:
-    """From nothing, as in a new environment; nothing is installed."""
+    """Resolves the extras as for a new environment, without installing."""
     needs_registry()
     run(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv"))
     python = str(tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))

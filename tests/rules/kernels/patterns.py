@@ -175,7 +175,7 @@ def _many(text: str, operator: str) -> str:
 
 
 def _last_repeated(side: str) -> str:
-    """Two operands stand for any number of them."""
+    """The types with the last one marked as repeatable: two equal operands stand for any number."""
     words = side.split()
     if len(words) > 1 and words[-1] == words[-2]:
         words.pop()

@@ -25,8 +25,10 @@ Settled = dict[tuple[str, str, str], kernels.Outcome]  # by runtime, operator, s
 
 
 class Observed(Record, frozen=True, kw_only=True):
-    """What one runtime did with one model. `base`: the signature of the well-formed model that it
-    was varied from, `place` the operand that differs ("" for a base).
+    """The result of one runtime on one model.
+
+    `base`: the signature of the sound model that it was varied from; `place`: the operand that
+    differs ("" for the base).
     """
 
     case: TypedCase
@@ -69,7 +71,7 @@ def _around(cases: Sequence[TypedCase], runtimes: Sequence[str]) -> Iterator[Obs
 
 
 def _run(cases: Sequence[TypedCase], runtime: str) -> dict[str, Outcome]:
-    """Right is what comes out whatever fresh memory holds: those cases are run once more."""
+    """Run the cases; those that are right are run once more with other contents of new memory."""
     with tempfile.TemporaryDirectory() as folder:
         outcomes = run_batch(list(cases), runtime, Path(folder))
     right = [c for c in cases if not outcomes[c.name].error and c.right(outcomes[c.name].outputs)]

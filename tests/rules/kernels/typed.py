@@ -70,8 +70,9 @@ _SHARE = 0.02  # of an output's range: what is wrong is wrong by much more
 
 
 class TypedSlot(Record, frozen=True, kw_only=True):
-    """One operand or output. `type` ABSENT: it is left out; `values`: what an input stores or is
-    fed; `real`: what the values stand for.
+    """One operand or output.
+
+    `type` ABSENT: left out; `values`: the stored or fed integers; `real`: their real values.
     """
 
     type: str
@@ -156,7 +157,7 @@ class TypedCase(Record, frozen=True, kw_only=True):
         return [np.asarray(value) for value in outputs]
 
     def right(self, outputs: Sequence[Array]) -> bool:
-        """Whether these outputs are what the operator means, as near as their types allow."""
+        """Whether these outputs are the operator's function, as precisely as their types allow."""
         if self.form.runs_only:
             return True
         try:
@@ -204,8 +205,8 @@ class TypedCase(Record, frozen=True, kw_only=True):
 
 
 def _as_stored(given: Array, wanted: Array, kind: str) -> bool:
-    """Whether a kernel that hands numbers on, without parameters, did. What a number beyond the
-    type becomes is left open.
+    """Whether a copying kernel without parameters copied. Numbers beyond the type may become
+    anything.
     """
     if np.iscomplexobj(wanted) and not kind.startswith("complex"):
         wanted = wanted.real

@@ -35,7 +35,7 @@ _TOGETHER = {"SVDF": {2: "int8", 4: "int8"}}  # time weights and state
 
 
 def of_other_types(base: TypedCase) -> Iterator[TypedCase]:
-    """The base with the types that some of its operands take together alone: as well formed."""
+    """The base with other types for operands that must share a type; also sound."""
     together = _TOGETHER.get(base.operator, {})
     if together and all(base.inputs[place].type in QUANTIZED for place in together):
         inputs = tuple(
@@ -121,7 +121,7 @@ def _with_bias_scale(case: TypedCase) -> TypedCase:
 
 
 def _around_zero(slot: TypedSlot) -> TypedSlot | None:
-    """The operand with zero point 0, which some kernels take for granted; None where it has it."""
+    """The operand with zero point 0, which some kernels assume; None if it is 0 already."""
     if slot.type not in ("int4", "int8") or slot.quant is None or not any(slot.quant.zero_point):
         return None
     label = covering_label(Range(*slot.span), slot.type, symmetric=True)
@@ -132,7 +132,7 @@ def _around_zero(slot: TypedSlot) -> TypedSlot | None:
 
 
 def _as_weight(slot: TypedSlot) -> TypedSlot | None:
-    """A computed operand of int8 as a constant around 0: integer weights beside floats."""
+    """A computed int8 operand as a constant around 0: integer weights with float activations."""
     around = _around_zero(slot) if slot.type == "int8" and slot.role == "data" else None
     return None if around is None else replace(around, role="constant")
 
@@ -147,7 +147,7 @@ def _a_scale_a_channel(slot: TypedSlot, axis: int | None) -> TypedSlot | None:
 
 
 def _changed(slot: TypedSlot, kind: str) -> TypedSlot:
-    """The same real values, as near as the other type can hold them."""
+    """The same real values in another type, as precisely as possible."""
     if kind in (ABSENT, LEFT_OUT):
         return replace(slot, type=kind, quant=None)
     if slot.type == ABSENT:
@@ -162,8 +162,8 @@ def _changed(slot: TypedSlot, kind: str) -> TypedSlot:
 
 
 def _outputs(base: TypedCase, slot: TypedSlot, kind: str) -> Iterator[TypedSlot]:
-    """The output in another type: with parameters that cover its values, and those that a kernel
-    may write whatever is declared.
+    """The output in another type: with parameters that cover its values, and with a kernel's fixed
+    ones.
     """
     keeps = slot.quant is not None and kind in ("int32", "int64")
     bare = replace(slot, type=kind, quant=None)

@@ -32,9 +32,11 @@ ABSENT = TensorSpec(name="", type="")
 
 
 class Form(Record, frozen=True, kw_only=True):
-    """One operator. `wrong`: by target what is found there as an error; `told`: what is found as
-    a warning; a runtime that takes the form and computes `expected` within `tolerance` steps has
-    no error. Several rules stand behind one another, with spaces. `coarse`: values are off by as much as a warning says.
+    """One operator with expected findings.
+
+    `wrong`: error rules by target; `told`: warning rules; several rules are separated by spaces. A
+    runtime that accepts the form and computes `expected` within `tolerance` steps has no error.
+    `coarse`: values may deviate by as much as a warning says.
     """
 
     name: str

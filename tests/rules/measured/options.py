@@ -55,7 +55,7 @@ _COMPARE: dict[str, Callable[..., Array]] = {
 
 
 def _comparison(operator: str, kind: str, scale: float, *, exact: bool) -> Form:
-    """Neighbouring integers of one scale: told apart, or not."""
+    """Comparison of neighbouring integers with one scale."""
     first = ramp(kind, (16, 16))
     limits = np.iinfo(kind)
     near = first.astype(int) + np.random.default_rng(5).integers(-1, 2, first.shape)

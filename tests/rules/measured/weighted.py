@@ -29,7 +29,7 @@ def _along(quant: Quant, count: int) -> Array:
 
 
 def _weights(operator: str, kind: str, quant: Quant) -> TensorSpec:
-    """[4, 4] or what stands for it: outputs by inputs, or a factor a channel."""
+    """Weights [4, 4] or equivalent: outputs by inputs, or a factor per channel."""
     shape = {
         "FULLY_CONNECTED": (4, 4),
         "DEPTHWISE_CONV_2D": (1, 1, 1, 4),
@@ -42,7 +42,7 @@ def _weights(operator: str, kind: str, quant: Quant) -> TensorSpec:
 
 
 def meant(operator: str, x: Array, weights: TensorSpec) -> Array:
-    """The sums that the operator stands for, without a bias."""
+    """The expected sums, without a bias."""
     assert weights.data is not None
     assert weights.quant is not None
     integers = weights.data.reshape(-1, 4).astype(np.float64) - weights.quant.zero_point[0]

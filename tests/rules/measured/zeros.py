@@ -18,7 +18,7 @@ _FC = "FULLY_CONNECTED"
 
 
 def _channels(operator: str, unit: float, kind: str = "int8", **found: Any) -> Form:
-    """Two of four channels of weights are zeros in units of `unit`; so is their bias."""
+    """Two of four channels of weights are zeros with scale `unit`, as is their bias."""
     form = weighted(
         f"{kind}_channels_of_{unit:g}",
         operator,
@@ -92,7 +92,7 @@ CHANNELS = [
 
 
 def _four_bits(unit: float) -> Form:
-    """Float inputs and 4-bit weights of which one channel is zeros."""
+    """Float inputs and 4-bit weights with one channel of zeros."""
     random = np.random.default_rng(5)
     weights = random.integers(-7, 8, (4, 8)).astype(np.int8)
     weights[2] = 0
@@ -219,7 +219,7 @@ def _clamped(operator: str, kind: str, activation: int, unit: float, **found: An
 
 
 def _beyond(operator: str, *, delegated: bool = True) -> dict[str, Any]:
-    """`delegated`: XNNPACK takes the operator, and computes it."""
+    """`delegated`: XNNPACK accepts the operator and computes it."""
     builtin = ("litert", "tflite", "tflm") if delegated else _ALL
     return {"wrong": dict.fromkeys(builtin, f"window/{operator}/clamp")}
 

@@ -62,8 +62,9 @@ def boundary_cases() -> list[BoundaryCase]:
 
 
 def boundary_violated() -> Iterator[BoundaryCase]:
-    """One tensor with twice the scale. The condition's copy of a value it never reads does not
-    count, and the branch not taken is never run.
+    """The model with twice the scale at one tensor.
+
+    Copies that a condition never reads do not count, and branches that are not taken do not run.
     """
     for case in boundary_cases():
         for tensor, quant in case.quants.items():

@@ -42,8 +42,9 @@ Key = tuple[str, int]  # ("inputs", 0)
 
 
 class Case(Record, frozen=True, kw_only=True):
-    """One operator with parameters and integers. `quants` by slot; `stored` are the integers of
-    every input that has some (fed, constant or plain).
+    """One operator with parameters and integers.
+
+    `quants`: by slot; `stored`: integers of every input that has some (fed, constant or plain).
     """
 
     name: str
@@ -111,7 +112,7 @@ class Case(Record, frozen=True, kw_only=True):
         return integers if quant is None else dequantize(integers, quant)
 
     def expected(self) -> list[Array]:
-        """Real values of the outputs, not yet clipped to what the output tensors can hold."""
+        """Real values of the outputs, before clipping to the output tensors' ranges."""
         present = [i for i, o in enumerate(self.form.inputs) if o.role != "absent"]
         with np.errstate(all="ignore"):
             result = self.form.reference(*(self.real(i) for i in present))
@@ -119,8 +120,8 @@ class Case(Record, frozen=True, kw_only=True):
         return [np.asarray(value) for value in outputs]
 
     def faults(self, outputs: Sequence[Array], slack: float = 0.0) -> list[str]:
-        """What is wrong with these output integers; empty when the case holds. `slack` are steps
-        allowed beyond the form's tolerance.
+        """Faults of these output integers; empty if the case is satisfied. `slack`: additional
+        tolerance in steps.
         """
         found = []
         for i, (given, wanted) in enumerate(zip(outputs, self.expected(), strict=True)):
@@ -162,7 +163,7 @@ def dequantize(integers: Array, quant: Quant) -> Array:
 
 
 def case_types(name: str) -> tuple[str, ...]:
-    """Types that there is a case for; empty when the operator has no maker."""
+    """Types with a case; empty if the operator has no maker."""
     return MAKERS[name].types if name in MAKERS else ()
 
 
@@ -172,7 +173,7 @@ def keys_of(pattern: SlotPattern, form: Form) -> list[Key]:
 
 
 def holds_beside(rule: Rule, form: Form, type_name: str) -> bool:
-    """Whether the inputs have the types that the rule names beside its own."""
+    """Whether the inputs named in the rule's `beside` have its types."""
     inputs = [operand.type or type_name for operand in form.inputs]
     outputs = [made.type or type_name for made in form.outputs]
     return all(
@@ -239,7 +240,7 @@ class _Labels:
         return Quant(scale=(label.scale,), zero_point=(label.zero_point,))
 
     def _span(self, key: Key, operand: Operand) -> Range:
-        """The values to hold: its own, and those of the inputs it is tied to."""
+        """The values to represent: the slot's own, and those of tied inputs."""
         spans = [Range(*operand.span)]
         for group in self.groups:
             if key in group:
@@ -247,7 +248,7 @@ class _Labels:
         return Range(min(s.low for s in spans), max(s.high for s in spans))
 
     def _tied(self, key: Key) -> Quant | None:
-        """What a slot that shares its parameters with this one already has."""
+        """The parameters of a slot that shares them with this one, if already set."""
         for group in self.groups:
             if key in group:
                 for other in group:

@@ -99,7 +99,7 @@ def _heavy(quant: Quant) -> Quant:
 
 
 def _miscounted(case: Case, rule: BiasRule, key: Key) -> dict[Key, Quant]:
-    """As many scales of one value where the weights have one, or one beside as many."""
+    """As many scales with one value as there are channels, or one scale too many."""
     weights = keys_of(rule.factors[-1], case.form)[0]
     bias, held = case.quants[key], case.quants[weights]
     count = case.form.inputs[key[1]].shape[0]
@@ -150,7 +150,7 @@ def _along(quant: Quant, axis: int, count: int) -> Quant:
 
 
 def _outside(case: Case, rule: WindowRule, key: Key) -> Quant:
-    """A scale that puts the ratio at sixteen times the window's upper edge."""
+    """A scale for which the ratio is sixteen times the window's upper limit."""
     tops = [max(case.quants[k].scale) for k in _present(case, rule.numerator)]
     most = max(tops, default=1.0)
     top = {"maximum": most, "square": most**2}.get(rule.form, float(np.prod(tops)))

@@ -59,13 +59,14 @@ class Output(Record, frozen=True, kw_only=True):
 
 
 class Form(Record, frozen=True, kw_only=True):
-    """An operator's operands and meaning. `reference` takes the real (or plain) values of all
-    operands that are present, in order, and returns those of the outputs; NaN where either
-    answer of a comparison will do. `tolerance` is in steps of the output, beyond the rounding of the last one.
-    Where the operator cannot stand alone, `operators` are all those of the main subgraph, which
-    name the operands i0, i1, ..., the outputs o0, o1, ... and the `inner` tensors; `subgraphs` are
-    those that follow it. `runs_only`: that it is accepted is judged, not the values it computes.
-    `raw`: the operator hands on what is stored, whatever the parameters.
+    """An operator's operands and function.
+
+    `reference` maps the real (or plain) values of all present operands, in order, to those of the
+    outputs; NaN where both results of a comparison are accepted. `tolerance`: steps of the output,
+    beyond the last rounding. `operators`: all operators of the main subgraph if the operator cannot
+    stand alone; operands are named i0, i1, ..., outputs o0, o1, ..., and `inner` tensors;
+    `subgraphs` are the further ones. `runs_only`: only acceptance is tested, not values. `raw`: the
+    operator copies integers, whatever the parameters.
     """
 
     inputs: tuple[Operand, ...]

@@ -315,7 +315,7 @@ def _limit(value: float) -> Operand:
 
 @maker("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", types=())
 def _non_max_suppression(_: str, name: str) -> Form:
-    """Of four boxes the second overlaps the first, and the last scores too little."""
+    """Of four boxes the second overlaps the first, and the last has a low score."""
     fifth = name.endswith("V5")
     chosen, scores = np.array([0, 2, 0]), np.array([0.9, 0.7, 0.0])
     limits = [plain(3), _limit(0.5), _limit(0.3), *([_limit(0.0)] if fifth else [])]

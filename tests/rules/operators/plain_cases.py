@@ -20,8 +20,8 @@ CLOSE_OTHERS = 2e-5
 
 
 class PlainCase(Record, frozen=True, kw_only=True):
-    """One operator without quantized tensors. `stored` are the values of every operand that is
-    present and no state.
+    """One operator without quantized tensors; `stored`: values of all present operands except
+    states.
     """
 
     name: str
@@ -87,7 +87,7 @@ class PlainCase(Record, frozen=True, kw_only=True):
         return [np.asarray(value) for value in outputs]
 
     def faults(self, outputs: Sequence[Array]) -> list[str]:
-        """What is wrong with these outputs; empty when the case holds."""
+        """Faults of these outputs; empty if the case is satisfied."""
         if self.form.runs_only:
             return []
         return [

@@ -33,7 +33,7 @@ HELD = ("float32", "float64", "int8", "uint8", "int16", "int32", "int64", "bool"
 
 @maker("VAR_HANDLE", "ASSIGN_VARIABLE", "READ_VARIABLE", types=(), plain=HELD)
 def _variable(_: str, _name: str) -> Form:
-    """What is assigned is read."""
+    """A variable is assigned and read."""
     return Form(
         inputs=(data(4, 6),),
         outputs=(output(4, 6),),

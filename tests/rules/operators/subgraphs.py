@@ -58,7 +58,7 @@ def _while(type_name: str) -> Form:
 
 @maker("CALL_ONCE", types=(), plain=("float32", "int32", "bool", "int8"))
 def _call_once(type_name: str) -> Form:
-    """Its subgraph assigns the variable that the main one reads."""
+    """Its subgraph assigns the variable that the main subgraph reads."""
     values = np.array([1, 0, 1], dtype=type_name)
     once = OperatorSpec(
         name="CALL_ONCE",

@@ -137,7 +137,7 @@ def _batch_matmul(type_name: str) -> Form:
 @maker("SVDF", types=("int8",))
 def _svdf(kind: str) -> Form:
     def first_step(x: Array, feature: Array, time: Array, b: Array, _state: Array) -> Array:
-        """One step from a state of zeros: only the newest column of the time weights counts."""
+        """One step from a state of zeros: only the newest column of the time weights has an effect."""
         result: Array = np.maximum((x @ feature.T) * time[:, -1] + b, 0.0)
         return result
 

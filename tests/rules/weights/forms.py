@@ -93,7 +93,7 @@ class WeightForm(Record, frozen=True, kw_only=True):
         return np.random.default_rng(zlib.crc32(f"{self.operator} {part}".encode()))
 
     def _shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Of the activation and of the weights."""
+        """Shapes of the activation and the weights."""
         depth = 32 if self.wide else 4
         if self.operator == "CONV_2D":
             return (self.batch, 6, 6, depth), (8, 3, 3, depth // self.groups)
@@ -175,7 +175,7 @@ class WeightForm(Record, frozen=True, kw_only=True):
         return np.maximum(result, 0.0) if self.activate else result
 
     def right(self, outputs: Sequence[Array]) -> bool:
-        """Whether these outputs are what the operator means, as near as their type allows."""
+        """Whether these outputs are the operator's function, as precisely as their types allow."""
         wanted, quant = self.expected(), self._output_quant()
         if len(outputs) != 1 or outputs[0].size != wanted.size:
             return False
@@ -378,7 +378,7 @@ _VARIED = {
 
 
 def weight_forms(operator: str) -> Iterator[WeightForm]:
-    """Each kind of activations and weights, with one scale and several, and what is varied."""
+    """All kinds of activations and weights, with one scale and several, and their variations."""
     for activation, weights in _KINDS:
         kinds = ("one",) if weights == "float32" else ("one", "channel", "same")
         for scales in kinds:
