@@ -8,7 +8,6 @@ import contextlib
 import functools
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 from ..checks.binder.bind import bind
@@ -24,7 +23,7 @@ from ..record import Record, replace
 from ..report.report import Size
 from ..rules.fixes import enabled_fixes, unheard_rules
 from ..rules.operator_rows import load_operators
-from ..rules.rows import OperatorRow
+from ..rules.rows import OperatorRow, named
 from ..rules.rule_text import family_pattern, nearest_rule
 from ..rules.targets import Target, load_target
 from ..settings.lock import lock_findings
@@ -138,7 +137,7 @@ class Session(Record, frozen=True, kw_only=True):
         )
         globs = unheard_rules(self.fixes)
         rules = {constraint.rule for constraint in bound.constraints}
-        quiet = {rule for rule in rules if any(fnmatchcase(rule, glob) for glob in globs)}
+        quiet = {rule for rule in rules if any(named(rule, glob) for glob in globs)}
         reported = tuple(
             constraint for constraint in bound.constraints if constraint.rule not in quiet
         )

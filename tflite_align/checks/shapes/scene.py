@@ -62,7 +62,8 @@ class Scene(Record):
 
     def shape(self, index: int = 0) -> Shape:
         """Shape of an input; UnknownShapeError where it is not known."""
-        found = self.shapes.get(self.operator.inputs[index]) if self.has(index) else None
+        inputs = self.operator.inputs
+        found = self.shapes.get(inputs[index]) if index < len(inputs) else None
         if found is None:
             raise UnknownShapeError
         return found
