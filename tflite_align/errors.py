@@ -61,7 +61,7 @@ class NotAlignedError(AlignError):
 
 
 def kind_of(value: object) -> str:
-    """What was given in place of something else: `None`, `the class X`, `a value of type X`."""
+    """Description of a wrong argument: `None`, `the class X`, `a value of type X`."""
     if value is None:
         return "None"
     if isinstance(value, type):

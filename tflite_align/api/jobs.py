@@ -117,7 +117,7 @@ def _options(options: AlignOptions | None, words: Mapping[str, Any]) -> AlignOpt
 
 
 def _name(name: object) -> str:
-    """What the report calls the model: a text, or a path's text."""
+    """The model's name in the report, from a string or a path."""
     text = os.fspath(name) if isinstance(name, os.PathLike) else name or ""
     if not isinstance(text, str):
         raise UsageError(f"name: expected a text, found {kind_of(name)}")

@@ -37,7 +37,7 @@ class AlignResult(Aligned, frozen=True):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle, which takes no views: the model's bytes, joined."""
+        """Pickle support: memoryviews cannot be pickled, so the model's bytes are joined."""
         return type(self), ((self.data,), self.report, self.certificate)
 
     def __repr__(self) -> str:

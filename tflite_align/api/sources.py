@@ -90,7 +90,7 @@ def _read(source: Any) -> Opened:
 
 
 def _bytes_of(file: Any) -> Any:
-    """What an open file gives from where it stands."""
+    """The bytes of an open file from its current position."""
     if getattr(file, "closed", False) is True:
         raise UsageError("source: the file is closed")
     try:

@@ -39,7 +39,7 @@ __all__ = ["Extent", "Finding", "Grade", "check_bound", "window_ratios"]
 
 
 class Grade(Record, frozen=True, kw_only=True):
-    """How grave a finding is for one target, and what happens there."""
+    """The severity of a finding on one target, and the target's behaviour."""
 
     target: str
     severity: Literal["error", "warning"]

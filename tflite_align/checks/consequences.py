@@ -1,4 +1,4 @@
-"""One fault, one finding: what only follows from another finding becomes that finding's note."""
+"""Consequences of a fault become notes of its finding, so that one fault gives one finding."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _told_once(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _joined(one: Finding, duplicate: Finding) -> Finding:
-    """Both as one: of a target in both, the gravest grade."""
+    """Two equal findings as one; for a target in both, the higher severity."""
     first, second = sorted((one, duplicate), key=lambda finding: _ORDER[finding.severity])
     grades = {grade.target: grade for grade in first.grades}
     for grade in second.grades:

@@ -134,7 +134,7 @@ def _integer_type(graph: Subgraph) -> str:
 
 
 def _island(operand_types: OperandTypes, name: str, type_name: str) -> str:
-    """Of floats that were integers before."""
+    """The sentence on operators that compute on floats dequantized from integers."""
     if _has_kernel(operand_types, name, type_name):
         return (
             "because the converter left float kernels behind a DEQUANTIZE where LiteRT has"

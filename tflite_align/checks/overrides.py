@@ -76,7 +76,7 @@ class Override(Record, frozen=True, kw_only=True):
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """As a shell matches; a name is always its own pattern, brackets and all."""
+    """Whether a name matches a shell pattern; a name always matches itself, even with brackets."""
     return name == pattern or fnmatch.fnmatchcase(name, pattern)
 
 
@@ -89,7 +89,7 @@ class Anchoring(Record, frozen=True, kw_only=True):
 
 
 class Grading(Record, frozen=True, kw_only=True):
-    """What rules of this pattern find at these slots is that grave."""
+    """Severity of findings at these slots, for rules that match the pattern."""
 
     slots: frozenset[Slot]
     rule: str

@@ -51,7 +51,7 @@ class TargetMapping(PartlyCompared, frozen=True, kw_only=True):
 
     @property
     def left(self) -> tuple[Left, ...]:
-        """All that stays on the CPU."""
+        """All operators that stay on the CPU."""
         return (*self.before, *([self.first] if self.first is not None else []), *self.behind)
 
 

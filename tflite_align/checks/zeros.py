@@ -20,9 +20,9 @@ _COUNTED = frozenset((*QUANTIZED_TYPES, *BIAS_TYPES))
 
 
 def zero_channels(model: Model, subgraph: int, tensor: Tensor) -> NDArray[np.bool_] | None:
-    """Of a constant, for each of its scales: whether all integers in that unit are the zero point.
+    """For each scale of a constant, whether all its integers equal the zero point.
 
-    None for a tensor that is no constant, and for one whose shape and bytes do not fit together.
+    None for a tensor that is no constant, and if shape and bytes do not match.
     """
     quant, data = tensor.quant, model.constant(subgraph, tensor.index)
     if quant is None or data is None or tensor.type not in _COUNTED:

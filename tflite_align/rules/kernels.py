@@ -43,7 +43,7 @@ class KernelRow(Record, frozen=True, kw_only=True):
     note: str = ""
 
     def outcome(self, operand_types: OperandTypes) -> Outcome:
-        """What becomes of an operator with these operand types."""
+        """The outcome of an operator with these operand types."""
         if any(pattern.matches(operand_types) for pattern in self.takes):
             return "right"
         return (

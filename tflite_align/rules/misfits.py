@@ -54,7 +54,7 @@ def explained(error: str, value: Any, annotation: Any, where: str, fits: Fits) -
 
 
 def _inside(step: str, value: Any, annotation: Any, fits: Fits) -> tuple[Any, Any, str]:
-    """One step further: the value there, its type, and how the place is written."""
+    """One step into the value: the inner value, its type, and its place in the message."""
     annotation = _bare(annotation)
     if is_record(annotation):
         return value[step], _fields(annotation)[step], f".{step}"

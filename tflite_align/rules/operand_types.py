@@ -90,8 +90,10 @@ class Pattern(Record, frozen=True):
         return any(signature == operand_types for signature in self.nearest(operand_types))
 
     def nearest(self, operand_types: OperandTypes) -> Iterator[OperandTypes]:
-        """For each type that T may be, the signature of this pattern that `operand_types` has most in
-        common with; none where the number of operands differs.
+        """For each type T, the signature of this pattern that shares most types with
+        `operand_types`.
+
+        Empty if the number of operands differs.
         """
         inputs = _spread(self.inputs, len(operand_types.inputs))
         outputs = _spread(self.outputs, len(operand_types.outputs))

@@ -34,9 +34,7 @@ _GLOB = re.compile(r"[*?\[]")
 
 
 class RuleGrade(Record, frozen=True, kw_only=True):
-    """How grave a broken rule is for one target. `types`, `operators`: empty where they make no
-    difference.
-    """
+    """Severity of a violated rule on one target. `types`, `operators`: empty if they do not matter."""
 
     target: str
     severity: Severity
@@ -175,7 +173,7 @@ def _operator_names() -> frozenset[str]:
 
 
 def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> Iterator[RuleGrade]:
-    """One grade for all types that a target grades equally, then those of single operators."""
+    """A severity for all types that have the same, then those of single operators."""
     for target in targets:
         operators: dict[tuple[Severity, str], list[str]] = {}
         for name in types:
@@ -201,7 +199,7 @@ def _levels(rule_id: str, types: Sequence[str], targets: Sequence[Target]) -> It
 
 
 def _about_operators(rule_id: str, start: str, targets: Sequence[Target]) -> Iterator[RuleGrade]:
-    """What targets state of this operator in rows of their own."""
+    """Rules of the targets' own rows about this operator."""
     for target in targets:
         if start == "support/":
             for row in _support(rule_id, target):

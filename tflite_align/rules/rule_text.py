@@ -102,7 +102,7 @@ def family_pattern(pattern: str) -> str:
 
 @cache
 def _families() -> frozenset[str]:
-    """What ids begin with, before the first `/`."""
+    """The families of rule ids: the parts before the first `/`."""
     ids = [*GENERAL, *(rule.id for row in load_operators().values() for rule in row.rules)]
     return frozenset(one.partition("/")[0] for one in ids if "/" in one)
 
@@ -112,7 +112,7 @@ def slots(patterns: Sequence[SlotPattern], joint: str = ", ") -> str:
 
 
 def number(value: float) -> str:
-    """As people write it: 1/256, 2^-10, 0.5."""
+    """A number as people write it: 1/256, 2^-10, 0.5."""
     if value > 0 and value.hex().startswith("0x1.0000000000000p"):
         exponent = int(value.hex().split("p")[1])
         if -8 <= exponent < 0:

@@ -1,4 +1,4 @@
-"""Where the rules room reads its data: text files below resources.data_root()."""
+"""Access to data files below resources.data_root()."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Rows(Mapping[str, R]):
         return self._known[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """As of any mapping, and as quick as of a dict once a row is known."""
+        """As for any mapping; as fast as a dict once a row is parsed."""
         row = self._known.get(name)
         if row is not None:
             return row

@@ -141,7 +141,9 @@ def parse_lock(source: bytes | str) -> Lock:
 
 
 def render_lock(lock: Lock) -> str:
-    """Same lock, same text; a scale is the shortest decimal that is this float32 and no other."""
+    """The text of a lock; equal locks give equal text. Scales are the shortest decimals for their
+    float32.
+    """
     document = {"format": LOCK_FORMAT, **plain(lock)}
     return json.dumps(_short(document), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 

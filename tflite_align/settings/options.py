@@ -141,7 +141,7 @@ class AlignOptions(Record, frozen=True, kw_only=True):
     certificate: bool = False
 
     def __repr__(self) -> str:
-        """What differs from the defaults."""
+        """The options that differ from the defaults."""
         usual = type(self).__struct_defaults__
         settings = [
             f"{name}={_told(getattr(self, name))}"
@@ -182,7 +182,7 @@ def _usual(value: object, default: object) -> bool:
 
 
 def _told(value: object) -> str:
-    """Of arrays their shapes."""
+    """A value for `repr`; arrays are shown by their shapes."""
     if isinstance(value, Mapping):
         items = (f"{key!r}: {_told(item)}" for key, item in value.items())
         return f"{{{', '.join(items)}}}"

@@ -44,8 +44,8 @@ class Clamp(Record, frozen=True, kw_only=True):
 
 
 class Saturation(Record, frozen=True, kw_only=True):
-    """What passes a tensor's declared range, or is equivalent to it; the operator itself could
-    write more.
+    """The part of an operator's range that a tensor's declared range lets through, or an equivalent
+    range.
     """
 
     held: Range

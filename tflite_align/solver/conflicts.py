@@ -1,4 +1,4 @@
-"""Which few requirements exclude each other, where no assignment meets them all."""
+"""Minimal sets of requirements that exclude each other."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class _Costs:
         return self.cut_scale * (weights.cut + weights.move * value.elements / self.largest)
 
     def shared(self, value: Value) -> int:
-        """How many readers of the tensor compute: its precision counts once, shared by them."""
+        """The number of readers that compute: a tensor's precision counts once, shared by them."""
         nodes = self.problem.nodes
         return (
             sum(computing((nodes[node_index], slots)) for node_index, slots in value.readers) or 1
@@ -99,7 +99,7 @@ def cost_tables(
     limits: Limits,
     cuts: Requantizing | None,
 ) -> Tables:
-    """One component; `cuts` is what `priced` has for its type."""
+    """The cost tables of one component; `cuts`: limits of a QUANTIZE for its type."""
     (tables,) = priced([problem], values, options, limits, {problem.type: cuts} if cuts else {})
     return tables
 

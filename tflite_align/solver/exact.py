@@ -46,7 +46,7 @@ def minimise(
 
 
 def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
-    """The answer of each; those that differ in their costs alone are answered together."""
+    """The answer of each problem; problems that differ only in their costs are solved together."""
     groups: dict[Any, list[int]] = {}
     for position, (sizes, tables, sharings) in enumerate(posed):
         shape = (
@@ -65,7 +65,7 @@ def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
 
 
 def _answers(posed: Sequence[Posed]) -> list[Answer]:
-    """Of components of one shape."""
+    """The answers for components of the same form."""
     sizes, tables, _ = posed[0]
     try:
         stacks = [
@@ -86,7 +86,7 @@ def _answers(posed: Sequence[Posed]) -> list[Answer]:
 
 
 def _total(choices: NDArray[np.intp], stacks: Sequence[Table]) -> Floats:
-    """What each component's choice costs."""
+    """The cost of each component's choice."""
     total: Floats = np.zeros(len(choices))
     every = np.arange(len(choices))
     for table in stacks:

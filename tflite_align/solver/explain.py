@@ -89,7 +89,7 @@ def explain_each(
 
 
 def _parts(solved: Solved, places: Iterable[int]) -> Iterator[tuple[int, Bound]]:
-    """Of each of these components its number, and the bound model with its constraints alone."""
+    """The number of each of these components, and the bound model with only its constraints."""
     parts: dict[int, list[Constraint]] = {at: [] for at in places}
     owner = {
         slot: at for at in parts for node in solved.posed[at].problem.nodes for slot in node.slots

@@ -97,7 +97,7 @@ def _add_pair(program: _Program, first: list[int], second: list[int], costs: Any
 
 
 def _add_sharing(program: _Program, columns: list[list[int]], sharing: Sharing) -> None:
-    """For each label a variable that is 1 where a reader sees it and the source does not."""
+    """Add a variable for each label: 1 if a reader has it and the source does not."""
     written = dict(zip(sharing.labels[sharing.source], columns[sharing.source], strict=True))
     used: dict[int, int] = {}
     for reader in sharing.readers:

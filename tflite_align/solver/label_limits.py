@@ -154,10 +154,10 @@ class Limits:
 
 
 def window_labels(bound: Bound) -> dict[Slot, Label]:
-    """For each written slot above a window's upper end: the least widening of its label that brings
-    the ratio back.
+    """For each slot that exceeds a window's upper limit: the least widening of its label into the
+    window.
 
-    The products after it are as coarse as that, so little is lost.
+    The products after it are as coarse as that, so that little is lost.
     """
     widened: dict[Slot, Label] = {}
     for _, widening in _widened(bound):
@@ -212,7 +212,7 @@ def _widened(bound: Bound) -> Iterator[tuple[Window, _Widening]]:
 
 
 def _widening(model: Model, sides: _Sides) -> _Widening | None:
-    """None where the window is not past its upper end, or has no one output."""
+    """The widening for a window; None if it is not exceeded, or has several outputs."""
     constraint = sides.constraint
     if len(constraint.denominator) != 1:
         return None

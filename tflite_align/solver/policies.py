@@ -1,6 +1,6 @@
-"""Which alignment policy each operator has, and which of its operands that aligns.
+"""Alignment policies by operator, and the operands that each policy aligns.
 
-In: the bound model and the options. Out: policies by operator, aligned operands by operator.
+Input: the bound model and the options. Output: policies by operator, aligned operands by operator.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Read(NamedTuple):
 
 
 def computing(reader: Reader) -> int:
-    """How many of the slots compute their own multipliers, so that noise they see stays."""
+    """The number of slots that compute their own multipliers, so that their noise remains."""
     node, slots = reader
     return len(slots) if node.free else len(node.loose.intersection(slots))
 
@@ -65,7 +65,7 @@ class Reads:
         self.rows: dict[tuple[str, tuple[Label, ...]], Floats] = {}
 
     def priced(self, reads: Sequence[Read]) -> list[Floats]:
-        """For each read the costs, a row a written label and a column a seen one."""
+        """The costs of each read: a row per written label, a column per label seen."""
         groups: dict[tuple[int, int, int], list[int]] = {}
         for position, read in enumerate(reads):
             groups.setdefault(read.shape, []).append(position)

@@ -150,7 +150,7 @@ class _Builder:
         return node_index
 
     def connect(self) -> None:
-        """One value a tensor; its free readers share a node."""
+        """One value per tensor; its free readers share a node."""
         for key in self.flow.labels:
             tensor = self.model.subgraphs[key.subgraph].tensors[key.tensor]
             wiring = self.flow.wiring[key.subgraph]

@@ -34,15 +34,15 @@ _ROUNDS = 8
 
 
 class Values(Record, frozen=True, kw_only=True):
-    """Of every per-tensor quantized activation: its declared label, what can arrive in it, what
-    its operator could write if its range did not clip (`reach`), what its readers can tell
-    apart, and the declared noise accumulated along copies. `silent`: values whose operator could
-    state the clamp that so far only their range states (`clamps`). `observed`: what values were
-    seen to be, where somebody looked; what arrives is then no more than that. `averaged`: the
-    operands that operators average. `joined`: of an operand that a kernel copies beside coarser
-    ones, the noise power that the copy's own rounding declares. `saturations`: of those that a multiplier's window may widen,
-    what their range lets through. `crowded`: values of which the declared range clips what comes, so
-    that they may lie at its edges.
+    """Range analysis of every per-tensor quantized activation.
+
+    Declared label; arriving range; range that its operator could write without clipping (`reach`);
+    range that readers distinguish; declared noise accumulated along copies. `silent`: values whose
+    operator could have as fused activation the clamp that only their range implies (`clamps`).
+    `observed`: ranges from calibration, which limit what arrives. `averaged`: operands of averages.
+    `joined`: for an operand that a kernel copies next to coarser ones, the noise power of the
+    copy's own rounding. `saturations`: for ranges that a multiplier's window may widen, the range
+    that they let through.
     """
 
     labels: Mapping[TensorId, Label]

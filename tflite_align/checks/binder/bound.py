@@ -1,4 +1,4 @@
-"""What binding makes: the bound model, and the record it is collected in."""
+"""The results of binding: the bound model, and the collector that builds it."""
 
 from __future__ import annotations
 

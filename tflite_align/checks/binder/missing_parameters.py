@@ -103,8 +103,9 @@ def _bind_unscaled(collector: Collector, scaled: list[Slot]) -> None:
 
 
 def _tied(collector: Collector, rule: SameRule, slots: Iterable[Slot]) -> Iterable[Slot]:
-    """Those of the slots that the rule ties for some target, by the types of their tensors, also
-    where the user has switched the rule off.
+    """Slots that the rule ties for some target, by the types of their tensors.
+
+    Also for a rule that the user has switched off.
     """
     for slot in slots:
         kind = collector.operand(slot).type

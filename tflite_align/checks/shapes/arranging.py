@@ -49,7 +49,7 @@ __all__ = [
 
 
 def declared(at: Scene) -> list[Shape]:
-    """What the file states: a variable has the shape of what was assigned to it."""
+    """The stated shape: a variable has the shape of the value assigned to it."""
     output = at.graph.tensors[at.operator.outputs[0]]
     if min((*output.shape, *output.shape_signature), default=0) < 0 or not output.shape:
         raise UnknownShapeError
@@ -221,7 +221,7 @@ def pad(at: Scene) -> list[Shape]:
 
 
 def mirror_pad(at: Scene) -> list[Shape]:
-    """As `pad`; a border holds no more than there is to mirror."""
+    """As `pad`; a border may not be wider than the mirrored part."""
     padded, shape, border = pad(at), at.shape(0), at.listed(1)
     spare = at.option("mode")  # REFLECT, 0, leaves the edge itself out
     for size, sides in zip(shape, zip(border[::2], border[1::2], strict=True), strict=True):
@@ -356,7 +356,7 @@ def topk(at: Scene) -> list[Shape]:
 
 
 def segments(at: Scene) -> list[Shape]:
-    """As many rows as the third input states."""
+    """The number of rows that the third input states."""
     shape, ids = at.shape(0), at.shape(1)
     return [(at.single(2), *shape[len(ids) :])]
 

@@ -35,7 +35,7 @@ class _TooLargeError(UnknownShapeError):
 
 
 def same(at: Scene) -> list[Shape]:
-    """As the operand that the row names."""
+    """The shape of the operand that the row names."""
     return [at.shape(at.operand.start)]
 
 
@@ -53,7 +53,7 @@ def join(*shapes: Shape) -> Shape:
 
 
 def broadcast(at: Scene) -> list[Shape]:
-    """All inputs stretched to one another."""
+    """The broadcast shape of all inputs."""
     return [join(at.shape(0), *(at.shape(index) for index in range(1, len(at.operator.inputs))))]
 
 
@@ -116,7 +116,9 @@ def _windows(at: Scene, shape: Shape, windows: Shape) -> Shape:
 
 
 def convolution(at: Scene) -> list[Shape]:
-    """Of two axes, weights (out, height, width, in), or of three, (depth, height, width, in, out)."""
+    """Convolution over two axes, weights (out, height, width, in), or three, (depth, height, width,
+    in, out).
+    """
     shape, weights = at.ranked(0, 4, 5), at.ranked(1, 4, 5)
     if len(shape) != len(weights):
         raise UnknownShapeError
@@ -207,7 +209,7 @@ def recurrent(at: Scene) -> list[Shape]:
 
 
 def lstm(at: Scene) -> list[Shape]:
-    """One step of the full kernel, with 20 inputs or more; the basic one has 5."""
+    """One step of the full LSTM kernel, with at least 20 inputs; the basic kernel has 5."""
     if len(at.operator.inputs) < 20:
         raise UnknownShapeError
     return [(at.ranked(0, 2)[0], at.ranked(8, 2)[1])]

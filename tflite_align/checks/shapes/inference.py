@@ -36,8 +36,8 @@ class Clash(Record, frozen=True, kw_only=True):
 
 
 class Inferred(Record, frozen=True, kw_only=True):
-    """Of one subgraph: the shapes that operators make, by tensor, and what contradicts; of small
-    integer tensors the values too.
+    """Inferred shapes of one subgraph by tensor, contradictions, and values of small integer
+    tensors.
     """
 
     shapes: Mapping[int, Shape] = field(default_factory=dict)

@@ -187,7 +187,7 @@ def around(subject: Subject, value: Sequence[str]) -> _Words:
 
 
 def border_types(subject: Subject, value: Sequence[str]) -> _Words:
-    """Of the model: the inputs and outputs of its subgraphs have these types, or are scalars."""
+    """The inputs and outputs of the model's subgraphs have these types, or are scalars."""
     for graph in subject.model.subgraphs:
         for index in (*graph.inputs, *graph.outputs):
             tensor = graph.tensors[index]

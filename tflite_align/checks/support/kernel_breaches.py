@@ -56,7 +56,7 @@ class _Asked(Record, frozen=True, kw_only=True):
 
     @property
     def slot(self) -> Slot:
-        """Where what concerns the operator as a whole is reported."""
+        """The slot at which violations of the whole operator are reported."""
         if self.operator.outputs:
             return Slot(self.graph.index, self.operator.index, "outputs", 0)
         return Slot(self.graph.index, self.operator.index, "inputs", 0)

@@ -57,20 +57,20 @@ def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) 
 
 
 def static_behind(_: Subject, tensor: Tensor, value: int) -> _Words:
-    """All dimensions are static, but for the first `value` ones."""
+    """All dimensions except the first `value` ones are static."""
     sizes = tensor.shape_signature or tensor.shape
     static = all(size >= 0 for size in sizes[value:])
     return None if static else ("sizes that are known", f"{list(sizes)}")
 
 
 def shaped(subject: Subject, tensor: Tensor, _: object) -> _Words:
-    """It has a shape: a tensor that is computed has one dimension or more."""
+    """The tensor has a shape: a computed tensor has at least one dimension."""
     allowed = bool(tensor.shape) or subject.constant(tensor)
     return None if allowed else ("a shape", "a scalar that is computed")
 
 
 def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Words:
-    """One of the so many innermost sizes is 1; a tensor of fewer dimensions keeps it."""
+    """One of the `value` innermost sizes is 1, or the tensor has fewer dimensions."""
     sizes = tensor.shape[-value:]
     allowed = len(sizes) < value or 1 in sizes
     return (
@@ -81,13 +81,13 @@ def unit_dimension(_: Subject, tensor: Tensor, value: int) -> _Words:
 
 
 def affine(_: Subject, tensor: Tensor, __: object) -> _Words:
-    """It has no quantization scheme beyond scales and zero points."""
+    """The tensor has no quantization scheme beyond scales and zero points."""
     allowed = tensor.quant is None or not tensor.quant.details
     return None if allowed else ("scales and zero points alone", "another scheme (blockwise)")
 
 
 def per_channel(_: Subject, tensor: Tensor, value: int) -> _Words:
-    """It has one scale for each index along this dimension."""
+    """The tensor has one scale for each index along this dimension."""
     count = len(tensor.quant.scale) if tensor.quant is not None else 0
     size = tensor.shape[value] if value < len(tensor.shape) else 1
     actual = "1 scale" if count == 1 else f"{count} scales"

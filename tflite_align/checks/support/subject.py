@@ -47,7 +47,7 @@ class Subject(Record, frozen=True, kw_only=True):
         return int(value) if not isinstance(value, str) else 0
 
     def slot(self) -> Slot:
-        """Where a limit of the operator itself is reported."""
+        """The slot at which a violation of a limit on the operator is reported."""
         if self.operator is None:
             return Slot(self.subgraph, -1, "inputs", 0)
         slot_kind: SlotKind = "outputs" if self.operator.outputs else "inputs"

@@ -1,8 +1,7 @@
-"""What targets support of a model's operators: their [[support]] rows and kernel rows bound to the
-model.
+"""Support of a model's operators by targets: [[support]] rows and kernel rows bound to the model.
 
-In: a model and targets. Out: a violated constraint for each limit that is not kept, at the slot it
-applies to. A target without such rows has no limits.
+Input: a model and targets. Output: a violated constraint for each violated limit, at its slot. A
+target without such rows has no limits.
 """
 
 from __future__ import annotations
@@ -104,7 +103,7 @@ def on_cpu(model: Model, target: Target) -> frozenset[OperatorId]:
 
 
 def _level(row: SupportRow, target: Target, operator: str) -> Requirement:
-    """How grave the target, or its user, finds the row for operators of that name."""
+    """The severity of the row for operators of that name, by the target or the user."""
     stated = Requirement(
         rules=(row.rule(operator),),
         types=(),

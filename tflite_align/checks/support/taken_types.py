@@ -42,12 +42,12 @@ def taken_types(rows: Iterable[KernelRow], operand_types: OperandTypes) -> list[
 
 
 def _rank(name: str) -> int:
-    """Of equally near types those of today's quantized models are named first."""
+    """Sort key among equally near types: those of current quantized models first."""
     return _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED)
 
 
 def distance(operand_types: OperandTypes, signature: OperandTypes) -> int:
-    """How many operands differ in their type."""
+    """The number of operands with different types."""
     padded = (
         *operand_types.inputs,
         *(LEFT_OUT,) * (len(signature.inputs) - len(operand_types.inputs)),

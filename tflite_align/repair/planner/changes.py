@@ -84,7 +84,7 @@ class ModelState(Record, frozen=True, kw_only=True):
         )
 
     def plan_for(self, model: Model) -> Plan:
-        """All that was done as one plan, for the model that this state began with."""
+        """A plan with all changes since the model that this state began with."""
         edited = frozenset(
             OperatorId(graph.index, operator.index)
             for graph in model.subgraphs

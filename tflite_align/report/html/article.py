@@ -183,7 +183,7 @@ def _verified(report: Report) -> tuple[str, ...]:
 
 
 def _ways_out(report: Report) -> list[Markup]:
-    """What would settle it; an option of the command line is not broken at its hyphens."""
+    """Advice that would decide the verification; option names are not broken at hyphens."""
     return [
         element(
             "li",
