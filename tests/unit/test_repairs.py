@@ -91,6 +91,14 @@ def test_a_refusal_message_is_deterministic() -> None:
     assert steady(told) == expected
 
 
+def test_messages_of_the_delegate_do_not_run_into_each_other() -> None:
+    words = "failed to delegate PAD node #71failed to delegate CONCATENATION node #155Node number 8"
+    expected = (
+        "failed to delegate PAD node #71 failed to delegate CONCATENATION node #155 Node number 8"
+    )
+    assert steady(words) == expected
+
+
 def test_a_tensor_without_elements_gets_no_quantize() -> None:
     """A runtime compares the parameters of an empty operand too, and changing them loses nothing."""
     graph = Graph()

@@ -58,7 +58,7 @@ _LAUNCH = str(_HERE / "launch.py")
 _OUT_OF_TIME = -getattr(signal, "SIGALRM", 0) or None
 _WINDOWS_FAULT = 0xC0000000  # NTSTATUS errors, which is how a crash looks on Windows
 _GARBAGE = re.compile(r"(params\.scale\)*) \(-?\d+ != -?\d+\)")
-_GLUED = re.compile(r"([^\s])Node number")
+_GLUED = re.compile(r"(?<=\S)(?=Node number|failed to delegate )")  # one message after another
 _NOISE = ("INFO:", "WARNING:", "W0000", "I0000", "Traceback", "  File ", "    ")
 
 
@@ -309,7 +309,7 @@ def steady(reason: str) -> str:
     """The tool's message without numbers that differ from run to run: LiteRT prints scales as
     integers when it compares them, which shows what lay in a register.
     """
-    spaced = _GLUED.sub(r"\1 Node number", reason)
+    spaced = _GLUED.sub(" ", reason)
     return _GARBAGE.sub(r"\1", spaced)
 
 
