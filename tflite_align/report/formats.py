@@ -79,6 +79,6 @@ def renderer(name: str) -> Renderer:
         ending = _EXPLORER
     if ending not in FORMATS:
         told = f"the ending {ending!r}" if ending else "a name without an ending"
-        hint = f"; {', '.join(_MANY)} are for many models" if ending in _MANY else ""
-        raise UsageError(f"no report has {told}; there are {', '.join(FORMATS)}{hint}")
+        many = f"{', '.join(_MANY)} are for many models"
+        raise UsageError(f"no report has {told}; there are {', '.join(FORMATS)}; {many}")
     return FORMATS[ending]
