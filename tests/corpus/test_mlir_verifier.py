@@ -75,6 +75,17 @@ def test_the_verifier_refuses_files_with_findings(
     assert apart == {name: said for name, (said, _) in OTHERWISE.items()}
 
 
+def test_the_verifier_agrees_with_check_on_fixtures(fixtures_dir: Path, tmp_path: Path) -> None:
+    missing = available("mlir")
+    if missing is not None:
+        pytest.skip(missing)
+    files = {path.name: path.read_bytes() for path in sorted(fixtures_dir.glob("*.tflite"))}
+    agreed = {name: "refused" if _broken(data) else "accepted" for name, data in files.items()}
+    said = {name: found.status for name, found in judge_batch(files, tmp_path).items()}
+    assert said == agreed
+    assert set(agreed.values()) == {"refused", "accepted"}
+
+
 def test_files_refused_for_unequal_scales_are_accepted_aligned(
     files: dict[str, bytes], verdicts: dict[str, Acceptance], tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ runtime accepts gives better results after alignment. Exceptions are in tables w
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -96,11 +96,17 @@ def _errors(data: bytes, target: str) -> list[str]:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_refused_files_have_an_error_finding(
-    files: dict[str, bytes], target: str, tmp_path: Path
+    files: dict[str, bytes],
+    target: str,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
+    """The two numbers are in the file that `--junit-xml` writes."""
     outcomes = _asked(files, target, tmp_path)
     refused = [name for name, outcome in outcomes.items() if outcome.error]
     unnamed = {name: outcomes[name].error for name in refused if not _errors(files[name], target)}
+    record_property("refused", len(refused))
+    record_property("refused with an error finding", len(refused) - len(unnamed))
     known = {name for place, name in NOT_NAMED if place == target}
     assert {name: words for name, words in unnamed.items() if name not in known} == {}
     assert set(unnamed) == known & set(files)

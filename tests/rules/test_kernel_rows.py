@@ -57,7 +57,6 @@ MODELS_OTHERWISE: dict[str, str] = {
     },
     "BITCAST-float32-o0-float32": "the output's type says what is meant, the model's name another",
     "BITCAST-int32-o0-int32": "the output's type says what is meant, the model's name another",
-    "DEQUANTIZE-*-i0-int8-constant": "XNNPACK leaves a graph output unset that an int8 constant makes",
     "EMBEDDING_LOOKUP-float16-i1-int4-zero": _SMALL,
     "FULLY_CONNECTED-int8-i2-int64": _SMALL,
     "MEAN-int8-i0-uint8": _SMALL,
