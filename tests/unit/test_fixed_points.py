@@ -107,6 +107,27 @@ def test_an_inserted_quantize_that_would_wrap_has_one_in_front() -> None:
     assert settled(result.data, replace(PLAIN, optimize=True)).data == result.data
 
 
+@pytest.mark.parametrize("type_name", ["int8", "uint8"])
+def test_eight_bits_are_requantized_in_two_steps_where_one_would_wrap(type_name: str) -> None:
+    """2^31 holds 255 steps of a scale that is 8421504 times the other, and no more."""
+    zero = 128 if type_name == "uint8" else 0
+    graph = Graph(type_name)
+    graph.activation("x", 1.0, zero)
+    graph.activation("y", 1e-9, zero)
+    graph.add("QUANTIZE", ["x"], ["y"])
+    (found,) = check(graph.bytes(["x"], ["y"]), PLAIN).findings
+    assert (found.rule, found.severity) == ("window/QUANTIZE/wrap8", "error")
+    graph = Graph(type_name)
+    graph.activation("x", 1.0, zero)
+    graph.activation("y", 1e-9, zero)
+    graph.add("MAX_POOL_2D", ["x"], ["y"], POOL)
+    result = settled(graph.bytes(["x"], ["y"]))
+    assert result.report.remaining == ()
+    ratios = steps(result.data)
+    assert len(ratios) == 2
+    assert max(ratios) < 2**23 < math.prod(ratios)
+
+
 def test_scales_that_no_two_quantizes_bring_together_stay_apart() -> None:
     data = pooled(1e-16)
     result = settled(data)
