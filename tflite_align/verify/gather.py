@@ -81,8 +81,8 @@ def _complete(evidence: Evidence) -> bool:
 def _references(case: Case) -> Case:
     """Twin and declared(original) alone; of one file that is declared(aligned)."""
     names = {form.name for form in case.forms}
-    wanted = next(name for name in _READINGS if name in names)
-    forms = tuple(form for form in case.forms if form.name in ("twin", wanted))
+    reading = next(name for name in _READINGS if name in names)
+    forms = tuple(form for form in case.forms if form.name in ("twin", reading))
     return replace(case, forms=forms, changed=frozenset())
 
 

@@ -94,12 +94,12 @@ class _Joining(Record, kw_only=True):
         key = (_form(tensor), stored)
         if stored is not None and key in self.constants:
             return self.constants[key]
-        made = copy.copy(tensor)
-        made.buffer = 0
-        graph.tensors.append(made)
+        added = copy.copy(tensor)
+        added.buffer = 0
+        graph.tensors.append(added)
         if stored is not None:
             self.first.buffers.append(self.second.buffers[tensor.buffer])
-            made.buffer = len(self.first.buffers) - 1
+            added.buffer = len(self.first.buffers) - 1
             self.constants[key] = len(graph.tensors) - 1
         return len(graph.tensors) - 1
 
@@ -111,11 +111,11 @@ class _Joining(Record, kw_only=True):
         if same is not None:
             self.places.update(zip(operator.outputs, same.outputs, strict=True))
             return
-        made = copy.copy(operator)
-        made.inputs, made.outputs = inputs, [self.tensor(index) for index in operator.outputs]
-        made.opcodeIndex = self._code_index(self.second.operatorCodes[operator.opcodeIndex])
-        self.first.subgraphs[0].operators.append(made)
-        self.operators[key] = made
+        added = copy.copy(operator)
+        added.inputs, added.outputs = inputs, [self.tensor(index) for index in operator.outputs]
+        added.opcodeIndex = self._code_index(self.second.operatorCodes[operator.opcodeIndex])
+        self.first.subgraphs[0].operators.append(added)
+        self.operators[key] = added
 
     def _code_index(self, code: Any) -> int:
         key = _code(code)
@@ -140,13 +140,13 @@ def _form(tensor: Any) -> Any:
     return tensor.type, shape, _value(tensor.quantization, _RANGE)
 
 
-def _value(thing: Any, without: frozenset[str] = frozenset()) -> Any:
+def _value(value: Any, without: frozenset[str] = frozenset()) -> Any:
     """The value of an unpacked table, vector or number, for comparison."""
-    if isinstance(thing, (np.ndarray, list, tuple)):
-        return np.asarray(thing).tobytes()
-    if hasattr(thing, "__dict__"):
-        return tuple((name, _value(v)) for name, v in vars(thing).items() if name not in without)
-    return thing
+    if isinstance(value, (np.ndarray, list, tuple)):
+        return np.asarray(value).tobytes()
+    if hasattr(value, "__dict__"):
+        return tuple((name, _value(v)) for name, v in vars(value).items() if name not in without)
+    return value
 
 
 def _has_state(model: Any) -> bool:
