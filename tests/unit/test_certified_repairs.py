@@ -98,6 +98,12 @@ def test_a_fold_that_is_not_claimed_does_not_hold() -> None:
             verify_certificate(original, written, json.dumps(certificate).encode())
 
 
+def test_an_operator_that_is_gone_is_named() -> None:
+    original = _requantized()
+    with pytest.raises(NotCertifiedError, match=r"the original's SOFTMAX \(3\) has none"):
+        make_certificate(original, _changed(original, _without_softmax))
+
+
 def test_another_operator_is_not_folded() -> None:
     original = _requantized()
     certificate = make_certificate(original, original)

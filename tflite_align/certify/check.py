@@ -219,4 +219,6 @@ def _constants(pair: GraphPair, indices: Sequence[int], location: str) -> None:
             (given.integers(), given.scale[0], given.zero_point[0]),
             (tensor.integers(), tensor.scale[0], tensor.zero_point[0]),
         ):
-            raise RefutedError(f"{location}: the constant tensor[{index}] is not the original's")
+            raise RefutedError(
+                f"{location}: the constant tensor[{index}] is not the original's, rounded"
+            )

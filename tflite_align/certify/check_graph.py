@@ -125,11 +125,15 @@ def _match(o: ReadGraph, w: ReadGraph, claim: Claimed, location: str) -> Matched
         "the certificate has another number of operators",
     )
     originals = [index for index in claimed if index is not None]
+    gone = [
+        f"{op.name} ({n})" for n, op in enumerate(o.operators) if n not in (*originals, *folded)
+    ]
     _demand(
         sorted([*originals, *folded]) == list(range(len(o.operators)))
         and originals == sorted(originals),
         location,
-        "not every operator is there once, in its order",
+        "not every operator is there once, in its order"
+        + (f": the original's {', '.join(gone[:3])} has none that stands for it" if gone else ""),
     )
     _in_order(o, f"{location} of the original")
     _in_order(w, location)
