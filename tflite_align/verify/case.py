@@ -157,8 +157,8 @@ def _joined_runs(order: Order, forms: list[Form], first: Frontier, second: Front
         return forms
     files = {"before": (order.before, first), "after": (order.after, second)}
     models = [
-        cut_copy(parse(data), found)
-        for data, found in (files[form.name.partition(":")[0]] for form in runs)
+        cut_copy(parse(data), border)
+        for data, border in (files[form.name.partition(":")[0]] for form in runs)
     ]
     joined = join(*models)
     if joined is None:

@@ -162,9 +162,9 @@ def _prepared(
     only: frozenset[int] | None,
 ) -> PreparedSteps:
     copy = pack(cut_copy(parse(data), found)) if found.dropped else data
-    place = inputs.folder / name
+    subfolder = inputs.folder / name
     return prepare_steps(
-        copy, inputs.records, inputs.samples, place, only=only, dropped=found.dropped
+        copy, inputs.records, inputs.samples, subfolder, only=only, dropped=found.dropped
     )
 
 

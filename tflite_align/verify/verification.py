@@ -211,8 +211,8 @@ def _times(case: Case, evidence: Evidence, scores: Sequence[OutputScore]) -> int
     elements = _ELEMENTS if chance else _ELEMENTS // _SURE
     most = min(elements // case.elements, _KEPT // max(kept, 1), _MORE)
     times = int(most // evidence.samples.count)
-    wanted = more_inputs(evidence) if times >= _LEAST_MORE else 1.0
-    return min(max(math.ceil(wanted), _LEAST_MORE), times) if wanted > 1.0 else 1
+    needed = more_inputs(evidence) if times >= _LEAST_MORE else 1.0
+    return min(max(math.ceil(needed), _LEAST_MORE), times) if needed > 1.0 else 1
 
 
 def _may_be_constants(score: OutputScore) -> bool:
