@@ -6,6 +6,7 @@ Fixtures
     sample           bytes of the shipped de-aligned sample
     sample_origin    bytes of the well-made model it comes from
     interruptible    processes that the test starts hear SIGINT
+    chromium         a real browser, Debian's, driven by Playwright; one for all tests of a process
     corpus_dir       folder of real models
     corpus_model     one .tflite file of it; a test that asks for it runs once for each of them,
                      or for those of some folders: @pytest.mark.corpus("coral", "violators")
@@ -19,11 +20,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
@@ -150,3 +153,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ids = [path.relative_to(CORPUS).as_posix() for path in models]
         absent = pytest.param(None, marks=pytest.mark.skip(reason=NO_CORPUS), id="absent")
         metafunc.parametrize("corpus_model", models or [absent], ids=ids or None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser; tests that need it are skipped without one."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+    )
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("there is no chromium: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()

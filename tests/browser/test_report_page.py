@@ -11,6 +11,7 @@ from tests.conftest import DATA
 from tests.support.models import POOL, Graph, concat_example
 from tflite_align import AlignOptions, Report, align, check
 from tflite_align.record import replace
+from tflite_align.report.html.index_page import IndexEntry, render_index
 from tflite_align.report.html.page import render_html
 
 pytestmark = pytest.mark.browser
@@ -289,6 +290,26 @@ def test_check_and_several_models(report: Report, opened: Any) -> None:
     _drawn(page)
     assert page.locator("section.graph").count() == 2
     assert page.locator("#model-0 [data-graph]").count() == 1
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_the_table_of_many_models_fits(opened: Any, width: int) -> None:
+    row = (
+        "folder/of/models/concat.tflite",
+        "aligned",
+        "verified",
+        3,
+        12,
+        "aligned: 1 tensor moved",
+    )
+    entry = IndexEntry(row=row, page=b"")
+    page = opened(
+        render_index([entry, entry]),
+        viewport={"width": width, "height": 844},
+    )
+    page.wait_for_selector("#models td")
+    assert _wide(page) == width
+    assert page.locator("#models tbody tr").nth(1).inner_text().count("concat.tflite") == 1
 
 
 def test_of_two_thousand_operators_the_first_400_are_listed(opened: Any) -> None:

@@ -77,39 +77,27 @@ EVIL = "</script><img src=x onerror=\"document.title='owned'\">.tflite"
 
 
 @pytest.mark.browser
-def test_a_browser_filters_and_opens_a_model(zoo_folder: Path, request: Any) -> None:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
-    )
-    import shutil
-
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("there is no chromium: apt-get install chromium")
+def test_a_browser_filters_and_opens_a_model(zoo_folder: Path, chromium: Any) -> None:
     put(f"zoo/{EVIL.replace('/', '_')}", concat_example())
     cli.main(["check", "zoo", "-q", "--report", "zoo.html"])
     said: list[str] = []
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda r: said.append(r.url) if r.url.startswith("http") else None)
-        page.goto(Path("zoo.html").resolve().as_uri())
-        assert page.locator("#models tbody tr").count() == 4
-        page.select_option("#outcome", "passes")
-        assert page.locator("#models tbody tr").all_inner_texts()[0].startswith("good.tflite")
-        page.select_option("#outcome", "")
-        page.fill("#words", "a.tflite")
-        page.locator("#models button.open").first.click()
-        inner = page.frame_locator("#page")
-        inner.locator("h1").first.wait_for()
-        assert inner.locator("h1").first.inner_text().startswith("a.tflite")
-        inner.locator("section.graph").first.scroll_into_view_if_needed()
-        inner.locator("section.graph.drawn canvas").first.wait_for()
-        page.click("#close")
-        assert page.title() == "Models - tflite_align"
-        browser.close()
+    page = chromium.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda r: said.append(r.url) if r.url.startswith("http") else None)
+    page.goto(Path("zoo.html").resolve().as_uri())
+    assert page.locator("#models tbody tr").count() == 4
+    page.select_option("#outcome", "passes")
+    assert page.locator("#models tbody tr").all_inner_texts()[0].startswith("good.tflite")
+    page.select_option("#outcome", "")
+    page.fill("#words", "a.tflite")
+    page.locator("#models button.open").first.click()
+    inner = page.frame_locator("#page")
+    inner.locator("h1").first.wait_for()
+    assert inner.locator("h1").first.inner_text().startswith("a.tflite")
+    inner.locator("section.graph").first.scroll_into_view_if_needed()
+    inner.locator("section.graph.drawn canvas").first.wait_for()
+    page.click("#close")
+    assert page.title() == "Models - tflite_align"
+    page.close()
     assert said == []

@@ -97,7 +97,7 @@ def _rows(listed: list[IndexEntry]) -> list[Any]:
 
 
 def _head_row() -> Markup:
-    names = ("model", "outcome", "verification", "errors", "warnings", "")
+    names = ("model", "outcome", "verification", "errors", "warnings", "result")
     return element("tr", *(element("th", name, scope="col") for name in names))
 
 

@@ -5,6 +5,7 @@
   const rows = read("rows"), pages = read("pages");
   const MOST = 500;
   const words = document.getElementById("words"), outcome = document.getElementById("outcome");
+  const heads = document.querySelectorAll("#models th");
   const body = document.querySelector("#models tbody"), count = document.getElementById("count");
   const one = document.getElementById("one"), frame = document.getElementById("page");
 
@@ -24,6 +25,7 @@
     const made = document.createElement("tr");
     rows[at].forEach((value, column) => {
       const cell = document.createElement("td");
+      if (column > 1 && column < 5) cell.dataset.head = heads[column].textContent;
       if (column === 0 && pages[at]) {
         const open = document.createElement("button");
         open.type = "button";
