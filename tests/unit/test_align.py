@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 
 from tests.support.models import POOL, Graph, concat_example
@@ -280,14 +282,31 @@ def test_a_bias_that_one_of_two_readers_needs_as_it_is_is_copied_for_the_other()
     assert align(result.data, PLAIN).data == result.data
 
 
-def test_a_concatenation_of_a_hundred_inputs_is_aligned() -> None:
-    """More neighbours of one tensor than a numpy array can have axes."""
+def joined(count: int) -> bytes:
+    """A CONCATENATION of so many graph inputs, no two of one scale."""
     graph = Graph()
-    inputs = [f"x{index}" for index in range(100)]
+    inputs = [f"x{index}" for index in range(count)]
     for index, name in enumerate(inputs):
         graph.activation(name, 0.05 + index * 1e-5)
     graph.activation("y", 0.05)
     graph.add("CONCATENATION", inputs, ["y"])
-    result = align(graph.bytes(inputs, ["y"]), PLAIN)
+    return graph.bytes(inputs, ["y"])
+
+
+def test_a_concatenation_of_a_hundred_inputs_is_aligned() -> None:
+    """More tensors around one than an array can have axes."""
+    result = align(joined(100), PLAIN)
     assert result.report.remaining == ()
     assert names(read(result.data)).count("QUANTIZE") == 99
+
+
+def test_memory_grows_with_the_inputs_of_an_operator_and_no_faster() -> None:
+    data = joined(600)
+    align(data, PLAIN)
+    tracemalloc.start()
+    try:
+        align(data, PLAIN)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40e6  # 9e6; once for each pair of inputs it was 95e6

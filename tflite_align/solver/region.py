@@ -63,19 +63,28 @@ def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[t
     """All tensors that belong together with those of the broken slots, and the operators (and
     boundaries) that write or read them.
     """
-    ties: dict[Slot, list[tuple[Slot, ...]]] = {}
-    for together in _together(bound):
+    ties = list(_together(bound))
+    ties_of: dict[Slot, list[int]] = {}
+    for index, together in enumerate(ties):
         for slot in together:
-            ties.setdefault(slot, []).append(together)
+            ties_of.setdefault(slot, []).append(index)
     model = bound.model
+    followed: set[int] = set()
+
+    def tied(slot: Slot) -> Iterator[TensorId]:
+        """The tensors of the ties of a slot, each tie once: an operator of many operands is one."""
+        for index in ties_of.get(slot, ()):
+            if index not in followed:
+                followed.add(index)
+                yield from (neighbour.tensor_id(model) for neighbour in ties[index])
+
     tensors: set[TensorId] = set()
     operators: set[tuple[int, int]] = set()
     ahead = []
     for slot in broken:
         # Intermediates of an operator are neither read nor written by another one.
         operators.add(slot[:2])
-        tied = (neighbour for together in ties.get(slot, ()) for neighbour in together)
-        ahead += [neighbour.tensor_id(model) for neighbour in (slot, *tied)]
+        ahead += [slot.tensor_id(model), *tied(slot)]
     while ahead:
         key = ahead.pop()
         if key in tensors or key.tensor < 0:
@@ -87,8 +96,7 @@ def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[t
             slots.append(wiring.producer[key.tensor])
         for slot in slots:
             operators.add(slot[:2])
-            for together in ties.get(slot, ()):
-                ahead += [neighbour.tensor_id(model) for neighbour in together]
+            ahead += tied(slot)
     return tensors, operators
 
 
