@@ -309,4 +309,4 @@ def test_memory_grows_with_the_inputs_of_an_operator_and_no_faster() -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 40e6  # 9e6; once for each pair of inputs it was 95e6
+    assert peak < 40e6  # 6e6; once for each pair of inputs it was 95e6
