@@ -50,7 +50,7 @@ def need_vela() -> None:
         ),
         (
             ["--target", "tflm", "--accelerator-config", "ethos-u55-64"],
-            "a board is given, and no Ethos-U is asked for: name --target ethos-u55, ethos-u65 or ethos-u85",
+            "options of a board need an Ethos-U target or judge: add --target ethos-u55, ethos-u65 or ethos-u85",
         ),
         (
             ["--target", "ethos-u55", "--accelerator-config", "ethos-u55-65"],

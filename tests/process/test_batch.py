@@ -157,7 +157,7 @@ def test_contradictory_arguments_are_refused(
             "no/r.jsonl: the folder to write it in does not exist"
         ),
         ("zoo/a.tflite", "o.tflite", "--report", "r.jsonl"): (
-            "no report has the ending '.jsonl'; there are .html, .json, .me.json, .sarif, .txt, .xml;"
+            "unknown report format '.jsonl': expected one of .html, .json, .me.json, .sarif, .txt, .xml;"
             " .jsonl, .parquet, .sqlite are for many models"
         ),
     }

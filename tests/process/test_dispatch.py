@@ -146,7 +146,7 @@ def test_a_worker_of_another_version_is_refused(
 def test_a_shut_down_executor_is_an_error() -> None:
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
-    with pytest.raises(Failure, match="the executor takes no more work"):
+    with pytest.raises(Failure, match="the executor accepts no more work"):
         told(pool, chunks(["a"], 1))
 
 

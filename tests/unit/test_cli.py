@@ -246,7 +246,7 @@ def test_an_unknown_report_format_lists_the_known_ones(
 ) -> None:
     assert cli.main(["in.tflite", "out.tflite", "--report", "r.docx"]) == 2
     assert capsys.readouterr().err.startswith(
-        "tflite_align: no report has the ending '.docx'; there are .html, .json, .me.json, .sarif, .txt,"
+        "tflite_align: unknown report format '.docx': expected one of .html, .json, .me.json, .sarif, .txt,"
         " .xml; .jsonl, .parquet, .sqlite are for many models"
     )
 

@@ -247,7 +247,7 @@ def test_long_names_lose_their_middle() -> None:
 def test_report_forms_are_chosen_by_the_ending() -> None:
     assert list(FORMATS) == [".html", ".json", ".me.json", ".sarif", ".txt", ".xml"]
     assert renderer("REPORT.JSON") is renderer("-")
-    with pytest.raises(UsageError, match=r"^no report has a name without an ending; there are "):
+    with pytest.raises(UsageError, match=r"^report name without an ending: expected one of "):
         renderer("report")
 
 

@@ -65,7 +65,7 @@ def check(
         if certificate[name]["sha256"] != hashlib.sha256(data).hexdigest():
             raise RefutedError(f"certificate: it is about another {name} file")
     if not certificate["runtimes"]:
-        raise RefutedError("certificate: it speaks of no runtime")
+        raise RefutedError("certificate: it names no runtime")
     before = read_file(original)
     after = before if written == original else read_file(written)
     graphs = certificate["subgraphs"]

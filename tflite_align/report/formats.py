@@ -78,7 +78,7 @@ def renderer(name: str) -> Renderer:
     if name.lower().endswith(_EXPLORER):
         ending = _EXPLORER
     if ending not in FORMATS:
-        told = f"the ending {ending!r}" if ending else "a name without an ending"
+        fault = f"unknown report format {ending!r}" if ending else "report name without an ending"
         many = f"{', '.join(_MANY)} are for many models"
-        raise UsageError(f"no report has {told}; there are {', '.join(FORMATS)}; {many}")
+        raise UsageError(f"{fault}: expected one of {', '.join(FORMATS)}; {many}")
     return FORMATS[ending]

@@ -83,7 +83,7 @@ class Dispatch(Record, kw_only=True):
         try:
             self._out[self.executor.submit(call, self.pack(sent.chunk))] = sent
         except RuntimeError as error:  # broken, or shut down
-            raise Failure(f"the executor takes no more work: {error}") from error
+            raise Failure(f"the executor accepts no more work: {error}") from error
 
     def _heard(self, sent: _Sent, future: Future[Answer]) -> Iterator[Result]:
         error_name = "" if future.cancelled() else type(future.exception()).__name__

@@ -79,7 +79,7 @@ class Board(Record, frozen=True, kw_only=True):
         requested = list(dict.fromkeys(name for name in names if name.startswith("ethos-u")))
         if not requested:
             raise UsageError(
-                "a board is given, and no Ethos-U is asked for: name --target ethos-u55,"
+                "options of a board need an Ethos-U target or judge: add --target ethos-u55,"
                 " ethos-u65 or ethos-u85"
             )
         if self.accelerator and family(self.accelerator) not in requested:
