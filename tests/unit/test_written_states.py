@@ -138,10 +138,12 @@ def test_what_cannot_change_of_a_tensor_is_refused_by_name() -> None:
         write(data, model, with_tensor(model, 1, sparse=True))
 
 
-def test_an_operator_of_no_file_is_refused() -> None:
+def test_an_operator_that_the_file_has_not_is_refused() -> None:
     data = pack(chain())
     model = read(data)
     operators = model.subgraphs[0].operators
-    state = with_graph(model, operators=(*operators, replace(operators[0], origin=len(operators))))
-    with pytest.raises(UsageError, match=r"operator \d+ is out of place$"):
-        write(data, model, state)
+    for origin, place in ((-1, 0), (len(operators), len(operators))):
+        stray = replace(operators[0], origin=origin)
+        state = with_graph(model, operators=(*operators[:place], stray, *operators[place:]))
+        with pytest.raises(UsageError, match=f"operator {origin} is out of place$"):
+            write(data, model, state)
