@@ -122,7 +122,7 @@ def test_classifiers_have_their_top1_agreement() -> None:
 
 
 def test_operators_are_numbered_as_in_the_file() -> None:
-    """Also where one of them cannot be run here, and those that need it."""
+    """Also if an operator, and those that depend on it, cannot be run here."""
     graph = Graph()
     graph.activation("x", 0.1)
     graph.activation("odd", 0.1)

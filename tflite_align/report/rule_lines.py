@@ -29,7 +29,7 @@ def _grade(grade: RuleGrade) -> str:
 
 
 def rule_markdown(story: RuleStory) -> str:
-    """The same as Markdown."""
+    """The description of a rule as Markdown: requirement, severities and sources."""
     return "\n".join(_markdown(story)) + "\n"
 
 

@@ -44,7 +44,7 @@ class _Sides(Record, frozen=True):
 
     @property
     def sound(self) -> bool:
-        """Whether there is a ratio at all; a scale that is none is a finding of its own."""
+        """Whether all scales are valid, so that there is a ratio; an invalid scale is another finding."""
         return min(least for least, _ in (*self.numerator, *self.denominator)) > 0
 
     def ratios(self) -> Extent:

@@ -178,7 +178,7 @@ def _notes(found: Frontier) -> str:
 
 
 def _runnable(data: Data, model: Any, found: Frontier) -> bytes | None:
-    """A copy whose outputs are the probes, or None when the file's own outputs are just that."""
+    """A copy with the compared tensors as outputs; None if the file has exactly these outputs."""
     if [probe.tensor for probe in found.probes] == model.subgraphs[0].outputs:
         return None
     return pack(cut_copy(parse(data), found))

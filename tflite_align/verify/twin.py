@@ -240,7 +240,7 @@ class FloatGraph(Record, kw_only=True):
         self._shift(back, target, -scale * zero_point)
 
     def _shift(self, source: int, target: int, by: float) -> None:
-        """Target = source + by."""
+        """Add an operator that computes target = source + by."""
         buffer = schema().BufferT()
         buffer.data = np.frombuffer(np.float32(by).tobytes(), np.uint8)
         buffer.offset = buffer.size = 0

@@ -141,7 +141,7 @@ def _merged(rows: Sequence[tuple[_Row, str]], operator: str) -> list[str]:
 
 
 def _order(name: str) -> tuple[int, str]:
-    """The usual types first."""
+    """Sort key that puts common types first."""
     return (TYPES.index(name) if name in TYPES else len(TYPES), name)
 
 
