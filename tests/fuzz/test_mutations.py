@@ -86,6 +86,12 @@ def test_a_shared_buffer_of_wrong_size_raises_no_traceback() -> None:
 FOUND = {
     "types fitted beside a bias of another type": (0, 102376, ("tflm", "ethos-u55"), "keep"),
     "two steps put in and taken out again": (22, 402158, ("litert", "xnnpack"), "keep"),
+    "an unknown version of an operator without operands": (
+        21,
+        611690,
+        ("litert", "xnnpack"),
+        "free",
+    ),
     "a SPLIT without outputs": (12, 116180, ("litert", "xnnpack"), "keep"),
 }
 

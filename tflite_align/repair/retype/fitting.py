@@ -93,12 +93,15 @@ def _lower(draft: Draft, finding: Finding, targets: Sequence[Target]) -> None:
     """Set the operator's version to the highest one that every kernel set registers."""
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
+    present = [tensor for tensor in (finding.tensor, *operator.named) if tensor >= 0]
+    if not present:
+        return  # an operator of nothing, which no kernel runs
+    key = TensorId(slot.subgraph, present[0])
     rows = [load_kernels(name)[operator.name] for t in targets for name in t.kernels]
     version = min(row.versions[1] for row in rows if row.versions)
     draft.graph(slot.subgraph).set_operator(slot.operator, version=version)
     draft.touched.add(slot.operator_id)
     why = "the last version that the runtimes register"
-    key = finding.tensor_id
     draft.note("parameters", key, finding.actual, f"version {version}", why=why, readers=(slot,))
 
 
