@@ -143,6 +143,13 @@ def test_doubtful_losses_use_more_inputs() -> None:
     assert loss(noisy(0.01, 1), noisy(0.03, 2), 0).more == 1.0
 
 
+def test_a_large_loss_on_two_inputs_is_no_failure_yet() -> None:
+    """An output of one place: two inputs carry all noise there is, and bounds of two are chance."""
+    few = loss(noisy(0.01, 1, 2), noisy(0.03, 2, 2), 0)
+    assert (few.word, few.more) == ("inconclusive", 4.0)
+    assert loss(noisy(0.01, 1, 8), noisy(0.03, 2, 8), 0).word == "failed"
+
+
 @pytest.mark.parametrize(("after", "word"), [(0.002, "skipped"), (0.01, "inconclusive")])
 def test_only_new_noise_of_a_zero_output_counts(after: float, word: str) -> None:
     """Rounding to steps of 0.01 makes noise of 0.0029."""

@@ -57,6 +57,7 @@ CHANCE = "which these inputs cannot tell from chance"
 SILENT = "the float twin is silent here"
 _RESAMPLES = 1000
 _BOUND = 0.05
+_FEW = 8  # inputs of one kind; bounds drawn from fewer say nothing
 
 
 class Powers(Record, frozen=True, kw_only=True):
@@ -190,9 +191,11 @@ def loss(
     if _added(original, aligned) <= (LOSS_STEPS * step) ** 2:
         why = f"{sentence}, by no more than what rounding once or twice more adds"
         return Lost(word="inconclusive", why=why, more=_more(lost, allowed))
-    if lost.low_db > allowed:
+    inputs = len(aligned.noise)
+    if lost.low_db > allowed and inputs >= _FEW:
         return Lost(word="failed", why=sentence)
-    return Lost(word="inconclusive", why=f"{sentence}, {CHANCE}", more=_more(lost, allowed))
+    more = max(_more(lost, allowed), _FEW / max(inputs, 1))
+    return Lost(word="inconclusive", why=f"{sentence}, {CHANCE}", more=more)
 
 
 def _allowed_loss(apart: float, lost: Fidelity | None, *, floored: bool) -> str:
