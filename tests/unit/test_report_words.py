@@ -88,3 +88,10 @@ def test_wrong_values_are_noted_where_a_runtime_accepts_the_original() -> None:
     assert told("accepted")
     assert told("skipped")
     assert not told("refused")
+
+
+def test_no_report_of_a_failure_promises_right_integers() -> None:
+    wrong = replace(REPORT.findings[0], fix="tied", behaviour="LiteRT computes wrong values")
+    aligned = replace(REPORT, findings=(wrong,), verification=None)
+    assert "different, right integers" in render_text(aligned)
+    assert "right integers" not in render_text(replace(aligned, reasons=(WHY,)))

@@ -255,7 +255,7 @@ def _remarks(report: Report) -> list[str]:
     if report.accepted:
         lines.append(f"{plural(len(report.accepted), 'finding')} accepted by the baseline")
     wrong = sorted({f.rule for f in report.findings if f.fixable and "wrong" in f.behaviour})
-    if report.outcome == "aligned" and wrong and _some_took(report):
+    if report.outcome == "aligned" and not report.reasons and wrong and _some_took(report):
         lines.append(
             f"note: a runtime that takes the original computes wrong values there"
             f" ({', '.join(wrong)}): the aligned model gives different, right integers"
