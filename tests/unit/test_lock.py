@@ -96,7 +96,7 @@ def test_a_scale_is_the_shortest_decimal_of_its_float32() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{", "no lock: not JSON: "),
+        ("{", "not a lock file: not JSON: "),
         ("[]", "expected a table of format 1, found something without a format"),
         ('{"format": 2}', "expected a table of format 1, found format 2"),
         ('{"format": 1}', "lock: key 'inputs' is missing"),
@@ -227,7 +227,7 @@ def test_a_model_with_findings_is_not_locked(folder: Path, sample: bytes) -> Non
     [
         (["check", "in.tflite", "b.tflite", "--lock", "io.json"], "--lock holds one model"),
         (["check", "in.tflite", "--update-lock"], "--update-lock needs --lock FILE"),
-        (["check", "in.tflite", "--lock", "in.tflite"], "in.tflite: no lock: not JSON"),
+        (["check", "in.tflite", "--lock", "in.tflite"], "in.tflite: not a lock file: not JSON"),
         (["check", "in.tflite", "--lock", "in.tflite", "--update-lock"], "overwrite the model"),
     ],
 )

@@ -128,11 +128,13 @@ def parse_lock(source: bytes | str) -> Lock:
     try:
         raw = json.loads(source)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"no lock: not JSON: {error}") from None
+        raise UsageError(f"not a lock file: not JSON: {error}") from None
     version = raw.get("format") if isinstance(raw, dict) else None
     if version != LOCK_FORMAT or isinstance(version, bool):
         description = f"format {version!r}" if version is not None else "something without a format"
-        raise UsageError(f"no lock: expected a table of format {LOCK_FORMAT}, found {description}")
+        raise UsageError(
+            f"not a lock file: expected a table of format {LOCK_FORMAT}, found {description}"
+        )
     try:
         read = f.convert(raw, _LockDocument, "lock")
     except RuleError as error:
