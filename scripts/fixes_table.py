@@ -38,7 +38,7 @@ scale (the default: they are re-expressed), or as kernels compute with them (`--
 scale is corrected, the integers stay). The report shows how far the outputs of the two are apart.
 
 A bias that does not fit its type once it is re-expressed makes the weight scale of its channel
-coarser, by no more than leaves half of the type to the accumulator: the noise of a channel's
+coarser, just enough that half of the type is left to the accumulator: the noise of a channel's
 weights, scale^2/12 a weight, grows in that channel alone. Where a coarser input loses less (small
 weights under one scale), a QUANTIZE makes the input coarser instead. A bias whose step is more than
 half a step of the output cannot be made finer without clipping its input or its weights: the report

@@ -19,7 +19,7 @@ NO_PROMISE = {
     "Elsewhere, and in the instant": "what may happen where the promise before does not hold",
     "A judge is native code": "why the next one is needed",
     "Where judges run, they have processes of their own, with": "the head of the table, whose rows are held",
-    "LiteRT's ways to run a small model share": "why the next one is needed",
+    "For a small model all of LiteRT's kernel sets run": "why the next one is needed",
     "Keep its port among machines": "advice",
     "Windows has no such limits": "these tests cannot look there",
     "These are limits and no sandbox": "what is not promised",

@@ -26,8 +26,8 @@ def job(model: Path, kernels: str) -> dict[str, Any]:
 
 
 @pytest.mark.promise(
-    "Where one of them goes down or hangs, the ones before it have answered and those behind it"
-    " get a process anew."
+    "If a run crashes or hangs, results of earlier runs are kept, and the remaining ones start in a"
+    " new process."
 )
 @pytest.mark.parametrize(
     ("stand_in", "status", "seconds"), [(KILLED, "crashed", 60.0), (HANGS, "timeout", 3.0)]

@@ -87,7 +87,10 @@ def _parts(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases
     if all(row.function in SUMS for row in rows):
         return _sums(case, rows)
     if any(row.function in POSITIONS for row in rows):
-        raise UnknownHereError("four integers at each place are too many to try")
+        raise UnknownHereError(
+            "each output interpolates between four integers: too many combinations to compare"
+            " exhaustively"
+        )
     if all(row.function in FLOATS for row in rows):
         return iter([_floats(case, rows)])
     return iter([_pairs(case, rows) if rows[0].kind == "pairs" else _table(case, rows)])

@@ -34,7 +34,9 @@ _SPELLED = re.compile(r"tflite\W?_?align", re.IGNORECASE)
 
 
 def misnamed_file(names: Iterable[str]) -> str | None:
-    """The first of a folder's files that is nearly called as the configuration, `tflite_align.toml`."""
+    """The first of a folder's files whose name is a near miss of the configuration's,
+    `tflite-align.toml`: `tflite_align.toml`, for example.
+    """
     return next((name for name in sorted(names) if _is_misnamed(name)), None)
 
 
@@ -62,14 +64,14 @@ def misnamed_table(raw: Mapping[str, Any], name: str) -> None:
     """UsageError for a table of a pyproject.toml that is nearly called [tool.tflite-align]."""
     for key, value in raw.items():
         if _nearly(key, TABLE):
-            raise _wrong(name, key)
+            raise _misnamed(name, key)
         if isinstance(value, dict) and (key == "tool" or _nearly(key, "tool", 0.85)):
             for inner in value:
                 if _nearly(inner, TABLE) and (key, inner) != ("tool", TABLE):
-                    raise _wrong(name, f"{key}.{inner}")
+                    raise _misnamed(name, f"{key}.{inner}")
 
 
-def _wrong(name: str, table: str) -> UsageError:
+def _misnamed(name: str, table: str) -> UsageError:
     return UsageError(f"{name}: [{table}] is not read; the table is called [tool.{TABLE}]")
 
 

@@ -164,7 +164,9 @@ class _Alignment:
             self.master[node_index] = master
 
     def _take(self, node_index: int, label: Label) -> None:
-        """Give a node a label of its own: its cover if the node's zero point has to be 0."""
+        """Fix a node's label, so that it no longer follows another node. If the node needs zero
+        point 0 and `label` has another, take the symmetric label that covers its range instead.
+        """
         type_name = self._type(self._key(self.nodes[node_index].slots[0]))
         if self.nodes[node_index].zero and label.zero_point:
             label = covering_label(label_range(label, type_name), type_name, symmetric=True)

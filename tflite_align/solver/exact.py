@@ -36,10 +36,12 @@ Posed = tuple[Sequence[int], Sequence[Table], Sequence[Sharing]]
 def minimise(
     sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing] = ()
 ) -> Answer:
-    """The least sum of all tables and sharings; tables are over one or two variables.
+    """Choose a value for each variable so that the costs of all tables (over one or two variables
+    each) and sharings (one QUANTIZE for each label that a reader needs and the source does not
+    have) sum to the least. The answer says whether that is proven.
 
-    Deterministic: ties go to the lowest choice, the order of elimination to the fewest joint
-    entries and then the lowest variable.
+    Deterministic: among equal sums the lowest choices win; the variable with the smallest joint
+    table is eliminated first, then the lowest index.
     """
     (answer,) = minimise_each([(sizes, tables, sharings)])
     return answer

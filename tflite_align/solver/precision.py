@@ -161,7 +161,9 @@ class Reads:
         return slot not in self.values.averaged or read.value.key in self.values.observed
 
     def _slots(self, read: Read, *, averaged: bool) -> tuple[Slot, ...]:
-        """The slots of a read whose operators average their elements, or the other slots."""
+        """The reader's operand positions whose elements its operator averages (MEAN,
+        AVERAGE_POOL_2D, RESIZE_BILINEAR); with averaged=False all its other positions.
+        """
         known = self.values.averaged
         if not known:
             return () if averaged else read.slots

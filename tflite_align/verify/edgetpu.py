@@ -94,7 +94,10 @@ def parse_log(printed: str, log: str = "") -> tuple[tuple[str, str], ...]:
 
 
 def _first(data: bytes | memoryview, facts: tuple[tuple[str, str], ...]) -> int | None:
-    """The first operator whose kind, all of it, is refused on its own account."""
+    """Index of the first operator of a type of which the compiler mapped none, for reasons other
+    than a second subgraph (status 'More than one ...'). None if there is no such type or the file
+    cannot be read.
+    """
     statuses: dict[str, set[str]] = {}
     for key, _ in facts:
         name, reason, status = key.partition(": ")

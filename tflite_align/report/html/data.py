@@ -110,8 +110,8 @@ def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 def _touched(
     graph: SubgraphView, noted: Collection[tuple[int, int]], moved: Collection[TensorId]
 ) -> set[int]:
-    """Indices of operators with a finding, added or removed operators, and operators at a moved
-    tensor.
+    """Indices of operators that have a finding, were added or removed, or read or write a tensor
+    that the alignment changed.
     """
     return {
         operator.index
