@@ -35,6 +35,10 @@ def check_structure(model: Model) -> None:
     if not model.subgraphs:
         msg = "the model has no subgraph"
         raise FormatError(msg, offset=model.pos)
+    if model.buffers and model.buffers[0].data:
+        size = len(model.buffers[0].data)
+        msg = f"buffer 0 holds {size} bytes; it stands for tensors without data and must be empty"
+        raise FormatError(msg, offset=model.pos)
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             if problem := _tensor_problem(model, graph, tensor):
