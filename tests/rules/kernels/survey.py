@@ -70,7 +70,7 @@ def _around(cases: Sequence[TypedCase], runtimes: Sequence[str]) -> Iterator[Obs
             yield _observed(base, case, runtime, outcomes[name])
 
 
-def _run(cases: list[TypedCase], runtime: str) -> dict[str, Outcome]:
+def _run(cases: Sequence[TypedCase], runtime: str) -> dict[str, Outcome]:
     """Right is what comes out whatever fresh memory holds: those cases are run once more."""
     outcomes = _batch(cases, runtime, FILL)
     right = [c for c in cases if not outcomes[c.name].error and c.right(outcomes[c.name].outputs)]
