@@ -77,7 +77,7 @@ def _run(cases: Sequence[TypedCase], runtime: str) -> dict[str, Outcome]:
     return {**outcomes, **_batch(right, runtime, _OTHER_FILL)}
 
 
-def _batch(cases: list[TypedCase], runtime: str, fill: int) -> dict[str, Outcome]:
+def _batch(cases: Sequence[TypedCase], runtime: str, fill: int) -> dict[str, Outcome]:
     """Models that end the process are run once more: one before may have written where it must not."""
     with tempfile.TemporaryDirectory() as folder:
         outcomes = run_batch(cases, runtime, Path(folder), fill=fill)
