@@ -1,3 +1,3 @@
-"""The solver: constraints on slots -> the label of each slot, inserted QUANTIZE operators, and the
-reasons.
+"""The solver: from constraints on slots (operand positions), the label (scale and zero point) of each
+slot, the QUANTIZE operators to insert, and the reason for each decision.
 """

@@ -1,14 +1,17 @@
-"""PPQ's alignment policies: the label of each node, determined operator by operator.
+"""PPQ's alignment policies: the label (scale and zero point) of each node (operand positions that
+share a label), determined operator by operator.
 
 The same steps as QuantAlignmentPass (esp-ppq 1.3.12, esp_ppq/quantization/optim/refine.py), on
 nodes tied by TFLite's rules. Operators are visited in file order:
 
-* `large`: the operands get the cover of their ranges; `output`: the label of the operator's output,
-by reference, so that it follows when a later operator changes that; `input`: the label of the first
-operand. If a rule ties the output to the inputs, it is one of the operands. * The operator that
-writes an aligned operand then writes the new label, unless other operators read the tensor too or
-it only passes integers on; with `--overlap force` always. * `none` aligns nothing: a tied operator
-works at its output's label, and the operators that write its inputs keep theirs.
+* `large`: the operands get the cover of their ranges (the finest label whose range contains them
+all); `output`: the label of the operator's output, also when a later operator changes the output's
+label; `input`: the label of the first operand. If a rule ties the output to the inputs, the output
+is one of the operands.
+* The operator that writes an aligned operand then writes the new label, unless other operators read
+the tensor too or the writing operator only passes integers on; with `--overlap force` always.
+* `none` aligns nothing: a tied operator works at its output's label, and the operators that write
+its inputs keep their labels.
 
 Input: the nodes of all components. Output: `wanted` and `policy` of the nodes that a policy
 decides.
@@ -115,7 +118,9 @@ class _Alignment:
     # --- labels of nodes ----------------------------------------------------------------------
 
     def _legal(self, node: Node) -> Label | None:
-        """The label of a node whose kernel writes one of a few: its own where that is legal."""
+        """The label of a node whose kernel can write only a few labels: the declared one if it is
+        among them, else the first of them.
+        """
         declared = [self._declared(slot) for slot in node.slots]
         return next((label for label in declared if label in node.legal), None) or next(
             iter(node.legal), None
@@ -176,9 +181,8 @@ class _Alignment:
     # --- operators that pass integers on ------------------------------------------------------
 
     def _follow_inputs(self) -> None:
-        """Passive operators write at their first input's label, as QuantizeFusionPass has them.
-
-        Such an operator has one tied input and belongs to no family.
+        """Passive operators write their outputs at their input's label, as in PPQ's
+        QuantizeFusionPass. An operator is passive if it has one tied input and belongs to no family.
         """
         for constraint in self.bound.constraints:
             if not isinstance(constraint, Same):
@@ -214,7 +218,7 @@ class _Alignment:
         return [slot for slot in slots if slot in self.where]
 
     def _keep(self, operator_id: OperatorId, family: str) -> None:
-        """`none`: a tied operator works at its output's label, and moves nothing else."""
+        """Policy `none`: a tied operator works at its output's label, and no other label changes."""
         for slot in self._outputs(operator_id)[:1]:
             node_index = self.where[slot]
             tied = any(s.kind == "inputs" and s.operator >= 0 for s in self.nodes[node_index].slots)
@@ -301,7 +305,7 @@ class _Alignment:
         return self._resolve(node_index) if self._key(slot) in self.decided else self._label(slot)
 
     def _pass_on(self, slot: Slot, node_index: int) -> None:
-        """Let the operator that writes an aligned operand write it at the node's label."""
+        """Let the operator that writes an aligned operand write that tensor at the node's label."""
         producer = self._producer(slot)
         if producer is None or producer.operator < 0:
             return

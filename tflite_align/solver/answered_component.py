@@ -24,7 +24,7 @@ _NOTHING = Weights(cut=0, move=0, bit=0, clip=0, blur=0, clamp=0, state=0, finer
 
 
 class AnsweredComponent:
-    """A component with its answer, and what all stories of its tensors share."""
+    """A solved component, with what the explanations of all its tensors need."""
 
     def __init__(
         self,

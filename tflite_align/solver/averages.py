@@ -29,8 +29,8 @@ _WINDOW = ((1, "filter_height"), (2, "filter_width"))
 
 
 class Averaged(Record, frozen=True, kw_only=True):
-    """An operand whose elements are averaged. `left`: the part of their noise that is left in a
-    mean; `step`: of the declared label of the means.
+    """An operand whose elements are averaged. `left`: the part of the elements' noise that is left in
+    a mean; `step`: the declared scale of the means.
     """
 
     left: float
@@ -38,7 +38,9 @@ class Averaged(Record, frozen=True, kw_only=True):
 
 
 def noise_left(model: Model, flow: BoundFlow) -> float:
-    """The part of independent noise that the flow's operator leaves: 1 where it averages none."""
+    """The part of its input's independent noise that an operator leaves in its output: 1 for an
+    operator that does not average.
+    """
     if not flow.source.taps or not flow.inputs or not flow.outputs:
         return 1.0
     graph = model.subgraphs[flow.inputs[0].subgraph]
@@ -62,7 +64,7 @@ def noise_left(model: Model, flow: BoundFlow) -> float:
 def averaged_slots(
     model: Model, flows: Iterable[BoundFlow], labels: Mapping[TensorId, Label]
 ) -> dict[Slot, Averaged]:
-    """The operands, all of declared `labels`, whose elements are averaged."""
+    """The operands whose elements an operator averages into a tensor that has a declared label."""
     averages = {}
     for flow in flows:
         left = noise_left(model, flow)
@@ -75,8 +77,8 @@ def averaged_slots(
 def clip_noise(
     bottom: float, top: float, low: Floats, high: Floats, *, crowded: bool = False
 ) -> Floats:
-    """The noise of clipping to [low, high] what may be anywhere in [bottom, top]; `crowded`: and is
-    as likely at its edges.
+    """The noise of clipping values from [bottom, top] to [low, high]. The values are assumed to
+    decay exponentially from zero; `crowded`: to be distributed uniformly.
     """
     middle = min(max(0.0, bottom), top)
     beyond = _evenly_beyond if crowded else _beyond
@@ -84,7 +86,7 @@ def clip_noise(
 
 
 def _evenly_beyond(edge: float, inside: Floats) -> Floats:
-    """Mean square of what exceeds `inside`, of values anywhere from 0 to `edge`."""
+    """Mean square of the excess over `inside`, for values uniformly distributed from 0 to `edge`."""
     if edge <= 0:
         return np.zeros_like(inside)
     power: Floats = (edge - np.clip(inside, 0.0, edge)) ** 3 / (3.0 * edge)
@@ -92,7 +94,7 @@ def _evenly_beyond(edge: float, inside: Floats) -> Floats:
 
 
 def _beyond(edge: float, inside: Floats) -> Floats:
-    """Mean square of what exceeds `inside`, of values that decay exponentially from 0 to `edge`."""
+    """Mean square of the excess over `inside`, for values that decay exponentially from 0 to `edge`."""
     if edge <= 0:
         return np.zeros_like(inside)
     decay = edge / _DECAYS

@@ -1,7 +1,8 @@
 """Clamps that only a range states: exporters fold a ReLU into the output range.
 
-A range that starts exactly at zero where the operator could go on below is a ReLU; one that also
-ends at 6 a ReLU6. Widening it would un-do the clamp, unless the operator states it instead.
+A range that starts exactly at zero, of an operator that could write negative values, is a ReLU; one
+that also ends at 6 is a ReLU6. Widening the range would undo the clamp, unless the operator gets it
+as fused activation.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Saturation(Record, frozen=True, kw_only=True):
 
 
 def clamp_of(label: Label, type_name: str, reach: Range) -> Clamp | None:
-    """The clamp that the label states; None for one that clips nothing its operator writes.
+    """The clamp that the label's range states; None if it clips nothing that the operator writes.
 
     `reach`: real values the operator could write if its range did not clip.
     """

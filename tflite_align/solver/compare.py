@@ -60,9 +60,8 @@ STRATEGIES: Mapping[str, Mapping[str, Policy]] = {
 
 
 def compare(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> list[Strategy]:
-    """The options' own answer first, then PPQ's strategies, with overlap forbidden and forced.
-
-    `holds` is False where a strategy leaves a rule broken: its cost is then no price.
+    """The result of the given options first, then PPQ's strategies, with overlap forbidden and
+    forced. `holds` is False where a strategy leaves a rule broken: its cost cannot be compared then.
     """
     table = _Comparison(bound, list(broken), options)
     strategies = [table.strategy(options, "as aligned")]
@@ -100,7 +99,7 @@ class _Comparison:
         return total
 
     def _price(self, options: SolverOptions, problem: Problem, chosen: Sequence[Label]) -> Strategy:
-        """The cost of one component's answer by the weights alone, without an option's additions."""
+        """The cost of one component's labels by the weights alone, with default overlap and no policies."""
         nodes = [
             replace(node, domain=(label,))
             for node, label in zip(problem.nodes, chosen, strict=True)

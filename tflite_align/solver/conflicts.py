@@ -54,7 +54,7 @@ def minimal_conflict(
 def forced_conflict(
     bound: Bound, values: Values, options: SolverOptions, problem: Problem
 ) -> Conflict | None:
-    """Why a component cannot do without a QUANTIZE; None where it can, at some loss."""
+    """Why a component needs a QUANTIZE; None if it can be solved without one, at some loss."""
     free = replace(options, overlap="auto", weights=_ONLY_CUTS)
 
     def fails(posed: Posed) -> bool:
@@ -70,7 +70,9 @@ def forced_conflict(
 def _minimal(
     bound: Bound, values: Values, options: SolverOptions, problem: Problem, fails: _Fails
 ) -> list[_Item]:
-    """Drop one requirement after the other; those that have to stay. Empty: nothing fails."""
+    """The requirements left after dropping every one without which the component still `fails`; empty
+    if it does not fail even with all of them.
+    """
     inside = frozenset(slot for node in problem.nodes for slot in node.slots)
     small = replace(
         values, labels={value.key: values.labels[value.key] for value in problem.values}
@@ -97,7 +99,9 @@ def _minimal(
 
 
 def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> list[_Item]:
-    """A broken list from which nothing can be dropped; halves first, since most can go."""
+    """A part of `items` that is broken, but not without any one of its items. Large parts are dropped
+    first, since most items are not needed.
+    """
     remaining, size = items, max(1, len(items) // 2)
     while True:
         position = 0
@@ -132,7 +136,7 @@ def _conflict(
 
 
 def _border(bound: Bound, slot: Slot) -> bool:
-    """Whether a graph input or output keeps its parameters for no more than that it is one."""
+    """Whether the slot is a graph input or output that is kept by default, not by an override."""
     named = bound.model.named_subgraphs
     return slot.operator < 0 and slot.subgraph in named and slot not in bound.held_by
 
@@ -144,7 +148,7 @@ def _rule(bound: Bound, item: _Item) -> str:
 
 
 def _told(bound: Bound, values: Values, item: _Item) -> str:
-    """One requirement in words, with its places."""
+    """One requirement in words, with the addresses of its slots."""
     model = bound.model
     if isinstance(item, Slot):
         label = values.labels[item.tensor_id(model)]
@@ -172,7 +176,7 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
 
 
 def addresses(model: Model, slots: Sequence[Slot]) -> str:
-    """The slots' addresses, naming each operator once; beyond a few only their number."""
+    """The slots' addresses, naming each operator once; of many slots the first few, and how many more."""
     sentences: list[str] = []
     before: OperatorId | None = None
     for slot in slots[:_FEW]:

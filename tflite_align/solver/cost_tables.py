@@ -1,4 +1,6 @@
-"""The solver's own language: variables with choices, cost tables, and shared operators."""
+"""The abstract problem that the solver minimises: variables with choices, cost tables over them, and
+QUANTIZE operators shared by readers.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,15 @@ FORBIDDEN = 1e7
 
 
 class Table(Record, frozen=True):
-    """Costs over the joint choices of `scope`; axis i is variable scope[i], each there once."""
+    """Costs of the joint choices of the variables in `scope`; axis i of `costs` is variable scope[i]."""
 
     scope: tuple[int, ...]
     costs: Floats
 
 
 class Sharing(Record, frozen=True, kw_only=True):
-    """A QUANTIZE of cost `cost` for each label that some reader has and the source does not.
+    """One QUANTIZE of cost `cost` for each label (scale and zero point) that some reader has and the
+    source does not. `source` and `readers` are variables.
 
     `labels[v]` numbers the choices of each variable; equal labels have equal numbers.
     """
@@ -37,7 +40,9 @@ class Sharing(Record, frozen=True, kw_only=True):
 
 
 class Answer(Record, frozen=True, kw_only=True):
-    """A choice for each variable, its cost, and a lower bound of the cost of any choice."""
+    """A choice for each variable, its cost, and a lower bound of the cost of any choice. `optimal`: the
+    two agree.
+    """
 
     choice: tuple[int, ...]
     cost: float

@@ -28,7 +28,9 @@ Tables = tuple[list[Table], list[Sharing]]
 
 
 class _Costs:
-    """Costs of one component: for its reads, and for nodes alone."""
+    """Costs of one component: of reads (a node that reads a tensor), and of single nodes (operand
+    positions that share a label).
+    """
 
     def __init__(self, problem: Problem, values: Values, options: SolverOptions) -> None:
         self.problem = problem
@@ -42,20 +44,24 @@ class _Costs:
         return self.cut_scale * (weights.cut + weights.move * value.elements / self.largest)
 
     def shared(self, value: Value) -> int:
-        """The number of readers that compute: a tensor's precision counts once, shared by them."""
+        """The number of reading slots that compute their own multipliers: a bit of the tensor's precision
+        counts once, shared by them.
+        """
         nodes = self.problem.nodes
         return (
             sum(computing((nodes[node_index], slots)) for node_index, slots in value.readers) or 1
         )
 
     def lost(self, value: Value, reader: Reader, written: Label, read_label: Label) -> float:
-        """Bits lost at the slots of a reader that compute, as a share of the tensor's."""
+        """Bits lost at the slots of a reader that compute their own multipliers, times their share among
+        all such slots of the tensor.
+        """
         noise = written.scale**2 + (read_label.scale**2 if read_label != written else 0.0)
         bits = 0.5 * math.log2(noise / self.values.noise[value.key])
         return computing(reader) / self.shared(value) * max(0.0, bits)
 
     def reads(self, value: Value, cuts: Requantizing | None) -> list[Read]:
-        """The reads of a written tensor that have to be priced."""
+        """One Read for each node that reads the tensor; none for a constant."""
         if value.source is None:
             return []
         nodes = self.problem.nodes

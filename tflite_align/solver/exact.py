@@ -48,7 +48,7 @@ def minimise(
 
 
 def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
-    """The answer of each problem; problems that differ only in their costs are solved together."""
+    """minimise() for each problem; problems that differ only in their costs are solved together."""
     groups: dict[Any, list[int]] = {}
     for position, (sizes, tables, sharings) in enumerate(posed):
         shape = (
@@ -67,7 +67,7 @@ def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
 
 
 def _answers(posed: Sequence[Posed]) -> list[Answer]:
-    """The answers for components of the same form."""
+    """The answers of problems that differ only in their costs."""
     sizes, tables, _ = posed[0]
     try:
         stacks = [
@@ -109,7 +109,9 @@ def _expanded(sharings: Sequence[Sequence[Sharing]], count: int) -> list[Table]:
 
 
 def _residue(sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]) -> Answer:
-    """Too entangled for elimination: an integer program, and descent where that fails."""
+    """The answer of a problem whose joint tables are too large for elimination: by an integer program,
+    or by coordinate descent where that fails.
+    """
     answer = solve_integer(sizes, tables, sharings)
     pairs = [
         Table(pair.scope, pair.costs[0])
@@ -125,7 +127,7 @@ def _residue(sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[S
 
 
 class _TooWideError(Exception):
-    """The joint table of a variable's neighbours would not fit."""
+    """The joint table of a variable's neighbours would have more than `_TABLE_LIMIT` entries."""
 
 
 def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int, variable: int) -> Table:

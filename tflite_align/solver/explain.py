@@ -39,7 +39,8 @@ def explain(
     key: TensorId,
     slot: Slot | None = None,
 ) -> Explanation:
-    """Explain why the tensor `key` is written with its label, given these violated slots.
+    """Explain why the tensor `key` is written with its label (scale and zero point), if the slots
+    `broken` (operand positions) violate a rule.
 
     `slot`: a slot that holds the tensor, if one was requested. Never raises for a tensor that the
     solver does not change: the status says so.
@@ -68,7 +69,7 @@ def explain(
 def explain_each(
     solved: Solved, options: SolverOptions, keys: Collection[TensorId]
 ) -> tuple[Explanation, ...]:
-    """explain() for many tensors of the solved components, in their order.
+    """explain() for those of `keys` that are in solved components, in the components' order.
 
     Nothing is solved again: costs of alternatives and savings of a QUANTIZE are left out.
     """
@@ -147,7 +148,7 @@ class _Story:
     """One component's solution, explained for one of its tensors."""
 
     def __init__(self, case: AnsweredComponent, key: TensorId, *, priced: bool = True) -> None:
-        """`priced`: whether what else could be done is solved for."""
+        """`priced`: whether the component is solved again to price the alternatives."""
         self.case = case
         self.bound = case.bound
         self.values = case.values
@@ -199,7 +200,9 @@ class _Story:
         )
 
     def _untouched(self, explanation: Explanation) -> Explanation:
-        """A component in which nothing is broken, or that cannot be solved, stays as it is."""
+        """The explanation for a component that keeps its parameters: no rule is violated in it, or it
+        cannot be solved.
+        """
         declared = [self.own for _ in self.nodes]  # as though nothing were cut: what ties it
         ties = Ties(self.bound, self.posed.problem, declared)
         return replace(explanation, status="clean", ties=self._ties(ties))
@@ -233,7 +236,7 @@ class _Story:
         return (*steps, *self._overrides())
 
     def _overrides(self) -> list[Tie]:
-        """The user overrides of the tensor's slots, except keeping it."""
+        """The user overrides (anchor, no QUANTIZE) of the tensor's slots; not those that keep it."""
         model, key = self.bound.model, self.value.key
         anchors = []
         for user in self.case.users:
@@ -249,7 +252,9 @@ class _Story:
     def _anchor(
         self, reached: list[Reached], ties: Ties, written: Label
     ) -> tuple[Anchor, tuple[Link, ...]]:
-        """Whose label it is, and the way there; slots without a choice before all others."""
+        """The origin of the label, and the ties from the tensor to it. Slots that can have only this label
+        count first.
+        """
         for one in reached:
             for slot in ties.attached[one.key]:
                 anchor = self._without_choice(slot, ties, one.key, written)

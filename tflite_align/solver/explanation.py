@@ -37,8 +37,8 @@ class Anchor(Record, frozen=True, kw_only=True):
     """The origin of a label.
 
     own: declared by the tensor. kept: a rigid slot. fixed: a kernel's fixed output. policy: set by
-    a strategy. anchor: set by an override. declared: declared by another member. window: the least
-    widening that a multiplier window allows. cover: the finest that covers the needed range.
+    a strategy. anchor: set by an override. declared: declared by another tensor. window: the least
+    widening that a multiplier window allows. cover: the finest label that covers the needed range.
     """
 
     kind: AnchorKind
@@ -70,7 +70,7 @@ class CutStory(Record, frozen=True, kw_only=True):
 
 
 class Alternative(Record, frozen=True, kw_only=True):
-    """Another label for the tensor, and the least cost of the component with it; None: none."""
+    """Another label for the tensor, and the least cost of the component with it; None: impossible."""
 
     label: Label
     cost: float | None

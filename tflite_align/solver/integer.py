@@ -1,4 +1,4 @@
-"""The residue that elimination cannot hold: an integer program for HiGHS.
+"""The integer program for HiGHS, for components whose joint tables are too large for elimination.
 
 Deterministic: one thread, a fixed seed, ended by the number of branch-and-bound nodes and never
 by the clock.
@@ -114,7 +114,7 @@ def _add_sharing(program: _Program, columns: list[list[int]], sharing: Sharing) 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """HiGHS greets on the process's standard output when it is made, which no option stops."""
+    """Suppress the banner that HiGHS prints to standard output when it is created; no option does."""
     sys.stdout.flush()
     stdout = os.dup(1)
     unread, sink = os.pipe()  # two lines of greeting fit in any pipe

@@ -1,5 +1,5 @@
-"""Labels that a slot cannot have: a multiplier outside a kernel's window, a bias beyond its
-integers.
+"""Labels (scale, zero point) that a slot (operand position) cannot have: they would move a multiplier
+out of its kernel's window, or bias values out of their integer type.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ __all__ = ["Limits", "passed_windows", "too_coarse", "window_labels"]
 
 
 class _Sides(Record, frozen=True):
-    """A window with the declared extent of each of its slots' scales.
+    """A window (bounds of a ratio of scales) with the least and greatest scale of each of its slots.
 
-    `shared`: its slots move together, so that each may cover an equal part of the way to its end.
-    `given_up`: it is violated, and its output is not to be widened.
+    `shared`: the labels of several of its slots may change at once, so that each slot may use an
+    equal part of the distance to the upper bound. `given_up`: the window is violated, and its output
+    is not to be widened.
     """
 
     constraint: Window
@@ -36,7 +37,7 @@ class _Sides(Record, frozen=True):
 
     @property
     def end(self) -> float:
-        """The ratio that one slot alone may bring about."""
+        """The greatest ratio that a change of one slot's scale may lead to."""
         end, now = self.constraint.source.high, self.ratios()[1]
         if not self.shared or not 0 < now < end:
             return end
@@ -51,12 +52,12 @@ class _Sides(Record, frozen=True):
         return window_ratios(self.constraint, self.numerator, self.denominator)
 
     def takes(self, side: int, position: int, scale: float) -> bool:
-        """Whether the ratio is inside the window with this scale at one place of the numerator
-        (`side` 0) or denominator (1).
+        """Whether the ratio is inside the window if the slot at `position` of the numerator (`side` 0)
+        or denominator (1) has this scale.
 
-        A ratio that is now beyond the upper end is brought back at the denominator: numerators only
-        have to make it no worse, as does the denominator of a window that is given up. A ratio
-        below the lower end must become no worse.
+        A ratio that is now above the upper bound is corrected by the denominator: numerators only
+        must not increase it, nor must the denominator of a window that is given up. A ratio below
+        the lower bound must not decrease.
         """
         sides = [self.numerator, self.denominator]
         sides[side] = (*sides[side][:position], (scale, scale), *sides[side][position + 1 :])
@@ -70,10 +71,10 @@ class _Sides(Record, frozen=True):
 
 
 class Limits:
-    """The labels that a slot may have while all others stay as they are.
+    """The labels that a slot may have while all other slots keep theirs.
 
-    Few slots are looked up, so limits are computed on demand. `shared`: windows whose slots move
-    together.
+    Few slots are looked up, so limits are computed on demand. `shared`: windows
+    of which several slots may get new labels at once.
     """
 
     def __init__(
@@ -129,8 +130,8 @@ class Limits:
                 self.windows.setdefault(slot, []).append((sides, side, position))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
-        """Record the limit that the bias of this input sets. A bias that does not fit already needs
-        other weights.
+        """Record the least input scale at which the bias fits its type. If the bias does not fit now,
+        the present scale is allowed: the weights have to change.
         """
         least = _least_scale(self.model, constraint)
         tensor = slot_tensor(self.model, source)
@@ -154,10 +155,10 @@ class Limits:
 
 
 def window_labels(bound: Bound) -> dict[Slot, Label]:
-    """For each slot that exceeds a window's upper limit: the least widening of its label into the
-    window.
+    """For each output slot whose window's upper limit is exceeded: its label, widened by the least
+    factor that brings the ratio back into the window.
 
-    The products after it are as coarse as that, so that little is lost.
+    The products of the operands' steps are nearly that coarse, so that little is lost.
     """
     widened: dict[Slot, Label] = {}
     for _, widening in _widened(bound):
@@ -175,8 +176,8 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
 
 
 def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
-    """Windows that only a range so wide would bring back that its steps lose an operand, or all that
-    is declared.
+    """A conflict for each window that can be satisfied only by an output range so wide that its steps
+    are too coarse for an operand, or for the whole declared range.
     """
     return [
         Conflict(
@@ -192,8 +193,8 @@ def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
 
 
 class _Widening(Record, frozen=True):
-    """The scale that the output of a broken window would need, and what would be lost by that: ""
-    for nothing.
+    """The scale that the output of a violated window would need. `lost`: the values that it would be
+    too coarse for, in words; "" if there are none.
     """
 
     slot: Slot
@@ -203,7 +204,7 @@ class _Widening(Record, frozen=True):
 
 
 def _widened(bound: Bound) -> Iterator[tuple[Window, _Widening]]:
-    """Each window that is past its upper end, and what would bring it back."""
+    """Each window whose upper limit is exceeded, and the widening that would satisfy it."""
     for constraint in bound.constraints:
         if isinstance(constraint, Window):
             widening = _widening(bound.model, _sides(bound.model, constraint))
@@ -237,7 +238,7 @@ def _widening(model: Model, sides: _Sides) -> _Widening | None:
 def passed_windows(
     bound: Bound, labels_seen: Mapping[Slot, Label], source: Mapping[TensorId, Label]
 ) -> list[Window]:
-    """Windows that hold as things are, and would not with all that these labels move."""
+    """Windows that hold with the declared labels and would be violated with the decided ones."""
 
     def decided(slot: Slot) -> Label | None:
         return labels_seen.get(slot) or source.get(slot.tensor_id(bound.model))

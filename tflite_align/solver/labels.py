@@ -1,4 +1,5 @@
-"""Candidate labels of a component, and the candidates of each node.
+"""Candidate labels (scale, zero point) of a component, and those of each node (operand positions
+that share a label).
 
 Candidates: the members' own parameters, fixed ones, the finest labels that cover the members'
 needed ranges, and the hulls of their declared ranges. Parameters that differ by float rounding
@@ -26,7 +27,9 @@ _FINEST = 4  # and so many of the finest that suit every member
 
 
 def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
-    """Every declared or fixed label of the component -> the label used for it."""
+    """Every declared or fixed label of the component -> the label used instead, equal up to float
+    rounding.
+    """
     ranked: list[Label] = []
     for node in problem.nodes:
         ranked += node.legal[:1]
@@ -53,7 +56,7 @@ def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
 def assign_domains(
     problem: Problem, values: Values, options: SolverOptions, stands: Mapping[Label, Label]
 ) -> list[Conflict]:
-    """Set every node's domain.
+    """Set every node's domain (its candidate labels).
 
     A node with contradicting requirements keeps the strongest (rigid, then fixed), and a conflict
     is recorded.
@@ -84,7 +87,7 @@ class _Domains:
             self._touch(value)
 
     def _touch(self, value: Value) -> None:
-        """Note the value at its nodes, and what has to get through there."""
+        """Add the tensor to the nodes that write or read it, and its needed range to theirs."""
         numbers = [node_index for node_index, _ in value.readers]
         if value.source is not None:
             numbers.append(value.source)
@@ -148,8 +151,8 @@ class _Domains:
         ]
 
     def _centred(self) -> list[Label]:
-        """Labels at zero point 0 for the nodes that need one: where no QUANTIZE leads to them, what
-        writes their tensors has to have them too.
+        """Labels with zero point 0 for the nodes that need one. They are candidates of all nodes:
+        where no QUANTIZE is possible, the node that writes the tensor has to take one as well.
         """
         zero = [node_index for node_index, node in enumerate(self.problem.nodes) if node.zero]
         return _unique(self._cover(self.needs[node_index], node_index) for node_index in zero)[
@@ -157,8 +160,8 @@ class _Domains:
         ]
 
     def _own_labels(self, node_index: int) -> list[Label]:
-        """Labels a node brings: its tensors' own, its fixed ones, those of its policy, which may
-        be no member's, and covers of its members.
+        """The candidates that a node adds: its tensors' declared labels, its fixed ones, those that a
+        policy or a window suggests, and covers of its tensors' needed and declared ranges.
         """
         node, touching = self.problem.nodes[node_index], self.touching[node_index]
         labels = [self.stands[label] for label in node.legal[:1]]
@@ -186,15 +189,15 @@ class _Domains:
         return [*self._needed(total, declared, None), every]
 
     def _needed(self, span: Range, members: list[Label], node_index: int | None) -> list[Label]:
-        """The cover of the needed range; none if that is less than a step of any member, whose
-        finest label then suffices.
+        """The cover (finest label that contains it) of the needed range; none if the range is
+        smaller than every member's step: the finest of the members' labels suffices then.
         """
         if span.high - span.low < min(label.scale for label in members):
             return []
         return [self._cover(span, node_index)]
 
     def _around(self) -> list[set[int]]:
-        """The nodes that share a tensor with each node."""
+        """For each node, the nodes that write or read one of its tensors."""
         around: list[set[int]] = [set() for _ in self.problem.nodes]
         for value in self.problem.values:
             joined = [node_index for node_index, _ in value.readers]
@@ -205,7 +208,7 @@ class _Domains:
         return around
 
     def _far(self, every: list[Label]) -> list[Label]:
-        """The finest few candidates that cover what any member needs: good for all at once."""
+        """The finest few candidates that cover the needed ranges of all nodes of the component."""
         total = Range(0.0, 0.0)
         for need in self.needs:
             total = hull(total, need)
@@ -217,7 +220,7 @@ class _Domains:
         return sorted(wide)[:_FINEST]
 
     def _by_policy(self, node_index: int) -> tuple[Label, ...]:
-        """The labels that a policy allows, on the grid that the node's rules require."""
+        """The labels that a policy allows; symmetric covers of them if the node needs zero point 0."""
         node = self.problem.nodes[node_index]
         labels = [self.stands.get(label, label) for label in node.wanted]
         return tuple(
@@ -230,10 +233,11 @@ class _Domains:
         )
 
     def _pinned(self) -> dict[int, TensorId]:
-        """Free producers that must keep their label.
+        """Nodes that write a tensor freely and must keep its declared label.
 
-        Those with policy `none`; with --overlap forbid those of shared tensors; and with policies
-        and an overlap given, as in PPQ's pass, all that neither a policy nor a violated rule moves.
+        With policy `none`: the writers of the operands; with --overlap forbid: the writers of tensors
+        with several readers; with policies and an overlap named, as in PPQ's pass: all whose readers
+        are free, rigid or aligned by a policy.
         """
         nodes, overlap = self.problem.nodes, self.options.overlap
         exact = as_ppq(self.options)
@@ -249,7 +253,7 @@ class _Domains:
         return pinned
 
     def _declared_legal(self, node_index: int) -> Label | None:
-        """The declared label of a fixed slot where it is one of the legal ones."""
+        """The declared label of a fixed output, if it is one that the kernel can write."""
         for value in self.touching[node_index]:
             label = self.values.labels[value.key]
             if value.source == node_index and label in self.problem.nodes[node_index].legal:

@@ -48,8 +48,8 @@ def policies_of(bound: Bound, options: SolverOptions) -> dict[OperatorId, tuple[
 def idle_policies(bound: Bound, policies: Mapping[str, Policy]) -> tuple[str, ...]:
     """A sentence for each recurrent operator that policy `first` cannot align.
 
-    PPQ lets the states follow the first output. TFLite's states keep their parameters, and where
-    a rule ties the output to them (schema/operators.toml) it is the output that follows.
+    In PPQ the states take the first output's label. TFLite's states keep their parameters; where a
+    rule ties the output to them (schema/operators.toml) the output takes theirs.
     """
     named = policies_of(bound, SolverOptions(policies=policies))
     return tuple(
@@ -72,7 +72,7 @@ def _quantized_output(bound: Bound, operator_id: OperatorId) -> bool:
 def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorId]) -> list[list[Slot]]:
     """The inputs of each operator that a policy aligns: activations and constants with one scale.
 
-    Weights and biases follow their rules; rigid slots stay.
+    Not weights and biases, whose parameters follow from rules, and not rigid slots.
     """
     parameters = {c.slot for c in bound.constraints if isinstance(c, Weight | BiasOf)}
     slots_of = []

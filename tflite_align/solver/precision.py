@@ -1,5 +1,5 @@
-"""Precision lost at readers, for every label their tensor is written at and every label they read
-it at.
+"""Precision lost at readers, for every pair of labels (scale, zero point): the one at which the tensor
+is written, and the one at which the reader gets it.
 
 The arithmetic of the solver's costs. Many readers are priced at once: an array of a few numbers
 costs as much time as one of thousands.
@@ -33,8 +33,9 @@ _ENTRIES = 1 << 18  # of one array
 
 
 class Read(NamedTuple):
-    """One reader of one tensor. `written`: the labels the tensor may be written at. `shared`:
-    how many readers share the tensor's precision. `cuts`: see `costs.priced`.
+    """A node (operand positions that share a label) that reads a tensor, through its `slots`.
+    `written`: the labels the tensor may be written at. `shared`: how many slots share the tensor's
+    precision. `cuts`: see `costs.priced`.
     """
 
     type: str
@@ -51,13 +52,15 @@ class Read(NamedTuple):
 
 
 def computing(reader: Reader) -> int:
-    """The number of slots that compute their own multipliers, so that their noise remains."""
+    """The number of a reader's slots whose kernel computes its own multiplier, so that no rule ties
+    them.
+    """
     node, slots = reader
     return len(slots) if node.free else len(node.loose.intersection(slots))
 
 
 class Reads:
-    """Prices by the values' ranges and noise, and by what weighs how much."""
+    """Prices reads by the tensors' ranges and noise, and by the weights of the cost function."""
 
     def __init__(self, values: Values, weights: Weights) -> None:
         self.values = values
@@ -95,7 +98,7 @@ class Reads:
         return cached
 
     def _block(self, group: Sequence[Read]) -> Floats:
-        """Costs of reads of the same form.
+        """Costs of reads with equal numbers of labels and slots.
 
         Counted slot by slot, so that ties do not matter; a bit of a tensor's precision counts once,
         shared by the readers that compute.
@@ -146,8 +149,8 @@ class Reads:
         return _possible(group, total, same, zero, a[:, 0] / b[:, 0])
 
     def _below_zero(self, group: Sequence[Read], low: Floats, step: Floats) -> NDArray[np.bool_]:
-        """Cost where a reader needs zero point 0 and the tensor has negative values that unsigned
-        integers lose.
+        """Whether a reader needs zero point 0 and the tensor has negative values, which unsigned
+        integers would lose.
         """
         unsigned = [read.node.zero and read.type == "uint8" for read in group]
         if not any(unsigned):
@@ -157,7 +160,9 @@ class Reads:
         return below
 
     def _strict(self, read: Read, slot: Slot) -> bool:
-        """Whether the slot's needed range must not be clipped to gain precision."""
+        """Whether clipping the slot's needed range has its own cost: not in front of an average, where
+        it counts by its effect on the mean, unless the values were observed.
+        """
         return slot not in self.values.averaged or read.value.key in self.values.observed
 
     def _slots(self, read: Read, *, averaged: bool) -> tuple[Slot, ...]:
@@ -170,18 +175,18 @@ class Reads:
         return tuple([slot for slot in read.slots if (slot in known) is averaged])
 
     def _joined(self, read: Read) -> tuple[Slot, ...]:
-        """Tied slots whose tensor a kernel copies into one output with coarser ones."""
+        """The tied slots whose tensor a kernel copies into one output together with coarser tensors."""
         joined = self.values.joined
         if not joined or read.node.free:
             return ()
         return tuple(s for s in read.slots if s in joined and s not in read.node.loose)
 
     def _lost_in_join(self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats) -> Floats:
-        """Cost of the bits that an operand loses at the shared label, beyond the precision of the
-        output.
+        """Cost of the bits that an operand loses at the label it shares with coarser operands, as far
+        as the output's declared precision would have kept them.
 
-        Readers of the output count its noise, which is that of the coarsest operand: the loss of
-        the others is not visible downstream.
+        Readers of the output compare with the noise of the coarsest operand: what the finer operands
+        lose has to be counted here.
         """
         saw = self.values.noise[read.value.key]
         declared = 0.5 * np.log2(noise / (saw + self.values.joined[slot]))
@@ -194,9 +199,9 @@ class Reads:
     ) -> Floats:
         """Precision lost at the means of an averaged operand.
 
-        `noise`: noise of its elements as read; `steps_seen`: their step; `clipped`: noise from
-        clipping. A mean is rounded, to its operand's label if a rule ties the two; its own readers
-        count that.
+        `noise`: noise of the elements as read; `steps_seen`: their step; `clipped`: noise from
+        clipping. A mean is rounded: to its operand's step if a rule ties output and operand, else to
+        its declared step.
         """
         average, weights = self.values.averaged[slot], self.weights
         free = computing((read.node, (slot,)))
@@ -212,9 +217,9 @@ class Reads:
     def _clip(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
         """Cost of clipping needed parts of the range.
 
-        A declared range may lose a step at its end. Observed values may not: beyond half a step, by
-        which rounding moves them anyway, they would be clipped. Before an average, clipping counts
-        by its effect on the mean, unless the values were observed.
+        Up to one step at the end of a declared range costs nothing; of observed values only half a
+        step, by which rounding changes them anyway. In front of an average, clipping costs by its
+        effect on the mean, unless the values were observed.
         """
         observed = self.values.observed
         was_observed = _column(1.0 if read.value.key in observed else 0.0 for read in group)
@@ -233,7 +238,9 @@ class Reads:
         return self.weights.clip * total
 
     def _clamp(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
-        """Un-doing a clamp that only the range states; little where the operator can state it."""
+        """Cost of undoing a clamp that only the range states; small if the operator can have it as
+        fused activation.
+        """
         total = self._saturated(group, low, high)
         clamps = [self.values.clamps.get(read.value.key) for read in group]
         if not any(clamps):
@@ -252,7 +259,7 @@ class Reads:
         return np.asarray(total + stating * broken)
 
     def _saturated(self, group: Sequence[Read], low: Floats, high: Floats) -> Floats:
-        """Letting values through that the declared range of a widened tensor clips."""
+        """Cost of letting values through that the declared range of a widened tensor clips."""
         saturations = [self.values.saturations.get(read.value.key) for read in group]
         if not any(saturations):
             return np.zeros_like(low)
@@ -267,7 +274,7 @@ class Reads:
     def constant(
         self, value: Value, slots: tuple[Slot, ...], domain: tuple[Label, ...], type_name: str
     ) -> Floats:
-        """Re-expressing a constant costs no operator, only precision."""
+        """Costs of re-expressing a constant with each label: no operator, only precision."""
         declared = self.values.labels[value.key]
         needs = [self.values.need(slot, value.key) for slot in slots]
         is_observed = value.key in self.values.observed
@@ -314,7 +321,7 @@ def _possible(
 
 
 def _column(numbers: Iterable[float]) -> Floats:
-    """A number a read, to be spread over its table."""
+    """One number per read, in the shape that broadcasts over the read's cost table."""
     return np.array(list(numbers), dtype=np.float64)[:, None, None]
 
 

@@ -21,7 +21,7 @@ __all__ = ["Posed", "pose", "pose_each", "solve_each"]
 
 
 class Posed(Record, frozen=True, kw_only=True):
-    """A component whose nodes have their domains, with the cost of every choice.
+    """A component whose nodes have their domains (candidate labels), with the cost of every choice.
 
     `stands`: each declared label -> the label used for it, equal up to float rounding.
     """
@@ -37,7 +37,7 @@ class Posed(Record, frozen=True, kw_only=True):
         return [len(node.domain) for node in self.problem.nodes]
 
     def solve(self, *conditions: Table) -> Answer:
-        """The cheapest choice of one label a node; conditions are further cost tables."""
+        """The cheapest choice of one label per node; `conditions` are added cost tables."""
         return minimise(self.sizes, [*self.tables, *conditions], self.sharings)
 
     def labels(self, answer: Answer) -> list[Label]:

@@ -1,7 +1,8 @@
-"""Bound constraints -> components of nodes and values that have to be decided together.
+"""From constraints, the components: nodes and values (tensors) that have to be decided together.
 
-A node is a set of slots that share a label: the slots tied by constraints, or a single slot. All
-free readers of one tensor make one node: they compute their own multipliers and never disagree.
+A node is a set of slots (operand positions) that share a label (scale, zero point): the slots tied
+by constraints, or a single slot. All free readers of one tensor make one node: their kernels compute
+their own multipliers, so that any label suits them all.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class _Builder:
                 self._force(impossible)
 
     def _tie_policies(self) -> None:
-        """A policy for operators that compute freely ties the inputs that it aligns."""
+        """Tie the inputs that a policy aligns, of operators whose inputs no rule ties."""
         aligned = [
             (operator_id, family, policy)
             for operator_id, (family, policy) in self.policies.items()
@@ -76,7 +77,7 @@ class _Builder:
                 self.sets.union(slots[0], slot)
 
     def _demands(self) -> dict[Slot, Demand]:
-        """The labels that a slot must have, independent of other slots."""
+        """The labels that each fixed or rigid slot may have, whatever other slots have."""
         fixed = [
             constraint for constraint in self.bound.constraints if isinstance(constraint, Fixed)
         ]
@@ -92,7 +93,7 @@ class _Builder:
         return demands
 
     def _impossible(self) -> frozenset[Slot]:
-        """Slots of sets whose members must have labels that differ."""
+        """The tied slots of sets whose fixed and rigid members have no common label."""
         demands = self._demands()
         by_root: dict[Slot, list[Demand]] = {}
         for slot in self.tied:
@@ -102,10 +103,10 @@ class _Builder:
         return frozenset(slot for slot in self.tied if self.sets.find(slot) in roots)
 
     def _force(self, separate: frozenset[Slot]) -> None:
-        """--overlap force: a tensor that can move drags all its readers along.
+        """--overlap force: tie the readers of a tensor to the slot that writes it.
 
-        Left out are the slots `separate` and those of operators whose policy is `none`; a tensor
-        whose producer is rigid stays, and its readers see it as it is.
+        Not tied: the slots `separate`, tied slots of operators whose policy is `none`, and readers
+        of a tensor that a rigid slot writes.
         """
         still = {
             operator_id for operator_id, (_, policy) in self.policies.items() if policy == "none"
@@ -150,7 +151,7 @@ class _Builder:
         return node_index
 
     def connect(self) -> None:
-        """One value per tensor; its free readers share a node."""
+        """Add a value for each tensor; its free readers share a node."""
         for key in self.flow.labels:
             tensor = self.model.subgraphs[key.subgraph].tensors[key.tensor]
             wiring = self.flow.wiring[key.subgraph]
@@ -195,7 +196,7 @@ class _Builder:
         )
 
     def suggest(self, labels: Mapping[Slot, Label]) -> None:
-        """Offer labels to the nodes of slots that could not keep their own."""
+        """Add candidate labels: `labels` maps slots to the widened label that their window requires."""
         for node_index, node in enumerate(self.nodes):
             node.extra = tuple(
                 labels[slot] for slot in self.nodes[node_index].slots if slot in labels
@@ -227,7 +228,9 @@ class _Builder:
                 node.zero = True
 
     def _anchor(self, anchor: Anchored, where: Mapping[Slot, int]) -> None:
-        """Give the label to the nodes that tie these slots, or else to those that write them."""
+        """Give an anchor's label to the nodes of its tied slots, or if there are none to the nodes that
+        write its tensors.
+        """
         tied = [slot for slot in anchor.slots if slot in self.tied]
         written = [slot for slot in anchor.slots if (slot.kind == "inputs") == (slot.operator < 0)]
         for node_index in {where[slot] for slot in tied or written if slot in where}:
@@ -271,7 +274,7 @@ def build_problems(
 
 
 def contradictory(node: Node) -> bool:
-    """Whether no label is one that every member of the node must have."""
+    """Whether the node's members have no common label that all of them may have."""
     return _exclusive(node.demands)
 
 
@@ -291,7 +294,7 @@ def _exclusive(demands: Sequence[Demand]) -> bool:
 
 
 def _disagrees(builder: _Builder, node: Node) -> bool:
-    """Whether a policy or an anchor requires more than the rules do, and it is not met."""
+    """Whether a policy or an anchor requires a label that a slot of the node does not have."""
     if "override/anchor" in node.rules and any(builder.label(s) != node.held for s in node.slots):
         return True
     if not node.policy or not node.wanted:

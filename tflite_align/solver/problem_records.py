@@ -1,4 +1,6 @@
-"""Records of the solver's input and output. They contain no operator names."""
+"""Records of the solver's input and output. They contain no operator names. A label is a pair (scale,
+zero point); a slot is an operand position.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,7 @@ PREFERENCES: Mapping[str, Weights] = {
 
 
 class Strategy(Record, frozen=True, kw_only=True):
-    """The result of one strategy over all components that it decides.
+    """The result of one strategy (a set of policies), over all components that it decides.
 
     `bits_lost`: summed over readers, half the log2 of their noise power relative to the original's.
     `cost`: in the solver's units; comparable only if `holds`.
@@ -120,7 +122,7 @@ class Problem(Record, kw_only=True):
 
 
 class Cut(Record, frozen=True, kw_only=True):
-    """A label other than its tensor's own that some readers of the tensor see."""
+    """A QUANTIZE to insert: `slots` read the tensor at `label`, which is not the one it is written at."""
 
     key: TensorId
     label: Label
@@ -151,9 +153,9 @@ class Component(Record, frozen=True, kw_only=True):
 
 
 class Solution(Record, frozen=True, kw_only=True):
-    """`source`: the label with which each decided tensor is written. `seen`: the label at each
-    reader slot of a decided tensor; missing slots are unchanged. `activations`: new fused
-    activations of output slots.
+    """The decisions for a model. `source`: the label with which each decided tensor is written.
+    `seen`: the label at each slot that reads a decided tensor; slots that are not listed are
+    unchanged. `activations`: new fused activations of output slots.
     """
 
     source: Mapping[TensorId, Label]

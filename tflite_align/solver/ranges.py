@@ -36,13 +36,14 @@ _ROUNDS = 8
 class Values(Record, frozen=True, kw_only=True):
     """Range analysis of every per-tensor quantized activation.
 
-    Declared label; arriving range; range that its operator could write without clipping (`reach`);
-    range that readers distinguish; declared noise accumulated along copies. `silent`: values whose
-    operator could have as fused activation the clamp that only their range implies (`clamps`).
-    `observed`: ranges from calibration, which limit what arrives. `averaged`: operands of averages.
+    `labels`: the declared ones; `arrive`: range of values that can arrive; `reach`: range that the
+    operator could write if it did not clip; `tell`: range that readers distinguish; `noise`: declared
+    noise, accumulated along copies. `clamps`: clamps that only a tensor's range implies; `silent`:
+    tensors whose operator could have that clamp as fused activation.
+    `observed`: ranges from calibration, which limit `arrive`. `averaged`: operands of averages.
     `joined`: for an operand that a kernel copies next to coarser ones, the noise power of the
-    copy's own rounding. `saturations`: for ranges that a multiplier's window may widen, the range
-    that they let through.
+    copy's own rounding. `saturations`: for ranges that a multiplier's window may widen, the part of
+    them that was let through before.
     """
 
     labels: Mapping[TensorId, Label]
@@ -61,7 +62,7 @@ class Values(Record, frozen=True, kw_only=True):
     crowded: frozenset[TensorId] = frozenset()
 
     def need(self, slot: Slot, key: TensorId) -> Range:
-        """Real values that have to get through this slot unclipped."""
+        """The real values of tensor `key` that this slot has to read unclipped."""
         return intersect(self.arrive[key], self.slot_tell.get(slot, self.tell[key]))
 
 
@@ -89,7 +90,7 @@ def value_flow(
     observed: Mapping[TensorId, Range] = _UNSEEN,
     within: Iterable[TensorId] | None = None,
 ) -> Values:
-    """Both passes over every subgraph, in the order of its operators.
+    """The analysis: a forward and a backward pass over every subgraph, in the order of its operators.
 
     `observed` limits only the arriving values: the range that an operator could write, and whether
     its range is a clamp, do not depend on the calibration inputs. `within`: the tensors to process,
@@ -160,8 +161,8 @@ class _Pass:
         self.opened: set[TensorId] = set()
 
     def _foldless(self) -> dict[TensorId, Range]:
-        """Tensors whose declared range ends at zero although their operator cannot have folded a
-        clamp into it: it copies, or has a natural range. Maps to the declared range without that
+        """Tensors whose declared range ends at zero although their operator cannot have folded a clamp
+        into the range: it copies, or has a natural range. Maps to the declared range without that
         end.
         """
         slots = [
@@ -320,10 +321,10 @@ class _Pass:
             self.opened.add(key)
 
     def seen(self, key: TensorId, observed: Range | None) -> Range:
-        """What arrives, no more than was observed; zero is always among it.
+        """The range of values that arrive, limited to the observed ones; it always contains zero.
 
-        Never narrower than a step of the declared label: a value that stayed below that (a dead
-        channel is always 0) gives no scale to go by.
+        Never narrower than a step of the declared label: no scale can be derived from values that
+        stay below one step (a dead channel is always 0).
         """
         arrived = self.arrive[key]
         if observed is None:

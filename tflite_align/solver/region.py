@@ -20,8 +20,8 @@ __all__ = ["Region", "region_of"]
 
 
 class Region(Record, frozen=True):
-    """`bound` has the constraints, flows and silent outputs of the operators at `tensors`, which
-    are in the order of the file; None: all there are.
+    """`tensors`: the tensors of the region, in the order of the file; None: all. `bound`: the
+    constraints, flows and silent outputs of the operators that write or read them.
     """
 
     bound: Bound
@@ -29,10 +29,10 @@ class Region(Record, frozen=True):
 
 
 def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Region:
-    """What has to be looked at to decide all that these slots concern.
+    """The region of the broken slots: what their repair can change, or depends on.
 
-    It is everything where a wish of the user's reaches what no broken slot does, and where values
-    go round through variables.
+    It is the whole model if anchors, policies or --overlap force concern other slots too, and if the
+    model has variables, through which values pass from one operator to any other.
     """
     anchored = any(isinstance(constraint, Anchored) for constraint in bound.constraints)
     if anchored or bound.variables or options.overlap == "force" or policies_of(bound, options):
@@ -60,8 +60,8 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
 
 
 def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[tuple[int, int]]]:
-    """All tensors that belong together with those of the broken slots, and the operators (and
-    boundaries) that write or read them.
+    """All tensors that belong together with those of the broken slots, and the operators (or the
+    subgraph's inputs and outputs) that write or read them.
     """
     ties = list(_together(bound))
     ties_of: dict[Slot, list[int]] = {}
@@ -72,7 +72,9 @@ def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[t
     followed: set[int] = set()
 
     def tied(slot: Slot) -> Iterator[TensorId]:
-        """The tensors of the ties of a slot, each tie once: an operator of many operands is one."""
+        """The tensors that ties connect with the slot. Each tie is followed once, since an operator
+        with many operands is a single tie.
+        """
         for index in ties_of.get(slot, ()):
             if index not in followed:
                 followed.add(index)

@@ -1,4 +1,5 @@
-"""Solving: constraints on slots -> labels, inserted QUANTIZE, and reasons.
+"""From constraints on slots (operand positions): labels (scale, zero point), the QUANTIZE operators to
+insert, and the reasons.
 
 Each component with a violated slot is solved on its own; all others are unchanged.
 """
@@ -34,8 +35,8 @@ __all__ = ["Solved", "solve", "solve_and_keep"]
 
 
 class Solved(Record, frozen=True, kw_only=True):
-    """What components were decided by, for who explains it: of each the priced choices and the
-    answer, as `bound` and `values` pose them.
+    """Intermediate results, for explanations: `posed` has the candidates and costs of each decided
+    component, `answers` the choices; both follow from `bound` and `values`.
     """
 
     bound: Bound
@@ -100,7 +101,7 @@ def _decided(
 def _activations(
     bound: Bound, values: Values, source: Mapping[TensorId, Label]
 ) -> dict[Slot, Activation]:
-    """Clamps that decided labels no longer state, and their operators therefore have to."""
+    """The fused activations of operators whose output range no longer states a clamp."""
     roles = {}
     for slot in sorted(bound.silent, key=lambda s: s.sort_key):
         key = slot.tensor_id(bound.model)
@@ -192,7 +193,7 @@ class _Answer:
     def _reason(
         self, problem: Problem, value: Value, written: Label, stands: Mapping[Label, Label]
     ) -> str:
-        """Where the label of a tensor comes from, in words."""
+        """The origin of a tensor's label, in words."""
         declared = self.values.labels[value.key]
         if written == declared:
             return "keeps its parameters"

@@ -1,4 +1,6 @@
-"""What ties a tensor to others: the shortest way along rules and tensors that are not cut."""
+"""What ties a tensor to others: the shortest path along rules, and along tensors whose readers see the
+label (scale, zero point) at which the tensor is written.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ class Step(Record, frozen=True, kw_only=True):
 
 
 class Reached(Record, frozen=True, kw_only=True):
-    """A tensor, the nearest first, with the steps that lead to it."""
+    """A tensor that shares the label of another, with the steps that lead from that one to it."""
 
     key: TensorId
     steps: tuple[Step, ...]
@@ -66,7 +68,7 @@ class Ties:
             self.rules.setdefault(slot, []).append((rule, slots))
 
     def _tie_policies(self, problem: Problem) -> None:
-        """Ties from policies, which are no constraints: slots of one operator that share a node."""
+        """Add the ties of policies, which are not constraints: they tie the inputs of one operator."""
         for node in problem.nodes:
             named = sorted(rule for rule in node.rules if rule.startswith("policy/"))
             by_operator: dict[OperatorId, list[Slot]] = {}
@@ -83,7 +85,7 @@ class Ties:
         return list(dict.fromkeys(ties))
 
     def reached(self, start: TensorId) -> list[Reached]:
-        """Every tensor that shares the label of `start`, nearest first, itself at the head."""
+        """`start` itself, then every tensor that shares its label, the nearest first."""
         visited = {start}
         found = [Reached(key=start, steps=())]
         queue = deque(found)

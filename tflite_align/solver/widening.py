@@ -2,8 +2,8 @@
 
 A range clips the values that its operator writes beyond it. A wider range lets them through:
 readers see values that the file does not declare, unless a QUANTIZE saturates them again or a
-reader's steps are too coarse to distinguish them. The steps also become coarser: if an operand is
-finer than they are, its values are lost, and widening is no repair.
+reader's steps are too coarse to distinguish them. The steps also become coarser: if an operand's
+step is finer than the widened one, the operand's values are lost, and widening is no repair.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def loses_operands(
 ) -> bool:
     """Whether a step of `wider` is too coarse for the finest of several summed operands.
 
-    For factors of a product it never is: each step of the product is a step of one factor.
+    Always False for a product: each of its steps comes from a step of one factor.
     """
     if constraint.source.form == "product" or len(operands) < 2:
         return False
@@ -38,9 +38,9 @@ def loses_operands(
 
 
 def loses_range(label: Label, wider: float, type_name: str) -> bool:
-    """Whether a step of `wider` is so much more than all of the declared range that the operands
-    cannot be what somebody meant: the output must not follow them. Converters leave steps of some
-    thousand ranges, where a value is always 0.
+    """Whether a step of `wider` exceeds the whole declared range so far that the operands' scales
+    must be wrong: the output must not be widened for them. Steps of some thousand times the range
+    are legitimate: converters write them where a value is always 0.
     """
     span = label_range(label, type_name)
     return wider > _RANGES * (span.high - span.low)
@@ -49,7 +49,7 @@ def loses_range(label: Label, wider: float, type_name: str) -> bool:
 def saturations(
     bound: Bound, widened: Iterable[Slot], labels: Mapping[TensorId, Label]
 ) -> dict[TensorId, Saturation]:
-    """Of each tensor that may be widened, what its declared range lets through."""
+    """For each tensor that may be widened, the range of values that its readers get now."""
     operands = {}
     for slot in widened:
         key = slot.tensor_id(bound.model)
