@@ -34,18 +34,19 @@ SECONDS = 120.0
 # Kind of disagreement -> explanation. The first kinds follow from the findings themselves.
 KINDS = {
     "wrong values": "the judge takes the file and computes wrong values, as the finding says; no "
-    "runtime looks",
-    "elsewhere": "the judge compiles the file; what it leaves to the CPU, or what a runtime makes "
-    "of it, is wrong, as the finding says",
-    "other runtime": "the finding speaks of another of the target's runtimes, and that one refuses",
-    "warned": "a warning says that this judge refuses; another of the target's runtimes does not",
+    "runtime checks for it",
+    "elsewhere": "the judge compiles the file; the operators that it leaves to the CPU, or a "
+    "runtime that runs the file, give wrong values, as the finding says",
+    "other runtime": "the finding is about another of the target's runtimes, which refuses the file",
+    "warned": "a warning says that this judge refuses the file; another of the target's runtimes "
+    "takes it",
     "custom operator": "the judge's runtime knows no custom operator of that name; firmware and "
     "applications register their own",
-    "not quantization": "shapes or buffers are wrong, which is no matter of parameters",
-    "blockwise": "blockwise quantization, which only some runtimes read; its parameters are "
-    "opaque here",
-    "goes down": "the judge's process ends on the file without a word; which files those are is "
-    "a table of `tests/corpus/test_judges_agree.py`",
+    "not quantization": "shapes or buffers are wrong, not quantization parameters",
+    "blockwise": "blockwise quantization, which only some runtimes read; the rules do not "
+    "check its parameters",
+    "goes down": "the judge's process crashes on the file without a message; "
+    "`tests/corpus/test_judges_agree.py` lists these files",
 }
 
 # Judge, its message, kind. Only the message decides; no model is named here.

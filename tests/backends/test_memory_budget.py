@@ -46,7 +46,7 @@ def test_the_footprint_is_the_peak_over_operators() -> None:
 @pytest.mark.backends
 @pytest.mark.promise(
     "the model's own tensors: `--memory` (2 GiB unless given); a model whose shapes say that it takes"
-    " more is not run, and said to be *skipped*"
+    " more is not run, and reported as *skipped*"
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux alone")
 def test_a_small_file_of_huge_tensors_takes_little_memory(tmp_path: Path) -> None:

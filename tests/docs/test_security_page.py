@@ -13,7 +13,7 @@ PAGE = CHECKOUT / "docs" / "security.md"
 # Beginning of a sentence -> why nothing holds it.
 NO_PROMISE = {
     "A `.tflite` file is untrusted": "what the page is about",
-    "What is promised of it": "what the page is about",
+    "This page says what is promised": "what the page is about",
     "Names come from the file.": "why the next one is needed",
     "Whose file it is:": "a link",
     "Elsewhere, and in the instant": "what may happen where the promise before does not hold",

@@ -73,7 +73,7 @@ def lay(folder: Path, data: bytes, *names: str) -> None:
         (folder / name).write_bytes(data)
 
 
-@pytest.mark.promise("The pre-commit hook takes no file's name for an option.")
+@pytest.mark.promise("The pre-commit hook never takes a file's name as an option.")
 @pytest.mark.parametrize("name", [*ALIKE, "--isolated.tflite"])
 def test_a_file_name_is_never_an_option(
     name: str, tmp_path: Path, sample: bytes, monkeypatch: pytest.MonkeyPatch,

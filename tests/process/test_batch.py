@@ -212,7 +212,7 @@ def test_two_models_with_one_destination_are_refused(
     assert told == f"{second}: two models would go to one place: {first} too"
 
 
-@pytest.mark.promise("Of a folder's models none is written through a link that leads out of OUT.")
+@pytest.mark.promise("No model of a folder is written through a link that leads out of OUT.")
 @pytest.mark.parametrize("link", ["a.tflite", ".tflite_align", "below"])
 def test_a_link_out_of_the_folder_is_refused(
     link: str, zoo_folder: Path, sample: bytes, capsys: pytest.CaptureFixture[str]

@@ -46,7 +46,7 @@ def ask(script: str, folder: Path, seconds: float = 60) -> Any:
 @pytest.mark.promise("one written file: 1 GiB and eight times the file")
 @pytest.mark.promise("core files: none")
 @pytest.mark.promise(
-    "processor time: the same, times the number of cores: what ends a judge that nobody waits for any more"
+    "processor time: the same, times the number of cores: it ends a judge whose caller no longer waits"
 )
 def test_limits_grow_with_the_file(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(bytes(1 << 20))
@@ -74,11 +74,11 @@ print(ended.errors)
     assert json.loads(run.stdout)["limits"]["RLIMIT_CPU"] == 17
 
 
-@pytest.mark.promise("descriptors: none but its own log; standard input is empty")
+@pytest.mark.promise("descriptors: none but the judge's log; standard input is empty")
 @pytest.mark.promise(
     "environment: search paths, home folder and language; no tokens, no preloaded libraries"
 )
-@pytest.mark.promise("temporary files: in a folder of its own, which is removed")
+@pytest.mark.promise("temporary files: in a folder for this judge alone, which is removed")
 def test_a_judge_inherits_no_environment_or_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +119,7 @@ run_tool([sys.executable, "-c", child], Path(sys.argv[1]), seconds=600)
 """
 
 
-@pytest.mark.promise("end: on Linux it is killed when tflite_align is")
+@pytest.mark.promise("end: on Linux the judge is killed when tflite_align is killed")
 @LINUX
 def test_a_judge_does_not_outlive_a_caller_that_is_killed(tmp_path: Path) -> None:
     caller = subprocess.Popen([sys.executable, "-c", ORPHAN, str(tmp_path)], cwd=CHECKOUT)

@@ -58,7 +58,7 @@ def model(folder: Path) -> Path:
 
 
 @pytest.mark.promise(
-    "elapsed time: `--judge-seconds`; then it is ended with every process it started"
+    "elapsed time: `--judge-seconds`; then the judge is ended with every process it started"
 )
 def test_a_tool_is_ended_with_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"

@@ -52,10 +52,10 @@ def archive(path: str, **members: bytes) -> None:
 
 @pytest.mark.promise(
     "A URL (`s3://bucket/a.tflite`, `zip://::models.zip`) is opened by fsspec and the store's own"
-    " library, and asks other machines: only the command line and the list of `--files-from` can"
+    " library, which contacts other machines: only the command line and the list of `--files-from` can"
     " name one."
 )
-@pytest.mark.promise("What stands in a model or in a configuration file is never taken for a URL.")
+@pytest.mark.promise("Text in a model or in a configuration file is never used as a URL.")
 @pytest.mark.parametrize("key", ["baseline", "calibration", "report", "vela-config"])
 def test_a_configuration_opens_no_url(key: str, server: Server) -> None:
     pytest.importorskip("aiohttp", reason="aiohttp is not installed: fsspec needs it for http")
@@ -83,8 +83,8 @@ def test_a_chain_opens_what_it_names(server: Server) -> None:
 
 
 @pytest.mark.promise(
-    "What a store or an archive calls its objects leads nowhere outside of OUT: a name with `..` in"
-    " it is refused before anything is written."
+    "Object names in a store or an archive cannot lead out of OUT: a name with `..` in it is refused"
+    " before anything is written."
 )
 @pytest.mark.parametrize("out", ["deep/er/out", "memory://bucket/out"])
 @pytest.mark.parametrize("name", ["../../evil.tflite", "x/../../evil.tflite"])

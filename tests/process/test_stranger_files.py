@@ -178,7 +178,7 @@ def test_memory_follows_the_size_of_the_file(folder: Path) -> None:
 # --- what judges answer -------------------------------------------------------------------------
 
 
-@pytest.mark.promise("What its process answers is read as JSON and arrays without pickle.")
+@pytest.mark.promise("The answer of a judge's process is read as JSON and arrays without pickle.")
 def test_no_module_can_read_a_pickle() -> None:
     """By default numpy reads arrays without pickle.
 

@@ -13,12 +13,12 @@ from tflite_align.cli import main as cli
 
 OWN = "tflite-align.toml"
 STARTS = pytest.mark.promise(
-    "A configuration file that was found and not named starts no judge, until the command line or"
-    " the environment says that it is yours."
+    "A configuration file that was found, not named on the command line, starts no judge until the"
+    " command line or the environment says that it is yours."
 )
 REPORTS = pytest.mark.promise(
-    "Reports that a configuration file asks for are written below its own folder, and over nothing"
-    " but reports."
+    "Reports that a configuration file asks for are written below the file's folder, and overwrite"
+    " nothing but reports."
 )
 
 
@@ -196,8 +196,8 @@ SWITCHES = {
 
 
 @pytest.mark.promise(
-    "What a configuration file switches off is said on one line of stderr, with `--quiet` too where"
-    " the file is not yours."
+    "Checks that a configuration file switches off are listed on one line of stderr, also with"
+    " `--quiet` if the file is not yours."
 )
 @pytest.mark.parametrize("setting", SWITCHES)
 def test_checks_that_a_file_switches_off_are_listed(
