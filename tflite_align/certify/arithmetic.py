@@ -55,7 +55,7 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
     registry, empty for class none, whose `reason` says why. `also`: functions that some elements
     get instead, depending on their position in the tensor. The output is clamped to the fused
     activation or, for an activation operator, to `clamp`; `ties`: rounding of the clamp's integers.
-    `departs`: known deviation of the kernel from the function, as text.
+    `departs`: in words, how the kernel is known to deviate from the function.
     """
 
     operator: str

@@ -111,7 +111,9 @@ def check(
 
 
 def check_folded(pair: GraphPair, location: str) -> None:
-    """RefutedError where a QUANTIZE whose clipping or parameters matter is folded."""
+    """Raise RefutedError if the operand of a folded (removed) QUANTIZE differs from its output by more
+    than 1 LSB, or if the QUANTIZE has not exactly one scale.
+    """
     try:
         for output, off in pair.folded():
             if off > 1:
@@ -178,7 +180,9 @@ def _certified(
     location: str,
     kernels_and_runtimes: tuple[Kernels, Sequence[str]],
 ) -> Shown:
-    """The bound, computed again; RefutedError where the row claims a smaller or a forbidden one."""
+    """The operator's error bound, recomputed; RefutedError if the certificate's row claims a smaller
+    one, or one above the limit.
+    """
     operator, source = pair.written.operators[index], pair.matched.operators[index]
     source_operator = operator if source is None else pair.original.operators[source]
     if list(_fixed(source_operator.options)) != list(_fixed(operator.options)):

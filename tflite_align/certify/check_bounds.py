@@ -134,7 +134,7 @@ class Task:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of the first operand."""
+        """The shape of the first operand."""
         first = self.inputs[0] if self.inputs else None
         return first.tensor.shape if first is not None else ()
 
@@ -180,7 +180,7 @@ def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
 def _first(
     task: Task, group: Sequence[Kernel], bounds: dict[Kernel, list[FunctionBound]]
 ) -> Kernel:
-    """The first kernel of a group that takes the operator's parameters, and its bounds added to `bounds`."""
+    """The first kernel of a group that accepts the operator's parameters; adds its bounds to `bounds`."""
     for kernel in group:
         if kernel not in bounds:
             kernel_task = replace(task, kernel=kernel)
@@ -317,7 +317,7 @@ def _counts(task: Task) -> list[int]:
 
 
 def _summed(task: Task, name: str) -> FunctionBound:
-    """A sum or a mean: for each number of elements, monotone in the integer sum."""
+    """The bound of a sum or a mean, which for each number of elements is monotone in the integer sum."""
     (output, out), by, counts = task.only, task.input(0), _counts(task)
     if not counts or max(counts) * 2 ** (8 * np.dtype(DTYPES[output.tensor.type]).itemsize) > 2**31:
         raise UnshownError("how many elements are added up is not known, or too many")

@@ -237,7 +237,7 @@ def _standing(
 
 
 def _zero_bias(tensor: ReadTensor, name: str, slot: int) -> bool:
-    """Whether an operand that the original lacks adds nothing."""
+    """Whether an operand that the original does not have is a bias of zeros."""
     is_bias = name in PLACES and PLACES[name][2] == slot and tensor.type in {"INT32", "INT64"}
     return is_bias and bool(tensor.data) and not any(tensor.data) and not tensor.variable
 
@@ -287,7 +287,7 @@ def _tensor(
 
 
 def _signatures(original: ReadFile, written: ReadFile) -> None:
-    """Signatures name the same inputs and outputs, wherever these now are."""
+    """The signatures of both files must name the same inputs and outputs, whatever their indices are."""
     (old_model, older), (new_model, newer) = original.other, written.other
     same = {k: v for k, v in old_model.items() if k != "SignatureDefs"}
     _demand(

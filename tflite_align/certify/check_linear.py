@@ -146,7 +146,7 @@ def _products(operator: ReadOperator, inputs: Sequence[Operand | None], output: 
 
 
 def _declared(bias: Operand, product: Array, *, as_run: bool) -> Array:
-    """The bias's real values: its integers by its declared scale, or by input x weight scale."""
+    """The bias's real values: integers times its declared scale, or times input scale x weight scale."""
     integers, scale = bias.given.integers().ravel(), bias.given.scale
     if as_run or not scale:
         return integers * product

@@ -66,7 +66,9 @@ def check_optimum(claim: Row, after: ReadFile, matched: Sequence[Matched]) -> Ch
 
 
 def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], place: str) -> None:
-    """Every slot of a group has the group's label in the written file."""
+    """Check that in the written file every slot (operand position) of a group has the group's label
+    (scale, zero point).
+    """
     where = [{source: n for n, source in enumerate(one.operators)} for one in matched]
     for number, (group, pick) in enumerate(zip(row["groups"], row["chosen"], strict=True)):
         scale, zero_point = row["labels"][group["candidates"][one_choice(pick)]]

@@ -1,4 +1,6 @@
-"""One subgraph of both files beside what a certificate claims of it: operands, bounds, what readers tell."""
+"""One subgraph of both files, with the certificate's claims about it: operands, bounds, and the values
+that readers distinguish.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ class GraphPair:
         return self.written.tensors[index] if source is None else self.original.tensors[source]
 
     def declared(self, index: int) -> tuple[float, float] | None:
-        """The range of real values that the original declares; None without a single scale."""
+        """The range of real values that the original declares for a tensor; None if it does not have exactly
+        one scale.
+        """
         tensor = self.given(index)
         return declared_range(tensor) if len(tensor.scale) == 1 and is_quantized(tensor) else None
 
@@ -77,8 +81,8 @@ class GraphPair:
         return operands
 
     def folded(self) -> Iterator[tuple[int, float]]:
-        """Of each folded QUANTIZE its output in the original, and how far what is read in its place is
-        from what it declares, in steps of the written tensor.
+        """For each folded (removed) QUANTIZE: its output in the original, and the largest error of the
+        tensor that is read in its place, in steps of the written tensor.
         """
         for output, source in self.matched.folded.items():
             given = self.original.tensors[output]
@@ -147,7 +151,9 @@ class GraphPair:
         )
 
     def narrowest(self, index: int) -> tuple[float, float] | None:
-        """The smallest interval of real values that `needed` may be: those that readers distinguish."""
+        """The smallest interval that the certificate may claim as `needed`: it contains all real values that
+        readers distinguish.
+        """
         declared = self.declared(index)
         if declared is None or index in self.written.outputs:
             return declared
@@ -186,7 +192,7 @@ def is_quantized(tensor: ReadTensor) -> bool:
 
 
 def claims(certificate: Row) -> list[Claimed]:
-    """What the certificate says of the operators of each subgraph."""
+    """The certificate's rows of operators, by subgraph."""
     return [
         ([row["original"] for row in graph["operators"]], graph.get("folded", ()))
         for graph in certificate["subgraphs"]

@@ -46,7 +46,9 @@ def declared_range(tensor: ReadTensor) -> tuple[float, float]:
 
 
 def upward(bound: float) -> float:
-    """The published bound: rounded up to a multiple of `SLACK`, and one more for float64 rounding."""
+    """The bound as certificates state it: rounded up to a multiple of `SLACK`, plus one `SLACK` for float64
+    rounding.
+    """
     return round(math.ceil(bound / SLACK + 1) * SLACK, 6)
 
 
@@ -68,7 +70,7 @@ class Segment(NamedTuple):
         return cls(needed, (0.0 if low == 0 else -math.inf, above), step)
 
     def distance(self, written: Array, real: Array) -> float:
-        """The largest distance of written values from their segments, in steps of the output."""
+        """The largest distance of written values from their segment of correct values, in output steps."""
         real = np.clip(real, *self.stated)
         clipped = np.clip(real, *self.needed)
         low, high = np.minimum(real, clipped), np.maximum(real, clipped)

@@ -123,7 +123,7 @@ def _digest(data: bytes) -> Row:
 
 
 def _claimed(original: ReadGraph, written: ReadGraph) -> Claimed:
-    """The mapping of operators, and the QUANTIZE of the original that it lacks: they were folded."""
+    """The mapping of operators, and the folded QUANTIZE: those of the original without a written operator."""
     mapping = _mapping(original, written)
     there = set(mapping)
     missing = [n for n in range(len(original.operators)) if n not in there]
@@ -155,7 +155,9 @@ def _fits(written: ReadGraph, candidate: int, name: str, mapping: Sequence[int |
 
 
 def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
-    """The values that readers distinguish, by tensor; from the outputs backward, readers first."""
+    """The interval of values that readers distinguish, by tensor. Operators are visited backward, so that
+    readers come before what they read.
+    """
     needed = pair.needed
     assert isinstance(needed, list)
     order = [i for op in reversed(pair.written.operators) for i in op.outputs]
@@ -174,7 +176,9 @@ def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
 def _operators(
     pair: GraphPair, graph_index: int, runtimes: Sequence[str]
 ) -> tuple[list[Row], list[tuple[int, int] | None]]:
-    """Rows of operators and the integers in each tensor; in order, producers first."""
+    """The certificate's rows of operators, and the interval of integers in each tensor. Operators are
+    visited in file order, producers first.
+    """
     arrives = pair.arrives
     assert isinstance(arrives, list)
     for index, tensor in enumerate(pair.written.tensors):

@@ -1,5 +1,5 @@
-"""OperatorCase: an operator with what integer functions need: types, options, parameters,
-intervals.
+"""OperatorCase: an operator with the inputs of integer functions: types, options, parameters, and
+intervals of operands.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Measured(Record, frozen=True, kw_only=True):
 
 
 class _Cases(Record, frozen=True, kw_only=True):
-    """Distances in a part of an operator's cases; `name` describes a case."""
+    """Distances of kernels in a part of the operator's cases (inputs); `name` describes a case."""
 
     distances: Distances
     name: Callable[[int, int], str]
@@ -176,7 +176,7 @@ def _operands(row: ArithmeticRow) -> int:
 
 
 def _elementwise(case: OperatorCase, row: ArithmeticRow) -> Kernel:
-    """The row's functions, with only the operands' integers left as arguments."""
+    """The row's functions with parameters and options filled in: arguments are the operands' integers."""
     output = row.limits(case.fused, case.affine("outputs", 0))
     operands = [case.affine("inputs", i) for i in range(_operands(row))]
     options = {"alpha": case.operator.options["alpha"]} if "leaky" in row.function else {}

@@ -1,4 +1,4 @@
-"""Prediction of which operators give different integers on different runtimes, by how much, how
+"""Prediction of which operators give different integers on different runtimes, by how much, and how
 often.
 """
 
@@ -44,7 +44,7 @@ class OperatorPortability(Record, frozen=True, kw_only=True):
     `alike`: groups of runtimes with equal integers for every input; `refusing`: runtimes that
     refuse the operator. `largest`: largest difference between any two, LSB; `share`: part of the
     `cases` (accumulators of all channels, integers, pairs) that differ. `witness`: a case that
-    differs. `exact`: whether all cases were compared. `why`: the reason for the word `not known`.
+    differs. `exact`: whether all cases were compared. `why`: the reason, if portability is `not known`.
     """
 
     address: str

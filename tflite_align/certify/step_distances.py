@@ -93,8 +93,8 @@ def apart_over(
     intervals: Sequence[tuple[int, int]],
     about: Callable[[Array], Array] | None = None,
 ) -> Distances:
-    """Compare kernels of monotone functions on every integer of the intervals, each interval
-    counted.
+    """Compare kernels of monotone functions on every integer of the intervals. An integer that lies in
+    several intervals counts several times.
     """
     ends = np.asarray(intervals, dtype=np.int64)
     low, high = int(ends[:, 0].min()), int(ends[:, 1].max())

@@ -292,7 +292,7 @@ def _cell(cell: str) -> Markup:
 
 
 def _word(cell: str) -> Markup:
-    """A cell; one that begins with a verdict is coloured."""
+    """A table cell; its text is coloured if it begins with a verdict."""
     first = re.split(r"[ :]", cell, maxsplit=1)[0]
     css_class = _WORDS.get(first, "")
     if not css_class:

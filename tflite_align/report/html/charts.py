@@ -23,7 +23,7 @@ _OPEN = 6  # groups that are shown expanded
 
 
 def charts(report: Report, at: int) -> Markup:
-    """Every chart that the report has figures for; `at` is the model's number on the page."""
+    """All charts for which the report has figures; `at` is the model's number on the page."""
     parts = [*_outputs(report), *by_operator(report), *arriving(report)]
     if report.view is not None and report.view.groups:
         parts += _ranges(report.view.groups)

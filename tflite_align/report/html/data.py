@@ -64,7 +64,8 @@ def _entry(report: Report) -> dict[str, Any]:
 def _groups_after(view: ModelView, graph: SubgraphView) -> dict[TensorId, int]:
     """The group of each tensor of the aligned graph.
 
-    Of a tensor with an inserted QUANTIZE, the side with the parameters that most of the group has.
+    If a QUANTIZE was inserted at a tensor of the group, this is its input or its output: the one with
+    the parameters that most tensors of the group have.
     """
     groups_by_tensor: dict[TensorId, int] = {}
     shared: dict[int, Range] = {}

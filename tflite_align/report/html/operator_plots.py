@@ -239,7 +239,7 @@ def _histogram(figure: OperatorFigure) -> Markup:
 
 
 def _density(histogram: Histogram) -> list[float]:
-    """Values per unit of the axis, which makes bins of different widths comparable."""
+    """The number of values per unit of the axis, so that bins of different widths can be compared."""
     width = (histogram.high - histogram.low) / max(len(histogram.counts), 1)
     return [count / width for count in histogram.counts] if width > 0 else [0.0]
 
