@@ -53,7 +53,7 @@ def _require_path(path: object) -> None:
     if not isinstance(name, str):
         raise UsageError(f"path: expected a file's name, found {kind_of(path)}")
     if "\0" in name or not name:
-        raise UsageError(f"path: {name!r} is no file's name")
+        raise UsageError(f"path: {name!r} cannot name a file: it is empty or holds a NUL character")
 
 
 class Explained(Record, frozen=True, kw_only=True):

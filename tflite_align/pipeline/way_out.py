@@ -71,7 +71,7 @@ def with_way_out(
 
 
 def _own_choice(options: AlignOptions) -> bool:
-    """Whether the solver chose all parameters with default weights: no policy, overlap or
+    """Whether the solver chose all parameters with default cost weights: no policy, overlap or
     preference is set.
     """
     return not options.policies and options.overlap == "auto" and options.prefer == "balanced"

@@ -74,7 +74,7 @@ def _fields(table: Any) -> Mapping[str, Any]:
 
 
 def _bare(annotation: Any) -> Any:
-    """The type without annotations, and without None where it may be left out."""
+    """The type behind `Annotated[...]` and `... | None`."""
     if get_origin(annotation) is Annotated:
         return _bare(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):

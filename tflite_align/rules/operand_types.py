@@ -90,10 +90,10 @@ class Pattern(Record, frozen=True):
         return any(signature == operand_types for signature in self.nearest(operand_types))
 
     def nearest(self, operand_types: OperandTypes) -> Iterator[OperandTypes]:
-        """For each type T, the signature of this pattern that shares most types with
-        `operand_types`.
+        """For each type that the pattern's `T` may be (once if it has no `T`): the operand types
+        that match the pattern and differ least from `operand_types`.
 
-        Empty if the number of operands differs.
+        Empty if the pattern cannot have that many operands.
         """
         inputs = _spread(self.inputs, len(operand_types.inputs))
         outputs = _spread(self.outputs, len(operand_types.outputs))

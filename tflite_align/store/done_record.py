@@ -24,9 +24,11 @@ _FEW = 4  # files of one run that are not merged
 
 
 class DoneRecord:
-    """Reads the recorded lines of a run's models and names the files of new chunks.
+    """The record of finished work with which a stopped run over many models goes on.
 
-    `folder`: "" for no record. Used once, as a context manager.
+    Reads the report lines of models that earlier runs finished, and names a new file for each chunk
+    (the models that one process handles at a time). `folder`: where the files are; "": nothing is
+    recorded. Use as a context manager, once.
     """
 
     def __init__(self, folder: str, shard: Shard | None = None) -> None:

@@ -111,8 +111,9 @@ def _matrix(axis: PlacesAlong, given: int) -> Array:
 def weight_error(
     function: str, given: tuple[int, int], taken: tuple[int, int], options: Mapping[str, Any]
 ) -> tuple[float, float]:
-    """How far a kernel's weights are from the meant ones: the greatest sum, over an output element, of
-    the differences above 0; and what rounding on the way adds, LSB. (height, width) in and out.
+    """How far a kernel's interpolation weights are from the exact ones: an upper bound, for every
+    output element, of the sum of the differences above 0; and what intermediate rounding adds, LSB.
+    `given`, `taken`: (height, width) of the input and of the output.
     """
     along, rounded = _ALONG[function]
     flags = {"align_corners": bool(options["align_corners"])}

@@ -251,7 +251,9 @@ def _add_bias(collector: Collector, operator: Operator, rule: BiasRule, slot: Sl
 
 
 def _add_absent(collector: Collector, subgraph: int, operator: Operator, rule: PresentRule) -> None:
-    """A bias that is not there."""
+    """Add a constraint that is already violated if the operator lacks the bias that the rule
+    requires (left out, or index -1) and its first factor has a type of the rule.
+    """
     index = rule.slot.start
     slot = Slot(subgraph, operator.index, rule.slot.kind, index)
     left_out = index >= len(operator.operands(rule.slot.kind))

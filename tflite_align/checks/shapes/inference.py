@@ -55,7 +55,7 @@ def inferred(model: Model, subgraph: int) -> Inferred:
 
 def settled(model: Model, subgraph: int) -> Inferred:
     """Shapes and values that hold for every input size that an application may choose: nothing is
-    known of tensors whose signature leaves sizes open.
+    known of tensors whose `shape_signature` leaves sizes open.
     """
     return _known(model, subgraph, "settled shapes", opened=True)
 
