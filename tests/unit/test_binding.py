@@ -260,6 +260,7 @@ def test_graph_inputs_and_outputs_are_kept_unless_freed() -> None:
 
 
 ANY = Requantizing()
+EIGHT_BITS = Requantizing(ratio=2**23)
 WRAPPING = Requantizing(ratio=65536)
 WRAPPING_ZERO = Requantizing(zero=True, ratio=65536)
 
@@ -267,9 +268,9 @@ WRAPPING_ZERO = Requantizing(zero=True, ratio=65536)
 @pytest.mark.parametrize(
     ("targets", "cuts"),
     [
-        (["tflite"], {"int16": WRAPPING_ZERO, "int8": ANY, "uint8": ANY}),
-        (["tflm"], {"int16": WRAPPING, "int8": ANY}),
-        (["tflite", "tflm"], {"int16": WRAPPING_ZERO, "int8": ANY}),
+        (["tflite"], {"int16": WRAPPING_ZERO, "int8": EIGHT_BITS, "uint8": EIGHT_BITS}),
+        (["tflm"], {"int16": WRAPPING, "int8": EIGHT_BITS}),
+        (["tflite", "tflm"], {"int16": WRAPPING_ZERO, "int8": EIGHT_BITS}),
         ([], {}),
     ],
     ids=["tflite", "tflm", "both", "none"],

@@ -12,7 +12,7 @@ from tflite_align.format.model import OperatorId, QuantParams
 from tflite_align.format.reader import read
 from tflite_align.format.writer import write as write_module
 from tflite_align.format.writer.write import write
-from tflite_align.pipeline import execution, preparation, session
+from tflite_align.pipeline import preparation, rounds, session
 from tflite_align.record import replace
 from tflite_align.repair.planner.changes import edited_operators
 from tflite_align.repair.planner.draft import Draft
@@ -76,7 +76,7 @@ def test_a_run_with_conversions_writes_once_and_reads_twice(
         return call
 
     monkeypatch.setattr(session, "read", counted("reads", read))
-    for module in (execution, preparation):
+    for module in (rounds, preparation):
         monkeypatch.setattr(module, "write", counted("writes", write_module.write))
     options = AlignOptions(verify=False, input_type="float32", output_type="float32")
     assert align(chain(), options).report.changes

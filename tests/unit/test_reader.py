@@ -227,7 +227,10 @@ X = r"subgraph\[0\]/tensor\[0\] 'x': "
             _set(f"{G}.operators.0.inputs.0", 3),
             r"operator\[0\] RESHAPE reads tensor 3 before subgraph\[0\]/operator\[1\] ADD writes",
         ),
-        (_set("buffers.0.data", np.zeros(7, np.uint8)), "buffer 0 holds 7 bytes"),
+        (
+            _set("buffers.0.data", np.zeros(7, np.uint8)),
+            r"operator\[0\] RESHAPE/outputs\[0\]: tensor 1 names buffer 0, which holds 7 bytes",
+        ),
     ],
 )
 def test_inconsistent_models_are_refused(change: Callable[[Any], None], message: str) -> None:

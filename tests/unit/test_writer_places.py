@@ -147,6 +147,8 @@ def test_two_new_operators_of_one_kind_have_one_code() -> None:
 def test_a_new_tensor_gets_an_empty_buffer_where_all_hold_data() -> None:
     made = chain()
     made.buffers[0] = buffer(b"abcd")
+    for tensor in made.subgraphs[0].tensors:
+        tensor.buffer = tensor.buffer or 1
     edit = AddTensor(subgraph=0, index=5, like=1, name="new", type="int8", quant=None)
     another = replace(edit, index=6)
     out = checked(pack(made), edit, another).join()

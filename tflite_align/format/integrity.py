@@ -35,16 +35,13 @@ def check_structure(model: Model) -> None:
     if not model.subgraphs:
         msg = "the model has no subgraph"
         raise FormatError(msg, offset=model.pos)
-    if model.buffers and model.buffers[0].data:
-        size = len(model.buffers[0].data)
-        msg = f"buffer 0 holds {size} bytes; it stands for tensors without data and must be empty"
-        raise FormatError(msg, offset=model.pos)
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             if problem := _tensor_problem(model, graph, tensor):
                 address = f"subgraph[{graph.index}]/tensor[{tensor.index}] {tensor.name!r}"
                 raise FormatError(f"{address}: {problem}", offset=tensor.pos)
         _check_indices(graph)
+        _check_computed(model, graph)
         _check_order(model, graph)
     _check_calls(model)
     _check_signatures(model)
@@ -105,6 +102,21 @@ def _check_indices(graph: Subgraph) -> None:
         operands = operator.inputs + operator.outputs + operator.intermediates
         if operands and (min(operands) < -1 or max(operands) >= count):
             _raise_operand(graph, operator)
+
+
+def _check_computed(model: Model, graph: Subgraph) -> None:
+    """No operator writes a tensor of buffer 0 if that holds data: buffer 0 stands for no data."""
+    if not model.buffers or not model.buffers[0].data:
+        return
+    for operator in graph.operators:
+        for position, tensor in enumerate(operator.outputs):
+            if tensor >= 0 and graph.tensors[tensor].buffer == 0:
+                address = f"{_place(graph, operator)}/outputs[{position}]"
+                size = len(model.buffers[0].data)
+                msg = (
+                    f"{address}: tensor {tensor} names buffer 0, which holds {size} bytes, not none"
+                )
+                raise FormatError(msg, offset=graph.tensors[tensor].pos)
 
 
 def _raise_operand(graph: Subgraph, operator: Operator) -> None:

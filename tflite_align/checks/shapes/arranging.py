@@ -50,6 +50,8 @@ __all__ = [
 
 def declared(at: Scene) -> list[Shape]:
     """The stated shape: a variable has the shape of the value assigned to it."""
+    if not at.operator.outputs:
+        raise UnknownShapeError
     output = at.graph.tensors[at.operator.outputs[0]]
     if min((*output.shape, *output.shape_signature), default=0) < 0 or not output.shape:
         raise UnknownShapeError
