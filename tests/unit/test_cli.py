@@ -135,7 +135,7 @@ def test_json_on_stdout_stands_alone(folder: Path, capsys: pytest.CaptureFixture
     assert cli.main(["check", "in.tflite", "--report", "-"]) == 1
     said = capsys.readouterr()
     assert json.loads(said.out)["exit_status"] == 1
-    assert said.err.splitlines()[-2:] == ["in.tflite: 4 errors", ""]
+    assert said.err.splitlines()[-1] == "in.tflite: 4 errors"
     assert cli.main(["in.tflite", "out.tflite", FAST, "--report", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["outcome"] == "aligned"
 
@@ -318,3 +318,10 @@ def test_rules_has_words_for_every_rule_and_target(capsys: pytest.CaptureFixture
     targets = [word for name in tflite_align.target_names() for word in ("--target", name)]
     assert cli.main(["rules", *targets]) == 0
     assert capsys.readouterr().out.count("\n") > 100
+
+
+def test_the_report_of_one_file_ends_with_its_closing_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", "in.tflite"]) == 1
+    assert capsys.readouterr().out.endswith("\n\nin.tflite: 4 errors\n")

@@ -115,7 +115,7 @@ def _checked(
             return
         tally.add(report)
         if values["output_format"] == "text":
-            _show(report, request)
+            _show(report, request, alone=len(models) == 1)
 
     jobs = 1 if any(model.source == STREAM for model in models) else values["jobs"]
     with (
@@ -143,14 +143,16 @@ def _on_stderr(request: Given) -> bool:
     return STREAM in request.reports
 
 
-def _show(report: Report, request: Given) -> None:
+def _show(report: Report, request: Given, *, alone: bool) -> None:
+    """Print a report, and an empty line behind it unless it is `alone`."""
     err = _on_stderr(request)
     with reader_may_leave(report.exit_status):
         if request.quiet:
             show_problems(report, err=err)
         else:
             show(report, last_line(report), rows=request.rows, err=err)
-            say("", err=err)
+            if not alone:
+                say("", err=err)
 
 
 def _show_total(tally: CheckTally, *, err: bool) -> None:
