@@ -84,7 +84,8 @@ class TypedSlot(Record, frozen=True, kw_only=True):
     whole: bool = False  # its parameters, where it needs some, hold whole numbers exactly
 
     def real(self) -> Array:
-        if self.type in (ABSENT, LEFT_OUT) or self.values is None:
+        """Real values; a state is zeros before the first run, as runtimes start it."""
+        if self.type in (ABSENT, LEFT_OUT) or self.values is None or self.role == "state":
             return np.zeros(self.shape)
         return self.values if self.quant is None else dequantize(self.values, self.quant)
 

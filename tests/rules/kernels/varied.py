@@ -47,9 +47,13 @@ def of_other_types(base: TypedCase) -> Iterator[TypedCase]:
 
 
 def varied(base: TypedCase) -> Iterator[TypedCase]:
-    """Each operand alone in every other type, and left out; each output in every other type."""
+    """Each operand alone in every other type, and left out; each output in every other type.
+
+    States stay as they are: a kernel takes their memory for its own type, and the zeros that they
+    start with are zeros in any.
+    """
     for place, slot in enumerate(base.inputs):
-        kinds = (*TYPES, ABSENT) if slot.type not in OTHERS else ()
+        kinds = (*TYPES, ABSENT) if slot.type not in OTHERS and slot.role != "state" else ()
         last = place == len(base.inputs) - 1 and base.operator not in MANY_INPUTS
         for kind in (*kinds, *((LEFT_OUT,) if last else ())):
             if kind != slot.type:

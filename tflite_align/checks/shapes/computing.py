@@ -216,5 +216,13 @@ def lstm(at: Scene) -> list[Shape]:
 
 
 def sequence_lstm(at: Scene) -> list[Shape]:
-    shape = at.ranked(0, 3)
-    return [(*shape[:-1], at.ranked(8, 2)[1])]
+    """(batch, time, features), or (time, batch, features) with `time_major`. The states, inputs[18]
+    and inputs[19], have a row for each of the batch.
+    """
+    shape, (cells, outputs) = at.ranked(0, 3), at.ranked(8, 2)
+    batch = shape[1] if at.option("time_major") else shape[0]
+    for index, units in ((18, outputs), (19, cells)):
+        if at.has(index) and math.prod(at.shape(index)) != batch * units:
+            expected = f"inputs[{index}] of {batch} x {units} elements"
+            raise ContradictionError(expected, told(at.shape(index)))
+    return [(*shape[:-1], outputs)]
