@@ -190,7 +190,7 @@ def test_a_judge_that_refuses_is_one_column_and_the_word_is_failed(
     assert "\n  ethos-u55  accepted\n" in told
     assert "\n  ethos-u55  CPU operators   0 (0.0%)\n" in told
     assert "verification: failed: tflm refuses the file at subgraph[0]/operator[5]" in told
-    assert "in.tflite: 4 errors; failed: tflm refuses the file" in told.splitlines()[-2]
+    assert "in.tflite: 4 errors; failed: tflm refuses the file" in told.splitlines()[-1]
 
 
 def test_a_baseline_says_what_it_lists_or_why_it_is_not_written(
