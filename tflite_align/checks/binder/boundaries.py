@@ -43,8 +43,10 @@ def _check_types(collector: Collector, names: Mapping[Slot, str | None]) -> None
         if tensor is None or name is None:
             continue
         expected = collector.operand(first.setdefault(name, slot)).type
+        if tensor.type == expected:
+            continue
         levels = collector.requirements("variable/type", tensor.type)
-        if tensor.type != expected and levels:
+        if levels:
             collector.constraints.append(
                 WellFormed(
                     rule="variable/type",

@@ -109,6 +109,9 @@ def _tied(collector: Collector, rule: SameRule, slots: Iterable[Slot]) -> Iterab
     """
     for slot in slots:
         kind = collector.operand(slot).type
+        if kind not in rule.types:
+            continue
+        # Known for each rule and type; levels without the user's grades are searched for.
         levels = (target.level(rule.id, kind) for target in collector.targets)
-        if kind in rule.types and any(level.severity != "off" for level in levels):
+        if collector.requirements(rule.id, kind) or any(one.severity != "off" for one in levels):
             yield slot
