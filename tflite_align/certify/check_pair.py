@@ -52,7 +52,7 @@ class GraphPair:
         return slots
 
     def given(self, index: int) -> ReadTensor:
-        """The original's tensor; the written one where it has none."""
+        """The original's tensor for a tensor of the written file; that itself if it was inserted."""
         source = self.matched.stands_for[index]
         return self.written.tensors[index] if source is None else self.original.tensors[source]
 

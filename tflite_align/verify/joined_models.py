@@ -47,7 +47,10 @@ def join(first: Any, second: Any) -> Any | None:
 
 
 class _Joining(Record, kw_only=True):
-    """`places`: tensor of the second model -> of the first."""
+    """Adds to the first model what the second computes otherwise.
+
+    `places`: index of a tensor of the second model -> its index in the joined graph.
+    """
 
     first: Any
     second: Any
@@ -104,7 +107,7 @@ class _Joining(Record, kw_only=True):
         return len(graph.tensors) - 1
 
     def add(self, operator: Any) -> None:
-        """An operator of the second model, where the first does not compute the same."""
+        """Add an operator of the second model, or use the equal one that is there."""
         inputs = [self.tensor(index) for index in operator.inputs]
         key = self._key(self.second, operator, inputs)
         same = self.operators.get(key)
