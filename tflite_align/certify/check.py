@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .check_bounds import Kernels, Shown
+from .check_bounds import Shown
 from .check_graph import RefutedError, match_files, same_constant
 from .check_linear import PLACES
 from .check_optimum import CheckedOptimum, check_optimum
 from .check_pair import GraphPair, claims, is_quantized, make_pair
 from .check_read import UnreadableError, read_file
 from .check_real import UnshownError, type_range, upward
+from .check_task import Kernels
 from .functions.affine import DomainError
 from .functions.rounded_constants import is_rounded
 
@@ -37,10 +38,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedFile:
-    """The result of a check: `certified` of `operators` have an error bound, the others are unchanged.
-    `worst`: the largest bound in steps of the written output. `moved`: graph inputs and outputs whose
-    scale or zero point changed, as `subgraph[0]/inputs[0]`; `assumed`: assumptions of the proof.
-    `optimum`: None where the certificate claims none.
+    """The result of a check that found nothing false.
+
+    `operators`: number of operators in the written file; `certified`: how many have an error bound
+    (the others are unchanged); `worst`: the largest bound, in steps of the written output. `moved`:
+    graph inputs and outputs whose scale or zero point changed, as `subgraph[0]/inputs[0]`;
+    `assumed`: assumptions of the proof, as sentences. `optimum`: None if the certificate claims
+    none.
     """
 
     operators: int
@@ -56,8 +60,8 @@ def check(
 ) -> CheckedFile:
     """Check a certificate (a JSON object) against the bytes of both files and the rows of kernels.
 
-    Raises RefutedError with the location of the first claim that is false; any other exception means
-    that a file or the certificate cannot be read.
+    Raises RefutedError with the location of the first claim that is false. Any other exception
+    means that a file or the certificate cannot be read.
     """
     if certificate["format"] != FORMAT:
         raise RefutedError(f"certificate: format {certificate['format']!r} is not {FORMAT}")
@@ -111,8 +115,9 @@ def check(
 
 
 def check_folded(pair: GraphPair, location: str) -> None:
-    """Raise RefutedError if the operand of a folded (removed) QUANTIZE differs from its output by more
-    than 1 LSB, or if the QUANTIZE has not exactly one scale.
+    """Raise RefutedError if the operand of a folded (removed) QUANTIZE differs from its output by
+    more than 1 step of the written tensor, or if the QUANTIZE has not exactly one scale.
+    `location`: the subgraph, for messages.
     """
     try:
         for output, off in pair.folded():
@@ -124,7 +129,9 @@ def check_folded(pair: GraphPair, location: str) -> None:
 
 
 def _arriving(pair: GraphPair, certificate: Row, graph_index: int) -> None:
-    """Check the claims about constants and graph inputs, and about what readers distinguish."""
+    """Check the claims about the integers in constants and graph inputs, and about the real values
+    that readers distinguish. Raises RefutedError for a false one.
+    """
     produced = {index for operator in pair.written.operators for index in operator.outputs}
     observed = {(o["subgraph"], o["tensor"]): o["arrives"] for o in certificate["observed"]}
     for index, tensor in enumerate(pair.written.tensors):
@@ -159,6 +166,9 @@ def _arriving(pair: GraphPair, certificate: Row, graph_index: int) -> None:
 
 
 def _inside(reached: tuple[int, ...], claim: tuple[int, int], location: str) -> None:
+    """Raise RefutedError unless the integers `reached` (least, greatest) lie within the claimed
+    ones.
+    """
     if reached[0] < claim[0] or reached[1] > claim[1]:
         raise RefutedError(
             f"{location}: {reached[0]}..{reached[1]} can arrive, not {claim[0]}..{claim[1]} alone"
@@ -166,7 +176,10 @@ def _inside(reached: tuple[int, ...], claim: tuple[int, int], location: str) -> 
 
 
 def _anything(pair: GraphPair, index: int, location: str) -> None:
-    """An operator without a bound may write any integer of its output's type."""
+    """An operator without a bound may write any integer of its output's type: raise RefutedError if
+    the certificate claims a smaller interval for one of its outputs. `index`: of the written
+    operator.
+    """
     for output in pair.written.operators[index].outputs:
         claim = pair.arrives[output] if output >= 0 else None
         if claim is not None:
@@ -180,8 +193,8 @@ def _certified(
     location: str,
     kernels_and_runtimes: tuple[Kernels, Sequence[str]],
 ) -> Shown:
-    """The operator's error bound, recomputed; RefutedError if the certificate's row claims a smaller
-    one, or one above the limit.
+    """The error bound of one written operator, recomputed. Raises RefutedError if the certificate's
+    `row` claims a smaller one, or one above the limit of the output's type.
     """
     operator, source = pair.written.operators[index], pair.matched.operators[index]
     source_operator = operator if source is None else pair.original.operators[source]
@@ -209,11 +222,15 @@ def _certified(
 
 
 def _fixed(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(name, value) of the options that may not differ between original and written operator."""
     return ((name, value) for name, value in options.items() if name not in _FREE)
 
 
 def _constants(pair: GraphPair, indices: Sequence[int], location: str) -> None:
-    """A constant with another scale or zero point is the original's value, correctly rounded."""
+    """Raise RefutedError for a constant with another scale or zero point than the original's whose
+    integers are not the original's real values, correctly rounded. `indices`: of tensors of the
+    written file.
+    """
     for index in indices:
         tensor, given = pair.written.tensors[index], pair.given(index)
         if index < 0 or not tensor.data or same_constant(given, tensor):

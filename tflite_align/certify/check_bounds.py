@@ -9,51 +9,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from .check_linear import PLACES, Linear, accumulated, sums
-from .check_read import DTYPES, ReadOperator
-from .check_real import LARGEST, Operand, UnshownError, declared_range, type_range
+from .check_linear import accumulated
+from .check_read import DTYPES
+from .check_real import LARGEST, Operand, UnshownError, declared_range
+from .check_task import Kernel, Kernels, Task
 from .functions.affine import Affine, NotTakenError
-from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
 from .functions.parted import PARTED
 from .functions.real import BINARY, UNARY
 from .functions.registry import PAIRS, SUMS, TABLES
 from .functions.resize import weight_error
-from .functions.shapes import are_powers_of_two, is_eightfold, is_over_image, window_counts
+from .functions.shapes import window_counts
 from .functions.steps import step_ends
 
-__all__ = ["COPIES", "NO_KERNEL", "Kernel", "Kernels", "Shown", "Task", "show"]
+__all__ = ["COPIES", "NO_KERNEL", "Shown", "show"]
 
 Array = Any
-_FUSED = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
-
-
-class Kernel(NamedTuple):
-    """A row of `schema/arithmetic`: its class, the integer functions that its elements may get, the
-    activation whose limits replace the fused one's, and whether these limits round ties to even.
-    """
-
-    kind: str
-    functions: tuple[str, ...]
-    clamp: str = ""
-    even: bool = False
-
-    def limited(self, by: Affine, operator: ReadOperator) -> Affine:
-        """The output's parameters with the clamp's limits; KeyError for an unknown activation."""
-        fused = _FUSED[operator.options.get("fused_activation_function", 0)]
-        at = activation_limits_even if self.even else activation_limits_away
-        return at(self.clamp or fused, by)
-
-
-# (runtime, operator's name, input types, output types, options and properties of shapes and scales) ->
-# groups of kernels: any group may run, and within a group the first kernel that takes the parameters.
-Kernels = Callable[
-    [str, str, Sequence[str], Sequence[str], Mapping[str, Any]], Sequence[Sequence[Kernel]]
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,76 +57,10 @@ class Shown:
     saturates: Sequence[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """An operator of the written file with its operands; `given`: the original's operator."""
-
-    given: ReadOperator
-    operator: ReadOperator
-    inputs: Sequence[Operand | None]
-    outputs: Sequence[Operand]
-    as_run: bool
-    kernel: Kernel
-
-    @cached_property
-    def clamp(self) -> tuple[float, float]:
-        """The limits of the original's fused activation, real values."""
-        return LIMITS[_FUSED[self.given.options.get("fused_activation_function", 0)]]
-
-    @cached_property
-    def outs(self) -> list[Affine]:
-        whole = [
-            out.affine._replace(
-                **dict(zip(("low", "high"), type_range(out.tensor.type), strict=True))
-            )
-            for out in self.outputs
-        ]
-        return [self.kernel.limited(by, self.operator) for by in whole]
-
-    @cached_property
-    def line(self) -> Linear:
-        return sums(self.operator, self.inputs, self.only[0], as_run=self.as_run)
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """The conditions of rows of kernels: options, and properties of shapes and scales."""
-        name, options = self.operator.name, self.operator.options
-        tensors = [operand.tensor if operand is not None else None for operand in self.inputs]
-        weights = tensors[PLACES[name][1]] if name in PLACES else None
-        axes = tensors[1] if len(tensors) > 1 and options.get("keep_dims") else None
-        reduced = axes.integers().ravel().tolist() if axes is not None and axes.data else ()
-        return {
-            **options,
-            "several_weight_scales": weights is not None and len(weights.scale) > 1,
-            "grouped": name == "CONV_2D"
-            and weights is not None
-            and self.shape[-1:] != weights.shape[-1:],
-            "over_height_and_width": name in {"MEAN", "SUM"} and is_over_image(self.shape, reduced),
-            "pot_scale_int16": bool(options.get("pot_scale_int16"))
-            and are_powers_of_two([t.scale for t in tensors if t is not None]),
-            "eightfold": is_eightfold(self.shape, self.outputs[0].tensor.shape),
-        }
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the first operand."""
-        first = self.inputs[0] if self.inputs else None
-        return first.tensor.shape if first is not None else ()
-
-    @property
-    def only(self) -> tuple[Operand, Affine]:
-        (output,), (out,) = self.outputs, self.outs
-        return output, out
-
-    def input(self, index: int) -> Affine:
-        operand = self.inputs[index]
-        if operand is None:
-            raise UnshownError("an operand is absent")
-        return operand.affine
-
-
 def show(task: Task, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
-    """The operator's bound in all runtimes; UnshownError, KeyError, DomainError where there is none."""
+    """The operator's largest error over all kernels that any of the runtimes may run for it. Raises
+    UnshownError, KeyError or DomainError if no bound can be proved.
+    """
     ins = [operand.tensor.type if operand is not None else "" for operand in task.inputs]
     outs = [operand.tensor.type for operand in task.outputs]
     functions: dict[str, list[str]] = {}
@@ -195,14 +104,19 @@ def _first(
 
 
 def _hull(ends: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The smallest interval that contains all given (least, greatest) intervals."""
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _real(integers: Array, by: Affine) -> Array:
+    """The real values of integers under these parameters."""
     return (integers - by.zero_point) * by.scale
 
 
 def _saturated(real: Array, output: Operand) -> frozenset[str]:
+    """The ends (`low`, `high`) of the output's declared range that the real results exceed by more
+    than half a step.
+    """
     low, high = declared_range(output.tensor)
     half, real = output.tensor.scale[0] / 2, np.clip(real, *output.target.stated)
     past = {"low": np.min(real) < low - half, "high": np.max(real) > high + half}
@@ -261,6 +175,7 @@ def _copy(task: Task, _: str) -> FunctionBound:
 
 
 def _table(task: Task, name: str) -> FunctionBound:
+    """The bound of a function of one operand, from all integers that it can have."""
     by, real = task.input(0), UNARY[task.operator.name]
     q = np.arange(by.low, by.high + 1)
     slope = {k: v for k, v in task.operator.options.items() if k == "alpha"}
@@ -269,6 +184,9 @@ def _table(task: Task, name: str) -> FunctionBound:
 
 
 def _pairs(task: Task, name: str) -> FunctionBound:
+    """The bound of a function of two operands, from all pairs of integers; of 16-bit operands, see
+    _parted.
+    """
     first, second, real = task.input(0), task.input(1), BINARY[task.operator.name]
     if (first.high - first.low) * (second.high - second.low) > 2**17:
         return _parted(task, name, first, second)
@@ -282,8 +200,9 @@ def _pairs(task: Task, name: str) -> FunctionBound:
 
 
 def _parted(task: Task, name: str, first: Affine, second: Affine) -> FunctionBound:
-    """Of 16-bit operands: by the only integer that the output depends on; of the larger or smaller, by
-    the integers that either can be.
+    """The bound for two 16-bit operands, whose pairs are too many to compare. Some functions depend
+    on one integer made of both (their sum, for example): all its values are compared. A maximum or
+    minimum of equal scales is compared on every integer that either operand can have.
     """
     (_, out), operator = task.only, task.operator.name
     if operator in {"MAXIMUM", "MINIMUM"} and first[:2] == second[:2]:
@@ -298,6 +217,7 @@ def _parted(task: Task, name: str, first: Affine, second: Affine) -> FunctionBou
 
 
 def _compared(task: Task, y: Array, real: Array) -> FunctionBound:
+    """The bound of the single output, whose integers `y` a kernel computes where `real` is right."""
     (output, out), real = task.only, np.clip(real, *task.clamp)
     if not np.all(np.abs(real) <= LARGEST * out.scale):
         raise UnshownError("steps too far apart to say anything")
@@ -309,7 +229,9 @@ def _compared(task: Task, y: Array, real: Array) -> FunctionBound:
 
 
 def _counts(task: Task) -> list[int]:
-    """The possible numbers of summed elements; windows that overlap a border hold fewer."""
+    """The numbers of elements that one output may sum up; pooling windows that overlap a border
+    hold fewer. Empty if they cannot be derived from the shapes.
+    """
     if task.operator.name == "AVERAGE_POOL_2D":
         return window_counts(task.shape, task.operator.options)
     whole, left = math.prod(task.shape), math.prod(task.outputs[0].tensor.shape)
@@ -317,7 +239,9 @@ def _counts(task: Task) -> list[int]:
 
 
 def _summed(task: Task, name: str) -> FunctionBound:
-    """The bound of a sum or a mean, which for each number of elements is monotone in the integer sum."""
+    """The bound of a sum or a mean. For each number of elements the output is monotone in their
+    integer sum, so that the points where it changes value suffice.
+    """
     (output, out), by, counts = task.only, task.input(0), _counts(task)
     if not counts or max(counts) * 2 ** (8 * np.dtype(DTYPES[output.tensor.type]).itemsize) > 2**31:
         raise UnshownError("how many elements are added up is not known, or too many")
@@ -338,8 +262,9 @@ def _summed(task: Task, name: str) -> FunctionBound:
 
 
 def _position(task: Task, name: str) -> FunctionBound:
-    """Each output integer lies between those that it is made of; its weights, which depend on the place
-    alone, are off by so much.
+    """The bound of a resize: each output integer lies between the input integers it is interpolated
+    from, and the kernel's interpolation weights, which depend only on the position, have a bounded
+    error.
     """
     (output, out), by, size = task.only, task.input(0), task.inputs[1]
     given, taken = (shape[1:3] for shape in (task.shape, output.tensor.shape))
@@ -359,10 +284,12 @@ def _position(task: Task, name: str) -> FunctionBound:
 
 
 def _integers(function: Callable[..., Any], total: Array, **parameters: Any) -> Array:
+    """Call an integer function by keyword parameters; the result as an array."""
     return np.asarray(function(total, **parameters))
 
 
 def _accumulate(task: Task, name: str) -> FunctionBound:
+    """The bound of a convolution, matrix product, sum or mean, from its integer accumulator."""
     if name in SUMS:
         return _summed(task, name)
     (output, out), line = task.only, task.line

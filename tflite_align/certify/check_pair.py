@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .check_bounds import COPIES, NO_KERNEL, Kernels, Shown, Task, show
+from .check_bounds import COPIES, NO_KERNEL, Shown, show
 from .check_graph import Claimed, Matched, moved_through, same_constant
 from .check_read import ReadFile, ReadGraph, ReadTensor
 from .check_real import Operand, Segment, UnshownError, declared_range, type_range
+from .check_task import Kernels, Task
 
 __all__ = ["GraphPair", "claims", "is_quantized", "make_pair"]
 
@@ -64,6 +65,9 @@ class GraphPair:
         return declared_range(tensor) if len(tensor.scale) == 1 and is_quantized(tensor) else None
 
     def operand(self, index: int) -> Operand | None:
+        """An operand by its tensor index in the written file, with its claims; None for a left-out
+        one (-1).
+        """
         if index < 0:
             return None
         needed = self.needed[index] or self.declared(index) or (0.0, 0.0)
@@ -71,7 +75,9 @@ class GraphPair:
         return Operand(given=self.given(index), tensor=tensor, arrives=arrives, needed=needed)
 
     def _inputs(self, index: int) -> list[Operand | None]:
-        """The operands, each with the tensor that the original's operator reads there."""
+        """The inputs of the written operator `index`, each with the tensor that the original's
+        operator reads there; None for a left-out one.
+        """
         operator, source = self.written.operators[index], self.matched.operators[index]
         operands = [self.operand(i) for i in operator.inputs]
         named = () if source is None else self.original.operators[source].inputs
@@ -97,12 +103,14 @@ class GraphPair:
                     yield output, Segment.of(given, needed, by.scale).distance(ends, ends)
 
     def most(self, index: int) -> float:
-        """The largest error of a certified operator, in steps of its written output."""
+        """The largest error that a certified operator may have, in steps of its written output."""
         types = {self.written.tensors[i].type for i in self.written.operators[index].outputs}
         return max((_MOST.get(name, 1.0) for name in types), default=1.0)
 
     def show(self, index: int, kernels: Kernels, runtimes: Sequence[str]) -> Shown:
-        """The operator's error bound; raises one of `REASONS` where there is no proof."""
+        """The error bound of the written operator `index`; raises one of `REASONS` if it cannot be
+        proved.
+        """
         operator, source = self.written.operators[index], self.matched.operators[index]
         outputs = [self.operand(tensor_index) for tensor_index in operator.outputs]
         present = [o for o in outputs if o is not None and is_quantized(o.tensor)]
@@ -125,7 +133,9 @@ class GraphPair:
         return show(task, kernels, runtimes)
 
     def unchanged(self, operator_index: int) -> bool:
-        """Whether the operator, its operands' parameters and its constants are the original's."""
+        """Whether the written operator, the parameters of its operands and its constants are the
+        original's.
+        """
         operator, source = (
             self.written.operators[operator_index],
             self.matched.operators[operator_index],
@@ -151,8 +161,8 @@ class GraphPair:
         )
 
     def narrowest(self, index: int) -> tuple[float, float] | None:
-        """The smallest interval that the certificate may claim as `needed`: it contains all real values that
-        readers distinguish.
+        """The smallest interval of real values that the certificate may claim as `needed` for a
+        tensor: it contains all values that its readers distinguish.
         """
         declared = self.declared(index)
         if declared is None or index in self.written.outputs:
@@ -166,8 +176,8 @@ class GraphPair:
     def _told(
         self, operator_index: int, slot: int, declared: tuple[float, float]
     ) -> tuple[float, float]:
-        """The interval that one reader distinguishes: all that is declared, or, for an operator that
-        copies, what the readers of its outputs distinguish.
+        """The interval of real values that one reader distinguishes: the whole declared range or,
+        for an operator that copies its input, what the readers of its outputs distinguish.
         """
         operator = self.written.operators[operator_index]
         copied = operator.name == "QUANTIZE" and self.matched.operators[operator_index] is None
@@ -184,6 +194,7 @@ class GraphPair:
 
 
 def is_quantized(tensor: ReadTensor) -> bool:
+    """Whether a tensor is an 8-, 16- or 4-bit integer tensor with a scale, stored densely."""
     return (
         bool(tensor.scale)
         and not tensor.sparse
@@ -192,7 +203,9 @@ def is_quantized(tensor: ReadTensor) -> bool:
 
 
 def claims(certificate: Row) -> list[Claimed]:
-    """The certificate's rows of operators, by subgraph."""
+    """For each subgraph, what the certificate claims: the original's index of each written
+    operator, and the indices of the original's folded QUANTIZE.
+    """
     return [
         ([row["original"] for row in graph["operators"]], graph.get("folded", ()))
         for graph in certificate["subgraphs"]
@@ -202,6 +215,7 @@ def claims(certificate: Row) -> list[Claimed]:
 def make_pair(
     before: ReadFile, after: ReadFile, graph_index: int, matched: Matched, certificate: Row
 ) -> GraphPair:
+    """The GraphPair of one subgraph. `before`, `after`: original and written file."""
     count = len(after.graphs[graph_index].tensors)
     arrives: list[tuple[int, int] | None] = [None] * count
     needed: list[tuple[float, float] | None] = [None] * count

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..rules.operand_types import ABSENT, OperandTypes
 from .arithmetic import ArithmeticRow, ArithmeticTable, load_arithmetic
-from .check_bounds import Kernel
 from .check_real import UnshownError
+from .check_task import Kernel
 
 __all__ = ["kernels_of"]
 
@@ -28,8 +28,10 @@ def kernels_of(
     """Groups of kernels: any group may run the operator, with its first kernel that accepts the
     parameters.
 
-    A delegate adds the group of the runtime behind it, which may run any operator. Raises
-    UnshownError, with operand types and the row's reason, where no function is known.
+    `inputs`, `outputs`: schema names of operand types, "" for a left-out one; `facts`: options and
+    other properties that rows test. A delegate adds the group of the runtime behind it, which may
+    run any operator. Raises UnshownError, with operand types and the row's reason, where no
+    function is known.
     """
     types = OperandTypes(
         tuple(name.lower() or ABSENT for name in inputs), tuple(name.lower() for name in outputs)
@@ -52,15 +54,17 @@ def kernels_of(
 
 
 def _unknown(runtime: str, operator: str, types: OperandTypes, why: str) -> UnshownError:
+    """The error for an operator of a runtime without a known integer function."""
     return UnshownError(f"no function is known of {runtime}'s {operator} {types}: {why}")
 
 
 def _rows(table: ArithmeticTable, operator: str) -> Iterator[ArithmeticRow]:
-    """Rows of the runtime, then those of the runtimes it falls back to."""
+    """The operator's rows of the runtime, then those of the runtimes it falls back to."""
     yield from table.rows.get(operator, ())
     if table.otherwise:
         yield from _rows(load_arithmetic(table.otherwise), operator)
 
 
 def _kernel(row: ArithmeticRow) -> Kernel:
+    """The checker's form of a row."""
     return Kernel(row.kind, row.functions, row.clamp, row.ties == "even")
