@@ -72,11 +72,13 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """`function` and those in `also`."""
+        """The names of all integer functions of the row: `function`, then those in `also`."""
         return (self.function, *self.also)
 
     def limits(self, fused: str, output: Affine) -> Affine:
-        """The output with the integer limits that the kernel clamps it to.
+        """The output's parameters, with `low` and `high` narrowed to the integers to which the
+        kernel clamps: those of the row's `clamp`, else of the fused activation (`fused`, its name
+        in the schema).
 
         Raises KeyError for a fused activation that no kernel implements.
         """
@@ -91,11 +93,12 @@ class ArithmeticRow(Record, frozen=True, kw_only=True):
 
 
 class ArithmeticTable(Record, frozen=True, kw_only=True):
-    """The rows of one runtime.
+    """The rows of one runtime, by operator name.
 
-    `otherwise`: the runtime whose kernels run operators without a row here, as LiteRT's builtin
-    kernels do for a delegate; "" if their function is unknown. `delegate`: any operator may also be
-    run by those kernels, even one with a row here.
+    `title`: the runtime's name in reports; `processor`: the processor on which tests compared the
+    rows with its kernels. `otherwise`: the runtime whose kernels run operators without a row here,
+    as LiteRT's builtin kernels do for a delegate; "" if their function is unknown. `delegate`: any
+    operator may also be run by those kernels, even one with a row here.
     """
 
     runtime: str
@@ -108,11 +111,12 @@ class ArithmeticTable(Record, frozen=True, kw_only=True):
     def candidates(
         self, operator: str, types: OperandTypes, facts: Mapping[str, Any]
     ) -> Iterator[ArithmeticRow]:
-        """Rows that apply to an operator with these operand types, options and facts, in order of
-        preference.
+        """Rows that apply to an operator with these operand types, options and other properties
+        (`facts`), in order of preference: the runtime's own first, then those of the runtime it
+        falls back to.
 
-        A later row applies where the functions of all earlier ones raise NotTakenError. Empty:
-        unknown.
+        A later row applies where the functions of all earlier ones raise NotTakenError. Without any
+        row the operator's integer function is unknown.
         """
         for row in self.rows.get(operator, ()):
             if row.speaks_of(types, facts):
@@ -131,6 +135,8 @@ else:
 
 
 class _ArithmeticTable(f.TomlTable, frozen=True, kw_only=True):
+    """One `[[operator.NAME]]` table of the file, as written there."""
+
     types: Annotated[tuple[PatternText, ...], f.about("operand types, as in schema/kernels")]
     kind: CertifiableClass = f.field(name="class")
     function: Annotated[FunctionName, f.about("the integer function")] = f.LEFT_OUT
@@ -150,6 +156,7 @@ class _ArithmeticTable(f.TomlTable, frozen=True, kw_only=True):
 
 
 def _row(name: str, row: dict[str, Any], where: str) -> ArithmeticRow:
+    """The ArithmeticRow of one parsed table. `where`: the table's place in the file, for messages."""
     if (row["class"] == "none") is not ("reason" in row and "function" not in row):
         raise RuleError(f"{where}: class none has a reason, every other class a function")
     if row["class"] != "none" and "function" not in row:
@@ -158,6 +165,8 @@ def _row(name: str, row: dict[str, Any], where: str) -> ArithmeticRow:
 
 
 class _ArithmeticDocument(f.TomlTable, frozen=True, kw_only=True):
+    """A whole file of arithmetic rows, as written there."""
+
     format: int
     title: str
     processor: Annotated[f.Word, f.about("where the rows were held against it")]
@@ -168,7 +177,11 @@ class _ArithmeticDocument(f.TomlTable, frozen=True, kw_only=True):
 
 
 def parse_arithmetic(document: str, where: str) -> Mapping[str, tuple[ArithmeticRow, ...]]:
-    """Parse the rows by operator. Raises RuleError with file and key for anything unexpected."""
+    """Parse a TOML document; the result maps operator names to their rows in file order.
+
+    `where`: the file's name for messages. Raises RuleError with file and key for anything
+    unexpected.
+    """
     parsed = f.parse_document(document, _ArithmeticDocument, where)
     return {
         name: tuple(
@@ -185,7 +198,7 @@ def arithmetic_runtimes() -> list[str]:
 
 @cache
 def load_arithmetic(runtime: str) -> ArithmeticTable:
-    """The shipped rows of one runtime, cached."""
+    """The shipped rows of one runtime; read once in a process."""
     path = f"arithmetic/{runtime}.toml"
     document = read_data(path)
     head = document.partition("\n[[")[0]

@@ -11,6 +11,9 @@ _INDEX = {"type": "integer", "minimum": 0}
 
 
 def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
+    """JSON Schema of an object with these properties and no others; all are required but the
+    `optional` ones.
+    """
     return {
         "type": "object",
         "additionalProperties": False,
@@ -20,14 +23,17 @@ def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
 
 
 def _pair(item_type: str) -> dict[str, Any]:
+    """JSON Schema of an array of exactly two items of one type."""
     return {"type": "array", "items": {"type": item_type}, "minItems": 2, "maxItems": 2}
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema of an array of any length."""
     return {"type": "array", "items": items}
 
 
 def _by_runtime(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema of an object from runtime names to values of one schema."""
     return {"type": "object", "additionalProperties": values}
 
 
@@ -100,7 +106,9 @@ _OPTIMUM = _object(
 
 
 def certificate_schema() -> dict[str, Any]:
-    """Schema of what make_certificate returns and the checker reads: docs/certificates.md."""
+    """JSON Schema of a certificate, as make_certificate returns it and the checker reads it.
+    docs/certificates.md explains its fields.
+    """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tflite_align certificate",

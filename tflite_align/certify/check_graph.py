@@ -1,8 +1,10 @@
-"""The graph comparison of the checker: both files are equal but for parameters, QUANTIZE and zero biases.
+"""The graph comparison of the checker: both files are equal but for parameters, QUANTIZE and zero
+biases.
 
-The mapping maps each original operator to one written operator, in order, but for the QUANTIZE that it
-names as folded; all other written operators are QUANTIZE. Each written tensor then corresponds to one of the original: the same tensor, or the one
-whose values it holds with another scale and zero point.
+The certificate maps each original operator to one written operator, in order, but for the QUANTIZE
+that it names as folded; all other written operators are QUANTIZE. Each written tensor then
+corresponds to one of the original: the same tensor, or the one whose values it holds with another
+scale and zero point.
 """
 
 from __future__ import annotations
@@ -47,10 +49,13 @@ class RefutedError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Matched:
-    """The correspondence of one subgraph. `operators`: the original's index of each written operator,
-    None for an added QUANTIZE. `stands_for`: the original's index of each written tensor, None for an
-    unused one or an added bias. `folded`: of each folded QUANTIZE of the original, its output and the
-    tensor of the original that is read instead. `moved`: graph inputs and outputs whose scale or zero point differs, as `inputs[0]`.
+    """How one subgraph of the written file corresponds to the original's.
+
+    `operators`: by written operator, the index of the original's, None for an added QUANTIZE.
+    `stands_for`: by written tensor, the index of the original's, None for an unused one or an added
+    bias. `folded`: for each folded (removed) QUANTIZE, its output -> the tensor that is read
+    instead, indices in the original. `moved`: graph inputs and outputs whose scale or zero point
+    differs, as `inputs[0]`.
     """
 
     operators: tuple[int | None, ...]
@@ -62,8 +67,8 @@ class Matched:
 def match_files(
     original: ReadFile, written: ReadFile, claimed: Sequence[Claimed]
 ) -> tuple[Matched, ...]:
-    """The correspondence of each subgraph. RefutedError where anything else than parameters, QUANTIZE and
-    zero biases differs.
+    """The correspondence of each subgraph, by the certificate's claims. Raises RefutedError if
+    anything else than parameters, inserted or folded QUANTIZE and zero biases differs.
     """
     _demand(
         len(original.graphs) == len(written.graphs) == len(claimed),
@@ -81,24 +86,29 @@ def match_files(
 
 
 def _demand(holds: bool, location: str, what: str) -> None:  # noqa: FBT001
+    """Raise RefutedError with location and difference (`what`) unless the claim holds."""
     if not holds:
         raise RefutedError(f"{location}: {what}")
 
 
 def same_reading(first: ReadTensor, second: ReadTensor) -> bool:
-    """Whether each integer has the same real value in both: equal type, scale, zero point and axis."""
+    """Whether each integer stands for the same real value in both tensors: equal type, scale, zero
+    point and axis.
+    """
     return (first.type, first.scale, first.zero_point, first.axis) == (
         second.type, second.scale, second.zero_point, second.axis,
     )  # fmt: skip
 
 
 def same_constant(first: ReadTensor, second: ReadTensor) -> bool:
-    """Whether both have the same reading and the same bytes."""
+    """Whether both tensors have equal type, scale, zero point, axis and data bytes."""
     return same_reading(first, second) and first.data == second.data
 
 
 def moved_through(file: ReadFile) -> set[tuple[int, int]]:
-    """(subgraph, operator) of each that assigns or reads a variable whose values all have one reading."""
+    """(subgraph, operator) of each ASSIGN_VARIABLE and READ_VARIABLE of a variable for which all of
+    these have one type, scale and zero point, so that integers pass unchanged.
+    """
     found: dict[Any, tuple[list[tuple[int, int]], list[Any]]] = {}
     for n, graph in enumerate(file.graphs):
         handles = {op.outputs[0]: op.options for op in graph.operators if op.name == "VAR_HANDLE"}
@@ -117,6 +127,9 @@ def moved_through(file: ReadFile) -> set[tuple[int, int]]:
 
 
 def _match(o: ReadGraph, w: ReadGraph, claim: Claimed, location: str) -> Matched:
+    """The correspondence of one subgraph of the original (`o`) and of the written file (`w`) under
+    the certificate's claim. RefutedError, with `location`, for a difference that is not allowed.
+    """
     claimed, folded = tuple(claim[0]), claim[1]
     _demand(o.other == w.other, location, "its name or what else it says differs")
     _demand(
@@ -149,7 +162,9 @@ def _match(o: ReadGraph, w: ReadGraph, claim: Claimed, location: str) -> Matched
 
 
 def _folded(o: ReadGraph, folded: Sequence[int], location: str) -> dict[int, int]:
-    """The output of each folded QUANTIZE -> the tensor that is read in its place."""
+    """For each folded QUANTIZE of the original, given by its operator index: its output -> the
+    tensor that is read in its place.
+    """
     alias: dict[int, int] = {}
     for index in folded:
         operator, where = o.operators[index], f"{location}/operator[{index}] of the original"
@@ -161,6 +176,9 @@ def _folded(o: ReadGraph, folded: Sequence[int], location: str) -> dict[int, int
 
 
 def _moved(o: ReadGraph, w: ReadGraph, role: str) -> tuple[str, ...]:
+    """Graph inputs or outputs (`role`) whose type, scale or zero point differ from the original's,
+    as `inputs[0]`.
+    """
     pairs = enumerate(zip(getattr(w, role), getattr(o, role), strict=True))
     return tuple(
         f"{role}[{n}]"
@@ -170,7 +188,7 @@ def _moved(o: ReadGraph, w: ReadGraph, role: str) -> tuple[str, ...]:
 
 
 def _in_order(graph: ReadGraph, location: str) -> None:
-    """RefutedError where a tensor has several producers, or a reader precedes its producer."""
+    """Raise RefutedError if a tensor has several producers, or a reader precedes its producer."""
     available = set(graph.inputs) | {n for n, t in enumerate(graph.tensors) if t.data or t.variable}
     _demand(len(set(graph.inputs)) == len(graph.inputs), location, "two inputs are one tensor")
     for position, operator in enumerate(graph.operators):
@@ -196,12 +214,17 @@ def _standing(
     claimed_and_alias: tuple[tuple[int | None, ...], dict[int, int]],
     location: str,
 ) -> list[int | None]:
-    """The original's index of each written tensor; None where no operator uses it."""
+    """For each written tensor, the index of the original tensor whose values it holds; None for one
+    that no operator uses. `claimed_and_alias`: the mapping of operators, and what _folded returns.
+    """
     count, (claimed, alias) = len(o.tensors), claimed_and_alias
     _demand(len(w.tensors) >= count, location, "tensors are missing")
     stands: list[int | None] = [n if n < count else None for n in range(len(w.tensors))]
 
     def set_or_same(index: int, source: int, where: str) -> None:
+        """Note that the written tensor `index` stands for the original's `source`; RefutedError if
+        it already stands for another.
+        """
         if index < 0 or source < 0:
             _demand(index == source, where, "an operand is absent in one file")
             return
@@ -237,12 +260,15 @@ def _standing(
 
 
 def _zero_bias(tensor: ReadTensor, name: str, slot: int) -> bool:
-    """Whether an operand that the original does not have is a bias of zeros."""
+    """Whether an operand that the original does not have is a bias of zeros. `name`: the operator's
+    name; `slot`: the operand's position.
+    """
     is_bias = name in PLACES and PLACES[name][2] == slot and tensor.type in {"INT32", "INT64"}
     return is_bias and bool(tensor.data) and not any(tensor.data) and not tensor.variable
 
 
 def _added(operator: ReadOperator, where: str) -> None:
+    """Raise RefutedError unless an operator that only one file has is a plain QUANTIZE."""
     custom, _, large, rest = operator.other
     plain = operator.name == "QUANTIZE" and not operator.options and not custom and not large
     empty = not any(
@@ -256,7 +282,9 @@ def _added(operator: ReadOperator, where: str) -> None:
 
 
 def _operators(original: ReadOperator, operator: ReadOperator, where: str) -> None:
-    """RefutedError for another operator; the checker compares options, since rows may name them."""
+    """Raise RefutedError if a written operator has another code, version or number of operands than
+    the original's. Options are not compared here: for some, arithmetic rows decide.
+    """
     same = original.name == operator.name and original.other == operator.other
     counts = len(original.outputs) == len(operator.outputs)
     counts = counts and len(original.inputs) <= len(operator.inputs)
@@ -268,6 +296,10 @@ def _operators(original: ReadOperator, operator: ReadOperator, where: str) -> No
 def _tensor(
     o: ReadGraph, tensor: ReadTensor, index: int, source: int | None, location: str
 ) -> None:
+    """Raise RefutedError if the written tensor differs from the original tensor `source` in more
+    than type, scale, zero point, axis and constant data; an added tensor (`index` beyond the
+    original's) may also have another name.
+    """
     if source is None:
         return  # nothing reads or writes it, or it is a bias of zeros
     original = o.tensors[source]
@@ -287,7 +319,9 @@ def _tensor(
 
 
 def _signatures(original: ReadFile, written: ReadFile) -> None:
-    """The signatures of both files must name the same inputs and outputs, whatever their indices are."""
+    """Raise RefutedError unless the signatures of both files name the same graph inputs and
+    outputs, whatever their tensor indices are.
+    """
     (old_model, older), (new_model, newer) = original.other, written.other
     same = {k: v for k, v in old_model.items() if k != "SignatureDefs"}
     _demand(
@@ -305,7 +339,9 @@ def _signatures(original: ReadFile, written: ReadFile) -> None:
 
 
 def _named(signature: Any, model: ReadFile) -> Any:
-    """A signature with positions in the graph's inputs and outputs in place of tensor indices."""
+    """A signature with positions among the subgraph's inputs and outputs in place of tensor
+    indices, so that two files can be compared.
+    """
     named, graph = dict(signature), model.graphs[signature["SubgraphIndex"]]
     for key, ends in (("Inputs", graph.inputs), ("Outputs", graph.outputs)):
         named[key] = [
@@ -321,6 +357,9 @@ def _named(signature: Any, model: ReadFile) -> Any:
 
 
 def _metadata(original: ReadFile, written: ReadFile) -> None:
+    """Raise RefutedError if metadata entries differ in more than what _loosened allows for a memory
+    plan.
+    """
     _demand(len(original.metadata) == len(written.metadata), "metadata", "its entries differ")
     for (name, old_bytes), (new_name, new_bytes) in zip(
         original.metadata, written.metadata, strict=True
@@ -330,8 +369,8 @@ def _metadata(original: ReadFile, written: ReadFile) -> None:
 
 
 def _loosened(old_bytes: bytes, new_bytes: bytes) -> bool:
-    """Whether a memory plan keeps each tensor's offset or leaves it to the runtime (-1); the offsets of
-    added tensors are -1.
+    """Whether a written memory plan keeps each tensor's arena offset or leaves it to the runtime
+    (-1), with -1 for added tensors. Both arguments: the metadata entry's bytes.
     """
     if (
         len(old_bytes) % 4

@@ -41,9 +41,11 @@ class Linear:
 
     @property
     def unit(self) -> Array:
+        """Real value of one accumulator step, by channel."""
         return self.input_scale * self.weight_scale
 
     def real(self, accumulator: Array) -> Array:
+        """The real results of these accumulators, by channel."""
         return self.unit * (accumulator - self.bias) + self.offset
 
 
@@ -57,7 +59,10 @@ PLACES = {
 
 
 def _by_channel(tensor: ReadTensor, axis: int, what: str) -> tuple[Array, Array, Array]:
-    """(integers less zero points: channels x taps, scale by channel, real values)."""
+    """(integers minus zero point with shape [channels, taps], scale by channel, real values) of
+    weights. `what`: name of the operand for messages. DomainError if its parameters lie along
+    another axis.
+    """
     whole = np.moveaxis(tensor.integers(), axis, 0)
     whole = whole.reshape(whole.shape[0], -1)
     if not tensor.scale or (len(tensor.scale) > 1 and tensor.axis != axis % len(tensor.shape)):
@@ -72,8 +77,9 @@ def _by_channel(tensor: ReadTensor, axis: int, what: str) -> tuple[Array, Array,
 def sums(
     operator: ReadOperator, inputs: Sequence[Operand | None], output: Operand, *, as_run: bool
 ) -> Linear:
-    """The range of the accumulator. Padding contributes 0, so that each product may also be 0.
-    DomainError where the accumulator can overflow int32 in any order of summation.
+    """The accumulators of a convolution or matrix product, by channel. Padding contributes 0, so
+    each product may also be 0. Raises DomainError if the accumulator can overflow int32 in some
+    order of summation.
     """
     if operator.name == "BATCH_MATMUL":
         return _products(operator, inputs, output)
@@ -118,7 +124,7 @@ def sums(
 
 
 def _products(operator: ReadOperator, inputs: Sequence[Operand | None], output: Operand) -> Linear:
-    """The accumulator of a product of two activations: depth x any product of their integers."""
+    """The accumulator of a product of two activations: `depth` times any product of their integers."""
     first, second = inputs
     if first is None or second is None:
         raise DomainError("an operand is absent")
@@ -146,7 +152,9 @@ def _products(operator: ReadOperator, inputs: Sequence[Operand | None], output: 
 
 
 def _declared(bias: Operand, product: Array, *, as_run: bool) -> Array:
-    """The bias's real values: integers times its declared scale, or times input scale x weight scale."""
+    """The bias's real values, by channel: its integers times its declared scale or, with `as_run`,
+    times `product` (input scale x weight scale).
+    """
     integers, scale = bias.given.integers().ravel(), bias.given.scale
     if as_run or not scale:
         return integers * product
@@ -158,13 +166,18 @@ def _declared(bias: Operand, product: Array, *, as_run: bool) -> Array:
 def accumulated(
     line: Linear, function: str, out: Affine, target: Segment, real: tuple[float, float]
 ) -> tuple[float, int, int]:
-    """(largest error in steps of the output, least and greatest output integer) over all channels."""
+    """(largest error in steps of the output, least and greatest output integer) over all channels.
+
+    `function`: name of the integer function; `target`: the correct values; `real`: (least,
+    greatest) real value that the fused activation lets through.
+    """
     worst, low, high = 0.0, out.high, out.low
     for channel in range(len(line.low)):
         ends = int(line.low[channel]), int(line.high[channel])
         scale = float(line.weight_scale[channel])
 
         def kernel(a: Array, scale: float = scale) -> Array:
+            """The output integers of one channel's accumulators."""
             return np.asarray(ACCUMULATE[function](a, line.input_scale, scale, out))
 
         a, y = step_ends(kernel, *ends, line.input_scale * scale / out.scale, out.zero_point)

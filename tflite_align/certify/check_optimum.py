@@ -42,7 +42,10 @@ class CheckedOptimum:
 
 
 def check_optimum(claim: Row, after: ReadFile, matched: Sequence[Matched]) -> CheckedOptimum:
-    """Raises RefutedError, with the component, where the claim does not hold."""
+    """Recompute the costs that the certificate claims (`claim`), for every component. `after`: the
+    written file. Raises RefutedError, with the component, if a cost, a bound or a chosen label is
+    false.
+    """
     gaps = []
     for number, row in enumerate(claim["components"]):
         place = f"optimum/component[{number}]"
@@ -66,8 +69,8 @@ def check_optimum(claim: Row, after: ReadFile, matched: Sequence[Matched]) -> Ch
 
 
 def see_chosen(row: Row, after: ReadFile, matched: Sequence[Matched], place: str) -> None:
-    """Check that in the written file every slot (operand position) of a group has the group's label
-    (scale, zero point).
+    """Raise RefutedError unless, in the written file, every slot (operand position) of a group has
+    the label (scale, zero point) that the certificate's row says was chosen.
     """
     where = [{source: n for n, source in enumerate(one.operators)} for one in matched]
     for number, (group, pick) in enumerate(zip(row["groups"], row["chosen"], strict=True)):

@@ -30,13 +30,14 @@ DTYPES = {"INT8": "i1", "UINT8": "u1", "INT16": "<i2", "INT32": "<i4", "INT64": 
 
 
 class UnreadableError(ValueError):
-    """The file is damaged, or holds what cannot be compared."""
+    """The file is damaged, or has content that the checker cannot compare."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadTensor:
-    """A tensor. `scale` and `zero_point` are empty where it has no affine parameters; an absent zero
-    point is 0. `axis`: of several scales. `data`: the constant's bytes. `other`: all further fields.
+    """A tensor. `scale` and `zero_point` are empty without affine parameters; an absent zero point
+    is 0. `axis`: the dimension along which several scales lie. `data`: the constant's bytes.
+    `other`: all further fields.
     """
 
     type: str
@@ -50,6 +51,7 @@ class ReadTensor:
 
     @property
     def sparse(self) -> bool:
+        """Whether its data are stored in a sparse format."""
         return self.other[0].get("Sparsity") is not None
 
     def integers(self) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -66,6 +68,10 @@ class ReadTensor:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOperator:
+    """An operator: schema name, version, tensor indices (-1: left out), options by field name;
+    `other`: all further fields.
+    """
+
     name: str
     version: int
     inputs: tuple[int, ...]
@@ -76,6 +82,8 @@ class ReadOperator:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadGraph:
+    """A subgraph; `inputs` and `outputs` are tensor indices. `other`: all further fields."""
+
     tensors: tuple[ReadTensor, ...]
     operators: tuple[ReadOperator, ...]
     inputs: tuple[int, ...]
@@ -85,6 +93,8 @@ class ReadGraph:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadFile:
+    """A file; `metadata` as (name, bytes). `other`: all further fields of the model."""
+
     graphs: tuple[ReadGraph, ...]
     metadata: tuple[tuple[Any, bytes], ...]
     other: Any
@@ -96,21 +106,25 @@ class _Counted:
     fields = 0
 
     def StartObject(self, fields: int) -> None:  # noqa: N802 - the builder's name for it
+        """Called by the generated code with the table's number of fields."""
         self.fields = fields
 
 
 @cache
 def _module(name: str) -> Any:
+    """The generated module of one table or enum."""
     return importlib.import_module(f"tflite.{name}")
 
 
 @cache
 def _members(enum: str) -> dict[int, str]:
+    """The names of an enum's values."""
     members = vars(getattr(_module(enum), enum)).items()
     return {value: name for name, value in members if isinstance(value, int)}
 
 
 def _member(enum: str, value: int) -> str:
+    """The name of one value of an enum; UnreadableError for an unknown one."""
     if value not in _members(enum):
         raise UnreadableError(f"{enum} {value} is not known")
     return _members(enum)[value]
@@ -141,6 +155,9 @@ def _table(table: Any, name: str) -> dict[str, Any]:
 
 
 def _value(table: Any, field: str, vector: bool, numeric: bool) -> Any:  # noqa: FBT001
+    """One field of a table as a plain value. `vector`: it is a vector; `numeric`: its elements are
+    numbers.
+    """
     if vector:
         length = getattr(table, f"{field}Length")()
         if numeric:
@@ -154,6 +171,7 @@ def _value(table: Any, field: str, vector: bool, numeric: bool) -> Any:  # noqa:
 
 
 def _union(table: Any, field: str, code: int) -> Any:
+    """A union field as (member type, fields). `code`: the union's type code in the file."""
     enum = {"Details": "QuantizationDetails"}.get(field, field)
     if enum in {"ArraySegments", "ArrayIndices"}:
         enum = "SparseIndexVector"
@@ -164,6 +182,7 @@ def _union(table: Any, field: str, code: int) -> Any:
 
 
 def _inner(value: Any, field: str) -> Any:
+    """A field's value as number, bytes or None; a table as its fields."""
     if value is None or isinstance(value, (int, float, bytes)):
         return value
     if isinstance(value, np.generic):
@@ -190,6 +209,7 @@ def read_file(data: bytes) -> ReadFile:
 
 
 def _constant(buffer: Mapping[str, Any], data: bytes) -> bytes:
+    """The bytes of a buffer, inside or behind the FlatBuffer. `data`: the file."""
     if buffer["Offset"] > 1:
         end = buffer["Offset"] + buffer["Size"]
         if end > len(data) or buffer["Data"]:
@@ -199,6 +219,7 @@ def _constant(buffer: Mapping[str, Any], data: bytes) -> bytes:
 
 
 def _code(code: Mapping[str, Any]) -> tuple[str, Any, int]:
+    """(builtin operator name, custom code, version) of an entry of the operator codes."""
     builtin = max(code["DeprecatedBuiltinCode"], code["BuiltinCode"])
     return _member("BuiltinOperator", builtin), code["CustomCode"], code["Version"]
 
@@ -206,6 +227,7 @@ def _code(code: Mapping[str, Any]) -> tuple[str, Any, int]:
 def _graph(
     graph: dict[str, Any], constants: list[bytes], codes: list[Any], data: bytes
 ) -> ReadGraph:
+    """A subgraph from its fields. `constants`: bytes by buffer index; `codes`: results of _code."""
     tensors = tuple(_tensor(tensor, constants) for tensor in graph.pop("Tensors"))
     operators = tuple(_operator(operator, codes, data) for operator in graph.pop("Operators"))
     read = ReadGraph(
@@ -221,12 +243,14 @@ def _graph(
 
 
 def _named(graph: ReadGraph) -> Iterator[int]:
+    """All tensor indices that the subgraph and its operators refer to."""
     yield from (*graph.inputs, *graph.outputs)
     for operator in graph.operators:
         yield from (*operator.inputs, *operator.outputs)
 
 
 def _tensor(tensor: dict[str, Any], constants: list[bytes]) -> ReadTensor:
+    """A tensor from its fields. `constants`: bytes by buffer index."""
     quant = tensor.pop("Quantization") or {}
     details = quant.get("Details")
     scale = quant.get("Scale") or ()
@@ -250,6 +274,7 @@ def _tensor(tensor: dict[str, Any], constants: list[bytes]) -> ReadTensor:
 
 
 def _operator(operator: dict[str, Any], codes: list[Any], data: bytes) -> ReadOperator:
+    """An operator from its fields. `codes`: results of _code; `data`: the file."""
     name, custom, version = codes[operator.pop("OpcodeIndex")]
     start, size = operator.pop("LargeCustomOptionsOffset"), operator.pop("LargeCustomOptionsSize")
     if start > 1 and start + size > len(data):

@@ -34,12 +34,14 @@ _LIMITS = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-3
 
 
 def type_range(name: str) -> tuple[int, int]:
-    """Raises KeyError for a type that is no quantized activation's."""
+    """(least, greatest) integer of a tensor type, by its schema name; KeyError if it is not a type
+    of quantized activations.
+    """
     return _LIMITS[name]
 
 
 def declared_range(tensor: ReadTensor) -> tuple[float, float]:
-    """The least and greatest real value that a tensor can hold."""
+    """(least, greatest) real value that a per-tensor quantized tensor can hold."""
     low, high = _LIMITS[tensor.type]
     (scale,), (zero,) = tensor.scale, tensor.zero_point
     return (low - zero) * scale, (high - zero) * scale
@@ -53,8 +55,11 @@ def upward(bound: float) -> float:
 
 
 class Segment(NamedTuple):
-    """The interval of correct values: from the real result to that result clipped to `needed` (real
-    values). `stated`: the clamp implied by the original's range; `step`: the written output's scale.
+    """The correct values of an output: each from the real result to that result clipped to
+    `needed`.
+
+    `needed`: (least, greatest) real value that readers distinguish; `stated`: the clamp that the
+    original's range implies; `step`: the written output's scale.
     """
 
     needed: tuple[float, float]
@@ -63,14 +68,18 @@ class Segment(NamedTuple):
 
     @classmethod
     def of(cls, original: ReadTensor, needed: tuple[float, float], step: float) -> Segment:
-        """A declared range that begins or ends at zero implies a clamp there; 0 to 6 implies RELU6."""
+        """The segment of an output with this original tensor. A declared range that begins or ends
+        at zero implies a clamp there; 0 to 6 implies RELU6. `needed`, `step`: as in the class.
+        """
         low, high = declared_range(original)
         six = low == 0 and abs(high - 6) <= _SIX
         above = high if six else 0.0 if high == 0 else math.inf
         return cls(needed, (0.0 if low == 0 else -math.inf, above), step)
 
     def distance(self, written: Array, real: Array) -> float:
-        """The largest distance of written values from their segment of correct values, in output steps."""
+        """The largest distance of written real values from the correct ones for the real results
+        `real`, in steps of the written output.
+        """
         real = np.clip(real, *self.stated)
         clipped = np.clip(real, *self.needed)
         low, high = np.minimum(real, clipped), np.maximum(real, clipped)
@@ -95,6 +104,9 @@ class Operand:
 
     @property
     def affine(self) -> Affine:
+        """The written tensor's scale and zero point, with the integers that can occur. UnshownError
+        without exactly one scale or without known integers.
+        """
         if len(self.tensor.scale) != 1 or self.tensor.scale[0] <= 0:
             raise UnshownError("an operand has no single scale above zero")
         if self.arrives is None:
@@ -103,4 +115,5 @@ class Operand:
 
     @property
     def target(self) -> Segment:
+        """The correct values of the operand as an output."""
         return Segment.of(self.given, self.needed, self.tensor.scale[0])

@@ -14,8 +14,6 @@ from .functions.affine import Affine
 from .functions.limits import LIMITS, activation_limits_away, activation_limits_even
 from .functions.shapes import are_powers_of_two, is_eightfold, is_over_image
 
-__all__ = ["Kernel", "Kernels", "Task"]
-
 _FUSED = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 
 

@@ -53,12 +53,14 @@ def certified_runtimes(targets: Sequence[str]) -> tuple[str, ...]:
 
 
 def certify(model: bytes, *, runtimes: Sequence[str] = _DEFAULT) -> Row:
-    """The certificate of a model against its own declared parameters; see make_certificate."""
+    """The certificate of a model against its own declared parameters, as make_certificate returns
+    it.
+    """
     return make_certificate(model, model, runtimes=runtimes)
 
 
 def operator_rows(certificate: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """(address, row) of every operator of the written file."""
+    """(address, certificate row) of every operator of the written file."""
     return [
         (f"subgraph[{graph_index}]/operator[{row['operator']}] {row['name']}", row)
         for graph_index, graph in enumerate(certificate["subgraphs"])
@@ -87,6 +89,7 @@ def make_certificate(
 
 
 def _made(original: bytes, written: bytes, runtimes: tuple[str, ...], bias: str) -> Row:
+    """make_certificate, with the exceptions of the checker's functions."""
     before = read_file(original)
     after = before if written == original else read_file(written)
     claimed = [_claimed(o, w) for o, w in zip(before.graphs, after.graphs, strict=True)]
@@ -119,11 +122,14 @@ def _made(original: bytes, written: bytes, runtimes: tuple[str, ...], bias: str)
 
 
 def _digest(data: bytes) -> Row:
+    """A file's identity in the certificate: SHA-256 and size in bytes."""
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
 
 
 def _claimed(original: ReadGraph, written: ReadGraph) -> Claimed:
-    """The mapping of operators, and the folded QUANTIZE: those of the original without a written operator."""
+    """For one subgraph: the original's index of each written operator; and the indices of folded
+    QUANTIZE, those of the original without a written operator.
+    """
     mapping = _mapping(original, written)
     there = set(mapping)
     missing = [n for n in range(len(original.operators)) if n not in there]
@@ -131,8 +137,8 @@ def _claimed(original: ReadGraph, written: ReadGraph) -> Claimed:
 
 
 def _mapping(original: ReadGraph, written: ReadGraph) -> list[int | None]:
-    """The original's index of each written operator, found by the tensor that it, or a QUANTIZE after
-    it, writes.
+    """The original's index of each written operator, None for an added QUANTIZE. Operators
+    correspond if they, or a QUANTIZE after the written one, write the same tensor.
     """
     writer = {index: n for n, op in enumerate(written.operators) for index in op.outputs}
     mapping: list[int | None] = [None] * len(written.operators)
@@ -151,12 +157,13 @@ def _mapping(original: ReadGraph, written: ReadGraph) -> list[int | None]:
 
 
 def _fits(written: ReadGraph, candidate: int, name: str, mapping: Sequence[int | None]) -> bool:
+    """Whether the written operator `candidate` has this name and is not mapped yet."""
     return written.operators[candidate].name == name and mapping[candidate] is None
 
 
 def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
-    """The interval of values that readers distinguish, by tensor. Operators are visited backward, so that
-    readers come before what they read.
+    """The interval of real values that readers distinguish, by tensor; None for the whole declared
+    range. Operators are visited backward, so that readers come before what they read.
     """
     needed = pair.needed
     assert isinstance(needed, list)
@@ -176,8 +183,8 @@ def _needed(pair: GraphPair) -> list[tuple[float, float] | None]:
 def _operators(
     pair: GraphPair, graph_index: int, runtimes: Sequence[str]
 ) -> tuple[list[Row], list[tuple[int, int] | None]]:
-    """The certificate's rows of operators, and the interval of integers in each tensor. Operators are
-    visited in file order, producers first.
+    """(the certificate's rows of operators, the interval of integers in each tensor) of one
+    subgraph. Operators are visited in file order, producers first.
     """
     arrives = pair.arrives
     assert isinstance(arrives, list)
@@ -200,6 +207,9 @@ def _operators(
 def _row(
     pair: GraphPair, graph_index: int, index: int, runtimes: Sequence[str]
 ) -> tuple[Row, Shown | None]:
+    """(certificate row, error bound) of the written operator `index`; the bound is None for an
+    unchanged operator without one. RefutedError for a changed operator without one.
+    """
     operator = pair.written.operators[index]
     row: Row = {
         "operator": index,
@@ -223,6 +233,7 @@ def _row(
 
 
 def _certified(pair: GraphPair, index: int, shown: Shown) -> Row:
+    """The part of a certificate row that states a bound."""
     output = pair.written.operators[index].outputs[0]
     coarser = pair.written.tensors[output].scale[0] / pair.given(output).scale[0]
     row: Row = {
@@ -244,6 +255,7 @@ def _tensors(
     arrives: Sequence[tuple[int, int] | None],
     needed: Sequence[tuple[float, float] | None],
 ) -> Iterator[Row]:
+    """The certificate's rows of tensors with a known interval of integers."""
     for index, ends in enumerate(arrives):
         if ends is None:
             continue

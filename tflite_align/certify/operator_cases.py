@@ -36,11 +36,15 @@ CHANNELED = {
 
 
 class UnknownHereError(Exception):
-    """The operator has no known function, or no parameters for it; the message says why."""
+    """No integer function is known for the operator, or its parameters are missing; the message
+    says why.
+    """
 
 
 class Channel(Record, frozen=True, kw_only=True):
-    """One output channel with the least and greatest possible accumulator."""
+    """One output channel of a convolution or matrix product: its index, the scale of its weights,
+    and the least and greatest possible accumulator.
+    """
 
     index: int
     weight_scale: float
@@ -49,6 +53,8 @@ class Channel(Record, frozen=True, kw_only=True):
 
 
 class OperatorCase(Record, frozen=True, kw_only=True):
+    """An operator in its model, with what integer functions take."""
+
     model: Model
     graph: Subgraph
     operator: Operator
@@ -61,15 +67,19 @@ class OperatorCase(Record, frozen=True, kw_only=True):
 
     @property
     def types(self) -> OperandTypes:
+        """Operand types, ABSENT for a left-out operand."""
         named = [self._type(index) for index in self.operator.inputs]
         return OperandTypes(tuple(named), tuple(self._type(i) for i in self.operator.outputs))
 
     def _type(self, index: int) -> str:
+        """The type of the tensor at this index; ABSENT for -1."""
         return self.graph.tensors[index].type if index >= 0 else ABSENT
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Properties that conditions of rows test: options, and properties of shapes and scales."""
+        """Properties by the names that conditions of arithmetic rows use: the options, and what
+        shapes and scales imply.
+        """
         return {
             **self.operator.options,
             GROUPED: self._grouped(),
@@ -91,15 +101,17 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         return name
 
     def operand(self, role: str, index: int) -> Tensor:
-        """An operand's tensor. Raises UnknownHereError for a missing operand."""
+        """The tensor at a position of `inputs` or `outputs` (`role`). Raises UnknownHereError for a
+        missing one.
+        """
         listed = self.operator.inputs if role == "inputs" else self.operator.outputs
         if index >= len(listed) or listed[index] < 0:
             raise UnknownHereError(f"no {role}[{index}]")
         return self.graph.tensors[listed[index]]
 
     def affine(self, role: str, index: int) -> Affine:
-        """An operand's per-tensor parameters with its type's limits. Raises UnknownHereError
-        without them.
+        """An operand's scale and zero point, with its type's integer limits. Raises
+        UnknownHereError if it does not have exactly one scale.
         """
         tensor = self.operand(role, index)
         label, limits = tensor.label, INTEGER_LIMITS.get(tensor.type)
@@ -108,7 +120,9 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         return Affine(label.scale, label.zero_point, *limits)
 
     def integers(self, role: str, index: int) -> Array:
-        """The integers of a constant operand, in its shape."""
+        """The integers of a constant operand, in its shape. UnknownHereError if it is no plain
+        constant.
+        """
         tensor = self.operand(role, index)
         data = self.model.constant(self.graph.index, tensor.index)
         if data is None or tensor.type not in INTEGER_LIMITS or tensor.sparse:
@@ -177,6 +191,9 @@ class OperatorCase(Record, frozen=True, kw_only=True):
             yield Channel(index=index, weight_scale=second.scale, low=low, high=high)
 
     def _added(self, bias: int, count: int) -> Array:
+        """The bias, by channel; zeros without one. `bias`: its input position; `count`: number of
+        channels.
+        """
         inputs = self.operator.inputs
         if bias >= len(inputs) or inputs[bias] < 0:
             return np.zeros(count, dtype=np.int64)
@@ -186,7 +203,7 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         return integers
 
     def counts(self) -> Iterator[int]:
-        """The possible numbers of elements in one output of a sum."""
+        """The numbers of elements that one output of a sum, mean or average pooling can have."""
         shape = self.operand("inputs", 0).shape
         if self.operator.name == "AVERAGE_POOL_2D":
             options = self.operator.options
@@ -196,12 +213,14 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         yield math.prod(shape[int(axis)] for axis in set((axes % len(shape)).tolist()))
 
     def _grouped(self) -> bool:
+        """Whether it is a CONV_2D whose weights have fewer channels than its input."""
         if self.operator.name != "CONV_2D":
             return False
         data, weights = self.operand("inputs", 0).shape, self.operand("inputs", 1).shape
         return data[-1:] != weights[-1:]
 
     def _several(self) -> bool:
+        """Whether its weights have more than one scale."""
         slots = CHANNELED.get(self.operator.name)
         if slots is None or slots[1] >= len(self.operator.inputs):
             return False
@@ -209,17 +228,20 @@ class OperatorCase(Record, frozen=True, kw_only=True):
         return quant is not None and len(quant.scale) > 1
 
     def _powers_of_two(self) -> bool:
+        """Whether the option `pot_scale_int16` is set and all scales are powers of two."""
         if not self.operator.options.get(POWERS_OF_TWO):
             return False
         named = [self.operand("inputs", 0), self.operand("inputs", 1), self.operand("outputs", 0)]
         return are_powers_of_two([tensor.quant.scale for tensor in named if tensor.quant])
 
     def _eightfold(self) -> bool:
+        """Whether it is a RESIZE_BILINEAR to 8 times the height and width, as is_eightfold."""
         if self.operator.name != "RESIZE_BILINEAR":
             return False
         return is_eightfold(self.operand("inputs", 0).shape, self.operand("outputs", 0).shape)
 
     def _over_image(self) -> bool:
+        """Whether it is a MEAN or SUM over height and width that keeps dimensions."""
         if self.operator.name not in ("MEAN", "SUM"):
             return False
         shape = self.operand("inputs", 0).shape

@@ -25,10 +25,11 @@ _MOST = 1 << 16  # largest operand that is enumerated
 
 
 class Measured(Record, frozen=True, kw_only=True):
-    """`pairs`: distances by indices of two rows; `every`: the maximum over all pairs of rows.
+    """How far the outputs of an operator's kernels are apart. `pairs`: distances by indices of two
+    rows; `every`: the maximum over all pairs; `cases`: number of compared inputs.
 
-    `witness`: description of a case with the largest distance. `exact`: whether all cases were
-    compared.
+    `witness`: description of an input with the largest distance. `exact`: whether all possible
+    inputs were compared.
     """
 
     pairs: Mapping[tuple[int, int], Apart] = {}
@@ -39,7 +40,9 @@ class Measured(Record, frozen=True, kw_only=True):
 
 
 class _Cases(Record, frozen=True, kw_only=True):
-    """Distances of kernels in a part of the operator's cases (inputs); `name` describes a case."""
+    """Distances of kernels over a part of the operator's possible inputs; `name` describes the
+    input of a witness, see Apart. `exact`: whether all inputs of the part were compared.
+    """
 
     distances: Distances
     name: Callable[[int, int], str]
@@ -47,7 +50,7 @@ class _Cases(Record, frozen=True, kw_only=True):
 
 
 def measured(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Measured:
-    """Compare the rows' functions over all cases of the operator.
+    """Compare the outputs of the rows' functions over all possible inputs of the operator.
 
     Raises UnknownHereError or DomainError where the functions are unknown.
     """
@@ -82,6 +85,7 @@ def taken(case: OperatorCase, row: ArithmeticRow) -> bool:
 
 
 def _parts(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
+    """The operator's possible inputs in parts, each with the distances of the rows' kernels."""
     if case.operator.name in CHANNELED:
         return _accumulators(case, rows)
     if all(row.function in SUMS for row in rows):
@@ -97,10 +101,14 @@ def _parts(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases
 
 
 def _outputs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> list[Affine]:
+    """The output's parameters for each row, clamped as its kernel does."""
     return [row.limits(case.fused, case.affine("outputs", 0)) for row in rows]
 
 
 def _accumulators(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
+    """Compare over all accumulators of a convolution or matrix product; one part for each scale of
+    weights.
+    """
     data = case.affine("inputs", CHANNELED[case.operator.name][0])
     outputs = _outputs(case, rows)
     by_scale: dict[float, list[Channel]] = {}
@@ -119,16 +127,18 @@ def _accumulators(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator
 
 
 def _accumulator(channels: Sequence[Channel], which: int, value: int) -> str:
+    """The description of an accumulator; `which`: index into `channels`."""
     return f"channel {channels[which].index}, accumulator {value}"
 
 
 def _near(values: Array, real: float, output: Affine) -> Array:
-    """Accumulators at which the output is expected to reach these values."""
+    """Estimated accumulators at which the output reaches these integers; `real`: the multiplier."""
     accumulators: Array = (values - output.zero_point - 0.5) / real
     return accumulators
 
 
 def _sums(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]:
+    """Compare over all sums of elements; one part for each number of elements."""
     operand, outputs = case.affine("inputs", 0), _outputs(case, rows)
     for count in case.counts():
         kernels = [
@@ -142,6 +152,7 @@ def _sums(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> Iterator[_Cases]
 
 
 def _sum(count: int, _: int, value: int) -> str:
+    """The description of a sum of `count` elements."""
     return f"sum {value} of {count} elements"
 
 
@@ -167,11 +178,13 @@ def _float32(places: Array) -> Array:
 
 
 def _of_place(function: Callable[..., Any], output: Affine, places: Array) -> Array:
+    """The function's integers for float32 values given by their index in ascending order."""
     integers: Array = function(_float32(places), output)
     return integers
 
 
 def _operands(row: ArithmeticRow) -> int:
+    """How many operands the row's functions take."""
     return 2 if row.kind == "pairs" else 1
 
 
@@ -193,6 +206,9 @@ def _behind(function: Callable[..., Any], arguments: tuple[Any, ...], *cases: Ar
 
 
 def _pairs(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
+    """Compare over all pairs of integers of two operands, or over a sample of them if they are too
+    many.
+    """
     a, b = (_values(case, index) for index in (0, 1))
     exact = a.size * b.size <= _MOST
     if exact:
@@ -218,6 +234,7 @@ def _values(case: OperatorCase, index: int) -> Array:
 
 
 def _table(case: OperatorCase, rows: Sequence[ArithmeticRow]) -> _Cases:
+    """Compare over all integers of one operand."""
     operand = case.affine("inputs", 0)
     if operand.high - operand.low >= _MOST:
         raise UnknownHereError(f"{case.operand('inputs', 0).type} has too many integers to try")

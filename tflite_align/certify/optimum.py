@@ -32,8 +32,8 @@ _AXES = 30  # axes that a numpy array may have
 
 
 def with_optimum(certificate: Row, original: bytes, written: bytes, solved: Solved) -> Row:
-    """Add the optimum of every component with tables of acceptable size; list the others with the
-    reason.
+    """Add to the certificate the optimum of every component whose cost tables are small enough, and
+    list the other components with the reason.
     """
     before, after = read_file(original), read_file(written)
     matched = match_files(before, after, claims(certificate))
@@ -62,6 +62,9 @@ def with_optimum(certificate: Row, original: bytes, written: bytes, solved: Solv
 
 
 def _component(posed: Posed, answer: Answer, order: Sequence[int]) -> Row:
+    """The certificate's row of one component: groups with candidates, tables, choice, elimination
+    order.
+    """
     numbers: dict[Label, int] = {}
     nodes = posed.problem.nodes
     groups = [
@@ -89,7 +92,9 @@ def _component(posed: Posed, answer: Answer, order: Sequence[int]) -> Row:
 
 
 def _tables(tables: Sequence[Table]) -> Iterator[Row]:
-    """Tables over the same groups, added up; tables of zeros are dropped."""
+    """The component's cost tables as certificate rows: tables over the same groups are added up,
+    tables of zeros dropped.
+    """
     summed: dict[tuple[int, ...], Any] = {}
     for table in tables:
         scope, costs = table.scope, table.costs
@@ -103,6 +108,7 @@ def _tables(tables: Sequence[Table]) -> Iterator[Row]:
 
 
 def _cell(cost: float) -> str:
+    """A cost as a whole number of `UNIT`; "-" for an excluded choice."""
     return "-" if cost >= FORBIDDEN / 2 else str(round(cost / float(UNIT)))
 
 
@@ -132,8 +138,12 @@ def _order(posed: Posed) -> list[int] | None:
 
 
 def _is_large(scope: Collection[int], sizes: Sequence[int]) -> bool:
+    """Whether a joint table over the groups in `scope` has too many axes or entries. `sizes`:
+    number of candidates by group.
+    """
     return len(scope) > _AXES or prod(sizes[g] for g in scope) > _JOINT
 
 
 def _around(sharing: Sharing) -> tuple[int, ...]:
+    """The groups of a sharing: its source, then its readers, each once."""
     return tuple(dict.fromkeys((sharing.source, *sharing.readers)))

@@ -61,9 +61,8 @@ class OperatorPortability(Record, frozen=True, kw_only=True):
 
 
 class Portability(Record, frozen=True, kw_only=True):
-    """The prediction for a file, on the processors that the rows name (`processor`).
-
-    Operators without quantized outputs are left out.
+    """The comparison of a file's operators between `runtimes`, on the processors that the
+    arithmetic rows name (`processor`). Operators without quantized outputs are left out.
     """
 
     runtimes: tuple[str, ...]
@@ -86,11 +85,15 @@ def portability(model: Model, runtimes: Sequence[str] = RUNTIMES) -> Portability
 
 
 def _quantized(graph: Subgraph, operator: Operator) -> bool:
+    """Whether an output of the operator has a scale."""
     outputs = [graph.tensors[index] for index in operator.outputs if index >= 0]
     return any(tensor.quant is not None and tensor.quant.scale for tensor in outputs)
 
 
 def _operator(case: OperatorCase, runtimes: Sequence[str]) -> OperatorPortability:
+    """The comparison of one operator between the runtimes; `not known` with the reason where a
+    runtime's integer function is unknown.
+    """
     refusing = tuple(name for name in runtimes if _refuses(case, name))
     taking = [name for name in runtimes if name not in refusing]
     base = OperatorPortability(address=case.address, word="equal", refusing=refusing)
@@ -101,12 +104,15 @@ def _operator(case: OperatorCase, runtimes: Sequence[str]) -> OperatorPortabilit
 
 
 def _refuses(case: OperatorCase, runtime: str) -> bool:
+    """Whether the runtime's kernels do not take the operator's types."""
     row = load_kernels(_KERNELS.get(runtime, runtime)).get(case.operator.name)
     return row is None or row.outcome(case.types) == "refused"
 
 
 def _row(case: OperatorCase, runtime: str) -> ArithmeticRow:
-    """The first row whose function accepts the operator's parameters."""
+    """The first arithmetic row of the runtime whose function accepts the operator's parameters.
+    Raises UnknownHereError without one.
+    """
     table = load_arithmetic(runtime)
     for row in table.candidates(case.operator.name, case.types, case.facts):
         if row.kind == "none":
@@ -119,6 +125,9 @@ def _row(case: OperatorCase, runtime: str) -> ArithmeticRow:
 def _compared(
     case: OperatorCase, rows: Mapping[str, ArithmeticRow], base: OperatorPortability
 ) -> OperatorPortability:
+    """The comparison of the runtimes' functions. `rows`: by runtime; `base`: the record to
+    complete.
+    """
     kernels: dict[tuple[object, ...], ArithmeticRow] = {}
     kernel_index = {}
     for name, row in rows.items():
@@ -153,6 +162,7 @@ def _compared(
 
 
 def _ordered(first: int, second: int) -> tuple[int, int]:
+    """Both numbers, the smaller first."""
     return min(first, second), max(first, second)
 
 

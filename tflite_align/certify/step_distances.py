@@ -23,9 +23,9 @@ Kernel = Sequence[Function]
 
 
 class Apart(Record, frozen=True, kw_only=True):
-    """The distance of two kernels: the `largest`, in LSB; the number of `differing` cases.
-
-    `witness`: a case with the largest distance, as (interval, integer) or (0, number of the case).
+    """How far the outputs of two kernels are apart. `largest`: in LSB; `differing`: number of cases
+    (inputs) with different outputs. `witness`: a case with the largest distance, as (index of the
+    interval, integer) or (0, index of the case); None if all are equal.
     """
 
     largest: int = 0
@@ -33,6 +33,7 @@ class Apart(Record, frozen=True, kw_only=True):
     witness: tuple[int, int] | None = None
 
     def joined(self, other: Apart) -> Apart:
+        """The same over the cases of both."""
         farther = self if self.largest >= other.largest else other
         return Apart(
             largest=farther.largest,
@@ -42,13 +43,16 @@ class Apart(Record, frozen=True, kw_only=True):
 
 
 class Distances(Record, frozen=True, kw_only=True):
-    """`pairs`: distances by indices of two kernels; `every`: the maximum over all pairs."""
+    """How far several kernels are apart. `cases`: number of compared inputs; `pairs`: by indices of
+    two kernels; `every`: the maximum over all pairs.
+    """
 
     cases: int
     pairs: dict[tuple[int, int], Apart]
     every: Apart
 
     def joined(self, other: Distances) -> Distances:
+        """The same over the cases of both."""
         pairs = {pair: apart.joined(other.pairs[pair]) for pair, apart in self.pairs.items()}
         return Distances(
             cases=self.cases + other.cases, pairs=pairs, every=self.every.joined(other.every)
@@ -58,10 +62,9 @@ class Distances(Record, frozen=True, kw_only=True):
 def steps(
     function: Function, low: int, high: int, about: Callable[[Array], Array] | None = None
 ) -> Array:
-    """The integers from `low` + 1 to `high` at which a monotone function changes its value.
-
-    A jump by more than one gives one integer. `about`: estimates the integer at which a value is
-    reached.
+    """The integers from `low` + 1 to `high` at which a monotone function changes its value; a jump
+    by more than one gives one integer. `about`: estimates the integers at which the function
+    reaches given values.
     """
     first, last = (int(value) for value in function(np.array([low, high])))
     if first > last:
@@ -93,8 +96,8 @@ def apart_over(
     intervals: Sequence[tuple[int, int]],
     about: Callable[[Array], Array] | None = None,
 ) -> Distances:
-    """Compare kernels of monotone functions on every integer of the intervals. An integer that lies in
-    several intervals counts several times.
+    """Compare kernels of monotone functions on every integer of the intervals, given as (low,
+    high). An integer that lies in several intervals counts several times. `about`: as in `steps`.
     """
     ends = np.asarray(intervals, dtype=np.int64)
     low, high = int(ends[:, 0].min()), int(ends[:, 1].max())
@@ -109,7 +112,9 @@ def apart_over(
 
 
 def apart_on(kernels: Sequence[Kernel], *cases: Array) -> Distances:
-    """Compare kernels on these cases; a witness is the index of a case."""
+    """Compare kernels on these cases: arrays of arguments, of equal length. A witness is the index
+    of a case.
+    """
     numbers = np.arange(cases[0].size)
     return _distances(kernels, cases, np.ones_like(numbers), (np.zeros_like(numbers), numbers))
 
@@ -117,6 +122,9 @@ def apart_on(kernels: Sequence[Kernel], *cases: Array) -> Distances:
 def _distances(
     kernels: Sequence[Kernel], cases: tuple[Array, ...], lengths: Array, names: tuple[Array, Array]
 ) -> Distances:
+    """Compare kernels on cases; `lengths`: how many inputs each case stands for; `names`: the two
+    numbers of a witness, by case.
+    """
     answers = [np.stack([function(*cases) for function in kernel]) for kernel in kernels]
     ends = [(integers.min(axis=0), integers.max(axis=0)) for integers in answers]
     pairs, every = {}, np.zeros(lengths.size, dtype=np.int64)
@@ -129,6 +137,9 @@ def _distances(
 
 
 def _counted(distance: Array, lengths: Array, names: tuple[Array, Array]) -> Apart:
+    """Largest distance, number of differing inputs and witness; arguments as in _distances, by
+    case.
+    """
     largest = int(distance.max(initial=0))
     at = int(distance.argmax()) if largest else 0
     return Apart(

@@ -23,8 +23,8 @@ class CertificateRefutedError(AlignError):
 
 
 def verify_certificate(original: Bytes, written: Bytes, certificate: Bytes) -> CheckedFile:
-    """Check a certificate against both files; the result has the number of certified operators and
-    the largest error in steps (LSB).
+    """Check a certificate against both files, all three as bytes. The result has the number of
+    certified operators and the largest error in steps (LSB).
 
     Raises CertificateRefutedError for a false claim, CertificateError where one of the three files
     cannot be read.

@@ -40,6 +40,7 @@ def _real_of_float32(input_scale: float, weight_scale: float, output: Affine) ->
 
 
 def _out(steps: Integers, output: Affine) -> Integers:
+    """The output integers for results in steps of the output: zero point added, then clamped."""
     result = steps + output.zero_point
     within(result, *INT32, "product and zero point")
     return clamped(result, output.low, output.high)

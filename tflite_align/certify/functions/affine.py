@@ -66,7 +66,7 @@ def integer_of(steps: Integers, output: Affine) -> Integers:
 
 
 def within(value: Integers, low: int, high: int, what: str) -> None:
-    """Raise DomainError if an integer is outside `low` and `high`."""
+    """Raise DomainError, with the name `what`, if an integer is outside `low` and `high`."""
     least, most = (value, value) if isinstance(value, int) else _ends(value)
     if least < low or most > high:
         outlier = least if least < low else most
@@ -76,4 +76,5 @@ def within(value: Integers, low: int, high: int, what: str) -> None:
 
 
 def _ends(values: NDArray[np.int64]) -> tuple[int, int]:
+    """(least, greatest) value of an array; (0, 0) if it is empty."""
     return (int(values.min()), int(values.max())) if values.size else (0, 0)

@@ -1,7 +1,8 @@
-"""What joint choices cost, in whole numbers: that of a choice, and the least of any.
+"""The cost of a joint choice of labels, and the least cost of any choice, in whole numbers.
 
-A row holds groups with their candidates, cost tables over the candidates of one group or of two, what
-an inserted QUANTIZE costs, and an order in which groups are eliminated (schema/certificate.schema.json).
+A certificate's row of a component holds: groups with their candidate labels, cost tables over the
+candidates of one or two groups, the cost of an inserted QUANTIZE, and the order in which groups are
+eliminated (schema/certificate.schema.json).
 """
 
 from __future__ import annotations
@@ -22,17 +23,20 @@ Factor = tuple[tuple[int, ...], Any]  # groups, and the costs of their joint cho
 
 
 class CostsError(ValueError):
-    """The costs cannot be added up, or the choice is excluded."""
+    """The cost tables cannot be added up, or the choice has an excluded entry."""
 
 
 def one_choice(index: int) -> int:
-    """A nonnegative index in range: negative ones would be a second name for the same choice."""
+    """The index itself if it is not negative, else IndexError: Python would count a negative one
+    from the end, a second name for the same choice.
+    """
     if index < 0:
         raise IndexError(f"{index} is no index")
     return index
 
 
 def chosen_cost(row: Row) -> int:
+    """The cost of the choice that the row names; CostsError if an entry of it is excluded."""
     factors, excluded = _factors(row)
     chosen = row["chosen"]
     cost = sum(int(costs[tuple(one_choice(chosen[g]) for g in scope)]) for scope, costs in factors)
@@ -42,7 +46,7 @@ def chosen_cost(row: Row) -> int:
 
 
 def smallest_cost(row: Row) -> int:
-    """The least cost of any choice, group after group eliminated in the certificate's order."""
+    """The least cost of any choice, by eliminating one group after the other in the row's order."""
     factors, _ = _factors(row)
     sizes = [len(group["candidates"]) for group in row["groups"]]
     if sorted(row["order"]) != list(range(len(sizes))):
@@ -61,15 +65,15 @@ def smallest_cost(row: Row) -> int:
 
 
 def _small(shape: Sequence[int]) -> Sequence[int]:
+    """The shape itself, if a table of it has at most `_CELLS` entries; CostsError otherwise."""
     if prod(shape) > _CELLS:
         raise CostsError(f"its order needs a table of {prod(shape)} costs")
     return shape
 
 
 def _factors(row: Row) -> tuple[list[Factor], int]:
-    """The cost tables with a cost for excluded choices: more than twice the sum of all other costs.
-
-    A choice with an excluded entry thus costs more than half of that value, and any other choice
+    """(cost tables, cost of an excluded entry). That cost is more than twice the sum of all other
+    costs, so that a choice with an excluded entry costs more than half of it, and any other choice
     less.
     """
     groups = [group["candidates"] for group in row["groups"]]
@@ -95,7 +99,9 @@ def _factors(row: Row) -> tuple[list[Factor], int]:
 
 
 def _quantize(row: Row, groups: Sequence[Sequence[int]]) -> Factor:
-    """One QUANTIZE for each label that a reader sees and the source does not write."""
+    """The table of QUANTIZE costs behind one tensor: one QUANTIZE for each label that a reader sees
+    and the source does not write. `groups`: candidate label indices by group.
+    """
     scope = tuple(dict.fromkeys((row["source"], *row["readers"])))
     _small([len(groups[one_choice(g)]) for g in scope])
     labels = np.meshgrid(*[np.array(groups[g]) for g in scope], indexing="ij")
@@ -104,5 +110,8 @@ def _quantize(row: Row, groups: Sequence[Sequence[int]]) -> Factor:
 
 
 def _is_new(labels: Sequence[Any], position: int) -> Any:
+    """1 where the label of the tensor at `position` differs from those of all before it, else 0; an
+    array over the joint choices.
+    """
     earlier: Iterable[Any] = labels[:position]
     return np.all([labels[position] != one for one in earlier], axis=0).astype(np.int64)

@@ -25,16 +25,19 @@ _POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 
 
 def _times(a: Array, b: Array | int) -> Array:
+    """The product of two Q0 numbers, or of a Qm and a Q0 number; ties up."""
     return np.asarray((a * b + 2**30) >> 31, dtype=np.int64)
 
 
 def _right(a: Array, bits: int) -> Array:
+    """`a` shifted right by `bits`, ties away from zero."""
     half = 1 << (bits - 1)
     shifted: Array = np.where(a >= 0, (a + half) >> bits, -((half - a) >> bits))
     return shifted
 
 
 def _left(a: Array, bits: int) -> Array:
+    """`a` shifted left by `bits`, saturated to int32."""
     return np.asarray(np.clip(a << bits, -(2**31), 2**31 - 1), dtype=np.int64)
 
 
@@ -70,17 +73,21 @@ def _reciprocal(a: Array) -> Array:
 
 
 def _logistic(a: Array) -> Array:
+    """The logistic function of numbers with `_BITS` integer bits, in Q0."""
     above = _left(_reciprocal(_exp(-abs(a), _BITS)), 1)
     return np.where(a == 0, 2**30, np.where(a > 0, above, _ONE - above))
 
 
 def _tanh(a: Array) -> Array:
+    """The hyperbolic tangent of numbers with `_BITS` integer bits, in Q0."""
     above = _left(_reciprocal(_exp(-abs(a), _BITS + 1)) - 2**29, 2)
     return np.where(a == 0, 0, np.where(a < 0, -above, above))
 
 
 def _rescaled(x: Array, scale: float) -> tuple[Array, int]:
-    """The input with 4 integer bits, and the magnitude from which on the output is saturated."""
+    """The input steps `x` as numbers with 4 integer bits, and the number of steps from which on the
+    output is saturated.
+    """
     fraction, shift = math.frexp(scale * 2.0 ** (31 - _BITS))
     by = Multiplier(math.floor(fraction * 2**31 + 0.5), shift)
     radius = math.floor(15 * 2.0 ** (31 - _BITS) / 2.0**shift)
@@ -88,6 +95,7 @@ def _rescaled(x: Array, scale: float) -> tuple[Array, int]:
 
 
 def _table(x: Integers, operand: Affine, output: Affine, *, logistic: bool) -> Integers:
+    """The output integers of LOGISTIC (`logistic`) or TANH for input integers `x`."""
     centred = np.asarray(x, dtype=np.int64) - operand.zero_point
     near, radius = _rescaled(centred, operand.scale)
     steps = _right(_logistic(near), 23) - 128 if logistic else _right(_tanh(near), 24)

@@ -20,8 +20,8 @@ LIMITS = {
 
 
 def _step(real: float, output: Affine, *, even: bool) -> float:
-    """The integer nearest to a real value, with the quotient in float32; infinite for an infinite
-    value.
+    """The integer nearest to a real value in the output's parameters, with the quotient in float32
+    and ties away from zero or to even; infinite for an infinite value.
     """
     with np.errstate(over="ignore"):
         quotient = float(np.float32(real) / np.float32(output.scale))
@@ -32,13 +32,15 @@ def _step(real: float, output: Affine, *, even: bool) -> float:
 
 
 def _limits(activation: str, output: Affine, *, even: bool) -> Affine:
+    """The output's parameters, with `low` and `high` narrowed to an activation's real limits."""
     low, high = (_step(real, output, even=even) for real in LIMITS[activation])
     least, most = max(output.low, low), min(output.high, high)
     return output._replace(low=int(least), high=int(most))
 
 
 def activation_limits_away(activation: str, output: Affine) -> Affine:
-    """The output with the limits that LiteRT's and TFLM's kernels compute: ties away from zero.
+    """The output's parameters, narrowed to the limits of a fused activation (its name in the
+    schema) as LiteRT's and TFLM's kernels compute them: ties away from zero.
 
     Raises KeyError for an activation that kernels do not fuse.
     """
@@ -46,5 +48,5 @@ def activation_limits_away(activation: str, output: Affine) -> Affine:
 
 
 def activation_limits_even(activation: str, output: Affine) -> Affine:
-    """The output with the limits that XNNPACK's kernels compute: ties to even."""
+    """As activation_limits_away, as XNNPACK's kernels compute the limits: ties to even."""
     return _limits(activation, output, even=True)

@@ -1,7 +1,8 @@
 """Elementwise functions of two operands, such as ADD.
 
-Each is output = f(a, b, first, second, output); 8-bit operands have 65,536 cases. A fused
-activation is contained in the output's limits.
+Each is output = f(a, b, first, second, output): integers `a` and `b` of operands with the
+parameters `first` and `second`; 8-bit operands have 65,536 pairs. A fused activation is contained
+in the output's limits. The common step of two operands is twice the larger scale.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ __all__ = [
 
 
 def _out_narrow(steps: Integers, output: Affine) -> Integers:
-    """The output's integer for kernels that narrow the result to int16 without saturating.
+    """The output's integer for a result in steps, in kernels that narrow it to int16 without
+    saturating.
 
     Raises DomainError where it does not fit.
     """
@@ -47,7 +49,9 @@ def _out_narrow(steps: Integers, output: Affine) -> Integers:
 def common(
     a: Integers, b: Integers, first: Affine, second: Affine, bits: int
 ) -> tuple[Integers, Integers, float]:
-    """Both operands in units of 2^-`bits` x twice the larger scale, and twice that scale."""
+    """Both operands in units of 2^-`bits` x common step, each rounded twice; and the common step,
+    real value.
+    """
     twice = 2 * max(first.scale, second.scale)
     left = double((a - first.zero_point) << bits, fixed_point(first.scale / twice))
     right = double((b - second.zero_point) << bits, fixed_point(second.scale / twice))
@@ -55,6 +59,9 @@ def common(
 
 
 def _by_one(x: Integers, operand: Affine, bits: int, twice: float) -> Integers:
+    """One operand in units of 2^-`bits` x `twice` (the common step), shifted before it is
+    multiplied.
+    """
     by = fixed_point(operand.scale / twice)
     left = bits + by.shift
     wide = (x - operand.zero_point) << left if left >= 0 else (x - operand.zero_point) >> -left
@@ -64,12 +71,15 @@ def _by_one(x: Integers, operand: Affine, bits: int, twice: float) -> Integers:
 def common_once(
     a: Integers, b: Integers, first: Affine, second: Affine, bits: int
 ) -> tuple[Integers, Integers, float]:
-    """As `common`, but operands are shifted before they are multiplied."""
+    """As `common`, but each operand is shifted before it is multiplied, so that it is rounded once
+    or twice.
+    """
     twice = 2 * max(first.scale, second.scale)
     return _by_one(a, first, bits, twice), _by_one(b, second, bits, twice), twice
 
 
 def _floored(x: Integers, operand: Affine, bits: int, twice: float) -> Integers:
+    """One operand in units of 2^-`bits` x `twice` (the common step), the second rounding down."""
     by = fixed_point(operand.scale / twice)
     return double((x - operand.zero_point) << bits, Multiplier(by.q, 0)) >> -by.shift
 
@@ -83,8 +93,8 @@ def _common_floored(
 
 
 def rescaled(total: Integers, twice: float, bits: int, output: Affine) -> Integers:
-    """A sum in units of 2^-`bits` of the common step, converted to steps of the output, rounded
-    twice.
+    """A sum in units of 2^-`bits` x `twice` (the common step), converted to steps of the output,
+    rounded twice.
     """
     return double(total, fixed_point(twice / (2.0**bits * output.scale)))
 
@@ -175,6 +185,9 @@ def mul_double_narrow(
 def _prelu(
     a: Integers, b: Integers, first: Affine, second: Affine, reals: tuple[float, float]
 ) -> Integers:
+    """PRELU's result in steps of the output; `reals`: the multipliers for a >= zero point and below
+    it.
+    """
     above = double(a - first.zero_point, fixed_point(reals[0]))
     product = (a - first.zero_point) * (b - second.zero_point)
     below = double(product, fixed_point(reals[1]))

@@ -1,7 +1,8 @@
-"""Functions of two integers as functions of a single one: a sum of what each operand gives, a product.
+"""Functions of two operands that depend on one integer alone: the sum of the rescaled operands
+(ADD, SUB) or their product (MUL).
 
-Of int16 operands there are 2^32 pairs, but ADD rescales each of them alone, and MUL looks at their
-product alone: what remains is monotone in one integer.
+Two int16 operands have 2^32 pairs, too many to compare. The output is monotone in that one integer,
+so that its values suffice.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ Array = NDArray[np.int64]
 
 
 class Parted(NamedTuple):
-    """`last` of an integer from `low` to `high` is the output, monotone; the integer stands for `unit`
-    times itself, off by at most `off`, real values.
+    """A function of one integer in `low`..`high`: `last` gives the output integer for it, monotone.
+    The integer times `unit` is the real result, with an error of at most `off` (real value).
     """
 
     low: int
@@ -34,10 +35,14 @@ class Parted(NamedTuple):
 
 
 def _all(operand: Affine) -> Array:
+    """Every integer that an operand can have, ascending."""
     return np.arange(operand.low, operand.high + 1)
 
 
 def _off(parts: Array, operand: Affine, unit: float) -> float:
+    """The largest difference, as a real value, between `parts` x `unit` and the real values of an
+    operand's integers.
+    """
     real = (_all(operand) - operand.zero_point) * operand.scale
     return float(np.max(np.abs(parts * unit - real), initial=0.0))
 
@@ -49,7 +54,9 @@ def _sum(
     common: Callable[..., tuple[Integers, Integers, float]],
     sign: int,
 ) -> Parted:
-    """The operands at 15 bits below the common step, each rounded alone, added."""
+    """ADD (`sign` 1) or SUB (-1): each operand rounded to 2^-15 of the common step by `common`,
+    then added.
+    """
     left, _, twice = common(_all(first), np.array([second.zero_point]), first, second, 15)
     _, right, _ = common(np.array([first.zero_point]), _all(second), first, second, 15)
     left, right, unit = np.asarray(left), np.asarray(right), twice / 2.0**15
@@ -64,6 +71,7 @@ def _sum(
 
 
 def _product(first: Affine, second: Affine, output: Affine, real: float) -> Parted:
+    """MUL: the product of both integers minus their zero points, times the multiplier `real`."""
     ends = [
         (a - first.zero_point) * (b - second.zero_point)
         for a in (first.low, first.high)

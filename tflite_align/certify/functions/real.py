@@ -18,14 +18,17 @@ Array = Any
 
 
 def _elementwise(function: Callable[[float], float]) -> Callable[[Array], Array]:
+    """The function of one float, applied to each element of an array."""
     return np.vectorize(function, otypes=[np.float64])
 
 
 def _sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), without overflow."""
     return np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), 1 - 1 / (1 + np.exp(-np.abs(x))))
 
 
 def _gelu(x: Array, options: Mapping[str, Any]) -> Array:
+    """GELU, or its approximation by tanh with the option `approximate`."""
     if options.get("approximate"):
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     return 0.5 * x * (1 + _elementwise(math.erf)(x / math.sqrt(2)))

@@ -19,6 +19,7 @@ Function = Callable[..., Integers]
 
 
 def _named(module: object, names: list[str]) -> Mapping[str, Function]:
+    """The functions of a module with these names, by name."""
     return {name: getattr(module, name) for name in names}
 
 

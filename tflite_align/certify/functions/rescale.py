@@ -38,7 +38,9 @@ class Multiplier(NamedTuple):
 
 
 def fixed_point(real: float) -> Multiplier:
-    """A non-negative float64 multiplier with 31 fraction bits, ties up; 0 for one below 2^-32."""
+    """A non-negative float64 multiplier as a fixed-point number with 31 fraction bits, ties up; 0
+    for one below 2^-32. DomainError for a negative or infinite one.
+    """
     if not 0 <= real < math.inf:
         raise DomainError(f"multiplier: {real} is negative or not finite")
     if real == 0:
@@ -59,7 +61,9 @@ def _shifted(a: Integers, shift: int) -> Integers:
 
 
 def single(a: Integers, by: Multiplier) -> Integers:
-    """One rounding, ties up: floor(a x q x 2^(shift - 31) + 1/2)."""
+    """The product of `a` and the multiplier with one rounding, ties up: floor(a x q x 2^(shift -
+    31) + 1/2).
+    """
     within(a, *INT32, "accumulator")
     if by.shift > 30:
         raise DomainError(f"multiplier: a left shift of {by.shift} is more than int32 has bits")
@@ -74,7 +78,9 @@ def _high(a: Integers, q: int) -> Integers:
 
 
 def double(a: Integers, by: Multiplier) -> Integers:
-    """Two roundings: the high half of the product, ties up; the right shift, ties away from zero."""
+    """The product of `a` and the multiplier with two roundings: its high half, ties up; then the
+    right shift, ties away from zero.
+    """
     high = _high(_shifted(a, max(by.shift, 0)), by.q)
     right = max(-by.shift, 0)
     if right == 0:
@@ -112,12 +118,15 @@ def float64_product(a: Integers, real: float) -> Integers:
 
 
 def float32_product(a: Integers, real: float) -> Integers:
-    """rint(float32(a) x real): product in float32, ties to even; `real` is a float32 value."""
+    """The product float32(a) x real in float32, rounded to the nearest integer, ties to even;
+    `real` is a float32 value.
+    """
     product = np.asarray(a).astype(np.float32) * np.float32(real)
     return _typed_as(np.rint(product), a)
 
 
 def _typed_as(values: NDArray[np.floating[Any]], like: Integers) -> Integers:
+    """Whole float values as integers, array or int as `like` is. DomainError beyond int32."""
     if values.size and not np.all(np.abs(values) < -INT32[0]):  # a comparison with NaN is false
         raise DomainError("product: it is beyond int32, where a kernel converts it")
     return values.astype(np.int64) if isinstance(like, np.ndarray) else int(values)

@@ -1,9 +1,10 @@
-"""RESIZE_BILINEAR: four elements to output, by weights that depend on the place alone.
+"""RESIZE_BILINEAR: each output element interpolates between four input elements, by weights that
+depend only on its position.
 
-Each is output = f(x, size, output, align_corners, half_pixel_centers): an image of shape [height, width,
-channels] resized to `size`, (height, width), flat. No parameters are looked at: integers in, integers
-between them out. Along an axis, output element i lies `fraction[i]` / `one` of the way between the
-input elements `lower[i]` and `upper[i]`.
+Each is output = f(x, size, output, align_corners, half_pixel_centers): an image of shape [height,
+width, channels] resized to `size`, (height, width); the result is flat. Scales and zero points are
+not used: output integers lie between input integers. Along an axis, output element i lies
+`fraction[i]` / `one` of the way between the input elements `lower[i]` and `upper[i]`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ _ROUNDED = 2.0**-24 * 256 * 16
 
 
 class PlacesAlong(NamedTuple):
-    """Arrays of shape [output elements]; `one`: the sum of an element's two weights."""
+    """Positions of output elements along one axis, arrays of shape [output elements]: the indices
+    of the two input elements around each (`lower`, `upper`) and the weight of the upper one,
+    `fraction` of `one`.
+    """
 
     lower: Array
     upper: Array
@@ -43,7 +47,9 @@ Along = Callable[..., PlacesAlong]
 
 
 def _along_integer(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
-    """10 bits of fraction; the step between elements is rounded too, so that places drift."""
+    """Positions with 10 bits of fraction. The step between elements is rounded too, so that its
+    error adds up along the axis. `given`, `taken`: numbers of input and output elements.
+    """
     one, corner = 1 << 10, int(align_corners and taken > 1)
     step = (one * (given - corner) + (taken - corner) // 2) // (taken - corner)
     place = np.arange(taken) * step + ((step // 2 - one // 2) if half_pixel else 0)
@@ -53,7 +59,7 @@ def _along_integer(given: int, taken: int, *, align_corners: bool, half_pixel: b
 
 
 def _along_float32(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
-    """Places in float32."""
+    """Positions in float32. `given`, `taken`: numbers of input and output elements."""
     corner = int(align_corners and taken > 1)
     step = _F(given - corner) / _F(taken - corner)
     place = np.arange(taken).astype(_F)
@@ -64,7 +70,9 @@ def _along_float32(given: int, taken: int, *, align_corners: bool, half_pixel: b
 
 
 def _along_shifted(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
-    """XNNPACK: places in float32, within the image, then 11 bits of fraction, ties to even."""
+    """Positions as XNNPACK computes them: in float32, clamped to the image, then 11 bits of
+    fraction, ties to even. `given`, `taken`: numbers of input and output elements.
+    """
     corner = int(align_corners and taken > 1)
     step = _F(given - corner) / _F(taken - corner)
     place = np.arange(taken).astype(_F) * step
@@ -85,7 +93,7 @@ _ALONG: Mapping[str, tuple[Along, float]] = {
 
 
 def _exact(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> PlacesAlong:
-    """The places that are meant, in float64."""
+    """The exact positions, in float64. `given`, `taken`: numbers of input and output elements."""
     corner = int(align_corners and taken > 1)
     place = (np.arange(taken) + 0.5 * half_pixel) * (given - corner) / (taken - corner)
     place = np.clip(place - 0.5 * half_pixel, 0, given - 1)
@@ -94,7 +102,10 @@ def _exact(given: int, taken: int, *, align_corners: bool, half_pixel: bool) -> 
 
 
 def _matrix(axis: PlacesAlong, given: int) -> Array:
-    """[output elements, input elements]: the weight of each, their sum 1."""
+    """The weight of each input element in each output element, shape [output elements, input
+    elements]; each row sums to 1. `given`: number of input elements. DomainError for an image too
+    large for this.
+    """
     if axis.lower.size * given > _MOST:
         raise DomainError("resize: its image is too large to look at each weight")
     if np.any(axis.lower >= given):
@@ -111,9 +122,12 @@ def _matrix(axis: PlacesAlong, given: int) -> Array:
 def weight_error(
     function: str, given: tuple[int, int], taken: tuple[int, int], options: Mapping[str, Any]
 ) -> tuple[float, float]:
-    """How far a kernel's interpolation weights are from the exact ones: an upper bound, for every
-    output element, of the sum of the differences above 0; and what intermediate rounding adds, LSB.
-    `given`, `taken`: (height, width) of the input and of the output.
+    """The error of a kernel's interpolation weights: (an upper bound, for every output element, of
+    the sum of the positive differences from the exact weights; the error of intermediate rounding,
+    LSB).
+
+    `function`: the kernel's integer function; `given`, `taken`: (height, width) of the input and of
+    the output; `options`: of RESIZE_BILINEAR.
     """
     along, rounded = _ALONG[function]
     flags = {"align_corners": bool(options["align_corners"])}
@@ -131,8 +145,8 @@ def weight_error(
 def _parts(
     x: Array, size: tuple[int, int], along: Along, flags: Mapping[str, bool]
 ) -> tuple[list[list[Array]], list[Array], list[Array]]:
-    """Of each output element: the four elements [upper, lower][left, right], the two rows' weights,
-    the two columns' weights.
+    """For each output element: the four input elements [upper, lower][left, right], the two rows'
+    weights, the two columns' weights. `along`: how positions are computed; `flags`: its keywords.
     """
     rows, columns = (along(x.shape[axis], size[axis], **flags) for axis in (0, 1))
     if np.any(rows.lower >= x.shape[0]) or np.any(columns.lower >= x.shape[1]):
@@ -144,12 +158,13 @@ def _parts(
 
 
 def _summed(x: Array, size: tuple[int, int], along: Along, flags: Mapping[str, bool]) -> Array:
+    """The weighted sum of the four input elements for each output element, in int64."""
     at, down, across = _parts(np.asarray(x, dtype=np.int64), size, along, flags)
     return _total(at[i][j] * down[i] * across[j] for i in (0, 1) for j in (0, 1))
 
 
 def _total(parts: Iterable[Array]) -> Array:
-    """From the left."""
+    """The sum of arrays, added from left to right, as rounding depends on the order."""
     first, *rest = parts
     for part in rest:
         first = first + part
@@ -157,13 +172,16 @@ def _total(parts: Iterable[Array]) -> Array:
 
 
 def _within(values: Array, output: Affine) -> Array:
+    """Values clamped to the output's limits, as a flat array of integers."""
     return np.clip(values, output.low, output.high).astype(np.int64).ravel()
 
 
 def resize_integer(
     x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
 ) -> Array:
-    """int8 and int16 of LiteRT, int8 of TFLM: 10 bits of weight each way, ties away from zero."""
+    """RESIZE_BILINEAR of int8 and int16 in LiteRT, of int8 in TFLM: 10 bits of weight along each
+    axis, ties away from zero.
+    """
     flags = {"align_corners": align_corners, "half_pixel": half_pixel}
     total = _summed(x, size, _along_integer, flags)
     half = 1 << 19
@@ -173,7 +191,7 @@ def resize_integer(
 def resize_shifted(
     x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
 ) -> Array:
-    """int8 and uint8 of XNNPACK: 11 bits of weight each way, ties up."""
+    """RESIZE_BILINEAR of int8 and uint8 in XNNPACK: 11 bits of weight along each axis, ties up."""
     flags = {"align_corners": align_corners, "half_pixel": half_pixel}
     return _within((_summed(x, size, _along_shifted, flags) + (1 << 21)) >> 22, output)
 
@@ -181,8 +199,8 @@ def resize_shifted(
 def resize_float32(
     x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
 ) -> Array:
-    """uint8 of LiteRT's reference kernels: every step in float32, an element by its row's weight
-    and then by its column's; ties up.
+    """RESIZE_BILINEAR of uint8 in LiteRT's reference kernels: every step in float32; an element is
+    multiplied by its row's weight and then by its column's; ties up.
     """
     flags = {"align_corners": align_corners, "half_pixel": half_pixel}
     at, down, across = _parts(np.asarray(x, dtype=_F), size, _along_float32, flags)
@@ -193,7 +211,9 @@ def resize_float32(
 def resize_float32_weights(
     x: Array, size: tuple[int, int], output: Affine, *, align_corners: bool, half_pixel: bool
 ) -> Array:
-    """uint8 of LiteRT's builtin kernels: as above, the weights multiplied first."""
+    """RESIZE_BILINEAR of uint8 in LiteRT's builtin kernels: every step in float32; the row's and
+    column's weights are multiplied first; ties up.
+    """
     flags = {"align_corners": align_corners, "half_pixel": half_pixel}
     at, down, across = _parts(np.asarray(x, dtype=_F), size, _along_float32, flags)
     total = _total(at[i][j] * (down[i] * across[j]) for i in (0, 1) for j in (0, 1))

@@ -1,4 +1,4 @@
-"""Whether a constant in other parameters is the same constant, correctly rounded."""
+"""Whether a constant under another scale and zero point is the same constant, correctly rounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ Constant = tuple[NDArray[Any], float, int]  # integers, scale, zero point
 
 
 def is_rounded(given: Constant, written: Constant) -> bool:
-    """Whether each written integer is one nearest to the given one's real value, in exact fractions."""
+    """Whether each written integer is a nearest one to the real value of the original's, in exact
+    fractions. Both arguments: (integers, scale, zero point).
+    """
     (before, scale, zero_point), (after, step, zero) = given, written
     if before.shape != after.shape or step <= 0:
         return False

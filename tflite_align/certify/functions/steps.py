@@ -19,8 +19,9 @@ _MOST_STEPS = 2**17  # most output values of a function
 def step_ends(
     kernel: Callable[[Array], Array], low: int, high: int, by: float, zero: float
 ) -> tuple[Array, Array]:
-    """Sample points that include both ends of each run of integers with equal output; and their
-    outputs.
+    """(sample points, their outputs) of a monotone kernel on the integers `low`..`high`. The
+    samples include both ends of each run of integers with equal output. `by`, `zero`: an estimate,
+    output = integer x by + zero.
     """
     ends = np.array([low, high])
     first, last = (int(v) for v in kernel(ends))
@@ -42,7 +43,7 @@ def step_ends(
 
 
 def _bisected(kernel: Callable[[Array], Array], outputs: Array, low: int, high: int) -> Array:
-    """For each output value, the first integer whose output is larger."""
+    """For each output value, the first integer between `low` and `high` whose output is larger."""
     below, above = np.full(outputs.shape, low), np.full(outputs.shape, high)
     while np.any(above - below > 1):
         middle = (above + below) // 2

@@ -1,7 +1,7 @@
 """Functions from a sum over elements to an output integer: AVERAGE_POOL_2D, MEAN, SUM.
 
 Each is output = f(total, count, operand, output), monotone in the total: the sum of `count`
-integers, zero points included.
+integers of the operand, zero points included.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def mean_double_second_tie_up_bias(
 
 
 def _in_float32(total: Integers, real: float, bias: float, *, even: bool) -> Integers:
-    """The value total x real + bias in float32, then rounded."""
+    """The sum `total` times `real` plus `bias`, in float32, rounded with ties to even or away from
+    zero. DomainError if float32 does not hold the sum exactly.
+    """
     within(total, -_EXACT, _EXACT, "sum")
     steps = np.asarray(total).astype(np.float32) * np.float32(real) + np.float32(bias)
     whole = np.rint(steps) if even else np.trunc(steps)

@@ -30,6 +30,7 @@ __all__ = [
 
 
 def _where(condition: Any, first: Integers, second: Integers) -> Integers:
+    """numpy.where for arrays and for single integers."""
     if isinstance(first, np.ndarray):
         return np.where(condition, first, second)
     return first if condition or isinstance(second, np.ndarray) else second
@@ -60,6 +61,7 @@ def requantize_double_second_tie_up(x: Integers, operand: Affine, output: Affine
 
 
 def _abs(x: Integers, operand: Affine, output: Affine, real: float) -> Integers:
+    """ABS; `real`: the multiplier for unequal scales."""
     distance = _where(x >= operand.zero_point, x - operand.zero_point, operand.zero_point - x)
     if operand.scale == output.scale:
         return integer_of(distance, output)
@@ -77,8 +79,8 @@ def abs_double_float32_scale(x: Integers, operand: Affine, output: Affine) -> In
 
 
 def _leaky(x: Integers, operand: Affine, output: Affine, reals: tuple[float, float]) -> Integers:
-    """LEAKY_RELU with multipliers for x >= 0 and x < 0; a negative one flips the sign after
-    rounding.
+    """LEAKY_RELU; `reals`: the multipliers for x >= 0 and x < 0; a negative one flips the sign
+    after rounding.
     """
     sign = -1 if reals[1] < 0 else 1
     x = x - operand.zero_point
@@ -112,6 +114,7 @@ def leaky_relu_double_signed_float32_scale(
 
 
 def _ratio(operand: Affine, output: Affine) -> float:
+    """The operand's scale / the output's, float32. NotTakenError outside XNNPACK's limits."""
     ratio = float32(operand.scale / output.scale)
     if not 2.0**-8 <= ratio <= 2.0**7:
         raise NotTakenError(f"ratio of scales: {ratio:.9g} is outside [1/256, 128]")
@@ -135,15 +138,18 @@ def leaky_relu_shifted(x: Integers, operand: Affine, output: Affine, alpha: floa
 
 
 def _like(x: Integers, value: float) -> Integers:
+    """A multiplier rounded to an integer; an array of it if `x` is an array."""
     whole = round(value)
     return np.full(x.shape, whole, np.int64) if isinstance(x, np.ndarray) else whole
 
 
 def _int16(by: Multiplier) -> int:
+    """A multiplier's upper 16 bits, rounded, at most 32767."""
     return 32767 if by.q >= 2**31 - 2**15 else (by.q + 2**15) >> 16
 
 
 def _half_away(x: Integers, right: int) -> Integers:
+    """`x` shifted right, ties away from zero."""
     if right == 0:
         return x
     half = 1 << (right - 1)
