@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...format.model import Operator
-from ...numerics import close_scale
 from ...rules.rows import SlotPattern
 from .subject import Subject
 
@@ -64,13 +63,13 @@ def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Word
 
 
 def same_parameters(subject: Subject, value: Sequence[Any]) -> _Words:
-    """Scale and zero point of all that are quantized."""
+    """Scale and zero point of all that are quantized, to the last bit: so a compiler compares."""
     labels = [tensor.label for tensor in subject.tensors(*value) if tensor.label is not None]
     for label in labels[1:]:
         first = labels[0]
-        if not close_scale(first.scale, label.scale) or first.zero_point != label.zero_point:
+        if first != label:
             told = (
-                f"scale {label_of_operand.scale:g}, zero point {label_of_operand.zero_point}"
+                f"scale {label_of_operand.scale:.9g}, zero point {label_of_operand.zero_point}"
                 for label_of_operand in (first, label)
             )
             return "equal scales and zero points", " and ".join(told)
