@@ -32,9 +32,6 @@ TARGETS = ("ethos-u55", "ethos-u65", "ethos-u85")
 
 # Vela names the state of an SVDF as what it writes.
 ANOTHER_OUTPUT = {"SVDF-int8"}
-# Vela refuses a PRELU of uint8 whose slopes are all below 1; the row does not look at slopes, and
-# those of this case are not.
-REFUSED_BY_VALUES = {"PRELU-uint8"}
 
 
 def _cases() -> dict[str, Case]:
@@ -163,7 +160,7 @@ def test_operators_that_vela_leaves_to_the_cpu_have_findings(
         if any(u.severity == "error" for u in unsupported(read(_questions()[0][label]), target))
     }
     assert wrong == []
-    assert told == refused | REFUSED_BY_VALUES
+    assert told == refused
 
 
 def disagreements(label: str, data: bytes, target: str, found: Compiled) -> list[str]:

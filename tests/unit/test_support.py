@@ -321,6 +321,27 @@ WORDS: dict[str, tuple[str, dict[str, str], tuple[str, str] | None]] = {
         ("zeros outside the 2 innermost dimensions", "[[0, 0], [1, 1]]"),
     ),
     "per_tensor": ("PAD", limit("{ per_tensor = true }"), None),
+    "varied": ("PAD", limit("{ varied = true }", "inputs[1]"), None),
+    "values that vary and are computed": (
+        "PAD",
+        limit("{ varied = true }", "inputs[0]"),
+        ("a constant", "a tensor that is computed"),
+    ),
+    "one value": (
+        "CONCATENATION",
+        limit("{ varied = true }", "inputs[1]"),
+        ("several values", "[0] alone"),
+    ),
+    "real_at_most": (
+        "CONCATENATION",
+        limit("{ real_at_most = -1.5 }", "inputs[1]"),
+        ("real values up to -1.5", "0"),
+    ),
+    "real values without a scale": (
+        "PAD",
+        limit("{ real_at_most = 1 }", "inputs[1]"),
+        ("a constant with one scale", "another operand"),
+    ),
 }
 
 

@@ -163,7 +163,6 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     static: f.Yes = f.LEFT_OUT  # no dimension of unknown size
     ranks: tuple[int, ...] = f.LEFT_OUT
     # Only so many innermost dimensions exceed 1, except in constants.
-    # Only so many innermost dimensions exceed 1, except in constants.
     large_dimensions: int = f.LEFT_OUT
     constant_large_dimensions: int = f.LEFT_OUT  # the same, of constants
     elements_at_least: int = f.LEFT_OUT
@@ -173,6 +172,8 @@ class SupportLimits(f.TomlTable, frozen=True, kw_only=True):
     innermost_multiple_of: int = f.LEFT_OUT
     values: tuple[int, ...] = f.LEFT_OUT  # integers of a constant are among these
     zero: f.Yes = f.LEFT_OUT  # a constant has real value 0 everywhere
+    varied: f.Yes = f.LEFT_OUT  # a constant holds more than one integer
+    real_at_most: f.Number = f.LEFT_OUT  # no real value of a constant is above this
     rows_zero_outside: int = f.LEFT_OUT  # rows of a constant but the last so many are 0
     per_tensor: f.Yes = f.LEFT_OUT  # one scale at most
     per_channel: int = f.LEFT_OUT  # a scale for each index along this dimension

@@ -389,5 +389,7 @@ TENSOR_TESTS: Mapping[str, Callable[[Subject, Tensor, Any], _Words]] = {
     "unit_dimension": operands.unit_dimension,
     "affine": operands.affine,
     "raw": operands.raw,
+    "real_at_most": operands.real_at_most,
+    "varied": operands.varied,
     "per_channel": operands.per_channel,
 }

@@ -16,10 +16,12 @@ __all__ = [
     "per_channel",
     "quantized",
     "raw",
+    "real_at_most",
     "shaped",
     "static_behind",
     "types_not",
     "unit_dimension",
+    "varied",
     "zero_points",
 ]
 
@@ -54,6 +56,24 @@ def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) 
     return f"a zero point of {low}" if low == high else f"a zero point in {low}..{high}", str(
         outside[0]
     )
+
+
+def varied(subject: Subject, tensor: Tensor, _: object) -> _Words:
+    """The tensor is a constant that holds more than one integer."""
+    integers = subject.integers(tensor)
+    if integers is None:
+        return "a constant", "a tensor that is computed"
+    several = integers.size > 0 and bool((integers != integers.flat[0]).any())
+    return None if several else ("several values", f"{integers.flat[:1].tolist()} alone")
+
+
+def real_at_most(subject: Subject, tensor: Tensor, value: float) -> _Words:
+    """The tensor is a constant with one scale, none of whose real values is above `value`."""
+    integers, label = subject.integers(tensor), tensor.label
+    if integers is None or label is None or not integers.size:
+        return "a constant with one scale", "another operand"
+    highest = (int(integers.max()) - label.zero_point) * label.scale
+    return None if highest <= value else (f"real values up to {value:g}", f"{highest:.9g}")
 
 
 def static_behind(_: Subject, tensor: Tensor, value: int) -> _Words:
