@@ -14,7 +14,9 @@ __all__ = ["carried_in_order", "distinct_outputs"]
 def _called(
     subject: Subject, options: Sequence[str], fault: Callable[[Subgraph], str]
 ) -> Iterator[str]:
-    """The violation of each called subgraph, cached for several callers."""
+    """The text of `fault` for each subgraph that the operator calls by these options; cached for
+    other callers.
+    """
     for name in options:
         index = subject.option(name)
         if 0 <= index < len(subject.model.subgraphs):
@@ -25,7 +27,9 @@ def _called(
 
 
 def distinct_outputs(subject: Subject, value: Sequence[str]) -> tuple[str, str] | None:
-    """No tensor that a called subgraph computes is twice among its outputs."""
+    """The limit that no tensor computed by a called subgraph is listed twice among its outputs.
+    `value`: options that name the subgraphs. Returns (expected, found) if violated.
+    """
     fault_text = next(filter(None, _called(subject, value, _doubled)), "")
     return (
         ("outputs of the called subgraph that are tensors of their own", fault_text)
@@ -35,6 +39,9 @@ def distinct_outputs(subject: Subject, value: Sequence[str]) -> tuple[str, str] 
 
 
 def _doubled(graph: Subgraph) -> str:
+    """The tensor that a subgraph computes and lists twice among its outputs, as text; "" if there
+    is none.
+    """
     computed = {index for operator in graph.operators for index in operator.outputs}
     counted = Counter(graph.outputs)
     for tensor in graph.outputs:
@@ -45,8 +52,8 @@ def _doubled(graph: Subgraph) -> str:
 
 
 def carried_in_order(subject: Subject, value: Sequence[str]) -> tuple[str, str] | None:
-    """No called subgraph hands an input on to a later place than its own, unless it also keeps it
-    in its own.
+    """The limit that no called subgraph passes an input on to an output at a later position, unless
+    the output at the input's own position is the input too. Returns (expected, found) if violated.
     """
     fault_text = next(filter(None, _called(subject, value, _handed_on)), "")
     return (
@@ -57,6 +64,7 @@ def carried_in_order(subject: Subject, value: Sequence[str]) -> tuple[str, str] 
 
 
 def _handed_on(graph: Subgraph) -> str:
+    """The output that violates carried_in_order, as text; "" if there is none."""
     first = {tensor: position for position, tensor in reversed([*enumerate(graph.inputs)])}
     for later, tensor in enumerate(graph.outputs):
         position_in = first.get(tensor, later)

@@ -1,4 +1,6 @@
-"""Limits that operators break only because sizes are computed which are known: a repair folds them."""
+"""Limits that operators violate only because a size is computed that is known: a repair folds it to
+a constant.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from ...format.model import Model
 from ...record import replace
 from ..constraints import Supported
 from ..shapes.foldable import foldable, folds_away
-from .breaches import COMPUTED
+from .tensor_limits import COMPUTED
 
 __all__ = ["CHAIN", "foldable_limits"]
 
@@ -18,9 +20,9 @@ CHAIN = "chain"
 def foldable_limits(
     model: Model, limits: Iterable[Supported], resizing: Sequence[str]
 ) -> Iterator[Supported]:
-    """The limits, with the repair that folds computed sizes if folding satisfies them.
+    """The given limits; one that folding computed sizes would satisfy names that repair: the
+    operator itself is folded, or its operand becomes the required constant.
 
-    That is the case if the operator itself is folded, or its operand becomes the required constant.
     `resizing`: names of targets on which applications may resize inputs.
     """
     for limit in limits:
@@ -38,6 +40,7 @@ def foldable_limits(
 
 
 def _folds(model: Model, limit: Supported, *, resized: bool) -> bool:
+    """Whether folding would satisfy the limit. `resized`: an application may resize inputs."""
     slot = limit.slot
     if limit.repair or slot.operator < 0:
         return False

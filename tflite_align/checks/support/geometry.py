@@ -1,8 +1,8 @@
 """Limits on relations between operands: strides, resize factors, reduced axes, graph inputs and
 outputs.
 
-A test gets one operator and the row's value. It returns None if the limit is kept, else (expected,
-found) as text.
+A test gets one operator (`subject`) and the row's value for the limit. It returns None if the limit
+is kept, else (expected, found) as text.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _FACTORS = (SlotPattern("inputs", 0, 2),)
 
 
 def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Words:
+    """Each option is at least the row's value."""
     for name, least in value.items():
         actual = subject.option(name)
         if actual < least:
@@ -45,6 +46,7 @@ def options_at_least(subject: Subject, value: Mapping[str, int]) -> _Words:
 
 
 def outputs_equal(subject: Subject, value: str) -> _Words:
+    """The operator has as many outputs as the option named by `value` states."""
     outputs = len(subject.operator.outputs) if subject.operator is not None else 0
     stated = subject.option(value)
     return (
@@ -53,6 +55,7 @@ def outputs_equal(subject: Subject, value: str) -> _Words:
 
 
 def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Words:
+    """The product of these options is at most the row's value."""
     product = math.prod(subject.option(name) for name in value["options"])
     within = product <= value["at_most"]
     return (
@@ -63,7 +66,7 @@ def options_product_at_most(subject: Subject, value: Mapping[str, Any]) -> _Word
 
 
 def same_parameters(subject: Subject, value: Sequence[Any]) -> _Words:
-    """Scale and zero point of all that are quantized, to the last bit: so a compiler compares."""
+    """All quantized operands that the patterns name have the same scale (bit for bit) and zero point."""
     labels = [tensor.label for tensor in subject.tensors(*value) if tensor.label is not None]
     for label in labels[1:]:
         first = labels[0]
@@ -77,6 +80,7 @@ def same_parameters(subject: Subject, value: Sequence[Any]) -> _Words:
 
 
 def same_type(subject: Subject, value: Sequence[SlotPattern]) -> _Words:
+    """All operands that the patterns name have one type."""
     types = [tensor.type for tensor in subject.tensors(*value)]
     return None if len(set(types)) < 2 else ("one type", " and ".join(types))
 
@@ -89,7 +93,9 @@ def output_types(subject: Subject, value: Sequence[str]) -> _Words:
 
 
 def reduced(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """Each axis that a constant operand names, and their product, are small enough."""
+    """Each size along the axes that a constant operand names, and their product, are at most the
+    row's limits.
+    """
     measured = subject.tensors(value["of"])
     named = subject.tensors(value["slot"])
     axes = subject.integers(named[0]) if named else None
@@ -105,7 +111,9 @@ def reduced(subject: Subject, value: Mapping[str, Any]) -> _Words:
 
 
 def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """Strides in a constant operand are positive, and 1 but along these axes (from the end)."""
+    """The strides in a constant operand are positive, and 1 along all but the row's axes (counted
+    from the end).
+    """
     named = subject.tensors(value["slot"])
     strides = subject.integers(named[0]) if named else None
     if strides is None:
@@ -120,10 +128,10 @@ def strided_axes(subject: Subject, value: Mapping[str, Any]) -> _Words:
 
 
 def upscale(subject: Subject, value: Mapping[str, Any]) -> _Words:
-    """Height and width (of NHWC) grow by one of these factors; 1 x 1 inputs and unchanged sizes are
-    accepted.
+    """Height and width (NHWC) grow by one of the row's factors; 1 x 1 inputs and unchanged sizes
+    are accepted.
 
-    `alike`: by the same factor, unless one of them is 1 before and after.
+    `alike`: both by the same factor, unless one of them is 1 before and after.
     """
     before, after = subject.tensors(value["from"]), subject.tensors(value["to"])
     if not before or not after or len(before[0].shape) != 4 or len(after[0].shape) != 4:
@@ -154,8 +162,8 @@ _COUNTERPARTS = {
 
 
 def around(subject: Subject, value: Sequence[str]) -> _Words:
-    """The operator and its counterpart enclose one of these operators, which is thereby dilated;
-    nothing else reads the tensors between them.
+    """The operator (SPACE_TO_BATCH_ND or BATCH_TO_SPACE_ND) and its counterpart enclose one of the
+    row's operators, which is thereby dilated, and no other operator reads the tensors between them.
     """
     operator = subject.operator
     expected = f"its counterpart behind a {' or '.join(value)}"
@@ -165,13 +173,15 @@ def around(subject: Subject, value: Sequence[str]) -> _Words:
     ahead = operator.name == "SPACE_TO_BATCH_ND"
 
     def beside(operator: Operator) -> Operator | None:
-        """The only operator on that side along the data."""
+        """The next operator along the data, toward the counterpart; None unless there is exactly
+        one.
+        """
         tensor = operator.outputs[0] if ahead else operator.inputs[0]
         neighbours = [o for o in operators if tensor in (o.inputs if ahead else o.outputs)]
         return neighbours[0] if len(neighbours) == 1 else None
 
     def behind(operator: Operator | None) -> Operator | None:
-        """The same, skipping operators that only change a tensor's shape."""
+        """As `beside`, skipping operators that only change a tensor's shape."""
         neighbour = beside(operator) if operator is not None else None
         while neighbour is not None and neighbour.name in _RESHAPING:
             neighbour = beside(neighbour) if neighbour.inputs and neighbour.outputs else None
@@ -186,7 +196,7 @@ def around(subject: Subject, value: Sequence[str]) -> _Words:
 
 
 def border_types(subject: Subject, value: Sequence[str]) -> _Words:
-    """The inputs and outputs of the model's subgraphs have these types, or are scalars."""
+    """The inputs and outputs of all subgraphs have one of these types, or are scalars."""
     for graph in subject.model.subgraphs:
         for index in (*graph.inputs, *graph.outputs):
             tensor = graph.tensors[index]
@@ -196,7 +206,7 @@ def border_types(subject: Subject, value: Sequence[str]) -> _Words:
 
 
 def grouped(subject: Subject, value: object) -> _Words:
-    """A convolution whose filters see a part of the channels each; `value`: or all of them."""
+    """Whether a convolution's filters see only a part of the channels must equal `value`."""
     tensors = subject.tensors(*_FACTORS)
     sizes = [tensor.shape[-1] for tensor in tensors if tensor.shape]
     parts = len(set(sizes)) > 1
@@ -205,7 +215,7 @@ def grouped(subject: Subject, value: object) -> _Words:
 
 
 def whole_groups(subject: Subject, _: object) -> _Words:
-    """A convolution whose declared input has a multiple of the channels that a filter sees."""
+    """A convolution's input has a multiple of the channels that one filter sees."""
     shapes = [tensor.shape for tensor in subject.tensors(*_FACTORS)]
     if len(shapes) < 2 or not all(shapes):
         return None

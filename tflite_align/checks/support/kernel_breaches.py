@@ -1,8 +1,8 @@
 """Comparison of operand types and versions with the kernels of a target.
 
 Input: a model and a target with kernel sets. Output: a violated constraint for each operator that
-no kernel of the target computes correctly, or that has no row. With several kernel sets one that
-supports the operator is enough, unless another computes wrong values.
+no kernel of the target computes correctly, or for which the target has no row. With several kernel
+sets one that supports the operator is enough, unless another computes wrong values.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _INTEGERS = frozenset(ACTIVATION_TYPES)
 
 
 class _Verdict(Record, frozen=True, kw_only=True):
-    """The violation of one operator: rule, place and text."""
+    """The violation of one operator: rule, place and text. `repair`: kind of fault for the table of
+    repairs; `what`: first words of the message.
+    """
 
     rule: str
     slot: Slot
@@ -45,7 +47,9 @@ class _Verdict(Record, frozen=True, kw_only=True):
 
 
 class _Asked(Record, frozen=True, kw_only=True):
-    """One operator, and the rows for it in the target's sets of kernels."""
+    """One operator with its operand types (`given`), and the rows for it by kernel set of the
+    target.
+    """
 
     model: Model
     graph: Subgraph
@@ -63,27 +67,32 @@ class _Asked(Record, frozen=True, kw_only=True):
 
     @property
     def sources(self) -> tuple[str, ...]:
+        """The sources of all rows, each once."""
         return tuple(dict.fromkeys(s for row in self.rows.values() for s in row.sources))
 
     def names(self, sets: Iterable[str]) -> str:
+        """The titles of these kernel sets, joined by `and`."""
         return " and ".join(self.target.kernels[name] for name in sets)
 
 
 class _Judged(Record, frozen=True, kw_only=True):
-    """The outcome of operand types for each kernel set, and the nearest supported types."""
+    """The outcome (right, wrong, refused) of the operand types by kernel set, and the nearest types
+    that all of them support; None without any.
+    """
 
     outcomes: Mapping[str, Outcome]
     nearest: OperandTypes | None
 
     @property
     def right(self) -> bool:
+        """Whether every kernel set computes these types correctly."""
         return all(outcome == "right" for outcome in self.outcomes.values())
 
 
 def kernel_breaches(
     model: Model, target: Target, passed: Collection[OperatorId] = ()
 ) -> Iterator[Supported]:
-    """Violations of the target's kernel rows, in file order; operators in `passed` are skipped."""
+    """Violations of the target's kernel rows, in file order; operators in `passed` are not checked."""
     if not target.kernels:
         return
     sets = {name: load_kernels(name) for name in target.kernels}
@@ -129,6 +138,7 @@ def kernel_breaches(
 
 
 def _judged(rows: Mapping[str, KernelRow], operand_types: OperandTypes) -> _Judged:
+    """The outcome of these operand types under the rows, by kernel set."""
     outcomes = {name: row.outcome(operand_types) for name, row in rows.items()}
     if all(outcome == "right" for outcome in outcomes.values()):
         return _Judged(outcomes=outcomes, nearest=operand_types)
@@ -137,6 +147,7 @@ def _judged(rows: Mapping[str, KernelRow], operand_types: OperandTypes) -> _Judg
 
 
 def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
+    """The violations of one operator: unknown, version, or types."""
     name = case.operator.name
     if len(case.rows) < len(case.target.kernels):
         yield _unknown(case, "the operator is not known to this target", name)
@@ -171,8 +182,8 @@ def _verdicts(case: _Asked, judged: _Judged) -> Iterator[_Verdict]:
 
 
 def _of_the_bias(case: _Asked, nearest: OperandTypes | None) -> bool:
-    """Whether the fault is a bias of a wrong type, or a missing one, and a rule of this target
-    covers that.
+    """Whether the fault is a bias of a wrong type, or a missing one, for which the target has a
+    rule of its own.
     """
     row = load_operators().get(case.operator.name)
     if row is None or nearest is None or nearest.outputs != case.given.outputs:
@@ -188,7 +199,7 @@ def _of_the_bias(case: _Asked, nearest: OperandTypes | None) -> bool:
 
 
 def _speaks(case: _Asked, rule: BiasRule | PresentRule, factor: int, bias: int) -> bool:
-    """Whether the rule holds for these types; `factor` and `bias` are places of inputs."""
+    """Whether the rule covers these operand types; `factor` and `bias`: positions among the inputs."""
     inputs = case.given.inputs
     activation = inputs[factor] if factor < len(inputs) else ABSENT
     type_name = inputs[bias] if bias < len(inputs) else ABSENT
@@ -201,6 +212,7 @@ def _speaks(case: _Asked, rule: BiasRule | PresentRule, factor: int, bias: int) 
 
 
 def _unknown(case: _Asked, behaviour: str, actual: str) -> _Verdict:
+    """The violation of an operator without a row; `actual`: text of what was found."""
     return _Verdict(
         rule=f"support/{case.operator.name}/unknown",
         slot=case.slot,
@@ -212,7 +224,7 @@ def _unknown(case: _Asked, behaviour: str, actual: str) -> _Verdict:
 
 
 def _version(case: _Asked, *, right: bool) -> _Verdict | None:
-    """A version that no kernel set registers; `right`: its operand types are supported."""
+    """The violation of a version that no kernel set registers. `right`: all take its types."""
     ranges = [row.versions for row in case.rows.values()]
     version = case.operator.version
     if any(not r or r[0] <= version <= r[1] for r in ranges):
@@ -231,6 +243,7 @@ def _version(case: _Asked, *, right: bool) -> _Verdict | None:
 
 
 def _types(case: _Asked, judged: _Judged) -> _Verdict:
+    """The violation of operand types that a kernel set refuses or computes wrongly."""
     outcomes = judged.outcomes
     wrong = [name for name, outcome in outcomes.items() if outcome == "wrong"]
     refused = [name for name, outcome in outcomes.items() if outcome == "refused"]
@@ -253,21 +266,22 @@ def _types(case: _Asked, judged: _Judged) -> _Verdict:
 
 
 def _what(case: _Asked) -> str:
-    """Float activations that meet quantized weights are what people know by another name."""
+    """The first words of the message about operand types."""
     if not _half_quantized(case):
         return "no kernel takes these operand types"
     return "not fully quantized: float activations with quantized weights"
 
 
 def _half_quantized(case: _Asked) -> bool:
+    """Whether the operator has float activations and quantized weights."""
     operand_types = case.given
     floats = {*operand_types.inputs[:1], *operand_types.outputs} == {"float32"}
     return floats and hybrid(case.model, case.graph, case.operator)
 
 
 def _expected(case: _Asked, nearest: OperandTypes | None) -> list[str]:
-    """Types to use instead of the given ones; with quantized weights, first those with integer
-    activations.
+    """Operand types to use instead, as texts, the best first; with quantized weights, those with
+    integer activations first.
     """
     texts = [] if nearest is None else [str(nearest)]
     if _half_quantized(case):
@@ -279,7 +293,8 @@ def _expected(case: _Asked, nearest: OperandTypes | None) -> list[str]:
 
 
 def _reachable(case: _Asked, nearest: OperandTypes | None) -> bool:
-    """Whether inserted QUANTIZE and requantized constants can give every operand the wanted type.
+    """Whether inserted QUANTIZE and requantized constants can give every operand its type in
+    `nearest`.
 
     False if all computed operands have one type that no kernel supports: then the kernel is
     missing.
@@ -318,6 +333,7 @@ def _reachable(case: _Asked, nearest: OperandTypes | None) -> bool:
 
 
 def _odd_slots(case: _Asked, nearest: OperandTypes) -> Iterator[Slot]:
+    """The slots whose type differs from `nearest`."""
     graph, operator = case.graph.index, case.operator.index
     for index, (actual, name) in enumerate(zip(case.given.inputs, nearest.inputs, strict=False)):
         if actual != name:
@@ -328,8 +344,8 @@ def _odd_slots(case: _Asked, nearest: OperandTypes) -> Iterator[Slot]:
 
 
 def _stands_for_reals(case: _Asked, slot: Slot) -> bool:
-    """Whether the operand holds real values, so that a QUANTIZE keeps its meaning: it is not a
-    plain integer, and the operator does not work on raw integers.
+    """Whether the operand holds real values, so that a QUANTIZE keeps its meaning: it has
+    parameters, and the operator does not work on raw integers.
     """
     row = load_operators().get(case.operator.name)
     count = len(case.operator.operands(slot.kind))
@@ -343,7 +359,7 @@ def _stands_for_reals(case: _Asked, slot: Slot) -> bool:
 
 
 def _odd_slot(case: _Asked, nearest: OperandTypes | None) -> Slot:
-    """The first operand whose type differs from the wanted one; an omitted operand counts."""
+    """The first slot whose type differs from `nearest`, or the operator's own slot without it."""
     graph, operator, operand_types = case.graph.index, case.operator.index, case.given
     if nearest is None:
         return case.slot
@@ -357,6 +373,7 @@ def _odd_slot(case: _Asked, nearest: OperandTypes | None) -> Slot:
 
 
 def _constraint(case: _Asked, verdict: _Verdict) -> Supported | None:
+    """The violated constraint for a verdict; None if the user switched its rule off."""
     stated = Requirement(
         rules=(verdict.rule,),
         types=(),

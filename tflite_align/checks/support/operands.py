@@ -1,7 +1,7 @@
-"""Limits on one operand's parameters and shape, in addition to the plain ones of `breaches`.
+"""Limits on one operand's parameters and shape, in addition to the simple ones of `breaches`.
 
-A test gets one tensor of an operator and the value of the row. It returns None if the limit is
-kept, else (expected, found) in words.
+A test gets one tensor of an operator (`subject`) and the row's value for the limit. It returns None
+if the limit is kept, else (expected, found) as text.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _Words = tuple[str, str] | None
 
 
 def types_not(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Words:
+    """The tensor has none of these types."""
     return (f"no {' or '.join(value)}", tensor.type) if tensor.type in value else None
 
 
@@ -46,7 +47,7 @@ def raw(_: Subject, tensor: Tensor, __: object) -> _Words:
 
 
 def zero_points(_: Subject, tensor: Tensor, value: Mapping[str, Sequence[int]]) -> _Words:
-    """Zero points of a tensor of such a type are between these two."""
+    """Zero points are between the two limits that the row gives for the tensor's type."""
     limits = value.get(tensor.type)
     points = tensor.quant.zero_point if tensor.quant is not None and tensor.quant.scale else ()
     outside = [point for point in points if limits and not limits[0] <= point <= limits[1]]

@@ -17,14 +17,14 @@ __all__ = ["Subject", "hybrid"]
 
 
 class Subject(Record, frozen=True, kw_only=True):
-    """One operator of one model; `operator` None: the model as a whole."""
+    """One operator of a model, to which a limit applies; `operator` None: the model as a whole."""
 
     model: Model
     subgraph: int
     operator: Operator | None
 
     def operands(self, patterns: Sequence[SlotPattern]) -> list[tuple[SlotKind, int, Tensor]]:
-        """The present operands that the patterns name: kind, index and tensor."""
+        """(kind, position, tensor) of the present operands that the patterns name."""
         if self.operator is None:
             return []
         tensors = self.model.subgraphs[self.subgraph].tensors
@@ -39,10 +39,11 @@ class Subject(Record, frozen=True, kw_only=True):
         return found
 
     def tensors(self, *patterns: SlotPattern) -> list[Tensor]:
+        """The tensors of the present operands that the patterns name."""
         return [tensor for _, _, tensor in self.operands(patterns)]
 
     def option(self, name: str) -> int:
-        """An operator without an option table has the schema's zeros."""
+        """An option of the operator as an int; 0, the schema's default, if it is not stored."""
         value = self.operator.options.get(name, 0) if self.operator is not None else 0
         return int(value) if not isinstance(value, str) else 0
 
@@ -54,7 +55,9 @@ class Subject(Record, frozen=True, kw_only=True):
         return Slot(self.subgraph, self.operator.index, slot_kind, 0)
 
     def integers(self, tensor: Tensor) -> np.ndarray | None:
-        """A constant's integers in the tensor's shape; None where they cannot be read."""
+        """A constant's integers in the tensor's shape, or flat if that does not match; None if it
+        is no constant of an integer type.
+        """
         data = self.model.constant(self.subgraph, tensor.index)
         if data is None or tensor.type not in DTYPES:
             return None
@@ -63,11 +66,14 @@ class Subject(Record, frozen=True, kw_only=True):
         return flat.reshape(shape) if flat.size == math.prod(shape) else flat
 
     def constant(self, tensor: Tensor) -> bool:
+        """Whether the tensor is a constant."""
         return self.model.is_constant(self.subgraph, tensor.index)
 
 
 def hybrid(model: Model, graph: Subgraph, operator: Operator) -> bool:
-    """Whether an operator that computes in float does so with weights in integers."""
+    """Whether the operator has constant weights of a quantized type, as float operators with
+    quantized weights do.
+    """
     return any(
         graph.tensors[index].type in QUANTIZED_TYPES and model.is_constant(graph.index, index)
         for index in operator.inputs

@@ -26,11 +26,11 @@ __all__ = ["on_cpu", "supported", "unsupported"]
 def supported(
     model: Model, targets: Sequence[Target], sound: Collection[OperatorId] = ()
 ) -> list[Supported]:
-    """The limits of all targets that the model does not keep; equal ones of several targets become
-    one constraint.
+    """The limits of all targets that the model violates; equal ones of several targets become one
+    constraint.
 
-    `sound`: operators known to be without findings. They are passed over where no operator can call
-    a subgraph, whose content limits may be about.
+    `sound`: operators known to be without findings. They are skipped if the model has one subgraph;
+    otherwise a limit may depend on a called subgraph that changed.
     """
     passed = sound if len(model.subgraphs) == 1 else ()
     limits: dict[tuple[str, Slot, str, str], Supported] = {}
@@ -48,6 +48,7 @@ def supported(
 
 
 def _graded(limit: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Supported:
+    """The limit with other requirements, (target name, requirement)."""
     return Supported(
         rule=limit.rule,
         type=limit.type,
@@ -63,8 +64,8 @@ def _graded(limit: Supported, levels: tuple[tuple[str, Requirement], ...]) -> Su
 def unsupported(
     model: Model, target: Target, passed: Collection[OperatorId] = ()
 ) -> Iterator[Supported]:
-    """Every limit of one target that the model does not keep, in the order of the file; operators
-    that are `passed` over are not looked at.
+    """Each limit of one target that the model violates, in file order. Operators in `passed` are
+    not checked.
     """
     rows = [row for row in target.support if row.severity != "off"]
     for row in rows:
@@ -95,7 +96,7 @@ def unsupported(
 
 
 def on_cpu(model: Model, target: Target) -> frozenset[OperatorId]:
-    """The operators that the target leaves to the CPU, however a user grades that."""
+    """The operators that the target leaves to the CPU, whatever severity the user gives that."""
     rows = tuple(row for row in target.support if row.part == CPU)
     graded = replace(target, support=rows, grades=(), selected=(), ignored=())
     places = (limit.slot for limit in unsupported(model, graded))
@@ -103,7 +104,9 @@ def on_cpu(model: Model, target: Target) -> frozenset[OperatorId]:
 
 
 def _level(row: SupportRow, target: Target, operator: str) -> Requirement:
-    """The severity of the row for operators of that name, by the target or the user."""
+    """The requirement of the row for operators of this name, with the severity of the target or of
+    the user.
+    """
     stated = Requirement(
         rules=(row.rule(operator),),
         types=(),
@@ -117,6 +120,7 @@ def _level(row: SupportRow, target: Target, operator: str) -> Requirement:
 def _constraint(
     model: Model, breach: Breach, row: SupportRow, operator: str, level: tuple[str, Requirement]
 ) -> Supported:
+    """The violated constraint for a violated limit of a row. `level`: (target name, requirement)."""
     tensor = slot_tensor(model, breach.slot)
     what = "not quantized" if breach.actual in FLOATS else "not supported"
     return Supported(

@@ -14,16 +14,17 @@ _PREFERRED = ("int8", "int16", "uint8", "float32", "int32", "int64")
 
 
 def types_of(graph: Subgraph, operator: Operator) -> OperandTypes:
-    """The types of the operator's operands."""
+    """The operand types of an operator; ABSENT for a left-out input."""
     types = [graph.tensors[i].type if i >= 0 else ABSENT for i in operator.inputs]
     return OperandTypes(tuple(types), tuple(graph.tensors[i].type for i in operator.outputs))
 
 
 def taken_types(rows: Iterable[KernelRow], operand_types: OperandTypes) -> list[OperandTypes]:
-    """Supported operand types for as many operands, nearest to the given ones first.
-
-    Among equally near ones those that differ at an output (a QUANTIZE after it converts back) are
+    """The operand types that the rows support for as many operands, nearest to the given ones
     first.
+
+    Among equally near ones those that differ at an output come first, as a QUANTIZE after it can
+    convert back.
     """
     candidates = {
         signature
@@ -42,12 +43,12 @@ def taken_types(rows: Iterable[KernelRow], operand_types: OperandTypes) -> list[
 
 
 def _rank(name: str) -> int:
-    """Sort key among equally near types: those of current quantized models first."""
+    """The sort key of a type among equally near ones: types of current quantized models come first."""
     return _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED)
 
 
 def distance(operand_types: OperandTypes, signature: OperandTypes) -> int:
-    """The number of operands with different types."""
+    """The number of operands whose types differ; left-out inputs count."""
     padded = (
         *operand_types.inputs,
         *(LEFT_OUT,) * (len(signature.inputs) - len(operand_types.inputs)),

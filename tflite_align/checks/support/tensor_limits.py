@@ -1,0 +1,143 @@
+"""Limits on one operand's type, shape and constant values.
+
+A test gets one tensor of an operator (`subject`) and the row's value for the limit. It returns None
+if the limit is kept, else (expected, found) as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...format.model import Tensor
+from .subject import Subject
+
+# Text for an operand that should be a constant.
+COMPUTED = ("a tensor that is computed", "axes that are computed")
+
+_Words = tuple[str, str] | None
+
+
+def listed(words: Sequence[object]) -> str:
+    """The items as text, joined by commas and `or`."""
+    texts = [str(word) for word in words]
+    return " or ".join(texts) if len(texts) < 3 else f"{', '.join(texts[:-1])} or {texts[-1]}"
+
+
+# --- of the operator ---------------------------------------------------------------------------
+
+
+def types(_: Subject, tensor: Tensor, value: Sequence[str]) -> _Words:
+    """The tensor has one of these types."""
+    return None if tensor.type in value else (listed(value), tensor.type)
+
+
+def constant(subject: Subject, tensor: Tensor, value: object) -> _Words:
+    """The tensor is a constant (value True), or is none (False)."""
+    if subject.constant(tensor) == value:
+        return None
+    actual = ("a constant", COMPUTED[0])
+    return actual if value else (actual[1], actual[0])
+
+
+def absent(_: Subject, tensor: Tensor, __: object) -> _Words:
+    """The operand is left out."""
+    return "no such operand", tensor.name or "one"
+
+
+def static(_: Subject, tensor: Tensor, __: object) -> _Words:
+    """No size is open (-1)."""
+    static = all(size >= 0 for size in tensor.shape)
+    return None if static else ("sizes that are known", f"{list(tensor.shape)}")
+
+
+def ranks(_: Subject, tensor: Tensor, value: Sequence[int]) -> _Words:
+    """The tensor has one of these numbers of dimensions."""
+    rank = len(tensor.shape)
+    return None if rank in value else (f"{listed(value)} dimensions", f"{list(tensor.shape)}")
+
+
+def large_dimensions(subject: Subject, tensor: Tensor, value: int) -> _Words:
+    """A computed tensor has sizes above 1 only in its `value` innermost dimensions."""
+    return None if subject.constant(tensor) else _innermost_alone(tensor, value)
+
+
+def constant_large_dimensions(subject: Subject, tensor: Tensor, value: int) -> _Words:
+    """A constant has sizes above 1 only in its `value` innermost dimensions."""
+    return _innermost_alone(tensor, value) if subject.constant(tensor) else None
+
+
+def _innermost_alone(tensor: Tensor, value: int) -> _Words:
+    """All but the `value` innermost sizes are at most 1."""
+    outer = tensor.shape[: len(tensor.shape) - value] if len(tensor.shape) > value else ()
+    if all(size <= 1 for size in outer):
+        return None
+    noun = "dimension" if value == 1 else f"{value} dimensions"
+    return f"sizes above 1 in the innermost {noun} alone", f"{list(tensor.shape)}"
+
+
+def elements_at_least(_: Subject, tensor: Tensor, value: int) -> _Words:
+    """The tensor has at least `value` elements."""
+    return None if tensor.elements >= value else (f"{value} elements or more", f"{tensor.elements}")
+
+
+def elements_at_most(_: Subject, tensor: Tensor, value: int) -> _Words:
+    """The tensor has at most `value` elements."""
+    return (
+        None if tensor.elements <= value else (f"{value} elements or fewer", f"{tensor.elements}")
+    )
+
+
+def positions_at_most(_: Subject, tensor: Tensor, value: int) -> _Words:
+    """The number of elements divided by the innermost size is at most `value`."""
+    count = tensor.elements // max(tensor.shape[-1] if tensor.shape else 1, 1)
+    return None if count <= value else (f"{value} positions or fewer", f"{count}")
+
+
+def innermost_at_most(_: Subject, tensor: Tensor, value: int) -> _Words:
+    """The innermost size is at most `value`."""
+    size = tensor.shape[-1] if tensor.shape else 1
+    return None if size <= value else (f"an innermost size up to {value}", f"{size}")
+
+
+def innermost_multiple_of(_: Subject, tensor: Tensor, value: int) -> _Words:
+    """The innermost size is a multiple of `value`."""
+    size = tensor.shape[-1] if tensor.shape else 1
+    return None if size % value == 0 else (f"an innermost size that {value} divides", f"{size}")
+
+
+def values(subject: Subject, tensor: Tensor, value: Sequence[int]) -> _Words:
+    """A constant's integers are all among the row's values."""
+    integers = subject.integers(tensor)
+    if integers is None:
+        return "a constant", COMPUTED[0]
+    illegal = [int(integer) for integer in integers.flat if int(integer) not in value]
+    return (f"values {listed(value)}", str(illegal[0])) if illegal else None
+
+
+def zero(subject: Subject, tensor: Tensor, __: object) -> _Words:
+    """A constant's integers all equal its zero point (0 without one)."""
+    integers = subject.integers(tensor)
+    zero_point = (
+        tensor.quant.label.zero_point if tensor.quant is not None and tensor.quant.scale else 0
+    )
+    zeros = integers is not None and bool(np.all(integers == zero_point))
+    return None if zeros else ("zeros alone", "other values")
+
+
+def rows_zero_outside(subject: Subject, tensor: Tensor, value: int) -> _Words:
+    """In a constant with a row for each dimension, only the last `value` rows differ from 0."""
+    integers = subject.integers(tensor)
+    if integers is None:
+        return "a constant", COMPUTED[0]
+    rows = np.atleast_2d(integers)
+    outer = rows[: max(len(rows) - value, 0)]
+    expected = f"zeros outside the {value} innermost dimensions"
+    return (expected, f"{outer.tolist()}") if np.any(outer) else None
+
+
+def per_tensor(_: Subject, tensor: Tensor, __: object) -> _Words:
+    """The tensor has at most one scale."""
+    count = len(tensor.quant.scale) if tensor.quant is not None else 0
+    return None if count <= 1 else ("one scale", f"{count} scales")
