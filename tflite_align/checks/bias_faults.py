@@ -19,7 +19,9 @@ _APART = 0.02
 
 
 def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
-    """Multiplier x the factors' scales, one a channel where the weights are per-axis."""
+    """The scales that the bias must have: the rule's multiplier x the product of the factors'
+    scales. One for each channel if the last factor (the weights) is per-axis, else one.
+    """
     quants = [quant_of(model, slot) for slot in constraint.factors]
     first = quants[0].scale[0]
     for middle in quants[1:-1]:
@@ -29,6 +31,9 @@ def expected_bias_scales(model: Model, constraint: BiasOf) -> list[float]:
 
 
 def bias_faults(model: Model, constraint: BiasOf) -> Iterator[Fault]:
+    """Each fault of a bias: wrong type, number of scales, scale or zero point. Nothing without a
+    bias.
+    """
     bias = slot_tensor(model, constraint.slot)
     if bias is None:
         return
@@ -98,6 +103,9 @@ def _compared(model: Model, constraint: BiasOf, bias: Tensor) -> Iterator[Fault]
 def _bias_count(
     model: Model, constraint: BiasOf, bias: Tensor, *, fixable: bool
 ) -> Iterator[Fault]:
+    """The fault of a bias with another number of scales than expected. `fixable`: the bias is a
+    constant, which a repair can rewrite.
+    """
     actual = len(bias.quant.scale) if bias.quant is not None else 0
     expected = len(expected_bias_scales(model, constraint))
     if actual not in (0, expected):
@@ -107,12 +115,16 @@ def _bias_count(
 
 
 def _scales(count: int) -> str:
+    """The count in words: `1 scale`, `3 scales`."""
     return "1 scale" if count == 1 else f"{count} scales"
 
 
 def _bias_scale(
     model: Model, constraint: BiasOf, actual: list[float], *, fixable: bool
 ) -> Iterator[Fault]:
+    """The fault of wrong bias scales. `actual`: the declared ones, by channel or one; `fixable`: as
+    in _bias_count.
+    """
     expected = expected_bias_scales(model, constraint)
     count = max(len(expected), len(actual))
     if min(len(expected), len(actual)) not in (1, count):
@@ -145,8 +157,8 @@ def _bias_scale(
 def _where_it_counts(
     model: Model, constraint: BiasOf, expected: list[float], actual: list[float]
 ) -> list[float]:
-    """The bias scales, with the expected one wherever the bias is zero: any scale is right for
-    zeros.
+    """The bias scales by channel, with the expected scale in place of the declared one wherever the
+    bias is zero, as any scale is right for zeros.
     """
     slot, bias = constraint.slot, slot_tensor(model, constraint.slot)
     data = None if bias is None else model.constant(slot.subgraph, bias.index)
@@ -161,4 +173,5 @@ def _where_it_counts(
 
 
 def _stretch(values: list[float], count: int) -> list[float]:
+    """One value repeated `count` times; several as they are."""
     return values * count if len(values) == 1 else values

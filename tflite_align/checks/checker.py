@@ -1,4 +1,6 @@
-"""Constraints + the parameters a model has now -> findings, sorted, all of them."""
+"""The checker: compares constraints with the parameters that the model has now, and returns all
+violations as sorted findings.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ __all__ = ["Extent", "Finding", "Grade", "check_bound", "window_ratios"]
 
 
 class Grade(Record, frozen=True, kw_only=True):
-    """The severity of a finding on one target, and the target's behaviour."""
+    """The severity of a finding on one target, and what that target does with the operator
+    (`behaviour`).
+    """
 
     target: str
     severity: Literal["error", "warning"]
@@ -50,10 +54,11 @@ class Finding(Record, frozen=True, kw_only=True):
     """One violated constraint at one slot.
 
     `expected` and `actual` are text; `message` is the whole sentence that every report prints.
-    `offset`: byte offset of the FlatBuffers table concerned (the tensor's parameters, else the
-    tensor, else the operator); -1 without one. `fix`: id of the repair; "" without one. `severity`
-    and `behaviour` are those of the highest of `grades`, which has one entry per target concerned,
-    in the order of the options. `notes`: sentences on its consequences (checks/consequences.py).
+    `tensor`: index in the subgraph, -1 for none. `offset`: byte offset in the file of the
+    FlatBuffers table concerned (the tensor's parameters, else the tensor, else the operator); -1
+    without one. `fix`: id of the repair; "" if there is none. `severity` and `behaviour` are the
+    worst of `grades`, which has one entry per target concerned, in the order of the options.
+    `notes`: sentences on its consequences (checks/consequences.py).
     """
 
     rule: str
@@ -77,20 +82,24 @@ class Finding(Record, frozen=True, kw_only=True):
 
     @property
     def fixable(self) -> bool:
-        """Whether a repair is known, switched on or not."""
+        """Whether a repair exists, switched on or not."""
         return bool(self.fix)
 
     @property
     def tensor_id(self) -> TensorId:
+        """(subgraph, tensor) of the finding."""
         return TensorId(self.slot.subgraph, self.tensor)
 
     @property
     def sort_key(self) -> tuple[tuple[int, int, int, int], str]:
+        """The order of findings: position in the file, then rule."""
         return (self.slot.sort_key, self.rule)
 
 
 def check_bound(bound: Bound) -> list[Finding]:
-    """Every finding of a bound model, sorted by slot and rule."""
+    """Compare the constraints of a bound model with its parameters: all violations, sorted by slot
+    and rule.
+    """
     findings = []
     model = bound.model
     for constraint in bound.constraints:
@@ -102,6 +111,7 @@ def check_bound(bound: Bound) -> list[Finding]:
 
 
 def _finding(model: Model, constraint: Constraint, fault: Fault) -> Finding:
+    """The finding of one violation of a constraint."""
     slot, expected, actual, sentence, fault_kind = fault
     tensor = slot_tensor(model, slot)
     address = slot.address(model)
@@ -132,6 +142,7 @@ def _finding(model: Model, constraint: Constraint, fault: Fault) -> Finding:
 
 
 def _offset(model: Model, slot: Slot, tensor: Tensor | None) -> int:
+    """The byte offset of Finding.offset."""
     if tensor is not None:
         return tensor.quant.pos if tensor.quant is not None else tensor.pos
     if slot.operator >= 0:
@@ -140,7 +151,7 @@ def _offset(model: Model, slot: Slot, tensor: Tensor | None) -> int:
 
 
 def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[Fault]:
-    """Constraints that are bound only where they are broken."""
+    """The fault of a constraint that is only added to a model where it is violated."""
     expected, actual = constraint.expected, constraint.actual
     if isinstance(constraint, Supported):
         yield constraint.slot, expected, actual, constraint.sentence, constraint.repair
@@ -151,6 +162,7 @@ def _said(_: Model, constraint: WellFormed | Supported) -> Iterator[Fault]:
 
 
 def _same(model: Model, constraint: Same) -> Iterator[Fault]:
+    """A fault for each slot with another label than the constraint's reference slot."""
     expected = quant_of(model, constraint.reference).label
     name = _relative(constraint.reference, constraint.slots[0], model)
     for slot in constraint.slots:
@@ -167,13 +179,16 @@ def _same(model: Model, constraint: Same) -> Iterator[Fault]:
 
 
 def _relative(slot: Slot, near: Slot, model: Model) -> str:
-    """A slot's name as seen from the same operator, or its whole address from elsewhere."""
+    """A slot as text: `inputs[1]` if it belongs to the same operator as `near`, else its whole
+    address.
+    """
     if slot.operator_id == near.operator_id:
         return f"{slot.kind}[{slot.index}]"
     return slot.address(model)
 
 
 def _fixed(model: Model, constraint: Fixed) -> Iterator[Fault]:
+    """The fault of a slot without one of the rule's labels."""
     quant = quant_of(model, constraint.slot)
     if quant.per_tensor and constraint.keeps(quant.label):
         return
@@ -185,12 +200,15 @@ def _fixed(model: Model, constraint: Fixed) -> Iterator[Fault]:
 
 
 def _told(constraint: Fixed, label: Label) -> str:
-    """The part of a label that the rule holds."""
+    """The label in words, or only the part of it (scale or zero point) that the rule prescribes."""
     parts = {"scale": f"scale {label.scale:.9g}", "zero_point": f"zero_point {label.zero_point}"}
     return parts.get(constraint.source.held, label.in_words)
 
 
 def _fixed_fault(quant: QuantParams, legal: Label) -> str:
+    """The kind of fault, for the table of repairs: `noise` for a scale that differs only by
+    rounding, `fixed` otherwise, "" for several scales.
+    """
     if not quant.per_tensor:
         return ""
     label = quant.label
@@ -199,6 +217,7 @@ def _fixed_fault(quant: QuantParams, legal: Label) -> str:
 
 
 def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[Fault]:
+    """The fault of a zero point other than 0."""
     zero_points = [z for z in quant_of(model, constraint.slot).zero_point if z != 0]
     if zero_points:
         slot = constraint.slot
@@ -217,6 +236,7 @@ def _zero_point(model: Model, constraint: ZeroPoint) -> Iterator[Fault]:
 
 
 def _power(model: Model, constraint: Power) -> Iterator[Fault]:
+    """The fault of a scale that is no power of two."""
     for scale in quant_of(model, constraint.slot).scale:
         if not is_power_of_two(scale):
             sentence = f"scale {scale:.9g} is no power of two"
@@ -231,6 +251,9 @@ def _power(model: Model, constraint: Power) -> Iterator[Fault]:
 
 
 def _weight(model: Model, constraint: Weight) -> Iterator[Fault]:
+    """Faults of constant weights: zero points, number of scales, axis, or integers below the rule's
+    least.
+    """
     quant = quant_of(model, constraint.slot)
     slot = constraint.slot
     rule = constraint.source
@@ -251,6 +274,7 @@ def _weight(model: Model, constraint: Weight) -> Iterator[Fault]:
 
 
 def _weight_values(model: Model, constraint: Weight, minimum: int) -> Iterator[Fault]:
+    """The fault of weights with an integer below `minimum` (int8: -127)."""
     slot = constraint.slot
     data = model.constant(slot.subgraph, slot.tensor(model))
     if data is None:
@@ -273,7 +297,9 @@ Extent = tuple[float, float]
 def window_ratios(
     constraint: Window, numerator: Sequence[Extent], denominator: Sequence[Extent]
 ) -> Extent:
-    """(least, largest) ratio of a window, given the extent of each slot's scales."""
+    """(least, largest) ratio of scales that a window constrains, given (least, largest) scale of
+    each slot in its numerator and denominator.
+    """
     rule = constraint.source
     low = high = rule.multiplier
     if rule.form == "product":
@@ -292,6 +318,7 @@ def window_ratios(
 
 
 def _window(model: Model, constraint: Window) -> Iterator[Fault]:
+    """The fault of a ratio of scales that a kernel's multiplier cannot hold."""
     extents = [quant_of(model, slot).extent for slot in constraint.slots]
     if not all(least > 0 and greatest < np.inf for least, greatest in extents):
         return  # reported by params/scale
@@ -315,8 +342,8 @@ def _window(model: Model, constraint: Window) -> Iterator[Fault]:
 
 
 def _clipping_helps(model: Model, constraint: Window, extents: Sequence[Extent]) -> bool:
-    """Whether the ratio is inside the window once each operand is clipped to the range that its
-    reader distinguishes.
+    """Whether the ratio is inside the window after a repair has clipped each operand to the range
+    that its reader distinguishes. `extents`: (least, largest) scale of each slot.
     """
     labels = clipped(model, constraint.denominator[0].operator_id)
     if not labels:

@@ -1,4 +1,6 @@
-"""Consequences of a fault become notes of its finding, so that one fault gives one finding."""
+"""Consequences of a fault become notes of its finding, so that one fault in the file gives one
+finding.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,10 @@ _BESIDES = "and not looked at"
 
 
 class _Follows(Record, frozen=True):
-    """Findings of `rules` are consequences of a finding of `cause` at the place `where`.
+    """A row of the table of consequences: findings of `rules` follow from a finding of the rule
+    `cause` at the place `where` (same slot, tensor, operator, or an input of it).
 
-    `alike`: only if both have the same rule and message.
+    `alike`: only if both have the same rule, found and expected text.
     """
 
     rules: tuple[str, ...]
@@ -34,6 +37,9 @@ class _Follows(Record, frozen=True):
     alike: bool = False
 
     def holds(self, finding: Finding, cause: Finding) -> bool:
+        """Whether the row says that `finding` follows from `cause`; their places are compared
+        elsewhere.
+        """
         if self.alike and (finding.rule, finding.actual, finding.expected) != (
             cause.rule,
             cause.actual,
@@ -43,7 +49,7 @@ class _Follows(Record, frozen=True):
         return _is(finding.rule, self.rules) and named(cause.rule, self.cause)
 
     def note(self, finding: Finding) -> str:
-        """The text that the cause's note gives of this finding."""
+        """The sentence about this finding that is added to the notes of its cause."""
         if self.alike:
             return f"the same at {finding.slot.kind}[{finding.slot.index}]"
         same = self.where in ("slot", "tensor")
@@ -79,9 +85,10 @@ _ORDER = {"error": 0, "warning": 1}
 
 
 def gathered(findings: Iterable[Finding], model: Model) -> tuple[Finding, ...]:
-    """The faults of a model, in the order given; each names in its `notes` what follows from it.
+    """The findings that are no consequence of another, in the given order; their `notes` name what
+    follows from them.
 
-    A finding is a note only where its cause is as grave for each of its targets.
+    A finding becomes a note only if its cause is at least as severe on each of its targets.
     """
     distinct = _told_once(findings)
     distinct_findings = _of_kernels(distinct)
@@ -106,7 +113,9 @@ def gathered(findings: Iterable[Finding], model: Model) -> tuple[Finding, ...]:
 
 
 def _not_judged(model: Model, finding: Finding) -> str:
-    """The operators whose values rest on such parameters."""
+    """A sentence that names the operators whose values depend on the finding's meaningless
+    parameters; "" if there are none.
+    """
     graph, wiring = finding.slot.subgraph, links(model, finding.slot.subgraph)
     slots = [*wiring.readers.get(finding.tensor, ())]
     if finding.tensor in wiring.producer:
@@ -122,7 +131,9 @@ def _not_judged(model: Model, finding: Finding) -> str:
 
 
 def _root(roots: dict[int, int], index: int) -> int:
-    """The first cause; where findings follow from each other in a ring, one of them."""
+    """The index of the finding at the beginning of a chain of causes. `roots`: index of the cause
+    by finding. In a ring, one of its members.
+    """
     visited = {index}
     while index in roots and roots[index] not in visited:
         index = roots[index]
@@ -131,6 +142,7 @@ def _root(roots: dict[int, int], index: int) -> int:
 
 
 def _is(rule: str, patterns: Sequence[str]) -> bool:
+    """Whether a rule's id matches one of the patterns."""
     return any(named(rule, pattern) for pattern in patterns)
 
 
@@ -138,7 +150,9 @@ def _is(rule: str, patterns: Sequence[str]) -> bool:
 
 
 def _told_once(findings: Iterable[Finding]) -> list[Finding]:
-    """Merge findings with the same message: the gravest rule's remains, for all their targets."""
+    """Merge findings with the same message at one slot into one, for the targets of all of them;
+    the rule with the highest severity is kept.
+    """
     merged: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         words = finding.message.removesuffix(f" (rule {finding.rule})")
@@ -149,7 +163,7 @@ def _told_once(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _joined(one: Finding, duplicate: Finding) -> Finding:
-    """Two equal findings as one; for a target in both, the higher severity."""
+    """Two findings with equal message as one; for a target in both, the higher severity."""
     first, second = sorted((one, duplicate), key=lambda finding: _ORDER[finding.severity])
     grades = {grade.target: grade for grade in first.grades}
     for grade in second.grades:
@@ -160,6 +174,7 @@ def _joined(one: Finding, duplicate: Finding) -> Finding:
 
 
 def _graded(finding: Finding, grades: tuple[Grade, ...]) -> Finding:
+    """The finding with these grades; severity and behaviour are those of the most severe one."""
     gravest = min(grades, key=lambda grade: _ORDER[grade.severity])
     return replace(
         finding,
@@ -174,8 +189,8 @@ def _graded(finding: Finding, grades: tuple[Grade, ...]) -> Finding:
 
 
 def _of_kernels(findings: Sequence[Finding]) -> list[Finding]:
-    """Turn findings about values into notes where a target has no kernel for the operator, and no
-    repair gives it one.
+    """Where a target has no kernel for an operator and no repair helps, turn findings about that
+    operator's values into notes of the finding about the kernel.
     """
     lacking = [
         f for f in findings if f.severity == "error" and not f.fix and _is(f.rule, _NO_KERNEL)
@@ -207,7 +222,7 @@ def _of_kernels(findings: Sequence[Finding]) -> list[Finding]:
 
 
 class _Causes:
-    """Findings by the places at which they may be the cause of others."""
+    """Index of findings by slot, operator and tensor, to look up possible causes."""
 
     def __init__(self, model: Model, findings: Sequence[Finding]) -> None:
         self.model = model
@@ -220,8 +235,8 @@ class _Causes:
                 self.at.setdefault(key, []).append(index)
 
     def causes(self, index: int, finding: Finding) -> Iterator[tuple[int, _Follows]]:
-        """Numbers of the findings that this one follows from, and why; none where it is a fault of
-        its own. Of two that follow from each other the first is the cause.
+        """(index, row of the table) of each finding that this one follows from; none if it is a
+        fault of its own. If two follow from each other, only the earlier counts as the cause.
         """
         if named(finding.rule, "shape/*/operands"):
             return  # no kernel supports these operands, so their shapes do not matter
@@ -237,6 +252,7 @@ class _Causes:
                     yield candidate, row
 
     def _near(self, finding: Finding, where: _Where) -> Iterator[int]:
+        """The indices of findings at the place `where` of this finding."""
         if where in ("slot", "operator"):
             position = finding.slot if where == "slot" else finding.slot.operator_id
             yield from self.at.get((where, position), ())
@@ -246,6 +262,7 @@ class _Causes:
             yield from self.at.get(key, ())
 
     def _tensors(self, finding: Finding, where: _Where) -> Sequence[int]:
+        """The tensors of the place `where`: the finding's own, or all inputs of its operator."""
         slot = finding.slot
         if where == "tensor" or slot.operator < 0:
             return (finding.tensor,)
@@ -253,7 +270,7 @@ class _Causes:
 
 
 def _covers(cause: Finding, finding: Finding) -> bool:
-    """Whether the cause is as grave for every target of the finding."""
+    """Whether the cause is at least as severe as the finding on every target of the finding."""
     grades = {grade.target: _ORDER[grade.severity] for grade in cause.grades}
     return all(
         grade.target in grades and grades[grade.target] <= _ORDER[grade.severity]

@@ -1,4 +1,4 @@
-"""Constraints on slots: a rule bound to a place in a model. What checker and solver both read."""
+"""Constraints on slots: rules bound to places in a model. Checker and solver both read them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ __all__ = [
 
 
 class Constraint(Record, frozen=True, kw_only=True):
-    """`requirements` grades it for each target that requires it: (target name, level). The kind
-    of each constraint that a row states holds that row's rule, if it states more than slots, as
-    `source`.
+    """A rule that must hold at slots of a model. `requirements`: (target name, requirement) of each
+    target that requires it; `type`: the tensor type it is about. A kind of constraint with more
+    data than slots holds its rule's row as `source`. `droppable`: the solver may leave it violated.
     """
 
     # Whether one that is broken and stays so binds nothing. Weight and bias constraints are never
@@ -46,27 +46,28 @@ class Constraint(Record, frozen=True, kw_only=True):
 
     @property
     def severity(self) -> Literal["error", "warning"]:
+        """The highest severity over the targets."""
         return "error" if any(lv.severity == "error" for _, lv in self.requirements) else "warning"
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The slots at which it can be broken."""
+        """The slots at which it can be violated."""
         raise NotImplementedError(type(self).__name__)
 
     @property
     def label_slots(self) -> tuple[Slot, ...]:
-        """The slots whose labels it limits; empty for a kind that limits none."""
+        """The slots whose labels (scale, zero point) it limits; empty if it limits none."""
         return ()
 
     def without(self, broken: Collection[Slot]) -> Constraint | None:
-        """The constraint that remains when it is not enforced at these of its slots; None if
+        """The constraint that remains if it is not enforced at the slots in `broken`; None if
         nothing remains.
         """
         return None if broken and self.droppable else self
 
 
 class OneSlot(Constraint, frozen=True, kw_only=True):
-    """A constraint on one slot alone."""
+    """A constraint that can be violated at one slot only."""
 
     slot: Slot
 
@@ -76,7 +77,7 @@ class OneSlot(Constraint, frozen=True, kw_only=True):
 
 
 class Same(Constraint, frozen=True, kw_only=True):
-    """All slots share (scale, zero_point); they are compared with `reference`."""
+    """All slots have one scale and zero point. The checker compares each with the slot `reference`."""
 
     slots: tuple[Slot, ...]
     reference: Slot
@@ -93,8 +94,8 @@ class Same(Constraint, frozen=True, kw_only=True):
 
 
 class Fixed(OneSlot, frozen=True, kw_only=True):
-    """The slot has one of the rule's labels for its type, or the part of one that the rule holds;
-    a repair writes the first.
+    """The slot has one of the rule's labels for its type, or only the part (scale or zero point)
+    that the rule prescribes. A repair writes the first label.
     """
 
     droppable: ClassVar[bool] = True
@@ -103,13 +104,17 @@ class Fixed(OneSlot, frozen=True, kw_only=True):
 
     @property
     def labels(self) -> tuple[Label, ...]:
+        """The rule's labels for the slot's type."""
         return self.source.labels[self.type]
 
     def keeps(self, label: Label) -> bool:
+        """Whether a label satisfies the rule."""
         return self.source.keeps(label, self.type)
 
     def legal(self, label: Label | None) -> tuple[Label, ...]:
-        """The labels that the slot may have; its own first where that is one."""
+        """The labels that the slot may have: its present `label` first if that satisfies the rule,
+        then the rule's.
+        """
         current = (label,) if label is not None and self.keeps(label) else ()
         return current + tuple(legal for legal in self.labels if legal not in current)
 
@@ -129,14 +134,15 @@ class ZeroPoint(OneSlot, frozen=True, kw_only=True):
 
 
 class Weight(OneSlot, frozen=True, kw_only=True):
-    """The slot holds constant weights as the rule describes them."""
+    """The slot holds constant weights with the properties that the rule prescribes."""
 
     source: WeightRule
 
 
 class BiasOf(OneSlot, frozen=True, kw_only=True):
-    """scale = the rule's multiplier x scales of the factors (the last may be per-axis), zero point
-    0, and one of the legal types.
+    """The bias at this slot has the scale multiplier x product of the factors' scales (the last
+    factor may be per-axis), zero point 0, and a legal type. `stated`: the type that an option of
+    the operator states.
     """
 
     factors: tuple[Slot, ...]
@@ -157,7 +163,7 @@ class BiasOf(OneSlot, frozen=True, kw_only=True):
 
 
 class Window(Constraint, frozen=True, kw_only=True):
-    """The ratio of the two sides' scales is inside the rule's window."""
+    """The ratio of scales, numerator over denominator, is inside the rule's window."""
 
     droppable: ClassVar[bool] = True
 
@@ -181,8 +187,9 @@ class Power(OneSlot, frozen=True, kw_only=True):
 
 
 class WellFormed(OneSlot, frozen=True, kw_only=True):
-    """A tensor's parameters can be read at all: `rule` names the part that cannot. `like`: a slot whose parameters
-    the tensor shares, where it has none of its own.
+    """A fault in a tensor's own parameters, bound only where it is present; `rule` names the part
+    concerned. `expected`, `actual`: text. `like`: a slot whose parameters a repair copies to a
+    tensor without any.
     """
 
     expected: str
@@ -192,8 +199,8 @@ class WellFormed(OneSlot, frozen=True, kw_only=True):
 
 
 class Supported(OneSlot, frozen=True, kw_only=True):
-    """A limit of a target that the operator of this slot violates. `repair`: kind of fault for the
-    table of repairs; "" if no repair exists.
+    """A limit of a target that the operator of this slot violates. `sentence`: for the message;
+    `repair`: kind of fault for the table of repairs, "" if no repair exists.
     """
 
     expected: str
@@ -203,7 +210,9 @@ class Supported(OneSlot, frozen=True, kw_only=True):
 
 
 class Anchored(Constraint, frozen=True, kw_only=True):
-    """An override: the groups of these slots get this label. Never violated by a file."""
+    """An override: the groups of these slots get this label. `by`: the override in words. No file
+    violates it.
+    """
 
     slots: tuple[Slot, ...]
     label: Label
@@ -215,7 +224,9 @@ class Anchored(Constraint, frozen=True, kw_only=True):
 
 
 class Uncut(OneSlot, frozen=True, kw_only=True):
-    """A user's: no QUANTIZE is inserted before this slot. No state of a file breaks it."""
+    """An override: no QUANTIZE is inserted before this slot. `by`: the override in words. No file
+    violates it.
+    """
 
     by: str
 
@@ -225,7 +236,9 @@ class Uncut(OneSlot, frozen=True, kw_only=True):
 
 
 class BoundFlow(Record, frozen=True, kw_only=True):
-    """Real values pass from these slots to those."""
+    """Real values pass from the input slots to the output slots, copied or averaged. `source`: the
+    row's flow.
+    """
 
     kind: Literal["copy", "average"]
     inputs: tuple[Slot, ...]

@@ -1,4 +1,4 @@
-"""Disjoint sets: which slots, tensors or nodes belong together when some pairs of them do."""
+"""Disjoint sets (union-find): which slots, tensors or nodes belong together, given pairs that do."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _T = TypeVar("_T", bound=Hashable)
 
 
 class DisjointSets(Generic[_T]):
-    """Disjoint sets (union-find). Each member is a set of its own until a union joins it with
+    """Disjoint sets (union-find). Each member is a set of its own until `union` joins it with
     another.
 
-    The root, which represents a set, is its least member by `order`.
+    The root, which represents a set, is its least member by the sort key `order`.
     """
 
     def __init__(self, order: Callable[[_T], Any]) -> None:
@@ -32,6 +32,7 @@ class DisjointSets(Generic[_T]):
         return root
 
     def union(self, first: _T, second: _T) -> None:
+        """Join the sets of both members."""
         a, b = self.find(first), self.find(second)
         if a != b:
             low, high = sorted((a, b), key=self.order)

@@ -11,7 +11,7 @@ Fault = tuple[Slot, str, str, str, str]
 
 
 def quant_of(model: Model, slot: Slot) -> QuantParams:
-    """The parameters of a slot that is known to hold a quantized tensor."""
+    """The parameters of a slot's tensor; AssertionError if it has none."""
     quant = model.subgraphs[slot.subgraph].tensors[slot.tensor(model)].quant
     assert quant is not None
     return quant

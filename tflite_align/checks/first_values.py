@@ -21,8 +21,8 @@ _RULE = "variable/first_value"
 def first_values(collector: Collector, rows: Mapping[str, OperatorRow]) -> Iterator[WellFormed]:
     """A violated constraint for each first read of a variable that has no value yet.
 
-    Of a model that is run by several signatures any may come first: what one of them assigns may
-    be there when another reads it.
+    In a model with several signatures, the application may run any of them first: a variable that
+    one signature assigns counts as assigned when another reads it.
     """
     names = resource_names(collector.model, rows)
     if not names:
@@ -48,7 +48,9 @@ def first_values(collector: Collector, rows: Mapping[str, OperatorRow]) -> Itera
 
 
 class _Running:
-    """Operators in the order in which they run. `assigned`: variables that have a value."""
+    """A walk over operators in the order in which they run. `assigned`: variables that have a value
+    so far.
+    """
 
     def __init__(
         self,
@@ -63,13 +65,15 @@ class _Running:
         self.lost = any(name is None for name in names.values())
 
     def writes(self, subgraph: int) -> set[str | None]:
-        """The variables that a subgraph, or one that it calls, assigns."""
+        """The names of the variables that a subgraph, or one that it calls, assigns; None among
+        them for a handle that cannot be followed.
+        """
         slots = (slot for _, slot, row in self._values(subgraph, ()) if row.resource == "write")
         return {self.names.get(slot) for slot in slots}
 
     def reads(self, subgraph: int) -> Iterator[Slot]:
-        """The first read of each variable that has no value by then; none where a handle cannot be
-        followed, since it may be any variable's.
+        """The slots that read a variable which has no value yet, the first for each variable. Empty
+        if some handle cannot be followed, since it may belong to any variable.
         """
         if self.lost:
             return
@@ -82,6 +86,9 @@ class _Running:
     def _values(
         self, subgraph: int, callers: tuple[int, ...]
     ) -> Iterator[tuple[Operator, Slot, OperatorRow]]:
+        """(operator, slot, row) of each slot that reads or writes a variable, in the order in which
+        they run, also in called subgraphs. `callers`: subgraphs on the call stack.
+        """
         if subgraph in callers:
             return
         for operator in self.found.model.subgraphs[subgraph].operators:

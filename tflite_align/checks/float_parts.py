@@ -29,14 +29,16 @@ _BEFORE = "because the values there come of floats that nothing in front quantiz
 
 
 class _Part(Record, frozen=True):
-    """One operator that computes in float, and why."""
+    """One operator that computes in float, and the reason as a clause."""
 
     name: str
     why: str
 
 
 def float_parts(model: Model) -> tuple[str, ...]:
-    """A sentence for each reason; none for a model whose integers are computed with throughout."""
+    """A sentence for each reason why operators of a quantized model compute in float; empty if none
+    does.
+    """
     parts = [part for graph in model.subgraphs if _floats(graph) for part in _parts(model, graph)]
     if not parts:
         return ()
@@ -54,21 +56,24 @@ def float_parts(model: Model) -> tuple[str, ...]:
 
 
 def _floats(graph: Subgraph) -> bool:
+    """Whether the subgraph has a float tensor."""
     return any(tensor.type in FLOATS for tensor in graph.tensors)
 
 
 def _quantizes(graph: Subgraph) -> bool:
-    """Whether an operator reads or writes integers with a quantized type."""
+    """Whether an operator of the subgraph reads or writes a tensor of a quantized type."""
     named = {index for operator in graph.operators for index in operator.named if index >= 0}
     return any(graph.tensors[index].type in QUANTIZED_TYPES for index in named)
 
 
 def _counted(count: int, every: int) -> str:
+    """The beginning of a sentence: `2 of 10 operators compute`."""
     noun, verb = "operator" if every == 1 else "operators", "computes" if count == 1 else "compute"
     return f"{count} of {every} {noun} {verb}"
 
 
 def _named(names: Counter[str]) -> str:
+    """Operator names with their counts, the most frequent first, as text."""
     sentences = [
         name if count == 1 else f"{name} {count} times" for name, count in names.most_common(_MOST)
     ]
@@ -122,7 +127,7 @@ def _in_float(model: Model, graph: Subgraph, operator: Operator) -> bool:
 
 
 def _integer_type(graph: Subgraph) -> str:
-    """The most frequent integer type among the tensors that enter or leave the float operators."""
+    """The most frequent integer type among the operands of the subgraph's QUANTIZE and DEQUANTIZE."""
     counter = Counter(
         graph.tensors[index].type
         for operator in graph.operators
@@ -134,7 +139,9 @@ def _integer_type(graph: Subgraph) -> str:
 
 
 def _island(operand_types: OperandTypes, name: str, type_name: str) -> str:
-    """The sentence on operators that compute on floats dequantized from integers."""
+    """The reason why an operator computes on floats that were dequantized from integers, as a
+    clause.
+    """
     if _has_kernel(operand_types, name, type_name):
         return (
             "because the converter left float kernels behind a DEQUANTIZE where LiteRT has"
@@ -144,7 +151,7 @@ def _island(operand_types: OperandTypes, name: str, type_name: str) -> str:
 
 
 def _has_kernel(operand_types: OperandTypes, name: str, type_name: str) -> bool:
-    """Whether LiteRT's builtin kernels support the operator with integers of the type."""
+    """Whether LiteRT's builtin kernels take the operator with `type_name` in place of float types."""
     row = load_kernels("litert").get(name)
     if row is None:
         return False

@@ -12,7 +12,9 @@ __all__ = ["hints"]
 
 
 def hints(model: Model, findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Hints to options that convert the model to types with kernels on the targets."""
+    """Sentences on options that would convert the model to types for which the targets have
+    kernels, and so repair many findings at once.
+    """
     old = [
         finding
         for finding in findings
@@ -32,7 +34,9 @@ def hints(model: Model, findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def _stands_for_reals(model: Model, finding: Finding) -> bool:
-    """Whether a uint8 operand of the finding's operator has parameters: raw integers stay uint8."""
+    """Whether a uint8 operand of the finding's operator has parameters; without any, integers stay
+    uint8.
+    """
     graph, index = finding.slot.operator_id
     subgraph = model.subgraphs[graph]
     operator = subgraph.operators[index]

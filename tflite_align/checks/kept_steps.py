@@ -27,7 +27,9 @@ _FAR = 16  # operators before an operand that are searched
 
 
 def few_steps(collector: Collector) -> Iterator[WellFormed]:
-    """A violated constraint for each operand whose values span few steps of the shared scale."""
+    """A violated constraint for each operand whose values span only a few steps of the shared
+    scale.
+    """
     rows = load_operators()
     for graph in collector.model.subgraphs:
         for operator in graph.operators:
@@ -48,6 +50,9 @@ def few_steps(collector: Collector) -> Iterator[WellFormed]:
 
 
 def _told(collector: Collector, slot: Slot, tensor: Tensor, shared: Label) -> Iterator[WellFormed]:
+    """The violated constraint of one operand, if its values span few steps. `shared`: the label of
+    the joined tensor.
+    """
     if collector.model.is_constant(slot.subgraph, tensor.index):
         return
     span, finer = _behind(collector, slot, label_range(shared, tensor.type))
@@ -69,8 +74,8 @@ def _told(collector: Collector, slot: Slot, tensor: Tensor, shared: Label) -> It
 
 
 def _behind(collector: Collector, slot: Slot, span: Range) -> tuple[Range, float]:
-    """The range that can arrive at an operand, and the scale before a QUANTIZE made it coarser (0
-    if there is none).
+    """(range of real values that can arrive at an operand, scale before a QUANTIZE made it coarser
+    or 0). `span`: the range that its own parameters can hold.
     """
     rows, finer = load_operators(), 0.0
     wiring = links(collector.model, slot.subgraph)
@@ -100,21 +105,25 @@ def _behind(collector: Collector, slot: Slot, span: Range) -> tuple[Range, float
 
 
 def _places(patterns: Iterable[SlotPattern], operator: Operator) -> tuple[int, ...]:
+    """The operator's input positions that the patterns name."""
     count = len(operator.inputs)
     return tuple(index for pattern in patterns for index in pattern.select(count))
 
 
 def _scale(collector: Collector, slot: Slot) -> float:
+    """The scale of a slot's tensor; 0 without a usable one."""
     label = _label(collector, slot)
     return 0.0 if label is None else label.scale
 
 
 def _label(collector: Collector, slot: Slot) -> Label | None:
+    """The label of a slot's tensor; None without a usable one."""
     tensor = collector.tensor(slot)
     return None if tensor is None else _usable(tensor)
 
 
 def _usable(tensor: Tensor) -> Label | None:
+    """The tensor's label; None if it is no activation, or the label's values exceed float32."""
     label = tensor.label
     if label is None or tensor.type not in ACTIVATION_TYPES:
         return None

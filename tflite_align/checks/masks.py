@@ -20,8 +20,9 @@ _QUANTIZED = {"int8": 2.0**22, "uint8": 2.0**22, "int16": 2.0**14}
 
 
 def clipped(model: Model, operator_id: OperatorId) -> dict[Slot, Label]:
-    """Narrower labels for operands, each valid if the others stay; empty for other operators or no
-    gain.
+    """Narrower labels for operands of an ADD or SUB, by slot, which leave its output unchanged;
+    each is valid if the other operands keep theirs. Empty for other operators, or if nothing can be
+    narrower.
     """
     operator = model.subgraphs[operator_id.subgraph].operators[operator_id.operator]
     row = load_operators().get(operator.name)
@@ -51,8 +52,8 @@ def clipped(model: Model, operator_id: OperatorId) -> dict[Slot, Label]:
 
 
 def _held(model: Model, slot: Slot) -> Range | None:
-    """The range of a slot's tensor: of its values if it is a constant, else the declared one; None
-    if unknown.
+    """The range of real values of a slot's tensor: of a constant, of its values; else the declared
+    one. None if it has no usable parameters.
     """
     tensor = slot_tensor(model, slot)
     if tensor is None or tensor.quant is None or not quantized(tensor):
@@ -71,8 +72,8 @@ def _held(model: Model, slot: Slot) -> Range | None:
 
 
 def _finer(model: Model, slot: Slot, span: Range | None, distinguishable: Range) -> Label | None:
-    """The finest label that covers the operand's range within the distinguishable one; None if that
-    is no finer.
+    """The finest label that covers the operand's range (`span`) inside the range that the sum can
+    distinguish; None if it is no finer than the present one.
     """
     tensor = slot_tensor(model, slot)
     if tensor is None or tensor.label is None or span is None:

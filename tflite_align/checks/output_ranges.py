@@ -19,7 +19,9 @@ _RULE = "params/range"
 
 
 def empty_ranges(collector: Collector) -> Iterator[WellFormed]:
-    """A violated constraint for each output that can only hold an end of its range."""
+    """A violated constraint for each output whose declared range the operator's values reach only
+    at one end, so that every input gives the same value.
+    """
     empty = []
     for slot, reach in collector.ranges.items():
         tensor = collector.tensor(slot)

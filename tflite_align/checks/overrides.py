@@ -32,14 +32,15 @@ ADDRESS = re.compile(
 
 
 class Override(Record, frozen=True, kw_only=True):
-    """A setting for the slots that match all of `tensor` (a pattern of tensor names), `operator`
-    (of operator names) and `slot` (an address); at least one is given.
+    """A setting for the slots that match all of `tensor` (a pattern of tensor names), `operator` (a
+    pattern of operator names) and `slot` (an address); at least one is given.
 
-    `keep`: their tensors' parameters do not change. `anchor`: the groups of these slots get their
-    tensor's parameters (True), or those of the tensor that a pattern names. `cut` False: no
-    QUANTIZE is inserted there. `policy`: the alignment policy of these slots' operators, instead of
-    their family's. `severity`: of findings there whose rule matches the pattern `rule`. `origin`:
-    its name in messages. Raises UsageError for an override without a place or a setting.
+    `keep`: these slots' tensors keep their parameters. `anchor`: the groups of these slots get
+    their tensor's parameters (True), or those of the tensor whose name the pattern matches. `cut`
+    False: no QUANTIZE is inserted there. `policy`: the alignment policy of these slots' operators,
+    instead of their family's. `severity`: of findings there whose rule matches the pattern `rule`.
+    `origin`: the override's name in messages. Raises UsageError for an override without a place or
+    a setting.
     """
 
     tensor: str = ""
@@ -81,7 +82,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 class Anchoring(Record, frozen=True, kw_only=True):
-    """The groups of these slots get this label."""
+    """The groups of these slots get this label. `by`: the override in words."""
 
     slots: tuple[Slot, ...]
     label: Label
@@ -89,19 +90,20 @@ class Anchoring(Record, frozen=True, kw_only=True):
 
 
 class Grading(Record, frozen=True, kw_only=True):
-    """Severity of findings at these slots, for rules that match the pattern."""
+    """The severity of findings at these slots, for rules whose id matches the pattern `rule`."""
 
     slots: frozenset[Slot]
     rule: str
     severity: Severity
 
     def concerns(self, rule_id: str) -> bool:
+        """Whether the rule's id matches the pattern."""
         return not self.rule or fnmatch.fnmatchcase(rule_id, self.rule)
 
 
 class ResolvedOverrides(Record, frozen=True, kw_only=True):
-    """The overrides resolved for one model. Values are the overrides' own words; `idle` lists, in
-    sentences, those without effect.
+    """The overrides resolved for one model. Text values are the overrides in words; `idle`: a
+    sentence for each override without effect.
     """
 
     kept: Mapping[TensorId, str] = field(default_factory=dict)
@@ -113,7 +115,9 @@ class ResolvedOverrides(Record, frozen=True, kw_only=True):
 
 
 def resolve(model: Model, overrides: Sequence[Override]) -> ResolvedOverrides:
-    """Every override's places. UsageError where an anchor's pattern names several tensors."""
+    """Find the places in the model that each override names. UsageError if an anchor's pattern
+    names several tensors.
+    """
     kept: dict[TensorId, str] = {}
     anchors: list[Anchoring] = []
     uncut: dict[Slot, str] = {}
@@ -175,10 +179,12 @@ def _selected(model: Model, override: Override) -> Iterator[Slot]:
 
 
 def _width(graph: object, kind: str) -> int:
+    """The number of a subgraph's inputs or outputs (`kind`)."""
     return len(getattr(graph, kind))
 
 
 def _named(model: Model, override: Override, address: re.Match[str] | None, slot: Slot) -> bool:
+    """Whether the slot matches the override's address and its pattern of tensor names."""
     tensor = slot.tensor(model)
     if tensor < 0 or (address is not None and not _at(model, address, slot)):
         return False
@@ -188,6 +194,7 @@ def _named(model: Model, override: Override, address: re.Match[str] | None, slot
 
 
 def _at(model: Model, address: re.Match[str], slot: Slot) -> bool:
+    """Whether the address names this slot, or its operator."""
     if int(address["graph"]) != slot.subgraph:
         return False
     if address["operator"] is None:
@@ -210,7 +217,7 @@ def _at(model: Model, address: re.Match[str], slot: Slot) -> bool:
 
 
 def _readers(model: Model, slots: Sequence[Slot]) -> Iterator[Slot]:
-    """The slots that a QUANTIZE at these slots would feed: of an output, all its readers."""
+    """The slots before which a QUANTIZE at these slots would stand: for an output, all its readers."""
     for slot in slots:
         writes = slot.kind != "inputs" if slot.operator >= 0 else slot.kind == "inputs"
         if writes:
@@ -220,13 +227,14 @@ def _readers(model: Model, slots: Sequence[Slot]) -> Iterator[Slot]:
 
 
 def _label(tensor: Tensor) -> Label | None:
+    """The tensor's label; None without affine per-tensor parameters."""
     quant = tensor.quant
     affine = quant is not None and quantized(tensor) and not quant.details
     return tensor.label if affine else None
 
 
 def _anchored(model: Model, override: Override, slots: Sequence[Slot]) -> Iterator[Anchoring]:
-    """Slots by the label that they get."""
+    """The slots of an `anchor` override, grouped by the label that they get."""
     by_label: dict[Label, list[Slot]] = {}
     for slot in slots:
         here = model.subgraphs[slot.subgraph].tensors[slot.tensor(model)]
@@ -241,8 +249,9 @@ def _anchored(model: Model, override: Override, slots: Sequence[Slot]) -> Iterat
 
 
 def _foreign(model: Model, override: Override, slot: Slot, here: Tensor) -> Label | None:
-    """The label of the tensor that the anchor's pattern names: an operand of the slot's own
-    operator, else any tensor of the subgraph.
+    """The label of the tensor that the anchor's pattern names: first among the operands of the
+    slot's own operator, then in the whole subgraph. `here`: the slot's tensor. None without such a
+    label.
     """
     graph = model.subgraphs[slot.subgraph]
     near: set[int] = set()

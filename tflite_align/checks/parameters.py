@@ -1,5 +1,4 @@
-"""Checks of parameters that need no operator rule: whether scale, zero point and axis are valid at
-all.
+"""Checks of parameters that need no operator rule: whether scale, zero point and axis are valid.
 
 Sources: LiteRT's model parser (interpreter_builder.cc ParseQuantization) for axis and lengths; the
 quantization specification for scale and zero point.
@@ -30,8 +29,8 @@ _STALE = 4.0  # widths of the ranges of integers
 def wellformed(
     model: Model, requirements: _Requirements, sound: Sound = _NOTHING
 ) -> list[WellFormed]:
-    """A violated constraint for each fault in the parameters of each used tensor, except those
-    known to be `sound`.
+    """A violated constraint for each fault in the parameters of each used tensor. Tensors and
+    operators in `sound` are known to be without faults and are skipped.
 
     Integer tensors without a scale are raw integers and have no faults.
     """
@@ -66,7 +65,7 @@ def wellformed(
 
 
 def _names(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
-    """The second and each further tensor of a name."""
+    """A violated constraint for each tensor with the name of an earlier one."""
     if len({tensor.name for tensor in graph.tensors}) == len(graph.tensors):
         return
     names: set[str] = set()
@@ -89,7 +88,9 @@ def _names(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterat
 
 
 def _versions(graph: Subgraph, requirements: _Requirements, sound: Sound) -> Iterator[WellFormed]:
-    """Operators of a version from before the kernels for the type they have."""
+    """A violated constraint for each operator whose version is older than the kernels for its
+    operand types.
+    """
     rows = load_versions()
     named = {name: rows.get(name) for name in {operator.name for operator in graph.operators}}
     for operator in graph.operators:
@@ -118,11 +119,11 @@ def _versions(graph: Subgraph, requirements: _Requirements, sound: Sound) -> Ite
 
 
 def _stale(tensor: Tensor, quant: QuantParams) -> bool:
-    """Whether the recorded range cannot be where the scale comes from.
+    """Whether a tensor's recorded min and max cannot belong to its scale.
 
     Converters widen, mirror and override ranges and leave the record as it was (a public SSD of
-    2018 records 2.6 times the width that its scale can hold): only a record that sticks out by
-    more than four such widths has nothing to do with the scale.
+    2018 records 2.6 times the width that its scale can hold): only a record that exceeds the range
+    of the scale by more than four such widths has nothing to do with it.
     """
     if tensor.type not in ACTIVATION_TYPES or not quant.per_tensor:
         return False
@@ -146,7 +147,7 @@ _PLAIN_SCALE = 1e30
 
 
 def _plain(tensor: Tensor, quant: QuantParams) -> bool:
-    """Whether a glance shows that nothing is wrong: most tensors of most files."""
+    """Quick test that a tensor's parameters have no fault, as for most tensors of most files."""
     limits = type_limits(tensor.type)
     shape, count, points = tensor.shape, len(quant.scale), quant.zero_point
     if limits is None or len(points) != count or quant.minimum:
@@ -167,6 +168,7 @@ def _plain(tensor: Tensor, quant: QuantParams) -> bool:
 def _faults(
     model: Model, subgraph: int, tensor: Tensor, quant: QuantParams
 ) -> Iterator[ScaleFault]:
+    """Faults of one tensor's parameters; none for float32."""
     if tensor.type == "float32":
         return
     wrong = list(scale_faults(model, subgraph, tensor))
@@ -179,6 +181,7 @@ def _faults(
 
 
 def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[ScaleFault]:
+    """Faults of the quantized axis and of the number of scales, compared with the tensor's shape."""
     rank = len(tensor.shape)
     axis = quant.quantized_dimension
     count = len(quant.scale)

@@ -2,8 +2,8 @@
 support rows.
 
 Such a compiler sorts operators into runs, its own and the CPU's, in the order of the file, each run
-taking all operators whose inputs are ready; its first run becomes one custom operator. All later
-operators stay on the CPU, also those it supports. This is a prediction; no compiler is run.
+taking all operators whose inputs are ready. Its own first run becomes one custom operator; all
+later operators stay on the CPU, also those it supports. This is a prediction; no compiler is run.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ __all__ = ["Left", "TargetMapping", "predict", "predictions"]
 
 
 class Left(Record, frozen=True, kw_only=True):
-    """An operator that is predicted to stay on the CPU. `why` and `rule` are empty if it only
-    depends on another one that does: the compiler reports "more than one subgraph".
+    """An operator that is predicted to stay on the CPU. `why` and `rule`: the limit that it
+    violates; empty if it only depends on another operator that stays (the compiler reports "more
+    than one subgraph").
     """
 
     address: str  # "subgraph[0]/operator[12] ARG_MAX"
@@ -33,10 +34,11 @@ class Left(Record, frozen=True, kw_only=True):
 
 
 class TargetMapping(PartlyCompared, frozen=True, kw_only=True):
-    """The predicted mapping of a target's compiler: `mapped` of `operators`.
+    """The prediction for one target's compiler: it maps `mapped` of `operators`.
 
-    `before` stays on the CPU before the mapped part, `first` is where the graph splits after it,
-    and `behind` is the rest, in file order.
+    Operators on the CPU: those of `before` run before the mapped part; `first` is where the graph
+    splits after it; `behind` are all others, in file order. `indices`: of the mapped operators in
+    the first subgraph.
     """
 
     target: str
@@ -56,13 +58,13 @@ class TargetMapping(PartlyCompared, frozen=True, kw_only=True):
 
 
 def predictions(model: Model, targets: Sequence[Target]) -> tuple[TargetMapping, ...]:
-    """One prediction for each target whose compiler splits graphs."""
+    """A prediction for each target whose compiler splits graphs once."""
     return tuple(predict(model, target) for target in targets if target.splits == "once")
 
 
 def predict(model: Model, target: Target) -> TargetMapping:
-    """The prediction for one target. Operators of other subgraphs than the first stay on the CPU
-    with the operator that calls them.
+    """The prediction for one target. Operators of all subgraphs but the first stay on the CPU, with
+    the operator that calls them.
     """
     refused: dict[OperatorId, Supported] = {}
     for limit in unsupported(model, target):
@@ -91,11 +93,13 @@ def predict(model: Model, target: Target) -> TargetMapping:
 
 
 def _operators(model: Model) -> Iterator[tuple[Subgraph, Operator]]:
+    """(subgraph, operator) of the whole model, in file order."""
     for graph in model.subgraphs:
         yield from ((graph, operator) for operator in graph.operators)
 
 
 def _left(graph: Subgraph, operator: Operator, limit: Supported | None) -> Left:
+    """The record of an operator that stays on the CPU; `limit`: the violated limit, if any."""
     return Left(
         address=f"subgraph[{graph.index}]/operator[{operator.index}] {operator.name}",
         subgraph=graph.index,
@@ -106,8 +110,8 @@ def _left(graph: Subgraph, operator: Operator, limit: Supported | None) -> Left:
 
 
 def _runs(graph: Subgraph, mapped_operators: set[int]) -> tuple[set[int], set[int]]:
-    """(operators before the mapped run, operators of the mapped run). Nothing is before a run
-    that does not exist.
+    """(operators before the mapped run, operators of the mapped run), as operator indices.
+    `mapped_operators`: those that the compiler supports. Without a mapped run both are empty.
     """
     written = {tensor for operator in graph.operators for tensor in operator.outputs}
     done: set[int] = set()
@@ -124,7 +128,9 @@ def _runs(graph: Subgraph, mapped_operators: set[int]) -> tuple[set[int], set[in
 
 
 def _run(graph: Subgraph, written: set[int], done: set[int], allowed: set[int]) -> set[int]:
-    """All operators of `allowed` that can run next, one after the other."""
+    """The operators of `allowed` that can run next, one after the other; adds their outputs to
+    `done`.
+    """
     run = set()
     for operator in graph.operators:
         if operator.index in allowed and _ready(operator, written, done):
@@ -134,4 +140,7 @@ def _run(graph: Subgraph, written: set[int], done: set[int], allowed: set[int]) 
 
 
 def _ready(operator: Operator, written: set[int], done: set[int]) -> bool:
+    """Whether all inputs of the operator are computed; `written`: tensors that some operator
+    computes.
+    """
     return all(tensor < 0 or tensor not in written or tensor in done for tensor in operator.inputs)

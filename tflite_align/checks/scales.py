@@ -1,4 +1,4 @@
-"""Invalid scales and zero points: one finding each, and no other finding on that tensor.
+"""Invalid scales and zero points: each gives one finding, and its tensor gives no other.
 
 A scale that is negative, NaN, infinite, or so large that its values exceed float32 is invalid, as
 is a zero point outside its type, or a scale of 0 with nonzero integers. Rules skip such tensors and
@@ -34,7 +34,7 @@ _LARGEST_BIAS = float(np.finfo(np.float32).max) / 4  # real value of one
 
 
 def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleFault]:
-    """Faults of scales and zero points themselves."""
+    """Faults of a tensor's scales and zero points."""
     quant, limits = tensor.quant, type_limits(tensor.type)
     if quant is None or limits is None:
         return
@@ -54,7 +54,7 @@ def scale_faults(model: Model, subgraph: int, tensor: Tensor) -> Iterator[ScaleF
 
 
 def _too_large(model: Model, subgraph: int, tensor: Tensor, quant: QuantParams) -> float | None:
-    """The scale in whose unit some value exceeds float32; None if there is none."""
+    """The scale with which some value of the tensor exceeds float32; None if there is none."""
     largest = max(quant.scale, default=0.0)
     if tensor.type in ACTIVATION_TYPES:
         usable = largest == 0 or usable_label(Label(largest, 0), tensor.type)
@@ -74,7 +74,7 @@ def _too_large(model: Model, subgraph: int, tensor: Tensor, quant: QuantParams) 
 def _of_nothing(
     model: Model, subgraph: int, tensor: Tensor, quant: QuantParams
 ) -> Iterator[ScaleFault]:
-    """The fault of a scale of 0 or nearly 0, which is harmless if its integers represent zeros."""
+    """The fault of a scale of 0 or nearly 0; harmless if all its integers stand for zero."""
     low = np.asarray(quant.scale) < SMALLEST_SCALE
     shown = f"{quant.scale[int(np.argmax(low))]!r}"
     zeros = zero_channels(model, subgraph, tensor)
@@ -98,7 +98,9 @@ def _of_nothing(
 
 
 def _ends_process(model: Model, subgraph: int, tensor: Tensor) -> bool:
-    """Whether a kernel that reads the tensor makes a multiplier of its scale, and none of 0."""
+    """Whether a kernel that reads the tensor computes a multiplier from its scale, which aborts for
+    a scale of 0.
+    """
     rows = load_operators()
     for slot in links(model, subgraph).readers.get(tensor.index, ()):
         if slot.operator < 0:
@@ -111,8 +113,9 @@ def _ends_process(model: Model, subgraph: int, tensor: Tensor) -> bool:
 
 
 def believed(collector: Collector, faults: Iterable[WellFormed]) -> list[Constraint]:
-    """The collected constraints without those that depend on meaningless parameters. An operator
-    whose bias has no meaning keeps its input's parameters.
+    """The collected constraints without those that depend on invalid parameters. `faults`: all
+    violated parameter constraints. An operator with an invalid bias keeps its input's parameters:
+    that slot is made rigid.
     """
     model = collector.model
     bad = {fault.slot.tensor_id(model) for fault in faults if fault.rule in _IMPOSSIBLE}
@@ -129,6 +132,7 @@ def believed(collector: Collector, faults: Iterable[WellFormed]) -> list[Constra
 
 
 def _without(model: Model, constraint: Constraint, bad: set[TensorId]) -> Constraint | None:
+    """The constraint without the slots of tensors in `bad`; None if nothing remains."""
     match constraint:
         case Same():
             slots = tuple(slot for slot in constraint.slots if slot.tensor_id(model) not in bad)
@@ -156,4 +160,5 @@ def _without(model: Model, constraint: Constraint, bad: set[TensorId]) -> Constr
 
 
 def _any(model: Model, slots: Sequence[Slot], bad: set[TensorId]) -> bool:
+    """Whether a slot's tensor is in `bad`."""
     return any(slot.tensor_id(model) in bad for slot in slots)

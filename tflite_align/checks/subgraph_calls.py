@@ -1,4 +1,4 @@
-"""Values that cross subgraphs: calls of a subgraph, and variables that several share."""
+"""Values that cross subgraphs: calls of a subgraph, and variables that several subgraphs share."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["Call", "called_subgraphs", "resource_names"]
 
 
 def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, str | None]:
-    """For each slot that reads or writes a variable's value: the variable's name, or None where
-    the handle comes from somewhere that cannot be followed.
+    """For each slot that reads or writes a variable's value: the variable's name, or None if the
+    handle comes from an operator that cannot be followed.
     """
     handles = _handles(model, rows)
     result: dict[Slot, str | None] = {}
@@ -29,8 +29,8 @@ def resource_names(model: Model, rows: Mapping[str, OperatorRow]) -> dict[Slot, 
 
 
 def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[TensorId, str | None]:
-    """(subgraph, tensor) of each variable handle, followed into the subgraphs it is passed to;
-    None where callers pass different ones.
+    """The variable that each handle stands for, by (subgraph, tensor), followed into called
+    subgraphs; None if callers pass different ones.
     """
     handles: dict[TensorId, str | None] = {}
     for graph in model.subgraphs:
@@ -54,7 +54,7 @@ def _handles(model: Model, rows: Mapping[str, OperatorRow]) -> dict[TensorId, st
 def _operators(
     graph: Subgraph, rows: Mapping[str, OperatorRow], meant: Callable[[OperatorRow], bool]
 ) -> Iterator[tuple[Operator, OperatorRow]]:
-    """The operators whose rows are meant: few in any file, and none in most."""
+    """The operators of a subgraph whose row satisfies the condition `meant`, each with its row."""
     names = {operator.name for operator in graph.operators}
     named = {name: row for name in names if (row := rows.get(name)) is not None and meant(row)}
     if named:
@@ -62,13 +62,15 @@ def _operators(
 
 
 def _variable_name(operator: Operator) -> str:
+    """The container and name that identify a variable, joined by a NUL character."""
     options = operator.options
     return f"{options.get('container', '')}\0{options.get('shared_name', '')}"
 
 
 class Call(Record, frozen=True, kw_only=True):
-    """One operator calling one subgraph; `pairs` are (operator slot, boundary slot), and
-    (operator slot, operator slot) for loop-carried values.
+    """One call of a subgraph by an operator. `pairs`: (operator's slot, slot of the called
+    subgraph's input or output), and for values carried through a loop (operator's input slot, its
+    output slot).
     """
 
     operator_name: str
@@ -93,6 +95,9 @@ def called_subgraphs(model: Model, rows: Mapping[str, OperatorRow]) -> list[Call
 def _boundary_pairs(
     subgraph: int, operator: Operator, entry: CallRow, callee: int
 ) -> Iterator[tuple[Slot, Slot]]:
+    """(operator's slot, slot of the subgraph `callee`) of each operand that a call passes in or
+    out.
+    """
     if entry.inputs is not None:
         for position, index in enumerate(entry.inputs.select(len(operator.inputs))):
             here = Slot(subgraph, operator.index, "inputs", index)
@@ -104,6 +109,7 @@ def _boundary_pairs(
 
 
 def _carried_pairs(subgraph: int, operator: Operator) -> list[tuple[Slot, Slot]]:
+    """(input slot, output slot) of each value that a loop carries."""
     count = min(len(operator.inputs), len(operator.outputs))
     return [
         (

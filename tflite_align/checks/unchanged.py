@@ -1,6 +1,6 @@
 """Operators that are unchanged, bit for bit, since an earlier state of the model.
 
-An operator's rules depend only on it and its operands, so that these need no new check.
+Rules depend only on an operator and its operands, so that these need no new check.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _PART = 1 << 20  # bytes of a constant that are compared at once
 
 
 def unchanged(model: Model, earlier: Model) -> dict[OperatorId, OperatorId]:
-    """The operators whose `origin` is the same operator in `earlier`, on the same operands, with
-    their places there.
+    """For each unchanged operator of `model`, (subgraph, operator) -> the same in `earlier`.
+    Unchanged: its `origin` leads to an equal operator on equal operands.
 
-    Both models have the same subgraphs; a tensor's index is the same in both.
+    Both models have the same subgraphs, and a tensor has one index in both.
     """
     same_data = _SameData(model, earlier)
     pairs_by_id: dict[OperatorId, OperatorId] = {}
@@ -40,6 +40,7 @@ def unchanged(model: Model, earlier: Model) -> dict[OperatorId, OperatorId]:
 
 
 def _same_operator(operator: Operator, was: Operator) -> bool:
+    """Whether name, version, custom code, operands and options are equal."""
     return (
         operator.name == was.name
         and operator.version == was.version
@@ -79,7 +80,9 @@ def _same_tensor(tensor: Tensor, was: Tensor) -> bool:
 
 
 class _SameData:
-    """Whether two tensors have the same constant, or both have none."""
+    """Whether two tensors have the same constant bytes, or both have none. Results are cached by
+    buffer.
+    """
 
     def __init__(self, model: Model, earlier: Model) -> None:
         self.buffers = model.buffers
@@ -95,6 +98,7 @@ class _SameData:
 
 
 def _same_bytes(data: memoryview, earlier: memoryview) -> bool:
+    """Whether two byte ranges are equal; quick if both are one piece of memory."""
     if len(data) != len(earlier):
         return False
     if len(data) <= _PART:
@@ -103,11 +107,13 @@ def _same_bytes(data: memoryview, earlier: memoryview) -> bool:
 
 
 def _equal_parts(data: memoryview, earlier: memoryview) -> Iterator[bool]:
+    """Whether the bytes are equal, part by part."""
     for start in range(0, len(data), _PART):
         end = start + _PART
         yield data[start:end].tobytes() == earlier[start:end].tobytes()
 
 
 def _address(data: memoryview) -> int:
+    """The address of the first byte in memory."""
     address: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
     return address

@@ -20,9 +20,10 @@ _COUNTED = frozenset((*QUANTIZED_TYPES, *BIAS_TYPES))
 
 
 def zero_channels(model: Model, subgraph: int, tensor: Tensor) -> NDArray[np.bool_] | None:
-    """For each scale of a constant, whether all its integers equal the zero point.
+    """For each scale of a constant, whether all integers under it equal its zero point; shape
+    [scales].
 
-    None for a tensor that is no constant, and if shape and bytes do not match.
+    None for a tensor that is no constant, and if shape and number of bytes do not match.
     """
     quant, data = tensor.quant, model.constant(subgraph, tensor.index)
     if quant is None or data is None or tensor.type not in _COUNTED:
@@ -43,7 +44,9 @@ def zero_channels(model: Model, subgraph: int, tensor: Tensor) -> NDArray[np.boo
 
 
 def only_zeros(model: Model, subgraph: int, tensor: Tensor) -> bool:
-    """Whether it is a constant of zeros: each integer its zero point, raw ones 0."""
+    """Whether the tensor is a constant of which every real value is 0: each integer equals the zero
+    point, or is 0 without parameters.
+    """
     if tensor.quant is not None and tensor.quant.scale:
         channels = zero_channels(model, subgraph, tensor)
         return channels is not None and bool(channels.all())
@@ -52,8 +55,8 @@ def only_zeros(model: Model, subgraph: int, tensor: Tensor) -> bool:
 
 
 def known_zeros(model: Model, subgraph: int) -> frozenset[int]:
-    """Tensors of a subgraph that are zero in every run: constants of zeros, and what operators make
-    of them, in the order of the file.
+    """The indices of a subgraph's tensors that are zero in every run: constants of zeros, and
+    outputs that operators compute from such tensors.
     """
     graph, rows = model.subgraphs[subgraph], load_operators()
     zeros = {
@@ -69,13 +72,17 @@ def known_zeros(model: Model, subgraph: int) -> frozenset[int]:
 
 
 def _sources(row: OperatorRow) -> tuple[Sequence[SlotPattern], ...]:
-    """Lists of operands: where all of one list are zero, the operator's outputs are."""
+    """Lists of operand patterns: if all operands of one list are zero, so are the operator's
+    outputs.
+    """
     copied = () if row.flow is None else (row.flow.inputs,)
     return (*row.zeros, *copied)
 
 
 def _hold(operator: Operator, patterns: Sequence[SlotPattern], zeros: set[int]) -> bool:
-    """Whether every operand that the patterns name, and that is there, is zero; one at least is."""
+    """Whether the patterns name at least one present operand of the operator, and all of these are
+    in `zeros`.
+    """
     indices: list[int] = []
     for pattern in patterns:
         operands = operator.operands(pattern.kind)

@@ -43,9 +43,10 @@ def bind(
 ) -> Bound:
     """Bind every row to every operator of every subgraph, and add the user's overrides.
 
-    `templates`: cached bindings of the same rows and targets, from another state of the model; what
-    is unchanged is not bound again. `sound`: operators and tensors known to be without findings;
-    rules on them alone are not bound. UsageError for an override that is ambiguous in this model.
+    `free_io`: graph inputs and outputs may change their parameters. `templates`: cached bindings of
+    the same rows and targets, from another state of the model; unchanged operators are not bound
+    again. `sound`: operators and tensors known to be without findings; rules that concern only
+    these are not bound. Raises UsageError for an override that is ambiguous in this model.
     """
     templates = templates or Templates(rows, targets)
     cache = templates.learnt
@@ -82,8 +83,8 @@ def bind(
 
 
 def _cuts(rows: Mapping[str, OperatorRow], targets: Sequence[Target]) -> dict[str, Requantizing]:
-    """The types within which a QUANTIZE can requantize on every target, with the rules of QUANTIZE
-    itself.
+    """By tensor type, within which a QUANTIZE can requantize on every target: the limits of that
+    QUANTIZE.
     """
     row = rows.get(CUT)
     selected = [

@@ -34,7 +34,7 @@ FUSED = "fused_activation_function"
 
 
 class Requantizing(Record, frozen=True):
-    """Limits of a QUANTIZE within one type, common to all targets.
+    """Limits of a QUANTIZE from one scale to another within one tensor type, common to all targets.
 
     `zero`: only zero points of 0; `ratio`: upper limit of input scale / output scale, above which
     results overflow.
@@ -45,16 +45,18 @@ class Requantizing(Record, frozen=True):
 
     @property
     def farthest(self) -> float:
-        """The ratio that two QUANTIZE in a row can bridge, with a margin for rounding."""
+        """The ratio of scales that two QUANTIZE in a row can bridge, with a margin of 1 % for
+        rounding.
+        """
         return 0.99 * self.ratio**2
 
     def in_one(self, source: float, result: float) -> bool:
-        """Whether one step brings this scale to that."""
+        """Whether one QUANTIZE can convert from scale `source` to scale `result`."""
         return source < self.ratio * result
 
     def between(self, source: float) -> float:
-        """The scale that the first of two steps writes, which holds all that the second can write.
-        A thousandth past the edge, so that float32 rounding cannot fall back over it.
+        """The scale between two QUANTIZE in a row, the smallest that the first can write: 0.1 %
+        above the limit, so that float32 rounding cannot fall below it.
         """
         return 1.001 * source / self.ratio
 
@@ -90,7 +92,7 @@ class Bound(Record, frozen=True, kw_only=True):
 
 
 class Sound(Record, frozen=True):
-    """Operators, and tensors, that rules are known to find nothing at."""
+    """Operators and tensors known to be without findings, which are not checked again."""
 
     operators: Collection[OperatorId] = frozenset()
     tensors: Collection[TensorId] = frozenset()
@@ -111,6 +113,9 @@ class Collector(Record):
     graded: dict[tuple[str, str, str], Requirements] = field(default_factory=dict)
 
     def requirements(self, rule_id: str, type_name: str, operator: str = "") -> Requirements:
+        """(target name, requirement) of each target that requires the rule for this tensor type and
+        operator.
+        """
         known = self.graded.get((rule_id, type_name, operator))
         if known is None:
             graded = ((t.name, t.requirement(rule_id, type_name, operator)) for t in self.targets)
@@ -119,6 +124,7 @@ class Collector(Record):
         return known
 
     def tensor(self, slot: Slot) -> Tensor | None:
+        """The tensor of a slot; None for a left-out operand."""
         return slot_tensor(self.model, slot)
 
     def operand(self, slot: Slot) -> Tensor:
@@ -129,4 +135,5 @@ class Collector(Record):
 
 
 def per_tensor(tensor: Tensor) -> bool:
+    """Whether the tensor has exactly one scale and no other quantization scheme."""
     return tensor.quant is not None and tensor.quant.per_tensor and not tensor.quant.details

@@ -15,7 +15,7 @@ __all__ = ["bind_boundaries", "bind_variables"]
 
 
 def bind_variables(collector: Collector, rows: Mapping[str, OperatorRow]) -> None:
-    """Every reader and writer of one variable is tied, across subgraphs."""
+    """Tie the slots that write or read one variable, across subgraphs."""
     names = resource_names(collector.model, rows)
     _check_types(collector, names)
     by_resource: dict[str, list[Slot]] = {}
@@ -36,7 +36,9 @@ def bind_variables(collector: Collector, rows: Mapping[str, OperatorRow]) -> Non
 
 
 def _check_types(collector: Collector, names: Mapping[Slot, str | None]) -> None:
-    """Report each operand whose type is not that of its variable's first writer or reader."""
+    """Add a violated constraint for each operand whose type is not that of its variable's first
+    writer or reader. `names`: variable by slot, None if unknown.
+    """
     first: dict[str, Slot] = {}
     for slot, name in names.items():
         tensor = collector.tensor(slot)
@@ -61,6 +63,7 @@ def _check_types(collector: Collector, names: Mapping[Slot, str | None]) -> None
 
 
 def _tie(collector: Collector, rule_id: str, slots: list[Slot]) -> None:
+    """Add the constraint that the slots share one label; of different types they are rigid instead."""
     types = {tensor.type for slot in slots if (tensor := collector.tensor(slot)) is not None}
     if len(slots) < 2:
         return
@@ -84,7 +87,10 @@ def _tie(collector: Collector, rule_id: str, slots: list[Slot]) -> None:
 def bind_boundaries(
     collector: Collector, rows: Mapping[str, OperatorRow], *, free_io: bool
 ) -> None:
-    """Tie a call's operands to its subgraph's boundary; hold every other boundary."""
+    """Tie the operands of an operator that calls a subgraph (WHILE, CALL) to that subgraph's inputs
+    and outputs. Other subgraph inputs and outputs are rigid, unless `free_io` lets those of the
+    model change.
+    """
     model = collector.model
     calls = called_subgraphs(model, rows)
     for call in calls:

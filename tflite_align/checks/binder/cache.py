@@ -31,7 +31,9 @@ _Place = tuple[SlotKind, int]
 
 
 class _Template(Record, frozen=True, kw_only=True):
-    """The constraints of operators with one signature. Numbers are indices into `places`."""
+    """The constraints of operators with one signature. Slots are indices into `places`, (inputs or
+    outputs, position) of the operator.
+    """
 
     family: str
     places: tuple[_Place, ...]
@@ -43,7 +45,7 @@ class _Template(Record, frozen=True, kw_only=True):
 
 
 class _Instance(Record, frozen=True):
-    """A template at one operator."""
+    """The constraints and flows that a template makes for one operator, and that operator's slots."""
 
     template: _Template
     slots: tuple[Slot, ...]
@@ -52,8 +54,8 @@ class _Instance(Record, frozen=True):
 
 
 class BindingCache(Record):
-    """Bindings of a set of rows and targets. They do not depend on a model, so later models reuse
-    them.
+    """Bindings of a set of rows and targets. They do not depend on the model: models bound later
+    reuse them.
     """
 
     templates: dict[tuple[Any, ...], _Template] = field(default_factory=dict)
@@ -74,8 +76,8 @@ class Templates(Record):
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def bind(self, collector: Collector, passed: Collection[OperatorId] = ()) -> None:
-        """Bind every operator of the collector's model that has a row and is not skipped; others
-        are rigid.
+        """Bind every operator of the collector's model, apart from those in `passed`. The slots of
+        an operator without a row are rigid.
         """
         full = [
             buffer.data is not None and len(buffer.data) > 0 for buffer in collector.model.buffers
@@ -112,6 +114,9 @@ class Templates(Record):
     def _key(
         self, operator: Operator, row: OperatorRow, signatures: Sequence[Any]
     ) -> tuple[Any, ...]:
+        """The operator's signature: row, options that rules test, and `signatures` of its operands,
+        by tensor.
+        """
         names = self.options.get(row.name)
         if names is None:
             options = (rule.type_option for rule in row.rules if isinstance(rule, BiasRule))
@@ -127,6 +132,7 @@ class Templates(Record):
         )
 
     def _apply(self, collector: Collector, operator_id: OperatorId, template: _Template) -> None:
+        """Add the template's constraints and flows at this operator to the collector."""
         instances = self.instances.get(operator_id)
         if instances is None or instances.template is not template:
             subgraph, operator = operator_id
@@ -152,8 +158,9 @@ class Templates(Record):
 
 
 def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
-    """The part of each tensor that binding depends on; the last entry is for absent operands (index
-    -1).
+    """For each tensor of a subgraph, the values that binding depends on: type, form of parameters,
+    whether it is a constant. The last entry is for left-out operands (index -1). `full`: by buffer,
+    whether it holds data.
     """
     signatures: list[Any] = []
     for tensor in graph.tensors:
@@ -182,12 +189,13 @@ def _looks(model: Model, graph: Subgraph, full: Sequence[bool]) -> list[Any]:
 def _template(
     collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
 ) -> _Template:
-    """The template of this operator, with slots as indices."""
+    """The template of this operator's signature, made by binding the operator alone."""
     alone = Collector(collector.model, collector.targets, graded=collector.graded)
     bind_operator(alone, subgraph, operator, row)
     numbers: dict[Slot, int] = {}
 
     def number(slot: Slot) -> int:
+        """The slot's index into `places`."""
         return numbers.setdefault(slot, len(numbers))
 
     flows = tuple(_maker(flow, number) for flow in alone.flows)
@@ -207,7 +215,9 @@ def _template(
 
 
 def _maker(constraint: Constraint | BoundFlow, position_of: Callable[[Slot], int]) -> _Maker:
-    """A function that makes the same record for another operator's slots."""
+    """A function that makes an equal constraint or flow for another operator, given that operator's
+    slots. `position_of`: a slot's index into the template's places.
+    """
     constraint_type = type(constraint)
     fixed: dict[str, Any] = {}
     single: list[tuple[str, int]] = []
@@ -222,6 +232,7 @@ def _maker(constraint: Constraint | BoundFlow, position_of: Callable[[Slot], int
             fixed[name] = value
 
     def make(slots: Sequence[Slot]) -> Constraint | BoundFlow:
+        """The constraint or flow at these slots."""
         fields = fixed.copy()
         for name, position in single:
             fields[name] = slots[position]

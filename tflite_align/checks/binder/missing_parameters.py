@@ -1,4 +1,6 @@
-"""Findings of integer operands without a scale, where kernels copy them or compute with them."""
+"""Constraints that an integer operand violates by having no scale, where kernels copy it or compute
+with it.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,7 @@ _KINDS: tuple[SlotKind, ...] = ("inputs", "intermediates", "outputs")
 
 
 def all_slots(subgraph: int, operator: Operator) -> Iterable[Slot]:
+    """The operator's slots that hold a tensor: inputs, then outputs."""
     for slot_kind in _KINDS:
         for index, tensor in enumerate(operator.operands(slot_kind)):
             if tensor >= 0:
@@ -45,8 +48,8 @@ def add_missing(
     like: Slot | None = None,
     rule: str = "params/missing",
 ) -> None:
-    """Add the finding of an integer operand without a scale among operands that have one. Several
-    rules may apply to it.
+    """Add the violated constraint of an integer operand without a scale among operands that have
+    one. `like`: a slot whose parameters a repair may copy. Several rules may report one operand.
     """
     operator = collector.model.subgraphs[slot.subgraph].operators[slot.operator]
     levels = collector.requirements(rule, tensor.type, operator.name)
@@ -70,8 +73,8 @@ def add_missing(
 
 
 def bind_unknown(collector: Collector, subgraph: int, operator: Operator, row: OperatorRow) -> None:
-    """Report integers without parameters that the kernel computes with next to quantized operands.
-    Copied operands, and operands that a rule covers, are left out.
+    """Add a violated constraint for each integer operand without parameters that the kernel
+    combines with quantized ones. Copied operands, and operands that a rule covers, are left out.
     """
     passed = {*select(subgraph, operator, (*row.ignored, *row.rigid))}
     passed |= {c.slot for c in collector.constraints if isinstance(c, WellFormed)}
@@ -95,7 +98,9 @@ def bind_unknown(collector: Collector, subgraph: int, operator: Operator, row: O
 
 
 def _bind_unscaled(collector: Collector, scaled: list[Slot]) -> None:
-    """Report an operator that scales its operands where none of them has parameters, once."""
+    """Add one violated constraint for an operator whose kernel rescales operands, none of which has
+    parameters. `scaled`: the slots that it rescales.
+    """
     for slot in scaled:
         if collector.operand(slot).type in QUANTIZED_TYPES:
             add_missing(collector, slot, collector.operand(slot), rule="params/none")
@@ -103,9 +108,8 @@ def _bind_unscaled(collector: Collector, scaled: list[Slot]) -> None:
 
 
 def _tied(collector: Collector, rule: SameRule, slots: Iterable[Slot]) -> Iterable[Slot]:
-    """Slots that the rule ties for some target, by the types of their tensors.
-
-    Also for a rule that the user has switched off.
+    """The slots that the rule ties on some target, given the types of their tensors; also if the
+    user switched the rule off.
     """
     for slot in slots:
         kind = collector.operand(slot).type

@@ -59,6 +59,9 @@ def family_of(collector: Collector, subgraph: int, operator: Operator, row: Oper
 def bind_operator(
     collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
 ) -> None:
+    """Add everything that the row says of this operator to the collector: family, rigid slots, one
+    constraint for each rule that applies, flows and ranges.
+    """
     collector.families[OperatorId(subgraph, operator.index)] = family_of(
         collector, subgraph, operator, row
     )
@@ -89,10 +92,9 @@ def bind_operator(
 def mirrored_slots(
     collector: Collector, subgraph: int, operator: Operator, row: OperatorRow
 ) -> list[Slot]:
-    """The two operands of a kernel that negates integers, if it is correct for them.
-
-    That is the case if zero points are opposite and scales equal: they keep their parameters, and
-    no rule requires others. Empty otherwise, and for zero points of 0, which rules cover.
+    """The two operands that a kernel copies by negating integers (NEG), if they have opposite zero
+    points other than 0 and equal scales: then the kernel is correct, and they keep their
+    parameters. Otherwise empty: rules on the zero point apply.
     """
     slots = select(subgraph, operator, row.mirror)
     labels = [collector.operand(slot).label for slot in slots]
@@ -104,7 +106,9 @@ def mirrored_slots(
 
 
 def _concerned(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> bool:
-    """Whether the operands that a rule depends on are there, absent, and of its types."""
+    """Whether a rule applies to the operator: operands in `when` are present, those in `unless` are
+    absent, and those in `where` have the given types.
+    """
     if rule.when is not None and not select(subgraph, operator, (rule.when,)):
         return False
     if rule.unless is not None and select(subgraph, operator, (rule.unless,)):
@@ -118,6 +122,7 @@ def _concerned(collector: Collector, subgraph: int, operator: Operator, rule: Ru
 
 
 def _bind_rule(collector: Collector, subgraph: int, operator: Operator, rule: Rule) -> None:
+    """Add the constraint of one rule at this operator."""
     match rule:
         case SameRule():
             _bind_same(collector, rule, select(subgraph, operator, rule.slots))
@@ -143,7 +148,7 @@ def _bind_rule(collector: Collector, subgraph: int, operator: Operator, rule: Ru
 
 
 def _bind_same(collector: Collector, rule: SameRule, slots: list[Slot]) -> None:
-    """Tie the slots that hold affine tensors of one type; keep all others rigid."""
+    """Tie the slots that hold quantized tensors of one type; the other slots are rigid."""
     if not any(collector.requirements(rule.id, name) for name in rule.types):
         return  # no target has this rule
     operands = [(slot, collector.operand(slot)) for slot in slots]
@@ -177,6 +182,9 @@ def _bind_same(collector: Collector, rule: SameRule, slots: list[Slot]) -> None:
 
 
 def _add_fixed(collector: Collector, rule: FixedRule, slot: Slot) -> None:
+    """Add the constraint that the slot has one of the rule's labels, if its tensor has a type of
+    the rule.
+    """
     tensor = collector.operand(slot)
     if not quantized(tensor) or tensor.type not in rule.types:
         return
@@ -191,6 +199,7 @@ def _add_fixed(collector: Collector, rule: FixedRule, slot: Slot) -> None:
 def _add_simple(
     collector: Collector, rule: Rule, slot: Slot, constraint_type: type[ZeroPoint | Power]
 ) -> None:
+    """Add a ZeroPoint or Power constraint at the slot, if its tensor has a type of the rule."""
     tensor = collector.operand(slot)
     if not quantized(tensor) or tensor.type not in rule.types:
         return
@@ -202,6 +211,9 @@ def _add_simple(
 
 
 def _add_weight(collector: Collector, rule: WeightRule, slot: Slot) -> None:
+    """Add the constraint on constant weights at the slot, if their type and number of scales are
+    the rule's.
+    """
     tensor = collector.operand(slot)
     if not quantized(tensor) or tensor.type not in rule.types:
         return
@@ -222,6 +234,7 @@ def _add_weight(collector: Collector, rule: WeightRule, slot: Slot) -> None:
 
 
 def _add_bias(collector: Collector, operator: Operator, rule: BiasRule, slot: Slot) -> None:
+    """Add the constraint between the scale of the bias at this slot and those of its factors."""
     factors = select(slot.subgraph, operator, rule.factors)
     if len(factors) != len(rule.factors):
         return
@@ -279,6 +292,7 @@ def _add_absent(collector: Collector, subgraph: int, operator: Operator, rule: P
 
 
 def _add_window(collector: Collector, subgraph: int, operator: Operator, rule: WindowRule) -> None:
+    """Add the constraint on the ratio of scales between the rule's two lists of slots."""
     numerator = select(subgraph, operator, rule.numerator)
     denominator = select(subgraph, operator, rule.denominator)
     tensors = [collector.operand(slot) for slot in (*numerator, *denominator)]

@@ -1,7 +1,8 @@
-"""Severity that depends on where an operator runs: levels of targets with `only` or `honours`.
+"""Severity that depends on where an operator runs (NPU or CPU): requirements with `only` or
+`honours`.
 
-In: the constraints of the rules, and the targets. Out: the same constraints, graded for the place
-of each operator, without those that no target requires there.
+In: the constraints of the rules, and the targets. Out: the same constraints, with the severity at
+their operator's place, without those that no target requires there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ __all__ = ["placed"]
 def placed(
     model: Model, constraints: Iterable[Constraint], targets: Sequence[Target]
 ) -> list[Constraint]:
-    """The constraints that some target requires, graded for the place of their operators."""
+    """The constraints that some target requires where their operators run, with the severity that
+    applies there.
+    """
     placed_targets = [t for t in targets if any(lv.only or lv.honours for lv in t.requirements)]
     if not placed_targets:
         return list(constraints)
@@ -34,6 +37,9 @@ def placed(
 def _graded(
     model: Model, constraint: Constraint, left: dict[str, frozenset[OperatorId]]
 ) -> Constraint | None:
+    """The constraint with the requirements that apply where its operator runs; None if none does.
+    `left`: by target, the operators that stay on the CPU.
+    """
     if not any(level.only or level.honours for _, level in constraint.requirements):
         return constraint
     operator_id = OperatorId(constraint.slots[0].subgraph, constraint.slots[0].operator)
@@ -47,7 +53,9 @@ def _graded(
 
 
 def _honoured(model: Model, constraint: Constraint, level: Requirement) -> Requirement:
-    """A warning instead of an error if only the parameters that the target honours differ."""
+    """The requirement as a warning instead of an error, if all that differs is the part of the
+    parameters (scale or zero point) that the target's NPU honours.
+    """
     if not level.honours or level.severity != "error" or not _agrees(model, constraint, level):
         return level
     part = level.honours.replace("_", " ")
@@ -56,8 +64,8 @@ def _honoured(model: Model, constraint: Constraint, level: Requirement) -> Requi
 
 
 def _agrees(model: Model, constraint: Constraint, level: Requirement) -> bool:
-    """Whether the constraint differs in the scale or in the zero point alone, and in the one that
-    the target handles.
+    """Whether the constraint is violated in one part of the parameters alone, scale or zero point,
+    namely the one that the target honours.
     """
     labels = [label for slot in constraint.slots if (label := _label(model, slot)) is not None]
     if isinstance(constraint, Fixed) and labels:
@@ -74,11 +82,14 @@ def _agrees(model: Model, constraint: Constraint, level: Requirement) -> bool:
 
 
 def _label(model: Model, slot: Slot) -> Label | None:
+    """The label of a slot's tensor; None without exactly one scale."""
     tensor = slot_tensor(model, slot)
     return None if tensor is None else tensor.label
 
 
 def _alike(label: Label, reference: Label, apart_from: str) -> bool:
-    """Whether two labels agree in the part that is not named."""
+    """Whether two labels have equal scale and zero point, not comparing the part that `apart_from`
+    names.
+    """
     scales = apart_from == "scale" or close_scale(label.scale, reference.scale)
     return scales and (apart_from == "zero_point" or label.zero_point == reference.zero_point)

@@ -15,7 +15,7 @@ __all__ = ["impose"]
 
 
 def impose(collector: Collector, overrides: ResolvedOverrides) -> dict[Slot, str]:
-    """Add the constraints of the overrides.
+    """Add the constraints of the overrides to the collector.
 
     Returns the slots that an override makes rigid, each with the override in words.
     """
@@ -63,9 +63,9 @@ def _graded(constraint: Constraint, gradings: Sequence[Grading]) -> Constraint |
 
 
 def _holders(collector: Collector, key: TensorId) -> list[Slot]:
-    """The slots that must be rigid for a tensor to keep its parameters.
-
-    These are the slot that writes it, the readers of a constant, and the factors of a bias's scale.
+    """The slots that must be rigid so that a tensor keeps its parameters: the slot that writes it;
+    for a bias the first factor of its scale; for another constant its readers. `key`: (subgraph,
+    tensor).
     """
     wiring = links(collector.model, key[0])
     if key[1] in wiring.producer:

@@ -23,11 +23,15 @@ _ALL = Range(-math.inf, math.inf)
 
 
 def clamp_of(operator: Operator) -> Range:
-    """The range of the operator's fused activation; everything without one."""
+    """The range of real values that the operator's fused activation lets through; unlimited without
+    one.
+    """
     return _FUSED_RANGES.get(int(operator.options.get(FUSED) or 0), _ALL)
 
 
 def reach_of(operator: Operator, row: OperatorRow) -> Range:
-    """The range of the operator's function, clamped by its fused activation."""
+    """The range of real values that the operator can produce: that of its function, clamped by its
+    fused activation.
+    """
     reach, clamp = row.range or _ALL, clamp_of(operator)
     return Range(max(reach.low, clamp.low), min(reach.high, clamp.high))

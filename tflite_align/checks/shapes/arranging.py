@@ -1,6 +1,8 @@
 """Shape functions of operators that move values: reshape, join, split, broadcast, table lookup.
 
-Each function takes the operator and returns its first outputs' shapes.
+Each function takes one operator (`at`: with the known shapes and values of its operands) and
+returns the shapes of its outputs, at least the first. It raises UnknownShapeError if they depend on
+unknown values, and ContradictionError if no kernel takes the operands together.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ __all__ = [
 
 
 def declared(at: Scene) -> list[Shape]:
-    """The stated shape: a variable has the shape of the value assigned to it."""
+    """The shape that the file states, for READ_VARIABLE: its input does not determine it."""
     if not at.operator.outputs:
         raise UnknownShapeError
     output = at.graph.tensors[at.operator.outputs[0]]
@@ -59,7 +61,7 @@ def declared(at: Scene) -> list[Shape]:
 
 
 def sized(at: Scene) -> list[Shape]:
-    """The sizes are the values of the operand that the row names."""
+    """The output's sizes are the values of a constant operand, which the row names."""
     sizes = at.listed(at.operand.start)
     if min(sizes, default=0) < 0:
         raise UnknownShapeError
@@ -67,7 +69,7 @@ def sized(at: Scene) -> list[Shape]:
 
 
 def reshape(at: Scene) -> list[Shape]:
-    """Sizes from the second input where that is a vector, else from the options; one may be -1."""
+    """RESHAPE: sizes from the second input, if a vector, else from the options; one may be -1."""
     shape, stated = at.shape(0), at.has(1)
     if stated and len(at.shape(1)) == 1 and at.graph.tensors[at.operator.inputs[1]].type == "int32":
         sizes = at.listed(1)
@@ -95,6 +97,7 @@ def reshape(at: Scene) -> list[Shape]:
 
 
 def squeeze(at: Scene) -> list[Shape]:
+    """SQUEEZE: without the named axes of size 1, or without all of them."""
     shape = at.shape(0)
     named = {axis_of(axis, len(shape)) for axis in at.operator.numbers}
     axes = named or {index for index, size in enumerate(shape) if size == 1}
@@ -104,12 +107,14 @@ def squeeze(at: Scene) -> list[Shape]:
 
 
 def expand_dims(at: Scene) -> list[Shape]:
+    """EXPAND_DIMS: with one more axis of size 1."""
     shape = at.shape(0)
     axis = axis_of(at.single(1), len(shape) + 1)
     return [(*shape[:axis], 1, *shape[axis:])]
 
 
 def transpose(at: Scene) -> list[Shape]:
+    """TRANSPOSE: the axes in the order of the second input."""
     shape, order = at.shape(0), at.listed(1)
     if len(order) != len(shape):
         raise ContradictionError(f"{len(order)} axes, as many as are ordered", told(shape))
@@ -120,10 +125,12 @@ def transpose(at: Scene) -> list[Shape]:
 
 
 def shape(at: Scene) -> list[Shape]:
+    """SHAPE: a vector with one size for each axis of the input."""
     return [(len(at.shape(0)),)]
 
 
 def rank(at: Scene) -> list[Shape]:
+    """RANK: a scalar."""
     at.shape(0)
     return [()]
 
@@ -132,6 +139,7 @@ def rank(at: Scene) -> list[Shape]:
 
 
 def concatenation(at: Scene) -> list[Shape]:
+    """CONCATENATION: sizes along the option's axis are added."""
     first = at.shape(0)
     parts = [at.shape(index) for index in range(len(at.operator.inputs))]
     axis = axis_of(at.option("axis"), len(first))
@@ -142,6 +150,7 @@ def concatenation(at: Scene) -> list[Shape]:
 
 
 def pack(at: Scene) -> list[Shape]:
+    """PACK: one more axis, as long as there are inputs."""
     first = at.shape(0)
     parts = [at.shape(index) for index in range(len(at.operator.inputs))]
     if len(set(parts)) > 1:
@@ -151,12 +160,14 @@ def pack(at: Scene) -> list[Shape]:
 
 
 def unpack(at: Scene) -> list[Shape]:
+    """UNPACK: one output for each index of an axis, without that axis."""
     shape = at.shape(0)
     axis = axis_of(at.option("axis"), len(shape))
     return [shape[:axis] + shape[axis + 1 :]] * len(at.operator.outputs)
 
 
 def split(at: Scene) -> list[Shape]:
+    """SPLIT: equal parts along an axis, one for each output."""
     shape = at.shape(1)
     axis = axis_of(at.single(0), len(shape))
     parts = len(at.operator.outputs)
@@ -168,6 +179,7 @@ def split(at: Scene) -> list[Shape]:
 
 
 def split_v(at: Scene) -> list[Shape]:
+    """SPLIT_V: parts of the sizes that the second input states; one size may be -1."""
     shape, sizes = at.shape(0), at.listed(1)
     axis = axis_of(at.single(2), len(shape))
     if sizes.count(-1) == 1:
@@ -179,6 +191,7 @@ def split_v(at: Scene) -> list[Shape]:
 
 
 def slice_(at: Scene) -> list[Shape]:
+    """SLICE: sizes from the third input; -1 means up to the end."""
     shape, begin, size = at.shape(0), at.listed(1), at.listed(2)
     if not len(shape) == len(begin) == len(size):
         counted = f"{len(begin)} axes, as many as have a beginning and a size"
@@ -194,6 +207,7 @@ def slice_(at: Scene) -> list[Shape]:
 
 
 def strided_slice(at: Scene) -> list[Shape]:
+    """STRIDED_SLICE: the number of selected elements along each axis."""
     if at.option("offset"):
         raise UnknownShapeError
     axes = sliced_axes(at)
@@ -201,6 +215,7 @@ def strided_slice(at: Scene) -> list[Shape]:
 
 
 def tile(at: Scene) -> list[Shape]:
+    """TILE: each size times the number of repetitions."""
     shape, times = at.shape(0), at.listed(1)
     if len(shape) != len(times):
         raise ContradictionError(f"{len(times)} axes, as many as multiples", told(shape))
@@ -211,6 +226,7 @@ def tile(at: Scene) -> list[Shape]:
 
 
 def pad(at: Scene) -> list[Shape]:
+    """PAD and PADV2: each size plus its two borders."""
     shape, border = at.shape(0), at.listed(1)
     if len(border) != 2 * len(shape):
         raise ContradictionError(f"{len(border) // 2} axes, as many as borders", told(shape))
@@ -223,7 +239,7 @@ def pad(at: Scene) -> list[Shape]:
 
 
 def mirror_pad(at: Scene) -> list[Shape]:
-    """As `pad`; a border may not be wider than the mirrored part."""
+    """MIRROR_PAD: as `pad`; a border may not be wider than the mirrored part."""
     padded, shape, border = pad(at), at.shape(0), at.listed(1)
     spare = at.option("mode")  # REFLECT, 0, leaves the edge itself out
     for size, sides in zip(shape, zip(border[::2], border[1::2], strict=True), strict=True):
@@ -233,7 +249,7 @@ def mirror_pad(at: Scene) -> list[Shape]:
 
 
 def broadcast_to(at: Scene) -> list[Shape]:
-    """The sizes that the second input states, which the first stretches to."""
+    """The sizes in the second input, to which the first must broadcast."""
     (resized,) = sized(at)
     if join(at.shape(0), resized) != resized:
         raise ContradictionError(f"a shape that broadcasts to {list(resized)}", told(at.shape(0)))
@@ -241,6 +257,7 @@ def broadcast_to(at: Scene) -> list[Shape]:
 
 
 def space_to_batch(at: Scene) -> list[Shape]:
+    """SPACE_TO_BATCH_ND: blocks of the padded image are moved to the batch axis."""
     shape, blocks, border = at.ranked(0, 3, 4), at.listed(1), at.listed(2)
     inner = shape[1:-1]
     if len(blocks) != len(inner) or len(border) != 2 * len(inner) or min(blocks) < 1:
@@ -253,6 +270,7 @@ def space_to_batch(at: Scene) -> list[Shape]:
 
 
 def batch_to_space(at: Scene) -> list[Shape]:
+    """BATCH_TO_SPACE_ND: parts of the batch axis are moved to the image, which is cropped."""
     shape, blocks, crops = at.ranked(0, 3, 4), at.listed(1), at.listed(2)
     inner = shape[1:-1]
     if len(blocks) != len(inner) or len(crops) != 2 * len(inner) or min(blocks) < 1:
@@ -268,6 +286,7 @@ def batch_to_space(at: Scene) -> list[Shape]:
 
 
 def space_to_depth(at: Scene) -> list[Shape]:
+    """SPACE_TO_DEPTH: blocks of height and width are moved to the channels (NHWC)."""
     shape, block = at.ranked(0, 4), at.option("block_size")
     if block < 1:
         raise UnknownShapeError
@@ -277,6 +296,7 @@ def space_to_depth(at: Scene) -> list[Shape]:
 
 
 def depth_to_space(at: Scene) -> list[Shape]:
+    """DEPTH_TO_SPACE: parts of the channels are moved to height and width (NHWC)."""
     shape, block = at.ranked(0, 4), at.option("block_size")
     if block < 1:
         raise UnknownShapeError
@@ -286,6 +306,7 @@ def depth_to_space(at: Scene) -> list[Shape]:
 
 
 def resize(at: Scene) -> list[Shape]:
+    """RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR: height and width from the second input (NHWC)."""
     shape, sizes = at.ranked(0, 4), at.listed(1)
     if len(sizes) != 2 or min(sizes) < 1:
         raise ContradictionError("a height and a width of 1 or more", told(tuple(sizes)))
@@ -293,6 +314,7 @@ def resize(at: Scene) -> list[Shape]:
 
 
 def dilate(at: Scene) -> list[Shape]:
+    """DILATE: each size with step - 1 elements inserted between neighbours."""
     shape, steps = at.shape(0), at.listed(1)
     if len(shape) != len(steps):
         raise UnknownShapeError
@@ -300,6 +322,7 @@ def dilate(at: Scene) -> list[Shape]:
 
 
 def diagonal(at: Scene) -> list[Shape]:
+    """MATRIX_DIAG: the last axis becomes the diagonal of a square matrix."""
     shape = at.shape(0)
     if not shape:
         raise UnknownShapeError
@@ -310,6 +333,7 @@ def diagonal(at: Scene) -> list[Shape]:
 
 
 def gather(at: Scene) -> list[Shape]:
+    """GATHER: the axis is replaced by the axes of the indices."""
     shape, places = at.shape(0), at.shape(1)
     axis = axis_of(at.option("axis"), len(shape))
     batch = at.option("batch_dims")
@@ -321,7 +345,7 @@ def gather(at: Scene) -> list[Shape]:
 
 
 def _within(at: Scene, size: int) -> None:
-    """ContradictionError where a constant index points beyond the axis."""
+    """Raise ContradictionError if a constant index is outside 0 to `size` - 1."""
     try:
         named = at.listed(1)
     except UnknownShapeError:
@@ -332,6 +356,7 @@ def _within(at: Scene, size: int) -> None:
 
 
 def gather_nd(at: Scene) -> list[Shape]:
+    """GATHER_ND: the axes that a row of indices addresses are replaced by the indices' outer axes."""
     shape, places = at.shape(0), at.shape(1)
     if not places or places[-1] > len(shape):
         raise UnknownShapeError
@@ -339,18 +364,20 @@ def gather_nd(at: Scene) -> list[Shape]:
 
 
 def lookup(at: Scene) -> list[Shape]:
-    """Rows of a table, one for each key."""
+    """EMBEDDING_LOOKUP: a row of a table for each key."""
     keys, table = at.ranked(0, 1), at.shape(1)
     return [(keys[0], *table[1:])]
 
 
 def one_hot(at: Scene) -> list[Shape]:
+    """ONE_HOT: one more axis, as long as the depth."""
     shape, depth = at.shape(0), at.single(1)
     axis = axis_of(at.option("axis"), len(shape) + 1)
     return [(*shape[:axis], depth, *shape[axis:])]
 
 
 def topk(at: Scene) -> list[Shape]:
+    """TOPK_V2: the last axis shortened to k, for values and indices."""
     shape = at.shape(0)
     if not shape:
         raise UnknownShapeError
@@ -358,13 +385,13 @@ def topk(at: Scene) -> list[Shape]:
 
 
 def segments(at: Scene) -> list[Shape]:
-    """The number of rows that the third input states."""
+    """UNSORTED_SEGMENT_*: as many rows as the third input states."""
     shape, ids = at.shape(0), at.shape(1)
     return [(at.single(2), *shape[len(ids) :])]
 
 
 def count(at: Scene) -> list[Shape]:
-    """A row of whole numbers from a start to a limit."""
+    """RANGE: a vector of whole numbers from a start up to a limit."""
     start, limit, step = (at.single(index) for index in range(3))
     if step == 0:
         raise UnknownShapeError

@@ -1,6 +1,8 @@
 """Shape functions of operators that compute: elementwise, products, windows over images, recurrent.
 
-Each function takes the operator and returns its first outputs' shapes.
+Each function takes one operator (`at`: with the known shapes and values of its operands) and
+returns the shapes of its outputs, at least the first. It raises UnknownShapeError if they depend on
+unknown values, and ContradictionError if no kernel takes the operands together.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class _TooLargeError(UnknownShapeError):
 
 
 def same(at: Scene) -> list[Shape]:
-    """The shape of the operand that the row names."""
+    """The output has the shape of the operand that the row names."""
     return [at.shape(at.operand.start)]
 
 
@@ -58,6 +60,7 @@ def broadcast(at: Scene) -> list[Shape]:
 
 
 def fully_connected(at: Scene) -> list[Shape]:
+    """FULLY_CONNECTED: a row of units for each row of the input; weights [units, depth]."""
     shape, weights = at.shape(0), at.ranked(1, 2)
     units, depth = weights
     if at.option("weights_format"):
@@ -76,6 +79,7 @@ def fully_connected(at: Scene) -> list[Shape]:
 
 
 def batch_matmul(at: Scene) -> list[Shape]:
+    """BATCH_MATMUL: [..., rows, columns], outer axes broadcast."""
     left, right = at.shape(0), at.shape(1)
     if len(left) < 2 or len(right) < 2:
         raise UnknownShapeError
@@ -90,6 +94,9 @@ def batch_matmul(at: Scene) -> list[Shape]:
 
 
 def _slid(at: Scene, size: int, window: int, stride: int, dilation: int = 1) -> int:
+    """The number of positions of a window along an axis of `size` elements. Raises _TooLargeError
+    if it fits nowhere.
+    """
     if stride < 1 or window < 1 or dilation < 1:
         raise UnknownShapeError
     if at.option("padding") == _SAME:
@@ -101,7 +108,9 @@ def _slid(at: Scene, size: int, window: int, stride: int, dilation: int = 1) -> 
 
 
 def _windows(at: Scene, shape: Shape, windows: Shape) -> Shape:
-    """Output sizes of windows along the inner axes: depth, height and width, or the last two."""
+    """Output sizes along the inner axes (depth, height, width, or the last two of them) of a shape
+    under windows of these sizes.
+    """
     names = ("d", "h", "w")[-len(windows) :]
     return tuple(
         _slid(
@@ -116,9 +125,7 @@ def _windows(at: Scene, shape: Shape, windows: Shape) -> Shape:
 
 
 def convolution(at: Scene) -> list[Shape]:
-    """Convolution over two axes, weights (out, height, width, in), or three, (depth, height, width,
-    in, out).
-    """
+    """CONV_2D with weights [out, height, width, in]; CONV_3D with [depth, height, width, in, out]."""
     shape, weights = at.ranked(0, 4, 5), at.ranked(1, 4, 5)
     if len(shape) != len(weights):
         raise UnknownShapeError
@@ -132,6 +139,7 @@ def convolution(at: Scene) -> list[Shape]:
 
 
 def depthwise(at: Scene) -> list[Shape]:
+    """DEPTHWISE_CONV_2D: weights [1, height, width, out]."""
     shape, weights = at.ranked(0, 4), at.ranked(1, 4)
     if shape[3] < 1 or weights[3] % shape[3]:
         raise ContradictionError(f"channels that divide {weights[3]}", told(shape))
@@ -140,7 +148,7 @@ def depthwise(at: Scene) -> list[Shape]:
 
 
 def transposed(at: Scene) -> list[Shape]:
-    """TRANSPOSE_CONV: of the sizes that the first input states; weights (out, height, width, in)."""
+    """TRANSPOSE_CONV: the sizes that the first input states; weights [out, height, width, in]."""
     weights, shape, sizes = at.ranked(1, 4), at.ranked(2, 4), at.listed(0)
     if len(sizes) != 4 or min(sizes) < 0:
         raise UnknownShapeError
@@ -151,7 +159,7 @@ def transposed(at: Scene) -> list[Shape]:
 
 
 def _biased(at: Scene, index: int, depth: int) -> None:
-    """ContradictionError where there is a bias that has not a value for each channel made."""
+    """Raise ContradictionError if the input `index` is a bias that does not have `depth` values."""
     if not at.has(index):
         return
     bias = at.shapes.get(at.operator.inputs[index])
@@ -168,6 +176,7 @@ def _fitting(at: Scene, shape: Shape, windows: Shape) -> Shape:
 
 
 def pooling(at: Scene) -> list[Shape]:
+    """AVERAGE_POOL_2D, MAX_POOL_2D, L2_POOL_2D: windows of the options' sizes (NHWC)."""
     shape = at.ranked(0, 4)
     windows = (at.option("filter_height"), at.option("filter_width"))
     return [(shape[0], *_windows(at, shape, windows), shape[3])]
@@ -177,6 +186,7 @@ def pooling(at: Scene) -> list[Shape]:
 
 
 def reduce(at: Scene) -> list[Shape]:
+    """MEAN, SUM and other reductions: without the named axes, or with size 1 there."""
     shape = at.shape(0)
     axes = {axis_of(axis, len(shape)) for axis in at.listed(1)} if shape else set[int]()
     if at.option("keep_dims"):
@@ -195,6 +205,7 @@ def argument(at: Scene) -> list[Shape]:
 
 
 def svdf(at: Scene) -> list[Shape]:
+    """SVDF: [batch, features / rank]."""
     shape, features = at.ranked(0, 2), at.ranked(1, 2)
     rank = at.option("rank")
     if rank < 1:
@@ -203,21 +214,24 @@ def svdf(at: Scene) -> list[Shape]:
 
 
 def recurrent(at: Scene) -> list[Shape]:
-    """A plain cell, or a sequence of them: as many units as the weights have rows."""
+    """A simple RNN cell or a sequence of them: the last axis gets as many units as the weights have
+    rows.
+    """
     shape, weights = at.ranked(0, 2, 3), at.ranked(1, 2)
     return [(*shape[:-1], weights[0])]
 
 
 def lstm(at: Scene) -> list[Shape]:
-    """One step of the full LSTM kernel, with at least 20 inputs; the basic kernel has 5."""
+    """LSTM: one step of the full kernel, which has at least 20 inputs; the basic kernel has 5."""
     if len(at.operator.inputs) < 20:
         raise UnknownShapeError
     return [(at.ranked(0, 2)[0], at.ranked(8, 2)[1])]
 
 
 def sequence_lstm(at: Scene) -> list[Shape]:
-    """(batch, time, features), or (time, batch, features) with `time_major`. The states, inputs[18]
-    and inputs[19], have a row for each of the batch.
+    """UNIDIRECTIONAL_SEQUENCE_LSTM: [batch, time, features], or [time, batch, features] with
+    `time_major`. The states, inputs[18] and inputs[19], must have a row for each element of the
+    batch.
     """
     shape, (cells, outputs) = at.ranked(0, 3), at.ranked(8, 2)
     batch = shape[1] if at.option("time_major") else shape[0]

@@ -15,10 +15,10 @@ __all__ = ["foldable", "folds_away"]
 
 
 def foldable(model: Model, subgraph: int, *, resized: bool) -> Mapping[int, NDArray[Any]]:
-    """Integers of computed tensors that are the same in every run, by tensor.
+    """The integers of computed tensors that are the same in every run, by tensor index.
 
-    `resized`: an application may give inputs other sizes where signatures leave them open. None
-    where metadata may count operators, since none can be removed then.
+    `resized`: an application may resize inputs whose signature leaves sizes open. Empty if the
+    model has metadata that may refer to operators by position, as then none can be removed.
     """
     if unknown_metadata(model):
         return {}
@@ -33,5 +33,5 @@ def foldable(model: Model, subgraph: int, *, resized: bool) -> Mapping[int, NDAr
 
 
 def folds_away(operator: Operator, known_values: Collection[int]) -> bool:
-    """Whether all outputs of the operator are known values."""
+    """Whether all outputs of the operator are among the known values."""
     return bool(operator.outputs) and all(tensor in known_values for tensor in operator.outputs)

@@ -1,4 +1,8 @@
-"""Values of small integer tensors: what sizes are computed from other sizes with."""
+"""The values of small integer tensors that are computed from known shapes, such as sizes for
+RESHAPE.
+
+A fold takes one operator and its output's shape and returns the integers of its first output.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +33,15 @@ def folded(at: Scene, output_shape: Shape) -> _Array | None:
 
 
 def _all(at: Scene) -> list[_Array]:
+    """The integers of all inputs."""
     return [at.value(index) for index in range(len(at.operator.inputs))]
 
 
 def _elementwise(function: Callable[..., Any]) -> _Fold:
+    """The fold of an operator that applies a numpy function to its inputs."""
+
     def fold(at: Scene, _: Shape) -> _Array:
+        """The integers of the first output."""
         if at.option("fused_activation_function"):
             raise UnknownShapeError
         return np.asarray(function(*_all(at)))
@@ -42,25 +50,28 @@ def _elementwise(function: Callable[..., Any]) -> _Fold:
 
 
 def _divided(left: _Array, right: _Array) -> _Array:
-    """Whole division as C does it, towards zero."""
+    """Integer division that rounds toward zero, as C does."""
     if not np.all(right):
         raise UnknownShapeError
     return np.asarray(np.sign(left) * np.sign(right) * (np.abs(left) // np.abs(right)))
 
 
 def _floor_divided(left: _Array, right: _Array) -> _Array:
+    """Integer division that rounds down."""
     if not np.all(right):
         raise UnknownShapeError
     return np.asarray(left // right)
 
 
 def _floor_rest(left: _Array, right: _Array) -> _Array:
+    """The remainder of division that rounds down."""
     if not np.all(right):
         raise UnknownShapeError
     return np.asarray(left % right)
 
 
 def _strided(at: Scene, _: Shape) -> _Array:
+    """The fold of STRIDED_SLICE."""
     axes = sliced_axes(at)
     value = at.value(0)
     sizes = iter(value.shape)
@@ -69,13 +80,17 @@ def _strided(at: Scene, _: Shape) -> _Array:
 
 
 def _sliced(at: Scene, output_shape: Shape) -> _Array:
+    """The fold of SLICE."""
     begin = at.listed(1)
     places = (slice(b, b + size) for b, size in zip(begin, output_shape, strict=True))
     return at.value(0)[tuple(places)]
 
 
 def _reduced(function: Callable[..., Any]) -> _Fold:
+    """The fold of a reduction with a numpy function."""
+
     def fold(at: Scene, _: Shape) -> _Array:
+        """The integers of the first output."""
         value = at.value(0)
         axes = tuple({axis % value.ndim for axis in at.listed(1)}) if value.ndim else ()
         return np.asarray(function(value, axis=axes))
@@ -84,12 +99,14 @@ def _reduced(function: Callable[..., Any]) -> _Fold:
 
 
 def _gathered(at: Scene, _: Shape) -> _Array:
+    """The fold of GATHER."""
     if at.option("batch_dims"):
         raise UnknownShapeError
     return np.take(at.value(0), at.value(1), axis=at.option("axis"))
 
 
 def _counted(at: Scene, _: Shape) -> _Array:
+    """The fold of RANGE."""
     return np.arange(at.single(0), at.single(1), at.single(2))
 
 

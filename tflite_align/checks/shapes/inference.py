@@ -1,5 +1,5 @@
-"""Shapes of all tensors of a model, from those of its inputs and constants on, as a runtime that
-allocates finds them.
+"""The shapes of all tensors of a model, inferred operator by operator from its inputs and
+constants, as a runtime that allocates tensors does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ FUNCTIONS: Mapping[str, ShapeFunction] = {
 
 
 class Clash(Record, frozen=True, kw_only=True):
-    """An operator whose operands have contradicting shapes for every kernel."""
+    """An operator (index in its subgraph) whose operands have shapes that no kernel takes together;
+    the expected and the found shape as text.
+    """
 
     operator: int
     expected: str
@@ -36,8 +38,8 @@ class Clash(Record, frozen=True, kw_only=True):
 
 
 class Inferred(Record, frozen=True, kw_only=True):
-    """Inferred shapes of one subgraph by tensor, contradictions, and values of small integer
-    tensors.
+    """The result for one subgraph: `shapes` by tensor index, contradictions, and `values` of small
+    integer tensors by tensor index.
     """
 
     shapes: Mapping[int, Shape] = field(default_factory=dict)
@@ -46,21 +48,21 @@ class Inferred(Record, frozen=True, kw_only=True):
 
 
 def inferred(model: Model, subgraph: int) -> Inferred:
-    """Inferred shapes of a subgraph, cached while its constants are unchanged.
-
-    A called subgraph has its callers' shapes, so nothing is known about it.
+    """The inferred shapes of a subgraph for the sizes that the file states, cached while its
+    constants are unchanged. Empty for a subgraph that operators call: its shapes are its callers'.
     """
     return _known(model, subgraph, "shapes", opened=False)
 
 
 def settled(model: Model, subgraph: int) -> Inferred:
-    """Shapes and values that hold for every input size that an application may choose: nothing is
-    known of tensors whose `shape_signature` leaves sizes open.
+    """The shapes and values that hold for every input size that an application may choose: nothing
+    is inferred from tensors whose `shape_signature` leaves sizes open.
     """
     return _known(model, subgraph, "settled shapes", opened=True)
 
 
 def _known(model: Model, subgraph: int, name: str, *, opened: bool) -> Inferred:
+    """The cached result of _inferred under the key `name`; `opened`: as in _inferred."""
     graph = model.subgraphs[subgraph]
     cached: Inferred | None = graph.memo.get(name)
     if cached is None:
@@ -71,6 +73,7 @@ def _known(model: Model, subgraph: int, name: str, *, opened: bool) -> Inferred:
 
 
 def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
+    """Infer one subgraph. `opened`: sizes that signatures leave open count as unknown."""
     rows = load_shapes()
     names = {operator.name for operator in graph.operators}
     named = {name: (rows[name], FUNCTIONS[rows[name].function]) for name in names if name in rows}
@@ -111,7 +114,7 @@ def _inferred(model: Model, graph: Subgraph, *, opened: bool) -> Inferred:
 
 
 def _given(graph: Subgraph, *, opened: bool) -> dict[int, Shape]:
-    """Shapes stated by the file: those of inputs, constants and states.
+    """The shapes that the file states for inputs, constants and variables, by tensor index.
 
     `opened`: sizes that signatures leave open count as unknown.
     """

@@ -34,7 +34,9 @@ class UnknownShapeError(Exception):
 
 
 class ContradictionError(Exception):
-    """Operands with contradicting shapes for every kernel: what was expected, and what was found."""
+    """No kernel takes operands of these shapes together. Arguments: what was expected, and what was
+    found.
+    """
 
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(expected, actual)
@@ -43,10 +45,10 @@ class ContradictionError(Exception):
 
 
 class Scene(Record):
-    """The state of shape inference at one operator of a subgraph.
+    """One operator of a subgraph during shape inference.
 
-    `shapes`: of each tensor known so far; `values`: of small integer tensors. `operand`: the input
-    that the operator's row names.
+    `shapes`: of the tensors known so far, by tensor index; `values`: of small integer tensors.
+    `operand`: the input that the operator's shape row names.
     """
 
     model: Model
@@ -57,11 +59,11 @@ class Scene(Record):
     values: dict[int, NDArray[Any] | None] = field(default_factory=dict)
 
     def has(self, index: int) -> bool:
-        """Whether this input is there."""
+        """Whether the input at this position is present."""
         return index < len(self.operator.inputs) and self.operator.inputs[index] >= 0
 
     def shape(self, index: int = 0) -> Shape:
-        """Shape of an input; UnknownShapeError where it is not known."""
+        """The shape of the input at this position; UnknownShapeError if it is not known."""
         inputs = self.operator.inputs
         found = self.shapes.get(inputs[index]) if index < len(inputs) else None
         if found is None:
@@ -69,8 +71,9 @@ class Scene(Record):
         return found
 
     def ranked(self, index: int, *ranks: int) -> Shape:
-        """The same of an input that has to have one of these ranks; of rank 0 nothing is known: a
-        shape may have been left out.
+        """The shape of an input that must have one of these numbers of dimensions;
+        ContradictionError otherwise. UnknownShapeError for a shape without dimensions, which may
+        have been left out of the file.
         """
         shape = self.shape(index)
         if not shape:
@@ -81,10 +84,13 @@ class Scene(Record):
         return shape
 
     def option(self, name: str) -> int:
+        """An option of the operator as an int; 0 if it is not stored."""
         return int(self.operator.options.get(name, 0))
 
     def value(self, index: int) -> NDArray[Any]:
-        """Integers of an input, in its shape; UnknownShapeError where they are not known."""
+        """The integers of the input at this position, in its shape; UnknownShapeError if they are
+        not known.
+        """
         tensor = self.operator.inputs[index] if self.has(index) else -1
         if tensor not in self.values:
             self.values[tensor] = self._constant(tensor) if tensor >= 0 else None
@@ -94,17 +100,22 @@ class Scene(Record):
         return found
 
     def listed(self, index: int) -> list[int]:
-        """The known integers of an input, as a flat list; UnknownShapeError where they are not known."""
+        """The integers of the input at this position as a flat list; UnknownShapeError if they are
+        not known.
+        """
         return [int(item) for item in self.value(index).reshape(-1)]
 
     def single(self, index: int) -> int:
-        """The one integer of an input."""
+        """The only integer of the input at this position; UnknownShapeError if it is unknown or one
+        of several.
+        """
         items = self.listed(index)
         if len(items) != 1:
             raise UnknownShapeError
         return items[0]
 
     def _constant(self, index: int) -> NDArray[Any] | None:
+        """The integers of a constant without scale; None for another tensor."""
         tensor = self.graph.tensors[index]
         quant = tensor.quant
         if tensor.type not in _COUNTED or tensor.sparse or (quant is not None and quant.scale):
@@ -118,12 +129,12 @@ class Scene(Record):
 
     @property
     def counts(self) -> bool:
-        """Whether the first output holds integers whose values are followed."""
+        """Whether the first output is an integer tensor whose values are inferred."""
         outputs = self.operator.outputs
         return bool(outputs) and self.graph.tensors[outputs[0]].type in _COUNTED
 
     def keep(self, value: NDArray[Any]) -> None:
-        """Store the values of the operator's first output."""
+        """Store the values of the operator's first output, unless there are too many."""
         tensor = self.graph.tensors[self.operator.outputs[0]]
         if value.size <= _MOST_VALUES:
             self.values[tensor.index] = value.astype(DTYPES[tensor.type])
@@ -134,12 +145,13 @@ ShapeFunction = Callable[[Scene], Sequence[Shape]]
 
 
 def told(*shapes: Shape) -> str:
+    """Shapes as text, joined by `and`."""
     return " and ".join(str(list(shape)) for shape in shapes)
 
 
 def axis_of(axis: int, rank: int) -> int:
-    """An axis counted from the front; ContradictionError for one that is not there. Of rank 0 nothing
-    is known: a shape may have been left out.
+    """The axis counted from the front; a negative one counts from the end. ContradictionError if it
+    does not exist; UnknownShapeError for rank 0, as a shape may have been left out.
     """
     position = axis + rank if axis < 0 else axis
     if not rank:

@@ -9,8 +9,8 @@ __all__ = ["SlicedAxis", "sliced_axes"]
 
 
 class SlicedAxis(Record, frozen=True):
-    """The slice along one axis; `added`: a new axis of size 1. `dropped`: one index is selected and
-    the axis removed.
+    """The slice along one axis: `taken`, the selected indices. `added`: a new axis of size 1.
+    `dropped`: a single index is selected and the axis removed.
     """
 
     taken: range
@@ -19,7 +19,7 @@ class SlicedAxis(Record, frozen=True):
 
 
 def sliced_axes(at: Scene) -> list[SlicedAxis]:
-    """Every axis of the input and every new one, in order.
+    """The slices along every axis of the input and every new axis, in order.
 
     Source: tflite/kernels/strided_slice.cc, BuildStridedSliceParams.
     """
@@ -49,10 +49,14 @@ def sliced_axes(at: Scene) -> list[SlicedAxis]:
 
 
 def _bits(mask: int, count: int) -> list[bool]:
+    """The lowest `count` bits of a mask, the lowest first."""
     return [bool(mask >> bit & 1) for bit in range(count)]
 
 
 def _axis(at: Scene, axis: int, size: int, bounds: tuple[int, int, int]) -> SlicedAxis:
+    """The slice along an input axis of `size` elements; `bounds`: (begin, end, stride) before masks
+    apply.
+    """
     begin, end, stride = bounds
     if stride == 0:
         raise ContradictionError("strides that are not 0", f"stride 0 along axis {axis}")

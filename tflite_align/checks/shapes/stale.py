@@ -1,4 +1,6 @@
-"""Shapes that the file states and operators do not make, and operands that contradict."""
+"""Shapes in the file that differ from those that operators compute, and operands that contradict
+each other.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,18 @@ _Requirements = Callable[[str, str], tuple[tuple[str, Requirement], ...]]
 
 
 def stale_shapes(model: Model, requirements: _Requirements) -> Iterator[WellFormed]:
-    """A violated constraint for each tensor of another shape than its operator makes, and for each
-    operator whose operands no kernel takes together.
+    """A violated constraint for each tensor whose stated shape its operator does not compute, and
+    for each operator whose operands no kernel takes together.
 
-    What the file gives no shape is not judged. A constant that an operator writes keeps its shape,
-    which its data has.
+    A tensor without a stated shape is not compared. A constant that is an operator's output keeps
+    the shape that its data has.
     """
     for graph in model.subgraphs:
         yield from _stale(model, graph, requirements)
 
 
 def _stale(model: Model, graph: Subgraph, requirements: _Requirements) -> Iterator[WellFormed]:
+    """The violated constraints of one subgraph."""
     inference = inferred(model, graph.index)
     for clash in inference.clashes:
         operator = graph.operators[clash.operator]
