@@ -1,4 +1,4 @@
-"""Selection of the findings to repair, and repairs that precede the solver."""
+"""Selection of the findings to repair, and the repairs that run before the solver."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _ON_THE_SPOT = (
 def wanted(
     findings: Sequence[Finding], fixes: frozenset[str], only: Literal["all", "errors"]
 ) -> tuple[Finding, ...]:
-    """The findings to repair: their fix is enabled and their severity is high enough.
+    """The findings to repair: their repair is enabled (`fixes`: ids) and their severity is high
+    enough (`only`).
 
     Of two faults of one weight tensor neither is repaired if repairing one would also change the
     other, which is not to be repaired.
@@ -46,6 +47,7 @@ def changeable(bound: Bound, findings: Sequence[Finding]) -> tuple[Finding, ...]
     """The findings whose repair changes no tensor that an override keeps."""
 
     def kept(finding: Finding) -> bool:
+        """Whether the repair would change a tensor that an override keeps."""
         if finding.tensor_id not in bound.kept:
             return False
         return finding.fix in _ON_THE_SPOT or own_state(bound.model, finding.slot)
@@ -59,7 +61,9 @@ def enforced(
     fixes: frozenset[str],
     only: Literal["all", "errors"],
 ) -> Bound:
-    """The constraints to satisfy: all except the violated ones that are not to be repaired."""
+    """The bound model with the constraints that the solver has to satisfy: without violated ones
+    that are not to be repaired.
+    """
     graded = {(f.rule, f.slot) for f in findings if only == "errors" and f.severity != "error"}
     switched_off = {(f.rule, f.slot) for f in findings if f.fix and f.fix not in fixes}
     if not graded and not switched_off:
@@ -86,10 +90,12 @@ def mended(
     *,
     checked: tuple[Bound, Sequence[Finding]] | None = None,
 ) -> ModelState:
-    """Repair missing parameters, names, ranges, and biases read as run; no integer changes.
+    """Repair missing parameters, names, ranges, and biases with the reading `as-run`; no integer
+    changes. Repeats until no round changes anything, as parameters pass from one operator to the
+    next in each.
 
-    Parameters can propagate from operator to operator, one per round. `checked`: the constraints
-    and findings of the state's model, if already known.
+    `bind`: binds a model; `checked`: the constraints and findings of the state's model, if already
+    known.
     """
     earlier: set[tuple[Change, ...]] = set()  # repairs without effect are not tried again
     while True:

@@ -39,14 +39,18 @@ _ALIGNING = ("input", "output", "large")
 def assign_policies(
     bound: Bound, values: Values, options: SolverOptions, nodes: Sequence[Node]
 ) -> None:
-    """Fill in `wanted`, `policy` and `keeps` of the nodes that policies decide."""
+    """Fill in `wanted`, `policy` and `keeps` of the nodes whose label a policy decides."""
     named = policies_of(bound, options)
     if named or as_ppq(options):
         _Alignment(bound, values, options, nodes, named).assign()
 
 
 class _Alignment:
-    """`label`: labels of independent nodes; `master`: nodes that follow another node."""
+    """The state while policies are applied. `label`: label by node index, of nodes that do not
+    follow another node; `master`: node index -> the node whose label it follows; `fixed`: nodes
+    whose label no policy may change; `aligned`: label by node index, as its own operator's policy
+    chose it.
+    """
 
     def __init__(
         self,
@@ -79,6 +83,9 @@ class _Alignment:
                 self.fixed.add(node_index)
 
     def assign(self) -> None:
+        """Apply the policy of each operator, in file order, and write the resulting labels to the
+        nodes.
+        """
         if self.whole:
             self._follow_inputs()
         places = sorted(self.named)
@@ -96,6 +103,7 @@ class _Alignment:
                 node.wanted = self._wanted(node_index)
 
     def _wanted(self, node_index: int) -> tuple[Label, ...]:
+        """The labels that policies want for a node; empty if none decides it."""
         if node_index not in self.label and node_index not in self.master:
             return ()
         label = self._resolve(node_index)
@@ -105,7 +113,9 @@ class _Alignment:
         return tuple(dict.fromkeys([*forced, label]))
 
     def _undoes_clamp(self, node_index: int, label: Label) -> bool:
-        """Whether a passive operator's range states a clamp that its input's label would undo."""
+        """Whether the label would undo a clamp (folded ReLU) that the declared range of a passive
+        operator's output implies.
+        """
         if node_index in self.aligned:
             return False
         for key in self.passive.get(node_index, ()):
@@ -118,8 +128,8 @@ class _Alignment:
     # --- labels of nodes ----------------------------------------------------------------------
 
     def _legal(self, node: Node) -> Label | None:
-        """The label of a node whose kernel can write only a few labels: the declared one if it is
-        among them, else the first of them.
+        """The label of a node whose kernel can write only a few labels: the declared one if the
+        kernel can write it, else the first of them. None for another node.
         """
         declared = [self._declared(slot) for slot in node.slots]
         return next((label for label in declared if label in node.legal), None) or next(
@@ -127,24 +137,29 @@ class _Alignment:
         )
 
     def _declared(self, slot: Slot) -> Label | None:
+        """The declared label of a slot's tensor; None without one."""
         return self.values.labels.get(self._key(slot))
 
     def _label(self, slot: Slot) -> Label:
-        """The declared label of a slot that is known to have one."""
+        """The declared label of a slot's tensor; KeyError without one."""
         return self.values.labels[self._key(slot)]
 
     def _key(self, slot: Slot) -> TensorId:
+        """(subgraph, tensor) of a slot."""
         return slot.tensor_id(self.model)
 
     def _type(self, key: TensorId) -> str:
+        """The type of a tensor."""
         return self.model.subgraphs[key[0]].tensors[key[1]].type
 
     def _root(self, node_index: int) -> int:
+        """The node at the end of the chain of nodes that this one follows."""
         while node_index in self.master:
             node_index = self.master[node_index]
         return node_index
 
     def _resolve(self, node_index: int) -> Label:
+        """The present label of a node: that of the node it follows, or the declared one."""
         root = self._root(node_index)
         label = self.label.get(root)
         if label is not None:
@@ -154,16 +169,17 @@ class _Alignment:
         return self._label((writing or slots)[0])
 
     def _producer(self, slot: Slot) -> Slot | None:
+        """The slot that writes the tensor of an input slot; None if it belongs to no node."""
         producer = self.values.wiring[slot.subgraph].producer.get(slot.tensor(self.model))
         return producer if producer in self.where else None
 
     def _written(self, slot: Slot) -> Label:
-        """The label with which the tensor of an input slot is currently written."""
+        """The label with which the tensor of an input slot is written at present."""
         producer = self._producer(slot)
         return self._label(slot) if producer is None else self._resolve(self.where[producer])
 
     def _follow(self, node_index: int, master: int) -> None:
-        """Let a node get the final label of another node."""
+        """Let a node get the final label of the node `master`, unless its own is fixed."""
         if node_index not in self.fixed and self._root(master) != self._root(node_index):
             self.label.pop(node_index, None)
             self.master[node_index] = master
@@ -181,8 +197,9 @@ class _Alignment:
     # --- operators that pass integers on ------------------------------------------------------
 
     def _follow_inputs(self) -> None:
-        """Passive operators write their outputs at their input's label, as in PPQ's
-        QuantizeFusionPass. An operator is passive if it has one tied input and belongs to no family.
+        """Let passive operators write their outputs at their input's label, as in PPQ's
+        QuantizeFusionPass. An operator is passive if a rule ties its only input to its outputs and
+        it belongs to no family.
         """
         for constraint in self.bound.constraints:
             if not isinstance(constraint, Same):
@@ -213,12 +230,15 @@ class _Alignment:
     # --- operators with a policy --------------------------------------------------------------
 
     def _outputs(self, operator_id: OperatorId) -> list[Slot]:
+        """The operator's output slots that belong to a node."""
         operator = self.model.subgraphs[operator_id[0]].operators[operator_id[1]]
         slots = [Slot(*operator_id, "outputs", output) for output in range(len(operator.outputs))]
         return [slot for slot in slots if slot in self.where]
 
     def _keep(self, operator_id: OperatorId, family: str) -> None:
-        """Policy `none`: a tied operator works at its output's label, and no other label changes."""
+        """Policy `none`: an operator with tied operands works at its output's label, and no other
+        label changes.
+        """
         for slot in self._outputs(operator_id)[:1]:
             node_index = self.where[slot]
             tied = any(s.kind == "inputs" and s.operator >= 0 for s in self.nodes[node_index].slots)
@@ -231,6 +251,7 @@ class _Alignment:
     def _align(
         self, operator_id: OperatorId, slots: Sequence[Slot], policy: Policy, family: str
     ) -> None:
+        """Apply a policy to one operator. `slots`: its inputs that the policy aligns."""
         node_index, outputs = self.where[slots[0]], self._outputs(operator_id)
         tied = [slot for slot in outputs if self.where[slot] == node_index]
         if policy == "input" and len(slots) == 1 and not tied:
@@ -247,7 +268,9 @@ class _Alignment:
             self._pass_on(slot, node_index)
 
     def _align_outputs(self, slot: Slot, outputs: Sequence[Slot], policy: str) -> None:
-        """For a single free operand and policy `input`: the outputs get its label."""
+        """Policy `input` with a single operand that no rule ties: the outputs get the operand's
+        label.
+        """
         producer = self._producer(slot)
         for output in outputs:
             node_index = self.where[output]
@@ -269,7 +292,9 @@ class _Alignment:
         *,
         together: bool,
     ) -> None:
-        """Give the node of an operator's operands its label. `together`: a rule ties the output."""
+        """Give the node of an operator's operands (`slots`) the label that the policy chooses.
+        `together`: a rule ties the output to them.
+        """
         if policy == "large":
             self._take(node_index, self._large(node_index, slots))
             return
@@ -289,7 +314,9 @@ class _Alignment:
         self._take(node_index, label)
 
     def _large(self, node_index: int, slots: Sequence[Slot]) -> Label:
-        """The cover of the ranges of the node's tensors and of the operator's inputs."""
+        """The finest label that covers the ranges of the node's tensors and of the operator's
+        inputs.
+        """
         node = self.nodes[node_index]
         type_name = self._type(self._key(slots[0]))
         total = Range(0.0, 0.0)
@@ -298,14 +325,18 @@ class _Alignment:
         return covering_label(total, type_name, symmetric=type_name == "int16" or node.zero)
 
     def _arriving(self, slot: Slot, node_index: int) -> Label:
-        """The label that a member of the node sees before its operator is aligned."""
+        """The label with which a slot of the node reads or writes its tensor before its operator is
+        aligned.
+        """
         producer = self._producer(slot) if slot.kind == "inputs" else None
         if producer is not None and self.where[producer] != node_index:
             return self._resolve(self.where[producer])
         return self._resolve(node_index) if self._key(slot) in self.decided else self._label(slot)
 
     def _pass_on(self, slot: Slot, node_index: int) -> None:
-        """Let the operator that writes an aligned operand write that tensor at the node's label."""
+        """Let the operator that writes an aligned operand write it at the node's label, if the
+        policies allow it.
+        """
         producer = self._producer(slot)
         if producer is None or producer.operator < 0:
             return

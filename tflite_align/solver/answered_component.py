@@ -24,7 +24,7 @@ _NOTHING = Weights(cut=0, move=0, bit=0, clip=0, blur=0, clamp=0, state=0, finer
 
 
 class AnsweredComponent:
-    """A solved component, with what the explanations of all its tensors need."""
+    """A solved component, with data that the explanations of all its tensors share."""
 
     def __init__(
         self,
@@ -50,31 +50,36 @@ class AnsweredComponent:
 
     @cached_property
     def answer(self) -> Answer:
+        """The component's solution; solved again if it is not known."""
         return self.known or self.posed.solve()
 
     @cached_property
     def chosen(self) -> list[Label]:
+        """The chosen label of each node."""
         return self.posed.labels(self.answer)
 
     @cached_property
     def ties(self) -> Ties:
+        """The ties between the component's slots."""
         return Ties(self.bound, self.posed.problem, self.chosen)
 
     @cached_property
     def rules(self) -> tuple[str, ...]:
+        """The ids of the component's rules, sorted."""
         return tuple(sorted({r for n in self.posed.problem.nodes for r in n.rules if "/" in r}))
 
     @cached_property
     def operators(self) -> dict[TensorId, float]:
-        """The cost of the possible QUANTIZE operators after each tensor."""
+        """By tensor: the cost of the QUANTIZE operators inserted after it, without their elements."""
         return self._costs(replace(_NOTHING, cut=self.options.weights.cut))
 
     @cached_property
     def moves(self) -> dict[TensorId, float]:
-        """The cost of the elements that these QUANTIZE operators process."""
+        """By tensor: the cost of the elements that QUANTIZE operators inserted after it process."""
         return self._costs(replace(_NOTHING, move=self.options.weights.move))
 
     def _costs(self, weights: Weights) -> dict[TensorId, float]:
+        """By tensor: the cost of the inserted QUANTIZE operators under these weights."""
         problem = self.posed.problem
         options = replace(self.options, weights=weights)
         _, sharings = cost_tables(problem, self.values, options, self.unlimited, _ANY)
@@ -87,7 +92,9 @@ class AnsweredComponent:
         return {key: sharing.cost for key, sharing in zip(holders, sharings, strict=True)}
 
     def lost(self, value: Value, **weights: float) -> float:
-        """The part of the precision loss at the readers of `value` that these weights measure."""
+        """The cost of the precision lost at the readers of `value`, counting only the given
+        weights.
+        """
         problem = replace(self.posed.problem, values=[value])
         options = replace(self.options, weights=replace(_NOTHING, **weights))
         tables, _ = cost_tables(problem, self.values, options, self.unlimited, _ANY)

@@ -1,8 +1,9 @@
-"""Averages: the noise that they let through, and the effect of clipping before them.
+"""Averages (MEAN, AVERAGE_POOL_2D, RESIZE_BILINEAR): how much noise they leave, and the effect of
+clipping before them.
 
-Noise is in real units squared, as the square of a step: twelve times its power. The mean of n
-values with independent errors has 1/n of their noise, and is then rounded itself. Clipping always
-errs to one side: it is assumed not to average out.
+Noise is twelve times the noise power, in real units squared, so that rounding to a step s has noise
+s^2. The mean of n values with independent errors has 1/n of their noise, and is then rounded
+itself. Clipping always errs to one side: it is assumed not to average out.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class Averaged(Record, frozen=True, kw_only=True):
 
 
 def noise_left(model: Model, flow: BoundFlow) -> float:
-    """The part of its input's independent noise that an operator leaves in its output: 1 for an
-    operator that does not average.
+    """The factor, up to 1, by which an operator reduces the independent noise of its input; 1 for
+    an operator that does not average.
     """
     if not flow.source.taps or not flow.inputs or not flow.outputs:
         return 1.0
@@ -64,7 +65,9 @@ def noise_left(model: Model, flow: BoundFlow) -> float:
 def averaged_slots(
     model: Model, flows: Iterable[BoundFlow], labels: Mapping[TensorId, Label]
 ) -> dict[Slot, Averaged]:
-    """The operands whose elements an operator averages into a tensor that has a declared label."""
+    """By slot: the operands whose elements an operator averages into a tensor with a declared
+    label.
+    """
     averages = {}
     for flow in flows:
         left = noise_left(model, flow)
@@ -77,8 +80,8 @@ def averaged_slots(
 def clip_noise(
     bottom: float, top: float, low: Floats, high: Floats, *, crowded: bool = False
 ) -> Floats:
-    """The noise of clipping values from [bottom, top] to [low, high]. The values are assumed to
-    decay exponentially from zero; `crowded`: to be distributed uniformly.
+    """The noise of clipping values in [bottom, top] to [low, high], real values. The values are
+    assumed to decay exponentially from zero, or with `crowded` to be distributed uniformly.
     """
     middle = min(max(0.0, bottom), top)
     beyond = _evenly_beyond if crowded else _beyond

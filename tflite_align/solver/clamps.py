@@ -1,4 +1,4 @@
-"""Clamps that only a range states: exporters fold a ReLU into the output range.
+"""Clamps that only a declared range implies: exporters fold a ReLU into the output range.
 
 A range that starts exactly at zero, of an operator that could write negative values, is a ReLU; one
 that also ends at 6 is a ReLU6. Widening the range would undo the clamp, unless the operator gets it
@@ -18,10 +18,11 @@ _SIX = 6e-3
 
 
 class Clamp(Record, frozen=True, kw_only=True):
-    """The clamp that a tensor's declared range implies.
+    """The clamp that a tensor's declared range implies. `low`: at 0 from below; `high`: at 0 from
+    above; `six`: at 6 from above; `ceiling`: upper end of the declared range, real value.
 
-    `activation`: the fused activation with exactly this clamp, given that zero is an integer of
-    every label; None if there is none.
+    `activation`: the fused activation with exactly this clamp (zero is an integer of every label);
+    None if there is none.
     """
 
     low: bool
@@ -36,7 +37,9 @@ class Clamp(Record, frozen=True, kw_only=True):
         return Activation.RELU6 if self.six else Activation.RELU
 
     def undone_by(self, span: Range, step: float) -> bool:
-        """Whether values in `span` reach past the clamp."""
+        """Whether the range `span` contains values that the clamp would change; `step`: scale, for
+        a tolerance at 6.
+        """
         return (
             (self.low and span.low < 0)
             or (self.high and span.high > 0)
@@ -45,17 +48,17 @@ class Clamp(Record, frozen=True, kw_only=True):
 
 
 class Saturation(Record, frozen=True, kw_only=True):
-    """The part of an operator's range that a tensor's declared range lets through, or an equivalent
-    range.
+    """The range of real values (`held`) that a tensor's declared range lets through, for tensors
+    that may be widened.
     """
 
     held: Range
 
 
 def clamp_of(label: Label, type_name: str, reach: Range) -> Clamp | None:
-    """The clamp that the label's range states; None if it clips nothing that the operator writes.
+    """The clamp that the label's range implies; None if it clips nothing that the operator writes.
 
-    `reach`: real values the operator could write if its range did not clip.
+    `reach`: range of real values that the operator could write if its range did not clip.
     """
     declared = label_range(label, type_name)
     low = declared.low == 0 and reach.low < 0

@@ -60,8 +60,9 @@ STRATEGIES: Mapping[str, Mapping[str, Policy]] = {
 
 
 def compare(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> list[Strategy]:
-    """The result of the given options first, then PPQ's strategies, with overlap forbidden and
-    forced. `holds` is False where a strategy leaves a rule broken: its cost cannot be compared then.
+    """The result of the given options first, then of PPQ's strategies, each with overlap forbidden
+    and forced. `holds` is False where a strategy leaves a rule violated: its cost cannot be
+    compared then.
     """
     table = _Comparison(bound, list(broken), options)
     strategies = [table.strategy(options, "as aligned")]
@@ -74,6 +75,8 @@ def compare(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> lis
 
 
 class _Comparison:
+    """A model with violated slots, on which strategies are compared."""
+
     def __init__(self, bound: Bound, broken: list[Slot], options: SolverOptions) -> None:
         self.bound = bound
         self.broken = broken
@@ -82,7 +85,7 @@ class _Comparison:
         self.suggested = window_labels(bound)
 
     def strategy(self, options: SolverOptions, name: str) -> Strategy:
-        """The result of these options, over all components they decide."""
+        """The total over all components that are decided under these options."""
         total = Strategy(name=name, cuts=0, elements_moved=0, bits_lost=0.0, cost=0.0, holds=True)
         problems = build_problems(self.bound, self.values, options, self.broken, self.suggested)
         for problem in problems:
@@ -99,7 +102,9 @@ class _Comparison:
         return total
 
     def _price(self, options: SolverOptions, problem: Problem, chosen: Sequence[Label]) -> Strategy:
-        """The cost of one component's labels by the weights alone, with default overlap and no policies."""
+        """The cost of one component's chosen labels (by node) under the weights alone: overlap
+        `auto`, no policies.
+        """
         nodes = [
             replace(node, domain=(label,))
             for node, label in zip(problem.nodes, chosen, strict=True)

@@ -16,13 +16,13 @@ __all__ = ["only", "together"]
 
 
 def together(nodes: Sequence[Node], source: int, reader: int) -> Table:
-    """Require that reader and writer have the same label."""
+    """The condition that the nodes `source` and `reader` (indices) have the same label."""
     first, second = nodes[source].domain, nodes[reader].domain
     costs = [[0.0 if a == b else FORBIDDEN for b in second] for a in first]
     return Table((source, reader), np.array(costs))
 
 
 def only(variable: int, domain: Sequence[Label], label: Label) -> Table:
-    """Require that the node has this label."""
+    """The condition that the node `variable` (index) with these candidate labels has this label."""
     costs = [0.0 if candidate == label else FORBIDDEN for candidate in domain]
     return Table((variable,), np.array(costs))

@@ -1,4 +1,6 @@
-"""Minimal sets of requirements that exclude each other."""
+"""Minimal sets of requirements (constraints and rigid slots) that no choice of labels satisfies
+together.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ _ONLY_CUTS = Weights(cut=_CUT, move=0, bit=0, clip=0, clamp=0, state=0, finer=0,
 
 
 def unsolvable(posed: Posed) -> bool:
-    """Whether no assignment satisfies the component's requirements."""
+    """Whether no choice of labels satisfies the component's requirements."""
     nodes = posed.problem.nodes
     return any(contradictory(node) for node in nodes) or posed.solve().cost >= FORBIDDEN
 
@@ -35,9 +37,7 @@ def unsolvable(posed: Posed) -> bool:
 def minimal_conflict(
     bound: Bound, values: Values, options: SolverOptions, problem: Problem
 ) -> Conflict:
-    """The reason for an unsolvable component: a minimal set of requirements that exclude each
-    other.
-    """
+    """Why a component is unsolvable: a minimal set of its requirements that cannot hold together."""
     if any(contradictory(node) for node in problem.nodes):
         reason = "these ask for different parameters where they must agree; left as it was"
     else:
@@ -54,10 +54,13 @@ def minimal_conflict(
 def forced_conflict(
     bound: Bound, values: Values, options: SolverOptions, problem: Problem
 ) -> Conflict | None:
-    """Why a component needs a QUANTIZE; None if it can be solved without one, at some loss."""
+    """Why a component needs a QUANTIZE: a minimal set of requirements that cannot hold without one.
+    None if it can be solved without, with some loss of precision.
+    """
     free = replace(options, overlap="auto", weights=_ONLY_CUTS)
 
     def fails(posed: Posed) -> bool:
+        """Whether the cheapest solution has a QUANTIZE."""
         return posed.solve().cost >= _CUT
 
     items = _minimal(bound, values, free, problem, fails)
@@ -70,8 +73,8 @@ def forced_conflict(
 def _minimal(
     bound: Bound, values: Values, options: SolverOptions, problem: Problem, fails: _Fails
 ) -> list[_Item]:
-    """The requirements left after dropping every one without which the component still `fails`; empty
-    if it does not fail even with all of them.
+    """The requirements that remain after dropping, one by one, each without which the component
+    still `fails`; empty if it does not fail with all of them.
     """
     inside = frozenset(slot for node in problem.nodes for slot in node.slots)
     small = replace(
@@ -86,6 +89,7 @@ def _minimal(
     items: list[_Item] = [*tied, *rigid]
 
     def broken(items: Sequence[_Item]) -> bool:
+        """Whether the component fails with only these requirements."""
         part = replace(
             bound,
             constraints=tuple(item for item in items if isinstance(item, Constraint)),
@@ -99,8 +103,8 @@ def _minimal(
 
 
 def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> list[_Item]:
-    """A part of `items` that is broken, but not without any one of its items. Large parts are dropped
-    first, since most items are not needed.
+    """A part of `items` that is still `broken`, but not without any one of them. Large parts are
+    dropped first, since most items are not needed.
     """
     remaining, size = items, max(1, len(items) // 2)
     while True:
@@ -119,6 +123,7 @@ def _shrunk(items: list[_Item], broken: Callable[[Sequence[_Item]], bool]) -> li
 def _conflict(
     bound: Bound, values: Values, items: list[_Item], reason: str, problem: Problem
 ) -> Conflict:
+    """The conflict of these requirements: its slots, rules and message."""
     inside = {slot for node in problem.nodes for slot in node.slots}
     slots: dict[Slot, None] = {}
     for item in items:
@@ -142,13 +147,14 @@ def _border(bound: Bound, slot: Slot) -> bool:
 
 
 def _rule(bound: Bound, item: _Item) -> str:
+    """The rule of a requirement; `rigid` or `override/keep` for a rigid slot."""
     if isinstance(item, Slot):
         return "override/keep" if item in bound.held_by else "rigid"
     return item.rule
 
 
 def _told(bound: Bound, values: Values, item: _Item) -> str:
-    """One requirement in words, with the addresses of its slots."""
+    """One requirement as a sentence, with the addresses of its slots."""
     model = bound.model
     if isinstance(item, Slot):
         label = values.labels[item.tensor_id(model)]
@@ -176,7 +182,9 @@ def _told(bound: Bound, values: Values, item: _Item) -> str:
 
 
 def addresses(model: Model, slots: Sequence[Slot]) -> str:
-    """The slots' addresses, naming each operator once; of many slots the first few, and how many more."""
+    """The slots' addresses as text, naming each operator once; of many slots the first few and the
+    number of others.
+    """
     sentences: list[str] = []
     before: OperatorId | None = None
     for slot in slots[:_FEW]:

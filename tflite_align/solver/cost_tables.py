@@ -1,5 +1,5 @@
-"""The abstract problem that the solver minimises: variables with choices, cost tables over them, and
-QUANTIZE operators shared by readers.
+"""The abstract problem that the solver minimises: variables with choices, cost tables over them,
+and QUANTIZE operators that readers share.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ class Table(Record, frozen=True):
 
 
 class Sharing(Record, frozen=True, kw_only=True):
-    """One QUANTIZE of cost `cost` for each label (scale and zero point) that some reader has and the
-    source does not. `source` and `readers` are variables.
+    """The QUANTIZE operators behind one tensor: one, of cost `cost`, for each label (scale and zero
+    point) that a reader has and the source does not. `source` and `readers` are variables.
 
-    `labels[v]` numbers the choices of each variable; equal labels have equal numbers.
+    `labels[v]`: for each choice of variable v, a number of its label; equal labels have equal
+    numbers.
     """
 
     source: int
@@ -40,8 +41,8 @@ class Sharing(Record, frozen=True, kw_only=True):
 
 
 class Answer(Record, frozen=True, kw_only=True):
-    """A choice for each variable, its cost, and a lower bound of the cost of any choice. `optimal`: the
-    two agree.
+    """A choice for each variable, its cost, and a lower bound of the cost of any choice. `optimal`:
+    cost and lower bound agree.
     """
 
     choice: tuple[int, ...]
@@ -51,8 +52,8 @@ class Answer(Record, frozen=True, kw_only=True):
 
 
 def expanded(sharings: Sequence[Sharing]) -> Table:
-    """Sharings of one shape (the same variables and numbers of choices) as a stack of joint
-    tables over source and readers: the first axis counts the sharings.
+    """Sharings with the same variables and numbers of choices as one table over source and readers,
+    with a first axis that counts the sharings.
     """
     first = sharings[0]
     scope = (first.source, *[v for v in dict.fromkeys(first.readers) if v != first.source])

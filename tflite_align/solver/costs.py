@@ -1,7 +1,7 @@
-"""Cost of an assignment: inserted QUANTIZE operators and precision lost at each reader.
+"""The cost of a choice of labels: inserted QUANTIZE operators, and precision lost at each reader.
 
-Precision is measured in bits: half the log2 of the noise power at a reader now, relative to its
-noise power in the original's declared reading.
+Precision is measured in bits: half the log2 of the noise power at a reader, relative to its noise
+power in the original's declared reading.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ Tables = tuple[list[Table], list[Sharing]]
 
 
 class _Costs:
-    """Costs of one component: of reads (a node that reads a tensor), and of single nodes (operand
-    positions that share a label).
+    """The costs of one component: of each read (a node that reads a tensor), and of each node
+    (operand positions that share a label).
     """
 
     def __init__(self, problem: Problem, values: Values, options: SolverOptions) -> None:
@@ -40,12 +40,13 @@ class _Costs:
         self.cut_scale = _FORCE if options.overlap == "force" else 1.0
 
     def cut(self, value: Value) -> float:
+        """The cost of one QUANTIZE of this tensor, by its number of elements."""
         weights = self.weights
         return self.cut_scale * (weights.cut + weights.move * value.elements / self.largest)
 
     def shared(self, value: Value) -> int:
-        """The number of reading slots that compute their own multipliers: a bit of the tensor's precision
-        counts once, shared by them.
+        """The number of slots that read the tensor and compute their own multipliers, at least 1.
+        They share the cost of a lost bit, which thus counts once for each tensor.
         """
         nodes = self.problem.nodes
         return (
@@ -53,8 +54,9 @@ class _Costs:
         )
 
     def lost(self, value: Value, reader: Reader, written: Label, read_label: Label) -> float:
-        """Bits lost at the slots of a reader that compute their own multipliers, times their share among
-        all such slots of the tensor.
+        """Bits lost at the slots of a reader that compute their own multipliers, times their share
+        of all such slots of the tensor. `written`, `read_label`: the labels with which the tensor
+        is written and read.
         """
         noise = written.scale**2 + (read_label.scale**2 if read_label != written else 0.0)
         bits = 0.5 * math.log2(noise / self.values.noise[value.key])
@@ -81,10 +83,9 @@ def priced(
     limits: Limits,
     cuts: Mapping[str, Requantizing],
 ) -> list[Tables]:
-    """The cost tables of components, over one or two variables, and the QUANTIZE shared by readers.
-
-    `cuts`: limits of a QUANTIZE by type; other types have none. Many components are processed
-    together, because each is small.
+    """(cost tables over one or two variables, sharings) of each component. `cuts`: limits of a
+    QUANTIZE by type; other types have no QUANTIZE. Many components are processed together, because
+    each is small.
     """
     costs = [_Costs(problem, values, options) for problem in problems]
     reads_needed = [
@@ -105,13 +106,15 @@ def cost_tables(
     limits: Limits,
     cuts: Requantizing | None,
 ) -> Tables:
-    """The cost tables of one component; `cuts`: limits of a QUANTIZE for its type."""
+    """(cost tables, sharings) of one component; `cuts`: limits of a QUANTIZE for its type."""
     (tables,) = priced([problem], values, options, limits, {problem.type: cuts} if cuts else {})
     return tables
 
 
 def _tables(costs: _Costs, reads: Reads, blocks: Iterable[np.ndarray], limits: Limits) -> Tables:
-    """The tables in an order that depends on the component alone; `blocks` are its readers'."""
+    """(cost tables, sharings) of one component, in an order that depends on the component alone.
+    `blocks`: cost arrays of its reads, in order.
+    """
     problem = costs.problem
     blocks = iter(blocks)
     tables = [
@@ -155,7 +158,7 @@ def lost_bits(problem: Problem, values: Values, options: SolverOptions) -> float
 
 
 def _allowed(node: Node, limits: Limits) -> list[float]:
-    """The costs of a node's labels on their own."""
+    """For each candidate label of a node: 0, or FORBIDDEN where a slot's limits exclude it."""
     scales = [label.scale for label in node.domain]
     least, greatest = min(scales), max(scales)
     strict = [slot for slot in node.slots if not limits.take_all(slot, least, greatest)]
@@ -167,6 +170,9 @@ def _allowed(node: Node, limits: Limits) -> list[float]:
 
 
 def _change_table(costs: _Costs, value: Value, source: int) -> Table:
+    """The small cost of changing a tensor's declared label, by candidate of the node `source` that
+    writes it.
+    """
     declared = costs.values.labels[value.key]
     domain = costs.problem.nodes[source].domain
     row = [0.0 if label == declared else costs.weights.change for label in domain]
@@ -174,6 +180,7 @@ def _change_table(costs: _Costs, value: Value, source: int) -> Table:
 
 
 def _sharing(costs: _Costs, value: Value, source: int) -> Sharing:
+    """The sharing of QUANTIZE operators behind a tensor that the node `source` writes."""
     readers = tuple([node_index for node_index, _ in value.readers])
     numbers: dict[Label, int] = {}
     labels = {

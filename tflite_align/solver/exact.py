@@ -1,9 +1,9 @@
-"""Minimum of a sum of small cost tables, by eliminating one variable after the other.
+"""The minimum of a sum of small cost tables, by eliminating one variable after the other.
 
-Components of the same form (equal except for costs) are eliminated together.
+Components that differ only in their costs are eliminated together.
 
 Knows only variables and tables. Exact while joint tables have at most `_TABLE_LIMIT` entries;
-beyond that an integer program, and then coordinate descent; the answer says which.
+beyond that an integer program, and then coordinate descent; the answer says whether it is proven.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def minimise(
 
 
 def minimise_each(posed: Sequence[Posed]) -> list[Answer]:
-    """minimise() for each problem; problems that differ only in their costs are solved together."""
+    """minimise() for each problem, (sizes, tables, sharings); those that differ only in their costs
+    are solved together.
+    """
     groups: dict[Any, list[int]] = {}
     for position, (sizes, tables, sharings) in enumerate(posed):
         shape = (
@@ -88,7 +90,9 @@ def _answers(posed: Sequence[Posed]) -> list[Answer]:
 
 
 def _total(choices: NDArray[np.intp], stacks: Sequence[Table]) -> Floats:
-    """The cost of each component's choice."""
+    """The cost of each component's choice. `choices`: shape [components, variables]; `stacks`:
+    tables with a first axis for the components.
+    """
     total: Floats = np.zeros(len(choices))
     every = np.arange(len(choices))
     for table in stacks:
@@ -97,7 +101,9 @@ def _total(choices: NDArray[np.intp], stacks: Sequence[Table]) -> Floats:
 
 
 def _expanded(sharings: Sequence[Sequence[Sharing]], count: int) -> list[Table]:
-    """The sharings of components of one shape, each as a stack of joint tables."""
+    """The sharings of `count` components that differ only in costs, each as a table with a first
+    axis for the components. Raises _TooWideError if one is too large.
+    """
     stacks = []
     for matching in zip(*sharings, strict=True):
         around = {matching[0].source, *matching[0].readers}
@@ -109,8 +115,8 @@ def _expanded(sharings: Sequence[Sequence[Sharing]], count: int) -> list[Table]:
 
 
 def _residue(sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]) -> Answer:
-    """The answer of a problem whose joint tables are too large for elimination: by an integer program,
-    or by coordinate descent where that fails.
+    """The answer to a problem whose joint tables are too large for elimination: by an integer
+    program, or if that fails by coordinate descent.
     """
     answer = solve_integer(sizes, tables, sharings)
     pairs = [
@@ -131,8 +137,9 @@ class _TooWideError(Exception):
 
 
 def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int, variable: int) -> Table:
-    """The sum of the tables around a variable. Of very many neighbours, such as the inputs of a
-    wide CONCATENATION, those without a choice are left out of its scope.
+    """The sum of the tables that contain a variable, with a first axis for the `count` components.
+    With very many neighbours, such as the inputs of a wide CONCATENATION, those with one choice are
+    left out of its scope.
     """
     scope = tuple(sorted({v for table in stacks for v in table.scope}))
     if len(scope) >= _MOST_AXES:
@@ -150,8 +157,8 @@ def _joint(stacks: Sequence[Table], sizes: Sequence[int], count: int, variable: 
 
 
 def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDArray[np.intp]:
-    """The best choice of each of `count` components of one shape, a row each. A stack is a table
-    with an axis for them in front.
+    """The best choice of each of `count` components that differ only in costs; shape [components,
+    variables]. `stacks`: tables with a first axis for the components.
     """
     tables = list(stacks)
     of: list[set[int]] = [set() for _ in sizes]
@@ -162,6 +169,7 @@ def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDA
     trail: list[tuple[int, tuple[int, ...], NDArray[np.intp]]] = []
 
     def width(variable: int) -> float:
+        """The number of entries of the joint table around a variable."""
         around = {v for n in of[variable] for v in tables[n].scope}
         return float(min(math.prod([sizes[v] for v in around]), _ENDLESS))
 
@@ -197,7 +205,7 @@ def _eliminate(sizes: Sequence[int], stacks: Sequence[Table], count: int) -> NDA
 
 
 def _descend(sizes: Sequence[int], tables: Sequence[Table]) -> list[int]:
-    """Coordinate descent from every uniform start; the best local minimum found."""
+    """The best local minimum of coordinate descents that start from each uniform choice."""
     of: list[list[Table]] = [[] for _ in sizes]
     for table in tables:
         for variable in table.scope:
@@ -216,6 +224,9 @@ def _descend(sizes: Sequence[int], tables: Sequence[Table]) -> list[int]:
 
 
 def _sweep(choice: list[int], sizes: Sequence[int], of: Sequence[Sequence[Table]]) -> bool:
+    """Set each variable once to its cheapest choice given the others; whether a choice changed.
+    `of`: the tables of each variable.
+    """
     moved = False
     for variable in range(len(sizes)):
         costs: Floats = np.zeros(sizes[variable])

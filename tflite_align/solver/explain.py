@@ -1,5 +1,5 @@
-"""Why one tensor gets its parameters: its component is solved again, with and without conditions
-that price the alternatives.
+"""Why one tensor gets its parameters: its component is solved again, also with conditions that show
+what alternatives cost.
 """
 
 from __future__ import annotations
@@ -39,11 +39,10 @@ def explain(
     key: TensorId,
     slot: Slot | None = None,
 ) -> Explanation:
-    """Explain why the tensor `key` is written with its label (scale and zero point), if the slots
-    `broken` (operand positions) violate a rule.
-
-    `slot`: a slot that holds the tensor, if one was requested. Never raises for a tensor that the
-    solver does not change: the status says so.
+    """Explain why the tensor `key` is written with its label (scale and zero point), given that the
+    slots `broken` (operand positions) violate a rule. `slot`: the slot that the user asked about,
+    if any. Never raises for a tensor that the solver does not change: the explanation's status says
+    so.
     """
     values = value_flow(bound, options.observed)
     tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
@@ -71,7 +70,8 @@ def explain_each(
 ) -> tuple[Explanation, ...]:
     """explain() for those of `keys` that are in solved components, in the components' order.
 
-    Nothing is solved again: costs of alternatives and savings of a QUANTIZE are left out.
+    Nothing is solved again: the costs of alternatives and of leaving out a QUANTIZE are not
+    computed.
     """
     values = solved.values
     keys_here = [
@@ -90,7 +90,7 @@ def explain_each(
 
 
 def _parts(solved: Solved, places: Iterable[int]) -> Iterator[tuple[int, Bound]]:
-    """The number of each of these components, and the bound model with only its constraints."""
+    """(component number, bound model with only its constraints) of each of these components."""
     parts: dict[int, list[Constraint]] = {at: [] for at in places}
     owner = {
         slot: at for at in parts for node in solved.posed[at].problem.nodes for slot in node.slots
@@ -103,12 +103,13 @@ def _parts(solved: Solved, places: Iterable[int]) -> Iterator[tuple[int, Bound]]
 
 
 def _holding(problems: Iterable[Problem], key: TensorId) -> Problem | None:
+    """The component that holds the tensor; None without one."""
     holding = (problem for problem in problems if any(value.key == key for value in problem.values))
     return next(holding, None)
 
 
 def _outside(bound: Bound, key: TensorId) -> str:
-    """Why a tensor has no label that could be chosen."""
+    """Why the solver chooses no label for a tensor, as a sentence."""
     tensor = bound.model.subgraphs[key[0]].tensors[key[1]]
     for constraint in bound.constraints:
         if not isinstance(constraint, (BiasOf, Weight)):
@@ -127,7 +128,7 @@ def _outside(bound: Bound, key: TensorId) -> str:
 
 
 def _needs(explanation: Explanation, bound: Bound, values: Values) -> Explanation:
-    """The range analysis of the tensor, before any solving."""
+    """The explanation with the results of range analysis for the tensor."""
     key, label = explanation.key, values.labels[explanation.key]
     producer = values.wiring[key[0]].producer.get(key[1])
     return replace(
@@ -145,10 +146,10 @@ def _needs(explanation: Explanation, bound: Bound, values: Values) -> Explanatio
 
 
 class _Story:
-    """One component's solution, explained for one of its tensors."""
+    """Explains one tensor of a solved component."""
 
     def __init__(self, case: AnsweredComponent, key: TensorId, *, priced: bool = True) -> None:
-        """`priced`: whether the component is solved again to price the alternatives."""
+        """`case`: the component; `priced`: solve it again to find what alternatives cost."""
         self.case = case
         self.bound = case.bound
         self.values = case.values
@@ -160,6 +161,7 @@ class _Story:
         self.priced = priced
 
     def told(self, explanation: Explanation, slot: Slot | None, *, clean: bool) -> Explanation:
+        """The completed explanation. `slot`: the slot asked about; `clean`: no rule is violated."""
         problem = self.posed.problem
         explanation = replace(
             explanation,
@@ -200,17 +202,15 @@ class _Story:
         )
 
     def _untouched(self, explanation: Explanation) -> Explanation:
-        """The explanation for a component that keeps its parameters: no rule is violated in it, or it
-        cannot be solved.
+        """The explanation for a component that keeps its parameters: no rule is violated, or no
+        solution.
         """
         declared = [self.own for _ in self.nodes]  # as though nothing were cut: what ties it
         ties = Ties(self.bound, self.posed.problem, declared)
         return replace(explanation, status="clean", ties=self._ties(ties))
 
     def _activation(self, written: Label) -> Activation:
-        """The fused activation that the operator needs if its new range no longer implies the
-        clamp.
-        """
+        """The fused activation that the operator needs if `written` no longer implies the clamp."""
         key = self.value.key
         clamp = self.values.clamps.get(key)
         if clamp is None or key not in self.values.silent:
@@ -219,6 +219,7 @@ class _Story:
         return (clamp.activation if undone else None) or Activation.NONE
 
     def _ties(self, ties: Ties) -> tuple[Tie, ...]:
+        """The rules and overrides that tie the tensor's slots, with their addresses."""
         model = self.bound.model
         steps = [
             Tie(rule=rule, slots=addresses(model, slots)) for rule, slots in ties.of(self.value.key)
@@ -236,7 +237,7 @@ class _Story:
         return (*steps, *self._overrides())
 
     def _overrides(self) -> list[Tie]:
-        """The user overrides (anchor, no QUANTIZE) of the tensor's slots; not those that keep it."""
+        """The overrides of the tensor's slots as ties: anchors and forbidden QUANTIZE, not `keep`."""
         model, key = self.bound.model, self.value.key
         anchors = []
         for user in self.case.users:
@@ -252,8 +253,8 @@ class _Story:
     def _anchor(
         self, reached: list[Reached], ties: Ties, written: Label
     ) -> tuple[Anchor, tuple[Link, ...]]:
-        """The origin of the label, and the ties from the tensor to it. Slots that can have only this label
-        count first.
+        """(origin of the label, links from the tensor to it). Slots that can have only this label
+        come first.
         """
         for one in reached:
             for slot in ties.attached[one.key]:
@@ -273,7 +274,7 @@ class _Story:
         return Anchor(kind="cover"), ()
 
     def _policy(self, slot: Slot) -> str:
-        """`concat large`, where a policy and nothing else names the label of the slot's node."""
+        """`concat large`, if that policy alone decides the label of the slot's node; else ""."""
         node = self.case.nodes.get(slot)
         if node is None or node.held is not None or node.legal or node.free:
             return ""
@@ -282,6 +283,9 @@ class _Story:
     def _without_choice(
         self, slot: Slot, ties: Ties, key: TensorId, written: Label
     ) -> Anchor | None:
+        """The label's origin, if this slot can have no other (rigid or fixed by its kernel); else
+        None.
+        """
         model = self.bound.model
         if slot in self.bound.rigid and near(self.values.labels[key], written):
             anchor = self._named("kept", key)
@@ -299,6 +303,7 @@ class _Story:
         return None
 
     def _rigid(self, slot: Slot) -> str:
+        """Why a slot is rigid, as text."""
         if slot in self.bound.held_by:
             return f"slot kept by {self.bound.held_by[slot]}"
         if slot.operator < 0:
@@ -309,10 +314,12 @@ class _Story:
         return "operand that its operator's row holds"
 
     def _named(self, anchor_kind: AnchorKind, key: TensorId) -> Anchor:
+        """The anchor of this kind at a tensor."""
         name = self.bound.model.subgraphs[key[0]].tensors[key[1]].name
         return Anchor(kind=anchor_kind, key=key, name=name)
 
     def _links(self, reached: Reached) -> tuple[Link, ...]:
+        """The steps to a tensor, with addresses and names."""
         model = self.bound.model
         return tuple(
             Link(
@@ -328,6 +335,7 @@ class _Story:
     # --- costs and alternatives --------------------------------------------------------------
 
     def _cuts(self, chosen: list[Label], written: Label) -> tuple[CutStory, ...]:
+        """The QUANTIZE operators that read the tensor, one for each label but the written one."""
         source = self.value.source
         if source is None:
             return ()
@@ -345,6 +353,7 @@ class _Story:
         label: Label,
         readers: tuple[tuple[int, tuple[Slot, ...]], ...],
     ) -> CutStory:
+        """One QUANTIZE that reads the tensor, with its cost. `source`: node that writes the tensor."""
         weights = self.options.weights
         value = replace(self.value, readers=readers)
         slots = sorted((s for _, group in readers for s in group), key=lambda s: s.sort_key)
@@ -367,7 +376,7 @@ class _Story:
         )
 
     def _alternatives(self, written: Label) -> tuple[Alternative, ...]:
-        """Every other label of the writing node, the cheapest first, the impossible last."""
+        """Every other candidate label of the writing node, cheapest first, impossible ones last."""
         source = self.value.source
         if source is None:
             return ()
@@ -385,4 +394,5 @@ class _Story:
 
 
 def _possible(answer: Answer) -> float | None:
+    """The answer's cost; None if it is excluded."""
     return answer.cost if answer.cost < FORBIDDEN else None

@@ -1,4 +1,4 @@
-"""Why a tensor gets its parameters, as records: what explain() answers and reports render."""
+"""Records that say why a tensor gets its parameters: the result of explain(), which reports render."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ class Tie(Record, frozen=True, kw_only=True):
 
 
 class Link(Record, frozen=True, kw_only=True):
-    """One step from a tensor to the next that shares its label."""
+    """One step from a tensor to the next one that shares its label: `rule` ties the slots `here`
+    and `there` (addresses); `key`, `name`: the next tensor.
+    """
 
     rule: str
     here: str  # addresses
@@ -36,9 +38,10 @@ class Link(Record, frozen=True, kw_only=True):
 class Anchor(Record, frozen=True, kw_only=True):
     """The origin of a label.
 
-    own: declared by the tensor. kept: a rigid slot. fixed: a kernel's fixed output. policy: set by
-    a strategy. anchor: set by an override. declared: declared by another tensor. window: the least
-    widening that a multiplier window allows. cover: the finest label that covers the needed range.
+    `kind`: own, declared by the tensor itself; kept, a rigid slot; fixed, a kernel's fixed output;
+    policy, set by an alignment policy; anchor, set by an override; declared, declared by another
+    tensor; window, the least widening that a multiplier window allows; cover, the finest label that
+    covers the needed range.
     """
 
     kind: AnchorKind
@@ -50,11 +53,11 @@ class Anchor(Record, frozen=True, kw_only=True):
 
 
 class CutStory(Record, frozen=True, kw_only=True):
-    """A QUANTIZE that reads the tensor.
+    """A QUANTIZE that reads the tensor and writes `label`.
 
-    `operator`, `moved`, `precision`, `clipped`, `unclamped` are parts of its cost in the solver's
-    units; `bits` are lost at the readers after it. `without`: the component's cost if these readers
-    saw the tensor directly; None if that is impossible, or was not computed.
+    `operator`, `moved`, `precision`, `clipped`, `unclamped`: parts of its cost in the solver's
+    units; `bits`: lost at the readers after it. `without`: the component's cost if these readers
+    read the tensor directly; None if that is impossible, or was not computed.
     """
 
     label: Label
@@ -70,15 +73,19 @@ class CutStory(Record, frozen=True, kw_only=True):
 
 
 class Alternative(Record, frozen=True, kw_only=True):
-    """Another label for the tensor, and the least cost of the component with it; None: impossible."""
+    """Another candidate label of the tensor, and the least cost of its component with it; None if
+    impossible.
+    """
 
     label: Label
     cost: float | None
 
 
 class Explanation(Record, frozen=True, kw_only=True):
-    """Ranges are in real values; `noise` is the root of the noise power accumulated along
-    copies, as a step in real units; costs are in the solver's units.
+    """Why a tensor gets its label. Ranges are in real values (`holds`: of its label; `arrives`,
+    `reach`, `told`: see solver/ranges.py); `noise`: root of the noise power accumulated along
+    copies, as a step in real units; `more`: number of alternatives left out; `quantize`, `bit`:
+    cost of one QUANTIZE and of one lost bit; costs are in the solver's units.
     """
 
     key: TensorId

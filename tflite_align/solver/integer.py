@@ -1,7 +1,8 @@
-"""The integer program for HiGHS, for components whose joint tables are too large for elimination.
+"""The integer program, solved by HiGHS, for components whose joint tables are too large for
+elimination.
 
-Deterministic: one thread, a fixed seed, ended by the number of branch-and-bound nodes and never
-by the clock.
+Deterministic: one thread, a fixed seed, ended by the number of branch-and-bound nodes and never by
+the clock.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _ENTRIES = 400_000  # pair variables; a larger program is left to descent
 
 
 class _Program:
-    """Columns and rows, collected for HiGHS."""
+    """Columns (variables) and rows (linear constraints) of the program."""
 
     def __init__(self) -> None:
         self.cost: list[float] = []
@@ -35,11 +36,13 @@ class _Program:
         self.upper: list[float] = []
 
     def column(self, cost: float, *, integer: bool = False) -> int:
+        """Add a variable in 0..1 with this cost; returns its index."""
         self.cost.append(cost)
         self.integer.append(integer)
         return len(self.cost) - 1
 
     def row(self, terms: Sequence[tuple[int, float]], lower: float, upper: float) -> None:
+        """Add the constraint lower <= sum of value x column <= upper; `terms`: (column, value)."""
         for column, value in terms:
             self.index.append(column)
             self.value.append(value)
@@ -51,9 +54,10 @@ class _Program:
 def solve_integer(
     sizes: Sequence[int], tables: Sequence[Table], sharings: Sequence[Sharing]
 ) -> tuple[list[int], float] | None:
-    """(choice, lower bound) of the sum of tables of one or two variables and sharings.
+    """(choice, lower bound of any choice's cost), minimising the sum of the tables (of one or two
+    variables) and sharings.
 
-    None where the program would be too large or HiGHS has no solution within its nodes.
+    None if the program would be too large or HiGHS finds no solution within its limit of nodes.
     """
     pairs = _pairs(tables)
     entries = sum(sizes[a] * sizes[b] for a, b in pairs)
@@ -75,6 +79,7 @@ def solve_integer(
 
 
 def _pairs(tables: Sequence[Table]) -> dict[tuple[int, int], Any]:
+    """The tables over two variables, added up by pair (lower variable first)."""
     variables: dict[tuple[int, int], Any] = {}
     for table in tables:
         if len(table.scope) == 2:
@@ -86,7 +91,9 @@ def _pairs(tables: Sequence[Table]) -> dict[tuple[int, int], Any]:
 
 
 def _add_pair(program: _Program, first: list[int], second: list[int], costs: Any) -> None:
-    """Pair variables whose sums along each side are the choices of that side."""
+    """Add a column for each pair of choices, with its cost. Rows make their sums equal the choices
+    of either side. `first`, `second`: columns of the choices.
+    """
     grid = [
         [program.column(float(costs[i, j])) for j in range(len(second))] for i in range(len(first))
     ]
@@ -97,7 +104,9 @@ def _add_pair(program: _Program, first: list[int], second: list[int], costs: Any
 
 
 def _add_sharing(program: _Program, columns: list[list[int]], sharing: Sharing) -> None:
-    """Add a variable for each label: 1 if a reader has it and the source does not."""
+    """Add a column for each label, which is 1 if a reader has the label and the source does not.
+    `columns`: by variable and choice.
+    """
     written = dict(zip(sharing.labels[sharing.source], columns[sharing.source], strict=True))
     used: dict[int, int] = {}
     for reader in sharing.readers:
@@ -114,7 +123,9 @@ def _add_sharing(program: _Program, columns: list[list[int]], sharing: Sharing) 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppress the banner that HiGHS prints to standard output when it is created; no option does."""
+    """Suppress the banner that HiGHS prints to standard output when it is created; it has no option
+    for that.
+    """
     sys.stdout.flush()
     stdout = os.dup(1)
     unread, sink = os.pipe()  # two lines of greeting fit in any pipe
@@ -128,6 +139,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _run(program: _Program, columns: list[list[int]]) -> tuple[list[int], float] | None:
+    """Solve the program: (choice by variable, lower bound); None without a solution. `columns`: by
+    variable and choice.
+    """
     import highspy  # noqa: PLC0415 - most models need no integer program
 
     count, rows = len(program.cost), len(program.lower)

@@ -22,11 +22,12 @@ __all__ = ["Limits", "passed_windows", "too_coarse", "window_labels"]
 
 
 class _Sides(Record, frozen=True):
-    """A window (bounds of a ratio of scales) with the least and greatest scale of each of its slots.
+    """A window (limits of a ratio of scales), with (least, greatest) scale of each slot in its
+    numerator and denominator.
 
-    `shared`: the labels of several of its slots may change at once, so that each slot may use an
-    equal part of the distance to the upper bound. `given_up`: the window is violated, and its output
-    is not to be widened.
+    `shared`: labels of several of its slots may change at once, so that each may use an equal part
+    of the distance to the upper limit. `given_up`: the window is violated, and its output is not to
+    be widened.
     """
 
     constraint: Window
@@ -37,7 +38,7 @@ class _Sides(Record, frozen=True):
 
     @property
     def end(self) -> float:
-        """The greatest ratio that a change of one slot's scale may lead to."""
+        """The greatest ratio to which a change of one slot's scale may lead."""
         end, now = self.constraint.source.high, self.ratios()[1]
         if not self.shared or not 0 < now < end:
             return end
@@ -45,19 +46,22 @@ class _Sides(Record, frozen=True):
 
     @property
     def sound(self) -> bool:
-        """Whether all scales are valid, so that there is a ratio; an invalid scale is another finding."""
+        """Whether all scales are above zero, so that there is a ratio; other scales are findings of
+        their own.
+        """
         return min(least for least, _ in (*self.numerator, *self.denominator)) > 0
 
     def ratios(self) -> Extent:
+        """The (least, greatest) ratio at present."""
         return window_ratios(self.constraint, self.numerator, self.denominator)
 
     def takes(self, side: int, position: int, scale: float) -> bool:
-        """Whether the ratio is inside the window if the slot at `position` of the numerator (`side` 0)
-        or denominator (1) has this scale.
+        """Whether the ratio is acceptable if the slot at `position` of the numerator (`side` 0) or
+        denominator (1) has this scale: inside the window, or if it is outside now, no worse.
 
-        A ratio that is now above the upper bound is corrected by the denominator: numerators only
-        must not increase it, nor must the denominator of a window that is given up. A ratio below
-        the lower bound must not decrease.
+        A ratio above the upper limit is to be corrected by the denominator: numerators must not
+        increase it, nor must the denominator of a window that is given up. A ratio below the lower
+        limit must not decrease.
         """
         sides = [self.numerator, self.denominator]
         sides[side] = (*sides[side][:position], (scale, scale), *sides[side][position + 1 :])
@@ -73,8 +77,8 @@ class _Sides(Record, frozen=True):
 class Limits:
     """The labels that a slot may have while all other slots keep theirs.
 
-    Few slots are looked up, so limits are computed on demand. `shared`: windows
-    of which several slots may get new labels at once.
+    Computed on demand, as few slots are looked up. `shared`: windows of which several slots may get
+    new labels at once.
     """
 
     def __init__(
@@ -99,10 +103,10 @@ class Limits:
                 self.unsettled.setdefault(constraint.factors[0], []).append(constraint)
 
     def take_all(self, slot: Slot, least: float, greatest: float) -> bool:
-        """Whether the slot may have every scale between these two.
+        """Whether the slot may have every scale from `least` to `greatest`. False may also mean
+        that this is not known.
 
         A window's ratio is monotone in each scale, so that the accepted scales are an interval.
-        False is not conclusive.
         """
         self._settle(slot)
         if slot in self.frozen or least < self.least.get(slot, 0.0):
@@ -113,6 +117,7 @@ class Limits:
         )
 
     def _settle(self, slot: Slot) -> None:
+        """Compute the limits of a slot, if that was not done yet."""
         for constraint_place in self.unsettled.pop(slot, ()):
             if isinstance(constraint_place, BiasOf):
                 self._bias(slot, constraint_place)
@@ -130,8 +135,8 @@ class Limits:
                 self.windows.setdefault(slot, []).append((sides, side, position))
 
     def _bias(self, source: Slot, constraint: BiasOf) -> None:
-        """Record the least input scale at which the bias fits its type. If the bias does not fit now,
-        the present scale is allowed: the weights have to change.
+        """Record the least scale of the input `source` at which the bias fits its type. If the bias
+        does not fit now, the present scale is allowed, and the weights have to change.
         """
         least = _least_scale(self.model, constraint)
         tensor = slot_tensor(self.model, source)
@@ -142,7 +147,7 @@ class Limits:
             self.frozen[source] = tensor.quant.label
 
     def __call__(self, slot: Slot, label: Label) -> bool:
-        """Whether the slot may see the label."""
+        """Whether the slot may read or write its tensor with the label."""
         self._settle(slot)
         if slot in self.frozen and not _same(label, self.frozen[slot]):
             return False
@@ -155,10 +160,10 @@ class Limits:
 
 
 def window_labels(bound: Bound) -> dict[Slot, Label]:
-    """For each output slot whose window's upper limit is exceeded: its label, widened by the least
-    factor that brings the ratio back into the window.
+    """For each output slot with a ratio above its window: its label, with the scale enlarged by the
+    least factor that brings the ratio back into the window.
 
-    The products of the operands' steps are nearly that coarse, so that little is lost.
+    Products of the operands' steps are nearly that coarse, so that little precision is lost.
     """
     widened: dict[Slot, Label] = {}
     for _, widening in _widened(bound):
@@ -176,8 +181,8 @@ def window_labels(bound: Bound) -> dict[Slot, Label]:
 
 
 def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
-    """A conflict for each window that can be satisfied only by an output range so wide that its steps
-    are too coarse for an operand, or for the whole declared range.
+    """A conflict for each window that holds only with an output scale too coarse for an operand, or
+    for the whole declared range.
     """
     return [
         Conflict(
@@ -193,8 +198,8 @@ def too_coarse(bound: Bound, broken: Collection[Slot]) -> list[Conflict]:
 
 
 class _Widening(Record, frozen=True):
-    """The scale that the output of a violated window would need. `lost`: the values that it would be
-    too coarse for, in words; "" if there are none.
+    """The scale that the output `slot` of a violated window would need. `lost`: the values for
+    which it would be too coarse, as text; "" if there are none.
     """
 
     slot: Slot
@@ -204,7 +209,7 @@ class _Widening(Record, frozen=True):
 
 
 def _widened(bound: Bound) -> Iterator[tuple[Window, _Widening]]:
-    """Each window whose upper limit is exceeded, and the widening that would satisfy it."""
+    """Each window whose upper limit is exceeded, with the widening that would satisfy it."""
     for constraint in bound.constraints:
         if isinstance(constraint, Window):
             widening = _widening(bound.model, _sides(bound.model, constraint))
@@ -238,12 +243,16 @@ def _widening(model: Model, sides: _Sides) -> _Widening | None:
 def passed_windows(
     bound: Bound, labels_seen: Mapping[Slot, Label], source: Mapping[TensorId, Label]
 ) -> list[Window]:
-    """Windows that hold with the declared labels and would be violated with the decided ones."""
+    """The windows that hold with the declared labels and would be violated with the decided ones.
+    `labels_seen`: decided label by reading slot; `source`: by written tensor.
+    """
 
     def decided(slot: Slot) -> Label | None:
+        """The decided label of a slot; None if it keeps the declared one."""
         return labels_seen.get(slot) or source.get(slot.tensor_id(bound.model))
 
     def moved(slot: Slot, extent: Extent) -> Extent:
+        """The (least, greatest) scale of a slot after the decision; `extent`: before it."""
         label = decided(slot)
         return (label.scale, label.scale) if label is not None else extent
 
@@ -264,16 +273,21 @@ def passed_windows(
 
 
 def _same(first: Label, second: Label) -> bool:
+    """Whether two labels are equal but for float rounding of the scale."""
     return first.zero_point == second.zero_point and close_scale(first.scale, second.scale)
 
 
 def _scales(model: Model, slot: Slot) -> tuple[float, ...]:
+    """The scales of a slot's tensor; (1.0,) without parameters."""
     tensor = slot_tensor(model, slot)
     return tensor.quant.scale if tensor is not None and tensor.quant is not None else (1.0,)
 
 
 def _sides(model: Model, constraint: Window) -> _Sides:
+    """The window with the (least, greatest) scale of each of its slots."""
+
     def extents(slots: tuple[Slot, ...]) -> tuple[Extent, ...]:
+        """The (least, greatest) scale of each slot; (1, 1) without parameters."""
         tensors = [slot_tensor(model, slot) for slot in slots]
         return tuple(
             [
@@ -286,9 +300,9 @@ def _sides(model: Model, constraint: Window) -> _Sides:
 
 
 def _least_scale(model: Model, constraint: BiasOf) -> float | None:
-    """The least input scale at which every bias value still fits its type.
+    """The least scale of the bias's input at which every bias value fits its type.
 
-    None where the bias cannot be re-expressed at all: then its input cannot move.
+    None if the bias cannot be re-expressed: then its input must keep its scale.
     """
     bias = slot_tensor(model, constraint.slot)
     limits = type_limits(constraint.legal_types[0])

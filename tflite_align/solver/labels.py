@@ -1,8 +1,8 @@
-"""Candidate labels (scale, zero point) of a component, and those of each node (operand positions
-that share a label).
+"""Candidate labels (scale, zero point) of a component and of each node (operand positions that
+share a label).
 
 Candidates: the members' own parameters, fixed ones, the finest labels that cover the members'
-needed ranges, and the hulls of their declared ranges. Parameters that differ by float rounding
+needed ranges, and the hulls of their declared ranges. Parameters that differ only by float rounding
 count as one: the bits of a fixed or rigid member are used, so that all members end up with the same
 bits.
 """
@@ -27,7 +27,7 @@ _FINEST = 4  # and so many of the finest that suit every member
 
 
 def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
-    """Every declared or fixed label of the component -> the label used instead, equal up to float
+    """Each declared or fixed label of the component -> the label used for it, equal up to float
     rounding.
     """
     ranked: list[Label] = []
@@ -56,19 +56,24 @@ def noise_free(problem: Problem, values: Values) -> dict[Label, Label]:
 def assign_domains(
     problem: Problem, values: Values, options: SolverOptions, stands: Mapping[Label, Label]
 ) -> list[Conflict]:
-    """Set every node's domain (its candidate labels).
+    """Set the domain (candidate labels) of every node. `stands`: the result of noise_free.
 
     A node with contradicting requirements keeps the strongest (rigid, then fixed), and a conflict
-    is recorded.
+    is returned.
     """
     return _Domains(problem, values, options, stands).assign()
 
 
 def _unique(labels: Iterable[Label]) -> list[Label]:
+    """The labels without repetitions, in order."""
     return list(dict.fromkeys(labels))
 
 
 class _Domains:
+    """Finds the domains of one component's nodes. `touching`: tensors that a node reads or writes;
+    `needs`: range of real values that a node has to represent; both by node index.
+    """
+
     def __init__(
         self,
         problem: Problem,
@@ -87,7 +92,7 @@ class _Domains:
             self._touch(value)
 
     def _touch(self, value: Value) -> None:
-        """Add the tensor to the nodes that write or read it, and its needed range to theirs."""
+        """Note a tensor at the nodes that write or read it, and add its needed range to theirs."""
         numbers = [node_index for node_index, _ in value.readers]
         if value.source is not None:
             numbers.append(value.source)
@@ -103,6 +108,7 @@ class _Domains:
                 self.needs[node_index] = hull(self.needs[node_index], need)
 
     def assign(self) -> list[Conflict]:
+        """Set the domain of every node; returns the conflicts."""
         conflicts: list[Conflict] = []
         pinned = self._pinned()
         pools = self._pools()
@@ -121,12 +127,14 @@ class _Domains:
         return conflicts
 
     def _allowed(self, node_index: int, pool: list[Label]) -> tuple[Label, ...]:
+        """The labels of `pool` that the node may have: with zero point 0, if it needs that."""
         if not self.problem.nodes[node_index].zero:
             return tuple(pool)
         symmetric = [label for label in pool if label.zero_point == 0]
         return tuple(symmetric) or (self._cover(self.needs[node_index], node_index),)
 
     def _cover(self, span: Range, node_index: int | None = None) -> Label:
+        """The finest label that covers a range; with zero point 0 if the node needs that."""
         zero = self.problem.type == "int16"
         zero = zero or (node_index is not None and self.problem.nodes[node_index].zero)
         cached = self.covers.get((span, zero))
@@ -136,7 +144,7 @@ class _Domains:
         return cached
 
     def _pools(self) -> list[list[Label]]:
-        """The labels that each node could have, before constraints are applied."""
+        """The labels that each node could have, before constraints are applied; by node index."""
         own_labels = [self._own_labels(node_index) for node_index in range(len(self.problem.nodes))]
         centred = self._centred()
         every = _unique((*(label for labels in own_labels for label in labels), *centred))
@@ -152,7 +160,7 @@ class _Domains:
 
     def _centred(self) -> list[Label]:
         """Labels with zero point 0 for the nodes that need one. They are candidates of all nodes:
-        where no QUANTIZE is possible, the node that writes the tensor has to take one as well.
+        where no QUANTIZE is possible, the node that writes the tensor has to have such a label too.
         """
         zero = [node_index for node_index, node in enumerate(self.problem.nodes) if node.zero]
         return _unique(self._cover(self.needs[node_index], node_index) for node_index in zero)[
@@ -160,8 +168,8 @@ class _Domains:
         ]
 
     def _own_labels(self, node_index: int) -> list[Label]:
-        """The candidates that a node adds: its tensors' declared labels, its fixed ones, those that a
-        policy or a window suggests, and covers of its tensors' needed and declared ranges.
+        """The candidates that a node adds: its tensors' declared labels, its fixed ones, those that
+        a policy or a window suggests, and covers of its tensors' needed and declared ranges.
         """
         node, touching = self.problem.nodes[node_index], self.touching[node_index]
         labels = [self.stands[label] for label in node.legal[:1]]
@@ -174,13 +182,16 @@ class _Domains:
         return _unique(labels)
 
     def _declared(self, touching: Iterable[Value]) -> Range:
+        """The hull of the declared ranges of these tensors."""
         total = Range(0.0, 0.0)
         for value in touching:
             total = hull(total, label_range(self.values.labels[value.key], self.problem.type))
         return total
 
     def _whole(self) -> list[Label]:
-        """Covers of all that the component needs, and of all that it declares."""
+        """Covers of the whole component: of the hull of all needed ranges, and of all declared
+        ranges.
+        """
         total = Range(0.0, 0.0)
         for need in self.needs:
             total = hull(total, need)
@@ -189,15 +200,15 @@ class _Domains:
         return [*self._needed(total, declared, None), every]
 
     def _needed(self, span: Range, members: list[Label], node_index: int | None) -> list[Label]:
-        """The cover (finest label that contains it) of the needed range; none if the range is
-        smaller than every member's step: the finest of the members' labels suffices then.
+        """The finest label that covers the needed range; empty if the range is smaller than the
+        step of each label in `members`, as the finest of these suffices then.
         """
         if span.high - span.low < min(label.scale for label in members):
             return []
         return [self._cover(span, node_index)]
 
     def _around(self) -> list[set[int]]:
-        """For each node, the nodes that write or read one of its tensors."""
+        """For each node, the nodes that write or read one of its tensors; by node index."""
         around: list[set[int]] = [set() for _ in self.problem.nodes]
         for value in self.problem.values:
             joined = [node_index for node_index, _ in value.readers]
@@ -233,11 +244,12 @@ class _Domains:
         )
 
     def _pinned(self) -> dict[int, TensorId]:
-        """Nodes that write a tensor freely and must keep its declared label.
+        """The nodes that write a tensor freely but must keep its declared label, each with that
+        tensor.
 
-        With policy `none`: the writers of the operands; with --overlap forbid: the writers of tensors
-        with several readers; with policies and an overlap named, as in PPQ's pass: all whose readers
-        are free, rigid or aligned by a policy.
+        With policy `none`: the writers of the operands; with --overlap forbid: the writers of
+        tensors with several readers; with policies and an overlap named, as in PPQ's pass: all
+        whose readers are free, rigid or aligned by a policy.
         """
         nodes, overlap = self.problem.nodes, self.options.overlap
         exact = as_ppq(self.options)
@@ -253,7 +265,7 @@ class _Domains:
         return pinned
 
     def _declared_legal(self, node_index: int) -> Label | None:
-        """The declared label of a fixed output, if it is one that the kernel can write."""
+        """The declared label of a fixed output, if the kernel can write it; None otherwise."""
         for value in self.touching[node_index]:
             label = self.values.labels[value.key]
             if value.source == node_index and label in self.problem.nodes[node_index].legal:
@@ -261,6 +273,9 @@ class _Domains:
         return None
 
     def _clash(self, node: Node) -> list[Conflict]:
+        """The conflict of a node that a rigid slot and a kernel's fixed output require to have
+        different labels.
+        """
         if not node.legal or node.held is None or self.stands[node.held] in node.legal:
             return []
         return [
@@ -273,7 +288,7 @@ class _Domains:
 
 
 def _nearest(around: list[set[int]], own_labels: list[list[Label]], node_index: int) -> list[Label]:
-    """Labels in order of distance from a node, as many as `_NEAR`."""
+    """Candidate labels of the nodes around a node, nearest nodes first, at most `_NEAR`."""
     visited, queue, nearest_labels = (
         {node_index},
         deque([node_index]),

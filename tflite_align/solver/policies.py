@@ -1,4 +1,5 @@
-"""Alignment policies by operator, and the operands that each policy aligns.
+"""Alignment policies (large, output, input, first, none) by operator, and the operands that each
+policy aligns.
 
 Input: the bound model and the options. Output: policies by operator, aligned operands by operator.
 """
@@ -20,16 +21,17 @@ __all__ = ["as_ppq", "idle_policies", "near", "policies_of", "policy_inputs"]
 
 
 def as_ppq(options: SolverOptions) -> bool:
-    """Whether PPQ's pass decides the whole graph: a policy and an overlap are named.
+    """Whether policies decide the labels of the whole graph, as in PPQ's pass: a policy and an
+    overlap are named.
 
-    With overlap auto the solver chooses freely around the operators that have a policy.
+    With overlap `auto` the solver chooses freely around the operators that have a policy.
     """
     named = any(policy != "auto" for policy in options.policies.values())
     return named and options.overlap != "auto"
 
 
 def policies_of(bound: Bound, options: SolverOptions) -> dict[OperatorId, tuple[str, Policy]]:
-    """(family, policy) of each operator that has one other than "auto".
+    """(family, policy) of each operator whose policy is not `auto`.
 
     An override for a single operator wins over its family's policy.
     """
@@ -61,16 +63,19 @@ def idle_policies(bound: Bound, policies: Mapping[str, Policy]) -> tuple[str, ..
 
 
 def _address(bound: Bound, operator_id: OperatorId) -> str:
+    """The operator's address, such as `subgraph[0]/operator[3] LSTM`."""
     return Slot(*operator_id, "outputs", 0).address(bound.model).rpartition("/")[0]
 
 
 def _quantized_output(bound: Bound, operator_id: OperatorId) -> bool:
+    """Whether the operator's first output is quantized."""
     tensor = slot_tensor(bound.model, Slot(*operator_id, "outputs", 0))
     return tensor is not None and quantized(tensor)
 
 
 def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorId]) -> list[list[Slot]]:
-    """The inputs of each operator that a policy aligns: activations and constants with one scale.
+    """For each operator in `places`, the inputs that a policy aligns: activations and constants
+    with one scale.
 
     Not weights and biases, whose parameters follow from rules, and not rigid slots.
     """
@@ -92,5 +97,5 @@ def policy_inputs(bound: Bound, values: Values, places: Sequence[OperatorId]) ->
 
 
 def near(first: Label, second: Label) -> bool:
-    """Whether two labels are equal but for float noise of their scales."""
+    """Whether two labels are equal but for float rounding of the scale."""
     return first.zero_point == second.zero_point and close_scale(first.scale, second.scale)

@@ -1,5 +1,5 @@
-"""Precision lost at readers, for every pair of labels (scale, zero point): the one at which the tensor
-is written, and the one at which the reader gets it.
+"""The cost of precision lost at readers, for every pair of labels (scale, zero point): the one with
+which the tensor is written, and the one with which the reader reads it.
 
 The arithmetic of the solver's costs. Many readers are priced at once: an array of a few numbers
 costs as much time as one of thousands.
@@ -33,9 +33,9 @@ _ENTRIES = 1 << 18  # of one array
 
 
 class Read(NamedTuple):
-    """A node (operand positions that share a label) that reads a tensor, through its `slots`.
-    `written`: the labels the tensor may be written at. `shared`: how many slots share the tensor's
-    precision. `cuts`: see `costs.priced`.
+    """A node (operand positions that share a label) that reads a tensor through its `slots`.
+    `written`: candidate labels with which the tensor may be written. `shared`: number of slots that
+    share the cost of the tensor's lost bits. `cuts`: limits of a QUANTIZE for the type.
     """
 
     type: str
@@ -48,12 +48,15 @@ class Read(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """(number of written labels, of read labels, of slots): reads with equal numbers are priced
+        together.
+        """
         return len(self.written), len(self.node.domain), len(self.slots)
 
 
 def computing(reader: Reader) -> int:
     """The number of a reader's slots whose kernel computes its own multiplier, so that no rule ties
-    them.
+    them to another.
     """
     node, slots = reader
     return len(slots) if node.free else len(node.loose.intersection(slots))
@@ -68,7 +71,7 @@ class Reads:
         self.rows: dict[tuple[str, tuple[Label, ...]], Floats] = {}
 
     def priced(self, reads: Sequence[Read]) -> list[Floats]:
-        """The costs of each read: a row per written label, a column per label seen."""
+        """The costs of each read: an array of shape [written labels, read labels]."""
         groups: dict[tuple[int, int, int], list[int]] = {}
         for position, read in enumerate(reads):
             groups.setdefault(read.shape, []).append(position)
@@ -83,7 +86,9 @@ class Reads:
         return prices
 
     def grid(self, labels: tuple[Label, ...], type_name: str) -> Floats:
-        """Rows: scale, low, high, zero point of each label."""
+        """Array of shape [4, labels]: scale, low end, high end (real values) and zero point of each
+        label.
+        """
         cached = self.rows.get((type_name, labels))
         if cached is None:
             ranges = [(label, label_range(label, type_name)) for label in labels]
@@ -98,10 +103,11 @@ class Reads:
         return cached
 
     def _block(self, group: Sequence[Read]) -> Floats:
-        """Costs of reads with equal numbers of labels and slots.
+        """Costs of reads with equal numbers of labels and slots; shape [reads, written labels, read
+        labels].
 
-        Counted slot by slot, so that ties do not matter; a bit of a tensor's precision counts once,
-        shared by the readers that compute.
+        Counted slot by slot, so that ties between slots make no difference; a bit of a tensor's
+        precision counts once, shared by the readers that compute their own multiplier.
         """
         weights = self.weights
         written = np.stack([self.grid(read.written, read.type) for read in group])
@@ -149,8 +155,8 @@ class Reads:
         return _possible(group, total, same, zero, a[:, 0] / b[:, 0])
 
     def _below_zero(self, group: Sequence[Read], low: Floats, step: Floats) -> NDArray[np.bool_]:
-        """Whether a reader needs zero point 0 and the tensor has negative values, which unsigned
-        integers would lose.
+        """Whether a uint8 reader needs zero point 0 and its tensor has negative values, which would
+        be clipped.
         """
         unsigned = [read.node.zero and read.type == "uint8" for read in group]
         if not any(unsigned):
@@ -160,8 +166,8 @@ class Reads:
         return below
 
     def _strict(self, read: Read, slot: Slot) -> bool:
-        """Whether clipping the slot's needed range has its own cost: not in front of an average, where
-        it counts by its effect on the mean, unless the values were observed.
+        """Whether clipping the slot's needed range has a cost of its own: always for observed
+        values; before an average no, as it counts by its effect on the mean.
         """
         return slot not in self.values.averaged or read.value.key in self.values.observed
 
@@ -182,11 +188,12 @@ class Reads:
         return tuple(s for s in read.slots if s in joined and s not in read.node.loose)
 
     def _lost_in_join(self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats) -> Floats:
-        """Cost of the bits that an operand loses at the label it shares with coarser operands, as far
-        as the output's declared precision would have kept them.
+        """The cost of the bits that an operand loses at the label it shares with coarser operands,
+        as far as the output's declared precision would have kept them. `noise`: at the slot;
+        `steps_seen`: scale of the read label.
 
-        Readers of the output compare with the noise of the coarsest operand: what the finer operands
-        lose has to be counted here.
+        The output's readers compare with the noise of the coarsest operand: the loss of finer
+        operands is counted here.
         """
         saw = self.values.noise[read.value.key]
         declared = 0.5 * np.log2(noise / (saw + self.values.joined[slot]))
@@ -197,10 +204,10 @@ class Reads:
     def _averaged(
         self, read: Read, slot: Slot, noise: Floats, steps_seen: Floats, clipped: Floats
     ) -> Floats:
-        """Precision lost at the means of an averaged operand.
+        """The cost of precision lost in the means of an averaged operand.
 
         `noise`: noise of the elements as read; `steps_seen`: their step; `clipped`: noise from
-        clipping. A mean is rounded: to its operand's step if a rule ties output and operand, else to
+        clipping. A mean is rounded to its operand's step if a rule ties output and operand, else to
         its declared step.
         """
         average, weights = self.values.averaged[slot], self.weights
@@ -215,11 +222,12 @@ class Reads:
         return share * (total + (weights.finer * bits if free else 0.0))
 
     def _clip(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
-        """Cost of clipping needed parts of the range.
+        """The cost of clipping parts of the range that readers need. `low`, `high`: ends of what
+        remains, real values; `step`: scale.
 
         Up to one step at the end of a declared range costs nothing; of observed values only half a
-        step, by which rounding changes them anyway. In front of an average, clipping costs by its
-        effect on the mean, unless the values were observed.
+        step, by which rounding changes them anyway. Before an average, clipping costs by its effect
+        on the mean, unless the values were observed.
         """
         observed = self.values.observed
         was_observed = _column(1.0 if read.value.key in observed else 0.0 for read in group)
@@ -238,8 +246,8 @@ class Reads:
         return self.weights.clip * total
 
     def _clamp(self, group: Sequence[Read], low: Floats, high: Floats, step: Floats) -> Floats:
-        """Cost of undoing a clamp that only the range states; small if the operator can have it as
-        fused activation.
+        """The cost of undoing a clamp that only the declared range implies; small if the operator
+        can get it as fused activation.
         """
         total = self._saturated(group, low, high)
         clamps = [self.values.clamps.get(read.value.key) for read in group]
@@ -259,7 +267,7 @@ class Reads:
         return np.asarray(total + stating * broken)
 
     def _saturated(self, group: Sequence[Read], low: Floats, high: Floats) -> Floats:
-        """Cost of letting values through that the declared range of a widened tensor clips."""
+        """The cost of letting values through that the declared range of a widened tensor clips."""
         saturations = [self.values.saturations.get(read.value.key) for read in group]
         if not any(saturations):
             return np.zeros_like(low)
@@ -274,7 +282,9 @@ class Reads:
     def constant(
         self, value: Value, slots: tuple[Slot, ...], domain: tuple[Label, ...], type_name: str
     ) -> Floats:
-        """Costs of re-expressing a constant with each label: no operator, only precision."""
+        """The costs of re-expressing a constant with each label of `domain`: only precision, as no
+        QUANTIZE is needed.
+        """
         declared = self.values.labels[value.key]
         needs = [self.values.need(slot, value.key) for slot in slots]
         is_observed = value.key in self.values.observed
@@ -308,7 +318,9 @@ def _possible(
     zero: NDArray[np.bool_],
     ratio: Floats,
 ) -> Floats:
-    """The costs, infinite where a required QUANTIZE is impossible."""
+    """The costs, with FORBIDDEN where a required QUANTIZE is impossible. `same`: the two labels
+    agree; `zero`: zero points are 0; `ratio`: of their scales.
+    """
     if any(not read.node.uncut.isdisjoint(read.slots) for read in group):
         forbidden = _flags(not read.node.uncut.isdisjoint(read.slots) for read in group)
         total = np.where(same | ~forbidden, total, FORBIDDEN)
@@ -321,9 +333,10 @@ def _possible(
 
 
 def _column(numbers: Iterable[float]) -> Floats:
-    """One number per read, in the shape that broadcasts over the read's cost table."""
+    """One number per read, in a shape that broadcasts over the reads' cost tables."""
     return np.array(list(numbers), dtype=np.float64)[:, None, None]
 
 
 def _flags(truths: Iterable[bool]) -> NDArray[np.bool_]:
+    """One truth value per read, in a shape that broadcasts over the reads' cost tables."""
     return np.array(list(truths), dtype=np.bool_)[:, None, None]

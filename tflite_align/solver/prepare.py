@@ -1,5 +1,5 @@
-"""Prepare a component (candidate labels, cost tables) and solve it, optionally with additional cost
-tables.
+"""Prepare a component (candidate labels, cost tables) and solve it, with additional cost tables if
+wanted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ __all__ = ["Posed", "pose", "pose_each", "solve_each"]
 
 
 class Posed(Record, frozen=True, kw_only=True):
-    """A component whose nodes have their domains (candidate labels), with the cost of every choice.
+    """A component whose nodes have their domains (candidate labels), with cost tables for every
+    choice.
 
     `stands`: each declared label -> the label used for it, equal up to float rounding.
     """
@@ -34,10 +35,11 @@ class Posed(Record, frozen=True, kw_only=True):
 
     @property
     def sizes(self) -> list[int]:
+        """The number of candidate labels of each node."""
         return [len(node.domain) for node in self.problem.nodes]
 
     def solve(self, *conditions: Table) -> Answer:
-        """The cheapest choice of one label per node; `conditions` are added cost tables."""
+        """The cheapest choice of one label for each node; `conditions`: added cost tables."""
         return minimise(self.sizes, [*self.tables, *conditions], self.sharings)
 
     def labels(self, answer: Answer) -> list[Label]:
@@ -49,7 +51,7 @@ class Posed(Record, frozen=True, kw_only=True):
 def pose(
     bound: Bound, values: Values, options: SolverOptions, limits: Limits, problem: Problem
 ) -> Posed:
-    """Fill in the domains of the problem's nodes and price every choice."""
+    """Set the domains of one component's nodes and compute its cost tables."""
     (posed,) = pose_each(bound, values, options, limits, [problem])
     return posed
 
@@ -61,7 +63,7 @@ def pose_each(
     limits: Limits,
     problems: Sequence[Problem],
 ) -> list[Posed]:
-    """The same for many components, priced together."""
+    """pose() for many components, whose costs are computed together."""
     stands = [noise_free(problem, values) for problem in problems]
     conflicts = [
         assign_domains(problem, values, options, stand)
@@ -83,5 +85,5 @@ def pose_each(
 
 
 def solve_each(posed: Sequence[Posed]) -> list[Answer]:
-    """The answer of each component."""
+    """The cheapest choice of each component."""
     return minimise_each([(ready.sizes, ready.tables, ready.sharings) for ready in posed])

@@ -1,8 +1,8 @@
 """From constraints, the components: nodes and values (tensors) that have to be decided together.
 
 A node is a set of slots (operand positions) that share a label (scale, zero point): the slots tied
-by constraints, or a single slot. All free readers of one tensor make one node: their kernels compute
-their own multipliers, so that any label suits them all.
+by constraints, or a single slot. All free readers of one tensor make one node: their kernels
+compute their own multipliers, so that any label suits them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ __all__ = ["build_problems", "contradictory"]
 
 
 class _Builder:
+    """Builds nodes and values from a bound model. `tied`: slot -> rules that tie it; `sets`: which
+    slots are tied to each other.
+    """
+
     def __init__(self, bound: Bound, values: Values, options: SolverOptions) -> None:
         self.bound = bound
         self.model = bound.model
@@ -37,9 +41,11 @@ class _Builder:
         self.values: list[Value] = []
 
     def label(self, slot: Slot) -> Label | None:
+        """The declared label of a slot's tensor; None without one."""
         return self.flow.labels.get(slot.tensor_id(self.model))
 
     def tie(self) -> None:
+        """Join slots that constraints, policies or --overlap force require to share a label."""
         for constraint in self.bound.constraints:
             if isinstance(constraint, Same):
                 if any(self.label(slot) is None for slot in constraint.slots):
@@ -57,7 +63,7 @@ class _Builder:
                 self._force(impossible)
 
     def _tie_policies(self) -> None:
-        """Tie the inputs that a policy aligns, of operators whose inputs no rule ties."""
+        """Join the inputs that a policy aligns, of operators whose inputs no rule ties."""
         aligned = [
             (operator_id, family, policy)
             for operator_id, (family, policy) in self.policies.items()
@@ -77,7 +83,7 @@ class _Builder:
                 self.sets.union(slots[0], slot)
 
     def _demands(self) -> dict[Slot, Demand]:
-        """The labels that each fixed or rigid slot may have, whatever other slots have."""
+        """By slot: the labels that a fixed or rigid slot may have, whatever other slots have."""
         fixed = [
             constraint for constraint in self.bound.constraints if isinstance(constraint, Fixed)
         ]
@@ -93,7 +99,7 @@ class _Builder:
         return demands
 
     def _impossible(self) -> frozenset[Slot]:
-        """The tied slots of sets whose fixed and rigid members have no common label."""
+        """The tied slots whose set has fixed and rigid members without a common label."""
         demands = self._demands()
         by_root: dict[Slot, list[Demand]] = {}
         for slot in self.tied:
@@ -103,10 +109,10 @@ class _Builder:
         return frozenset(slot for slot in self.tied if self.sets.find(slot) in roots)
 
     def _force(self, separate: frozenset[Slot]) -> None:
-        """--overlap force: tie the readers of a tensor to the slot that writes it.
+        """--overlap force: join the readers of a tensor to the slot that writes it.
 
-        Not tied: the slots `separate`, tied slots of operators whose policy is `none`, and readers
-        of a tensor that a rigid slot writes.
+        Not joined: the slots in `separate`, tied slots of operators whose policy is `none`, and
+        readers of a tensor that a rigid slot writes.
         """
         still = {
             operator_id for operator_id, (_, policy) in self.policies.items() if policy == "none"
@@ -131,6 +137,7 @@ class _Builder:
                         self.tied.setdefault(slot, set()).add("overlap/force")
 
     def _node(self, slot: Slot) -> int:
+        """The index of the slot's node, which is added if it is new."""
         root = self.sets.find(slot) if slot in self.tied else slot
         if root not in self.node_of:
             self.node_of[root] = len(self.nodes)
@@ -151,13 +158,16 @@ class _Builder:
         return node_index
 
     def connect(self) -> None:
-        """Add a value for each tensor; its free readers share a node."""
+        """Add a value for each tensor with a label; its free readers share a node."""
         for key in self.flow.labels:
             tensor = self.model.subgraphs[key.subgraph].tensors[key.tensor]
             wiring = self.flow.wiring[key.subgraph]
             self._value(key, wiring.producer.get(key.tensor), tensor.elements)
 
     def _value(self, key: TensorId, producer: Slot | None, elements: int) -> None:
+        """Add the value of one tensor. `producer`: the slot that writes it; None for a constant or
+        variable.
+        """
         readers = self.flow.wiring[key[0]].readers.get(key[1], [])
         if producer is None and self.model.subgraphs[key[0]].tensors[key[1]].is_variable:
             # A state: nothing writes it but the operator itself, at the parameters it has.
@@ -196,13 +206,18 @@ class _Builder:
         )
 
     def suggest(self, labels: Mapping[Slot, Label]) -> None:
-        """Add candidate labels: `labels` maps slots to the widened label that their window requires."""
+        """Add candidate labels to nodes: `labels` maps slots to the label that their window
+        requires.
+        """
         for node_index, node in enumerate(self.nodes):
             node.extra = tuple(
                 labels[slot] for slot in self.nodes[node_index].slots if slot in labels
             )
 
     def restrict(self) -> None:
+        """Add to each node what fixed, zero-point, anchor and no-QUANTIZE constraints require of
+        it.
+        """
         where = {
             slot: node_index for node_index, node in enumerate(self.nodes) for slot in node.slots
         }
@@ -228,8 +243,8 @@ class _Builder:
                 node.zero = True
 
     def _anchor(self, anchor: Anchored, where: Mapping[Slot, int]) -> None:
-        """Give an anchor's label to the nodes of its tied slots, or if there are none to the nodes that
-        write its tensors.
+        """Give an anchor's label to the nodes of its tied slots, or if it has none to the nodes
+        that write its tensors. `where`: node index by slot.
         """
         tied = [slot for slot in anchor.slots if slot in self.tied]
         written = [slot for slot in anchor.slots if (slot.kind == "inputs") == (slot.operator < 0)]
@@ -247,7 +262,9 @@ def build_problems(
     broken: Iterable[Slot],
     suggested: Mapping[Slot, Label],
 ) -> list[Problem]:
-    """The components that hold a broken slot, in the order of their first slot."""
+    """The components that hold a violated slot (`broken`), in the order of their first slot.
+    `suggested`: additional candidate labels by slot.
+    """
     builder = _Builder(bound, values, options)
     builder.tie()
     builder.connect()
@@ -274,14 +291,15 @@ def build_problems(
 
 
 def contradictory(node: Node) -> bool:
-    """Whether the node's members have no common label that all of them may have."""
+    """Whether the node's slots have no label in common that each of them may have."""
     return _exclusive(node.demands)
 
 
 def _exclusive(demands: Sequence[Demand]) -> bool:
-    """Whether no label, up to float noise, is in all the demands."""
+    """Whether no label, up to float rounding, is in every one of the demands."""
 
     def among(label: Label, demand: Demand) -> bool:
+        """Whether the demand contains the label, up to float rounding."""
         return any(
             label.zero_point == legal.zero_point and close_scale(label.scale, legal.scale)
             for legal in demand
@@ -294,7 +312,9 @@ def _exclusive(demands: Sequence[Demand]) -> bool:
 
 
 def _disagrees(builder: _Builder, node: Node) -> bool:
-    """Whether a policy or an anchor requires a label that a slot of the node does not have."""
+    """Whether a policy or an anchor requires a label that a slot of the node does not have at
+    present.
+    """
     if "override/anchor" in node.rules and any(builder.label(s) != node.held for s in node.slots):
         return True
     if not node.policy or not node.wanted:
@@ -306,7 +326,7 @@ def _disagrees(builder: _Builder, node: Node) -> bool:
 
 
 def _components(count: int, values: list[Value]) -> list[int]:
-    """Component number of each node: the lowest node reachable through values."""
+    """The component of each node, named by its lowest node that values connect."""
     sets = DisjointSets[int](lambda node_index: node_index)
     for value in values:
         joined = [node_index for node_index, _ in value.readers]
@@ -318,7 +338,9 @@ def _components(count: int, values: list[Value]) -> list[int]:
 
 
 def _problem(builder: _Builder, members: list[int], inside: list[Value]) -> Problem:
-    """One component with its nodes numbered from 0."""
+    """One component, with its nodes numbered from 0. `members`: their indices in the builder;
+    `inside`: its values.
+    """
     renumber: Mapping[int, int] = {node_index: i for i, node_index in enumerate(members)}
     values = [
         replace(

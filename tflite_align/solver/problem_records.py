@@ -35,10 +35,11 @@ Demand = tuple[Label, ...]  # one of these labels, independent of the node's oth
 class Weights(Record, frozen=True, kw_only=True):
     """Weights of the cost function.
 
-    One inserted QUANTIZE costs `cut`, plus `move` times its elements / the component's largest
-    tensor; one bit of precision lost at one reader costs `bit`; clipping costs `clip` for the whole
-    representable range, or `blur` for each bit lost at the mean of an average; undoing a clamp that
-    only a range implies costs `clamp`, or `state` if the operator can have it as fused activation.
+    One inserted QUANTIZE costs `cut`, plus `move` times its number of elements / that of the
+    component's largest tensor. One bit of precision lost at one reader costs `bit`. Clipping costs
+    `clip` for the whole representable range, or `blur` for each bit lost in an average. Undoing a
+    clamp that only a range implies costs `clamp`, or `state` if the operator can have it as fused
+    activation. `finer`, `change`: small costs that decide between otherwise equal solutions.
     """
 
     cut: float = 1.0
@@ -76,7 +77,9 @@ class Strategy(Record, frozen=True, kw_only=True):
 
 
 class SolverOptions(Record, frozen=True, kw_only=True):
-    """`observed`: the least and greatest real value that calibration inputs put into a tensor."""
+    """User options of the solver. `policies`: alignment policy by operator family; `observed`:
+    (least, greatest) real value of a tensor over calibration inputs.
+    """
 
     policies: Mapping[str, Policy] = field(default_factory=dict)  # by family
     overlap: Overlap = "auto"
@@ -85,7 +88,13 @@ class SolverOptions(Record, frozen=True, kw_only=True):
 
 
 class Node(Record, kw_only=True):
-    """Slots that get one label; `domain`: its candidates."""
+    """Slots that get one label. `domain`: its candidates; `held`: the label of a rigid slot or an
+    anchor; `legal`: labels that a kernel with fixed output can write; `demands`: for each
+    requirement, the labels that satisfy it; `wanted`: labels that a policy chose; `free`: no rule
+    ties its slots; `loose`: slots that only a policy or --overlap ties; `zero`: zero point 0 is
+    required; `uncut`: slots before which no QUANTIZE is allowed; `extra`: candidates that a window
+    suggests.
+    """
 
     slots: list[Slot]
     rules: set[str] = field(default_factory=set)
@@ -104,7 +113,9 @@ class Node(Record, kw_only=True):
 
 
 class Value(Record, frozen=True, kw_only=True):
-    """One tensor: the node that writes it (None: a constant) and the nodes that read it."""
+    """One tensor: `source`, the node that writes it (None: a constant), and `readers`, (node, its
+    reading slots). `shared`: whether several slots read it.
+    """
 
     key: TensorId
     source: int | None
@@ -122,7 +133,9 @@ class Problem(Record, kw_only=True):
 
 
 class Cut(Record, frozen=True, kw_only=True):
-    """A QUANTIZE to insert: `slots` read the tensor at `label`, which is not the one it is written at."""
+    """A QUANTIZE to insert: `slots` read the tensor `key` with `label`, which differs from the one
+    it is written with. `because`: the rules that require it.
+    """
 
     key: TensorId
     label: Label
@@ -131,7 +144,7 @@ class Cut(Record, frozen=True, kw_only=True):
 
 
 class Conflict(Record, frozen=True, kw_only=True):
-    """Requirements that no assignment satisfies together, with their rules."""
+    """Requirements at these slots that no choice of labels satisfies together, with their rules."""
 
     slots: tuple[Slot, ...]
     rules: tuple[str, ...]
@@ -139,7 +152,9 @@ class Conflict(Record, frozen=True, kw_only=True):
 
 
 class Component(Record, frozen=True, kw_only=True):
-    """The decision for one component, and its quality."""
+    """The decision for one component: its tensors and rules, cost, lower bound of the cost
+    (`bound`), number of inserted QUANTIZE (`cuts`) and of candidate labels.
+    """
 
     index: int
     type: str
@@ -154,8 +169,9 @@ class Component(Record, frozen=True, kw_only=True):
 
 class Solution(Record, frozen=True, kw_only=True):
     """The decisions for a model. `source`: the label with which each decided tensor is written.
-    `seen`: the label at each slot that reads a decided tensor; slots that are not listed are
-    unchanged. `activations`: new fused activations of output slots.
+    `seen`: the label with which each slot reads a decided tensor; slots that are not listed are
+    unchanged. `why`: the reason for a tensor's label, as text. `activations`: new fused activations
+    by output slot.
     """
 
     source: Mapping[TensorId, Label]

@@ -1,8 +1,9 @@
-"""Range analysis: the needed range of each value, which is often smaller than its tensor's range.
+"""Range analysis: the range of real values that each tensor needs, which is often smaller than its
+declared range.
 
 Declared ranges flow forward (values that can arrive) and backward (values that readers can
-distinguish) through operators that commute with clipping. Ranges are real values, noise is in real
-units squared (the square of a step; the common factor 1/12 is left out).
+distinguish) through operators that commute with clipping. Noise is in real units squared: the
+square of a step, without the common factor 1/12.
 """
 
 from __future__ import annotations
@@ -34,16 +35,17 @@ _ROUNDS = 8
 
 
 class Values(Record, frozen=True, kw_only=True):
-    """Range analysis of every per-tensor quantized activation.
+    """Range analysis of every per-tensor quantized activation; ranges are real values.
 
-    `labels`: the declared ones; `arrive`: range of values that can arrive; `reach`: range that the
-    operator could write if it did not clip; `tell`: range that readers distinguish; `noise`: declared
-    noise, accumulated along copies. `clamps`: clamps that only a tensor's range implies; `silent`:
-    tensors whose operator could have that clamp as fused activation.
-    `observed`: ranges from calibration, which limit `arrive`. `averaged`: operands of averages.
-    `joined`: for an operand that a kernel copies next to coarser ones, the noise power of the
-    copy's own rounding. `saturations`: for ranges that a multiplier's window may widen, the part of
-    them that was let through before.
+    `labels`: the declared ones; `arrive`: values that can arrive; `reach`: values that the operator
+    could write if it did not clip; `tell`: values that readers distinguish, `slot_tell` the same
+    for one reading slot; `noise`: declared noise, accumulated along copies. `clamps`: clamps that
+    only a tensor's range implies; `silent`: tensors whose operator could have that clamp as fused
+    activation. `observed`: ranges from calibration, which limit `arrive`. `averaged`: operands of
+    averages. `joined`: for an operand that a kernel copies next to coarser ones, the noise of
+    rounding the copy. `saturations`: for tensors that a multiplier's window may widen, the range
+    that was let through before. `crowded`: tensors whose values are assumed to be distributed
+    uniformly.
     """
 
     labels: Mapping[TensorId, Label]
@@ -62,12 +64,12 @@ class Values(Record, frozen=True, kw_only=True):
     crowded: frozenset[TensorId] = frozenset()
 
     def need(self, slot: Slot, key: TensorId) -> Range:
-        """The real values of tensor `key` that this slot has to read unclipped."""
+        """The range of real values of tensor `key` that this slot has to read unclipped."""
         return intersect(self.arrive[key], self.slot_tell.get(slot, self.tell[key]))
 
 
 def constant_range(model: Model, key: TensorId, label: Label) -> Range | None:
-    """Least and greatest real value of a constant; None if its bytes are external or damaged."""
+    """(least, greatest) real value of a constant; None if its bytes are external or damaged."""
     tensor = model.subgraphs[key[0]].tensors[key[1]]
     data = model.constant(*key)
     if data is None or tensor.type not in DTYPES:
@@ -90,11 +92,12 @@ def value_flow(
     observed: Mapping[TensorId, Range] = _UNSEEN,
     within: Iterable[TensorId] | None = None,
 ) -> Values:
-    """The analysis: a forward and a backward pass over every subgraph, in the order of its operators.
+    """Analyse ranges: a forward and a backward pass over every subgraph, in the order of its
+    operators.
 
     `observed` limits only the arriving values: the range that an operator could write, and whether
-    its range is a clamp, do not depend on the calibration inputs. `within`: the tensors to process,
-    in file order; no value may flow between them and others.
+    its declared range is a clamp, do not depend on calibration inputs. `within`: the tensors to
+    analyse, in file order; no value may flow between them and others.
     """
     flow = _Pass(bound, within)
     flow.settle_variables()
@@ -120,12 +123,15 @@ def value_flow(
 
 
 def _all_tensors(model: Model) -> Iterator[TensorId]:
+    """(subgraph, tensor) of every tensor, in file order."""
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             yield TensorId(graph.index, tensor.index)
 
 
 class _Pass:
+    """The state of the analysis: results so far by tensor, see Values."""
+
     def __init__(self, bound: Bound, within: Iterable[TensorId] | None) -> None:
         self.model = bound.model
         self.ranges = bound.ranges
@@ -161,9 +167,9 @@ class _Pass:
         self.opened: set[TensorId] = set()
 
     def _foldless(self) -> dict[TensorId, Range]:
-        """Tensors whose declared range ends at zero although their operator cannot have folded a clamp
-        into the range: it copies, or has a natural range. Maps to the declared range without that
-        end.
+        """Tensors whose declared range ends at zero although their operator cannot have folded a
+        clamp into it, since it copies or has a natural range; each with the declared range without
+        that end.
         """
         slots = [
             s for flows in self.flows.values() for f in flows if f.kind == "copy" for s in f.outputs
@@ -180,9 +186,11 @@ class _Pass:
         return spans
 
     def _passing(self, key: TensorId) -> Range:
+        """The range of real values that a tensor lets through."""
         return self.open[key] if key in self.opened else self.declared[key]
 
     def _start(self, key: TensorId) -> None:
+        """Set the initial ranges and noise of a tensor from its declared label."""
         tensor = self.model.subgraphs[key.subgraph].tensors[key.tensor]
         if not quantized(tensor) or tensor.type == "int4" or tensor.quant is None:
             return
@@ -204,7 +212,7 @@ class _Pass:
             self.arrive[key] = constant
 
     def _writers(self) -> Iterator[OperatorId]:
-        """The operators that write a tensor with a label, in the order of the file."""
+        """The operators that write a tensor with a label, in file order."""
         labelled: dict[int, set[int]] = {}
         for subgraph, tensor in self.labels:
             labelled.setdefault(subgraph, set()).add(tensor)
@@ -214,10 +222,10 @@ class _Pass:
                     yield OperatorId(subgraph, operator.index)
 
     def settle_variables(self) -> None:
-        """Forward passes until the ranges of variables stop growing.
+        """Repeat forward passes until the ranges of variables stop growing.
 
-        A variable has its first value (zero, or the value assigned by an initialising subgraph) and
-        then all that is written to it. If the passes do not converge, its range is unlimited.
+        A variable holds zero, or the value that an initialising subgraph assigned, and then any
+        value that is written to it. If the passes do not converge, its range is unlimited.
         """
         for _ in range(_ROUNDS):
             self._forward_all()
@@ -227,14 +235,17 @@ class _Pass:
         self._forward_all()
 
     def _forward_all(self) -> None:
+        """One forward pass over all operators."""
         for operator_id in self.places:
             self.forward(operator_id)
 
     def backward_all(self) -> None:
+        """One backward pass over all operators."""
         for operator_id in reversed(self.places):
             self.backward(operator_id)
 
     def _grow_variables(self) -> bool:
+        """Extend the range of each variable to the values written to it; whether one grew."""
         grown = False
         for slots in self.variables:
             total = Range(0.0, 0.0)
@@ -249,10 +260,12 @@ class _Pass:
         return grown
 
     def _keys(self, slots: tuple[Slot, ...]) -> list[TensorId] | None:
+        """(subgraph, tensor) of the slots; None if one of them has no label."""
         keys = [slot.tensor_id(self.model) for slot in slots]
         return keys if keys and all(key in self.labels for key in keys) else None
 
     def forward(self, operator_id: OperatorId) -> None:
+        """Compute `arrive`, `reach` and `noise` of the operator's outputs from its inputs."""
         operator = self.model.subgraphs[operator_id[0]].operators[operator_id[1]]
         for index, tensor in enumerate(operator.outputs):
             key = (operator_id[0], tensor)
@@ -285,6 +298,9 @@ class _Pass:
                         self.joined[slot] = rounded
 
     def backward(self, operator_id: OperatorId) -> None:
+        """Compute what the operator distinguishes of its inputs from what is distinguished of its
+        outputs.
+        """
         operator = self.model.subgraphs[operator_id[0]].operators[operator_id[1]]
         for tensor in operator.outputs:
             self._close(TensorId(operator_id.subgraph, tensor))
@@ -301,11 +317,11 @@ class _Pass:
                 self.slot_tell[slot] = needed
 
     def _close(self, key: TensorId) -> None:
-        """Finish a tensor whose readers have all been processed: the range that any of them
+        """Compute `tell` of a tensor all of whose readers are processed: the range that any of them
         distinguishes.
 
         A range that ends at zero, of an operator that folds no clamp into it, is no clamp if a
-        reader passes on values beyond it.
+        reader passes values beyond it.
         """
         readers = self.wiring[key[0]].readers.get(key[1], [])
         if key not in self.labels or not readers:
@@ -341,6 +357,7 @@ class _Pass:
         return Range(low, high)
 
     def clamps(self) -> dict[TensorId, Clamp]:
+        """The clamps that declared ranges imply, by tensor."""
         joined = {}
         for key, label in self.labels.items():
             if key in self.opened:
@@ -352,6 +369,7 @@ class _Pass:
         return joined
 
     def finish(self) -> None:
+        """Compute `tell` of the graph inputs, after the backward pass."""
         for subgraph, wiring in self.wiring.items():
             for tensor, producer in wiring.producer.items():
                 if producer.operator < 0:

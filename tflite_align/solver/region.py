@@ -1,4 +1,4 @@
-"""The part of a model that can change when broken slots are repaired; everything outside it is
+"""The part of a model that can change when violated slots are repaired; everything outside it is
 ignored.
 
 Tensors belong together if constraints tie their slots, or real values pass from one to the other.
@@ -29,10 +29,11 @@ class Region(Record, frozen=True):
 
 
 def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Region:
-    """The region of the broken slots: what their repair can change, or depends on.
+    """The region of the violated slots (`broken`): all tensors that their repair can change or
+    depends on.
 
-    It is the whole model if anchors, policies or --overlap force concern other slots too, and if the
-    model has variables, through which values pass from one operator to any other.
+    It is the whole model if anchors, policies or --overlap force concern other slots too, and if
+    the model has variables, through which values pass between any operators.
     """
     anchored = any(isinstance(constraint, Anchored) for constraint in bound.constraints)
     if anchored or bound.variables or options.overlap == "force" or policies_of(bound, options):
@@ -40,6 +41,7 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
     tensors, operators = _reached(bound, broken)
 
     def near(slot: Slot) -> bool:
+        """Whether the slot belongs to an operator of the region."""
         return slot[:2] in operators
 
     part = replace(
@@ -60,8 +62,8 @@ def region_of(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> R
 
 
 def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[tuple[int, int]]]:
-    """All tensors that belong together with those of the broken slots, and the operators (or the
-    subgraph's inputs and outputs) that write or read them.
+    """(tensors that belong together with those of the violated slots, (subgraph, operator) of those
+    that write or read them; operator -1: the subgraph's inputs and outputs).
     """
     ties = list(_together(bound))
     ties_of: dict[Slot, list[int]] = {}
@@ -103,6 +105,7 @@ def _reached(bound: Bound, broken: Iterable[Slot]) -> tuple[set[TensorId], set[t
 
 
 def _together(bound: Bound) -> Iterator[tuple[Slot, ...]]:
+    """The slots of each constraint or flow that connects tensors."""
     for constraint in bound.constraints:
         if isinstance(constraint, Same):
             yield constraint.slots

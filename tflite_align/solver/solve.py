@@ -35,8 +35,8 @@ __all__ = ["Solved", "solve", "solve_and_keep"]
 
 
 class Solved(Record, frozen=True, kw_only=True):
-    """Intermediate results, for explanations: `posed` has the candidates and costs of each decided
-    component, `answers` the choices; both follow from `bound` and `values`.
+    """Intermediate results, for explanations: `posed`, the candidates and costs of each decided
+    component; `answers`, its choices. Both follow from `bound` and `values`.
     """
 
     bound: Bound
@@ -46,8 +46,8 @@ class Solved(Record, frozen=True, kw_only=True):
 
 
 def solve(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Solution:
-    """Decide every component that holds one of the broken slots. Never raises for a conflict:
-    conflicts are part of the answer.
+    """Decide every component that holds one of the violated slots (`broken`). Never raises for a
+    conflict: conflicts are part of the solution.
     """
     return solve_and_keep(bound, broken, options)[0]
 
@@ -55,7 +55,7 @@ def solve(bound: Bound, broken: Iterable[Slot], options: SolverOptions) -> Solut
 def solve_and_keep(
     bound: Bound, broken: Iterable[Slot], options: SolverOptions
 ) -> tuple[Solution, Solved]:
-    """solve(), with the intermediate results."""
+    """(what solve() returns, the intermediate results)."""
     broken = list(broken)
     region = region_of(bound, broken, options)
     bound = region.bound
@@ -80,6 +80,7 @@ def solve_and_keep(
 def _decided(
     bound: Bound, values: Values, options: SolverOptions, limits: Limits, problems: list[Problem]
 ) -> tuple[Solution, Solved]:
+    """The decisions for these components, with the intermediate results."""
     answer = _Answer(bound, values, options)
     posed = pose_each(bound, values, options, limits, problems)
     answers = solve_each(posed)
@@ -101,7 +102,9 @@ def _decided(
 def _activations(
     bound: Bound, values: Values, source: Mapping[TensorId, Label]
 ) -> dict[Slot, Activation]:
-    """The fused activations of operators whose output range no longer states a clamp."""
+    """By output slot: the fused activation of an operator whose new output range no longer implies
+    a clamp.
+    """
     roles = {}
     for slot in sorted(bound.silent, key=lambda s: s.sort_key):
         key = slot.tensor_id(bound.model)
@@ -115,6 +118,8 @@ def _activations(
 
 
 class _Answer:
+    """Collects the decisions of all components."""
+
     def __init__(self, bound: Bound, values: Values, options: SolverOptions) -> None:
         self.bound = bound
         self.values = values
@@ -130,6 +135,9 @@ class _Answer:
         ] = {}  # of the component at hand, the first that declares it
 
     def decide(self, index: int, posed: Posed, answer: Answer) -> None:
+        """Add the decision for one component, or the conflict if it has no solution. `index`: its
+        number.
+        """
         problem = posed.problem
         if answer.cost >= FORBIDDEN or any(contradictory(node) for node in problem.nodes):
             conflict = minimal_conflict(self.bound, self.values, self.options, problem)
@@ -162,6 +170,9 @@ class _Answer:
     def _record(
         self, problem: Problem, value: Value, chosen: list[Label], stands: Mapping[Label, Label]
     ) -> None:
+        """Add the label of one tensor and the QUANTIZE operators that read it. `chosen`: label by
+        node.
+        """
         declared = self.values.labels[value.key]
         written = declared if value.source is None else chosen[value.source]
         if value.source is not None:
@@ -193,7 +204,7 @@ class _Answer:
     def _reason(
         self, problem: Problem, value: Value, written: Label, stands: Mapping[Label, Label]
     ) -> str:
-        """The origin of a tensor's label, in words."""
+        """The origin of a tensor's label, as text."""
         declared = self.values.labels[value.key]
         if written == declared:
             return "keeps its parameters"

@@ -1,5 +1,5 @@
-"""What ties a tensor to others: the shortest path along rules, and along tensors whose readers see the
-label (scale, zero point) at which the tensor is written.
+"""The rules that tie a tensor to others: the shortest path along rules, and along tensors whose
+readers use the label (scale, zero point) with which the tensor is written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Reached", "Step", "Ties"]
 
 
 class Step(Record, frozen=True, kw_only=True):
-    """A rule that ties a slot of one tensor to a slot of the next."""
+    """A rule that ties a slot (`here`) of one tensor to a slot (`there`) of the next tensor, `key`."""
 
     rule: str
     here: Slot
@@ -27,14 +27,16 @@ class Step(Record, frozen=True, kw_only=True):
 
 
 class Reached(Record, frozen=True, kw_only=True):
-    """A tensor that shares the label of another, with the steps that lead from that one to it."""
+    """A tensor that shares the label of a start tensor, and the steps from that to it."""
 
     key: TensorId
     steps: tuple[Step, ...]
 
 
 class Ties:
-    """The ties of one solved component; `chosen` is the label of each node."""
+    """The ties of one solved component; `chosen`: the label of each node; `attached`: by tensor,
+    the slots that have its label.
+    """
 
     def __init__(self, bound: Bound, problem: Problem, chosen: Sequence[Label]) -> None:
         self.bound = bound
@@ -64,6 +66,7 @@ class Ties:
         self.fixed = {c.slot: c for c in reversed(fixed)}  # the first of each slot
 
     def _tie(self, rule: str, slots: tuple[Slot, ...]) -> None:
+        """Note that a rule ties these slots."""
         for slot in slots:
             self.rules.setdefault(slot, []).append((rule, slots))
 
@@ -99,6 +102,7 @@ class Ties:
         return found
 
     def _steps(self, key: TensorId) -> list[Step]:
+        """The steps from a tensor to those that a single rule ties to it."""
         return [
             Step(rule=rule, here=slot, there=other, key=self.holder[other])
             for slot in self.attached.get(key, ())

@@ -1,9 +1,9 @@
-"""Ranges that are widened to bring a multiplier into its kernel's window, and the effects.
+"""Output ranges that are widened to bring a multiplier into its kernel's window, and the effects.
 
-A range clips the values that its operator writes beyond it. A wider range lets them through:
-readers see values that the file does not declare, unless a QUANTIZE saturates them again or a
-reader's steps are too coarse to distinguish them. The steps also become coarser: if an operand's
-step is finer than the widened one, the operand's values are lost, and widening is no repair.
+A range clips values beyond it. A wider range lets them through: readers see values that the file
+does not declare, unless a QUANTIZE saturates them again or a reader's steps are too coarse to
+distinguish them. The steps also become coarser: if an operand's step is finer than the widened one,
+the operand's values are lost, and widening is no repair.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _COARSER = 2.0  # times an operand's step, or its own, that a widened step may b
 def loses_operands(
     constraint: Window, current: float, wider: float, operands: list[Extent]
 ) -> bool:
-    """Whether a step of `wider` is too coarse for the finest of several summed operands.
+    """Whether an output scale of `wider` is too coarse for the finest of several summed operands.
+    `current`: the present output scale; `operands`: (least, greatest) scale of each.
 
     Always False for a product: each of its steps comes from a step of one factor.
     """
@@ -38,9 +39,9 @@ def loses_operands(
 
 
 def loses_range(label: Label, wider: float, type_name: str) -> bool:
-    """Whether a step of `wider` exceeds the whole declared range so far that the operands' scales
-    must be wrong: the output must not be widened for them. Steps of some thousand times the range
-    are legitimate: converters write them where a value is always 0.
+    """Whether an output scale of `wider` exceeds the whole declared range so far that the operands'
+    scales must be wrong: the output must not be widened for them. A scale of some thousand times
+    the range is legitimate: converters write it where a value is always 0.
     """
     span = label_range(label, type_name)
     return wider > _RANGES * (span.high - span.low)
@@ -49,7 +50,9 @@ def loses_range(label: Label, wider: float, type_name: str) -> bool:
 def saturations(
     bound: Bound, widened: Iterable[Slot], labels: Mapping[TensorId, Label]
 ) -> dict[TensorId, Saturation]:
-    """For each tensor that may be widened, the range of values that its readers get now."""
+    """For each tensor that may be widened (of the slots `widened`): the range of real values that
+    its readers get now.
+    """
     operands = {}
     for slot in widened:
         key = slot.tensor_id(bound.model)
@@ -63,8 +66,8 @@ def saturations(
 
 
 def _blind(model: Model, key: TensorId) -> float:
-    """Real values below which no reader distinguishes its operand: half a step of its output, for a
-    sum.
+    """The change of a tensor, as a real value, below which no reader's output changes: half a step
+    of the output, if every reader is a sum; else 0.
     """
     rows, steps = load_operators(), []
     for slot in links(model, key.subgraph).readers.get(key.tensor, ()):

@@ -9,10 +9,8 @@ __all__ = ["Conversion"]
 
 
 class Conversion(Record, frozen=True, kw_only=True):
-    """The result of a conversion: a plan, or sentences in `refused` for each part that is
-    impossible.
-
-    If anything is refused, nothing is changed.
+    """The result of a conversion: a plan; or, if any part is impossible, an unchanged model and the
+    reasons as sentences in `refused`.
     """
 
     plan: Plan

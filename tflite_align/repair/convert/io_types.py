@@ -2,8 +2,8 @@
 folded.
 
 The same as the converter's inference_input_type and inference_output_type, on a finished file. Real
-values are kept: between int8 and uint8 the integers shift by 128, an int16 border covers the range
-of the tensor inside, a float border is quantized directly after it.
+values are kept: between int8 and uint8 the integers shift by 128, an int16 input or output covers
+the range of the tensor inside, a float input is quantized directly after it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def convert_border(
     """Give every real-valued graph input and output the requested type (None: unchanged).
 
     Applies to subgraph 0 and every subgraph that a signature names. Integers without parameters
-    (indices, raw pixels) and other types are left alone.
+    (indices, raw pixels) and other types are unchanged.
     """
     border = _Border(Draft(model), rows, targets)
     called = {call.subgraph for call in called_subgraphs(model, rows)}
@@ -56,6 +56,10 @@ def convert_border(
 
 
 class _Border:
+    """Changes the graph inputs and outputs of one model. `done`: new tensor of each converted one;
+    `refused`: reasons.
+    """
+
     def __init__(
         self, draft: Draft, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
     ) -> None:
@@ -68,16 +72,20 @@ class _Border:
         self.removed: set[OperatorId] = set()
 
     def conversion(self) -> Conversion:
+        """The result: the plan, and the reasons against it."""
         return Conversion(plan=self.draft.plan(), refused=tuple(self.refused))
 
     def tensor(self, slot: Slot) -> Tensor:
+        """The tensor of a graph input or output."""
         return self.draft.tensor(slot.subgraph, slot.tensor(self.model))
 
     def concerns(self, slot: Slot, to_type: str) -> bool:
+        """Whether the input or output has another type than requested and holds real values."""
         tensor = self.tensor(slot)
         return tensor.type != to_type and (tensor.type == "float32" or quantized(tensor))
 
     def refuse(self, slot: Slot, to_type: str, why: str) -> None:
+        """Record why an input or output cannot get the type."""
         tensor = self.tensor(slot)
         self.refused.append(
             f"{slot.address(self.model)} {tensor.name!r} cannot become {to_type}: {why}"
@@ -86,6 +94,9 @@ class _Border:
     # --- inputs --------------------------------------------------------------------------------
 
     def input(self, slot: Slot, to_type: str) -> None:
+        """Give one graph input the type: as the output of the QUANTIZE that reads it, or as a new
+        tensor before a QUANTIZE.
+        """
         tensor = self.tensor(slot)
         key = (slot.subgraph, tensor.index, "inputs")
         if key in self.done:
@@ -100,7 +111,9 @@ class _Border:
             self._new_input(slot, to_type, readers)
 
     def _same_grid(self, slot: Slot, readers: Sequence[Slot], to_type: str) -> bool:
-        """Whether the input is read only by a QUANTIZE to the requested type on the same grid."""
+        """Whether the input is read only by QUANTIZE operators to the requested type that keep
+        every real value.
+        """
         ends = [self._requantized(reader) for reader in readers]
         return bool(ends) and all(
             end is not None and end.type == to_type and _shifted(self.tensor(slot), end)
@@ -108,7 +121,7 @@ class _Border:
         )
 
     def _requantized(self, reader: Slot) -> Tensor | None:
-        """The output of a QUANTIZE in this slot; None for any other reader."""
+        """The output of the QUANTIZE that reads in this slot; None for any other reader."""
         if reader.operator < 0:
             return None
         operator = self.model.subgraphs[reader.subgraph].operators[reader.operator]
@@ -146,7 +159,9 @@ class _Border:
     def _without(
         self, slot: Slot, to_type: str, readers: Sequence[Slot], ends: Sequence[Tensor]
     ) -> None:
-        """The graph begins with what its QUANTIZE wrote."""
+        """Remove the QUANTIZE operators after an input; the first one's output (`ends`) becomes the
+        graph input, and readers of the others read it.
+        """
         new = ends[0].index
         for reader, end in zip(readers, ends, strict=True):
             self._remove(slot.subgraph, reader.operator)
@@ -157,7 +172,7 @@ class _Border:
         self._take(slot, "inputs", new, after, "its QUANTIZE is taken out")
 
     def _new_input(self, slot: Slot, to_type: str, readers: Sequence[Slot]) -> None:
-        """A new input in front, and an operator that writes the old one."""
+        """Add a new graph input of the type, and a QUANTIZE that writes the old one from it."""
         tensor = self.tensor(slot)
         label = _bordering(tensor, to_type)
         if to_type != "float32" and (label is None or not self._able(to_type, tensor.type)):
@@ -173,6 +188,9 @@ class _Border:
     # --- outputs -------------------------------------------------------------------------------
 
     def output(self, slot: Slot, to_type: str) -> None:
+        """Give one graph output the type: as the input of the QUANTIZE or DEQUANTIZE that writes
+        it, or as a new tensor.
+        """
         tensor = self.tensor(slot)
         key = (slot.subgraph, tensor.index, "outputs")
         if key in self.done:
@@ -199,7 +217,9 @@ class _Border:
         return self.draft.tensor(slot.subgraph, operator.inputs[0])
 
     def _is_the_same(self, source: Tensor, tensor: Tensor, to_type: str) -> bool:
-        """Whether the output could be this tensor: float as it is, or integers on one grid."""
+        """Whether `source` holds the same real values as the output in the requested type, and can
+        be the output.
+        """
         if source.type != to_type or self._constant(source):
             return False
         if to_type == "float32":
@@ -207,6 +227,7 @@ class _Border:
         return _simple(source) and _shifted(source, tensor)
 
     def _constant(self, tensor: Tensor) -> bool:
+        """Whether the tensor is a constant."""
         return any(
             graph.tensors[tensor.index] is tensor
             and self.model.is_constant(graph.index, tensor.index)
@@ -215,7 +236,7 @@ class _Border:
         )
 
     def _output_before(self, slot: Slot, to_type: str, source: Tensor | None) -> None:
-        """A float output ends in front of its DEQUANTIZE."""
+        """Let a float output end before the DEQUANTIZE that writes it, in an integer type."""
         if source is None or not _simple(source):
             return self.refuse(slot, to_type, "no DEQUANTIZE of a quantized tensor writes it")
         if source.type == to_type:
@@ -223,12 +244,13 @@ class _Border:
         return self._new_output(slot, to_type, source)
 
     def _end_at(self, slot: Slot, to_type: str, source: Tensor) -> None:
+        """Make `source`, the input of the last operator, the graph output."""
         self._drop_writer(slot)
         after = to_type if source.type == "float32" else f"{to_type} {_label(source)}"
         self._take(slot, "outputs", source.index, after, "the operator behind it is taken out")
 
     def _drop_writer(self, place: Slot) -> None:
-        """Remove the operator that wrote the output, if it has no other reader."""
+        """Remove the operator that wrote the output, if no other operator reads it."""
         links = self.draft.links(place.subgraph)
         tensor = place.tensor(self.model)
         readers = [slot for slot in links.readers.get(tensor, []) if slot.operator >= 0]
@@ -236,7 +258,7 @@ class _Border:
             self._remove(place.subgraph, links.producer[tensor].operator)
 
     def _new_output(self, slot: Slot, to_type: str, source: Tensor) -> None:
-        """Append an operator after `source` that writes a new output tensor."""
+        """Add a QUANTIZE or DEQUANTIZE of `source` that writes a new output tensor of the type."""
         label = _bordering(source, to_type)
         if to_type != "float32" and (label is None or not self._able(source.type, to_type)):
             return self.refuse(slot, to_type, f"it is {source.type}, and no QUANTIZE leads there")
@@ -255,7 +277,7 @@ class _Border:
     # --- both ----------------------------------------------------------------------------------
 
     def _new(self, slot: Slot, to_type: str, label: Label | None) -> int:
-        """Index of a new tensor for this place of the border."""
+        """Add a tensor of the type for a graph input or output; returns its index."""
         index = slot.tensor(self.model)
         ending = f"_{to_type}"
         return self.draft.add_tensor(
@@ -263,16 +285,19 @@ class _Border:
         )
 
     def _able(self, source: str, result: str) -> bool:
-        """Whether a QUANTIZE of every target leads from one type to the other."""
+        """Whether every target has a QUANTIZE from the type `source` to the type `result`."""
         return all(result in target.quantize.get(source, ()) for target in self.targets)
 
     def _remove(self, subgraph: int, operator: int) -> None:
+        """Remove an operator, once."""
         if OperatorId(subgraph, operator) not in self.removed:
             self.removed.add(OperatorId(subgraph, operator))
             self.draft.graph(subgraph).remove(operator)
 
     def _take(self, slot: Slot, side: str, new: int, after: str, how: str) -> None:
-        """Make the border name another tensor, and record the change."""
+        """Make the tensor `new` the graph input or output, and record the change. `side`: inputs or
+        outputs; `after`: its type and label as text; `how`: end of the reason.
+        """
         tensor = self.tensor(slot)
         self.done[slot.subgraph, tensor.index, side] = new
         self.draft.rewire(slot, new)
@@ -283,28 +308,32 @@ class _Border:
 
 
 def _label(tensor: Tensor) -> Label:
+    """The label of a per-tensor quantized tensor."""
     assert tensor.quant is not None
     return tensor.quant.label
 
 
 def _shifted(first: Tensor, second: Tensor) -> bool:
-    """Whether two 8-bit tensors have the same real value for each integer, shifted by 128."""
+    """Whether two 8-bit tensors stand for the same real values, with integers shifted by 128 if
+    their types differ.
+    """
     if first.type not in EIGHT_BITS or second.type not in EIGHT_BITS:
         return False
     return label_in_type(_label(first), first.type, second.type) == _label(second)
 
 
 def _bordering(tensor: Tensor, to_type: str) -> Label | None:
-    """The label of a border tensor of that type next to the tensor; None if it would lose values."""
+    """The label of an input or output of the type next to the tensor; None if it would lose values."""
     if tensor.type not in EIGHT_BITS or to_type not in {*EIGHT_BITS, "int16"}:
         return None
     return label_in_type(_label(tensor), tensor.type, to_type)
 
 
 def _params(label: Label | None) -> QuantParams | None:
+    """Parameters with this label; None without one."""
     return None if label is None else QuantParams(scale=label[:1], zero_point=label[1:])
 
 
 def _simple(tensor: Tensor) -> bool:
-    """Whether one (scale, zero_point) describes the tensor's integers."""
+    """Whether the tensor has exactly one scale and zero point."""
     return quantized(tensor) and tensor.quant is not None and tensor.quant.per_tensor

@@ -21,8 +21,8 @@ __all__ = ["Asked", "Converted", "convert"]
 class Asked(Record, frozen=True, kw_only=True):
     """The requested types; None for unchanged.
 
-    `to`: type that replaces uint8, with `free_io` at graph inputs and outputs too. `fixes`: enabled
-    repairs. `inputs`, `outputs`: types of graph inputs and outputs.
+    `to`: the type that replaces uint8, with `free_io` also at graph inputs and outputs. `fixes`:
+    ids of enabled repairs. `inputs`, `outputs`: types of graph inputs and outputs.
     """
 
     to: Literal["int8"] | None = None
@@ -45,7 +45,7 @@ class Converted(Record, frozen=True, kw_only=True):
 def convert(
     given: ModelState, request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Converted:
-    """Run the requested conversions one after the other; all of them or none."""
+    """Run the requested conversions one after the other; if one is refused, none is applied."""
     state, warnings = given, list[str]()
     for conversion in _conversions(request, rows, targets):
         done = conversion(state.model)
@@ -59,6 +59,7 @@ def convert(
 def _conversions(
     request: Asked, rows: Mapping[str, OperatorRow], targets: Sequence[Target]
 ) -> Iterator[Callable[[Model], Conversion]]:
+    """The requested conversions, in order, as functions of a model."""
     if request.to is not None:
         # A side that gets a type of its own later needs no uint8 in between.
         sides: tuple[tuple[SlotKind, str | None], ...] = (

@@ -1,4 +1,4 @@
-"""uint8 to int8: makes models trained with TF1 run on runtimes that only have int8 kernels.
+"""uint8 to int8, so that models trained with TF1 run on runtimes that only have int8 kernels.
 
 Activations keep their scales and shift by 128, so that their values are exactly preserved. Weights
 become symmetric, with one scale per channel if the operator supports it; biases follow. An operator
@@ -52,8 +52,9 @@ def convert_to_int8(
 ) -> Conversion:
     """Convert every quantized uint8 tensor to int8 if its operators support that.
 
-    uint8 tensors without parameters are raw integers and stay. `free`: graph inputs or outputs that
-    become int8 too; others stay uint8, with a QUANTIZE inside.
+    uint8 tensors without parameters are raw integers and are unchanged. `free`: whether graph
+    inputs, outputs or both become int8 too; the others stay uint8, with a QUANTIZE inside. `fixes`:
+    ids of enabled repairs.
     """
     work = _Signed(Draft(model), rows, versions, targets, free=free)
     for graph in model.subgraphs:
@@ -77,6 +78,7 @@ def convert_to_int8(
 
 
 def _uint8(tensor: Tensor) -> bool:
+    """Whether the tensor is a quantized uint8 tensor that may be converted."""
     return (
         tensor.type == _FROM
         and quantized(tensor)
@@ -94,6 +96,10 @@ class _Readers(Record, frozen=True):
 
 
 class _Signed:
+    """Converts one model. `moved`: operators that become int8; `refused`: reasons against the
+    conversion.
+    """
+
     def __init__(
         self,
         draft: Draft,
@@ -135,7 +141,9 @@ class _Signed:
             self.draft.graph(subgraph).set_operator(operator.index, version=version)
 
     def keep_steps(self, graph: Subgraph) -> None:
-        """Keep a QUANTIZE between integer types unchanged if no other operator at its tensors converts."""
+        """Keep a QUANTIZE between integer types unchanged if no other operator that uses its
+        tensors is converted.
+        """
         links = self.draft.links(graph.index)
         steps: dict[OperatorId, list[Slot]] = {}  # the other slots of its uint8 tensors
         for operator in graph.operators:
@@ -159,6 +167,7 @@ class _Signed:
         self.draft.touched.difference_update(steps)
 
     def _moves(self, slot: Slot) -> bool:
+        """Whether the slot's operator, graph input or graph output becomes int8."""
         if slot.operator >= 0:
             return slot.operator_id in self.moved
         return slot.kind in self.free and slot.subgraph in self.model.named_subgraphs
@@ -166,6 +175,7 @@ class _Signed:
     # --- tensors -------------------------------------------------------------------------------
 
     def tensor(self, key: TensorId) -> None:
+        """Convert one tensor: constant, activation, or input."""
         links = self.draft.links(key[0])
         slots = links.readers.get(key[1], [])
         readers = _Readers(
@@ -189,11 +199,14 @@ class _Signed:
         self._activation(key, producer, readers)
 
     def _unwritten(self, key: TensorId, readers: _Readers) -> None:
-        """A tensor that nothing writes follows its readers where they agree."""
+        """Convert a tensor that no operator writes, if all its readers become int8."""
         if readers.moved and not readers.kept:
             self._retype(key, readers.moved)
 
     def _activation(self, key: TensorId, producer: Slot, readers: _Readers) -> None:
+        """Convert an activation, or add an int8 tensor with a QUANTIZE if only a part of its
+        operators becomes int8.
+        """
         if self._moves(producer) and not readers.kept:
             self._retype(key, (producer, *readers.moved))
         elif self._moves(producer):
@@ -212,6 +225,7 @@ class _Signed:
             self._quantize(key, (key[1], new), _TO, min(places, default=end), readers.moved)
 
     def _retype(self, key: TensorId, slots: tuple[Slot, ...]) -> None:
+        """Make the tensor itself int8, shifted by 128."""
         tensor = self.draft.tensor(*key)
         label = _shifted(tensor)
         self.draft.graph(key[0]).set_tensor(key[1], type=_TO)
@@ -219,7 +233,7 @@ class _Signed:
         self._note(key, label, "the same values, shifted by 128", slots)
 
     def _beside(self, key: TensorId) -> int:
-        """An int8 tensor of the same values."""
+        """Add an int8 tensor of the same values; returns its index."""
         label = _shifted(self.draft.tensor(*key))
         quant = QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
         return self.draft.add_tensor(*key, "_int8", quant, type_name=_TO)
@@ -232,6 +246,9 @@ class _Signed:
         before: int,
         slots: tuple[Slot, ...],
     ) -> None:
+        """Insert a QUANTIZE to the type `result`. `ends`: (its input, its output); `before`: index
+        of the operator that follows it; `slots`: its readers. Refuses if a target does not have it.
+        """
         source = _TO if result == _FROM else _FROM
         unable = [t.name for t in self.targets if result not in t.quantize.get(source, ())]
         if unable:
@@ -245,7 +262,9 @@ class _Signed:
     # --- constants -----------------------------------------------------------------------------
 
     def _constant(self, key: TensorId, readers: _Readers) -> None:
-        """Integers of the same values; a copy for each way in which it is read, but one."""
+        """Convert a constant. If readers need different forms (weight, plain), each further form
+        gets a copy.
+        """
         ways: dict[tuple[bool, int | None], list[Slot]] = {}
         for slot in readers.moved:
             ways.setdefault(self._weight(slot), []).append(slot)
@@ -265,7 +284,7 @@ class _Signed:
             self._note(key, Label(quant.scale[0], quant.zero_point[0]), reason, tuple(slots))
 
     def _weight(self, slot: Slot) -> tuple[bool, int | None]:
-        """Whether the slot's rules ask for symmetric weights, and their axis of scales."""
+        """(whether the slot's rules require symmetric weights, the axis of their scales or None)."""
         name = self.model.subgraphs[slot.subgraph].operators[slot.operator].name
         axes = [
             rule.axis
@@ -278,6 +297,7 @@ class _Signed:
         return True, None if None in axes else axes[0]
 
     def _exactly(self, key: TensorId) -> tuple[QuantParams, bytes, str]:
+        """(parameters, bytes, reason) of a constant in int8 with the same values."""
         tensor, data = self.draft.tensor(*key), self.model.constant(*key)
         assert data is not None
         assert tensor.quant is not None
@@ -287,6 +307,9 @@ class _Signed:
         return quant, shifted, "the same values, shifted by 128"
 
     def _integers(self, key: TensorId, axis: int | None) -> tuple[QuantParams, bytes, str]:
+        """(parameters, bytes, reason) of a constant as symmetric int8 weights, with a scale per
+        channel of `axis` if given.
+        """
         tensor, data = self.draft.tensor(*key), self.model.constant(*key)
         assert data is not None
         assert tensor.quant is not None
@@ -307,6 +330,7 @@ class _Signed:
         return quant, fitted.integers.tobytes(), f"symmetric, {many} ({fitted.noise:.3g} rms off)"
 
     def _note(self, key: TensorId, label: Label, why: str, slots: tuple[Slot, ...]) -> None:
+        """Record the conversion of a tensor."""
         tensor = self.draft.tensor(*key)
         assert tensor.quant is not None
         before = f"{_FROM} {tensor.quant.label}"
@@ -314,6 +338,7 @@ class _Signed:
 
 
 def _shifted(tensor: Tensor) -> Label:
+    """The label of the tensor in int8: the same scale, the zero point less 128."""
     assert tensor.quant is not None
     scale, zero_point = tensor.quant.label
     return Label(scale, zero_point - _SHIFT)

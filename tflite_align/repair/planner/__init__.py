@@ -1,1 +1,1 @@
-"""Plans: findings and a solution -> a changed model. Nothing is written to a file here."""
+"""Plans: findings and a solution are turned into a changed model. No file is written here."""

@@ -1,5 +1,5 @@
-"""Changes of activations and the constants tied to them: new parameters, inserted QUANTIZE,
-rewiring.
+"""Changes of activations and of the constants tied to them: new parameters, inserted QUANTIZE,
+operands that read another tensor.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Because = Mapping[tuple[TensorId, Label], tuple[str, ...]]
 
 
 def plan_activations(draft: Draft, solution: Solution, bound: Bound) -> None:
-    """Give every decided tensor and reader its label."""
+    """Give every tensor and reader that the solver decided its label."""
     because = {(cut.key, cut.label): cut.because for cut in reversed(solution.cuts)}
     for key in sorted(solution.source):
         _plan_value(draft, solution, key, bound, because)
@@ -35,6 +35,7 @@ def plan_activations(draft: Draft, solution: Solution, bound: Bound) -> None:
 
 
 def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]]:
+    """The decided ones of the reading slots, by the label that they get."""
     slots_by_label: dict[Label, list[Slot]] = {}
     for slot in readers:
         if slot in solution.seen:
@@ -45,6 +46,9 @@ def _by_label(solution: Solution, readers: list[Slot]) -> dict[Label, list[Slot]
 def _plan_value(
     draft: Draft, solution: Solution, key: TensorId, bound: Bound, because: Because
 ) -> None:
+    """Give one activation its written label, and insert a QUANTIZE for each other label that
+    readers get. `because`: rules by (tensor, label).
+    """
     subgraph, index = key
     tensor = draft.tensor(*key)
     own = tensor.quant.label if tensor.quant is not None else Label(0.0, 0)
@@ -142,7 +146,12 @@ def _plan_cut(
     slots: list[Slot],
     because: Because,
 ) -> None:
-    """Insert a QUANTIZE before the first of its readers; two of them where one would overflow."""
+    """Insert a QUANTIZE before the first of its readers, or two in a row if one would overflow.
+
+    `able`: limits of a QUANTIZE; `source`: index of the tensor that it reads; `reuse`: of the
+    tensor that it writes, None to add one; `label`: of that tensor; `slots`: its readers;
+    `because`: rules by (tensor, label).
+    """
     subgraph, index = key
     tensor = draft.tensor(*key)
     target = reuse
@@ -169,7 +178,9 @@ def _plan_cut(
 
 
 def _plan_constant(draft: Draft, solution: Solution, key: TensorId, slots: list[Slot]) -> None:
-    """Requantize a constant; each additional label gets a copy of it."""
+    """Requantize a constant to the labels of its reading slots; each additional label gets a copy
+    of it.
+    """
     subgraph, index = key
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)

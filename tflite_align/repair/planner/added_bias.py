@@ -16,7 +16,9 @@ __all__ = ["add_bias"]
 
 
 def add_bias(draft: Draft, finding: Finding) -> None:
-    """Add the missing bias operand; does nothing if the weights do not determine its length."""
+    """Add the missing bias operand, with zeros; does nothing if the weights do not determine its
+    length.
+    """
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     rules = load_operators()[operator.name].rules
@@ -40,7 +42,7 @@ def add_bias(draft: Draft, finding: Finding) -> None:
 
 
 def _product(source: Tensor, weights: Tensor) -> QuantParams | None:
-    """Input scale x weight scale; empty if one of them has no scale."""
+    """The parameters with scale input scale x weight scale; None if one of them has no scale."""
     if (
         source.quant is None
         or weights.quant is None

@@ -1,4 +1,6 @@
-"""Changes of biases: integers requantized to input scale x weight scale, in a supported type."""
+"""Changes of biases: integers are requantized to input scale x weight scale, in a type that kernels
+support.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ _NONE: Mapping[Slot, str] = MappingProxyType({})
 
 
 class _Wanted(Record, frozen=True):
-    """The parameters that a bias needs at one operator."""
+    """The scales (by channel) and the type that a bias needs at one operator."""
 
     scales: tuple[float, ...]
     type: str
@@ -39,8 +41,9 @@ def plan_biases(
     """Requantize each bias that has a finding or whose input changed its parameters.
 
     `scales_seen`: scales of slots after alignment, where they differ from the declared ones.
-    `refused`: biases that must not be requantized, with the reason. Returns the biases that cannot
-    be requantized.
+    `broken`: slots with a bias finding that is to be repaired; `fixes`: ids of enabled repairs.
+    `refused`: biases that must not be requantized, with the reason. Returns a conflict for each
+    bias that cannot be requantized.
     """
     rules = [constraint for constraint in bound.constraints if isinstance(constraint, BiasOf)]
     moving = {
@@ -83,6 +86,7 @@ def bias_type(constraints: list[BiasOf], bias: Tensor) -> str:
 def _scales(
     bound: Bound, slot: Slot, scales_seen: Mapping[Slot, tuple[float, ...]]
 ) -> tuple[float, ...]:
+    """The scales of a slot after alignment."""
     if slot in scales_seen:
         return scales_seen[slot]
     tensor = slot_tensor(bound.model, slot)
@@ -92,6 +96,7 @@ def _scales(
 def product_of(
     bound: Bound, constraint: BiasOf, scales_seen: Mapping[Slot, tuple[float, ...]]
 ) -> tuple[float, ...]:
+    """The bias scales that a constraint requires after alignment, by channel or one."""
     first = _scales(bound, constraint.factors[0], scales_seen)[0]
     for middle in constraint.factors[1:-1]:
         first *= _scales(bound, middle, scales_seen)[0]
@@ -115,8 +120,9 @@ class _Bias:
     def serve(
         self, requests: dict[_Wanted, list[BiasOf]], refused: Mapping[Slot, str]
     ) -> list[Conflict]:
-        """Give each operator the bias it needs: the first in place, unless another needs the tensor
-        unchanged.
+        """Give each operator the bias it needs: the first request changes the tensor in place,
+        unless another operator needs it unchanged; further ones get copies. Returns a conflict for
+        each impossible request.
         """
         readers = self.draft.links(self.key[0]).readers.get(self.key[1], [])
         satisfied = [w for w, those in requests.items() if self._holds(w, self._declared(those[0]))]
@@ -157,7 +163,7 @@ class _Bias:
         return conflicts
 
     def _state(self, request: _Wanted, constraints: list[BiasOf]) -> None:
-        """Set the operator's bias type option, if it has one."""
+        """Set the operator's option that names the bias type, if it has one."""
         for constraint in constraints:
             if constraint.source.type_option and constraint.stated not in {"", request.type}:
                 option, code = constraint.source.type_option, type_code(request.type)
@@ -171,15 +177,14 @@ class _Bias:
                 self.draft.note("parameters", self.key, before, after, why=why, readers=slots)
 
     def _declared(self, constraint: BiasOf) -> tuple[float, ...]:
-        """The scales of the bias; the declared product for a bias without parameters. Floats are
-        real values: scale 1.
-        """
+        """The bias's scales; the required ones for a bias without parameters; 1 for a float bias."""
         if self.tensor.type == "float32":
             return (1.0,)
         scales = self.tensor.quant.scale if self.tensor.quant is not None else ()
         return scales or product_of(self.bound, constraint, {})
 
     def _holds(self, request: _Wanted, declared: tuple[float, ...]) -> bool:
+        """Whether the bias already has the requested type, scales and zero point."""
         return (
             request.type == self.tensor.type
             and self.tensor.quant is not None
@@ -190,6 +195,7 @@ class _Bias:
         )
 
     def _write(self, request: _Wanted, new: bytes, slots: tuple[Slot, ...], *, copy: bool) -> None:
+        """Write the new integers: into a copy that these slots read, or in place."""
         subgraph, index = self.key
         quant = _bias_quant(self.tensor, request)
         if copy:
@@ -210,6 +216,7 @@ class _Bias:
         error: float,
         slots: tuple[Slot, ...],
     ) -> None:
+        """Record the change. `error`: largest rounding error, real value."""
         has_scale = self.tensor.quant is not None and self.tensor.quant.scale
         before = f"{self.tensor.type}, scale {declared[0]:.7g}" if has_scale else "no scale"
         after = f"{request.type}, scale {request.scales[0]:.7g}"
@@ -218,11 +225,13 @@ class _Bias:
 
 
 def _mismatched(declared: tuple[float, ...], expected: tuple[float, ...], tensor: Tensor) -> bool:
+    """Whether a number of scales is neither 1 nor the number of elements."""
     count = tensor.elements
     return len(declared) not in (1, count) or len(expected) not in (1, count)
 
 
 def _conflict(slots: tuple[Slot, ...], constraint: BiasOf, message: str) -> Conflict:
+    """The conflict of biases at these slots."""
     return Conflict(slots=slots, rules=(constraint.rule,), message=message)
 
 

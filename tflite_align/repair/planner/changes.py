@@ -27,7 +27,9 @@ ChangeKind = Literal[
 
 
 class Change(Record, frozen=True, kw_only=True):
-    """One change of one tensor, described for reports. `readers`: the slots that it was made for."""
+    """One change of one tensor, described for reports. `before`, `after`, `why`: text; `readers`:
+    addresses of the slots that it was made for.
+    """
 
     kind: ChangeKind
     subgraph: int
@@ -40,9 +42,9 @@ class Change(Record, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """The result of a stage.
+    """The result of a stage: the changed model and its changes.
 
-    `edited`: (subgraph, operator) of every operator with a requantized or rewired operand, by its
+    `edited`: (subgraph, operator) of every operator with a requantized or replaced operand, by its
     index in the model that the stage started from.
     """
 
@@ -64,7 +66,7 @@ class Plan(Record, frozen=True, kw_only=True):
 
 
 class ModelState(Record, frozen=True, kw_only=True):
-    """A model with all changes since it was read; none if it is unchanged.
+    """A model, with all changes since it was read; none if it is unchanged.
 
     `edited`: changed operators, by their index in the original file.
     """

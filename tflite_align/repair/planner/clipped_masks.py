@@ -15,9 +15,8 @@ __all__ = ["clip_masks"]
 
 
 def clip_masks(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
-    """Clip an operand: requantize a constant, for this operator alone if others read it too.
-
-    A computed tensor gets a saturating QUANTIZE.
+    """Narrow operands of sums that have a finding: a constant is requantized, as a copy if other
+    operators read it too; a computed tensor gets a QUANTIZE that saturates.
     """
     places = dict.fromkeys(f.slot.operator_id for f in findings if f.fix == "mask")
     for operator_id in places:
@@ -27,6 +26,7 @@ def clip_masks(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
 
 
 def _clip(draft: Draft, bound: Bound, slot: Slot, label: Label) -> None:
+    """Give one operand the narrower label."""
     key = slot.tensor_id(draft.model)
     tensor, data = draft.tensor(*key), draft.model.constant(*key)
     if tensor.label is None:

@@ -1,4 +1,4 @@
-"""Folding of sizes that operators compute from known shapes into constants."""
+"""Folding of sizes that operators compute from known shapes: they become constants."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _MOST = 8  # integers that a report shows
 
 
 def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
-    """Remove operators of the subgraph that only compute known sizes; sizes that others read become
-    constants.
+    """Remove the operators of a subgraph that only compute known sizes; sizes that other operators
+    read become constants. `resized`: an application may resize inputs.
 
     Exact: the integers are those of every run.
     """
@@ -41,5 +41,6 @@ def fold_sizes(draft: Draft, subgraph: int, *, resized: bool) -> None:
 
 
 def _told(values: Iterable[int]) -> str:
+    """The first of the values, as text."""
     shown = [str(int(value)) for value in values]
     return f"[{', '.join(shown[:_MOST])}{', ...' if len(shown) > _MOST else ''}]"

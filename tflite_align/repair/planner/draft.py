@@ -49,7 +49,8 @@ class Draft(Record):
     """A model that one stage changes.
 
     `model` is the unchanged model that the stage started from. Every index refers to it; added
-    tensors are numbered after its own.
+    tensors are numbered after its own. `touched`: operators whose operands changed; `requantized`:
+    tensors whose parameters changed.
     """
 
     model: Model
@@ -83,6 +84,7 @@ class Draft(Record):
         )
 
     def _changed(self) -> Model:
+        """The model with all changes; the unchanged one if there are none."""
         if not self._graphs:
             return self.model
         subgraphs = tuple(
@@ -97,11 +99,13 @@ class Draft(Record):
         )
 
     def links(self, subgraph: int) -> Links:
+        """Producers and readers of a subgraph's tensors, without the changes."""
         if subgraph not in self.wiring:
             self.wiring[subgraph] = links(self.model, subgraph)
         return self.wiring[subgraph]
 
     def tensor(self, subgraph: int, index: int) -> Tensor:
+        """A tensor without the changes."""
         return self.model.subgraphs[subgraph].tensors[index]
 
     def standing(self, slot: Slot) -> Tensor | None:
@@ -121,7 +125,8 @@ class Draft(Record):
         return self._buffers[tensor.buffer].data
 
     def set_quant(self, subgraph: int, index: int, quant: QuantParams) -> None:
-        """Set a tensor's parameters, if they differ; all operators at the tensor count as changed.
+        """Set a tensor's parameters if they differ; all operators that use the tensor count as
+        changed.
 
         If `quant` has no calibration ranges, those of the tensor are kept, because the writer can
         rewrite but not remove them.
@@ -151,8 +156,8 @@ class Draft(Record):
         type_name: str | None = None,
         shape: tuple[int, ...] | None = None,
     ) -> int:
-        """Add a tensor with the shape of `like`, or another shape, and a unique name; returns its
-        index.
+        """Add a tensor with the shape of the tensor `like`, or another shape, and a unique name
+        (its name with `ending`); returns its index. `data`: bytes of a constant.
         """
         shaped = self.tensor(subgraph, like)
         name = self.free_name(subgraph, f"{shaped.name}{ending}")
@@ -160,7 +165,9 @@ class Draft(Record):
         return self.graph(subgraph).add_tensor(like, name, new_type, quant, data=data, shape=shape)
 
     def free_name(self, subgraph: int, wanted: str) -> str:
-        """`name`, with a number appended if a tensor has it already; the result is reserved."""
+        """The name `wanted`, with a number appended if a tensor has it already; the result is
+        reserved.
+        """
         if subgraph not in self._names:
             tensors = self.model.subgraphs[subgraph].tensors
             self._names[subgraph] = {tensor.name for tensor in tensors}
@@ -175,13 +182,17 @@ class Draft(Record):
     def add_quantize(
         self, subgraph: int, source: int, target: int, type_name: str, before: int
     ) -> None:
-        """Insert a QUANTIZE to integers of this type."""
+        """Insert a QUANTIZE from tensor `source` to tensor `target`, which has this type, before
+        the operator `before`.
+        """
         self.add_step(subgraph, source, target, ("QUANTIZE", type_name), before)
 
     def add_step(
         self, subgraph: int, source: int, target: int, step: tuple[str, str], before: int
     ) -> None:
-        """Insert a QUANTIZE or DEQUANTIZE; `step` names the types before and after."""
+        """Insert an operator from tensor `source` to tensor `target`, before the operator `before`.
+        `step`: QUANTIZE or DEQUANTIZE, and the type that chooses its version.
+        """
         name, type_name = step
         operator = Operator(
             index=-1,
@@ -194,6 +205,7 @@ class Draft(Record):
         self.graph(subgraph).insert(before, operator)
 
     def rewire(self, slot: Slot, tensor: int) -> None:
+        """Let a slot use another tensor."""
         self.graph(slot.subgraph).set_operand(slot.operator, slot.kind, slot.index, tensor)
         if slot.operator >= 0:
             self.touched.add(slot.operator_id)
@@ -208,6 +220,9 @@ class Draft(Record):
         why: str,
         readers: tuple[Slot, ...] = (),
     ) -> None:
+        """Record a change for reports. `before`, `after`, `why`: text; `readers`: the slots that it
+        was made for.
+        """
         self.changes.append(
             Change(
                 kind=change_kind,

@@ -1,8 +1,8 @@
-"""Removal of QUANTIZE operators that a plan makes redundant: removed, bypassed or folded into a
-producer.
+"""Removal of QUANTIZE operators that a plan makes redundant: removed, bypassed, or folded into the
+operator before.
 
-Repeats on the planned model until nothing is left to do. A step that would add findings is not
-taken.
+Repeats on the planned model until no step is possible. A step that would add findings is not
+applied.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def fold_quantizes(
     everywhere: bool = False,
     fold: bool = True,
 ) -> Plan:
-    """The plan without QUANTIZE operators that its changes, or with `everywhere` the model, make
-    redundant.
+    """The plan without QUANTIZE operators that its changes, or with `everywhere` any part of the
+    model, make redundant.
 
     `base`: the model that the plan started from. `rebind`: binds a changed model. `decided`:
-    tensors of components that the plan changes. With `fold` False, producers keep the parameters
-    they write.
+    tensors of components that the plan changes. With `fold` False, no operator's output gets other
+    parameters.
     """
     if unknown_metadata(base):
         return plan  # metadata that may count operators
@@ -59,6 +59,7 @@ def fold_quantizes(
 
 
 def _folded(plan: Plan, base: Model, rebind: Callable[[Model], Bound], scope: Scope) -> Plan:
+    """Apply steps while that adds no finding: first many at once, and if that adds one, one by one."""
     bound = rebind(plan.model)
     barred: set[tuple[str, frozenset[TensorId]]] = set()
     careful = False
@@ -80,7 +81,7 @@ def _folded(plan: Plan, base: Model, rebind: Callable[[Model], Bound], scope: Sc
 
 
 def _apart(possible: list[Fold]) -> list[Fold]:
-    """A selection of steps, in order, of which no two share a tensor."""
+    """The first steps, in order, of which no two concern the same tensor."""
     tensor_ids: set[TensorId] = set()
     chosen = []
     for step in possible:
@@ -91,12 +92,13 @@ def _apart(possible: list[Fold]) -> list[Fold]:
 
 
 class _Step(Record, frozen=True):
-    """Applies folds to a plan's model. Changes refer to operators by their place in `base`."""
+    """Applies folds to a plan's model. Changes name operators by their index in `base`."""
 
     plan: Plan
     base: Model
 
     def take(self, chosen: list[Fold]) -> Plan:
+        """The plan with these folds applied."""
         draft = Draft(self.plan.model)
         changes, edited = list(self.plan.changes), set(self.plan.edited)
         for step in chosen:
@@ -119,15 +121,17 @@ class _Step(Record, frozen=True):
         return Plan(model=draft.plan().model, changes=tuple(changes), edited=frozenset(edited))
 
     def _base_place(self, slot: Slot) -> int | None:
-        """Index in `base` of the slot's operator; None for an inserted operator."""
+        """The index in `base` of the slot's operator; -1 for a graph input or output; None for an
+        inserted operator.
+        """
         if slot.operator < 0:
             return slot.operator
         operator = self.plan.model.subgraphs[slot.subgraph].operators[slot.operator]
         return _place_in(self.base.subgraphs[slot.subgraph], operator)
 
     def _change(self, step: Fold, *, inserted: bool) -> Change:
-        """The record of one step. A producer that replaces a QUANTIZE inserted by the same plan has
-        only moved.
+        """The record of one step. `inserted`: the QUANTIZE was inserted by the same plan; its
+        removal is recorded as moved parameters.
         """
         change_kind: ChangeKind = "moved" if inserted else "removed"
         if not step.removed or step.kind == "through_float":
@@ -145,7 +149,7 @@ class _Step(Record, frozen=True):
         )
 
     def _address(self, slot: Slot) -> str:
-        """The slot's address in `base`; "" for an inserted operator."""
+        """The slot's address in `base`; for an inserted operator one that names it as inserted."""
         base_slot = self._base_place(slot)
         if base_slot is not None:
             return slot._replace(operator=base_slot).address(self.base)
@@ -164,7 +168,7 @@ def _place_in(graph: Subgraph, operator: Operator) -> int | None:
 
 
 def _unsaid(changes: list[Change], model: Model, base: Model, step: Fold) -> list[Change]:
-    """The changes without the record of a QUANTIZE whose insertion was undone."""
+    """The changes without the record of a QUANTIZE whose insertion the step undoes."""
     subgraph, tensor = step.result
     added = tensor >= len(base.subgraphs[subgraph].tensors)
     like = model.subgraphs[subgraph].tensors[tensor].like if added else tensor
@@ -216,16 +220,18 @@ def _kept(graph: Subgraph, count: int) -> list[Tensor]:
 
 
 def _renumbered(graph: Subgraph, numbers: dict[int, int]) -> Subgraph:
-    """Old index -> new index of the remaining tensors."""
+    """The subgraph with only the tensors in `numbers`: old index -> new index."""
     kept = [tensor for tensor in graph.tensors if tensor.index in numbers]
 
     def like(tensor: Tensor) -> int | None:
+        """The new index of the tensor whose shape an added tensor has; None if that was removed."""
         shaped = tensor.like
         while shaped is not None and shaped not in numbers:
             shaped = graph.tensors[shaped].like
         return None if shaped is None else numbers[shaped]
 
     def renumbered(tensors: tuple[int, ...]) -> tuple[int, ...]:
+        """The new indices."""
         return tuple(numbers.get(tensor, tensor) for tensor in tensors)
 
     return replace(

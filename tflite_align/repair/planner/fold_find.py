@@ -34,11 +34,12 @@ class Scope(Record, frozen=True):
 
 
 class Fold(Record, frozen=True, kw_only=True):
-    """One possible step. `before` and `after`: labels on both sides of the QUANTIZE to remove or
-    bypass.
+    """One possible step: removing or bypassing a QUANTIZE. `before`, `after`: labels of its input
+    and output.
 
-    `result`: the tensor it writes. Slots refer to the bound model. `through_float`: a QUANTIZE of
-    floats is kept, and reads the integers that the floats were computed from.
+    `result`: the tensor that it writes. `rewired`: (slot of the bound model, tensor that it is to
+    use); `removed`: indices of operators. `through_float`: a QUANTIZE of floats is kept, and reads
+    the integers from which a DEQUANTIZE computed the floats.
     """
 
     kind: Literal["identity", "composed", "folded", "through_float"]
@@ -51,9 +52,9 @@ class Fold(Record, frozen=True, kw_only=True):
 
 
 class _Quantize(Record, frozen=True):
-    """A QUANTIZE within one type, between per-tensor quantized activations.
+    """A QUANTIZE within one type, between per-tensor quantized activations `source` and `result`.
 
-    `floats`: it reads the output of a DEQUANTIZE, the operator, of `source`.
+    `floats`: the DEQUANTIZE of `source` whose output it reads, if any.
     """
 
     operator: Operator
@@ -63,11 +64,12 @@ class _Quantize(Record, frozen=True):
 
     @property
     def reads(self) -> Slot:
+        """The input slot of the QUANTIZE."""
         return Slot(self.source[0], self.operator.index, "inputs", 0)
 
 
 class _Conditions:
-    """The data that conditions are evaluated on."""
+    """Data for the conditions of steps: labels, wiring, and the QUANTIZE operators by their output."""
 
     def __init__(self, bound: Bound, scope: Scope) -> None:
         self.bound = bound
@@ -91,12 +93,14 @@ class _Conditions:
         }
 
     def _quantize(self, graph: Subgraph, operator: Operator) -> _Quantize:
+        """The record of a QUANTIZE operator."""
         floats = _dequantize(graph, self.values.wiring[graph.index], operator)
         source = (floats or operator).inputs[0]
         ids = TensorId(graph.index, source), TensorId(graph.index, operator.outputs[0])
         return _Quantize(operator, *ids, floats)
 
     def _within_one_type(self, quantize: _Quantize) -> bool:
+        """Whether input and output have labels and differ only in parameters."""
         tensors = self.bound.model.subgraphs[quantize.source[0]].tensors
         if quantize.source not in self.values.labels or quantize.result not in self.values.labels:
             return False
@@ -105,23 +109,28 @@ class _Conditions:
         return _alike(first, last) and (produced or quantize.floats is not None)
 
     def links(self, key: TensorId) -> Links:
+        """Producers and readers in the tensor's subgraph."""
         return self.values.wiring[key[0]]
 
     def readers(self, key: TensorId) -> list[Slot]:
+        """The slots that read a tensor."""
         return self.links(key).readers.get(key[1], [])
 
     def label(self, key: TensorId) -> Label:
+        """The declared label of a tensor."""
         return self.values.labels[key]
 
     def at_boundary(self, key: TensorId) -> bool:
-        """Whether a graph output is this tensor, which then has to be kept with its producer."""
+        """Whether the tensor is a graph output, so that it has to be kept with its producer."""
         return any(slot.operator < 0 for slot in self.readers(key))
 
     def near(self, quantize: _Quantize) -> bool:
+        """Whether folding is allowed at the QUANTIZE's input or output."""
         return self.scope.decided(quantize.source) or self.scope.decided(quantize.result)
 
 
 def _single(operator: Operator, name: str) -> bool:
+    """Whether the operator has this name, one input and one output."""
     return operator.name == name and len(operator.inputs) == len(operator.outputs) == 1
 
 
@@ -148,11 +157,12 @@ def _alike(first: Tensor, last: Tensor) -> bool:
 
 
 def concerned(model: Model, scope: Scope) -> bool:
-    """Whether a step is possible by wiring alone, a cheap test before the full one."""
+    """Quick test whether a step may be possible, by wiring alone."""
     return any(_concerned(graph, scope) for graph in model.subgraphs)
 
 
 def _concerned(graph: Subgraph, scope: Scope) -> bool:
+    """The same for one subgraph."""
     steps = [operator for operator in graph.operators if _single(operator, CUT)]
     near = [
         step
@@ -169,6 +179,7 @@ def _concerned(graph: Subgraph, scope: Scope) -> bool:
 
 
 def _concerns(graph: Subgraph, wiring: Links, operator: Operator, scope: Scope) -> bool:
+    """The same for one QUANTIZE."""
     floats = _dequantize(graph, wiring, operator)
     if floats is None:
         return _possible(graph, wiring, operator, scope)
@@ -203,6 +214,7 @@ def steps(bound: Bound, scope: Scope) -> list[Fold]:
 
 
 def _steps(view: _Conditions) -> Iterator[Fold]:
+    """For each QUANTIZE the first step that is possible."""
     for quantize in view.quantizes.values():
         for rule in (_identity, _through_float, _composed, _folded):
             step = rule(view, quantize)
@@ -212,7 +224,9 @@ def _steps(view: _Conditions) -> Iterator[Fold]:
 
 
 def _identity(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """A QUANTIZE with equal parameters on both sides: its readers can read the source."""
+    """The step for a QUANTIZE with equal parameters on both sides: its readers can read its input.
+    None if not possible.
+    """
     before, after = view.label(quantize.source), view.label(quantize.result)
     readers = view.readers(quantize.result)
     if not view.near(quantize) or not readers or view.at_boundary(quantize.result):
@@ -241,8 +255,8 @@ def _unread(view: _Conditions, quantize: _Quantize) -> tuple[int, ...]:
 
 
 def _through_float(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """A QUANTIZE after a DEQUANTIZE: it can requantize the integers directly, if every target
-    supports it.
+    """The step for a QUANTIZE after a DEQUANTIZE: it can requantize the integers directly, if every
+    target supports that. None if not possible.
     """
     if quantize.floats is None or not view.near(quantize):
         return None
@@ -265,7 +279,9 @@ def _through_float(view: _Conditions, quantize: _Quantize) -> Fold | None:
 
 
 def _composed(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """A QUANTIZE after another one whose clipping has no effect: it can read the first one's input."""
+    """The step for a QUANTIZE after another one whose clipping has no effect: it can read the first
+    one's input. None if not possible.
+    """
     first = view.quantizes.get(quantize.source)
     if first is None or first.floats is not None or quantize.floats is not None:
         return None
@@ -294,7 +310,9 @@ def _composed(view: _Conditions, quantize: _Quantize) -> Fold | None:
 
 
 def _folded(view: _Conditions, quantize: _Quantize) -> Fold | None:
-    """A QUANTIZE that is the only reader of a free producer: the producer can write its parameters."""
+    """The step for a QUANTIZE that alone reads the output of a free operator: that can write the
+    QUANTIZE's parameters. None if not possible.
+    """
     if quantize.floats is not None:
         return None
     producer = view.links(quantize.source).producer[quantize.source[1]]

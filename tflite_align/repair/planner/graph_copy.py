@@ -11,9 +11,8 @@ __all__ = ["GraphCopy"]
 
 
 class GraphCopy:
-    """One subgraph of a model with changes. `buffers`: the model's and new ones.
-
-    Copies of several subgraphs share the list of buffers.
+    """One subgraph of a model with changes. `buffers`: the model's buffers and new ones; copies of
+    several subgraphs share the list.
     """
 
     def __init__(self, graph: Subgraph, buffers: list[Buffer]) -> None:
@@ -26,6 +25,7 @@ class GraphCopy:
         self.boundary = {"inputs": list(graph.inputs), "outputs": list(graph.outputs)}
 
     def set_tensor(self, index: int, **fields: Any) -> None:
+        """Set fields of a tensor."""
         self.tensors[index] = replace(self.tensors[index], **fields)
 
     def set_data(self, index: int, data: bytes, type_name: str | None = None) -> None:
@@ -43,8 +43,8 @@ class GraphCopy:
         data: bytes | None = None,
         shape: tuple[int, ...] | None = None,
     ) -> int:
-        """Add a tensor with the shape of `like` or another one; returns its index. `data` makes it
-        a constant.
+        """Add a tensor with the shape of the tensor `like`, or another one; returns its index.
+        `data`: bytes of a constant.
         """
         shaped = self.tensors[like]
         if shape is not None:
@@ -68,16 +68,19 @@ class GraphCopy:
         self.inserted.setdefault(before, []).append(operator)
 
     def remove(self, operator: int) -> None:
+        """Remove the operator with this original index."""
         self.removed.add(operator)
 
     def set_operator(self, index: int, **fields: Any) -> None:
+        """Set fields of an operator."""
         self.operators[index] = replace(self.operators[index], **fields)
 
     def set_option(self, index: int, field: str, value: int) -> None:
+        """Set an option of an operator."""
         self.set_operator(index, options={**self.operators[index].options, field: value})
 
     def set_operand(self, operator: int, slot_kind: SlotKind, index: int, tensor: int) -> None:
-        """Set an operand to another tensor; operator -1 stands for the subgraph's own inputs and
+        """Let an operand use another tensor; operator -1 stands for the subgraph's own inputs and
         outputs.
 
         The position after the last operand adds one.
@@ -90,6 +93,7 @@ class GraphCopy:
         self.set_operator(operator, **{slot_kind: tuple(operands)})
 
     def _buffer(self, data: bytes | None) -> int:
+        """Add a buffer; returns its index."""
         view = None if data is None else memoryview(data)
         self.buffers.append(Buffer(index=len(self.buffers), data=view, pos=0))
         return len(self.buffers) - 1

@@ -1,4 +1,4 @@
-"""Repairs without the solver, which run first because other repairs depend on them."""
+"""Repairs that need no solver. They run first because other repairs depend on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
     """Repair missing parameters and biases, scales of zeros, impossible axes, duplicate names,
     stale ranges and shapes, computed sizes, and old versions; other findings are skipped.
 
-    A tensor whose parameters come from a tensor without parameters waits for the next round.
+    A tensor that gets its parameters from another one which still lacks them waits for the next
+    round.
     """
     draft = Draft(bound.model)
     like = {c.slot: c.like for c in bound.constraints if isinstance(c, WellFormed) and c.like}
@@ -65,6 +66,7 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
 
 
 def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> None:
+    """Give a tensor without parameters those of the slot `like`."""
     tensor = slot_tensor(draft.model, like) if like is not None else None
     if tensor is None or tensor.quant is None:
         return
@@ -75,6 +77,7 @@ def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> 
 
 
 def _named(draft: Draft, key: TensorId, finding: Finding) -> None:
+    """Give a tensor a unique name."""
     name = draft.free_name(key[0], draft.tensor(*key).name)
     draft.graph(key[0]).set_tensor(key[1], name=name)
     before, why = draft.tensor(*key).name, "another tensor has the name"
@@ -93,6 +96,7 @@ def _raised(draft: Draft, key: TensorId, finding: Finding) -> None:
 
 
 def _ranged(draft: Draft, key: TensorId, finding: Finding) -> None:
+    """Replace a tensor's recorded min and max by the range of its label."""
     tensor = draft.tensor(*key)
     if tensor.quant is None:
         return
@@ -118,10 +122,10 @@ def _shaped(draft: Draft, key: TensorId, finding: Finding) -> None:
 
 
 def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Give biases the scales that kernels compute with; their integers stay.
+    """Give biases the scales that kernels compute with; their integers are unchanged.
 
     A bias whose readers compute with different scales gets a copy for each. If the scales of the
-    weights run along the wrong axis, the kernel's scale is unknown and the bias is left unchanged.
+    weights lie along the wrong axis, the kernel's scale is unknown and the bias is unchanged.
     """
     draft = Draft(bound.model)
     broken = {finding.slot for finding in findings if finding.fix == "bias-scale"}
@@ -142,6 +146,9 @@ def as_run(bound: Bound, findings: Iterable[Finding]) -> Plan:
 
 
 def _corrected(draft: Draft, key: TensorId, groups: dict[tuple[float, ...], list[Slot]]) -> None:
+    """Give one bias its scales. `groups`: reading slots by the scales that they need; each further
+    group gets a copy.
+    """
     tensor = draft.tensor(*key)
     readers = draft.links(key[0]).readers.get(key[1], [])
     in_use = sum(len(set(slots)) for slots in groups.values()) < len(readers)
@@ -171,6 +178,7 @@ def _corrected(draft: Draft, key: TensorId, groups: dict[tuple[float, ...], list
 
 
 def _holds(tensor: Tensor, scales: tuple[float, ...]) -> bool:
+    """Whether the tensor has these scales and zero points of 0."""
     quant = tensor.quant
     return (
         quant is not None

@@ -1,11 +1,11 @@
-"""Biases that would overflow their type: coarser weight scales or a coarser input make room.
+"""Biases that would overflow their type: coarser weight scales or a coarser input scale avoid that.
 
 Both cost precision. The growth of a channel's output noise is estimated in real units: a scale k
 times as coarse adds (k^2 - 1) scale^2 / 12 to each weight, times the mean square of the inputs
-(assumed uniform over their range); a QUANTIZE to an input k times as coarse adds k^2 scale^2 / 12
-to each input, times the sum of the squared weights, and to every channel. The smaller of the two is
-chosen. Neither is applied if a step of the products would exceed a step of the output: such a bias
-is millions of times the output's range, which no converter intends.
+(assumed uniform over their range); a QUANTIZE to an input scale k times as coarse adds k^2 scale^2
+/ 12 to each input, times the sum of the squared weights, and to every channel. The smaller of the
+two is chosen. Neither is applied if a step of the products would exceed a step of the output: such
+a bias is millions of times the output's range, which no converter intends.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _ROOM = 0.5
 
 
 class Room(Record):
-    """`seen`: new scales of weights and of inputs with a QUANTIZE. `refused`: biases left to
-    overflow, with reasons.
+    """The result for all biases. `seen`: new scales by slot, of weights and of inputs with a
+    QUANTIZE. `refused`: biases left to overflow, with reasons.
     """
 
     seen: dict[Slot, tuple[float, ...]] = field(default_factory=dict)
@@ -56,10 +56,10 @@ class Room(Record):
 def plan_overflows(
     draft: Draft, bound: Bound, scales_seen: Scales, broken: frozenset[Slot]
 ) -> Room:
-    """Raise the weight scales of channels whose bias overflows.
+    """Raise the weight scales of channels whose bias overflows, or the input scale.
 
-    Expected noise of a channel grows with the square of its scale, so only the channels that need
-    it are changed, by the smallest factor.
+    A channel's noise grows with the square of its scale, so only the channels that need it are
+    changed, by the smallest factor.
     """
     room = Room()
     done: set[Slot] = set()
@@ -89,8 +89,8 @@ def plan_overflows(
 
 
 def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
-    """The reason to leave a bias unchanged: one step of the products would exceed one step of the
-    output. None otherwise.
+    """The reason to leave a bias unchanged: one step of the products (real value `products`) would
+    exceed one step of the output. None otherwise.
     """
     output = draft.standing(bias._replace(kind="outputs", index=0))
     if output is None or output.quant is None or not output.quant.scale:
@@ -107,8 +107,9 @@ def _beyond(draft: Draft, bias: Slot, products: float) -> str | None:
 def _cut(
     draft: Draft, bound: Bound, constraint: BiasOf, scales: tuple[float, ...], scales_seen: Scales
 ) -> float | None:
-    """The scale of a coarser input, put there by a QUANTIZE; None where the weights lose less, the
-    input cannot be cut, or a product of its would be coarser than the output.
+    """Insert a QUANTIZE to a coarser input and return its scale; None, without changes, if coarser
+    weights lose less, the input cannot be requantized, or a step of its products would be coarser
+    than the output's.
     """
     slot, weights = constraint.factors[0], draft.standing(constraint.factors[-1])
     source = slot_tensor(draft.model, slot)
@@ -146,7 +147,9 @@ def _factor(quant: QuantParams, scales: tuple[float, ...]) -> float:
 def _noises(
     draft: Draft, subgraph: int, operands: tuple[Tensor, Tensor], scales: tuple[float, ...]
 ) -> tuple[float, float] | None:
-    """Noise power that coarser weights add to all channels, and that a coarser input adds."""
+    """(noise power that coarser weights add over all channels, noise power that a coarser input
+    adds); None if unknown. `operands`: input and weights; `scales`: new weight scales by channel.
+    """
     source, weights = operands
     data = draft.content(subgraph, weights)
     quant = weights.quant
@@ -213,8 +216,8 @@ def _needed(
 def _fit_at_a_glance(
     integers: NDArray[Any], current: NDArray[np.float64], product: NDArray[np.float64], limit: int
 ) -> bool:
-    """Quick test: the largest integer fits with room to spare even at the smallest scale; NaN gives
-    False.
+    """Quick test: the largest bias integer fits with a factor of 2 to spare even at the smallest
+    scale. `current`, `product`: present and required bias scales; NaN gives False.
     """
     greatest = max(int(integers.max(initial=0)), -int(integers.min(initial=0)))
     largest, least = float(current.max(initial=0.0)), float(product.min(initial=np.inf))
@@ -222,7 +225,9 @@ def _fit_at_a_glance(
 
 
 def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
-    """Requantize the weights as changed so far; a copy if other operators read them too."""
+    """Requantize the weights, as changed so far, to these scales; as a copy if other operators read
+    them too. Whether that was possible.
+    """
     subgraph, tensor = slot.subgraph, draft.standing(slot)
     if tensor is None:
         return False
@@ -256,7 +261,7 @@ def _raise(draft: Draft, slot: Slot, scales: tuple[float, ...]) -> bool:
 
 
 def _others(draft: Draft, slot: Slot, index: int) -> int:
-    """The number of other slots that read the tensor which this slot reads now."""
+    """The number of other slots that read the tensor `index`, which this slot reads now."""
     if index == slot.tensor(draft.model):
         return len(draft.links(slot.subgraph).readers.get(index, [])) - 1
     operators = draft.graph(slot.subgraph).operators

@@ -1,4 +1,4 @@
-"""Carrying out a solution on the model. Nothing is written to a file here."""
+"""Applies a solution to the model. No file is written here."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def plan(
     findings: Iterable[Finding],
     fixes: frozenset[str] | None = None,
 ) -> tuple[Plan, list[Conflict]]:
-    """Carry out the solution and repair the findings that need no solver.
+    """Apply the solution and repair the findings that need no solver.
 
-    `fixes`: ids of the enabled repairs; None for the default ones. Returns the plan and the
-    conflicts.
+    `fixes`: ids of the enabled repairs; None for the default ones. Returns (plan, conflicts of
+    repairs that are impossible).
     """
     draft = Draft(bound.model)
     findings = list(findings)
@@ -56,7 +56,7 @@ def plan(
 
 
 def _plan_clamps(draft: Draft, solution: Solution) -> None:
-    """Set the fused activation of operators whose clamp the new range no longer implies."""
+    """Set the fused activation of operators whose new output range no longer implies their clamp."""
     for slot, activation in solution.activations.items():
         draft.graph(slot.subgraph).set_option(slot.operator, FUSED, activation)
         draft.touched.add(slot.operator_id)

@@ -18,10 +18,9 @@ _FIXES = ("parameter-axis", "weight-axis")
 
 
 def plan_axes(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
-    """Correct a quantized_dimension where only one other is possible.
-
-    That is the one along which every kernel that reads the tensor expects scales, or else the only
-    dimension of matching length. Exact: no integer and no scale changes.
+    """Correct a quantized_dimension where only one other is possible: the one along which every
+    kernel that reads the tensor expects scales, or else the only dimension whose size is the number
+    of scales. Exact: no integer and no scale changes.
     """
     broken = {finding.tensor_id: finding for finding in findings if finding.fix in _FIXES}
     kernels: dict[TensorId, set[int | None]] = {key: set() for key in broken}
@@ -48,7 +47,9 @@ def plan_axes(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
 
 
 def _axis(tensor: Tensor, kernels: set[int | None]) -> int | None:
-    """The corrected axis; None if the stated one is possible or several others are."""
+    """The corrected axis; None if the stated one is possible or several others are. `kernels`: the
+    axes that readers expect.
+    """
     quant, shape = tensor.quant, tensor.shape
     if quant is None or not shape:
         return None

@@ -1,4 +1,6 @@
-"""Changes of weights that a kernel does not support: zero points, scales along another axis."""
+"""Changes of weights that a kernel does not support: zero points, scales along another axis,
+integers below a minimum.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,10 @@ __all__ = ["along_axis", "plan_weights"]
 
 
 class _New(Record, frozen=True):
+    """New parameters and bytes of weights; `error`: the rounding error that reports state, real
+    value.
+    """
+
     quant: QuantParams
     data: bytes | None  # None: the integers stay
     error: float  # largest, in real units
@@ -70,6 +76,9 @@ def _miscounted(draft: Draft, finding: Finding) -> bool:
 
 
 def _apply(draft: Draft, key: TensorId, slots: list[Slot], new: _New) -> None:
+    """Write new weights: into a copy that these slots read, or in place if no other slot reads the
+    tensor.
+    """
     subgraph, index = key
     tensor = draft.tensor(*key)
     old = tensor.quant
@@ -92,7 +101,9 @@ def _apply(draft: Draft, key: TensorId, slots: list[Slot], new: _New) -> None:
 
 
 def _renewed(draft: Draft, key: TensorId, constraint: Weight, *, low: bool = False) -> _New | None:
-    """Parameters that the kernel supports, and integers for the same real values."""
+    """Parameters that the kernel supports, and integers for the same real values; None if that is
+    impossible. `low`: the only fault is an integer below the rule's minimum.
+    """
     tensor = draft.tensor(*key)
     data = draft.model.constant(*key)
     if tensor.quant is None or data is None or tensor.type not in QUANTIZED_TYPES:
@@ -122,7 +133,9 @@ def _renewed(draft: Draft, key: TensorId, constraint: Weight, *, low: bool = Fal
 def _raised(
     tensor: Tensor, quant: QuantParams, data: memoryview, minimum: int | None
 ) -> _New | None:
-    """Remove integers below `minimum`: clip them or widen the channel's scale, by squared error."""
+    """Weights without integers below `minimum`: these are clipped, or the channel's scale is
+    enlarged, whichever has the smaller squared error. None if there is nothing to change.
+    """
     if minimum is None or any(quant.zero_point):
         return None
     values = integers_of(data, tensor.type, tensor.elements).reshape(tensor.shape)
@@ -149,7 +162,7 @@ def _raised(
 
 
 def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: int | None) -> _New:
-    """Symmetric integers, with one scale per channel of `axis` if the kernel supports that.
+    """Symmetric weights, with one scale per channel of `axis` or a single scale (None).
 
     A channel whose integers fit keeps its scale and is exact.
     """
@@ -187,7 +200,9 @@ def _re_expressed(tensor: Tensor, quant: QuantParams, data: memoryview, axis: in
 
 
 def along_axis(values: tuple[float, ...], shape: tuple[int, ...], axis: int) -> NDArray[np.float64]:
-    """Values placed along one axis and broadcast over the others; a single value over all axes."""
+    """An array of values along one axis, with size 1 on the others, to broadcast over `shape`; a
+    single value for all.
+    """
     array = np.asarray(values, dtype=np.float64)
     if array.size == 1:
         return array.reshape(())

@@ -1,4 +1,4 @@
-"""Scales of 0 whose integers represent zeros: any positive scale is correct.
+"""Scales of 0 whose integers stand for zeros: any positive scale is correct.
 
 The new scale is one that the readers' kernels support: for activations the output scale of a
 reader, for weights that of another channel, or the one whose product with the input scale is the
@@ -31,9 +31,8 @@ _EIGHT_BITS = 2.0**-7
 
 
 def plan_zero_scales(draft: Draft, bound: Bound, findings: Iterable[Finding]) -> None:
-    """Give the tensors of these findings positive scales.
-
-    A tensor whose parameters may not change is left unchanged.
+    """Give the tensors with a zero-scale finding positive scales; not those whose parameters may
+    not change.
     """
     keys = list(dict.fromkeys(f.tensor_id for f in findings if f.fix == "zero-scale"))
     if not keys:
@@ -56,7 +55,7 @@ def plan_zero_scales(draft: Draft, bound: Bound, findings: Iterable[Finding]) ->
 
 
 def _activations(draft: Draft, groups: list[list[TensorId]]) -> None:
-    """Give tied tensors one scale: that of their neighbours."""
+    """Give the tensors of each group, which are tied, one scale: that of their neighbours."""
     scales: dict[TensorId, float] = {}
     waiting = list(groups)
     while waiting:
@@ -74,6 +73,7 @@ def _activations(draft: Draft, groups: list[list[TensorId]]) -> None:
 
 
 def _tied(bound: Bound, keys: list[TensorId]) -> list[list[TensorId]]:
+    """The tensors in groups that constraints tie."""
     sets, selected = DisjointSets[TensorId](lambda key: key), set(keys)
     for constraint in bound.constraints:
         if isinstance(constraint, Same):
@@ -89,7 +89,9 @@ def _tied(bound: Bound, keys: list[TensorId]) -> list[list[TensorId]]:
 
 
 def _beside(draft: Draft, group: list[TensorId], found: Mapping[TensorId, float]) -> float:
-    """The largest output scale of the group's readers; 0 if none has one."""
+    """The largest output scale of the operators that read the group's tensors; 0 if none has one.
+    `found`: scales decided so far.
+    """
     scales = [0.0]
     for key in group:
         for slot in draft.links(key.subgraph).readers.get(key.tensor, ()):
@@ -126,8 +128,8 @@ def _channels(draft: Draft, bound: Bound, key: TensorId, bias: BiasOf | None) ->
 
 
 def _usual(draft: Draft, key: TensorId, neighbours: NDArray[np.float64]) -> float:
-    """The largest scale of the other channels; without one, the scale whose product with the input
-    step is 1/128 of the output step.
+    """The largest scale in `neighbours`, those of the other channels; without one, the scale whose
+    product with the input scale is 1/128 of the output scale.
     """
     if neighbours.size:
         return float(neighbours.max())
@@ -142,7 +144,9 @@ def _usual(draft: Draft, key: TensorId, neighbours: NDArray[np.float64]) -> floa
 
 
 def _units(draft: Draft, slot: Slot, count: int) -> NDArray[np.float64]:
-    """The scale of each channel of a nonzero bias; 0 for channels with bias 0."""
+    """The bias scale of each channel whose bias is not 0; 0 for the other channels. `count`: number
+    of channels.
+    """
     bias = slot_tensor(draft.model, slot)
     data = None if bias is None else draft.model.constant(slot.subgraph, bias.index)
     if bias is None or bias.quant is None or data is None or bias.elements != count:
@@ -170,6 +174,7 @@ def _bias(draft: Draft, slot: Slot, product: list[float]) -> None:
 
 
 def _write(draft: Draft, key: TensorId, quant: QuantParams) -> None:
+    """Set the parameters, and the integers of channels whose scale changed to the zero point."""
     tensor, model = draft.tensor(*key), draft.model
     before = tensor.quant
     assert before is not None, "it has scales"

@@ -1,4 +1,6 @@
-"""Fitting one operator's operands to given types, each in its own way."""
+"""Gives one operator operands of given types: a QUANTIZE before or after it, or a re-expressed
+constant.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ def fit(
     types: OperandTypes,
     targets: Sequence[Target],
 ) -> bool:
-    """Give the operator operands of these types; returns False without changes if one is
+    """Give the operator operands of these types; returns False, without changes, if one of them is
     impossible.
     """
     work = _Fit(draft, subgraph, operator, targets)
@@ -46,7 +48,9 @@ def fit(
 
 
 def label_in(tensor: Tensor, to_type: str) -> Label | None:
-    """The tensor's parameters in another type; None without a single scale and zero point."""
+    """The tensor's label in another type; None if it does not have exactly one scale and a valid
+    zero point.
+    """
     quant = tensor.quant
     if quant is None or not quantized(tensor) or not quant.per_tensor or quant.details:
         return None
@@ -57,6 +61,8 @@ def label_in(tensor: Tensor, to_type: str) -> Label | None:
 
 
 class _Fit:
+    """Changes the operands of one operator."""
+
     def __init__(
         self, draft: Draft, subgraph: int, operator: Operator, targets: Sequence[Target]
     ) -> None:
@@ -95,6 +101,7 @@ class _Fit:
         return steps
 
     def _tensor(self, slot: Slot) -> Tensor:
+        """The tensor of a slot."""
         return self.draft.tensor(self.subgraph, slot.tensor(self.draft.model))
 
     def believed(self) -> bool:
@@ -108,12 +115,13 @@ class _Fit:
         return all(label_in(one, one.type) is not None for one in held if quantized(one))
 
     def _leads(self, source: str, to_type: str) -> bool:
-        """Whether every target supports a QUANTIZE from one type to the other."""
+        """Whether every target has a QUANTIZE from the type `source` to `to_type`."""
         if source == _FLOAT:
             return to_type in ACTIVATION_TYPES
         return all(to_type in target.quantize.get(source, ()) for target in self.targets)
 
     def possible(self, slot: Slot, to_type: str) -> bool:
+        """Whether the operand can get the type."""
         tensor = self._tensor(slot)
         if slot.kind == "outputs":
             return self._output_step(slot, tensor, to_type) is not None
@@ -135,9 +143,8 @@ class _Fit:
         )
 
     def _plain(self, slot: Slot, to_type: str) -> bool:
-        """Whether the operand may be a constant without parameters.
-
-        Not next to quantized operands of its type, as kernels would apply their parameters to it.
+        """Whether the operand may be a constant without parameters: not next to quantized operands
+        of its type, whose parameters kernels would apply to it.
         """
         sides: tuple[SlotKind, ...] = ("inputs", "outputs")
         operands = [
@@ -153,6 +160,7 @@ class _Fit:
         )
 
     def change(self, slot: Slot, to_type: str) -> None:
+        """Give the operand the type."""
         tensor = self._tensor(slot)
         if slot.kind == "outputs":
             self._behind(slot, tensor, to_type)
@@ -164,6 +172,7 @@ class _Fit:
     # --- inputs ----------------------------------------------------------------------------------
 
     def _in_front(self, slot: Slot, tensor: Tensor, to_type: str) -> None:
+        """Insert a QUANTIZE or DEQUANTIZE before the operator."""
         label = None if to_type == _FLOAT else label_in(tensor, to_type)
         new = self._added(tensor, to_type, label)
         name, type_name = ("DEQUANTIZE", tensor.type) if label is None else ("QUANTIZE", to_type)
@@ -172,6 +181,7 @@ class _Fit:
         self._note(slot, tensor, to_type, label, f"a {name} in front of the operator")
 
     def _constant(self, slot: Slot, tensor: Tensor, to_type: str) -> None:
+        """Let the operand read the constant in the other type."""
         constant = reexpressed(self.draft.model, self.subgraph, tensor, to_type)
         assert constant is not None
         new = self.draft.add_tensor(
@@ -191,7 +201,9 @@ class _Fit:
     def _output_step(
         self, slot: Slot, tensor: Tensor, to_type: str
     ) -> tuple[Label | None, str] | None:
-        """Parameters of the operator's new output, and the operator that converts it back."""
+        """(label of the operator's new output or None for float, name of the operator that converts
+        it back); None if impossible.
+        """
         if tensor.is_variable:
             return None
         if to_type == _FLOAT:
@@ -209,7 +221,7 @@ class _Fit:
         return label, "QUANTIZE"
 
     def _fixed(self, slot: Slot, to_type: str) -> Label | None:
-        """The parameters that the kernel for that type always writes."""
+        """The label that the operator's kernel for the type always writes; None without one."""
         position = (slot.kind, slot.index)
         fixed = [rule for rule in self.rules if isinstance(rule, FixedRule)]
         labels = [r.labels for r in fixed if (r.slot.kind, r.slot.start) == position]
@@ -219,6 +231,9 @@ class _Fit:
         )
 
     def _behind(self, slot: Slot, tensor: Tensor, to_type: str) -> None:
+        """Let the operator write a new output of the type, and insert the operator that converts it
+        back.
+        """
         step = self._output_step(slot, tensor, to_type)
         assert step is not None
         label, name = step
@@ -231,6 +246,7 @@ class _Fit:
     # --- both ------------------------------------------------------------------------------------
 
     def _added(self, tensor: Tensor, to_type: str, label: Label | None) -> int:
+        """Add a tensor of the type; returns its index."""
         quant = label and QuantParams(scale=(label.scale,), zero_point=(label.zero_point,))
         return self.draft.add_tensor(
             self.subgraph, tensor.index, f"_{to_type}", quant, type_name=to_type
@@ -239,6 +255,7 @@ class _Fit:
     def _note(
         self, slot: Slot, tensor: Tensor, to_type: str, label: Label | None, why: str
     ) -> None:
+        """Record the change for reports."""
         before = tensor.type
         if tensor.quant is not None and tensor.quant.per_tensor:
             before = f"{tensor.type} {tensor.quant.label}"

@@ -1,4 +1,5 @@
-"""Repair of operand types that no kernel supports together: types that every target supports.
+"""Repair of operand types that no kernel supports together: the operator gets types that every
+target supports.
 
 A computed input of a wrong type gets a QUANTIZE before the operator, an output one after it; a
 constant is requantized, and a DEQUANTIZE of a constant is folded. Declared real values are kept as
@@ -41,12 +42,12 @@ def retype(
     *,
     checked: tuple[Bound, Sequence[Finding]],
 ) -> ModelState:
-    """Repair the operand types of each operator with a finding `types/...`, and lower unregistered
-    versions.
+    """Repair the operand types of each operator with a finding `types/...`, and lower versions that
+    targets do not register.
 
     `checked`: constraints and findings of the state's model. `selected`: picks the findings to
     repair. A repair may change types at neighbours, which wait for the next pass; passes repeat
-    until none helps.
+    until none changes anything.
     """
     attempted: set[_Place] = set()
     while True:
@@ -68,7 +69,7 @@ def retype(
 
 
 def _beside(draft: Draft, slot: Slot) -> set[TensorId]:
-    """Computed tensors at the operator, and at operators that read its outputs."""
+    """The computed tensors at the slot's operator, and at operators that read its outputs."""
     graph, subgraph = draft.model.subgraphs[slot.subgraph], slot.subgraph
     readers = draft.links(subgraph).readers
     outputs = graph.operators[slot.operator].outputs
@@ -111,7 +112,9 @@ def _repair(
     targets: Sequence[Target],
     attempted: set[_Place],
 ) -> bool:
-    """Repair one operator unless it was tried before; returns False if no way is possible."""
+    """Repair one operator, unless it was tried before (`attempted`); False if no repair is
+    possible.
+    """
     slot = finding.slot
     operator = draft.model.subgraphs[slot.subgraph].operators[slot.operator]
     operand_types = types_of(draft.model.subgraphs[slot.subgraph], operator)
@@ -129,7 +132,9 @@ def _repair(
 
 
 def _other_biases(operator: Operator, given: OperandTypes) -> Iterator[OperandTypes]:
-    """The types with another bias type, since the bias's own rule repairs that."""
+    """The operand types with each other bias type that its rule allows, since that rule repairs the
+    bias.
+    """
     row = load_operators().get(operator.name)
     for rule in row.rules if row is not None else ():
         if not isinstance(rule, BiasRule):
@@ -143,7 +148,9 @@ def _other_biases(operator: Operator, given: OperandTypes) -> Iterator[OperandTy
 def fitting_types(
     operator: Operator, operand_types: OperandTypes, targets: Collection[Target]
 ) -> list[OperandTypes]:
-    """Types that every target supports: those with fewest differences first, then all-integer ones."""
+    """Operand types that every target supports, with the fewest differences first, then all-integer
+    ones.
+    """
     rows = [
         [load_kernels(name)[operator.name] for name in target.kernels]
         for target in targets

@@ -31,7 +31,8 @@ class Reexpressed(Record, frozen=True, kw_only=True):
 def reexpressed(model: Model, subgraph: int, tensor: Tensor, to_type: str) -> Reexpressed | None:
     """The constant in another type, its real values rounded once. None if that is impossible.
 
-    Plain integers (indices, shapes) keep their values; None if the new type is too narrow.
+    Integers without parameters (indices, shapes) keep their values; None if the new type is too
+    narrow.
     """
     values = _values(model, subgraph, tensor)
     if values is None:
@@ -51,10 +52,12 @@ def reexpressed(model: Model, subgraph: int, tensor: Tensor, to_type: str) -> Re
 
 
 def _symmetric(tensor: Tensor) -> bool:
+    """Whether all zero points are 0."""
     return tensor.quant is not None and not any(tensor.quant.zero_point)
 
 
 def _label(values: _Values, to_type: str, *, symmetric: bool) -> Label:
+    """The finest label of the type that covers the values; with zero point 0 if `symmetric`."""
     span = Range(float(values.min()), float(values.max()))
     if symmetric and to_type != "uint8":
         edge = max(-span.low, span.high)
@@ -63,6 +66,7 @@ def _label(values: _Values, to_type: str, *, symmetric: bool) -> Label:
 
 
 def _plain(values: _Values, to_type: str) -> Reexpressed | None:
+    """The integers in another type, without parameters; None if one does not fit."""
     limits = type_limits(to_type)
     if limits is None or (
         values.size and not limits[0] <= values.min() <= values.max() <= limits[1]
@@ -100,8 +104,8 @@ def _values(model: Model, subgraph: int, tensor: Tensor) -> _Values | None:
 
 
 def fold_dequantize(draft: Draft, subgraph: int, operator: Operator) -> bool:
-    """Remove a DEQUANTIZE of a constant and give its readers floats. Returns False for any other
-    operator.
+    """Replace a DEQUANTIZE of a constant by a float constant. Returns False, without changes, for
+    any other operator.
     """
     if operator.name != _DEQUANTIZE or len(operator.inputs) != 1 or len(operator.outputs) != 1:
         return False
