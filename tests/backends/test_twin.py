@@ -127,6 +127,19 @@ def test_int4_constants_are_unpacked() -> None:
     assert real_values(model, weights) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("scale", [3e38, np.inf, np.nan])
+def test_a_constant_beyond_float32_is_refused_without_a_warning(
+    channels: int, scale: float
+) -> None:
+    model = parse(one_conv(0.5, 3))
+    weights = next(t for t in model.subgraphs[0].tensors if t.name == b"y.w")
+    weights.quantization.scale = [scale] * channels
+    weights.quantization.zeroPoint = [0] * channels
+    with pytest.raises(UnsupportedError, match="real values beyond the range of float32"):
+        real_values(model, weights)
+
+
 def test_a_scheme_beyond_affine_has_no_twin() -> None:
     model = parse(one_conv(0.5, 3))
     weights = next(t for t in model.subgraphs[0].tensors if t.name == b"y.w")

@@ -41,6 +41,8 @@ def real_values(
     """Integers and *declared* parameters -> real values, in the tensor's shape.
 
     `fallback`: the scales of a bias that declares none (input scale x weight scales).
+    Raises UnsupportedError for a type without integers, values that do not fit the shape, and real
+    values that float32 cannot hold.
     """
     if tensor.sparsity is not None:
         raise UnsupportedError(f"{tensor_name(tensor)}: sparse constant")
@@ -53,7 +55,7 @@ def real_values(
         quant = Params(scale=fallback, zero_point=np.zeros(len(fallback), np.int64), axis=0)
     if quant.per_tensor:
         scale, zero = quant.label
-        return np.asarray((integers.astype(np.float64) - zero) * scale, np.float32)
+        return _in_float32(integers, np.float64(zero), np.float64(scale), tensor)
     axis = 0 if integers.ndim == 1 else quant.axis
     if axis >= integers.ndim or integers.shape[axis] != len(quant.scale):
         raise UnsupportedError(
@@ -61,9 +63,21 @@ def real_values(
         )
     along = [1] * integers.ndim
     along[axis] = -1
-    zeros = quant.zero_point.reshape(along)
-    real = (integers.astype(np.float64) - zeros) * quant.scale.astype(np.float64).reshape(along)
-    return np.asarray(real, np.float32)
+    zeros = quant.zero_point.astype(np.float64).reshape(along)
+    scales = quant.scale.astype(np.float64).reshape(along)
+    return _in_float32(integers, zeros, scales, tensor)
+
+
+def _in_float32(integers: Any, zeros: Any, scales: Any, tensor: Any) -> npt.NDArray[np.float32]:
+    """(integers - zeros) * scales in float32; UnsupportedError where that is beyond its range.
+
+    `zeros` and `scales` (real value of one step) are of float64 and broadcast to `integers`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # a scale may be infinite or no number
+        values = np.asarray((integers.astype(np.float64) - zeros) * scales, np.float32)
+    if not np.isfinite(values).all():
+        raise UnsupportedError(f"{tensor_name(tensor)}: real values beyond the range of float32")
+    return values
 
 
 def _integers(data: Any, tensor_type: str, shape: list[int], tensor: Any) -> npt.NDArray[Any]:
