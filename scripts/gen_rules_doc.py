@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import re
 import sys
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,10 +26,12 @@ from tflite_align.certify.arithmetic import (  # noqa: E402 - needs the path
 )
 from tflite_align.checks.support.breaches import TENSOR_TESTS  # noqa: E402
 from tflite_align.rules.kernels import KernelRow, kernel_sets, load_kernels  # noqa: E402 - needs the path
+from tflite_align.rules.operand_types import Pattern  # noqa: E402 - needs the path
 from tflite_align.rules.operator_rows import CATEGORIES, load_operators  # noqa: E402 - needs the path
 from tflite_align.rules.rows import OperatorRow, Rule  # noqa: E402 - needs the path
 from tflite_align.rules.rule_story import anchor  # noqa: E402 - needs the path
 from tflite_align.rules.rule_text import GENERAL, kinds, number, rule_words, slots  # noqa: E402
+from tflite_align.rules.store import read_data  # noqa: E402 - needs the path
 from tflite_align.rules.support_rows import SupportRow, tell_limits  # noqa: E402 - needs the path
 from tflite_align.rules.targets import Requirement, Target, load_target, target_names  # noqa: E402 - needs the path
 
@@ -213,31 +217,82 @@ KERNELS_HEAD = """\
 
 <!-- made from schema/kernels/*.toml and schema/arithmetic/*.toml by scripts/gen_rules_doc.py -->
 
-Operand types that each runtime computes rightly, operator by operator: inputs, then `>`, then outputs. `T` is one of the
-types behind the colon, `a|b` is either, `-` an operand given as -1, `~` one that is left out, `*` one operand or more. What is not here is
-refused, or computed wrongly; `check` says which (rules `types/OPERATOR`). Types alone are meant: scales, zero points,
-shapes and options have [rules of their own](rules.md).
+Two tables on the kernels of LiteRT, XNNPACK (LiteRT's default delegate) and TensorFlow Lite Micro. [The first](#operand-types) lists the operand types that a kernel computes
+correctly, [the second](#integer-functions) the integer function that it computes. Versions of the runtimes:
+
+{versions}
+
+## Operand types
+
+Each cell lists the input types of an operator, then `>`, then its output types. Example: `T int32 > T: int8 float32` stands for two combinations, an int8 input with an int32 one and an
+int8 output, and the same with float32.
+
+| sign | meaning |
+|---|---|
+| `T` | one of the types behind the colon, the same one at each `T` |
+| `a\\|b` | either type |
+| `-` | an optional input that is left out, given as index -1 |
+| `~` | an optional input that is left out at the end of the list |
+| `*` | one or more operands of this type |
+| `any` | every type |
+
+Other types are refused, or run with wrong results; `check` says which of the two (rules `types/OPERATOR`). `as litert`: the same types as in the column `litert`; `none`: no types. XNNPACK leaves
+operators that it cannot run to LiteRT's builtin kernels, so that its column includes what these compute. Scales, zero points, shapes and options have [rules of their own](rules.md).
 
 """
 
 
 ARITHMETIC_HEAD = """\
-The named integer function that a kernel is, from `schema/arithmetic/`: two runtimes that have the same one compute the same integers. A row is held against the real
-kernel over all its cases. Where a cell is empty nothing is known; `as litert` means that the operator is left to those kernels. The functions are in
-`tflite_align/certify/functions/`.
+Kernels of different runtimes round differently. A cell names the integer function of a kernel, for the operand types in front of it, from `schema/arithmetic/`. Kernels with the same
+function compute the same integers; `check --portable` lists the operators of a model [whose integers can differ](certificates.md#which-runtimes-agree). The tests compare each function with the
+real kernel.
+
+Two functions joined by `and` are used for different elements of one output: vector instructions compute most elements, and other code those that remain. Where no function is known, the
+cell gives the reason. An empty cell: the kernel does not exist or was not compared. `as litert` and `as litert-ref`: the runtime uses these kernels. The functions are
+in `tflite_align/certify/functions/`.
 """
+
+
+# More combinations of types than this are not compared.
+MOST_COMBINATIONS = 20_000
+
+
+def combinations(pattern: Pattern) -> set[tuple[str, ...]]:
+    """Every combination of types that a pattern stands for; none where there are too many."""
+    tokens = (*pattern.inputs, *pattern.outputs)
+    choices = [sorted(token.names) for token in tokens]
+    if len(pattern.types or ("",)) * math.prod(map(len, choices)) > MOST_COMBINATIONS:
+        return set()
+    return {
+        tuple(chosen if name == "T" else name for name in names)
+        for chosen in pattern.types or ("",)
+        for names in itertools.product(*choices)
+    }
+
+
+def distinct(patterns: Sequence[Pattern]) -> list[Pattern]:
+    """The patterns without those whose combinations earlier ones contain."""
+    known: set[tuple[str, ...]] = set()
+    chosen = []
+    for pattern in patterns:
+        named = combinations(pattern)
+        if not named or not named <= known:
+            chosen.append(pattern)
+        known |= named
+    return chosen
 
 
 def _kernel_cell(row: KernelRow | None) -> str:
     if row is None:
         return "not known"
-    return "<br>".join(f"`{one.text}`".replace("|", "\\|") for one in row.takes) or "none"
+    texts = [f"`{pattern.text}`".replace("|", "\\|") for pattern in distinct(row.takes)]
+    return "<br>".join(texts) or "none"
 
 
 def render_arithmetic() -> str:
     """The integer function of each runtime's kernels, where an arithmetic row names it."""
     tables = {name: load_arithmetic(name) for name in arithmetic_runtimes()}
-    lines = ["## Integer by integer", "", ARITHMETIC_HEAD]
+    lines = ["## Integer functions", "", ARITHMETIC_HEAD]
     lines += [f"| operator | {' | '.join(tables)} |", f"|---|{'---|' * len(tables)}"]
     for operator in sorted({name for table in tables.values() for name in table.rows}):
         cells = [
@@ -255,16 +310,32 @@ def _arithmetic_words(row: ArithmeticRow) -> str:
     return f"{types}: {functions or row.reason}"
 
 
+def _title(name: str) -> str:
+    """What a set of kernels was measured on."""
+    title: str = tomllib.loads(read_data(f"kernels/{name}.toml"))["title"]
+    return title
+
+
+def _kernel_cells(rows: Mapping[str, KernelRow | None]) -> list[str]:
+    """A cell for each kernel set; a set whose cell equals that of LiteRT refers to it."""
+    cells = {name: _kernel_cell(row) for name, row in rows.items()}
+    return [
+        "as litert" if name != "litert" and cell == cells["litert"] and len(cell) > 12 else cell
+        for name, cell in cells.items()
+    ]
+
+
 def render_kernels() -> str:
     """The page of operand types."""
     sets = {name: load_kernels(name) for name in kernel_sets()}
     lines = [f"| operator | {' | '.join(sets)} |", f"|---|{'---|' * len(sets)}"]
     for operator in sorted({name for rows in sets.values() for name in rows}):
-        known = [rows.get(operator) for rows in sets.values()]
-        if any(row.takes for row in known if row is not None):
-            cells = [_kernel_cell(row) for row in known]
-            lines.append(f"| {operator} | {' | '.join(cells)} |")
-    return KERNELS_HEAD + "\n".join(lines) + "\n\n" + render_arithmetic()
+        known = {name: rows.get(operator) for name, rows in sets.items()}
+        if any(row.takes for row in known.values() if row is not None):
+            lines.append(f"| {operator} | {' | '.join(_kernel_cells(known))} |")
+    versions = "\n".join(f"- `{name}`: {_title(name)}" for name in sets)
+    head = KERNELS_HEAD.replace("{versions}", versions)
+    return head + "\n".join(lines) + "\n\n" + render_arithmetic()
 
 
 def main(arguments: list[str] | None = None) -> int:
