@@ -62,6 +62,15 @@ def stale_shape() -> bytes:
     return edited(data, SetShape(subgraph=0, tensor=tensor.index, shape=(2, 4, 4, 3)))
 
 
+def unpointed() -> bytes:
+    """An activation, and weights with a scale for each channel, without zero points."""
+    made = load(chain())
+    tensors = {t.name: t for t in made.subgraphs[0].tensors}
+    tensors[b"p"].quantization.zeroPoint = None
+    tensors[b"c.w"].quantization.zeroPoint = []
+    return pack(made)
+
+
 def doubled() -> bytes:
     data = chain()
     _, tensor = named(data, "p")
@@ -78,6 +87,7 @@ BROKEN = {
     "names": doubled,
     "minmax": stale_range,
     "shapes": stale_shape,
+    "zero-points": unpointed,
     "versions": chain,  # its operators are of version 1, which knows uint8 alone
 }
 

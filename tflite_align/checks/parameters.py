@@ -170,6 +170,7 @@ def _faults(
 ) -> Iterator[ScaleFault]:
     """Faults of one tensor's parameters; none for float32."""
     if tensor.type == "float32":
+        yield from _shape_faults(tensor, quant)
         return
     wrong = list(scale_faults(model, subgraph, tensor))
     yield from wrong
@@ -199,3 +200,6 @@ def _shape_faults(tensor: Tensor, quant: QuantParams) -> Iterator[ScaleFault]:
     if quant.zero_point and len(quant.zero_point) not in (1, count):
         legal = "1 zero point" if count == 1 else f"1 or {count} zero points"
         yield "params/length", legal, f"{len(quant.zero_point)} zero points", False
+    if not quant.zero_point:
+        expected = "a zero point" if count == 1 else f"{count} zero points"
+        yield "params/zero_point/none", f"{expected} beside the scale", "none", True

@@ -20,7 +20,9 @@ _EITHER = frozenset({"weight-axis", "weight-zero-point"})  # one requantization 
 
 # Kinds that are repaired by changing only the tensor in the slot.
 _ON_THE_SPOT = (
-    BIAS_FIXES | WEIGHT_FIXES | {"missing-parameters", "parameter-axis", "state", "zero-scale"}
+    BIAS_FIXES
+    | WEIGHT_FIXES
+    | {"missing-parameters", "parameter-axis", "state", "zero-points", "zero-scale"}
 )
 
 

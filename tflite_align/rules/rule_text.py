@@ -45,6 +45,7 @@ GENERAL = {
     "params/steps": "an operand of CONCATENATION or PACK keeps 16 steps of the shared scale",
     "params/zero_scale": "zeros have a positive scale too",
     "params/subnormal": "a scale is a normal float32: kernels take smaller ones as 0",
+    "params/zero_point/none": "a scale has a zero point beside it",
     "params/zero_point": "zero points lie in the range of the type",
     "params/length": "one scale, or one for each index along quantized_dimension",
     "params/axis": "quantized_dimension names an axis of the tensor",

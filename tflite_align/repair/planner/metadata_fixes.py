@@ -26,7 +26,7 @@ __all__ = ["as_run", "mend"]
 
 
 def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
-    """Repair missing parameters and biases, scales of zeros, impossible axes, duplicate names,
+    """Repair missing parameters, zero points and biases, scales of zeros, impossible axes, duplicate names,
     stale ranges and shapes, computed sizes, and old versions; other findings are skipped.
 
     A tensor that gets its parameters from another one which still lacks them waits for the next
@@ -56,6 +56,8 @@ def mend(bound: Bound, findings: Iterable[Finding]) -> Plan:
             fold_sizes(draft, key.subgraph, resized=bound.resized)
         if finding.fix == "missing-parameters" and finding.slot in like:
             _given(draft, key, finding, like[finding.slot])
+        elif finding.fix == "zero-points":
+            _pointed(draft, key, finding)
         elif finding.fix == "names":
             _named(draft, key, finding)
         elif finding.fix == "shapes":
@@ -74,6 +76,16 @@ def _given(draft: Draft, key: TensorId, finding: Finding, like: Slot | None) -> 
     draft.set_quant(*key, relabelled(draft.tensor(*key), label))
     why = f"none of its own; its operator copies integers of {tensor.name!r}"
     draft.note("parameters", key, "none", str(label), why=why, readers=(finding.slot,))
+
+
+def _pointed(draft: Draft, key: TensorId, finding: Finding) -> None:
+    quant = draft.tensor(*key).quant
+    if quant is None:
+        return
+    draft.set_quant(*key, replace(quant, zero_point=(0,) * len(quant.scale)))
+    after = "zero point 0" if len(quant.scale) == 1 else "zero points 0"
+    why = "runtimes take no scale without a zero point"
+    draft.note("parameters", key, "no zero point", after, why=why, readers=(finding.slot,))
 
 
 def _named(draft: Draft, key: TensorId, finding: Finding) -> None:
