@@ -27,33 +27,34 @@ HEAD = """\
 
 Made by `scripts/fixes_table.py` from `schema/fixes.toml`; do not edit.
 
-Each repair is a rule with an id and a switch: `--fix ID` turns it on, `--no-fix ID` off (globs and
-`all` work; an id weighs more than a glob), and `python -m tflite_align fixes` lists them. A finding
-whose repair is off stays a finding: it is reported with the switch that would mend it, and what is
-broken there stays as it is. On by default is what provably keeps the meaning of the file, read by
-its declared parameters. With every switch off OUT is IN, byte for byte.
+A repair changes a file so that a finding disappears. Each repair has an id and a switch:
 
-A bias whose scale is not input scale x weight scale has two readings: its integers in its declared
-scale (the default: they are re-expressed), or as kernels compute with them (`--bias as-run`: the
-scale is corrected, the integers stay). The report shows how far the outputs of the two are apart.
+| option | effect |
+|---|---|
+| `--fix ID` | the repair is switched on |
+| `--no-fix ID` | the repair is switched off: its findings are reported, with the option that would repair them, and the file keeps the fault |
 
-A bias that does not fit its type once it is re-expressed makes the weight scale of its channel
-coarser, just enough that half of the type is left to the accumulator: the noise of a channel's
-weights, scale^2/12 a weight, grows in that channel alone. Where a coarser input loses less (small
-weights under one scale), a QUANTIZE makes the input coarser instead. A bias whose step is more than
-half a step of the output cannot be made finer without clipping its input or its weights: the report
-says by how much it is rounded.
+ID may be a pattern (`weight-*`) or `all`; if an id and a pattern contradict each other, the id counts. `python -m tflite_align fixes` lists all repairs. With `--no-fix all` the output
+file is the input file, byte for byte.
 
-`names` and `versions` mend what good files have too, so their findings are told only where they are
-switched on.
+A repair is on by default only if it keeps the meaning of the file: the function that the declared scales and zero points stand for. The column *meaning* says so (`kept`).
+
+**Biases.** A bias whose scale is not input scale x weight scale can be read in two ways. By default its real values are its integers times its *declared* scale, and the
+bias is re-expressed. With `--bias as-run` its real values are those that kernels compute with, which ignore the declared scale: its scale is corrected and its integers are unchanged. The report
+shows how far the outputs of the two readings differ.
+
+**Biases that do not fit.** A re-expressed bias can exceed its integer type. Then the weight scale of its channel is raised, just enough that half of the type's range is left for the
+accumulator. This adds noise in that channel only (power scale^2 / 12 for each weight). If a coarser input loses less, as with small weights per tensor, a QUANTIZE makes the input coarser
+instead. A bias whose step is larger than half a step of the output cannot be made finer without clipping the input or the weights: the report gives its rounding error.
+
+**Faults without harm.** Duplicate tensor names and old operator versions are common in correct files. They are reported only if the repair `names` or `versions` is switched on.
 """
 MEASURED = """\
 ## Measured
 
-Files of the real TFLiteConverter (`scripts/make_fixtures.py`), broken by `scripts/faults.py`, with
-`--fix ID` for targets tflite and tflm. Judges: LiteRT's builtin kernels, XNNPACK, TFLite Micro,
-before -> after. The figures are of the first output in dB against the float twin, of the worst
-judge that runs the file; `-` where none does.
+Files of TensorFlow's converter (`scripts/make_fixtures.py`) got a fault (`scripts/faults.py`) and were aligned with `--fix ID` for the targets tflite and tflm. The column *judges* has the answers of
+LiteRT's builtin kernels, XNNPACK and TensorFlow Lite Micro on the file before and after. The two dB columns are the SQNR of the first output against the float twin, for the runtime with the worst
+figure; `-` if none runs the file.
 """
 
 
@@ -61,7 +62,7 @@ def render_list() -> str:
     """The page's introduction and the table of repairs."""
     lines = [HEAD, "| id | default | meaning | repairs | what it does |", "|---|---|---|---|---|"]
     for fix in load_fixes().values():
-        patterns = " ".join(f"`{pattern}`" for pattern in fix.repairs) or "while others are made"
+        patterns = " ".join(f"`{pattern}`" for pattern in fix.repairs) or "(a consequence of other repairs)"
         lines.append(f"| `{fix.id}` | {fix.default} | {fix.meaning} | {patterns} | {fix.does} |")
     return "\n".join(lines) + "\n\n"
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,19 +34,18 @@ SECONDS = 120.0
 
 # Kind of disagreement -> explanation. The first kinds follow from the findings themselves.
 KINDS = {
-    "wrong values": "the judge takes the file and computes wrong values, as the finding says; no "
-    "runtime checks for it",
-    "elsewhere": "the judge compiles the file; the operators that it leaves to the CPU, or a "
-    "runtime that runs the file, give wrong values, as the finding says",
-    "other runtime": "the finding is about another of the target's runtimes, which refuses the file",
-    "warned": "a warning says that this judge refuses the file; another of the target's runtimes "
-    "takes it",
-    "custom operator": "the judge's runtime knows no custom operator of that name; firmware and "
-    "applications register their own",
+    "wrong values": "the judge accepts the file, but its kernels compute wrong values, as the finding says",
+    "elsewhere": "the compiler accepts the file; wrong values are computed by operators that it leaves "
+    "to the CPU, or by another runtime that runs the file",
+    "other runtime": "the finding is about another runtime of the target, which refuses the file",
+    "warned": "a warning says that this judge refuses the file; another runtime of the target "
+    "accepts it",
+    "custom operator": "the judge has no custom operator of that name; firmware and applications "
+    "register their own",
     "not quantization": "shapes or buffers are wrong, not quantization parameters",
     "blockwise": "blockwise quantization, which only some runtimes read; the rules do not "
     "check its parameters",
-    "goes down": "the judge's process crashes on the file without a message; "
+    "crash": "the judge's process crashes without a message; "
     "`tests/corpus/test_judges_agree.py` lists these files",
 }
 
@@ -114,7 +114,7 @@ def disagreement(found: Sequence[Finding], judge: str, verdict: Acceptance) -> s
     if errors:
         return ""
     if verdict.status == "crashed":
-        return "goes down"
+        return "crash"
     if any(_may_refuse(finding.behaviour, judge) for finding in found):
         return "warned"
     return _explained(judge, verdict)
@@ -142,24 +142,21 @@ def _must_refuse(behaviour: str, judge: str) -> bool:
 
 
 def table(found: Sequence[Line]) -> str:
-    """Markdown: totals, then a row for each disagreement."""
+    """Markdown: totals, then the number of files for each kind of disagreement."""
     apart = [line for line in found if line.kind]
     models = len({line.model for line in found})
     unexplained = sum(line.kind == "unexplained" for line in apart)
+    counts = Counter((one.target, one.judge, one.verdict.status, one.kind) for one in apart)
     rows = [
         (
             f"{len(found)} verdicts on {models} models: {len(apart)} disagree with the findings, "
             f"{unexplained} of them unexplained."
         ),
         "",
-        "| model | target | error findings | judge | verdict | explanation |",
-        "|---|---|---|---|---|---|",
+        "| target | judge | verdict | explanation | files |",
+        "|---|---|---|---|---|",
     ]
-    rows += [
-        f"| {one.model} | {one.target} | {one.errors} | {one.judge} | {one.verdict.status} "
-        f"| {one.kind} |"
-        for one in sorted(apart, key=lambda one: (one.model, one.target, one.judge))
-    ]
+    rows += [f"| {' | '.join(kind)} | {count} |" for kind, count in sorted(counts.items())]
     return "\n".join(rows) + "\n"
 
 
