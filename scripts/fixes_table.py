@@ -62,7 +62,10 @@ def render_list() -> str:
     """The page's introduction and the table of repairs."""
     lines = [HEAD, "| id | default | meaning | repairs | what it does |", "|---|---|---|---|---|"]
     for fix in load_fixes().values():
-        patterns = " ".join(f"`{pattern}`" for pattern in fix.repairs) or "(a consequence of other repairs)"
+        patterns = (
+            " ".join(f"`{pattern}`" for pattern in fix.repairs)
+            or "(a consequence of other repairs)"
+        )
         lines.append(f"| `{fix.id}` | {fix.default} | {fix.meaning} | {patterns} | {fix.does} |")
     return "\n".join(lines) + "\n\n"
 
