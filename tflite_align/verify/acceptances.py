@@ -1,4 +1,6 @@
-"""Acceptance of the original and the aligned file by the judges."""
+"""Asks judges (outside runtimes and compilers) whether they accept the original and the aligned
+file.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ __all__ = ["ask", "ask_same", "verdicts_of"]
 def ask_same(
     data: Data, judges: Sequence[str], seconds: float | None, memory: int, board: Board
 ) -> tuple[JudgeVerdict, ...]:
-    """Run each judge once on an unchanged file."""
+    """Run each judge once on an unchanged file; one verdict each. `seconds`: time limit of a judge;
+    `memory`: limit in bytes.
+    """
     verdicts = []
     for name in judges:
         acceptance = judge_file(data, name, seconds=seconds, memory=memory, board=board)
@@ -31,9 +35,12 @@ def ask_same(
 
 
 def ask(order: Order, judges: Sequence[str]) -> tuple[JudgeVerdict, ...]:
-    """Acceptance only, of both files, two processes at a time."""
+    """Let the judges load or compile both files, without samples, two processes at a time; one
+    verdict each.
+    """
 
     def one(name: str) -> JudgeVerdict:
+        """The verdict of one judge."""
         limits: dict[str, Any] = {
             "seconds": order.seconds,
             "memory": order.memory,
@@ -54,7 +61,9 @@ def ask(order: Order, judges: Sequence[str]) -> tuple[JudgeVerdict, ...]:
 
 
 def verdicts_of(order: Order, ran: Mapping[str, Ran]) -> tuple[JudgeVerdict, ...]:
-    """One verdict per judge. Judges that ran the samples have a result already; the others run now."""
+    """One verdict for each judge of the order. Judges that ran the samples have a result in `ran`;
+    the others run now.
+    """
     rest = [name for name in order.asked if f"after:{name}" not in ran]
     verdicts = {verdict.judge: verdict for verdict in ask(order, rest)}
     for name in order.asked:
@@ -66,5 +75,8 @@ def verdicts_of(order: Order, ran: Mapping[str, Ran]) -> tuple[JudgeVerdict, ...
 
 
 def _accepted(ran: Ran, data: Data) -> Acceptance:
+    """The acceptance from a run, with the address of the operator that is named and the arena's
+    size.
+    """
     acceptance = replace(ran.acceptance, facts=ran.acceptance.facts + arena_facts(ran.log))
     return placed(acceptance, data)

@@ -29,10 +29,11 @@ def run_as_declared(
     memory: int = MEMORY,
     board: Board = ANY_BOARD,
 ) -> Verification:
-    """Run the file in the judges' runtimes and compare each output, and each operator on LiteRT's
-    builtin kernels, with what the file's own parameters declare.
+    """Run an unchanged file in the judges' runtimes and compare each output, and each operator on
+    LiteRT's builtin kernels, with the values that the file's own parameters declare.
 
-    "failed" if a runtime computes something else. Arguments and errors are those of `verify`.
+    The word is "failed" if a runtime computes other values. Arguments and errors are those of
+    `verify`.
     """
     verification = verify(
         data,
@@ -54,7 +55,7 @@ def run_as_declared(
 
 
 def _departures(verification: Verification, *, builtin: bool) -> list[str]:
-    """Sentences on deviations of runtimes from the declared parameters, operators first.
+    """A sentence for each deviation of a runtime from the declared parameters, operators first.
 
     Operators are compared on LiteRT's builtin kernels and count only if these were requested
     (`builtin`). The file is compared with itself as original, so that a deviating run has the word

@@ -22,12 +22,14 @@ _SECTIONS = {"system": ("System_Config", "--system-config"), "memory_mode": ("Me
 
 
 def family(accelerator: str) -> str:
-    """`ethos-u55` of `ethos-u55-128`."""
+    """The judge's name for an accelerator: `ethos-u55` for `ethos-u55-128`."""
     return accelerator.rpartition("-")[0]
 
 
 def shipped_config(name: str) -> str | None:
-    """The text of a configuration that comes with Vela, as `Arm/vela.ini`; None where there is none."""
+    """The text of a configuration file that is part of Vela, such as `Arm/vela.ini`; None if there
+    is no such file.
+    """
     package = importlib.util.find_spec("ethosu")
     for folder in package.submodule_search_locations or () if package is not None else ():
         path = Path(folder, "config_files", name)
@@ -37,10 +39,11 @@ def shipped_config(name: str) -> str | None:
 
 
 class Board(Record, frozen=True, kw_only=True):
-    """Vela's options of those names; empty: Vela's own defaults, and the accelerator of the judge.
+    """The board for which Vela compiles: its options of these names. Empty: Vela's own defaults,
+    and the judge's accelerator.
 
-    `config`: the text of a configuration file of Vela's, in which `system` and `memory_mode` name
-    sections. Raises UsageError for what does not exist.
+    `config`: the text of a Vela configuration file, in which `system` and `memory_mode` name
+    sections. Raises UsageError for an unknown accelerator or section.
     """
 
     accelerator: str = ""
@@ -63,6 +66,9 @@ class Board(Record, frozen=True, kw_only=True):
             self._check_section(getattr(self, field), section, option, parser.sections())
 
     def _check_section(self, name: str, section: str, option: str, sections: Sequence[str]) -> None:
+        """Raise UsageError unless the section exists. `name`: value of the command-line option
+        `option`; `section`: the kind of section; `sections`: the file's titles.
+        """
         if not name or f"{section}.{name}" in sections:
             return
         if not self.config:
@@ -73,7 +79,9 @@ class Board(Record, frozen=True, kw_only=True):
         raise UsageError(f"--vela-config has no [{section}.{name}]{hint or choices}")
 
     def check_asked(self, names: Sequence[str]) -> None:
-        """UsageError where none of these targets and judges compiles for the board."""
+        """Raise UsageError if a board is given and none of these targets and judges compiles for
+        it.
+        """
         if self == Board():
             return
         requested = list(dict.fromkeys(name for name in names if name.startswith("ethos-u")))
@@ -89,8 +97,8 @@ class Board(Record, frozen=True, kw_only=True):
             )
 
     def arguments(self, judge: str, default: str) -> list[str]:
-        """Arguments of Vela's command line for one judge; the configuration is `vela.ini` next to
-        the model.
+        """Arguments of Vela's command line for one judge; the configuration is `vela.ini` beside
+        the model. `default`: the judge's own accelerator.
         """
         mine = self.accelerator if family(self.accelerator) == judge else default
         options = ["--accelerator-config", mine]

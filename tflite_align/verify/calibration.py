@@ -1,4 +1,4 @@
-"""The user's calibration data, matched with the graph inputs before anything is run on it."""
+"""The user's calibration data, matched with the graph inputs before any model is run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ Calibration = Mapping[str | int, Array]
 
 
 class Wanted(Record, frozen=True, kw_only=True):
-    """One graph input; `aliases` are its names in signatures. Unknown sizes of `shape` are 1."""
+    """One graph input for which data are needed; `aliases`: its names in signatures. Open sizes of
+    `shape` count as 1.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -27,7 +29,7 @@ class Wanted(Record, frozen=True, kw_only=True):
 
 
 def check_calibration(model: Model, calibration: Calibration) -> None:
-    """Raises the UsageError of `matched` for data that does not fit subgraph 0's inputs."""
+    """Raise the UsageError of `matched` if the data do not fit subgraph 0's inputs."""
     if not model.subgraphs:
         return
     graph = model.subgraphs[0]
@@ -49,8 +51,8 @@ def matched(inputs: Sequence[Wanted], calibration: Calibration) -> tuple[Array, 
     """An array for each input, [samples, *shape], found by the input's name, an alias or its
     position.
 
-    Raises UsageError with the input, what was found and what is expected. Arrays that belong to no
-    input are ignored, since data sets also contain labels.
+    Raises UsageError with the input, the found and the expected shape or name. Arrays that belong
+    to no input are ignored, since data sets also contain labels.
     """
     if not inputs:
         raise UsageError("calibration: the model has no inputs to feed")
@@ -66,6 +68,7 @@ def matched(inputs: Sequence[Wanted], calibration: Calibration) -> tuple[Array, 
 
 
 def _found(position: int, wanted_input: Wanted, calibration: Calibration) -> Array:
+    """The array of one input. Raises UsageError if there is none."""
     names: tuple[str | int, ...] = (
         wanted_input.name,
         position,
@@ -81,6 +84,7 @@ def _found(position: int, wanted_input: Wanted, calibration: Calibration) -> Arr
 
 
 def _shaped(position: int, wanted_input: Wanted, array: Array) -> Array:
+    """The array with shape [samples, *shape of the input]. Raises UsageError if it does not fit."""
     shape = tuple(max(size, 1) for size in wanted_input.shape)
     fits = array.shape[-len(shape) :] == shape if shape else True
     tail = array.shape[1:] == shape[1:] and bool(shape) and shape[0] == 1
@@ -94,11 +98,13 @@ def _shaped(position: int, wanted_input: Wanted, array: Array) -> Array:
 
 
 def _expected(wanted_input: Wanted) -> str:
+    """The expected shape as text."""
     sizes = ", ".join(str(max(size, 1)) for size in wanted_input.shape)
     return f"shape (samples, {sizes})" if sizes else "shape (samples,)"
 
 
 def _unfit(position: int, wanted_input: Wanted, actual: str, expected: str) -> UsageError:
+    """The error for an input with unsuitable data."""
     return UsageError(
         f"calibration: input {position} ({wanted_input.name!r}): found {actual}, expected {expected}"
     )

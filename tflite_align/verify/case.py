@@ -1,4 +1,6 @@
-"""The request for a verification, and the model variants that are run for it, built before any run."""
+"""The request for a verification, and the variants of the model that are run for it, built before
+any run.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ Progress = Callable[[str, float], None]
 
 
 class Order(Record, frozen=True, kw_only=True):
-    """The arguments of a verification."""
+    """The arguments of a verification. `before`, `after`: original and aligned file; `reading`: the
+    original with the parameters by which it is interpreted; `count`: number of samples; `asked`:
+    names of judges; `edited`: (subgraph, operator) of changed operators; `allowed`: judges that may
+    refuse; `seconds`: time limit of a process; `memory`: limit in bytes.
+    """
 
     before: Data
     reading: Data
@@ -75,7 +81,7 @@ class Order(Record, frozen=True, kw_only=True):
 
 
 class Case(Record, frozen=True, kw_only=True):
-    """Everything that is run, built before anything runs."""
+    """The variants to run (`forms`) and the tensors to compare, built before any run."""
 
     frontier_before: Frontier
     frontier_after: Frontier
@@ -86,11 +92,14 @@ class Case(Record, frozen=True, kw_only=True):
 
     @property
     def cheap(self) -> bool:
-        """Whether an input costs little."""
+        """Whether running one input takes little time."""
         return self.elements <= _CHEAP
 
 
 def build_case(order: Order) -> Case:
+    """Build all variants of an order. Raises UnsupportedError for a model that cannot be run as
+    float.
+    """
     size = max(len(order.before), len(order.after))
     if size > LARGEST_MODEL:
         raise UnsupportedError(f"size: {size} bytes is above {LARGEST_MODEL}")
@@ -149,8 +158,9 @@ def _declared(order: Order, first: Frontier, second: Frontier) -> list[Form]:
 
 
 def _joined_runs(order: Order, forms: list[Form], first: Frontier, second: Frontier) -> list[Form]:
-    """With LiteRT's runs of both files as one: its kernels compute an operator alike wherever it
-    stands. A delegate need not: what it takes depends on what is around.
+    """The forms, with LiteRT's runs of both files joined into one model: a builtin kernel computes
+    an operator the same wherever it is. Not those of a delegate, as the operators that it runs
+    depend on their neighbours.
     """
     runs = [form for form in forms if form.kernels == ("litert",) and not form.loaded]
     if len(runs) != 2 or first.dropped or second.dropped:
@@ -174,17 +184,21 @@ def constants_form(order: Order, case: Case) -> Form:
 
 
 def _notes(found: Frontier) -> str:
+    """The notes on what is not compared, each preceded by a semicolon."""
     return "".join(f"; {note}" for note in found.notes)
 
 
 def _runnable(data: Data, model: Any, found: Frontier) -> bytes | None:
-    """A copy with the compared tensors as outputs; None if the file has exactly these outputs."""
+    """The file with the compared tensors as outputs, packed; None if these are its outputs already."""
     if [probe.tensor for probe in found.probes] == model.subgraphs[0].outputs:
         return None
     return pack(cut_copy(parse(data), found))
 
 
 def _real(name: str, kernels: str, data: Data, copy: tuple[bytes | None, bool]) -> Form:
+    """The variant that runs a file in a runtime's kernels. `copy`: (what _runnable returns, whether
+    the copy is only a part of the file).
+    """
     copied, part = copy
     if copied is None:
         return Form(name=name, data=data, kernels=(kernels,))
@@ -192,5 +206,6 @@ def _real(name: str, kernels: str, data: Data, copy: tuple[bytes | None, bool]) 
 
 
 def _elements(model: Any) -> int:
+    """The number of elements of all tensors of subgraph 0 together, at least 1."""
     shapes = [tensor.shape for tensor in model.subgraphs[0].tensors if tensor.shape is not None]
     return max(sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes), 1)

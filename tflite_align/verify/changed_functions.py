@@ -1,4 +1,4 @@
-"""Which operators of an aligned file compute another function than the original's."""
+"""Which operators of an aligned file compute another function than the original's operator."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _QUANTIZATION = ("scale", "zeroPoint", "quantizedDimension", "detailsType")
 
 
 def changed_operators(before: Any, after: Any) -> frozenset[int]:
-    """Operators of subgraph 0 of `after` that are new, or differ from the original operator in
-    options, or in an operand's type, shape, parameters or constant.
+    """Indices of operators in subgraph 0 of `after` that are new, or differ from the original's
+    operator in options, or in an operand's type, shape, parameters or constant. Both models are
+    unpacked.
     """
     first, second = before.subgraphs[0], after.subgraphs[0]
     names = [
@@ -32,8 +33,8 @@ def changed_operators(before: Any, after: Any) -> frozenset[int]:
 
 
 def match_operators(before: tuple[str, ...], after: tuple[str, ...]) -> dict[int, int]:
-    """Aligned operator -> original operator, in order; only QUANTIZE operators are added or
-    removed.
+    """Aligned operator index -> original operator index, matched in order by name; only QUANTIZE
+    operators may be added or removed.
     """
     matched: dict[int, int] = {}
     old = 0
@@ -48,6 +49,9 @@ def match_operators(before: tuple[str, ...], after: tuple[str, ...]) -> dict[int
 
 
 def _same(before: Any, one: Any, after: Any, other: Any) -> bool:
+    """Whether operator `one` of the model `before` and operator `other` of `after` are equal in
+    options and operands.
+    """
     if one.builtinOptionsType != other.builtinOptionsType:
         return False
     if not _equal_fields(one.builtinOptions, other.builtinOptions):
@@ -64,6 +68,7 @@ def _same(before: Any, one: Any, after: Any, other: Any) -> bool:
 
 
 def _equal_fields(first: Any, second: Any) -> bool:
+    """Whether all fields of two unpacked tables are equal."""
     if first is None or second is None:
         return first is second
     fields = vars(first)
@@ -73,6 +78,7 @@ def _equal_fields(first: Any, second: Any) -> bool:
 
 
 def _same_tensor(before: Any, first: int, after: Any, second: int) -> bool:
+    """Whether two tensors (indices) are equal in type, shape, parameters and constant."""
     if first < 0 or second < 0:
         return first < 0 and second < 0
     first_tensor, second_tensor = (
@@ -97,11 +103,12 @@ def _same_tensor(before: Any, first: int, after: Any, second: int) -> bool:
 
 
 def _field(quantization: Any, name: str) -> Any:
+    """A field of a tensor's parameters; None without parameters."""
     return None if quantization is None else getattr(quantization, name)
 
 
 def _equal(first: Any, second: Any) -> bool:
-    """Equality in which an absent vector equals an empty one."""
+    """Whether two values are equal; an absent vector equals an empty one, NaN equals NaN."""
     if isinstance(first, (np.ndarray, list)) or isinstance(second, (np.ndarray, list)):
         return np.array_equal(() if first is None else first, () if second is None else second)
     return bool(first == second) or bool(first != first and second != second)  # noqa: PLR0124 - not a number

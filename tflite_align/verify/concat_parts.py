@@ -1,6 +1,7 @@
-"""The operands of the CONCATENATION that writes an output: each of them is somebody's answer.
+"""The operands of the CONCATENATION that writes an output, which are compared separately.
 
-A detection head joins boxes in pixels and scores below 1: an SQNR of both together is the boxes'.
+A detection head joins boxes in pixels and scores below 1: the SQNR of the joined tensor would be
+that of the boxes.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _MOST = 16  # most parts of one output
 
 
 class _Cut(Record, frozen=True, kw_only=True):
-    """An operand of a CONCATENATION whose axis has `length` places of `inner` flat elements: those
-    from `start` up to `stop`.
+    """An operand of a CONCATENATION along an axis of `length` positions, each of `inner` flat
+    elements: the positions from `start` up to `stop`.
     """
 
     start: int
@@ -34,8 +35,8 @@ class _Cut(Record, frozen=True, kw_only=True):
     inner: int
 
     def take(self, flat: Array) -> tuple[Array, Array]:
-        """The given flat indices of the output that belong to the operand, and their positions in
-        it.
+        """(positions in `flat` of the indices that belong to the operand, their flat indices in the
+        operand). `flat`: flat indices of the output.
         """
         position = (flat // self.inner) % self.length
         mine = np.flatnonzero((position >= self.start) & (position < self.stop))
@@ -45,8 +46,8 @@ class _Cut(Record, frozen=True, kw_only=True):
 
 
 class Part(Record, frozen=True, kw_only=True):
-    """The elements that come from the tensor `name`, of an output of `size`: cut by the last
-    CONCATENATION, and by those that write its operands.
+    """The elements of an output of `size` elements that come from the tensor `name`: selected by
+    the last CONCATENATION, and by those that write its operands.
     """
 
     name: str
@@ -54,8 +55,9 @@ class Part(Record, frozen=True, kw_only=True):
     cuts: tuple[_Cut, ...]
 
     def columns(self, count: int) -> Array | None:
-        """Which of the kept elements of an output are of this part. None where the sizes in the
-        file are not those that it is run with. `count`: how many are kept of each sample.
+        """Which of the compared elements of an output belong to this part, as indices; None if the
+        sizes in the file are not those of the run. `count`: number of compared elements of each
+        sample.
         """
         chosen = kept_elements(self.size)
         flat: Array = np.arange(self.size) if chosen is None else chosen
@@ -69,8 +71,8 @@ class Part(Record, frozen=True, kw_only=True):
 
 
 def concat_parts(model: Any, writer: dict[int, Any], tensor: int) -> tuple[Part, ...]:
-    """The parts of a tensor of subgraph 0, in order; none where no CONCATENATION writes it, or too
-    many operands are joined.
+    """The parts of a tensor of subgraph 0, in order; empty if no CONCATENATION writes it, or too
+    many operands are joined. `writer`: operator by the tensor that it writes.
     """
     shape = _shape(model.subgraphs[0].tensors[tensor])
     size = int(np.prod(shape, dtype=np.int64))
@@ -92,7 +94,9 @@ def concat_parts(model: Any, writer: dict[int, Any], tensor: int) -> tuple[Part,
 
 
 def _operands(model: Any, writer: dict[int, Any], tensor: int) -> list[tuple[int, _Cut]]:
-    """The operands of the CONCATENATION that writes a tensor; empty if another operator writes it."""
+    """(tensor, cut) of each operand of the CONCATENATION that writes a tensor; empty if another
+    operator writes it.
+    """
     graph = model.subgraphs[0]
     while tensor in writer and operator_name(model, writer[tensor]) in _SAME_ORDER:
         tensor = writer[tensor].inputs[0]
@@ -116,4 +120,5 @@ def _operands(model: Any, writer: dict[int, Any], tensor: int) -> list[tuple[int
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
+    """The shape of an unpacked tensor."""
     return tuple(int(size) for size in (tensor.shape if tensor.shape is not None else ()))

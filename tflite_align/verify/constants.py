@@ -1,4 +1,4 @@
-"""Constants of a twin: the real values that a quantized constant declares."""
+"""Constants of the float twin: the real values that a quantized constant declares."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _SMALL = 4096
 
 
 def can_stay_integer(model: Any, tensor: Any) -> bool:
-    """Whether LiteRT's DEQUANTIZE reads this constant, and keeping it small is worth it."""
+    """Whether the twin may keep this constant as integers behind a DEQUANTIZE: LiteRT's kernel
+    reads its type, and it is large enough for the saved memory to count.
+    """
     quant = params(tensor)
     tensor_type = type_name(tensor.type)
     if quant is None or len(model.buffers[tensor.buffer].data) < _SMALL:
@@ -38,11 +40,11 @@ def can_stay_integer(model: Any, tensor: Any) -> bool:
 def real_values(
     model: Any, tensor: Any, fallback: npt.NDArray[np.float32] | None = None
 ) -> npt.NDArray[np.float32]:
-    """Integers and *declared* parameters -> real values, in the tensor's shape.
+    """The real values of a constant by its declared parameters, in the tensor's shape.
 
-    `fallback`: the scales of a bias that declares none (input scale x weight scales).
-    Raises UnsupportedError for a type without integers, values that do not fit the shape, and real
-    values that float32 cannot hold.
+    `fallback`: scales for a bias without declared ones (input scale x weight scales). Raises
+    UnsupportedError for a type without integers, values that do not fit the shape, and real values
+    that float32 cannot hold.
     """
     if tensor.sparsity is not None:
         raise UnsupportedError(f"{tensor_name(tensor)}: sparse constant")
@@ -81,6 +83,7 @@ def _in_float32(integers: Any, zeros: Any, scales: Any, tensor: Any) -> npt.NDAr
 
 
 def _integers(data: Any, tensor_type: str, shape: list[int], tensor: Any) -> npt.NDArray[Any]:
+    """The integers of a constant, in its shape. `data`: its bytes."""
     raw = np.asarray(data, np.uint8).tobytes()
     count = int(np.prod(shape)) if shape else 1
     if tensor_type == "int4":

@@ -1,4 +1,4 @@
-"""SQNR of one aligned file's declared reading against the original's float twin, without a
+"""SQNR of an aligned file's declared reading against the original's float twin, computed without a
 verification.
 """
 
@@ -32,8 +32,8 @@ def declared_levels(
     seed: int,
     memory: int = MEMORY,
 ) -> tuple[OutputLevel, ...]:
-    """SQNR in dB of `aligned`'s declared reading at each output that `verify` compares, on the
-    inputs that it takes from the calibration.
+    """SQNR in dB of `aligned`'s declared reading at each output that `verify` compares, on
+    calibration inputs.
 
     Empty if it cannot be computed, or takes more than `memory` bytes.
     """
@@ -61,8 +61,8 @@ def declared_scores(
     seed: int,
     memory: int = MEMORY,
 ) -> tuple[OutputScore, ...]:
-    """Scores of the declared readings of both files for each output, part of an output and kind of
-    inputs.
+    """Scores of the declared readings of both files, one for each output, part of an output and
+    kind of inputs.
 
     No kernel is run and no verdict given. Empty if they cannot be computed, or take more than
     `memory` bytes.
@@ -83,8 +83,8 @@ def _evidence(
     memory: int,
     both: bool,
 ) -> Evidence | None:
-    """The float twin and `aligned`'s declared reading on the same inputs, with that of `original`
-    where `both` are wanted. None where they cannot be computed, or have no outputs in common.
+    """Runs of the float twin and of `aligned`'s declared reading on the same inputs, with `both`
+    also of `original`'s. None if they cannot be computed, or have no outputs in common.
     """
     try:
         model, written = parse(original), parse(aligned)
@@ -116,8 +116,8 @@ def bias_readings(
     seed: int,
     memory: int = MEMORY,
 ) -> tuple[BiasReading, ...]:
-    """The difference between two readings of a file: biases by their declared scales, and by the
-    scales that kernels compute with.
+    """How far two readings of a file are apart: biases by their declared scales (`by_scale`), and
+    by the scales that kernels compute with (`as_run`).
 
     Empty if it cannot be computed, or takes more than `memory` bytes.
     """
@@ -140,6 +140,7 @@ def bias_readings(
         ran, _ = run_forms(forms, inputs, sample_records(inputs, folder), folder, lambda _: None)
 
     def level(reference: str, measured: str, probe_index: int) -> float | None:
+        """SQNR in dB of one variant against another at one output."""
         evidence = Evidence(
             before=frontiers["declared"],
             after=frontiers["as-run"],

@@ -1,6 +1,6 @@
-"""Judge: Coral's Edge TPU compiler, where it is on the PATH.
+"""Judge: Coral's Edge TPU compiler, if it is on the PATH.
 
-It prints a summary, and with `-s` a table of operators: name, count, status. Format seen in
+It prints a summary, and with `-s` a table of operators: name, count, status. The format is that of
 published logs of versions 2.0 to 16.0.
 """
 
@@ -45,7 +45,7 @@ def available() -> str | None:
 
 
 def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
-    """Compile the file; accepted means exit status 0 and a compiled file.
+    """Compile the file; accepted means exit status 0 and a compiled file. `seconds`: time limit.
 
     Operators left on the CPU are reported as figures: the compiler accepts models of which it maps
     little.
@@ -72,8 +72,8 @@ def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
 
 
 def parse_log(printed: str, log: str = "") -> tuple[tuple[str, str], ...]:
-    """Figures from the compiler's output, and from its operator log if the output has no table: the
-    summary, then `OPERATOR: status` with its count, sorted.
+    """(name, figure) from the compiler's output, and from its operator log (`log`) if the output
+    has no table: the summary, then for each `OPERATOR: status` its count, sorted.
     """
     facts = [("version", version) for version in _VERSION.findall(printed)[:1]]
     for words, name in _SUMMARY.items():
@@ -112,4 +112,7 @@ def _first(data: bytes | memoryview, facts: tuple[tuple[str, str], ...]) -> int 
 
 
 def _refused(words: set[str]) -> bool:
+    """Whether the statuses of an operator type say that the compiler refuses it: none is mapped,
+    and the reason is not a second subgraph.
+    """
     return MAPPED not in words and not any(word.startswith("More than one") for word in words)

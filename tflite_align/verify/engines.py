@@ -38,7 +38,7 @@ _NAMED = 8  # nodes that are listed by name
 
 
 class OverBudgetError(Exception):
-    """The model needs more memory than a judge may use: the judge is skipped."""
+    """The model needs more memory than a judge may use, so that the judge is skipped."""
 
 
 class InputSpec(Record, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class InputSpec(Record, frozen=True, kw_only=True):
     zero_point: int
 
     def quantize(self, real: Array) -> Array:
-        """Real values as this input's type; saturates, rounds half to even."""
+        """Real values converted to this input's type: saturated, rounded half to even."""
         if self.scale is None or self.dtype.kind == "f":
             return real.astype(self.dtype)
         limits = np.iinfo(self.dtype)
@@ -60,49 +60,57 @@ class InputSpec(Record, frozen=True, kw_only=True):
 
 
 class Engine:
-    """One loaded model."""
+    """One loaded model. `index`: of a graph input or output."""
 
     inputs: list[InputSpec]
     output_count: int
 
     def feed(self, index: int, value: Array) -> None:
+        """Set graph input `index` to a value of the input's own type and shape."""
         raise NotImplementedError
 
     def invoke(self) -> None:
+        """Run the model once. Raises RuntimeError if the runtime fails."""
         raise NotImplementedError
 
     def output(self, index: int) -> Array:
-        """Real values of graph output `index` after the last invoke."""
+        """Real values of graph output `index` after the last invoke, in its shape."""
         raw, detail = self.raw_output(index)
         return _dequantized(raw, detail)
 
     def kept_output(self, index: int) -> Array:
-        """The same, flat and float32, of no more elements than are compared."""
+        """Real values of graph output `index`, flat and float32, only the elements that are
+        compared.
+        """
         raw, detail = self.raw_output(index)
         chosen = kept_elements(raw.size)
         flat = raw.reshape(-1) if chosen is None else raw.reshape(-1)[chosen]
         return np.asarray(_dequantized(flat, detail), np.float32)
 
     def raw_output(self, index: int) -> tuple[Array, dict[str, Any]]:
-        """The integers of graph output `index`, and its details from the runtime."""
+        """(stored values of graph output `index`, the runtime's description of it)."""
         raise NotImplementedError
 
     def tensor(self, index: int) -> Array:
-        """Raw content of tensor `index` of subgraph 0 (needs `keep`)."""
+        """Stored values of tensor `index` of subgraph 0 (only with `keep`)."""
         raise NotImplementedError
 
     def facts(self) -> dict[str, str]:
+        """What the runtime says of the loaded model, by name."""
         return {}
 
 
 def open_engine(model: str, kernels: str, *, threads: int, keep: bool = False) -> Engine:
-    """Load a file and allocate its tensors. Raises RuntimeError or ValueError when refused."""
+    """Load a file and allocate its tensors. `kernels`: name of a kernel set; `keep`: all tensors
+    can be read afterwards. Raises RuntimeError or ValueError if the runtime refuses it.
+    """
     if kernels == "tflm":
         return _Tflm(model)
     return _LiteRT(model, kernels, threads=threads, keep=keep)
 
 
 def _spec(detail: dict[str, Any]) -> InputSpec:
+    """The input that LiteRT describes by `detail`."""
     scale, zero_point = _parameters(detail)
     shape = tuple(int(size) for size in detail["shape"])
     return InputSpec(
@@ -111,6 +119,7 @@ def _spec(detail: dict[str, Any]) -> InputSpec:
 
 
 def _parameters(detail: dict[str, Any]) -> tuple[float | None, int]:
+    """(scale, zero point) in a tensor's description; (None, 0) without exactly one nonzero scale."""
     quant = detail["quantization_parameters"]
     scales, zero_points = np.atleast_1d(quant["scales"]), np.atleast_1d(quant["zero_points"])
     if len(scales) != 1 or float(scales[0]) == 0.0:
@@ -119,6 +128,7 @@ def _parameters(detail: dict[str, Any]) -> tuple[float | None, int]:
 
 
 def _dequantized(raw: Array, detail: dict[str, Any]) -> Array:
+    """Real values of stored values; unchanged without per-tensor parameters."""
     scale, zero_point = _parameters(detail)
     if scale is None or raw.dtype.kind not in "iu":
         return raw
@@ -157,17 +167,18 @@ class _LiteRT(Engine):
         return values
 
     def facts(self) -> dict[str, str]:
-        """The nodes of subgraph 0 that a delegate runs; empty without a delegate."""
+        """How many operators of subgraph 0 a delegate runs; empty without a delegate."""
         if self._kernels != "xnnpack":
             return {}
         return _delegated(self._interpreter._get_ops_details())  # noqa: SLF001 - no public way
 
 
 def _delegated(nodes: list[dict[str, Any]]) -> dict[str, str]:
-    """The nodes that delegate nodes replaced: walk back from each delegate's outputs to its inputs.
+    """The number of operators that delegate nodes replaced, and which others are left, as texts by
+    name.
 
-    The interpreter does not expose its execution plan. A delegate node replaces the nodes between
-    its inputs, constants included, and its outputs.
+    `nodes`: LiteRT's description of each node. The interpreter does not expose its execution plan:
+    the search goes back from each delegate node's outputs to its inputs, constants included.
     """
     listed = [node for node in nodes if node["op_name"] != "DELEGATE"]
     parts = nodes[len(listed) :]
@@ -199,6 +210,7 @@ def _delegated(nodes: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _interpreter_module() -> Any:
+    """The module that has LiteRT's Interpreter: of ai-edge-litert, else of TensorFlow."""
     try:
         from ai_edge_litert import interpreter
     except ImportError:
@@ -209,7 +221,7 @@ def _interpreter_module() -> Any:
 
 
 class _TensorFlow:
-    """tf.lite under the names of ai_edge_litert.interpreter."""
+    """tf.lite, with the names of ai_edge_litert.interpreter."""
 
     def __init__(self, tf: Any) -> None:
         self.Interpreter = tf.lite.Interpreter
@@ -234,15 +246,18 @@ class _Tflm(Engine):
         return self._interpreter.get_output(index), self._output_details[index]
 
     def facts(self) -> dict[str, str]:
-        """The arena size is printed to stderr only; the parent reads it from there."""
+        """Let TFLM print the arena size: it does so only on stderr, where the parent process reads
+        it. Returns nothing.
+        """
         self._interpreter.print_allocations()
         return {}
 
 
 def _tflm_interpreter(data: bytes) -> Any:
-    """With an arena that is grown until the model fits or the budget is reached.
+    """A TFLM interpreter, with an arena that is enlarged until the model fits.
 
-    Raises OverBudgetError where it is, RuntimeError where TFLM refuses the model.
+    Raises OverBudgetError if the arena would exceed the budget, RuntimeError if TFLM refuses the
+    model.
     """
     from tflite_micro.python.tflite_micro import runtime
 
@@ -260,7 +275,9 @@ def _tflm_interpreter(data: bytes) -> Any:
 
 
 def _within_budget(arena: int, sizes: list[int]) -> None:
-    """Raises OverBudgetError where an arena larger than this one would be."""
+    """Raise OverBudgetError if the next arena, larger than `arena` bytes, would exceed the budget.
+    `sizes`: bytes that TFLM says are missing.
+    """
     least = max(sizes, default=0)
     if arena >= _LARGEST_ARENA or least > _LARGEST_ARENA:
         needed = f"{least} bytes" if least > arena else f"more than {arena} bytes"
@@ -277,8 +294,8 @@ def native_words() -> str:
 
 
 def _details(read: Any) -> list[dict[str, Any]]:
-    """Details of TFLM's inputs or outputs. It has no count of them: indices are tried until one is
-    refused.
+    """Descriptions of TFLM's inputs or outputs. TFLM has no count of them: `read` is called with
+    indices until one is refused.
     """
     details: list[dict[str, Any]] = []
     while True:

@@ -1,4 +1,4 @@
-"""All runs of one verification, and the signal and noise powers that they show."""
+"""All runs of one verification, and the signal and noise powers computed from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ CONSTANTS = "twin:after"  # the form that shows what re-expressed constants alon
 
 
 class Evidence(Record, frozen=True, kw_only=True):
-    """All runs, by name: twin, declared:before, declared:after, before:KERNELS, after:KERNELS."""
+    """All runs, by variant: twin, declared:before, declared:after, before:KERNELS, after:KERNELS.
+    `before` and `after` are original and aligned file; a probe is an index into the tensors to
+    compare.
+    """
 
     before: Frontier
     after: Frontier
@@ -34,7 +37,9 @@ class Evidence(Record, frozen=True, kw_only=True):
     def readings(
         self, probe: int, sample_kind: Kind, part: Part | None
     ) -> tuple[Powers | None, Powers | None]:
-        """Powers of the two declared readings, original and aligned, over all samples of a kind."""
+        """Powers of the two declared readings, (original, aligned), at a probe over all samples of
+        one kind and the elements of a part.
+        """
         if self.wide is not None:
             kinds = {sample_kind.name: sample_kind for sample_kind in self.wide.samples.kinds}
             return self.wide.readings(probe, kinds[sample_kind.name], part)
@@ -47,8 +52,8 @@ class Evidence(Record, frozen=True, kw_only=True):
     def powers(
         self, form: str, probe: int, *, sample_kind: Kind | None = None, part: Part | None = None
     ) -> Powers | None:
-        """Powers of one form at one probe against the twin, over the samples of one kind and the
-        elements of one part; None when either did not run.
+        """Powers of one variant (`form`) at a probe against the twin, over the samples of one kind
+        and the elements of one part (None: all); None if one of both did not run.
         """
         twin, outputs = self.ran["twin"].outputs, self.ran[form].outputs
         if twin is None or outputs is None:
@@ -70,28 +75,31 @@ class Evidence(Record, frozen=True, kw_only=True):
         return powers(reference, values, sequences)
 
     def limits(self, probe: int) -> tuple[tuple[float, float] | None, ...]:
-        """Ranges to clip to: values of the twin beyond the tensor's range do not count as signal.
+        """Ranges of real values to which values are clipped: the twin's values beyond the tensor's
+        range do not count as signal.
 
-        Logits are also clipped to either file's range: beyond it they only saturate further, which
-        their readers cannot distinguish.
+        Logits are also clipped to the other file's range: beyond it they only saturate further,
+        which their readers cannot distinguish.
         """
         before, after = self.before.probes[probe], self.after.probes[probe]
         return (before.limits, after.limits) if before.feeds else (before.limits,)
 
     def levels(self, form: str, probe: int) -> Iterable[float | None]:
-        """SQNR in dB of one form at one probe, for each kind of samples."""
+        """SQNR in dB of one variant at a probe, for each kind of samples; None if unknown."""
         for sample_kind in self.samples.kinds:
             level = self.powers(form, probe, sample_kind=sample_kind)
             yield sqnr(level) if level is not None else None
 
     def worst_db(self, form: str, probe: int) -> float | None:
-        """The least of them; None where none is known."""
+        """The least SQNR in dB of one variant at a probe over the kinds of samples; None if none is
+        known.
+        """
         return min((level for level in self.levels(form, probe) if level is not None), default=None)
 
 
 def reference_db(evidence: Evidence) -> float:
-    """The lowest SQNR of the original's declared reading at a probe that counts, dB; of the kind
-    of samples that shows most.
+    """The lowest SQNR in dB of the original's declared reading over the probes that count, each on
+    the kind of samples with its highest.
     """
     levels = [
         max(

@@ -1,4 +1,6 @@
-"""Figures of the outputs for people: the largest error, and how often the same class wins."""
+"""Figures of the outputs for readers: the largest error, and how often the same class has the
+largest value.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ Array = npt.NDArray[np.float32]
 def with_figures(
     evidence: Evidence, scores: Sequence[OutputScore], model: Any
 ) -> tuple[OutputScore, ...]:
-    """The scores with the largest error of each whole tensor; and the top-1 agreement of those that
-    hold one vector in the unpacked original, as classifiers have it.
+    """The scores with the largest error of each whole tensor; and with top-1 agreement for those
+    that hold one vector, as classifiers do. `model`: the original, unpacked.
     """
     tensors = model.subgraphs[0].tensors
     places = {probe.tensor: at for at, probe in enumerate(evidence.before.probes)}
@@ -35,12 +37,18 @@ def with_figures(
 
 
 def _vector(tensor: Any) -> bool:
+    """Whether the tensor holds a single vector of more than one element."""
     sizes = [int(size) for size in tensor.shape] if tensor.shape is not None else []
     return 0 < len(sizes) <= 2 and all(size == 1 for size in sizes[:-1]) and sizes[-1] > 1
 
 
 def _figured(evidence: Evidence, score: OutputScore, probe: int, *, ranked: bool) -> OutputScore:
+    """The score of one probe with its figures. `ranked`: with top-1 agreement."""
+
     def figures(form: str) -> tuple[float | None, float | None]:
+        """(largest error as real value, top-1 agreement in 0..1) of one variant against the twin;
+        None where not computed.
+        """
         twin, other = _rows(evidence, "twin", probe), _rows(evidence, form, probe)
         if twin is None or other is None or twin.shape != other.shape or not twin.size:
             return None, None
@@ -66,10 +74,11 @@ def _figured(evidence: Evidence, score: OutputScore, probe: int, *, ranked: bool
 
 
 def _run(run: FidelityScore, found: tuple[float | None, float | None]) -> FidelityScore:
+    """The score of a runtime with these figures."""
     return replace(run, largest=found[0], top1=found[1])
 
 
 def _rows(evidence: Evidence, form: str, probe: int) -> Array | None:
-    """[samples, elements] of one form at one probe; None where it did not run."""
+    """Outputs of one variant at a probe, [samples, elements]; None if it did not run."""
     ran = evidence.ran.get(form)
     return None if ran is None or ran.outputs is None else ran.outputs[probe]

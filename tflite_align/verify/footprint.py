@@ -18,10 +18,10 @@ _WIDTHS |= {"uint16": 2, "int64": 8, "uint64": 8, "float64": 8, "complex64": 8, 
 
 
 class Footprint(Record, frozen=True, kw_only=True):
-    """The operator whose operands and outputs take the most memory. `place`: its address, "" for a
-    graph input.
+    """The operator whose operands take the most memory together. `place`: its address, "" for the
+    graph inputs.
 
-    `stored`, `floats`: bytes in the file's types, and as float32, which the float twin needs.
+    `stored`: bytes in the file's types; `floats`: bytes as float32, which the float twin needs.
     """
 
     place: str
@@ -29,7 +29,9 @@ class Footprint(Record, frozen=True, kw_only=True):
     floats: int
 
     def told(self, size: int, memory: int) -> str:
-        """The message for a model that needs `size` bytes and is not run."""
+        """The message for a model that needs `size` bytes, more than `memory`, and is therefore not
+        run.
+        """
         where = f"{self.place} holds" if self.place else "the graph inputs hold"
         return f"size: {where} {size:,} bytes at once, above the {memory:,} of --memory"
 
@@ -42,13 +44,14 @@ def hold_to(memory: int, model: Any) -> None:
 
 
 def footprint(model: Any) -> Footprint:
-    """The operator with the largest footprint. Kernels need more memory, and other tensors may be
-    alive.
+    """The largest footprint of an operator: a lower bound, as kernels need more memory and other
+    tensors may be alive.
     """
     return max(_each(model), key=lambda operator_footprint: operator_footprint.floats)
 
 
 def _each(model: Any) -> Iterator[Footprint]:
+    """The footprint of each subgraph's inputs and of each operator."""
     for number, graph in enumerate(model.subgraphs):
         yield _of("", _activations(model, graph, _listed(graph.inputs)))
         for index, operator in enumerate(graph.operators):
@@ -63,12 +66,14 @@ def _listed(numbers: Any) -> list[int]:
 
 
 def _activations(model: Any, graph: Any, tensors: list[int]) -> list[Any]:
+    """Those of the tensors (indices) that are no constants, each once."""
     valid = {index for index in tensors if 0 <= index < len(graph.tensors)}
     existing = [graph.tensors[index] for index in sorted(valid)]
     return [tensor for tensor in existing if not is_constant(model, tensor)]
 
 
 def _of(address: str, tensors: list[Any]) -> Footprint:
+    """The footprint of these tensors."""
     sizes = [(_elements(tensor), _WIDTHS.get(type_name(tensor), 1)) for tensor in tensors]
     return Footprint(
         place=address,
@@ -78,5 +83,5 @@ def _of(address: str, tensors: list[Any]) -> Footprint:
 
 
 def _elements(tensor: Any) -> int:
-    """Unknown extents count as one."""
+    """The tensor's number of elements; open sizes count as one."""
     return math.prod(max(extent, 1) for extent in _listed(tensor.shape))

@@ -3,8 +3,8 @@ discontinuities.
 
 ARG_MAX, comparisons, NMS and similar operators turn a rounding error into a jump, and a custom
 operator without a kernel cannot be run: the real-valued tensors before them are compared instead. A
-final LOGISTIC or SOFTMAX hides nearly everything where it saturates (a wake-word model answers 0 to
-most inputs), so that its input is compared as well.
+final LOGISTIC or SOFTMAX hides nearly every difference where it saturates (a wake-word model
+outputs 0 for most inputs), so that its input is compared as well.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class Frontier(Record, frozen=True, kw_only=True):
 
 
 def frontier(model: Any) -> Frontier:
-    """Probes of subgraph 0, outputs in order, each followed back to what can be compared."""
+    """The tensors to compare: the outputs of subgraph 0 in order, or where one cannot be compared,
+    tensors before it. `model`: unpacked.
+    """
     graph = model.subgraphs[0]
     real = real_tensors(model, graph)
     unjudged, dropped = _spread(model, graph, real)
@@ -95,11 +97,14 @@ def frontier(model: Any) -> Frontier:
 
 
 def _unrunnable(name: str) -> bool:
+    """Whether no interpreter here has a kernel for the operator: custom, or unknown to the schema."""
     return name.startswith(("CUSTOM:", "BUILTIN#")) and name not in _RUNNABLE_CUSTOM
 
 
 def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]:
-    """Tensors downstream of a discontinuous operator, and operators that cannot run."""
+    """(tensors that depend on a discontinuous or missing operator, indices of operators that cannot
+    run). `real`: tensors with real values.
+    """
     unjudged: set[int] = set()
     missing: set[int] = set()
     dropped: set[int] = set()
@@ -116,7 +121,7 @@ def _spread(model: Any, graph: Any, real: set[int]) -> tuple[set[int], set[int]]
 
 
 class _Walk:
-    """Walks back from each output; keeps the order of first visits and drops repeats.
+    """Walks back from each output to the tensors to compare, in order of first visits, each once.
 
     A QUANTIZE between integers is skipped, because alignment adds and removes them and both files
     are to be compared at the same values.
@@ -136,12 +141,14 @@ class _Walk:
         self.fed: set[int] = set()
 
     def output(self, position: int, tensor: int) -> None:
+        """Add the tensors to compare for one output."""
         if tensor in self.real and tensor not in self.missing:
             self._probe(tensor, position, is_behind=tensor in self.behind)
         if tensor in self.behind:
             self._back(tensor)
 
     def _back(self, tensor: int) -> None:
+        """Add the last real-valued tensors before the discontinuities on which a tensor depends."""
         waiting = [tensor]
         while waiting:
             current = waiting.pop()
@@ -157,6 +164,9 @@ class _Walk:
                 self._probe(current, None, is_behind=False)
 
     def _fed(self, tensor: int) -> bool:
+        """Whether the tensor, before any QUANTIZE, is already compared as the input of a
+        discontinuity.
+        """
         return self._requantized(tensor) in self.fed
 
     def _requantized(self, tensor: int) -> int:
@@ -174,6 +184,10 @@ class _Walk:
     def _probe(
         self, tensor: int, output: int | None, *, is_behind: bool, feeds: bool = False
     ) -> None:
+        """Add a tensor to compare. `output`: its position among the graph outputs, or None;
+        `is_behind`: it depends on a discontinuity; `feeds`: it is the input of a saturating
+        operator.
+        """
         if not is_behind and (tensor in self.seen or (output is not None and self._fed(tensor))):
             return
         self.told.add(self._requantized(tensor))
@@ -199,10 +213,9 @@ class _Walk:
             self._probe(source, None, is_behind=False, feeds=True)
 
     def _step(self, tensor: int, *, inner: bool) -> float:
-        """The coarsest step that these values are rounded to.
-
-        Their own step, that of an average's input (its kernel rounds to that), and for an `inner`
-        tensor that of operators that copy it.
+        """The coarsest step (real value) to which the tensor's values are rounded: its own, that of
+        an average's input (whose kernel rounds to it), and for an `inner` tensor that of operators
+        that copy it.
         """
         steps = [_scale(self.graph.tensors[tensor])]
         operator = self.writer.get(tensor)
@@ -218,7 +231,9 @@ class _Walk:
         return max(steps)
 
     def _narrowed(self, tensor: int) -> float:
-        """No tensor is finer than the 8 bits that its operator writes and a QUANTIZE widens."""
+        """The step (real value) of the 8-bit tensor from which a QUANTIZE makes this wider one; 0
+        if it is not made so.
+        """
         operator = self.writer.get(tensor)
         if operator is None or operator_name(self.model, operator) != "QUANTIZE":
             return 0.0
@@ -227,7 +242,9 @@ class _Walk:
         return _scale(source) if types[0] in _EIGHT_BITS and types[1] not in _EIGHT_BITS else 0.0
 
     def _saturated(self, tensor: int) -> int | None:
-        """The input of the saturating operator that closes the way to this tensor, if one does."""
+        """The input of the saturating operator that writes this tensor, directly or through copies;
+        None without one.
+        """
         while tensor in self.writer:
             operator = self.writer[tensor]
             name = operator_name(self.model, operator)
@@ -241,18 +258,20 @@ class _Walk:
 
 
 def _flow(name: str) -> str:
-    """How an operator passes real values on: "copy", "average", or "" where it computes."""
+    """How an operator passes real values on: "copy", "average", or "" if it computes."""
     row = load_operators().get(name)
     return row.flow.kind if row is not None and row.flow is not None else ""
 
 
 def _scale(tensor: Any) -> float:
+    """The scale of a per-tensor quantized tensor; 0 for another."""
     quant = params(tensor)
     quantized = quant is not None and quant.per_tensor and type_name(tensor.type) in QUANTIZED_TYPES
     return quant.label.scale if quant is not None and quantized else 0.0
 
 
 def _limits(tensor: Any) -> tuple[float, float] | None:
+    """(least, greatest) real value of a per-tensor quantized tensor; None for another."""
     quant, tensor_type = params(tensor), type_name(tensor.type)
     if quant is None or not quant.per_tensor or tensor_type not in QUANTIZED_TYPES:
         return None
@@ -262,7 +281,9 @@ def _limits(tensor: Any) -> tuple[float, float] | None:
 
 
 def cut_copy(model: Any, frontier: Frontier) -> Any:
-    """Change `model` (a fresh parse) in place so that its outputs are the probes."""
+    """Change `model` (freshly parsed) in place so that its outputs are the tensors to compare;
+    returns it.
+    """
     graph = model.subgraphs[0]
     graph.outputs = [probe.tensor for probe in frontier.probes]
     graph.operators = [op for i, op in enumerate(graph.operators) if i not in frontier.dropped]

@@ -1,6 +1,6 @@
-"""Fused activations that a float kernel refuses or passes over: they are operators in the twin.
+"""Fused activations that a float kernel refuses or ignores: in the twin they become operators.
 
-Measured: LiteRT 2.3.0, x86-64, every operator with such an option and every activation.
+Measured with LiteRT 2.3.0 on x86-64, for every operator with such an option and every activation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Runs everything that a verification compares, on samples that the original copes with."""
+"""Runs all variants that a verification compares, on samples for which the original's declared
+reading is usable.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +31,8 @@ _READINGS = ("declared:before", DECLARED, "declared:after")  # the original's, o
 
 
 class Gathered(Record, frozen=True, kw_only=True):
+    """All runs, and the results of comparing operators one by one."""
+
     evidence: Evidence
     steps: Steps
 
@@ -38,7 +42,7 @@ def gather(order: Order, case: Case, first: Samples, folder: Path) -> Gathered:
 
     Random inputs over the whole declared range can drive a network far out of its calibrated
     ranges. Then narrower inputs are tried on a few samples. Only the original decides, so that the
-    choice favours neither file.
+    choice favours neither file. `first`: the samples to begin with; `folder`: for files.
     """
     gathered = _run(order, case, first, folder / "first")
     level = reference_db(gathered.evidence)
@@ -55,13 +59,15 @@ def gather(order: Order, case: Case, first: Samples, folder: Path) -> Gathered:
 
 
 def gather_readings(order: Order, case: Case, samples: Samples, folder: Path) -> Evidence:
-    """Twin and declared readings alone, of more samples."""
+    """Runs of the twin and the declared readings alone, on further samples."""
     forms = tuple(form for form in case.forms if form.name in ("twin", *_READINGS))
     return _run(order, replace(case, forms=forms, changed=frozenset()), samples, folder).evidence
 
 
 def with_constants(order: Order, case: Case, evidence: Evidence, folder: Path) -> Evidence:
-    """The evidence, with the effect of the aligned file's constants alone on the same samples."""
+    """The evidence, with a run that shows the effect of the aligned file's requantized constants
+    alone, on the same samples.
+    """
     try:
         form = constants_form(order, case)
     except UnsupportedError:
@@ -75,11 +81,14 @@ def with_constants(order: Order, case: Case, evidence: Evidence, folder: Path) -
 
 
 def _complete(evidence: Evidence) -> bool:
+    """Whether the twin and the original's declared reading ran."""
     return all(evidence.ran[name].outputs is not None for name in ("twin", "declared:before"))
 
 
 def _references(case: Case) -> Case:
-    """Twin and declared(original) alone; of one file that is declared(aligned)."""
+    """The case with only the twin and the original's declared reading (of the aligned file, if
+    there is one file).
+    """
     names = {form.name for form in case.forms}
     reading = next(name for name in _READINGS if name in names)
     forms = tuple(form for form in case.forms if form.name in ("twin", reading))
@@ -87,12 +96,13 @@ def _references(case: Case) -> Case:
 
 
 def _run(order: Order, case: Case, samples: Samples, folder: Path) -> Gathered:
-    """Every form of the case on these samples; `folder` must not exist yet."""
+    """Run every variant of the case on these samples; `folder` must not exist yet."""
     folder.mkdir()
     records = sample_records(samples, folder)
     ended: list[str] = []
 
     def done(name: str) -> None:
+        """Report the progress after a variant ended."""
         ended.append(name)
         order.report(name, 0.1 + 0.8 * len(ended) / sum(len(form.of) or 1 for form in case.forms))
 
@@ -141,7 +151,9 @@ class _Inputs(Record, frozen=True, kw_only=True):
 
 
 def _prepare(order: Order, case: Case, inputs: _Inputs) -> tuple[PreparedSteps | None, str]:
-    """The check of the aligned file's operators, or why there is none."""
+    """(request to compare the aligned file's operators one by one, ""), or (None, why there is
+    none).
+    """
     if order.certified:
         return None, "operator by operator: certified for every input"
     missing = available("litert")
@@ -161,6 +173,9 @@ def _prepared(
     name: str,
     only: frozenset[int] | None,
 ) -> PreparedSteps:
+    """The request to compare a file's operators one by one. `name`: of its folder; `only`:
+    operators that count, None for all.
+    """
     copy = pack(cut_copy(parse(data), found)) if found.dropped else data
     subfolder = inputs.folder / name
     return prepare_steps(
@@ -169,7 +184,7 @@ def _prepared(
 
 
 def _renumbered(operators: frozenset[int], found: Frontier) -> frozenset[int]:
-    """The same operators in the copy that has lost the dropped ones."""
+    """The indices of these operators in the copy without those that cannot run."""
     return frozenset(
         index - sum(dropped < index for dropped in found.dropped)
         for index in operators - found.dropped
@@ -177,12 +192,12 @@ def _renumbered(operators: frozenset[int], found: Frontier) -> frozenset[int]:
 
 
 def _counted(case: Case) -> frozenset[int] | None:
-    """The operators whose comparison counts, as the copy that is run numbers them; None: all."""
+    """The operators whose comparison counts, by index in the copy that is run; None: all."""
     return None if case.changed is None else _renumbered(case.changed, case.frontier_after)
 
 
 def _original(order: Order, case: Case, inputs: _Inputs) -> PreparedSteps | None:
-    """The comparison of all operators of the original; None where there can be none."""
+    """The request to compare all operators of the original; None if that is impossible."""
     try:
         return _prepared(order.reading, case.frontier_before, inputs, "steps-before", None)
     except UnsupportedError:
@@ -195,7 +210,8 @@ def _steps(
     after: CheckedSteps,
     given: tuple[_Inputs, PreparedSteps | None],
 ) -> Steps:
-    """Scores of the comparison by operator, from the aligned file's results `after`.
+    """The scores of the comparison operator by operator, from the aligned file's results `after`;
+    or why there are none.
 
     The original's operators are compared too if some deviate, or if figures of both are requested.
     """

@@ -1,5 +1,5 @@
-"""Two models as one that computes what both do once: forms of one file, and of its repaired copy,
-differ in a few operators alone.
+"""Joins two models into one that computes common operators once: variants of a file and of its
+repaired copy differ in a few operators alone.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _STATEFUL = ("VARIABLE", "VAR_HANDLE", "CALL_ONCE", "HASHTABLE", "RANDOM", "MULT
 
 
 def join(first: Any, second: Any) -> Any | None:
-    """`first`, unpacked, with the operators of `second` that compute anything else, and with its
-    outputs, added.
+    """`first` (unpacked), with the operators of `second` that it does not have, and with the
+    outputs of both.
 
     None if one has several subgraphs or they have different inputs; `first` is then unchanged.
-    Operators are equal if code, options, operands and outputs are equal: their results are equal
-    bit for bit.
+    Operators are equal if code, options, operands and outputs are equal: their results are then
+    equal bit for bit.
     """
     if len(first.subgraphs) != 1 or len(second.subgraphs) != 1:
         return None
@@ -47,7 +47,7 @@ def join(first: Any, second: Any) -> Any | None:
 
 
 class _Joining(Record, kw_only=True):
-    """Adds to the first model what the second computes otherwise.
+    """Adds the operators of the second model that the first does not have to the first.
 
     `places`: index of a tensor of the second model -> its index in the joined graph.
     """
@@ -74,6 +74,9 @@ class _Joining(Record, kw_only=True):
             self.operators.setdefault(key, operator)
 
     def _key(self, model: Any, operator: Any, inputs: list[int]) -> Any:
+        """The operator as a value that can be compared: code, inputs, options and form of its
+        outputs.
+        """
         tensors = model.subgraphs[0].tensors
         return (
             _code(model.operatorCodes[operator.opcodeIndex]),
@@ -84,7 +87,7 @@ class _Joining(Record, kw_only=True):
         )
 
     def tensor(self, index: int) -> int:
-        """The first model's tensor for one of the second's; a new one where it has none."""
+        """The index in the joined graph of a tensor of the second model; it is added if needed."""
         if index < 0:
             return index
         if index not in self.places:
@@ -92,6 +95,9 @@ class _Joining(Record, kw_only=True):
         return self.places[index]
 
     def _new(self, index: int) -> int:
+        """Add a tensor of the second model, or find an equal constant; its index in the joined
+        graph.
+        """
         graph, tensor = self.first.subgraphs[0], self.second.subgraphs[0].tensors[index]
         stored = _stored(self.second, tensor)
         key = (_form(tensor), stored)
@@ -121,6 +127,7 @@ class _Joining(Record, kw_only=True):
         self.operators[key] = added
 
     def _code_index(self, code: Any) -> int:
+        """The index of an operator code in the first model; it is added if needed."""
         key = _code(code)
         if key not in self.codes:
             self.first.operatorCodes.append(code)
@@ -129,22 +136,26 @@ class _Joining(Record, kw_only=True):
 
 
 def _code(code: Any) -> Any:
+    """(builtin code, version, custom code) of an operator code."""
     return max(code.builtinCode, code.deprecatedBuiltinCode), code.version, code.customCode
 
 
 def _stored(model: Any, tensor: Any) -> bytes | None:
+    """The bytes of a constant; None for another tensor."""
     data = model.buffers[tensor.buffer].data
     return None if data is None or not len(data) else np.asarray(data).tobytes()
 
 
 def _form(tensor: Any) -> Any:
-    """Type, shape and parameters."""
+    """Type, shape and parameters of a tensor, as a value that can be compared."""
     shape = _value(tensor.shape), _value(tensor.shapeSignature)
     return tensor.type, shape, _value(tensor.quantization, _RANGE)
 
 
 def _value(value: Any, without: frozenset[str] = frozenset()) -> Any:
-    """The value of an unpacked table, vector or number, for comparison."""
+    """An unpacked table, vector or number as a value that can be compared. `without`: fields to
+    leave out.
+    """
     if isinstance(value, (np.ndarray, list, tuple)):
         return np.asarray(value).tobytes()
     if hasattr(value, "__dict__"):

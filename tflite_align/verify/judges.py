@@ -1,4 +1,4 @@
-"""The table of judges: one file and one entry a judge."""
+"""The table of judges (outside runtimes and compilers): each has one module and one entry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ JUDGE_SECONDS = 300.0  # for acceptance; forms.RUN_SECONDS where samples are run
 
 
 class Judge(Record, frozen=True, kw_only=True):
-    """One outside judge. `runs`: its kernels also compute numbers that can be compared."""
+    """One judge. `what`: description; `available`: None if it can be run here, else why not;
+    `judge`: called with file, name and time limit in seconds; `runs`: its kernels also compute
+    outputs that can be compared.
+    """
 
     name: str
     what: str
@@ -36,6 +39,7 @@ class Judge(Record, frozen=True, kw_only=True):
 
 
 def _entry(name: str, what: str, room: object, *, runs: bool) -> Judge:
+    """The entry of a judge whose functions are in the module `room`."""
     return Judge(
         name=name,
         what=what,
@@ -92,7 +96,9 @@ def judge_file(
 
 
 def _larger(data: bytes | memoryview, memory: int) -> str:
-    """Why a model is too large to be run; "" where it is not, or cannot be read here."""
+    """Why a model needs more than `memory` bytes, as a sentence; "" if it does not, or cannot be
+    read here.
+    """
     try:
         found = footprint(parse(data))
     except AlignError:
@@ -101,10 +107,11 @@ def _larger(data: bytes | memoryview, memory: int) -> str:
 
 
 def placed(found: Acceptance, data: bytes | memoryview) -> Acceptance:
-    """With the address of the operator that the judge names; `data` are the file it was given.
-    Skipped where the judge knows no custom operator of that name: an application registers its own.
+    """The acceptance with the address of the operator that the judge names; `data`: the file that
+    it was given. It becomes "skipped" if the judge has no custom operator of that name: an
+    application registers its own.
 
-    Judges count the operators of subgraph 0 as the file does.
+    Judges number the operators of subgraph 0 as the file does.
     """
     if found.status not in ("refused", "crashed"):
         return found
@@ -124,7 +131,9 @@ def placed(found: Acceptance, data: bytes | memoryview) -> Acceptance:
 
 
 def _unregistered(model: Any, names: Sequence[str], found: Acceptance) -> str:
-    """`custom operator FlexErf is not registered here`; "" where the refusal is another."""
+    """`custom operator FlexErf is not registered here`, if that is why the judge refuses; ""
+    otherwise. `names`: operators of subgraph 0.
+    """
     if not _UNREGISTERED.search(found.reason):
         return ""
     if found.operator is not None and 0 <= found.operator < len(names):
@@ -138,12 +147,13 @@ def _unregistered(model: Any, names: Sequence[str], found: Acceptance) -> str:
 
 
 def require_known(judges: Iterable[str]) -> None:
-    """Raise UsageError for a name that no judge has."""
+    """Raise UsageError if a name is not that of a judge."""
     for judge in judges:
         _known(judge)
 
 
 def _known(judge: str) -> Judge:
+    """The entry of a judge. Raises UsageError for an unknown name."""
     if judge not in JUDGES:
         hint = did_you_mean(judge, {name: entry.what for name, entry in JUDGES.items()})
         known = f"; there are {', '.join(JUDGES)}"

@@ -15,7 +15,9 @@ _KEPT = 65536  # of one output and one sample: enough for an SQNR, small enough 
 
 @cache  # few sizes, requested with every sample
 def kept_elements(size: int) -> npt.NDArray[Any] | None:
-    """Indices into the flat output, ascending: the same for every form of a model. None: all."""
+    """Indices of the elements of a flat output of `size` elements that are compared, ascending: the
+    same for every variant of a model. None: all.
+    """
     if size <= _KEPT:
         return None
     return np.sort(np.random.default_rng(size).integers(0, size, _KEPT))

@@ -43,7 +43,9 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 def _limit(resource_id: int, value: int, grace: int = 0) -> None:
-    """Set a limit. A lower existing limit is kept; systems without this kind of limit are ignored."""
+    """Set a soft limit of `value` and a hard one of `value` + `grace`. A lower existing limit is
+    kept; systems without this kind of limit are ignored.
+    """
     import resource
 
     none = resource.RLIM_INFINITY
@@ -55,7 +57,9 @@ def _limit(resource_id: int, value: int, grace: int = 0) -> None:
 
 
 def _die_with_parent() -> None:
-    """A caller that is killed cannot end its judges: the kernel does."""
+    """Let the kernel end this process when its parent ends, since a killed parent cannot end its
+    judges.
+    """
     import ctypes
 
     with suppress(OSError, AttributeError):

@@ -18,7 +18,9 @@ def available() -> str | None:
 
 
 def judge(data: bytes | memoryview, kernels: str, seconds: float) -> Acceptance:
-    """Load, allocate and invoke once on zeros. `kernels`: litert, litert-ref or xnnpack."""
+    """Load the file, allocate and invoke once on zeros. `kernels`: litert, litert-ref or xnnpack;
+    `seconds`: time limit.
+    """
     with workspace() as folder:
         model = folder / "model.tflite"
         model.write_bytes(data)

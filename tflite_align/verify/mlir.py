@@ -46,9 +46,11 @@ def available() -> str | None:
 
 
 def judge(data: bytes | memoryview, _: str, seconds: float) -> Acceptance:
-    """Load into the dialect; accepted means that the importer and every verifier took the file.
+    """Load the file into LiteRT's MLIR dialect; accepted means that the importer and every operator
+    verifier accept it. `seconds`: time limit.
 
-    An operator without a lowering to TOSA makes the tool fail as well: that is a fact.
+    An operator without a lowering to TOSA makes the tool fail as well: that is reported as a figure
+    and is no refusal.
     """
     with workspace() as folder:
         (folder / "model.tflite").write_bytes(data)
@@ -72,8 +74,8 @@ def verdict(ended: Ended, data: bytes | memoryview) -> Acceptance:
 
 
 def parse_words(text: str) -> tuple[tuple[str, ...], str]:
-    """The first error printed: the location's names (tensors that the operator writes) and the
-    message; both empty if there is none. This line is more reliable than the exit status.
+    """(names in the location of the first printed error: tensors that the operator writes; its
+    message); empty if there is none. This line is more reliable than the exit status.
     """
     match = _ERROR.search(text)
     if match is None:
@@ -83,9 +85,10 @@ def parse_words(text: str) -> tuple[tuple[str, ...], str]:
 
 
 def _plain(name: str) -> str:
-    """A name as the file has it: MLIR prints other than plain characters as two hex digits."""
+    """A name as the file has it: MLIR prints special characters as two hex digits."""
 
     def character(escape: re.Match[bytes]) -> bytes:
+        """The byte that an escape stands for."""
         code = escape[1]
         return bytes.fromhex(code.decode()) if len(code) == 2 else code
 
@@ -93,8 +96,8 @@ def _plain(name: str) -> str:
 
 
 def _operator(names: tuple[str, ...], words: str, data: bytes | memoryview) -> int | None:
-    """The operator of subgraph 0 that the error means, if it can mean no other of the file:
-    of that kind, writing a tensor of that name, with the two parameters that are printed.
+    """The index of the operator of subgraph 0 to which the error refers, if exactly one fits: its
+    type, a tensor that it writes, and the printed parameters. None otherwise.
     """
     operator_match = _KIND.match(words)
     if operator_match is None and not names:
@@ -118,7 +121,7 @@ def _operator(names: tuple[str, ...], words: str, data: bytes | memoryview) -> i
 
 
 def _has(graph: Subgraph, operator: Operator, labels: list[Label]) -> bool:
-    """Whether each of these labels is one of its operands'."""
+    """Whether each of these labels is that of an operand of the operator."""
     tensors = [graph.tensors[t] for t in (*operator.inputs, *operator.outputs) if t >= 0]
     labels_here = [tensor.label for tensor in tensors if tensor.label is not None]
     return all(

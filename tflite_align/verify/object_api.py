@@ -1,8 +1,8 @@
-"""The one door to the generated object API of the TFLite schema.
+"""The only access to the generated object API of the TFLite schema.
 
-Twins and instrumented copies are built with it; they live only inside a verification. It never writes an
-aligned model. The generated module is loaded by its path, so that neither LiteRT nor TensorFlow
-is imported into this process.
+Twins and instrumented copies are built with it; they exist only inside a verification. It never
+writes an aligned model. The generated module is loaded by its path, so that neither LiteRT nor
+TensorFlow is imported into this process.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _LARGEST_FLATBUFFER = 2**31 - 1
 
 
 def _module_file() -> Path | None:
+    """The path of the generated module in an installed package; None without one."""
     for package, relative in _PLACES:
         spec = importlib.util.find_spec(package)
         for folder in (spec.submodule_search_locations or []) if spec else []:
@@ -60,6 +61,7 @@ def schema() -> ModuleType:
 
 @cache
 def _names(enumeration: str) -> dict[int, str]:
+    """The names of an enum's values."""
     values = vars(getattr(schema(), enumeration))
     return {value: key for key, value in values.items() if isinstance(value, int)}
 
@@ -75,7 +77,9 @@ def type_name(code: int) -> str:
 
 
 class _Unpacked(Record, frozen=True, kw_only=True):
-    """A ModelT as it is before anybody changes it; `data` is held, so that its id stays its own."""
+    """An unpacked model before any change, pickled. `data`: the file, kept alive so that its id
+    stays unique.
+    """
 
     data: bytes | memoryview
     pickled: bytes
@@ -83,11 +87,13 @@ class _Unpacked(Record, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, data: bytes | memoryview, model: Any) -> _Unpacked:
+        """The pickled form of an unpacked model."""
         arrays: list[pickle.PickleBuffer] = []
         pickled = pickle.dumps(model, protocol=5, buffer_callback=arrays.append)
         return cls(data=data, pickled=pickled, arrays=tuple(arrays))
 
     def copy(self) -> Any:
+        """A new, mutable copy of the unpacked model."""
         return pickle.loads(self.pickled, buffers=self.arrays)  # noqa: S301 - our own, of this process
 
 
@@ -126,6 +132,7 @@ def parse(data: bytes | memoryview) -> Any:
 
 
 def _parsed(data: bytes | memoryview) -> Any:
+    """A newly unpacked model, see parse."""
     try:
         model = schema().ModelT.InitFromPackedBuf(data, 0)
         _normalize(model, data)
@@ -137,6 +144,9 @@ def _parsed(data: bytes | memoryview) -> Any:
 
 
 def _normalize(model: Any, data: bytes | memoryview) -> None:
+    """Replace missing vectors by empty lists and read constants from outside the FlatBuffer, in
+    place.
+    """
     model.operatorCodes = list(model.operatorCodes or [])
     model.buffers = list(model.buffers or [])
     for buffer in model.buffers:
@@ -160,11 +170,12 @@ def _normalize(model: Any, data: bytes | memoryview) -> None:
 
 
 def _integers(values: Any) -> list[int]:
+    """A vector as a list of Python integers; empty if absent."""
     return [] if values is None else [int(value) for value in values]
 
 
 def pack(model: Any) -> bytes:
-    """The bytes of a ModelT. Raises UnsupportedError when they would not fit a flatbuffer."""
+    """The bytes of an unpacked model. Raises UnsupportedError if they would not fit a FlatBuffer."""
     import flatbuffers
 
     constants = sum(0 if b.data is None else len(b.data) for b in model.buffers)

@@ -1,4 +1,4 @@
-"""What calibration inputs really put into each activation: its value range in the float twin."""
+"""The range of values that calibration inputs give each activation, measured in the float twin."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ Ranges = Mapping[TensorId, tuple[float, float]]
 
 
 class Observed(Record, frozen=True, kw_only=True):
-    """`ranges`: (subgraph, tensor) -> least and greatest real value over `samples` inputs. `why`:
-    the reason if there are none. A missing tensor was not computed, or not finite.
+    """`ranges`: (subgraph, tensor) -> (least, greatest) real value over `samples` inputs. `why`:
+    the reason if there are none. A missing tensor was not computed, or had values that are not
+    finite.
     """
 
     ranges: Ranges = field(default_factory=dict)
@@ -42,8 +43,8 @@ class Observed(Record, frozen=True, kw_only=True):
 
 
 def observe(data: Data, calibration: Calibration, *, progress: Progress | None = None) -> Observed:
-    """Least and greatest value of each quantized activation of subgraph 0 in the float twin, over
-    all calibration inputs ([samples, *shape] by input name or position), in their order.
+    """Measure the least and greatest value of each quantized activation of subgraph 0 in the float
+    twin, over all calibration inputs ([samples, *shape] by input name or position), in their order.
 
     A model with variables processes them as one sequence, without a reset. `progress`: called with
     (stage, fraction done). Raises UsageError for calibration that does not fit the model; any other
@@ -71,6 +72,7 @@ def observe(data: Data, calibration: Calibration, *, progress: Progress | None =
 
 
 def _samples(data: Data, calibration: Calibration) -> Samples:
+    """All calibration inputs. Raises UnsupportedError for a file that is too large."""
     if len(data) > LARGEST_MODEL:
         raise UnsupportedError(f"size: {len(data)} bytes is above {LARGEST_MODEL}")
     return make_samples(
@@ -79,7 +81,7 @@ def _samples(data: Data, calibration: Calibration) -> Samples:
 
 
 def _of_inputs(data: Data, samples: Samples) -> dict[TensorId, tuple[float, float]]:
-    """Ranges of quantized graph inputs: their values rounded to their own grid."""
+    """Ranges of the quantized graph inputs, from their values rounded to the input's integers."""
     ranges = {}
     places = parse(data).subgraphs[0].inputs
     for tensor, graph_input, array in zip(places, samples.inputs, samples.arrays, strict=True):
@@ -93,7 +95,9 @@ def _of_inputs(data: Data, samples: Samples) -> dict[TensorId, tuple[float, floa
 def _finite(
     tensors: tuple[int, ...], answer: Mapping[str, Any]
 ) -> dict[TensorId, tuple[float, float]]:
-    """Whether an output has elements and all are finite; others are not recorded."""
+    """Ranges of the tensors whose least and greatest value are finite; `answer`: the worker's, in
+    the order of `tensors`.
+    """
     rows = zip(tensors, answer["low"], answer["high"], strict=True)
     return {
         TensorId(0, tensor): (float(low), float(high))
@@ -103,7 +107,9 @@ def _finite(
 
 
 def _run(twin: bytes, samples: Samples, report: Callable[[float], None]) -> Ended:
-    """Run the twin in a worker, with the first of the float kernels that can run it."""
+    """Run the twin in a worker process, with the first float kernel set that can run it. `report`:
+    called with the fraction done.
+    """
     with workspace() as folder:
         model = folder / "model.tflite"
         model.write_bytes(twin)
@@ -126,7 +132,9 @@ def _run(twin: bytes, samples: Samples, report: Callable[[float], None]) -> Ende
 def _watched(
     request: Mapping[str, Any], folder: Path, count: int, report: Callable[[float], None]
 ) -> Ended:
-    """As call_worker, and `report` hears the fraction done, in this thread."""
+    """As call_worker; while the worker runs, `report` is called with the fraction done, in this
+    thread. `count`: number of samples.
+    """
     with children_pool(1) as pool:
         future = pool.submit(call_worker, request, folder, seconds=RUN_SECONDS)
         while wait([future], timeout=_POLL_SECONDS).not_done:

@@ -1,4 +1,4 @@
-"""The verdict on each compared tensor: alignment loss (a) and kernel fidelity (b).
+"""The verdict on each compared tensor: (a) alignment loss and (b) kernel fidelity.
 
 Each kind of samples and each operand of a final CONCATENATION is judged separately; the worst
 counts.
@@ -47,7 +47,10 @@ Steps = tuple[StepCheck | None, str]  # the check, or why there is none
 
 
 class _Place(Record, frozen=True, kw_only=True):
-    """Some values of one probe: of one kind of samples, and of one part of the elements."""
+    """The values that one verdict is about: a probe (index of a compared tensor), one kind of
+    samples (None: all), one part of the elements (None: all). `steps`: results of comparing
+    operators one by one.
+    """
 
     evidence: Evidence
     steps: Steps
@@ -57,15 +60,16 @@ class _Place(Record, frozen=True, kw_only=True):
 
     @property
     def own(self) -> float:
-        """The step of the compared tensor, real value; 0: float."""
+        """The step of the compared tensor, real value; 0 for float."""
         return self.evidence.before.probes[self.probe].own
 
     def powers(self, form: str) -> Powers | None:
+        """Signal and noise powers of one variant for these values."""
         return self.evidence.powers(form, self.probe, sample_kind=self.kind, part=self.part)
 
 
 def score_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, ...], str]:
-    """A score for each probe and each part of one, and why there are none."""
+    """(a score for each probe and each part of one, ""), or ((), why there are none)."""
     for form in ("twin", "declared:before", "declared:after"):
         ran = evidence.ran[form]
         if ran.outputs is None:
@@ -83,7 +87,9 @@ def score_outputs(evidence: Evidence, steps: Steps) -> tuple[tuple[OutputScore, 
 
 
 def score_kinds(evidence: Evidence) -> tuple[OutputScore, ...]:
-    """The declared readings at each probe and part, of each kind of samples; nothing is judged."""
+    """The SQNR of the declared readings at each probe and part, for each kind of samples; without
+    verdicts.
+    """
     places = [
         _Place(evidence=evidence, steps=(None, ""), probe=probe_index, part=part, kind=sample_kind)
         for probe_index, probe in enumerate(evidence.before.probes)
@@ -98,8 +104,8 @@ def score_kinds(evidence: Evidence) -> tuple[OutputScore, ...]:
 
 
 def more_inputs(evidence: Evidence) -> float:
-    """The factor by which the number of inputs has to grow to decide between a loss and chance; 1:
-    enough.
+    """The factor, at least 1, by which the number of inputs has to grow to distinguish a loss from
+    chance.
     """
     losses = [
         _lost(spot, evidence.readings(probe_index, sample_kind, part)).more
@@ -113,11 +119,14 @@ def more_inputs(evidence: Evidence) -> float:
 
 
 def _place(evidence: Evidence, steps: Steps, probe: int, part: Part | None = None) -> _Place:
+    """The place of a probe, or of a part of it, over all samples."""
     return _Place(evidence=evidence, steps=steps, probe=probe, part=part)
 
 
 def _parts(evidence: Evidence, steps: Steps, probe: int, whole: OutputScore) -> list[OutputScore]:
-    """Scores of an output's parts, without silent parts; empty for a skipped output."""
+    """Scores of an output's parts, without silent parts; empty for a skipped output. `whole`: the
+    score of the output.
+    """
     if whole.word == "skipped":
         return []
     scores = [
@@ -127,7 +136,7 @@ def _parts(evidence: Evidence, steps: Steps, probe: int, whole: OutputScore) -> 
 
 
 def _score(spot: _Place) -> OutputScore:
-    """The score on the worst kind of samples, among those with a usable signal."""
+    """The score on the kind of samples with the worst verdict, among those with a usable signal."""
     scored = []
     for sample_kind in spot.evidence.samples.kinds:
         readings = spot.evidence.readings(spot.probe, sample_kind, spot.part)
@@ -140,6 +149,7 @@ def _score(spot: _Place) -> OutputScore:
 
 
 def _lost(spot: _Place, readings: tuple[Powers | None, Powers | None]) -> Lost:
+    """The verdict on alignment loss from powers of both declared readings, (original, aligned)."""
     before = spot.evidence.before.probes[spot.probe]
     after = spot.evidence.after.probes[spot.probe]
     return loss(
@@ -153,9 +163,10 @@ def _lost(spot: _Place, readings: tuple[Powers | None, Powers | None]) -> Lost:
 
 
 def _by_constants(spot: _Place, aligned_db: float | None) -> bool:
-    """Whether the loss is due to requantized constants only and enough SQNR is left.
+    """Whether the loss is due only to requantized constants and enough SQNR is left: `aligned_db`,
+    of the aligned declared reading.
 
-    Such a loss exists without activation noise that it could be compared with.
+    Such a loss occurs without activation noise with which it could be compared.
     """
     if CONSTANTS not in spot.evidence.ran or aligned_db is None:
         return False
@@ -165,6 +176,7 @@ def _by_constants(spot: _Place, aligned_db: float | None) -> bool:
 
 
 def _badness(score: OutputScore) -> tuple[int, float]:
+    """Sort key: worse verdicts first, then lower SQNR."""
     level = score.declared_aligned_db
     return _RANK.get(score.word, 0), -(level if level is not None else -1e3)
 
@@ -172,6 +184,9 @@ def _badness(score: OutputScore) -> tuple[int, float]:
 def _score_kind(
     spot: _Place, readings: tuple[Powers | None, Powers | None], loss: Lost
 ) -> OutputScore:
+    """The score on one kind of samples: verdict, SQNR of both declared readings, and each runtime's
+    score.
+    """
     evidence, probe = spot.evidence, spot.evidence.before.probes[spot.probe]
     original, aligned = readings
     original_db = sqnr(original) if original else None
@@ -209,8 +224,8 @@ def _score_kind(
 
 
 def _pairs(evidence: Evidence, scores: list[OutputScore]) -> list[OutputScore]:
-    """For a saturating output and the logits before it, one usable score is enough: the other is
-    skipped.
+    """The scores, where of a saturating output and the logits before it one usable score is enough:
+    the other becomes skipped.
     """
     for probe_index, probe in enumerate(evidence.before.probes):
         if not probe.feeds:
@@ -232,10 +247,12 @@ def _pairs(evidence: Evidence, scores: list[OutputScore]) -> list[OutputScore]:
 
 
 def _above_floor(score: OutputScore) -> bool:
+    """Whether the aligned file's declared reading has an SQNR of at least FLOOR_DB."""
     return score.declared_aligned_db is not None and score.declared_aligned_db >= FLOOR_DB
 
 
 def _too_low(original_db: float | None) -> bool:
+    """Whether the original's declared reading has too low an SQNR (dB) to be a reference."""
     return original_db is None or original_db < REFERENCE_DB
 
 
@@ -247,7 +264,9 @@ def _noise_as_before(original_db: float | None, aligned_db: float | None) -> boo
 
 
 def _by_operators(why: str, runs: tuple[FidelityScore, ...], steps: Steps) -> tuple[Word, str]:
-    """The word for a noisy output: verified if every operator was compared and none deviates."""
+    """(word, reason) for an output that is noise: verified if every operator was compared and none
+    deviates.
+    """
     word, reason = _fidelity_word(runs)
     checks = steps[0]
     if word == "verified" and checks is not None and not (checks.beyond or checks.not_judged):
@@ -268,8 +287,8 @@ def noise_notes(scores: tuple[OutputScore, ...]) -> tuple[str, ...]:
 
 
 def _behind(why: str, steps: Steps) -> tuple[Word, str]:
-    """The word for an output after a discontinuity, where SQNR means nothing: deviating operators
-    fail.
+    """(word, reason) for an output after a discontinuity, where SQNR means nothing: failed if
+    operators deviate.
     """
     mine = our_deviations(steps)
     if mine:
@@ -280,6 +299,7 @@ def _behind(why: str, steps: Steps) -> tuple[Word, str]:
 def _run(
     spot: _Place, kernels: str, readings: tuple[Powers | None, Powers | None]
 ) -> FidelityScore:
+    """The score of one runtime's kernels: how far its outputs are from the declared reading, dB."""
     if spot.evidence.wide is not None:  # kernels are compared on the samples that they ran
         readings = (spot.powers("declared:before"), spot.powers("declared:after"))
     original, aligned = readings
@@ -310,6 +330,9 @@ def _run(
 
 
 def _beyond(gap: float, allowed_gap: float | None, steps: Steps) -> tuple[Word, str]:
+    """(word, reason) for a run that is `gap` dB below the declared reading. `allowed_gap`: the same
+    of the original, dB.
+    """
     sentence = f"runs {gap:.1f} dB below the declared reading"
     mine = our_deviations(steps)
     if mine:
@@ -320,6 +343,7 @@ def _beyond(gap: float, allowed_gap: float | None, steps: Steps) -> tuple[Word, 
 
 
 def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
+    """(word, reason) over the scores of all runtimes."""
     for word in ("failed", "inconclusive", "unchanged"):
         for run in runs:
             if run.word == word:
@@ -333,6 +357,7 @@ def _fidelity_word(runs: tuple[FidelityScore, ...]) -> tuple[Word, str]:
 
 
 def _by_steps(word: Word, why: str, steps: Steps) -> tuple[Word, str]:
+    """(word, reason), or "failed" if an operator that alignment changed deviates."""
     mine = our_deviations(steps)
     if mine:
         return "failed", f"{why}; {named(mine)}"
@@ -340,23 +365,24 @@ def _by_steps(word: Word, why: str, steps: Steps) -> tuple[Word, str]:
 
 
 def our_deviations(steps: Steps) -> tuple[StepDeviation, ...]:
+    """The deviating operators that alignment changed, or that do not deviate in the original."""
     return tuple(d for d in steps[0].beyond if d.ours) if steps[0] else ()
 
 
 def gross_deviations(steps: Steps) -> tuple[StepDeviation, ...]:
-    """Deviations that are ours and so large that the kernel cannot have used the declared
-    parameters.
-    """
+    """Our deviations that are so large that the kernel cannot have used the declared parameters."""
     return tuple(d for d in our_deviations(steps) if d.lsb > _GROSS * d.tolerance_lsb)
 
 
 def named(deviations: tuple[StepDeviation, ...]) -> str:
+    """A clause about the largest of the deviations and the number of others."""
     worst = max(deviations, key=lambda deviation: deviation.lsb)
     more = f" and {len(deviations) - 1} more" if len(deviations) > 1 else ""
     return f"{worst.address} is {worst.lsb:.1f} LSB off what its inputs give{more}"
 
 
 def _what_steps_say(steps: Steps) -> str:
+    """A clause with the result of comparing operators one by one."""
     checks, note = steps
     if checks is None:
         return note

@@ -81,7 +81,9 @@ _TEMPORARY = ("TEMP", "TMP", "TMPDIR")
 
 
 class Ended(Record, frozen=True, kw_only=True):
-    """How a child process ended. `code` is None when it ran into the time limit."""
+    """How a child process ended. `code`: exit status, None if it reached the time limit; `errors`:
+    its output; `answer`: the worker's.
+    """
 
     code: int | None
     errors: str  # its stderr (and stdout, for tools)
@@ -111,7 +113,9 @@ def workspace() -> Iterator[Path]:
 
 
 def call_worker(request: Mapping[str, Any], folder: Path, *, seconds: float) -> Ended:
-    """Let a worker process do `request`; its response file is the answer. `folder` must exist."""
+    """Run a worker process that does `request`; returns how it ended, with the content of its
+    response file. `folder` must exist; `seconds`: time limit.
+    """
     asked, answered = folder / "request.json", folder / _ANSWER
     asked.write_text(json.dumps(request), encoding="utf-8")
     places = [str(asked), str(answered), str(_HERE.parent), str(_HERE)]
@@ -146,7 +150,7 @@ def call_jobs(
 
 
 def _in_one_process(jobs: Sequence[Mapping[str, Any]], folder: Path, seconds: float) -> list[Ended]:
-    """Those jobs that one process got done, and the one that it went down over."""
+    """How those jobs ended that one process finished, and the one during which it ended."""
     largest = max((Path(job["model"]) for job in jobs), key=lambda path: path.stat().st_size)
     request = {
         "task": "several",
@@ -179,12 +183,13 @@ def answer_so_far(folder: Path) -> Mapping[str, Any]:
 def run_tool(
     command: Sequence[str], folder: Path, *, seconds: float, model: Path | None = None
 ) -> Ended:
-    """Run a command with `folder` as its working directory; both its streams are written to
-    `errors`.
+    """Run a command with `folder` as its working directory; returns how it ended. Both its streams
+    are written to `errors`.
 
     At the time limit, or on an interrupt, it is ended with all its child processes. Its limits are
-    those of `limited`, its temporary folder is `folder`, and it sees only the environment variables
-    listed above. `command[0]` is a path; `model` is in `folder` by default.
+    those of `limited`, its temporary folder is `folder`, and it gets only the environment variables
+    listed above. `command[0]` is a path; `model`: the file that determines the limits, by default
+    in `folder`.
     """
     log = folder / "log.txt"
     code: int | None = None
@@ -206,7 +211,9 @@ def run_tool(
 
 
 def _begun(command: Sequence[str], folder: Path, stream: BinaryIO) -> subprocess.Popen[bytes]:
-    """Such a process, among those that run. OSError where they are being ended."""
+    """The started process, registered among those that run. Raises OSError while these are being
+    ended.
+    """
     with _running_lock:
         if _ending.is_set():
             raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
@@ -241,7 +248,9 @@ def limited(command: Sequence[str], files: Sequence[Path], *, seconds: float) ->
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """No tokens, no settings that would change an answer, no preloaded libraries."""
+    """The environment variables of a child: no tokens, no settings that would change an answer, no
+    preloaded libraries.
+    """
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -251,7 +260,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _end_of(log: Path) -> str:
-    """A tool that talks without end must not fill our memory."""
+    """The end of a log file as text; only the end, as a tool may print without limit."""
     with log.open("rb") as stream:
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LOG))
         return stream.read(_LOG).decode("utf-8", errors="replace")
@@ -277,8 +286,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def children_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that wait for children. An error or Ctrl-C inside ends all children that run: in
-    groups of their own they do not hear the terminal.
+    """Threads that wait for child processes. An error or Ctrl-C inside the block ends all running
+    children, as they are in process groups of their own and do not get the terminal's signals.
     """
     try:
         with ThreadPoolExecutor(workers) as pool:
@@ -297,7 +306,7 @@ def children_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def useful_line(text: str) -> str:
-    """The last informative line of a tool's output, or ""."""
+    """The last informative line of a tool's output; "" without one."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     for line in reversed(lines):
         if not line.startswith(_NOISE):
@@ -306,15 +315,15 @@ def useful_line(text: str) -> str:
 
 
 def steady(reason: str) -> str:
-    """The tool's message without numbers that differ from run to run: LiteRT prints scales as
-    integers when it compares them, which shows what lay in a register.
+    """The tool's message without numbers that differ between runs: LiteRT prints scales as integers
+    when it compares them, which shows uninitialised memory.
     """
     spaced = _GLUED.sub(" ", reason)
     return _GARBAGE.sub(r"\1", spaced)
 
 
 def acceptance(ended: Ended) -> Acceptance:
-    """The acceptance that follows from a worker's end: its own answer, or how it crashed."""
+    """The acceptance from a worker's end: its own answer, or that it crashed or timed out."""
     if ended.code is None or ended.code == _OUT_OF_TIME:
         return Acceptance(status="timeout", reason=f"no answer in {ended.seconds_allowed:g} s")
     if ended.code < 0 or ended.code >= _WINDOWS_FAULT:
@@ -333,6 +342,7 @@ def acceptance(ended: Ended) -> Acceptance:
 
 
 def _signal_name(code: int) -> str:
+    """The name of the signal or exception that ended a process, from its exit status."""
     if code >= 0:
         return f"exception {code:#010x}"
     try:

@@ -1,4 +1,4 @@
-"""Random values for a model's inputs, in several kinds.
+"""Random values for a model's inputs, of several kinds.
 
 No single kind shows everything. Values over the whole declared range saturate inner tensors, and
 the noise of clipping then hides a loss of resolution; values near the middle never reach a range's
@@ -28,7 +28,9 @@ _LEAVES = 120
 
 
 class GraphInput(Record, frozen=True, kw_only=True):
-    """One input of subgraph 0. `label` None: not quantized; `low`, `high` in real values."""
+    """One input of subgraph 0. `kind`: its type; `label` None: not quantized; `low`, `high`: ends
+    of its range, real values; `whole`: only whole numbers.
+    """
 
     name: str
     kind: str
@@ -40,7 +42,7 @@ class GraphInput(Record, frozen=True, kw_only=True):
 
     @property
     def index(self) -> bool:
-        """Rows of a table, which are of one kind alone."""
+        """Whether it holds indices of table rows, which are drawn in one way only."""
         return self.whole and self.kind not in ("uint8", "int8", "int16")
 
 
@@ -53,9 +55,9 @@ def draw(
     spread: float,
     window: int,
 ) -> tuple[Array, ...]:
-    """`count` samples of one kind for each input: real values, [count, *shape]. `spread`: the part
-    of the range that they use; `window`: how many in a row belong together, and resemble one
-    another where they are more than one.
+    """`count` random samples of one kind for each input: real values, [count, *shape]. `spread`:
+    the part (0 to 1) of the range that they use; `window`: number of consecutive samples that form
+    a sequence; if it is more than 1, they resemble each other.
     """
     return tuple(
         _drawn(generator, graph_input, count, kind_name=kind_name, spread=spread, linked=window > 1)
@@ -72,6 +74,7 @@ def _drawn(
     spread: float,
     linked: bool,
 ) -> Array:
+    """`count` samples of one input, see draw. `linked`: consecutive samples resemble each other."""
     shape = tuple(size if size >= 0 else 1 for size in graph_input.shape)
     if 0 in shape:
         return np.zeros((count, *shape), np.float32)
@@ -94,7 +97,9 @@ def _drawn(
 
 
 def _part(graph_input: GraphInput, spread: float) -> tuple[float, float]:
-    """Lower end and width of a part of the range, around zero, or a raw integer's middle."""
+    """(lower end, width) of a part of the input's range, around zero or, for whole numbers, around
+    its middle.
+    """
     width = (graph_input.high - graph_input.low) * spread
     middle = (graph_input.low + graph_input.high) / 2 if graph_input.whole else 0.0
     return min(max(middle - width / 2, graph_input.low), graph_input.high - width), width
@@ -103,7 +108,9 @@ def _part(graph_input: GraphInput, spread: float) -> tuple[float, float]:
 def _scattered(
     generator: np.random.Generator, graph_input: GraphInput, shape: tuple[int, ...], kind_name: str
 ) -> Array:
-    """Normal around the middle of the range; or zero, but for a few values from all of it."""
+    """Values with a normal distribution around the middle of the range; or for another kind zeros,
+    with a few values from the whole range.
+    """
     if kind_name == _NORMAL:
         sigma = (graph_input.high - graph_input.low) / _SIGMAS
         return generator.normal((graph_input.low + graph_input.high) / 2, sigma, shape)
@@ -115,8 +122,9 @@ def _scattered(
 def mixtures(
     generator: np.random.Generator, arrays: tuple[Array, ...], count: int, *, window: int
 ) -> tuple[Array, ...]:
-    """`count` samples between those `arrays` ([samples, *shape] an input, as they are stored): each
-    is a weighted mean of two; of models with variables, windows of so many in a row are.
+    """`count` samples that are each a weighted mean of two of `arrays` ([samples, *shape] for each
+    input, in stored types). For models with variables, whole windows of consecutive samples are
+    mixed.
     """
     size = len(arrays[0])
     starts = max(size - window + 1, 1)
@@ -133,6 +141,7 @@ def mixtures(
 
 
 def _stored(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Values in a stored type; rounded for integers."""
     whole: Array = np.rint(values) if dtype.kind in "iu" else values
     return whole.astype(dtype)
 
@@ -141,7 +150,9 @@ def _stored(values: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _field(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Values in [0, 1]: pictures where the shape is one; else a quarter white, the rest octaves."""
+    """Values in [0, 1]: white noise in a quarter of all calls, else a sum of noise of several
+    resolutions; for the shape of an image with a "dead leaves" picture.
+    """
     white = generator.random(shape, np.float32)
     axes = [axis for axis, size in enumerate(shape) if size >= 8]
     if not axes or generator.random() < 0.25:
@@ -159,7 +170,9 @@ def _field(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 
 def _leaves(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Dead leaves: discs in front of one another, whose statistics are those of photographs."""
+    """A "dead leaves" picture: overlapping discs, with the statistics of photographs. Shape [1,
+    height, width, channels].
+    """
     _, height, width, depth = shape
     picture = np.full(shape, 0.5, np.float32)
     for _ in range(_LEAVES):

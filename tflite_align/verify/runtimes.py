@@ -1,4 +1,4 @@
-"""Which packages' runtimes a verification is about, and on which processor they ran."""
+"""Which packages' runtimes a verification used, and on which processor they ran."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _PACKAGES: dict[str, tuple[str, ...]] = {
 
 
 def runtimes(judges: Iterable[str]) -> tuple[str, ...]:
-    """`ai-edge-litert==1.4.0` for each package that provides one of these judges, in their order.
+    """`ai-edge-litert==1.4.0` for each installed package that provides one of these judges, in
+    their order.
 
     The version number alone is ambiguous: 2.3.0 is TensorFlow of 2020 and LiteRT of 2026.
     """
@@ -27,6 +28,7 @@ def runtimes(judges: Iterable[str]) -> tuple[str, ...]:
 
 
 def _installed(packages: tuple[str, ...]) -> str:
+    """`package==version` of the first of these packages that is installed; "" without one."""
     for package in packages:
         try:
             return f"{package}=={version(package)}"
@@ -36,5 +38,5 @@ def _installed(packages: tuple[str, ...]) -> str:
 
 
 def processor() -> str:
-    """`x86_64`: kernels are chosen, and round, by the processor."""
+    """The processor's architecture, such as `x86_64`: kernels and their rounding depend on it."""
     return platform.machine()

@@ -1,7 +1,7 @@
 """The inputs of a verification: random ones of several kinds, or the user's calibration data.
 
-All values are kept on the *original's* input grid, so that quantizing the input is no noise: twin,
-declared readings and runs get the very same real values.
+All values are rounded to the integers of the *original's* inputs, so that quantizing the input adds
+no noise: twin, declared readings and runs get the same real values.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ _RAW = {"uint8": (0, 256), "int8": (-128, 128), "int16": (-32768, 32768), "bool"
 
 
 class Kind(Record, frozen=True, kw_only=True):
-    """Samples `first` up to `last` were drawn in one way, `name`, and are judged by themselves."""
+    """The samples `first` up to `last`, which were drawn in one way, `name`, and are judged
+    separately.
+    """
 
     name: str
     first: int
@@ -41,7 +43,10 @@ class Kind(Record, frozen=True, kw_only=True):
 
 
 class Samples(Record, frozen=True, kw_only=True):
-    """`arrays[i][n]`: input i of sample n, in the original's own type."""
+    """Inputs for all runs. `arrays[i][n]`: input i of sample n, in the original's own type;
+    `sequences`: (first, last) of samples that are run without a reset; `what`: description for
+    reports; `stateful`: the model has variables.
+    """
 
     inputs: tuple[GraphInput, ...]
     arrays: tuple[Array, ...]
@@ -54,10 +59,11 @@ class Samples(Record, frozen=True, kw_only=True):
 
     @property
     def count(self) -> int:
+        """The number of samples."""
         return self.sequences[-1][1]
 
     def sequences_of(self, sample_kind: Kind) -> tuple[tuple[int, int], ...]:
-        """Those of one kind, counted from its first sample."""
+        """The sequences of one kind, counted from its first sample."""
         return tuple(
             (first - sample_kind.first, last - sample_kind.first)
             for first, last in self.sequences
@@ -75,12 +81,12 @@ def make_samples(
     topped: bool = True,
     memory: int = MEMORY,
 ) -> Samples:
-    """Inputs for the original `model`. Raises UsageError for calibration that does not fit it, and
-    UnsupportedError for inputs that would not fit into memory.
+    """Inputs for the original `model` (unpacked). Raises UsageError for calibration that does not
+    fit it, and UnsupportedError for inputs that need more than `memory` bytes.
 
-    Random ones are of several kinds (random_inputs.KINDS), as many of each; `spread`: the part of
-    each input's range that they use. Calibration is one kind; where it is `topped`, fewer than
-    `count` are topped up by mixtures of them.
+    Random ones are of several kinds (random_inputs.KINDS), as many of each; `spread`: the part (0
+    to 1) of each input's range that they use. Calibration is one kind; if there are fewer than
+    `count` and `topped` is set, mixtures of them are added.
     """
     inputs = tuple(_graph_input(model, index) for index in model.subgraphs[0].inputs)
     stateful = is_stateful(model)
@@ -124,6 +130,7 @@ def _joined(
     random: bool,
     count: int,
 ) -> Samples:
+    """The samples of several kinds, (name, arrays) in `parts`, one after the other."""
     kinds: list[Kind] = []
     sequences: list[tuple[int, int]] = []
     for name, arrays in parts:
@@ -147,6 +154,7 @@ def _joined(
 
 
 def _check_size(inputs: tuple[GraphInput, ...], count: int, memory: int) -> None:
+    """Raise UnsupportedError if `count` samples need more than `memory` bytes."""
     elements = sum(math.prod(max(size, 1) for size in graph_input.shape) for graph_input in inputs)
     if elements * count * _BYTES > memory:
         raise UnsupportedError(
@@ -156,7 +164,9 @@ def _check_size(inputs: tuple[GraphInput, ...], count: int, memory: int) -> None
 
 
 def _sequences(count: int, *, stateful: bool) -> tuple[tuple[int, int], ...]:
-    """Stateful: runs of at least SEQUENCE samples (one run when there are fewer)."""
+    """(first, last) of each sequence of `count` samples: single samples, or for a model with
+    variables (`stateful`) runs of at least SEQUENCE.
+    """
     if not stateful:
         return tuple((n, n + 1) for n in range(count))
     starts = [n * SEQUENCE for n in range(max(count // SEQUENCE, 1))]
@@ -164,6 +174,7 @@ def _sequences(count: int, *, stateful: bool) -> tuple[tuple[int, int], ...]:
 
 
 def _graph_input(model: Any, index: int) -> GraphInput:
+    """The input that the tensor `index` of subgraph 0 describes."""
     graph = model.subgraphs[0]
     tensor = graph.tensors[index]
     tensor_type, quant = type_name(tensor.type), params(tensor)
@@ -196,12 +207,13 @@ def _graph_input(model: Any, index: int) -> GraphInput:
 
 
 def _range(tensor_type: str, label: Label) -> tuple[float, float]:
+    """(least, greatest) real value of a type under a label."""
     lowest, highest = INTEGER_LIMITS[tensor_type]
     return (lowest - label.zero_point) * label.scale, (highest - label.zero_point) * label.scale
 
 
 def _float_range(model: Any, index: int) -> tuple[float, float]:
-    """A float input that is quantized at once has the range of that QUANTIZE; else [-1, 1]."""
+    """The range for a float input, real values: that of the QUANTIZE that reads it, else [-1, 1]."""
     graph = model.subgraphs[0]
     for operator in graph.operators:
         if operator_name(model, operator) == "QUANTIZE" and index in operator.inputs:
@@ -213,7 +225,7 @@ def _float_range(model: Any, index: int) -> tuple[float, float]:
 
 
 def _rows(model: Any, index: int) -> int:
-    """How many rows an index input may name: those of the smallest table it looks into."""
+    """The number of rows that an index input may name: of the smallest table that it addresses."""
     graph = model.subgraphs[0]
     sizes = [1 << 20]
     for operator in graph.operators:
@@ -232,13 +244,14 @@ def _rows(model: Any, index: int) -> int:
 
 
 def _on_grid(inputs: tuple[GraphInput, ...], real: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The real values of all inputs, each in its own type."""
     return tuple(
         _grid(graph_input, values) for graph_input, values in zip(inputs, real, strict=True)
     )
 
 
 def _grid(graph_input: GraphInput, real: Array) -> Array:
-    """Real values -> the input's own type, on its own grid."""
+    """Real values rounded to the input's own type and integers."""
     if graph_input.label is not None:
         scale, zero = graph_input.label
         lowest, highest = INTEGER_LIMITS[graph_input.kind]
@@ -256,6 +269,9 @@ def _grid(graph_input: GraphInput, real: Array) -> Array:
 def _calibrated(
     model: Any, inputs: tuple[GraphInput, ...], calibration: Calibration, most: int | None
 ) -> tuple[Array, ...]:
+    """The calibration arrays of all inputs, in their own types; at most `most` samples, evenly
+    selected.
+    """
     arrays = matched(
         [
             Wanted(

@@ -61,8 +61,8 @@ _FEW = 8  # inputs of one kind; bounds drawn from fewer say nothing
 
 
 class Powers(Record, frozen=True, kw_only=True):
-    """Per independent unit (a sample, or a whole sequence): signal and noise power; `elements`
-    that they are added up over.
+    """Signal and noise powers, arrays of shape [units]; a unit is a sample, or a whole sequence.
+    `elements`: number of elements that they sum up.
     """
 
     signal: npt.NDArray[np.float64]
@@ -91,7 +91,7 @@ def powers(reference: Array, values: Array, units: tuple[tuple[int, int], ...]) 
 
 
 def sqnr(powers: Powers) -> float | None:
-    """dB, at most CEILING_DB; None when the reference is silent."""
+    """SQNR in dB, at most CEILING_DB; None if the reference is silent."""
     signal, noise = float(powers.signal.sum()), float(powers.noise.sum())
     if signal <= 0.0:
         return None
@@ -99,13 +99,13 @@ def sqnr(powers: Powers) -> float | None:
 
 
 def quiet(original: Powers | None) -> bool:
-    """Whether a declared reading has no activation noise."""
+    """Whether a declared reading has no activation noise, that is an SQNR of at least QUIET_DB."""
     level = sqnr(original) if original is not None else None
     return level is not None and level >= QUIET_DB
 
 
 class Fidelity(Record, frozen=True, kw_only=True):
-    """Gap of a run below its declared reading (dB) and the gap's bootstrap bounds."""
+    """How far a run is below its declared reading (`gap_db`), with bootstrap bounds; all in dB."""
 
     gap_db: float
     low_db: float
@@ -113,11 +113,14 @@ class Fidelity(Record, frozen=True, kw_only=True):
 
     @property
     def beyond(self) -> bool:
+        """Whether even the lower bound exceeds the accepted gap, GAP_DB."""
         return self.low_db > GAP_DB
 
 
 def fidelity(declared: Powers, run: Powers, seed: int) -> Fidelity | None:
-    """How far `run` is below `declared`, resampled over the units; deterministic in `seed`."""
+    """How far `run` is below `declared`, with bounds from resampling the units; deterministic in
+    `seed`. None if the reference is silent.
+    """
     signal = float(declared.signal.sum())
     if signal <= 0.0:
         return None
@@ -132,14 +135,16 @@ def fidelity(declared: Powers, run: Powers, seed: int) -> Fidelity | None:
 
 
 def _gap(run: Array, declared: Array, floor: float) -> Array:
+    """The gap in dB between noise powers; both are at least `floor`."""
     ratio = np.maximum(run, floor) / np.maximum(declared, floor)
     return np.asarray(10.0 * np.log10(ratio))
 
 
 class Lost(Record, frozen=True, kw_only=True):
-    """The loss of an alignment on one kind of inputs. `tells` False: undecided.
+    """The verdict on the loss of an alignment on one kind of inputs. `tells` False: this kind does
+    not decide.
 
-    `more`: factor on the number of inputs that would decide between a loss and chance; 1: enough
+    `more`: the factor on the number of inputs that would distinguish a loss from chance; 1: enough
     inputs.
     """
 
@@ -159,14 +164,14 @@ def loss(
     rounding: float = 0.0,
     saturates: bool = False,
 ) -> Lost:
-    """Statement (a): the aligned file declares the original's function.
+    """The verdict on statement (a): the aligned file declares the original's function.
 
-    Bootstrapped like kernel fidelity: if a few samples carry all noise, two equally good readings
-    differ by several dB by chance. `allowed`: loss in dB that is accepted; if it exceeds LOSS_DB,
-    larger losses must be beyond chance. `step`: the coarsest step to which these values are rounded
-    (real value); `rounding`: that of their tensor; 0: none. An output that `saturates` may be as
-    noisy as its own rounding: it hardly leaves an end of its range, and how close the original's
-    steps are to that is chance.
+    Bounds by bootstrap as for kernel fidelity: if a few samples carry most of the noise, two
+    equally good readings differ by several dB by chance. `allowed`: loss in dB that is accepted; if
+    it exceeds LOSS_DB, larger losses must be beyond chance. `step`: the coarsest step to which
+    these values are rounded (real value); `rounding`: that of their tensor; 0: none. An output that
+    `saturates` may be as noisy as its own rounding: it hardly leaves an end of its range, and how
+    near the original's integers are to that end is chance.
     """
     if original is None or aligned is None:
         return Lost(word="inconclusive", why="the readings are not finite here")
@@ -199,7 +204,9 @@ def loss(
 
 
 def _allowed_loss(apart: float, lost: Fidelity | None, *, floored: bool) -> str:
-    """Why more than LOSS_DB between the two readings is accepted; "" if the loss is not larger."""
+    """Why a difference of more than LOSS_DB between the readings (`apart`, dB) is accepted; "" if
+    it is not larger.
+    """
     if lost is None or apart <= LOSS_DB:
         return ""
     if floored and lost.gap_db <= LOSS_DB:
@@ -208,7 +215,9 @@ def _allowed_loss(apart: float, lost: Fidelity | None, *, floored: bool) -> str:
 
 
 def silent(before: Powers, after: Powers | None, rounding: float) -> bool:
-    """Where the twin is zero: whether `after` is no noisier than rounding to steps of `rounding` is."""
+    """Whether the twin is zero and `after` is no noisier than rounding to steps of `rounding` (real
+    value).
+    """
     if after is None or sqnr(before) is not None:
         return False
     least = _rounded(before, rounding).noise.sum() * 10.0 ** (LOSS_DB / 10.0)
@@ -216,14 +225,16 @@ def silent(before: Powers, after: Powers | None, rounding: float) -> bool:
 
 
 def _silent(original: Powers, aligned: Powers, rounding: float) -> Lost:
-    """Nothing is lost there where the aligned file is silent too."""
+    """The verdict where the twin is zero: skipped if the aligned file is silent too."""
     if silent(original, aligned, rounding):
         return Lost(word="skipped", why=SILENT, tells=False)
     return Lost(word="inconclusive", why=f"{SILENT}, and the aligned file is not")
 
 
 def _noise(original: Powers, aligned: Powers, before: float, seed: int) -> Lost:
-    """Of a reading that is noise: whether the aligned file's is more of it, beyond chance."""
+    """The verdict where the original's declared reading is noise (`before`, dB): whether the
+    aligned file's has more of it, beyond chance.
+    """
     loss = fidelity(original, aligned, seed)
     sentence = f"the original's own declared reading is at {before:.1f} dB, too low to judge by"
     worse = loss is not None and loss.low_db > LOSS_DB
@@ -233,13 +244,15 @@ def _noise(original: Powers, aligned: Powers, before: float, seed: int) -> Lost:
 
 
 def _rounded(powers: Powers, rounding: float) -> Powers:
-    """With no less noise than rounding to steps of `rounding` makes."""
+    """The powers, with at least the noise that rounding to steps of `rounding` (real value) makes."""
     share = powers.elements * rounding**2 / 12.0 / max(len(powers.noise), 1)
     return replace(powers, noise=np.maximum(powers.noise, share))
 
 
 def _more(fidelity: Fidelity | None, allowed: float) -> float:
-    """Bounds come nearer with the square root of the number of inputs."""
+    """The factor on the number of inputs after which `allowed` would be outside the bounds, which
+    narrow with its square root.
+    """
     if fidelity is None or not fidelity.low_db <= allowed < fidelity.high_db:
         return 1.0
     distance = max(abs(fidelity.gap_db - allowed), 1e-3)

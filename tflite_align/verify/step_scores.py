@@ -1,4 +1,4 @@
-"""Results of comparing operators one by one, for the aligned file and the original."""
+"""Scores from comparing operators one by one, for the aligned file and the original."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _WORSE = 1.5  # times the original's deviation: 2.4 LSB before and 2.6 now is no
 
 
 class OutputFigure(Record, frozen=True, kw_only=True):
-    """An output of an operator against the recompute: the index of the tensor, powers, the largest
-    deviation in steps, and what arrives at it.
+    """One output of an operator compared with its recomputation in float: index of the tensor,
+    largest deviation in steps (`lsb`) and as real value, signal and noise powers, and histograms of
+    the values that arrive at it.
     """
 
     tensor: int
@@ -30,6 +31,7 @@ class OutputFigure(Record, frozen=True, kw_only=True):
 
     @property
     def sqnr_db(self) -> float | None:
+        """The SQNR in dB; None without a signal, infinite without noise."""
         if self.signal <= 0.0:
             return None
         if self.noise <= 0.0:
@@ -38,9 +40,11 @@ class OutputFigure(Record, frozen=True, kw_only=True):
 
 
 class Steps(Record, frozen=True, kw_only=True):
-    """`lsb[i]`: deviation of operator i of subgraph 0; absent when it cannot be recomputed.
-    `figures[i]`: of each of its outputs that was compared. `places[i]`: its index in the file, of
-    which a part may have been run.
+    """The deviations of a file's operators. `lsb[i]`: deviation of operator i of subgraph 0 in
+    steps; absent if it cannot be recomputed. `tolerance[i]`: the accepted one. `figures[i]`: for
+    each of its compared outputs. `places[i]`: its index in the file, of which only a part may have
+    been run. `not_judged`: operators without a comparison; `why`: the reason if nothing was
+    compared.
     """
 
     lsb: dict[int, float]
@@ -61,7 +65,7 @@ class Steps(Record, frozen=True, kw_only=True):
 
     @property
     def within(self) -> bool:
-        """No operator is beyond its tolerance."""
+        """Whether no operator is beyond its tolerance."""
         return all(lsb <= self.tolerance[operator] for operator, lsb in self.lsb.items())
 
 
@@ -71,10 +75,11 @@ def score_steps(
     edited: frozenset[OperatorId] | None,
     only: frozenset[int] | None = None,
 ) -> StepCheck:
-    """Which operators of the aligned file are beyond tolerance, and which of them are ours. `only`
-    some of those compared count; the figures are of all.
+    """Which operators of the aligned file are beyond tolerance, and which of these alignment
+    changed. `only`: the operators that count; figures are given for all.
 
-    `edited` None: not known, so that an operator nothing is known of counts as edited.
+    `edited`: (subgraph, operator) of changed operators; None if unknown, so that an operator
+    without a counterpart counts as changed.
     """
     pairs = match_operators(original.names, aligned.names)
     counted = aligned if only is None else aligned.some(only)
@@ -104,7 +109,7 @@ def score_steps(
 
 
 def _figures(original: Steps, aligned: Steps, pairs: dict[int, int]) -> Iterator[OperatorFigure]:
-    """Every output compared."""
+    """The figures of every compared output. `pairs`: aligned operator -> original operator."""
     for operator, outputs in sorted(aligned.figures.items()):
         earlier = original.figures.get(pairs[operator], ()) if operator in pairs else ()
         for at, one in enumerate(outputs):
@@ -132,6 +137,9 @@ def _is_ours(
     operator: int,
     known: tuple[Steps, dict[int, int], frozenset[OperatorId] | None],
 ) -> bool:
+    """Whether alignment caused the deviation: the operator is new or changed, or deviates clearly
+    less in the original. `known`: (original's results, pairs, edited operators).
+    """
     original, pairs, edited = known
     if operator not in pairs or (0, aligned.places[operator]) in (edited or ()):
         return True
@@ -143,4 +151,5 @@ def _is_ours(
 
 
 def _address(steps: Steps, operator: int) -> str:
+    """The operator's address in the file."""
     return f"subgraph[0]/operator[{steps.places[operator]}] {steps.names[operator]}"

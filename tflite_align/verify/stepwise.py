@@ -60,7 +60,7 @@ _NOT_RECOMPUTED = frozenset(
 
 
 class PreparedSteps(Record, frozen=True, kw_only=True):
-    """The request for a worker process, whose files are written; None where nothing is compared."""
+    """The request for a worker process, whose files are written; `job` None if nothing is compared."""
 
     plan: _Plan
     job: dict[str, Any] | None
@@ -84,7 +84,7 @@ class PreparedSteps(Record, frozen=True, kw_only=True):
         return replace(self, plan=replace(self.plan, checks=checks), job=job)
 
     def read(self, ended: Ended | None) -> Steps:
-        """The results in a worker's answer."""
+        """The results in a worker's answer; None: it was not run."""
         plan = self.plan
         nothing = Steps(
             lsb={},
@@ -118,9 +118,9 @@ def prepare_steps(
     only: frozenset[int] | None = None,
     dropped: frozenset[int] = frozenset(),
 ) -> PreparedSteps:
-    """The comparison of the file's operators, or of `only` some of them, with their recompute on a
-    few samples of each kind. `dropped`: operators of the file that `data` has lost. Raises
-    UnsupportedError.
+    """Prepare the comparison of the file's operators, or of `only` some of them, with their
+    recomputation on a few samples of each kind. `records`: of the samples' files; `dropped`:
+    operators of the file that are not in `data`. Raises UnsupportedError if there is no float form.
     """
     plan = _plan(data, only, dropped)
     if not plan.checks:
@@ -143,7 +143,9 @@ def prepare_steps(
 
 
 def _few(samples: Samples) -> list[tuple[int, int]]:
-    """The first sequence of a model with variables; else some samples of each kind."""
+    """(first, last) of the samples to use: the first sequence of a model with variables; else some
+    samples of each kind.
+    """
     if samples.stateful:
         return [samples.sequences[0]]
     each = -(-_SAMPLES // len(samples.kinds))
@@ -159,6 +161,10 @@ def check_steps(prepared: PreparedSteps, folder: Path, *, seconds: float | None 
 
 
 class _Plan(Record, frozen=True, kw_only=True):
+    """A float model that recomputes operators (`recompute`), with its inputs (`sources`) and the
+    outputs to compare (`checks`).
+    """
+
     recompute: bytes
     sources: list[dict[str, Any]]
     checks: list[dict[str, Any]]
@@ -169,10 +175,14 @@ class _Plan(Record, frozen=True, kw_only=True):
 
 
 def _same(check: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two checked outputs have equal parameters and type."""
     return all(check[key] == other[key] for key in ("scale", "zero_point", "kind"))
 
 
 def _output_figure(check: dict[str, Any], worst: float, sums: dict[str, Any]) -> OutputFigure:
+    """The figure of one checked output. `worst`: largest deviation in steps; `sums`: the worker's
+    sums.
+    """
     return OutputFigure(
         tensor=check["tensor"],
         name=check["name"],
@@ -188,7 +198,9 @@ def _output_figure(check: dict[str, Any], worst: float, sums: dict[str, Any]) ->
 
 
 def _plan(data: bytes | memoryview, only: frozenset[int] | None, dropped: frozenset[int]) -> _Plan:
-    """A float model in which every activation is an input and every operator writes outputs."""
+    """Build the float model in which every activation is an input and every operator's outputs are
+    outputs.
+    """
     model = parse(data)
     graph = model.subgraphs[0]
     names = tuple(operator_name(model, operator) for operator in graph.operators)
@@ -231,12 +243,13 @@ def _plan(data: bytes | memoryview, only: frozenset[int] | None, dropped: frozen
 
 
 def _places(count: int, dropped: frozenset[int]) -> Iterator[int]:
-    """The indices in the file of the `count` operators that are left."""
+    """The indices in the file of `count` operators, where `dropped` ones are missing."""
     every = (index for index in itertools.count() if index not in dropped)
     return itertools.islice(every, count)
 
 
 def _tolerance(name: str, kind: str) -> float:
+    """The accepted deviation in steps of an operator with outputs of a type (`kind`)."""
     if kind == "int16":
         return _WIDE_TOLERANCE
     return _APPROXIMATE_TOLERANCE if name in _APPROXIMATE else _TOLERANCE
@@ -254,6 +267,7 @@ def _activations(floats: FloatGraph, used: list[int]) -> list[int]:
 
 
 def _record(floats: FloatGraph, tensor: int) -> dict[str, Any]:
+    """The tensor with its declared parameters, as a request for a worker."""
     record: dict[str, Any] = {"tensor": tensor, "scale": None, "zero_point": 0}
     if tensor in floats.declared:
         kind, scale, zero_point = floats.label(tensor)
@@ -262,6 +276,9 @@ def _record(floats: FloatGraph, tensor: int) -> dict[str, Any]:
 
 
 def _check(floats: FloatGraph, operator: int, tensor: int, output: int) -> dict[str, Any]:
+    """The request to check one output. `operator`, `tensor`: indices; `output`: position among the
+    recomputed outputs.
+    """
     record = _record(floats, tensor)
     kind = record["kind"] if record["kind"] in QUANTIZED_TYPES else "int32"
     lowest, highest = INTEGER_LIMITS[kind]

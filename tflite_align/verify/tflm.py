@@ -25,7 +25,9 @@ def available() -> str | None:
 
 
 def judge(data: bytes | memoryview, kernels: str, seconds: float) -> Acceptance:
-    """Load, allocate and invoke once on zeros; the arena's size in bytes is a fact."""
+    """Load the file, allocate and invoke once on zeros, in at most `seconds`; the arena's size in
+    bytes is reported as a figure.
+    """
     with workspace() as folder:
         model = folder / "model.tflite"
         model.write_bytes(data)
@@ -36,6 +38,6 @@ def judge(data: bytes | memoryview, kernels: str, seconds: float) -> Acceptance:
 
 
 def arena_facts(log: str) -> tuple[tuple[str, str], ...]:
-    """("arena bytes", "10240") from what TFLM prints about its allocations, where it did."""
+    """(("arena bytes", "10240"),) from TFLM's log of its allocations; empty if it printed none."""
     matches = _ARENA.findall(log)
     return (("arena bytes", matches[-1]),) if matches else ()

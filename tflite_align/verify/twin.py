@@ -66,10 +66,9 @@ _VERSIONS |= dict.fromkeys(ACTIVATIONS.values(), 1)
 
 
 def twin(data: bytes | memoryview, frontier: Frontier) -> bytes:
-    """The float twin, with the probes of `frontier` as its outputs.
-
-    A ReLU that only the output range states is stated. Raises UnsupportedError when some part has
-    no float form.
+    """The float twin, with the tensors to compare (`frontier`) as its outputs. A ReLU that only the
+    output range implies becomes an operator. Raises UnsupportedError if some part has no float
+    form.
     """
     model = cut_copy(parse(data), frontier)
     _as_floats(model)
@@ -77,9 +76,7 @@ def twin(data: bytes | memoryview, frontier: Frontier) -> bytes:
 
 
 def open_twin(data: bytes | memoryview, frontier: Frontier) -> tuple[bytes, tuple[int, ...]]:
-    """The float twin with every quantized activation that its operators write as an output, and
-    which tensors of subgraph 0 these are.
-    """
+    """(the float twin with quantized activations as outputs, their indices in subgraph 0)."""
     model = cut_copy(parse(data), frontier)
     graph = model.subgraphs[0]
     written = dict.fromkeys(t for operator in graph.operators for t in operator.outputs)
@@ -89,7 +86,7 @@ def open_twin(data: bytes | memoryview, frontier: Frontier) -> tuple[bytes, tupl
 
 
 def _as_floats(model: Any) -> set[int]:
-    """Turns a fresh parse into floats, in place; the quantized activations of subgraph 0."""
+    """Turn a fresh parse into floats, in place; the quantized activations of subgraph 0."""
     real_tensors: list[set[int]] = []
     for graph in model.subgraphs:
         floats = float_graph(model, graph)
@@ -105,12 +102,12 @@ def _as_floats(model: Any) -> set[int]:
 
 
 def declared(data: bytes | memoryview, frontier: Frontier) -> bytes:
-    """The declared reading, with the probes of `frontier` as its outputs."""
+    """The declared reading, with the tensors to compare (`frontier`) as its outputs."""
     return pack(declared_model(data, frontier))
 
 
 def declared_model(data: bytes | memoryview, frontier: Frontier) -> Any:
-    """The same, unpacked. Raises UnsupportedError when some part has no float form."""
+    """The declared reading, unpacked. Raises UnsupportedError if some part has no float form."""
     model = cut_copy(parse(data), frontier)
     for graph in model.subgraphs:
         floats = float_graph(model, graph)
@@ -128,6 +125,7 @@ def declared_model(data: bytes | memoryview, frontier: Frontier) -> Any:
 
 
 def _pairs_at_inputs(floats: FloatGraph, operators: list[Any]) -> None:
+    """Insert a QUANTIZE / DEQUANTIZE pair after each quantized input."""
     graph = floats.graph
     for tensor in dict.fromkeys(graph.inputs):
         if tensor not in floats.declared:
@@ -139,10 +137,8 @@ def _pairs_at_inputs(floats: FloatGraph, operators: list[Any]) -> None:
 
 
 def _copy_outputs(floats: FloatGraph) -> None:
-    """Give a called subgraph outputs that are neither its inputs nor listed twice.
-
-    LiteRT's IF and WHILE return such outputs wrongly, whatever their type; the twin has to be
-    right.
+    """Give a called subgraph outputs that are neither its inputs nor listed twice: LiteRT's IF and
+    WHILE return such outputs wrongly, whatever their type; the twin has to be right.
     """
     graph = floats.graph
     if graph is floats.model.subgraphs[0]:
@@ -156,7 +152,7 @@ def _copy_outputs(floats: FloatGraph) -> None:
 
 
 def opcode(model: Any, name: str) -> int:
-    """Index of a builtin's operator code, added when the model has none of that version."""
+    """The index of a builtin's operator code, which is added if the model has none of that version."""
     code, version = getattr(schema().BuiltinOperator, name), _VERSIONS[name]
     for index, entry in enumerate(model.operatorCodes):
         mine = max(entry.builtinCode, entry.deprecatedBuiltinCode) == code
@@ -170,7 +166,7 @@ def opcode(model: Any, name: str) -> int:
 
 
 class FloatGraph(Record, kw_only=True):
-    """A subgraph under conversion. `declared`: the quantized activations, as the file has them."""
+    """A subgraph under conversion. `declared`: (type, parameters) of quantized activations."""
 
     model: Any
     graph: Any
@@ -193,7 +189,7 @@ class FloatGraph(Record, kw_only=True):
         return list(operators)
 
     def add(self, operator: Any) -> None:
-        """Append it; a fused activation that its float kernel passes over is one of its own."""
+        """Append an operator, and its fused activation as another if its float kernel ignores it."""
         self.graph.operators.append(operator)
         name = take_activation(operator, operator_name(self.model, operator))
         if name is not None:
@@ -203,6 +199,7 @@ class FloatGraph(Record, kw_only=True):
             self.unfused[id(operator)] = self.graph.operators[-1]
 
     def insert(self, name: str, inputs: list[int], outputs: list[int]) -> None:
+        """Append a new operator."""
         self.graph.operators.append(_operator(self.model, name, inputs, outputs))
 
     def like(self, tensor: int, suffix: str) -> int:
@@ -210,14 +207,14 @@ class FloatGraph(Record, kw_only=True):
         return _copy_tensor(self.graph, tensor, suffix)
 
     def rename_output(self, operator: Any, tensor: int) -> tuple[int, int]:
-        """Let the operator write a new tensor instead: (old, new)."""
+        """Let the operator write a new tensor instead: (old, new) index."""
         new = self.like(tensor, "raw")
         operator = self.unfused.get(id(operator), operator)
         operator.outputs = [new if t == tensor else t for t in operator.outputs]
         return tensor, new
 
     def pair(self, source: int, target: int) -> None:
-        """Source -> QUANTIZE -> DEQUANTIZE -> target, by what `source` or `target` declares."""
+        """Insert source -> QUANTIZE -> DEQUANTIZE -> target, by what source or target declares."""
         declarer = target if target in self.declared else source
         tensor_type, scale, zero_point = self.label(declarer)
         if tensor_type not in ACTIVATION_TYPES:
@@ -253,6 +250,7 @@ class FloatGraph(Record, kw_only=True):
 
 
 def _with(quant: Any) -> Any:
+    """A tensor object with these parameters."""
     tensor = schema().TensorT()
     tensor.quantization = quant
     return tensor
@@ -279,10 +277,12 @@ def float_graph(model: Any, graph: Any) -> FloatGraph:
 
 
 def _make_float(tensor: Any) -> None:
+    """Make a tensor float32 without parameters."""
     tensor.type, tensor.quantization = schema().TensorType.FLOAT32, None
 
 
 def _float_operator(model: Any, graph: Any, operator: Any) -> None:
+    """Change an operator's options to those of its float kernel, in place."""
     name = operator_name(model, operator)
     operator.intermediates = []
     options: Any = operator.builtinOptions
@@ -299,6 +299,7 @@ def _float_operator(model: Any, graph: Any, operator: Any) -> None:
 
 
 def _operator(model: Any, name: str, inputs: list[int], outputs: list[int]) -> Any:
+    """A new operator object."""
     operator = schema().OperatorT()
     operator.opcodeIndex = opcode(model, name)
     operator.inputs, operator.outputs, operator.intermediates = inputs, outputs, []
@@ -314,6 +315,7 @@ def _operator(model: Any, name: str, inputs: list[int], outputs: list[int]) -> A
 
 
 def _copy_tensor(graph: Any, index: int, suffix: str) -> int:
+    """Add a float tensor of the same shape; its index."""
     old, new = graph.tensors[index], schema().TensorT()
     new.shape, new.shapeSignature, new.hasRank = old.shape, old.shapeSignature, old.hasRank
     new.name = (old.name or b"") + b"/" + suffix.encode()
@@ -349,7 +351,7 @@ def _float_constant(floats: FloatGraph, index: int, fallback: Any, *, inside: bo
 
 
 def _bias_fallbacks(model: Any, graph: Any) -> dict[int, Any]:
-    """Scales of biases that declare none: the kernel then means input scale x weight scales."""
+    """Scales for biases without any, by tensor: input scale x weight scales, as kernels compute."""
     constants: dict[int, Any] = {}
     for operator in graph.operators:
         slots = BIAS_SLOT.get(operator_name(model, operator))
@@ -363,6 +365,7 @@ def _bias_fallbacks(model: Any, graph: Any) -> dict[int, Any]:
 
 
 def _constants_for_float_kernels(model: Any, graph: Any) -> set[int]:
+    """The tensors that float kernels need as float constants."""
     return {
         tensor
         for operator in graph.operators
@@ -375,7 +378,7 @@ def _constants_for_float_kernels(model: Any, graph: Any) -> set[int]:
 
 
 def stated_clamp(model: Any, operator: Any, quantized: dict[int, tuple[int, Any]]) -> str | None:
-    """RELU or RELU6 when only the output's range states it, else None."""
+    """RELU or RELU6 if only the output's range implies it, else None."""
     if operator_name(model, operator) not in _COMPUTES or len(operator.outputs) != 1:
         return None
     if getattr(operator.builtinOptions, "fusedActivationFunction", 0):

@@ -1,7 +1,7 @@
 """Queries on an unpacked model: which tensors have real values, their types and parameters.
 
-All functions take the mutable objects of `schema.parse`. Float tensors and quantized tensors have
-real values; indices, shapes and raw integers without parameters do not.
+All functions take the mutable objects of `object_api.parse`. Float tensors and quantized tensors
+have real values; indices, shapes and raw integers without parameters do not.
 """
 
 from __future__ import annotations
@@ -51,15 +51,17 @@ class Params(Record, frozen=True, kw_only=True):
 
     @property
     def per_tensor(self) -> bool:
+        """Whether there is exactly one scale."""
         return len(self.scale) == 1
 
     @property
     def label(self) -> Label:
+        """The first scale and zero point."""
         return Label(float(self.scale[0]), int(self.zero_point[0]))
 
 
 def operator_name(model: Any, operator: Any) -> str:
-    """`CONV_2D`; a custom operator by its own name, as `CUSTOM:Name`."""
+    """`CONV_2D`; for a custom operator its own name, as `CUSTOM:Name`."""
     code = model.operatorCodes[operator.opcodeIndex]
     name = builtin_name(max(code.builtinCode, code.deprecatedBuiltinCode))
     if name != "CUSTOM":
@@ -68,16 +70,20 @@ def operator_name(model: Any, operator: Any) -> str:
 
 
 def tensor_name(tensor: Any) -> str:
+    """The tensor's name as text."""
     return (tensor.name or b"").decode(errors="replace")
 
 
 def is_constant(model: Any, tensor: Any) -> bool:
+    """Whether the tensor has data in the file and is no variable."""
     data = model.buffers[tensor.buffer].data
     return data is not None and len(data) > 0 and not tensor.isVariable
 
 
 def params(tensor: Any) -> Params | None:
-    """The declared parameters, or None. Raises UnsupportedError for schemes beyond affine."""
+    """The declared parameters; None without any. Raises UnsupportedError for schemes other than
+    affine.
+    """
     quant = tensor.quantization
     if quant is None:
         return None
@@ -96,7 +102,7 @@ def params(tensor: Any) -> Params | None:
 def quantized_tensors(model: Any, graph: Any) -> set[int]:
     """Indices of tensors whose integers stand for real values.
 
-    int32 and int64 count only as a bias, or next to a QUANTIZE or DEQUANTIZE: old converters
+    int32 and int64 count only as a bias, or as operand of a QUANTIZE or DEQUANTIZE: old converters
     leave stale parameters on shapes and indices.
     """
     tensors = {
@@ -123,7 +129,7 @@ def quantized_tensors(model: Any, graph: Any) -> set[int]:
 
 
 def real_tensors(model: Any, graph: Any) -> set[int]:
-    """Quantized tensors and float tensors."""
+    """Indices of quantized tensors and float tensors."""
     floats = {i for i, t in enumerate(graph.tensors) if type_name(t.type) in _FLOATS}
     return floats | quantized_tensors(model, graph)
 

@@ -1,4 +1,4 @@
-"""Runs every form of a model (twin, declared readings, real runs) on the same samples."""
+"""Runs every variant of a model (twin, declared readings, real runs) on the same samples."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ THREADS = 1
 
 
 class Form(Record, frozen=True, kw_only=True):
-    """`data` is run with the first of `kernels` that takes it; `accept` are the true bytes of the
-    file, for an Acceptance, where `data` is an instrumented copy of them. `loaded`: no samples are
-    run, and there are no outputs. `of`: forms that `data` computes all at once, its outputs theirs
-    in turn; they are run one by one where it does not run. Where `data` is run by integer kernels
-    they are loaded each, and accepted or refused by themselves.
+    """One variant of a model. `data` is run with the first of `kernels` that accepts it. `accept`:
+    the bytes of the file itself, for an Acceptance, if `data` is an instrumented copy. `loaded`: it
+    is only loaded, no samples are run. `part`: `data` is only a part of the file. `of`: variants
+    that `data` computes together, its outputs being theirs in turn; they are run one by one if it
+    cannot run. If integer kernels run `data`, each of these is loaded by itself, and accepted or
+    refused.
     """
 
     name: str
@@ -56,7 +57,9 @@ class Form(Record, frozen=True, kw_only=True):
 
 
 class Ran(Record, frozen=True, kw_only=True):
-    """`outputs[i]`: [samples, kept elements], real values; None when it did not run (`why`)."""
+    """The result of one variant. `outputs[i]`: [samples, compared elements], real values; None if
+    it did not run (`why`). `log`: the process's output.
+    """
 
     acceptance: Acceptance
     outputs: tuple[npt.NDArray[np.float32], ...] | None
@@ -65,7 +68,7 @@ class Ran(Record, frozen=True, kw_only=True):
 
     @property
     def refused(self) -> bool:
-        """Whether the file itself is not taken."""
+        """Whether the file itself is not accepted."""
         return self.acceptance.status != "accepted"
 
 
@@ -93,8 +96,8 @@ def run_forms(
     separate: bool = False,
     companion: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Ran], Ended | None]:
-    """Run all variants, two processes at a time: one for float kernels, one for LiteRT's, one for
-    each other.
+    """Run all variants, in two processes at a time: one for float kernels, one for LiteRT's, one
+    for each other kernel set. Returns the results by name, and how `companion` ended.
 
     `done`: called with the name of each variant that ended. `seconds`: time limit per variant,
     default RUN_SECONDS. `companion`: a job that shares the first process. `separate`: a process for
@@ -120,8 +123,8 @@ def run_forms(
 
 
 def _groups(forms: Sequence[Form], *, separate: bool) -> list[list[Form]]:
-    """Groups of variants that share a process. TFLM writes its reasons and its arena's size to a
-    log.
+    """The variants in groups that share a process. TFLM has one of its own, as it writes its
+    reasons and its arena's size to the process's log.
     """
     groups: dict[str, list[Form]] = {}
     for form in forms:
@@ -136,7 +139,7 @@ def _groups(forms: Sequence[Form], *, separate: bool) -> list[list[Form]]:
 
 
 class _Batch(Record, frozen=True, kw_only=True):
-    """What all forms share."""
+    """Data that all variants of a run share. `seconds`: time limit per variant."""
 
     samples: Samples
     records: list[dict[str, Any]]
@@ -147,7 +150,9 @@ class _Batch(Record, frozen=True, kw_only=True):
 def _run(
     forms: Sequence[Form], companions: Sequence[Mapping[str, Any]], batch: _Batch
 ) -> tuple[dict[str, Ran], list[Ended]]:
-    """Run one group. A variant that crashes on one set of kernels is tried on its next."""
+    """Run one group: (results by name, how the companions ended). A variant that crashes on one
+    kernel set is tried on its next.
+    """
     folder = batch.folder / (forms[0].name.replace(":", "-") if forms else "companion")
     folder.mkdir()
     asked = [*_loaded(forms), *forms]
@@ -177,7 +182,7 @@ def _run(
 
 
 def _loaded(forms: Sequence[Form]) -> list[Form]:
-    """What is to be accepted, of forms that stand for several files."""
+    """The variants that only load a file, for joined variants that stand for several files."""
     return [
         Form(
             name=f"{one.name}{_LOADED}",
@@ -192,7 +197,7 @@ def _loaded(forms: Sequence[Form]) -> list[Form]:
 
 
 def _job(form: Form, batch: _Batch) -> dict[str, Any]:
-    """The worker's request, whose files are written."""
+    """The worker's request for one variant, after its files are written."""
     folder = batch.folder / f"{form.name.replace(':', '-').replace(_LOADED, '-loaded')}-files"
     folder.mkdir()
     model, true = folder / "model.tflite", folder / "accept.tflite"
@@ -218,6 +223,7 @@ def _job(form: Form, batch: _Batch) -> dict[str, Any]:
 
 
 def _read(ended: Ended, outputs: Path, form: Form) -> Ran:
+    """The result of one variant. `outputs`: the folder with its output files."""
     found = acceptance(ended)
     whole = found.status == "accepted" or (form.part and found.status == "refused")
     if whole and ended.answer.get("run_status") == "accepted":

@@ -46,7 +46,9 @@ def available() -> str | None:
 def judge(
     data: bytes | memoryview, kernels: str, seconds: float, board: Board = ANY_BOARD
 ) -> Acceptance:
-    """Compile for one accelerator; accepted means exit status 0 and a compiled file."""
+    """Compile for one accelerator, the judge's or `board`'s; accepted means exit status 0 and a
+    compiled file. `kernels`: the judge's name; `seconds`: time limit.
+    """
     with workspace() as folder:
         (folder / "model.tflite").write_bytes(data)
         (folder / "vela.ini").write_text(board.config, encoding="utf-8")
@@ -69,7 +71,7 @@ def judge(
 
 
 def _summary(compiled: Path) -> tuple[tuple[str, str], ...]:
-    """Figures from Vela's *_summary_*.csv; empty if there is none."""
+    """(name, figure) from Vela's *_summary_*.csv in the folder `compiled`; empty if there is none."""
     files = sorted(compiled.glob("*_summary_*.csv"))
     if not files:
         return ()
@@ -112,14 +114,16 @@ def _operators(compiled: Path) -> tuple[OperatorEstimate, ...]:
 
 
 def _reason(text: str) -> str:
-    """From Vela's last "Error" line to the end, on one line."""
+    """Vela's message from its last "Error" line to the end, on one line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     starts = [i for i, line in enumerate(lines) if "Error" in line]
     return " ".join(lines[starts[-1] :]) if starts else (lines[-1] if lines else "no output file")
 
 
 def _operator(reason: str, data: bytes | memoryview) -> int | None:
-    """The operator that writes the tensor which the error names, if that is clear."""
+    """The index of the operator that writes the tensor named in the error; None if that is not
+    clear.
+    """
     match = _PLACE.search(reason)
     if match is None:
         return None

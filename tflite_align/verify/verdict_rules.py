@@ -17,7 +17,9 @@ _NUMBERS = re.compile(r"[-+]?\d[\d.e+-]*")
 def judge_word(
     judge: str, before: Acceptance, after: Acceptance, edited: frozenset[OperatorId]
 ) -> JudgeVerdict:
-    """A judge fails us only where it accepted the original, or names an operator we edited."""
+    """The verdict of a judge over both files. It is "failed" only if the judge accepted the
+    original, or names an operator that alignment changed (`edited`).
+    """
     word, why = _judge_word(judge, before, after, edited)
     return JudgeVerdict(judge=judge, before=before, after=after, word=word, why=why)
 
@@ -25,6 +27,7 @@ def judge_word(
 def _judge_word(
     judge: str, before: Acceptance, after: Acceptance, edited: frozenset[OperatorId]
 ) -> tuple[JudgeWord, str]:
+    """(word, reason) of a judge."""
     if after.status == "skipped":
         return "skipped", after.reason
     if after.status == "accepted":
@@ -50,13 +53,17 @@ def _same(before: Acceptance, after: Acceptance) -> bool:
 
 
 def loaded(judges: Sequence[JudgeVerdict], allowed: frozenset[str]) -> Verification:
-    """Of a file that nothing was changed in and that the judges only loaded."""
+    """The verification of an unchanged file that the judges only loaded. `allowed`: judges that may
+    refuse it.
+    """
     word, why = _loaded([verdict.after for verdict in judges if verdict.judge not in allowed])
     return Verification(word=word, why=why, judges=tuple(judges))
 
 
 def _loaded(acceptances: Sequence[Acceptance]) -> tuple[Word, str]:
-    """Whether a refusal fails the file depends on the targets, which the caller knows."""
+    """(word, reason) of an unchanged file. Whether a refusal fails the file depends on the targets,
+    which the caller knows.
+    """
     accepted = any(acceptance.status == "accepted" for acceptance in acceptances)
     order: list[tuple[Status, Word]] = [("timeout", "inconclusive")]
     if not accepted:
@@ -90,6 +97,7 @@ def overall(
 def _overall(
     judges: Sequence[JudgeVerdict], outputs: Sequence[OutputScore], why: str
 ) -> tuple[Word, str]:
+    """(word, reason) of the whole verification: the worst of its parts."""
     for verdict in judges:
         if verdict.word == "failed":
             return "failed", f"{verdict.judge} {verdict.why}"

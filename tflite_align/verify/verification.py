@@ -124,13 +124,16 @@ def verify(
 
 
 def _named(found: Verification) -> Verification:
-    """With the versions of the runtimes that ran; LiteRT always does, since it runs the float twin."""
+    """The verification with the versions of the runtimes that ran; LiteRT always does, since it
+    runs the float twin.
+    """
     judges = [verdict.judge for verdict in found.judges] + (["litert"] if found.samples else [])
     packages = runtimes(judges)
     return replace(found, runtimes=packages, processor=processor() if packages else "")
 
 
 def _verify(order: Order) -> Verification:
+    """The verification of a changed file."""
     order.report("build the float twin", 0.0)
     try:
         case = build_case(order)
@@ -161,7 +164,9 @@ def _verify(order: Order) -> Verification:
 
 
 class _Scored(Record, frozen=True, kw_only=True):
-    """The scores on some samples."""
+    """The runs on some samples with their scores. `steps`: results of comparing operators one by
+    one; `why`: the reason if there are no scores.
+    """
 
     evidence: Evidence
     steps: Steps
@@ -170,11 +175,14 @@ class _Scored(Record, frozen=True, kw_only=True):
 
     @property
     def samples(self) -> Samples:
+        """All samples that were run."""
         return (self.evidence.wide or self.evidence).samples
 
 
 def _judge(order: Order, case: Case) -> _Scored:
-    """Raises UnsupportedError where there are no inputs for the model."""
+    """Run the variants and score them, on more inputs if the first do not decide. Raises
+    UnsupportedError if there are no inputs for the model.
+    """
     model = case.model
     inputs = make_samples(
         model,
@@ -203,7 +211,7 @@ def _judge(order: Order, case: Case) -> _Scored:
 
 
 def _times(case: Case, evidence: Evidence, scores: Sequence[OutputScore]) -> int:
-    """The factor by which more inputs are run, because the first ones do not decide."""
+    """The factor by which more inputs are run, because the first ones do not decide; 1: none."""
     if not evidence.samples.random or any(s.word == "failed" and s.index >= 0 for s in scores):
         return 1
     chance = any(score.word == "inconclusive" for score in scores)
@@ -216,11 +224,14 @@ def _times(case: Case, evidence: Evidence, scores: Sequence[OutputScore]) -> int
 
 
 def _may_be_constants(score: OutputScore) -> bool:
+    """Whether an output failed although enough SQNR is left, which requantized constants alone may
+    explain.
+    """
     return score.word == "failed" and (score.declared_aligned_db or 0.0) >= FLOOR_DB
 
 
 def _with_steps(verification: Verification, steps: Steps) -> Verification:
-    """Add operators that deviate although the outputs do not show it."""
+    """The verification, with a worse word if operators deviate although the outputs do not show it."""
     mine, gross = our_deviations(steps), gross_deviations(steps)
     if verification.word in ("verified", "inconclusive") and gross:
         return replace(verification, word="failed", why=named(gross))

@@ -1,16 +1,21 @@
 """The child process of the judges: loads an interpreter, does one request, writes one answer.
 
-Started by `process.call_worker` with the paths of a request and a response file, and with nothing
-else of the package imported. A request has a `task`:
+Started by `process.call_worker` with the paths of a request and a response file; it imports nothing
+else of the package. A request has a `task`:
 
-several   do each of `jobs`, a request each; each has `seconds` (where the system keeps that
-          limit), and its answer, in `jobs`, is saved before the next begins
-accept    load `model` with `kernels`, allocate, invoke once on zeros
-run       with the first of `kernels` that can: accept `accept`, then feed `model` the samples and
-          keep its outputs; with `part`, also where `accept` is refused: `model` is then the part
-          of it that can be run
-observe   run `model` on all samples; the least and greatest value of each output, nothing else
-stepwise  run `model` keeping all tensors, and `recompute` on what each operator really received
+several: do each of `jobs`, a request each; each has `seconds` (if the system keeps that limit), and
+its answer, in `jobs`, is saved before the next begins.
+
+accept: load `model` with `kernels`, allocate, invoke once on zeros.
+
+run: with the first of `kernels` that can: accept the file `accept`, then run `model` on the samples
+and save its outputs; with `part`, also if `accept` is refused: `model` is then the part of it that
+can be run.
+
+observe: run `model` on all samples and report the least and greatest value of each output.
+
+stepwise: run `model` keeping all tensors, and run `recompute` on the actual inputs of each
+operator.
 """
 
 from __future__ import annotations
@@ -37,11 +42,14 @@ _OPERATOR = re.compile(r"Node number (\d+) \((?!TfLite)|Node \w+ \(number (\d+)f
 
 
 def main(arguments: list[str]) -> int:
-    """Do the request in file `arguments[0]`, leave the answer in file `arguments[1]`."""
+    """Do the request in the file `arguments[0]` and write the answer to the file `arguments[1]`;
+    returns the exit status.
+    """
     request = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     answer: dict[str, Any] = {}
 
     def save() -> None:
+        """Write the answer so far."""
         Path(arguments[1]).write_text(json.dumps(answer), encoding="utf-8")
 
     if request["task"] == "several":
@@ -53,6 +61,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _answer(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    """Do one request; adds its results, or the refusal, to `answer`. `save`: writes the answer so
+    far.
+    """
     tasks = {"accept": _accept, "run": _run, "observe": _observe, "stepwise": _stepwise}
     try:
         tasks[request["task"]](request, answer, save)
@@ -74,6 +85,9 @@ def _several(jobs: list[dict[str, Any]], answer: dict[str, Any], save: Any) -> N
 
 
 def _refusal(error: Exception, request: dict[str, Any], stage: str) -> dict[str, Any]:
+    """The answer for an exception: refused or skipped, with the reason. `stage`: prefix of its
+    names.
+    """
     if isinstance(error, (MemoryError, OverBudgetError)):
         said = str(error) if isinstance(error, OverBudgetError) else f"out of memory: {error}"
         return {f"{stage}status": "skipped", f"{stage}reason": said}
@@ -95,6 +109,9 @@ def _last_words(request: dict[str, Any]) -> str:
 
 
 def _accept(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Engine:
+    """Load the model and invoke it once on zeros; adds the acceptance to `answer` and returns the
+    engine.
+    """
     engine = open_engine(request["model"], request["kernels"], threads=request["threads"])
     for index, spec in enumerate(engine.inputs):
         engine.feed(index, np.zeros(spec.shape, spec.dtype))
@@ -108,6 +125,7 @@ def _accept(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Engin
 
 
 def _run(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    """Run the samples on the first kernel set that can."""
     *alternatives, last = request["kernels"]
     for kernels in alternatives:
         try:
@@ -120,6 +138,7 @@ def _run(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
 
 
 def _run_on(kernels: str, request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
+    """Run the samples on one kernel set and save the outputs."""
     request = {**request, "kernels": kernels}
     try:
         engine = _accept({**request, "model": request["accept"]}, answer, save)
@@ -145,13 +164,14 @@ def _run_on(kernels: str, request: dict[str, Any], answer: dict[str, Any], save:
 
 
 class _Kept:
-    """The kept elements of each output, [samples, elements]."""
+    """The compared elements of each output, [samples, elements]."""
 
     def __init__(self, samples: int) -> None:
         self._samples = samples
         self.outputs: list[Array] = []
 
     def take(self, sample: int, engine: Engine) -> None:
+        """Store the outputs of one sample."""
         for index in range(engine.output_count):
             values = engine.kept_output(index)
             if sample == 0:
@@ -162,12 +182,13 @@ class _Kept:
                 self.outputs[index] = np.zeros((0, 0), np.float32)  # its size depends on the values
 
     def save(self, folder: Path) -> None:
+        """Write one file per output."""
         for index, rows in enumerate(self.outputs):
             np.save(folder / f"{index}.npy", rows)
 
 
 class _Samples:
-    """The samples of one graph input on the original's grid, converted to each variant's type."""
+    """The samples of one graph input, in the original's type."""
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.array: Array = np.load(record["file"], mmap_mode="r")
@@ -175,6 +196,7 @@ class _Samples:
         self.zero_point: int = record["zero_point"]
 
     def value(self, sample: int, spec: Any) -> Array:
+        """One sample, converted to the type of a variant's input."""
         stored = np.asarray(self.array[sample])
         if stored.shape != tuple(spec.shape) and stored.size == int(np.prod(spec.shape)):
             stored = stored.reshape(spec.shape)
@@ -192,7 +214,9 @@ class _Samples:
 
 
 def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
-    """`low`, `high`: of each output over the samples; reports the fraction `done`."""
+    """Record the least (`low`) and greatest (`high`) value of each output over the samples, and the
+    fraction `done`.
+    """
     samples = [_Samples(record) for record in request["inputs"]]
     engine = open_engine(request["model"], request["kernels"], threads=request["threads"])
     low = np.full(engine.output_count, np.inf)
@@ -219,8 +243,9 @@ def _observe(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None
 
 
 def _stepwise(request: dict[str, Any], answer: dict[str, Any], save: Any) -> None:
-    """Largest deviation of each checked output, in LSB, over the samples (99.9th percentile), and
-    the figures of each: signal and noise, the largest deviation, what arrives.
+    """Record for each checked output the largest deviation in LSB over the samples (99.9th
+    percentile) and its figures: signal and noise power, largest deviation, histogram of arriving
+    values.
     """
     samples = [_Samples(record) for record in request["inputs"]]
     real = open_engine(request["model"], request["kernels"], threads=request["threads"], keep=True)
@@ -246,6 +271,7 @@ def _stepwise(request: dict[str, Any], answer: dict[str, Any], save: Any) -> Non
 
 
 def _real_values(raw: Array, record: dict[str, Any]) -> Array:
+    """Real values of a tensor's stored values, by the record's parameters."""
     if record["scale"] is None:
         return raw
     real = (raw.astype(np.float64) - record["zero_point"]) * record["scale"]
@@ -253,7 +279,9 @@ def _real_values(raw: Array, record: dict[str, Any]) -> Array:
 
 
 def _deviation(actual: Array, expected: Array, check: dict[str, Any]) -> float:
-    """|actual - expected| in LSB of the output, `expected` clipped to the type's range."""
+    """|actual - expected| in LSB of the output (99.9th percentile), with `expected` clipped to the
+    type's range; infinite for different sizes.
+    """
     if actual.size != expected.size:
         return float("inf")
     low = (check["lowest"] - check["zero_point"]) * check["scale"]
@@ -275,6 +303,7 @@ class _Arriving:
         self.below = self.above = 0
 
     def take(self, real: Array) -> None:
+        """Count the values of one sample, real values."""
         below, above = real < self.low - self.half, real > self.high + self.half
         self.below += int(below.sum())
         self.above += int(above.sum())
@@ -282,11 +311,12 @@ class _Arriving:
         self.counts += np.histogram(inside, _BINS, (self.low, self.high))[0]
 
     def told(self) -> list[Any]:
+        """[low, high, count below, count above, counts of the bins]."""
         return [self.low, self.high, self.below, self.above, self.counts.tolist()]
 
 
 class _Figures:
-    """Figures of one compared output, summed over the samples; `was`: its range in the original."""
+    """Figures of one compared output, summed over the samples."""
 
     def __init__(self, check: dict[str, Any]) -> None:
         self.scale = check["scale"]
@@ -294,6 +324,7 @@ class _Figures:
         self.arriving = [_Arriving(held) for held in (check, check.get("was")) if held]
 
     def take(self, actual: Array, expected: Array) -> None:
+        """Add one sample: real values of the output, and of its recomputation."""
         if actual.size != expected.size:
             return
         real = expected.reshape(-1).astype(np.float64)
