@@ -21,6 +21,10 @@ _WORDS = {None: 0, "verified": 0, "certified": 0, "accepted": 1, "skipped": 1, "
 
 
 class _Entry(Record, frozen=True, kw_only=True):
+    """One model in a report: exit status, outcome, word of its verification, and remaining findings
+    with their counts.
+    """
+
     status: int
     outcome: str
     word: str | None
@@ -43,11 +47,11 @@ class BatchDiff(Record, frozen=True, kw_only=True):
 
     @property
     def exit_status(self) -> int:
-        """1 where a model is worse or has a new finding, else 0."""
+        """1 if a model is worse or has a new finding, else 0."""
         return 1 if self.worse or self.findings_new else 0
 
     def sections(self, rows: int | None) -> list[Section]:
-        """Tables for the summary; `rows` limits the length of each."""
+        """Tables for the summary; `rows`: the most rows of each, None for all."""
         tables = (
             ("models that are worse", ("model", "was, is"), self.worse),
             ("models that are better", ("model", "was, is"), self.better),
@@ -59,6 +63,7 @@ class BatchDiff(Record, frozen=True, kw_only=True):
         return [_section(title, head, changed, rows) for title, head, changed in tables if changed]
 
     def closing(self) -> str:
+        """The closing line: counts of new, gone, worse and better models, and of findings."""
         models = f"{plural(len(self.new), 'model')} new, {len(self.gone):,} gone"
         turned = f"{len(self.worse):,} worse, {len(self.better):,} better"
         summary = (
@@ -71,6 +76,7 @@ _HEAD = ("model", "severity", "rule", "where")
 
 
 def _section(title: str, head: Row, changed: tuple[Row, ...], rows: int | None) -> Section:
+    """The table of one kind of difference, with at most `rows` rows."""
     shown = changed[:rows]
     printable_rows = tuple(tuple(map(printable, row)) for row in shown)
     return Section(title=title, head=head, rows=printable_rows, hidden=len(changed) - len(shown))
@@ -106,18 +112,24 @@ def diff_of(old: tuple[str, Iterable[bytes]], new: tuple[str, Iterable[bytes]]) 
 
 
 def _rank(outcome: _Entry) -> tuple[int, int]:
+    """Sort key: higher is worse, by exit status, then by the word of the verification."""
     return outcome.status, _WORDS.get(outcome.word, 2)
 
 
 def _turn(earlier: _Entry, two: _Entry) -> str:
+    """`aligned, verified -> not aligned`: a model's outcome in both reports."""
     return f"{_told(earlier)} -> {_told(two)}"
 
 
 def _told(outcome: _Entry) -> str:
+    """The outcome and the word of the verification."""
     return f"{outcome.outcome}, {outcome.word}" if outcome.word else outcome.outcome
 
 
 def _entries(name: str, lines: Iterable[bytes]) -> dict[str, _Entry]:
+    """The models of a report by path. `name`: of the report, for messages. Raises UsageError for a
+    line that is no such report's.
+    """
     entries = {}
     for line_number, line in enumerate(lines, 1):
         try:
@@ -133,6 +145,7 @@ def _entries(name: str, lines: Iterable[bytes]) -> dict[str, _Entry]:
 
 
 def _entry(value: dict[str, Any]) -> _Entry:
+    """One model from the JSON values of its line."""
     report = value["report"] or {"remaining": ()}
     return _Entry(
         status=int(value["exit_status"]),

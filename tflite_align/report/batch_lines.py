@@ -29,7 +29,8 @@ _SAID = ("certified", "verified", "accepted", "unchanged", "inconclusive", "skip
 
 
 class BatchLine(Record, frozen=True, kw_only=True):
-    """The result of one model of a run over many: `align`, or `check` (`passes` or `fails`).
+    """The result of one model of a run over many: `align`, or `check` (outcomes `passes` and
+    `fails`).
 
     `path`: below the folder, with `/`. The digests are SHA-256 in hexadecimal of the input file (""
     if unreadable), of options, rules and versions, of the baseline entries for this model ("" for
@@ -69,7 +70,9 @@ class Digests(Record, frozen=True, kw_only=True):
 def done_line(
     path: str, report: Report, digests: Digests, sizes: tuple[int, int], seconds: float
 ) -> BatchLine:
-    """The record of a model that was processed; `sizes` are bytes before and after."""
+    """The record of a model that was processed; `sizes`: bytes of the file (before, after);
+    `seconds`: processing time.
+    """
     kinds = Counter(change.kind for change in report.changes)
     return BatchLine(
         path=path,
@@ -93,6 +96,7 @@ def done_line(
 
 
 def _outcome(report: Report) -> BatchOutcome:
+    """The outcome of a processed model, from its report."""
     if report.command == "check":
         return "fails" if report.reasons else "passes"
     if report.reasons:
@@ -149,6 +153,7 @@ class Tally(Record, kw_only=True):
     _ill: list[Row] = field(default_factory=list)
 
     def add(self, line: BatchLine) -> None:
+        """Count one record, and keep its row if it may be shown."""
         self.outcomes[line.outcome] += 1
         self.words[line.verification or ""] += 1
         self.before += line.findings_before
@@ -169,7 +174,7 @@ class Tally(Record, kw_only=True):
 
     def closing(self, where: str) -> str:
         """The closing line: `3 models: 2 aligned, 1 nothing to align; 2 verified; 9 findings
-        before, 0 left`.
+        before, 0 left`. `where`: of the output, as text.
         """
         parts = ", ".join(
             _counted(self.outcomes[outcome], outcome)
@@ -183,7 +188,7 @@ class Tally(Record, kw_only=True):
 
 
 def _counted(count: int, outcome: str) -> str:
-    """The count and its outcome, `1 fails` or `8 fail`, in agreement."""
+    """The count and its outcome in agreement: `1 fails`, `8 fail`."""
     return f"{count:,} {outcome if count == 1 else _PLURAL.get(outcome, outcome)}"
 
 
@@ -194,6 +199,7 @@ def told_words(words: Counter[str]) -> str:
 
 
 def _row(line: BatchLine) -> Row:
+    """The table row of one model."""
     failed = line.exit_status == 2
     counted = ("", "") if failed else (f"{line.findings_before:,}", f"{line.findings_after:,}")
     inserted = f"{line.quantize:+d}" if line.quantize else ""

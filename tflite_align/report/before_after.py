@@ -16,8 +16,8 @@ _SQNR = "SQNR: signal over noise of the output that has the least; more is bette
 
 
 def glance(report: Report) -> Section:
-    """Findings, size, acceptance by each judge and SQNR before and after. Empty where nothing
-    changed.
+    """The table with findings, file size, acceptance by each judge and SQNR, before and after.
+    Empty if nothing changed.
     """
     if report.command != "align" or not report.changes:
         return Section(title="")
@@ -37,17 +37,19 @@ def glance(report: Report) -> Section:
 
 
 def _size(report: Report) -> str:
+    """The written file's size as text, or `the same`."""
     grown = report.size.bytes + report.grown_bytes
     return "the same" if not report.grown_bytes else plural(grown, "byte")
 
 
 def _judges(report: Report) -> Iterator[Row]:
+    """A row for each judge: whether it accepts the file before and after."""
     for verdict in report.verification.judges if report.verification is not None else ():
         yield (verdict.judge, verdict.before.status, verdict.after.status)
 
 
 def _numbers(report: Report) -> Iterator[Row]:
-    """For each judge that ran the model, its SQNR on the worst output, before and after."""
+    """A row for each judge that ran the model: SQNR of the worst output, before and after."""
     if report.verification is None:
         return
     runs = [run for output in report.verification.outputs for run in output.runs]
@@ -58,6 +60,7 @@ def _numbers(report: Report) -> Iterator[Row]:
 
 
 def _worst(levels: Iterable[float | None]) -> str:
+    """The lowest of the levels (dB) as text; `did not run` without one."""
     known_levels = [level for level in levels if level is not None]
     level_text = decibels(min(known_levels, default=None), "did not run")
     return f"{level_text} dB" if known_levels and math.isfinite(min(known_levels)) else level_text

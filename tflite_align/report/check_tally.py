@@ -1,4 +1,4 @@
-"""Totals and table of `check` on many files."""
+"""Totals and the table of `check` on many files."""
 
 from __future__ import annotations
 
@@ -38,23 +38,27 @@ class CheckTally(Record, kw_only=True):
 
     @property
     def total(self) -> int:
+        """The number of files."""
         return self._clean + self._broken + self._unread
 
     @property
     def why(self) -> str:
-        """The reason why a lock or header, which needs a clean run, is not written."""
+        """Why a lock or header, which needs a run without failures, is not written; "" if it may
+        be.
+        """
         if self._unread:
             return f"{plural(self._unread, 'file')} could not be read"
         return "; ".join(self._reasons)
 
     @property
     def listed(self) -> str:
-        """What a baseline of this run lists: `3 findings of 2 files`."""
+        """The number of findings for a baseline of this run, as text: `3 findings of 2 files`."""
         return (
             f"{plural(self._remaining, 'finding')} of {plural(self._clean + self._broken, 'file')}"
         )
 
     def add(self, outcome: Report | Unread) -> None:
+        """Count one file, and keep its row if it may be shown."""
         if isinstance(outcome, Unread):
             self._unread += 1
             self.exit_status = 2
@@ -76,7 +80,7 @@ class CheckTally(Record, kw_only=True):
             lines.append(tuple(map(printable, row)))
 
     def table(self) -> tuple[list[Row], int]:
-        """The rows to show, and the number of rows left out."""
+        """(rows to show, number of rows left out)."""
         rows = [*self._failing, *self._passing]
         if self.rows is not None:
             rows = rows[: max(self.rows - len(self._unreadable), 0)]
@@ -99,6 +103,7 @@ class CheckTally(Record, kw_only=True):
 
 
 def _row(report: Report) -> Row:
+    """The table row of one file."""
     severities = Counter(finding.severity for finding in report.open)
     judges = report.verification.judges if report.verification is not None else ()
     statuses = Counter(verdict.after.status for verdict in judges)

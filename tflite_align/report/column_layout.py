@@ -1,7 +1,7 @@
 """Layout of tables as aligned columns of text. Words are never split.
 
-With a maximum width, cells wrap between words. Where that is not enough, each row becomes a block
-of lines `column: cell`.
+With a maximum width, cells wrap between words. If the longest words do not fit side by side, each
+row becomes a block of lines `column: cell`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _GAP = 2
 
 
 def laid_out(head: Row, rows: Sequence[Row], width: int | None = None) -> list[list[Cell]]:
-    """The lines of a table, titles first. Columns whose cells are all empty are left out.
+    """The lines of a table, titles first, each as its cells. Columns whose cells are all empty are
+    left out.
 
     `width`: the most characters in a line; None for no limit.
     """
@@ -32,7 +33,9 @@ def laid_out(head: Row, rows: Sequence[Row], width: int | None = None) -> list[l
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Wrap text between words; lines after the first are indented."""
+    """Lines of at most `width` characters, wrapped between words; lines after the first begin with
+    `indent`.
+    """
     lines = textwrap.wrap(
         text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
@@ -40,7 +43,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def _widths(table: Sequence[Row], width: int | None) -> list[int] | None:
-    """The width of each column; None where the longest words do not fit next to each other."""
+    """The width of each column in characters; None if the longest words do not fit side by side."""
     columns = list(zip(*table, strict=True))
     natural = [max(map(len, column)) for column in columns]
     gaps = _GAP * (len(columns) - 1)
@@ -62,6 +65,7 @@ def _widths(table: Sequence[Row], width: int | None) -> list[int] | None:
 
 
 def _lines(row: Row, widths: Sequence[int]) -> Iterator[list[Cell]]:
+    """The lines of one row, whose cells wrap at these widths."""
     cells = [
         [cell] if len(cell) <= width else wrapped(cell, width)
         for cell, width in zip(row, widths, strict=True)
@@ -79,6 +83,7 @@ def _lines(row: Row, widths: Sequence[int]) -> Iterator[list[Cell]]:
 
 
 def _blocks(table: Sequence[Row], width: int) -> Iterator[list[Cell]]:
+    """The lines of a table whose rows are blocks of `column: cell`."""
     head, *rows = table
     for row_index, row in enumerate(rows):
         if row_index:

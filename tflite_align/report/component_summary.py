@@ -19,7 +19,7 @@ UNSUPPORTED = ("support/", "types/")  # prefixes of rules on what a target suppo
 
 
 class Relabelled(Record, frozen=True, kw_only=True):
-    """A tensor that gets another scale and zero point, and why."""
+    """A tensor that gets another scale and zero point, and the reason as text."""
 
     key: TensorId
     name: str
@@ -29,7 +29,9 @@ class Relabelled(Record, frozen=True, kw_only=True):
 
 
 class Separated(Record, frozen=True, kw_only=True):
-    """An inserted QUANTIZE that reads the tensor; `readers` are the addresses that read its output."""
+    """An inserted QUANTIZE that reads the tensor; `label`: of its output; `readers`: addresses that
+    read the output; `because`: rules that require it.
+    """
 
     key: TensorId
     name: str
@@ -50,7 +52,9 @@ class Story(Record, frozen=True, kw_only=True):
 
 
 class Overview(Record, frozen=True, kw_only=True):
-    """All components. `elsewhere`: findings outside them, such as biases, weights and conflicts."""
+    """All components. `elsewhere`: messages of findings outside them, such as those on biases,
+    weights and conflicts.
+    """
 
     components: tuple[Story, ...]
     conflicts: tuple[Conflict, ...]
@@ -85,6 +89,7 @@ def render_explanation(answer: Explanation | Overview) -> str:
 def _story(
     bound: Bound, solution: Solution, component: Component, findings: tuple[str, ...]
 ) -> Story:
+    """The record of one component. `findings`: messages."""
     model = bound.model
     members = set(component.tensors)
     moved = []

@@ -1,5 +1,5 @@
-"""The concise format: one line per problem, `path: place: severity: text (rule)`, as editors parse
-it.
+"""The concise format: one line per problem, `path: place: severity: text (rule)`, which editors can
+parse.
 """
 
 from __future__ import annotations
@@ -34,4 +34,5 @@ def problem_lines(report: Report) -> Iterator[str]:
 
 
 def _line(name: str, address: str, severity: str, text: str, rule: str) -> str:
+    """One line of the format."""
     return printable(f"{name}: {address}: {severity}: {text} ({rule})")

@@ -18,7 +18,8 @@ __all__ = ["explanation_lines", "overview_lines"]
 def explanation_lines(explanation: Explanation, *, alternatives: bool = True) -> list[str]:
     """The explanation of one tensor as lines of one or two sentences.
 
-    The last line defines the unit of the costs. `alternatives`: False if none were evaluated.
+    The last line gives the unit of the costs. `alternatives`: False if the costs of alternatives
+    were not computed.
     """
     lines = [_head(explanation)]
     if explanation.status == "outside":
@@ -40,7 +41,9 @@ def explanation_lines(explanation: Explanation, *, alternatives: bool = True) ->
 
 
 def overview_lines(model: Model, overview: Overview, *, rows: int | None = None) -> list[str]:
-    """One paragraph per component, aligned or in conflict; `rows` limits its lists."""
+    """One paragraph for each component that was aligned or has a conflict; `rows`: the most entries
+    of each list, None for all.
+    """
     blocks = [_story(story, index, rows) for index, story in enumerate(overview.components)]
     blocks += [
         [f"Conflict at {conflict.slots[0].address(model)}: {_conflict(conflict)}."]
@@ -59,10 +62,12 @@ def overview_lines(model: Model, overview: Overview, *, rows: int | None = None)
 
 
 def _show(label: Label | None) -> str:
+    """A label as text; `?` for None."""
     return "?" if label is None else str(label)
 
 
 def _span(span: Range | None) -> str:
+    """A range of real values as text; `anything` if it is unlimited."""
     if span is None or (math.isinf(span.low) and math.isinf(span.high)):
         return "anything"
     if math.isinf(span.low):
@@ -73,10 +78,12 @@ def _span(span: Range | None) -> str:
 
 
 def _units(cost: float) -> str:
+    """A cost as text."""
     return f"{cost:.4g}" if abs(cost) >= 1e-3 or cost == 0 else f"{cost:.1e}"
 
 
 def _conflict(conflict: Conflict) -> str:
+    """A conflict as text, with its rules."""
     return f"{conflict.message} (rules {', '.join(conflict.rules)})"
 
 
@@ -84,12 +91,14 @@ def _conflict(conflict: Conflict) -> str:
 
 
 def _head(explanation: Explanation) -> str:
+    """The tensor's address, name, type and writer."""
     address = f"subgraph[{explanation.key[0]}]/tensor[{explanation.key[1]}]"
     written = f", written by {explanation.written_by}" if explanation.written_by else ""
     return f"{address} {explanation.name!r} ({explanation.type}{written})"
 
 
 def _needs(explanation: Explanation) -> list[str]:
+    """Sentences on the ranges of real values that the tensor holds, gets and passes on."""
     could = f"Unclipped, {_span(explanation.reach)} could be written to it"
     return [
         f"It declares (scale, zero_point) {_show(explanation.declared)}"
@@ -104,6 +113,7 @@ def _needs(explanation: Explanation) -> list[str]:
 
 
 def _label(explanation: Explanation) -> list[str]:
+    """Sentences on the label that the tensor gets, and its origin."""
     anchor = explanation.anchor
     if anchor is None or explanation.label is None:
         return []
@@ -130,6 +140,7 @@ def _label(explanation: Explanation) -> list[str]:
 
 
 def _because(explanation: Explanation, anchor: Anchor) -> str:
+    """The origin of the label, as the end of a sentence."""
     itself = anchor.key == explanation.key
     match anchor.kind:
         case "own":
@@ -154,10 +165,12 @@ def _because(explanation: Explanation, anchor: Anchor) -> str:
 
 
 def _article(noun: str) -> str:
+    """The noun with `a` or `an`."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _ties(explanation: Explanation) -> list[str]:
+    """The sentence on the rules that tie the tensor to others."""
     if not explanation.ties:
         return [f"No rule ties it{' on this side of the cut' if explanation.cuts else ''}."]
     ties = "; ".join(
@@ -168,6 +181,9 @@ def _ties(explanation: Explanation) -> list[str]:
 
 
 def _cut(explanation: Explanation, cut: CutStory, *, priced: bool) -> str:
+    """The sentence on one QUANTIZE that reads the tensor. `priced`: with the cost of leaving it
+    out.
+    """
     parts = [f"{_units(cut.operator)} for the operator"]
     parts.append(f"{_units(cut.moved)} for the elements it moves")
     if cut.precision:
@@ -189,6 +205,7 @@ def _cut(explanation: Explanation, cut: CutStory, *, priced: bool) -> str:
 
 
 def _alternatives(explanation: Explanation) -> list[str]:
+    """A sentence for each other label, with its cost."""
     lines = []
     for alternative in explanation.alternatives:
         if alternative.cost is None:
@@ -205,11 +222,13 @@ def _alternatives(explanation: Explanation) -> list[str]:
 
 
 def _members(explanation: Explanation) -> str:
+    """The number of tensors in the component, and its rules."""
     rules = f" under {', '.join(explanation.rules)}" if explanation.rules else ""
     return f"{plural(explanation.tensors, 'tensor')}{rules}"
 
 
 def _price(explanation: Explanation) -> list[str]:
+    """Sentences on the component's cost and the unit of costs."""
     least = _certainty(explanation.cost, explanation.bound, optimal=explanation.optimal)
     units = f"one QUANTIZE is {_units(explanation.quantize)}, a bit lost at one reader"
     return [
@@ -219,6 +238,7 @@ def _price(explanation: Explanation) -> list[str]:
 
 
 def _certainty(cost: float, bound: float, *, optimal: bool) -> str:
+    """Whether the cost is shown to be the least, as a clause; `bound`: its lower bound."""
     if optimal:
         return "the least possible"
     gap = _units(cost - bound)
@@ -229,6 +249,7 @@ def _certainty(cost: float, bound: float, *, optimal: bool) -> str:
 
 
 def _story(story: Story, index: int, rows: int | None) -> list[str]:
+    """The paragraph on one component."""
     component = story.component
     rules = f" under {', '.join(component.rules)}" if component.rules else ""
     members = plural(len(component.tensors), f"{component.type} tensor")
@@ -261,6 +282,7 @@ def _story(story: Story, index: int, rows: int | None) -> list[str]:
 
 
 def _few(entries: list[str], rows: int | None) -> list[str]:
+    """The first `rows` entries, indented, and a line with the number of others."""
     shown = entries if rows is None else entries[:rows]
     more = len(entries) - len(shown)
     return [f"  {line}" for line in shown] + (

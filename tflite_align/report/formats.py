@@ -1,4 +1,7 @@
-"""The table of report formats: file ending or output name -> renderer."""
+"""The table of report formats: the renderer for each file ending or output name.
+
+A renderer takes the reports and the unreadable files and returns the text.
+"""
 
 from __future__ import annotations
 
@@ -26,23 +29,27 @@ def _json(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
 
 
 def _text(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    """Plain text; also for a run in which no model could be read."""
     text = render_text(reports, unread=unread)
     return text if reports else f"tflite_align: no model could be read\n\n{text}"
 
 
 def _sarif(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    """SARIF 2.1.0."""
     from .sarif import render_sarif  # noqa: PLC0415 - not needed for the other forms
 
     return render_sarif(reports, unread)
 
 
 def _junit(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    """JUnit XML."""
     from .junit import render_junit  # noqa: PLC0415 - its library is not needed for the others
 
     return render_junit(reports, unread)
 
 
 def _html(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> str:
+    """A self-contained HTML page."""
     from .html.page import render_html  # noqa: PLC0415 - large scripts that the others do not need
 
     return render_html(reports, unread)

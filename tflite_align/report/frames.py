@@ -19,14 +19,17 @@ __all__ = ["TABLES", "frame"]
 
 
 def _findings(report: Report) -> Iterable[dict[str, Any]]:
+    """A row for each finding of the input file."""
     return map(_finding, report.findings)
 
 
 def _remaining(report: Report) -> Iterable[dict[str, Any]]:
+    """A row for each finding of the written file."""
     return map(_finding, report.remaining)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
+    """The columns of one finding."""
     return {
         "rule": finding.rule,
         "severity": finding.severity,
@@ -43,11 +46,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _changes(report: Report) -> Iterable[dict[str, Any]]:
+    """A row for each change."""
     return map(record_values, report.changes)
 
 
 def _outputs(report: Report) -> Iterable[dict[str, Any]]:
-    """SQNR in dB against the float twin: of the declared reading and of each kernel set."""
+    """A row for each output, with SQNR in dB against the float twin: of the declared readings and
+    of each kernel set.
+    """
     for score in report.verification.outputs if report.verification is not None else ():
         row: dict[str, Any] = {
             "output": score.index,
@@ -85,8 +91,8 @@ TABLES: Mapping[str, Callable[[Report], Iterable[dict[str, Any]]]] = {
 
 
 def frame(report: Report, table: str) -> pd.DataFrame:
-    """A part of the report as a data frame. Raises UsageError for an unknown part or without
-    pandas.
+    """The table `table` of the report as a data frame. Raises UsageError for an unknown table, or
+    without pandas.
     """
     if table not in TABLES:
         raise UsageError(f"table: expected one of {', '.join(TABLES)}; found {table!r}")

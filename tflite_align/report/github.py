@@ -25,6 +25,7 @@ def render_github(reports: Report | Sequence[Report], unread: Sequence[Unread] =
 
 
 def _lines(report: Report) -> Iterator[str]:
+    """The commands of one report."""
     for problem in problems(report):
         if not problem.accepted:
             text = f"{problem.place}: {problem.text}" if problem.place else problem.text
@@ -32,5 +33,6 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _command(level: str, name: str, title: str, message: str) -> str:
+    """One workflow command, with special characters escaped."""
     position = f"file={name.translate(_PROPERTY)},title={title.translate(_PROPERTY)}"
     return f"::{level} {position}::{message.translate(_DATA)}"

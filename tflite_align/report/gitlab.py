@@ -39,6 +39,7 @@ def render_gitlab(reports: Sequence[Report], unread: Sequence[Unread] = ()) -> s
 
 
 def _issues(report: Report) -> Iterator[dict[str, Any]]:
+    """The entries of one report."""
     reported = [problem for problem in problems(report) if not problem.accepted]
     for problem, known_by in zip(reported, fingerprints(reported), strict=True):
         text = f"{problem.place}: {problem.text}" if problem.place else problem.text
@@ -46,7 +47,9 @@ def _issues(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def _issue(name: str, rule: str, severity: str, text: str, known_by: str) -> dict[str, Any]:
-    """One entry. The format requires a line number; a binary file has none, so line 1 is given."""
+    """One entry. `known_by`: its fingerprint. The format requires a line number; a binary file has
+    none, so line 1 is given.
+    """
     return {
         "type": "issue",
         "check_name": rule,
@@ -58,8 +61,8 @@ def _issue(name: str, rule: str, severity: str, text: str, known_by: str) -> dic
 
 
 def _alone(issue: dict[str, Any], used: set[str]) -> str:
-    """A fingerprint that no other entry has: the path is added where two files have the same
-    problem.
+    """A fingerprint that no other entry has: the path is added if two files have the same problem.
+    `used`: fingerprints so far.
     """
     known_by = str(issue["fingerprint"])
     if not known_by or known_by in used:

@@ -14,10 +14,10 @@ Item = tuple[int, int]  # first and last operator of a vertex; equal for a singl
 
 
 def folded(count: int, touched: Collection[int]) -> list[Item]:
-    """Group the operators, in file order, into runs without touched operators.
+    """Groups of operators, (first, last) index in file order, without the `touched` ones, which are
+    groups of one. `count`: number of operators.
 
-    File order is a topological order, so that merging a run of consecutive operators creates no
-    cycle.
+    File order is a topological order, so that merging consecutive operators creates no cycle.
     """
     items: list[Item] = []
     start = 0
@@ -33,7 +33,8 @@ def folded(count: int, touched: Collection[int]) -> list[Item]:
 
 
 def folded_edges(edges: Sequence[Edge], inputs: int, items: Sequence[Item]) -> list[Edge]:
-    """The edges between the folded vertices; edges inside a vertex are dropped.
+    """The edges between the folded vertices; edges inside a vertex are dropped. `inputs`: number of
+    graph inputs; `items`: groups of operators.
 
     Vertices are numbered as in graph_layout: graph inputs, then operators, then graph outputs.
     """
@@ -41,6 +42,7 @@ def folded_edges(edges: Sequence[Edge], inputs: int, items: Sequence[Item]) -> l
     of = {at: index for index, (first, last) in enumerate(items) for at in range(first, last + 1)}
 
     def vertex(old: int) -> int:
+        """The number of a vertex after folding."""
         if old < inputs:
             return old
         if old < inputs + count:

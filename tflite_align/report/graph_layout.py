@@ -16,9 +16,10 @@ _LONGEST = 400  # longest edge, in layers, that is routed around vertices
 
 
 class Edge(Record, frozen=True, kw_only=True):
-    """Tensor `tensor` from vertex `source` to vertex `target`.
+    """Tensor `tensor` (index) from vertex `source` to vertex `target`.
 
-    `lane`: the lane of the part in between where the edge is routed around vertices.
+    `lane`: the lane in which the edge is routed around the vertices between its ends; None if there
+    are none.
     """
 
     source: int
@@ -28,8 +29,8 @@ class Edge(Record, frozen=True, kw_only=True):
 
 
 class Placed(Record, frozen=True, kw_only=True):
-    """The layout. `spots`: (lane, layer) of each vertex; the first chain is in lane 0, others may
-    be negative.
+    """The layout. `spots`: (lane, layer) of each vertex; the first chain is in lane 0, other lanes
+    may be negative.
     """
 
     spots: tuple[tuple[int, int], ...]
@@ -37,9 +38,9 @@ class Placed(Record, frozen=True, kw_only=True):
 
 
 def place(edges: Sequence[Edge], count: int) -> Placed:
-    """Lay out `count` vertices in topological order.
+    """Lay out `count` vertices, numbered in topological order.
 
-    An edge towards a lower number is drawn but does not influence the layout.
+    An edge to a lower number is drawn but does not influence the layout.
     """
     into: list[list[Edge]] = [[] for _ in range(count)]
     layers = [0] * count
@@ -72,7 +73,9 @@ def place(edges: Sequence[Edge], count: int) -> Placed:
 
 
 def _pull_down(edges: Sequence[Edge], layers: list[int]) -> None:
-    """Move a vertex without producers to the layer above its first reader."""
+    """Move each vertex without producers to the layer above its first reader; changes `layers`, by
+    vertex.
+    """
     led = {edge.target for edge in edges if edge.source < edge.target}
     first: dict[int, int] = {}
     for edge in edges:
@@ -84,7 +87,9 @@ def _pull_down(edges: Sequence[Edge], layers: list[int]) -> None:
 
 
 def _nearest(wanted: int, layers: range, occupied: set[tuple[int, int]]) -> int:
-    """The free lane nearest to `wanted` in all given layers; the right one of two equally near."""
+    """The lane nearest to `wanted` that is free in all given layers; the right one of two equally
+    near. `occupied`: (lane, layer).
+    """
     step = 0
     while True:
         for lane in (wanted + step, wanted - step):

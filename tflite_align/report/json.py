@@ -44,4 +44,5 @@ def render_line(record: Any) -> str:
 
 
 def _dump(document: dict[str, Any]) -> str:
+    """A JSON document as indented text."""
     return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

@@ -109,6 +109,7 @@ def _of(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(record: Any, defs: dict[str, Any]) -> dict[str, Any]:
+    """A reference to the schema of a record type, which is added to `defs`."""
     name = record.__name__
     if name not in defs:
         defs[name] = {}  # reserves the name, for record types that contain themselves

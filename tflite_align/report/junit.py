@@ -17,7 +17,7 @@ _MOST = 50  # findings listed in one test case
 
 
 def render_junit(reports: Report | Sequence[Report], unread: Sequence[Unread] = ()) -> str:
-    """The XML text. The test case of a rule fails where findings of it remain, warnings included.
+    """The XML text. The test case of a rule fails if findings of it remain, warnings included.
 
     Whether warnings fail the build is left to the exit status. Findings accepted by a baseline and
     judges that are not installed are skipped cases; an unreadable file is an error.
@@ -37,10 +37,12 @@ def render_junit(reports: Report | Sequence[Report], unread: Sequence[Unread] = 
 
 
 def _name(name: str) -> str:
+    """The model's name, printable."""
     return printable(name or "model")
 
 
 def _suite(report: Report) -> TestSuite:
+    """The suite of one file."""
     suite = TestSuite(_name(report.name))
     findings_by_rule: dict[str, list[Finding]] = {rule: [] for rule in report.rules}
     for finding in report.remaining:
@@ -53,6 +55,7 @@ def _suite(report: Report) -> TestSuite:
 
 
 def _case(report: Report, rule: str, findings: Sequence[Finding]) -> TestCase:
+    """The test case of one rule."""
     case = TestCase(rule, _name(report.name))
     passed = set(map(id, report.accepted))
     still = [finding for finding in findings if id(finding) not in passed]
@@ -69,6 +72,7 @@ def _case(report: Report, rule: str, findings: Sequence[Finding]) -> TestCase:
 
 
 def _judge(report: Report, verdict: JudgeVerdict) -> TestCase:
+    """The test case of one judge."""
     case, acceptance = TestCase(f"judge/{verdict.judge}", _name(report.name)), verdict.after
     text = printable(
         f"{acceptance.status}: {acceptance.reason}" if acceptance.reason else acceptance.status

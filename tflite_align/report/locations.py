@@ -35,8 +35,8 @@ def fingerprints(problems: Iterable[ReportedProblem]) -> list[str]:
     """A fingerprint `<16 hex digits>:<ordinal>` for each problem of one file, the same in every
     run.
 
-    Hashes the rule, the operator's name and operand, and the tensor's name; the ordinal tells equal
-    hashes apart. Renaming the file or inserting operators does not change it.
+    It hashes the rule, the operator's name and operand, and the tensor's name; the ordinal
+    distinguishes equal hashes. Renaming the file or inserting operators does not change it.
     """
     counts: Counter[str] = Counter()
     prints = []
@@ -48,6 +48,7 @@ def fingerprints(problems: Iterable[ReportedProblem]) -> list[str]:
 
 
 def _known_by(problem: ReportedProblem) -> list[str]:
+    """The texts that identify a problem: rule, slot and tensor, as a baseline has them."""
     if problem.finding is None:
         return [problem.rule]
     accepted = entry_of(problem.finding)

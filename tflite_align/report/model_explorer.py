@@ -41,10 +41,12 @@ def render_model_explorer(reports: Sequence[Report], _: Sequence[Unread] = ()) -
 
 
 def _called(graph: SubgraphView) -> str:
+    """The subgraph's name in Model Explorer."""
     return graph.name or ("main" if graph.index == 0 else f"subgraph_{graph.index}")
 
 
 def _graph(report: Report, graph: SubgraphView) -> dict[str, Any]:
+    """The data of one subgraph."""
     levels = _levels(report, graph.index)
     results: dict[str, dict[str, Any]] = {
         str(operator): {"value": round(level, 2)} for operator, level in sorted(levels.items())
@@ -61,7 +63,7 @@ def _graph(report: Report, graph: SubgraphView) -> dict[str, Any]:
 
 
 def _levels(report: Report, subgraph: int) -> dict[int, float]:
-    """The lowest SQNR in dB among the outputs of each compared operator."""
+    """By operator index: the lowest SQNR in dB among the outputs that were compared."""
     steps = report.verification.steps if report.verification is not None else None
     found: dict[int, float] = {}
     for one in steps.operators if steps is not None else ():
@@ -72,7 +74,9 @@ def _levels(report: Report, subgraph: int) -> dict[int, float]:
 
 
 def _colours(report: Report, graph: SubgraphView) -> dict[int, str]:
-    """Colours of operators with remaining findings and of operators whose findings were repaired."""
+    """By operator index: colours of operators with remaining findings, and of those whose findings
+    were repaired.
+    """
     had = {(one.slot.subgraph, one.slot.operator) for one in report.findings}
     colours = {
         one.index: _REPAIRED

@@ -39,8 +39,8 @@ class TensorView(Record, frozen=True, kw_only=True):
 
 
 class OperatorView(Record, frozen=True, kw_only=True):
-    """An operator in a drawing. `other`: its index in the other graph (before or after); -1 if
-    absent.
+    """An operator in a drawing. `mark`: whether it was added or removed; `other`: its index in the
+    other graph (before or after), -1 if absent.
     """
 
     index: int
@@ -52,7 +52,7 @@ class OperatorView(Record, frozen=True, kw_only=True):
 
 
 class SubgraphView(Record, frozen=True, kw_only=True):
-    """One subgraph as it is drawn. `inputs`, `outputs`: indices of its tensors."""
+    """One subgraph of a drawing. `inputs`, `outputs`: indices of its tensors."""
 
     index: int
     name: str
@@ -65,8 +65,8 @@ class SubgraphView(Record, frozen=True, kw_only=True):
 class MemberView(Record, frozen=True, kw_only=True):
     """A tensor of a group. Ranges are the real values that its parameters represent.
 
-    `cuts`: ranges that readers see behind an inserted QUANTIZE. `bits`: precision lost by the
-    change of parameters; negative for a gain.
+    `cuts`: ranges that readers get after an inserted QUANTIZE. `bits`: precision lost by the change
+    of parameters; negative for a gain.
     """
 
     key: TensorId
@@ -94,7 +94,9 @@ class Why(Record, frozen=True, kw_only=True):
 
 
 class ModelView(Record, frozen=True, kw_only=True):
-    """The graphs before and after alignment; `after` is empty where nothing changed."""
+    """The graphs before and after alignment; `after` is empty if nothing changed. `groups`: tied
+    tensors; `whys`: explanations.
+    """
 
     before: tuple[SubgraphView, ...]
     after: tuple[SubgraphView, ...] = ()

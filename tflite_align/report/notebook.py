@@ -24,10 +24,12 @@ def report_html(report: Report) -> str:
 
 
 def explanation_html(lines: Sequence[str]) -> str:
+    """The lines as preformatted text."""
     return element("pre", "\n".join(map(printable, lines)))
 
 
 def _section(section: Section) -> str:
+    """A section as an HTML table with its lines."""
     parts = []
     if section.rows:
         visible = [
@@ -49,4 +51,5 @@ def _section(section: Section) -> str:
 
 
 def _cell(row: Sequence[str], at: int) -> str:
+    """The cell of a row at a position; "" if the row is shorter."""
     return row[at] if at < len(row) else ""

@@ -11,8 +11,8 @@ __all__ = ["OperatorUse", "operator_uses"]
 
 
 class OperatorUse(Record, frozen=True, kw_only=True):
-    """An operator and its count. `name`: such as `CONV_2D`, or the custom code of a custom
-    operator.
+    """An operator and how often the file has it. `name`: such as `CONV_2D`, or the custom code of a
+    custom operator.
     """
 
     name: str

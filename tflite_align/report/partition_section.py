@@ -1,4 +1,4 @@
-"""The section on what a target's compiler is predicted to map to the accelerator."""
+"""The section on the operators that a target's compiler is predicted to map to the accelerator."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _FOLLOWS = "follows one that stays on the CPU"
 
 
 def mapping_section(mapping: TargetMapping) -> Section:
-    """Counts of mapped operators, the first operator that is not mapped, and a row for each other
-    one.
+    """The counts of mapped operators, the first operator that is not mapped, and a row for each
+    other one.
     """
     head = (
         f"predicted for {mapping.target}: {mapping.mapped} of"

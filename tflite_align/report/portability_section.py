@@ -14,7 +14,9 @@ _HEAD = ("operator", "integers alike in", "by at most", "share of cases", "for e
 
 
 def portability_section(portability: Portability) -> Section:
-    """One row per operator that can differ or is unknown, and the counts."""
+    """A row for each operator whose integers can differ between runtimes or are unknown, and the
+    counts.
+    """
     differing = [operator for operator in portability.operators if operator.word != "equal"]
     words = Counter(operator.word for operator in portability.operators)
     head = (
@@ -31,6 +33,7 @@ def portability_section(portability: Portability) -> Section:
 
 
 def _row(operator_portability: OperatorPortability) -> Row:
+    """The row of one operator."""
     if operator_portability.word == "not known":
         return (operator_portability.address, "not known", "", "", operator_portability.why)
     groups = " | ".join(", ".join(names) for names in operator_portability.alike)

@@ -1,5 +1,5 @@
-"""Everything that a report lists as a problem, as one record type: findings, refusals by judges,
-and other reasons for exit status 1. All formats that list problems use it.
+"""Every problem that a report lists, as records of one type: findings, refusals by judges, and
+other reasons for exit status 1. All formats that list problems use it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class ReportedProblem(Record, frozen=True, kw_only=True):
 
 
 def problems(report: Report) -> Iterator[ReportedProblem]:
-    """All remaining findings, accepted ones included; then refusals; then other reasons for status
-    1.
+    """All remaining findings, accepted ones included; then refusals; then other reasons for exit
+    status 1.
 
-    A refusal that does not fail the run (one of several runtimes of a target, or --allow-refused)
-    is a warning.
+    A refusal that does not fail the run (by one of several runtimes of a target, or with
+    --allow-refused) is a warning.
     """
     passed = set(map(id, report.accepted))
     for finding in report.remaining:
@@ -77,6 +77,7 @@ def _refusing(report: Report) -> list[JudgeVerdict]:
 
 
 def _bare(finding: Finding) -> str:
+    """The message of a finding without address and rule, with its consequence and notes."""
     text = finding.message.removeprefix(f"{finding.address}: ")
     text = text.removesuffix(f" (rule {finding.rule})")
     return f"{text}; {finding.behaviour}{follow_up(finding)}"

@@ -1,4 +1,4 @@
-"""The Report record: everything that was found, decided and verified about one model."""
+"""The Report record: all findings, decisions and verifications of one model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Outcome = Literal["checked", "nothing to align", "aligned", "not aligned"]
 
 
 class Size(Record, frozen=True, kw_only=True):
-    """Counts of what the file contains."""
+    """The file's size in bytes, and its numbers of subgraphs, operators and tensors."""
 
     bytes: int
     subgraphs: int
@@ -53,14 +53,15 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
     `check`), `accepted` the remaining ones that a baseline accepts. `rules`: every rule that was
     checked. `mappings`: for each target whose compiler partitions the graph, the predicted mapping
     of the written file. `portability`: operators whose integers can differ between runtimes, if
-    requested. `without_calibration`: the outputs' SQNR had calibration not narrowed the ranges;
+    requested. `without_calibration`: the outputs' SQNR if calibration had not narrowed the ranges;
     empty if it did not. `reasons`: sentences that say why `exit_status` is not 0. `parameters`:
     scales and zero points, before and after, of tensors in changes and findings. `operators`:
-    operators of the written file, with counts. `notes`: remarks on the written file that are no
-    faults. `bias_readings`: for a file with biases in other scales than kernels compute with, the
-    SQNR between the two readings. `fixes_off`: ids of repairs that were switched off.
-    `certificate`: error bounds for every input, if requested. `view`: data for drawing the model,
-    if requested; used by formats that draw it and left out of all others.
+    operators of the written file, with counts. `grown_bytes`: size of the written file minus that
+    of the input file. `notes`: remarks on the written file that are no faults. `bias_readings`: for
+    a file with biases in other scales than kernels compute with, the SQNR between the two readings.
+    `fixes_off`: ids of repairs that were switched off. `certificate`: error bounds for every input,
+    if requested. `view`: data for drawing the model, if requested; used by formats that draw it and
+    left out of all others.
     """
 
     command: Literal["align", "check"]
@@ -158,6 +159,7 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
         return frame
 
     def _written(self, ending: str) -> str:
+        """The report in the format of this file ending."""
         text: str = _reader("formats").FORMATS[ending]([self], ())
         return text
 
@@ -170,12 +172,13 @@ class Report(PartlyCompared, frozen=True, kw_only=True):
         )
 
     def _repr_html_(self) -> str:
+        """Short HTML for notebooks."""
         text: str = _reader("notebook").report_html(self)
         return text
 
 
 def _reader(name: str) -> Any:
-    """A sibling module, imported on first use because it imports this one."""
+    """A module of this folder, imported on first use because it imports this one."""
     return import_module(f".{name}", __package__)
 
 

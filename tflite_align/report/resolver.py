@@ -69,6 +69,7 @@ def render_resolver(model: Model, name: str) -> str:
 
 
 def _registrations(uses: Sequence[str], custom: frozenset[str]) -> Iterator[str]:
+    """The C++ lines that register the operators. `custom`: names of custom operators."""
     for name in uses:
         method = _CUSTOM_METHODS.get(name) if name in custom else _method(name)
         if method is None:

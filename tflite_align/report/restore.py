@@ -23,8 +23,8 @@ _BEYOND = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
 def restored(record: type[Record], value: Any) -> Record:
-    """The record of type `record` that the JSON values describe, without fields that JSON leaves
-    out.
+    """The record of type `record` that the JSON values describe; fields that JSON leaves out get
+    their defaults.
 
     Raises ValueError for values that do not match the record type.
     """
@@ -33,6 +33,7 @@ def restored(record: type[Record], value: Any) -> Record:
 
 
 def _of(hint: Any, value: Any) -> Any:
+    """The value of type `hint` (a type annotation) from its JSON value."""
     if hint in (str, bool, int, types.NoneType):
         return _exactly(hint, value)
     if hint is float:
@@ -56,12 +57,14 @@ def _of(hint: Any, value: Any) -> Any:
 
 
 def _exactly(record_type: type, value: Any) -> Any:
+    """The value, if it has exactly this type; ValueError otherwise."""
     if type(value) is not record_type:
         raise ValueError(f"no {record_type.__name__}: {value!r}")
     return value
 
 
 def _number(value: Any) -> float:
+    """A float from its JSON value, also from "inf", "-inf" and "nan"."""
     if isinstance(value, str) and value in _BEYOND:
         return _BEYOND[value]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -70,6 +73,7 @@ def _number(value: Any) -> float:
 
 
 def _record(record: Any, value: Any) -> Any:
+    """A record from a JSON object."""
     if not isinstance(value, dict):
         raise ValueError(f"no {record.__name__}: {value!r}")  # noqa: TRY004 - as all that is wrong
     hints = _hints(record)
@@ -84,6 +88,7 @@ def _record(record: Any, value: Any) -> Any:
 
 
 def _float32(value: Any) -> Any:
+    """Decimals as the float32 values that they stand for; a tuple element by element."""
     return tuple(map(_float32, value)) if isinstance(value, tuple) else to_float32(value)
 
 

@@ -10,7 +10,7 @@ __all__ = ["rule_lines", "rule_markdown"]
 
 
 def rule_lines(story: RuleStory) -> list[str]:
-    """The requirement; then, indented, the severity on each target and the sources."""
+    """Lines with the requirement; then, indented, the severity on each target and the sources."""
     types = f" ({', '.join(story.types)})" if story.types else ""
     lines = [f"{story.id}: {story.words}{types}"]
     lines += [f"  {_grade(grade)}" for grade in story.grades]
@@ -23,6 +23,7 @@ def rule_lines(story: RuleStory) -> list[str]:
 
 
 def _grade(grade: RuleGrade) -> str:
+    """The severity on one target, as text."""
     types = f" for {', '.join(grade.types)}" if grade.types else ""
     operators = f" at {', '.join(grade.operators)}" if grade.operators else ""
     return f"{grade.target}: {grade.severity}{types}{operators}: {grade.behaviour}"
@@ -34,6 +35,7 @@ def rule_markdown(story: RuleStory) -> str:
 
 
 def _markdown(story: RuleStory) -> Iterator[str]:
+    """The lines of the Markdown text."""
     yield f"**`{story.id}`**: {_text(story.words)}"
     if story.grades:
         yield from (

@@ -71,6 +71,7 @@ def render_sarif(reports: Report | Sequence[Report], unread: Sequence[Unread] = 
 
 
 def _targets(reports: Sequence[Report]) -> list[str]:
+    """The names of all reports' targets, each once."""
     return list(dict.fromkeys(name for report in reports for name in report.targets)) or [
         _NO_TARGET
     ]
@@ -85,6 +86,7 @@ def _artifacts(reports: Sequence[Report], unread: Sequence[Unread]) -> list[dict
 
 
 def _notification(unread_file: Unread) -> dict[str, Any]:
+    """The notification of an unreadable file."""
     location = {"artifactLocation": {"uri": uri(unread_file.name)}, "region": dict(_FIRST_LINE)}
     return {
         "level": "error",
@@ -119,6 +121,7 @@ def _rules(reports: Sequence[Report], used: set[str]) -> list[dict[str, Any]]:
 
 
 def _rule(rule_id: str, targets: Sequence[Target]) -> dict[str, Any]:
+    """One rule: id, description, severity on each target, sources."""
     story = known_story(rule_id, targets)
     graded = list(
         dict.fromkeys(
@@ -152,12 +155,14 @@ def _level(story: RuleStory) -> str:
 
 
 def _results(report: Report) -> Iterator[dict[str, Any]]:
+    """The results of one report."""
     reported = list(problems(report))
     for problem, known_by in zip(reported, fingerprints(reported), strict=True):
         yield _result(report, problem, known_by)
 
 
 def _result(report: Report, problem: ReportedProblem, known_by: str) -> dict[str, Any]:
+    """The result of one problem. `known_by`: its fingerprint."""
     finding = problem.finding
     region = dict(_FIRST_LINE)
     if finding is not None and finding.offset >= 0:

@@ -10,7 +10,9 @@ Row = tuple[str, ...]
 
 
 class Section(Record, frozen=True, kw_only=True):
-    """A table and the `lines` below it; `hidden` is the number of rows, or findings, left out."""
+    """A table (`head`, `rows`) and the `lines` below it; `hidden`: number of rows or findings left
+    out.
+    """
 
     title: str
     head: Row = ()

@@ -28,6 +28,7 @@ class _RowLimit(Record, frozen=True, kw_only=True):
     rows: int | None
 
     def table(self, title: str, head: Row, rows: Iterable[Row], lines: Row = ()) -> Section:
+        """A section with at most the limit's number of rows."""
         every = list(rows)
         shown = every if self.rows is None else every[: self.rows]
         table = self.whole(title, head, shown, lines)
@@ -43,6 +44,7 @@ class _RowLimit(Record, frozen=True, kw_only=True):
         )
 
     def cell(self, text: str) -> str:
+        """Printable text of a cell, shortened if there is a limit."""
         text = printable(text)
         return text if self.rows is None else shorten(text)
 
@@ -80,6 +82,7 @@ def sections(report: Report, *, rows: int | None = None) -> tuple[Section, ...]:
 
 
 def _head(report: Report) -> Section:
+    """The section with name, size and targets."""
     size = report.size
     held = [plural(size.bytes, "byte"), plural(size.operators, "operator")]
     held += [plural(size.tensors, "tensor")]
@@ -96,12 +99,16 @@ def _head(report: Report) -> Section:
 
 
 def _hint(finding: Finding, off: Sequence[str]) -> str:
+    """The hint behind a finding: that no repair exists, or the option that switches it on. `off`:
+    ids of repairs that are off.
+    """
     if not finding.fix:
         return " [no repair]"
     return f" [--fix {finding.fix}]" if finding.fix in off else ""
 
 
 def _findings(report: Report, view: _RowLimit, title: str, findings: Sequence[Finding]) -> Section:
+    """The table of findings, errors first."""
     ordered = sorted(findings, key=lambda finding: finding.severity != "error")
     shown = ordered if view.rows is None else ordered[: view.rows]
     several = len(report.targets) > 1
@@ -111,7 +118,8 @@ def _findings(report: Report, view: _RowLimit, title: str, findings: Sequence[Fi
 
 
 def _finding_rows(finding: Finding, off: Sequence[str], *, several: bool) -> Iterator[Row]:
-    """Rows of one finding: the message; the consequence, one row per group of targets; the notes.
+    """Rows of one finding: the message with its consequence, one row per group of targets; then the
+    notes. `off`: ids of repairs that are off.
 
     With `several` targets there is a column of their names.
     """
@@ -125,9 +133,9 @@ def _finding_rows(finding: Finding, off: Sequence[str], *, several: bool) -> Ite
 
 
 def _by_target(finding: Finding) -> list[tuple[str, str]]:
-    """Pairs such as (consequence, `tflm, xnnpack`), highest severity first.
+    """(consequence, names of targets such as `tflm, xnnpack`), highest severity first.
 
-    Each name has its severity where severities differ.
+    A name is followed by its severity if severities differ.
     """
     alike = len({grade.severity for grade in finding.grades}) < 2
     found: dict[str, list[str]] = {finding.behaviour: []}
@@ -157,6 +165,7 @@ _TABLES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 
 def _changes(report: Report, view: _RowLimit) -> list[Section]:
+    """A table for each kind of change."""
     found = []
     for kinds, title, place in _TABLES:
         changes = [change for change in report.changes if change.kind in kinds]
@@ -167,6 +176,7 @@ def _changes(report: Report, view: _RowLimit) -> list[Section]:
 
 
 def _change_row(report: Report, view: _RowLimit, change: Change, *, slots: bool) -> Row:
+    """The row of one change. `slots`: with the column of reading slots."""
     graph = f"subgraph[{change.subgraph}]/" if report.size.subgraphs > 1 else ""
     shown = change.readers if view.rows is None else change.readers[:3]
     more = len(change.readers) - len(shown)
@@ -177,7 +187,9 @@ def _change_row(report: Report, view: _RowLimit, change: Change, *, slots: bool)
 
 
 def _components(report: Report, view: _RowLimit) -> Section:
-    """Cost and lower bound of each component; without --verbose only those not shown to be optimal."""
+    """The table of cost and lower bound by component; without --verbose only components not shown
+    to be optimal.
+    """
     rows = [
         (
             str(entry.index),
@@ -218,7 +230,7 @@ def _strategies(report: Report, view: _RowLimit) -> Section:
 
 
 def _operators(report: Report, view: _RowLimit) -> Section:
-    """Operators of the file with their counts; only with --verbose."""
+    """The table of the file's operators with their counts; only with --verbose."""
     rows = [
         (one.name, f"{one.count:,}", "custom" if one.custom else "") for one in report.operators
     ]
@@ -226,7 +238,7 @@ def _operators(report: Report, view: _RowLimit) -> Section:
 
 
 def _readings(report: Report, view: _RowLimit) -> Section:
-    """SQNR of the two readings of biases, and between them."""
+    """The table of SQNR of the two readings of biases, and between them."""
     rows = [
         (
             f"{entry.index} {entry.name}",
@@ -242,6 +254,7 @@ def _readings(report: Report, view: _RowLimit) -> Section:
 
 
 def _conflicts(report: Report, view: _RowLimit) -> Section:
+    """The table of requirements that could not be satisfied."""
     addresses = report.conflict_addresses or ("",) * len(report.conflicts)
     rows = [
         (address, conflict.message, ", ".join(conflict.rules))
@@ -251,6 +264,7 @@ def _conflicts(report: Report, view: _RowLimit) -> Section:
 
 
 def _remarks(report: Report) -> list[str]:
+    """Lines on accepted findings, repairs, warnings and reasons."""
     lines = []
     if report.accepted:
         lines.append(f"{plural(len(report.accepted), 'finding')} accepted by the baseline")
@@ -302,7 +316,7 @@ _DONE = (
 
 
 def done(report: Report) -> list[str]:
-    """Counts of changes by kind, such as `2 tensors moved`."""
+    """Counts of changes by kind, such as `2 tensors moved`, `1 QUANTIZE inserted`."""
     kinds: Counter[str] = Counter(change.kind for change in report.changes)
     told = []
     for names, noun, verb in _DONE:
@@ -314,11 +328,12 @@ def done(report: Report) -> list[str]:
 
 
 def _passed(report: Report) -> str:
+    """The number of findings that the baseline accepts, as the end of a clause."""
     return f", {len(report.accepted)} accepted by the baseline" if report.accepted else ""
 
 
 def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bool = True) -> str:
-    """The closing line. `out`: name of the destination, if there is one."""
+    """The closing line. `out`: name of the destination; `written`: whether it was written."""
     told = _checked(report) if report.command == "check" else _ending(report, dry_run=dry_run)
     told = shorten(printable(told), 100)
     if report.command == "check":
@@ -331,11 +346,14 @@ def closing(report: Report, *, out: str = "", dry_run: bool = False, written: bo
 
 
 def _checked(report: Report) -> str:
+    """The closing line of `check`."""
     return f"{report.name or 'model'}: {check_result(report)}"
 
 
 def check_result(report: Report) -> str:
-    """The result of `check`: counts of findings, then the runtimes' verdict or that none was run."""
+    """The result of `check` in one line: counts of findings, then the runtimes' verdict, or that
+    none was run.
+    """
     result = f"{counts(report.open)}{_passed(report)}"
     if report.verification is None:
         return result if report.open else f"{result} (static check; --run asks the runtimes)"

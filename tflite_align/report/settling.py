@@ -1,4 +1,4 @@
-"""Advice for a verification that neither verifies nor fails: what would decide it."""
+"""Advice for a verification that is neither verified nor failed: how to decide it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEAST = 64  # fewest inputs for a verdict
 
 
 def settling(report: Report) -> tuple[str, ...]:
-    """Sentences of advice; empty where the verification is decided."""
+    """Sentences of advice; empty if the verification is decided."""
     verification = report.verification
     if verification is None:
         return () if report.command == "check" else ("Align it without --no-verify.",)
@@ -26,6 +26,7 @@ def settling(report: Report) -> tuple[str, ...]:
 
 
 def _of_judges(verification: Verification) -> Iterator[str]:
+    """Advice about judges that timed out or were skipped."""
     for verdict in verification.judges:
         sentence = _of_judge(verdict)
         if sentence:
@@ -33,6 +34,7 @@ def _of_judges(verification: Verification) -> Iterator[str]:
 
 
 def _of_judge(verdict: JudgeVerdict) -> str:
+    """Advice about one judge; "" if there is none."""
     status, reason = verdict.after.status, verdict.after.reason
     if status == "timeout":
         return f"More time for {verdict.judge}: --judge-seconds."
@@ -46,6 +48,7 @@ def _of_judge(verdict: JudgeVerdict) -> str:
 
 
 def _of_numbers(verification: Verification) -> Iterator[str]:
+    """Advice about outputs that were not decided."""
     if verification.why.startswith("size:") or "size:" in verification.why:
         yield "More memory: --memory."
     open_ones = [

@@ -1,5 +1,5 @@
-"""Reports of shards: a head line with the shard's number, then one line per model; and their
-merging.
+"""Reports of shards: a head line with the shard's number, then one line per model; and merging of
+such reports.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ class Shard(Record, frozen=True):
     count: int
 
     def has(self, path: str) -> bool:
-        """Whether the model belongs to this shard: decided by a digest of its path below the
-        folder.
-        """
+        """Whether the model belongs to this shard, by a digest of its path below the folder."""
         digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 
@@ -52,7 +50,7 @@ class Shard(Record, frozen=True):
 
 
 class ShardHead(Record, frozen=True, kw_only=True):
-    """The first line of a shard's report: shard `shard` of `shards`, with `models` models.
+    """The first line of the report of shard `shard` of `shards`; `models`: number of models in it.
 
     `settings_sha256`: digest of the options, rules and versions of the run.
     """
@@ -64,7 +62,7 @@ class ShardHead(Record, frozen=True, kw_only=True):
 
 
 class _File:
-    """One report as JSON lines; stores offsets of the lines, not the parsed lines."""
+    """One report as JSON lines; stores byte offsets of the lines, not the parsed lines."""
 
     def __init__(self, name: str, data: Any) -> None:
         self.name, self.data = name, data
@@ -80,6 +78,7 @@ class _File:
             raise UsageError(f"{name}: byte {start}: the last line has no end; is the file whole?")
 
     def _add(self, line: bytes, start: int, end: int) -> None:
+        """Note one line, given its byte range. Raises UsageError if it is no line of such a report."""
         try:
             value = json.loads(line)
             if value["format"] != FORMAT:
@@ -108,6 +107,7 @@ def shard_head(head: ShardHead) -> bytes:
 
 
 def _fields(head: ShardHead) -> dict[str, Any]:
+    """The fields of the head by name."""
     return {name: getattr(head, name) for name in ShardHead.__struct_fields__}
 
 
@@ -134,6 +134,7 @@ def merged(files: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
 
 
 def _of_one_kind(shard_files: Sequence[_File]) -> None:
+    """Raise UsageError unless all files are of one version and have the same settings."""
     first = shard_files[0]
     for file in shard_files:
         for what, ours, theirs in (
@@ -150,6 +151,7 @@ def _of_one_kind(shard_files: Sequence[_File]) -> None:
 
 
 def _complete(shard_files: Sequence[_File]) -> None:
+    """Raise UsageError unless the files are all shards of one run, each once."""
     counts = {file.head.shards if file.head else 0 for file in shard_files}
     if len(counts) > 1:
         whole = [file.name for file in shard_files if file.head is None]
@@ -175,5 +177,6 @@ def _complete(shard_files: Sequence[_File]) -> None:
 
 
 def _some(names: Sequence[str]) -> str:
+    """The first names, and the number of others."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more

@@ -19,7 +19,7 @@ _GROUP = 1000  # models per write
 
 
 def check_table(name: str) -> None:
-    """Raise UsageError where the library for the format is not installed."""
+    """Raise UsageError if the library for the file's format is not installed."""
     if name.lower().endswith(".parquet"):
         try:
             import pyarrow.parquet  # noqa: F401, PLC0415 - an extra
@@ -52,13 +52,14 @@ def sqlite(lines: Iterable[BatchLine]) -> bytes:
 def _insert(
     base: sqlite3.Connection, table: str, columns: Columns, rows: Iterable[dict[str, Any]]
 ) -> None:
+    """Insert rows into a table."""
     places = ", ".join(f":{name}" for name in columns)
     base.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 - names of ours
 
 
 def parquet(lines: Iterable[BatchLine]) -> bytes:
-    """A Parquet file with one table. `row` is `model`, `finding` or `judge`; other columns are
-    null.
+    """The bytes of a Parquet file with one table. The column `row` is `model`, `finding` or
+    `judge`; columns of other rows are null.
     """
     import pyarrow as pa  # noqa: PLC0415 - an extra
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
@@ -80,6 +81,7 @@ def parquet(lines: Iterable[BatchLine]) -> bytes:
 
 
 def _flat(line: BatchLine) -> list[dict[str, Any]]:
+    """The rows of one model: its own, then those of its findings and judges."""
     return [
         {"row": "model", **model_row(line)},
         *({"row": "finding", **row} for row in finding_rows(line)),

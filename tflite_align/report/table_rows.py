@@ -32,7 +32,7 @@ JUDGES: Columns = {"path": str, "judge": str, "status": str, "word": str, "reaso
 
 
 def model_row(line: BatchLine) -> Row:
-    """The row of one model; None where a value is unknown."""
+    """The row of one model, by column; None for an unknown value."""
     report = line.report
     row: Row = {name: getattr(line, name, None) for name in MODELS}
     if report is not None:
@@ -49,6 +49,7 @@ def model_row(line: BatchLine) -> Row:
 
 
 def finding_rows(line: BatchLine) -> Iterator[Row]:
+    """A row for each finding of one model."""
     report = line.report
     if report is None:
         return
@@ -74,6 +75,7 @@ def finding_rows(line: BatchLine) -> Iterator[Row]:
 
 
 def _keys(findings: Any) -> set[tuple[str, str]]:
+    """(rule, address) of the findings."""
     return {(finding.rule, finding.address) for finding in findings}
 
 
@@ -86,6 +88,7 @@ def _operator(address: str) -> str:
 
 
 def judge_rows(line: BatchLine) -> Iterator[Row]:
+    """A row for each judge of one model."""
     report: Report | None = line.report
     if report is None or report.verification is None:
         return

@@ -26,7 +26,7 @@ class Parameters(Record, frozen=True, kw_only=True):
 
 
 class TensorParameters(Record, frozen=True, kw_only=True):
-    """One tensor in the input file and in the written file (equal for `check`).
+    """The parameters of one tensor in the input file and in the written file (equal for `check`).
 
     `before` is None for an added tensor.
     """
@@ -41,7 +41,9 @@ class TensorParameters(Record, frozen=True, kw_only=True):
 def parameters_of(
     findings: Sequence[Finding], changes: Sequence[Change], before: Model, after: Model
 ) -> tuple[TensorParameters, ...]:
-    """Parameters of tensors in changes and of all operands of operators with a finding, by index."""
+    """The parameters of tensors in changes, and of all operands of operators with a finding; sorted
+    by subgraph and tensor index.
+    """
     keys = {TensorId(change.subgraph, change.tensor) for change in changes}
     for finding in findings:
         if finding.tensor >= 0:
@@ -54,6 +56,7 @@ def parameters_of(
 
 
 def _told(key: TensorId, before: Model, after: Model) -> TensorParameters:
+    """The record of one tensor."""
     graph, index = key
     states = [_parameters(model, graph, index) for model in (before, after)]
     names = [
@@ -67,6 +70,7 @@ def _told(key: TensorId, before: Model, after: Model) -> TensorParameters:
 
 
 def _parameters(model: Model, graph: int, index: int) -> Parameters | None:
+    """The parameters of a tensor; None if the model does not have it."""
     tensors = model.subgraphs[graph].tensors
     if index >= len(tensors):
         return None

@@ -29,6 +29,7 @@ def shorten(text: str, most: int = _LONG) -> str:
 
 
 def _shortened(word: str, most: int) -> str:
+    """A word of at most `most` characters, with dots in place of its middle."""
     end = (most - 3) // 2
     return f"{word[: most - 3 - end]}...{word[-end:]}"
 
@@ -39,7 +40,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def follow_up(finding: Finding) -> str:
-    """The notes of a finding, each preceded by a semicolon; "" where it has none."""
+    """The notes of a finding, each preceded by a semicolon; "" without notes."""
     return "".join(f"; {note}" for note in finding.notes)
 
 

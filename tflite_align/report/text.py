@@ -22,7 +22,7 @@ def render_text(
 ) -> str:
     """The whole report; `rows` limits each table and shortens long names.
 
-    `last` replaces the closing line.
+    `last` replaces the closing line; `unread`: files that could not be read.
     """
     if not isinstance(report, Report):
         texts = [render_text(shown_report, rows=rows) for shown_report in report_list(report)]
@@ -35,11 +35,13 @@ def render_text(
 
 
 def render_sections(parts: Sequence[Section], last: str) -> str:
+    """The sections and the closing line `last`, with empty lines between them."""
     blocks = ["\n".join(_section(section)) for section in parts]
     return "\n\n".join([*blocks, last]) + "\n"
 
 
 def more_rows(hidden: int) -> str:
+    """The line that gives the number of rows left out."""
     return f"... and {hidden:,} more (-v shows them)"
 
 
@@ -49,6 +51,7 @@ def text_table(head: Row, rows: Sequence[Row]) -> list[str]:
 
 
 def _section(section: Section) -> list[str]:
+    """The lines of one section."""
     lines = [section.title] if section.title else []
     if section.rows:
         lines += [f"  {line}" for line in text_table(section.head, section.rows)]

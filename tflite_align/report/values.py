@@ -1,4 +1,4 @@
-"""JSON values of records, and the header of every JSON document."""
+"""JSON values of records, and the header that every JSON document has."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _DECIMALS = 3  # decimals of figures in dB or steps; machines differ below that
 
 
 def tool_version() -> str:
+    """The version of this package."""
     # sys.modules and not an import: the package is loaded before its modules.
     return str(getattr(sys.modules[__name__.partition(".")[0]], "__version__", "unknown"))
 
@@ -37,7 +38,9 @@ def record_values(record: Any) -> dict[str, Any]:
 
 
 def json_value(name: str, value: Any) -> Any:
-    """The JSON value of the field `name`. A record's own `to_dict` is used if it has one."""
+    """The JSON value of a value in the field `name`. A record's own `to_dict` is used if it has
+    one.
+    """
     if is_record(value):
         return value.to_dict() if hasattr(value, "to_dict") else record_values(value)
     if isinstance(value, float):
@@ -59,6 +62,9 @@ def shortest(value: float) -> float:
 
 
 def _number(name: str, value: float) -> float | str:
+    """The JSON value of a float: scales as shortest float32 decimals, levels rounded, "inf" and
+    "nan" as text.
+    """
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     if name == "scale":

@@ -1,4 +1,6 @@
-"""The verification as sections: SQNR of the outputs, verdicts of the judges, the word."""
+"""The verification as sections: SQNR of the outputs, verdicts of the judges, and the word for the
+whole.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def shown_too_little(report: Report) -> bool:
 
 
 def how_shown(report: Report) -> str:
-    """The word of the verification, combined with the certificate: `certified for every input`."""
+    """The word of the verification, combined with the certificate: `certified for every input`, for
+    example.
+    """
     word, shown = verification_word(report.verification), report.certificate
     if shown is None:
         return word
@@ -55,8 +59,8 @@ def how_shown(report: Report) -> str:
 
 
 def certificate_words(shown: CertificateSummary) -> str:
-    """The certificate in one line: certified operators, bound in steps, the first reason for
-    others.
+    """The certificate in one line: number of certified operators, error bound in steps, the first
+    reason for others.
     """
     if shown.word == "none":
         return f"not certified: {shown.why}"
@@ -67,6 +71,7 @@ def certificate_words(shown: CertificateSummary) -> str:
 
 
 def short_word(word: Word) -> str:
+    """The word as reports print it."""
     return _WORDS[word]
 
 
@@ -89,6 +94,7 @@ def verification_sections(report: Report, *, full: bool) -> list[Section]:
 
 
 def _certificate(report: Report) -> list[Section]:
+    """The section on the certificate; none if it was not requested."""
     shown = report.certificate
     if shown is None:
         return []
@@ -97,6 +103,7 @@ def _certificate(report: Report) -> list[Section]:
 
 
 def _judges(verification: Verification, *, full: bool) -> Section:
+    """The table of judges: whether each accepts the file before and after."""
     rows = tuple(
         (
             verdict.judge,
@@ -142,7 +149,7 @@ def _figures(verification: Verification, *, one_file: bool) -> Section:
 
 
 def _estimates(verification: Verification) -> Iterator[Section]:
-    """A compiler's estimate of cycles for each operator that it generated."""
+    """Tables of a compiler's estimate of cycles for each operator."""
     for verdict in verification.judges:
         operators = verdict.after.operators
         total = sum(one.cycles for one in operators)
@@ -165,6 +172,7 @@ def _estimates(verification: Verification) -> Iterator[Section]:
 
 
 def _acceptance(found: Acceptance, *, full: bool) -> str:
+    """Whether a judge accepts a file, as text. `full`: with its message."""
     told = f"{found.status} at {found.place}" if found.place else found.status
     return f"{told}: {found.reason}" if full and found.reason else told
 
@@ -177,6 +185,7 @@ def decibels(value: float | None, absent: str = "-") -> str:
 
 
 def _numbers(verification: Verification) -> Section:
+    """The table of SQNR by output, before and after."""
     head = (
         "output",
         "declared before",
@@ -192,6 +201,7 @@ def _numbers(verification: Verification) -> Section:
 
 
 def _score(score: OutputScore) -> Iterator[Row]:
+    """The rows of one output: declared readings, then each kernel set."""
     before, after = decibels(score.declared_original_db), decibels(score.declared_aligned_db)
     on = f", {score.inputs}" if score.inputs else ""
     yield (f"{_place(score)} {score.title}{on}", before, after, "", "", "", score.word, score.why)
@@ -216,6 +226,7 @@ def _numbers_as_they_are(verification: Verification) -> Section:
 
 
 def _place(score: OutputScore) -> str:
+    """The output's position, or the index of an inner tensor."""
     return f"output {score.index}" if score.index >= 0 else f"tensor {score.tensor}"
 
 
@@ -234,6 +245,7 @@ def _calibration(report: Report, verification: Verification) -> Section:
 
 
 def _steps(verification: Verification) -> Section:
+    """The table of operators that deviate from their declared function."""
     steps = verification.steps
     if steps is None:
         return Section(title="")
@@ -259,6 +271,7 @@ def _steps(verification: Verification) -> Section:
 
 
 def _word(verification: Verification) -> Row:
+    """The lines with the word, the inputs and the runtimes."""
     inputs = f"{verification.samples} inputs: {verification.inputs}" if verification.samples else ""
     ran = (
         ", ".join((*verification.runtimes, verification.processor)) if verification.runtimes else ""

@@ -1,4 +1,4 @@
-"""The part of the HTML page on one model: summary, graph, charts, tables."""
+"""The part of the HTML page about one model: summary, graph, charts, tables."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def title_of(report: Report) -> str:
 
 
 def article(report: Report, index: int) -> Markup:
-    """The article of one model; its element ids end in `index`."""
+    """The article about one model; its element ids end in `index`."""
     title = element("h1", title_of(report), " ", _badge(report))
     head, *rest = sections(report)
     where = element("p", *_lines(head.lines[:1]), class_="where")
@@ -78,6 +78,7 @@ def article(report: Report, index: int) -> Markup:
 
 
 def _badge(report: Report) -> Markup:
+    """The outcome, as a coloured badge."""
     outcome = _OUTCOMES[report.outcome]
     if report.outcome == "nothing to align" and (report.open or report.reasons):
         outcome = _OUTCOMES["not aligned"]  # something is, and it was left as it is
@@ -93,6 +94,7 @@ def _badge(report: Report) -> Markup:
 
 
 def _summary(report: Report) -> Markup:
+    """The cards that say what was wrong, what was done and whether it is verified."""
     cards = [_card("What was wrong", _wrong(report))]
     if report.command == "align":
         cards.append(_card("What was done", _done(report)))
@@ -106,12 +108,14 @@ def _summary(report: Report) -> Markup:
 
 
 def _card(title: str, lines: tuple[str, ...], below: str = "") -> Markup:
+    """A card: its first line is emphasised, the others are list items; `below`: HTML after them."""
     lead, *points = lines
     body = element("ul", *points) if points else Markup("")
     return element("div", element("h3", title), element("p", lead, class_="lead"), body, below)
 
 
 def _wrong(report: Report) -> tuple[str, ...]:
+    """Lines on the findings, by rule."""
     if not report.findings:
         return ("Nothing: every rule of the targets holds.",)
     first = {finding.rule: finding for finding in reversed(report.findings)}
@@ -127,6 +131,7 @@ def _wrong(report: Report) -> tuple[str, ...]:
 
 
 def _done(report: Report) -> tuple[str, ...]:
+    """Lines on the changes."""
     points = [
         element("li", action, _examples(report) if action.endswith(" moved") else "")
         for action in done(report)
@@ -159,6 +164,7 @@ def _examples(report: Report) -> Markup:
 
 
 def _verified(report: Report) -> tuple[str, ...]:
+    """Lines on the verification and on reasons for exit status 1."""
     verification = report.verification
     points = [element("li", reason, class_="bad") for reason in report.reasons]
     if verification is None:
@@ -183,7 +189,7 @@ def _verified(report: Report) -> tuple[str, ...]:
 
 
 def _ways_out(report: Report) -> list[Markup]:
-    """Advice that would decide the verification; option names are not broken at hyphens."""
+    """Advice for a verification that is not decided; option names are not broken at hyphens."""
     return [
         element(
             "li",
@@ -198,7 +204,9 @@ def _ways_out(report: Report) -> list[Markup]:
 
 
 def _levels(report: Report) -> Markup:
-    """SQNR of the declared reading, then of each kernel set; before and after where it changed."""
+    """The table of SQNR: of the declared reading, then of each kernel set; before and after if the
+    file changed.
+    """
     verification = report.verification
     if verification is None or not verification.outputs:
         return Markup("")
@@ -218,7 +226,7 @@ def _levels(report: Report) -> Markup:
 
 
 def _level(score: OutputScore, verification: Verification) -> list[list[Markup]]:
-    """Table rows of one level; a word instead of a figure for a judge that refused the file."""
+    """Table rows of one output; instead of a figure the status of a judge that refused the file."""
     name = f"output {score.index}" if score.index >= 0 else named(score.title, score.tensor)
     refused = {
         verdict.judge: [
@@ -241,6 +249,7 @@ def _level(score: OutputScore, verification: Verification) -> list[list[Markup]]
 
 
 def _db(value: float | None) -> str:
+    """A level in dB as text; `did not run` for None."""
     if value is None:
         return "did not run"
     return f"{value:.1f} dB" if math.isfinite(value) else ("exact" if value > 0 else "no signal")
@@ -250,10 +259,12 @@ def _db(value: float | None) -> str:
 
 
 def _lines(lines: tuple[str, ...]) -> list[str]:
+    """The lines with spaces between them."""
     return [line for index, item in enumerate(lines) for line in ([" "] if index else []) + [item]]
 
 
 def _table(section: Section) -> Markup:
+    """A section as an HTML table with its lines."""
     visible = [
         column for column in range(len(section.head)) if any(row[column] for row in section.rows)
     ]
@@ -284,15 +295,17 @@ def _table(section: Section) -> Markup:
 
 
 def _head(title: str) -> Markup:
+    """A table heading."""
     return element("th", title, scope="col") if title else element("td", "")
 
 
 def _cell(cell: str) -> Markup:
+    """A table cell."""
     return element("td", _word(cell), class_="short" if len(cell) <= _SHORT else "long")
 
 
 def _word(cell: str) -> Markup:
-    """A table cell; its text is coloured if it begins with a verdict."""
+    """Text, coloured if it begins with a verdict."""
     first = re.split(r"[ :]", cell, maxsplit=1)[0]
     css_class = _WORDS.get(first, "")
     if not css_class:

@@ -15,7 +15,7 @@ LIBRARIES = {"cytoscape.min.js": "cytoscape.LICENSE"}
 
 @cache
 def asset(name: str) -> str:
-    """The text of a file next to this module."""
+    """The text of a file in this module's folder; `name`: path with `/`."""
     folder = files(__package__)
     for part in name.split("/"):
         folder = folder.joinpath(part)

@@ -35,6 +35,7 @@ def charts(report: Report, at: int) -> Markup:
 
 
 def _outputs(report: Report) -> list[Markup]:
+    """The chart of SQNR by output."""
     verification = report.verification
     if verification is None or not verification.outputs:
         return []
@@ -60,17 +61,19 @@ def _outputs(report: Report) -> list[Markup]:
 
 
 def _levels(score: OutputScore) -> Iterator[float | None]:
+    """All SQNR levels of an output in dB; None where not measured."""
     yield from (score.declared_original_db, score.declared_aligned_db)
     for run in score.runs:
         yield from (run.original_db, run.sqnr_db)
 
 
 def _least(level: float | None) -> float | None:
-    """The length of a bar for an exact output, which would otherwise be infinite; None for others."""
+    """1.0 as the axis's value for an exact output, whose level is infinite; None for another."""
     return 1.0 if level is not None and math.isinf(level) else None
 
 
 def _output(score: OutputScore, axis: Axis, *, changed: bool) -> Iterator[Markup]:
+    """The rows of one output: declared reading, then each kernel set."""
     name = f"output {score.index} " if score.index >= 0 else "inner tensor "
     yield element("h3", name, named(score.title, score.tensor), class_="of")
     if errors := _errors(score, changed=changed):
@@ -84,6 +87,7 @@ def _output(score: OutputScore, axis: Axis, *, changed: bool) -> Iterator[Markup
 def _level(
     name: str, pair: tuple[float | None, float | None], axis: Axis, *, changed: bool
 ) -> Markup:
+    """A row with a bar for each of (before, after), dB; only the second if nothing changed."""
     kinds = ("before", "after") if changed else ("after",)
     levels = pair if changed else pair[1:]
     bars_drawn = [
@@ -96,13 +100,16 @@ def _level(
 
 
 def _db(level: float | None) -> str:
+    """A level in dB without the unit; `did not run` for None."""
     if level is None:
         return "did not run"
     return f"{level:.1f}" if math.isfinite(level) else ("exact" if level > 0 else "no signal")
 
 
 def _errors(score: OutputScore, *, changed: bool) -> str:
-    """The largest error and the share of equal top classes, before and after, in one line."""
+    """The largest error (real value) and the share of equal top classes, before and after, in one
+    line.
+    """
     parts = []
     pair = (score.largest_original, score.largest_aligned)
     if pair[1] is not None:
@@ -117,16 +124,19 @@ def _errors(score: OutputScore, *, changed: bool) -> str:
 
 
 def _runs(runs: tuple[FidelityScore, ...]) -> str:
+    """The share of equal top classes in each runtime, in parentheses."""
     parts = [f"{run.judge} {_share(run.top1)}" for run in runs if run.top1 is not None]
     return f" (as run: {', '.join(parts)})" if parts else ""
 
 
 def _two(pair: tuple[float | None, float | None], *, changed: bool) -> str:
+    """Figures before and after, joined by an arrow; only the second if nothing changed."""
     values = pair if changed else pair[1:]
     return " \u2192 ".join("did not run" if value is None else number(value) for value in values)
 
 
 def _share(share: float | None) -> str:
+    """A share (0 to 1) in percent."""
     return "did not run" if share is None else f"{100 * share:.1f} %".replace(".0 %", " %")
 
 
@@ -134,7 +144,9 @@ def _share(share: float | None) -> str:
 
 
 def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
-    """Ranges of the groups' members, largest loss of precision first; most groups are collapsed."""
+    """Charts of the ranges of the groups' members, largest loss of precision first; most groups are
+    collapsed.
+    """
     by_loss = sorted(groups, key=lambda group: -sum(abs(member.bits) for member in group.members))
     shown = [_group(group) for group in by_loss[:_MOST]]
     more = f" The {_MOST} of {len(groups):,} groups that change most." if by_loss[_MOST:] else ""
@@ -160,6 +172,7 @@ def _ranges(groups: tuple[GroupView, ...]) -> list[Markup]:
 
 
 def _group(group: GroupView) -> Markup:
+    """The chart of one group."""
     axis = Axis.over([group.hull.low, group.hull.high], "real value")
     hull = DrawnBar(start=group.hull.low, end=group.hull.high, kind="hull")
     rows = [_member(member, axis) for member in group.members]
@@ -176,6 +189,7 @@ def _group(group: GroupView) -> Markup:
 
 
 def _member(member: MemberView, axis: Axis) -> Markup:
+    """The row of one tensor: its ranges of real values before and after."""
     drawn_bars = [_bar(member.before, "before")]
     spans = [_span(member.before)]
     if member.after is not None and member.after != member.before:
@@ -193,10 +207,12 @@ def _member(member: MemberView, axis: Axis) -> Markup:
 
 
 def _bar(span: Range, bar_kind: str) -> DrawnBar:
+    """A bar for a range of real values."""
     return DrawnBar(start=span.low, end=span.high, kind=bar_kind)
 
 
 def _span(span: Range) -> str:
+    """A range of real values as text."""
     return f"{number(span.low)} to {number(span.high)}"
 
 
@@ -204,6 +220,7 @@ def _span(span: Range) -> str:
 
 
 def _strategies(strategies: tuple[Strategy, ...]) -> list[Markup]:
+    """The chart of costs of PPQ's strategies."""
     if not strategies:
         return []
     axis = Axis.over(

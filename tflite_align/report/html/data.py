@@ -21,11 +21,12 @@ _WORTH_FOLDING = 24  # largest number of operators that is drawn unfolded
 
 
 def page_data(reports: Sequence[Report]) -> list[dict[str, Any]]:
-    """One entry per report; `graphs` is empty for a report without a view."""
+    """JSON values for each report; `graphs` is empty for a report without a view."""
     return [_entry(report) for report in reports]
 
 
 def _entry(report: Report) -> dict[str, Any]:
+    """The JSON values of one report."""
     view = report.view or ModelView(before=())
     groups = {m.key: group.index for group in view.groups for m in group.members}
     moved = {TensorId(change.subgraph, change.tensor) for change in report.changes}
@@ -62,10 +63,10 @@ def _entry(report: Report) -> dict[str, Any]:
 
 
 def _groups_after(view: ModelView, graph: SubgraphView) -> dict[TensorId, int]:
-    """The group of each tensor of the aligned graph.
+    """The group number of each tensor of the aligned graph.
 
-    If a QUANTIZE was inserted at a tensor of the group, this is its input or its output: the one with
-    the parameters that most tensors of the group have.
+    If a QUANTIZE was inserted at a tensor of the group, the group's tensor is its input or its
+    output: the one with the parameters that most tensors of the group have.
     """
     groups_by_tensor: dict[TensorId, int] = {}
     shared: dict[int, Range] = {}
@@ -93,6 +94,7 @@ def _groups_after(view: ModelView, graph: SubgraphView) -> dict[TensorId, int]:
 
 
 def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Findings with the indices of operator and tensor."""
     return [
         {
             "graph": finding.slot.subgraph,
@@ -111,8 +113,8 @@ def _notes(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 def _touched(
     graph: SubgraphView, noted: Collection[tuple[int, int]], moved: Collection[TensorId]
 ) -> set[int]:
-    """Indices of operators that have a finding, were added or removed, or read or write a tensor
-    that the alignment changed.
+    """Indices of operators that have a finding (`noted`), were added or removed, or read or write a
+    tensor that the alignment changed (`moved`).
     """
     return {
         operator.index
@@ -136,7 +138,8 @@ def _mended(graph: SubgraphView, broken: Collection[tuple[int, int]]) -> set[int
 def _graph(graph: SubgraphView, groups: dict[TensorId, int], touched: set[int]) -> dict[str, Any]:
     """The drawing of one subgraph. `vertices`: graph inputs, then operators, then graph outputs.
 
-    `folded`: the same with runs of untouched operators as one vertex, where that is shorter.
+    `folded`: the same with runs of untouched operators as one vertex, if that is shorter. `groups`:
+    group number by tensor.
     """
     first = len(graph.inputs)
     last = first + len(graph.operators)
@@ -182,10 +185,12 @@ def _graph(graph: SubgraphView, groups: dict[TensorId, int], touched: set[int]) 
 
 
 def _edges(placed: Placed) -> list[list[Any]]:
+    """The edges as lists of numbers."""
     return [[edge.source, edge.target, edge.tensor, edge.lane] for edge in placed.edges]
 
 
 def _operator(operator: OperatorView) -> list[Any]:
+    """One operator as a list."""
     return [
         printable(operator.name),
         operator.inputs,
@@ -196,6 +201,7 @@ def _operator(operator: OperatorView) -> list[Any]:
 
 
 def _tensor(tensor: TensorView, group: int | None) -> dict[str, Any]:
+    """One tensor; `group`: its number, if it belongs to one."""
     document: dict[str, Any] = {
         "name": printable(tensor.name),
         "form": f"{tensor.type} [{', '.join(map(str, tensor.shape))}]",

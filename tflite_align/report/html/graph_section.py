@@ -1,4 +1,4 @@
-"""The section of the page for the graph, which the page's script fills."""
+"""The section of the page with the graph, which the page's script draws."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ def graph_section(report: Report, index: int) -> Markup:
 
 
 def _button(value: str, label: str, *, pressed: bool) -> Markup:
+    """A button that selects a graph (before, after)."""
     return element(
         "button", label, type="button", data_graph=value, aria_pressed=str(pressed).lower()
     )

@@ -1,6 +1,7 @@
-"""The page for many models: counts, a table with filters, and the page of each model on demand.
+"""The page for many models: counts, a table with filters, and the page of each model, shown on
+demand.
 
-The models' pages are embedded, compressed, and shown in a frame; nothing is fetched.
+The models' pages are embedded, compressed, and shown in a frame; the page loads nothing else.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class IndexEntry(Record, frozen=True, kw_only=True):
 
 
 def index_entry(line: BatchLine, report: Report | None) -> IndexEntry:
-    """The entry of one model. A `report` with a view gets a drawing of the graph."""
+    """The entry of one model. If `report` has a view, its page has a drawing of the graph."""
     severities = Counter(finding.severity for finding in (report.open if report else ()))
     row = (
         printable(line.path),
@@ -93,14 +94,16 @@ def render_index(entries: Iterable[IndexEntry]) -> str:
 
 
 def _rows(listed: list[IndexEntry]) -> list[Any]:
+    """The table's rows as JSON values."""
     return [list(item.row) for item in listed]
 
 
 def _head_row() -> Markup:
+    """The table's heading."""
     names = ("model", "outcome", "verification", "errors", "warnings", "result")
     return element("tr", *(element("th", name, scope="col") for name in names))
 
 
 def _inert(script: str, ident: str) -> Markup:
-    """A script element that only the frames execute."""
+    """A script element that the page does not execute, only its frames."""
     return Markup(f'<script type="text/plain" id="{ident}">{script}</script>')

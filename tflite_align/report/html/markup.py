@@ -22,13 +22,14 @@ class Markup(str):
 
 
 def text(value: str) -> Markup:
-    """Escape text for an HTML element or attribute."""
+    """The text escaped for an HTML element or attribute; Markup unchanged."""
     if isinstance(value, Markup):
         return value
     return Markup(html.escape(printable(value), quote=True))
 
 
 def joined(parts: Iterable[str]) -> Markup:
+    """The parts joined as HTML; text is escaped."""
     return Markup("".join(text(part) for part in parts))
 
 
@@ -48,14 +49,16 @@ def element(name: str, *content: str, **attributes: str | bool) -> Markup:
 
 
 def named(name: str, index: int) -> Markup:
-    """A tensor's name, shortened in the middle; its index where it has no name."""
+    """A tensor's name, shortened in the middle; `tensor INDEX` if it has none."""
     if not name:
         return text(f"tensor {index}")
     return element("code", shorten(name), title=name)
 
 
 def island(value: Any, ident: str) -> Markup:
-    """A script element with JSON for the page's script; the JSON cannot close the element."""
+    """A script element that holds a value as JSON for the page's script; the JSON cannot close the
+    element.
+    """
     encoded = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     encoded = encoded.translate(_ESCAPES)
     return Markup(f'<script type="application/json" id="{text(ident)}">{encoded}</script>')

@@ -1,4 +1,6 @@
-"""Charts per operator: SQNR of each, and histograms of the values at tensors that moved."""
+"""Charts per operator: SQNR of each, and histograms of the values at tensors whose parameters
+changed.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ _BELOW_EXACT = 93.0  # percent of the height, above which a number would touch t
 
 
 def by_operator(report: Report) -> list[Markup]:
-    """The plot of SQNR by operator; empty where operators were not compared."""
+    """The plot of SQNR by operator; empty if operators were not compared."""
     steps = report.verification.steps if report.verification is not None else None
     figures = steps.operators if steps is not None else ()
     if not figures:
@@ -76,7 +78,9 @@ def by_operator(report: Report) -> list[Markup]:
 
 
 def _plane(x: Axis, y: Axis, marks: Sequence[Markup], count: int) -> Markup:
-    """The plot with its axes; a click selects the nearest operator."""
+    """The plot with its axes; a click selects the nearest operator. `marks`: the dots; `count`:
+    number of operators.
+    """
     ticks = [tick for tick in y.ticks if y.at(tick) < _BELOW_EXACT]
     left = [element("span", number(tick), style=f"bottom:{y.at(tick):g}%") for tick in ticks]
     left.append(element("span", "exact", style="bottom:100%"))
@@ -100,6 +104,7 @@ def _plane(x: Axis, y: Axis, marks: Sequence[Markup], count: int) -> Markup:
 
 
 def _worst(figures: Sequence[OperatorFigure]) -> Markup:
+    """The list of the operators with the lowest SQNR."""
     measured = [figure for figure in figures if figure.sqnr_db is not None]
     worst = sorted(measured, key=lambda figure: (figure.sqnr_db, figure.operator))[:_WORST]
     rows = [
@@ -123,6 +128,7 @@ def _worst(figures: Sequence[OperatorFigure]) -> Markup:
 
 
 def _level(level: float | None) -> str:
+    """A level in dB as text."""
     if level is None:
         return "-"
     return f"{level:.1f} dB" if math.isfinite(level) else "exact"
@@ -160,7 +166,9 @@ def _figures(figures: Sequence[OperatorFigure]) -> Markup:
 
 
 def arriving(report: Report) -> list[Markup]:
-    """Histograms of the values at tensors whose parameters moved, most clipped first."""
+    """Histograms of the values at tensors whose parameters changed, those with most clipped values
+    first.
+    """
     steps = report.verification.steps if report.verification is not None else None
     with_histograms = (
         [figure for figure in steps.operators if figure.arrives] if steps is not None else []
@@ -189,6 +197,7 @@ def arriving(report: Report) -> list[Markup]:
 
 
 def _clipped(figure: OperatorFigure) -> float:
+    """The larger share (0 to 1) of values clipped before or after."""
     return max(
         histogram.clipped
         for histogram in (figure.arrives, figure.original_arrives)
@@ -197,6 +206,7 @@ def _clipped(figure: OperatorFigure) -> float:
 
 
 def _histogram(figure: OperatorFigure) -> Markup:
+    """The chart of one tensor: values over its ranges before and after."""
     after, before = figure.arrives, figure.original_arrives
     assert after is not None
     ranges = [histogram for histogram in (before, after) if histogram is not None]
@@ -245,6 +255,7 @@ def _density(histogram: Histogram) -> list[float]:
 
 
 def _percent(share: float) -> str:
+    """A share (0 to 1) in percent, as text."""
     if share == 0:
         return "nothing"
     return f"{100 * share:.2g} %" if share >= 0.0001 else "< 0.01 %"

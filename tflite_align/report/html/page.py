@@ -37,6 +37,7 @@ def model_body(report: Report) -> str:
 
 
 def _body(reports: Sequence[Report], unread: Sequence[Unread]) -> list[Markup]:
+    """The parts of the page's body."""
     return [
         element("a", "Skip to the report", href="#main", class_="skip"),
         _header(reports),
@@ -47,12 +48,14 @@ def _body(reports: Sequence[Report], unread: Sequence[Unread]) -> list[Markup]:
 
 
 def _title(reports: Sequence[Report]) -> str:
+    """The page's title."""
     more = f" and {len(reports) - 1} more" if len(reports) > 1 else ""
     titles = [title_of(report) for report in reports[:1]]
     return f"{''.join(titles) or 'No models'}{more} - tflite_align"
 
 
 def _header(reports: Sequence[Report]) -> Markup:
+    """The page's header, with the button for colours."""
     parts = [
         element("span", "tflite_align", class_="brand"),
         element(
@@ -79,10 +82,12 @@ def _header(reports: Sequence[Report]) -> Markup:
 
 
 def _articles(reports: Sequence[Report]) -> list[Markup]:
+    """An article for each report."""
     return [article(report, index) for index, report in enumerate(reports)]
 
 
 def _unread(unread: Sequence[Unread]) -> Markup:
+    """The list of unreadable files; empty without any."""
     if not unread:
         return Markup("")
     rows = [

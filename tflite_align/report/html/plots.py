@@ -1,6 +1,6 @@
 """Charts as HTML: bars and lines on one axis, without scripts, at any width.
 
-Positions are percentages of the axis. Text is placed next to the drawings, which are stretched to
+Positions are percentages of the axis. Text is placed beside the drawings, which are stretched to
 the available width.
 """
 
@@ -30,7 +30,9 @@ _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 class Axis(Record, frozen=True, kw_only=True):
-    """An axis from `low` to `high`; values outside are drawn at its ends."""
+    """An axis from `low` to `high`; values outside are drawn at its ends. `unit`: text below the
+    scale.
+    """
 
     low: float
     high: float
@@ -63,7 +65,7 @@ class Axis(Record, frozen=True, kw_only=True):
 
 
 class DrawnBar(Record, frozen=True, kw_only=True):
-    """A bar from `start` to `end`; `kind` is the CSS class of its colour."""
+    """A bar from `start` to `end`, in the axis's unit; `kind`: CSS class of its colour."""
 
     start: float
     end: float
@@ -71,7 +73,7 @@ class DrawnBar(Record, frozen=True, kw_only=True):
 
 
 def bars(axis: Axis, drawn_bars: Sequence[DrawnBar]) -> Markup:
-    """The bars of one row, one below the other."""
+    """The bars of one row, stacked vertically."""
     marks = []
     for bar in drawn_bars:
         left, right = sorted((axis.at(bar.start), axis.at(bar.end)))
@@ -90,7 +92,7 @@ def legend(*kinds: tuple[str, str]) -> Markup:
 
 
 def row(name: str, track: Markup, text: str, *, kind: str = "") -> Markup:
-    """A row: name, bars, and the figures as text."""
+    """A row: name, bars (`track`), and the figures as text. `kind`: an additional CSS class."""
     return element(
         "div",
         element("div", name, class_="name"),
@@ -114,6 +116,7 @@ def tick_below(axis: Axis, value: float) -> Markup:
 
 
 def number(value: float) -> str:
+    """A number as text, with four significant digits."""
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return text.replace("-", "\u2212")
 
